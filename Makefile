@@ -1,0 +1,81 @@
+# The one door to the project; each target is thin over cargo and installs what it lacks first.
+#
+#   make run ARGS='-p 1234'       ARGS go to tcplife
+#   make CARGO='cargo +nightly'   another cargo
+
+.DEFAULT_GOAL := build
+
+CARGO ?= cargo
+# cargo takes a CARGO in its environment for its own path, which "cargo +nightly" is not.
+unexport CARGO
+
+# rustup puts cargo where only a login shell looks; setup.sh looks there too.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET_DIR)/release/tcplife
+SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+BPF_SOURCES := $(wildcard src/bpf/*.[ch])
+SETUP := CARGO='$(CARGO)' scripts/setup.sh
+
+# $(call check,TOOL,ARGUMENTS): a tool that not everybody has may be absent, which is said, and
+# which CI takes for a failure.
+define check
+@if command -v $(1) >/dev/null; then \
+	echo '$(1) $(2)'; $(1) $(2); \
+elif [ "$$CI" = true ]; then \
+	echo 'make lint: no $(1), and CI must not skip its check; `scripts/setup.sh lint` installs it' >&2; exit 1; \
+else \
+	echo 'make lint: SKIPPED $(1), which is not here; `scripts/setup.sh lint` installs it' >&2; \
+fi
+endef
+
+.PHONY: help setup build run test lint deny static clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the build needs, when something is missing
+	@$(SETUP)
+
+build: setup ## build target/release/tcplife (the default)
+	$(CARGO) build --locked --release
+
+run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
+	@if [ "$$(id -u)" = 0 ]; then \
+		$(BIN) $(ARGS); \
+	elif command -v sudo >/dev/null; then \
+		echo 'sudo $(BIN)  (BPF programs take root to load)' >&2; \
+		sudo $(BIN) $(ARGS); \
+	else \
+		echo 'make run: neither root nor sudo here, and BPF programs take root to load: run $(BIN) as root' >&2; \
+		exit 1; \
+	fi
+
+test: ## run all tests; those that load BPF programs take root
+	@$(SETUP) test
+	@if [ "$$(id -u)" != 0 ]; then \
+		echo '*** Not root: the KERNEL TESTS WILL BE SKIPPED. All of them:' >&2; \
+		echo '***     sudo --preserve-env env "PATH=$$PATH" make test' >&2; \
+	fi
+	$(CARGO) test --locked
+
+lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings are errors
+	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null || { \
+		echo 'make lint: cargo fmt and cargo clippy must work: rustup component add rustfmt clippy, or the packages of those names where Rust is a package' >&2; \
+		exit 1; \
+	}
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+	$(call check,shellcheck,$(SCRIPTS))
+	$(if $(BPF_SOURCES),$(call check,clang-format,--dry-run -Werror $(BPF_SOURCES)))
+
+deny: setup ## check licences, sources and known flaws of all dependencies (takes cargo-deny)
+	$(CARGO) deny --locked check
+
+static: setup ## build one file without shared libraries, to copy to any host
+	@CARGO='$(CARGO)' scripts/static.sh
+
+clean: ## remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Follows every TCP session of the host: one record in the ring buffer when it ends, its figures on
+ * demand while it is open.
+ *
+ * BTF tracepoints and iterators only. A kprobe or fentry program would not load on a kernel that
+ * is locked down, and these need no more than CAP_BPF and CAP_PERFMON.
+ *
+ * State is kept in socket storage: it is born and freed with the socket, cannot fill up, and is not
+ * confused by a reused address. A listener's storage is cloned into every child by the kernel
+ * (BPF_F_CLONE), so a child knows who listens before anything else is known of it.
+ *
+ * The owner is the best evidence, never a guess:
+ *   connect   the task that sent the SYN
+ *   read      the last task that read from an accepted socket
+ *   close     the task that closed or shut it down
+ *   scan      a task that held the descriptor when the tables were scanned
+ *   listen    the task that listens, for a child that nobody has touched yet
+ * A task counts only when it holds the socket lock (sk_lock.owned). In softirq context the current
+ * task is whoever was interrupted, and there the lock is not owned: packets for an owned socket wait
+ * in its backlog, which the owner itself works off.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "tcplife.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Exported so that their types reach the skeleton. */
+const struct session_record *unused_session_record __attribute__((unused));
+const enum owner_evidence *unused_owner_evidence __attribute__((unused));
+const enum direction *unused_direction __attribute__((unused));
+
+/* What a socket carries from its first transition on. */
+struct sock_state {
+	__u64 start_ns; /* 0: nothing to report of this socket now */
+	__u64 established_ns;
+	__u32 pid;
+	__u8 owner;
+	__u8 direction;
+	__u8 listener; /* belongs to a listener, or was just cloned from one */
+	__u8 adopted;
+	__u8 comm[COMM_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct sock_state);
+} states SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 24); /* the collector sets what was asked for before loading */
+} sessions SEC(".maps");
+
+struct capture_filter filter;
+
+/* Wake the collector only when this much waits in the ring: it looks by itself every few ms. */
+const volatile __u64 wake_above_bytes = 1 << 22;
+
+__u64 lost; /* sessions that found the ring full */
+__u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
+__u64 scan_ns;
+
+static __always_inline void take_task(struct sock_state *st, struct task_struct *task,
+				      __u8 evidence)
+{
+	struct task_struct *leader = task->group_leader;
+
+	st->pid = task->tgid;
+	st->owner = evidence;
+	bpf_probe_read_kernel(st->comm, sizeof(st->comm), leader->comm);
+}
+
+/* The current task as owner, if it holds the socket's lock and nothing better is known. */
+static __always_inline void take_current(struct sock_state *st, struct sock *sk, __u8 evidence)
+{
+	if (st->owner <= evidence && sk->sk_lock.owned)
+		take_task(st, bpf_get_current_task_btf(), evidence);
+}
+
+/* A child's storage is its listener's until the child is first met. */
+static __always_inline void make_child(struct sock_state *st, __u64 now)
+{
+	st->listener = 0;
+	st->adopted = 0;
+	st->direction = DIRECTION_IN;
+	st->owner = OWNER_LISTEN;
+	st->start_ns = now;
+	st->established_ns = 0;
+}
+
+static __always_inline struct sock_state *state_of(struct sock *sk)
+{
+	return bpf_sk_storage_get(&states, sk, 0, 0);
+}
+
+static __always_inline bool has_port(const __u64 *bits, __u16 port)
+{
+	return bits[port >> 6] >> (port & 63) & 1;
+}
+
+static __always_inline bool wanted(__u8 ip, __u16 lport, __u16 rport, __u32 pid)
+{
+	if (filter.ip && filter.ip != ip)
+		return false;
+	if (filter.pid && filter.pid != pid)
+		return false;
+	if (filter.by_lport && !has_port(filter.lports, lport))
+		return false;
+	return !filter.by_rport || has_port(filter.rports, rport);
+}
+
+/* ::ffff:a.b.c.d speaks IPv4 on the wire. */
+static __always_inline bool is_mapped(const struct in6_addr *a)
+{
+	return a->in6_u.u6_addr32[0] == 0 && a->in6_u.u6_addr32[1] == 0 &&
+	       a->in6_u.u6_addr32[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline __u8 ip_version(struct sock *sk)
+{
+	if (sk->__sk_common.skc_family == AF_INET6 && !is_mapped(&sk->__sk_common.skc_v6_daddr))
+		return 6;
+	return 4;
+}
+
+static __always_inline void fill(struct session_record *r, struct sock *sk, struct tcp_sock *tp,
+				 const struct sock_state *st, __u64 now)
+{
+	struct sock_common *skc = &sk->__sk_common;
+	__u32 chrono_type;
+
+	r->cookie = bpf_get_socket_cookie(sk);
+	r->taken_ns = now;
+	r->cgroup = 0;
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		r->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+	r->bytes_acked = tp->bytes_acked;
+	r->bytes_received = tp->bytes_received;
+	r->bytes_sent = tp->bytes_sent;
+	r->bytes_retrans = tp->bytes_retrans;
+	r->snd_una = tp->snd_una;
+	r->snd_nxt = tp->snd_nxt;
+	r->write_seq = tp->write_seq;
+	r->unread = tp->rcv_nxt - tp->copied_seq;
+	r->srtt_us = tp->srtt_us;
+	r->min_rtt_us = tp->rtt_min.s[0].v;
+	r->total_retrans = tp->total_retrans;
+	r->cwnd = tp->snd_cwnd;
+	r->mss = tp->mss_cache;
+	r->chrono[0] = tp->chrono_stat[0];
+	r->chrono[1] = tp->chrono_stat[1];
+	r->chrono[2] = tp->chrono_stat[2];
+	/* the phase that still runs is not in chrono_stat yet: net/ipv4/tcp.c, tcp_get_info_chrono_stats */
+	chrono_type = BPF_CORE_READ_BITFIELD(tp, chrono_type);
+	if (chrono_type) {
+		__u32 since = (__u32)bpf_jiffies64() - tp->chrono_start;
+
+		if (chrono_type == 1)
+			r->chrono[0] += since;
+		else if (chrono_type == 2)
+			r->chrono[1] += since;
+		else
+			r->chrono[2] += since;
+	}
+	r->uid = sk->sk_uid.val;
+	r->netns = skc->skc_net.net->ns.inum;
+	r->err = sk->sk_err;
+	if (r->ip == 4) {
+		__builtin_memset(r->laddr, 0, sizeof(r->laddr));
+		__builtin_memset(r->raddr, 0, sizeof(r->raddr));
+		*(__be32 *)r->laddr = skc->skc_rcv_saddr;
+		*(__be32 *)r->raddr = skc->skc_daddr;
+	} else {
+		for (int i = 0; i < 4; i++) {
+			((__be32 *)r->laddr)[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+			((__be32 *)r->raddr)[i] = skc->skc_v6_daddr.in6_u.u6_addr32[i];
+		}
+	}
+	r->fin_received = skc->skc_flags >> SOCK_DONE & 1;
+	r->orphan = skc->skc_flags >> SOCK_DEAD & 1;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	if (st) {
+		r->start_ns = st->start_ns;
+		r->established_ns = st->established_ns;
+		r->pid = st->pid;
+		r->owner = st->owner;
+		r->direction = st->direction;
+		r->adopted = st->adopted;
+		__builtin_memcpy(r->comm, st->comm, sizeof(r->comm));
+	} else {
+		r->start_ns = 0;
+		r->established_ns = 0;
+		r->pid = 0;
+		r->owner = OWNER_NONE;
+		r->direction = DIRECTION_UNKNOWN;
+		r->adopted = 1;
+		__builtin_memset(r->comm, 0, sizeof(r->comm));
+	}
+}
+
+static __always_inline int finish(struct sock *sk, int oldstate)
+{
+	struct sock_state *st = state_of(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 now = bpf_ktime_get_ns();
+	struct session_record *r;
+	__u16 lport, rport;
+	__u64 wake;
+	__u8 ip;
+
+	if (!tp)
+		return 0;
+	if (st) {
+		if (st->listener)
+			make_child(st, now);
+		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
+		if (sk->sk_err != ECONNABORTED)
+			take_current(st, sk, OWNER_CLOSE);
+	}
+	ip = ip_version(sk);
+	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
+	rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	if (wanted(ip, lport, rport, st ? st->pid : 0)) {
+		r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+		if (!r) {
+			__sync_fetch_and_add(&lost, 1);
+		} else {
+			r->ip = ip;
+			r->lport = lport;
+			r->rport = rport;
+			r->state = oldstate;
+			r->closed = 1;
+			fill(r, sk, tp, st, now);
+			wake = bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes ?
+				       BPF_RB_FORCE_WAKEUP :
+				       BPF_RB_NO_WAKEUP;
+			bpf_ringbuf_submit(r, wake);
+		}
+	}
+	if (st) {
+		/* the socket may be connected again: as a new session */
+		st->start_ns = 0;
+		st->owner = OWNER_NONE;
+	}
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct sock_state *st;
+	__u64 now;
+
+	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
+		return 0;
+
+	switch (newstate) {
+	case TCP_SYN_SENT:
+	case TCP_LISTEN:
+		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!st)
+			return 0;
+		st->listener = newstate == TCP_LISTEN;
+		st->adopted = 0;
+		st->direction = DIRECTION_OUT;
+		st->established_ns = 0;
+		st->start_ns = bpf_ktime_get_ns();
+		st->owner = OWNER_NONE;
+		take_current(st, sk, st->listener ? OWNER_LISTEN : OWNER_CONNECT);
+		return 0;
+	case TCP_ESTABLISHED:
+		st = state_of(sk);
+		if (!st)
+			return 0;
+		now = bpf_ktime_get_ns();
+		if (st->listener)
+			make_child(st, now);
+		st->established_ns = now;
+		return 0;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		st = state_of(sk);
+		if (!st)
+			return 0;
+		if (st->listener)
+			make_child(st, bpf_ktime_get_ns());
+		take_current(st, sk, OWNER_CLOSE);
+		return 0;
+	case TCP_CLOSE:
+		if (oldstate != TCP_LISTEN)
+			return finish(sk, oldstate);
+		return 0;
+	}
+	return 0;
+}
+
+/* Runs in the reader's context after every read that took data. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(on_read, struct sock *sk)
+{
+	struct sock_state *st = state_of(sk);
+	struct task_struct *task;
+
+	if (!st || st->owner > OWNER_READ || st->listener || !sk->sk_lock.owned)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (st->owner != OWNER_READ || st->pid != task->tgid)
+		take_task(st, task, OWNER_READ);
+	return 0;
+}
+
+/* Who holds which TCP socket: at the start for what was there before, later for what only its listener is
+ * known of. */
+SEC("iter/task_file")
+int scan(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock_state *st;
+	struct socket *sock;
+	struct sock *sk;
+	__u8 state;
+
+	if (!scan_ns) {
+		scan_ns = bpf_ktime_get_ns();
+		scan_jiffies = bpf_jiffies64();
+	}
+	if (!task || !file)
+		return 0;
+	sock = bpf_sock_from_file(file);
+	if (!sock)
+		return 0;
+	sk = sock->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_CLOSE)
+		return 0;
+	st = state_of(sk);
+	if (!st) {
+		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!st)
+			return 0;
+		st->start_ns = bpf_ktime_get_ns();
+		st->adopted = 1;
+		if (state == TCP_LISTEN) {
+			/* prefork: the first that is found, the master, stands for all */
+			st->listener = 1;
+			take_task(st, task, OWNER_LISTEN);
+			return 0;
+		}
+	}
+	if (state != TCP_LISTEN && !st->listener && st->owner <= OWNER_SCAN)
+		take_task(st, task, OWNER_SCAN);
+	return 0;
+}
+
+/* The figures of every open session that is followed. */
+SEC("iter/bpf_sk_storage_map")
+int live(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock_state *st = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct session_record r = {};
+	struct tcp_sock *tp;
+	__u8 state;
+
+	if (!sk || !st)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_CLOSE || state == TCP_LISTEN || st->listener || !st->start_ns)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	r.ip = ip_version(sk);
+	r.lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	r.state = state;
+	if (!wanted(r.ip, r.lport, r.rport, st->pid))
+		return 0;
+	fill(&r, sk, tp, st, bpf_ktime_get_ns());
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What crosses from the kernel to the collector. libbpf-cargo makes the Rust types from these, so
+ * nothing is mirrored by hand: no bool, no implicit padding, byte arrays for text and addresses.
+ */
+#ifndef TCPLIFE_H
+#define TCPLIFE_H
+
+#define COMM_LEN 16
+#define PORT_WORDS (65536 / 64)
+
+/* How the owner is known; a higher one is better evidence. See design in tcplife.bpf.c. */
+enum owner_evidence {
+	OWNER_NONE = 0,
+	OWNER_LISTEN = 1, /* inherited from the listener */
+	OWNER_SCAN = 2, /* held a descriptor when the tables were scanned */
+	OWNER_CLOSE = 3, /* closed or shut it down */
+	OWNER_READ = 4, /* read from it */
+	OWNER_CONNECT = 5, /* opened it */
+};
+
+enum direction {
+	DIRECTION_UNKNOWN = 0, /* open before the start */
+	DIRECTION_OUT = 1, /* SYN sent by us */
+	DIRECTION_IN = 2, /* accepted from a listener */
+};
+
+/* One session: at its end (ring buffer), or as it stands (iterator). Times: CLOCK_MONOTONIC. */
+struct session_record {
+	__u64 cookie; /* bpf_get_socket_cookie: what `ss -e` prints as sk: */
+	__u64 taken_ns; /* when this record was filled */
+	__u64 start_ns; /* first SYN, or accepted, or first seen by the scan; 0: never seen before */
+	__u64 established_ns; /* 0: never, or before the start */
+	__u64 cgroup; /* cgroup v2 id of the socket; 0: not known */
+	__u64 bytes_acked; /* as tcp_sock counts: with SYN and FIN */
+	__u64 bytes_received; /* as tcp_sock counts: with the peer's FIN */
+	__u64 bytes_sent; /* data with retransmissions, without SYN and FIN */
+	__u64 bytes_retrans;
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 unread; /* rcv_nxt - copied_seq: arrived in order and not read, FIN included */
+	__u32 srtt_us; /* smoothed RTT in 1/8 us, as the kernel keeps it */
+	__u32 min_rtt_us; /* 0 or ~0: no sample */
+	__u32 total_retrans;
+	__u32 cwnd;
+	__u32 mss;
+	__u32 chrono[3]; /* jiffies: busy, limited by the peer's window, by our send buffer */
+	__u32 pid; /* thread group id of the owner */
+	__u32 uid; /* of the socket */
+	__u32 netns; /* inode of the network namespace */
+	__s32 err; /* sk_err */
+	__u16 lport;
+	__u16 rport;
+	__u8 laddr[16]; /* IPv4: the first four bytes */
+	__u8 raddr[16];
+	__u8 comm[COMM_LEN]; /* of the owner's thread group leader */
+	__u8 ip; /* 4 or 6, what is spoken on the wire */
+	__u8 state; /* at the end: the state before TCP_CLOSE */
+	__u8 closed; /* 1: at its end, 0: still open */
+	__u8 owner; /* enum owner_evidence */
+	__u8 direction; /* enum direction */
+	__u8 fin_received; /* the peer's FIN came */
+	__u8 adopted; /* open before the start: the age is a lower bound */
+	__u8 orphan; /* no process held the socket any more: SOCK_DEAD */
+	__u8 pad[4];
+};
+_Static_assert(sizeof(struct session_record) == 200, "padding in struct session_record");
+
+/* What is captured at all: decided in the kernel, when a record would be made. */
+struct capture_filter {
+	__u32 pid; /* 0: any */
+	__u8 ip; /* 4, 6, or 0: both */
+	__u8 by_lport; /* lports is in force */
+	__u8 by_rport; /* rports is in force */
+	__u8 pad;
+	__u64 lports[PORT_WORDS]; /* one bit a port */
+	__u64 rports[PORT_WORDS];
+};
+
+#endif

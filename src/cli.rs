@@ -1,0 +1,357 @@
+//! The command line: what it takes, and what is wrong with what was given.
+
+use std::time::Duration;
+
+use clap::builder::styling::Styles;
+use clap::error::ErrorKind;
+use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
+
+use crate::capture::{Capture, Family, PortSet};
+
+/// What `--help` says after the flags.
+const EXAMPLES: &str = "\
+Examples:
+  tcplife                     the dashboard; press ? there for its keys
+  tcplife -o text             a row for every session, when it ends
+  tcplife -stT                CSV, with both times
+  tcplife -L 22,80            only our ports 22 and 80
+  tcplife -D 443 -4           only to port 443 of others, over IPv4
+  tcplife -p 181              only what process 181 owns
+  tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
+
+/// Show every TCP session of this host: who, with whom, how much, how long, how well, and why it ended.
+#[derive(Debug, Parser)]
+#[command(name = "tcplife", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
+#[command(group(ArgGroup::new("family").args(["ipv4", "ipv6"])))]
+pub struct Cli {
+    /// Print the time of day, HH:MM:SS, before each row
+    #[arg(short = 'T', long)]
+    pub time: bool,
+
+    /// Print the seconds since the first row before each row
+    #[arg(short = 't', long)]
+    pub timestamp: bool,
+
+    /// Wide columns: IP version, room for IPv6 addresses, whole names
+    #[arg(short, long)]
+    pub wide: bool,
+
+    /// Comma-separated values: the same as -o csv
+    #[arg(short = 's', long, conflicts_with = "output")]
+    pub csv: bool,
+
+    /// Only sessions that this process owns
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    pub pid: Option<u32>,
+
+    /// Only these ports of ours: a list like 22,80,8000-8100
+    #[arg(short = 'L', long, value_name = "PORTS")]
+    pub localport: Option<PortSet>,
+
+    /// Only these ports of the peer's: a list like 22,80,8000-8100
+    #[arg(short = 'D', long, value_name = "PORTS")]
+    pub remoteport: Option<PortSet>,
+
+    /// Only IPv4
+    #[arg(short = '4', long)]
+    pub ipv4: bool,
+
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+
+    /// What to show [default: dashboard on a terminal, else text; -T -t -w mean text]
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    pub output: Option<Output>,
+
+    /// End after this time: 10s, 1m30s, 500ms
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// End after this many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// How often the dashboard is refreshed
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+
+    /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_size)]
+    pub ring_size: u32,
+}
+
+/// What is shown, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Everything, live, on the terminal
+    Dashboard,
+    /// Rows of columns
+    Text,
+    /// Comma-separated values
+    Csv,
+    /// A JSON object a line
+    Json,
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// [`Stop`] if there is nothing to do but to say something.
+    pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, Stop> {
+        let cli = Cli::try_parse_from(args).map_err(Stop::from)?;
+        cli.check().map_err(Stop::Usage)?;
+        Ok(cli)
+    }
+
+    /// What clap's attributes cannot say: flags that would do nothing.
+    fn check(&self) -> Result<(), String> {
+        let needless = |flag: &str, format: Output, fits: &str| {
+            let name = format
+                .to_possible_value()
+                .map(|v| v.get_name().to_owned())
+                .unwrap_or_default();
+            Err(format!(
+                "{flag} does nothing with -o {name}: it is for {fits}"
+            ))
+        };
+        match self.output {
+            Some(o @ (Output::Json | Output::Dashboard)) if self.time => {
+                needless("-T", o, "text and csv")
+            }
+            Some(o @ (Output::Json | Output::Dashboard)) if self.timestamp => {
+                needless("-t", o, "text and csv")
+            }
+            Some(o) if self.wide && o != Output::Text => needless("-w", o, "text"),
+            Some(o @ Output::Dashboard) if self.count.is_some() => {
+                needless("--count", o, "text, csv and json")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The output that is asked for, on a terminal or not.
+    pub fn output(&self, on_a_terminal: bool) -> Output {
+        match self.output {
+            Some(output) => output,
+            None if self.csv => Output::Csv,
+            None if self.time || self.timestamp || self.wide || self.count.is_some() => {
+                Output::Text
+            }
+            None if on_a_terminal => Output::Dashboard,
+            None => Output::Text,
+        }
+    }
+
+    /// What the kernel is to report.
+    pub fn capture(&self) -> Capture {
+        let family = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        };
+        Capture {
+            pid: self.pid,
+            family,
+            lports: self.localport.clone(),
+            rports: self.remoteport.clone(),
+        }
+    }
+}
+
+/// Why a command line leads no further.
+#[derive(Debug)]
+pub enum Stop {
+    /// Help or the version was asked for: this is it.
+    Help(String),
+    /// Something is wrong: this is what, in a line.
+    Usage(String),
+}
+
+impl From<clap::Error> for Stop {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
+            return Stop::Help(text);
+        }
+        // clap takes a paragraph; a line is enough, and the rest is in --help
+        let lines = text
+            .lines()
+            .take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"))
+            .map(|l| l.trim().trim_start_matches("error: "))
+            .filter(|l| !l.is_empty());
+        Stop::Usage(lines.collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The whole of `--help`.
+pub fn help() -> String {
+    Cli::command().render_help().to_string()
+}
+
+/// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let takes = "a time like 10s, 1m30s or 500ms";
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let time = seconds.or_else(|| text.parse::<jiff::SignedDuration>().ok()?.try_into().ok());
+    match time {
+        Some(time) if time.is_zero() => Err(format!("it takes {takes}, longer than nothing")),
+        Some(time) if time > Duration::from_secs(100 * 365 * 86_400) => {
+            Err("that is over a hundred years".into())
+        }
+        Some(time) => Ok(time),
+        None => Err(format!("it takes {takes}")),
+    }
+}
+
+/// The refresh interval: fast enough to be live, slow enough to be read.
+fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let time = duration(text)?;
+    if limits.contains(&time) {
+        Ok(time)
+    } else {
+        Err("it takes a time from 100ms to 1h".into())
+    }
+}
+
+/// A ring buffer's size: the kernel takes powers of two, from a page on.
+fn ring_size(text: &str) -> Result<u32, String> {
+    let (digits, factor) = match text.trim_end_matches("iB").trim_end_matches('B') {
+        t if t.ends_with(['k', 'K']) => (&t[..t.len() - 1], 1 << 10),
+        t if t.ends_with(['m', 'M']) => (&t[..t.len() - 1], 1 << 20),
+        t => (t, 1),
+    };
+    let size = digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor));
+    size.filter(|n| n.is_power_of_two() && (4096..=1 << 30).contains(n))
+        .ok_or_else(|| "it takes a power of two from 4K to 1024M".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, Stop> {
+        Cli::read(line.split_whitespace().map(Into::into))
+    }
+
+    fn error(line: &str) -> String {
+        match read(line) {
+            Err(Stop::Usage(message)) => message,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_of_flags_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_as_it_was() {
+        insta::assert_snapshot!(help());
+    }
+
+    #[test]
+    fn the_classic_flags_keep_their_letters() {
+        let cli = read("tcplife -stT -p 181 -L 22,80 -D 443 -4").expect("flags");
+        assert!(cli.csv && cli.timestamp && cli.time);
+        assert_eq!(cli.output(true), Output::Csv);
+        assert_eq!(
+            cli.capture().to_string(),
+            "pid 181 and IPv4 and lport 22,80 and rport 443"
+        );
+        assert_eq!(
+            read("tcplife -6").expect("flags").capture().family,
+            Some(Family::V6)
+        );
+    }
+
+    #[test]
+    fn the_output_follows_the_terminal_and_the_flags() {
+        for (line, on_terminal, in_pipe) in [
+            ("tcplife", Output::Dashboard, Output::Text),
+            ("tcplife -w", Output::Text, Output::Text),
+            ("tcplife --count 1", Output::Text, Output::Text),
+            ("tcplife -s", Output::Csv, Output::Csv),
+            ("tcplife -o json", Output::Json, Output::Json),
+            ("tcplife -o dashboard", Output::Dashboard, Output::Dashboard),
+        ] {
+            let cli = read(line).expect(line);
+            assert_eq!(
+                (cli.output(true), cli.output(false)),
+                (on_terminal, in_pipe),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named_in_one_line() {
+        let lines: Vec<String> = [
+            "tcplife -p x",
+            "tcplife -p 0",
+            "tcplife -L 22,http",
+            "tcplife -D 70000",
+            "tcplife -L 90-80",
+            "tcplife -4 -6",
+            "tcplife -o xml",
+            "tcplife -s -o json",
+            "tcplife --duration soon",
+            "tcplife --duration 0s",
+            "tcplife --count 0",
+            "tcplife --interval 1ms",
+            "tcplife --ring-size 5000",
+            "tcplife --nonsense",
+            "tcplife stray",
+            "tcplife -o json -T",
+            "tcplife -o csv -w",
+            "tcplife -o dashboard --count 3",
+        ]
+        .iter()
+        .map(|line| format!("{line}\n    {}", error(line)))
+        .collect();
+        assert!(lines.iter().all(|l| l.lines().count() == 2), "{lines:#?}");
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn times_are_read() {
+        for (text, ms) in [
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("500ms", 500),
+            ("2", 2000),
+            ("1.5s", 1500),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        for (text, size) in [
+            ("4096", 4096),
+            ("256K", 1 << 18),
+            ("16M", 1 << 24),
+            ("16MiB", 1 << 24),
+            ("1024M", 1 << 30),
+        ] {
+            assert_eq!(ring_size(text), Ok(size), "{text}");
+        }
+        for text in ["", "M", "0", "2048", "3M", "2048M", "99999999999", "-4K"] {
+            assert!(ring_size(text).is_err(), "{text}");
+        }
+    }
+}

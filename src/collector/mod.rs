@@ -1,0 +1,138 @@
+//! Where sessions come from: a thread that fills a bounded channel with batches.
+//!
+//! Responsible for the thread's life: that it is ready before anything else starts, that it stops when told to,
+//! that what it died of is told. `bpf` talks to the kernel, `decode` understands what the kernel says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::capture::Capture;
+use crate::session::{Clock, Session};
+
+mod bpf;
+mod decode;
+mod support;
+
+pub use support::StartError;
+
+/// What the collector is to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the kernel reports.
+    pub capture: Capture,
+    /// How often the open sessions' figures are read; `None`: never.
+    pub interval: Option<Duration>,
+    /// Size of the ring buffer in bytes: a power of two, at least a page.
+    pub ring_bytes: u32,
+}
+
+/// What the collector hands on at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Every session that is open; `None`: not looked at this time. What ended is still in here if it ended
+    /// after the look, so this goes before `closed`.
+    pub open: Option<Vec<Session>>,
+    /// Sessions that ended since the batch before.
+    pub closed: Vec<Session>,
+    /// Sessions lost since the start: they ended when the ring buffer was full.
+    pub lost: u64,
+    /// To turn the sessions' instants into wall-clock time.
+    pub clock: Clock,
+}
+
+/// Batches that may wait. When they do, the collector waits too, and the ring buffer takes the load.
+const WAITING_BATCHES: usize = 64;
+
+/// A thread that sends batches until it is stopped, dropped, or has no more.
+#[derive(Debug)]
+pub struct Collector {
+    batches: Option<Receiver<Batch>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Collector {
+    /// Runs `work` on a thread of that name. It is handed the channel to fill, a flag that tells it to stop,
+    /// and a function to call when it is ready; this function returns then.
+    ///
+    /// # Errors
+    /// What `work` returned if it ended without having been ready.
+    pub fn spawn<W>(name: &str, work: W) -> anyhow::Result<Self>
+    where
+        W: FnOnce(Sender<Batch>, &AtomicBool, &dyn Fn()) -> anyhow::Result<()> + Send + 'static,
+    {
+        let (tx, rx) = bounded(WAITING_BATCHES);
+        let (ready_tx, ready_rx) = bounded(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                // whoever waits may be gone, and then there is nobody to tell
+                let ready = || {
+                    let _ = ready_tx.try_send(());
+                };
+                work(tx, &flag, &ready)
+            })?;
+        let collector = Collector {
+            batches: Some(rx),
+            stop,
+            thread,
+        };
+        match ready_rx.recv() {
+            Ok(()) => Ok(collector),
+            Err(_) => Err(collector
+                .join()
+                .err()
+                .unwrap_or_else(|| anyhow::anyhow!("the {name} thread ended at once"))),
+        }
+    }
+
+    /// The batches; it is disconnected when there will be no more.
+    pub fn batches(&self) -> &Receiver<Batch> {
+        const GONE: &str = "the receiver is only taken by join(), which consumes the collector";
+        #[expect(clippy::expect_used, reason = "see GONE")]
+        self.batches.as_ref().expect(GONE)
+    }
+
+    /// Tells the thread to stop: it takes what is waiting in the kernel, sends that, and ends.
+    pub fn request_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops the thread, whatever it still has to send, and waits for its end.
+    ///
+    /// # Errors
+    /// What it ended of, a panic too, if not of being stopped.
+    pub fn join(mut self) -> anyhow::Result<()> {
+        self.request_stop();
+        self.batches = None; // a thread that waits for room in the channel goes on, and sees the flag
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => {
+                let what = panic.downcast_ref::<String>().map(String::as_str);
+                let what = what
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("no message");
+                Err(anyhow::anyhow!(
+                    "the collector panicked, which is a bug: {what}"
+                ))
+            }
+        }
+    }
+}
+
+/// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed.
+///
+/// # Errors
+/// [`StartError`] if the kernel does not let it, with what would help.
+pub fn start(config: Config) -> anyhow::Result<Collector> {
+    support::check()?;
+    Collector::spawn("tcplife-bpf", move |tx, stop, ready| {
+        bpf::run(&config, tx, stop, ready)
+    })
+}

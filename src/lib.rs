@@ -1,0 +1,11 @@
+//! Every TCP session of a Linux host: captured in the kernel, shown live or line by line.
+//!
+//! The binary is a thin `main` over this library, so that tests and benchmarks reach every part.
+
+pub mod capture;
+pub mod cli;
+pub mod collector;
+pub mod fields;
+pub mod output;
+pub mod session;
+pub mod signals;

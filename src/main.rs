@@ -1,0 +1,80 @@
+//! Reads the command line, starts the source, hands it to what shows it, and ends with a status that means
+//! something: 0 done, 1 failed, 2 wrong usage.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use jiff::tz::TimeZone;
+use tcplife::cli::{Cli, Output, Stop};
+use tcplife::collector::{self, Config};
+use tcplife::output::{self, Limits, Sink, Times};
+
+fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Stop::Help(text)) => {
+            return finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into));
+        }
+        Err(Stop::Usage(message)) => {
+            eprintln!("tcplife: {message} (tcplife --help lists the flags)");
+            return ExitCode::from(2);
+        }
+    };
+    finish(run(&cli))
+}
+
+/// Whoever closes the pipe has seen enough: that is no failure.
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    if error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("tcplife: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let on_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let output = cli.output(on_a_terminal);
+    if output == Output::Dashboard && !on_a_terminal {
+        bail!(
+            "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
+        );
+    }
+    let config = Config {
+        capture: cli.capture(),
+        interval: (output == Output::Dashboard).then_some(cli.interval),
+        ring_bytes: cli.ring_size,
+    };
+    let collector = collector::start(config)?;
+    let out = BufWriter::new(io::stdout().lock());
+    let times = Times {
+        time: cli.time,
+        timestamp: cli.timestamp,
+    };
+    let mut sink: Box<dyn Sink> = match output {
+        Output::Dashboard => bail!("the dashboard is not built in yet: use -o text, csv or json"),
+        Output::Text => Box::new(output::text::Text::new(
+            out,
+            cli.wide,
+            times,
+            TimeZone::system(),
+        )),
+        Output::Csv => Box::new(output::csv::Csv::new(out, times, TimeZone::system())),
+        Output::Json => Box::new(output::json::Json::new(out)),
+    };
+    output::run(
+        collector,
+        sink.as_mut(),
+        Limits {
+            duration: cli.duration,
+            count: cli.count,
+        },
+    )
+}

@@ -1,0 +1,98 @@
+//! Comma-separated values: the columns of bcc's `tcplife -s`.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+
+use super::{Sink, Stopwatch, Times};
+use crate::session::{Clock, Session};
+
+/// Rows of comma-separated values, quoted where they need to be (RFC 4180).
+pub struct Csv<W: Write> {
+    out: csv::Writer<W>,
+    stopwatch: Stopwatch,
+}
+
+impl<W: Write> std::fmt::Debug for Csv<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Csv")
+            .field("stopwatch", &self.stopwatch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> Csv<W> {
+    /// With the columns of time that are asked for.
+    pub fn new(out: W, times: Times, zone: TimeZone) -> Self {
+        Csv {
+            out: csv::Writer::from_writer(out),
+            stopwatch: Stopwatch::new(times, zone),
+        }
+    }
+
+    fn write<'a>(&mut self, fields: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
+        self.out.write_record(fields).map_err(io_error)
+    }
+}
+
+/// The error that the writer below had, so that a closed pipe is known as such.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(e) => e,
+        other => io::Error::other(format!("cannot write CSV: {other:?}")),
+    }
+}
+
+impl<W: Write> Sink for Csv<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        let Times { time, timestamp } = self.stopwatch.times;
+        let times = [time.then_some("TIME"), timestamp.then_some("TIME(s)")];
+        let columns = [
+            "PID", "COMM", "IP", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB", "MS",
+        ];
+        self.write(times.into_iter().flatten().chain(columns))
+    }
+
+    fn session(&mut self, s: &Session, clock: &Clock) -> io::Result<()> {
+        let (time, seconds) = self.stopwatch.read(s, clock);
+        let seconds = seconds.map(|s| format!("{s:.6}"));
+        let columns = [
+            &s.pid.to_string(),
+            s.comm.as_str(),
+            &s.ip().to_string(),
+            &s.laddr.to_string(),
+            &s.lport.to_string(),
+            &s.raddr.to_string(),
+            &s.rport.to_string(),
+            &(s.tx_bytes / 1024).to_string(),
+            &(s.rx_bytes / 1024).to_string(),
+            &format!("{:.2}", s.duration_ns() as f64 / 1e6),
+        ];
+        let times = [time.as_deref(), seconds.as_deref()];
+        self.write(times.into_iter().flatten().chain(columns))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::rendered;
+    use super::*;
+
+    fn rows(time: bool, timestamp: bool) -> String {
+        rendered(|out| Box::new(Csv::new(out, Times { time, timestamp }, TimeZone::UTC)))
+    }
+
+    #[test]
+    fn csv_rows() {
+        insta::assert_snapshot!(rows(false, false));
+    }
+
+    #[test]
+    fn csv_rows_with_both_times() {
+        insta::assert_snapshot!(rows(true, true));
+    }
+}

@@ -1,0 +1,77 @@
+//! JSON lines: one object for every finished session, with the keys of [`FIELDS`], and one for the run.
+
+use std::io::{self, Write};
+
+use serde::ser::{SerializeMap, Serializer};
+
+use super::{Sink, Summary};
+use crate::fields::{FIELDS, Value};
+use crate::session::{Clock, Session};
+
+/// One object a line.
+#[derive(Debug)]
+pub struct Json<W> {
+    out: W,
+}
+
+impl<W: Write> Json<W> {
+    /// Writes there.
+    pub fn new(out: W) -> Self {
+        Json { out }
+    }
+}
+
+/// Writes a finished session as one object, without a line's end.
+///
+/// # Errors
+/// If writing fails.
+pub fn write_session(out: impl Write, session: &Session, clock: &Clock) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::new(out);
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("event", "close")?;
+    map.serialize_entry("time", &format!("{:.6}", clock.wall(session.end_ns)))?;
+    for field in FIELDS {
+        let Some(key) = field.json else { continue };
+        match (field.get)(session) {
+            Value::Missing => map.serialize_entry(key, &())?,
+            Value::Uint(n) => map.serialize_entry(key, &n)?,
+            Value::Addr(a) => map.serialize_entry(key, &a)?,
+            Value::Text(t) => map.serialize_entry(key, t)?,
+            Value::Bool(b) => map.serialize_entry(key, &b)?,
+        }
+    }
+    SerializeMap::end(map)?;
+    Ok(())
+}
+
+impl<W: Write> Sink for Json<W> {
+    fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()> {
+        write_session(&mut self.out, session, clock)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+        let line = serde_json::json!({
+            "event": "summary",
+            "sessions": summary.sessions,
+            "lost": summary.lost,
+            "duration_us": u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX),
+        });
+        writeln!(self.out, "{line}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::rendered;
+    use super::*;
+
+    #[test]
+    fn json_lines() {
+        insta::assert_snapshot!(rendered(|out| Box::new(Json::new(out))));
+    }
+}

@@ -1,0 +1,271 @@
+//! Output that is not the dashboard: one line for every finished session, as it ends.
+//!
+//! Responsible for the run: until when, what is flushed when, what is said at the end. The formats are
+//! `text`, `csv` and `json`.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, at, never, select, tick};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::collector::{Batch, Collector};
+use crate::session::{Clock, Session};
+use crate::signals::Watch;
+
+pub mod csv;
+pub mod json;
+pub mod text;
+
+/// A format for finished sessions.
+pub trait Sink {
+    /// Writes what comes before the first row.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes one session's row.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()>;
+
+    /// Hands on all that was written.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Writes what comes after the last row. Unless a format has a place for it, what was lost is said on
+    /// stderr.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+        match summary.lost {
+            0 => Ok(()),
+            lost => writeln!(
+                io::stderr(),
+                "tcplife: {lost} sessions are missing above: they ended while the ring buffer was full. A greater --ring-size helps",
+            ),
+        }
+    }
+}
+
+/// What there is to say at the end of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Rows written.
+    pub sessions: u64,
+    /// Sessions that ended and could not be recorded.
+    pub lost: u64,
+    /// How long the run was.
+    pub duration: Duration,
+}
+
+/// When a run ends by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// After this time.
+    pub duration: Option<Duration>,
+    /// After this many rows.
+    pub count: Option<u64>,
+}
+
+/// Writes every session that the collector brings, until a limit, a signal, or until nobody reads stdout.
+///
+/// # Errors
+/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone; or what the collector failed of.
+pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow::Result<()> {
+    let signals = Watch::new(&[SIGINT, SIGTERM])?;
+    let started = Instant::now();
+    let deadline = limits.duration.map_or_else(never, |d| at(started + d));
+    let reader_check = tick(Duration::from_millis(250));
+    let mut summary = Summary::default();
+    let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
+
+    sink.begin()?;
+    sink.flush()?;
+    while !enough(&summary) {
+        select! {
+            recv(collector.batches()) -> batch => match batch {
+                Ok(batch) => write_batch(sink, &batch, limits, &mut summary)?,
+                Err(_) => break,
+            },
+            recv(signals.received) -> _ => break,
+            recv(deadline) -> _ => break,
+            recv(reader_check) -> _ => if reader_is_gone() {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+            },
+        }
+    }
+    // what ended before the end of the run is on its way: take it, and how much was lost
+    collector.request_stop();
+    loop {
+        match collector.batches().recv_timeout(Duration::from_secs(5)) {
+            Ok(batch) => write_batch(sink, &batch, limits, &mut summary)?,
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
+        }
+    }
+    summary.duration = started.elapsed();
+    sink.end(&summary)?;
+    sink.flush()?;
+    collector.join()
+}
+
+fn write_batch(
+    sink: &mut dyn Sink,
+    batch: &Batch,
+    limits: Limits,
+    summary: &mut Summary,
+) -> io::Result<()> {
+    summary.lost = batch.lost;
+    let room = limits
+        .count
+        .map_or(u64::MAX, |n| n.saturating_sub(summary.sessions));
+    for session in batch
+        .closed
+        .iter()
+        .take(usize::try_from(room).unwrap_or(usize::MAX))
+    {
+        sink.session(session, &batch.clock)?;
+        summary.sessions += 1;
+    }
+    sink.flush()
+}
+
+/// `tcplife | head` on a quiet host: without rows to write, only this tells that head has gone.
+fn reader_is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut fds, Some(&now)).is_ok()
+        && fds[0]
+            .revents()
+            .intersects(PollFlags::ERR | PollFlags::NVAL)
+}
+
+/// The columns that `-T` and `-t` put before the others of a classic row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// `-T`: local time of day.
+    pub time: bool,
+    /// `-t`: seconds since the first row.
+    pub timestamp: bool,
+}
+
+/// The values of [`Times`], row by row.
+#[derive(Debug)]
+struct Stopwatch {
+    times: Times,
+    zone: jiff::tz::TimeZone,
+    first_ns: Option<u64>,
+}
+
+impl Stopwatch {
+    fn new(times: Times, zone: jiff::tz::TimeZone) -> Self {
+        Stopwatch {
+            times,
+            zone,
+            first_ns: None,
+        }
+    }
+
+    /// The time of day and the seconds, those that were asked for.
+    fn read(&mut self, session: &Session, clock: &Clock) -> (Option<String>, Option<f64>) {
+        let first = *self.first_ns.get_or_insert(session.end_ns);
+        let time = self.times.time.then(|| {
+            clock
+                .wall(session.end_ns)
+                .to_zoned(self.zone.clone())
+                .strftime("%H:%M:%S")
+                .to_string()
+        });
+        // rows of two CPUs may come a little out of order
+        let seconds = (session.end_ns as f64 - first as f64) / 1e9;
+        (time, self.times.timestamp.then_some(seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::sample;
+    use crate::session::{Comm, Evidence};
+
+    /// The sessions of the golden files: what the columns must cope with.
+    pub(super) fn golden_sessions() -> Vec<Session> {
+        let plain = sample();
+        let server = Session {
+            pid: 3277,
+            comm: Comm::from("redis-server"),
+            lport: plain.rport,
+            rport: plain.lport,
+            end_ns: plain.end_ns + 59_000,
+            ..plain.clone()
+        };
+        let v6 = Session {
+            laddr: "fe80::8a3:9dff:fed5:6b19".parse().expect("an address"),
+            raddr: "2001:db8:1111:2222:3333:4444:5555:6666"
+                .parse()
+                .expect("an address"),
+            tx_bytes: 10_500_333,
+            rx_bytes: 1023,
+            end_ns: plain.established_ns + 3_066_790_000,
+            ..plain.clone()
+        };
+        let comma = Session {
+            pid: 4_194_304,
+            comm: Comm::from("a,b \"c\""),
+            tx_bytes: 5_000_000_000_000,
+            rx_bytes: 1024,
+            end_ns: v6.end_ns + 1_000_000_000,
+            ..plain.clone()
+        };
+        let before = Session {
+            owner: Evidence::None,
+            pid: 0,
+            comm: Comm::from(""),
+            established_ns: 0,
+            age_is_lower_bound: true,
+            end_ns: comma.end_ns + 1,
+            ..plain.clone()
+        };
+        vec![plain, server, v6, comma, before]
+    }
+
+    /// 2026-01-02 23:39:38 UTC at monotonic 1 s.
+    pub(super) fn golden_clock() -> Clock {
+        Clock {
+            epoch_ns: (1_767_397_178 - 1) * 1_000_000_000,
+        }
+    }
+
+    pub(super) fn rendered(make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) -> String {
+        let mut out = Vec::new();
+        {
+            let mut sink = make(&mut out);
+            sink.begin().expect("a header");
+            for session in golden_sessions() {
+                sink.session(&session, &golden_clock()).expect("a row");
+            }
+            let summary = Summary {
+                sessions: 5,
+                lost: 0,
+                duration: Duration::from_millis(4500),
+            };
+            sink.end(&summary)
+                .and_then(|()| sink.flush())
+                .expect("an end");
+        }
+        String::from_utf8(out).expect("UTF-8")
+    }
+}

@@ -1,0 +1,150 @@
+//! The classic rows: the columns and widths of bcc's tcplife, to the byte.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+
+use super::{Sink, Stopwatch, Times};
+use crate::session::{Clock, Evidence, Session};
+
+/// Rows of aligned columns.
+#[derive(Debug)]
+pub struct Text<W> {
+    out: W,
+    wide: bool,
+    stopwatch: Stopwatch,
+}
+
+impl<W: Write> Text<W> {
+    /// `wide` has room for IPv6 addresses and whole names.
+    pub fn new(out: W, wide: bool, times: Times, zone: TimeZone) -> Self {
+        Text {
+            out,
+            wide,
+            stopwatch: Stopwatch::new(times, zone),
+        }
+    }
+}
+
+impl<W: Write> Sink for Text<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        if self.stopwatch.times.time {
+            write!(self.out, "{:<8} ", "TIME")?;
+        }
+        if self.stopwatch.times.timestamp {
+            write!(self.out, "{:<9} ", "TIME(s)")?;
+        }
+        if self.wide {
+            writeln!(
+                self.out,
+                "{:<5} {:<16.16} {:<2} {:<39} {:<5} {:<39} {:<5} {:>6} {:>6} MS",
+                "PID", "COMM", "IP", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB"
+            )
+        } else {
+            writeln!(
+                self.out,
+                "{:<5} {:<10.10} {:<15} {:<5} {:<15} {:<5} {:>5} {:>5} MS",
+                "PID", "COMM", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB"
+            )
+        }
+    }
+
+    fn session(&mut self, s: &Session, clock: &Clock) -> io::Result<()> {
+        let (time, seconds) = self.stopwatch.read(s, clock);
+        if let Some(time) = time {
+            write!(self.out, "{time:<8} ")?;
+        }
+        if let Some(seconds) = seconds {
+            write!(self.out, "{seconds:<9.6} ")?;
+        }
+        let comm = if s.owner == Evidence::None {
+            "-"
+        } else {
+            s.comm.as_str()
+        };
+        let (laddr, raddr) = (s.laddr.to_string(), s.raddr.to_string());
+        let (tx_kb, rx_kb) = (s.tx_bytes / 1024, s.rx_bytes / 1024);
+        if self.wide {
+            write!(
+                self.out,
+                "{:<5} {comm:<16.16} {:<2} {laddr:<39} {:<5} {raddr:<39} {:<5} {tx_kb:>6} {rx_kb:>6} ",
+                s.pid,
+                s.ip(),
+                s.lport,
+                s.rport
+            )?;
+        } else {
+            write!(
+                self.out,
+                "{:<5} {comm:<10.10} {laddr:<15} {:<5} {raddr:<15} {:<5} {tx_kb:>5} {rx_kb:>5} ",
+                s.pid, s.lport, s.rport
+            )?;
+        }
+        // bcc has no such rows, so the mark can hurt nobody who reads its columns
+        let bound = if s.age_is_lower_bound { "≥" } else { "" };
+        writeln!(self.out, "{bound}{:.2}", s.duration_ns() as f64 / 1e6)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::rendered;
+    use super::*;
+
+    fn rows(wide: bool, time: bool, timestamp: bool) -> String {
+        rendered(|out| {
+            Box::new(Text::new(
+                out,
+                wide,
+                Times { time, timestamp },
+                TimeZone::UTC,
+            ))
+        })
+    }
+
+    #[test]
+    fn default_rows() {
+        insta::assert_snapshot!(rows(false, false, false));
+    }
+
+    #[test]
+    fn wide_rows() {
+        insta::assert_snapshot!(rows(true, false, false));
+    }
+
+    #[test]
+    fn rows_with_seconds() {
+        insta::assert_snapshot!(rows(false, false, true));
+    }
+
+    #[test]
+    fn rows_with_time_of_day() {
+        insta::assert_snapshot!(rows(false, true, false));
+    }
+
+    #[test]
+    fn wide_rows_with_both_times() {
+        insta::assert_snapshot!(rows(true, true, true));
+    }
+
+    #[test]
+    fn the_time_of_day_is_local() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let local = rendered(|out| {
+            Box::new(Text::new(
+                out,
+                false,
+                Times {
+                    time: true,
+                    timestamp: false,
+                },
+                zone,
+            ))
+        });
+        assert_eq!(local.lines().nth(1).map(|l| &l[..8]), Some("01:39:38"));
+    }
+}

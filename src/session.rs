@@ -1,0 +1,406 @@
+//! A TCP session as the rest of the program sees it: a plain value that knows no kernel and no terminal.
+//!
+//! Responsible for what a session *is* and the names of its states, reasons and evidence. Not for where it
+//! comes from (`collector`), nor for how it is shown (`fields`, `output`, `ui`).
+
+use std::net::IpAddr;
+
+/// An enum whose variants have a name that users see and type, and a line that explains it.
+macro_rules! named_enum {
+    ($(#[$meta:meta])* $type:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $type { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl $type {
+            /// Every variant, in the order in which they sort.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+            /// Every variant's name, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The name that users see and type.
+            pub fn name(self) -> &'static str {
+                Self::NAMES[self as usize]
+            }
+
+            /// What it means, in a line.
+            pub fn help(self) -> &'static str {
+                const HELP: &[&str] = &[$(concat!($($doc),+)),+];
+                HELP[self as usize].trim_start()
+            }
+        }
+    };
+}
+
+named_enum! {
+    /// Where the connection stands: RFC 9293 §3.3.2, with the names of `ss`.
+    State {
+        /// Our SYN is on its way.
+        SynSent = "syn-sent",
+        /// The last acknowledgement of the handshake is missing.
+        SynRecv = "syn-recv",
+        /// Both directions are open.
+        Established = "established",
+        /// We closed, the acknowledgement is missing.
+        FinWait1 = "fin-wait-1",
+        /// We closed, the peer has not.
+        FinWait2 = "fin-wait-2",
+        /// The peer closed, we have not.
+        CloseWait = "close-wait",
+        /// Both closed, we later; our acknowledgement is missing.
+        LastAck = "last-ack",
+        /// Both closed at once.
+        Closing = "closing",
+        /// Over.
+        Closed = "closed",
+    }
+}
+
+named_enum! {
+    /// Why a session ended.
+    Reason {
+        /// Not over yet.
+        Open = "-",
+        /// We closed first, in order.
+        LocalFin = "local-fin",
+        /// The peer closed first, in order.
+        RemoteFin = "remote-fin",
+        /// We reset it: closed with data unread, with SO_LINGER 0, or disconnected.
+        LocalReset = "local-reset",
+        /// The peer reset it.
+        RemoteReset = "remote-reset",
+        /// Nobody listens there (ECONNREFUSED).
+        Refused = "refused",
+        /// No answer to our SYNs (ETIMEDOUT).
+        ConnectTimeout = "connect-timeout",
+        /// The peer stopped answering: retransmissions or keepalives ran out (ETIMEDOUT).
+        Timeout = "timeout",
+        /// A router or our own host says that there is no way there (EHOSTUNREACH, ENETUNREACH).
+        Unreachable = "unreachable",
+        /// We gave the connect up before an answer came.
+        Cancelled = "cancelled",
+        /// No local port was free for it (EADDRNOTAVAIL): it never left the host.
+        NoPort = "no-port",
+        /// It waited in the listener's queue and nobody accepted it.
+        NeverAccepted = "never-accepted",
+        /// Killed from outside, as `ss -K` does (ECONNABORTED).
+        Aborted = "aborted",
+        /// Not told by what the kernel says.
+        Unknown = "unknown",
+    }
+}
+
+named_enum! {
+    /// Who opened the session.
+    Direction {
+        /// Open before the start, and nothing tells.
+        Unknown = "unknown",
+        /// We connected.
+        Out = "out",
+        /// We accepted.
+        In = "in",
+    }
+}
+
+named_enum! {
+    /// How the owner is known, weakest evidence first.
+    Evidence {
+        /// It is not known.
+        None = "unknown",
+        /// It listens on the port; who works on the session has not shown yet.
+        Listen = "listen",
+        /// It held the socket when the open files were looked through.
+        Scan = "scan",
+        /// It closed the socket.
+        Close = "close",
+        /// It read from the socket.
+        Read = "read",
+        /// It opened the connection.
+        Connect = "connect",
+    }
+}
+
+/// A process's name as the kernel keeps it: 15 bytes at most, padded with zeros (`TASK_COMM_LEN`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Comm([u8; 16]);
+
+impl Comm {
+    /// From the kernel's bytes. Control characters and what is not UTF-8 become `?`: a process chooses its
+    /// name, and the name must not be able to drive the reader's terminal.
+    pub fn new(raw: [u8; 16]) -> Self {
+        let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
+        let text: String = String::from_utf8_lossy(&raw[..len])
+            .chars()
+            .map(|c| {
+                if c.is_control() || c == char::REPLACEMENT_CHARACTER {
+                    '?'
+                } else {
+                    c
+                }
+            })
+            .collect();
+        let mut clean = [0; 16];
+        clean[..text.len()].copy_from_slice(text.as_bytes());
+        Comm(clean)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        let len = self.0.iter().position(|&b| b == 0).unwrap_or(self.0.len());
+        std::str::from_utf8(&self.0[..len]).unwrap_or_default()
+    }
+}
+
+impl From<&str> for Comm {
+    /// Cut to what the kernel would keep of it.
+    fn from(name: &str) -> Self {
+        let mut end = name.len().min(15);
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut raw = [0; 16];
+        raw[..end].copy_from_slice(&name.as_bytes()[..end]);
+        Comm::new(raw)
+    }
+}
+
+impl std::fmt::Debug for Comm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// What tells one session from every other. A socket that is connected again keeps its cookie, so the start
+/// belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// See [`Session::cookie`].
+    pub cookie: u64,
+    /// See [`Session::start_ns`].
+    pub start_ns: u64,
+}
+
+/// One TCP session of this host, as it ended or as it stands. A connection within the host is two sessions,
+/// one for each end.
+///
+/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`] turns them into wall-clock time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// The kernel's socket cookie, what `ss -e` prints as `sk:`.
+    pub cookie: u64,
+    /// First SYN sent, or accepted by the listener, or first seen.
+    pub start_ns: u64,
+    /// The handshake was done; 0: it never was, or that was before the start.
+    pub established_ns: u64,
+    /// The end, or of an open session when its figures were read.
+    pub end_ns: u64,
+    /// Id of the socket's cgroup (v2); 0: not known.
+    pub cgroup: u64,
+    /// Bytes of the application that the peer has acknowledged.
+    pub tx_bytes: u64,
+    /// Bytes of the peer's application that arrived in order.
+    pub rx_bytes: u64,
+    /// Bytes sent more than once.
+    pub retransmitted_bytes: u64,
+    /// Time with data on the way or waiting, µs.
+    pub busy_us: u64,
+    /// Part of it in which the peer's receive window was the limit, µs.
+    pub rwnd_limited_us: u64,
+    /// Part of it in which our send buffer was the limit, µs.
+    pub sndbuf_limited_us: u64,
+    /// Bytes that the application wrote and the peer never acknowledged.
+    pub unacked_bytes: u32,
+    /// Bytes that arrived and that the application has not read.
+    pub unread_bytes: u32,
+    /// Smoothed round-trip time, µs; 0: not measured.
+    pub srtt_us: u32,
+    /// Smallest round-trip time of the last minutes, µs (`net.ipv4.tcp_min_rtt_wlen`); 0: not measured.
+    pub min_rtt_us: u32,
+    /// Segments sent more than once.
+    pub retransmits: u32,
+    /// Congestion window, segments.
+    pub cwnd: u32,
+    /// Maximum segment size in use, bytes.
+    pub mss: u32,
+    /// Process id of the owner; 0: not known.
+    pub pid: u32,
+    /// User id of the socket.
+    pub uid: u32,
+    /// Inode number of the network namespace, what `lsns -t net` prints.
+    pub netns: u32,
+    /// Bytes a second sent since the figures before these; 0 for a finished session.
+    pub tx_rate: f32,
+    /// Bytes a second received, likewise.
+    pub rx_rate: f32,
+    /// Our port.
+    pub lport: u16,
+    /// The peer's port.
+    pub rport: u16,
+    /// Our address.
+    pub laddr: IpAddr,
+    /// The peer's address.
+    pub raddr: IpAddr,
+    /// Name of the owner.
+    pub comm: Comm,
+    /// Where it stands; [`State::Closed`] when it is over.
+    pub state: State,
+    /// The state before it was over; the same as `state` while it is open.
+    pub state_before_close: State,
+    /// Why it ended.
+    pub reason: Reason,
+    /// How the owner is known.
+    pub owner: Evidence,
+    /// Who opened it.
+    pub direction: Direction,
+    /// It was open before tcplife was: its real age is unknown and greater.
+    pub age_is_lower_bound: bool,
+}
+
+impl Session {
+    /// What tells it from every other session.
+    pub fn id(&self) -> SessionId {
+        SessionId {
+            cookie: self.cookie,
+            start_ns: self.start_ns,
+        }
+    }
+
+    /// 4 or 6: what is spoken on the wire.
+    pub fn ip(&self) -> u8 {
+        if self.laddr.is_ipv4() { 4 } else { 6 }
+    }
+
+    /// True until it is over.
+    pub fn is_open(&self) -> bool {
+        self.state != State::Closed
+    }
+
+    /// How long it has lasted, ns: from the end of the handshake, or from its start when that never was.
+    pub fn duration_ns(&self) -> u64 {
+        let from = if self.established_ns == 0 {
+            self.start_ns
+        } else {
+            self.established_ns
+        };
+        self.end_ns.saturating_sub(from)
+    }
+
+    /// How long the handshake took, µs; only of a session that we opened while tcplife looked.
+    pub fn connect_us(&self) -> Option<u64> {
+        (self.direction == Direction::Out && self.established_ns != 0 && !self.age_is_lower_bound)
+            .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
+    }
+}
+
+/// What turns CLOCK_MONOTONIC into wall-clock time, as it was at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Nanoseconds since 1970 (UTC) at monotonic 0.
+    pub epoch_ns: i128,
+}
+
+impl Clock {
+    /// Reads both clocks.
+    pub fn now() -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        let ns = |t: rustix::time::Timespec| {
+            i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)
+        };
+        Clock {
+            epoch_ns: ns(clock_gettime(ClockId::Realtime)) - ns(clock_gettime(ClockId::Monotonic)),
+        }
+    }
+
+    /// The wall-clock time of a monotonic instant.
+    pub fn wall(&self, monotonic_ns: u64) -> jiff::Timestamp {
+        jiff::Timestamp::from_nanosecond(self.epoch_ns + i128::from(monotonic_ns))
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A finished session that tests change to their needs.
+    pub(crate) fn sample() -> Session {
+        Session {
+            cookie: 0x1001,
+            start_ns: 1_000_000_000,
+            established_ns: 1_000_050_000,
+            end_ns: 1_000_310_000,
+            cgroup: 1,
+            tx_bytes: 1000,
+            rx_bytes: 50_000,
+            retransmitted_bytes: 0,
+            busy_us: 4000,
+            rwnd_limited_us: 0,
+            sndbuf_limited_us: 0,
+            unacked_bytes: 0,
+            unread_bytes: 0,
+            srtt_us: 120,
+            min_rtt_us: 20,
+            retransmits: 0,
+            cwnd: 10,
+            mss: 65483,
+            pid: 22597,
+            uid: 0,
+            netns: 4_026_531_840,
+            tx_rate: 0.0,
+            rx_rate: 0.0,
+            lport: 46644,
+            rport: 28527,
+            laddr: IpAddr::from([127, 0, 0, 1]),
+            raddr: IpAddr::from([127, 0, 0, 1]),
+            comm: Comm::from("recordProgramStart"),
+            state: State::Closed,
+            state_before_close: State::FinWait2,
+            reason: Reason::LocalFin,
+            owner: Evidence::Connect,
+            direction: Direction::Out,
+            age_is_lower_bound: false,
+        }
+    }
+
+    #[test]
+    fn a_session_stays_within_its_memory_budget() {
+        assert_eq!(std::mem::size_of::<Session>(), 200);
+    }
+
+    #[test]
+    fn a_process_name_cannot_carry_control_characters() {
+        assert_eq!(
+            Comm::new(*b"a\x1b[31mred\n\0\0\0\0\0\0").as_str(),
+            "a?[31mred?"
+        );
+        assert_eq!(
+            Comm::new(*b"\xff\xfe name\0\0\0\0\0\0\0\0\0").as_str(),
+            "?? name"
+        );
+        assert_eq!(Comm::from("recordProgramStart").as_str(), "recordProgramSt");
+        // as long as the kernel keeps, each byte invalid: still no longer than what came in
+        assert_eq!(Comm::new([0xff; 16]).as_str(), "?".repeat(15));
+    }
+
+    #[test]
+    fn the_duration_runs_from_the_end_of_the_handshake() {
+        let mut s = sample();
+        assert_eq!(s.duration_ns(), 260_000);
+        assert_eq!(s.connect_us(), Some(50));
+        s.established_ns = 0;
+        assert_eq!(s.duration_ns(), 310_000);
+        assert_eq!(s.connect_us(), None);
+    }
+
+    #[test]
+    fn names_are_unique_and_explained() {
+        for (i, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(
+                Reason::NAMES.iter().position(|n| *n == reason.name()),
+                Some(i)
+            );
+            assert!(reason.help().ends_with('.'), "{:?}", reason.help());
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Signals as messages on a channel.
+//!
+//! Responsible for asynchronous signals never interrupting anything but a wait. Not for what they mean to whoever
+//! receives them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, unbounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+/// Delivers signals until it is dropped.
+#[derive(Debug)]
+pub struct Watch {
+    /// The signals' numbers, as they arrive.
+    pub received: Receiver<i32>,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins to catch these signals. A second SIGINT or SIGTERM ends the process at once, as it would be
+    /// without this: the first may find it stuck in a write that nobody takes.
+    ///
+    /// # Errors
+    /// If the kernel refuses a handler or a thread.
+    pub fn new(signals: &[i32]) -> anyhow::Result<Self> {
+        for &signal in signals.iter().filter(|&&s| s == SIGINT || s == SIGTERM) {
+            let seen = Arc::new(AtomicBool::new(false));
+            // in this order: the first one only sets the flag, after the shutdown has looked at it
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::clone(&seen),
+            )
+            .and_then(|_| signal_hook::flag::register(signal, seen))
+            .with_context(|| format!("cannot catch signal {signal}"))?;
+        }
+        let mut caught = Signals::new(signals).context("cannot catch signals")?;
+        let handle = caught.handle();
+        let (tx, received) = unbounded();
+        let thread = std::thread::Builder::new()
+            .name("tcplife-signals".into())
+            .spawn(move || {
+                for signal in caught.forever() {
+                    if tx.send(signal).is_err() {
+                        break;
+                    }
+                }
+            })?;
+        Ok(Watch {
+            received,
+            handle,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            // it does nothing that could panic, and there is nobody to tell any more
+            let _ = thread.join();
+        }
+    }
+}
