@@ -76,6 +76,10 @@ pub struct Cli {
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
 
+    /// How many finished sessions the dashboard keeps
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub keep: usize,
+
     /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_size)]
     pub ring_size: u32,

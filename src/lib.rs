@@ -9,3 +9,5 @@ pub mod fields;
 pub mod output;
 pub mod session;
 pub mod signals;
+pub mod store;
+pub mod ui;

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector::{self, Config};
 use tcplife::output::{self, Limits, Sink, Times};
+use tcplife::ui;
 
 fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
@@ -59,7 +60,17 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         timestamp: cli.timestamp,
     };
     let mut sink: Box<dyn Sink> = match output {
-        Output::Dashboard => bail!("the dashboard is not built in yet: use -o text, csv or json"),
+        Output::Dashboard => {
+            let (capture, duration) = (cli.capture(), cli.duration);
+            return ui::run(
+                collector,
+                ui::Options {
+                    capture,
+                    keep: cli.keep,
+                    duration,
+                },
+            );
+        }
         Output::Text => Box::new(output::text::Text::new(
             out,
             cli.wide,

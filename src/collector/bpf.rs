@@ -24,7 +24,6 @@ use crate::session::Clock;
 
 #[expect(
     unreachable_pub,
-    clippy::all,
     clippy::undocumented_unsafe_blocks,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -150,10 +149,7 @@ pub(super) fn run(
     let mut next_look = Instant::now();
     loop {
         let last = stop.load(Ordering::Relaxed);
-        let mut batch = Batch {
-            clock: Clock::now(),
-            ..Batch::default()
-        };
+        let mut batch = new_batch();
         if let Some(interval) = config.interval
             && (last || Instant::now() >= next_look)
         {
@@ -185,15 +181,20 @@ pub(super) fn run(
             if !more {
                 break;
             }
-            batch = Batch {
-                clock: Clock::now(),
-                ..Batch::default()
-            };
+            batch = new_batch();
         }
         if last {
             return Ok(());
         }
         wait(&ring, LOOK_EVERY)?;
+    }
+}
+
+fn new_batch() -> Batch {
+    Batch {
+        taken_ns: monotonic_ns(),
+        clock: Clock::now(),
+        ..Batch::default()
     }
 }
 
