@@ -19,6 +19,9 @@ pub mod term;
 pub mod theme;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 use app::{App, Effect};
 use term::{Input, Keyboard, Screen};
 use theme::Theme;

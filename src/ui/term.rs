@@ -19,7 +19,7 @@ use ratatui::crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
-use ratatui::layout::Size;
+use ratatui::layout::{Position, Rect, Size};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 /// The terminal is in the dashboard's hands.
@@ -85,7 +85,11 @@ impl Screen {
     /// # Errors
     /// If it cannot be written to.
     pub fn redraw(&mut self) -> anyhow::Result<()> {
-        self.terminal.clear().context("cannot clear the terminal")
+        // Terminal::clear would ask for the cursor's position and wait for the answer: over a slow link, in vain
+        let area = Rect::from((Position::ORIGIN, self.size()?));
+        self.terminal
+            .resize(area)
+            .context("cannot clear the terminal")
     }
 
     /// Draws a frame: only what is another than before, and shown at once by terminals that can.
