@@ -31,7 +31,7 @@ else \
 fi
 endef
 
-.PHONY: help setup build run test lint deny static clean
+.PHONY: help setup build run test lint deny static clean picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,3 +87,6 @@ static: setup ## build one file without shared libraries, to copy to any host
 
 clean: ## remove everything that was built
 	$(CARGO) clean
+
+picture: build ## make the README's picture anew, from the real program (as root)
+	$(CARGO) run --locked --example picture -- $(BIN) assets

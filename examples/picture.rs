@@ -104,12 +104,16 @@ fn serve(name: &str, port: u16, answer: usize) {
 fn talk(name: &str, from: IpAddr, to: SocketAddr, request: usize, pause: Duration) {
     set_name(&std::ffi::CString::new(name).expect("a name")).expect("naming the process");
     let end = Instant::now() + TRAFFIC;
-    let mut round = 0;
+    // some connections last, others come and go
+    let requests = if matches!(name, "ssh" | "celery") {
+        1000
+    } else {
+        12
+    };
     while Instant::now() < end {
-        round += 1;
         if let Ok(mut stream) = connect_from(from, to) {
             let mut answer = vec![0; 1 << 20];
-            for _ in 0..(if round == 1 { 1000 } else { 6 }) {
+            for _ in 0..requests {
                 if Instant::now() > end || stream.write_all(&vec![b'?'; request]).is_err() {
                     break;
                 }
