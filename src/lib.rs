@@ -3,6 +3,7 @@
 //! The binary is a thin `main` over this library, so that tests and benchmarks reach every part.
 
 pub mod capture;
+pub mod cgroup;
 pub mod cli;
 pub mod collector;
 pub mod fields;
