@@ -26,14 +26,14 @@ impl FilterError {
         FilterError {
             text: String::new(),
             span,
-            message: message.into(),
+            message: dotted(&message.into()),
             help: None,
             incomplete: false,
         }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(dotted(&help.into()));
         self
     }
 

@@ -223,9 +223,13 @@ impl Needle {
             .all(|b| b.is_ascii_hexdigit() || b == b'.' || b == b':')
     }
 
-    /// Spares the writing of IPv4 addresses that cannot have it.
+    /// Spares the writing of addresses that cannot have it: IPv4 ones have digits and dots only, and IPv6 ones
+    /// no dots unless they begin like those that stand for IPv4.
     fn may_be_in(&self, addr: IpAddr) -> bool {
-        addr.is_ipv6() || self.lower.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        match addr {
+            IpAddr::V4(_) => self.lower.bytes().all(|b| b.is_ascii_digit() || b == b'.'),
+            IpAddr::V6(a) => a.segments()[..5] == [0; 5] || !self.lower.contains('.'),
+        }
     }
 
     fn is_in(&self, text: &str) -> bool {
@@ -338,6 +342,7 @@ mod tests {
         assert!(may("a1", "fe80::a1"));
         assert!(may("1.2", "::1.2.3.4"));
         assert!(may("::1", "::1.2.3.4"));
+        assert!(!may("1.2", "fe80::1.2.3.4"));
     }
 
     #[test]

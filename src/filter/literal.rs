@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::error::quoted;
 use super::expr::{Literal, Net, Op};
 use super::near::nearest;
+use super::units::{SIZES, TIMES, Unscaled, scaled};
 use crate::fields::{Field, Kind, by_word};
 use crate::session::Comm;
 
@@ -109,7 +110,8 @@ pub(super) fn example(field: &Field) -> String {
         Kind::Port => "443",
         Kind::Text => "~ ^a",
         Kind::Comm => "curl",
-        Kind::Names(names) => real_names(names).last().unwrap_or_default(),
+        // not the first, which may be one that hardly ever comes up
+        Kind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
         Kind::Bool => "yes",
         Kind::Either(..) => "",
     };
@@ -152,7 +154,7 @@ pub(super) fn read(
             "no" | "false" => Ok(Literal::Bool(false)),
             _ => Err(bad()),
         },
-        Kind::User => match text.parse::<u32>().ok().or_else(|| users(text)) {
+        Kind::User => match whole(text).or_else(|| users(text)) {
             Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
             None => Err(Bad::new(
                 format!("this host has no user {}", quoted(text)),
@@ -195,8 +197,17 @@ fn range(field: &Field, kind: Kind, text: &str) -> Result<Literal, Bad> {
     Ok(Literal::Number(from, to))
 }
 
+/// True for what is a number and nothing else: `parse` would take `+5` too.
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| is_digits(text))
+}
+
 /// The greatest number that a kind can have.
-pub(super) fn greatest(kind: Kind) -> u64 {
+fn greatest(kind: Kind) -> u64 {
     match kind {
         Kind::Port => u16::MAX.into(),
         _ => u64::MAX,
@@ -205,25 +216,26 @@ pub(super) fn greatest(kind: Kind) -> u64 {
 
 fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
     let bad = |what: &str| Bad::new(format!("{} {what}", quoted(text)), expected(field));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match kind {
         Kind::Bytes | Kind::Rate => {
             let text = match kind {
                 Kind::Rate => text.strip_suffix("/s").unwrap_or(text),
                 _ => text,
             };
-            return scaled(text, SIZES, Some(1)).map_err(|e| e.told(text, field));
+            return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
         }
-        Kind::Micros => return scaled(text, TIMES, None).map_err(|e| e.told(text, field)),
+        Kind::Micros => return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field)),
         _ => {}
     }
     if kind == Kind::Id
         && let Some(hex) = text.strip_prefix("0x")
     {
-        return u64::from_str_radix(hex, 16)
-            .map_err(|_| bad("is not a number").partial(hex.is_empty()));
+        let number = u64::from_str_radix(hex, 16).ok();
+        return number
+            .filter(|_| !hex.starts_with('+'))
+            .ok_or_else(|| bad("is not a number").partial(hex.is_empty()));
     }
-    if !digits(text) {
+    if !is_digits(text) {
         let what = match kind {
             Kind::Port => "is not a port",
             _ => "is not a number",
@@ -236,132 +248,20 @@ fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
     }
 }
 
-/// A unit's names, in lower case, and what it is a multiple of.
-type Unit = (&'static [&'static str], u64);
-
-const SIZES: &[Unit] = &[
-    (&["b"], 1),
-    (&["k", "kb"], 1_000),
-    (&["m", "mb"], 1_000_000),
-    (&["g", "gb"], 1_000_000_000),
-    (&["t", "tb"], 1_000_000_000_000),
-    (&["p", "pb"], 1_000_000_000_000_000),
-    (&["e", "eb"], 1_000_000_000_000_000_000),
-    (&["ki", "kib"], 1 << 10),
-    (&["mi", "mib"], 1 << 20),
-    (&["gi", "gib"], 1 << 30),
-    (&["ti", "tib"], 1 << 40),
-    (&["pi", "pib"], 1 << 50),
-    (&["ei", "eib"], 1 << 60),
-];
-
-const TIMES: &[Unit] = &[
-    (&["us", "µs", "μs"], 1), // the micro sign and the Greek letter: keyboards have either
-    (&["ms"], 1_000),
-    (&["s"], 1_000_000),
-    (&["m", "min"], 60_000_000),
-    (&["h"], 3_600_000_000),
-    (&["d"], 86_400_000_000),
-];
-
-/// Why a number with units cannot be read.
-enum Unscaled {
-    NotANumber,
-    NoUnit,
-    Unit(String, bool),
-    Fraction,
-    TooGreat,
-}
-
-impl Unscaled {
-    fn told(self, text: &str, field: &Field) -> Bad {
-        let text = quoted(text);
-        let (message, partial) = match self {
-            Unscaled::NotANumber => (format!("{text} is not a number with a unit"), false),
-            Unscaled::NoUnit => (format!("{text} has no unit"), true),
-            Unscaled::Unit(unit, partial) => (
-                format!("{text}: there is no unit {}", quoted(&unit)),
-                partial,
-            ),
-            Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
-            Unscaled::TooGreat => (format!("{text} is too great"), false),
-        };
-        Bad::new(message, expected(field)).partial(partial)
-    }
-}
-
-/// Numbers with units: `10MB`, `1.5s`, and as the table shows them `2m03s`. A number alone takes the default; where
-/// there is none, only 0 can do without.
-fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, Unscaled> {
-    let mut rest = text;
-    let mut sum = 0_u64;
-    let mut last = u64::MAX;
-    loop {
-        let split = |text: &str, digit: bool| {
-            text.find(|c: char| (c.is_ascii_digit() || c == '.') != digit)
-                .unwrap_or(text.len())
-        };
-        let (digits, after) = rest.split_at(split(rest, true));
-        let (unit, after) = after.split_at(split(after, false));
-        let number = Decimal::read(digits).ok_or(Unscaled::NotANumber)?;
-        let factor = if unit.is_empty() {
-            let zero = number.digits == 0;
-            match default.or(zero.then_some(1)) {
-                Some(factor) if rest == text => factor,
-                _ => return Err(Unscaled::NoUnit),
-            }
-        } else {
-            let lower = unit.to_lowercase();
-            let named = |(names, _): &&Unit| names.contains(&lower.as_str());
-            let Some((_, factor)) = units.iter().find(named) else {
-                let begins = |(names, _): &Unit| names.iter().any(|n| n.starts_with(&lower));
-                return Err(Unscaled::Unit(unit.to_owned(), units.iter().any(begins)));
-            };
-            *factor
-        };
-        if factor >= last {
-            return Err(Unscaled::NotANumber); // 3s2m, 1k1k
-        }
-        last = factor;
-        let part = number.times(factor)?;
-        sum = sum.checked_add(part).ok_or(Unscaled::TooGreat)?;
-        rest = after;
-        if rest.is_empty() {
-            return Ok(sum);
-        }
-    }
-}
-
-/// A decimal number: its digits without the point, and how many of them are behind it.
-struct Decimal {
-    digits: u128,
-    behind: u32,
-}
-
-impl Decimal {
-    fn read(text: &str) -> Option<Decimal> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        if whole.is_empty() && fraction.is_empty() || text.ends_with('.') || text.len() > 36 {
-            return None;
-        }
-        Some(Decimal {
-            digits: format!("{whole}{fraction}").parse().ok()?,
-            behind: fraction.len().try_into().ok()?,
-        })
-    }
-
-    /// The product, which has to be whole: half a byte is a mistake.
-    fn times(&self, factor: u64) -> Result<u64, Unscaled> {
-        let product = self
-            .digits
-            .checked_mul(factor.into())
-            .ok_or(Unscaled::TooGreat)?;
-        let unit = 10_u128.pow(self.behind);
-        if product % unit != 0 {
-            return Err(Unscaled::Fraction);
-        }
-        u64::try_from(product / unit).map_err(|_| Unscaled::TooGreat)
-    }
+/// What is wrong with a number and its unit.
+fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
+    let text = quoted(text);
+    let (message, partial) = match why {
+        Unscaled::NotANumber(partial) => (format!("{text} is not a number with a unit"), partial),
+        Unscaled::NoUnit => (format!("{text} has no unit"), true),
+        Unscaled::Unit(unit, partial) => (
+            format!("{text}: there is no unit {}", quoted(&unit)),
+            partial,
+        ),
+        Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
+        Unscaled::TooGreat => (format!("{text} is too great"), false),
+    };
+    Bad::new(message, expected(field)).partial(partial)
 }
 
 fn net(field: &Field, text: &str) -> Result<Net, Bad> {
@@ -393,8 +293,7 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         return Ok(Net::host(addr));
     };
     let most = if addr.is_ipv4() { 32 } else { 128 };
-    bits.parse()
-        .ok()
+    whole(bits)
         .and_then(|bits| Net::new(addr, bits))
         .ok_or_else(|| {
             let message = format!("{} is not a network", quoted(text));
@@ -451,11 +350,13 @@ pub(super) fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
         return Ok(());
     };
     let term = if term.is_empty() { "comm " } else { term };
-    let pattern = format!("^{}$", text.replace('*', ".*"));
-    let help = format!(
-        "a pattern is a regular expression: `{term}~ {}`; in quotes a `*` is one",
-        pattern.trim_end_matches(".*$").trim_start_matches("^.*")
-    );
+    let pattern = match text.len() {
+        0..32 => format!("^{}$", text.replace('*', ".*")),
+        _ => "^name".into(), // too long to be shown twice
+    };
+    let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
+    let help =
+        format!("a pattern is a regular expression: `{term}~ {pattern}`; in quotes a `*` is one");
     let mut bad = Bad::new("`*` is no wildcard here".into(), help);
     bad.at = Some(at..at + 1);
     Err(bad)

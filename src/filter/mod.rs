@@ -18,7 +18,9 @@ mod near;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod units;
 mod users;
+mod wrong;
 
 use std::str::FromStr;
 

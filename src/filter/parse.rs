@@ -21,10 +21,14 @@ use winnow::stream::{Stateful, Stream, TokenSlice};
 use winnow::token::any;
 
 use super::error::{FilterError, quoted};
-use super::expr::{Expr, Literal, Op, Term, in_quotes};
+use super::expr::{Expr, Literal, Op, Term};
 use super::lex::{Kind as Tok, Token, lex};
 use super::literal::{self, Bad, Users, did_you_mean};
 use super::near::nearest;
+use super::wrong::{
+    expected_after, missing_term, missing_value, no_comparison, no_denial, no_term, no_value,
+    stray, unfinished, unknown_field, wrong_operator,
+};
 use crate::fields::{FIELDS, Field, Kind, by_word};
 
 /// Bytes of a filter at most. Whoever needs more has a list that belongs in a regular expression.
@@ -75,6 +79,11 @@ fn here(input: &Input<'_>) -> Range<usize> {
 /// The next token.
 fn peek<'s>(input: &Input<'s>) -> Option<&'s Token<'s>> {
     input.input.peek_token()
+}
+
+/// The token before it.
+fn previous<'s>(input: &Input<'s>) -> Option<&'s Token<'s>> {
+    input.input.previous_tokens().next()
 }
 
 /// An error that no other branch of the grammar can mend.
@@ -206,12 +215,12 @@ fn parenthesised(input: &mut Input<'_>) -> Result<Expr> {
 
 fn term(input: &mut Input<'_>) -> Result<Expr> {
     let Some(token) = peek(input) else {
-        return fail(missing_term(input));
+        return fail(missing_term(here(input), previous(input)));
     };
     match &token.kind {
         Tok::Word => match (field_named(token.text), operator_follows(input)) {
-            (Some(field), _) => compare(field, input),
-            (None, true) => fail(unknown_field(&token)),
+            (Some(field), _) => compare(field, token, input),
+            (None, true) => fail(unknown_field(token)),
             (None, false) => words(input),
         },
         Tok::Quoted(_) if operator_follows(input) => fail(
@@ -219,7 +228,7 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
                 .help("a field's name stands without quotes"),
         ),
         Tok::Quoted(_) => words(input),
-        _ => fail(no_term(&token, input)),
+        _ => fail(no_term(token, previous(input))),
     }
 }
 
@@ -242,108 +251,19 @@ fn looks_like_operator(token: &Token<'_>) -> bool {
     token.kind == Tok::Stray && !["&", "|"].contains(&token.text)
 }
 
-fn missing_term(input: &Input<'_>) -> FilterError {
-    let end = here(input);
-    let message = match input.previous_tokens().next() {
-        Some(t) => format!("nothing comes after {}", quoted(t.text)),
-        None => "nothing is there".into(),
-    };
-    FilterError::new(end, message)
-        .help("a term is like `port 443`, or a word to look for")
-        .incomplete()
-}
-
-/// What is wrong with a token where a term should begin.
-fn no_term(token: &Token<'_>, input: &Input<'_>) -> FilterError {
-    let at = token.span.clone();
-    let error = |message: String| FilterError::new(at, message);
-    let to_look = format!(
-        "to look for it, put it in quotes: {}",
-        in_quotes(token.text)
-    );
-    match &token.kind {
-        Tok::And | Tok::Or => {
-            error(format!("no term comes before this {}", quoted(token.text))).help(to_look)
-        }
-        Tok::Close => match input.previous_tokens().next() {
-            Some(t) if t.kind == Tok::Open => error("nothing is between the parentheses".into()),
-            Some(t) => error(format!("nothing comes after {}", quoted(t.text)))
-                .help("a term is like `port 443`, or a word to look for"),
-            None => error("this `)` closes nothing".into()).help(to_look),
-        },
-        Tok::Op(_) => error(format!("no field comes before this {}", quoted(token.text)))
-            .help("a comparison is like `rtt > 50ms`"),
-        Tok::Comma => error("no value comes before this `,`".into())
-            .help("several values are like `lport 22,80`"),
-        Tok::Unclosed => unclosed(token),
-        _ => stray(token),
-    }
-}
-
-fn unclosed(token: &Token<'_>) -> FilterError {
-    let quote = token.text.chars().next().unwrap_or('"');
-    FilterError::new(token.span.clone(), format!("this {quote} is never closed"))
-        .help(format!("a {quote} is missing"))
-        .incomplete()
-}
-
-fn stray(token: &Token<'_>) -> FilterError {
-    let error = FilterError::new(
-        token.span.clone(),
-        format!("{} is no operator", quoted(token.text)),
-    );
-    let meant = match token.text {
-        "&" => "&&",
-        "|" => "||",
-        "=~" => "~",
-        "=!" | "<>" | "!==" => "!=",
-        "=<" => "<=",
-        "=>" => ">=",
-        "===" => "=",
-        "~=" | "~~" => "~",
-        _ => return error.help("the operators are = != < <= > >= ~ !~"),
-    };
-    error.help(format!("did you mean `{meant}`?"))
-}
-
-fn unknown_field(token: &Token<'_>) -> FilterError {
-    let word = token.text.to_lowercase();
-    let error = FilterError::new(
-        token.span.clone(),
-        format!("there is no field {}", quoted(token.text)),
-    );
-    let near = nearest_fields(&word);
-    if !near.is_empty() {
-        return error.help(did_you_mean(&near));
-    }
-    let all: Vec<&str> = FIELDS.iter().map(|f| f.word).collect();
-    error.help(format!("the fields are {}", all.join(" ")))
-}
-
-/// The fields that a word may have meant: by a column's title or a JSON key, or a few letters off.
-fn nearest_fields(word: &str) -> Vec<&'static str> {
-    let titled = FIELDS.iter().find(|f| {
-        f.json == Some(word) || f.column.is_some_and(|c| c.title.eq_ignore_ascii_case(word))
-    });
-    match titled {
-        Some(field) => vec![field.word],
-        None => nearest(word, FIELDS.iter().map(|f| f.word)),
-    }
-}
-
 /// Bare words: no field is named, the text is looked for.
 fn words(input: &mut Input<'_>) -> Result<Expr> {
     let first = peek(input);
     let words: Vec<String> = separated(1.., bare_word, is(Tok::Comma)).parse_next(input)?;
     if let (Some(first), [_]) = (first, words.as_slice()) {
-        not_misspelt(&first, input)?;
+        not_misspelt(first, input)?;
     }
     Ok(Expr::Term(Term::Words(words)))
 }
 
 fn bare_word(input: &mut Input<'_>) -> Result<String> {
     let Some(token) = peek(input) else {
-        return fail(missing_value(input));
+        return fail(missing_value(here(input), previous(input)));
     };
     let text = match &token.kind {
         Tok::Word => token.text,
@@ -357,32 +277,18 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
             );
         }
         Tok::Quoted(text) => text,
-        _ => return fail(no_value(&token)),
+        _ => return fail(no_value(token)),
     };
     if token.kind == Tok::Word {
-        literal::no_wildcard("", text).or_else(|bad| fail(told(bad, &token, input)))?;
+        literal::no_wildcard("", text).or_else(|bad| fail(told(bad, token, input)))?;
         if input.state.typing && token.span.end == input.state.text.len() {
-            unfinished(&token).map_or(Ok(()), fail)?;
+            unfinished(token).map_or(Ok(()), fail)?;
         }
     }
     let text = text.to_owned();
     input.next_token();
-    apart(&token, input)?;
+    apart(token, input)?;
     Ok(text)
-}
-
-/// What else the word at the end may become while it is being typed.
-fn unfinished(token: &Token<'_>) -> Option<FilterError> {
-    let lower = token.text.to_lowercase();
-    let words = FIELDS.iter().map(|f| f.word).chain(["and", "or", "not"]);
-    let become_: Vec<&str> = words.filter(|w| w.starts_with(&lower)).collect();
-    (!become_.is_empty()).then(|| {
-        FilterError::new(
-            token.span.clone(),
-            format!("{} may become {}", quoted(token.text), become_.join(", ")),
-        )
-        .incomplete()
-    })
 }
 
 /// `reson refused` looks for two words, and that is not what was meant: a word that is nearly a field's, followed by
@@ -420,16 +326,15 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
 }
 
 /// A field and what it is held against.
-fn compare(field: &'static Field, input: &mut Input<'_>) -> Result<Expr> {
-    let word = input
-        .next_token()
-        .map(|t| t.span.clone())
-        .unwrap_or_default();
+fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Result<Expr> {
+    input.next_token();
     let kind = literal::kind_of(field);
     let term = |op, values| Ok(Expr::Term(Term::Compare { field, op, values }));
     let op = match peek(input).map(|t| (&t.kind, t)) {
-        Some((Tok::Op(op), token)) => {
-            right_operator(field, *op, token)?;
+        Some((Tok::Op(op), token)) if !literal::operators(field).contains(op) => {
+            return fail(wrong_operator(field, *op, token));
+        }
+        Some((Tok::Op(op), _)) => {
             input.next_token();
             *op
         }
@@ -440,17 +345,8 @@ fn compare(field: &'static Field, input: &mut Input<'_>) -> Result<Expr> {
             Op::Eq
         }
         _ if kind == Kind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
-        next => {
-            let at_end = next.is_none();
-            let error = FilterError::new(word.clone(), literal::expected(field));
-            return fail(match at_end {
-                true => error.incomplete(),
-                false => error.help(format!(
-                    "to look for the word, put it in quotes: {}",
-                    in_quotes(&input.state.text[word])
-                )),
-            });
-        }
+        Some((Tok::Not, token)) if token.text == "!" => return fail(no_denial(token)),
+        next => return fail(no_comparison(field, word, next.is_some())),
     };
     let value = |input: &mut Input<'_>| value(field, op, input);
     if op.takes_regex() || !matches!(op, Op::Eq | Op::Ne) {
@@ -469,34 +365,18 @@ fn compare(field: &'static Field, input: &mut Input<'_>) -> Result<Expr> {
     term(op, values)
 }
 
-fn right_operator(field: &Field, op: Op, token: &Token<'_>) -> Result<()> {
-    let takes = literal::operators(field);
-    if takes.contains(&op) {
-        return Ok(());
-    }
-    let takes: Vec<&str> = takes.iter().map(|op| op.symbol()).collect();
-    fail(
-        FilterError::new(
-            token.span.clone(),
-            format!("`{}` cannot be compared with `{}`", field.word, op.symbol()),
-        )
-        .help(format!(
-            "it takes {}, like `{}`",
-            takes.join(" "),
-            literal::example(field)
-        )),
-    )
-}
-
 fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal> {
     let Some(token) = peek(input) else {
-        let error = missing_value(input);
-        return fail(error.help(literal::expected(field)));
+        let error = missing_value(here(input), previous(input));
+        return fail(error.help(expected_after(op, field)));
     };
     let (text, in_quotes) = match &token.kind {
         Tok::Word | Tok::Pattern => (token.text, false),
         Tok::Quoted(text) => (text.as_str(), true),
-        _ => return fail(no_value(&token)),
+        Tok::Op(_) | Tok::Comma | Tok::Open | Tok::Close => {
+            return fail(no_value(token).help(expected_after(op, field)));
+        }
+        _ => return fail(no_value(token)),
     };
     let literal = if op.takes_regex() {
         input.state.regexes += 1;
@@ -504,11 +384,19 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
             let message = format!("more than {MOST_REGEXES} regular expressions");
             return fail(FilterError::new(token.span.clone(), message));
         }
+        if token.kind == Tok::Pattern && text.ends_with(',') {
+            let end = token.span.end;
+            let message = format!("`{}` takes one value", op.symbol());
+            return fail(
+                FilterError::new(end - 1..end, message)
+                    .help("several are like `~ ^(a|b)`; in quotes a `,` is itself"),
+            );
+        }
         literal::regex(text).map(|()| Literal::Regex(text.to_owned()))
     } else {
         literal::read(field, text, in_quotes, input.state.users)
     };
-    let literal = literal.or_else(|bad| fail(told(bad, &token, input)))?;
+    let literal = literal.or_else(|bad| fail(told(bad, token, input)))?;
     if let Literal::Number(from, to) = literal
         && from != to
         && !matches!(op, Op::Eq | Op::Ne)
@@ -523,7 +411,7 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
         );
     }
     input.next_token();
-    apart(&token, input)?;
+    apart(token, input)?;
     Ok(literal)
 }
 
@@ -560,37 +448,5 @@ fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
             )
         }
         _ => Ok(()),
-    }
-}
-
-fn missing_value(input: &Input<'_>) -> FilterError {
-    let after = input.previous_tokens().next();
-    FilterError::new(
-        here(input),
-        format!(
-            "no value comes after {}",
-            quoted(after.map_or("", |t| t.text))
-        ),
-    )
-    .incomplete()
-}
-
-/// What is wrong with a token where a value should be.
-fn no_value(token: &Token<'_>) -> FilterError {
-    match token.kind {
-        Tok::And | Tok::Or | Tok::Not => FilterError::new(
-            token.span.clone(),
-            format!("{} is no value", quoted(token.text)),
-        )
-        .help(format!(
-            "as a text it stands in quotes: {}",
-            in_quotes(token.text)
-        )),
-        Tok::Unclosed => unclosed(token),
-        Tok::Stray => stray(token),
-        _ => FilterError::new(
-            token.span.clone(),
-            format!("a value should be here, and not {}", quoted(token.text)),
-        ),
     }
 }
