@@ -3,6 +3,11 @@
 //! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` writes them anew (the README's
 //! section too), and the difference is what a change means to users.
 
+#![expect(
+    clippy::expect_used,
+    reason = "what fails here is a failed test, in the helpers too"
+)]
+
 use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
@@ -45,8 +50,11 @@ fn parse(text: &str) -> Result<Filter, FilterError> {
 
 const MS: u64 = 1_000_000;
 
+fn addr(text: &str) -> IpAddr {
+    text.parse().expect(text)
+}
+
 fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Session {
-    let addr = |text: &str| text.parse::<IpAddr>().expect(text);
     Session {
         cookie: 0x1000,
         start_ns: 1000 * MS,
@@ -104,10 +112,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
         (Direction::In, Evidence::Close, 33, 900);
     nginx.reason = Reason::RemoteReset;
     let mut six = nginx.clone();
-    (six.laddr, six.raddr) = (
-        "2001:db8::5".parse().unwrap(),
-        "2001:db8:1::9".parse().unwrap(),
-    );
+    (six.laddr, six.raddr) = (addr("2001:db8::5"), addr("2001:db8:1::9"));
     (six.reason, six.retransmits, six.retransmitted_bytes) = (Reason::RemoteFin, 12, 14_000);
     let mut local = open(session("postgres", "::1", 5432, "::1", 45_000));
     (local.srtt_us, local.min_rtt_us, local.rx_rate) = (40, 20, 3_000_000.0);
@@ -124,7 +129,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     ) = (0, 0, 0, 0);
     let mut timeout = refused.clone();
     (timeout.reason, timeout.comm) = (Reason::ConnectTimeout, Comm::from("backup-daemon-long"));
-    (timeout.raddr, timeout.end_ns) = ("10.9.9.9".parse().unwrap(), 130_000 * MS);
+    (timeout.raddr, timeout.end_ns) = (addr("10.9.9.9"), 130_000 * MS);
     let mut orphan = session("", "10.0.0.5", 8000, "198.51.100.4", 33_333);
     (orphan.pid, orphan.owner, orphan.direction) = (0, Evidence::None, Direction::In);
     orphan.reason = Reason::NeverAccepted;

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::literal::{example, operators, takes};
+use super::literal::{example, operators, takes_briefly};
 use crate::fields::FIELDS;
 
 /// What is said of one field.
@@ -26,7 +26,7 @@ pub struct HelpRow {
 pub fn help_rows() -> impl Iterator<Item = HelpRow> {
     FIELDS.iter().map(|field| HelpRow {
         word: field.word,
-        takes: takes(field),
+        takes: takes_briefly(field),
         operators: operators(field)
             .iter()
             .map(|op| op.symbol())
@@ -40,12 +40,19 @@ pub fn help_rows() -> impl Iterator<Item = HelpRow> {
 /// How terms are written and combined: what it looks like, and what it does.
 pub const GRAMMAR: &[(&str, &str)] = &[
     ("port 443", "a field and a value: equal"),
-    ("rtt > 50ms", "= != < <= > >= compare"),
+    (
+        "rtt > 50ms",
+        "compared with `= != < <= > >=`; times have a unit: us ms s m h d",
+    ),
     ("lport 22,80,8000-8100", "a list: any of them, ranges too"),
+    (
+        "tx > 10MB",
+        "sizes: k M G T are powers of 1000, Ki Mi Gi Ti of 1024",
+    ),
     ("raddr 10.0.0.0/8", "all addresses of a network"),
     (
         "comm ~ ^ngin",
-        "~ a regular expression, !~ its denial; (?i) in front: in capitals or not",
+        "`~` a regular expression, `!~` its denial; `(?i)` in front of it: in capitals or not",
     ),
     (
         "port 443 and comm curl",

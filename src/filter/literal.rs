@@ -87,6 +87,16 @@ pub(super) fn takes(field: &Field) -> String {
     }
 }
 
+/// The same where the units are explained elsewhere.
+pub(super) fn takes_briefly(field: &Field) -> String {
+    match kind_of(field) {
+        Kind::Bytes => "a size".into(),
+        Kind::Rate => "a size, a second".into(),
+        Kind::Micros => "a time".into(),
+        _ => takes(field),
+    }
+}
+
 /// The names that a field can have, without the one that stands for none.
 pub(super) fn real_names(names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
     names.iter().copied().filter(|name| *name != "-")
@@ -267,9 +277,10 @@ fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
 fn net(field: &Field, text: &str) -> Result<Net, Bad> {
     let message = format!("{} is not an address", quoted(text));
     if let Ok(both) = text.parse::<SocketAddr>() {
-        let (addr, port) = (field.word, field.word.replace("addr", "port"));
+        let port = field.word.replace("addr", "port");
         let help = format!(
-            "the port is a term of its own: `{addr} {} {port} {}`",
+            "the port is a term of its own: `{} {} {port} {}`",
+            field.word,
             both.ip(),
             both.port()
         );
@@ -344,8 +355,24 @@ fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
     }
 }
 
+/// Checks a bare word: what is pasted from elsewhere and could never be found is worth a word.
+pub(super) fn bare_word(text: &str) -> Result<(), Bad> {
+    no_wildcard("", text)?;
+    let Some(field) = by_word("addr").filter(|_| text.contains(['/', ':'])) else {
+        return Ok(());
+    };
+    match net(field, text) {
+        Ok(_) if text.contains('/') => Err(Bad::new(
+            format!("{} is a network, and no part of an address", quoted(text)),
+            format!("did you mean `addr {text}`?"),
+        )),
+        Err(bad) if text.parse::<SocketAddr>().is_ok() => Err(bad),
+        _ => Ok(()),
+    }
+}
+
 /// Other languages would take a `*` for anything; here it would silently match nothing.
-pub(super) fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
+fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
     let Some(at) = text.find('*') else {
         return Ok(());
     };

@@ -280,7 +280,7 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
         _ => return fail(no_value(token)),
     };
     if token.kind == Tok::Word {
-        literal::no_wildcard("", text).or_else(|bad| fail(told(bad, token, input)))?;
+        literal::bare_word(text).or_else(|bad| fail(told(bad, token, input)))?;
         if input.state.typing && token.span.end == input.state.text.len() {
             unfinished(token).map_or(Ok(()), fail)?;
         }
