@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use tcplife::ui::keys::{KEYS, Mode};
-use tcplife::{cli, fields};
+use tcplife::{cli, fields, filter};
 
 /// The part of a document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
 fn assert_section(document: &str, name: &str, text: &str) {
@@ -52,10 +52,12 @@ fn the_readme_says_what_the_tables_say() {
     assert_section(readme, "keys", &keys);
 
     let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
-    for field in fields::FIELDS {
+    let shown = |f: &&fields::Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
+    for field in fields::FIELDS.iter().filter(shown) {
         let column = field.column.map_or("", |c| c.title);
         let json = field.json.map_or(String::new(), |key| format!("`{key}`"));
         table += &format!("| {column} | {json} | {} |\n", field.help);
     }
     assert_section(readme, "fields", &table);
+    assert_section(readme, "filter", &filter::help_markdown());
 }

@@ -1,7 +1,7 @@
 //! The filter language as its users meet it: what a line of text shows, and what is said when it is wrong.
 //!
-//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` writes them anew (the README's
-//! section too), and the difference is what a change means to users.
+//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` writes them anew, and the
+//! difference is what a change means to users.
 
 #![expect(
     clippy::expect_used,
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use tcplife::filter::{Filter, FilterError, complete, help_markdown};
+use tcplife::filter::{Filter, FilterError, complete};
 use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 fn path(relative: &str) -> PathBuf {
@@ -248,28 +248,6 @@ fn what_is_being_typed_is_not_called_wrong() {
             .collect()
     });
     assert_golden(FILE, &should);
-}
-
-#[test]
-fn the_readme_explains_the_language() {
-    const BEGIN: &str = "<!-- filter: begin -->\n";
-    const END: &str = "<!-- filter: end -->";
-    let readme = read("README.md");
-    let parts = readme.split_once(BEGIN).and_then(|(before, rest)| {
-        let (section, after) = rest.split_once(END)?;
-        Some((before, section, after))
-    });
-    let (before, section, after) = parts.expect("README.md has the two markers of its section");
-    let should = format!("\n{}\n", help_markdown());
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let readme = format!("{before}{BEGIN}{should}{END}{after}");
-        fs::write(path("README.md"), readme).expect("README.md can be written");
-    } else {
-        assert_eq!(
-            section, should,
-            "UPDATE_GOLDEN=1 cargo test --test filter writes it"
-        );
-    }
 }
 
 /// Any text is a filter or an error with a place in the text, and both can be shown.
