@@ -4,6 +4,7 @@
 //! has gone. Not for what is drawn (`view`).
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -27,7 +28,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, in raw mode on its alternate screen until this is dropped.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would show the cursor, which `restore` does, and where the terminal has gone complain of that
+    /// on stderr, which has gone too: a panic.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
 }
 
 impl std::fmt::Debug for Screen {
@@ -54,7 +57,9 @@ impl Screen {
             io::stdout(),
         )))
         .context("cannot ask the terminal for its size")?;
-        let mut screen = Screen { terminal };
+        let mut screen = Screen {
+            terminal: ManuallyDrop::new(terminal),
+        };
         screen.enter()?;
         Ok(screen)
     }
