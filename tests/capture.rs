@@ -13,13 +13,15 @@ mod common {
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
-use common::net::{self, Bound, MAPPED, Pair, V4, V6, listen, port, session, v6_or_skip};
+use common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use common::running::{PATIENCE, Running, json};
+use rustix::fd::OwnedFd;
+use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, socket};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -134,6 +136,66 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+// ---- sessions with ports that are known beforehand ----
+
+/// Of an IPv6 socket that speaks IPv4.
+const MAPPED: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped()),
+    0,
+);
+
+/// Listeners on neighbouring ports.
+fn listen_in_a_row<const N: usize>() -> [TcpListener; N] {
+    for _ in 0..1000 {
+        let first = listen(V4);
+        let from = port(&first);
+        let mut row = vec![first];
+        for i in 1..N as u16 {
+            let Some(next) = from.checked_add(i) else {
+                break;
+            };
+            match TcpListener::bind(SocketAddr::new(V4.ip(), next)) {
+                Ok(listener) => row.push(listener),
+                Err(_) => break,
+            }
+        }
+        if let Ok(row) = row.try_into() {
+            return row;
+        }
+    }
+    panic!("no {N} free ports in a row");
+}
+
+/// A client's socket whose port is known before it connects.
+struct Bound {
+    socket: OwnedFd,
+    port: u16,
+}
+
+impl Bound {
+    fn new() -> Bound {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&socket, &V4).expect("a port");
+        let local: SocketAddr = getsockname(&socket)
+            .ok()
+            .and_then(|a| a.try_into().ok())
+            .expect("its address");
+        Bound {
+            socket,
+            port: local.port(),
+        }
+    }
+
+    fn connect(self, listener: &TcpListener) -> Pair {
+        connect(&self.socket, &listener.local_addr().expect("it is bound")).expect("a connection");
+        let server = listener.accept().expect("a connection").0;
+        Pair {
+            client: self.socket.into(),
+            server,
+        }
     }
 }
 
@@ -523,7 +585,7 @@ fn local_ports_let_through_what_is_listed_and_in_range() {
     if !kernel_or_skip() {
         return;
     }
-    let [first, second, third] = net::listen_in_a_row();
+    let [first, second, third] = listen_in_a_row();
     let (single, other) = (listen(V4), listen(V4));
     let client = Bound::new();
     let [a, b, c] = [port(&first), port(&second), port(&third)];
@@ -554,7 +616,7 @@ fn remote_ports_let_through_what_is_listed_and_in_range() {
     if !kernel_or_skip() {
         return;
     }
-    let [first, second, third] = net::listen_in_a_row();
+    let [first, second, third] = listen_in_a_row();
     let (single, other) = (listen(V4), listen(V4));
     let client = Bound::new();
     let [a, b, c] = [port(&first), port(&second), port(&third)];

@@ -233,6 +233,23 @@ fn help_into_a_closed_pipe_is_no_failure() {
     assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
 }
 
+/// Nobody is left to read what is wrong: the status says it still.
+#[test]
+fn a_closed_stderr_does_not_change_the_status() {
+    for (flag, status) in [("--nonsense", 2), ("--output=dashboard", 1)] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let ended = Command::new(TCPLIFE)
+            .arg(flag)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .status()
+            .expect("tcplife can be started");
+        assert_eq!(ended.code(), Some(status), "{flag}");
+    }
+}
+
 #[test]
 fn the_dashboard_without_a_terminal_names_the_other_outputs() {
     assert_one_line(

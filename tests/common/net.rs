@@ -3,19 +3,10 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
-use rustix::fd::OwnedFd;
-use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, socket};
-
 use super::host::skip;
 
 pub(crate) const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 pub(crate) const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
-/// Of an IPv6 socket that speaks IPv4.
-pub(crate) const MAPPED: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped()),
-    0,
-);
-
 /// One session, both ends ours.
 pub(crate) struct Pair {
     pub(crate) client: TcpStream,
@@ -39,58 +30,6 @@ pub(crate) fn v6_or_skip() -> bool {
         skip("no IPv6 on the loopback device");
     }
     there
-}
-
-/// Listeners on neighbouring ports.
-pub(crate) fn listen_in_a_row<const N: usize>() -> [TcpListener; N] {
-    for _ in 0..1000 {
-        let first = listen(V4);
-        let from = port(&first);
-        let mut row = vec![first];
-        for i in 1..N as u16 {
-            let Some(next) = from.checked_add(i) else {
-                break;
-            };
-            match TcpListener::bind(SocketAddr::new(V4.ip(), next)) {
-                Ok(listener) => row.push(listener),
-                Err(_) => break,
-            }
-        }
-        if let Ok(row) = row.try_into() {
-            return row;
-        }
-    }
-    panic!("no {N} free ports in a row");
-}
-
-/// A client's socket whose port is known before it connects.
-pub(crate) struct Bound {
-    socket: OwnedFd,
-    pub(crate) port: u16,
-}
-
-impl Bound {
-    pub(crate) fn new() -> Bound {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-        bind(&socket, &V4).expect("a port");
-        let local: SocketAddr = getsockname(&socket)
-            .ok()
-            .and_then(|a| a.try_into().ok())
-            .expect("its address");
-        Bound {
-            socket,
-            port: local.port(),
-        }
-    }
-
-    pub(crate) fn connect(self, listener: &TcpListener) -> Pair {
-        connect(&self.socket, &listener.local_addr().expect("it is bound")).expect("a connection");
-        let server = listener.accept().expect("a connection").0;
-        Pair {
-            client: self.socket.into(),
-            server,
-        }
-    }
 }
 
 impl Pair {

@@ -16,7 +16,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Pty {
     pub(crate) master: Box<dyn MasterPty + Send>,
     reader: Box<dyn Read + Send>,
-    pub(crate) child: Box<dyn Child + Send + Sync>,
+    pub(crate) child: Kept,
     settings: String,
     /// All that was written to the terminal.
     pub(crate) written: Vec<u8>,
@@ -54,7 +54,7 @@ impl Pty {
         Pty {
             reader: pair.master.try_clone_reader().expect("a reader"),
             master: pair.master,
-            child,
+            child: Kept(child),
             settings,
             written: Vec::new(),
         }
@@ -95,7 +95,7 @@ impl Pty {
             } else {
                 std::thread::sleep(Duration::from_millis(2));
             }
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+            if let Some(status) = self.child.0.try_wait().expect("a child of ours") {
                 while open && self.read(&mut take) {}
                 return status;
             }
@@ -123,11 +123,14 @@ fn settings(master: &dyn MasterPty) -> String {
     format!("{:?}", master.get_termios().expect("the settings"))
 }
 
-impl Drop for Pty {
+/// A process that goes with the test, however that ends.
+pub(crate) struct Kept(pub(crate) Box<dyn Child + Send + Sync>);
+
+impl Drop for Kept {
     fn drop(&mut self) {
         // after a test that failed; it has ended otherwise
-        if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
+        if let Ok(None) = self.0.try_wait() {
+            let _ = self.0.kill();
         }
     }
 }
