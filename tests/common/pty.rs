@@ -25,6 +25,8 @@ pub(crate) struct Pty {
 /// A command with the environment of a usual terminal.
 pub(crate) fn command(argv: &[&str]) -> CommandBuilder {
     let mut command = CommandBuilder::from_argv(argv.iter().map(Into::into).collect());
+    // it would be the home directory, which an ordinary user under sudo may not enter
+    command.cwd(std::env::current_dir().expect("a directory"));
     command.env("TERM", "xterm-256color");
     command.env_remove("NO_COLOR");
     command
