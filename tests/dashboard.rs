@@ -581,7 +581,8 @@ fn every_way_to_quit_leaves_the_terminal_as_it_was() {
         return;
     }
     let nothing = only(&[&listen(V4)]);
-    for key in ["q", "\x03", "?\x03"] {
+    // and what is typed ahead is not forgotten
+    for key in ["q", "\x03", "?\x03", "\x0c\x0cq"] {
         let mut seen = Seen::dashboard(&["-L", &nothing]);
         seen.press(key);
         seen.ends(&format!("{key:?}"), 0);
