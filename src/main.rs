@@ -18,11 +18,16 @@ fn main() -> ExitCode {
             return finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into));
         }
         Err(Stop::Usage(message)) => {
-            eprintln!("tcplife: {message} (tcplife --help lists the flags)");
+            complain(&format!("{message} (tcplife --help lists the flags)"));
             return ExitCode::from(2);
         }
     };
     finish(run(&cli))
+}
+
+/// On stderr, if that is still there: `eprintln!` would panic of it.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "tcplife: {message}");
 }
 
 /// Whoever closes the pipe has seen enough: that is no failure.
@@ -36,7 +41,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    eprintln!("tcplife: {error:#}");
+    complain(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 

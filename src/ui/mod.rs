@@ -5,6 +5,7 @@
 
 use std::io;
 
+use anyhow::bail;
 use crossbeam_channel::select;
 use ratatui::crossterm::event::{Event, KeyEventKind};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
@@ -81,12 +82,16 @@ fn dashboard(
             recv(keyboard.received) -> input => match input {
                 Ok(input) => {
                     // a burst, as of a held key, is worked off before the next frame
+                    dirty = true;
                     for input in std::iter::once(input).chain(keyboard.received.try_iter()) {
-                        effect = effect.or(on_input(&mut app, input));
-                        dirty = true;
+                        effect = on_input(&mut app, input);
+                        if effect.is_some() {
+                            break; // what comes after it has to wait for it
+                        }
                     }
                 }
-                Err(_) => effect = Some(Effect::Quit),
+                // it says so when the terminal has gone
+                Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
             },
             recv(signals.received) -> signal => match signal {
                 Ok(SIGWINCH) => {

@@ -4,12 +4,14 @@
 //! has gone. Not for what is drawn (`view`).
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never};
 use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -21,13 +23,16 @@ use ratatui::crossterm::terminal::{
 use ratatui::crossterm::{cursor, execute, queue};
 use ratatui::layout::{Position, Rect, Size};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fd::OwnedFd;
 
 /// The terminal is in the dashboard's hands.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, in raw mode on its alternate screen until this is dropped.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would show the cursor, which `restore` does, and where the terminal has gone complain of that
+    /// on stderr, which has gone too: a panic.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
 }
 
 impl std::fmt::Debug for Screen {
@@ -54,7 +59,9 @@ impl Screen {
             io::stdout(),
         )))
         .context("cannot ask the terminal for its size")?;
-        let mut screen = Screen { terminal };
+        let mut screen = Screen {
+            terminal: ManuallyDrop::new(terminal),
+        };
         screen.enter()?;
         Ok(screen)
     }
@@ -168,7 +175,7 @@ pub enum Input {
 pub struct Keyboard {
     /// What was typed, as it comes.
     pub received: Receiver<Input>,
-    stop: rustix::fd::OwnedFd,
+    stop: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -186,11 +193,9 @@ impl Keyboard {
         let thread = std::thread::Builder::new()
             .name("tcplife-input".into())
             .spawn(move || {
-                while let Some(inputs) = wait_for_input(&stopped) {
-                    let gone = matches!(inputs.last(), Some(Input::Gone));
-                    if inputs.into_iter().any(|input| tx.send(input).is_err()) || gone {
-                        return;
-                    }
+                // whoever takes them may be gone, and then there is nobody to tell
+                if read_until_stopped(&stopped, &tx).is_err() {
+                    let _ = tx.send(Input::Gone);
                 }
             })?;
         Ok(Keyboard {
@@ -201,44 +206,41 @@ impl Keyboard {
     }
 }
 
-/// The next input, or `None` when told to stop. A terminal that has gone is looked for before it is read: a read would
-/// return nothing at once, for ever.
-fn wait_for_input(stop: &rustix::fd::OwnedFd) -> Option<Vec<Input>> {
+/// How long crossterm looks for input when there is some. With no time at all it does not look; what it has read and not
+/// handed on would wait for the next key if it were not given the time to.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Hands on what is typed until told to stop; an error if the terminal has gone. That is looked for before it is read: a
+/// read would return nothing at once, for ever.
+fn read_until_stopped(stop: &OwnedFd, tx: &Sender<Input>) -> anyhow::Result<()> {
     let stdin = io::stdin();
-    let mut fds = [
-        PollFd::new(&stdin, PollFlags::IN),
-        PollFd::new(stop, PollFlags::IN),
-    ];
-    match poll(&mut fds, None) {
-        Ok(_) => {}
-        Err(rustix::io::Errno::INTR) => return Some(Vec::new()),
-        Err(_) => return Some(vec![Input::Gone]),
-    }
-    if !fds[1].revents().is_empty() {
-        return None;
-    }
-    if fds[0]
-        .revents()
-        .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
-    {
-        return Some(vec![Input::Gone]);
-    }
-    let mut inputs = Vec::new();
-    while let Ok(true) = event::poll(std::time::Duration::ZERO) {
-        match event::read() {
-            Ok(event) => inputs.push(Input::Event(event)),
-            Err(_) => return Some(vec![Input::Gone]),
+    loop {
+        let mut fds = [
+            PollFd::new(&stdin, PollFlags::IN),
+            PollFd::new(stop, PollFlags::IN),
+        ];
+        match poll(&mut fds, None) {
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other?,
+        };
+        if !fds[1].revents().is_empty() {
+            return Ok(());
+        }
+        if fds[0].revents() != PollFlags::IN {
+            bail!("the terminal has gone");
+        }
+        while event::poll(LOOK)? {
+            tx.send(Input::Event(event::read()?))?;
         }
     }
-    Some(inputs)
 }
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
         if let Some(thread) = self.thread.take() {
-            // it may wait for room in the channel
-            while self.received.try_recv().is_ok() {}
+            // it may wait for room in the channel, which nobody will make
+            self.received = never();
             let _ = thread.join();
         }
     }
