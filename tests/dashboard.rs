@@ -26,6 +26,7 @@ use portable_pty::CommandBuilder;
 use rustix::process::{Pid, Signal, kill_process};
 use tcplife::capture::Capture;
 use tcplife::collector::Collector;
+use tcplife::filter::Filter;
 use tcplife::ui;
 use tcplife::ui::keys::{KEYS, Mode};
 
@@ -733,6 +734,7 @@ fn panicking_dashboard() {
     let dashboard = |collector| {
         let options = ui::Options {
             capture: Capture::default(),
+            filter: Filter::default(),
             keep: 10,
             duration: None,
         };

@@ -3,16 +3,18 @@
 //! Responsible for what is shown: which sessions, in which order, which is selected. Knows no terminal and no
 //! clock: time comes with the batches, and `view` draws what is here.
 
-use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, VecDeque};
 
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 
 use super::keys::Mode;
+use super::prompt::{Edit, Prompt, Purpose};
 use super::view;
 use crate::capture::{Capture, Family};
 use crate::collector::Batch;
 use crate::fields::{self, Field};
+use crate::filter::Filter;
 use crate::session::{Session, SessionId};
 use crate::store::{Place, Store};
 
@@ -56,6 +58,14 @@ pub enum Action {
     Freeze,
     /// Show or leave the help.
     Help,
+    /// Begin to type a filter.
+    Prompt(Purpose),
+    /// Change what is being typed.
+    Edit(Edit),
+    /// Take what was typed.
+    Accept,
+    /// Forget what was typed.
+    Cancel,
     /// Draw everything anew.
     Redraw,
     /// Stop as ^Z does.
@@ -65,8 +75,12 @@ pub enum Action {
 }
 
 /// What is to be done outside of the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// The kernel is to report this from now on.
+    Capture(Capture),
+    /// The history of filters is another: to be kept for the next run.
+    Remember(Vec<String>),
     /// Draw on a terminal of which nothing is known.
     Redraw,
     /// Give the terminal back to the shell until it continues us.
@@ -117,8 +131,15 @@ struct Waiting {
 pub struct App {
     /// Name of this host, shown in the header.
     pub host: String,
-    /// What the kernel reports at all.
+    /// What the kernel reports at all, by the flags.
     pub capture: Capture,
+    /// What else is captured at all: the kernel decides what it can of it, and the rest is decided here.
+    pub capture_filter: Filter,
+    /// Which sessions are shown.
+    pub filter: Filter,
+    /// The line that is being typed.
+    pub prompt: Option<Prompt>,
+    history: Vec<String>,
     /// What has the keyboard.
     pub mode: Mode,
     /// Which sessions are shown.
@@ -153,6 +174,10 @@ impl App {
         App {
             host,
             capture,
+            capture_filter: Filter::default(),
+            filter: Filter::default(),
+            prompt: None,
+            history: Vec::new(),
             mode: Mode::Table,
             scope: Scope::All,
             family: None,
@@ -174,9 +199,23 @@ impl App {
         }
     }
 
+    /// With a filter from the start, and those that were used before.
+    pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
+        self.filter = filter;
+        self.history = history;
+        self
+    }
+
     /// Takes in a batch. True if the picture is another now: once for every look at the open sessions, so that
     /// nothing re-sorts under the reader's eyes in between.
-    pub fn batch(&mut self, batch: Batch) -> bool {
+    pub fn batch(&mut self, mut batch: Batch) -> bool {
+        if !self.capture_filter.is_everything() {
+            let captured = |s: &Session| self.capture_filter.matches(s);
+            batch.closed.retain(captured);
+            if let Some(open) = &mut batch.open {
+                open.retain(captured);
+            }
+        }
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
         }
@@ -197,6 +236,33 @@ impl App {
     pub fn update(&mut self, action: Action) -> Option<Effect> {
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Prompt(purpose) => {
+                let filter = match purpose {
+                    Purpose::Filter => &self.filter,
+                    Purpose::Capture => &self.capture_filter,
+                };
+                self.prompt = Some(Prompt::new(purpose, filter, self.history.clone()));
+                self.mode = Mode::Prompt;
+                self.scroll_to_selection();
+            }
+            Action::Edit(edit) => {
+                if let Some(mut prompt) = self.prompt.take() {
+                    let before = prompt.before().clone();
+                    prompt.edit(edit, &|field| self.values(field, &before));
+                    self.prompt = Some(prompt);
+                    self.typed();
+                }
+            }
+            Action::Accept => return self.accept(),
+            Action::Cancel => {
+                if let Some(prompt) = self.prompt.take() {
+                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.filter {
+                        self.filter = prompt.before().clone();
+                        self.rebuild();
+                    }
+                    self.leave_prompt();
+                }
+            }
             Action::Redraw => return Some(Effect::Redraw),
             Action::Suspend => return Some(Effect::Suspend),
             Action::Help => {
@@ -208,7 +274,7 @@ impl App {
                 self.help_top = 0;
             }
             Action::Move(motion) if self.mode == Mode::Help => {
-                let page = view::panes(self.area()).table.height.into();
+                let page = self.panes().table.height.into();
                 let last = view::help::lines().len().saturating_sub(page);
                 self.help_top = moved(self.help_top, motion, page).min(last);
             }
@@ -287,8 +353,74 @@ impl App {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
     }
 
-    fn area(&self) -> ratatui::layout::Rect {
-        ratatui::layout::Rect::new(0, 0, self.size.width, self.size.height)
+    /// What is typed in the prompt, or pasted into it. Elsewhere a text means nothing.
+    pub fn text(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.insert(text);
+            self.typed();
+        }
+    }
+
+    /// Applies what has been typed so far; while it is no filter, the last one stays in force.
+    fn typed(&mut self) {
+        if let Some(prompt) = &self.prompt
+            && prompt.purpose == Purpose::Filter
+            && let Ok(filter) = prompt.state()
+            && *filter != self.filter
+        {
+            self.filter = filter.clone();
+            self.rebuild();
+        }
+    }
+
+    /// Takes the prompt's filter; if it is none, the prompt stays and says why.
+    fn accept(&mut self) -> Option<Effect> {
+        let prompt = self.prompt.as_mut()?;
+        // a word that might have become a field is one now
+        let filter = prompt.finish()?;
+        let effect = match prompt.purpose {
+            Purpose::Filter => {
+                self.filter = filter;
+                None
+            }
+            Purpose::Capture => {
+                let capture = self.capture.intersection(&filter.capture());
+                self.capture_filter = filter;
+                Some(Effect::Capture(capture))
+            }
+        };
+        if let Some(prompt) = self.prompt.take() {
+            self.history = prompt.into_history();
+        }
+        self.rebuild();
+        self.leave_prompt();
+        Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
+    }
+
+    fn leave_prompt(&mut self) {
+        self.mode = Mode::Table;
+        self.scroll_to_selection();
+    }
+
+    /// The values that a field has among what was shown before the filter was typed, the most frequent first.
+    fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
+        const ENOUGH: usize = 2000;
+        let sessions = self.store.open().chain(self.store.finished());
+        let shown = sessions.filter(|(_, s)| before.matches(s)).take(ENOUGH);
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, session) in shown {
+            if (field.get)(session) != fields::Value::Missing {
+                *counts.entry(fields::cell(field, session)).or_default() += 1;
+            }
+        }
+        let mut values: Vec<_> = counts.into_iter().collect();
+        values.sort_by_key(|(_, count)| Reverse(*count));
+        values.into_iter().map(|(value, _)| value).collect()
+    }
+
+    fn panes(&self) -> view::Panes {
+        let area = Rect::new(0, 0, self.size.width, self.size.height);
+        view::panes(area, self.prompt.is_some())
     }
 
     fn shows(&self, session: &Session) -> bool {
@@ -297,7 +429,9 @@ impl App {
             Scope::Open => session.is_open(),
             Scope::Finished => !session.is_open(),
         };
-        scope && self.family.is_none_or(|f| f.version() == session.ip())
+        scope
+            && self.family.is_none_or(|f| f.version() == session.ip())
+            && self.filter.matches(session)
     }
 
     /// Chooses and sorts the lines anew, and finds the selected session among them.
@@ -329,7 +463,7 @@ impl App {
     }
 
     fn move_selection(&mut self, motion: Motion) {
-        let page = view::panes(self.area()).rows();
+        let page = self.panes().rows();
         match motion {
             Motion::Bottom => self.select(usize::MAX),
             _ => self.select(moved(self.selected, motion, page)),
@@ -356,7 +490,7 @@ impl App {
     }
 
     fn scroll_to_selection(&mut self) {
-        let height = view::panes(self.area()).rows().max(1);
+        let height = self.panes().rows().max(1);
         let last_top = self.rows.len().saturating_sub(height);
         self.top = self
             .top

@@ -86,6 +86,13 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             app.position(),
             app.row_count()
         ))]),
+        (!app.filter.is_everything()).then(|| {
+            vec![
+                Span::raw("filter: "),
+                Span::styled(app.filter.source(), theme.figure),
+            ]
+        }),
+        captured(app).map(|text| vec![Span::raw(text)]),
         Some(vec![Span::raw(
             app.family.map_or("IPv4+IPv6", |f| f.name()),
         )]),
@@ -93,10 +100,21 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             "by {order}{}",
             if app.sort.inverted { " inverted" } else { "" }
         ))]),
-        (!app.capture.is_everything())
-            .then(|| vec![Span::raw(format!("captured: {}", app.capture))]),
     ];
     fit(parts.into_iter().flatten().collect(), area.width)
         .style(theme.quiet)
         .render(area, buffer);
+}
+
+/// What is captured at all, and what of that the kernel decides.
+fn captured(app: &App) -> Option<String> {
+    let kernel = app.capture.intersection(&app.capture_filter.capture());
+    match (kernel.is_everything(), app.capture_filter.is_everything()) {
+        (true, true) => None,
+        (false, true) => Some(format!("captured: {kernel}")),
+        (_, false) => Some(format!(
+            "captured: {} [kernel: {kernel}]",
+            app.capture_filter.source()
+        )),
+    }
 }
