@@ -147,24 +147,17 @@ const MAPPED: SocketAddr = SocketAddr::new(
     0,
 );
 
-/// Listeners on neighbouring ports.
+/// Listeners on neighbouring ports: below those that the kernel hands out, which connections that are over may hold for
+/// a minute.
 fn listen_in_a_row<const N: usize>() -> [TcpListener; N] {
+    let mut from = 10_000 + (std::process::id() % 1000) as u16 * 20;
     for _ in 0..1000 {
-        let first = listen(V4);
-        let from = port(&first);
-        let mut row = vec![first];
-        for i in 1..N as u16 {
-            let Some(next) = from.checked_add(i) else {
-                break;
-            };
-            match TcpListener::bind(SocketAddr::new(V4.ip(), next)) {
-                Ok(listener) => row.push(listener),
-                Err(_) => break,
-            }
-        }
+        let at = |i: u16| TcpListener::bind(SocketAddr::new(V4.ip(), from + i));
+        let row: Vec<_> = (0..N as u16).map_while(|i| at(i).ok()).collect();
         if let Ok(row) = row.try_into() {
             return row;
         }
+        from = 10_000 + (from - 10_000 + N as u16) % 20_000;
     }
     panic!("no {N} free ports in a row");
 }

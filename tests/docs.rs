@@ -45,11 +45,13 @@ fn the_readme_says_what_the_tables_say() {
     let readme = "README.md";
     assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
 
-    let mut keys = String::from("| key | does |\n|---|---|\n");
-    for key in KEYS.iter().filter(|k| k.mode == Mode::Table) {
-        keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
+    for (section, mode) in [("keys", Mode::Table), ("prompt", Mode::Prompt)] {
+        let mut keys = String::from("| key | does |\n|---|---|\n");
+        for key in KEYS.iter().filter(|k| k.mode == mode) {
+            keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
+        }
+        assert_section(readme, section, &keys);
     }
-    assert_section(readme, "keys", &keys);
 
     let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
     let shown = |f: &&fields::Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only

