@@ -111,7 +111,7 @@ impl Cli {
     /// [`Stop`] if there is nothing to do but to say something.
     pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, Stop> {
         let cli = Cli::try_parse_from(args).map_err(Stop::from)?;
-        cli.check().map_err(Stop::Usage)?;
+        cli.check().map_err(Stop::usage)?;
         Ok(cli)
     }
 
@@ -162,7 +162,7 @@ impl Cli {
         let text = self.filter.as_deref().unwrap_or_default();
         Filter::parse(text).map_err(|e| {
             let report = e.report().replace('\n', "\n  ");
-            Stop::Usage(format!("the filter of -f is wrong:\n  {report}\n"))
+            Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
         })
     }
 
@@ -191,6 +191,12 @@ pub enum Stop {
     Usage(String),
 }
 
+impl Stop {
+    fn usage(message: String) -> Self {
+        Stop::Usage(format!("{message} (tcplife --help lists the flags)"))
+    }
+}
+
 impl From<clap::Error> for Stop {
     fn from(error: clap::Error) -> Self {
         let text = error.render().to_string();
@@ -206,7 +212,7 @@ impl From<clap::Error> for Stop {
             .take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"))
             .map(|l| l.trim().trim_start_matches("error: "))
             .filter(|l| !l.is_empty());
-        Stop::Usage(lines.collect::<Vec<_>>().join(" "))
+        Stop::usage(lines.collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -28,7 +28,7 @@ fn stopped(stop: Stop) -> ExitCode {
     match stop {
         Stop::Help(text) => finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into)),
         Stop::Usage(message) => {
-            complain(&format!("{message} (tcplife --help lists the flags)"));
+            complain(&message);
             ExitCode::from(2)
         }
     }
@@ -67,6 +67,9 @@ fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
         Output::Dashboard => cli.capture(),
         _ => cli.capture().intersection(&filter.capture()),
     };
+    if capture.is_nothing() {
+        bail!("no session can match: the filter of -f and the other flags contradict each other");
+    }
     let config = Config {
         capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(cli.interval),

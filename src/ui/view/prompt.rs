@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::filter::FilterError;
+use crate::filter::{Completions, FilterError};
 use crate::ui::prompt::{Prompt, Purpose};
 use crate::ui::theme::Theme;
 
@@ -21,71 +21,78 @@ pub(super) fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame
     let buffer = frame.buffer_mut();
     buffer.set_stringn(line.x, line.y, label, line.width.into(), theme.key);
     let text = from_cell(prompt.text(), left);
-    buffer.set_stringn(line.x + label_width, line.y, text, room.into(), theme.title);
+    let start = line.x + label_width;
+    buffer.set_stringn(start, line.y, text, room.into(), theme.title);
 
+    let error = prompt.state().err();
+    let wrong = error.filter(|e| !e.is_incomplete());
+    if let Some(error) = wrong {
+        let cell = |at: usize| {
+            let before = prompt.text().get(..at).unwrap_or_default().width();
+            u16::try_from(before.saturating_sub(left)).map_or(room, |c| c.min(room))
+        };
+        let (from, to) = (cell(error.span().start), cell(error.span().end));
+        let place = Rect::new(start + from, line.y, to - from, 1);
+        buffer.set_style(place, theme.wrong);
+    }
     if let Some(below) = lines.next() {
-        let (column, message) = message(prompt, left, below.width.into());
-        let at = usize::from(label_width) + column;
-        // it stands where the place is; if it does not fit there, as far to the right as it does
-        let x = at.min(usize::from(below.width).saturating_sub(message.width())) as u16;
-        let wrong = prompt.state().is_err_and(|e| !e.is_incomplete());
-        let style = if wrong { theme.alarm_text } else { theme.quiet };
-        let room = usize::from(below.width - x.min(below.width));
-        buffer.set_stringn(below.x + x, below.y, message, room, style);
+        let width = usize::from(below.width);
+        let (x, message) = match prompt.candidates() {
+            Some((completions, chosen)) => (0, candidates(completions, chosen)),
+            None => error.map_or_else(Default::default, |e| {
+                let before = prompt.text().get(..e.span().start).unwrap_or_default();
+                said(
+                    e,
+                    usize::from(label_width) + before.width().saturating_sub(left),
+                    width,
+                )
+            }),
+        };
+        let style = if wrong.is_some() {
+            theme.alarm_text
+        } else {
+            theme.quiet
+        };
+        buffer.set_stringn(below.x + x as u16, below.y, message, width - x, style);
     }
     frame.set_cursor_position((line.x + label_width + cursor, line.y));
 }
 
-/// What there is to say of the text, and the cell of the text that it is about.
-fn message(prompt: &Prompt, left: usize, width: usize) -> (usize, String) {
-    if let Some((completions, chosen)) = prompt.candidates() {
-        let names = completions
-            .candidates
-            .iter()
-            .enumerate()
-            .map(|(i, c)| match chosen {
-                Some(chosen) if chosen == i => format!("[{}]", c.text),
-                // the one that is chosen stays in sight
-                Some(chosen) if i < chosen.saturating_sub(2) => String::new(),
-                _ => c.text.clone(),
-            });
-        let names: Vec<String> = names.filter(|n| !n.is_empty()).collect();
-        let none = "nothing fits here".to_owned();
-        return (
-            0,
-            if names.is_empty() {
-                none
+/// What fits, the one that is in the text in brackets and in sight.
+fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
+    let first = chosen.unwrap_or(0).saturating_sub(2);
+    let names: Vec<String> = (first..completions.candidates.len())
+        .map(|i| (i, &completions.candidates[i].text))
+        .map(|(i, text)| {
+            if chosen == Some(i) {
+                format!("[{text}]")
             } else {
-                names.join("  ")
-            },
-        );
-    }
-    match prompt.state() {
-        Ok(_) => (0, String::new()),
-        Err(error) => {
-            let place = prompt
-                .text()
-                .get(..error.span().start)
-                .unwrap_or_default()
-                .width();
-            (place.saturating_sub(left), one_line(error, width))
-        }
+                text.clone()
+            }
+        })
+        .collect();
+    if names.is_empty() {
+        "nothing fits here".into()
+    } else {
+        names.join("  ")
     }
 }
 
-/// As much as there is room for; the place is marked in front of it.
-fn one_line(error: &FilterError, width: usize) -> String {
+/// What is wrong, under the place if there is room for it, else from the start of the line on; and its cell.
+fn said(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     let stays = if error.is_incomplete() {
         "incomplete, the last filter stays: "
     } else {
         ""
     };
-    let whole = format!("^ {stays}{error}");
-    if whole.width() <= width {
-        whole
-    } else {
-        format!("^ {stays}{}", error.message())
+    let whole = format!("{stays}{error}");
+    let brief = format!("{stays}{}", error.message());
+    for text in [&whole, &brief] {
+        if place + 2 + text.width() <= width {
+            return (place, format!("^ {text}"));
+        }
     }
+    (0, whole)
 }
 
 /// The rest of a text from a cell on.
