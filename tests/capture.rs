@@ -671,6 +671,29 @@ fn a_pid_lets_through_what_that_process_owns() {
 
 /// Over IPv4, IPv6, and IPv4 through IPv6 sockets: at the server's end, at the client's, and at both.
 #[test]
+fn a_filter_lets_through_what_it_says_and_nothing_else() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let (one, other) = (listen(V4), listen(V4));
+    let (a, b) = (port(&one), port(&other));
+    // the kernel can decide the ports of the first, nothing of the second
+    for filter in [
+        format!("lport {a} and tx >= 2000"),
+        format!("port {a},{b} and (lport {a} and tx >= 2kB or rx > 1GB)"),
+    ] {
+        let mut expected = Vec::new();
+        let rows = let_through(&["-f", &filter], || {
+            session(&one, V4, 1, 1999);
+            session(&other, V4, 1, 5000);
+            expected.push((a, session(&one, V4, 1, 2000)));
+            expected.clone()
+        });
+        assert_eq!(ends(&rows, &[a, b]), sorted(expected), "{filter}");
+    }
+}
+
+#[test]
 fn a_family_lets_through_what_it_speaks_on_the_wire() {
     if !kernel_or_skip() || !v6_or_skip() {
         return;

@@ -68,7 +68,8 @@ fn wrapped(line: HelpLine) -> Vec<HelpLine> {
     };
     let mut lines = Vec::new();
     while rest.len() > MEANING {
-        let Some(at) = rest[..=rest.floor_char_boundary(MEANING)].rfind(' ') else {
+        let spaces = rest.match_indices(' ').map(|(at, _)| at);
+        let Some(at) = spaces.take_while(|&at| at <= MEANING).last() else {
             break;
         };
         lines.push(HelpLine::Entry(std::mem::take(&mut name), &rest[..at]));
