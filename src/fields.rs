@@ -537,6 +537,12 @@ pub fn by_word(word: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|f| f.word == word)
 }
 
+/// The field that puts the busiest sessions on top.
+pub fn busiest() -> &'static Field {
+    let named = FIELDS.iter().find(|f| f.word == "rate");
+    named.unwrap_or(&FIELDS[0])
+}
+
 /// The fields that have a column.
 pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
     FIELDS.iter().filter_map(|f| f.column.map(|c| (f, c)))

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::select;
@@ -20,6 +21,7 @@ pub mod app;
 pub mod history;
 pub mod keys;
 pub mod prompt;
+pub mod rows;
 pub mod term;
 pub mod theme;
 pub mod view;
@@ -41,7 +43,7 @@ pub struct Options {
     /// Finished sessions that are kept.
     pub keep: usize,
     /// Ends by itself after this time.
-    pub duration: Option<std::time::Duration>,
+    pub duration: Option<Duration>,
 }
 
 /// Runs until it is quit, told to end, or the terminal goes.
@@ -60,6 +62,9 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
         other => other,
     }
 }
+
+/// How often a picture that is not complete yet is drawn.
+const FRAME: Duration = Duration::from_millis(50);
 
 fn dashboard(
     screen: &mut Screen,
@@ -81,11 +86,16 @@ fn dashboard(
     let deadline = options
         .duration
         .map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+    let never = crossbeam_channel::never::<()>();
+    // nobody can send on it, which is told at once
+    let (_, at_once) = crossbeam_channel::bounded::<()>(0);
     let mut dirty = true;
+    let mut drawn = Instant::now();
     loop {
         if dirty {
             screen.draw(|frame| view::draw(&app, theme, frame))?;
             dirty = false;
+            drawn = Instant::now();
         }
         let mut effect = None;
         select! {
@@ -117,6 +127,11 @@ fn dashboard(
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
+            // many sessions are tried a bit at a time: a key does not wait for them
+            recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
+                app.work();
+                dirty = !app.is_working() || drawn.elapsed() >= FRAME;
+            }
         }
         match effect {
             Some(Effect::Quit) => return Ok(()),

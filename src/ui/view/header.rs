@@ -72,7 +72,7 @@ fn short(rate: f64) -> String {
 }
 
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let scope = match app.scope {
+    let scope = match app.choice.scope {
         Scope::All => "all",
         Scope::Open => "open",
         Scope::Finished => "finished",
@@ -81,21 +81,22 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let frozen = app
         .waiting()
         .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
-    let filter = (!app.filter.is_everything()).then(|| {
+    let filter = (!app.choice.filter.is_everything()).then(|| {
         vec![
             Span::raw("filter: "),
-            Span::styled(app.filter.source(), theme.figure),
+            Span::styled(app.choice.filter.source(), theme.figure),
         ]
     });
     let parts = [
         frozen,
         Some(vec![Span::raw(format!(
-            "{}/{} {scope}",
+            "{}/{}{} {scope}",
             app.position(),
-            app.row_count()
+            app.row_count(),
+            if app.is_working() { "…" } else { "" }
         ))]),
         Some(vec![Span::raw(
-            app.family.map_or("IPv4+IPv6", |f| f.name()),
+            app.choice.family.map_or("IPv4+IPv6", |f| f.name()),
         )]),
         Some(vec![Span::raw(format!(
             "by {order}{}",
