@@ -1,0 +1,101 @@
+//! Open sessions: what `ss` shows in every network namespace, the live figures must have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+use tcplife::capture::Capture;
+use tcplife::collector::{self, Config};
+use tcplife::session::Session;
+
+use crate::judge::Outcome;
+use crate::sys;
+
+/// Every network namespace that a process is in, by inode.
+fn namespaces() -> BTreeMap<u64, OwnedFd> {
+    let mut found = BTreeMap::new();
+    for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
+        let path = process.path().join("ns/net");
+        // processes come and go
+        if let Ok(file) = std::fs::File::open(path) {
+            let fd = OwnedFd::from(file);
+            found.insert(sys::inode(&fd), fd);
+        }
+    }
+    found
+}
+
+/// `local peer` and cookie of each session, as `ss` has it.
+fn ss(space: &OwnedFd) -> BTreeSet<u64> {
+    let mut command = Command::new("ss");
+    command.args(["-tanHe"]);
+    let fd = space.try_clone().expect("dup");
+    // SAFETY: setns is one system call, and async-signal-safe.
+    unsafe {
+        command.pre_exec(move || {
+            sys::enter_netns(&fd);
+            Ok(())
+        });
+    }
+    let output = command.output().expect("ss");
+    let text = String::from_utf8(output.stdout).expect("ASCII");
+    let open = |line: &&str| {
+        // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is over
+        let over = ["LISTEN", "TIME-WAIT", "SYN-RECV", "UNCONN"];
+        !over.iter().any(|state| line.starts_with(state))
+    };
+    text.lines()
+        .filter(open)
+        .map(|line| {
+            let cookie = line.split("sk:").nth(1).expect("a cookie");
+            let cookie = cookie.split_whitespace().next().expect("a cookie");
+            u64::from_str_radix(cookie, 16).expect("hexadecimal")
+        })
+        .collect()
+}
+
+/// The sessions from before the start stand still: both must show the same.
+pub(crate) fn compare_with_ss() -> Outcome {
+    let config = Config {
+        capture: Capture::default(),
+        interval: Some(Duration::from_millis(100)),
+        ring_bytes: 1 << 20,
+    };
+    let collector = collector::start(config).expect("the collector starts");
+    let shown: Vec<Session> = collector
+        .batches()
+        .iter()
+        .find_map(|batch| batch.open)
+        .expect("the open sessions");
+    let mut wrong = Vec::new();
+    let mut sessions = 0;
+    for (inode, space) in namespaces() {
+        let ours: BTreeSet<u64> = shown
+            .iter()
+            .filter(|s| u64::from(s.netns) == inode)
+            .map(|s| s.cookie)
+            .collect();
+        let theirs = ss(&space);
+        sessions += theirs.len();
+        // the host's own sessions may come and go meanwhile: look again
+        let again = ss(&space);
+        for cookie in theirs.intersection(&again).filter(|c| !ours.contains(c)) {
+            wrong.push(format!("netns {inode}: sk:{cookie:x} is open and not shown"));
+        }
+        for cookie in ours.iter().filter(|c| !theirs.contains(c) && !again.contains(c)) {
+            let what = shown.iter().find(|s| s.cookie == *cookie);
+            wrong.push(format!("netns {inode}: shown, but ss does not know it: {what:?}"));
+        }
+    }
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: "open-as-ss-shows".into(),
+        sessions,
+        skipped: None,
+        wrong,
+    }
+}
