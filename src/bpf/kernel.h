@@ -59,6 +59,9 @@ enum {
 /* include/net/sock.h: enum sock_flags */
 enum { SOCK_DEAD = 0, SOCK_DONE = 1 };
 
+/* include/linux/sched.h */
+enum { PF_KTHREAD = 0x00200000 };
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct in6_addr {
@@ -126,8 +129,18 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct request_sock {
+	struct request_sock *dl_next;
+	struct sock *sk;
+};
+
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
 };
 
 struct minmax_sample {
@@ -161,6 +174,8 @@ struct tcp_sock {
 };
 
 struct task_struct {
+	unsigned int flags;
+	int pid;
 	int tgid;
 	struct task_struct *group_leader;
 	char comm[16];
@@ -182,6 +197,11 @@ struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	struct file *file;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
 };
 
 struct bpf_iter__bpf_sk_storage_map {

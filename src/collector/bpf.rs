@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -18,9 +18,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::decode::decode;
 use super::support::StartError;
-use super::{Batch, Config};
+use super::{Batch, Config, namespaces};
 use crate::capture::{Capture, PortSet};
-use crate::session::Clock;
+use crate::session::{Clock, Evidence, Session, State};
 
 #[expect(
     unreachable_pub,
@@ -45,6 +45,10 @@ unsafe impl bytemuck::Zeroable for types::session_record {}
 
 /// How long a finished session may wait in the ring buffer before it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often all open files may be looked through again, for who works on what only its listener is known of.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
+/// A session that has had so long to show its owner, and has not, is worth a scan.
+const SCAN_AFTER: Duration = Duration::from_secs(2);
 /// Sessions in a batch at the most: bounds what the channel can hold.
 const BATCH_SESSIONS: usize = 4096;
 
@@ -121,7 +125,14 @@ pub(super) fn run(
         .scan
         .attach_iter_with_opts(IterOpts::None)
         .map_err(refused(iterating))?;
-    walk(&scan, &mut |_| ()).context("cannot look through the open files of all processes")?;
+    let scanning = "cannot look through the open files of all processes";
+    walk(&scan, &mut |_| ()).context(scanning)?;
+    let scan_orphans = skel
+        .progs
+        .scan_orphans
+        .attach_iter_with_opts(IterOpts::None)
+        .map_err(refused(iterating))?;
+    namespaces::in_each(|| walk(&scan_orphans, &mut |_| ()))?;
     let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
     let live = skel
         .progs
@@ -130,6 +141,10 @@ pub(super) fn run(
         .map_err(refused(iterating))?;
 
     let bss = skel.maps.bss_data.as_deref();
+    if let Some(bss) = bss {
+        // the number of the thread may be another's from now on
+        atomic_i32(&bss.scanner).store(0, Ordering::Relaxed);
+    }
     let hz = bss.map_or(250, |b| jiffies_a_second(b.scan_jiffies, b.scan_ns));
     let lost = || bss.map_or(0, |b| atomic(&b.lost).load(Ordering::Relaxed));
 
@@ -148,6 +163,7 @@ pub(super) fn run(
     ready();
 
     let mut next_look = Instant::now();
+    let mut next_scan = next_look + SCAN_EVERY;
     loop {
         let last = stop.load(Ordering::Relaxed);
         let mut batch = Batch {
@@ -163,6 +179,11 @@ pub(super) fn run(
                 Err(e) => *bad_record.borrow_mut() = Some(e),
             })
             .context("cannot read the figures of the open sessions")?;
+            if Instant::now() >= next_scan && sessions.iter().any(needs_scan) {
+                // whom it finds shows at the next look
+                walk(&scan, &mut |_| ()).context(scanning)?;
+                next_scan = Instant::now() + SCAN_EVERY;
+            }
             batch.open = Some(sessions);
             next_look = Instant::now() + interval;
         }
@@ -195,6 +216,17 @@ pub(super) fn run(
         }
         wait(&ring, LOOK_EVERY)?;
     }
+}
+
+/// An open session of which no process that works on it has shown: idle, or written to only.
+fn needs_scan(session: &Session) -> bool {
+    let weak = match session.owner {
+        Evidence::Listen => true,
+        // one that is closed already has no process, and no scan will find any
+        Evidence::None => matches!(session.state, State::Established | State::CloseWait),
+        _ => false,
+    };
+    weak && u128::from(session.duration_ns()) > SCAN_AFTER.as_nanos()
 }
 
 /// Sleeps that long, or until the kernel says that much is waiting. Records below the fill mark do not wake.
@@ -256,6 +288,12 @@ fn atomic(counter: &u64) -> &AtomicU64 {
     // SAFETY: aligned as a u64 and alive as long as the map; the kernel side adds atomically, and on this side
     // it is only read, through this.
     unsafe { AtomicU64::from_ptr(std::ptr::from_ref(counter).cast_mut()) }
+}
+
+/// The same of a number that both sides write.
+fn atomic_i32(number: &i32) -> &AtomicI32 {
+    // SAFETY: aligned as an i32 and alive as long as the map, whose memory is writable; no other access to it.
+    unsafe { AtomicI32::from_ptr(std::ptr::from_ref(number).cast_mut()) }
 }
 
 fn monotonic_ns() -> u64 {

@@ -49,6 +49,7 @@ pub(crate) struct Cx {
     family: Family,
     first_port: u16,
     children: RefCell<Vec<(i32, &'static str)>>,
+    all_spaces: RefCell<Vec<OwnedFd>>,
 }
 
 /// Where the two sides of a case live: one namespace, or two with a link between them.
@@ -118,6 +119,7 @@ impl Cx {
             family,
             first_port: 10_000 + u16::try_from(index).expect("few cases") * 16,
             children: RefCell::default(),
+            all_spaces: RefCell::default(),
         }
     }
 
@@ -142,6 +144,8 @@ impl Cx {
     /// Tells the suite of the namespaces; it holds them open, so that their numbers are not used again.
     fn announce(&self, spaces: &[OwnedFd]) {
         let fds: Vec<i32> = spaces.iter().map(AsRawFd::as_raw_fd).collect();
+        let copies = spaces.iter().map(|fd| fd.try_clone().expect("dup"));
+        self.all_spaces.borrow_mut().extend(copies);
         self.say(&json!({"pid": std::process::id(), "netns_fds": fds}));
         self.await_suite();
     }
@@ -248,28 +252,6 @@ impl Cx {
         }
     }
 
-    /// As [`Cx::two`], for what stands before tcplife starts: when that often was raised, it waits for that, does
-    /// `then`, and tells both to go on.
-    pub(crate) fn two_with_hold(
-        &self,
-        net: &Net,
-        (standing, times): (Flag, u32),
-        then: impl FnOnce(),
-        go: Flag,
-        server: impl FnOnce(End),
-        client: impl FnOnce(End),
-    ) {
-        let listener = net.listener(self.port(0));
-        self.fork("tl-server", || server(End::accept(&listener)));
-        self.fork("tl-client", || client(End::connect(net.server(self.port(0)))));
-        drop(listener);
-        standing.wait_for(times);
-        self.hold();
-        then();
-        go.raise();
-        self.join();
-    }
-
     /// A server process and a client process that is connected to it, each with its end.
     pub(crate) fn two(
         &self,
@@ -277,18 +259,53 @@ impl Cx {
         server: impl FnOnce(End),
         client: impl FnOnce(End),
     ) {
-        let listener = net.listener(self.port(0));
-        net.enter_server();
+        let listening = Flag::new();
         self.fork("tl-server", || {
+            // it is the owner as long as nothing better is known
+            let listener = net.listener(self.port(0));
+            net.enter_server();
+            listening.raise();
             server(End::accept(&listener));
         });
-        net.enter_client();
-        drop(listener);
         self.fork("tl-client", || {
+            listening.wait_for(1);
             client(End::connect(net.server(self.port(0))));
         });
         self.join();
     }
+
+    /// Until every session in these namespaces is over: a link is needed as long.
+    pub(crate) fn settle(&self) {
+        for space in self.all_spaces.borrow().iter() {
+            sys::enter_netns(space);
+            sys::until("the last session's end", || sessions().is_empty());
+        }
+    }
+}
+
+/// The local ports of this namespace's sessions that are not over.
+pub(crate) fn sessions() -> Vec<u16> {
+    const TIME_WAIT: &str = "06";
+    const LISTEN: &str = "0A";
+    let mut ports = Vec::new();
+    for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
+        let text = std::fs::read_to_string(table).expect(table);
+        for line in text.lines().skip(1) {
+            let mut words = line.split_whitespace().skip(1);
+            let local = words.next().expect("a local address");
+            let state = words.nth(1).expect("a state");
+            if state != TIME_WAIT && state != LISTEN {
+                let port = local.rsplit(':').next().expect("a port");
+                ports.push(u16::from_str_radix(port, 16).expect("hexadecimal"));
+            }
+        }
+    }
+    ports
+}
+
+/// Until the session of that local port is over.
+pub(crate) fn session_is_over(port: u16) {
+    sys::until("a session's end", || !sessions().contains(&port));
 }
 
 pub(crate) fn say(value: &Value) {
@@ -330,7 +347,6 @@ fn unmapped(addr: SocketAddr) -> SocketAddr {
 
 impl End {
     fn new(fd: OwnedFd, local: SocketAddr, remote: SocketAddr, out: bool, begun: [u64; 2]) -> Self {
-        let netns = OwnedFd::from(std::fs::File::open("/proc/self/ns/net").expect("/proc/self/ns/net"));
         let mut end = End {
             want: BTreeMap::new(),
             ranges: BTreeMap::new(),
@@ -343,8 +359,7 @@ impl End {
             has_read: false,
             fd: None,
         };
-        // the socket lives in the namespace of its maker, which has not moved since
-        end.want("netns", sys::inode(&netns));
+        end.want("netns", sys::netns_of(&fd));
         end.want("cookie", sys::cookie(&fd));
         end.fd = Some(fd);
         end
@@ -472,9 +487,13 @@ impl End {
         self.want("unread_bytes", count);
     }
 
-    /// Waits for everything that was written to be acknowledged.
+    /// Waits for everything that was written to be acknowledged, which may take a delayed acknowledgement.
     pub(crate) fn acknowledged(&self) {
         sys::until("acknowledgements", || sys::queued(self.fd(), libc::TIOCOUTQ) == 0);
+    }
+
+    pub(crate) fn local_port(&self) -> u16 {
+        self.local.port()
     }
 
     pub(crate) fn state_is(&self, state: u8) {
@@ -508,6 +527,8 @@ impl End {
     /// An MPTCP socket lets go of its subflow later, when the other side has said that it has no more data.
     pub(crate) fn close_mptcp(mut self, reason: &str) {
         drop(self.take_fd());
+        // the program's socket is none of TCP's
+        self.want.remove("cookie");
         let now = sys::now();
         self.ended(reason, EndOf::Mine([now, now + 2_000_000_000]));
     }

@@ -171,7 +171,9 @@ fn generate(name: &str) -> ExitCode {
     sys::mortal(40);
     let run = Run::all().into_iter().find(|run| run.name() == name);
     let run = run.unwrap_or_else(|| panic!("no case {name}"));
-    (run.case.run)(&Cx::new(run.family, run.index));
+    let cx = Cx::new(run.family, run.index);
+    (run.case.run)(&cx);
+    cx.settle();
     ExitCode::SUCCESS
 }
 

@@ -32,6 +32,14 @@ pub(crate) fn now() -> u64 {
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
+/// The network namespace that a socket belongs to, wherever its process is.
+pub(crate) fn netns_of(fd: &OwnedFd) -> u64 {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: no pointers; it returns a new descriptor.
+    let space = unsafe { libc::ioctl(fd.as_raw_fd(), SIOCGSKNS) };
+    inode(&own(done("SIOCGSKNS", space)))
+}
+
 /// What it returns, and the time before and after.
 pub(crate) fn timed<T>(f: impl FnOnce() -> T) -> (T, [u64; 2]) {
     let before = now();
