@@ -285,6 +285,7 @@ impl Cx {
 
 /// The local ports of this namespace's sessions that are not over.
 pub(crate) fn sessions() -> Vec<u16> {
+    const FIN_WAIT_2: &str = "05";
     const TIME_WAIT: &str = "06";
     const LISTEN: &str = "0A";
     let mut ports = Vec::new();
@@ -294,7 +295,9 @@ pub(crate) fn sessions() -> Vec<u16> {
             let mut words = line.split_whitespace().skip(1);
             let local = words.next().expect("a local address");
             let state = words.nth(1).expect("a state");
-            if state != TIME_WAIT && state != LISTEN {
+            // a socket that waits for the peer's FIN without a process is a TIME_WAIT bucket already
+            let waits = state == FIN_WAIT_2 && words.nth(5) == Some("0");
+            if state != TIME_WAIT && state != LISTEN && !waits {
                 let port = local.rsplit(':').next().expect("a port");
                 ports.push(u16::from_str_radix(port, 16).expect("hexadecimal"));
             }
@@ -321,7 +324,7 @@ pub(crate) enum EndOf {
     Mine([u64; 2]),
     /// When the peer's does.
     Peers,
-    /// When the later of both does.
+    /// Between these, or later, but not later than the peer's does.
     Both([u64; 2]),
 }
 
@@ -339,6 +342,7 @@ pub(crate) struct End {
     has_read: bool,
     want: BTreeMap<&'static str, Value>,
     ranges: BTreeMap<&'static str, [u64; 2]>,
+    any: Vec<&'static str>,
 }
 
 fn unmapped(addr: SocketAddr) -> SocketAddr {
@@ -350,6 +354,7 @@ impl End {
         let mut end = End {
             want: BTreeMap::new(),
             ranges: BTreeMap::new(),
+            any: Vec::new(),
             local: unmapped(local),
             remote: unmapped(remote),
             out,
@@ -393,7 +398,8 @@ impl End {
     pub(crate) fn accepted(fd: OwnedFd) -> End {
         let local = sys::local_addr(&fd);
         let remote = sys::peer_addr(&fd).unwrap_or_else(|e| panic!("getpeername: {e}"));
-        End::new(fd, local, remote, false, [0; 2])
+        // some time before: when the handshake was over, or with fast open later
+        End::new(fd, local, remote, false, [0, sys::now()])
     }
 
     /// What this side says of a session that it never had in hands: a child that is never accepted.
@@ -415,6 +421,11 @@ impl End {
     /// tcplife must say this.
     pub(crate) fn want(&mut self, key: &'static str, value: impl Into<Value>) {
         self.want.insert(key, value.into());
+    }
+
+    /// Whatever tcplife says of this is right.
+    pub(crate) fn any(&mut self, key: &'static str) {
+        self.any.push(key);
     }
 
     /// tcplife must say something between these.
@@ -504,11 +515,13 @@ impl End {
         sys::timed(|| sys::shutdown(self.fd(), libc::SHUT_WR)).1
     }
 
-    /// Closes, which ends the session.
+    /// Closes, which ends the session: at once, or, of the one that closes first, when its FIN is
+    /// acknowledged, which the peer does when it closes at the latest.
     pub(crate) fn close(mut self, reason: &str) {
         let fd = self.take_fd();
         let ((), window) = sys::timed(|| drop(fd));
-        self.ended(reason, EndOf::Mine(window));
+        let first = reason == "local-fin";
+        self.ended(reason, if first { EndOf::Both(window) } else { EndOf::Mine(window) });
     }
 
     /// Closes; the session ends when the peer's does.
@@ -565,14 +578,16 @@ impl End {
             self.want.entry(key).or_insert(value);
         }
         self.want("reason", reason);
+        for key in &self.any {
+            self.want.remove(key);
+        }
         let (rule, window) = match end {
             EndOf::Mine(w) => ("mine", Some(w)),
             EndOf::Peers => ("peers", None),
             EndOf::Both(w) => ("both", Some(w)),
         };
-        let begun = self.out.then_some(self.begun);
         say(&json!({
-            "want": self.want, "between": self.ranges, "begun": begun, "rule": rule, "end": window,
+            "want": self.want, "between": self.ranges, "begun": self.begun, "rule": rule, "end": window,
         }));
     }
 }

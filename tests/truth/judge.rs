@@ -136,7 +136,12 @@ impl Story {
     fn wrong_duration(&self, told: &Value, row: &Value) -> Option<String> {
         let window = |v: &Value| Some([v[0].as_u64()? / 1000, v[1].as_u64()? / 1000]);
         let other = self.other_end(told);
-        let begun = window(&told["begun"]).or_else(|| window(&other?["begun"]))?;
+        let mut begun = window(&told["begun"])?;
+        if told["want"]["direction"] == "in" {
+            // the handshake is over for the client first
+            let client = window(&other?["begun"])?;
+            begun = [client[0], client[1].max(begun[1])];
+        }
         let (mine, peers) = (window(&told["end"]), other.and_then(|o| window(&o["end"])));
         let end = match told["rule"].as_str()? {
             "mine" => mine?,

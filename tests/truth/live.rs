@@ -30,7 +30,7 @@ fn namespaces() -> BTreeMap<u64, OwnedFd> {
 /// `local peer` and cookie of each session, as `ss` has it.
 fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let mut command = Command::new("ss");
-    command.args(["-tanHe"]);
+    command.args(["-tanHep"]);
     let fd = space.try_clone().expect("dup");
     // SAFETY: setns is one system call, and async-signal-safe.
     unsafe {
@@ -44,7 +44,9 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let open = |line: &&str| {
         // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is over
         let over = ["LISTEN", "TIME-WAIT", "SYN-RECV", "UNCONN"];
-        !over.iter().any(|state| line.starts_with(state))
+        // without a process it is a TIME-WAIT bucket already
+        let waits = line.starts_with("FIN-WAIT-2") && !line.contains("users:");
+        !waits && !over.iter().any(|state| line.starts_with(state))
     };
     text.lines()
         .filter(open)
