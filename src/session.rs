@@ -66,7 +66,7 @@ named_enum! {
         LocalFin = "local-fin",
         /// The peer closed first, in order.
         RemoteFin = "remote-fin",
-        /// We reset it: closed with data unread, with SO_LINGER 0, or disconnected.
+        /// We reset it: closed with data unread or yet to come, with SO_LINGER 0, or disconnected.
         LocalReset = "local-reset",
         /// The peer reset it.
         RemoteReset = "remote-reset",

@@ -39,7 +39,7 @@ enum {
 };
 
 /* include/linux/socket.h, include/uapi/linux/in.h, include/uapi/asm-generic/errno.h */
-enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, ECONNABORTED = 103 };
+enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, ECONNABORTED = 103, ECONNRESET = 104 };
 
 /* include/net/tcp_states.h */
 enum {
@@ -158,6 +158,7 @@ struct tcp_sock {
 	u64 bytes_sent;
 	u64 bytes_acked;
 	u64 bytes_retrans;
+	u32 data_segs_in;
 	u32 rcv_nxt;
 	u32 copied_seq;
 	u32 snd_nxt;

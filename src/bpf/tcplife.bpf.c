@@ -52,6 +52,7 @@ struct sock_state {
 	__u8 listener; /* belongs to a listener, or was just cloned from one */
 	__u8 adopted;
 	__u8 comm[COMM_LEN];
+	__u32 data_segs; /* segments with data that had come when we closed first */
 };
 
 struct {
@@ -200,6 +201,7 @@ static __always_inline void fill(struct session_record *r, struct sock *sk, stru
 	}
 	r->fin_received = skc->skc_flags >> SOCK_DONE & 1;
 	r->orphan = skc->skc_flags >> SOCK_DEAD & 1;
+	r->data_after_close = 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	if (st) {
 		r->start_ns = st->start_ns;
@@ -253,6 +255,12 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 			r->state = oldstate;
 			r->closed = 1;
 			fill(r, sk, tp, st, now);
+			/*
+			 * Data for a process that has closed: the kernel resets, and notes the same
+			 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
+			 */
+			if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
+				r->data_after_close = st->data_segs != tp->data_segs_in;
 			wake = bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes ?
 				       BPF_RB_FORCE_WAKEUP :
 				       BPF_RB_NO_WAKEUP;
@@ -271,6 +279,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_state *st;
+	struct tcp_sock *tp;
 	__u64 now;
 
 	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
@@ -306,6 +315,9 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 			return 0;
 		if (st->listener)
 			make_child(st, bpf_ktime_get_ns());
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp)
+			st->data_segs = tp->data_segs_in;
 		take_current(st, sk, OWNER_CLOSE);
 		return 0;
 	case TCP_CLOSE:

@@ -209,6 +209,7 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
         state == State::SynSent || (state == State::SynRecv && direction == Direction::Out);
     match r.err {
         ECONNABORTED => return Reason::Aborted,
+        ECONNRESET if r.data_after_close == 1 => return Reason::LocalReset,
         ECONNRESET | EPIPE => return Reason::RemoteReset,
         ETIMEDOUT if connecting => return Reason::ConnectTimeout,
         ETIMEDOUT => return Reason::Timeout,
@@ -511,6 +512,16 @@ mod tests {
                 },
             ),
             (LocalReset, session_record { state: 8, ..est }),
+            // the peer sent data to a process that had closed
+            (
+                LocalReset,
+                session_record {
+                    state: 4,
+                    err: 104,
+                    data_after_close: 1,
+                    ..est
+                },
+            ),
             (NeverAccepted, session_record { state: 1, ..listen }),
             (NeverAccepted, session_record { state: 8, ..listen }),
             (

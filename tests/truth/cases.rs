@@ -323,7 +323,7 @@ fn simultaneous_close(cx: &Cx) {
         let ((), [from, to]) = sys::timed(|| drop(fd));
         // our FIN is acknowledged one round trip later
         let trip = 40_000_000;
-        end.ended("local-fin", EndOf::Mine([from + trip, to + trip + 10_000_000]));
+        end.ended("local-fin", EndOf::Mine([from + trip, to + trip + 20_000_000]));
     };
     cx.two(
         &cx.link(delayed(20)),
@@ -357,7 +357,8 @@ fn simultaneous_open(cx: &Cx) {
         let mut end = open(b, a);
         end.write(2000);
         end.read_to_end();
-        end.close_with_peer("remote-fin");
+        end.link_takes_ms(40);
+        end.close("remote-fin");
     });
     net.enter_client();
     cx.fork("tl-first", || {
@@ -366,8 +367,9 @@ fn simultaneous_open(cx: &Cx) {
         end.read(2000);
         end.acknowledged();
         let fd = end.take_fd();
-        let ((), [from, to]) = sys::timed(|| drop(fd));
-        end.ended("local-fin", EndOf::Mine([from + 40_000_000, to + 60_000_000]));
+        let ((), window) = sys::timed(|| drop(fd));
+        end.link_takes_ms(20);
+        end.ended("local-fin", EndOf::Both(window));
     });
     cx.join();
 }
@@ -400,7 +402,8 @@ fn fast_open(cx: &Cx) {
             s.read(1000);
             s.write(500);
             s.read_to_end();
-            s.close_with_peer("remote-fin");
+            s.link_takes_ms(20);
+            s.close("remote-fin");
         }
     });
     cx.fork("tl-client", || {
@@ -416,6 +419,7 @@ fn fast_open(cx: &Cx) {
             c.acknowledged();
             c.shutdown_write();
             c.read_to_end();
+            c.link_takes_ms(10);
             c.close_over("local-fin");
         }
     });
@@ -450,6 +454,7 @@ fn urgent(cx: &Cx) {
         &cx.loopback(),
         |mut s| {
             s.read(100);
+            sys::poll(s.fd(), libc::POLLPRI);
             let got = sys::recv(s.fd(), &mut [0; 1], libc::MSG_OOB).expect("the urgent byte");
             s.read_some(got);
             s.read_to_end();
@@ -874,12 +879,14 @@ fn closed_in_softirq(cx: &Cx) {
         let mut s = End::accept(&listener);
         s.write(100);
         s.read_to_end();
-        s.close_with_peer("remote-fin");
+        s.link_takes_ms(4);
+        s.close("remote-fin");
     });
     cx.fork("tl-client", || {
         let mut c = End::connect(net.server(cx.port(0)));
         c.read(100);
         c.shutdown_write();
+        c.link_takes_ms(2);
         // busy: whatever comes in on this processor interrupts this process, or the link's
         sys::until("the end", || TcpInfo::of(c.fd()).state() == sys::TCP_CLOSE);
         c.close_over("local-fin");
@@ -1828,7 +1835,7 @@ fn orphan_fin_wait_1_before(cx: &Cx) {
         go.wait_for(1);
         s.read_to_end();
         from_before(&mut s);
-        s.close_with_peer("remote-fin");
+        s.close("remote-fin");
     });
     cx.fork("tl-client", || {
         let mut c = End::connect(net.server(cx.port(0)));
@@ -1901,7 +1908,7 @@ fn connecting_before(cx: &Cx) {
     cx.fork("tl-server", || {
         let mut s = End::accept(&listener);
         s.read_to_end();
-        s.close_with_peer("remote-fin");
+        s.close("remote-fin");
     });
     cx.fork("tl-client", || {
         let remote = net.server(cx.port(0));
@@ -1916,7 +1923,7 @@ fn connecting_before(cx: &Cx) {
         c.write(100);
         c.want("age_is_lower_bound", true);
         c.want("owner", "close");
-        c.close_with_peer("local-fin");
+        c.close("local-fin");
     });
     standing.wait_for(1);
     cx.hold();

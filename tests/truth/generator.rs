@@ -343,6 +343,7 @@ pub(crate) struct End {
     want: BTreeMap<&'static str, Value>,
     ranges: BTreeMap<&'static str, [u64; 2]>,
     any: Vec<&'static str>,
+    slack: u64,
 }
 
 fn unmapped(addr: SocketAddr) -> SocketAddr {
@@ -355,6 +356,7 @@ impl End {
             want: BTreeMap::new(),
             ranges: BTreeMap::new(),
             any: Vec::new(),
+            slack: 0,
             local: unmapped(local),
             remote: unmapped(remote),
             out,
@@ -421,6 +423,12 @@ impl End {
     /// tcplife must say this.
     pub(crate) fn want(&mut self, key: &'static str, value: impl Into<Value>) {
         self.want.insert(key, value.into());
+    }
+
+    /// The end comes so much later than the call that brings it about.
+    pub(crate) fn link_takes_ms(&mut self, ms: u64) {
+        // and the process that is the link waits for a processor now and then
+        self.slack = (ms + 20) * 1_000_000;
     }
 
     /// Whatever tcplife says of this is right.
@@ -524,13 +532,6 @@ impl End {
         self.ended(reason, if first { EndOf::Both(window) } else { EndOf::Mine(window) });
     }
 
-    /// Closes; the session ends when the peer's does.
-    pub(crate) fn close_with_peer(mut self, reason: &str) {
-        let fd = self.take_fd();
-        let ((), window) = sys::timed(|| drop(fd));
-        self.ended(reason, EndOf::Both(window));
-    }
-
     /// Closes a session that the peer has ended before.
     pub(crate) fn close_over(mut self, reason: &str) {
         drop(self.fd.take());
@@ -587,7 +588,8 @@ impl End {
             EndOf::Both(w) => ("both", Some(w)),
         };
         say(&json!({
-            "want": self.want, "between": self.ranges, "begun": self.begun, "rule": rule, "end": window,
+            "want": self.want, "between": self.ranges, "begun": self.begun, "rule": rule,
+            "end": window, "slack": self.slack,
         }));
     }
 }

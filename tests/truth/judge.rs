@@ -152,7 +152,8 @@ impl Story {
             }
         };
         let shown = row["duration_us"].as_u64()?;
-        let longest = end[1].saturating_sub(begun[0]);
+        let slack = told["slack"].as_u64()? / 1000;
+        let longest = (end[1] + slack).saturating_sub(begun[0]);
         let longest = longest + (longest / 20).max(5000);
         let shortest = end[0].saturating_sub(begun[1]);
         let shortest = shortest.saturating_sub((shortest / 20).max(5000));
