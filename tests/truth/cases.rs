@@ -521,16 +521,19 @@ fn loss(cx: &Cx) {
         lose_every: Some(97),
         ..HERE
     };
+    let read = Flag::new();
     cx.two(
         &cx.link(quality),
         |mut s| {
             s.read(10_000_000);
+            read.raise();
             assert_eq!(s.read_error(), libc::ECONNRESET);
             s.close_over("remote-reset");
         },
         |mut c| {
             c.write(10_000_000);
             c.acknowledged();
+            read.wait_for(1);
             assert!(TcpInfo::of(c.fd()).total_retrans() >= 70, "packets were lost");
             as_tcp_info_says(&mut c);
             c.reset("local-reset");
@@ -1036,16 +1039,19 @@ fn half_open_peer(cx: &Cx) {
 }
 
 fn killed_by_ss(cx: &Cx) {
+    let read = Flag::new();
     cx.two(
         &cx.loopback(),
         |mut s| {
             s.read(100);
+            read.raise();
             assert_eq!(s.read_error(), libc::ECONNRESET);
             s.close_over("remote-reset");
         },
         |mut c| {
             c.write(100);
             c.acknowledged();
+            read.wait_for(1);
             let port = sys::local_addr(c.fd()).port();
             let (output, window) = sys::timed(|| {
                 Command::new("ss")
@@ -1372,12 +1378,13 @@ fn round_trip_time(cx: &Cx) {
 }
 
 fn send_all(cx: &Cx, net: &Net, bytes: usize, check: impl Fn(&TcpInfo), tune: impl Fn(&OwnedFd)) {
-    let slow = Flag::new();
+    let (slow, read) = (Flag::new(), Flag::new());
     cx.two(
         net,
         |mut s| {
             slow.wait_for(1);
             s.read(bytes);
+            read.raise();
             assert_eq!(s.read_error(), libc::ECONNRESET);
             s.close_over("remote-reset");
         },
@@ -1400,6 +1407,7 @@ fn send_all(cx: &Cx, net: &Net, bytes: usize, check: impl Fn(&TcpInfo), tune: im
                 }
             }
             c.acknowledged();
+            read.wait_for(1);
             let info = TcpInfo::of(c.fd());
             check(&info);
             as_tcp_info_says(&mut c);
@@ -1413,16 +1421,19 @@ fn rate_limited(cx: &Cx) {
         rate: Some(2_000_000),
         ..HERE
     });
+    let read = Flag::new();
     cx.two(
         &net,
         |mut s| {
             s.read(600_000);
+            read.raise();
             assert_eq!(s.read_error(), libc::ECONNRESET);
             s.close_over("remote-reset");
         },
         |mut c| {
             c.write(600_000);
             c.acknowledged();
+            read.wait_for(1);
             let busy = TcpInfo::of(c.fd()).busy();
             assert!(busy > 250_000, "0.3 s at 2 MB/s, not {busy} us");
             as_tcp_info_says(&mut c);
@@ -1441,10 +1452,12 @@ fn rwnd_limited(cx: &Cx) {
 
 fn sndbuf_limited(cx: &Cx) {
     let net = cx.link(delayed(5));
+    let read = Flag::new();
     cx.two(
         &net,
         |mut s| {
             s.read(1_000_000);
+            read.raise();
             assert_eq!(s.read_error(), libc::ECONNRESET);
             s.close_over("remote-reset");
         },
@@ -1452,6 +1465,7 @@ fn sndbuf_limited(cx: &Cx) {
             sys::setsockopt(c.fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, 40_000);
             c.write(1_000_000);
             c.acknowledged();
+            read.wait_for(1);
             let limited = TcpInfo::of(c.fd()).sndbuf_limited();
             assert!(limited > 20_000, "the buffer is small: {limited} us");
             as_tcp_info_says(&mut c);
@@ -1677,6 +1691,8 @@ fn established_before(cx: &Cx) {
         let mut s = End::accept(&listener);
         s.read(1000);
         s.write(50_000);
+        s.acknowledged();
+        s.stands("established", "scan");
         standing.raise();
         go.wait_for(1);
         s.read_to_end();
@@ -1689,6 +1705,8 @@ fn established_before(cx: &Cx) {
         let mut c = End::connect(net.server(cx.port(0)));
         c.write(1000);
         c.read(50_000);
+        c.acknowledged();
+        c.stands("established", "scan");
         standing.raise();
         go.wait_for(1);
         c.write(500);
@@ -1731,6 +1749,7 @@ fn half_closed_before(cx: &Cx) {
         let mut s = End::accept(&listener);
         s.read_to_end();
         s.state_is(sys::TCP_CLOSE_WAIT);
+        s.stands("close-wait", "scan");
         standing.raise();
         go.wait_for(1);
         from_before(&mut s);
@@ -1744,6 +1763,7 @@ fn half_closed_before(cx: &Cx) {
         c.write(1000);
         c.shutdown_write();
         c.state_is(sys::TCP_FIN_WAIT2);
+        c.stands("fin-wait-2", "scan");
         standing.raise();
         go.wait_for(1);
         from_before(&mut c);
@@ -1916,6 +1936,7 @@ fn connecting_before(cx: &Cx) {
         sys::nonblocking(&fd);
         let error = sys::connect(&fd, remote).expect_err("in progress");
         assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
+        End::stands_socket(&fd, remote, "syn-sent");
         standing.raise();
         go.wait_for(1);
         let ((), begun) = sys::timed(|| sys::poll(&fd, libc::POLLOUT));
@@ -1980,6 +2001,8 @@ fn fast_open_before(cx: &Cx) {
         let mut s = End::accept(&listener);
         s.read(1000);
         s.write(20);
+        s.acknowledged();
+        s.stands("established", "scan");
         standing.raise();
         go.wait_for(1);
         from_before(&mut s);
@@ -1995,6 +2018,8 @@ fn fast_open_before(cx: &Cx) {
         c.write(1000 - sent);
         c.read(20);
         assert!(TcpInfo::of(c.fd()).syn_data(), "data in the SYN");
+        c.acknowledged();
+        c.stands("established", "scan");
         standing.raise();
         go.wait_for(1);
         c.write(100);

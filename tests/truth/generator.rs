@@ -523,6 +523,21 @@ impl End {
         sys::timed(|| sys::shutdown(self.fd(), libc::SHUT_WR)).1
     }
 
+    /// It is open before tcplife starts, and nothing more happens to it until it has been looked at.
+    pub(crate) fn stands(&self, state: &str, owner: &str) {
+        let netns = sys::netns_of(self.fd());
+        say(&json!({"stands": {
+            "netns": netns, "cookie": sys::cookie(self.fd()), "pid": std::process::id(),
+            "tx": self.tx, "rx": self.rx, "state": state, "owner": owner,
+        }}));
+    }
+
+    /// The same of a socket without a session yet.
+    pub(crate) fn stands_socket(fd: &OwnedFd, remote: SocketAddr, state: &str) {
+        let copy = fd.try_clone().expect("dup");
+        Self::connected(copy, remote, [0; 2]).stands(state, "scan");
+    }
+
     /// Closes, which ends the session: at once, or, of the one that closes first, when its FIN is
     /// acknowledged, which the peer does when it closes at the latest.
     pub(crate) fn close(mut self, reason: &str) {

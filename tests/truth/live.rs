@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
-use std::time::Duration;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use tcplife::capture::Capture;
-use tcplife::collector::{self, Config};
-use tcplife::session::Session;
+use tcplife::collector::{self, Collector, Config};
+use tcplife::session::{Evidence, Session};
 
 use crate::judge::Outcome;
 use crate::sys;
@@ -58,14 +61,73 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
         .collect()
 }
 
-/// The sessions from before the start stand still: both must show the same.
-pub(crate) fn compare_with_ss() -> Outcome {
+fn start() -> Collector {
     let config = Config {
         capture: Capture::default(),
         interval: Some(Duration::from_millis(100)),
         ring_bytes: 1 << 20,
     };
-    let collector = collector::start(config).expect("the collector starts");
+    collector::start(config).expect("the collector starts")
+}
+
+/// A worker that does nothing with the session that its master handed over is found all the same, after a while.
+pub(crate) fn find_idle_worker() -> Outcome {
+    let collector = start();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let accepted = OwnedFd::from(listener.accept().expect("a client").0);
+    let cookie = sys::cookie(&accepted);
+    let copy = accepted.try_clone().expect("dup");
+    let mut worker = Command::new(std::env::current_exe().expect("this program"));
+    worker.arg("--sit-on-inherited").stdin(Stdio::piped());
+    // SAFETY: fcntl is one system call, and async-signal-safe.
+    unsafe {
+        worker.pre_exec(move || {
+            sys::keep_over_exec(&copy);
+            Ok(())
+        });
+    }
+    let mut child = worker.spawn().expect("a worker");
+    drop((accepted, worker));
+    let mut owners = Vec::new();
+    let end = Instant::now() + Duration::from_secs(20);
+    for batch in collector.batches().iter().take_while(|_| Instant::now() < end) {
+        let open = batch.open.unwrap_or_default();
+        if let Some(session) = open.iter().find(|s| s.cookie == cookie) {
+            let owner = (session.owner, session.pid);
+            if owners.last() != Some(&owner) {
+                owners.push(owner);
+            }
+            if session.owner == Evidence::Scan {
+                break;
+            }
+        }
+    }
+    let expected = [
+        (Evidence::Listen, std::process::id()),
+        (Evidence::Scan, child.id()),
+    ];
+    let mut wrong = Vec::new();
+    if owners != expected {
+        wrong.push(format!("its owners are {expected:?}, shown {owners:?}"));
+    }
+    drop(child.stdin.take());
+    let _ = child.wait();
+    drop(client);
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: "idle-worker-is-found".into(),
+        sessions: 2,
+        skipped: None,
+        wrong,
+    }
+}
+
+/// The sessions from before the start stand still: both must show the same.
+pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
+    let collector = start();
     let shown: Vec<Session> = collector
         .batches()
         .iter()
@@ -89,6 +151,22 @@ pub(crate) fn compare_with_ss() -> Outcome {
         for cookie in ours.iter().filter(|c| !theirs.contains(c) && !again.contains(c)) {
             let what = shown.iter().find(|s| s.cookie == *cookie);
             wrong.push(format!("netns {inode}: shown, but ss does not know it: {what:?}"));
+        }
+    }
+    for want in standing {
+        let Some(s) = shown.iter().find(|s| want["cookie"] == s.cookie) else {
+            wrong.push(format!("is open and not shown: {want}"));
+            continue;
+        };
+        let figures = json!({
+            "netns": s.netns, "cookie": s.cookie, "pid": s.pid, "tx": s.tx_bytes, "rx": s.rx_bytes,
+            "state": s.state.name(), "owner": s.owner.name(),
+        });
+        if figures != *want {
+            wrong.push(format!("it is {want}, shown {figures}"));
+        }
+        if !s.age_is_lower_bound {
+            wrong.push(format!("its age is a lower bound: {want}"));
         }
     }
     if let Err(e) = collector.join() {

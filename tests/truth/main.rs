@@ -118,6 +118,12 @@ fn main() -> ExitCode {
             cases::serve_inherited(unsafe { OwnedFd::from_raw_fd(fd) });
             return ExitCode::SUCCESS;
         }
+        Some("--sit-on-inherited") => {
+            sys::mortal(40);
+            // until the suite closes its side
+            let _ = sys::read(0, &mut [0; 1]);
+            return ExitCode::SUCCESS;
+        }
         _ => (),
     }
     let arguments = Arguments::read();
@@ -253,7 +259,8 @@ impl Tcplife {
 
 /// What comes from a case's processes.
 enum News {
-    Ready,
+    /// These sessions are open.
+    Ready(Vec<Value>),
     Ended(Box<Story>),
 }
 
@@ -269,6 +276,7 @@ fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
         .spawn()
         .expect("a generator");
     let mut stdin = child.stdin.take().expect("piped");
+    let mut standing = Vec::new();
     let out = BufReader::new(child.stdout.take().expect("piped"));
     for line in out.lines() {
         let line = line.expect("the generator's output");
@@ -281,9 +289,11 @@ fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
             }
             let _ = stdin.write_all(b".");  // it may have failed, and tells why
         } else if said["ready"] == true {
-            let _ = news.send(News::Ready);
+            let _ = news.send(News::Ready(std::mem::take(&mut standing)));
             let _ = go.recv(); // disconnected when all may go on
             let _ = stdin.write_all(b".");  // it may have failed, and tells why
+        } else if said["stands"].is_object() {
+            standing.push(said["stands"].clone());
         } else if let Some(why) = said["skipped"].as_str() {
             story.skipped = Some(why.to_owned());
         } else {
@@ -313,9 +323,12 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
     let (news_tx, news) = unbounded();
     let (go_tx, go) = bounded::<()>(0);
     let mut stories = Vec::new();
-    let mut live = None;
+    let mut live: Vec<Outcome> = Vec::new();
 
     std::thread::scope(|scope| {
+        // beside the others, as it waits for long
+        let idle_worker =
+            (!before.is_empty() && !accuracy).then(|| scope.spawn(live::find_idle_worker));
         for &run in &before {
             let (news_tx, go) = (news_tx.clone(), go.clone());
             scope.spawn(move || {
@@ -323,10 +336,13 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
                 let _ = news_tx.send(News::Ended(Box::new(story)));
             });
         }
-        let mut standing = 0;
-        while standing + stories.len() < before.len() {
+        let (mut ready, mut standing) = (0, Vec::new());
+        while ready + stories.len() < before.len() {
             match news.recv().expect("news") {
-                News::Ready => standing += 1,
+                News::Ready(sessions) => {
+                    ready += 1;
+                    standing.extend(sessions);
+                }
                 News::Ended(story) => stories.push(*story),
             }
         }
@@ -335,7 +351,7 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
         tcplife.probe();
         let peer = accuracy.then(peer::Peer::start);
         if !before.is_empty() && !accuracy {
-            live = Some(live::compare_with_ss());
+            live.push(live::compare_with_ss(&standing));
         }
         drop(go_tx);
 
@@ -367,14 +383,15 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
         let order = |story: &Story| runs.iter().position(|run| run.name() == story.name);
         stories.sort_by_key(order);
         let theirs = peer.map(|peer| peer.and_then(peer::Peer::stop));
-        finish(&stories, &rows, live.take(), theirs, begun)
+        live.extend(idle_worker.map(|watch| watch.join().expect("no panic")));
+        finish(&stories, &rows, std::mem::take(&mut live), theirs, begun)
     })
 }
 
 fn finish(
     stories: &[Story],
     rows: &[Value],
-    live: Option<Outcome>,
+    live: Vec<Outcome>,
     theirs: Option<Result<Vec<peer::Row>, String>>,
     begun: Instant,
 ) -> ExitCode {
