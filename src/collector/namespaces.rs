@@ -91,7 +91,10 @@ fn unescaped(text: &str) -> String {
     let mut pieces = text.split('\\');
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        match piece.get(..3).map(|d| (u8::from_str_radix(d, 8), &piece[3..])) {
+        match piece
+            .get(..3)
+            .map(|d| (u8::from_str_radix(d, 8), &piece[3..]))
+        {
             Some((Ok(byte), rest)) => {
                 plain.push(char::from(byte));
                 plain.push_str(rest);

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -110,7 +110,10 @@ fn ip_batch(commands: &str) {
     let mut stdin = ip.stdin.take().expect("piped");
     stdin.write_all(commands.as_bytes()).expect("ip's stdin");
     drop(stdin);
-    assert!(ip.wait().expect("ip").success(), "ip -batch failed:\n{commands}");
+    assert!(
+        ip.wait().expect("ip").success(),
+        "ip -batch failed:\n{commands}"
+    );
 }
 
 impl Cx {
@@ -180,6 +183,11 @@ impl Cx {
 
     /// Two namespaces and a link as good as that.
     pub(crate) fn link(&self, quality: Quality) -> Net {
+        // the process that is the link waits for a processor now and then
+        LINK.store(
+            quality.delay.as_nanos() as u64 + 20_000_000,
+            Ordering::Relaxed,
+        );
         let mut tuns = Vec::new();
         let mut spaces = Vec::new();
         for host in [1, 2] {
@@ -191,7 +199,9 @@ impl Cx {
             ));
         }
         let net = self.two_spaces(spaces);
-        self.fork("tl-link", || link::run(&tuns[0], &tuns[1], quality, net.cut));
+        self.fork("tl-link", || {
+            link::run(&tuns[0], &tuns[1], quality, net.cut)
+        });
         net
     }
 
@@ -201,7 +211,10 @@ impl Cx {
         // this process is in the second
         sys::loopback_up();
         ip_batch("link add tl0 type veth peer name tl1\n");
-        let mover = format!("link set tl1 netns /proc/self/fd/{}\n", spaces[0].as_raw_fd());
+        let mover = format!(
+            "link set tl1 netns /proc/self/fd/{}\n",
+            spaces[0].as_raw_fd()
+        );
         sys::keep_over_exec(&spaces[0]);
         ip_batch(&mover);
         let side = |host: u8| {
@@ -248,17 +261,15 @@ impl Cx {
         for &(pid, name) in children.iter().filter(|c| c.1 != "tl-link") {
             let status = sys::wait(pid);
             // 137: killed, which some are to be
-            assert!(status == 0 || name == "tl-victim", "{name} ended with {status}");
+            assert!(
+                status == 0 || name == "tl-victim",
+                "{name} ended with {status}"
+            );
         }
     }
 
     /// A server process and a client process that is connected to it, each with its end.
-    pub(crate) fn two(
-        &self,
-        net: &Net,
-        server: impl FnOnce(End),
-        client: impl FnOnce(End),
-    ) {
+    pub(crate) fn two(&self, net: &Net, server: impl FnOnce(End), client: impl FnOnce(End)) {
         let listening = Flag::new();
         self.fork("tl-server", || {
             // it is the owner as long as nothing better is known
@@ -311,6 +322,9 @@ pub(crate) fn session_is_over(port: u16) {
     sys::until("a session's end", || !sessions().contains(&port));
 }
 
+/// How much later the other side may learn of what happens, ns: for this process and its children.
+static LINK: AtomicU64 = AtomicU64::new(0);
+
 pub(crate) fn say(value: &Value) {
     let line = format!("{value}\n");
     let sent = sys::write(1, line.as_bytes()).expect("stdout");
@@ -334,7 +348,7 @@ pub(crate) struct End {
     local: SocketAddr,
     remote: SocketAddr,
     out: bool,
-    begun: [u64; 2],
+    pub(crate) begun: [u64; 2],
     /// Bytes that this side's applications wrote; those that were never acknowledged come off.
     pub(crate) tx: u64,
     /// Bytes that came from the other side.
@@ -356,7 +370,7 @@ impl End {
             want: BTreeMap::new(),
             ranges: BTreeMap::new(),
             any: Vec::new(),
-            slack: 0,
+            slack: LINK.load(Ordering::Relaxed),
             local: unmapped(local),
             remote: unmapped(remote),
             out,
@@ -389,7 +403,12 @@ impl End {
     }
 
     /// A socket that was, or is to be, never connected: the session begins in that time.
-    pub(crate) fn attempt(fd: OwnedFd, local: SocketAddr, remote: SocketAddr, begun: [u64; 2]) -> End {
+    pub(crate) fn attempt(
+        fd: OwnedFd,
+        local: SocketAddr,
+        remote: SocketAddr,
+        begun: [u64; 2],
+    ) -> End {
         End::new(fd, local, remote, true, begun)
     }
 
@@ -427,8 +446,7 @@ impl End {
 
     /// The end comes so much later than the call that brings it about.
     pub(crate) fn link_takes_ms(&mut self, ms: u64) {
-        // and the process that is the link waits for a processor now and then
-        self.slack = (ms + 20) * 1_000_000;
+        self.slack = LINK.load(Ordering::Relaxed) + ms * 1_000_000;
     }
 
     /// Whatever tcplife says of this is right.
@@ -508,7 +526,9 @@ impl End {
 
     /// Waits for everything that was written to be acknowledged, which may take a delayed acknowledgement.
     pub(crate) fn acknowledged(&self) {
-        sys::until("acknowledgements", || sys::queued(self.fd(), libc::TIOCOUTQ) == 0);
+        sys::until("acknowledgements", || {
+            sys::queued(self.fd(), libc::TIOCOUTQ) == 0
+        });
     }
 
     pub(crate) fn local_port(&self) -> u16 {
@@ -544,7 +564,14 @@ impl End {
         let fd = self.take_fd();
         let ((), window) = sys::timed(|| drop(fd));
         let first = reason == "local-fin";
-        self.ended(reason, if first { EndOf::Both(window) } else { EndOf::Mine(window) });
+        self.ended(
+            reason,
+            if first {
+                EndOf::Both(window)
+            } else {
+                EndOf::Mine(window)
+            },
+        );
     }
 
     /// Closes a session that the peer has ended before.

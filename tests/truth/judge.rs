@@ -72,7 +72,11 @@ impl Story {
 
     pub(crate) fn judge(&self, rows: &[Value]) -> Outcome {
         let mut wrong = Vec::new();
-        wrong.extend(self.broken.iter().map(|why| format!("the generator failed: {why}")));
+        wrong.extend(
+            self.broken
+                .iter()
+                .map(|why| format!("the generator failed: {why}")),
+        );
         let pairs = self.pairs(rows);
         for (told, row) in &pairs {
             let want = &told["want"];
@@ -102,7 +106,10 @@ impl Story {
                     wrong.push(format!("{who}: {key} is in {range}, shown {}", row[key]));
                 }
             }
-            wrong.extend(self.wrong_duration(told, row).map(|w| format!("{who}: {w}")));
+            wrong.extend(
+                self.wrong_duration(told, row)
+                    .map(|w| format!("{who}: {w}")),
+            );
         }
         let matched: Vec<&Value> = pairs.iter().filter_map(|p| p.1).collect();
         for row in self.rows(rows) {
@@ -159,9 +166,8 @@ impl Story {
         let shortest = shortest.saturating_sub((shortest / 20).max(5000));
         // what began before the start is as old as that at least
         let too_short = shown < shortest && told["want"]["age_is_lower_bound"] == false;
-        (too_short || shown > longest).then(|| {
-            format!("its duration is between {shortest} and {longest} us, shown {shown}")
-        })
+        (too_short || shown > longest)
+            .then(|| format!("its duration is between {shortest} and {longest} us, shown {shown}"))
     }
 }
 
@@ -171,7 +177,9 @@ pub(crate) fn nothing_lost(rows: &[Value]) -> Outcome {
     let mut wrong = Vec::new();
     match summaries[..] {
         [summary] if summary["lost"] == 0 => (),
-        _ => wrong.push(format!("one summary with nothing lost, shown {summaries:?}")),
+        _ => wrong.push(format!(
+            "one summary with nothing lost, shown {summaries:?}"
+        )),
     }
     let sessions = rows.len() - summaries.len();
     Outcome {

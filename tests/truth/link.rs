@@ -46,14 +46,19 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                 if cut.load(Ordering::SeqCst) & cut_here != 0 {
                     continue;
                 }
-                let Some(data) = tcp_data(packet) else { continue };
+                let Some(data) = tcp_data(packet) else {
+                    continue;
+                };
                 if out && quality.unreachable {
                     let _ = sys::write(a.as_raw_fd(), &icmp_unreachable(packet));
                     continue;
                 }
                 if out && data > 0 {
                     data_packets += 1;
-                    if quality.lose_every.is_some_and(|n| data_packets.is_multiple_of(n)) {
+                    if quality
+                        .lose_every
+                        .is_some_and(|n| data_packets.is_multiple_of(n))
+                    {
                         continue;
                     }
                 }

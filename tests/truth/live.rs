@@ -1,9 +1,9 @@
 //! Open sessions: what `ss` shows in every network namespace, the live figures must have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,11 @@ pub(crate) fn find_idle_worker() -> Outcome {
     drop((accepted, worker));
     let mut owners = Vec::new();
     let end = Instant::now() + Duration::from_secs(20);
-    for batch in collector.batches().iter().take_while(|_| Instant::now() < end) {
+    for batch in collector
+        .batches()
+        .iter()
+        .take_while(|_| Instant::now() < end)
+    {
         let open = batch.open.unwrap_or_default();
         if let Some(session) = open.iter().find(|s| s.cookie == cookie) {
             let owner = (session.owner, session.pid);
@@ -146,11 +150,18 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         // the host's own sessions may come and go meanwhile: look again
         let again = ss(&space);
         for cookie in theirs.intersection(&again).filter(|c| !ours.contains(c)) {
-            wrong.push(format!("netns {inode}: sk:{cookie:x} is open and not shown"));
+            wrong.push(format!(
+                "netns {inode}: sk:{cookie:x} is open and not shown"
+            ));
         }
-        for cookie in ours.iter().filter(|c| !theirs.contains(c) && !again.contains(c)) {
+        for cookie in ours
+            .iter()
+            .filter(|c| !theirs.contains(c) && !again.contains(c))
+        {
             let what = shown.iter().find(|s| s.cookie == *cookie);
-            wrong.push(format!("netns {inode}: shown, but ss does not know it: {what:?}"));
+            wrong.push(format!(
+                "netns {inode}: shown, but ss does not know it: {what:?}"
+            ));
         }
     }
     for want in standing {

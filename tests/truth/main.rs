@@ -8,7 +8,6 @@
 //! has the cases, `generator` what they are made of, `judge` compares.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test: what cannot be done here fails it"
 )]
@@ -102,7 +101,11 @@ impl Arguments {
 
     fn wants(&self, name: &str) -> bool {
         let fits = |word: &String| {
-            if self.exact { name == word } else { name.contains(word.as_str()) }
+            if self.exact {
+                name == word
+            } else {
+                name.contains(word.as_str())
+            }
         };
         (self.words.is_empty() || self.words.iter().any(fits)) && !self.skip.iter().any(fits)
     }
@@ -113,7 +116,11 @@ fn main() -> ExitCode {
     match given.next().as_deref() {
         Some("--generate") => return generate(&given.next().expect("a case")),
         Some("--serve-inherited") => {
-            let fd: i32 = given.next().expect("a descriptor").parse().expect("a number");
+            let fd: i32 = given
+                .next()
+                .expect("a descriptor")
+                .parse()
+                .expect("a number");
             // SAFETY: the process before the exec handed it over, and nothing else here knows of it.
             cases::serve_inherited(unsafe { OwnedFd::from_raw_fd(fd) });
             return ExitCode::SUCCESS;
@@ -139,7 +146,9 @@ fn main() -> ExitCode {
     }
     if let Some(why) = cannot_run() {
         if std::env::var_os("TCPLIFE_REQUIRE_KERNEL").is_some_and(|v| v == "1") {
-            println!("truth: FAILED, because it must run here (TCPLIFE_REQUIRE_KERNEL=1) and cannot: {why}");
+            println!(
+                "truth: FAILED, because it must run here (TCPLIFE_REQUIRE_KERNEL=1) and cannot: {why}"
+            );
             return ExitCode::FAILURE;
         }
         println!("*** truth: SKIPPED, NOTHING WAS TESTED: {why}");
@@ -287,11 +296,11 @@ fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
                 let space = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
                 story.spaces.push(space.into());
             }
-            let _ = stdin.write_all(b".");  // it may have failed, and tells why
+            let _ = stdin.write_all(b"."); // it may have failed, and tells why
         } else if said["ready"] == true {
             let _ = news.send(News::Ready(std::mem::take(&mut standing)));
             let _ = go.recv(); // disconnected when all may go on
-            let _ = stdin.write_all(b".");  // it may have failed, and tells why
+            let _ = stdin.write_all(b"."); // it may have failed, and tells why
         } else if said["stands"].is_object() {
             standing.push(said["stands"].clone());
         } else if let Some(why) = said["skipped"].as_str() {

@@ -44,14 +44,23 @@ impl Peer {
 
     fn start_program(program: &str) -> Result<Self, String> {
         let mut command = Command::new(program);
-        command.arg("-w").stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg("-w")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         // it wants tracefs, which not every host has mounted: it gets one that only it sees
         // SAFETY: two system calls on constant strings, async-signal-safe.
         unsafe {
             command.pre_exec(|| {
                 libc::unshare(libc::CLONE_NEWNS);
                 let none = std::ptr::null();
-                libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast());
+                libc::mount(
+                    none,
+                    c"/".as_ptr(),
+                    none,
+                    libc::MS_REC | libc::MS_PRIVATE,
+                    none.cast(),
+                );
                 libc::mount(
                     c"tracefs".as_ptr(),
                     c"/sys/kernel/tracing".as_ptr(),
@@ -126,7 +135,6 @@ struct Score {
     shown: usize,
     owner: usize,
     bytes: usize,
-    extra: usize,
 }
 
 /// How much of the truth each has. Ports tell the sessions apart: no two cases share the port of a listener.
@@ -135,41 +143,68 @@ pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]
     for row in theirs {
         of_ports.entry(row.ports).or_default().push(row);
     }
-    let (mut total, mut us, mut them) = (0, Score::default(), Score::default());
+    let mut groups = [Group::default(), Group::default()];
     for story in stories {
         for (told, row) in story.pairs(rows) {
             let want = &told["want"];
-            total += 1;
-            let port = |key: &str| want[key].as_u64().unwrap_or(0);
+            let group = &mut groups[usize::from(want["age_is_lower_bound"] == true)];
+            group.total += 1;
             if let Some(row) = row {
-                us.shown += 1;
-                us.owner += usize::from(row["pid"] == want["pid"]);
+                group.ours.shown += 1;
+                group.ours.owner += usize::from(row["pid"] == want["pid"]);
                 let same = |key: &str| kb(&row[key]) == kb(&want[key]);
-                us.bytes += usize::from(same("tx_bytes") && same("rx_bytes"));
+                group.ours.bytes += usize::from(same("tx_bytes") && same("rx_bytes"));
             }
+            let port = |key: &str| want[key].as_u64().unwrap_or(0);
             let found = of_ports.get_mut(&(port("lport"), port("rport")));
             if let Some(row) = found.and_then(|r| (!r.is_empty()).then(|| r.remove(0))) {
-                them.shown += 1;
-                them.owner += usize::from(want["pid"] == row.pid);
+                group.theirs.shown += 1;
+                // where nobody is the owner any more, it has no way to say so
+                let nobody = want["pid"].is_null() && row.pid == 0;
+                group.theirs.owner += usize::from(want["pid"] == row.pid || nobody);
                 let same = row.kb == [kb(&want["tx_bytes"]), kb(&want["rx_bytes"])];
-                them.bytes += usize::from(same);
+                group.theirs.bytes += usize::from(same);
             }
         }
     }
-    them.extra = of_ports.values().map(Vec::len).sum();
-    println!("\n{total} sessions, of which it shows / with the right process / with the right bytes (KB, two decimals)");
-    let line = |name: &str, score: &Score| {
-        let percent = |n: usize| 100.0 * n as f64 / total.max(1) as f64;
+    let [during, before] = groups;
+    println!("\nThe same sessions in both at once; bytes as KB with two decimals:");
+    during.print("begun while they looked");
+    before.print("open before they started");
+}
+
+/// Sessions of one kind.
+#[derive(Default)]
+struct Group {
+    total: usize,
+    ours: Score,
+    theirs: Score,
+}
+
+impl Group {
+    fn print(&self, kind: &str) {
+        let total = self.total;
         println!(
-            "{name:<24} {:>5} ({:5.1} %) {:>5} ({:5.1} %) {:>5} ({:5.1} %)",
-            score.shown,
-            percent(score.shown),
-            score.owner,
-            percent(score.owner),
-            score.bytes,
-            percent(score.bytes)
+            "\n{:<40} {:>14} {:>16} {:>16}",
+            format!("{total} {kind}"),
+            "shown",
+            "right process",
+            "right bytes"
         );
-    };
-    line("tcplife (this one)", &us);
-    line("tcplife of libbpf-tools", &them);
+        for (name, score) in [
+            ("tcplife (this one)", &self.ours),
+            ("tcplife of libbpf-tools", &self.theirs),
+        ] {
+            let cell = |n: usize| {
+                let percent = 100.0 * n as f64 / total.max(1) as f64;
+                format!("{n} ({percent:.1} %)")
+            };
+            println!(
+                "{name:<40} {:>14} {:>16} {:>16}",
+                cell(score.shown),
+                cell(score.owner),
+                cell(score.bytes)
+            );
+        }
+    }
 }

@@ -75,7 +75,11 @@ fn raw_addr(addr: SocketAddr) -> RawAddr {
                 sin_zero: [0; 8],
             };
             // SAFETY: sockaddr_storage is as large and as aligned as every sockaddr.
-            unsafe { std::ptr::from_mut(&mut storage).cast::<libc::sockaddr_in>().write(sin) };
+            unsafe {
+                std::ptr::from_mut(&mut storage)
+                    .cast::<libc::sockaddr_in>()
+                    .write(sin)
+            };
             size_of::<libc::sockaddr_in>()
         }
         SocketAddr::V6(a) => {
@@ -89,7 +93,11 @@ fn raw_addr(addr: SocketAddr) -> RawAddr {
                 sin6_scope_id: a.scope_id(),
             };
             // SAFETY: as above.
-            unsafe { std::ptr::from_mut(&mut storage).cast::<libc::sockaddr_in6>().write(sin6) };
+            unsafe {
+                std::ptr::from_mut(&mut storage)
+                    .cast::<libc::sockaddr_in6>()
+                    .write(sin6)
+            };
             size_of::<libc::sockaddr_in6>()
         }
     };
@@ -103,13 +111,21 @@ fn addr_of(storage: &libc::sockaddr_storage) -> SocketAddr {
     match c_int::from(storage.ss_family) {
         libc::AF_INET => {
             // SAFETY: the family says that it is one, and the storage is large enough.
-            let sin = unsafe { std::ptr::from_ref(storage).cast::<libc::sockaddr_in>().read() };
+            let sin = unsafe {
+                std::ptr::from_ref(storage)
+                    .cast::<libc::sockaddr_in>()
+                    .read()
+            };
             let ip = Ipv4Addr::from(u32::from_be(sin.sin_addr.s_addr));
             SocketAddr::new(ip.into(), u16::from_be(sin.sin_port))
         }
         libc::AF_INET6 => {
             // SAFETY: as above.
-            let sin6 = unsafe { std::ptr::from_ref(storage).cast::<libc::sockaddr_in6>().read() };
+            let sin6 = unsafe {
+                std::ptr::from_ref(storage)
+                    .cast::<libc::sockaddr_in6>()
+                    .read()
+            };
             let ip = Ipv6Addr::from(sin6.sin6_addr.s6_addr);
             // what is spoken on the wire
             let ip = ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4);
@@ -134,7 +150,11 @@ pub(crate) fn try_socket(family: c_int, kind: c_int, protocol: c_int) -> io::Res
 /// A TCP socket of the family that can speak to this address. An IPv4 address in an IPv6 socket is written
 /// as `::ffff:a.b.c.d`.
 pub(crate) fn tcp(addr: SocketAddr) -> OwnedFd {
-    let family = if addr.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let family = if addr.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    };
     socket(family, libc::SOCK_STREAM, 0)
 }
 
@@ -171,25 +191,27 @@ pub(crate) fn disconnect(fd: &OwnedFd) {
     let raw: libc::sockaddr = unsafe { zeroed() };
     // SAFETY: the address is alive and that long.
     let result = unsafe {
-        libc::connect(fd.as_raw_fd(), &raw, size_of::<libc::sockaddr>() as socklen_t)
+        libc::connect(
+            fd.as_raw_fd(),
+            &raw,
+            size_of::<libc::sockaddr>() as socklen_t,
+        )
     };
     done("connect(AF_UNSPEC)", result);
 }
 
 pub(crate) fn accept(fd: &OwnedFd) -> OwnedFd {
     // SAFETY: no address is asked for.
-    let result = unsafe {
-        libc::accept(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut())
-    };
+    let result =
+        unsafe { libc::accept(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
     own(done("accept", result))
 }
 
 /// `None` if nobody waits; the listener does not block.
 pub(crate) fn try_accept(fd: &OwnedFd) -> Option<OwnedFd> {
     // SAFETY: no address is asked for.
-    let result = unsafe {
-        libc::accept(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut())
-    };
+    let result =
+        unsafe { libc::accept(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
     (result >= 0).then(|| own(result))
 }
 
@@ -198,8 +220,7 @@ pub(crate) fn take(fd: &OwnedFd) -> OwnedFd {
     own(fd.as_raw_fd())
 }
 
-type NameCall =
-    unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut socklen_t) -> c_int;
+type NameCall = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut socklen_t) -> c_int;
 
 fn name(fd: &OwnedFd, call: NameCall) -> io::Result<SocketAddr> {
     // SAFETY: an all-zero sockaddr_storage is one.
@@ -345,7 +366,9 @@ impl TcpInfo {
 pub(crate) fn queued(fd: &OwnedFd, request: libc::Ioctl) -> usize {
     let mut count: c_int = 0;
     // SAFETY: both requests write one int.
-    done("ioctl", unsafe { libc::ioctl(fd.as_raw_fd(), request, &mut count) });
+    done("ioctl", unsafe {
+        libc::ioctl(fd.as_raw_fd(), request, &mut count)
+    });
     count as usize
 }
 
@@ -383,7 +406,12 @@ pub(crate) fn send_fast_open(fd: &OwnedFd, data: &[u8], addr: SocketAddr) -> usi
 pub(crate) fn recv(fd: &OwnedFd, buffer: &mut [u8], flags: c_int) -> io::Result<usize> {
     // SAFETY: the buffer is writable and that long.
     let got = unsafe {
-        libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags)
+        libc::recv(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            flags,
+        )
     };
     usize::try_from(got).map_err(|_| io::Error::last_os_error())
 }
@@ -414,14 +442,18 @@ pub(crate) fn nonblocking(fd: &OwnedFd) {
 /// Survives an exec.
 pub(crate) fn keep_over_exec(fd: &OwnedFd) {
     // SAFETY: no pointers.
-    done("fcntl", unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0) });
+    done("fcntl", unsafe {
+        libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0)
+    });
 }
 
 pub(crate) fn set_name(name: &str) {
     let mut raw = [0_u8; 16];
     raw[..name.len()].copy_from_slice(name.as_bytes());
     // SAFETY: 16 bytes that end in a zero.
-    done("PR_SET_NAME", unsafe { libc::prctl(libc::PR_SET_NAME, raw.as_ptr()) });
+    done("PR_SET_NAME", unsafe {
+        libc::prctl(libc::PR_SET_NAME, raw.as_ptr())
+    });
 }
 
 /// The name of the process, which is its first thread's.
@@ -523,7 +555,9 @@ pub(crate) fn send_fd(over: &OwnedFd, fd: &OwnedFd) {
             (*cmsg).cmsg_level = libc::SOL_SOCKET;
             (*cmsg).cmsg_type = libc::SCM_RIGHTS;
             (*cmsg).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
-            libc::CMSG_DATA(cmsg).cast::<c_int>().write_unaligned(fd.as_raw_fd());
+            libc::CMSG_DATA(cmsg)
+                .cast::<c_int>()
+                .write_unaligned(fd.as_raw_fd());
             libc::sendmsg(over.as_raw_fd(), msg, 0)
         };
         done("sendmsg(SCM_RIGHTS)", result as c_int);
@@ -564,13 +598,17 @@ pub(crate) fn shared_word() -> &'static AtomicU32 {
 /// A new network namespace around this process; its descriptor.
 pub(crate) fn new_netns() -> OwnedFd {
     // SAFETY: no pointers.
-    done("unshare(CLONE_NEWNET)", unsafe { libc::unshare(libc::CLONE_NEWNET) });
+    done("unshare(CLONE_NEWNET)", unsafe {
+        libc::unshare(libc::CLONE_NEWNET)
+    });
     OwnedFd::from(std::fs::File::open("/proc/self/ns/net").expect("/proc/self/ns/net"))
 }
 
 pub(crate) fn enter_netns(fd: &impl AsRawFd) {
     // SAFETY: no pointers.
-    done("setns", unsafe { libc::setns(fd.as_raw_fd(), libc::CLONE_NEWNET) });
+    done("setns", unsafe {
+        libc::setns(fd.as_raw_fd(), libc::CLONE_NEWNET)
+    });
 }
 
 pub(crate) fn inode(fd: &OwnedFd) -> u64 {
@@ -638,7 +676,9 @@ pub(crate) fn wait_readable(fds: [&OwnedFd; 2], time: Option<Duration>) {
         tv_sec: t.as_secs() as libc::time_t,
         tv_nsec: t.subsec_nanos().into(),
     });
-    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let timeout = timeout
+        .as_ref()
+        .map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: two pollfds, writable; a timeout or none; no signal mask.
     unsafe { libc::ppoll(polls.as_mut_ptr(), 2, timeout, std::ptr::null()) };
 }
@@ -696,7 +736,13 @@ impl Uring {
             at.cast::<u8>()
         };
         let (sq, cq, sqes) = (map(0), map(0x800_0000), map(0x1000_0000));
-        Some(Uring { fd, sq, cq, sqes, params })
+        Some(Uring {
+            fd,
+            sq,
+            cq,
+            sqes,
+            params,
+        })
     }
 
     fn word(base: *mut u8, offset: u32) -> &'static AtomicU32 {
@@ -740,7 +786,9 @@ impl Uring {
         done("io_uring_enter", result as c_int);
         let head_at = Self::word(self.cq, self.params.cq_off[0]);
         let tail_at = Self::word(self.cq, self.params.cq_off[1]);
-        until("a completion", || tail_at.load(Acquire) != head_at.load(Acquire));
+        until("a completion", || {
+            tail_at.load(Acquire) != head_at.load(Acquire)
+        });
         let mask = Self::word(self.cq, self.params.cq_off[2]).load(Acquire);
         let head = head_at.load(Acquire);
         // SAFETY: the kernel has filled this entry: user_data u64, res i32, flags u32.
@@ -757,7 +805,13 @@ impl Uring {
     pub(crate) fn connect(&mut self, fd: &OwnedFd, addr: SocketAddr) {
         const IORING_OP_CONNECT: u8 = 16;
         let raw = raw_addr(addr);
-        let result = self.run(IORING_OP_CONNECT, fd, (&raw const raw.storage).cast(), 0, raw.len.into());
+        let result = self.run(
+            IORING_OP_CONNECT,
+            fd,
+            (&raw const raw.storage).cast(),
+            0,
+            raw.len.into(),
+        );
         assert_eq!(result, 0, "io_uring connect");
     }
 
@@ -770,7 +824,13 @@ impl Uring {
 
     pub(crate) fn send(&mut self, fd: &OwnedFd, data: &[u8]) -> usize {
         const IORING_OP_SEND: u8 = 26;
-        let sent = self.run(IORING_OP_SEND, fd, data.as_ptr().cast(), data.len() as u32, 0);
+        let sent = self.run(
+            IORING_OP_SEND,
+            fd,
+            data.as_ptr().cast(),
+            data.len() as u32,
+            0,
+        );
         usize::try_from(sent).expect("io_uring send")
     }
 
