@@ -754,7 +754,7 @@ fn inherited(cx: &Cx) {
 
 /// What runs after the exec of [`inherited`].
 pub(crate) fn serve_inherited(fd: OwnedFd) {
-    sys::mortal(30);
+    sys::mortal(sys::LIFETIME);
     sys::set_name("tl-execd");
     let mut s = End::accepted(fd);
     s.read(100);

@@ -126,7 +126,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some("--sit-on-inherited") => {
-            sys::mortal(40);
+            sys::mortal(sys::LIFETIME);
             // until the suite closes its side
             let _ = sys::read(0, &mut [0; 1]);
             return ExitCode::SUCCESS;
@@ -183,7 +183,7 @@ fn cannot_run() -> Option<String> {
 
 /// Plays one case, in this process and its children.
 fn generate(name: &str) -> ExitCode {
-    sys::mortal(40);
+    sys::mortal(sys::LIFETIME);
     let run = Run::all().into_iter().find(|run| run.name() == name);
     let run = run.unwrap_or_else(|| panic!("no case {name}"));
     let cx = Cx::new(run.family, run.index);

@@ -1,6 +1,7 @@
 //! The same sessions through libbpf-tools' tcplife, for comparison.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -10,6 +11,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use serde_json::Value;
 
 use crate::judge::Story;
+use crate::sys;
 
 /// Where Debian has it; other builds of that name are found on the PATH.
 const PROGRAMS: [&str; 2] = ["/usr/sbin/tcplife", "tcplife"];
@@ -43,11 +45,10 @@ impl Peer {
     }
 
     fn start_program(program: &str) -> Result<Self, String> {
+        // on a terminal it prints by the line, into a pipe when a page is full
+        let (ours, its) = sys::terminal();
         let mut command = Command::new(program);
-        command
-            .arg("-w")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.arg("-w").stdout(its).stderr(Stdio::null());
         // it wants tracefs, which not every host has mounted: it gets one that only it sees
         // SAFETY: two system calls on constant strings, async-signal-safe.
         unsafe {
@@ -74,7 +75,8 @@ impl Peer {
         let mut child = command
             .spawn()
             .map_err(|e| format!("{program}: {e} (Debian has it in libbpf-tools)"))?;
-        let out = BufReader::new(child.stdout.take().ok_or("piped")?);
+        drop(command); // and with it this process's copy of the terminal
+        let out = BufReader::new(File::from(ours));
         let (tx, rows) = unbounded();
         let (ready_tx, ready) = unbounded();
         std::thread::spawn(move || {
@@ -99,7 +101,7 @@ impl Peer {
     pub(crate) fn stop(mut self) -> Result<Vec<Row>, String> {
         let pid = i32::try_from(self.child.id()).map_err(|e| e.to_string())?;
         let mut rows = Vec::new();
-        while let Ok(row) = self.rows.recv_timeout(Duration::from_millis(1000)) {
+        while let Ok(row) = self.rows.recv_timeout(Duration::from_millis(500)) {
             rows.push(row);
         }
         // SAFETY: no pointers; the child is not waited for yet.

@@ -16,6 +16,9 @@ pub(crate) const TCP_CLOSE: u8 = 7;
 pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
 pub(crate) const TCP_FIN_WAIT2: u8 = 5;
 
+/// Seconds that any process of a case may live: far more than it takes, an emulated machine included.
+pub(crate) const LIFETIME: u32 = 100;
+
 fn done(what: &str, result: c_int) -> c_int {
     assert!(result >= 0, "{what}: {}", io::Error::last_os_error());
     result
@@ -476,7 +479,7 @@ pub(crate) fn fork(f: impl FnOnce()) -> i32 {
     // SAFETY: the generators have one thread, so the child may do everything that the parent may.
     let pid = done("fork", unsafe { libc::fork() });
     if pid == 0 {
-        mortal(30);
+        mortal(LIFETIME);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
         exit(i32::from(result.is_err()));
     }
@@ -515,6 +518,16 @@ pub(crate) fn write(fd: RawFd, data: &[u8]) -> io::Result<usize> {
     // SAFETY: the data is alive and that long.
     let sent = unsafe { libc::write(fd, data.as_ptr().cast(), data.len()) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// A pseudo-terminal: the side to read from, and the one to write to.
+pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut ours, mut its) = (0, 0);
+    let none = std::ptr::null_mut();
+    // SAFETY: two ints, writable; neither name, modes nor size are asked for.
+    let result = unsafe { libc::openpty(&mut ours, &mut its, none, none.cast(), none.cast()) };
+    done("openpty", result);
+    (own(ours), own(its))
 }
 
 pub(crate) fn unix_pair() -> (OwnedFd, OwnedFd) {
