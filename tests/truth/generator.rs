@@ -149,7 +149,7 @@ impl Cx {
         let fds: Vec<i32> = spaces.iter().map(AsRawFd::as_raw_fd).collect();
         let copies = spaces.iter().map(|fd| fd.try_clone().expect("dup"));
         self.all_spaces.borrow_mut().extend(copies);
-        self.say(&json!({"pid": std::process::id(), "netns_fds": fds}));
+        say(&json!({"pid": std::process::id(), "netns_fds": fds}));
         self.await_suite();
     }
 
@@ -160,12 +160,8 @@ impl Cx {
 
     /// Everything stands that is to be there before tcplife starts: waits for it.
     pub(crate) fn hold(&self) {
-        self.say(&json!({"ready": true}));
+        say(&json!({"ready": true}));
         self.await_suite();
-    }
-
-    pub(crate) fn say(&self, value: &Value) {
-        say(value);
     }
 
     /// A namespace with nothing but a loopback interface.

@@ -33,7 +33,7 @@ fn namespaces() -> BTreeMap<u64, OwnedFd> {
 /// `local peer` and cookie of each session, as `ss` has it.
 fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let mut command = Command::new("ss");
-    command.args(["-tanHep"]);
+    command.args(["-tanHe"]);
     let fd = space.try_clone().expect("dup");
     // SAFETY: setns is one system call, and async-signal-safe.
     unsafe {
@@ -48,7 +48,8 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
         // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is over
         let over = ["LISTEN", "TIME-WAIT", "SYN-RECV", "UNCONN"];
         // without a process it is a TIME-WAIT bucket already
-        let waits = line.starts_with("FIN-WAIT-2") && !line.contains("users:");
+        let waits =
+            line.starts_with("FIN-WAIT-2") && (line.contains("ino:0 ") || !line.contains("ino:"));
         !waits && !over.iter().any(|state| line.starts_with(state))
     };
     text.lines()
@@ -137,31 +138,40 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         .iter()
         .find_map(|batch| batch.open)
         .expect("the open sessions");
+    let theirs: Vec<(u64, BTreeSet<u64>, BTreeSet<u64>)> = namespaces()
+        .iter()
+        .map(|(&inode, space)| (inode, ss(space), ss(space)))
+        .collect();
+    // the host's own sessions come and go meanwhile: only what both saw before and after counts
+    let waiting = collector.batches().len();
+    let later = collector
+        .batches()
+        .iter()
+        .skip(waiting)
+        .find_map(|batch| batch.open)
+        .expect("the open sessions");
+    let of = |sessions: &[Session], inode: u64| -> BTreeSet<u64> {
+        let here = sessions.iter().filter(|s| u64::from(s.netns) == inode);
+        here.map(|s| s.cookie).collect()
+    };
     let mut wrong = Vec::new();
     let mut sessions = 0;
-    for (inode, space) in namespaces() {
-        let ours: BTreeSet<u64> = shown
-            .iter()
-            .filter(|s| u64::from(s.netns) == inode)
-            .map(|s| s.cookie)
-            .collect();
-        let theirs = ss(&space);
-        sessions += theirs.len();
-        // the host's own sessions may come and go meanwhile: look again
-        let again = ss(&space);
-        for cookie in theirs.intersection(&again).filter(|c| !ours.contains(c)) {
-            wrong.push(format!(
-                "netns {inode}: sk:{cookie:x} is open and not shown"
-            ));
+    for (inode, first, second) in &theirs {
+        sessions += first.len();
+        let (before, after) = (of(&shown, *inode), of(&later, *inode));
+        for cookie in first & second {
+            if !before.contains(&cookie) && !after.contains(&cookie) {
+                wrong.push(format!(
+                    "netns {inode}: sk:{cookie:x} is open and not shown"
+                ));
+            }
         }
-        for cookie in ours
-            .iter()
-            .filter(|c| !theirs.contains(c) && !again.contains(c))
-        {
-            let what = shown.iter().find(|s| s.cookie == *cookie);
-            wrong.push(format!(
-                "netns {inode}: shown, but ss does not know it: {what:?}"
-            ));
+        for cookie in &before & &after {
+            if !first.contains(&cookie) && !second.contains(&cookie) {
+                wrong.push(format!(
+                    "netns {inode}: sk:{cookie:x} is shown and not open"
+                ));
+            }
         }
     }
     for want in standing {

@@ -85,6 +85,8 @@ impl Arguments {
         while let Some(argument) = given.next() {
             match argument.as_str() {
                 "--list" => arguments.list = true,
+                // there is none
+                "--ignored" => arguments.skip.push(String::new()),
                 "--accuracy" => arguments.accuracy = true,
                 "--exact" => arguments.exact = true,
                 "--skip" => arguments.skip.extend(given.next()),

@@ -50,10 +50,12 @@ impl Peer {
         let mut command = Command::new(program);
         command.arg("-w").stdout(its).stderr(Stdio::null());
         // it wants tracefs, which not every host has mounted: it gets one that only it sees
-        // SAFETY: two system calls on constant strings, async-signal-safe.
+        // SAFETY: system calls on constant strings, async-signal-safe.
         unsafe {
             command.pre_exec(|| {
-                libc::unshare(libc::CLONE_NEWNS);
+                if libc::unshare(libc::CLONE_NEWNS) != 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
                 let none = std::ptr::null();
                 libc::mount(
                     none,
