@@ -76,7 +76,7 @@ named_enum! {
         ConnectTimeout = "connect-timeout",
         /// The peer stopped answering: retransmissions or keepalives ran out (ETIMEDOUT).
         Timeout = "timeout",
-        /// A router or our own host says that there is no way there (EHOSTUNREACH, ENETUNREACH).
+        /// A router or our own host says that there is no way there (EHOSTUNREACH, ENETUNREACH), or that it is forbidden (EACCES).
         Unreachable = "unreachable",
         /// We gave the connect up before an answer came.
         Cancelled = "cancelled",

@@ -16,7 +16,12 @@ pub(super) struct BadRecord(usize);
 /// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux
 /// runs eBPF on, but for mips and sparc).
 mod errno {
+    pub(super) const EACCES: i32 = 13;
     pub(super) const EPIPE: i32 = 32;
+    pub(super) const ENONET: i32 = 64;
+    pub(super) const EPROTO: i32 = 71;
+    pub(super) const ENOPROTOOPT: i32 = 92;
+    pub(super) const EOPNOTSUPP: i32 = 95;
     pub(super) const ENETDOWN: i32 = 100;
     pub(super) const ENETUNREACH: i32 = 101;
     pub(super) const ECONNABORTED: i32 = 103;
@@ -214,6 +219,10 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
         ETIMEDOUT if connecting => return Reason::ConnectTimeout,
         ETIMEDOUT => return Reason::Timeout,
         ECONNREFUSED if connecting => return Reason::Refused,
+        // what else ICMP may say: prohibited, and what net/ipv4/icmp.c and net/ipv6/icmp.c make of the rest
+        EACCES | ENONET | EPROTO | ENOPROTOOPT | EOPNOTSUPP if connecting => {
+            return Reason::Unreachable;
+        }
         _ => {}
     }
     let in_order = match state {
@@ -455,6 +464,14 @@ mod tests {
                 session_record {
                     state: 2,
                     err: 101,
+                    ..est
+                },
+            ),
+            (
+                Unreachable,
+                session_record {
+                    state: 2,
+                    err: 13,
                     ..est
                 },
             ),

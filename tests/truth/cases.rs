@@ -100,10 +100,13 @@ pub(crate) static CASES: &[Case] = &[
     case("peer-closes-while-others-run", V4, closed_in_softirq),
     case("reuseport-group", V4, reuseport),
     case("refused", ALL, refused),
-    case("unreachable", V4_V6, unreachable),
+    case("host-unreachable", V4_V6, host_unreachable),
+    case("network-unreachable", V4_V6, network_unreachable),
+    case("prohibited", V4_V6, prohibited),
     case("no-way-at-all", V4_V6, no_route),
     case("half-open-peer", V4, half_open_peer),
     case("killed-by-ss", V4_V6, killed_by_ss),
+    case("killed-by-ss-unread", V4, killed_by_ss_unread),
     case("connect-cancelled", V4_V6, cancelled),
     case("never-accepted", V4_V6, never_accepted),
     case("reset-before-accept", V4, reset_before_accept),
@@ -127,7 +130,7 @@ const HERE: Quality = Quality {
     delay: Duration::ZERO,
     lose_every: None,
     rate: None,
-    unreachable: false,
+    unreachable: None,
 };
 
 fn delayed(ms: u64) -> Quality {
@@ -990,17 +993,28 @@ fn connect_timeout(cx: &Cx) {
     cx.join();
 }
 
-fn unreachable(cx: &Cx) {
+fn host_unreachable(cx: &Cx) {
+    unreachable(cx, [1, 3], [libc::EHOSTUNREACH; 2]);
+}
+
+fn network_unreachable(cx: &Cx) {
+    unreachable(cx, [0, 0], [libc::ENETUNREACH; 2]);
+}
+
+/// A firewall on the way says so.
+fn prohibited(cx: &Cx) {
+    unreachable(cx, [13, 1], [libc::EHOSTUNREACH, libc::EACCES]);
+}
+
+fn unreachable(cx: &Cx, codes: [u8; 2], errors: [i32; 2]) {
     let net = cx.link(Quality {
-        unreachable: true,
+        unreachable: Some(codes),
         ..HERE
     });
+    let error = errors[usize::from(cx.family() == Family::V6)];
     cx.fork("tl-client", || {
-        let (end, window) = attempt(
-            net.client(cx.port(1)),
-            net.server(cx.port(0)),
-            libc::EHOSTUNREACH,
-        );
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let (end, window) = attempt(local, remote, error);
         end.ended("unreachable", EndOf::Mine(window));
     });
     cx.join();
@@ -1076,6 +1090,34 @@ fn killed_by_ss(cx: &Cx) {
             assert!(output.status.success(), "ss -K: {output:?}");
             assert_eq!(c.read_error(), libc::ECONNABORTED);
             c.ended("aborted", EndOf::Mine(window));
+        },
+    );
+}
+
+/// Who kills it is not its owner, even if nobody else has shown.
+fn killed_by_ss_unread(cx: &Cx) {
+    let accepted = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            accepted.raise();
+            let port = sys::peer_addr(s.fd()).expect("connected").port();
+            s.arrived(100);
+            let (output, window) = sys::timed(|| {
+                Command::new("ss")
+                    .args(["-tK", &format!("dport = :{port}")])
+                    .output()
+                    .expect("ss")
+            });
+            assert!(output.status.success(), "ss -K: {output:?}");
+            s.want("owner", "listen");
+            s.ended("aborted", EndOf::Mine(window));
+        },
+        |mut c| {
+            c.write(100);
+            accepted.wait_for(1);
+            assert_eq!(c.read_error(), libc::ECONNRESET);
+            c.close_over("remote-reset");
         },
     );
 }

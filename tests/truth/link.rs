@@ -25,8 +25,9 @@ pub(crate) struct Quality {
     pub(crate) lose_every: Option<u32>,
     /// Bytes a second, from the first namespace.
     pub(crate) rate: Option<u64>,
-    /// Answers every packet from the first namespace with ICMP: no way to that host.
-    pub(crate) unreachable: bool,
+    /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes: of
+    /// ICMP and of ICMPv6.
+    pub(crate) unreachable: Option<[u8; 2]>,
 }
 
 /// Moves packets until its process ends.
@@ -49,8 +50,8 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                 let Some(data) = tcp_data(packet) else {
                     continue;
                 };
-                if out && quality.unreachable {
-                    let _ = sys::write(a.as_raw_fd(), &icmp_unreachable(packet));
+                if let (true, Some(codes)) = (out, quality.unreachable) {
+                    let _ = sys::write(a.as_raw_fd(), &icmp_unreachable(packet, codes));
                     continue;
                 }
                 if out && data > 0 {
@@ -121,11 +122,11 @@ fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     (!(sum as u16)).to_be_bytes()
 }
 
-/// What a router says who has no way to the host: RFC 792 type 3 code 1, RFC 4443 type 1 code 3.
-fn icmp_unreachable(packet: &[u8]) -> Vec<u8> {
+/// What a router says who will not forward it: RFC 792 type 3, RFC 4443 type 1.
+fn icmp_unreachable(packet: &[u8], codes: [u8; 2]) -> Vec<u8> {
     if packet[0] >> 4 == 4 {
         let quoted = &packet[..packet.len().min(28)];
-        let mut icmp = [&[3, 1, 0, 0, 0, 0, 0, 0], quoted].concat();
+        let mut icmp = [&[3, codes[0], 0, 0, 0, 0, 0, 0], quoted].concat();
         let sum = checksum(&[&icmp]);
         icmp[2..4].copy_from_slice(&sum);
         let total = (20 + icmp.len()) as u16;
@@ -137,7 +138,7 @@ fn icmp_unreachable(packet: &[u8]) -> Vec<u8> {
         [ip, icmp].concat()
     } else {
         let quoted = &packet[..packet.len().min(1000)];
-        let mut icmp = [&[1, 3, 0, 0, 0, 0, 0, 0], quoted].concat();
+        let mut icmp = [&[1, codes[1], 0, 0, 0, 0, 0, 0], quoted].concat();
         let router: [u8; 16] = [0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe];
         let len = (icmp.len() as u32).to_be_bytes();
         let sum = checksum(&[&router, &packet[8..24], &len, &[0, 0, 0, 58], &icmp]);
