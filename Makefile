@@ -1,6 +1,7 @@
 # The one door to the project; each target is thin over cargo and installs what it lacks first.
 #
 #   make run ARGS='-p 1234'       ARGS go to tcplife
+#   make test SUDO=1              run the tests, not cargo, through sudo: the kernel tests too
 #   make CARGO='cargo +nightly'   another cargo
 
 .DEFAULT_GOAL := build
@@ -30,7 +31,7 @@ else \
 fi
 endef
 
-.PHONY: help setup build run test lint deny static clean
+.PHONY: help setup build run test lint deny static clean picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,13 +53,16 @@ run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
 		exit 1; \
 	fi
 
-test: ## run all tests; those that load BPF programs take root
+test: ## run all tests; those that load BPF programs take root, or SUDO=1
 	@$(SETUP) test
+ifdef SUDO
+	$(CARGO) test --locked --config 'target."cfg(unix)".runner = ["sudo", "--preserve-env"]'
+else
 	@if [ "$$(id -u)" != 0 ]; then \
-		echo '*** Not root: the KERNEL TESTS WILL BE SKIPPED. All of them:' >&2; \
-		echo '***     sudo --preserve-env env "PATH=$$PATH" make test' >&2; \
+		echo '*** Not root: the KERNEL TESTS WILL BE SKIPPED. With them: make test SUDO=1' >&2; \
 	fi
 	$(CARGO) test --locked
+endif
 
 lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings are errors
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null || { \
@@ -72,6 +76,10 @@ lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings
 	$(if $(BPF_SOURCES),$(call check,clang-format,--dry-run -Werror $(BPF_SOURCES)))
 
 deny: setup ## check licences, sources and known flaws of all dependencies (takes cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+		echo 'make deny: no cargo-deny here; cargo install --locked cargo-deny' >&2; \
+		exit 1; \
+	}
 	$(CARGO) deny --locked check
 
 static: setup ## build one file without shared libraries, to copy to any host
@@ -79,3 +87,6 @@ static: setup ## build one file without shared libraries, to copy to any host
 
 clean: ## remove everything that was built
 	$(CARGO) clean
+
+picture: build ## make the README's picture anew, from the real program (as root)
+	$(CARGO) run --locked --example picture -- $(BIN) assets

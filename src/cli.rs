@@ -41,7 +41,7 @@ pub struct Cli {
     pub csv: bool,
 
     /// Only sessions that this process owns
-    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    #[arg(short, long, value_name = "PID", value_parser = pid)]
     pub pid: Option<u32>,
 
     /// Only these ports of ours: a list like 22,80,8000-8100
@@ -69,12 +69,16 @@ pub struct Cli {
     pub duration: Option<Duration>,
 
     /// End after this many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
 
     /// How often the dashboard is refreshed
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
+
+    /// How many finished sessions the dashboard keeps
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = keep)]
+    pub keep: usize,
 
     /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_size)]
@@ -191,6 +195,22 @@ impl From<clap::Error> for Stop {
 /// The whole of `--help`.
 pub fn help() -> String {
     Cli::command().render_help().to_string()
+}
+
+/// A process id: PID_MAX_LIMIT is 2^22.
+fn pid(text: &str) -> Result<u32, String> {
+    let pid = text.parse().ok().filter(|n| (1..=1 << 22).contains(n));
+    pid.ok_or_else(|| "it takes a process id from 1 to 4194304".into())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|&n| n > 0);
+    count.ok_or_else(|| "it takes a whole number from 1".into())
+}
+
+fn keep(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| "it takes a whole number from 0".into())
 }
 
 /// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.

@@ -145,7 +145,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("pid"),
         help: "process id of the owner",
         kind: Kind::Id,
-        column: column("PID", 7, 0, 2, false),
+        column: column("PID", 7, 0, 6, false),
         get: |s| some_if(s.owner != Evidence::None, s.pid.into()),
     },
     Field {
@@ -153,7 +153,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("comm"),
         help: "name of the owning process",
         kind: Kind::Text,
-        column: column("COMM", 10, 5, 0, false),
+        column: column("COMM", 8, 7, 0, false),
         get: |s| {
             if s.owner == Evidence::None {
                 Value::Missing
@@ -175,7 +175,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("owner"),
         help: "how the owner is known",
         kind: Kind::Names(Evidence::NAMES),
-        column: column("OWNER", 7, 0, 15, false),
+        column: column("OWNER", 7, 0, 16, false),
         get: |s| Value::Text(s.owner.name()),
     },
     Field {
@@ -191,7 +191,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("laddr"),
         help: "our address",
         kind: Kind::Addr,
-        column: column("LADDR", 15, 24, 7, false),
+        column: column("LADDR", 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
     },
     Field {
@@ -199,7 +199,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("lport"),
         help: "our port",
         kind: Kind::Port,
-        column: column("LPORT", 5, 0, 0, false),
+        column: column("LPORT", 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
     },
     Field {
@@ -215,7 +215,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rport"),
         help: "the peer's port",
         kind: Kind::Port,
-        column: column("RPORT", 5, 0, 0, false),
+        column: column("RPORT", 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
     },
     Field {
@@ -223,7 +223,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("direction"),
         help: "who opened it: out is we, in is the peer",
         kind: Kind::Names(Direction::NAMES),
-        column: column("DIR", 7, 0, 11, false),
+        column: column("DIR", 7, 0, 12, false),
         get: |s| Value::Text(s.direction.name()),
     },
     Field {
@@ -231,7 +231,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("tx_bytes"),
         help: "bytes of ours that the peer acknowledged",
         kind: Kind::Bytes,
-        column: column("TX", 7, 0, 0, true),
+        column: column("TX", 6, 0, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
     },
     Field {
@@ -239,7 +239,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rx_bytes"),
         help: "bytes of the peer's that arrived",
         kind: Kind::Bytes,
-        column: column("RX", 7, 0, 0, true),
+        column: column("RX", 6, 0, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
     },
     Field {
@@ -247,7 +247,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("unacked_bytes"),
         help: "bytes written and never acknowledged by the peer",
         kind: Kind::Bytes,
-        column: column("UNACKED", 7, 0, 13, true),
+        column: column("UNACKED", 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
     },
     Field {
@@ -255,15 +255,23 @@ pub static FIELDS: &[Field] = &[
         json: Some("unread_bytes"),
         help: "bytes that arrived and were never read by the application",
         kind: Kind::Bytes,
-        column: column("UNREAD", 7, 0, 14, true),
+        column: column("UNREAD", 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
+    },
+    Field {
+        word: "rate",
+        json: None,
+        help: "bytes a second now, both directions",
+        kind: Kind::Rate,
+        column: column("RATE", 6, 0, 7, true),
+        get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
     },
     Field {
         word: "txrate",
         json: None,
         help: "bytes a second going out now",
         kind: Kind::Rate,
-        column: column("TX/s", 7, 0, 5, true),
+        column: column("TX/s", 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.tx_rate as u64),
     },
     Field {
@@ -271,7 +279,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "bytes a second coming in now",
         kind: Kind::Rate,
-        column: column("RX/s", 7, 0, 5, true),
+        column: column("RX/s", 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
     },
     Field {
@@ -279,7 +287,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("duration_us"),
         help: "how long it lasted, or has lasted",
         kind: Kind::Micros,
-        column: column("AGE", 7, 0, 0, true),
+        column: column("AGE", 7, 0, 4, true),
         get: |s| Value::Uint(s.duration_ns() / 1000),
     },
     Field {
@@ -295,15 +303,29 @@ pub static FIELDS: &[Field] = &[
         json: Some("connect_us"),
         help: "time that the handshake took, of a session that we opened",
         kind: Kind::Micros,
-        column: column("CONN", 7, 0, 10, true),
+        column: column("CONN", 6, 0, 11, true),
         get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
+    },
+    Field {
+        word: "status",
+        json: None,
+        help: "its state while it is open, then why it ended",
+        kind: Kind::Text,
+        column: column("STATUS", 13, 2, 2, false),
+        get: |s| {
+            Value::Text(if s.is_open() {
+                s.state.name()
+            } else {
+                s.reason.name()
+            })
+        },
     },
     Field {
         word: "state",
         json: None,
         help: "where it stands",
         kind: Kind::Names(State::NAMES),
-        column: column("STATE", 11, 0, 3, false),
+        column: None,
         get: |s| Value::Text(s.state.name()),
     },
     Field {
@@ -319,7 +341,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("reason"),
         help: "why it ended",
         kind: Kind::Names(Reason::NAMES),
-        column: column("WHY", 15, 0, 1, false),
+        column: None,
         get: |s| {
             if s.is_open() {
                 Value::Missing
@@ -333,7 +355,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("srtt_us"),
         help: "smoothed round-trip time",
         kind: Kind::Micros,
-        column: column("RTT", 7, 0, 4, true),
+        column: column("RTT", 6, 0, 8, true),
         get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
     },
     Field {
@@ -341,7 +363,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("min_rtt_us"),
         help: "smallest round-trip time",
         kind: Kind::Micros,
-        column: column("MINRTT", 7, 0, 12, true),
+        column: column("MINRTT", 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
     },
     Field {
@@ -349,7 +371,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("retransmits"),
         help: "segments sent more than once",
         kind: Kind::Count,
-        column: column("RETR", 5, 0, 6, true),
+        column: column("RETR", 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
     },
     Field {
@@ -365,7 +387,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("cwnd"),
         help: "congestion window, segments",
         kind: Kind::Count,
-        column: column("CWND", 6, 0, 16, true),
+        column: column("CWND", 6, 0, 18, true),
         get: |s| Value::Uint(s.cwnd.into()),
     },
     Field {
@@ -373,7 +395,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("mss"),
         help: "maximum segment size, bytes",
         kind: Kind::Count,
-        column: column("MSS", 5, 0, 17, true),
+        column: column("MSS", 5, 0, 19, true),
         get: |s| Value::Uint(s.mss.into()),
     },
     Field {
@@ -413,7 +435,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("netns"),
         help: "network namespace, as `lsns -t net` prints it",
         kind: Kind::Id,
-        column: column("NETNS", 10, 0, 18, false),
+        column: column("NETNS", 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
     },
     Field {

@@ -3,9 +3,12 @@
 //! The binary is a thin `main` over this library, so that tests and benchmarks reach every part.
 
 pub mod capture;
+pub mod cgroup;
 pub mod cli;
 pub mod collector;
 pub mod fields;
 pub mod output;
 pub mod session;
 pub mod signals;
+pub mod store;
+pub mod ui;

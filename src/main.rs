@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector::{self, Config};
 use tcplife::output::{self, Limits, Sink, Times};
+use tcplife::ui;
 
 fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
@@ -17,11 +18,16 @@ fn main() -> ExitCode {
             return finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into));
         }
         Err(Stop::Usage(message)) => {
-            eprintln!("tcplife: {message} (tcplife --help lists the flags)");
+            complain(&format!("{message} (tcplife --help lists the flags)"));
             return ExitCode::from(2);
         }
     };
     finish(run(&cli))
+}
+
+/// On stderr, if that is still there: `eprintln!` would panic of it.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "tcplife: {message}");
 }
 
 /// Whoever closes the pipe has seen enough: that is no failure.
@@ -35,7 +41,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    eprintln!("tcplife: {error:#}");
+    complain(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 
@@ -59,7 +65,17 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         timestamp: cli.timestamp,
     };
     let mut sink: Box<dyn Sink> = match output {
-        Output::Dashboard => bail!("the dashboard is not built in yet: use -o text, csv or json"),
+        Output::Dashboard => {
+            let (capture, duration) = (cli.capture(), cli.duration);
+            return ui::run(
+                collector,
+                ui::Options {
+                    capture,
+                    keep: cli.keep,
+                    duration,
+                },
+            );
+        }
         Output::Text => Box::new(output::text::Text::new(
             out,
             cli.wide,

@@ -66,7 +66,7 @@ named_enum! {
         LocalFin = "local-fin",
         /// The peer closed first, in order.
         RemoteFin = "remote-fin",
-        /// We reset it: closed with data unread or yet to come, with SO_LINGER 0, or disconnected.
+        /// We reset it: data left unread, SO_LINGER 0, or disconnected.
         LocalReset = "local-reset",
         /// The peer reset it.
         RemoteReset = "remote-reset",
@@ -74,13 +74,13 @@ named_enum! {
         Refused = "refused",
         /// No answer to our SYNs (ETIMEDOUT).
         ConnectTimeout = "connect-timeout",
-        /// The peer stopped answering: retransmissions or keepalives ran out (ETIMEDOUT).
+        /// The peer stopped answering (ETIMEDOUT).
         Timeout = "timeout",
-        /// A router or our own host says that there is no way there (EHOSTUNREACH, ENETUNREACH), or that it is forbidden (EACCES).
+        /// There is no way to the peer (EHOSTUNREACH, ENETUNREACH).
         Unreachable = "unreachable",
         /// We gave the connect up before an answer came.
         Cancelled = "cancelled",
-        /// No local port was free for it (EADDRNOTAVAIL): it never left the host.
+        /// No local port was free (EADDRNOTAVAIL): nothing was sent.
         NoPort = "no-port",
         /// It waited in the listener's queue and nobody accepted it.
         NeverAccepted = "never-accepted",

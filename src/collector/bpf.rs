@@ -24,7 +24,6 @@ use crate::session::{Clock, Evidence, Session, State};
 
 #[expect(
     unreachable_pub,
-    clippy::all,
     clippy::undocumented_unsafe_blocks,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -166,10 +165,7 @@ pub(super) fn run(
     let mut next_scan = next_look + SCAN_EVERY;
     loop {
         let last = stop.load(Ordering::Relaxed);
-        let mut batch = Batch {
-            clock: Clock::now(),
-            ..Batch::default()
-        };
+        let mut batch = new_batch();
         if let Some(interval) = config.interval
             && (last || Instant::now() >= next_look)
         {
@@ -206,10 +202,7 @@ pub(super) fn run(
             if !more {
                 break;
             }
-            batch = Batch {
-                clock: Clock::now(),
-                ..Batch::default()
-            };
+            batch = new_batch();
         }
         if last {
             return Ok(());
@@ -227,6 +220,14 @@ fn needs_scan(session: &Session) -> bool {
         _ => false,
     };
     weak && u128::from(session.duration_ns()) > SCAN_AFTER.as_nanos()
+}
+
+fn new_batch() -> Batch {
+    Batch {
+        taken_ns: monotonic_ns(),
+        clock: Clock::now(),
+        ..Batch::default()
+    }
 }
 
 /// Sleeps that long, or until the kernel says that much is waiting. Records below the fill mark do not wake.

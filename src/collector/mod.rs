@@ -41,6 +41,8 @@ pub struct Batch {
     pub closed: Vec<Session>,
     /// Sessions lost since the start: they ended when the ring buffer was full.
     pub lost: u64,
+    /// When this batch was made, ns of CLOCK_MONOTONIC.
+    pub taken_ns: u64,
     /// To turn the sessions' instants into wall-clock time.
     pub clock: Clock,
 }

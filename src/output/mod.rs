@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, at, never, select, tick};
+use crossbeam_channel::{at, never, select, tick};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -106,11 +106,8 @@ pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow:
     }
     // what ended before the end of the run is on its way: take it, and how much was lost
     collector.request_stop();
-    loop {
-        match collector.batches().recv_timeout(Duration::from_secs(5)) {
-            Ok(batch) => write_batch(sink, &batch, limits, &mut summary)?,
-            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
-        }
+    while let Ok(batch) = collector.batches().recv_timeout(Duration::from_secs(5)) {
+        write_batch(sink, &batch, limits, &mut summary)?;
     }
     summary.duration = started.elapsed();
     sink.end(&summary)?;

@@ -1,0 +1,280 @@
+//! What is known of the host's sessions: those that are open, and the newest of those that are over.
+//!
+//! Responsible for keeping them within bounds, for rates, and for totals that stay true when old sessions have
+//! been let go. Not for order or choice (`ui::app`).
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::collector::Batch;
+use crate::session::{Session, SessionId};
+
+/// Names a session in the store, as long as the store keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Open; by its cookie.
+    Open(u64),
+    /// Finished; the how manieth, counted from the first ever.
+    Finished(u64),
+}
+
+/// Sums over everything seen since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Sessions that ended.
+    pub finished: u64,
+    /// Sessions that ended and could not be recorded.
+    pub lost: u64,
+    /// Sessions that ended, a second, of late.
+    pub finished_rate: f64,
+    /// Bytes a second, both directions, of late.
+    pub byte_rate: f64,
+}
+
+/// Open and finished sessions.
+#[derive(Debug)]
+pub struct Store {
+    open: HashMap<u64, Session>,
+    finished: VecDeque<Session>,
+    keep: usize,
+    totals: Totals,
+    /// When the open sessions' figures were read last.
+    read_ns: u64,
+    /// Since then: what ended and what moved.
+    ended: u64,
+    moved: u64,
+}
+
+impl Store {
+    /// Keeps that many finished sessions.
+    pub fn new(keep: usize) -> Self {
+        Store {
+            open: HashMap::new(),
+            finished: VecDeque::new(),
+            keep,
+            totals: Totals::default(),
+            read_ns: 0,
+            ended: 0,
+            moved: 0,
+        }
+    }
+
+    /// Takes in what the collector brings.
+    pub fn apply(&mut self, batch: Batch) {
+        self.totals.lost = self.totals.lost.max(batch.lost);
+        let read = batch.open.is_some();
+        if let Some(sessions) = batch.open {
+            let mut before = std::mem::take(&mut self.open);
+            self.open.reserve(sessions.len());
+            for mut session in sessions {
+                let old = before
+                    .remove(&session.cookie)
+                    .filter(|old| old.id() == session.id());
+                self.moved += set_rates(&mut session, old.as_ref());
+                self.open.insert(session.cookie, session);
+            }
+        }
+        for mut session in batch.closed {
+            let old = match self.open.get(&session.cookie) {
+                Some(open) if open.id() == session.id() => self.open.remove(&session.cookie),
+                _ => None,
+            };
+            self.moved += set_rates(&mut session, old.as_ref());
+            (session.tx_rate, session.rx_rate) = (0.0, 0.0);
+            self.totals.finished += 1;
+            self.ended += 1;
+            if self.finished.len() == self.keep {
+                self.finished.pop_front();
+            }
+            if self.keep > 0 {
+                self.finished.push_back(session);
+            }
+        }
+        if read {
+            let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
+            if self.read_ns != 0 && seconds > 0.0 {
+                self.totals.finished_rate = self.ended as f64 / seconds;
+                self.totals.byte_rate = self.moved as f64 / seconds;
+            }
+            (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, 0);
+        }
+    }
+
+    /// How many are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The sums.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The open sessions, in no order.
+    pub fn open(&self) -> impl Iterator<Item = (Place, &Session)> {
+        self.open
+            .iter()
+            .map(|(cookie, s)| (Place::Open(*cookie), s))
+    }
+
+    /// The finished sessions that are kept, newest first.
+    pub fn finished(&self) -> impl Iterator<Item = (Place, &Session)> {
+        (0..self.totals.finished)
+            .rev()
+            .map(Place::Finished)
+            .zip(self.finished.iter().rev())
+    }
+
+    /// The session at a place, if it is still there.
+    pub fn get(&self, place: Place) -> Option<&Session> {
+        match place {
+            Place::Open(cookie) => self.open.get(&cookie),
+            Place::Finished(number) => {
+                let first = self.totals.finished - self.finished.len() as u64;
+                self.finished
+                    .get(usize::try_from(number.checked_sub(first)?).ok()?)
+            }
+        }
+    }
+
+    /// Where a session is now, open or finished.
+    pub fn find(&self, id: SessionId) -> Option<Place> {
+        match self.open.get(&id.cookie) {
+            Some(open) if open.id() == id => Some(Place::Open(id.cookie)),
+            _ => self
+                .finished()
+                .find(|(_, s)| s.id() == id)
+                .map(|(place, _)| place),
+        }
+    }
+}
+
+/// Rates since the figures before, and the bytes that moved since then. What was open before the start has moved
+/// its bytes before: they belong to no interval.
+fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
+    let (tx, rx, since_ns) = match before {
+        Some(b) => (
+            session.tx_bytes.saturating_sub(b.tx_bytes),
+            session.rx_bytes.saturating_sub(b.rx_bytes),
+            b.end_ns,
+        ),
+        None if session.age_is_lower_bound => (0, 0, session.start_ns),
+        None => (session.tx_bytes, session.rx_bytes, session.start_ns),
+    };
+    let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
+    if seconds > 0.0 {
+        session.tx_rate = tx as f32 / seconds;
+        session.rx_rate = rx as f32 / seconds;
+    }
+    tx + rx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::State;
+    use crate::session::tests::sample;
+
+    const S: u64 = 1_000_000_000;
+
+    fn open(cookie: u64, tx_bytes: u64, end_ns: u64) -> Session {
+        Session {
+            cookie,
+            tx_bytes,
+            rx_bytes: 0,
+            end_ns,
+            state: State::Established,
+            ..sample()
+        }
+    }
+
+    fn closed(cookie: u64, tx_bytes: u64, end_ns: u64) -> Session {
+        Session {
+            state: State::Closed,
+            ..open(cookie, tx_bytes, end_ns)
+        }
+    }
+
+    fn look(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+        Batch {
+            taken_ns: at_s * S,
+            open: Some(open),
+            closed,
+            ..Batch::default()
+        }
+    }
+
+    #[test]
+    fn rates_are_what_moved_since_the_look_before() {
+        let mut store = Store::new(10);
+        store.apply(look(10, vec![open(1, 500, 10 * S)], vec![]));
+        store.apply(look(12, vec![open(1, 2500, 12 * S)], vec![]));
+        let session = store.get(Place::Open(1)).expect("it is open");
+        assert_eq!(session.tx_rate, 1000.0);
+        assert_eq!(store.totals().byte_rate, 1000.0);
+        // it ends with 500 bytes more: those count too
+        store.apply(Batch {
+            closed: vec![closed(1, 3000, 13 * S)],
+            ..Batch::default()
+        });
+        store.apply(look(14, vec![], vec![]));
+        assert_eq!(
+            (store.totals().byte_rate, store.totals().finished_rate),
+            (250.0, 0.5)
+        );
+        assert_eq!(store.open_count(), 0);
+    }
+
+    #[test]
+    fn what_was_open_before_the_start_moves_nothing_at_first() {
+        let mut store = Store::new(10);
+        store.apply(look(1, vec![], vec![]));
+        let old = Session {
+            age_is_lower_bound: true,
+            ..open(1, 1 << 40, 2 * S)
+        };
+        store.apply(look(2, vec![old], vec![]));
+        assert_eq!(store.totals().byte_rate, 0.0);
+        assert_eq!(store.get(Place::Open(1)).expect("it is open").tx_rate, 0.0);
+    }
+
+    #[test]
+    fn a_session_that_ends_during_the_look_is_finished() {
+        let mut store = Store::new(10);
+        store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
+        assert_eq!((store.open_count(), store.totals().finished), (0, 1));
+        let id = closed(1, 0, S).id();
+        assert_eq!(store.find(id), Some(Place::Finished(0)));
+    }
+
+    #[test]
+    fn a_socket_that_connects_again_is_another_session() {
+        let mut store = Store::new(10);
+        let again = Session {
+            start_ns: 2 * S,
+            ..open(1, 7, 3 * S)
+        };
+        store.apply(look(1, vec![open(1, 500, S)], vec![]));
+        store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
+        assert_eq!(store.find(again.id()), Some(Place::Open(1)));
+        assert_eq!(
+            store.find(closed(1, 600, 2 * S).id()),
+            Some(Place::Finished(0))
+        );
+    }
+
+    #[test]
+    fn the_oldest_are_let_go_and_still_counted() {
+        let mut store = Store::new(2);
+        let batch = |n| Batch {
+            closed: (0..n).map(|c| closed(c, 0, S)).collect(),
+            ..Batch::default()
+        };
+        store.apply(batch(5));
+        assert_eq!(store.totals().finished, 5);
+        let kept: Vec<Place> = store.finished().map(|(place, _)| place).collect();
+        assert_eq!(kept, [Place::Finished(4), Place::Finished(3)]);
+        assert_eq!(store.get(Place::Finished(3)).map(|s| s.cookie), Some(3));
+        assert_eq!(store.get(Place::Finished(2)), None);
+        assert_eq!(store.get(Place::Finished(5)), None);
+    }
+}

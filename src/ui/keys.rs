@@ -1,0 +1,304 @@
+//! The keys of the dashboard: one row of [`KEYS`] is a key's meaning, its line in the help and its place in the
+//! footer.
+//!
+//! Responsible for which key means what where. Not for what then happens (`app`).
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::app::{Action, Motion};
+use crate::capture::Family;
+
+/// Where keys are pressed: the same key may mean something else elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The session table has the keyboard.
+    Table,
+    /// The help lies above it.
+    Help,
+}
+
+/// One key, as a terminal reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Press {
+    code: KeyCode,
+    ctrl: bool,
+}
+
+/// One row of [`KEYS`].
+#[derive(Debug)]
+pub struct Key {
+    /// Where it is in force.
+    pub mode: Mode,
+    /// The keys that do it.
+    pub presses: &'static [Press],
+    /// What it does.
+    pub action: Action,
+    /// That in words, for the help.
+    pub help: &'static str,
+    /// That in one or two words, for the footer; empty: not there.
+    pub footer: &'static str,
+}
+
+const fn char(c: char) -> Press {
+    code(KeyCode::Char(c))
+}
+
+const fn code(code: KeyCode) -> Press {
+    Press { code, ctrl: false }
+}
+
+const fn ctrl(c: char) -> Press {
+    Press {
+        code: KeyCode::Char(c),
+        ctrl: true,
+    }
+}
+
+const fn table(
+    presses: &'static [Press],
+    action: Action,
+    footer: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        mode: Mode::Table,
+        presses,
+        action,
+        help,
+        footer,
+    }
+}
+
+const fn help(
+    presses: &'static [Press],
+    action: Action,
+    footer: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        mode: Mode::Help,
+        presses,
+        action,
+        help,
+        footer,
+    }
+}
+
+const QUIT: &[Press] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
+const DOWN: &[Press] = &[char('j'), code(KeyCode::Down)];
+const UP: &[Press] = &[char('k'), code(KeyCode::Up)];
+const PAGE_DOWN: &[Press] = &[code(KeyCode::PageDown), ctrl('f')];
+const PAGE_UP: &[Press] = &[code(KeyCode::PageUp), ctrl('b')];
+const TOP: &[Press] = &[char('g'), code(KeyCode::Home)];
+const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
+
+/// Every key, in the order of the help and of the footer.
+pub static KEYS: &[Key] = &[
+    table(QUIT, Action::Quit, "quit", "quit"),
+    table(
+        &[char('?'), char('h'), code(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "this help",
+    ),
+    table(
+        DOWN,
+        Action::Move(Motion::Down),
+        "",
+        "one session down; the selection follows its session",
+    ),
+    table(UP, Action::Move(Motion::Up), "", "one session up"),
+    table(PAGE_DOWN, Action::Move(Motion::PageDown), "", "a page down"),
+    table(PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
+    table(
+        &[ctrl('d')],
+        Action::Move(Motion::HalfDown),
+        "",
+        "half a page down",
+    ),
+    table(
+        &[ctrl('u')],
+        Action::Move(Motion::HalfUp),
+        "",
+        "half a page up",
+    ),
+    table(
+        TOP,
+        Action::Move(Motion::Top),
+        "",
+        "to the top, and stay there whatever comes",
+    ),
+    table(BOTTOM, Action::Move(Motion::Bottom), "", "to the bottom"),
+    table(
+        &[char('s'), char('>')],
+        Action::SortNext,
+        "sort",
+        "sort by the next column",
+    ),
+    table(
+        &[char('S'), char('<')],
+        Action::SortPrevious,
+        "",
+        "sort by the previous column",
+    ),
+    table(&[char('I')], Action::Invert, "invert", "invert the order"),
+    table(
+        &[char('4')],
+        Action::Family(Family::V4),
+        "IPv4",
+        "only IPv4; again: both",
+    ),
+    table(
+        &[char('6')],
+        Action::Family(Family::V6),
+        "IPv6",
+        "only IPv6; again: both",
+    ),
+    table(
+        &[char('o')],
+        Action::Scope,
+        "open/finished",
+        "all sessions, only open, only finished",
+    ),
+    table(
+        &[char(' '), char('p')],
+        Action::Freeze,
+        "freeze",
+        "freeze the picture and go on again; the capture never stops",
+    ),
+    table(
+        &[ctrl('l')],
+        Action::Redraw,
+        "",
+        "draw the whole screen anew",
+    ),
+    table(
+        &[ctrl('z')],
+        Action::Suspend,
+        "",
+        "suspend to the shell; `fg` comes back",
+    ),
+    help(
+        &[
+            char('q'),
+            char('?'),
+            char('h'),
+            code(KeyCode::F(1)),
+            code(KeyCode::Esc),
+            code(KeyCode::Enter),
+        ],
+        Action::Help,
+        "back",
+        "back to the sessions",
+    ),
+    help(
+        &[ctrl('c'), code(KeyCode::F(10))],
+        Action::Quit,
+        "quit",
+        "quit",
+    ),
+    help(DOWN, Action::Move(Motion::Down), "down", "a line down"),
+    help(UP, Action::Move(Motion::Up), "up", "a line up"),
+    help(PAGE_DOWN, Action::Move(Motion::PageDown), "", "a page down"),
+    help(PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
+    help(TOP, Action::Move(Motion::Top), "", "to the top"),
+    help(BOTTOM, Action::Move(Motion::Bottom), "", "to the bottom"),
+    help(
+        &[ctrl('l')],
+        Action::Redraw,
+        "",
+        "draw the whole screen anew",
+    ),
+    help(
+        &[ctrl('z')],
+        Action::Suspend,
+        "",
+        "suspend to the shell; `fg` comes back",
+    ),
+];
+
+/// What a key means in a mode.
+pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Action> {
+    let press = Press {
+        code: event.code,
+        ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
+    };
+    KEYS.iter()
+        .find(|k| k.mode == mode && k.presses.contains(&press))
+        .map(|k| k.action)
+}
+
+impl Press {
+    /// The key as it is written on keyboards and in manuals.
+    pub fn name(self) -> String {
+        match self.code {
+            KeyCode::Char(' ') => "Space".into(),
+            KeyCode::Char(c) if self.ctrl => format!("^{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Down => "↓".into(),
+            KeyCode::Up => "↑".into(),
+            KeyCode::PageDown => "PgDn".into(),
+            KeyCode::PageUp => "PgUp".into(),
+            KeyCode::F(n) => format!("F{n}"),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+impl Key {
+    /// All of its keys, as the help shows them.
+    pub fn names(&self) -> String {
+        self.presses
+            .iter()
+            .map(|p| p.name())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_mode() {
+        for (i, a) in KEYS.iter().enumerate() {
+            for b in &KEYS[..i] {
+                let both = a.presses.iter().find(|p| b.presses.contains(p));
+                assert!(
+                    a.mode != b.mode || both.is_none(),
+                    "{both:?}: {a:?} and {b:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_explained_and_reachable() {
+        for key in KEYS {
+            assert!(!key.presses.is_empty() && !key.help.is_empty(), "{key:?}");
+            for press in key.presses {
+                let modifiers = if press.ctrl {
+                    KeyModifiers::CONTROL
+                } else {
+                    KeyModifiers::NONE
+                };
+                assert_eq!(
+                    lookup(key.mode, KeyEvent::new(press.code, modifiers)),
+                    Some(key.action)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_can_leave_every_mode() {
+        for mode in [Mode::Table, Mode::Help] {
+            let quit = lookup(
+                mode,
+                KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+            );
+            assert_eq!(quit, Some(Action::Quit), "{mode:?}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The dashboard: everything live, on the terminal.
+//!
+//! Responsible for the loop: what is waited for, when a frame is drawn, how it ends. One thread owns the whole state
+//! (`app`); keys, signals and batches come to it as messages.
+
+use std::io;
+
+use anyhow::bail;
+use crossbeam_channel::select;
+use ratatui::crossterm::event::{Event, KeyEventKind};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+
+use crate::capture::Capture;
+use crate::collector::Collector;
+use crate::signals::Watch;
+
+pub mod app;
+pub mod keys;
+pub mod term;
+pub mod theme;
+pub mod view;
+
+#[cfg(test)]
+mod tests;
+
+use app::{App, Effect};
+use term::{Input, Keyboard, Screen};
+use theme::Theme;
+
+/// How the dashboard is to be.
+#[derive(Debug)]
+pub struct Options {
+    /// What the kernel reports, to be shown.
+    pub capture: Capture,
+    /// Finished sessions that are kept.
+    pub keep: usize,
+    /// Ends by itself after this time.
+    pub duration: Option<std::time::Duration>,
+}
+
+/// Runs until it is quit, told to end, or the terminal goes.
+///
+/// # Errors
+/// If the terminal cannot be used, or what the collector failed of. The terminal is as it was in any case.
+pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
+    let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
+    let mut screen = Screen::take()?;
+    let result = dashboard(&mut screen, &signals, &collector, options);
+    drop(screen);
+    // what the collector ended of explains more than that it ended
+    collector.join()?;
+    match result {
+        Err(e) if is_gone(&e) => Ok(()),
+        other => other,
+    }
+}
+
+fn dashboard(
+    screen: &mut Screen,
+    signals: &Watch,
+    collector: &Collector,
+    options: Options,
+) -> anyhow::Result<()> {
+    let theme = Theme::for_environment(std::env::var_os("NO_COLOR").as_deref());
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let mut app = App::new(host, options.capture, options.keep, screen.size()?);
+    let mut keyboard = Keyboard::new()?;
+    let deadline = options
+        .duration
+        .map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+    let mut dirty = true;
+    loop {
+        if dirty {
+            screen.draw(|frame| view::draw(&app, theme, frame))?;
+            dirty = false;
+        }
+        let mut effect = None;
+        select! {
+            recv(keyboard.received) -> input => match input {
+                Ok(input) => {
+                    // a burst, as of a held key, is worked off before the next frame
+                    dirty = true;
+                    for input in std::iter::once(input).chain(keyboard.received.try_iter()) {
+                        effect = on_input(&mut app, input);
+                        if effect.is_some() {
+                            break; // what comes after it has to wait for it
+                        }
+                    }
+                }
+                // it says so when the terminal has gone
+                Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
+            },
+            recv(signals.received) -> signal => match signal {
+                Ok(SIGWINCH) => {
+                    app.resize(screen.size()?);
+                    dirty = true;
+                }
+                Ok(SIGTSTP) => effect = Some(Effect::Suspend),
+                Ok(SIGCONT) => effect = Some(Effect::Redraw),
+                _ => effect = Some(Effect::Quit),
+            },
+            recv(collector.batches()) -> batch => match batch {
+                Ok(batch) => dirty |= app.batch(batch),
+                Err(_) => effect = Some(Effect::Quit),
+            },
+            recv(deadline) -> _ => effect = Some(Effect::Quit),
+        }
+        match effect {
+            Some(Effect::Quit) => return Ok(()),
+            Some(Effect::Redraw) => {
+                screen.redraw()?;
+                dirty = true;
+            }
+            Some(Effect::Suspend) => {
+                // nobody may read the terminal while the shell has it
+                drop(keyboard);
+                screen.suspend()?;
+                keyboard = Keyboard::new()?;
+                app.resize(screen.size()?);
+                dirty = true;
+            }
+            None => {}
+        }
+    }
+}
+
+fn on_input(app: &mut App, input: Input) -> Option<Effect> {
+    match input {
+        Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+            keys::lookup(app.mode, key).and_then(|action| app.update(action))
+        }
+        Input::Event(_) => None,
+        Input::Gone => Some(Effect::Quit),
+    }
+}
+
+/// The terminal went while it was written to: there is nobody left to tell.
+fn is_gone(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|e| e.downcast_ref::<io::Error>())
+        .any(|e| {
+            e.kind() == io::ErrorKind::BrokenPipe
+                || e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+        })
+}

@@ -1,0 +1,247 @@
+//! The terminal: the only file that touches it.
+//!
+//! Responsible for that it is as it was on every way out, for the keys that come from it, and for noticing that it
+//! has gone. Not for what is drawn (`view`).
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender, bounded, never};
+use ratatui::Frame;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{cursor, execute, queue};
+use ratatui::layout::{Position, Rect, Size};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fd::OwnedFd;
+
+/// The terminal is in the dashboard's hands.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal, in raw mode on its alternate screen until this is dropped.
+pub struct Screen {
+    /// Never dropped: it would show the cursor, which `restore` does, and where the terminal has gone complain of that
+    /// on stderr, which has gone too: a panic.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Screen").finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// If it cannot do what the dashboard needs; it is untouched then.
+    pub fn take() -> anyhow::Result<Self> {
+        let kind = std::env::var("TERM").unwrap_or_default();
+        if kind.is_empty() || kind == "dumb" {
+            bail!(
+                "the dashboard needs a terminal that can move its cursor, and TERM is `{kind}`. Set TERM to what the terminal is, or use -o text"
+            );
+        }
+        restore_on_panic();
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
+            64 * 1024,
+            io::stdout(),
+        )))
+        .context("cannot ask the terminal for its size")?;
+        let mut screen = Screen {
+            terminal: ManuallyDrop::new(terminal),
+        };
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    fn enter(&mut self) -> anyhow::Result<()> {
+        enable_raw_mode().context("cannot switch the terminal to raw mode")?;
+        TAKEN.store(true, Ordering::SeqCst);
+        execute!(
+            self.terminal.backend_mut(),
+            EnterAlternateScreen,
+            cursor::Hide
+        )?;
+        self.redraw()
+    }
+
+    /// How large it is.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub fn size(&self) -> anyhow::Result<Size> {
+        self.terminal
+            .size()
+            .context("cannot ask the terminal for its size")
+    }
+
+    /// Forgets what is on the screen, so that the next frame draws all of it.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub fn redraw(&mut self) -> anyhow::Result<()> {
+        // Terminal::clear would ask for the cursor's position and wait for the answer: over a slow link, in vain
+        let area = Rect::from((Position::ORIGIN, self.size()?));
+        self.terminal
+            .resize(area)
+            .context("cannot clear the terminal")
+    }
+
+    /// Draws a frame: only what is another than before, and shown at once by terminals that can.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal
+            .draw(render)
+            .context("cannot draw on the terminal")?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Ok(())
+    }
+
+    /// Gives the terminal to the shell and stops, as ^Z does, until the shell says to continue.
+    ///
+    /// # Errors
+    /// If the terminal cannot be given or taken.
+    pub fn suspend(&mut self) -> anyhow::Result<()> {
+        restore();
+        // the whole job, as the terminal would: sudo and make wait for us otherwise
+        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
+            .context("cannot stop this process")?;
+        self.enter()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Makes the terminal what it was. It may have gone, so nothing here can fail.
+fn restore() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let mut out = io::stdout();
+        let _ = execute!(
+            out,
+            EndSynchronizedUpdate,
+            LeaveAlternateScreen,
+            cursor::Show
+        );
+        let _ = disable_raw_mode();
+        let _ = out.flush();
+    }
+}
+
+/// A panic of the dashboard's own thread restores the terminal before it is reported. Another thread's is reported by
+/// whoever joins it, when the terminal is free.
+fn restore_on_panic() {
+    let dashboard = std::thread::current().id();
+    let default = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == dashboard {
+            restore();
+        }
+        if !TAKEN.load(Ordering::SeqCst) {
+            default(info);
+        }
+    }));
+}
+
+/// What the input thread has to say.
+#[derive(Debug)]
+pub enum Input {
+    /// Something was typed.
+    Event(Event),
+    /// The terminal has gone.
+    Gone,
+}
+
+/// A thread that reads the terminal until it is dropped.
+#[derive(Debug)]
+pub struct Keyboard {
+    /// What was typed, as it comes.
+    pub received: Receiver<Input>,
+    stop: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keyboard {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// If the kernel refuses a descriptor or a thread.
+    pub fn new() -> anyhow::Result<Self> {
+        let (tx, received) = bounded(256);
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an event descriptor")?;
+        let stopped = stop
+            .try_clone()
+            .context("cannot make an event descriptor")?;
+        let thread = std::thread::Builder::new()
+            .name("tcplife-input".into())
+            .spawn(move || {
+                // whoever takes them may be gone, and then there is nobody to tell
+                if read_until_stopped(&stopped, &tx).is_err() {
+                    let _ = tx.send(Input::Gone);
+                }
+            })?;
+        Ok(Keyboard {
+            received,
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// How long crossterm looks for input when there is some. With no time at all it does not look; what it has read and not
+/// handed on would wait for the next key if it were not given the time to.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Hands on what is typed until told to stop; an error if the terminal has gone. That is looked for before it is read: a
+/// read would return nothing at once, for ever.
+fn read_until_stopped(stop: &OwnedFd, tx: &Sender<Input>) -> anyhow::Result<()> {
+    let stdin = io::stdin();
+    loop {
+        let mut fds = [
+            PollFd::new(&stdin, PollFlags::IN),
+            PollFd::new(stop, PollFlags::IN),
+        ];
+        match poll(&mut fds, None) {
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other?,
+        };
+        if !fds[1].revents().is_empty() {
+            return Ok(());
+        }
+        if fds[0].revents() != PollFlags::IN {
+            bail!("the terminal has gone");
+        }
+        while event::poll(LOOK)? {
+            tx.send(Input::Event(event::read()?))?;
+        }
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            // it may wait for room in the channel, which nobody will make
+            self.received = never();
+            let _ = thread.join();
+        }
+    }
+}

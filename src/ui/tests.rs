@@ -1,0 +1,481 @@
+//! Screens and key scripts, without a terminal and without a clock.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Size;
+use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthStr;
+
+use super::app::{App, Effect};
+use super::theme::{COLOUR, MONOCHROME, Theme};
+use super::{keys, view};
+use crate::capture::Capture;
+use crate::collector::Batch;
+use crate::session::tests::sample;
+use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
+
+const S: u64 = 1_000_000_000;
+const SIZE: Size = Size {
+    width: 80,
+    height: 24,
+};
+
+fn open(cookie: u64, comm: &str, raddr: &str, tx_bytes: u64) -> Session {
+    Session {
+        cookie,
+        comm: Comm::from(comm),
+        raddr: raddr.parse().expect("an address"),
+        laddr: if raddr.contains(':') {
+            "2001:db8::5"
+        } else {
+            "10.0.0.5"
+        }
+        .parse()
+        .expect("an address"),
+        lport: 443,
+        rport: 50_000 + cookie as u16,
+        tx_bytes,
+        rx_bytes: 1200,
+        start_ns: 2 * S,
+        established_ns: 2 * S,
+        end_ns: 10 * S,
+        state: State::Established,
+        state_before_close: State::Established,
+        reason: Reason::Open,
+        direction: Direction::In,
+        owner: Evidence::Read,
+        ..sample()
+    }
+}
+
+fn closed(cookie: u64, comm: &str, raddr: &str, reason: Reason) -> Session {
+    Session {
+        state: State::Closed,
+        reason,
+        end_ns: (3 + cookie % 6) * S,
+        retransmits: (cookie % 3) as u32,
+        ..open(cookie, comm, raddr, cookie * 1000)
+    }
+}
+
+/// Some of everything that a table must cope with.
+fn sessions() -> Batch {
+    let before = Session {
+        age_is_lower_bound: true,
+        direction: Direction::Unknown,
+        owner: Evidence::Scan,
+        start_ns: S,
+        established_ns: 0,
+        ..open(3, "sshd-session", "192.0.2.77", 9_876_543)
+    };
+    let nobody = Session {
+        owner: Evidence::None,
+        pid: 0,
+        ..closed(12, "", "10.0.0.9", Reason::Timeout)
+    };
+    Batch {
+        taken_ns: 10 * S,
+        open: Some(vec![
+            open(1, "nginx", "198.51.100.7", 5_000_000),
+            open(
+                2,
+                "nginx",
+                "2001:db8:1111:2222:3333:4444:5555:6666",
+                120_000,
+            ),
+            before,
+        ]),
+        closed: vec![
+            closed(7, "curl", "203.0.113.80", Reason::LocalFin),
+            closed(8, "curl", "203.0.113.80", Reason::Refused),
+            closed(9, "redis-server", "10.0.0.9", Reason::RemoteReset),
+            closed(10, "日本語プロセス", "::1", Reason::ConnectTimeout),
+            closed(11, "postgres", "10.0.0.9", Reason::NeverAccepted),
+            nobody,
+        ],
+        ..Batch::default()
+    }
+}
+
+/// A dashboard that has run for 9 s.
+fn app(size: Size) -> App {
+    let mut app = App::new("web-3".into(), Capture::default(), 100, size);
+    app.batch(Batch {
+        taken_ns: S,
+        open: Some(vec![]),
+        ..Batch::default()
+    });
+    app.batch(sessions());
+    app
+}
+
+fn terminal(app: &App, theme: &Theme, size: Size) -> Terminal<TestBackend> {
+    let mut terminal =
+        Terminal::new(TestBackend::new(size.width, size.height)).expect("a terminal");
+    terminal
+        .draw(|frame| view::draw(app, theme, frame))
+        .expect("a frame");
+    terminal
+}
+
+fn screen(app: &App, size: Size) -> String {
+    terminal(app, &MONOCHROME, size).backend().to_string()
+}
+
+/// The cells of a column, read off the screen.
+fn column(app: &App, title: &str) -> Vec<String> {
+    let columns = view::table::columns(SIZE.width);
+    let at = columns
+        .iter()
+        .find(|c| c.title == title)
+        .expect("a column on the screen");
+    let terminal = terminal(app, &MONOCHROME, SIZE);
+    let buffer = terminal.backend().buffer();
+    (3..3 + app.row_count().min(view::panes(buffer.area).rows()) as u16)
+        .map(|y| {
+            // the cell behind a wide character is part of it
+            let mut cells = at.x..at.x + at.width;
+            let mut text = String::new();
+            while let Some(x) = cells.next() {
+                let symbol = buffer[(x, y)].symbol();
+                text.push_str(symbol);
+                cells
+                    .by_ref()
+                    .take(symbol.width().saturating_sub(1))
+                    .for_each(drop);
+            }
+            text.trim().to_owned()
+        })
+        .collect()
+}
+
+fn press(app: &mut App, script: &str) -> Option<Effect> {
+    let mut effect = None;
+    for key in script.split(' ') {
+        let (code, modifiers) = match key {
+            "Space" => (KeyCode::Char(' '), KeyModifiers::NONE),
+            "Esc" => (KeyCode::Esc, KeyModifiers::NONE),
+            _ if key.len() == 2 && key.starts_with('^') => (
+                KeyCode::Char(key.as_bytes()[1].to_ascii_lowercase().into()),
+                KeyModifiers::CONTROL,
+            ),
+            _ => (
+                KeyCode::Char(key.chars().next().expect("a key")),
+                KeyModifiers::NONE,
+            ),
+        };
+        let action = keys::lookup(app.mode, KeyEvent::new(code, modifiers));
+        effect =
+            app.update(action.unwrap_or_else(|| panic!("{key} means nothing in {:?}", app.mode)));
+    }
+    effect
+}
+
+/// The line that is shown as selected.
+fn selected_line(app: &App) -> String {
+    let terminal = terminal(app, &MONOCHROME, SIZE);
+    let buffer = terminal.backend().buffer();
+    let reversed = |y: &u16| buffer[(0, *y)].modifier.contains(Modifier::REVERSED);
+    let y = (3..SIZE.height - 1)
+        .find(reversed)
+        .expect("a selected line");
+    (0..SIZE.width).map(|x| buffer[(x, y)].symbol()).collect()
+}
+
+#[test]
+fn the_screen_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        insta::assert_snapshot!(
+            format!("sessions_{width}x{height}"),
+            screen(&app(size), size)
+        );
+    }
+}
+
+#[test]
+fn the_help_lists_every_key_and_column() {
+    let size = Size {
+        width: 80,
+        height: 80,
+    };
+    let mut app = app(size);
+    press(&mut app, "?");
+    let shown = screen(&app, size);
+    insta::assert_snapshot!(shown);
+    for key in keys::KEYS.iter().filter(|k| k.mode == keys::Mode::Table) {
+        assert!(
+            shown.contains(&key.names()) && shown.contains(key.help),
+            "{key:?}"
+        );
+    }
+}
+
+#[test]
+fn the_help_fits_eighty_columns() {
+    for line in view::help::lines() {
+        if let view::help::HelpLine::Entry(name, meaning) = line {
+            assert!(
+                name.width() <= 16 && meaning.width() <= 80 - 19,
+                "{name}: {meaning}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_help_scrolls_and_goes() {
+    let mut app = app(SIZE);
+    press(&mut app, "? j j");
+    assert!(!screen(&app, SIZE).contains("KEYS"));
+    press(&mut app, "G");
+    assert!(screen(&app, SIZE).contains("Not told by what the kernel says"));
+    press(&mut app, "Esc");
+    assert!(screen(&app, SIZE).contains("RADDR"));
+}
+
+#[test]
+fn colours_mark_what_went_wrong_and_monochrome_has_none() {
+    let colours = |theme| {
+        let terminal = terminal(&app(SIZE), theme, SIZE);
+        let cells = terminal.backend().buffer().content().to_vec();
+        cells
+            .into_iter()
+            .flat_map(|c| [c.fg, c.bg])
+            .filter(|c| *c != Color::Reset)
+            .collect::<Vec<_>>()
+    };
+    assert!(colours(&COLOUR).contains(&Color::Red));
+    assert_eq!(colours(&MONOCHROME), []);
+}
+
+#[test]
+fn nothing_breaks_at_any_size() {
+    for width in 1..130 {
+        for height in 1..12 {
+            let size = Size { width, height };
+            let mut app = app(size);
+            press(&mut app, "G j ^D s S ? G");
+            screen(&app, size);
+            app.resize(Size {
+                width: height,
+                height: width,
+            });
+            press(&mut app, "? k");
+            screen(
+                &app,
+                Size {
+                    width: height,
+                    height: width,
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn the_busiest_are_on_top_then_the_newest() {
+    assert_eq!(
+        column(&app(SIZE), "COMM"),
+        [
+            "nginx",
+            "nginx",
+            "sshd-se…",
+            "postgres",
+            "日本語…",
+            "redis-s…",
+            "curl",
+            "curl",
+            "-"
+        ]
+    );
+}
+
+#[test]
+fn families_are_toggled() {
+    let mut app = app(SIZE);
+    press(&mut app, "6");
+    assert_eq!(column(&app, "RADDR"), ["2001:db…55:6666", "::1"]);
+    press(&mut app, "4");
+    assert_eq!(column(&app, "RADDR").len(), 7);
+    press(&mut app, "4");
+    assert_eq!(column(&app, "RADDR").len(), 9);
+}
+
+#[test]
+fn open_and_finished_can_be_looked_at_apart() {
+    let mut app = app(SIZE);
+    press(&mut app, "o");
+    assert_eq!(column(&app, "STATUS"), ["established"; 3]);
+    press(&mut app, "o");
+    assert_eq!(column(&app, "STATUS").len(), 6);
+    assert!(!column(&app, "STATUS").contains(&"established".to_owned()));
+    press(&mut app, "o");
+    assert_eq!(column(&app, "STATUS").len(), 9);
+}
+
+#[test]
+fn it_sorts_by_what_is_on_the_screen_and_inverts() {
+    let mut app = app(SIZE);
+    // the busiest first, by a column that 80 cells have no room for: the first key starts at the first column
+    press(&mut app, "s s s s s s");
+    assert!(screen(&app, SIZE).contains("by TX"));
+    let tx = column(&app, "TX");
+    assert_eq!(
+        tx,
+        [
+            "9.9M", "5.0M", "120.0k", "12.0k", "11.0k", "10.0k", "9.0k", "8.0k", "7.0k"
+        ]
+    );
+    press(&mut app, "I");
+    assert_eq!(column(&app, "TX"), tx.into_iter().rev().collect::<Vec<_>>());
+    press(&mut app, "S");
+    assert!(screen(&app, SIZE).contains("by RPORT"));
+    press(&mut app, "< < < < <");
+    assert!(screen(&app, SIZE).contains("by STATUS"), "it goes round");
+}
+
+#[test]
+fn the_selection_follows_its_session() {
+    let mut app = app(SIZE);
+    press(&mut app, "j j j");
+    let line = selected_line(&app);
+    assert!(line.contains("postgres"), "{line}");
+    press(&mut app, "I");
+    assert_eq!(selected_line(&app), line);
+    // three newer ones arrive above it
+    let newer = (20..23).map(|c| Session {
+        end_ns: 30 * S,
+        ..closed(c, "new", "10.0.0.1", Reason::LocalFin)
+    });
+    app.batch(Batch {
+        taken_ns: 31 * S,
+        closed: newer.collect(),
+        ..sessions()
+    });
+    assert_eq!(selected_line(&app), line);
+}
+
+#[test]
+fn the_selection_follows_a_session_to_its_end() {
+    let mut app = app(SIZE);
+    press(&mut app, "j k");
+    assert!(selected_line(&app).contains("established"));
+    let pid_and_port = selected_line(&app)[..45].to_owned();
+    let ended = Session {
+        state: State::Closed,
+        reason: Reason::RemoteReset,
+        ..open(1, "nginx", "198.51.100.7", 5_000_000)
+    };
+    app.batch(Batch {
+        taken_ns: 11 * S,
+        open: Some(vec![]),
+        closed: vec![ended],
+        ..Batch::default()
+    });
+    assert_eq!(selected_line(&app)[..45], pid_and_port);
+    assert!(selected_line(&app).contains("remote-reset"));
+}
+
+#[test]
+fn the_top_stays_the_top() {
+    let mut app = app(SIZE);
+    press(&mut app, "j g");
+    let busiest = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
+    app.batch(Batch {
+        taken_ns: 11 * S,
+        open: Some(vec![busiest]),
+        ..Batch::default()
+    });
+    assert!(selected_line(&app).contains("iperf3"));
+}
+
+#[test]
+fn a_selected_session_that_is_let_go_leaves_its_line() {
+    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    let three = |from: u64| {
+        let closed = (from..from + 3)
+            .map(|c| closed(c, "curl", "10.0.0.1", Reason::LocalFin))
+            .collect();
+        Batch {
+            taken_ns: from * S,
+            open: Some(vec![]),
+            closed,
+            ..Batch::default()
+        }
+    };
+    app.batch(three(1));
+    press(&mut app, "G");
+    assert_eq!(app.position(), 2);
+    app.batch(three(20));
+    assert_eq!((app.position(), app.row_count()), (2, 2));
+    selected_line(&app);
+}
+
+#[test]
+fn a_frozen_picture_holds_and_says_what_waits() {
+    let mut app = app(SIZE);
+    press(&mut app, "Space");
+    let frozen = column(&app, "COMM");
+    let newer = (20..25)
+        .map(|c| closed(c, "new", "10.0.0.1", Reason::LocalFin))
+        .collect();
+    app.batch(Batch {
+        taken_ns: 20 * S,
+        open: Some(vec![]),
+        closed: newer,
+        ..Batch::default()
+    });
+    assert_eq!(column(&app, "COMM"), frozen);
+    assert!(screen(&app, SIZE).contains("FROZEN, 5 waiting"));
+    // one can still look around in it
+    press(&mut app, "6");
+    assert_eq!(column(&app, "RADDR").len(), 2);
+    press(&mut app, "6 p");
+    assert_eq!(
+        column(&app, "COMM").iter().filter(|c| *c == "new").count(),
+        5
+    );
+    assert_eq!(app.store().open_count(), 0);
+    assert!(!screen(&app, SIZE).contains("FROZEN"));
+}
+
+#[test]
+fn losses_stand_out() {
+    let mut app = app(SIZE);
+    app.batch(Batch {
+        taken_ns: 11 * S,
+        lost: 17,
+        open: Some(vec![]),
+        ..Batch::default()
+    });
+    assert!(screen(&app, SIZE).contains("lost 17"));
+    let terminal = terminal(&app, &COLOUR, SIZE);
+    assert!((0..80).any(|x| terminal.backend().buffer()[(x, 0)].bg == Color::Red));
+}
+
+#[test]
+fn an_empty_table_says_so() {
+    let app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    assert!(screen(&app, SIZE).contains("No session matches yet"));
+}
+
+#[test]
+fn a_narrower_capture_is_shown() {
+    let capture = Capture {
+        lports: "22,80".parse().ok(),
+        ..Capture::default()
+    };
+    let app = App::new("web-3".into(), capture, 2, SIZE);
+    assert!(screen(&app, SIZE).contains("captured: lport 22,80"));
+}
+
+#[test]
+fn keys_have_their_effects() {
+    let mut app = app(SIZE);
+    assert_eq!(press(&mut app, "^L"), Some(Effect::Redraw));
+    assert_eq!(press(&mut app, "^Z"), Some(Effect::Suspend));
+    assert_eq!(press(&mut app, "? q"), None, "q leaves the help only");
+    assert_eq!(press(&mut app, "q"), Some(Effect::Quit));
+}

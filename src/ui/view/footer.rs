@@ -1,0 +1,31 @@
+//! The last line: the keys of where one is, from the key table.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use crate::ui::app::App;
+use crate::ui::keys::KEYS;
+use crate::ui::theme::Theme;
+
+pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut line = Line::default();
+    for key in KEYS
+        .iter()
+        .filter(|k| k.mode == app.mode && !k.footer.is_empty())
+    {
+        let name = key.presses.first().map(|p| p.name()).unwrap_or_default();
+        let spans = [
+            Span::styled(name, theme.key),
+            Span::raw(format!(" {}  ", key.footer)),
+        ];
+        let width: usize = spans.iter().map(Span::width).sum();
+        // the last one needs no room behind it
+        if line.width() + width > usize::from(area.width) + 2 {
+            break;
+        }
+        line.spans.extend(spans);
+    }
+    line.render(area, buffer);
+}

@@ -1,0 +1,102 @@
+//! The two lines at the top: the host in numbers, and what is being looked at.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::Panes;
+use crate::fields;
+use crate::ui::app::{App, Scope};
+use crate::ui::theme::Theme;
+
+pub(super) fn draw(app: &App, theme: &Theme, panes: &Panes, buffer: &mut Buffer) {
+    host(app, theme, panes.host, buffer);
+    looking_at(app, theme, panes.looking_at, buffer);
+}
+
+/// Parts of a line, the important ones first: as many as fit.
+fn fit(parts: Vec<Vec<Span<'_>>>, width: u16) -> Line<'_> {
+    let mut line = Line::default();
+    for part in parts {
+        let part = Line::from(part);
+        if line.width() + part.width() + 2 > usize::from(width) && !line.spans.is_empty() {
+            break;
+        }
+        if !line.spans.is_empty() {
+            line.push_span("  ");
+        }
+        line.spans.extend(part.spans);
+    }
+    line
+}
+
+fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let totals = app.store().totals();
+    let figure = |name: &'static str, value: String| {
+        vec![Span::raw(name), Span::styled(value, theme.figure)]
+    };
+    let lost = if totals.lost == 0 {
+        theme.figure
+    } else {
+        theme.alarm
+    };
+    let parts = vec![
+        vec![Span::styled("tcplife", theme.title)],
+        figure("open ", app.store().open_count().to_string()),
+        figure("finished ", totals.finished.to_string()),
+        vec![
+            Span::raw("lost "),
+            Span::styled(totals.lost.to_string(), lost),
+        ],
+        figure("", format!("{}/s", short(totals.finished_rate))),
+        figure("", format!("{}B/s", fields::bytes(totals.byte_rate as u64))),
+        figure(
+            "up ",
+            fields::micros(app.uptime_s() * 1_000_000).replace(".00s", "s"),
+        ),
+        vec![Span::raw(app.host.as_str())],
+    ];
+    fit(parts, area.width).render(area, buffer);
+}
+
+/// A rate of events: a decimal while it is small.
+fn short(rate: f64) -> String {
+    if rate < 10.0 {
+        format!("{rate:.1}")
+    } else {
+        format!("{rate:.0}")
+    }
+}
+
+fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let scope = match app.scope {
+        Scope::All => "all sessions",
+        Scope::Open => "open sessions",
+        Scope::Finished => "finished sessions",
+    };
+    let order = app.sort.field.column.map_or("", |c| c.title);
+    let frozen = app
+        .waiting()
+        .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
+    let parts = [
+        frozen,
+        Some(vec![Span::raw(format!(
+            "{}/{} {scope}",
+            app.position(),
+            app.row_count()
+        ))]),
+        Some(vec![Span::raw(
+            app.family.map_or("IPv4+IPv6", |f| f.name()),
+        )]),
+        Some(vec![Span::raw(format!(
+            "by {order}{}",
+            if app.sort.inverted { " inverted" } else { "" }
+        ))]),
+        (!app.capture.is_everything())
+            .then(|| vec![Span::raw(format!("captured: {}", app.capture))]),
+    ];
+    fit(parts.into_iter().flatten().collect(), area.width)
+        .style(theme.quiet)
+        .render(area, buffer);
+}

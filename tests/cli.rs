@@ -1,0 +1,375 @@
+//! The real program where it cannot start: each lack gets one clear line, the right status, and the terminal is left
+//! alone.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and fail"
+)]
+
+mod common {
+    pub(crate) mod host;
+    pub(crate) mod pty;
+}
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use common::pty::{self, Pty};
+
+/// Runs a command to its end, without a terminal.
+fn run(argv: &[&str]) -> Output {
+    Command::new(argv[0])
+        .args(&argv[1..])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program can be started")
+}
+
+fn tcplife(args: &[&str]) -> Output {
+    run(&[&[TCPLIFE], args].concat())
+}
+
+/// That it ended with this status, said nothing on stdout, and one line on stderr with these words in it.
+fn assert_one_line(what: &str, run: &Output, status: i32, words: &[&str]) {
+    let (out, err) = (
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr),
+    );
+    assert_eq!(run.status.code(), Some(status), "{what}: {err}");
+    assert_eq!(out, "", "{what}: on stdout");
+    assert!(err.starts_with("tcplife: "), "{what}: {err}");
+    assert!(
+        err.ends_with('\n') && err.lines().count() == 1,
+        "{what}: not one line: {err}"
+    );
+    for word in words {
+        assert!(err.contains(word), "{what}: no `{word}` in: {err}");
+    }
+}
+
+/// That it fails on a terminal too, with that line, and does nothing else to the terminal.
+fn assert_terminal_is_left_alone(what: &str, argv: &[&str], env: &[(&str, &str)], words: &[&str]) {
+    let mut command = pty::command(argv);
+    for (name, value) in env {
+        command.env(name, value);
+    }
+    let mut pty = Pty::start(command, 24, 80);
+    let status = pty.wait(|_| ());
+    let text = pty.text();
+    assert_eq!(status.exit_code(), 1, "{what}: {text}");
+    assert!(!text.contains('\x1b'), "{what}: {text:?}");
+    assert_eq!(text.matches('\n').count(), 1, "{what}: {text}");
+    for word in words {
+        assert!(text.contains(word), "{what}: no `{word}` in: {text}");
+    }
+    assert!(
+        pty.is_as_before(),
+        "{what}: the terminal's settings were changed"
+    );
+}
+
+/// Both: in a pipe as JSON, and as the dashboard on a terminal.
+fn assert_does_not_start(what: &str, argv: &[&str], words: &[&str]) {
+    assert_one_line(what, &run(&[argv, &["-o", "json"]].concat()), 1, words);
+    assert_terminal_is_left_alone(what, argv, &[], words);
+}
+
+#[test]
+fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
+    for (args, words) in [
+        ("-p x", &["--pid", "'x'", "1 to 4194304"][..]),
+        ("-p 0", &["--pid", "'0'", "1 to 4194304"]),
+        ("-p 4194305", &["--pid", "'4194305'", "1 to 4194304"]),
+        ("-L http", &["--localport", "'http'", "0 to 65535"]),
+        ("-L 22,,80", &["--localport", "'22,,80'", "0 to 65535"]),
+        ("-L 65536", &["--localport", "'65536'", "0 to 65535"]),
+        ("-D 1-", &["--remoteport", "'1-'", "8000-8100"]),
+        (
+            "-D 9-8",
+            &["--remoteport", "'9-8'", "ends before it begins"],
+        ),
+        (
+            "-o xml",
+            &["--output", "'xml'", "dashboard, text, csv, json"],
+        ),
+        (
+            "--duration x",
+            &["--duration", "'x'", "10s, 1m30s or 500ms"],
+        ),
+        (
+            "--duration=-1s",
+            &["--duration", "'-1s'", "10s, 1m30s or 500ms"],
+        ),
+        (
+            "--duration nan",
+            &["--duration", "'nan'", "10s, 1m30s or 500ms"],
+        ),
+        ("--count x", &["--count", "'x'", "from 1"]),
+        ("--count 0", &["--count", "'0'", "from 1"]),
+        ("--interval 0.01", &["--interval", "'0.01'", "100ms to 1h"]),
+        ("--keep many", &["--keep", "'many'", "from 0"]),
+        (
+            "--ring-size 3",
+            &["--ring-size", "'3'", "a power of two from 4K"],
+        ),
+        (
+            "--ring-size M",
+            &["--ring-size", "'M'", "a power of two from 4K"],
+        ),
+    ] {
+        let args: Vec<&str> = args.split(' ').collect();
+        let words = [words, &["--help"]].concat();
+        assert_one_line(&format!("{args:?}"), &tcplife(&args), 2, &words);
+    }
+}
+
+#[test]
+fn flags_that_contradict_are_both_named() {
+    for (args, words) in [
+        ("-4 -6", &["--ipv4", "--ipv6"][..]),
+        ("-s -o json", &["--csv", "--output"]),
+        ("-o json -t", &["-t", "-o json"]),
+        ("-o csv -w", &["-w", "-o csv"]),
+        ("-o dashboard --count 1", &["--count", "-o dashboard"]),
+        ("--colour", &["--colour"]),
+        ("eth0", &["eth0"]),
+        ("-p", &["--pid"]),
+        ("-p 1 -p 2", &["--pid"]),
+    ] {
+        let args: Vec<&str> = args.split(' ').collect();
+        assert_one_line(&format!("{args:?}"), &tcplife(&args), 2, words);
+    }
+}
+
+#[test]
+fn a_value_that_is_no_text_is_refused_in_one_line() {
+    use std::os::unix::ffi::OsStrExt;
+    let run = Command::new(TCPLIFE)
+        .arg("-L")
+        .arg(std::ffi::OsStr::from_bytes(b"\xff22"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("tcplife can be started");
+    assert_one_line("not UTF-8", &run, 2, &[]);
+}
+
+#[test]
+fn wrong_usage_leaves_the_terminal_alone() {
+    let mut pty = Pty::start(pty::command(&[TCPLIFE, "-L", "http"]), 24, 80);
+    assert_eq!(pty.wait(|_| ()).exit_code(), 2);
+    assert!(!pty.text().contains('\x1b'), "{:?}", pty.text());
+    assert!(pty.is_as_before());
+}
+
+#[test]
+fn help_lists_every_flag() {
+    let flags = [
+        "-T",
+        "-t",
+        "-w",
+        "-s",
+        "-p",
+        "-L",
+        "-D",
+        "-4",
+        "-6",
+        "-o",
+        "-i",
+        "-h",
+        "-V",
+        "--time",
+        "--timestamp",
+        "--wide",
+        "--csv",
+        "--pid",
+        "--localport",
+        "--remoteport",
+        "--ipv4",
+        "--ipv6",
+        "--output",
+        "--duration",
+        "--count",
+        "--interval",
+        "--keep",
+        "--ring-size",
+        "--help",
+        "--version",
+    ];
+    for asked in ["-h", "--help"] {
+        let run = tcplife(&[asked]);
+        let text = String::from_utf8(run.stdout).expect("UTF-8");
+        assert!(run.status.success() && run.stderr.is_empty(), "{asked}");
+        for flag in flags {
+            let listed = text
+                .split_whitespace()
+                .any(|w| w.trim_end_matches(',') == flag);
+            assert!(listed, "{asked} does not list {flag}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let run = tcplife(&["--version"]);
+    assert!(run.status.success());
+    assert_eq!(
+        String::from_utf8_lossy(&run.stdout),
+        concat!("tcplife ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+/// `tcplife --help | head -1` is no failure.
+#[test]
+fn help_into_a_closed_pipe_is_no_failure() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let run = Command::new(TCPLIFE)
+        .arg("--help")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("tcplife can be started");
+    assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
+}
+
+/// Nobody is left to read what is wrong: the status says it still.
+#[test]
+fn a_closed_stderr_does_not_change_the_status() {
+    for (flag, status) in [("--nonsense", 2), ("--output=dashboard", 1)] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let ended = Command::new(TCPLIFE)
+            .arg(flag)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .status()
+            .expect("tcplife can be started");
+        assert_eq!(ended.code(), Some(status), "{flag}");
+    }
+}
+
+#[test]
+fn the_dashboard_without_a_terminal_names_the_other_outputs() {
+    assert_one_line(
+        "-o dashboard",
+        &tcplife(&["-o", "dashboard"]),
+        1,
+        &["terminal", "-o text"],
+    );
+}
+
+/// A copy of the program where everybody may run it: the one under test may lie in somebody's home.
+fn copy_for_everybody() -> (PathBuf, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = std::env::temp_dir().join(format!("tcplife-test-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("a directory for a copy of tcplife");
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let copy = dir.join("tcplife");
+    fs::hard_link(TCPLIFE, &copy)
+        .or_else(|_| fs::copy(TCPLIFE, &copy).map(|_| ()))
+        .expect("room for a copy of tcplife");
+    let path = copy.to_str().expect("a path that is text").to_owned();
+    (dir, path)
+}
+
+#[test]
+fn an_ordinary_user_is_told_what_it_takes() {
+    let words = ["root", "CAP_PERFMON", "CAP_BPF", "sudo", "setcap"];
+    if !rustix::process::geteuid().is_root() {
+        if !kernel_lets_us_in() {
+            assert_does_not_start("as we are", &[TCPLIFE], &words);
+        }
+        return;
+    }
+    let nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+    ];
+    if !tool_or_skip(&[&nobody[..], &["true"]].concat()) {
+        return;
+    }
+    let (dir, copy) = copy_for_everybody();
+    assert_does_not_start("as nobody", &[&nobody[..], &[&copy]].concat(), &words);
+    fs::remove_dir_all(dir).expect("it is ours");
+}
+
+/// With file capabilities on the program, an ordinary user is no obstacle.
+fn kernel_lets_us_in() -> bool {
+    tcplife(&["-o", "json", "--duration", "1ms"])
+        .status
+        .success()
+}
+
+#[test]
+fn root_without_the_capabilities_is_told_which() {
+    let all = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+    let some = [
+        "setpriv",
+        "--bounding-set=-sys_admin,-bpf",
+        "--inh-caps=-all",
+    ];
+    if !rustix::process::geteuid().is_root() {
+        common::host::skip("only root has all capabilities to take away");
+        return;
+    }
+    if !tool_or_skip(&[&all[..], &["true"]].concat()) {
+        return;
+    }
+    assert_does_not_start(
+        "no capability",
+        &[&all[..], &[TCPLIFE]].concat(),
+        &["CAP_PERFMON and CAP_BPF"],
+    );
+    assert_does_not_start(
+        "one is missing",
+        &[&some[..], &[TCPLIFE]].concat(),
+        &["the capabilities CAP_BPF."],
+    );
+}
+
+#[test]
+fn a_kernel_without_type_information_is_told_which_option_it_lacks() {
+    let without = "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"";
+    let argv = ["unshare", "-m", "sh", "-c", without, "sh"];
+    if !tool_or_skip(&[&argv[..], &["true"]].concat()) {
+        return;
+    }
+    assert_does_not_start(
+        "no BTF",
+        &[&argv[..], &[TCPLIFE]].concat(),
+        &["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"],
+    );
+}
+
+#[test]
+fn a_kernel_that_is_too_old_is_told_which_it_takes() {
+    let argv = ["setarch", "--uname-2.6"];
+    if !tool_or_skip(&[&argv[..], &["true"]].concat()) {
+        return;
+    }
+    assert_does_not_start(
+        "uname says 2.6",
+        &[&argv[..], &[TCPLIFE]].concat(),
+        &["Linux 2.6", "too old", "5.11"],
+    );
+}
+
+#[test]
+fn a_terminal_that_cannot_move_its_cursor_is_left_alone() {
+    if !kernel_or_skip() {
+        return;
+    }
+    for term in ["dumb", ""] {
+        assert_terminal_is_left_alone(
+            "TERM",
+            &[TCPLIFE],
+            &[("TERM", term)],
+            &["TERM is `", "-o text"],
+        );
+    }
+}

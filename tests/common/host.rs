@@ -1,0 +1,62 @@
+//! What the tests of the real program ask of the host, and how they say that it is not there.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The program under test.
+pub(crate) const TCPLIFE: &str = env!("CARGO_BIN_EXE_tcplife");
+
+/// Says on the real stderr, not on the one that the test harness keeps to itself, that a test did not run. Where it
+/// must run, that is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(
+        std::env::var_os("TCPLIFE_REQUIRE_KERNEL").is_none_or(|v| v.is_empty() || v == "0"),
+        "TCPLIFE_REQUIRE_KERNEL is set, and a test cannot run: {why}"
+    );
+    let name = std::thread::current().name().unwrap_or("?").to_owned();
+    let _ = writeln!(std::io::stderr(), "\n*** SKIPPED {name}: {why}");
+}
+
+/// Whether sessions can be seen here. Only what tcplife names as a lack of the host counts: whatever else goes wrong
+/// is for the test to fail of.
+pub(crate) fn kernel_or_skip() -> bool {
+    static LACKS: OnceLock<Option<String>> = OnceLock::new();
+    let lacks = LACKS.get_or_init(|| {
+        let run = Command::new(TCPLIFE)
+            .args(["-o", "json", "--duration", "1ms"])
+            .stdin(Stdio::null())
+            .output()
+            .expect("tcplife can be started");
+        let said = String::from_utf8_lossy(&run.stderr).trim().to_owned();
+        let lack = [
+            "needs root or the capabilities",
+            "is too old",
+            "/sys/kernel/btf/vmlinux, is missing",
+            "lockdown is in mode",
+        ];
+        (!run.status.success() && lack.iter().any(|l| said.contains(l))).then_some(said)
+    });
+    match lacks {
+        None => true,
+        Some(why) => {
+            skip(why);
+            false
+        }
+    }
+}
+
+/// Whether a command that a test uses does here what the test needs of it: `probe` is run to see.
+pub(crate) fn tool_or_skip(probe: &[&str]) -> bool {
+    let works = Command::new(probe[0])
+        .args(&probe[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success());
+    if !works {
+        skip(&format!("`{}` does not work here", probe.join(" ")));
+    }
+    works
+}

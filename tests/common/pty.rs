@@ -1,0 +1,138 @@
+//! A program on a terminal of its own: what it writes, and how it leaves the terminal.
+//!
+//! Nothing is read behind the test's back: whoever waits reads, so that a terminal can also be closed.
+
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// How long a test waits for what must come at once, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A program on its terminal.
+pub(crate) struct Pty {
+    pub(crate) master: Box<dyn MasterPty + Send>,
+    reader: Box<dyn Read + Send>,
+    pub(crate) child: Kept,
+    settings: String,
+    /// All that was written to the terminal.
+    pub(crate) written: Vec<u8>,
+}
+
+/// A command with the environment of a usual terminal.
+pub(crate) fn command(argv: &[&str]) -> CommandBuilder {
+    let mut command = CommandBuilder::from_argv(argv.iter().map(Into::into).collect());
+    // it would be the home directory, which an ordinary user under sudo may not enter
+    command.cwd(std::env::current_dir().expect("a directory"));
+    command.env("TERM", "xterm-256color");
+    command.env_remove("NO_COLOR");
+    command
+}
+
+/// A size in characters.
+pub(crate) fn size(rows: u16, cols: u16) -> PtySize {
+    PtySize {
+        rows,
+        cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
+}
+
+impl Pty {
+    /// Starts it on a terminal of that size.
+    pub(crate) fn start(command: CommandBuilder, rows: u16, cols: u16) -> Pty {
+        let pair = native_pty_system()
+            .openpty(size(rows, cols))
+            .expect("a pseudo terminal");
+        let settings = settings(pair.master.as_ref());
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .expect("the program can be started");
+        Pty {
+            reader: pair.master.try_clone_reader().expect("a reader"),
+            master: pair.master,
+            child: Kept(child),
+            settings,
+            written: Vec::new(),
+        }
+    }
+
+    /// Takes what the program has written, waiting a little for it. False: nobody has the terminal open any more.
+    pub(crate) fn read(&mut self, mut take: impl FnMut(&[u8])) -> bool {
+        let fd = self.master.as_raw_fd().expect("a descriptor");
+        // SAFETY: `master` owns the descriptor and outlives the borrow
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let wait = Timespec {
+            tv_sec: 0,
+            tv_nsec: 20_000_000,
+        };
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&wait)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return true,
+            Ok(_) => {}
+            Err(e) => panic!("poll: {e}"),
+        }
+        let mut buffer = [0; 64 * 1024];
+        match self.reader.read(&mut buffer) {
+            Ok(0) | Err(_) => false,
+            Ok(n) => {
+                self.written.extend_from_slice(&buffer[..n]);
+                take(&buffer[..n]);
+                true
+            }
+        }
+    }
+
+    /// Waits for the end of the program, and takes what it still writes.
+    pub(crate) fn wait(&mut self, mut take: impl FnMut(&[u8])) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        let mut open = true;
+        loop {
+            if open {
+                open = self.read(&mut take);
+            } else {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if let Some(status) = self.child.0.try_wait().expect("a child of ours") {
+                while open && self.read(&mut take) {}
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "it does not end; written so far:\n{}",
+                self.text()
+            );
+        }
+    }
+
+    /// All that was written, as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.written).into_owned()
+    }
+
+    /// Whether the terminal is set as it was before the program was started.
+    pub(crate) fn is_as_before(&self) -> bool {
+        settings(self.master.as_ref()) == self.settings
+    }
+}
+
+/// What `stty -a` would show.
+fn settings(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().expect("the settings"))
+}
+
+/// A process that goes with the test, however that ends.
+pub(crate) struct Kept(pub(crate) Box<dyn Child + Send + Sync>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // after a test that failed; it has ended otherwise
+        if let Ok(None) = self.0.try_wait() {
+            let _ = self.0.kill();
+        }
+    }
+}

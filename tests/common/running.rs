@@ -1,0 +1,201 @@
+//! A tcplife that runs and prints, line by line.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::host::TCPLIFE;
+use super::net;
+
+/// How long a test waits for what must come at once, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The program, its lines as they come.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    errors: Option<JoinHandle<String>>,
+}
+
+/// How it ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// What was on stdout and had not been read.
+    pub(crate) rest: Vec<String>,
+    /// All of stderr.
+    pub(crate) errors: String,
+}
+
+impl Running {
+    pub(crate) fn start(args: &[&str]) -> Running {
+        let mut child = Command::new(TCPLIFE)
+            .args(args)
+            .env("TZ", "UTC")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tcplife can be started");
+        let (tx, lines) = unbounded();
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if tx.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
+        Running {
+            child,
+            lines,
+            errors: Some(errors),
+        }
+    }
+
+    /// Starts one that prints a header, and waits for that: from then on it misses nothing.
+    pub(crate) fn with_header(args: &[&str]) -> (Running, String) {
+        let mut running = Running::start(args);
+        let header = running.line();
+        (running, header)
+    }
+
+    /// Starts it with `-o json`, which has no header. A session of ours that it reports shows that it is ready.
+    /// The filters among the flags must let sessions of that listener through.
+    pub(crate) fn json(args: &[&str], probe: &TcpListener) -> Running {
+        let mut running = Running::start(&[&["-o", "json"], args].concat());
+        let port = net::port(probe);
+        let to = probe.local_addr().expect("it is bound");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let client = net::session(probe, to, 1, 1);
+            let next = Instant::now() + Duration::from_millis(200);
+            while let Some(line) = running.line_before(next) {
+                let row = json(&line);
+                if row["lport"] == port && row["rport"] == client {
+                    return running;
+                }
+            }
+        }
+        panic!("tcplife reports nothing: {}", running.end().errors);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a process id");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Stops it, so that nobody takes sessions out of the kernel, and waits until it has stopped.
+    pub(crate) fn hold(&self) {
+        self.signal(Signal::STOP);
+        let deadline = Instant::now() + PATIENCE;
+        let threads = format!("/proc/{}/task", self.child.id());
+        while fs::read_dir(&threads)
+            .expect("it runs")
+            .any(|t| state(&t.expect("a thread").path().join("stat")) != Some('T'))
+        {
+            assert!(Instant::now() < deadline, "it does not stop");
+            std::thread::yield_now();
+        }
+    }
+
+    /// The next line.
+    pub(crate) fn line(&mut self) -> String {
+        match self.line_before(Instant::now() + PATIENCE) {
+            Some(line) => line,
+            None => panic!("no line comes: {}", self.end().errors),
+        }
+    }
+
+    /// The next line, if one comes before that.
+    fn line_before(&mut self, deadline: Instant) -> Option<String> {
+        match self.lines.recv_deadline(deadline) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => panic!("it ended: {}", self.end().errors),
+        }
+    }
+
+    /// Lines until there is one like that, which is the last of them.
+    pub(crate) fn lines_until(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|l: &String| wanted(l)) {
+            match self.line_before(deadline) {
+                Some(line) => lines.push(line),
+                None => panic!("the line that is waited for is not among these: {lines:#?}"),
+            }
+        }
+        lines
+    }
+
+    /// Interrupts it, and waits for its end.
+    pub(crate) fn interrupt(self) -> Ended {
+        self.signal(Signal::INT);
+        self.wait()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(mut self) -> Ended {
+        self.end()
+    }
+
+    fn end(&mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        let mut rest = Vec::new();
+        let status = loop {
+            rest.extend(self.lines.try_iter());
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                panic!("tcplife does not end; its last lines: {rest:#?}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        rest.extend(self.lines.iter());
+        let errors = self.errors.take().map(JoinHandle::join);
+        Ended {
+            status,
+            rest,
+            errors: errors.and_then(Result::ok).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // after a test that failed; it has ended otherwise
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// The letter of a /proc stat file that says what the task does.
+fn state(stat: &std::path::Path) -> Option<char> {
+    let text = fs::read_to_string(stat).ok()?;
+    text[text.rfind(')')? + 1..].trim_start().chars().next()
+}
+
+/// A line of `-o json`.
+pub(crate) fn json(line: &str) -> Value {
+    match serde_json::from_str(line) {
+        Ok(value) => value,
+        Err(e) => panic!("not JSON, {e}: {line}"),
+    }
+}

@@ -1,0 +1,784 @@
+//! The real dashboard on a real terminal: what a user sees of live sessions, what the keys do, and how the terminal is
+//! left, whatever happens.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and fail"
+)]
+
+mod common {
+    pub(crate) mod host;
+    pub(crate) mod net;
+    pub(crate) mod pty;
+}
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
+use common::pty::{self, Kept, PATIENCE, Pty};
+use portable_pty::CommandBuilder;
+use rustix::process::{Pid, Signal, kill_process};
+use tcplife::capture::Capture;
+use tcplife::collector::Collector;
+use tcplife::ui;
+use tcplife::ui::keys::{KEYS, Mode};
+
+// ---- a terminal with somebody before it ----------------------------------------------------------------------
+
+/// A program on a terminal, and what there is to be seen on it.
+struct Seen {
+    terminal: vt100::Parser,
+    keys: Option<Box<dyn Write + Send>>,
+    pty: Pty,
+}
+
+impl Seen {
+    fn start(command: CommandBuilder) -> Seen {
+        let pty = Pty::start(command, 24, 80);
+        Seen {
+            terminal: vt100::Parser::new(length(24), length(80), 0),
+            keys: Some(pty.master.take_writer().expect("a writer")),
+            pty,
+        }
+    }
+
+    /// The dashboard, when its first picture is there.
+    fn dashboard(flags: &[&str]) -> Seen {
+        let argv = [&[TCPLIFE, "-o", "dashboard", "--interval", "200ms"], flags].concat();
+        let mut seen = Seen::start(pty::command(&argv));
+        seen.wait_for("the dashboard", |s| s.shows("PID") && s.shows("open "));
+        assert!(seen.terminal.screen().alternate_screen() && seen.terminal.screen().hide_cursor());
+        assert!(!seen.pty.is_as_before(), "the terminal is in raw mode now");
+        seen
+    }
+
+    /// A key or more, as the terminal sends them.
+    fn press(&mut self, keys: &str) {
+        let to = self.keys.as_mut().expect("the terminal is there");
+        to.write_all(keys.as_bytes())
+            .and_then(|()| to.flush())
+            .expect("the terminal is there");
+    }
+
+    /// Looks until the screen is like that.
+    fn wait_for(&mut self, what: &str, is_there: impl Fn(&Seen) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_there(self) {
+            assert!(Instant::now() < deadline, "no {what}:\n{}", self.picture());
+            let terminal = &mut self.terminal;
+            if !self.pty.read(|bytes| terminal.process(bytes)) && !is_there(self) {
+                let status = self.pty.wait(|_| ());
+                panic!("no {what}: it ended, {status}:\n{}", self.picture());
+            }
+        }
+    }
+
+    /// Waits until it has ended, with this status, and the terminal is as it was before.
+    fn ends(&mut self, how: &str, status: u32) {
+        let terminal = &mut self.terminal;
+        let ended = self.pty.wait(|bytes| terminal.process(bytes));
+        let picture = self.picture();
+        assert_eq!(
+            (ended.exit_code(), ended.signal()),
+            (status, None),
+            "{how}:\n{picture}"
+        );
+        self.gave_the_terminal_back(how);
+    }
+
+    fn gave_the_terminal_back(&self, how: &str) {
+        let screen = self.terminal.screen();
+        assert!(!screen.alternate_screen(), "{how}: on the alternate screen");
+        assert!(!screen.hide_cursor(), "{how}: without a cursor");
+        assert!(self.pty.is_as_before(), "{how}: the settings were changed");
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (_, width) = self.terminal.screen().size();
+        self.terminal.screen().rows(0, width.get()).collect()
+    }
+
+    fn picture(&self) -> String {
+        self.lines().join("\n")
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        self.lines().iter().any(|l| l.contains(text))
+    }
+
+    /// Number of the line with the headings.
+    fn heading(&self) -> Option<usize> {
+        self.lines()
+            .iter()
+            .position(|l| l.contains("RADDR") && l.contains("RPORT"))
+    }
+
+    /// A session's cells, by heading.
+    fn row(&self, lport: u16, rport: u16) -> Option<Row> {
+        let rows = self.rows();
+        rows.into_iter().find(|r| r.ports == Some((lport, rport)))
+    }
+
+    /// The sessions on the screen, from top to bottom.
+    fn rows(&self) -> Vec<Row> {
+        let lines = self.lines();
+        let Some(heading) = self.heading() else {
+            return Vec::new();
+        };
+        let titles: Vec<String> = words(&lines[heading]);
+        lines[heading + 1..]
+            .iter()
+            .map(|line| Row::new(&titles, line))
+            .filter(|r| r.ports.is_some())
+            .collect()
+    }
+
+    /// The peers' ports of the sessions on the screen, from top to bottom.
+    fn order(&self) -> Vec<u16> {
+        self.rows()
+            .iter()
+            .filter_map(|r| r.ports)
+            .map(|p| p.1)
+            .collect()
+    }
+
+    /// The heading that looks otherwise than the others: the column that it is sorted by.
+    fn sorted_by(&self) -> Option<String> {
+        let line = self.heading()?;
+        let text: Vec<char> = self.lines()[line].chars().collect();
+        let look = |title: &str| {
+            let column = text
+                .windows(title.len())
+                .position(|w| w.iter().copied().eq(title.chars()))?;
+            let cell = self.terminal.screen().cell(line as u16, column as u16)?;
+            Some((cell.fgcolor(), cell.bgcolor(), cell.bold()))
+        };
+        let titles = words(&self.lines()[line]);
+        let looks: Vec<_> = titles.iter().map(|t| look(t)).collect();
+        let alone = |i: &usize| looks.iter().filter(|l| **l == looks[*i]).count() == 1;
+        (0..titles.len()).find(alone).map(|i| titles[i].clone())
+    }
+}
+
+fn length(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).expect("not zero")
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(Into::into).collect()
+}
+
+/// A line of the table.
+#[derive(Debug)]
+struct Row {
+    titles: Vec<String>,
+    cells: Vec<String>,
+    /// Ours and the peer's.
+    ports: Option<(u16, u16)>,
+}
+
+impl Row {
+    fn new(titles: &[String], line: &str) -> Row {
+        let mut row = Row {
+            titles: titles.to_vec(),
+            cells: words(line),
+            ports: None,
+        };
+        let port = |title| row.cell(title).parse().ok();
+        row.ports = port("LPORT").zip(port("RPORT"));
+        row
+    }
+
+    fn cell(&self, title: &str) -> &str {
+        let column = self.titles.iter().position(|t| t == title);
+        let cell = column.and_then(|i| self.cells.get(i));
+        cell.map_or("", String::as_str)
+    }
+}
+
+/// Lets the server's ends of sessions with these listeners through, so that each is one line.
+fn only(listeners: &[&TcpListener]) -> String {
+    let ports: Vec<String> = listeners.iter().map(|l| port(l).to_string()).collect();
+    ports.join(",")
+}
+
+// ---- what is shown -------------------------------------------------------------------------------------------
+
+#[test]
+fn live_traffic_is_shown_while_it_flows() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    assert!(seen.shows("No session matches yet"), "{}", seen.picture());
+    let Pair { client, server } = Pair::open(&listener, V4);
+    let rport = client.local_addr().expect("it is connected").port();
+    let lport = port(&listener);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let generator = std::thread::spawn(move || {
+        let (mut client, mut server) = (client, server);
+        let mut sent = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            client.write_all(&[b'x'; 1000]).expect("it is connected");
+            server.read_exact(&mut [0; 1000]).expect("it was sent");
+            sent += 1000;
+            std::thread::sleep(Duration::from_millis(5)); // the pace of the traffic
+        }
+        Pair { client, server }.close();
+        sent
+    });
+    seen.wait_for("session", |s| s.row(lport, rport).is_some());
+    let row = seen.row(lport, rport).expect("it is there");
+    assert_eq!(row.cell("PID"), std::process::id().to_string(), "{row:?}");
+    assert_eq!(row.cell("STATUS"), "established", "{row:?}");
+    assert!(seen.shows("open 1"), "{}", seen.picture());
+    // the figures move: five pictures, one after the other
+    let started = Instant::now();
+    for _ in 0..5 {
+        let before = seen.row(lport, rport).expect("it is there");
+        seen.wait_for("other figures", |s| {
+            s.row(lport, rport)
+                .is_some_and(|r| r.cell("RX") != before.cell("RX"))
+        });
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "five pictures at 200 ms took {:?}",
+        started.elapsed()
+    );
+    stop.store(true, Ordering::Relaxed);
+    let sent = generator.join().expect("the generator");
+    seen.wait_for("end of the session", |s| {
+        s.row(lport, rport)
+            .is_some_and(|r| r.cell("STATUS") == "remote-fin")
+    });
+    let row = seen.row(lport, rport).expect("it is there");
+    assert_eq!(row.cell("RX"), tcplife::fields::bytes(sent), "{row:?}");
+    seen.wait_for("totals", |s| s.shows("open 0") && s.shows("finished 1"));
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_session_from_before_the_start_is_shown_with_its_owner() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut pair = Pair::open(&listener, V4);
+    pair.exchange(1500, 2500);
+    let (lport, rport) = (port(&listener), pair.client_port());
+    let mut seen = Seen::dashboard(&["-L", &format!("{lport},{rport}")]);
+    seen.wait_for("both ends", |s| {
+        s.row(lport, rport).is_some() && s.row(rport, lport).is_some()
+    });
+    let comm = fs::read_to_string("/proc/self/comm").expect("/proc");
+    for (l, r, tx, rx) in [
+        (lport, rport, "2.5k", "1.5k"),
+        (rport, lport, "1.5k", "2.5k"),
+    ] {
+        let row = seen.row(l, r).expect("it is there");
+        assert_eq!(row.cell("PID"), std::process::id().to_string(), "{row:?}");
+        let name = row.cell("COMM").trim_end_matches('…');
+        assert!(!name.is_empty() && comm.starts_with(name), "{row:?}");
+        assert_eq!((row.cell("TX"), row.cell("RX")), (tx, rx), "{row:?}");
+        assert!(row.cell("AGE").starts_with('≥'), "{row:?}");
+        assert_eq!(row.cell("STATUS"), "established", "{row:?}");
+    }
+    pair.close();
+    seen.wait_for("end of both", |s| s.shows("finished 2"));
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn keys_sort_the_table() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    // the most received: the second; the most sent: the third
+    let mut pairs: Vec<Pair> = (0..3).map(|_| Pair::open(&listener, V4)).collect();
+    for (pair, (there, back)) in pairs
+        .iter_mut()
+        .zip([(10, 2000), (30_000, 100), (400, 9000)])
+    {
+        pair.exchange(there, back);
+    }
+    let [a, b, c] = [0, 1, 2].map(|i: usize| pairs[i].client_port());
+    seen.wait_for("all figures", |s| {
+        let rx = |p| s.row(port(&listener), p).map(|r| r.cell("RX").to_owned());
+        [rx(a), rx(b), rx(c)] == ["10", "30.0k", "400"].map(|t| Some(t.to_owned()))
+    });
+    let sort_by = |seen: &mut Seen, key: &str, title: &str| {
+        for _ in 0..30 {
+            if seen.sorted_by().as_deref() == Some(title) {
+                return;
+            }
+            let before = seen.sorted_by();
+            seen.press(key);
+            seen.wait_for("another sorted heading", |s| s.sorted_by() != before);
+        }
+        panic!("`{key}` never sorts by {title}:\n{}", seen.picture());
+    };
+    sort_by(&mut seen, "s", "RX");
+    seen.wait_for("order by RX", |s| s.order() == [b, c, a]);
+    seen.press("I");
+    seen.wait_for("inverted order by RX", |s| s.order() == [a, c, b]);
+    sort_by(&mut seen, "S", "TX");
+    seen.wait_for("order by TX", |s| s.order() == [c, a, b]);
+    sort_by(&mut seen, "<", "RPORT");
+    let mut ports = [a, b, c];
+    ports.sort_unstable();
+    seen.wait_for("order by RPORT", |s| s.order() == ports);
+    sort_by(&mut seen, ">", "TX");
+    seen.wait_for("order by TX again", |s| s.order() == [c, a, b]);
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn keys_choose_the_family() {
+    if !kernel_or_skip() || !v6_or_skip() {
+        return;
+    }
+    let (v4, v6) = (listen(V4), listen(V6));
+    let mut seen = Seen::dashboard(&["-L", &only(&[&v4, &v6])]);
+    let (four, six) = (Pair::open(&v4, V4), Pair::open(&v6, V6));
+    let has = |s: &Seen| {
+        [(&v4, &four), (&v6, &six)].map(|(l, p)| s.row(port(l), p.client_port()).is_some())
+    };
+    seen.wait_for("both", |s| has(s) == [true, true]);
+    for (key, what, shown) in [
+        ("4", "only IPv4", [true, false]),
+        ("4", "both again", [true, true]),
+        ("6", "only IPv6", [false, true]),
+        ("4", "only IPv4 at once", [true, false]),
+        ("6", "only IPv6 at once", [false, true]),
+        ("6", "both once more", [true, true]),
+    ] {
+        seen.press(key);
+        seen.wait_for(what, |s| has(s) == shown);
+    }
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_key_chooses_open_or_finished_sessions() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let open = Pair::open(&listener, V4);
+    let finished = session(&listener, V4, 1, 1);
+    let has =
+        |s: &Seen| [open.client_port(), finished].map(|p| s.row(port(&listener), p).is_some());
+    for (key, what, shown) in [
+        ("", "all", [true, true]),
+        ("o", "only open ones", [true, false]),
+        ("o", "only finished ones", [false, true]),
+        ("o", "all again", [true, true]),
+    ] {
+        seen.press(key);
+        seen.wait_for(what, |s| has(s) == shown);
+    }
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_frozen_picture_stays_and_counts_what_waits() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let mut open = Pair::open(&listener, V4);
+    let rport = open.client_port();
+    seen.wait_for("session", |s| s.row(port(&listener), rport).is_some());
+    seen.press(" ");
+    seen.wait_for("freeze", |s| s.shows("FROZEN"));
+    let table = |s: &Seen| s.lines()[s.heading().expect("headings")..].to_vec();
+    let before = table(&seen);
+    open.exchange(4321, 0);
+    for nth in 1..=3 {
+        session(&listener, V4, 1, 1);
+        seen.wait_for("number of those that wait", |s| {
+            s.shows(&format!("{nth} waiting"))
+        });
+        assert_eq!(table(&seen), before);
+    }
+    // one can still move about in it
+    seen.press("j");
+    seen.press("p");
+    seen.wait_for("all that waited", |s| {
+        !s.shows("FROZEN")
+            && s.rows().len() == 4
+            && s.row(port(&listener), rport)
+                .is_some_and(|r| r.cell("RX") == "4.3k")
+    });
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn the_help_lists_every_key() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let mut seen = Seen::dashboard(&["-L", &nothing]);
+    seen.press("?");
+    seen.wait_for("help", |s| {
+        s.shows("KEYS") && !s.shows("No session matches")
+    });
+    let mut missing: Vec<(String, &str)> = KEYS
+        .iter()
+        .filter(|k| k.mode == Mode::Table)
+        .map(|k| (k.names(), k.help))
+        .collect();
+    for _ in 0..20 {
+        missing.retain(|(names, help)| {
+            !seen
+                .lines()
+                .iter()
+                .any(|l| l.contains(names) && l.contains(help))
+        });
+        if missing.is_empty() {
+            break;
+        }
+        let before = seen.lines();
+        seen.press("\x1b[6~"); // PgDn
+        seen.wait_for("next page", |s| s.lines() != before);
+    }
+    assert!(missing.is_empty(), "{missing:?} are not in the help");
+    seen.press("\x1b"); // Esc, alone
+    seen.wait_for("table again", |s| s.heading().is_some());
+    seen.press("\x1bOP"); // F1
+    seen.wait_for("help again", |s| s.shows("KEYS"));
+    seen.press("q");
+    seen.wait_for("table once more", |s| s.heading().is_some());
+    seen.press("\x1b[21~"); // F10
+    seen.ends("F10", 0);
+}
+
+#[test]
+fn the_selection_follows_its_session() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let pairs: Vec<Pair> = (0..3).map(|_| Pair::open(&listener, V4)).collect();
+    seen.wait_for("all of them", |s| s.rows().len() == pairs.len());
+    let selected = |s: &Seen| {
+        let (height, _) = s.terminal.screen().size();
+        let reversed = |y| s.terminal.screen().cell(y, 0).is_some_and(|c| c.inverse());
+        let heading = s.heading()? as u16;
+        (heading + 1..height.get())
+            .find(|&y| reversed(y))
+            .and_then(|y| s.order().get(usize::from(y - heading - 1)).copied())
+    };
+    seen.wait_for("selection at the top", |s| {
+        selected(s).is_some() && selected(s) == s.order().first().copied()
+    });
+    seen.press("j");
+    seen.wait_for("selection one below", |s| {
+        selected(s) == s.order().get(1).copied()
+    });
+    let mine = selected(&seen);
+    let before = seen.order();
+    session(&listener, V4, 1, 1);
+    let newest = Pair::open(&listener, V4);
+    seen.wait_for("two more", |s| s.rows().len() == before.len() + 2);
+    assert_eq!(selected(&seen), mine, "{}", seen.picture());
+    drop(newest);
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn any_size_is_drawn_whole() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let pairs: Vec<Pair> = (0..3).map(|_| Pair::open(&listener, V4)).collect();
+    let ports: Vec<u16> = pairs.iter().map(Pair::client_port).collect();
+    seen.wait_for("all sessions", |s| s.rows().len() == 3);
+    for (rows, cols) in [(10, 40), (1, 1), (2, 200), (50, 200), (5, 20), (24, 80)] {
+        let drawn = seen.pty.written.len();
+        seen.terminal
+            .screen_mut()
+            .set_size(length(rows), length(cols));
+        seen.pty
+            .master
+            .resize(pty::size(rows, cols))
+            .expect("the terminal is there");
+        // a frame of the new size clears the screen first
+        seen.wait_for("frame of the new size", |s| {
+            String::from_utf8_lossy(&s.pty.written[drawn..]).contains("\x1b[2J")
+        });
+        if rows < 10 || cols < 40 {
+            continue;
+        }
+        seen.wait_for("whole table", |s| {
+            let lines = s.lines();
+            s.heading().is_some()
+                && lines[0].starts_with("tcplife")
+                && lines[rows as usize - 1].contains("quit")
+                && ports
+                    .iter()
+                    .all(|p| s.picture().matches(&p.to_string()).count() >= 1)
+        });
+        // what is on the screen is what would be drawn on an empty one
+        let still = |s: &Seen| -> Vec<String> {
+            let from = s.heading().expect("headings");
+            s.lines()[from..]
+                .iter()
+                .map(|l| words(l).join(" "))
+                .collect()
+        };
+        seen.press(" ");
+        seen.wait_for("freeze", |s| s.shows("FROZEN"));
+        let (before, drawn) = (still(&seen), seen.pty.written.len());
+        seen.press("\x0c"); // ^L
+        seen.wait_for("the same picture", |s| {
+            String::from_utf8_lossy(&s.pty.written[drawn..]).contains("\x1b[2J")
+                && s.heading().is_some()
+                && still(s) == before
+        });
+        seen.press(" ");
+        seen.wait_for("the end of the freeze", |s| !s.shows("FROZEN"));
+    }
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+// ---- how it leaves the terminal ------------------------------------------------------------------------------
+
+fn pid_of(seen: &Seen) -> Pid {
+    let pid = seen.pty.child.0.process_id().expect("it runs");
+    Pid::from_raw(pid as i32).expect("a process id")
+}
+
+#[test]
+fn every_way_to_quit_leaves_the_terminal_as_it_was() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    // and what is typed ahead is not forgotten
+    for key in ["q", "\x03", "?\x03", "\x0c\x0cq"] {
+        let mut seen = Seen::dashboard(&["-L", &nothing]);
+        seen.press(key);
+        seen.ends(&format!("{key:?}"), 0);
+    }
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut seen = Seen::dashboard(&["-L", &nothing]);
+        kill_process(pid_of(&seen), signal).expect("it runs");
+        seen.ends(&format!("{signal:?}"), 0);
+    }
+    let mut seen = Seen::dashboard(&["-L", &nothing, "--duration", "500ms"]);
+    seen.ends("--duration", 0);
+}
+
+fn is_stopped(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it runs");
+    stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T")
+}
+
+/// It is a session of its own on its terminal, so that it stops nobody but itself.
+#[test]
+fn a_suspended_dashboard_gives_the_terminal_back() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let pid = pid_of(&seen);
+    for by_key in [true, false] {
+        if by_key {
+            seen.press("\x1a");
+        } else {
+            kill_process(pid, Signal::TSTP).expect("it runs");
+        }
+        seen.wait_for("stop", |s| {
+            is_stopped(pid) && !s.terminal.screen().alternate_screen()
+        });
+        seen.gave_the_terminal_back("suspended");
+        // what ended meanwhile is there afterwards
+        let client = session(&listener, V4, 1, 1);
+        kill_process(pid, Signal::CONT).expect("it is stopped");
+        seen.wait_for("dashboard again", |s| {
+            s.terminal.screen().alternate_screen()
+                && s.terminal.screen().hide_cursor()
+                && s.row(port(&listener), client).is_some()
+        });
+        assert!(!seen.pty.is_as_before(), "in raw mode again");
+        seen.press("?");
+        seen.wait_for("help", |s| s.shows("KEYS"));
+        seen.press("?");
+        seen.wait_for("table", |s| s.heading().is_some());
+    }
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+/// As a user does it: ^Z, the shell's prompt, `fg`.
+#[test]
+fn a_shell_suspends_it_and_takes_it_to_the_front_again() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let mut command = pty::command(&["bash", "--norc", "--noprofile", "--noediting", "-i"]);
+    command.env("PS1", "prompt> ");
+    command.env("HISTFILE", "/dev/null");
+    let mut seen = Seen::start(command);
+    seen.wait_for("prompt", |s| s.shows("prompt> "));
+    seen.press(&format!("'{TCPLIFE}' -o dashboard -L {nothing}\r"));
+    seen.wait_for("dashboard", |s| {
+        s.terminal.screen().alternate_screen() && s.heading().is_some()
+    });
+    seen.press("\x1a");
+    seen.wait_for("prompt", |s| {
+        !s.terminal.screen().alternate_screen()
+            && s.shows("Stopped")
+            && !s.terminal.screen().hide_cursor()
+    });
+    seen.press("fg\r");
+    seen.wait_for("dashboard", |s| {
+        s.terminal.screen().alternate_screen() && s.heading().is_some()
+    });
+    seen.press("q");
+    seen.wait_for("prompt", |s| {
+        !s.terminal.screen().alternate_screen()
+            && s.lines()
+                .iter()
+                .rfind(|l| !l.is_empty())
+                .is_some_and(|l| l.trim_end() == "prompt>")
+    });
+    seen.press("echo status=$?\r");
+    seen.wait_for("status", |s| s.lines().iter().any(|l| l == "status=0"));
+    seen.press("exit\r");
+    seen.ends("exit", 0);
+}
+
+/// ssh was cut off: with the signal that says so, without it, and where it is ignored.
+#[test]
+fn it_ends_when_its_terminal_has_gone() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let dashboard = [TCPLIFE, "-o", "dashboard", "-L", &nothing];
+    let ignoring = [
+        &["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"],
+        &dashboard[..],
+    ]
+    .concat();
+    for (how, argv, is_controlled) in [
+        ("a hangup", &dashboard[..], true),
+        ("no signal", &dashboard[..], false),
+        ("a hangup that is ignored", &ignoring[..], true),
+    ] {
+        let mut command = pty::command(argv);
+        command.set_controlling_tty(is_controlled);
+        let mut seen = Seen::start(command);
+        seen.wait_for("dashboard", |s| s.heading().is_some());
+        let mut child = seen.hang_up();
+        // a second, and one more for a machine that is busy with other tests; so it cannot have spun for long
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            if let Some(status) = child.0.try_wait().expect("a child of ours") {
+                assert_eq!((status.exit_code(), status.signal()), (0, None), "{how}");
+                break;
+            }
+            if Instant::now() > deadline {
+                panic!("{how}: it goes on without a terminal");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Seen {
+    /// Closes the terminal. All that is left is the process.
+    fn hang_up(self) -> Kept {
+        self.pty.child
+    }
+}
+
+// ---- panics --------------------------------------------------------------------------------------------------
+
+const ROLE: &str = "TCPLIFE_TEST_ROLE";
+
+/// Not a test: this program once more, as a dashboard that panics, on a terminal.
+#[test]
+fn panicking_dashboard() {
+    let dashboard = |collector| {
+        let options = ui::Options {
+            capture: Capture::default(),
+            keep: 10,
+            duration: None,
+        };
+        if let Err(error) = ui::run(collector, options) {
+            eprintln!("tcplife: {error:#}");
+            std::process::exit(1);
+        }
+    };
+    match std::env::var(ROLE).as_deref() {
+        Ok("ui") => {
+            let _screen = ui::term::Screen::take().expect("a terminal");
+            panic!("boom");
+        }
+        Ok("collector") => {
+            let collector = Collector::spawn("x", |_tx, _stop, ready| {
+                ready();
+                panic!("boom")
+            });
+            dashboard(collector.expect("it was ready"));
+        }
+        Ok("failure") => {
+            let collector = Collector::spawn("x", |_tx, _stop, ready| {
+                ready();
+                anyhow::bail!("boom")
+            });
+            dashboard(collector.expect("it was ready"));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_told() {
+    let program = std::env::current_exe().expect("a program");
+    let program = program.to_str().expect("a path that is text");
+    for (role, status) in [("ui", 101), ("collector", 1), ("failure", 1)] {
+        let argv = [program, "--exact", "panicking_dashboard", "--nocapture"];
+        let mut command = pty::command(&argv);
+        command.env(ROLE, role);
+        command.env("RUST_BACKTRACE", "0");
+        let mut seen = Seen::start(command);
+        seen.ends(role, status);
+        assert!(
+            seen.pty.text().contains("\x1b[?1049h"),
+            "{role}: it never had the terminal"
+        );
+        assert!(seen.shows("boom"), "{role}:\n{}", seen.picture());
+    }
+}

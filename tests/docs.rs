@@ -1,0 +1,61 @@
+//! What the documents say of flags, keys and fields is made from the tables that the program itself uses.
+//! `UPDATE_DOCS=1 cargo test --test docs` writes it anew.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and fail"
+)]
+
+use std::path::Path;
+
+use tcplife::ui::keys::{KEYS, Mode};
+use tcplife::{cli, fields};
+
+/// The part of a document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
+fn assert_section(document: &str, name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let all = std::fs::read_to_string(&path).expect("the document");
+    let (begin, end) = (
+        format!("<!-- {name}: begin -->\n"),
+        format!("<!-- {name}: end -->"),
+    );
+    let from = all
+        .find(&begin)
+        .unwrap_or_else(|| panic!("{document} has no {begin}"))
+        + begin.len();
+    let to = from
+        + all[from..]
+            .find(&end)
+            .unwrap_or_else(|| panic!("{document} has no {end}"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{}{text}{}", &all[..from], &all[to..]))
+            .expect("writing the document");
+    } else {
+        assert_eq!(
+            &all[from..to],
+            text,
+            "{document}: UPDATE_DOCS=1 cargo test --test docs writes it anew"
+        );
+    }
+}
+
+/// One test, so that no two write one document at a time.
+#[test]
+fn the_readme_says_what_the_tables_say() {
+    let readme = "README.md";
+    assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
+
+    let mut keys = String::from("| key | does |\n|---|---|\n");
+    for key in KEYS.iter().filter(|k| k.mode == Mode::Table) {
+        keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
+    }
+    assert_section(readme, "keys", &keys);
+
+    let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
+    for field in fields::FIELDS {
+        let column = field.column.map_or("", |c| c.title);
+        let json = field.json.map_or(String::new(), |key| format!("`{key}`"));
+        table += &format!("| {column} | {json} | {} |\n", field.help);
+    }
+    assert_section(readme, "fields", &table);
+}
