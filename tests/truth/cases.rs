@@ -62,6 +62,8 @@ pub(crate) static CASES: &[Case] = &[
     before("connecting-before", V4, connecting_before),
     before("descriptor-in-flight-before", V4, in_flight_before),
     before("fast-open-before", V4, fast_open_before),
+    before("fast-open-ignored-before", V4, fast_open_ignored_before),
+    before("retransmitted-before", V4_V6, retransmitted_before),
     case("connect-timeout", V4_V6, connect_timeout),
     case("keepalive-timeout", V4, keepalive_timeout),
     case("never-acknowledged", V4, never_acknowledged),
@@ -2096,6 +2098,87 @@ fn fast_open_before(cx: &Cx) {
         c.write(100);
         from_before(&mut c);
         c.want("owner", "close");
+        c.close("local-fin");
+    });
+    standing.wait_for(2);
+    cx.hold();
+    go.raise();
+    cx.join();
+}
+
+/// The data of the SYN was not taken, and sent again: it must not count twice, nor hide who opened.
+fn fast_open_ignored_before(cx: &Cx) {
+    let net = cx.loopback();
+    sysctl("ipv4/tcp_fastopen", "5");
+    let (standing, go) = (Flag::new(), Flag::new());
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(1000);
+        s.stands("established", "scan");
+        standing.raise();
+        go.wait_for(1);
+        from_before(&mut s);
+        s.want("owner", "close");
+        s.read_to_end();
+        s.close("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let addr = net.server(cx.port(0));
+        let fd = sys::tcp(addr);
+        let (sent, begun) = sys::timed(|| sys::send_fast_open(&fd, &[b'x'; 1000], addr));
+        let mut c = End::connected(fd, addr, begun);
+        c.tx = sent as u64;
+        c.write(1000 - sent);
+        c.acknowledged();
+        c.stands("established", "scan");
+        standing.raise();
+        go.wait_for(1);
+        from_before(&mut c);
+        c.want("owner", "close");
+        c.close("local-fin");
+    });
+    standing.wait_for(2);
+    cx.hold();
+    go.raise();
+    cx.join();
+}
+
+/// What was lost and sent again before the start is in the counters, and is not data.
+fn retransmitted_before(cx: &Cx) {
+    let quality = Quality {
+        lose_every: Some(9),
+        ..HERE
+    };
+    let net = cx.link(quality);
+    let (standing, go) = (Flag::new(), Flag::new());
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(300_000);
+        s.stands("established", "scan");
+        standing.raise();
+        go.wait_for(1);
+        from_before(&mut s);
+        s.read_to_end();
+        s.close("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(300_000);
+        c.acknowledged();
+        assert!(
+            TcpInfo::of(c.fd()).total_retrans() > 10,
+            "packets were lost"
+        );
+        c.stands("established", "scan");
+        standing.raise();
+        go.wait_for(1);
+        c.write(200_000);
+        c.acknowledged();
+        from_before(&mut c);
+        c.want("owner", "close");
+        c.want_between("retransmits", TcpInfo::of(c.fd()).total_retrans(), 1000);
         c.close("local-fin");
     });
     standing.wait_for(2);
