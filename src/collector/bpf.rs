@@ -46,8 +46,10 @@ unsafe impl bytemuck::Zeroable for types::session_record {}
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often all open files may be looked through again, for who works on what only its listener is known of.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
+/// The same for those of which a scan has told nothing before: it may still be in the listener's queue.
+const SCAN_AGAIN: Duration = Duration::from_secs(60);
 /// A session that has had so long to show its owner, and has not, is worth a scan.
-const SCAN_AFTER: Duration = Duration::from_secs(2);
+const SCAN_AFTER_NS: u64 = 2_000_000_000;
 /// Sessions in a batch at the most: bounds what the channel can hold.
 const BATCH_SESSIONS: usize = 4096;
 
@@ -162,7 +164,7 @@ pub(super) fn run(
     ready();
 
     let mut next_look = Instant::now();
-    let mut next_scan = next_look + SCAN_EVERY;
+    let mut last_scan_ns = started_ns;
     loop {
         let last = stop.load(Ordering::Relaxed);
         let mut batch = new_batch();
@@ -175,10 +177,10 @@ pub(super) fn run(
                 Err(e) => *bad_record.borrow_mut() = Some(e),
             })
             .context("cannot read the figures of the open sessions")?;
-            if Instant::now() >= next_scan && sessions.iter().any(needs_scan) {
+            if scan_is_due(&sessions, last_scan_ns, monotonic_ns()) {
+                last_scan_ns = monotonic_ns();
                 // whom it finds shows at the next look
                 walk(&scan, &mut |_| ()).context(scanning)?;
-                next_scan = Instant::now() + SCAN_EVERY;
             }
             batch.open = Some(sessions);
             next_look = Instant::now() + interval;
@@ -211,15 +213,28 @@ pub(super) fn run(
     }
 }
 
-/// An open session of which no process that works on it has shown: idle, or written to only.
-fn needs_scan(session: &Session) -> bool {
-    let weak = match session.owner {
-        Evidence::Listen => true,
-        // one that is closed already has no process, and no scan will find any
-        Evidence::None => matches!(session.state, State::Established | State::CloseWait),
-        _ => false,
-    };
-    weak && u128::from(session.duration_ns()) > SCAN_AFTER.as_nanos()
+/// Whether all open files are worth looking through again: because of sessions of which no process that works
+/// on them has shown, as they are idle, or written to only.
+fn scan_is_due(sessions: &[Session], last_scan_ns: u64, now_ns: u64) -> bool {
+    let since = Duration::from_nanos(now_ns.saturating_sub(last_scan_ns));
+    let in_vain_before = |s: &Session| s.start_ns.saturating_add(SCAN_AFTER_NS) <= last_scan_ns;
+    sessions
+        .iter()
+        .filter(|s| s.start_ns.saturating_add(SCAN_AFTER_NS) <= now_ns)
+        .filter(|s| match s.owner {
+            Evidence::Listen => true,
+            // one that is closed already has no process, and no scan will find any
+            Evidence::None => matches!(s.state, State::Established | State::CloseWait),
+            _ => false,
+        })
+        .any(|s| {
+            since
+                >= if in_vain_before(s) {
+                    SCAN_AGAIN
+                } else {
+                    SCAN_EVERY
+                }
+        })
 }
 
 fn new_batch() -> Batch {
@@ -333,6 +348,31 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn files_are_looked_through_for_what_has_not_shown_its_owner() {
+        const S: u64 = 1_000_000_000;
+        let session = |start_s: u64, owner| Session {
+            start_ns: start_s * S,
+            owner,
+            state: State::Established,
+            ..crate::session::tests::sample()
+        };
+        let due = |s: Session, last_s, now_s| scan_is_due(&[s], last_s * S, now_s * S);
+        let idle = || session(100, Evidence::Listen);
+        assert!(due(idle(), 97, 102));
+        assert!(due(session(100, Evidence::None), 97, 102));
+        assert!(!due(idle(), 90, 101), "it may yet show by itself");
+        assert!(!due(idle(), 98, 102), "the last scan was a moment ago");
+        assert!(!due(idle(), 102, 161), "a scan has told nothing of it");
+        assert!(due(idle(), 102, 162), "it may have been accepted since");
+        assert!(!due(session(100, Evidence::Read), 0, 200));
+        let orphan = Session {
+            state: State::FinWait1,
+            ..session(100, Evidence::None)
+        };
+        assert!(!due(orphan, 0, 200), "no process has it");
     }
 
     #[test]
