@@ -39,7 +39,7 @@ enum {
 };
 
 /* include/linux/socket.h, include/uapi/linux/in.h, include/uapi/asm-generic/errno.h */
-enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, ECONNABORTED = 103 };
+enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, ECONNABORTED = 103, ECONNRESET = 104 };
 
 /* include/net/tcp_states.h */
 enum {
@@ -58,6 +58,9 @@ enum {
 
 /* include/net/sock.h: enum sock_flags */
 enum { SOCK_DEAD = 0, SOCK_DONE = 1 };
+
+/* include/linux/sched.h */
+enum { PF_KTHREAD = 0x00200000 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -126,8 +129,18 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct request_sock {
+	struct request_sock *dl_next;
+	struct sock *sk;
+};
+
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
 };
 
 struct minmax_sample {
@@ -145,6 +158,7 @@ struct tcp_sock {
 	u64 bytes_sent;
 	u64 bytes_acked;
 	u64 bytes_retrans;
+	u32 data_segs_in;
 	u32 rcv_nxt;
 	u32 copied_seq;
 	u32 snd_nxt;
@@ -161,6 +175,8 @@ struct tcp_sock {
 };
 
 struct task_struct {
+	unsigned int flags;
+	int pid;
 	int tgid;
 	struct task_struct *group_leader;
 	char comm[16];
@@ -182,6 +198,11 @@ struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	struct file *file;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
 };
 
 struct bpf_iter__bpf_sk_storage_map {

@@ -19,6 +19,14 @@
  * A task counts only when it holds the socket lock (sk_lock.owned). In softirq context the current
  * task is whoever was interrupted, and there the lock is not owned: packets for an owned socket wait
  * in its backlog, which the owner itself works off.
+ *
+ * connect is never overwritten. When a process connects and its child reads, the session is the
+ * parent's: who decided to talk to whom is what one looks for, and it does not change while one
+ * looks. A kernel thread that closes is nobody: it clears up after a process (deferred closing,
+ * io_uring's files, descriptors lost in a Unix socket). One that connects or reads is a user of its
+ * own, as nfsd is.
+ *
+ * The subflows of MPTCP are TCP sockets, are what is on the wire, and are shown as what they are.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -44,6 +52,7 @@ struct sock_state {
 	__u8 listener; /* belongs to a listener, or was just cloned from one */
 	__u8 adopted;
 	__u8 comm[COMM_LEN];
+	__u32 data_segs; /* segments with data that had come when we closed first */
 };
 
 struct {
@@ -66,6 +75,7 @@ __u32 filter_in_force;
 const volatile __u64 wake_above_bytes = 1 << 22;
 
 __u64 lost; /* sessions that found the ring full */
+int scanner; /* thread that walks iter/tcp, which locks every socket that it passes */
 __u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
 __u64 scan_ns;
 
@@ -82,8 +92,14 @@ static __always_inline void take_task(struct sock_state *st, struct task_struct 
 /* The current task as owner, if it holds the socket's lock and nothing better is known. */
 static __always_inline void take_current(struct sock_state *st, struct sock *sk, __u8 evidence)
 {
-	if (st->owner <= evidence && sk->sk_lock.owned)
-		take_task(st, bpf_get_current_task_btf(), evidence);
+	struct task_struct *task;
+
+	if (st->owner > evidence || !sk->sk_lock.owned)
+		return;
+	task = bpf_get_current_task_btf();
+	if (evidence == OWNER_CLOSE && (task->flags & PF_KTHREAD || task->pid == scanner))
+		return;
+	take_task(st, task, evidence);
 }
 
 /* A child's storage is its listener's until the child is first met. */
@@ -189,6 +205,7 @@ static __always_inline void fill(struct session_record *r, struct sock *sk, stru
 	}
 	r->fin_received = skc->skc_flags >> SOCK_DONE & 1;
 	r->orphan = skc->skc_flags >> SOCK_DEAD & 1;
+	r->data_after_close = 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	if (st) {
 		r->start_ns = st->start_ns;
@@ -242,6 +259,12 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 			r->state = oldstate;
 			r->closed = 1;
 			fill(r, sk, tp, st, now);
+			/*
+			 * Data for a process that has closed: the kernel resets, and notes the same
+			 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
+			 */
+			if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
+				r->data_after_close = st->data_segs != tp->data_segs_in;
 			wake = bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes ?
 				       BPF_RB_FORCE_WAKEUP :
 				       BPF_RB_NO_WAKEUP;
@@ -260,6 +283,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_state *st;
+	struct tcp_sock *tp;
 	__u64 now;
 
 	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
@@ -295,6 +319,9 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 			return 0;
 		if (st->listener)
 			make_child(st, bpf_ktime_get_ns());
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp)
+			st->data_segs = tp->data_segs_in;
 		take_current(st, sk, OWNER_CLOSE);
 		return 0;
 	case TCP_CLOSE:
@@ -312,12 +339,47 @@ int BPF_PROG(on_read, struct sock *sk)
 	struct sock_state *st = state_of(sk);
 	struct task_struct *task;
 
-	if (!st || st->owner > OWNER_READ || st->listener || !sk->sk_lock.owned)
+	if (!st || st->owner > OWNER_READ || !sk->sk_lock.owned)
 		return 0;
+	if (st->listener) /* fast open: data before the handshake is over */
+		make_child(st, bpf_ktime_get_ns());
 	task = bpf_get_current_task_btf();
 	if (st->owner != OWNER_READ || st->pid != task->tgid)
 		take_task(st, task, OWNER_READ);
 	return 0;
+}
+
+/* State for a socket that has none: it was there before us. */
+static __always_inline struct sock_state *adopt(struct sock *sk)
+{
+	struct sock_state *st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (st) {
+		st->start_ns = bpf_ktime_get_ns();
+		st->adopted = 1;
+	}
+	return st;
+}
+
+/* Sessions that wait to be accepted have no descriptor; only their listener leads to them. */
+static __always_inline void adopt_queue(struct sock *listener, struct task_struct *task)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
+	struct request_sock *req;
+	struct sock_state *st;
+	struct sock *child;
+
+	if (!tp)
+		return;
+	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
+	for (int i = 0; i < 1024 && req; i++, req = req->dl_next) {
+		child = req->sk;
+		if (!child || state_of(child))
+			continue;
+		st = adopt(child);
+		if (st)
+			take_task(st, task, OWNER_LISTEN);
+	}
 }
 
 /* Who holds which TCP socket: at the start for what was there before, later for what only its listener is
@@ -351,20 +413,44 @@ int scan(struct bpf_iter__task_file *ctx)
 		return 0;
 	st = state_of(sk);
 	if (!st) {
-		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		st = adopt(sk);
 		if (!st)
 			return 0;
-		st->start_ns = bpf_ktime_get_ns();
-		st->adopted = 1;
 		if (state == TCP_LISTEN) {
 			/* prefork: the first that is found, the master, stands for all */
 			st->listener = 1;
 			take_task(st, task, OWNER_LISTEN);
+			adopt_queue(sk, task);
 			return 0;
 		}
 	}
 	if (state != TCP_LISTEN && !st->listener && st->owner <= OWNER_SCAN)
 		take_task(st, task, OWNER_SCAN);
+	return 0;
+}
+
+/*
+ * What no process has a descriptor of: closed sockets whose last data or FIN is on its way, and
+ * descriptors that are on their way over a Unix socket. Sees the namespace of its reader only.
+ */
+SEC("iter/tcp")
+int scan_orphans(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	__u8 state;
+
+	scanner = bpf_get_current_task_btf()->pid;
+	if (!skc)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(skc); /* no request and no TIME_WAIT is one */
+	if (!tp)
+		return 0;
+	sk = &tp->inet_conn.icsk_inet.sk;
+	state = sk->__sk_common.skc_state;
+	if (state != TCP_LISTEN && state != TCP_CLOSE && !state_of(sk))
+		adopt(sk);
 	return 0;
 }
 

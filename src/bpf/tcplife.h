@@ -63,7 +63,8 @@ struct session_record {
 	__u8 fin_received; /* the peer's FIN came */
 	__u8 adopted; /* open before the start: the age is a lower bound */
 	__u8 orphan; /* no process held the socket any more: SOCK_DEAD */
-	__u8 pad[4];
+	__u8 data_after_close; /* our close was followed by data, which the kernel answers with a reset */
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct session_record) == 200, "padding in struct session_record");
 

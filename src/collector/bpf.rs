@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -18,9 +18,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::decode::decode;
 use super::support::StartError;
-use super::{Batch, Config, Orders};
+use super::{Batch, Config, Orders, namespaces};
 use crate::capture::{Capture, PortSet};
-use crate::session::Clock;
+use crate::session::{Clock, Evidence, Session, State};
 
 #[expect(
     unreachable_pub,
@@ -44,6 +44,12 @@ unsafe impl bytemuck::Zeroable for types::session_record {}
 
 /// How long a finished session may wait in the ring buffer before it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often all open files may be looked through again, for who works on what only its listener is known of.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
+/// The same for those of which a scan has told nothing before: it may still be in the listener's queue.
+const SCAN_AGAIN: Duration = Duration::from_secs(60);
+/// A session that has had so long to show its owner, and has not, is worth a scan.
+const SCAN_AFTER_NS: u64 = 2_000_000_000;
 /// Sessions in a batch at the most: bounds what the channel can hold.
 const BATCH_SESSIONS: usize = 4096;
 
@@ -120,7 +126,14 @@ pub(super) fn run(
         .scan
         .attach_iter_with_opts(IterOpts::None)
         .map_err(refused(iterating))?;
-    walk(&scan, &mut |_| ()).context("cannot look through the open files of all processes")?;
+    let scanning = "cannot look through the open files of all processes";
+    walk(&scan, &mut |_| ()).context(scanning)?;
+    let scan_orphans = skel
+        .progs
+        .scan_orphans
+        .attach_iter_with_opts(IterOpts::None)
+        .map_err(refused(iterating))?;
+    namespaces::in_each(|| walk(&scan_orphans, &mut |_| ()))?;
     let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
     let live = skel
         .progs
@@ -135,6 +148,7 @@ pub(super) fn run(
         .context("the programs have no variables")?;
     let hz = jiffies_a_second(bss.scan_jiffies, bss.scan_ns);
     let shared = Shared(bss);
+    shared.forget_scanner();
 
     let closed = RefCell::new(Vec::new());
     let bad_record = RefCell::new(None);
@@ -151,6 +165,7 @@ pub(super) fn run(
     ready();
 
     let mut next_look = Instant::now();
+    let mut last_scan_ns = started_ns;
     loop {
         let last = orders.stop();
         if let Some(capture) = orders.capture() {
@@ -167,6 +182,11 @@ pub(super) fn run(
                 Err(e) => *bad_record.borrow_mut() = Some(e),
             })
             .context("cannot read the figures of the open sessions")?;
+            if scan_is_due(&sessions, last_scan_ns, monotonic_ns()) {
+                last_scan_ns = monotonic_ns();
+                // whom it finds shows at the next look
+                walk(&scan, &mut |_| ()).context(scanning)?;
+            }
             batch.open = Some(sessions);
             next_look = Instant::now() + interval;
         }
@@ -196,6 +216,30 @@ pub(super) fn run(
         }
         wait(&ring, LOOK_EVERY)?;
     }
+}
+
+/// Whether all open files are worth looking through again: because of sessions of which no process that works
+/// on them has shown, as they are idle, or written to only.
+fn scan_is_due(sessions: &[Session], last_scan_ns: u64, now_ns: u64) -> bool {
+    let since = Duration::from_nanos(now_ns.saturating_sub(last_scan_ns));
+    let in_vain_before = |s: &Session| s.start_ns.saturating_add(SCAN_AFTER_NS) <= last_scan_ns;
+    sessions
+        .iter()
+        .filter(|s| s.start_ns.saturating_add(SCAN_AFTER_NS) <= now_ns)
+        .filter(|s| match s.owner {
+            Evidence::Listen => true,
+            // one that is closed already has no process, and no scan will find any
+            Evidence::None => matches!(s.state, State::Established | State::CloseWait),
+            _ => false,
+        })
+        .any(|s| {
+            since
+                >= if in_vain_before(s) {
+                    SCAN_AGAIN
+                } else {
+                    SCAN_EVERY
+                }
+        })
 }
 
 fn new_batch() -> Batch {
@@ -271,6 +315,12 @@ impl Shared {
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).lost) }.load(Ordering::Relaxed)
     }
 
+    /// The thread that walked iter/tcp is done: its number may be another's from now on.
+    fn forget_scanner(&self) {
+        // SAFETY: aligned as an i32 and mapped as long as the skeleton lives; no iterator that writes it runs now.
+        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+    }
+
     /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
     /// keeps to the one that it began with.
     fn set_filter(&self, capture: &Capture) {
@@ -321,6 +371,31 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn files_are_looked_through_for_what_has_not_shown_its_owner() {
+        const S: u64 = 1_000_000_000;
+        let session = |start_s: u64, owner| Session {
+            start_ns: start_s * S,
+            owner,
+            state: State::Established,
+            ..crate::session::tests::sample()
+        };
+        let due = |s: Session, last_s, now_s| scan_is_due(&[s], last_s * S, now_s * S);
+        let idle = || session(100, Evidence::Listen);
+        assert!(due(idle(), 97, 102));
+        assert!(due(session(100, Evidence::None), 97, 102));
+        assert!(!due(idle(), 90, 101), "it may yet show by itself");
+        assert!(!due(idle(), 98, 102), "the last scan was a moment ago");
+        assert!(!due(idle(), 102, 161), "a scan has told nothing of it");
+        assert!(due(idle(), 102, 162), "it may have been accepted since");
+        assert!(!due(session(100, Evidence::Read), 0, 200));
+        let orphan = Session {
+            state: State::FinWait1,
+            ..session(100, Evidence::None)
+        };
+        assert!(!due(orphan, 0, 200), "no process has it");
     }
 
     #[test]

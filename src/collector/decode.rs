@@ -16,7 +16,12 @@ pub(super) struct BadRecord(usize);
 /// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux
 /// runs eBPF on, but for mips and sparc).
 mod errno {
+    pub(super) const EACCES: i32 = 13;
     pub(super) const EPIPE: i32 = 32;
+    pub(super) const ENONET: i32 = 64;
+    pub(super) const EPROTO: i32 = 71;
+    pub(super) const ENOPROTOOPT: i32 = 92;
+    pub(super) const EOPNOTSUPP: i32 = 95;
     pub(super) const ENETDOWN: i32 = 100;
     pub(super) const ENETUNREACH: i32 = 101;
     pub(super) const ECONNABORTED: i32 = 103;
@@ -209,10 +214,15 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
         state == State::SynSent || (state == State::SynRecv && direction == Direction::Out);
     match r.err {
         ECONNABORTED => return Reason::Aborted,
+        ECONNRESET if r.data_after_close == 1 => return Reason::LocalReset,
         ECONNRESET | EPIPE => return Reason::RemoteReset,
         ETIMEDOUT if connecting => return Reason::ConnectTimeout,
         ETIMEDOUT => return Reason::Timeout,
         ECONNREFUSED if connecting => return Reason::Refused,
+        // what else ICMP may say: prohibited, and what net/ipv4/icmp.c and net/ipv6/icmp.c make of the rest
+        EACCES | ENONET | EPROTO | ENOPROTOOPT | EOPNOTSUPP if connecting => {
+            return Reason::Unreachable;
+        }
         _ => {}
     }
     let in_order = match state {
@@ -457,6 +467,14 @@ mod tests {
                     ..est
                 },
             ),
+            (
+                Unreachable,
+                session_record {
+                    state: 2,
+                    err: 13,
+                    ..est
+                },
+            ),
             (Cancelled, session_record { state: 2, ..est }),
             (
                 NoPort,
@@ -511,6 +529,16 @@ mod tests {
                 },
             ),
             (LocalReset, session_record { state: 8, ..est }),
+            // the peer sent data to a process that had closed
+            (
+                LocalReset,
+                session_record {
+                    state: 4,
+                    err: 104,
+                    data_after_close: 1,
+                    ..est
+                },
+            ),
             (NeverAccepted, session_record { state: 1, ..listen }),
             (NeverAccepted, session_record { state: 8, ..listen }),
             (

@@ -1,0 +1,151 @@
+//! A link between two namespaces that loses, delays and refuses exactly what it is told to.
+//!
+//! A process reads packets from one TUN interface and writes them to the other. `tc netem` would be less work,
+//! but loses at random, and is a module that many kernels come without; here it is known which packet was lost.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::sys;
+
+/// Loses what goes from the first namespace to the second.
+pub(crate) const CUT_OUT: u32 = 1;
+/// Loses what goes from the second to the first.
+pub(crate) const CUT_IN: u32 = 2;
+
+/// How a link treats packets.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Quality {
+    /// Each way.
+    pub(crate) delay: Duration,
+    /// Every so many-th packet with data from the first namespace is lost.
+    pub(crate) lose_every: Option<u32>,
+    /// Bytes a second, from the first namespace.
+    pub(crate) rate: Option<u64>,
+    /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes: of
+    /// ICMP and of ICMPv6.
+    pub(crate) unreachable: Option<[u8; 2]>,
+}
+
+/// Moves packets until its process ends.
+pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
+    let mut waiting = BinaryHeap::new();
+    let mut order = 0_u64;
+    let mut data_packets = 0_u32;
+    let mut free_at = 0_u64;
+    let mut buffer = vec![0; 65536];
+    loop {
+        let mut idle = true;
+        for (from, out) in [(a, true), (b, false)] {
+            while let Ok(len) = sys::read(from.as_raw_fd(), &mut buffer) {
+                idle = false;
+                let packet = &buffer[..len];
+                let cut_here = if out { CUT_OUT } else { CUT_IN };
+                if cut.load(Ordering::SeqCst) & cut_here != 0 {
+                    continue;
+                }
+                let Some(data) = tcp_data(packet) else {
+                    continue;
+                };
+                if let (true, Some(codes)) = (out, quality.unreachable) {
+                    let _ = sys::write(a.as_raw_fd(), &icmp_unreachable(packet, codes));
+                    continue;
+                }
+                if out && data > 0 {
+                    data_packets += 1;
+                    if quality
+                        .lose_every
+                        .is_some_and(|n| data_packets.is_multiple_of(n))
+                    {
+                        continue;
+                    }
+                }
+                let mut due = sys::now() + quality.delay.as_nanos() as u64;
+                if let (true, Some(rate)) = (out, quality.rate) {
+                    free_at = free_at.max(sys::now()) + len as u64 * 1_000_000_000 / rate;
+                    due = free_at + quality.delay.as_nanos() as u64;
+                }
+                order += 1;
+                waiting.push(Reverse((due, order, out, packet.to_vec())));
+            }
+        }
+        while let Some(Reverse((due, ..))) = waiting.peek() {
+            if *due > sys::now() {
+                break;
+            }
+            if let Some(Reverse((_, _, out, packet))) = waiting.pop() {
+                let _ = sys::write(if out { b } else { a }.as_raw_fd(), &packet);
+            }
+        }
+        if idle {
+            let time = waiting
+                .peek()
+                .map(|Reverse((due, ..))| Duration::from_nanos(due.saturating_sub(sys::now())));
+            sys::wait_readable([a, b], time);
+        }
+    }
+}
+
+/// How much data a TCP packet carries; `None` if it is another.
+fn tcp_data(packet: &[u8]) -> Option<usize> {
+    let (header, total, protocol) = match packet.first()? >> 4 {
+        4 => (
+            usize::from(packet[0] & 15) * 4,
+            usize::from(u16::from_be_bytes([packet[2], packet[3]])),
+            packet[9],
+        ),
+        _ => (
+            40,
+            40 + usize::from(u16::from_be_bytes([packet[4], packet[5]])),
+            packet[6],
+        ),
+    };
+    if protocol != 6 {
+        return None;
+    }
+    let tcp = usize::from(packet.get(header + 12)? >> 4) * 4;
+    total.checked_sub(header + tcp)
+}
+
+fn checksum(parts: &[&[u8]]) -> [u8; 2] {
+    let bytes: Vec<u8> = parts.concat();
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|c| u32::from(c[0]) << 8 | c.get(1).map_or(0, |&b| b.into()))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
+}
+
+/// What a router says who will not forward it: RFC 792 type 3, RFC 4443 type 1.
+fn icmp_unreachable(packet: &[u8], codes: [u8; 2]) -> Vec<u8> {
+    if packet[0] >> 4 == 4 {
+        let quoted = &packet[..packet.len().min(28)];
+        let mut icmp = [&[3, codes[0], 0, 0, 0, 0, 0, 0], quoted].concat();
+        let sum = checksum(&[&icmp]);
+        icmp[2..4].copy_from_slice(&sum);
+        let total = (20 + icmp.len()) as u16;
+        let mut ip = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 10, 77, 0, 254];
+        ip[2..4].copy_from_slice(&total.to_be_bytes());
+        ip.extend_from_slice(&packet[12..16]);
+        let sum = checksum(&[&ip]);
+        ip[10..12].copy_from_slice(&sum);
+        [ip, icmp].concat()
+    } else {
+        let quoted = &packet[..packet.len().min(1000)];
+        let mut icmp = [&[1, codes[1], 0, 0, 0, 0, 0, 0], quoted].concat();
+        let router: [u8; 16] = [0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe];
+        let len = (icmp.len() as u32).to_be_bytes();
+        let sum = checksum(&[&router, &packet[8..24], &len, &[0, 0, 0, 58], &icmp]);
+        icmp[2..4].copy_from_slice(&sum);
+        let mut ip = vec![0x60, 0, 0, 0, len[2], len[3], 58, 64];
+        ip.extend_from_slice(&router);
+        ip.extend_from_slice(&packet[8..24]);
+        [ip, icmp].concat()
+    }
+}

@@ -1,0 +1,202 @@
+//! Open sessions: what `ss` shows in every network namespace, the live figures must have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use tcplife::capture::Capture;
+use tcplife::collector::{self, Collector, Config};
+use tcplife::session::{Evidence, Session};
+
+use crate::judge::Outcome;
+use crate::sys;
+
+/// Every network namespace that a process is in, by inode.
+fn namespaces() -> BTreeMap<u64, OwnedFd> {
+    let mut found = BTreeMap::new();
+    for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
+        let path = process.path().join("ns/net");
+        // processes come and go
+        if let Ok(file) = std::fs::File::open(path) {
+            let fd = OwnedFd::from(file);
+            found.insert(sys::inode(&fd), fd);
+        }
+    }
+    found
+}
+
+/// `local peer` and cookie of each session, as `ss` has it.
+fn ss(space: &OwnedFd) -> BTreeSet<u64> {
+    let mut command = Command::new("ss");
+    command.args(["-tanHe"]);
+    let fd = space.try_clone().expect("dup");
+    // SAFETY: setns is one system call, and async-signal-safe.
+    unsafe {
+        command.pre_exec(move || {
+            sys::enter_netns(&fd);
+            Ok(())
+        });
+    }
+    let output = command.output().expect("ss");
+    let text = String::from_utf8(output.stdout).expect("ASCII");
+    let open = |line: &&str| {
+        // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is over
+        let over = ["LISTEN", "TIME-WAIT", "SYN-RECV", "UNCONN"];
+        // without a process it is a TIME-WAIT bucket already
+        let waits =
+            line.starts_with("FIN-WAIT-2") && (line.contains("ino:0 ") || !line.contains("ino:"));
+        !waits && !over.iter().any(|state| line.starts_with(state))
+    };
+    text.lines()
+        .filter(open)
+        .map(|line| {
+            let cookie = line.split("sk:").nth(1).expect("a cookie");
+            let cookie = cookie.split_whitespace().next().expect("a cookie");
+            u64::from_str_radix(cookie, 16).expect("hexadecimal")
+        })
+        .collect()
+}
+
+fn start() -> Collector {
+    let config = Config {
+        capture: Capture::default(),
+        interval: Some(Duration::from_millis(100)),
+        ring_bytes: 1 << 20,
+    };
+    collector::start(config).expect("the collector starts")
+}
+
+/// A worker that does nothing with the session that its master handed over is found all the same, after a while.
+pub(crate) fn find_idle_worker() -> Outcome {
+    let collector = start();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let accepted = OwnedFd::from(listener.accept().expect("a client").0);
+    let cookie = sys::cookie(&accepted);
+    let copy = accepted.try_clone().expect("dup");
+    let mut worker = Command::new(std::env::current_exe().expect("this program"));
+    worker.arg("--sit-on-inherited").stdin(Stdio::piped());
+    // SAFETY: fcntl is one system call, and async-signal-safe.
+    unsafe {
+        worker.pre_exec(move || {
+            sys::keep_over_exec(&copy);
+            Ok(())
+        });
+    }
+    let mut child = worker.spawn().expect("a worker");
+    drop((accepted, worker));
+    let mut owners = Vec::new();
+    let end = Instant::now() + Duration::from_secs(20);
+    for batch in collector
+        .batches()
+        .iter()
+        .take_while(|_| Instant::now() < end)
+    {
+        let open = batch.open.unwrap_or_default();
+        if let Some(session) = open.iter().find(|s| s.cookie == cookie) {
+            let owner = (session.owner, session.pid);
+            if owners.last() != Some(&owner) {
+                owners.push(owner);
+            }
+            if session.owner == Evidence::Scan {
+                break;
+            }
+        }
+    }
+    let expected = [
+        (Evidence::Listen, std::process::id()),
+        (Evidence::Scan, child.id()),
+    ];
+    let mut wrong = Vec::new();
+    if owners != expected {
+        wrong.push(format!("its owners are {expected:?}, shown {owners:?}"));
+    }
+    drop(child.stdin.take());
+    let _ = child.wait();
+    drop(client);
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: "idle-worker-is-found".into(),
+        sessions: 2,
+        skipped: None,
+        wrong,
+    }
+}
+
+/// The sessions from before the start stand still: both must show the same.
+pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
+    let collector = start();
+    let shown: Vec<Session> = collector
+        .batches()
+        .iter()
+        .find_map(|batch| batch.open)
+        .expect("the open sessions");
+    let theirs: Vec<(u64, BTreeSet<u64>, BTreeSet<u64>)> = namespaces()
+        .iter()
+        .map(|(&inode, space)| (inode, ss(space), ss(space)))
+        .collect();
+    // the host's own sessions come and go meanwhile: only what both saw before and after counts
+    let waiting = collector.batches().len();
+    let later = collector
+        .batches()
+        .iter()
+        .skip(waiting)
+        .find_map(|batch| batch.open)
+        .expect("the open sessions");
+    let of = |sessions: &[Session], inode: u64| -> BTreeSet<u64> {
+        let here = sessions.iter().filter(|s| u64::from(s.netns) == inode);
+        here.map(|s| s.cookie).collect()
+    };
+    let mut wrong = Vec::new();
+    let mut sessions = 0;
+    for (inode, first, second) in &theirs {
+        sessions += first.len();
+        let (before, after) = (of(&shown, *inode), of(&later, *inode));
+        for cookie in first & second {
+            if !before.contains(&cookie) && !after.contains(&cookie) {
+                wrong.push(format!(
+                    "netns {inode}: sk:{cookie:x} is open and not shown"
+                ));
+            }
+        }
+        for cookie in &before & &after {
+            if !first.contains(&cookie) && !second.contains(&cookie) {
+                wrong.push(format!(
+                    "netns {inode}: sk:{cookie:x} is shown and not open"
+                ));
+            }
+        }
+    }
+    for want in standing {
+        let Some(s) = shown.iter().find(|s| want["cookie"] == s.cookie) else {
+            wrong.push(format!("is open and not shown: {want}"));
+            continue;
+        };
+        let figures = json!({
+            "netns": s.netns, "cookie": s.cookie, "pid": s.pid, "tx": s.tx_bytes, "rx": s.rx_bytes,
+            "state": s.state.name(), "owner": s.owner.name(),
+        });
+        if figures != *want {
+            wrong.push(format!("it is {want}, shown {figures}"));
+        }
+        if !s.age_is_lower_bound {
+            wrong.push(format!("its age is a lower bound: {want}"));
+        }
+    }
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: "open-as-ss-shows".into(),
+        sessions,
+        skipped: None,
+        wrong,
+    }
+}

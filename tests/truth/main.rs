@@ -1,0 +1,447 @@
+//! The ground truth: generators make real sessions and write down what they did; tcplife must say the same.
+//!
+//! `cargo test --test truth [NAME...]` runs the cases whose names contain one of the words; `-- --accuracy` runs
+//! them with libbpf-tools' tcplife beside and prints how much that one has right.
+//!
+//! This file finds out whether that can be done here, and runs it: tcplife once for all cases, the cases side
+//! by side, each in processes and network namespaces of its own (this binary again, `--generate CASE`). `cases`
+//! has the cases, `generator` what they are made of, `judge` compares.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test: what cannot be done here fails it"
+)]
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use serde_json::Value;
+
+mod cases;
+mod generator;
+mod judge;
+mod link;
+mod live;
+mod peer;
+mod sys;
+
+use cases::{CASES, Case, When};
+use generator::{Cx, Family};
+use judge::{Outcome, Story};
+
+/// A case in one of its families.
+#[derive(Clone, Copy)]
+struct Run {
+    index: usize,
+    case: &'static Case,
+    family: Family,
+}
+
+impl Run {
+    fn all() -> Vec<Run> {
+        let pairs = CASES
+            .iter()
+            .flat_map(|case| case.families.iter().map(move |&family| (case, family)));
+        pairs
+            .enumerate()
+            .map(|(index, (case, family))| Run {
+                index,
+                case,
+                family,
+            })
+            .collect()
+    }
+
+    fn name(&self) -> String {
+        let family = match self.family {
+            Family::V4 => "v4",
+            Family::V6 => "v6",
+            Family::Mapped => "mapped",
+        };
+        format!("{}/{family}", self.case.name)
+    }
+}
+
+/// What `cargo test` and people may say.
+#[derive(Default)]
+struct Arguments {
+    list: bool,
+    accuracy: bool,
+    exact: bool,
+    words: Vec<String>,
+    skip: Vec<String>,
+}
+
+impl Arguments {
+    fn read() -> Self {
+        let mut arguments = Arguments::default();
+        let mut given = std::env::args().skip(1);
+        while let Some(argument) = given.next() {
+            match argument.as_str() {
+                "--list" => arguments.list = true,
+                // there is none
+                "--ignored" => arguments.skip.push(String::new()),
+                "--accuracy" => arguments.accuracy = true,
+                "--exact" => arguments.exact = true,
+                "--skip" => arguments.skip.extend(given.next()),
+                // libtest's, with a value of their own
+                "--format" | "--color" | "--test-threads" | "--logfile" | "-Z" => {
+                    given.next();
+                }
+                flag if flag.starts_with('-') => (),
+                word => arguments.words.push(word.to_owned()),
+            }
+        }
+        arguments
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        let fits = |word: &String| {
+            if self.exact {
+                name == word
+            } else {
+                name.contains(word.as_str())
+            }
+        };
+        (self.words.is_empty() || self.words.iter().any(fits)) && !self.skip.iter().any(fits)
+    }
+}
+
+fn main() -> ExitCode {
+    let mut given = std::env::args().skip(1);
+    match given.next().as_deref() {
+        Some("--generate") => return generate(&given.next().expect("a case")),
+        Some("--serve-inherited") => {
+            let fd: i32 = given
+                .next()
+                .expect("a descriptor")
+                .parse()
+                .expect("a number");
+            // SAFETY: the process before the exec handed it over, and nothing else here knows of it.
+            cases::serve_inherited(unsafe { OwnedFd::from_raw_fd(fd) });
+            return ExitCode::SUCCESS;
+        }
+        Some("--sit-on-inherited") => {
+            sys::mortal(sys::LIFETIME);
+            // until the suite closes its side
+            let _ = sys::read(0, &mut [0; 1]);
+            return ExitCode::SUCCESS;
+        }
+        _ => (),
+    }
+    let arguments = Arguments::read();
+    let runs: Vec<Run> = Run::all()
+        .into_iter()
+        .filter(|run| arguments.wants(&run.name()))
+        .collect();
+    if arguments.list {
+        for run in &runs {
+            println!("{}: test", run.name());
+        }
+        return ExitCode::SUCCESS;
+    }
+    if let Some(why) = cannot_run() {
+        if std::env::var_os("TCPLIFE_REQUIRE_KERNEL").is_some_and(|v| v == "1") {
+            println!(
+                "truth: FAILED, because it must run here (TCPLIFE_REQUIRE_KERNEL=1) and cannot: {why}"
+            );
+            return ExitCode::FAILURE;
+        }
+        println!("*** truth: SKIPPED, NOTHING WAS TESTED: {why}");
+        return ExitCode::SUCCESS;
+    }
+    if runs.is_empty() {
+        println!("truth: 0 passed, 0 failed");
+        return ExitCode::SUCCESS;
+    }
+    suite(&runs, arguments.accuracy)
+}
+
+fn cannot_run() -> Option<String> {
+    if !sys::is_root() {
+        return Some("it takes root, for BPF and for network namespaces".into());
+    }
+    for tool in ["ip", "ss"] {
+        if Command::new(tool).arg("-V").output().is_err() {
+            return Some(format!("`{tool}` is missing, which iproute2 has"));
+        }
+    }
+    let config = tcplife::collector::Config {
+        capture: tcplife::capture::Capture::default(),
+        interval: None,
+        ring_bytes: 1 << 16,
+    };
+    match tcplife::collector::start(config) {
+        Ok(collector) => collector.join().err().map(|e| format!("{e:#}")),
+        Err(e) => Some(format!("{e:#}")),
+    }
+}
+
+/// Plays one case, in this process and its children.
+fn generate(name: &str) -> ExitCode {
+    sys::mortal(sys::LIFETIME);
+    let run = Run::all().into_iter().find(|run| run.name() == name);
+    let run = run.unwrap_or_else(|| panic!("no case {name}"));
+    let cx = Cx::new(run.family, run.index);
+    (run.case.run)(&cx);
+    cx.settle();
+    ExitCode::SUCCESS
+}
+
+/// A running `tcplife -o json`.
+struct Tcplife {
+    child: Child,
+    rows: Receiver<Value>,
+    seen: Vec<Value>,
+}
+
+impl Tcplife {
+    fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tcplife"))
+            .args(["-o", "json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tcplife starts");
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let (tx, rows) = unbounded();
+        std::thread::spawn(move || {
+            for line in out.lines() {
+                let line = line.expect("tcplife's output");
+                let row = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+                if tx.send(row).is_err() {
+                    break;
+                }
+            }
+        });
+        Tcplife {
+            child,
+            rows,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Until a session that is made for it shows: so do all that ended before.
+    fn probe(&mut self) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            assert!(Instant::now() < end, "tcplife shows nothing");
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let addr = listener.local_addr().expect("an address");
+            drop(TcpStream::connect(addr).expect("loopback"));
+            drop(listener.accept());
+            let patience = Instant::now() + Duration::from_millis(300);
+            while let Ok(row) = self.rows.recv_deadline(patience) {
+                let shown = row["lport"] == addr.port();
+                self.seen.push(row);
+                if shown {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Until this is so, at most that long.
+    fn wait_until(&mut self, time: Duration, so: impl Fn(&[Value]) -> bool) {
+        let end = Instant::now() + time;
+        while !so(&self.seen) {
+            match self.rows.recv_deadline(end) {
+                Ok(row) => self.seen.push(row),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn stop(mut self) -> Vec<Value> {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        // SAFETY: no pointers; the child is not waited for yet.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        self.seen.extend(self.rows.iter());
+        let status = self.child.wait().expect("tcplife ends");
+        assert!(status.success(), "tcplife: {status}");
+        self.seen
+    }
+}
+
+/// What comes from a case's processes.
+enum News {
+    /// These sessions are open.
+    Ready(Vec<Value>),
+    Ended(Box<Story>),
+}
+
+/// Runs one case's processes to their end.
+fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
+    let mut story = Story::new(run.name());
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--generate", &run.name()])
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a generator");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut standing = Vec::new();
+    let out = BufReader::new(child.stdout.take().expect("piped"));
+    for line in out.lines() {
+        let line = line.expect("the generator's output");
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        if let Some(fds) = said["netns_fds"].as_array() {
+            for fd in fds {
+                let path = format!("/proc/{}/fd/{fd}", said["pid"]);
+                let space = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+                story.spaces.push(space.into());
+            }
+            let _ = stdin.write_all(b"."); // it may have failed, and tells why
+        } else if said["ready"] == true {
+            let _ = news.send(News::Ready(std::mem::take(&mut standing)));
+            let _ = go.recv(); // disconnected when all may go on
+            let _ = stdin.write_all(b"."); // it may have failed, and tells why
+        } else if said["stands"].is_object() {
+            standing.push(said["stands"].clone());
+        } else if let Some(why) = said["skipped"].as_str() {
+            story.skipped = Some(why.to_owned());
+        } else {
+            story.told.push(said);
+        }
+    }
+    let mut complaints = String::new();
+    let mut stderr = child.stderr.take().expect("piped");
+    let _ = stderr.read_to_string(&mut complaints);
+    let status = child.wait().expect("the generator ends");
+    if !status.success() || !complaints.is_empty() {
+        story.broken = Some(format!("{status}: {}", complaints.trim()));
+    }
+    story
+}
+
+fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
+    // a panic on any thread ends the run at once: others may wait for what will never come
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        report(info);
+        std::process::exit(101);
+    }));
+    let begun = Instant::now();
+    let (before, during): (Vec<Run>, Vec<Run>) =
+        runs.iter().partition(|run| run.case.when == When::Before);
+    let (news_tx, news) = unbounded();
+    let (go_tx, go) = bounded::<()>(0);
+    let mut stories = Vec::new();
+    let mut live: Vec<Outcome> = Vec::new();
+
+    std::thread::scope(|scope| {
+        // beside the others, as it waits for long
+        let idle_worker =
+            (!before.is_empty() && !accuracy).then(|| scope.spawn(live::find_idle_worker));
+        for &run in &before {
+            let (news_tx, go) = (news_tx.clone(), go.clone());
+            scope.spawn(move || {
+                let story = play(run, &go, &news_tx);
+                let _ = news_tx.send(News::Ended(Box::new(story)));
+            });
+        }
+        let (mut ready, mut standing) = (0, Vec::new());
+        while ready + stories.len() < before.len() {
+            match news.recv().expect("news") {
+                News::Ready(sessions) => {
+                    ready += 1;
+                    standing.extend(sessions);
+                }
+                News::Ended(story) => stories.push(*story),
+            }
+        }
+
+        let mut tcplife = Tcplife::start();
+        tcplife.probe();
+        let peer = accuracy.then(peer::Peer::start);
+        if !before.is_empty() && !accuracy {
+            live.push(live::compare_with_ss(&standing));
+        }
+        drop(go_tx);
+
+        let queue: Mutex<VecDeque<Run>> = Mutex::new(during.iter().copied().collect());
+        std::thread::scope(|workers| {
+            for _ in 0..8 {
+                let (news_tx, go, queue) = (news_tx.clone(), go.clone(), &queue);
+                workers.spawn(move || {
+                    loop {
+                        let next = queue.lock().expect("no worker panics").pop_front();
+                        let Some(run) = next else { return };
+                        let story = play(run, &go, &news_tx);
+                        let _ = news_tx.send(News::Ended(Box::new(story)));
+                    }
+                });
+            }
+        });
+        while stories.len() < runs.len() {
+            if let News::Ended(story) = news.recv().expect("news") {
+                stories.push(*story);
+            }
+        }
+        // some sessions end by a timer, long after their processes
+        tcplife.wait_until(Duration::from_secs(10), |rows| {
+            stories.iter().all(|story| story.is_complete(rows))
+        });
+        tcplife.probe();
+        let rows = tcplife.stop();
+        let order = |story: &Story| runs.iter().position(|run| run.name() == story.name);
+        stories.sort_by_key(order);
+        let theirs = peer.map(|peer| peer.and_then(peer::Peer::stop));
+        live.extend(idle_worker.map(|watch| watch.join().expect("no panic")));
+        finish(&stories, &rows, std::mem::take(&mut live), theirs, begun)
+    })
+}
+
+fn finish(
+    stories: &[Story],
+    rows: &[Value],
+    live: Vec<Outcome>,
+    theirs: Option<Result<Vec<peer::Row>, String>>,
+    begun: Instant,
+) -> ExitCode {
+    let mut outcomes: Vec<Outcome> = stories.iter().map(|story| story.judge(rows)).collect();
+    outcomes.extend(live);
+    outcomes.push(judge::nothing_lost(rows));
+    println!("{:<44} {:>8}  result", "case", "sessions");
+    for outcome in &outcomes {
+        let result = match (&outcome.skipped, outcome.wrong.is_empty()) {
+            (Some(why), true) => format!("skipped: {why}"),
+            (None, true) => "ok".into(),
+            (_, false) => "FAILED".into(),
+        };
+        println!("{:<44} {:>8}  {result}", outcome.name, outcome.sessions);
+    }
+    for outcome in outcomes.iter().filter(|o| !o.wrong.is_empty()) {
+        println!("\n---- {}", outcome.name);
+        for line in &outcome.wrong {
+            println!("  {line}");
+        }
+    }
+    match theirs {
+        None => (),
+        Some(Err(why)) => println!("\naccuracy: SKIPPED the comparison: {why}"),
+        Some(Ok(theirs)) => peer::print_comparison(stories, rows, &theirs),
+    }
+    let failed = outcomes.iter().filter(|o| !o.wrong.is_empty()).count();
+    println!("\n{:.1} s", begun.elapsed().as_secs_f64());
+    println!("truth: {} passed, {failed} failed", outcomes.len() - failed);
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// The inode numbers of these namespaces.
+fn inodes(spaces: &[OwnedFd]) -> Vec<u64> {
+    spaces
+        .iter()
+        .map(|fd| {
+            assert!(fd.as_raw_fd() >= 0);
+            sys::inode(fd)
+        })
+        .collect()
+}
