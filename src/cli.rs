@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
 
 use crate::capture::{Capture, Family, PortSet};
+use crate::filter::Filter;
 
 /// What `--help` says after the flags.
 const EXAMPLES: &str = "\
@@ -17,6 +18,7 @@ Examples:
   tcplife -L 22,80            only our ports 22 and 80
   tcplife -D 443 -4           only to port 443 of others, over IPv4
   tcplife -p 181              only what process 181 owns
+  tcplife -f 'reason refused'   only what was refused
   tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
 
 /// Show every TCP session of this host: who, with whom, how much, how long, how well, and why it ended.
@@ -59,6 +61,10 @@ pub struct Cli {
     /// Only IPv6
     #[arg(short = '6', long)]
     pub ipv6: bool,
+
+    /// Only sessions that match, like 'port 443 and rtt > 50ms' (? in the dashboard explains)
+    #[arg(short, long, value_name = "EXPR")]
+    pub filter: Option<String>,
 
     /// What to show [default: dashboard on a terminal, else text; -T -t -w mean text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
@@ -105,7 +111,7 @@ impl Cli {
     /// [`Stop`] if there is nothing to do but to say something.
     pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, Stop> {
         let cli = Cli::try_parse_from(args).map_err(Stop::from)?;
-        cli.check().map_err(Stop::Usage)?;
+        cli.check().map_err(Stop::usage)?;
         Ok(cli)
     }
 
@@ -148,6 +154,18 @@ impl Cli {
         }
     }
 
+    /// The filter of -f; everything without one.
+    ///
+    /// # Errors
+    /// [`Stop::Usage`] with the place and what is wrong there.
+    pub fn session_filter(&self) -> Result<Filter, Stop> {
+        let text = self.filter.as_deref().unwrap_or_default();
+        Filter::parse(text).map_err(|e| {
+            let report = e.report().replace('\n', "\n  ");
+            Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
+        })
+    }
+
     /// What the kernel is to report.
     pub fn capture(&self) -> Capture {
         let family = match (self.ipv4, self.ipv6) {
@@ -173,6 +191,12 @@ pub enum Stop {
     Usage(String),
 }
 
+impl Stop {
+    fn usage(message: String) -> Self {
+        Stop::Usage(format!("{message} (tcplife --help lists the flags)"))
+    }
+}
+
 impl From<clap::Error> for Stop {
     fn from(error: clap::Error) -> Self {
         let text = error.render().to_string();
@@ -188,7 +212,7 @@ impl From<clap::Error> for Stop {
             .take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"))
             .map(|l| l.trim().trim_start_matches("error: "))
             .filter(|l| !l.is_empty());
-        Stop::Usage(lines.collect::<Vec<_>>().join(" "))
+        Stop::usage(lines.collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -55,16 +55,24 @@ pub enum Kind {
     Rate,
     /// A time in µs.
     Micros,
+    /// The IP version: 4 or 6.
+    Ip,
+    /// A user id, which a filter may give by the user's name.
+    User,
     /// An IPv4 or IPv6 address.
     Addr,
     /// A TCP port.
     Port,
     /// Free text.
     Text,
-    /// One of a few names.
+    /// A process's name, of which the kernel keeps 15 bytes.
+    Comm,
+    /// One of a few names; `-` among them stands for none.
     Names(&'static [&'static str]),
     /// Yes or no.
     Bool,
+    /// One of these two other fields, whichever fits: a word of the filter language without a value of its own.
+    Either(&'static str, &'static str),
 }
 
 impl Kind {
@@ -72,7 +80,14 @@ impl Kind {
     pub fn is_number(self) -> bool {
         matches!(
             self,
-            Kind::Count | Kind::Id | Kind::Bytes | Kind::Rate | Kind::Micros | Kind::Port
+            Kind::Count
+                | Kind::Id
+                | Kind::Ip
+                | Kind::User
+                | Kind::Bytes
+                | Kind::Rate
+                | Kind::Micros
+                | Kind::Port
         )
     }
 }
@@ -108,6 +123,28 @@ pub struct Field {
     pub get: fn(&Session) -> Value<'_>,
 }
 
+impl Field {
+    /// True if a filter's bare word is looked for in it: in what reads as text, and of the names in `status`, which
+    /// says all that the others do of how a session stands. A word like `in` or `close` would be found in the owner's
+    /// evidence or the direction of most sessions, where nobody meant it.
+    pub fn is_searched(&self) -> bool {
+        match self.kind {
+            Kind::Text | Kind::Comm | Kind::Addr => true,
+            Kind::Names(_) => self.word == "status",
+            _ => false,
+        }
+    }
+}
+
+/// A field is its word: there is one row of it.
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.word == other.word
+    }
+}
+
+impl Eq for Field {}
+
 impl std::fmt::Debug for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Field({})", self.word)
@@ -138,6 +175,21 @@ fn some_if(known: bool, value: u64) -> Value<'static> {
     }
 }
 
+/// What `status` can be: every state, then every reason.
+const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
+    let mut names = [""; State::NAMES.len() + Reason::NAMES.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = if i < State::NAMES.len() {
+            State::NAMES[i]
+        } else {
+            Reason::NAMES[i - State::NAMES.len()]
+        };
+        i += 1;
+    }
+    names
+};
+
 /// Every field. The order is that of the dashboard's columns and of the JSON keys.
 pub static FIELDS: &[Field] = &[
     Field {
@@ -152,7 +204,7 @@ pub static FIELDS: &[Field] = &[
         word: "comm",
         json: Some("comm"),
         help: "name of the owning process",
-        kind: Kind::Text,
+        kind: Kind::Comm,
         column: column("COMM", 8, 7, 0, false),
         get: |s| {
             if s.owner == Evidence::None {
@@ -171,6 +223,14 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.uid.into()),
     },
     Field {
+        word: "user",
+        json: None,
+        help: "user of the socket, by name or id",
+        kind: Kind::User,
+        column: None,
+        get: |s| Value::Uint(s.uid.into()),
+    },
+    Field {
         word: "owner",
         json: Some("owner"),
         help: "how the owner is known",
@@ -182,7 +242,7 @@ pub static FIELDS: &[Field] = &[
         word: "ip",
         json: Some("ip"),
         help: "4 or 6: what is spoken on the wire",
-        kind: Kind::Id,
+        kind: Kind::Ip,
         column: None,
         get: |s| Value::Uint(s.ip().into()),
     },
@@ -219,6 +279,22 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.rport.into()),
     },
     Field {
+        word: "addr",
+        json: None,
+        help: "address of either end",
+        kind: Kind::Either("laddr", "raddr"),
+        column: None,
+        get: |_| Value::Missing,
+    },
+    Field {
+        word: "port",
+        json: None,
+        help: "port of either end",
+        kind: Kind::Either("lport", "rport"),
+        column: None,
+        get: |_| Value::Missing,
+    },
+    Field {
         word: "direction",
         json: Some("direction"),
         help: "who opened it: out is we, in is the peer",
@@ -241,6 +317,14 @@ pub static FIELDS: &[Field] = &[
         kind: Kind::Bytes,
         column: column("RX", 6, 0, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
+    },
+    Field {
+        word: "bytes",
+        json: None,
+        help: "bytes of both directions, tx and rx together",
+        kind: Kind::Bytes,
+        column: None,
+        get: |s| Value::Uint(s.tx_bytes.saturating_add(s.rx_bytes)),
     },
     Field {
         word: "unacked",
@@ -310,7 +394,7 @@ pub static FIELDS: &[Field] = &[
         word: "status",
         json: None,
         help: "its state while it is open, then why it ended",
-        kind: Kind::Text,
+        kind: Kind::Names(&STATUS_NAMES),
         column: column("STATUS", 13, 2, 2, false),
         get: |s| {
             Value::Text(if s.is_open() {
@@ -453,6 +537,12 @@ pub fn by_word(word: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|f| f.word == word)
 }
 
+/// The field that puts the busiest sessions on top.
+pub fn busiest() -> &'static Field {
+    let named = FIELDS.iter().find(|f| f.word == "rate");
+    named.unwrap_or(&FIELDS[0])
+}
+
 /// The fields that have a column.
 pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
     FIELDS.iter().filter_map(|f| f.column.map(|c| (f, c)))
@@ -533,6 +623,28 @@ mod tests {
             assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
             assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
         }
+    }
+
+    #[test]
+    fn either_names_two_other_fields_of_one_kind() {
+        for f in FIELDS {
+            if let Kind::Either(a, b) = f.kind {
+                let kind = |word| by_word(word).expect(word).kind;
+                assert_eq!(kind(a), kind(b), "{}", f.word);
+                assert!(!matches!(kind(a), Kind::Either(..)), "{}", f.word);
+                assert!(f.column.is_none() && f.json.is_none(), "{}", f.word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bare_word_of_a_filter_looks_in_what_is_on_the_screen() {
+        let words: Vec<&str> = FIELDS
+            .iter()
+            .filter(|f| f.is_searched())
+            .map(|f| f.word)
+            .collect();
+        assert_eq!(words, ["comm", "laddr", "raddr", "status"]);
     }
 
     #[test]

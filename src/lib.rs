@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod collector;
 pub mod fields;
+pub mod filter;
 pub mod output;
 pub mod session;
 pub mod signals;

@@ -8,21 +8,30 @@ use anyhow::bail;
 use jiff::tz::TimeZone;
 use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector::{self, Config};
+use tcplife::filter::Filter;
 use tcplife::output::{self, Limits, Sink, Times};
 use tcplife::ui;
 
 fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(Stop::Help(text)) => {
-            return finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into));
-        }
-        Err(Stop::Usage(message)) => {
-            complain(&format!("{message} (tcplife --help lists the flags)"));
-            return ExitCode::from(2);
-        }
+        Err(stop) => return stopped(stop),
     };
-    finish(run(&cli))
+    match cli.session_filter() {
+        Ok(filter) => finish(run(&cli, filter)),
+        Err(stop) => stopped(stop),
+    }
+}
+
+/// There is nothing to do but to say something.
+fn stopped(stop: Stop) -> ExitCode {
+    match stop {
+        Stop::Help(text) => finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into)),
+        Stop::Usage(message) => {
+            complain(&message);
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// On stderr, if that is still there: `eprintln!` would panic of it.
@@ -45,7 +54,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
     let on_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let output = cli.output(on_a_terminal);
     if output == Output::Dashboard && !on_a_terminal {
@@ -53,8 +62,16 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
         );
     }
+    // lines: the kernel decides what it can of the filter; dashboard: the filter may be another in a moment
+    let capture = match output {
+        Output::Dashboard => cli.capture(),
+        _ => cli.capture().intersection(&filter.capture()),
+    };
+    if capture.is_nothing() {
+        bail!("no session can match: the filter of -f and the other flags contradict each other");
+    }
     let config = Config {
-        capture: cli.capture(),
+        capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(cli.interval),
         ring_bytes: cli.ring_size,
     };
@@ -66,15 +83,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     let mut sink: Box<dyn Sink> = match output {
         Output::Dashboard => {
-            let (capture, duration) = (cli.capture(), cli.duration);
-            return ui::run(
-                collector,
-                ui::Options {
-                    capture,
-                    keep: cli.keep,
-                    duration,
-                },
-            );
+            let options = ui::Options {
+                capture,
+                filter,
+                keep: cli.keep,
+                duration: cli.duration,
+            };
+            return ui::run(collector, options);
         }
         Output::Text => Box::new(output::text::Text::new(
             out,
@@ -89,6 +104,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         collector,
         sink.as_mut(),
         Limits {
+            filter,
             duration: cli.duration,
             count: cli.count,
         },

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::collector::Batch;
-use crate::session::{Session, SessionId};
+use crate::session::Session;
 
 /// Names a session in the store, as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,26 +124,20 @@ impl Store {
             .zip(self.finished.iter().rev())
     }
 
+    /// The numbers of the finished sessions that are kept.
+    pub fn finished_numbers(&self) -> std::ops::Range<u64> {
+        self.totals.finished - self.finished.len() as u64..self.totals.finished
+    }
+
     /// The session at a place, if it is still there.
     pub fn get(&self, place: Place) -> Option<&Session> {
         match place {
             Place::Open(cookie) => self.open.get(&cookie),
             Place::Finished(number) => {
-                let first = self.totals.finished - self.finished.len() as u64;
+                let first = self.finished_numbers().start;
                 self.finished
                     .get(usize::try_from(number.checked_sub(first)?).ok()?)
             }
-        }
-    }
-
-    /// Where a session is now, open or finished.
-    pub fn find(&self, id: SessionId) -> Option<Place> {
-        match self.open.get(&id.cookie) {
-            Some(open) if open.id() == id => Some(Place::Open(id.cookie)),
-            _ => self
-                .finished()
-                .find(|(_, s)| s.id() == id)
-                .map(|(place, _)| place),
         }
     }
 }
@@ -242,8 +236,7 @@ mod tests {
         let mut store = Store::new(10);
         store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
         assert_eq!((store.open_count(), store.totals().finished), (0, 1));
-        let id = closed(1, 0, S).id();
-        assert_eq!(store.find(id), Some(Place::Finished(0)));
+        assert_eq!(store.get(Place::Finished(0)).map(|s| s.cookie), Some(1));
     }
 
     #[test]
@@ -255,11 +248,9 @@ mod tests {
         };
         store.apply(look(1, vec![open(1, 500, S)], vec![]));
         store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
-        assert_eq!(store.find(again.id()), Some(Place::Open(1)));
-        assert_eq!(
-            store.find(closed(1, 600, 2 * S).id()),
-            Some(Place::Finished(0))
-        );
+        let id = |place| store.get(place).map(Session::id);
+        assert_eq!(id(Place::Open(1)), Some(again.id()));
+        assert_eq!(id(Place::Finished(0)), Some(closed(1, 600, 2 * S).id()));
     }
 
     #[test]

@@ -147,24 +147,17 @@ const MAPPED: SocketAddr = SocketAddr::new(
     0,
 );
 
-/// Listeners on neighbouring ports.
+/// Listeners on neighbouring ports: below those that the kernel hands out, which connections that are over may hold for
+/// a minute.
 fn listen_in_a_row<const N: usize>() -> [TcpListener; N] {
+    let mut from = 10_000 + (std::process::id() % 1000) as u16 * 20;
     for _ in 0..1000 {
-        let first = listen(V4);
-        let from = port(&first);
-        let mut row = vec![first];
-        for i in 1..N as u16 {
-            let Some(next) = from.checked_add(i) else {
-                break;
-            };
-            match TcpListener::bind(SocketAddr::new(V4.ip(), next)) {
-                Ok(listener) => row.push(listener),
-                Err(_) => break,
-            }
-        }
+        let at = |i: u16| TcpListener::bind(SocketAddr::new(V4.ip(), from + i));
+        let row: Vec<_> = (0..N as u16).map_while(|i| at(i).ok()).collect();
         if let Ok(row) = row.try_into() {
             return row;
         }
+        from = 10_000 + (from - 10_000 + N as u16) % 20_000;
     }
     panic!("no {N} free ports in a row");
 }
@@ -677,6 +670,29 @@ fn a_pid_lets_through_what_that_process_owns() {
 }
 
 /// Over IPv4, IPv6, and IPv4 through IPv6 sockets: at the server's end, at the client's, and at both.
+#[test]
+fn a_filter_lets_through_what_it_says_and_nothing_else() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let (one, other) = (listen(V4), listen(V4));
+    let (a, b) = (port(&one), port(&other));
+    // the kernel can decide the ports of the first, nothing of the second
+    for filter in [
+        format!("lport {a} and tx >= 2000"),
+        format!("port {a},{b} and (lport {a} and tx >= 2kB or rx > 1GB)"),
+    ] {
+        let mut expected = Vec::new();
+        let rows = let_through(&["-f", &filter], || {
+            session(&one, V4, 1, 1999);
+            session(&other, V4, 1, 5000);
+            expected.push((a, session(&one, V4, 1, 2000)));
+            expected.clone()
+        });
+        assert_eq!(ends(&rows, &[a, b]), sorted(expected), "{filter}");
+    }
+}
+
 #[test]
 fn a_family_lets_through_what_it_speaks_on_the_wire() {
     if !kernel_or_skip() || !v6_or_skip() {

@@ -373,3 +373,30 @@ fn a_terminal_that_cannot_move_its_cursor_is_left_alone() {
         );
     }
 }
+
+#[test]
+fn a_wrong_filter_is_told_with_its_place() {
+    let output = Command::new(TCPLIFE)
+        .args(["-f", "prot 80"])
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "tcplife: the filter of -f is wrong:\n  prot 80\n  ^^^^\n  there is no field `prot`; did you mean `port`? To \
+         look for the word, put it in quotes\n"
+    );
+}
+
+#[test]
+fn flags_and_a_filter_that_contradict_each_other_are_told() {
+    let output = Command::new(TCPLIFE)
+        .args(["-4", "-o", "csv", "-f", "ip 6"])
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("no session can match"), "{stderr}");
+}

@@ -26,6 +26,7 @@ use portable_pty::CommandBuilder;
 use rustix::process::{Pid, Signal, kill_process};
 use tcplife::capture::Capture;
 use tcplife::collector::Collector;
+use tcplife::filter::Filter;
 use tcplife::ui;
 use tcplife::ui::keys::{KEYS, Mode};
 
@@ -434,6 +435,125 @@ fn a_frozen_picture_stays_and_counts_what_waits() {
 }
 
 #[test]
+fn a_filter_narrows_live_traffic_at_each_key() {
+    if !kernel_or_skip() || !v6_or_skip() {
+        return;
+    }
+    let (one, other, six) = (listen(V4), listen(V4), listen(V6));
+    let pairs = [
+        Pair::open(&one, V4),
+        Pair::open(&other, V4),
+        Pair::open(&six, V6),
+    ];
+    let rport = |i: usize| pairs[i].client_port();
+    let all = only(&[&one, &other, &six]);
+    let mut seen = Seen::dashboard(&["-L", &all]);
+    seen.wait_for("all three", |s| s.rows().len() == 3);
+    // both ends of a connection have its ports, and only the server's end is captured
+    seen.press("/");
+    seen.wait_for("the prompt", |s| s.shows("filter:"));
+    let text = format!("port {} or port {}", port(&one), port(&six));
+    let (first, second) = text.split_at(text.find(" or").expect("two terms"));
+    seen.press(first);
+    seen.wait_for("the first one alone", |s| {
+        s.rows().len() == 1 && s.row(port(&one), rport(0)).is_some()
+    });
+    seen.press(second);
+    seen.wait_for("two of them", |s| s.rows().len() == 2);
+    seen.press(" and rtt >");
+    seen.wait_for("what is missing", |s| {
+        s.shows("the last filter stays") && s.rows().len() == 2
+    });
+    seen.press(" 1h");
+    seen.wait_for("only what the part before `or` lets through", |s| {
+        s.rows().len() == 1
+    });
+    seen.press("\x17\x17\x17"); // ^W
+    seen.wait_for("two again", |s| s.rows().len() == 2 && !s.shows("rtt"));
+    seen.press("\r4");
+    seen.wait_for("the filter and IPv4", |s| {
+        s.rows().len() == 1 && s.shows("IPv4 ") && !s.shows("IPv4+IPv6")
+    });
+    seen.press("4/");
+    seen.press("\x1b");
+    seen.wait_for("what was before the prompt", |s| s.rows().len() == 2);
+    seen.press("/\x15"); // ^U
+    seen.wait_for("all again", |s| s.rows().len() == 3);
+    seen.press("\x1b[A"); // ↑
+    seen.wait_for("the filter from the history", |s| s.rows().len() == 2);
+    seen.press("\x1b"); // Esc
+    seen.press("/");
+    seen.press("\x1b[200~ and\nport 1\x1b[201~"); // pasted
+    seen.wait_for("what was pasted, on one line", |s| s.shows("and port 1"));
+    seen.press("\x1b");
+    seen.wait_for("the table", |s| !s.shows("Enter apply"));
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_filter_of_one_run_is_in_the_history_of_the_next() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let state = std::env::temp_dir().join(format!("tcplife-state-{}", std::process::id()));
+    let start = || {
+        let mut command = pty::command(&[TCPLIFE, "-o", "dashboard", "-L", &nothing]);
+        command.env("XDG_STATE_HOME", &state);
+        let mut seen = Seen::start(command);
+        seen.wait_for("the dashboard", |s| s.shows("PID"));
+        seen
+    };
+    let mut first = start();
+    first.press("/reason refused\r");
+    first.wait_for("the filter", |s| s.shows("filter: reason refused"));
+    first.press("q");
+    first.ends("q", 0);
+    let mut second = start();
+    second.press("/\x1b[A");
+    second.wait_for("the filter of the run before", |s| {
+        s.shows("filter: reason refused")
+    });
+    second.press("\x1b");
+    second.wait_for("the table", |s| !s.shows("Enter apply"));
+    second.press("q");
+    second.ends("q", 0);
+    std::fs::remove_dir_all(state).expect("cleaning up");
+}
+
+#[test]
+fn the_capture_can_be_changed_while_it_runs() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let (one, other) = (listen(V4), listen(V4));
+    let mut seen = Seen::dashboard(&["-L", &only(&[&one, &other])]);
+    seen.press(&format!("Clport {}\r", port(&other)));
+    seen.wait_for("what is captured", |s| {
+        s.shows(&format!(
+            "captured: lport {} [kernel: lport {0}]",
+            port(&other)
+        ))
+    });
+    let (unseen, shown) = (Pair::open(&one, V4), Pair::open(&other, V4));
+    seen.wait_for("the one that is captured", |s| {
+        s.row(port(&other), shown.client_port()).is_some()
+    });
+    assert!(
+        seen.row(port(&one), unseen.client_port()).is_none(),
+        "{}",
+        seen.picture()
+    );
+    seen.press("C\x15\r");
+    seen.wait_for("both", |s| {
+        s.row(port(&one), unseen.client_port()).is_some()
+    });
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
 fn the_help_lists_every_key() {
     if !kernel_or_skip() {
         return;
@@ -449,13 +569,13 @@ fn the_help_lists_every_key() {
         .filter(|k| k.mode == Mode::Table)
         .map(|k| (k.names(), k.help))
         .collect();
+    let mut shown = Vec::new();
     for _ in 0..20 {
-        missing.retain(|(names, help)| {
-            !seen
-                .lines()
-                .iter()
-                .any(|l| l.contains(names) && l.contains(help))
-        });
+        // what a key does may take two lines, on two pages
+        let lines = seen.lines();
+        shown.extend(lines[2..lines.len() - 1].iter().flat_map(|l| words(l)));
+        let shown = shown.join(" ");
+        missing.retain(|(names, help)| !shown.contains(&format!("{names} {help}")));
         if missing.is_empty() {
             break;
         }
@@ -733,6 +853,7 @@ fn panicking_dashboard() {
     let dashboard = |collector| {
         let options = ui::Options {
             capture: Capture::default(),
+            filter: Filter::default(),
             keep: 10,
             duration: None,
         };

@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use tcplife::ui::keys::{KEYS, Mode};
-use tcplife::{cli, fields};
+use tcplife::{cli, fields, filter};
 
 /// The part of a document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
 fn assert_section(document: &str, name: &str, text: &str) {
@@ -45,17 +45,21 @@ fn the_readme_says_what_the_tables_say() {
     let readme = "README.md";
     assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
 
-    let mut keys = String::from("| key | does |\n|---|---|\n");
-    for key in KEYS.iter().filter(|k| k.mode == Mode::Table) {
-        keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
+    for (section, mode) in [("keys", Mode::Table), ("prompt", Mode::Prompt)] {
+        let mut keys = String::from("| key | does |\n|---|---|\n");
+        for key in KEYS.iter().filter(|k| k.mode == mode) {
+            keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
+        }
+        assert_section(readme, section, &keys);
     }
-    assert_section(readme, "keys", &keys);
 
     let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
-    for field in fields::FIELDS {
+    let shown = |f: &&fields::Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
+    for field in fields::FIELDS.iter().filter(shown) {
         let column = field.column.map_or("", |c| c.title);
         let json = field.json.map_or(String::new(), |key| format!("`{key}`"));
         table += &format!("| {column} | {json} | {} |\n", field.help);
     }
     assert_section(readme, "fields", &table);
+    assert_section(readme, "filter", &filter::help_markdown());
 }

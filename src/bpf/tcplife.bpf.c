@@ -67,7 +67,9 @@ struct {
 	__uint(max_entries, 1 << 24); /* the collector sets what was asked for before loading */
 } sessions SEC(".maps");
 
-struct capture_filter filter;
+/* Two, so that the collector can write one while the other is in force. */
+struct capture_filter filters[2];
+__u32 filter_in_force;
 
 /* Wake the collector only when this much waits in the ring: it looks by itself every few ms. */
 const volatile __u64 wake_above_bytes = 1 << 22;
@@ -123,13 +125,15 @@ static __always_inline bool has_port(const __u64 *bits, __u16 port)
 
 static __always_inline bool wanted(__u8 ip, __u16 lport, __u16 rport, __u32 pid)
 {
-	if (filter.ip && filter.ip != ip)
+	const struct capture_filter *f = &filters[filter_in_force & 1];
+
+	if (f->ip && f->ip != ip)
 		return false;
-	if (filter.pid && filter.pid != pid)
+	if (f->pid && f->pid != pid)
 		return false;
-	if (filter.by_lport && !has_port(filter.lports, lport))
+	if (f->by_lport && !has_port(f->lports, lport))
 		return false;
-	return !filter.by_rport || has_port(filter.rports, rport);
+	return !f->by_rport || has_port(f->rports, rport);
 }
 
 /* ::ffff:a.b.c.d speaks IPv4 on the wire. */

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -18,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::decode::decode;
 use super::support::StartError;
-use super::{Batch, Config, namespaces};
+use super::{Batch, Config, Orders, namespaces};
 use crate::capture::{Capture, PortSet};
 use crate::session::{Clock, Evidence, Session, State};
 
@@ -87,7 +87,7 @@ fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> StartError {
 pub(super) fn run(
     config: &Config,
     tx: Sender<Batch>,
-    stop: &AtomicBool,
+    orders: &Orders,
     ready: &dyn Fn(),
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
@@ -103,9 +103,9 @@ pub(super) fn run(
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
     if let Some(bss) = open.maps.bss_data.as_deref_mut() {
-        bss.filter = kernel_filter(&config.capture);
+        bss.filters[0] = kernel_filter(&config.capture);
     }
-    let skel = open.load().map_err(refused("loading the BPF programs"))?;
+    let mut skel = open.load().map_err(refused("loading the BPF programs"))?;
     let attaching = "attaching the BPF programs to the kernel's tracepoints";
     let _on_state = skel
         .progs
@@ -141,13 +141,15 @@ pub(super) fn run(
         .attach_iter_with_opts(IterOpts::Map(states))
         .map_err(refused(iterating))?;
 
-    let bss = skel.maps.bss_data.as_deref();
-    if let Some(bss) = bss {
-        // the number of the thread may be another's from now on
-        atomic_i32(&bss.scanner).store(0, Ordering::Relaxed);
-    }
-    let hz = bss.map_or(250, |b| jiffies_a_second(b.scan_jiffies, b.scan_ns));
-    let lost = || bss.map_or(0, |b| atomic(&b.lost).load(Ordering::Relaxed));
+    let bss = skel
+        .maps
+        .bss_data
+        .as_deref_mut()
+        .context("the programs have no variables")?;
+    let hz = jiffies_a_second(bss.scan_jiffies, bss.scan_ns);
+    let shared = Shared(bss);
+    // the number of the thread may be another's from now on
+    shared.forget_scanner();
 
     let closed = RefCell::new(Vec::new());
     let bad_record = RefCell::new(None);
@@ -166,7 +168,11 @@ pub(super) fn run(
     let mut next_look = Instant::now();
     let mut last_scan_ns = started_ns;
     loop {
-        let last = stop.load(Ordering::Relaxed);
+        let last = orders.stop();
+        if let Some(capture) = orders.capture() {
+            shared.set_filter(&capture);
+            next_look = Instant::now();
+        }
         let mut batch = new_batch();
         if let Some(interval) = config.interval
             && (last || Instant::now() >= next_look)
@@ -195,7 +201,7 @@ pub(super) fn run(
                 return Err(e.into());
             }
             batch.closed = closed.take();
-            batch.lost = lost();
+            batch.lost = shared.lost();
             let more = batch.closed.len() >= BATCH_SESSIONS;
             if (batch.open.is_some() || !batch.closed.is_empty() || last) && tx.send(batch).is_err()
             {
@@ -299,17 +305,35 @@ fn kernel_filter(capture: &Capture) -> types::capture_filter {
     }
 }
 
-/// A counter in memory that the kernel writes.
-fn atomic(counter: &u64) -> &AtomicU64 {
-    // SAFETY: aligned as a u64 and alive as long as the map; the kernel side adds atomically, and on this side
-    // it is only read, through this.
-    unsafe { AtomicU64::from_ptr(std::ptr::from_ref(counter).cast_mut()) }
-}
+/// The variables of the programs: memory that the kernel reads and writes at the same time.
+struct Shared(*mut types::bss);
 
-/// The same of a number that both sides write.
-fn atomic_i32(number: &i32) -> &AtomicI32 {
-    // SAFETY: aligned as an i32 and alive as long as the map, whose memory is writable; no other access to it.
-    unsafe { AtomicI32::from_ptr(std::ptr::from_ref(number).cast_mut()) }
+impl Shared {
+    /// No thread walks iter/tcp any more.
+    fn forget_scanner(&self) {
+        // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
+        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+    }
+
+    /// Sessions that found the ring buffer full.
+    fn lost(&self) -> u64 {
+        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
+        // this side it is only read, through this.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).lost) }.load(Ordering::Relaxed)
+    }
+
+    /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
+    /// keeps to the one that it began with.
+    fn set_filter(&self, capture: &Capture) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).filter_in_force) };
+        let next = (in_force.load(Ordering::Relaxed) + 1) & 1;
+        // SAFETY: `next` is 0 or 1, and no program reads that filter until the store below.
+        unsafe {
+            (&raw mut (*self.0).filters[next as usize]).write_volatile(kernel_filter(capture))
+        };
+        in_force.store(next, Ordering::Release);
+    }
 }
 
 fn monotonic_ns() -> u64 {

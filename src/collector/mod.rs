@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::capture::Capture;
 use crate::session::{Clock, Session};
@@ -50,28 +50,52 @@ pub struct Batch {
 /// Batches that may wait. When they do, the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;
 
+/// What flows back to the thread: that it is to stop, and what it is to capture from now on.
+#[derive(Debug)]
+pub struct Orders {
+    stop: Arc<AtomicBool>,
+    captures: Receiver<Capture>,
+}
+
+impl Orders {
+    /// True if the thread is to end.
+    pub fn stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The newest capture asked for, if there is one since the last call.
+    pub fn capture(&self) -> Option<Capture> {
+        self.captures.try_iter().last()
+    }
+}
+
 /// A thread that sends batches until it is stopped, dropped, or has no more.
 #[derive(Debug)]
 pub struct Collector {
     batches: Option<Receiver<Batch>>,
     stop: Arc<AtomicBool>,
+    captures: Sender<Capture>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Collector {
-    /// Runs `work` on a thread of that name. It is handed the channel to fill, a flag that tells it to stop,
+    /// Runs `work` on a thread of that name. It is handed the channel to fill, what it is told from outside,
     /// and a function to call when it is ready; this function returns then.
     ///
     /// # Errors
     /// What `work` returned if it ended without having been ready.
     pub fn spawn<W>(name: &str, work: W) -> anyhow::Result<Self>
     where
-        W: FnOnce(Sender<Batch>, &AtomicBool, &dyn Fn()) -> anyhow::Result<()> + Send + 'static,
+        W: FnOnce(Sender<Batch>, &Orders, &dyn Fn()) -> anyhow::Result<()> + Send + 'static,
     {
         let (tx, rx) = bounded(WAITING_BATCHES);
         let (ready_tx, ready_rx) = bounded(1);
         let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
+        let (captures, asked) = unbounded();
+        let orders = Orders {
+            stop: Arc::clone(&stop),
+            captures: asked,
+        };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
@@ -79,11 +103,12 @@ impl Collector {
                 let ready = || {
                     let _ = ready_tx.try_send(());
                 };
-                work(tx, &flag, &ready)
+                work(tx, &orders, &ready)
             })?;
         let collector = Collector {
             batches: Some(rx),
             stop,
+            captures,
             thread,
         };
         match ready_rx.recv() {
@@ -100,6 +125,12 @@ impl Collector {
         const GONE: &str = "the receiver is only taken by join(), which consumes the collector";
         #[expect(clippy::expect_used, reason = "see GONE")]
         self.batches.as_ref().expect(GONE)
+    }
+
+    /// Narrows or widens what the kernel reports, from now on. Nothing that passes both filters is lost meanwhile.
+    pub fn capture(&self, capture: Capture) {
+        // a thread that has ended captures nothing; the closed channel of batches tells
+        let _ = self.captures.send(capture);
     }
 
     /// Tells the thread to stop: it takes what is waiting in the kernel, sends that, and ends.
@@ -135,7 +166,7 @@ impl Collector {
 /// [`StartError`] if the kernel does not let it, with what would help.
 pub fn start(config: Config) -> anyhow::Result<Collector> {
     support::check()?;
-    Collector::spawn("tcplife-bpf", move |tx, stop, ready| {
-        bpf::run(&config, tx, stop, ready)
+    Collector::spawn("tcplife-bpf", move |tx, orders, ready| {
+        bpf::run(&config, tx, orders, ready)
     })
 }

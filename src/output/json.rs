@@ -55,13 +55,15 @@ impl<W: Write> Sink for Json<W> {
     }
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
-        let line = serde_json::json!({
-            "event": "summary",
-            "sessions": summary.sessions,
-            "lost": summary.lost,
-            "duration_us": u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX),
-        });
-        writeln!(self.out, "{line}")
+        let mut serializer = serde_json::Serializer::new(&mut self.out);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("event", "summary")?;
+        map.serialize_entry("sessions", &summary.sessions)?;
+        map.serialize_entry("lost", &summary.lost)?;
+        let duration_us = u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX);
+        map.serialize_entry("duration_us", &duration_us)?;
+        SerializeMap::end(map)?;
+        self.out.write_all(b"\n")
     }
 }
 

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::collector::{Batch, Collector};
+use crate::filter::Filter;
 use crate::session::{Clock, Session};
 use crate::signals::Watch;
 
@@ -68,9 +69,11 @@ pub struct Summary {
     pub duration: Duration,
 }
 
-/// When a run ends by itself.
-#[derive(Clone, Copy, Debug, Default)]
+/// What limits a run: which sessions are written, and when it ends by itself.
+#[derive(Clone, Debug, Default)]
 pub struct Limits {
+    /// Only these.
+    pub filter: Filter,
     /// After this time.
     pub duration: Option<Duration>,
     /// After this many rows.
@@ -94,7 +97,7 @@ pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow:
     while !enough(&summary) {
         select! {
             recv(collector.batches()) -> batch => match batch {
-                Ok(batch) => write_batch(sink, &batch, limits, &mut summary)?,
+                Ok(batch) => write_batch(sink, &batch, &limits, &mut summary)?,
                 Err(_) => break,
             },
             recv(signals.received) -> _ => break,
@@ -107,7 +110,7 @@ pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow:
     // what ended before the end of the run is on its way: take it, and how much was lost
     collector.request_stop();
     while let Ok(batch) = collector.batches().recv_timeout(Duration::from_secs(5)) {
-        write_batch(sink, &batch, limits, &mut summary)?;
+        write_batch(sink, &batch, &limits, &mut summary)?;
     }
     summary.duration = started.elapsed();
     sink.end(&summary)?;
@@ -118,7 +121,7 @@ pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow:
 fn write_batch(
     sink: &mut dyn Sink,
     batch: &Batch,
-    limits: Limits,
+    limits: &Limits,
     summary: &mut Summary,
 ) -> io::Result<()> {
     summary.lost = batch.lost;
@@ -128,6 +131,7 @@ fn write_batch(
     for session in batch
         .closed
         .iter()
+        .filter(|s| limits.filter.matches(s))
         .take(usize::try_from(room).unwrap_or(usize::MAX))
     {
         sink.session(session, &batch.clock)?;

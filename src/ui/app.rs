@@ -3,16 +3,19 @@
 //! Responsible for what is shown: which sessions, in which order, which is selected. Knows no terminal and no
 //! clock: time comes with the batches, and `view` draws what is here.
 
-use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 
 use super::keys::Mode;
+use super::prompt::{Edit, Prompt, Purpose};
+use super::rows::{Order, Rows};
 use super::view;
 use crate::capture::{Capture, Family};
 use crate::collector::Batch;
 use crate::fields::{self, Field};
+use crate::filter::Filter;
 use crate::session::{Session, SessionId};
 use crate::store::{Place, Store};
 
@@ -56,6 +59,14 @@ pub enum Action {
     Freeze,
     /// Show or leave the help.
     Help,
+    /// Begin to type a filter.
+    Prompt(Purpose),
+    /// Change what is being typed.
+    Edit(Edit),
+    /// Take what was typed.
+    Accept,
+    /// Forget what was typed.
+    Cancel,
     /// Draw everything anew.
     Redraw,
     /// Stop as ^Z does.
@@ -65,8 +76,12 @@ pub enum Action {
 }
 
 /// What is to be done outside of the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// The kernel is to report this from now on.
+    Capture(Capture),
+    /// The history of filters is another: to be kept for the next run.
+    Remember(Vec<String>),
     /// Draw on a terminal of which nothing is known.
     Redraw,
     /// Give the terminal back to the shell until it continues us.
@@ -95,13 +110,47 @@ pub struct Sort {
     pub inverted: bool,
 }
 
+impl Sort {
+    fn order(self) -> Order {
+        let descending = self.field.column.is_some_and(|c| c.descending);
+        Order {
+            field: self.field,
+            descending: descending != self.inverted,
+        }
+    }
+}
+
 /// Which line is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Selection {
     /// The first one, whichever session that is.
     Top,
-    /// This session's, wherever it goes.
-    Session(SessionId),
+    /// This session's, wherever it goes; and where it was last.
+    Session(SessionId, Place),
+}
+
+/// Which sessions are shown.
+#[derive(Debug)]
+pub struct Choice {
+    /// Open ones, finished ones, or all.
+    pub scope: Scope,
+    /// Only this family.
+    pub family: Option<Family>,
+    /// Only those that match.
+    pub filter: Filter,
+}
+
+impl Choice {
+    fn shows(&self, session: &Session) -> bool {
+        let scope = match self.scope {
+            Scope::All => true,
+            Scope::Open => session.is_open(),
+            Scope::Finished => !session.is_open(),
+        };
+        scope
+            && self.family.is_none_or(|f| f.version() == session.ip())
+            && self.filter.matches(session)
+    }
 }
 
 /// What arrived while the picture was frozen.
@@ -117,21 +166,26 @@ struct Waiting {
 pub struct App {
     /// Name of this host, shown in the header.
     pub host: String,
-    /// What the kernel reports at all.
+    /// What the kernel reports at all, by the flags.
     pub capture: Capture,
+    /// What else is captured at all: the kernel decides what it can of it, and the rest is decided here.
+    pub capture_filter: Filter,
+    /// Which sessions are shown.
+    pub choice: Choice,
+    /// The line that is being typed.
+    pub prompt: Option<Prompt>,
+    history: Vec<String>,
     /// What has the keyboard.
     pub mode: Mode,
-    /// Which sessions are shown.
-    pub scope: Scope,
-    /// Only this family is shown.
-    pub family: Option<Family>,
     /// The order of the table.
     pub sort: Sort,
     /// First line of the help that is shown.
     pub help_top: usize,
     store: Store,
     keep: usize,
-    rows: Vec<Place>,
+    rows: Rows,
+    /// Finished sessions when the selected one was looked for last.
+    finished: u64,
     selection: Selection,
     /// The selected line.
     selected: usize,
@@ -146,24 +200,28 @@ pub struct App {
 impl App {
     /// A dashboard on a terminal of that size, that keeps that many finished sessions.
     pub fn new(host: String, capture: Capture, keep: usize, size: Size) -> Self {
-        let busiest = fields::columns().find(|(f, _)| f.word == "rate");
-        let (field, _) = busiest
-            .or_else(|| fields::columns().next())
-            .unwrap_or_else(|| unreachable!("FIELDS has columns"));
+        let sort = Sort {
+            field: fields::busiest(),
+            inverted: false,
+        };
         App {
             host,
             capture,
-            mode: Mode::Table,
-            scope: Scope::All,
-            family: None,
-            sort: Sort {
-                field,
-                inverted: false,
+            capture_filter: Filter::default(),
+            choice: Choice {
+                scope: Scope::All,
+                family: None,
+                filter: Filter::default(),
             },
+            prompt: None,
+            history: Vec::new(),
+            mode: Mode::Table,
+            sort,
             help_top: 0,
             store: Store::new(keep),
             keep,
-            rows: Vec::new(),
+            rows: Rows::new(sort.order()),
+            finished: 0,
             selection: Selection::Top,
             selected: 0,
             top: 0,
@@ -174,9 +232,23 @@ impl App {
         }
     }
 
+    /// With a filter from the start, and those that were used before.
+    pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
+        self.choice.filter = filter;
+        self.history = history;
+        self
+    }
+
     /// Takes in a batch. True if the picture is another now: once for every look at the open sessions, so that
     /// nothing re-sorts under the reader's eyes in between.
-    pub fn batch(&mut self, batch: Batch) -> bool {
+    pub fn batch(&mut self, mut batch: Batch) -> bool {
+        if !self.capture_filter.is_everything() {
+            let captured = |s: &Session| self.capture_filter.matches(s);
+            batch.closed.retain(captured);
+            if let Some(open) = &mut batch.open {
+                open.retain(captured);
+            }
+        }
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
         }
@@ -188,7 +260,7 @@ impl App {
         self.now_ns = batch.taken_ns;
         self.store.apply(batch);
         if looked {
-            self.rebuild();
+            self.refresh();
         }
         looked
     }
@@ -197,6 +269,33 @@ impl App {
     pub fn update(&mut self, action: Action) -> Option<Effect> {
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Prompt(purpose) => {
+                let filter = match purpose {
+                    Purpose::Filter => &self.choice.filter,
+                    Purpose::Capture => &self.capture_filter,
+                };
+                self.prompt = Some(Prompt::new(purpose, filter, self.history.clone()));
+                self.mode = Mode::Prompt;
+                self.scroll_to_selection();
+            }
+            Action::Edit(edit) => {
+                if let Some(mut prompt) = self.prompt.take() {
+                    let before = prompt.before().clone();
+                    prompt.edit(edit, &|field| self.values(field, &before));
+                    self.prompt = Some(prompt);
+                    self.typed();
+                }
+            }
+            Action::Accept => return self.accept(),
+            Action::Cancel => {
+                if let Some(prompt) = self.prompt.take() {
+                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
+                        self.choice.filter = prompt.before().clone();
+                        self.restart();
+                    }
+                    self.leave_prompt();
+                }
+            }
             Action::Redraw => return Some(Effect::Redraw),
             Action::Suspend => return Some(Effect::Suspend),
             Action::Help => {
@@ -208,38 +307,38 @@ impl App {
                 self.help_top = 0;
             }
             Action::Move(motion) if self.mode == Mode::Help => {
-                let page = view::panes(self.area()).table.height.into();
+                let page = self.panes().table.height.into();
                 let last = view::help::lines().len().saturating_sub(page);
                 self.help_top = moved(self.help_top, motion, page).min(last);
             }
             Action::Move(motion) => self.move_selection(motion),
             Action::Family(family) => {
-                self.family = if self.family == Some(family) {
+                self.choice.family = if self.choice.family == Some(family) {
                     None
                 } else {
                     Some(family)
                 };
-                self.rebuild();
+                self.restart();
             }
             Action::Scope => {
-                self.scope = match self.scope {
+                self.choice.scope = match self.choice.scope {
                     Scope::All => Scope::Open,
                     Scope::Open => Scope::Finished,
                     Scope::Finished => Scope::All,
                 };
-                self.rebuild();
+                self.restart();
             }
             Action::SortNext => self.sort_by_neighbour(1),
             Action::SortPrevious => self.sort_by_neighbour(-1),
             Action::Invert => {
                 self.sort.inverted = !self.sort.inverted;
-                self.rebuild();
+                self.restart();
             }
             Action::Freeze => match self.frozen.take() {
                 None => self.frozen = Some(Waiting::default()),
                 Some(waiting) => {
                     self.batch(waiting.into_batch());
-                    self.rebuild();
+                    self.refresh();
                 }
             },
         }
@@ -262,10 +361,21 @@ impl App {
         self.rows.len()
     }
 
+    /// True while there are finished sessions that have not been tried yet: [`App::work`] does that.
+    pub fn is_working(&self) -> bool {
+        self.rows.is_incomplete(&self.store)
+    }
+
+    /// Tries some more of the finished sessions after the filter or the order has changed.
+    pub fn work(&mut self) {
+        self.rows.work(&self.store, |s| self.choice.shows(s));
+        self.follow();
+    }
+
     /// The sessions of the lines from the first one shown on, and whether each is the selected one.
     pub fn visible(&self, height: usize) -> impl Iterator<Item = (&Session, bool)> {
-        let lines = self.rows.iter().enumerate().skip(self.top).take(height);
-        lines.filter_map(|(i, &place)| Some((self.store.get(place)?, i == self.selected)))
+        let lines = self.rows.window(self.top).take(height).zip(self.top..);
+        lines.filter_map(|(place, i)| Some((self.store.get(place)?, i == self.selected)))
     }
 
     /// Number of the selected line, from 1; 0 when there is none.
@@ -287,76 +397,138 @@ impl App {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
     }
 
-    fn area(&self) -> ratatui::layout::Rect {
-        ratatui::layout::Rect::new(0, 0, self.size.width, self.size.height)
-    }
-
-    fn shows(&self, session: &Session) -> bool {
-        let scope = match self.scope {
-            Scope::All => true,
-            Scope::Open => session.is_open(),
-            Scope::Finished => !session.is_open(),
-        };
-        scope && self.family.is_none_or(|f| f.version() == session.ip())
-    }
-
-    /// Chooses and sorts the lines anew, and finds the selected session among them.
-    fn rebuild(&mut self) {
-        let mut lines: Vec<(Place, &Session)> = self
-            .store
-            .open()
-            .chain(self.store.finished())
-            .filter(|(_, s)| self.shows(s))
-            .collect();
-        let Sort { field, inverted } = self.sort;
-        let descending = field.column.is_some_and(|c| c.descending) != inverted;
-        lines.sort_by(|(_, a), (_, b)| {
-            let by_column = (field.get)(a).compare(&(field.get)(b));
-            let by_column = if descending {
-                by_column.reverse()
-            } else {
-                by_column
-            };
-            by_column.then_with(|| newest_first(a, b))
-        });
-        if let Selection::Session(id) = self.selection
-            && let Some(line) = lines.iter().position(|(_, s)| s.id() == id)
-        {
-            self.selected = line;
+    /// What is typed in the prompt, or pasted into it. Elsewhere a text means nothing.
+    pub fn text(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.insert(text);
+            self.typed();
         }
-        self.rows = lines.into_iter().map(|(place, _)| place).collect();
-        self.select(self.selected);
+    }
+
+    /// Applies what has been typed so far; while it is no filter, the last one stays in force.
+    fn typed(&mut self) {
+        if let Some(prompt) = &self.prompt
+            && prompt.purpose == Purpose::Filter
+            && let Ok(filter) = prompt.state()
+            && *filter != self.choice.filter
+        {
+            self.choice.filter = filter.clone();
+            self.restart();
+        }
+    }
+
+    /// Takes the prompt's filter; if it is none, the prompt stays and says why.
+    fn accept(&mut self) -> Option<Effect> {
+        let prompt = self.prompt.as_mut()?;
+        // a word that might have become a field is one now
+        let filter = prompt.finish()?;
+        let effect = match prompt.purpose {
+            Purpose::Filter => {
+                self.choice.filter = filter;
+                None
+            }
+            Purpose::Capture => {
+                let capture = self.capture.intersection(&filter.capture());
+                self.capture_filter = filter;
+                Some(Effect::Capture(capture))
+            }
+        };
+        if let Some(prompt) = self.prompt.take() {
+            self.history = prompt.into_history();
+        }
+        self.restart();
+        self.leave_prompt();
+        Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
+    }
+
+    fn leave_prompt(&mut self) {
+        self.mode = Mode::Table;
+        self.scroll_to_selection();
+    }
+
+    /// The values that a field has among what was shown before the filter was typed, the most frequent first.
+    fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
+        const ENOUGH: usize = 2000;
+        let sessions = self.store.open().chain(self.store.finished());
+        let shown = sessions.filter(|(_, s)| before.matches(s)).take(ENOUGH);
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, session) in shown {
+            if (field.get)(session) != fields::Value::Missing {
+                *counts.entry(fields::cell(field, session)).or_default() += 1;
+            }
+        }
+        let mut values: Vec<_> = counts.into_iter().collect();
+        values.sort_by_key(|(_, count)| Reverse(*count));
+        values.into_iter().map(|(value, _)| value).collect()
+    }
+
+    fn panes(&self) -> view::Panes {
+        let area = Rect::new(0, 0, self.size.width, self.size.height);
+        view::panes(area, self.prompt.is_some())
+    }
+
+    /// Chooses and sorts the lines anew.
+    fn restart(&mut self) {
+        let order = self.sort.order();
+        self.rows
+            .restart(order, &self.store, |s| self.choice.shows(s));
+        self.follow();
+    }
+
+    /// Takes what has changed in the store into the lines.
+    fn refresh(&mut self) {
+        self.rows.refresh(&self.store, |s| self.choice.shows(s));
+        self.follow();
+    }
+
+    /// Finds the selected session's line. If it is not shown any more, its line stays selected.
+    fn follow(&mut self) {
+        let finished = self.store.totals().finished;
+        if let Selection::Session(id, place) = self.selection {
+            let is_it = |p: &Place| self.store.get(*p).is_some_and(|s| s.id() == id);
+            // if it is not where it was, it has ended since
+            let ended = (self.finished..finished).rev().map(Place::Finished);
+            match std::iter::once(place).chain(ended).find(is_it) {
+                Some(place) => {
+                    self.selection = Selection::Session(id, place);
+                    if let Some(session) = self.store.get(place)
+                        && self.choice.shows(session)
+                    {
+                        self.selected = self.rows.line_of(place, session);
+                    }
+                }
+                None => self.select(self.selected),
+            }
+        }
+        self.finished = finished;
+        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
+        if self.selection == Selection::Top {
+            self.selected = 0;
+        }
+        self.scroll_to_selection();
     }
 
     fn move_selection(&mut self, motion: Motion) {
-        let page = view::panes(self.area()).rows();
-        match motion {
-            Motion::Bottom => self.select(usize::MAX),
-            _ => self.select(moved(self.selected, motion, page)),
-        }
+        let page = self.panes().rows();
+        self.select(moved(self.selected, motion, page));
         if motion == Motion::Top {
             self.selection = Selection::Top;
         }
     }
 
-    /// Selects a line, the nearest that there is, and the session on it unless the top is what was asked for.
+    /// Selects a line, the nearest that there is, and from now on the session on it.
     fn select(&mut self, line: usize) {
-        let moved = line != self.selected;
         self.selected = line.min(self.rows.len().saturating_sub(1));
-        let session = self
-            .rows
-            .get(self.selected)
-            .and_then(|&place| self.store.get(place));
-        match (self.selection, session) {
-            (Selection::Top, _) if !moved => self.selected = 0,
-            (_, Some(session)) => self.selection = Selection::Session(session.id()),
-            (_, None) => self.selection = Selection::Top,
-        }
+        let place = self.rows.get(self.selected);
+        self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {
+            Some((place, session)) => Selection::Session(session.id(), place),
+            None => Selection::Top,
+        };
         self.scroll_to_selection();
     }
 
     fn scroll_to_selection(&mut self) {
-        let height = view::panes(self.area()).rows().max(1);
+        let height = self.panes().rows().max(1);
         let last_top = self.rows.len().saturating_sub(height);
         self.top = self
             .top
@@ -380,7 +552,7 @@ impl App {
                 inverted: false,
             };
         }
-        self.rebuild();
+        self.restart();
     }
 }
 
@@ -418,17 +590,4 @@ fn moved(from: usize, motion: Motion, page: usize) -> usize {
         Motion::Top => 0,
         Motion::Bottom => usize::MAX,
     }
-}
-
-/// What decides between equals: open before finished, then the newest, so that lines do not jump about.
-fn newest_first(a: &Session, b: &Session) -> Ordering {
-    let by_time = if a.is_open() {
-        b.start_ns.cmp(&a.start_ns)
-    } else {
-        b.end_ns.cmp(&a.end_ns)
-    };
-    b.is_open()
-        .cmp(&a.is_open())
-        .then(by_time)
-        .then(b.cookie.cmp(&a.cookie))
 }

@@ -5,7 +5,10 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use tui_input::InputRequest;
+
 use super::app::{Action, Motion};
+use super::prompt::{Edit, Purpose};
 use crate::capture::Family;
 
 /// Where keys are pressed: the same key may mean something else elsewhere.
@@ -15,6 +18,8 @@ pub enum Mode {
     Table,
     /// The help lies above it.
     Help,
+    /// A filter is being typed: keys that are not in the table are text.
+    Prompt,
 }
 
 /// One key, as a terminal reports it.
@@ -84,6 +89,25 @@ const fn help(
     }
 }
 
+const fn prompt(
+    presses: &'static [Press],
+    action: Action,
+    footer: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        mode: Mode::Prompt,
+        presses,
+        action,
+        help,
+        footer,
+    }
+}
+
+const fn edit(presses: &'static [Press], request: InputRequest, help: &'static str) -> Key {
+    prompt(presses, Action::Edit(Edit::Request(request)), "", help)
+}
+
 const QUIT: &[Press] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
 const DOWN: &[Press] = &[char('j'), code(KeyCode::Down)];
 const UP: &[Press] = &[char('k'), code(KeyCode::Up)];
@@ -100,6 +124,18 @@ pub static KEYS: &[Key] = &[
         Action::Help,
         "help",
         "this help",
+    ),
+    table(
+        &[char('/')],
+        Action::Prompt(Purpose::Filter),
+        "filter",
+        "filter: applied as you type; Esc brings back what was",
+    ),
+    table(
+        &[char('C')],
+        Action::Prompt(Purpose::Capture),
+        "",
+        "what is captured at all, by the kernel where it can",
     ),
     table(
         DOWN,
@@ -215,6 +251,86 @@ pub static KEYS: &[Key] = &[
         "",
         "suspend to the shell; `fg` comes back",
     ),
+    prompt(
+        &[code(KeyCode::Enter)],
+        Action::Accept,
+        "apply",
+        "take the filter, and keep it in the history",
+    ),
+    prompt(
+        &[code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "cancel",
+        "bring back what was",
+    ),
+    prompt(
+        &[code(KeyCode::Tab)],
+        Action::Edit(Edit::Complete),
+        "complete",
+        "complete a field, a name or a value; again: the next",
+    ),
+    prompt(
+        &[code(KeyCode::Up), ctrl('p')],
+        Action::Edit(Edit::Older),
+        "history",
+        "an older filter",
+    ),
+    prompt(
+        &[code(KeyCode::Down), ctrl('n')],
+        Action::Edit(Edit::Newer),
+        "",
+        "a newer filter",
+    ),
+    edit(
+        &[ctrl('u')],
+        InputRequest::DeleteFromStart,
+        "delete all before the cursor",
+    ),
+    edit(
+        &[ctrl('k')],
+        InputRequest::DeleteTillEnd,
+        "delete all behind the cursor",
+    ),
+    edit(
+        &[ctrl('w')],
+        InputRequest::DeletePrevWord,
+        "delete the word before the cursor",
+    ),
+    edit(
+        &[ctrl('y')],
+        InputRequest::Yank,
+        "insert what was deleted last",
+    ),
+    edit(
+        &[code(KeyCode::Backspace), ctrl('h')],
+        InputRequest::DeletePrevChar,
+        "delete the character before the cursor",
+    ),
+    edit(
+        &[code(KeyCode::Delete), ctrl('d')],
+        InputRequest::DeleteNextChar,
+        "delete the character at the cursor",
+    ),
+    edit(
+        &[code(KeyCode::Left), ctrl('b')],
+        InputRequest::GoToPrevChar,
+        "a character to the left",
+    ),
+    edit(
+        &[code(KeyCode::Right), ctrl('f')],
+        InputRequest::GoToNextChar,
+        "a character to the right",
+    ),
+    edit(
+        &[code(KeyCode::Home), ctrl('a')],
+        InputRequest::GoToStart,
+        "to the start",
+    ),
+    edit(
+        &[code(KeyCode::End), ctrl('e')],
+        InputRequest::GoToEnd,
+        "to the end",
+    ),
 ];
 
 /// What a key means in a mode.
@@ -228,7 +344,26 @@ pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Action> {
         .map(|k| k.action)
 }
 
+/// The character that a key types, if it types one.
+pub fn text(event: KeyEvent) -> Option<char> {
+    let command = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
+    match event.code {
+        KeyCode::Char(c) if !event.modifiers.intersects(command) => Some(c),
+        _ => None,
+    }
+}
+
 impl Press {
+    /// The event that a terminal makes of it.
+    pub fn event(self) -> KeyEvent {
+        let modifiers = if self.ctrl {
+            KeyModifiers::CONTROL
+        } else {
+            KeyModifiers::NONE
+        };
+        KeyEvent::new(self.code, modifiers)
+    }
+
     /// The key as it is written on keyboards and in manuals.
     pub fn name(self) -> String {
         match self.code {
@@ -278,27 +413,23 @@ mod tests {
         for key in KEYS {
             assert!(!key.presses.is_empty() && !key.help.is_empty(), "{key:?}");
             for press in key.presses {
-                let modifiers = if press.ctrl {
-                    KeyModifiers::CONTROL
-                } else {
-                    KeyModifiers::NONE
-                };
-                assert_eq!(
-                    lookup(key.mode, KeyEvent::new(press.code, modifiers)),
-                    Some(key.action)
-                );
+                assert_eq!(lookup(key.mode, press.event()), Some(key.action));
             }
         }
     }
 
     #[test]
     fn one_can_leave_every_mode() {
-        for mode in [Mode::Table, Mode::Help] {
+        for (mode, action) in [
+            (Mode::Table, Action::Quit),
+            (Mode::Help, Action::Quit),
+            (Mode::Prompt, Action::Cancel),
+        ] {
             let quit = lookup(
                 mode,
                 KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
             );
-            assert_eq!(quit, Some(Action::Quit), "{mode:?}");
+            assert_eq!(quit, Some(action), "{mode:?}");
         }
     }
 }

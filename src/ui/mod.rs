@@ -4,6 +4,8 @@
 //! (`app`); keys, signals and batches come to it as messages.
 
 use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::select;
@@ -12,10 +14,14 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::capture::Capture;
 use crate::collector::Collector;
+use crate::filter::Filter;
 use crate::signals::Watch;
 
 pub mod app;
+pub mod history;
 pub mod keys;
+pub mod prompt;
+pub mod rows;
 pub mod term;
 pub mod theme;
 pub mod view;
@@ -32,10 +38,12 @@ use theme::Theme;
 pub struct Options {
     /// What the kernel reports, to be shown.
     pub capture: Capture,
+    /// Which sessions are shown at first.
+    pub filter: Filter,
     /// Finished sessions that are kept.
     pub keep: usize,
     /// Ends by itself after this time.
-    pub duration: Option<std::time::Duration>,
+    pub duration: Option<Duration>,
 }
 
 /// Runs until it is quit, told to end, or the terminal goes.
@@ -55,6 +63,9 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     }
 }
 
+/// How often a picture that is not complete yet is drawn.
+const FRAME: Duration = Duration::from_millis(50);
+
 fn dashboard(
     screen: &mut Screen,
     signals: &Watch,
@@ -66,16 +77,25 @@ fn dashboard(
         .nodename()
         .to_string_lossy()
         .into_owned();
-    let mut app = App::new(host, options.capture, options.keep, screen.size()?);
+    let dir = |name| std::env::var_os(name).map(PathBuf::from);
+    let history = history::file(dir("XDG_STATE_HOME"), dir("HOME"));
+    let before = history.as_deref().map(history::load).unwrap_or_default();
+    let mut app = App::new(host, options.capture, options.keep, screen.size()?)
+        .with_filter(options.filter, before);
     let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
         .map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+    let never = crossbeam_channel::never::<()>();
+    // nobody can send on it, which is told at once
+    let (_, at_once) = crossbeam_channel::bounded::<()>(0);
     let mut dirty = true;
+    let mut drawn = Instant::now();
     loop {
         if dirty {
             screen.draw(|frame| view::draw(&app, theme, frame))?;
             dirty = false;
+            drawn = Instant::now();
         }
         let mut effect = None;
         select! {
@@ -107,9 +127,21 @@ fn dashboard(
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
+            // many sessions are tried a bit at a time: a key does not wait for them
+            recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
+                app.work();
+                dirty = !app.is_working() || drawn.elapsed() >= FRAME;
+            }
         }
         match effect {
             Some(Effect::Quit) => return Ok(()),
+            Some(Effect::Capture(capture)) => collector.capture(capture),
+            Some(Effect::Remember(lines)) => {
+                if let Some(file) = &history {
+                    // a host on which it cannot be kept is no reason to complain
+                    let _ = history::save(file, &lines);
+                }
+            }
             Some(Effect::Redraw) => {
                 screen.redraw()?;
                 dirty = true;
@@ -130,7 +162,18 @@ fn dashboard(
 fn on_input(app: &mut App, input: Input) -> Option<Effect> {
     match input {
         Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-            keys::lookup(app.mode, key).and_then(|action| app.update(action))
+            match (keys::lookup(app.mode, key), keys::text(key)) {
+                (Some(action), _) => app.update(action),
+                (None, Some(c)) => {
+                    app.text(c.encode_utf8(&mut [0; 4]));
+                    None
+                }
+                (None, None) => None,
+            }
+        }
+        Input::Event(Event::Paste(text)) => {
+            app.text(&text);
+            None
         }
         Input::Event(_) => None,
         Input::Gone => Some(Effect::Quit),

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never};
 use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
@@ -72,6 +72,7 @@ impl Screen {
         execute!(
             self.terminal.backend_mut(),
             EnterAlternateScreen,
+            EnableBracketedPaste,
             cursor::Hide
         )?;
         self.redraw()
@@ -138,6 +139,7 @@ fn restore() {
         let _ = execute!(
             out,
             EndSynchronizedUpdate,
+            DisableBracketedPaste,
             LeaveAlternateScreen,
             cursor::Show
         );

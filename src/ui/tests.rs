@@ -132,7 +132,9 @@ fn column(app: &App, title: &str) -> Vec<String> {
         .expect("a column on the screen");
     let terminal = terminal(app, &MONOCHROME, SIZE);
     let buffer = terminal.backend().buffer();
-    (3..3 + app.row_count().min(view::panes(buffer.area).rows()) as u16)
+    (3..3 + app
+        .row_count()
+        .min(view::panes(buffer.area, app.prompt.is_some()).rows()) as u16)
         .map(|y| {
             // the cell behind a wide character is part of it
             let mut cells = at.x..at.x + at.width;
@@ -150,26 +152,30 @@ fn column(app: &App, title: &str) -> Vec<String> {
         .collect()
 }
 
+/// Presses keys by their names in the key table.
 fn press(app: &mut App, script: &str) -> Option<Effect> {
     let mut effect = None;
-    for key in script.split(' ') {
-        let (code, modifiers) = match key {
-            "Space" => (KeyCode::Char(' '), KeyModifiers::NONE),
-            "Esc" => (KeyCode::Esc, KeyModifiers::NONE),
-            _ if key.len() == 2 && key.starts_with('^') => (
-                KeyCode::Char(key.as_bytes()[1].to_ascii_lowercase().into()),
-                KeyModifiers::CONTROL,
-            ),
-            _ => (
-                KeyCode::Char(key.chars().next().expect("a key")),
-                KeyModifiers::NONE,
-            ),
-        };
-        let action = keys::lookup(app.mode, KeyEvent::new(code, modifiers));
-        effect =
-            app.update(action.unwrap_or_else(|| panic!("{key} means nothing in {:?}", app.mode)));
+    for name in script.split(' ') {
+        let named = keys::KEYS
+            .iter()
+            .filter(|k| k.mode == app.mode)
+            .flat_map(|k| k.presses);
+        let press = named.into_iter().find(|p| p.name() == name);
+        let event = press
+            .unwrap_or_else(|| panic!("{name} means nothing in {:?}", app.mode))
+            .event();
+        effect = app.update(keys::lookup(app.mode, event).expect("an action"));
     }
     effect
+}
+
+/// Types a text into the prompt, key by key.
+fn type_text(app: &mut App, text: &str) {
+    for c in text.chars() {
+        let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        assert_eq!(keys::lookup(app.mode, event), None, "{c} is a command");
+        app.text(&keys::text(event).expect("a character").to_string());
+    }
 }
 
 /// The line that is shown as selected.
@@ -205,8 +211,9 @@ fn the_help_lists_every_key_and_column() {
     let shown = screen(&app, size);
     insta::assert_snapshot!(shown);
     for key in keys::KEYS.iter().filter(|k| k.mode == keys::Mode::Table) {
+        let start = &key.help[..key.help.len().min(30)];
         assert!(
-            shown.contains(&key.names()) && shown.contains(key.help),
+            shown.contains(&key.names()) && shown.contains(start),
             "{key:?}"
         );
     }
@@ -217,7 +224,7 @@ fn the_help_fits_eighty_columns() {
     for line in view::help::lines() {
         if let view::help::HelpLine::Entry(name, meaning) = line {
             assert!(
-                name.width() <= 16 && meaning.width() <= 80 - 19,
+                name.width() <= 24 && meaning.width() <= 52,
                 "{name}: {meaning}"
             );
         }
@@ -230,7 +237,11 @@ fn the_help_scrolls_and_goes() {
     press(&mut app, "? j j");
     assert!(!screen(&app, SIZE).contains("KEYS"));
     press(&mut app, "G");
-    assert!(screen(&app, SIZE).contains("Not told by what the kernel says"));
+    assert!(
+        screen(&app, SIZE).contains("Not told by what the kernel says"),
+        "{}",
+        screen(&app, SIZE)
+    );
     press(&mut app, "Esc");
     assert!(screen(&app, SIZE).contains("RADDR"));
 }
@@ -252,7 +263,7 @@ fn colours_mark_what_went_wrong_and_monochrome_has_none() {
 
 #[test]
 fn nothing_breaks_at_any_size() {
-    for width in 1..130 {
+    for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
         for height in 1..12 {
             let size = Size { width, height };
             let mut app = app(size);
@@ -282,12 +293,12 @@ fn the_busiest_are_on_top_then_the_newest() {
             "nginx",
             "nginx",
             "sshd-se…",
+            "-",
             "postgres",
             "日本語…",
             "redis-s…",
             "curl",
-            "curl",
-            "-"
+            "curl"
         ]
     );
 }
@@ -341,7 +352,7 @@ fn the_selection_follows_its_session() {
     let mut app = app(SIZE);
     press(&mut app, "j j j");
     let line = selected_line(&app);
-    assert!(line.contains("postgres"), "{line}");
+    assert!(line.contains(" timeout"), "{line}");
     press(&mut app, "I");
     assert_eq!(selected_line(&app), line);
     // three newer ones arrive above it
@@ -439,6 +450,123 @@ fn a_frozen_picture_holds_and_says_what_waits() {
     );
     assert_eq!(app.store().open_count(), 0);
     assert!(!screen(&app, SIZE).contains("FROZEN"));
+}
+
+#[test]
+fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    let mut counts = Vec::new();
+    for key in ["comm c", "u", "r", "l", " and reason ", "refused"] {
+        type_text(&mut app, key);
+        counts.push(app.row_count());
+    }
+    assert_eq!(counts, [0, 0, 0, 2, 2, 1], "{}", screen(&app, SIZE));
+    assert!(screen(&app, SIZE).contains("filter: comm curl and reason refused"));
+    press(&mut app, "Esc");
+    assert_eq!(app.row_count(), 9);
+    assert!(!screen(&app, SIZE).contains("filter: comm"));
+}
+
+#[test]
+fn an_accepted_filter_stays_and_is_remembered() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "port 443 and retr > 0");
+    let effect = press(&mut app, "Enter");
+    assert_eq!(
+        effect,
+        Some(Effect::Remember(vec!["port 443 and retr > 0".into()]))
+    );
+    let rows = app.row_count();
+    assert!(rows > 0 && rows < 9);
+    assert!(screen(&app, SIZE).contains("filter: port 443 and retr > 0"));
+    // it combines with the families
+    press(&mut app, "6");
+    assert!(app.row_count() < rows);
+    press(&mut app, "6 / ^U");
+    assert_eq!(app.row_count(), 9, "an empty filter is everything");
+    press(&mut app, "↑");
+    assert_eq!(app.row_count(), rows, "history is applied too");
+}
+
+#[test]
+fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    assert_eq!(app.row_count(), 2);
+    type_text(&mut app, " and rtt >");
+    assert_eq!(app.row_count(), 2);
+    assert!(
+        screen(&app, SIZE).contains("the last filter stays"),
+        "{}",
+        screen(&app, SIZE)
+    );
+    type_text(&mut app, " fast");
+    assert_eq!(app.row_count(), 2);
+    let shown = screen(&app, SIZE);
+    insta::assert_snapshot!(shown);
+    assert_eq!(press(&mut app, "Enter"), None, "what is wrong is not taken");
+    assert_eq!(app.mode, keys::Mode::Prompt);
+}
+
+#[test]
+fn what_is_on_the_screen_completes() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "reason refused or comm red");
+    press(&mut app, "Tab");
+    assert!(
+        screen(&app, SIZE).contains("or comm redis-server "),
+        "{}",
+        screen(&app, SIZE)
+    );
+    press(&mut app, "^U");
+    type_text(&mut app, "reason ");
+    press(&mut app, "Tab");
+    insta::assert_snapshot!(screen(&app, SIZE));
+}
+
+#[test]
+fn the_capture_is_changed_when_it_is_accepted() {
+    let mut app = app(SIZE);
+    press(&mut app, "C");
+    type_text(&mut app, "lport 443 and tx > 10kB");
+    assert_eq!(app.row_count(), 9);
+    let kernel = Capture {
+        lports: "443".parse().ok(),
+        ..Capture::default()
+    };
+    assert_eq!(press(&mut app, "Enter"), Some(Effect::Capture(kernel)));
+    assert!(screen(&app, SIZE).contains("captured: lport 443 and tx > 10kB [kernel: "));
+    // what is not captured does not come in any more
+    app.batch(Batch {
+        taken_ns: 12 * S,
+        ..sessions()
+    });
+    let tx = column(&app, "TX");
+    assert_eq!(app.store().open_count(), 3);
+    assert_eq!(
+        tx.len(),
+        3 + 6 + 2,
+        "two of the six finished ones sent more than that"
+    );
+}
+
+#[test]
+fn the_prompt_is_there_at_any_size() {
+    for width in [1, 2, 5, 8, 9, 10, 20, 59] {
+        for height in 1..10 {
+            let size = Size { width, height };
+            let mut app = app(size);
+            press(&mut app, "/");
+            type_text(&mut app, "comm 日本語 and rtt > never");
+            screen(&app, size);
+            press(&mut app, "Tab Tab Home");
+            screen(&app, size);
+        }
+    }
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct Theme {
     pub warning: Style,
     /// What went wrong.
     pub alarm_text: Style,
+    /// The place of a mistake in what is being typed.
+    pub wrong: Style,
     /// What must not be overlooked.
     pub alarm: Style,
 }
@@ -49,6 +51,7 @@ pub static MONOCHROME: Theme = Theme {
     key: BOLD,
     warning: PLAIN,
     alarm_text: BOLD,
+    wrong: PLAIN.add_modifier(Modifier::UNDERLINED.union(Modifier::BOLD)),
     alarm: PLAIN.add_modifier(Modifier::REVERSED.union(Modifier::BOLD)),
 };
 
@@ -65,6 +68,7 @@ pub static COLOUR: Theme = Theme {
     key: BOLD.fg(Color::Cyan),
     warning: PLAIN.fg(Color::Yellow),
     alarm_text: PLAIN.fg(Color::Red),
+    wrong: BOLD.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
     alarm: BOLD.fg(Color::White).bg(Color::Red),
 };
 

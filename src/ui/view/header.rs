@@ -15,12 +15,14 @@ pub(super) fn draw(app: &App, theme: &Theme, panes: &Panes, buffer: &mut Buffer)
     looking_at(app, theme, panes.looking_at, buffer);
 }
 
-/// Parts of a line, the important ones first: as many as fit.
+/// Parts of a line, the important ones first: as many as fit, the last of them cut if much of it fits.
 fn fit(parts: Vec<Vec<Span<'_>>>, width: u16) -> Line<'_> {
+    const MUCH: usize = 12;
     let mut line = Line::default();
     for part in parts {
         let part = Line::from(part);
-        if line.width() + part.width() + 2 > usize::from(width) && !line.spans.is_empty() {
+        let room = usize::from(width).saturating_sub(line.width() + 2);
+        if part.width() > room && room < MUCH && !line.spans.is_empty() {
             break;
         }
         if !line.spans.is_empty() {
@@ -70,33 +72,53 @@ fn short(rate: f64) -> String {
 }
 
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let scope = match app.scope {
-        Scope::All => "all sessions",
-        Scope::Open => "open sessions",
-        Scope::Finished => "finished sessions",
+    let scope = match app.choice.scope {
+        Scope::All => "all",
+        Scope::Open => "open",
+        Scope::Finished => "finished",
     };
     let order = app.sort.field.column.map_or("", |c| c.title);
     let frozen = app
         .waiting()
         .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
+    let filter = (!app.choice.filter.is_everything()).then(|| {
+        vec![
+            Span::raw("filter: "),
+            Span::styled(app.choice.filter.source(), theme.figure),
+        ]
+    });
     let parts = [
         frozen,
         Some(vec![Span::raw(format!(
-            "{}/{} {scope}",
+            "{}/{}{} {scope}",
             app.position(),
-            app.row_count()
+            app.row_count(),
+            if app.is_working() { "…" } else { "" }
         ))]),
         Some(vec![Span::raw(
-            app.family.map_or("IPv4+IPv6", |f| f.name()),
+            app.choice.family.map_or("IPv4+IPv6", |f| f.name()),
         )]),
         Some(vec![Span::raw(format!(
             "by {order}{}",
             if app.sort.inverted { " inverted" } else { "" }
         ))]),
-        (!app.capture.is_everything())
-            .then(|| vec![Span::raw(format!("captured: {}", app.capture))]),
+        filter,
+        captured(app).map(|text| vec![Span::raw(text)]),
     ];
     fit(parts.into_iter().flatten().collect(), area.width)
         .style(theme.quiet)
         .render(area, buffer);
+}
+
+/// What is captured at all, and what of that the kernel decides.
+fn captured(app: &App) -> Option<String> {
+    let kernel = app.capture.intersection(&app.capture_filter.capture());
+    match (kernel.is_everything(), app.capture_filter.is_everything()) {
+        (true, true) => None,
+        (false, true) => Some(format!("captured: {kernel}")),
+        (_, false) => Some(format!(
+            "captured: {} [kernel: {kernel}]",
+            app.capture_filter.source()
+        )),
+    }
 }

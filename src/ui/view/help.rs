@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::fields;
+use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
 use crate::ui::keys::{KEYS, Mode};
@@ -16,7 +17,7 @@ use crate::ui::theme::Theme;
 pub enum HelpLine {
     /// What the lines below are about.
     Heading(&'static str),
-    /// A name and what it means.
+    /// A name and what it means; without a name, it goes on from the line above.
     Entry(String, &'static str),
     /// Room between two parts.
     Blank,
@@ -24,9 +25,27 @@ pub enum HelpLine {
 
 /// The whole of it.
 pub fn lines() -> Vec<HelpLine> {
-    let keys = KEYS.iter().filter(|k| k.mode == Mode::Table);
+    contents().into_iter().flat_map(wrapped).collect()
+}
+
+fn contents() -> Vec<HelpLine> {
+    let keys = |mode| {
+        let of_mode = KEYS.iter().filter(move |k| k.mode == mode);
+        of_mode.map(|k| HelpLine::Entry(k.names(), k.help))
+    };
     let mut lines = vec![HelpLine::Heading("KEYS")];
-    lines.extend(keys.map(|k| HelpLine::Entry(k.names(), k.help)));
+    lines.extend(keys(Mode::Table));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("KEYS WHILE TYPING A FILTER"),
+    ]);
+    lines.extend(keys(Mode::Prompt));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
+    let forms = filter::GRAMMAR.iter();
+    lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("FIELDS OF FILTERS")]);
+    let rows = filter::help_rows();
+    lines.extend(rows.map(|row| HelpLine::Entry(row.example, row.meaning)));
     lines.extend([
         HelpLine::Blank,
         HelpLine::Heading("COLUMNS, as many as fit"),
@@ -38,6 +57,28 @@ pub fn lines() -> Vec<HelpLine> {
     lines
 }
 
+/// Cells of a name, and of what it means: with what is between them, eighty.
+const NAME: usize = 24;
+const MEANING: usize = 80 - NAME - 4;
+
+/// An entry on as many lines as it takes.
+fn wrapped(line: HelpLine) -> Vec<HelpLine> {
+    let HelpLine::Entry(mut name, mut rest) = line else {
+        return vec![line];
+    };
+    let mut lines = Vec::new();
+    while rest.len() > MEANING {
+        let spaces = rest.match_indices(' ').map(|(at, _)| at);
+        let Some(at) = spaces.take_while(|&at| at <= MEANING).last() else {
+            break;
+        };
+        lines.push(HelpLine::Entry(std::mem::take(&mut name), &rest[..at]));
+        rest = &rest[at + 1..];
+    }
+    lines.push(HelpLine::Entry(name, rest));
+    lines
+}
+
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let text: Vec<Line<'_>> = lines()
         .into_iter()
@@ -45,7 +86,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         .map(|line| match line {
             HelpLine::Heading(title) => Line::styled(title, theme.title),
             HelpLine::Entry(name, meaning) => Line::from(vec![
-                Span::styled(format!("  {name:<16} "), theme.key),
+                Span::styled(format!("  {name:<NAME$}  "), theme.key),
                 Span::raw(meaning),
             ]),
             HelpLine::Blank => Line::default(),

@@ -13,6 +13,7 @@ use super::theme::Theme;
 pub mod footer;
 pub mod header;
 pub mod help;
+pub mod prompt;
 pub mod table;
 
 /// Where the parts of the screen are. The talker panes will stand between the table and the footer.
@@ -24,6 +25,8 @@ pub struct Panes {
     pub looking_at: Rect,
     /// The session table, headings included.
     pub table: Rect,
+    /// The line that is being typed, and what there is to say of it.
+    pub prompt: Rect,
     /// The keys of where one is.
     pub footer: Rect,
 }
@@ -35,26 +38,38 @@ impl Panes {
     }
 }
 
-/// Divides the screen. What matters least goes first when it is low: the footer, the second line, the first.
-pub fn panes(area: Rect) -> Panes {
+/// Divides the screen. What matters least goes first when it is low: the footer, the second line, the first. The prompt
+/// stays as long as there is a line.
+pub fn panes(area: Rect, prompting: bool) -> Panes {
     let line = |from: u16| Constraint::Length((area.height >= from).into());
-    let [host, looking_at, table, footer] =
-        Layout::vertical([line(4), line(5), Constraint::Fill(1), line(6)]).areas(area);
+    let prompt = if prompting { 2.min(area.height) } else { 0 };
+    let [host, looking_at, table, prompt, footer] = Layout::vertical([
+        line(4 + prompt),
+        line(5 + prompt),
+        Constraint::Fill(1),
+        Constraint::Length(prompt),
+        line(6 + prompt),
+    ])
+    .areas(area);
     Panes {
         host,
         looking_at,
         table,
+        prompt,
         footer,
     }
 }
 
 /// Draws the whole screen.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
-    let panes = panes(frame.area());
+    let panes = panes(frame.area(), app.prompt.is_some());
     header::draw(app, theme, &panes, frame.buffer_mut());
     match app.mode {
-        Mode::Table => table::draw(app, theme, panes.table, frame.buffer_mut()),
+        Mode::Table | Mode::Prompt => table::draw(app, theme, panes.table, frame.buffer_mut()),
         Mode::Help => help::draw(app, theme, panes.table, frame.buffer_mut()),
+    }
+    if let Some(prompt) = &app.prompt {
+        prompt::draw(prompt, theme, panes.prompt, frame);
     }
     footer::draw(app, theme, panes.footer, frame.buffer_mut());
 }

@@ -1,0 +1,252 @@
+//! What may come where the cursor is: fields, operators, names, and values that are on the screen.
+//!
+//! Responsible for candidates and the place that they replace. Not for choosing one, nor for showing them
+//! (`ui`): all of this is a function of the text.
+
+use std::ops::Range;
+
+use super::eval::ends;
+use super::expr::{Op, in_quotes};
+use super::lex::{Kind as Tok, Token, is_plain_word, lex};
+use super::literal::{kind_of, operators, real_names};
+use crate::fields::{FIELDS, Field, Kind, by_word};
+
+/// Something that fits where the cursor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// What goes into the place; in quotes if it needs them.
+    pub text: String,
+    /// What it means, in a line; empty for values.
+    pub help: &'static str,
+}
+
+/// What fits, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completions {
+    /// The bytes of the text that a candidate replaces: the word at the cursor, or nothing.
+    pub span: Range<usize>,
+    /// All that fit, the likeliest first; none in a regular expression.
+    pub candidates: Vec<Candidate>,
+}
+
+/// What the grammar wants at a place.
+#[derive(Clone, Copy)]
+enum Wants {
+    /// A term: at the start, after `and`, `(`…
+    Term,
+    /// A value or an operator, after a field.
+    Comparison(&'static Field),
+    /// A value, after an operator or a comma.
+    Value(&'static Field),
+    /// Another term, or what joins it.
+    More(Option<&'static Field>),
+    /// What nobody can guess.
+    Anything,
+}
+
+/// What may come at the cursor, a byte offset of the text. `values` gives those of a field that are on the screen;
+/// it is asked for `lport` and `rport` where the text says `port`.
+pub fn complete(text: &str, cursor: usize, values: &dyn Fn(&Field) -> Vec<String>) -> Completions {
+    let mut cursor = cursor.min(text.len());
+    while !text.is_char_boundary(cursor) {
+        cursor -= 1;
+    }
+    let mut tokens = lex(&text[..cursor]);
+    let started = tokens.pop_if(|t| t.span.end == cursor && can_grow(&t.kind));
+    let wants = tokens.iter().fold(Wants::Term, after);
+    let start = started.as_ref().map_or(cursor, |t| t.span.start);
+    let prefix = match &started {
+        Some(t) if t.kind == Tok::Unclosed => t.text.trim_start_matches(['"', '\'']),
+        Some(t) => t.text,
+        None => "",
+    };
+    let word_end = text[start..]
+        .char_indices()
+        .find(|&(at, c)| start + at >= cursor && !is_plain_word(c.encode_utf8(&mut [0; 4])))
+        .map_or(text.len(), |(at, _)| start + at);
+    let prefix = prefix.to_lowercase();
+    let mut candidates = candidates(wants, prefix.is_empty(), values);
+    candidates.retain(|c| {
+        let bare = c.text.trim_start_matches('"').to_lowercase();
+        bare.starts_with(&prefix)
+    });
+    Completions {
+        span: start..word_end,
+        candidates,
+    }
+}
+
+fn can_grow(kind: &Tok) -> bool {
+    matches!(
+        kind,
+        Tok::Word | Tok::Unclosed | Tok::Pattern | Tok::And | Tok::Or
+    ) || *kind == Tok::Not
+}
+
+/// What is wanted after one more token.
+fn after(wants: Wants, token: &Token<'_>) -> Wants {
+    let field = || by_word(&token.text.to_ascii_lowercase());
+    match (wants, &token.kind) {
+        (Wants::Comparison(f) | Wants::Value(f), Tok::Word | Tok::Quoted(_)) => {
+            Wants::More(Some(f))
+        }
+        (Wants::Comparison(_), Tok::Op(op)) if op.takes_regex() => Wants::Anything,
+        (Wants::Comparison(f), Tok::Op(_)) => Wants::Value(f),
+        (Wants::More(Some(f)), Tok::Comma) => Wants::Value(f),
+        (Wants::More(None), Tok::Comma) => Wants::Anything,
+        (Wants::Term | Wants::More(_), Tok::Word) => match field() {
+            Some(f) => Wants::Comparison(f),
+            None => Wants::More(None),
+        },
+        (_, Tok::Word | Tok::Quoted(_) | Tok::Pattern | Tok::Close) => Wants::More(None),
+        (_, Tok::And | Tok::Or | Tok::Not | Tok::Open) => Wants::Term,
+        _ => Wants::Anything,
+    }
+}
+
+fn candidates(
+    wants: Wants,
+    nothing_typed: bool,
+    values: &dyn Fn(&Field) -> Vec<String>,
+) -> Vec<Candidate> {
+    let candidate = |text: &str, help| Candidate {
+        text: text.to_owned(),
+        help,
+    };
+    let fields = || FIELDS.iter().map(|f| candidate(f.word, f.help));
+    let not = candidate("not", "the contrary of what follows");
+    let joins = [
+        candidate("and", "both"),
+        candidate("or", "either"),
+        not.clone(),
+    ];
+    match wants {
+        Wants::Term => fields().chain([not]).collect(),
+        Wants::More(_) => joins.into_iter().chain(fields()).collect(),
+        Wants::Value(field) => values_of(field, values),
+        Wants::Comparison(field) => {
+            let mut all = values_of(field, values);
+            if nothing_typed {
+                let signs = operators(field).iter();
+                all.extend(signs.map(|op| candidate(op.symbol(), meaning(*op))));
+            }
+            if kind_of(field) == Kind::Bool {
+                all.extend(joins); // it is a term already
+            }
+            all
+        }
+        Wants::Anything => Vec::new(),
+    }
+}
+
+fn meaning(op: Op) -> &'static str {
+    match op {
+        Op::Eq => "equal",
+        Op::Ne => "not equal",
+        Op::Lt => "less",
+        Op::Le => "less or equal",
+        Op::Gt => "more",
+        Op::Ge => "more or equal",
+        Op::Match => "fits a regular expression",
+        Op::NotMatch => "does not fit a regular expression",
+    }
+}
+
+/// The values of a field: what it can be if that is known, else what is on the screen.
+fn values_of(field: &'static Field, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Candidate> {
+    let fixed = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    let texts: Vec<String> = match kind_of(field) {
+        Kind::Names(names) => real_names(names).map(str::to_owned).collect(),
+        Kind::Bool => fixed(&["yes", "no"]),
+        Kind::Ip => fixed(&["4", "6"]),
+        _ => ends(field).flat_map(values).collect(),
+    };
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for text in texts.iter().filter(|t| !t.is_empty() && *t != "-") {
+        let plain = is_plain_word(text) && !text.contains('*');
+        let text = if plain { text.clone() } else { in_quotes(text) };
+        if candidates.iter().all(|c| c.text != text) {
+            candidates.push(Candidate { text, help: "" });
+        }
+    }
+    candidates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Completes where the `|` stands; the candidates, and the text with the first of them in its place.
+    fn at(marked: &str) -> (Vec<String>, String) {
+        let cursor = marked.find('|').expect("a cursor");
+        let text = marked.replacen('|', "", 1);
+        let on_screen = |field: &Field| match field.word {
+            "comm" => ["curl", "sshd", "Web Content", "curl", "a*b", "-", "and"]
+                .map(Into::into)
+                .to_vec(),
+            "lport" => vec!["22".into()],
+            "rport" => vec!["443".into(), "22".into()],
+            _ => Vec::new(),
+        };
+        let found = complete(&text, cursor, &on_screen);
+        let all: Vec<String> = found.candidates.into_iter().map(|c| c.text).collect();
+        let mut done = text;
+        if let Some(first) = all.first() {
+            done.replace_range(found.span, first);
+        }
+        (all, done)
+    }
+
+    #[test]
+    fn fields_and_keywords() {
+        assert_eq!(at("rp|"), (vec!["rport".into()], "rport".into()));
+        assert_eq!(at("rtt > 1ms and RP|").1, "rtt > 1ms and rport");
+        assert_eq!(at("port 443 a|").0, ["and", "addr", "adopted"]);
+        assert_eq!(at("(c|or 1)").1, "(comm 1)");
+        assert_eq!(at("|").0.len(), FIELDS.len() + 1);
+        assert_eq!(at("curl o|").0, ["or", "owner"]);
+        assert_eq!(at("(curl) n|").0, ["not", "netns"]);
+    }
+
+    #[test]
+    fn values_that_are_on_the_screen() {
+        assert_eq!(
+            at("comm |").0[..5],
+            ["curl", "sshd", "\"Web Content\"", "\"a*b\"", "\"and\""]
+        );
+        assert_eq!(at("comm |").0[5..], ["=", "!=", "~", "!~"]);
+        assert_eq!(at("comm = |").0.len(), 5);
+        assert_eq!(at("comm=w|").1, "comm=\"Web Content\"");
+        assert_eq!(at("comm \"web|").1, "comm \"Web Content\"");
+        assert_eq!(at("port |").0[..2], ["22", "443"]);
+        assert_eq!(at("port 443,2|").1, "port 443,22");
+        assert_eq!(at("port 4|").0, ["443"]);
+    }
+
+    #[test]
+    fn names_and_operators() {
+        assert_eq!(at("reason ref|").1, "reason refused");
+        assert_eq!(at("reason refused,t|").1, "reason refused,timeout");
+        assert_eq!(
+            at("reason !=re|").0,
+            ["remote-fin", "remote-reset", "refused"]
+        );
+        assert_eq!(at("rtt |").0, ["=", "!=", "<", "<=", ">", ">="]);
+        assert_eq!(
+            at("adopted |").0,
+            ["yes", "no", "=", "!=", "and", "or", "not"]
+        );
+        assert!(at("comm ~ cu|").0.is_empty());
+        assert!(at("\"done\"|").0.contains(&"and".into()));
+    }
+
+    #[test]
+    fn any_cursor_in_any_text_will_do() {
+        for text in ["", "ä日", "port ä,", "(((", "comm \"ä", "=~ &", "not not"] {
+            for cursor in 0..text.len() + 3 {
+                let found = complete(text, cursor, &|_| vec!["ä".into()]);
+                assert!(text.get(found.span).is_some(), "{text} at {cursor}");
+            }
+        }
+    }
+}

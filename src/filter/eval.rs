@@ -1,0 +1,389 @@
+//! Tries sessions: an expression made ready so that a session costs no allocation and few instructions.
+//!
+//! Responsible for what a term means. Not for what was written (`expr`), nor for what the kernel can decide of it
+//! (`implied`).
+//!
+//! A figure that a session does not have makes every comparison with it false, whichever the operator; `!=` and `!~`
+//! are `not` before their opposites, and so are true. Of `port` and `addr` either end may fit.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
+
+use regex::Regex;
+
+use super::expr::{Expr, Literal, Net, Op, Term};
+use super::literal::build_regex;
+use crate::fields::{FIELDS, Field, Kind, Value, by_word};
+use crate::session::Session;
+
+/// An expression that is ready to be tried.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Test(fn(&Session) -> Value<'_>, Check),
+}
+
+/// What a value is held against.
+#[derive(Clone, Debug)]
+pub(super) enum Check {
+    Between(u64, u64),
+    /// Sorted and apart.
+    OneOf(Vec<(u64, u64)>),
+    Within(Vec<Net>),
+    Equals(Vec<String>),
+    Is(bool),
+    Matches(Regex),
+    Contains(Needle),
+}
+
+impl Node {
+    /// Of an expression that was read. What compiles a second time cannot fail then.
+    pub(super) fn new(expr: &Expr) -> Result<Node, regex::Error> {
+        let several = |parts: &[Expr]| -> Result<Vec<Node>, regex::Error> {
+            let mut nodes: Vec<Node> = parts.iter().map(Node::new).collect::<Result<_, _>>()?;
+            nodes.sort_by_key(Node::cost); // a cheap term first may spare a dear one
+            Ok(nodes)
+        };
+        Ok(match expr {
+            Expr::All(parts) => Node::All(several(parts)?),
+            Expr::Any(parts) => Node::Any(several(parts)?),
+            Expr::Not(part) => Node::Not(Box::new(Node::new(part)?)),
+            Expr::Term(Term::Words(words)) => Node::any_of(words.iter().flat_map(|word| {
+                let needle = Needle::new(word);
+                searched(&needle)
+                    .map(|f| Node::Test(f.get, Check::Contains(needle.clone())))
+                    .collect::<Vec<_>>()
+            })),
+            Expr::Term(Term::Compare { field, op, values }) => {
+                let check = Check::new(*op, values)?;
+                let node = Node::any_of(ends(field).map(|f| Node::Test(f.get, check.clone())));
+                if op.is_negative() {
+                    Node::Not(Box::new(node))
+                } else {
+                    node
+                }
+            }
+        })
+    }
+
+    fn any_of(nodes: impl Iterator<Item = Node>) -> Node {
+        let mut nodes: Vec<Node> = nodes.collect();
+        match nodes.pop() {
+            Some(only) if nodes.is_empty() => only,
+            last => {
+                nodes.extend(last);
+                nodes.sort_by_key(Node::cost);
+                Node::Any(nodes)
+            }
+        }
+    }
+
+    fn cost(&self) -> u32 {
+        match self {
+            Node::All(parts) | Node::Any(parts) => parts.iter().map(Node::cost).sum(),
+            Node::Not(part) => part.cost(),
+            Node::Test(_, check) => match check {
+                Check::Between(..) | Check::Is(_) => 1,
+                Check::OneOf(_) | Check::Within(_) => 2,
+                Check::Equals(_) => 3,
+                Check::Contains(_) => 20,
+                Check::Matches(_) => 40,
+            },
+        }
+    }
+
+    /// True if the session fits.
+    pub(super) fn matches(&self, session: &Session) -> bool {
+        match self {
+            Node::All(parts) => parts.iter().all(|p| p.matches(session)),
+            Node::Any(parts) => parts.iter().any(|p| p.matches(session)),
+            Node::Not(part) => !part.matches(session),
+            Node::Test(get, check) => check.fits(get(session)),
+        }
+    }
+}
+
+/// The fields that are meant by one: two by `port` and `addr`.
+pub(super) fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
+    let (one, other) = match field.kind {
+        Kind::Either(one, other) => (by_word(one), by_word(other)),
+        _ => (Some(field), None),
+    };
+    one.into_iter().chain(other)
+}
+
+/// The fields in which a bare word can be found: not `nginx` in an address.
+fn searched(needle: &Needle) -> impl Iterator<Item = &'static Field> {
+    FIELDS
+        .iter()
+        .filter(|f| f.is_searched() && (f.kind != Kind::Addr || needle.is_like_an_address()))
+}
+
+/// The numbers that satisfy a comparison, as sorted ranges that do not touch; nothing for other values. The sense
+/// of `!=` is left to the caller: these are the numbers of `=`.
+pub(super) fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = values
+        .iter()
+        .filter_map(|v| match v {
+            Literal::Number(from, to) => Some((*from, *to)),
+            _ => None,
+        })
+        .filter_map(|(from, to)| match op {
+            Op::Lt => Some((0, from.checked_sub(1)?)),
+            Op::Le => Some((0, from)),
+            Op::Gt => Some((to.checked_add(1)?, u64::MAX)),
+            Op::Ge => Some((to, u64::MAX)),
+            _ => Some((from, to)),
+        })
+        .collect();
+    ranges.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+    for (from, to) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if from <= end.saturating_add(1) => *end = to.max(*end),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+impl Check {
+    fn new(op: Op, values: &[Literal]) -> Result<Check, regex::Error> {
+        fn all<T>(values: &[Literal], pick: impl Fn(&Literal) -> Option<T>) -> Vec<T> {
+            values.iter().filter_map(pick).collect()
+        }
+        Ok(match values.first() {
+            Some(Literal::Net(_)) => Check::Within(all(values, |v| match v {
+                Literal::Net(net) => Some(*net),
+                _ => None,
+            })),
+            Some(Literal::Name(_) | Literal::Text(_)) => Check::Equals(all(values, |v| match v {
+                Literal::Name(name) => Some((*name).to_owned()),
+                Literal::Text(text) => Some(text.clone()),
+                _ => None,
+            })),
+            Some(Literal::Regex(pattern)) => Check::Matches(build_regex(pattern)?),
+            Some(Literal::Bool(yes)) if values.iter().all(|v| *v == Literal::Bool(*yes)) => {
+                Check::Is(*yes)
+            }
+            Some(Literal::Bool(_)) => Check::OneOf(vec![(0, 1)]), // `yes,no`: any
+            Some(Literal::Number(..)) | None => match ranges(op, values).as_slice() {
+                [(from, to)] => Check::Between(*from, *to),
+                several => Check::OneOf(several.to_vec()),
+            },
+        })
+    }
+
+    fn fits(&self, value: Value<'_>) -> bool {
+        match (self, value) {
+            (Check::Between(from, to), Value::Uint(n)) => (*from..=*to).contains(&n),
+            (Check::OneOf(ranges), Value::Uint(n)) => is_in(ranges, n),
+            (Check::OneOf(ranges), Value::Bool(yes)) => is_in(ranges, yes.into()),
+            (Check::Is(wanted), Value::Bool(yes)) => *wanted == yes,
+            (Check::Within(nets), Value::Addr(a)) => nets.iter().any(|net| net.contains(a)),
+            (Check::Equals(texts), Value::Text(t)) => texts.iter().any(|text| text == t),
+            (Check::Matches(regex), Value::Text(t)) => regex.is_match(t),
+            (Check::Matches(regex), Value::Addr(a)) => regex.is_match(AddrText::new(a).as_str()),
+            (Check::Contains(needle), Value::Text(t)) => needle.is_in(t),
+            (Check::Contains(needle), Value::Addr(a)) => {
+                needle.may_be_in(a) && needle.is_in_bytes(AddrText::new(a).as_bytes())
+            }
+            _ => false, // missing
+        }
+    }
+}
+
+fn is_in(ranges: &[(u64, u64)], n: u64) -> bool {
+    let after = ranges.partition_point(|&(from, _)| from <= n);
+    after
+        .checked_sub(1)
+        .and_then(|i| ranges.get(i))
+        .is_some_and(|&(_, to)| n <= to)
+}
+
+/// A bare word: found wherever it stands in a text, in capitals or not.
+#[derive(Clone, Debug)]
+pub(super) struct Needle {
+    lower: String,
+}
+
+impl Needle {
+    fn new(word: &str) -> Self {
+        Needle {
+            lower: word.to_lowercase(),
+        }
+    }
+
+    /// True if every character can be in an address.
+    fn is_like_an_address(&self) -> bool {
+        self.lower
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit() || b == b'.' || b == b':')
+    }
+
+    /// Spares the writing of addresses that cannot have it: IPv4 ones have digits and dots only, and IPv6 ones
+    /// no dots unless they begin like those that stand for IPv4.
+    fn may_be_in(&self, addr: IpAddr) -> bool {
+        match addr {
+            IpAddr::V4(_) => self.lower.bytes().all(|b| b.is_ascii_digit() || b == b'.'),
+            IpAddr::V6(a) => a.segments()[..5] == [0; 5] || !self.lower.contains('.'),
+        }
+    }
+
+    /// In what has no capitals.
+    fn is_in_bytes(&self, text: &[u8]) -> bool {
+        text.windows(self.lower.len().max(1))
+            .any(|window| window == self.lower.as_bytes())
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        let needle = self.lower.as_bytes();
+        if self.lower.is_ascii() {
+            return text
+                .as_bytes()
+                .windows(needle.len().max(1)) // the grammar has no empty words
+                .any(|window| window.eq_ignore_ascii_case(needle));
+        }
+        text.char_indices().any(|(at, _)| {
+            let mut rest = text[at..].chars().flat_map(char::to_lowercase);
+            self.lower.chars().all(|c| rest.next() == Some(c))
+        })
+    }
+}
+
+/// Every number of an IPv4 address with the dot behind it, and how long that is.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut all = [([0; 4], 0); 256];
+    let mut n = 0_u8;
+    loop {
+        let digits = [b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10];
+        all[n as usize] = match n {
+            0..10 => ([digits[2], b'.', 0, 0], 2),
+            10..100 => ([digits[1], digits[2], b'.', 0], 3),
+            100.. => ([digits[0], digits[1], digits[2], b'.'], 4),
+        };
+        if n == u8::MAX {
+            break all;
+        }
+        n += 1;
+    }
+};
+
+/// An address as it is written, on the stack.
+struct AddrText {
+    bytes: [u8; 46], // INET6_ADDRSTRLEN
+    len: usize,
+}
+
+impl AddrText {
+    fn new(addr: IpAddr) -> Self {
+        let mut text = AddrText {
+            bytes: [0; 46],
+            len: 0,
+        };
+        match addr {
+            IpAddr::V4(addr) => text.write_v4(addr),
+            // it fits: nothing is longer than what the buffer was made for
+            IpAddr::V6(addr) => write!(text, "{addr}").unwrap_or_default(),
+        }
+        text
+    }
+
+    /// Several times faster than the formatter, and most addresses are these.
+    fn write_v4(&mut self, addr: Ipv4Addr) {
+        for octet in addr.octets() {
+            let (text, len) = OCTETS[usize::from(octet)];
+            // all four bytes, whatever their number: what is too much is written over
+            self.bytes[self.len..self.len + 4].copy_from_slice(&text);
+            self.len += usize::from(len);
+        }
+        self.len -= 1; // the last dot
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl Write for AddrText {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        text.bytes().for_each(|b| self.push(b));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_everywhere_else() {
+        for addr in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "10.9.99.100",
+            "::",
+            "fe80::1",
+            "::1.2.3.4",
+            "2001:db8:1111:2222:3333:4444:5555:6666",
+        ] {
+            let addr: IpAddr = addr.parse().expect(addr);
+            assert_eq!(AddrText::new(addr).as_str(), addr.to_string());
+        }
+        for n in 0..=255 {
+            let addr = IpAddr::from([n, 255 - n, n, n]);
+            assert_eq!(AddrText::new(addr).as_str(), addr.to_string());
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_in_capitals_or_not() {
+        let is_in = |word, text| Needle::new(word).is_in(text);
+        assert!(is_in("CURL", "libcurl"));
+        assert!(is_in("curl", "CURL"));
+        assert!(!is_in("curl", "cur"));
+        assert!(is_in("ÄÖ", "xäöx"));
+        assert!(!is_in("äx", "ä"));
+        assert!(is_in("日", "x日"));
+    }
+
+    #[test]
+    fn a_word_is_looked_for_in_the_addresses_that_can_have_it() {
+        let may = |word, addr: &str| Needle::new(word).may_be_in(addr.parse().expect(addr));
+        assert!(may("10.", "10.0.0.1"));
+        assert!(!may("10:", "10.0.0.1"));
+        assert!(!may("a1", "10.0.0.1"));
+        assert!(may("a1", "fe80::a1"));
+        assert!(may("1.2", "::1.2.3.4"));
+        assert!(may("::1", "::1.2.3.4"));
+        assert!(!may("1.2", "fe80::1.2.3.4"));
+    }
+
+    #[test]
+    fn ranges_are_joined() {
+        let n = |from, to| Literal::Number(from, to);
+        let of = |op, values: &[Literal]| ranges(op, values);
+        assert_eq!(
+            of(Op::Eq, &[n(5, 9), n(1, 4), n(20, 30)]),
+            [(1, 9), (20, 30)]
+        );
+        assert_eq!(of(Op::Lt, &[n(0, 0)]), []);
+        assert_eq!(of(Op::Gt, &[n(u64::MAX, u64::MAX)]), []);
+        assert_eq!(of(Op::Gt, &[n(7, 7)]), [(8, u64::MAX)]);
+        assert!(is_in(&[(1, 9), (20, 30)], 20) && !is_in(&[(1, 9), (20, 30)], 10));
+        assert!(!is_in(&[(1, 9)], 0) && !is_in(&[], 0));
+    }
+}

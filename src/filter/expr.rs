@@ -1,0 +1,214 @@
+//! A filter as a tree of terms, and the text that stands for it.
+//!
+//! Responsible for the shape of an expression and for writing it. Not for reading it (`parse`), nor for trying it
+//! on sessions (`eval`).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::fields::Field;
+
+/// An expression. Parentheses are kept as nesting, so that what is written is what was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expr {
+    /// Each of them; of none: everything.
+    All(Vec<Expr>),
+    /// One of them at least.
+    Any(Vec<Expr>),
+    Not(Box<Expr>),
+    Term(Term),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Term {
+    /// A bare word, or several of which one is enough.
+    Words(Vec<String>),
+    /// A field, held against a value or several.
+    Compare {
+        field: &'static Field,
+        op: Op,
+        values: Vec<Literal>,
+    },
+}
+
+/// What a field is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Literal {
+    /// From, to; both included. Times are µs.
+    Number(u64, u64),
+    Net(Net),
+    Name(&'static str),
+    Text(String),
+    Bool(bool),
+    Regex(String),
+}
+
+/// The operators of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Match,
+    NotMatch,
+}
+
+impl Op {
+    /// How it is written.
+    pub(super) fn symbol(self) -> &'static str {
+        match self {
+            Op::Eq => "=",
+            Op::Ne => "!=",
+            Op::Lt => "<",
+            Op::Le => "<=",
+            Op::Gt => ">",
+            Op::Ge => ">=",
+            Op::Match => "~",
+            Op::NotMatch => "!~",
+        }
+    }
+
+    /// True if it is the denial of another operator: of `=` or of `~`.
+    pub(super) fn is_negative(self) -> bool {
+        matches!(self, Op::Ne | Op::NotMatch)
+    }
+
+    /// True if its value is a regular expression.
+    pub(super) fn takes_regex(self) -> bool {
+        matches!(self, Op::Match | Op::NotMatch)
+    }
+}
+
+/// An address, or all that begin like it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Net {
+    addr: IpAddr,
+    bits: u8,
+}
+
+impl Net {
+    /// The network of that address. What is beyond the prefix is dropped, and an IPv4-mapped one is IPv4, as it is
+    /// in a session. `None` if the family has fewer bits.
+    pub(super) fn new(addr: IpAddr, bits: u8) -> Option<Net> {
+        match addr {
+            IpAddr::V4(a) if bits <= 32 => Some(Net {
+                addr: Ipv4Addr::from_bits(a.to_bits() & mask_v4(bits)).into(),
+                bits,
+            }),
+            IpAddr::V6(a) if bits <= 128 => match (a.to_ipv4_mapped(), bits.checked_sub(96)) {
+                (Some(v4), Some(bits)) => Net::new(v4.into(), bits),
+                _ => Some(Net {
+                    addr: Ipv6Addr::from_bits(a.to_bits() & mask_v6(bits)).into(),
+                    bits,
+                }),
+            },
+            _ => None,
+        }
+    }
+
+    /// The one address.
+    pub(super) fn host(addr: IpAddr) -> Net {
+        let addr = addr.to_canonical();
+        let bits = if addr.is_ipv4() { 32 } else { 128 };
+        Net { addr, bits }
+    }
+
+    pub(super) fn is_ipv4(self) -> bool {
+        self.addr.is_ipv4()
+    }
+
+    pub(super) fn contains(self, other: IpAddr) -> bool {
+        match (self.addr, other) {
+            (IpAddr::V4(net), IpAddr::V4(a)) => a.to_bits() & mask_v4(self.bits) == net.to_bits(),
+            (IpAddr::V6(net), IpAddr::V6(a)) => a.to_bits() & mask_v6(self.bits) == net.to_bits(),
+            _ => false,
+        }
+    }
+}
+
+fn mask_v4(bits: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)
+}
+
+fn mask_v6(bits: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0)
+}
+
+impl fmt::Display for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.addr)?;
+        if *self == Net::host(self.addr) {
+            Ok(())
+        } else {
+            write!(f, "/{}", self.bits)
+        }
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, parts: &[Expr], word: &str| {
+            for (i, part) in parts.iter().enumerate() {
+                f.write_str(if i > 0 { word } else { "" })?;
+                match part {
+                    Expr::All(_) | Expr::Any(_) => write!(f, "({part})")?,
+                    _ => write!(f, "{part}")?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Expr::All(parts) => list(f, parts, " and "),
+            Expr::Any(parts) => list(f, parts, " or "),
+            Expr::Not(part) => match **part {
+                Expr::Term(_) => write!(f, "not {part}"),
+                _ => write!(f, "not ({part})"),
+            },
+            Expr::Term(term) => write!(f, "{term}"),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let comma = |i| if i > 0 { "," } else { "" };
+        match self {
+            Term::Words(words) => words
+                .iter()
+                .enumerate()
+                .try_for_each(|(i, w)| write!(f, "{}{}", comma(i), in_quotes(w))),
+            Term::Compare { field, op, values } => {
+                write!(f, "{} {} ", field.word, op.symbol())?;
+                values.iter().enumerate().try_for_each(|(i, v)| {
+                    f.write_str(comma(i))?;
+                    v.write(f, field)
+                })
+            }
+        }
+    }
+}
+
+impl Literal {
+    fn write(&self, f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
+        let unit = match field.kind {
+            crate::fields::Kind::Micros => "us",
+            _ => "",
+        };
+        match self {
+            Literal::Number(from, to) if from == to => write!(f, "{from}{unit}"),
+            Literal::Number(from, to) => write!(f, "{from}{unit}-{to}{unit}"),
+            Literal::Net(net) => write!(f, "{net}"),
+            Literal::Name(name) => f.write_str(name),
+            Literal::Bool(yes) => f.write_str(if *yes { "yes" } else { "no" }),
+            Literal::Text(text) | Literal::Regex(text) => f.write_str(&in_quotes(text)),
+        }
+    }
+}
+
+/// In double quotes, with the two characters escaped that would end them early.
+pub(super) fn in_quotes(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

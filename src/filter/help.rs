@@ -1,0 +1,125 @@
+//! The filter language explained: its words from the table of fields, and the rest in a few lines.
+//!
+//! Responsible for what the README and the dashboard's help say about filters, so that neither is a second list.
+
+use std::fmt::Write;
+
+use super::literal::{example, operators, takes_briefly};
+use crate::fields::FIELDS;
+
+/// What is said of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelpRow {
+    /// The word.
+    pub word: &'static str,
+    /// What it takes.
+    pub takes: String,
+    /// The operators that it takes.
+    pub operators: String,
+    /// A term with it.
+    pub example: String,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// A row for every field, in the order of the table.
+pub fn help_rows() -> impl Iterator<Item = HelpRow> {
+    FIELDS.iter().map(|field| HelpRow {
+        word: field.word,
+        takes: takes_briefly(field),
+        operators: operators(field)
+            .iter()
+            .map(|op| op.symbol())
+            .collect::<Vec<_>>()
+            .join(" "),
+        example: example(field),
+        meaning: field.help,
+    })
+}
+
+/// How terms are written and combined: what it looks like, and what it does.
+pub const GRAMMAR: &[(&str, &str)] = &[
+    ("port 443", "a field and a value: equal"),
+    (
+        "rtt > 50ms",
+        "compared with `= != < <= > >=`; times have a unit: us ms s m h d",
+    ),
+    ("lport 22,80,8000-8100", "a list: any of them, ranges too"),
+    (
+        "tx > 10MB",
+        "sizes: k M G T are powers of 1000, Ki Mi Gi Ti of 1024",
+    ),
+    ("raddr 10.0.0.0/8", "all addresses of a network"),
+    (
+        "comm ~ ^ngin",
+        "`~` a regular expression, `!~` its denial; `(?i)` in front of it: in capitals or not",
+    ),
+    (
+        "port 443 and comm curl",
+        "both; `&&` or nothing between them is the same",
+    ),
+    (
+        "refused or timeout",
+        "either; `||` is the same, and weaker than `and`",
+    ),
+    ("not port 22", "the contrary; `!` is the same"),
+    ("(curl or wget) port 443", "parentheses group"),
+    (
+        "curl",
+        "a bare word is looked for in comm, addresses and status, in capitals or not",
+    ),
+    (
+        "\"port\"",
+        "quotes around what has spaces, or would mean something else",
+    ),
+];
+
+/// The rules that no example shows.
+const RULES: &str = "\
+A figure that a session does not have (`-` in the table) fits no comparison. `!=` and `!~` are `not` before their
+opposites, so that `reason != refused` shows what is still open too. Of `port` and `addr` either end may fit, and
+with `!=` neither does. A word directly before an operator is always a field, and a word that is a letter off a
+field and followed by what that field takes is an error: put it in quotes to look for it.";
+
+/// The whole of it as Markdown, for the README.
+pub fn help_markdown() -> String {
+    let mut text = String::from("| filter | means |\n|---|---|\n");
+    let cell = |text: &str| text.replace('|', "\\|");
+    for (form, meaning) in GRAMMAR {
+        let _ = writeln!(text, "| `{}` | {} |", cell(form), cell(meaning)); // a String takes all
+    }
+    let _ = write!(
+        text,
+        "\n{RULES}\n\n| field | takes | example | is |\n|---|---|---|---|\n"
+    );
+    for row in help_rows() {
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | `{}` | {} |",
+            row.word,
+            cell(&row.takes),
+            cell(&row.example),
+            cell(row.meaning)
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+
+    #[test]
+    fn every_example_is_a_filter() {
+        let users = |name: &str| (name == "root").then_some(0);
+        for form in help_rows()
+            .map(|row| row.example)
+            .chain(GRAMMAR.iter().map(|(form, _)| (*form).to_owned()))
+        {
+            if let Err(e) = Filter::parse_with(&form, &users) {
+                panic!("{}", e.report());
+            }
+        }
+    }
+}

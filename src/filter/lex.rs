@@ -1,0 +1,299 @@
+//! Cuts a filter's text into tokens with their places.
+//!
+//! Responsible for where a word, a quoted text, an operator and a regular expression begin and end. Any text can be
+//! cut: what makes no sense is a token of its own, and `parse` says what is wrong with it.
+
+use std::ops::Range;
+
+use winnow::Parser;
+use winnow::combinator::{alt, repeat};
+use winnow::error::EmptyError;
+use winnow::stream::{LocatingSlice, Stream};
+use winnow::token::{any, take_while};
+
+use super::expr::Op;
+
+type Input<'s> = LocatingSlice<&'s str>;
+type Result<T> = std::result::Result<T, EmptyError>;
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Anything without space and without the characters that mean something.
+    Word,
+    /// A text in quotes, without them.
+    Quoted(String),
+    /// A text whose closing quote is missing.
+    Unclosed,
+    /// A regular expression, not in quotes.
+    Pattern,
+    Op(Op),
+    And,
+    Or,
+    Not,
+    Open,
+    Close,
+    Comma,
+    /// A single `&` or `|`, or characters that look like an operator.
+    Stray,
+}
+
+/// A piece of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token<'s> {
+    pub(super) kind: Kind,
+    pub(super) text: &'s str,
+    pub(super) span: Range<usize>,
+}
+
+/// The tokens of a text.
+pub(super) fn lex(text: &str) -> Vec<Token<'_>> {
+    let mut input = LocatingSlice::new(text);
+    let mut tokens: Vec<Token<'_>> = Vec::new();
+    loop {
+        // neither can fail: the first may take nothing, the second takes any character
+        let _ = space(&mut input);
+        let after_match =
+            matches!(tokens.last(), Some(Token { kind: Kind::Op(op), .. }) if op.takes_regex());
+        let next = if after_match {
+            alt((quoted, pattern, token))
+                .with_taken()
+                .with_span()
+                .parse_next(&mut input)
+        } else {
+            token.with_taken().with_span().parse_next(&mut input)
+        };
+        let Ok(((kind, text), span)) = next else {
+            return tokens;
+        };
+        tokens.push(Token { kind, text, span });
+    }
+}
+
+/// True for what ends a word. A `!` does too, so that `a!=b` needs no spaces.
+fn is_special(c: char) -> bool {
+    c.is_whitespace() || "()=<>!~,\"'&|".contains(c)
+}
+
+/// True if the text is one word for the lexer, and no keyword.
+pub(super) fn is_plain_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(is_special) && keyword(text) == Kind::Word
+}
+
+fn space<'s>(input: &mut Input<'s>) -> Result<&'s str> {
+    take_while(0.., char::is_whitespace).parse_next(input)
+}
+
+fn token(input: &mut Input<'_>) -> Result<Kind> {
+    alt((quoted, operator, punctuation, word)).parse_next(input)
+}
+
+fn word(input: &mut Input<'_>) -> Result<Kind> {
+    take_while(1.., |c| !is_special(c))
+        .map(keyword)
+        .parse_next(input)
+}
+
+fn keyword(word: &str) -> Kind {
+    [("and", Kind::And), ("or", Kind::Or), ("not", Kind::Not)]
+        .into_iter()
+        .find(|(name, _)| word.eq_ignore_ascii_case(name))
+        .map_or(Kind::Word, |(_, kind)| kind)
+}
+
+/// The longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` denies what
+/// follows; it may stand before another: `!!a`.
+fn operator(input: &mut Input<'_>) -> Result<Kind> {
+    alt((
+        (
+            "!",
+            take_while(0.., '!'),
+            winnow::combinator::not(alt(("=", "~"))),
+        )
+            .void()
+            .value(None),
+        take_while(1.., ['=', '<', '>', '~', '!']).map(Some),
+    ))
+    .map(|run: Option<&str>| match run {
+        None => Kind::Not,
+        Some(run) => op(run).map_or(Kind::Stray, Kind::Op),
+    })
+    .parse_next(input)
+}
+
+fn op(run: &str) -> Option<Op> {
+    Some(match run {
+        "=" | "==" => Op::Eq,
+        "!=" => Op::Ne,
+        "<" => Op::Lt,
+        "<=" => Op::Le,
+        ">" => Op::Gt,
+        ">=" => Op::Ge,
+        "~" => Op::Match,
+        "!~" => Op::NotMatch,
+        _ => return None,
+    })
+}
+
+fn punctuation(input: &mut Input<'_>) -> Result<Kind> {
+    alt((
+        "&&".value(Kind::And),
+        "||".value(Kind::Or),
+        "(".value(Kind::Open),
+        ")".value(Kind::Close),
+        ",".value(Kind::Comma),
+        alt(("&", "|")).value(Kind::Stray),
+    ))
+    .parse_next(input)
+}
+
+/// Between single quotes everything stands for itself. Between double quotes `\"` and `\\` stand for the second
+/// character, and any other backslash for itself, so that most regular expressions need no second one.
+fn quoted(input: &mut Input<'_>) -> Result<Kind> {
+    let quote = alt(('"', '\'')).parse_next(input)?;
+    let mut text = String::new();
+    loop {
+        let Ok(c) = any::<_, EmptyError>.parse_next(input) else {
+            return Ok(Kind::Unclosed);
+        };
+        match c {
+            c if c == quote => return Ok(Kind::Quoted(text)),
+            '\\' if quote == '"' => match input.peek_token() {
+                Some(escaped @ ('"' | '\\')) => {
+                    text.push(escaped);
+                    input.next_token();
+                }
+                _ => text.push('\\'),
+            },
+            c => text.push(c),
+        }
+    }
+}
+
+/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it
+/// opened and so belongs to the filter. In a class like `[()]` these mean nothing.
+fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
+    let rest: &'s str = input.as_ref();
+    let mut depth = 0_usize;
+    let mut in_class = false;
+    let mut escaped = false;
+    let end = rest.char_indices().find(|&(at, c)| {
+        if c.is_whitespace() {
+            return true;
+        }
+        if std::mem::take(&mut escaped) {
+            return false;
+        }
+        match c {
+            '\\' => escaped = true,
+            ']' => in_class = false,
+            '[' => in_class = true,
+            _ if in_class => {}
+            '(' => depth += 1,
+            ')' if depth == 0 => return true,
+            ')' => depth -= 1,
+            '&' | '|' if depth == 0 => return rest[at + 1..].starts_with(c),
+            _ => {}
+        }
+        false
+    });
+    let length = end.map_or(rest.len(), |(at, _)| at);
+    if length == 0 {
+        return Err(EmptyError);
+    }
+    repeat::<_, _, (), _, _>(rest[..length].chars().count(), any)
+        .value(Kind::Pattern)
+        .parse_next(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str) -> Vec<(String, Kind)> {
+        let tokens = lex(text);
+        let mut end = 0;
+        for t in &tokens {
+            assert_eq!(&text[t.span.clone()], t.text, "{text}");
+            assert!(text[end..t.span.start].trim().is_empty(), "{text}");
+            end = t.span.end;
+        }
+        assert!(text[end..].trim().is_empty(), "{text}");
+        tokens
+            .into_iter()
+            .map(|t| (t.text.into(), t.kind))
+            .collect()
+    }
+
+    fn texts(text: &str) -> Vec<String> {
+        cut(text).into_iter().map(|(t, _)| t).collect()
+    }
+
+    #[test]
+    fn operators_need_no_spaces() {
+        assert_eq!(texts("rtt>50ms"), ["rtt", ">", "50ms"]);
+        assert_eq!(texts("a!=b"), ["a", "!=", "b"]);
+        assert_eq!(texts("!!a"), ["!!", "a"]);
+        assert_eq!(texts("(a)or(b)"), ["(", "a", ")", "or", "(", "b", ")"]);
+        assert_eq!(texts("raddr fe80::/10"), ["raddr", "fe80::/10"]);
+        assert_eq!(texts("lport 22,80-90"), ["lport", "22", ",", "80-90"]);
+    }
+
+    #[test]
+    fn keywords_and_their_symbols_are_one() {
+        for text in ["and", "AND", "&&"] {
+            assert_eq!(cut(text)[0].1, Kind::And);
+        }
+        assert_eq!(cut("Or || not ! android").len(), 5);
+        assert_eq!(cut("android")[0].1, Kind::Word);
+    }
+
+    #[test]
+    fn what_only_looks_like_an_operator_is_a_token_too() {
+        for text in ["=~", "=>", "<>", "===", "!==", "&", "|"] {
+            assert_eq!(cut(text), [(text.into(), Kind::Stray)]);
+        }
+    }
+
+    #[test]
+    fn quotes_end_where_they_should() {
+        let text = |t: &str| match cut(t).as_slice() {
+            [(_, Kind::Quoted(text))] => text.clone(),
+            other => panic!("{t}: {other:?}"),
+        };
+        assert_eq!(text(r#""a b""#), "a b");
+        assert_eq!(text(r#""a \"b\" \\ \d""#), r#"a "b" \ \d"#);
+        assert_eq!(text(r"'a \' "), r"a \");
+        assert_eq!(text("''"), "");
+        assert_eq!(cut("'a\""), [("'a\"".into(), Kind::Unclosed)]);
+        assert_eq!(cut(r#""a\""#)[0].1, Kind::Unclosed);
+    }
+
+    #[test]
+    fn a_pattern_ends_where_the_filter_goes_on() {
+        for (text, pattern) in [
+            ("comm ~ ^ngin", "^ngin"),
+            ("comm ~ ^(a|b) x", "^(a|b)"),
+            ("(comm ~ ^(a|b))", "^(a|b)"),
+            ("comm ~ [()]+)", "[()]+"),
+            (r"comm ~ \(x)", r"\(x"),
+            ("comm ~ a{2,3}", "a{2,3}"),
+            ("comm ~ a||b", "a"),
+            ("comm ~ a&&b", "a"),
+            ("comm ~ a|b", "a|b"),
+            ("comm ~ and", "and"),
+            ("comm !~ =x", "=x"),
+        ] {
+            assert_eq!(
+                cut(text)
+                    .into_iter()
+                    .find(|(_, kind)| *kind == Kind::Pattern),
+                Some((pattern.into(), Kind::Pattern)),
+                "{text}"
+            );
+        }
+        assert_eq!(cut("comm ~ 'a b'")[2].1, Kind::Quoted("a b".into()));
+        assert_eq!(cut("comm ~ )")[2].1, Kind::Close);
+        assert_eq!(cut("comm ~").len(), 2);
+    }
+}

@@ -1,0 +1,435 @@
+//! Reads the values of a filter: what a field of each kind takes, and what is wrong with what it was given.
+//!
+//! Responsible for numbers, units, addresses, names and regular expressions. Not for where they stand (`parse`).
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use super::error::quoted;
+use super::expr::{Literal, Net, Op};
+use super::near::nearest;
+use super::units::{SIZES, TIMES, Unscaled, scaled};
+use crate::fields::{Field, Kind, by_word};
+use crate::session::Comm;
+
+/// Finds the id of a user of that name.
+pub(super) type Users<'a> = &'a dyn Fn(&str) -> Option<u32>;
+
+/// Bytes that a compiled regular expression may take: enough for a few Unicode classes, and a bound on what a line
+/// of text can cost.
+pub(super) const REGEX_BYTES: usize = 1 << 20;
+
+/// What is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Bad {
+    pub(super) message: String,
+    pub(super) help: String,
+    /// It may be the beginning of a value.
+    pub(super) partial: bool,
+    /// The place in the value, if it is not all of it.
+    pub(super) at: Option<Range<usize>>,
+}
+
+impl Bad {
+    fn new(message: String, help: impl Into<String>) -> Self {
+        Bad {
+            message,
+            help: help.into(),
+            partial: false,
+            at: None,
+        }
+    }
+
+    fn partial(mut self, partial: bool) -> Self {
+        self.partial = partial;
+        self
+    }
+}
+
+const EQUALITY: &[Op] = &[Op::Eq, Op::Ne];
+const ORDER: &[Op] = &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
+const TEXT: &[Op] = &[Op::Eq, Op::Ne, Op::Match, Op::NotMatch];
+
+/// The kind of a field's values; of one that stands for two others: theirs.
+pub(super) fn kind_of(field: &Field) -> Kind {
+    match field.kind {
+        Kind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
+        kind => kind,
+    }
+}
+
+/// The operators that a field takes.
+pub(super) fn operators(field: &Field) -> &'static [Op] {
+    match kind_of(field) {
+        Kind::Count | Kind::Id | Kind::Bytes | Kind::Rate | Kind::Micros | Kind::Port => ORDER,
+        Kind::Ip | Kind::User | Kind::Bool | Kind::Either(..) => EQUALITY,
+        Kind::Addr | Kind::Text | Kind::Comm | Kind::Names(_) => TEXT,
+    }
+}
+
+/// What a field takes, in words.
+pub(super) fn takes(field: &Field) -> String {
+    match kind_of(field) {
+        Kind::Count => "a number".into(),
+        Kind::Id => "a number, decimal or 0x…".into(),
+        Kind::Bytes => "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into(),
+        Kind::Rate => "bytes a second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into(),
+        Kind::Micros => "a time with its unit: us ms s m h d".into(),
+        Kind::Ip => "4 or 6".into(),
+        Kind::User => "a user's name or id".into(),
+        Kind::Addr => "an address or a network".into(),
+        Kind::Port => "a port, 0 to 65535".into(),
+        Kind::Text => "a text".into(),
+        Kind::Comm => "a process's name".into(),
+        Kind::Names(names) => format!("one of {}", list(names)),
+        Kind::Bool => "yes or no".into(),
+        Kind::Either(..) => "a value".into(),
+    }
+}
+
+/// The same where the units are explained elsewhere.
+pub(super) fn takes_briefly(field: &Field) -> String {
+    match kind_of(field) {
+        Kind::Bytes => "a size".into(),
+        Kind::Rate => "a size, a second".into(),
+        Kind::Micros => "a time".into(),
+        _ => takes(field),
+    }
+}
+
+/// The names that a field can have, without the one that stands for none.
+pub(super) fn real_names(names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+    names.iter().copied().filter(|name| *name != "-")
+}
+
+fn list(names: &'static [&'static str]) -> String {
+    real_names(names).collect::<Vec<_>>().join(", ")
+}
+
+/// A term with the field, as an example.
+pub(super) fn example(field: &Field) -> String {
+    let value = match kind_of(field) {
+        Kind::Count => "> 10",
+        Kind::Id => "1234",
+        Kind::Bytes => "> 10MB",
+        Kind::Rate => "> 1MB",
+        Kind::Micros => "> 50ms",
+        Kind::Ip => "6",
+        Kind::User => "root",
+        Kind::Addr => "10.0.0.0/8",
+        Kind::Port => "443",
+        Kind::Text => "~ ^a",
+        Kind::Comm => "curl",
+        // not the first, which may be one that hardly ever comes up
+        Kind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
+        Kind::Bool => "yes",
+        Kind::Either(..) => "",
+    };
+    format!("{} {value}", field.word)
+}
+
+/// `` `rtt` takes a time …, like `rtt > 50ms` ``.
+pub(super) fn expected(field: &Field) -> String {
+    let takes = takes(field);
+    let word = field.word;
+    match kind_of(field) {
+        Kind::Names(_) | Kind::Bool | Kind::Ip => format!("`{word}` takes {takes}"),
+        _ => format!("`{word}` takes {takes}, like `{}`", example(field)),
+    }
+}
+
+/// Reads a value that a field is compared with.
+pub(super) fn read(
+    field: &'static Field,
+    text: &str,
+    in_quotes: bool,
+    users: Users<'_>,
+) -> Result<Literal, Bad> {
+    let bad = || {
+        Bad::new(
+            format!("{} is not what `{}` takes", quoted(text), field.word),
+            expected(field),
+        )
+    };
+    match kind_of(field) {
+        Kind::Addr => net(field, text).map(Literal::Net),
+        Kind::Text => plain(field, text, in_quotes).map(Literal::Text),
+        Kind::Comm => {
+            plain(field, text, in_quotes)?;
+            Ok(Literal::Text(Comm::from(text).as_str().to_owned()))
+        }
+        Kind::Names(names) => name(field, names, text).map(Literal::Name),
+        Kind::Bool => match text.to_ascii_lowercase().as_str() {
+            "yes" | "true" => Ok(Literal::Bool(true)),
+            "no" | "false" => Ok(Literal::Bool(false)),
+            _ => Err(bad()),
+        },
+        Kind::User => match whole(text).or_else(|| users(text)) {
+            Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
+            None => Err(Bad::new(
+                format!("this host has no user {}", quoted(text)),
+                expected(field),
+            )
+            .partial(true)),
+        },
+        Kind::Ip => match text {
+            "4" => Ok(Literal::Number(4, 4)),
+            "6" => Ok(Literal::Number(6, 6)),
+            _ => Err(bad()),
+        },
+        Kind::Either(..) => Err(bad()),
+        kind => range(field, kind, text),
+    }
+}
+
+/// A number, or two with a `-` between them.
+fn range(field: &Field, kind: Kind, text: &str) -> Result<Literal, Bad> {
+    let one = |text: &str| number(field, kind, text);
+    let (from, to) = match text.split_once('-') {
+        Some((from, "")) if !from.is_empty() => {
+            one(from)?;
+            let message = format!("the range {} has no end", quoted(text));
+            return Err(Bad::new(message, "a range is like `8000-8100`").partial(true));
+        }
+        Some((from, to)) if !from.is_empty() => {
+            let (low, high) = (one(from)?, one(to)?);
+            if low > high {
+                let message = format!("the range {} ends before it begins", quoted(text));
+                return Err(Bad::new(message, "the smaller comes first").partial(true));
+            }
+            (low, high)
+        }
+        _ => {
+            let n = one(text)?;
+            (n, n)
+        }
+    };
+    Ok(Literal::Number(from, to))
+}
+
+/// True for what is a number and nothing else: `parse` would take `+5` too.
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| is_digits(text))
+}
+
+/// The greatest number that a kind can have.
+fn greatest(kind: Kind) -> u64 {
+    match kind {
+        Kind::Port => u16::MAX.into(),
+        _ => u64::MAX,
+    }
+}
+
+fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
+    let bad = |what: &str| Bad::new(format!("{} {what}", quoted(text)), expected(field));
+    match kind {
+        Kind::Bytes | Kind::Rate => {
+            let text = match kind {
+                Kind::Rate => text.strip_suffix("/s").unwrap_or(text),
+                _ => text,
+            };
+            return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
+        }
+        Kind::Micros => return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field)),
+        _ => {}
+    }
+    if kind == Kind::Id
+        && let Some(hex) = text.strip_prefix("0x")
+    {
+        let number = u64::from_str_radix(hex, 16).ok();
+        return number
+            .filter(|_| !hex.starts_with('+'))
+            .ok_or_else(|| bad("is not a number").partial(hex.is_empty()));
+    }
+    if !is_digits(text) {
+        let what = match kind {
+            Kind::Port => "is not a port",
+            _ => "is not a number",
+        };
+        return Err(bad(what));
+    }
+    match text.parse::<u64>() {
+        Ok(n) if n <= greatest(kind) => Ok(n),
+        _ => Err(bad("is too great")),
+    }
+}
+
+/// What is wrong with a number and its unit.
+fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
+    let text = quoted(text);
+    let (message, partial) = match why {
+        Unscaled::NotANumber(partial) => (format!("{text} is not a number with a unit"), partial),
+        Unscaled::NoUnit => (format!("{text} has no unit"), true),
+        Unscaled::Unit(unit, partial) => (
+            format!("{text}: there is no unit {}", quoted(&unit)),
+            partial,
+        ),
+        Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
+        Unscaled::TooGreat => (format!("{text} is too great"), false),
+    };
+    Bad::new(message, expected(field)).partial(partial)
+}
+
+fn net(field: &Field, text: &str) -> Result<Net, Bad> {
+    let message = format!("{} is not an address", quoted(text));
+    if let Ok(both) = text.parse::<SocketAddr>() {
+        let port = field.word.replace("addr", "port");
+        let help = format!(
+            "the port is a term of its own: `{} {} {port} {}`",
+            field.word,
+            both.ip(),
+            both.port()
+        );
+        return Err(Bad::new(message, help));
+    }
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|t| t.strip_suffix(']'))
+        .unwrap_or(text);
+    let (addr, bits) = match bare.split_once('/') {
+        Some((addr, bits)) => (addr, Some(bits)),
+        None => (bare, None),
+    };
+    let Ok(addr) = addr.parse::<IpAddr>() else {
+        let begun = bare
+            .chars()
+            .all(|c| c.is_ascii_hexdigit() || ".:[".contains(c));
+        return Err(Bad::new(message, expected(field)).partial(begun));
+    };
+    let Some(bits) = bits else {
+        return Ok(Net::host(addr));
+    };
+    let most = if addr.is_ipv4() { 32 } else { 128 };
+    whole(bits)
+        .and_then(|bits| Net::new(addr, bits))
+        .ok_or_else(|| {
+            let message = format!("{} is not a network", quoted(text));
+            Bad::new(
+                message,
+                format!("its prefix is 0 to {most} bits, like `{addr}/{most}`"),
+            )
+            .partial(bits.is_empty())
+        })
+}
+
+fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'static str, Bad> {
+    let lower = text.to_lowercase();
+    if let Some(name) = real_names(names).find(|n| *n == lower) {
+        return Ok(name);
+    }
+    let within: Vec<&str> = real_names(names)
+        .filter(|n| lower.len() > 1 && n.contains(&lower))
+        .collect();
+    let near = if within.is_empty() {
+        nearest(&lower, real_names(names))
+    } else {
+        within
+    };
+    let message = format!("`{}` is never {}", field.word, quoted(text));
+    let help = match near.is_empty() {
+        true => format!("it is one of {}", list(names)),
+        false => did_you_mean(&near),
+    };
+    Err(Bad::new(message, help).partial(real_names(names).any(|n| n.starts_with(&lower))))
+}
+
+/// `` did you mean `a`, `b` or `c`? ``
+pub(super) fn did_you_mean(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => format!("did you mean {last}?"),
+        Some((last, rest)) => format!("did you mean {} or {last}?", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// A text that is meant as it is: a `*` without quotes most likely is not.
+fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
+    match in_quotes {
+        false => no_wildcard(&format!("{} ", field.word), text).map(|()| text.to_owned()),
+        true => Ok(text.to_owned()),
+    }
+}
+
+/// Checks a bare word: what is pasted from elsewhere and could never be found is worth a word.
+pub(super) fn bare_word(text: &str) -> Result<(), Bad> {
+    no_wildcard("", text)?;
+    let Some(field) = by_word("addr").filter(|_| text.contains(['/', ':'])) else {
+        return Ok(());
+    };
+    match net(field, text) {
+        Ok(_) if text.contains('/') => Err(Bad::new(
+            format!("{} is a network, and no part of an address", quoted(text)),
+            format!("did you mean `addr {text}`?"),
+        )),
+        Err(bad) if text.parse::<SocketAddr>().is_ok() => Err(bad),
+        _ => Ok(()),
+    }
+}
+
+/// Other languages would take a `*` for anything; here it would silently match nothing.
+fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
+    let Some(at) = text.find('*') else {
+        return Ok(());
+    };
+    let term = if term.is_empty() { "comm " } else { term };
+    let pattern = match text.len() {
+        0..32 => format!("^{}$", text.replace('*', ".*")),
+        _ => "^name".into(), // too long to be shown twice
+    };
+    let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
+    let help =
+        format!("a pattern is a regular expression: `{term}~ {pattern}`; in quotes a `*` is one");
+    let mut bad = Bad::new("`*` is no wildcard here".into(), help);
+    bad.at = Some(at..at + 1);
+    Err(bad)
+}
+
+/// Checks a regular expression.
+pub(super) fn regex(pattern: &str) -> Result<(), Bad> {
+    let help = "`~` takes a regular expression; in front of a character that is meant as it is goes a `\\`";
+    let parsed = regex_syntax::ast::parse::ParserBuilder::new()
+        .nest_limit(50)
+        .build()
+        .parse(pattern);
+    if let Err(e) = parsed {
+        use regex_syntax::ast::ErrorKind as E;
+        let mut bad = Bad::new(format!("bad regular expression: {}", e.kind()), help);
+        bad.at = Some(e.span().start.offset..e.span().end.offset);
+        bad.partial = matches!(
+            e.kind(),
+            E::ClassUnclosed
+                | E::GroupUnclosed
+                | E::GroupNameUnexpectedEof
+                | E::FlagUnexpectedEof
+                | E::EscapeUnexpectedEof
+                | E::RepetitionCountUnclosed
+        );
+        return Err(bad);
+    }
+    match build_regex(pattern) {
+        Ok(_) => Ok(()),
+        Err(regex::Error::CompiledTooBig(_)) => Err(Bad::new(
+            "the regular expression is too big".into(),
+            "its repetitions multiply",
+        )),
+        // what the syntax tree allows and its meaning does not: an unknown Unicode class
+        Err(_) => Err(Bad::new(
+            "bad regular expression: unknown class".into(),
+            help,
+        )),
+    }
+}
+
+/// Compiles a regular expression.
+pub(super) fn build_regex(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(pattern)
+        .size_limit(REGEX_BYTES)
+        .dfa_size_limit(REGEX_BYTES)
+        .nest_limit(50)
+        .build()
+}

@@ -1,0 +1,246 @@
+//! What must hold of any filter and any session: expressions and sessions are made up and held against each other.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::FileFailurePersistence;
+
+use super::expr::{Expr, Literal, Net, Op, Term};
+use super::literal::{kind_of, operators, real_names};
+use super::*;
+use crate::fields::{FIELDS, Field, Kind};
+use crate::session::{Comm, Direction, Evidence, Reason, State};
+
+/// Few values, so that expressions and sessions meet often; and the ends of what there is.
+const PORTS: &[u16] = &[0, 1, 22, 80, 443, 8080, 65534, 65535];
+const NUMBERS: &[u64] = &[0, 1, 4, 6, 7, 8, 22, 443, 1000, 65535, 65536, u64::MAX];
+const TEXTS: &[&str] = &[
+    "curl",
+    "sshd",
+    "Web Content",
+    "a\"b\\c",
+    "",
+    "and",
+    "port",
+    "ä日",
+];
+const V4: &[[u8; 4]] = &[
+    [0; 4],
+    [10, 0, 0, 1],
+    [10, 0, 0, 2],
+    [192, 168, 1, 1],
+    [255; 4],
+];
+
+fn config(name: &'static str) -> ProptestConfig {
+    ProptestConfig {
+        cases: 2000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(name))),
+        ..ProptestConfig::default()
+    }
+}
+
+/// True if the field takes `<`, and so ranges.
+fn is_ordered(field: &Field) -> bool {
+    operators(field).contains(&Op::Lt)
+}
+
+fn addr_v4() -> impl Strategy<Value = IpAddr> {
+    select(V4).prop_map(|octets| Ipv4Addr::from(octets).into())
+}
+
+fn addr_v6() -> impl Strategy<Value = IpAddr> {
+    select(&[0_u128, 1, 0xfe80 << 112, (0xfe80 << 112) + 1, u128::MAX][..])
+        .prop_map(|bits| Ipv6Addr::from_bits(bits).into())
+}
+
+fn net() -> impl Strategy<Value = Literal> {
+    let of = |addr: BoxedStrategy<IpAddr>, most: u8| {
+        (addr, prop_oneof![Just(0), Just(most), 0..=most])
+            .prop_map(|(addr, bits)| Literal::Net(Net::new(addr, bits).expect("a network")))
+    };
+    prop_oneof![of(addr_v4().boxed(), 32), of(addr_v6().boxed(), 128)]
+}
+
+fn number(field: &'static Field) -> BoxedStrategy<Literal> {
+    let one = match kind_of(field) {
+        Kind::Port => select(PORTS).prop_map(u64::from).boxed(),
+        Kind::Ip => select(&[4, 6][..]).boxed(),
+        Kind::User => select(&[0_u64, 7, 4_294_967_295][..]).boxed(),
+        _ => select(NUMBERS).boxed(),
+    };
+    if !is_ordered(field) {
+        return one.prop_map(|n| Literal::Number(n, n)).boxed();
+    }
+    (one.clone(), one, any::<bool>())
+        .prop_map(|(a, b, range)| match range {
+            true => Literal::Number(a.min(b), a.max(b)),
+            false => Literal::Number(a, a),
+        })
+        .boxed()
+}
+
+fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
+    if op.takes_regex() {
+        return select(&["^c", "c", "(?i)WEB", "[()]", "^1.*", "a b", "\\d", ""][..])
+            .prop_map(|r| Literal::Regex(r.to_owned()))
+            .boxed();
+    }
+    match kind_of(field) {
+        Kind::Addr => net().boxed(),
+        Kind::Names(names) => select(real_names(names).collect::<Vec<_>>())
+            .prop_map(Literal::Name)
+            .boxed(),
+        Kind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
+        Kind::Text | Kind::Comm => select(TEXTS)
+            .prop_map(|t| Literal::Text(t.to_owned()))
+            .boxed(),
+        _ => number(field),
+    }
+}
+
+fn compare() -> impl Strategy<Value = Expr> {
+    // what the kernel can decide comes up most
+    let captured: Vec<&Field> = FIELDS
+        .iter()
+        .filter(|f| {
+            [
+                "pid", "ip", "lport", "rport", "port", "laddr", "raddr", "addr",
+            ]
+            .contains(&f.word)
+        })
+        .collect();
+    let field = prop_oneof![3 => select(captured), 1 => select(FIELDS.iter().collect::<Vec<_>>())];
+    field
+        .prop_flat_map(|field| (Just(field), select(operators(field))))
+        .prop_flat_map(|(field, op)| {
+            let most = if matches!(op, Op::Eq | Op::Ne) { 3 } else { 1 };
+            let values = prop::collection::vec(literal(field, op), 1..=most);
+            values.prop_map(move |mut values| {
+                if most == 1
+                    && let Literal::Number(from, _) = values[0]
+                {
+                    values[0] = Literal::Number(from, from);
+                }
+                Expr::Term(Term::Compare { field, op, values })
+            })
+        })
+}
+
+fn words() -> impl Strategy<Value = Expr> {
+    let word = select(TEXTS).prop_filter("an empty word is none", |t| !t.is_empty());
+    prop::collection::vec(word.prop_map(str::to_owned), 1..3)
+        .prop_map(|words| Expr::Term(Term::Words(words)))
+}
+
+fn expr() -> impl Strategy<Value = Expr> {
+    let leaf = prop_oneof![6 => compare(), 1 => words()];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(Expr::All),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(Expr::Any),
+            inner.prop_map(|e| Expr::Not(Box::new(e))),
+        ]
+    })
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    expr().prop_map(|expr| Filter::new("", expr).expect("its regular expressions are right"))
+}
+
+fn session() -> impl Strategy<Value = Session> {
+    let addrs = prop_oneof![(addr_v4(), addr_v4()), (addr_v6(), addr_v6())];
+    (
+        addrs,
+        (select(PORTS), select(PORTS)),
+        select(TEXTS),
+        select(Evidence::ALL),
+        select(&[1_u32, 7, 8, 443][..]),
+        (
+            select(State::ALL),
+            select(Reason::ALL),
+            select(Direction::ALL),
+        ),
+        (select(NUMBERS), select(NUMBERS), any::<bool>()),
+    )
+        .prop_map(
+            |((laddr, raddr), (lport, rport), comm, owner, pid, (state, reason, direction), n)| {
+                let mut s = crate::session::tests::sample();
+                (s.laddr, s.raddr, s.lport, s.rport) = (laddr, raddr, lport, rport);
+                (s.comm, s.owner) = (Comm::from(comm), owner);
+                s.pid = if owner == Evidence::None { 0 } else { pid };
+                (s.state, s.reason, s.direction) = (state, reason, direction);
+                (s.tx_bytes, s.rx_bytes, s.age_is_lower_bound) = n;
+                s
+            },
+        )
+}
+
+fn capture() -> impl Strategy<Value = Capture> {
+    filter().prop_map(|f| f.capture())
+}
+
+proptest! {
+    #![proptest_config(config("tests/filter/regressions/capture.txt"))]
+
+    #[test]
+    fn the_kernel_never_hides_what_the_filter_would_show(f in filter(), s in session()) {
+        prop_assert!(!f.matches(&s) || f.capture().accepts(&s), "{}: {}", f.canonical(), f.capture());
+    }
+
+    #[test]
+    fn two_captures_let_through_what_both_do(a in capture(), b in capture(), s in session()) {
+        let both = a.accepts(&s) && b.accepts(&s);
+        prop_assert_eq!(a.intersection(&b).accepts(&s), both, "{} with {}", a, b);
+        let either = a.accepts(&s) || b.accepts(&s);
+        prop_assert!(!either || a.union(&b).accepts(&s), "{} or {}", a, b);
+    }
+}
+
+proptest! {
+    #![proptest_config(config("tests/filter/regressions/language.txt"))]
+
+    #[test]
+    fn what_is_written_is_what_is_read(e in expr()) {
+        let text = e.to_string();
+        match Filter::parse(&text) {
+            Ok(read) => prop_assert_eq!(read.expr, e, "{}", text),
+            Err(error) => prop_assert!(false, "{}", error.report()),
+        }
+    }
+
+    #[test]
+    fn not_is_the_contrary(e in expr(), s in session()) {
+        let of = |e: Expr| Filter::new("", e).expect("a filter").matches(&s);
+        prop_assert_eq!(of(Expr::Not(Box::new(e.clone()))), !of(e));
+    }
+
+    #[test]
+    fn de_morgan_holds(a in expr(), b in expr(), s in session()) {
+        let matches = |text: String| Filter::parse(&text).expect("a filter").matches(&s);
+        prop_assert_eq!(
+            matches(format!("not (({a}) and ({b}))")),
+            matches(format!("(not ({a})) or not ({b})"))
+        );
+    }
+
+    #[test]
+    fn an_operator_and_its_contrary_share_the_sessions_that_have_the_figure(
+        field in select(FIELDS.iter().filter(|f| is_ordered(f)).collect::<Vec<_>>()),
+        s in session(),
+        n in select(PORTS),
+    ) {
+        prop_assume!(!matches!(field.kind, Kind::Either(..)));
+        let unit = if field.kind == Kind::Micros { "us" } else { "" };
+        let matches = |op: &str| {
+            let text = format!("{} {op} {n}{unit}", field.word);
+            Filter::parse(&text).expect("a filter").matches(&s)
+        };
+        let known = (field.get)(&s) != crate::fields::Value::Missing;
+        prop_assert_eq!(matches("<") ^ matches(">="), known);
+        prop_assert_eq!(matches("<=") ^ matches(">"), known);
+        prop_assert_eq!(matches("="), matches("<=") && matches(">="));
+        prop_assert!(matches("=") ^ matches("!="));
+    }
+}

@@ -1,0 +1,35 @@
+//! Users' names, as /etc/passwd has them.
+//!
+//! It is read here and not asked of the C library: that would load the host's name services into a binary that may
+//! be linked statically, and ask the network. Whoever is only known there can be given by number.
+
+/// The id of the user of that name.
+pub(super) fn uid_of(name: &str) -> Option<u32> {
+    let passwd = std::fs::read("/etc/passwd").ok()?;
+    find(&String::from_utf8_lossy(&passwd), name)
+}
+
+fn find(passwd: &str, name: &str) -> Option<u32> {
+    passwd.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        (parts.next() == Some(name) && !name.is_empty())
+            .then(|| parts.nth(1)?.parse().ok())
+            .flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_name() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\n\nbad\n:x:7:\nalice:x:1000:1000::/:\nbob:x:no\n";
+        assert_eq!(find(passwd, "root"), Some(0));
+        assert_eq!(find(passwd, "alice"), Some(1000));
+        for name in ["bob", "bad", "", "eve", "x"] {
+            assert_eq!(find(passwd, name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The filter language as its users meet it: what a line of text shows, and what is said when it is wrong.
+//!
+//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` writes them anew, and the
+//! difference is what a change means to users.
+
+#![expect(
+    clippy::expect_used,
+    reason = "what fails here is a failed test, in the helpers too"
+)]
+
+use std::fmt::Write;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use tcplife::filter::{Filter, FilterError, complete};
+use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+fn read(relative: &str) -> String {
+    fs::read_to_string(path(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
+}
+
+/// Holds a file against what it should be, or writes it if that is asked for.
+fn assert_golden(relative: &str, should: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path(relative), should).expect("a golden file can be written");
+        return;
+    }
+    for (i, (is, should)) in read(relative).lines().zip(should.lines()).enumerate() {
+        assert_eq!(is, should, "{relative}:{}", i + 1);
+    }
+    assert_eq!(read(relative), should, "{relative}");
+}
+
+fn users(name: &str) -> Option<u32> {
+    [("root", 0), ("www", 33), ("alice", 1000)]
+        .into_iter()
+        .find_map(|(n, uid)| (n == name).then_some(uid))
+}
+
+fn parse(text: &str) -> Result<Filter, FilterError> {
+    Filter::parse_with(text, &users)
+}
+
+const MS: u64 = 1_000_000;
+
+fn addr(text: &str) -> IpAddr {
+    text.parse().expect(text)
+}
+
+fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Session {
+    Session {
+        cookie: 0x1000,
+        start_ns: 1000 * MS,
+        established_ns: 1010 * MS,
+        end_ns: 2010 * MS,
+        cgroup: 77,
+        tx_bytes: 1000,
+        rx_bytes: 50_000,
+        retransmitted_bytes: 0,
+        busy_us: 4000,
+        rwnd_limited_us: 0,
+        sndbuf_limited_us: 0,
+        unacked_bytes: 0,
+        unread_bytes: 0,
+        srtt_us: 20_000,
+        min_rtt_us: 10_000,
+        retransmits: 0,
+        cwnd: 10,
+        mss: 1448,
+        pid: 100,
+        uid: 1000,
+        netns: 4_026_531_840,
+        tx_rate: 0.0,
+        rx_rate: 0.0,
+        lport,
+        rport,
+        laddr: addr(laddr),
+        raddr: addr(raddr),
+        comm: Comm::from(name),
+        state: State::Closed,
+        state_before_close: State::FinWait2,
+        reason: Reason::LocalFin,
+        owner: Evidence::Connect,
+        direction: Direction::Out,
+        age_is_lower_bound: false,
+    }
+}
+
+fn open(mut s: Session) -> Session {
+    (s.state, s.state_before_close) = (State::Established, State::Established);
+    s.reason = Reason::Open;
+    s
+}
+
+/// A dozen sessions as a small host has them.
+fn sessions() -> Vec<(&'static str, Session)> {
+    let web = session("curl", "10.0.0.5", 40_000, "93.184.216.34", 443);
+    let mut big = session("wget", "10.0.0.5", 40_001, "10.1.2.3", 80);
+    (big.rx_bytes, big.end_ns) = (25_000_000, 95_010 * MS);
+    let mut ssh = open(session("sshd", "10.0.0.5", 22, "192.168.1.7", 51_000));
+    (ssh.direction, ssh.owner, ssh.uid, ssh.pid) = (Direction::In, Evidence::Read, 0, 812);
+    (ssh.age_is_lower_bound, ssh.end_ns, ssh.tx_rate) = (true, 7_200_000 * MS, 2500.0);
+    let mut nginx = session("nginx", "10.0.0.5", 443, "203.0.113.9", 60_001);
+    (nginx.direction, nginx.owner, nginx.uid, nginx.pid) =
+        (Direction::In, Evidence::Close, 33, 900);
+    nginx.reason = Reason::RemoteReset;
+    let mut six = nginx.clone();
+    (six.laddr, six.raddr) = (addr("2001:db8::5"), addr("2001:db8:1::9"));
+    (six.reason, six.retransmits, six.retransmitted_bytes) = (Reason::RemoteFin, 12, 14_000);
+    let mut local = open(session("postgres", "::1", 5432, "::1", 45_000));
+    (local.srtt_us, local.min_rtt_us, local.rx_rate) = (40, 20, 3_000_000.0);
+    let mut link = session("Web Content", "fe80::1", 40_002, "fe80::2", 8080);
+    (link.netns, link.cgroup, link.cookie) = (4_026_532_200, 0, 0xbeef);
+    let mut refused = session("curl", "127.0.0.1", 40_003, "127.0.0.1", 8080);
+    (refused.reason, refused.state_before_close) = (Reason::Refused, State::SynSent);
+    (refused.established_ns, refused.end_ns) = (0, 1000 * MS + 60_000);
+    (
+        refused.tx_bytes,
+        refused.rx_bytes,
+        refused.srtt_us,
+        refused.min_rtt_us,
+    ) = (0, 0, 0, 0);
+    let mut timeout = refused.clone();
+    (timeout.reason, timeout.comm) = (Reason::ConnectTimeout, Comm::from("backup-daemon-long"));
+    (timeout.raddr, timeout.end_ns) = (addr("10.9.9.9"), 130_000 * MS);
+    let mut orphan = session("", "10.0.0.5", 8000, "198.51.100.4", 33_333);
+    (orphan.pid, orphan.owner, orphan.direction) = (0, Evidence::None, Direction::In);
+    orphan.reason = Reason::NeverAccepted;
+    let mut no_port = refused.clone();
+    (no_port.lport, no_port.reason, no_port.comm) = (0, Reason::NoPort, Comm::from("ab"));
+    let mut slow = open(session("rsync", "10.0.0.5", 40_009, "10.1.2.3", 873));
+    (slow.srtt_us, slow.retransmits, slow.unacked_bytes) = (350_000, 40, 64_000);
+    (slow.tx_bytes, slow.busy_us, slow.rwnd_limited_us) = (5_000_000_000, 900_000, 500_000);
+    vec![
+        ("web", web),
+        ("big", big),
+        ("ssh", ssh),
+        ("nginx", nginx),
+        ("six", six),
+        ("local", local),
+        ("link", link),
+        ("refused", refused),
+        ("timeout", timeout),
+        ("orphan", orphan),
+        ("no-port", no_port),
+        ("slow", slow),
+    ]
+}
+
+/// The texts of a golden file: what stands in it behind `> `. All else is comments and outcomes.
+fn texts(golden: &str) -> Vec<&str> {
+    golden
+        .lines()
+        .filter_map(|l| l.strip_prefix("> "))
+        .collect()
+}
+
+/// The file with the outcome of each text, indented, below it; comments and empty lines stay.
+fn with_outcomes(golden: &str, outcome: impl Fn(&str) -> String) -> String {
+    let mut all = String::new();
+    for line in golden.lines().filter(|l| !l.starts_with("    ")) {
+        let _ = writeln!(all, "{line}");
+        if let Some(text) = line.strip_prefix("> ") {
+            for line in outcome(text).lines() {
+                let _ = writeln!(all, "    {line}");
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn expressions_match_what_they_say() {
+    const FILE: &str = "tests/filter/expressions.txt";
+    let golden = read(FILE);
+    let sessions = sessions();
+    let should = with_outcomes(&golden, |text| {
+        let filter = parse(text).unwrap_or_else(|e| panic!("\n{}", e.report()));
+        let fit: Vec<&str> = sessions
+            .iter()
+            .filter(|(_, s)| filter.matches(s))
+            .map(|(name, _)| *name)
+            .collect();
+        match fit.len() {
+            0 => "none".into(),
+            n if n == sessions.len() => "all".into(),
+            _ => fit.join(" "),
+        }
+    });
+    assert!(texts(&golden).len() >= 120, "{}", texts(&golden).len());
+    assert_golden(FILE, &should);
+}
+
+#[test]
+fn the_canonical_form_means_the_same() {
+    for text in texts(&read("tests/filter/expressions.txt")) {
+        let filter = parse(text).expect(text);
+        let canonical = filter.canonical();
+        assert_eq!(parse(&canonical).expect(&canonical), filter, "{text}");
+    }
+}
+
+#[test]
+fn the_kernel_hides_nothing_of_what_they_match() {
+    for text in texts(&read("tests/filter/expressions.txt")) {
+        let filter = parse(text).expect(text);
+        for (name, s) in &sessions() {
+            assert!(
+                !filter.matches(s) || filter.capture().accepts(s),
+                "{text}: {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    const FILE: &str = "tests/filter/errors.txt";
+    let golden = read(FILE);
+    let should = with_outcomes(&golden, |text| match parse(text) {
+        Ok(filter) => panic!("{text}: {}", filter.canonical()),
+        Err(e) => e.report(),
+    });
+    assert!(texts(&golden).len() >= 60, "{}", texts(&golden).len());
+    assert_golden(FILE, &should);
+}
+
+/// What the prompt makes of each key of a line: `.` a filter, `…` not yet, `!` wrong.
+#[test]
+fn what_is_being_typed_is_not_called_wrong() {
+    const FILE: &str = "tests/filter/typing.txt";
+    let should = with_outcomes(&read(FILE), |text| {
+        (0..=text.len())
+            .filter(|&end| text.is_char_boundary(end))
+            .skip(1)
+            .map(|end| match Filter::parse_typed(&text[..end]) {
+                Ok(_) => '.',
+                Err(e) if e.is_incomplete() => '…',
+                Err(_) => '!',
+            })
+            .collect()
+    });
+    assert_golden(FILE, &should);
+}
+
+/// Any text is a filter or an error with a place in the text, and both can be shown.
+fn survives(text: &str) {
+    let mut results = vec![parse(text), Filter::parse_typed(text)];
+    match results.swap_remove(0) {
+        Ok(filter) => {
+            let canonical = filter.canonical();
+            // the same in more words may be over the limit
+            match parse(&canonical) {
+                Ok(again) => assert_eq!(again, filter, "{text:?}"),
+                Err(e) => assert!(canonical.len() > text.len(), "{}", e.report()),
+            }
+            for (_, s) in &sessions() {
+                assert!(
+                    !filter.matches(s) || filter.capture().accepts(s),
+                    "{text:?}"
+                );
+            }
+        }
+        Err(e) => {
+            assert!(text.get(e.span()).is_some(), "{text:?}: {:?}", e.span());
+            assert_eq!(e.report().lines().count(), 3, "{text:?}\n{}", e.report());
+            assert_eq!(e.to_string().lines().count(), 1, "{text:?}\n{e}");
+            assert!(
+                !e.report().replace('\n', "").contains(char::is_control),
+                "{text:?}"
+            );
+        }
+    }
+    for cursor in [0, text.len() / 2, text.len()] {
+        let found = complete(text, cursor, &|_| vec!["curl".into(), "a b".into()]);
+        assert!(text.get(found.span).is_some(), "{text:?} at {cursor}");
+    }
+}
+
+#[test]
+fn odd_inputs_are_survived() {
+    let mut files = 0;
+    for entry in fs::read_dir(path("tests/filter/corpus")).expect("the corpus") {
+        let bytes = fs::read(entry.expect("a file").path()).expect("a file");
+        survives(&String::from_utf8_lossy(&bytes));
+        files += 1;
+    }
+    assert!(files >= 20, "{files}");
+}
+
+#[test]
+fn deep_and_long_inputs_are_errors() {
+    for (text, message) in [
+        ("(".repeat(65_536), "the filter is longer than 16384 bytes"),
+        (
+            "(".repeat(16_384),
+            "more than 64 parentheses within each other",
+        ),
+        (
+            "not(".repeat(4_000),
+            "more than 64 parentheses within each other",
+        ),
+        (
+            format!("{}curl{}", "(".repeat(8_000), ")".repeat(8_000)),
+            "more than 64 parentheses within each other",
+        ),
+        ("comm ~ a ".repeat(33), "more than 32 regular expressions"),
+        (
+            "comm ~ (\\pL{999}){9}".into(),
+            "the regular expression is too big",
+        ),
+    ] {
+        let error = parse(&text).expect_err(&text[..20]);
+        assert_eq!(error.message(), message);
+        survives(&text);
+    }
+    for text in [
+        "not ".repeat(4_000) + "curl",
+        "!".repeat(16_000) + "curl",
+        "a ".repeat(8_000),
+        "a or ".repeat(3_000) + "a",
+        format!("port 1{}", ",1".repeat(8_000)),
+        format!("{}curl{}", "(".repeat(64), ")".repeat(64)),
+    ] {
+        assert!(parse(&text).is_ok(), "{}", &text[..20]);
+        survives(&text);
+    }
+    let deep_regex = format!("comm ~ {}{}", "(".repeat(8_000), ")".repeat(8_000));
+    let error = parse(&deep_regex).expect_err("too deep");
+    assert!(
+        error.message().starts_with("bad regular expression"),
+        "{error}"
+    );
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 4000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/filter/regressions/texts.txt",
+        ))),
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        survives(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn any_text_of_the_language_s_pieces_is_survived(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                prop::sample::select(&[
+                    "and", "or", "not", "!", "&&", "||", "&", "(", ")", ",", "=", "!=", "<=", ">", "~", "!~", "\"",
+                    "'", "\\", "[", "*", "-", "/", ":", ".", "µs", "10", "1.5", "0x", "443", "8000-8100", "10MB",
+                    "50ms", "10.0.0.0/8", "fe80::/10", "[::1]:80", "curl", "refused", "yes", "ä", "日", "\u{301}", "\0",
+                    "\u{1b}[31m", "\n", "\u{202e}", "\u{feff}", "\u{85}",
+                ][..]).prop_map(str::to_owned),
+                prop::sample::select(tcplife::fields::FIELDS.iter().map(|f| f.word.to_owned()).collect::<Vec<_>>()),
+            ],
+            0..12,
+        ),
+        spaces in any::<u16>(),
+    ) {
+        let text: String = pieces
+            .iter()
+            .enumerate()
+            .flat_map(|(i, p)| [p.as_str(), if spaces >> i & 1 == 1 { " " } else { "" }])
+            .collect();
+        survives(&text);
+    }
+}
