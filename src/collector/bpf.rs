@@ -148,6 +148,7 @@ pub(super) fn run(
         .context("the programs have no variables")?;
     let hz = jiffies_a_second(bss.scan_jiffies, bss.scan_ns);
     let shared = Shared(bss);
+    // the number of the thread may be another's from now on
     shared.forget_scanner();
 
     let closed = RefCell::new(Vec::new());
@@ -308,17 +309,17 @@ fn kernel_filter(capture: &Capture) -> types::capture_filter {
 struct Shared(*mut types::bss);
 
 impl Shared {
+    /// No thread walks iter/tcp any more.
+    fn forget_scanner(&self) {
+        // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
+        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+    }
+
     /// Sessions that found the ring buffer full.
     fn lost(&self) -> u64 {
         // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
         // this side it is only read, through this.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).lost) }.load(Ordering::Relaxed)
-    }
-
-    /// The thread that walked iter/tcp is done: its number may be another's from now on.
-    fn forget_scanner(&self) {
-        // SAFETY: aligned as an i32 and mapped as long as the skeleton lives; no iterator that writes it runs now.
-        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
     }
 
     /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
