@@ -1325,12 +1325,13 @@ fn orphan_timeout(cx: &Cx) {
             net.cut(CUT_IN | CUT_OUT);
             c.write(1000);
             let fd = c.take_fd();
-            drop(fd);
+            let ((), window) = sys::timed(|| {
+                drop(fd);
+                session_is_over(c.local_port());
+            });
             c.tx -= 1000;
             c.want("unacked_bytes", 1000);
-            session_is_over(c.local_port());
-            let now = sys::now();
-            c.ended("timeout", EndOf::Mine([now, now]));
+            c.ended("timeout", EndOf::Mine(window));
             over.raise();
         },
     );
