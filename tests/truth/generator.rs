@@ -578,11 +578,11 @@ impl End {
 
     /// An MPTCP socket lets go of its subflow later, when the other side has said that it has no more data.
     pub(crate) fn close_mptcp(mut self, reason: &str) {
-        drop(self.take_fd());
+        let fd = self.take_fd();
+        let ((), [from, to]) = sys::timed(|| drop(fd));
         // the program's socket is none of TCP's
         self.want.remove("cookie");
-        let now = sys::now();
-        self.ended(reason, EndOf::Mine([now, now + 2_000_000_000]));
+        self.ended(reason, EndOf::Mine([from, to + 2_000_000_000]));
     }
 
     pub(crate) fn reset(self, reason: &str) {

@@ -147,7 +147,8 @@ impl Story {
         if told["want"]["direction"] == "in" {
             // the handshake is over for the client first
             let client = window(&other?["begun"])?;
-            begun = [client[0], client[1].max(begun[1])];
+            let on_its_way = told["slack"].as_u64()? / 1000;
+            begun = [client[0], client[1].max(begun[1]) + on_its_way];
         }
         let (mine, peers) = (window(&told["end"]), other.and_then(|o| window(&o["end"])));
         let end = match told["rule"].as_str()? {
