@@ -28,6 +28,7 @@ typedef __u64 u64;
 
 /* include/uapi/linux/bpf.h */
 enum {
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_F_NO_PREALLOC = 1 << 0,
@@ -172,6 +173,7 @@ struct tcp_sock {
 	u32 chrono_stat[3];
 	u8 chrono_type : 2;
 	struct minmax rtt_min;
+	struct request_sock *fastopen_rsk;
 };
 
 struct task_struct {

@@ -67,6 +67,25 @@ struct {
 	__uint(max_entries, 1 << 24); /* the collector sets what was asked for before loading */
 } sessions SEC(".maps");
 
+/* What on_state has followed on this processor and on_state_nested has not been told of yet. */
+#define NESTED_MAX 4
+
+struct followed {
+	__u32 depth;
+	__u32 second_runs; /* on_state_nested runs, and will not for what interrupts it */
+	struct {
+		__u64 sk;
+		__u64 states;
+	} last[NESTED_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct followed);
+} followed SEC(".maps");
+
 /* Two, so that the collector can write one while the other is in force. */
 struct capture_filter filters[2];
 __u32 filter_in_force;
@@ -239,8 +258,15 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 	if (!tp)
 		return 0;
 	if (st) {
-		if (st->listener)
+		if (st->listener) {
+			/*
+			 * Two packets of one handshake on two processors make two children, and one is
+			 * thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a session.
+			 */
+			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
+				return 0;
 			make_child(st, now);
+		}
 		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
 		if (sk->sk_err != ECONNABORTED)
 			take_current(st, sk, OWNER_CLOSE);
@@ -279,8 +305,7 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 	return 0;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
+static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_state *st;
 	struct tcp_sock *tp;
@@ -329,6 +354,55 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 			return finish(sk, oldstate);
 		return 0;
 	}
+	return 0;
+}
+
+/*
+ * The kernel does not run a program that interrupts itself on a processor: what a softirq does to other
+ * sockets while on_state runs would be missed (kernel/trace/bpf_trace.c, __bpf_trace_run, counts it as
+ * recursion_misses). So there is a second program, which the kernel runs after the first for every
+ * transition, and which follows what the first was not run for.
+ *
+ * The first leaves a note of what it has followed, and the second takes it. Notes are a stack, because
+ * an interrupt between the two leaves and takes its own. While the second program runs none is left, as
+ * nobody would take it.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
+{
+	volatile struct followed *f = bpf_map_lookup_elem(&followed, &(__u32){0});
+	__u32 depth;
+
+	if (!f)
+		return 0;
+	follow(sk, oldstate, newstate);
+	if (f->second_runs)
+		return 0;
+	depth = f->depth & (NESTED_MAX - 1);
+	f->last[depth].sk = (__u64)sk;
+	f->last[depth].states = oldstate << 8 | newstate;
+	f->depth = depth + 1;
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
+{
+	volatile struct followed *f = bpf_map_lookup_elem(&followed, &(__u32){0});
+
+	if (!f)
+		return 0;
+	f->second_runs = 1;
+	for (int i = NESTED_MAX - 1; i >= 0; i--) {
+		if (i < f->depth && f->last[i].sk == (__u64)sk &&
+		    f->last[i].states == (oldstate << 8 | newstate)) {
+			f->depth = i;
+			f->second_runs = 0;
+			return 0;
+		}
+	}
+	follow(sk, oldstate, newstate);
+	f->second_runs = 0;
 	return 0;
 }
 

@@ -112,6 +112,11 @@ pub(super) fn run(
         .on_state
         .attach_trace()
         .map_err(refused(attaching))?;
+    let _on_state_nested = skel
+        .progs
+        .on_state_nested
+        .attach_trace()
+        .map_err(refused(attaching))?;
     let _on_read = skel
         .progs
         .on_read
