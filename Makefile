@@ -31,7 +31,7 @@ else \
 fi
 endef
 
-.PHONY: help setup build run test lint deny static clean picture
+.PHONY: help setup build run test lint deny static clean picture accuracy bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,3 +90,9 @@ clean: ## remove everything that was built
 
 picture: build ## make the README's picture anew, from the real program (as root)
 	$(CARGO) run --locked --example picture -- $(BIN) assets
+
+accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)
+	$(CARGO) test --locked --test truth -- --accuracy
+
+bench: setup ## measure: filters, and a key until its frame with many sessions kept
+	$(CARGO) bench --locked

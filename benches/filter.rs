@@ -37,7 +37,7 @@ fn sessions(count: u32) -> Vec<Session> {
                 start_ns: 1_000_000_000,
                 established_ns: 1_001_000_000,
                 end_ns: 2_000_000_000 + u64::from(mixed),
-                cgroup: 1,
+                cgroup: std::sync::Arc::default(),
                 tx_bytes: u64::from(mixed >> 4),
                 rx_bytes: u64::from(mixed >> 8),
                 retransmitted_bytes: 0,

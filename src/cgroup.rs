@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A control group (v2).
+/// A control group (v2). The default is one of which nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
     /// The kernel's id: the inode number of its directory.
@@ -35,7 +35,8 @@ pub struct Within {
 }
 
 impl Cgroup {
-    fn new(id: u64, path: Option<String>) -> Self {
+    /// The group of that id, if its path is known.
+    pub fn new(id: u64, path: Option<String>) -> Self {
         let within = path.as_deref().map(Within::read).unwrap_or_default();
         Cgroup { id, path, within }
     }
@@ -117,13 +118,10 @@ impl Within {
         within
     }
 
-    /// The container's id cut to twelve characters, as runtimes print it, or the unit.
-    pub fn name(&self) -> Option<&str> {
-        let container = self
-            .container
-            .as_deref()
-            .map(|id| if is_id(id) { &id[..12] } else { id });
-        container.or(self.unit.as_deref())
+    /// The container's name, or its id cut to twelve characters as runtimes print it.
+    pub fn container(&self) -> Option<&str> {
+        let id = self.container.as_deref()?;
+        Some(if is_id(id) { &id[..12] } else { id })
     }
 }
 
@@ -205,6 +203,11 @@ impl Cgroups {
     pub fn of_this_host() -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         Cgroups::below(cgroup2_mount(&mounts))
+    }
+
+    /// Of a host that has none.
+    pub fn none() -> Self {
+        Cgroups::below(None)
     }
 
     fn below(root: Option<PathBuf>) -> Self {
@@ -446,20 +449,17 @@ mod tests {
     }
 
     #[test]
-    fn the_short_name_is_what_runtimes_print() {
+    fn the_short_id_is_what_runtimes_print() {
+        let read = |path: &str| Within::read(path).container().map(str::to_owned);
         assert_eq!(
-            Within::read(&format!("/docker/{ID}")).name(),
+            read(&format!("/docker/{ID}")).as_deref(),
             Some("4d5f6a7b8c9d")
         );
         assert_eq!(
-            Within::read("/lxc/a-rather-long-name").name(),
+            read("/lxc/a-rather-long-name").as_deref(),
             Some("a-rather-long-name")
         );
-        assert_eq!(
-            Within::read("/system.slice/nginx.service").name(),
-            Some("nginx.service")
-        );
-        assert_eq!(Within::read("/").name(), None);
+        assert_eq!(read("/system.slice/nginx.service"), None);
     }
 
     #[test]

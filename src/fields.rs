@@ -124,12 +124,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// True if a filter's bare word is looked for in it: in what reads as text, and of the names in `status`, which
+    /// True if a filter's bare word is looked for in it: in who talks with whom, and of the names in `status`, which
     /// says all that the others do of how a session stands. A word like `in` or `close` would be found in the owner's
-    /// evidence or the direction of most sessions, where nobody meant it.
+    /// evidence or the direction of most sessions, and `serv` in every unit, where nobody meant it.
     pub fn is_searched(&self) -> bool {
         match self.kind {
-            Kind::Text | Kind::Comm | Kind::Addr => true,
+            Kind::Comm | Kind::Addr => true,
             Kind::Names(_) => self.word == "status",
             _ => false,
         }
@@ -165,6 +165,10 @@ const fn column(
         drop,
         descending,
     })
+}
+
+fn text_if(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Missing, Value::Text)
 }
 
 fn some_if(known: bool, value: u64) -> Value<'static> {
@@ -525,10 +529,42 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "cgroup",
         json: Some("cgroup"),
-        help: "id of the control group (v2)",
-        kind: Kind::Id,
+        help: "path of the control group (v2)",
+        kind: Kind::Text,
         column: None,
-        get: |s| some_if(s.cgroup != 0, s.cgroup),
+        get: |s| text_if(s.cgroup.path.as_deref()),
+    },
+    Field {
+        word: "container",
+        json: Some("container"),
+        help: "container, by the first twelve characters of its id",
+        kind: Kind::Text,
+        column: column("CONTAINER", 12, 0, 21, false),
+        get: |s| text_if(s.cgroup.within.container()),
+    },
+    Field {
+        word: "runtime",
+        json: Some("runtime"),
+        help: "what runs the container: docker, containerd, podman and others",
+        kind: Kind::Text,
+        column: None,
+        get: |s| text_if(s.cgroup.within.runtime),
+    },
+    Field {
+        word: "pod",
+        json: Some("pod"),
+        help: "uid of the Kubernetes pod",
+        kind: Kind::Text,
+        column: None,
+        get: |s| text_if(s.cgroup.within.pod.as_deref()),
+    },
+    Field {
+        word: "unit",
+        json: Some("unit"),
+        help: "systemd unit",
+        kind: Kind::Text,
+        column: column("UNIT", 15, 10, 22, false),
+        get: |s| text_if(s.cgroup.within.unit.as_deref()),
     },
 ];
 

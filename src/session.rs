@@ -4,6 +4,9 @@
 //! comes from (`collector`), nor for how it is shown (`fields`, `output`, `ui`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::cgroup::Cgroup;
 
 /// An enum whose variants have a name that users see and type, and a line that explains it.
 macro_rules! named_enum {
@@ -195,8 +198,8 @@ pub struct Session {
     pub established_ns: u64,
     /// The end, or of an open session when its figures were read.
     pub end_ns: u64,
-    /// Id of the socket's cgroup (v2); 0: not known.
-    pub cgroup: u64,
+    /// The socket's control group, shared by all sessions of it.
+    pub cgroup: Arc<Cgroup>,
     /// Bytes of the application that the peer has acknowledged.
     pub tx_bytes: u64,
     /// Bytes of the peer's application that arrived in order.
@@ -330,7 +333,7 @@ pub(crate) mod tests {
             start_ns: 1_000_000_000,
             established_ns: 1_000_050_000,
             end_ns: 1_000_310_000,
-            cgroup: 1,
+            cgroup: Arc::new(Cgroup::new(7, Some("/system.slice/nginx.service".into()))),
             tx_bytes: 1000,
             rx_bytes: 50_000,
             retransmitted_bytes: 0,

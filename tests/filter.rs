@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+use tcplife::cgroup::Cgroup;
 use tcplife::filter::{Filter, FilterError, complete};
 use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
 
@@ -60,7 +61,7 @@ fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Sess
         start_ns: 1000 * MS,
         established_ns: 1010 * MS,
         end_ns: 2010 * MS,
-        cgroup: 77,
+        cgroup: std::sync::Arc::default(),
         tx_bytes: 1000,
         rx_bytes: 50_000,
         retransmitted_bytes: 0,
@@ -99,6 +100,15 @@ fn open(mut s: Session) -> Session {
     s
 }
 
+fn in_a_container() -> std::sync::Arc<Cgroup> {
+    let id = "4d5f6a7b8c9d".repeat(6);
+    let path = format!(
+        "/kubepods/burstable/pod8f3c7a52-0d0b-4bd3-9f2c-7f6a1c9b2e11/{}",
+        &id[..64]
+    );
+    Cgroup::new(77, Some(path)).into()
+}
+
 /// A dozen sessions as a small host has them.
 fn sessions() -> Vec<(&'static str, Session)> {
     let web = session("curl", "10.0.0.5", 40_000, "93.184.216.34", 443);
@@ -111,13 +121,14 @@ fn sessions() -> Vec<(&'static str, Session)> {
     (nginx.direction, nginx.owner, nginx.uid, nginx.pid) =
         (Direction::In, Evidence::Close, 33, 900);
     nginx.reason = Reason::RemoteReset;
+    nginx.cgroup = in_a_container();
     let mut six = nginx.clone();
     (six.laddr, six.raddr) = (addr("2001:db8::5"), addr("2001:db8:1::9"));
     (six.reason, six.retransmits, six.retransmitted_bytes) = (Reason::RemoteFin, 12, 14_000);
     let mut local = open(session("postgres", "::1", 5432, "::1", 45_000));
     (local.srtt_us, local.min_rtt_us, local.rx_rate) = (40, 20, 3_000_000.0);
     let mut link = session("Web Content", "fe80::1", 40_002, "fe80::2", 8080);
-    (link.netns, link.cgroup, link.cookie) = (4_026_532_200, 0, 0xbeef);
+    (link.netns, link.cookie) = (4_026_532_200, 0xbeef);
     let mut refused = session("curl", "127.0.0.1", 40_003, "127.0.0.1", 8080);
     (refused.reason, refused.state_before_close) = (Reason::Refused, State::SynSent);
     (refused.established_ns, refused.end_ns) = (0, 1000 * MS + 60_000);

@@ -37,7 +37,7 @@ fn session(laddr: [u16; 8], comm: &str) -> Session {
         start_ns: 1,
         established_ns: 2,
         end_ns: 3,
-        cgroup: 1,
+        cgroup: std::sync::Arc::default(),
         tx_bytes: 1000,
         rx_bytes: 1000,
         retransmitted_bytes: 0,

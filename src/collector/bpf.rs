@@ -9,17 +9,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Iter, IterOpts, Link, MapIterOpts, PrintLevel, RingBufferBuilder};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::decode::decode;
+use super::decode::{Context, decode};
 use super::support::StartError;
 use super::{Batch, Config, Orders, namespaces};
 use crate::capture::{Capture, PortSet};
+use crate::cgroup::Cgroups;
 use crate::session::{Clock, Evidence, Session, State};
 
 #[expect(
@@ -151,7 +152,11 @@ pub(super) fn run(
         .bss_data
         .as_deref_mut()
         .context("the programs have no variables")?;
-    let hz = jiffies_a_second(bss.scan_jiffies, bss.scan_ns);
+    let context = RefCell::new(Context {
+        hz: jiffies_a_second(bss.scan_jiffies, bss.scan_ns),
+        started_ns,
+        cgroups: Cgroups::of_this_host(),
+    });
     let shared = Shared(bss);
     // the number of the thread may be another's from now on
     shared.forget_scanner();
@@ -160,7 +165,7 @@ pub(super) fn run(
     let bad_record = RefCell::new(None);
     let mut ring = RingBufferBuilder::new();
     ring.add(&skel.maps.sessions, |bytes| {
-        match decode(bytes, hz, started_ns) {
+        match decode(bytes, &mut context.borrow_mut()) {
             Ok(session) => closed.borrow_mut().push(session),
             Err(e) => *bad_record.borrow_mut() = Some(e),
         }
@@ -183,10 +188,13 @@ pub(super) fn run(
             && (last || Instant::now() >= next_look)
         {
             let mut sessions = Vec::new();
-            walk(&live, &mut |bytes| match decode(bytes, hz, started_ns) {
-                Ok(session) => sessions.push(session),
-                Err(e) => *bad_record.borrow_mut() = Some(e),
-            })
+            walk(
+                &live,
+                &mut |bytes| match decode(bytes, &mut context.borrow_mut()) {
+                    Ok(session) => sessions.push(session),
+                    Err(e) => *bad_record.borrow_mut() = Some(e),
+                },
+            )
             .context("cannot read the figures of the open sessions")?;
             if scan_is_due(&sessions, last_scan_ns, monotonic_ns()) {
                 last_scan_ns = monotonic_ns();
@@ -423,7 +431,12 @@ mod tests {
     fn a_session_is_found_in_memory_of_any_alignment() {
         let mut bytes = vec![0; size_of::<types::session_record>() + 1];
         bytes[1] = 7;
-        let session = decode(&bytes[1..], 250, 0).expect("a record");
+        let mut context = Context {
+            hz: 250,
+            started_ns: 0,
+            cgroups: Cgroups::none(),
+        };
+        let session = decode(&bytes[1..], &mut context).expect("a record");
         assert_eq!(session.cookie, 7);
     }
 }

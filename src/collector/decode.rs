@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bpf::types::{direction as Opened, owner_evidence as Owner, session_record};
+use crate::cgroup::Cgroups;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// A record that cannot be one of this program's own.
@@ -32,21 +33,31 @@ mod errno {
     pub(super) const EHOSTUNREACH: i32 = 113;
 }
 
-/// Decodes one record. `hz` is the kernel's jiffies a second, `started_ns` when tcplife started: the age of what
-/// the kernel side never saw begin counts from there.
+/// What a record does not say itself.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// The kernel's jiffies a second.
+    pub(super) hz: u32,
+    /// When tcplife started: the age of what the kernel side never saw begin counts from there.
+    pub(super) started_ns: u64,
+    /// The control groups of this host.
+    pub(super) cgroups: Cgroups,
+}
+
+/// Decodes one record.
 ///
 /// # Errors
 /// If the length is not that of a record.
-pub(super) fn decode(bytes: &[u8], hz: u32, started_ns: u64) -> Result<Session, BadRecord> {
+pub(super) fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord> {
     if bytes.len() != size_of::<session_record>() {
         return Err(BadRecord(bytes.len()));
     }
     let r: session_record =
         bytemuck::try_pod_read_unaligned(bytes).map_err(|_| BadRecord(bytes.len()))?;
-    Ok(session(&r, hz, started_ns))
+    Ok(session(&r, context))
 }
 
-fn session(r: &session_record, hz: u32, started_ns: u64) -> Session {
+fn session(r: &session_record, context: &mut Context) -> Session {
     let state = state(r.state);
     let (tx_bytes, opened) = sent(r, state);
     let direction = match Opened(r.direction.into()) {
@@ -55,18 +66,18 @@ fn session(r: &session_record, hz: u32, started_ns: u64) -> Session {
         _ => opened,
     };
     let evidence = evidence(r.owner);
-    let micros = |jiffies: u32| u64::from(jiffies) * 1_000_000 / u64::from(hz.max(1));
+    let micros = |jiffies: u32| u64::from(jiffies) * 1_000_000 / u64::from(context.hz.max(1));
     let rx_bytes = received(r);
     Session {
         cookie: r.cookie,
         start_ns: if r.start_ns == 0 {
-            started_ns.min(r.taken_ns)
+            context.started_ns.min(r.taken_ns)
         } else {
             r.start_ns
         },
         established_ns: r.established_ns,
         end_ns: r.taken_ns,
-        cgroup: r.cgroup,
+        cgroup: context.cgroups.get(r.cgroup),
         tx_bytes,
         rx_bytes,
         retransmitted_bytes: r.bytes_retrans,
@@ -247,6 +258,14 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
 mod tests {
     use super::*;
 
+    fn context(started_ns: u64) -> Context {
+        Context {
+            hz: 250,
+            started_ns,
+            cgroups: Cgroups::none(),
+        }
+    }
+
     fn record() -> session_record {
         session_record {
             taken_ns: 2_000,
@@ -341,8 +360,7 @@ mod tests {
                     bytes_received: received,
                     ..r
                 },
-                250,
-                0,
+                &mut context(0),
             );
             assert_eq!((s.tx_bytes, s.rx_bytes), (tx, rx), "{name}");
         }
@@ -363,8 +381,7 @@ mod tests {
                 bytes_acked: 901,
                 ..r
             },
-            250,
-            0,
+            &mut context(0),
         );
         assert_eq!((active.tx_bytes, active.direction), (900, Direction::Out));
         let passive = session(
@@ -372,8 +389,7 @@ mod tests {
                 bytes_acked: 900,
                 ..r
             },
-            250,
-            0,
+            &mut context(0),
         );
         assert_eq!((passive.tx_bytes, passive.direction), (900, Direction::In));
         let odd = session(
@@ -381,8 +397,7 @@ mod tests {
                 bytes_acked: 950,
                 ..r
             },
-            250,
-            0,
+            &mut context(0),
         );
         assert_eq!((odd.tx_bytes, odd.direction), (950, Direction::Unknown));
         // our FIN is on the way: it is neither data nor acknowledged
@@ -393,7 +408,7 @@ mod tests {
             bytes_acked: 902,
             ..r
         };
-        assert_eq!(session(&closing, 250, 0).direction, Direction::Out);
+        assert_eq!(session(&closing, &mut context(0)).direction, Direction::Out);
     }
 
     #[test]
@@ -407,8 +422,7 @@ mod tests {
                     bytes_sent,
                     ..out(record())
                 },
-                250,
-                0,
+                &mut context(0),
             )
             .unacked_bytes
         };
@@ -551,7 +565,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                session(&r, 250, 0).reason,
+                session(&r, &mut context(0)).reason,
                 want,
                 "state {} err {}",
                 r.state,
@@ -569,7 +583,7 @@ mod tests {
             taken_ns: 5_000,
             ..record()
         };
-        let s = session(&r, 250, 1_000);
+        let s = session(&r, &mut context(1_000));
         assert_eq!((s.duration_ns(), s.age_is_lower_bound), (4_000, true));
     }
 
@@ -581,7 +595,7 @@ mod tests {
             chrono: [10, 20, 30],
             ..record()
         };
-        let s = session(&r, 250, 0);
+        let s = session(&r, &mut context(0));
         assert_eq!((s.srtt_us, s.min_rtt_us), (100, 0));
         assert_eq!(
             (s.busy_us, s.rwnd_limited_us, s.sndbuf_limited_us),
@@ -591,7 +605,7 @@ mod tests {
 
     #[test]
     fn a_record_of_another_length_is_an_error() {
-        assert_eq!(decode(&[0; 17], 250, 0), Err(BadRecord(17)));
+        assert_eq!(decode(&[0; 17], &mut context(0)), Err(BadRecord(17)));
         assert_eq!(
             BadRecord(17).to_string(),
             format!(
