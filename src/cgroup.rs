@@ -188,14 +188,13 @@ fn unescape(name: &str) -> String {
 pub struct Cgroups {
     root: Option<PathBuf>,
     known: HashMap<u64, Arc<Cgroup>>,
-    /// Ids that no directory had at the last walk.
-    unknown: HashMap<u64, Arc<Cgroup>>,
-    walked: Option<Instant>,
+    /// When the hierarchy was walked last, and how long that took.
+    walked: Option<(Instant, Duration)>,
 }
 
-/// How often the hierarchy is walked at the most: it may have tens of thousands of directories.
-const WALK_EVERY: Duration = Duration::from_secs(1);
-/// How many groups are remembered that are gone or never were found.
+/// Of the time, at most one part in so many is spent on walking: a hierarchy may have tens of thousands of directories.
+const WALK_SHARE: u32 = 20;
+/// How many groups are remembered, also those that are gone.
 const REMEMBERED: usize = 65_536;
 
 impl Cgroups {
@@ -214,33 +213,37 @@ impl Cgroups {
         let mut cgroups = Cgroups {
             root,
             known: HashMap::new(),
-            unknown: HashMap::new(),
             walked: None,
         };
         cgroups.walk();
         cgroups
     }
 
-    /// The group of that id. Groups made since the last walk are found by another.
+    /// The group of that id. One made since the last walk is found by another.
     pub fn get(&mut self, id: u64) -> Arc<Cgroup> {
-        if let Some(cgroup) = self.known.get(&id).or_else(|| self.unknown.get(&id)) {
-            return Arc::clone(cgroup);
-        }
-        if self.walked.is_none_or(|t| t.elapsed() >= WALK_EVERY) {
-            self.walk();
-        }
         if let Some(cgroup) = self.known.get(&id) {
             return Arc::clone(cgroup);
         }
-        let cgroup = Arc::new(Cgroup::new(id, None));
-        self.unknown.insert(id, Arc::clone(&cgroup));
-        cgroup
+        let nothing = Arc::new(Cgroup::new(id, None));
+        if self
+            .walked
+            .is_none_or(|(when, took)| when.elapsed() >= took * WALK_SHARE)
+        {
+            self.walk();
+            // what no directory has now is gone for good: ids are not used again while the host runs
+            return Arc::clone(self.known.entry(id).or_insert(nothing));
+        }
+        nothing
     }
 
     /// Adds what is there now. What is gone stays known: sessions of it may end later.
     fn walk(&mut self) {
-        self.walked = Some(Instant::now());
-        self.unknown.clear();
+        let started = Instant::now();
+        self.look();
+        self.walked = Some((Instant::now(), started.elapsed()));
+    }
+
+    fn look(&mut self) {
         if self.known.len() > REMEMBERED {
             self.known.clear();
         }
@@ -258,7 +261,6 @@ impl Cgroups {
                 }
             }
             let path = path.to_string_lossy().into_owned();
-            // ids are not used again while the host runs, so what is known stays true
             self.known
                 .entry(id)
                 .or_insert_with(|| Arc::new(Cgroup::new(id, Some(path))));

@@ -14,10 +14,11 @@ mod common {
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use common::host::{TCPLIFE, kernel_or_skip, skip, tool_or_skip};
 use common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use common::running::{PATIENCE, Running, json};
 use rustix::fd::OwnedFd;
@@ -987,4 +988,85 @@ fn every_session_is_there_once() {
     let ends = ends(&rows, &[lport]);
     assert_eq!(ends.len(), 40);
     assert!(ends.windows(2).all(|w| w[0] != w[1]), "{ends:?}");
+}
+
+/// A control group that is removed when the test is over.
+struct Group(PathBuf);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+        if let Some(parent) = self.0.parent() {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+/// Where cgroup2 is mounted, and can be written to.
+fn cgroups() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let root = mounts.lines().find_map(|l| {
+        let words: Vec<&str> = l.split(' ').collect();
+        (words.get(2) == Some(&"cgroup2")).then(|| PathBuf::from(words[1]))
+    })?;
+    let group = root.join(format!("tcplife-test-{}", std::process::id()));
+    let writable = fs::create_dir(&group).is_ok();
+    let _ = fs::remove_dir(&group);
+    writable.then_some(root)
+}
+
+#[test]
+fn a_container_is_told_by_its_control_group() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let Some(root) = cgroups() else {
+        skip("no control groups (v2) that can be made here");
+        return;
+    };
+    let id = format!(
+        "{:064x}",
+        0x00c0_ffee_0000_0000_u64 + u64::from(std::process::id())
+    );
+    let probe = listen(V4);
+    let mut tcplife = Running::json(&[], &probe);
+    // made after the start, as containers are
+    let group = Group(root.join("docker").join(&id));
+    fs::create_dir_all(&group.0).expect("a control group");
+    let script = format!(
+        "echo $$ > '{}/cgroup.procs' && exec 3<>/dev/tcp/127.0.0.1/{} && read -n 1 -u 3",
+        group.0.display(),
+        port(&probe)
+    );
+    let mut client = Command::new("bash")
+        .args(["-c", &script])
+        .spawn()
+        .expect("bash can be started");
+    let server = probe.accept().expect("bash connects").0;
+    let rport = server.peer_addr().expect("it is connected").port();
+    drop(server);
+    client.wait().expect("bash ends");
+
+    let rows =
+        tcplife.lines_until(|l| json(l)["lport"] == rport && json(l)["rport"] == port(&probe));
+    let row = json(rows.last().expect("a row"));
+    assert_eq!(row["container"], id[..12], "{row}");
+    assert_eq!(row["runtime"], "docker", "{row}");
+    assert_eq!(row["cgroup"], format!("/docker/{id}"), "{row}");
+    // ours is where this test runs, which is no such container
+    let pair = Pair::open(&probe, V4);
+    let ours = pair.client_port();
+    pair.close();
+    let rows = tcplife.lines_until(|l| json(l)["lport"] == ours);
+    let row = json(rows.last().expect("a row"));
+    assert_ne!(row["container"], id[..12], "{row}");
+    assert!(
+        Path::new(&format!(
+            "{}{}",
+            root.display(),
+            row["cgroup"].as_str().expect("a path")
+        ))
+        .is_dir()
+    );
+    tcplife.interrupt();
 }

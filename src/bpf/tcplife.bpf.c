@@ -67,16 +67,10 @@ struct {
 	__uint(max_entries, 1 << 24); /* the collector sets what was asked for before loading */
 } sessions SEC(".maps");
 
-/* What on_state has followed on this processor and on_state_nested has not been told of yet. */
-#define NESTED_MAX 4
-
+/* What on_state has followed last on this processor, until on_state_nested has seen it. */
 struct followed {
-	__u32 depth;
-	__u32 second_runs; /* on_state_nested runs, and will not for what interrupts it */
-	struct {
-		__u64 sk;
-		__u64 states;
-	} last[NESTED_MAX];
+	__u64 sk;
+	__u64 states;
 };
 
 struct {
@@ -258,6 +252,8 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 	if (!tp)
 		return 0;
 	if (st) {
+		if (!st->start_ns) /* reported already */
+			return 0;
 		if (st->listener) {
 			/*
 			 * Two packets of one handshake on two processors make two children, and one is
@@ -335,7 +331,8 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		now = bpf_ktime_get_ns();
 		if (st->listener)
 			make_child(st, now);
-		st->established_ns = now;
+		if (!st->established_ns)
+			st->established_ns = now;
 		return 0;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
@@ -363,25 +360,21 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
  * recursion_misses). So there is a second program, which the kernel runs after the first for every
  * transition, and which follows what the first was not run for.
  *
- * The first leaves a note of what it has followed, and the second takes it. Notes are a stack, because
- * an interrupt between the two leaves and takes its own. While the second program runs none is left, as
- * nobody would take it.
+ * The first leaves a note of what it has followed, and the second looks for it. An interrupt between the
+ * two may have left another; then a transition is followed twice, which changes nothing. None of an
+ * earlier transition can be there while the first runs: it begins with removing it.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 {
 	volatile struct followed *f = bpf_map_lookup_elem(&followed, &(__u32){0});
-	__u32 depth;
 
 	if (!f)
 		return 0;
+	f->sk = 0;
 	follow(sk, oldstate, newstate);
-	if (f->second_runs)
-		return 0;
-	depth = f->depth & (NESTED_MAX - 1);
-	f->last[depth].sk = (__u64)sk;
-	f->last[depth].states = oldstate << 8 | newstate;
-	f->depth = depth + 1;
+	f->states = oldstate << 8 | newstate;
+	f->sk = (__u64)sk;
 	return 0;
 }
 
@@ -392,17 +385,10 @@ int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
 
 	if (!f)
 		return 0;
-	f->second_runs = 1;
-	for (int i = NESTED_MAX - 1; i >= 0; i--) {
-		if (i < f->depth && f->last[i].sk == (__u64)sk &&
-		    f->last[i].states == (oldstate << 8 | newstate)) {
-			f->depth = i;
-			f->second_runs = 0;
-			return 0;
-		}
-	}
-	follow(sk, oldstate, newstate);
-	f->second_runs = 0;
+	if (f->sk == (__u64)sk && f->states == (oldstate << 8 | newstate))
+		f->sk = 0;
+	else
+		follow(sk, oldstate, newstate);
 	return 0;
 }
 

@@ -259,31 +259,13 @@ impl Tcplife {
 
     fn stop(mut self) -> Vec<Value> {
         let pid = i32::try_from(self.child.id()).expect("a pid");
-        let missed = serde_json::json!({"event": "missed", "times": missed_by_programs(pid)});
         // SAFETY: no pointers; the child is not waited for yet.
         unsafe { libc::kill(pid, libc::SIGTERM) };
         self.seen.extend(self.rows.iter());
-        self.seen.extend(std::iter::once(missed));
         let status = self.child.wait().expect("tcplife ends");
         assert!(status.success(), "tcplife: {status}");
         self.seen
     }
-}
-
-/// How often the kernel did not run a BPF program of that process, because it interrupted the same program on the
-/// same processor (`recursion_misses`, which kernels since 5.12 count).
-fn missed_by_programs(pid: i32) -> u64 {
-    let infos = std::fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("a running tcplife");
-    infos
-        .flatten()
-        .filter_map(|info| std::fs::read_to_string(info.path()).ok())
-        .filter_map(|text| {
-            let count = text
-                .lines()
-                .find_map(|l| l.strip_prefix("recursion_misses:"))?;
-            count.trim().parse::<u64>().ok()
-        })
-        .sum()
 }
 
 /// What comes from a case's processes.
