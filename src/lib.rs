@@ -12,4 +12,5 @@ pub mod output;
 pub mod session;
 pub mod signals;
 pub mod store;
+pub mod talkers;
 pub mod ui;
