@@ -427,6 +427,11 @@ impl Talkers {
         talker.bytes as f64 / self.bytes.max(1) as f64
     }
 
+    /// Its last minute in that many cells at most: bytes a second.
+    pub fn course(&self, talker: &Talker, width: usize) -> Vec<f32> {
+        cells(&self.history(talker), self.looked_ns / S, width)
+    }
+
     /// Bytes of each of the last seconds that were over at the last look, the oldest first.
     pub fn history(&self, talker: &Talker) -> [f32; HISTORY_S] {
         let end = self.looked_ns / S;
@@ -439,6 +444,24 @@ impl Talkers {
         }
         history
     }
+}
+
+/// Averages of the last seconds, in that many cells at most. A cell's seconds are always the same ones, so that a
+/// course moves on as a whole and does not waver.
+pub fn cells(history: &[f32], end_s: u64, cells: usize) -> Vec<f32> {
+    let seconds = history.len().div_ceil(cells.max(1)).max(1) as u64;
+    let mut course: Vec<(u64, f32, u32)> = Vec::new();
+    let first = (end_s + HISTORY_S as u64).saturating_sub(history.len() as u64);
+    for (s, value) in (first..).zip(history) {
+        let cell = s / seconds;
+        match course.last_mut().filter(|c| c.0 == cell) {
+            Some((_, sum, count)) => (*sum, *count) = (*sum + value, *count + 1),
+            None => course.push((cell, *value, 1)),
+        }
+    }
+    let over = course.len().saturating_sub(cells);
+    let means = course.into_iter().skip(over);
+    means.map(|(_, sum, count)| sum / count as f32).collect()
 }
 
 #[cfg(test)]
@@ -589,6 +612,18 @@ mod tests {
         assert_eq!(history(&host)[29..35], [0, 30, 100, 100, 100, 0][..]);
         host.look(500, vec![open(1, "a", "::1", 331, 500)], vec![]);
         assert!(history(&host).iter().all(|b| *b == 0));
+    }
+
+    #[test]
+    fn a_course_moves_on_as_a_whole() {
+        let history = [0.0, 0.0, 6.0, 0.0, 0.0, 3.0];
+        assert_eq!(cells(&history, 12, 6), history);
+        assert_eq!(cells(&history, 12, 2), [2.0, 1.0]);
+        // a second later: the cells are the same seconds, the last of them is not full yet
+        let later = [0.0, 6.0, 0.0, 0.0, 3.0, 9.0];
+        assert_eq!(cells(&later, 13, 2), [1.0, 9.0]);
+        assert_eq!(cells(&later, 13, 3), [3.0, 1.5, 9.0]);
+        assert!(cells(&[], 13, 3).is_empty());
     }
 
     #[test]

@@ -113,6 +113,11 @@ impl Seen {
         self.lines().iter().any(|l| l.contains(text))
     }
 
+    /// True if what is on the screen is a frame, and not a part of one.
+    fn is_whole(&self) -> bool {
+        self.pty.written.ends_with(b"\x1b[?2026l")
+    }
+
     /// Number of the line with the headings.
     fn heading(&self) -> Option<usize> {
         self.lines()
@@ -562,11 +567,11 @@ fn the_help_lists_every_key() {
     let mut seen = Seen::dashboard(&["-L", &nothing]);
     seen.press("?");
     seen.wait_for("help", |s| {
-        s.shows("KEYS") && !s.shows("No session matches")
+        s.is_whole() && s.shows("KEYS") && !s.shows("No session matches")
     });
     let mut missing: Vec<(String, &str)> = KEYS
         .iter()
-        .filter(|k| k.mode == Mode::Table)
+        .filter(|k| k.is_in(Mode::Table))
         .map(|k| (k.names(), k.help))
         .collect();
     let mut shown = Vec::new();
@@ -579,9 +584,10 @@ fn the_help_lists_every_key() {
         if missing.is_empty() {
             break;
         }
-        let before = seen.lines();
+        let page = |s: &Seen| s.lines()[2..].to_vec(); // the lines above it change by themselves
+        let before = page(&seen);
         seen.press("\x1b[6~"); // PgDn
-        seen.wait_for("next page", |s| s.lines() != before);
+        seen.wait_for("next page, whole", |s| s.is_whole() && page(s) != before);
     }
     assert!(missing.is_empty(), "{missing:?} are not in the help");
     seen.press("\x1b"); // Esc, alone

@@ -18,10 +18,13 @@ use crate::filter::Filter;
 use crate::signals::Watch;
 
 pub mod app;
+pub mod choice;
+mod freeze;
 pub mod history;
 pub mod keys;
 pub mod prompt;
 pub mod rows;
+pub mod talkers;
 pub mod term;
 pub mod theme;
 pub mod view;
