@@ -48,6 +48,7 @@ fn the_readme_says_what_the_tables_say() {
     for (section, mode) in [
         ("keys", Mode::Table),
         ("talkers", Mode::Talkers),
+        ("detail", Mode::Detail),
         ("prompt", Mode::Prompt),
     ] {
         let mut keys = String::from("| key | does |\n|---|---|\n");

@@ -27,6 +27,7 @@ use std::str::FromStr;
 pub use complete::{Candidate, Completions, complete};
 pub use error::FilterError;
 pub use help::{GRAMMAR, HelpRow, help_markdown, help_rows};
+pub use users::name_of as user_name;
 
 use crate::capture::Capture;
 use crate::session::Session;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ratatui::layout::{Rect, Size};
 
 use super::choice::Choice;
+use super::detail::Detail;
 use super::freeze::Waiting;
 use super::keys::Mode;
 use super::prompt::{Edit, Prompt, Purpose};
@@ -19,6 +20,7 @@ use crate::capture::{Capture, Family};
 use crate::collector::Batch;
 use crate::fields::{self, Field};
 use crate::filter::Filter;
+use crate::process::ProcessInfo;
 use crate::session::{Session, SessionId};
 use crate::store::{Place, Store};
 
@@ -74,6 +76,10 @@ pub enum Action {
     Narrow,
     /// Back to the filter before.
     Widen,
+    /// Everything about the selected session.
+    Open,
+    /// The session's other end.
+    OtherEnd,
     /// Begin to type a filter.
     Prompt(Purpose),
     /// Change what is being typed.
@@ -95,6 +101,8 @@ pub enum Action {
 pub enum Effect {
     /// The kernel is to report this from now on.
     Capture(Capture),
+    /// What there is to know of that process is wanted: [`App::process`] takes it.
+    LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
     Remember(Vec<String>),
     /// Draw on a terminal of which nothing is known.
@@ -155,6 +163,8 @@ pub struct App {
     pub sort: Sort,
     /// First line of the help that is shown.
     pub help_top: usize,
+    /// The session that is looked at by itself.
+    pub detail: Option<Detail>,
     panes: Panes,
     store: Store,
     keep: usize,
@@ -190,6 +200,7 @@ impl App {
             focus: Focus::Table,
             sort,
             help_top: 0,
+            detail: None,
             panes: Panes::default(),
             store: Store::new(keep),
             keep,
@@ -234,9 +245,16 @@ impl App {
             return looked;
         }
         self.now_ns = batch.taken_ns;
-        self.store
-            .apply_and_tell(batch, |change| self.panes.take(&change, &self.choice));
+        self.store.apply_and_tell(batch, |change| {
+            self.panes.take(&change, &self.choice);
+            if let Some(detail) = &mut self.detail {
+                detail.take(&change);
+            }
+        });
         if looked {
+            if let Some(detail) = &mut self.detail {
+                detail.look();
+            }
             self.panes.look(self.now_ns, &self.store, &self.choice);
             self.refresh();
         }
@@ -286,7 +304,20 @@ impl App {
             }
             Action::NextPane => self.turn_to(self.focus.step(1)),
             Action::PreviousPane => self.turn_to(self.focus.step(-1)),
+            Action::Leave if self.mode == Mode::Detail => {
+                self.detail = None;
+                self.turn_to(self.focus);
+            }
             Action::Leave => self.turn_to(Focus::Table),
+            Action::Open => {
+                let place = self.rows.get(self.selected);
+                let session = place.and_then(|p| self.store.get(p)).cloned();
+                return self.open(session);
+            }
+            Action::OtherEnd => {
+                let other = self.detail.as_ref().and_then(|d| d.other.clone());
+                return self.open(other);
+            }
             Action::Widen => {
                 if self.choice.back() {
                     self.choose();
@@ -296,6 +327,15 @@ impl App {
                 let page = self.layout().main.height.into();
                 let last = view::help::lines().len().saturating_sub(page);
                 self.help_top = moved(self.help_top, motion, page).min(last);
+            }
+            Action::Move(motion) if self.mode == Mode::Detail => {
+                let area = self.layout().main;
+                if let Some(detail) = &mut self.detail {
+                    let page = usize::from(area.height);
+                    let last = view::detail::lines(detail, &self.store, area);
+                    let last = last.len().saturating_sub(page);
+                    detail.top = moved(detail.top.min(last), motion, page).min(last);
+                }
             }
             Action::Family(family) => {
                 self.choice.toggle(family);
@@ -318,6 +358,28 @@ impl App {
             },
         }
         None
+    }
+
+    /// Shows a session by itself.
+    fn open(&mut self, session: Option<Session>) -> Option<Effect> {
+        self.detail = Some(Detail::new(session?, &self.store));
+        self.turn_to(self.focus);
+        self.due()
+    }
+
+    /// What is to be done outside because of what came in.
+    pub fn due(&mut self) -> Option<Effect> {
+        let pid = self.detail.as_mut()?.unknown_process()?;
+        Some(Effect::LookUp(pid))
+    }
+
+    /// Takes in what was found out about a process.
+    pub fn process(&mut self, process: ProcessInfo) {
+        if let Some(detail) = &mut self.detail
+            && detail.session.pid == process.pid
+        {
+            detail.process = Some(process);
+        }
     }
 
     /// What has another meaning in each pane: in the session table …
@@ -383,13 +445,19 @@ impl App {
 
     /// True while there are finished sessions that have not been tried yet: [`App::work`] does that.
     pub fn is_working(&self) -> bool {
-        self.rows.is_incomplete(&self.store) || self.panes.is_working(&self.store)
+        let searching = |d: &Detail| d.is_searching(&self.store);
+        self.rows.is_incomplete(&self.store)
+            || self.panes.is_working(&self.store)
+            || self.detail.as_ref().is_some_and(searching)
     }
 
     /// Tries some more of the finished sessions after the filter or the order has changed.
     pub fn work(&mut self) {
         self.rows.work(&self.store, |s| self.choice.shows(s));
         self.panes.work(&self.store, &self.choice);
+        if let Some(detail) = &mut self.detail {
+            detail.search(&self.store);
+        }
         self.follow();
     }
 
@@ -470,6 +538,7 @@ impl App {
     /// What has the keyboard when nothing lies above the panes.
     fn main_mode(&self) -> Mode {
         match self.focus {
+            _ if self.detail.is_some() => Mode::Detail,
             Focus::Table => Mode::Table,
             Focus::Pane(_) => Mode::Talkers,
         }

@@ -18,6 +18,8 @@ pub enum Mode {
     Table,
     /// A talker pane has it.
     Talkers,
+    /// One session has the whole screen.
+    Detail,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.
@@ -77,15 +79,6 @@ const fn key(
     }
 }
 
-const fn help(
-    presses: &'static [Press],
-    action: Action,
-    footer: &'static str,
-    help: &'static str,
-) -> Key {
-    key(&[Mode::Help], presses, action, footer, help)
-}
-
 const fn prompt(
     presses: &'static [Press],
     action: Action,
@@ -109,6 +102,8 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
+/// What is read, page by page.
+const READING: &[Mode] = &[Mode::Detail, Mode::Help];
 
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
@@ -133,6 +128,13 @@ pub static KEYS: &[Key] = &[
         Action::Prompt(Purpose::Capture),
         "",
         "what is captured at all, by the kernel where it can",
+    ),
+    key(
+        &[Mode::Table],
+        &[code(KeyCode::Enter)],
+        Action::Open,
+        "detail",
+        "everything about the session",
     ),
     key(
         &[Mode::Talkers],
@@ -290,7 +292,41 @@ pub static KEYS: &[Key] = &[
         "",
         "suspend to the shell; `fg` comes back",
     ),
-    help(
+    key(
+        &[Mode::Detail],
+        &[
+            code(KeyCode::Esc),
+            char('q'),
+            code(KeyCode::Backspace),
+            code(KeyCode::Enter),
+        ],
+        Action::Leave,
+        "back",
+        "back to the sessions",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char('?'), char('h'), code(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "the help",
+    ),
+    key(
+        &[Mode::Detail],
+        &[code(KeyCode::Tab), char('x')],
+        Action::OtherEnd,
+        "other end",
+        "the other end, if it is on this host too",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char(' '), char('p')],
+        Action::Freeze,
+        "freeze",
+        "freeze the picture and go on again",
+    ),
+    key(
+        &[Mode::Help],
         &[
             char('q'),
             char('?'),
@@ -301,27 +337,54 @@ pub static KEYS: &[Key] = &[
         ],
         Action::Help,
         "back",
-        "back to the sessions",
+        "back to where one was",
     ),
-    help(
+    key(
+        READING,
         &[ctrl('c'), code(KeyCode::F(10))],
         Action::Quit,
         "quit",
         "quit",
     ),
-    help(DOWN, Action::Move(Motion::Down), "down", "a line down"),
-    help(UP, Action::Move(Motion::Up), "up", "a line up"),
-    help(PAGE_DOWN, Action::Move(Motion::PageDown), "", "a page down"),
-    help(PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
-    help(TOP, Action::Move(Motion::Top), "", "to the top"),
-    help(BOTTOM, Action::Move(Motion::Bottom), "", "to the bottom"),
-    help(
+    key(
+        READING,
+        DOWN,
+        Action::Move(Motion::Down),
+        "down",
+        "a line down",
+    ),
+    key(READING, UP, Action::Move(Motion::Up), "up", "a line up"),
+    key(
+        READING,
+        PAGE_DOWN,
+        Action::Move(Motion::PageDown),
+        "",
+        "a page down",
+    ),
+    key(
+        READING,
+        PAGE_UP,
+        Action::Move(Motion::PageUp),
+        "",
+        "a page up",
+    ),
+    key(READING, TOP, Action::Move(Motion::Top), "", "to the top"),
+    key(
+        READING,
+        BOTTOM,
+        Action::Move(Motion::Bottom),
+        "",
+        "to the bottom",
+    ),
+    key(
+        READING,
         &[ctrl('l')],
         Action::Redraw,
         "",
         "draw the whole screen anew",
     ),
-    help(
+    key(
+        READING,
         &[ctrl('z')],
         Action::Suspend,
         "",
@@ -420,6 +483,13 @@ pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Action> {
         .map(|k| k.action)
 }
 
+/// The key that does it in a mode, as it is written on it.
+pub fn of(mode: Mode, action: Action) -> String {
+    let key = KEYS.iter().find(|k| k.is_in(mode) && k.action == action);
+    let press = key.and_then(|k| k.presses.first());
+    press.map_or_else(String::new, |p| p.name())
+}
+
 /// The character that a key types, if it types one.
 pub fn text(event: KeyEvent) -> Option<char> {
     let command = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
@@ -509,6 +579,7 @@ mod tests {
         for (mode, action) in [
             (Mode::Table, Action::Quit),
             (Mode::Talkers, Action::Quit),
+            (Mode::Detail, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Prompt, Action::Cancel),
         ] {

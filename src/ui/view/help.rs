@@ -46,6 +46,11 @@ fn contents() -> Vec<HelpLine> {
     lines.extend(keys(Mode::Talkers));
     lines.extend([
         HelpLine::Blank,
+        HelpLine::Heading("KEYS IN A SESSION'S DETAIL"),
+    ]);
+    lines.extend(keys(Mode::Detail));
+    lines.extend([
+        HelpLine::Blank,
         HelpLine::Heading("KEYS WHILE TYPING A FILTER"),
     ]);
     lines.extend(keys(Mode::Prompt));

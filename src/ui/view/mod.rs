@@ -11,6 +11,7 @@ use super::keys::Mode;
 use super::talkers::{Focus, Subject};
 use super::theme::Theme;
 
+pub mod detail;
 pub mod footer;
 pub mod header;
 pub mod help;
@@ -111,6 +112,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
                 talkers::draw(app, subject, theme, area, frame.buffer_mut());
             }
         }
+        Mode::Detail => detail::draw(app, theme, layout.main, frame.buffer_mut()),
         Mode::Help => help::draw(app, theme, layout.main, frame.buffer_mut()),
     }
     if let Some(prompt) = &app.prompt {
