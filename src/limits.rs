@@ -47,7 +47,7 @@ pub enum Verdict {
     NothingSent,
     /// The kernel's clock for this ticks some hundred times a second: it was too short.
     TooShort,
-    /// Parts of the time, from 0 to 1, the greatest first. Their sum is 1.
+    /// Parts of the time, of that in which it was busy if no more is known: from 0 to 1, the greatest first. Their sum is 1.
     Parts(Vec<(Limit, f64)>),
 }
 
@@ -62,6 +62,8 @@ pub struct Spent {
     pub rwnd_us: u64,
     /// Of that limited by our send buffer.
     pub sndbuf_us: u64,
+    /// Bytes that were sent, or tried to be.
+    pub sent: u64,
 }
 
 impl Spent {
@@ -73,6 +75,7 @@ impl Spent {
             busy_us: session.busy_us,
             rwnd_us: session.rwnd_limited_us,
             sndbuf_us: session.sndbuf_limited_us,
+            sent: session.tx_bytes + u64::from(session.unacked_bytes),
         }
     }
 
@@ -85,6 +88,7 @@ impl Spent {
             sndbuf_us: now
                 .sndbuf_limited_us
                 .saturating_sub(before.sndbuf_limited_us),
+            sent: now.tx_bytes.saturating_sub(before.tx_bytes) + u64::from(now.unacked_bytes),
         }
     }
 }
@@ -97,14 +101,11 @@ pub fn verdict(spent: Spent) -> Verdict {
     let busy = spent.busy_us.max(limited);
     // ticks are coarse: it cannot have been busy for longer than it was there
     let whole = spent.whole_us.map_or(busy, |whole| whole.max(busy));
-    if busy == 0 && spent.whole_us.is_none() {
+    if busy == 0 && spent.sent == 0 {
         return Verdict::NothingSent;
     }
     if whole < LEAST_US {
         return Verdict::TooShort;
-    }
-    if busy == 0 {
-        return Verdict::NothingSent;
     }
     let mut parts = vec![
         (Limit::Network, busy - limited),
@@ -128,6 +129,7 @@ mod tests {
             busy_us: busy * 1000,
             rwnd_us: rwnd * 1000,
             sndbuf_us: sndbuf * 1000,
+            sent: 1,
         };
         match verdict(spent) {
             Verdict::Parts(parts) => parts
@@ -162,19 +164,26 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_not() {
-        let spent = |whole_us, busy_us| {
+        let spent = |whole_us, busy_us, sent| {
             verdict(Spent {
                 whole_us,
                 busy_us,
+                sent,
                 ..Spent::default()
             })
         };
-        assert_eq!(spent(Some(5000), 4000), Verdict::TooShort);
-        assert_eq!(spent(Some(5_000_000), 0), Verdict::NothingSent);
-        assert_eq!(spent(None, 0), Verdict::NothingSent);
+        assert_eq!(spent(Some(5000), 4000, 1), Verdict::TooShort);
+        assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::NothingSent);
+        assert_eq!(spent(None, 0, 0), Verdict::NothingSent);
+        assert_eq!(spent(None, 4000, 1), Verdict::TooShort);
+        // what took less than a tick was sent all the same
+        assert_eq!(
+            spent(Some(5_000_000), 0, 1),
+            Verdict::Parts(vec![(Limit::Application, 1.0)])
+        );
         // open before the start: of its age only a lower bound is known, and so nothing of its idle time
         assert_eq!(
-            spent(None, 400_000),
+            spent(None, 400_000, 1),
             Verdict::Parts(vec![(Limit::Network, 1.0)])
         );
     }

@@ -222,7 +222,7 @@ impl App {
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
         self.choice = Choice::new(filter);
         self.history = history;
-        self.panes.restart(&self.store, &self.choice);
+        self.panes.restart(&self.choice);
         self
     }
 
@@ -581,7 +581,7 @@ impl App {
 
     /// Other sessions are meant.
     fn choose(&mut self) {
-        self.panes.restart(&self.store, &self.choice);
+        self.panes.restart(&self.choice);
         self.restart();
     }
 

@@ -340,6 +340,8 @@ struct Narrowed {
 pub struct Panes {
     all: Talkers,
     narrowed: Option<Narrowed>,
+    /// Another choice of sessions is to be counted from the beginning; what is there meanwhile is of the choice before.
+    restarting: bool,
     panes: [Pane; 3],
     /// Lines of talkers in each.
     heights: [usize; 3],
@@ -353,6 +355,7 @@ impl Default for Panes {
         Panes {
             all: Talkers::default(),
             narrowed: None,
+            restarting: false,
             panes: Subject::ALL.map(Pane::new),
             heights: [0; 3],
         }
@@ -402,30 +405,42 @@ impl Panes {
         self.refresh();
     }
 
-    /// Another choice of sessions: the open ones are counted when it returns, the finished ones by [`Panes::work`].
-    pub(super) fn restart(&mut self, store: &Store, choice: &Choice) {
-        self.narrowed = (!choice.selects_all()).then(|| {
+    /// Another choice of sessions: counted by [`Panes::work`], so that no key waits for it.
+    pub(super) fn restart(&mut self, choice: &Choice) {
+        self.restarting = !choice.selects_all();
+        if !self.restarting || !self.is_visible() {
+            self.narrowed = None;
+        }
+        self.refresh();
+    }
+
+    /// What nobody sees is not counted.
+    fn is_visible(&self) -> bool {
+        self.heights.iter().any(|height| *height > 0)
+    }
+
+    /// True while there is something to be counted.
+    pub(super) fn is_working(&self, store: &Store) -> bool {
+        let first = store.finished_numbers().start;
+        let uncounted = self.narrowed.as_ref().is_some_and(|n| n.uncounted > first);
+        self.is_visible() && (self.restarting || uncounted)
+    }
+
+    /// Counts a part: the open sessions first, then some of the finished ones at a time.
+    pub(super) fn work(&mut self, store: &Store, choice: &Choice) {
+        if !self.is_working(store) {
+            return;
+        }
+        if std::mem::take(&mut self.restarting) {
             let mut talkers = self.all.emptied();
             for (_, session) in store.open().filter(|(_, s)| choice.selects(s)) {
                 talkers.recall(session);
             }
-            Narrowed {
+            self.narrowed = Some(Narrowed {
                 talkers,
                 uncounted: store.finished_numbers().end,
-            }
-        });
-        self.work(store, choice);
-    }
-
-    /// True while there are finished sessions that have not been counted yet.
-    pub(super) fn is_working(&self, store: &Store) -> bool {
-        let first = store.finished_numbers().start;
-        self.narrowed.as_ref().is_some_and(|n| n.uncounted > first)
-    }
-
-    /// Counts some more of the finished sessions.
-    pub(super) fn work(&mut self, store: &Store, choice: &Choice) {
-        if let Some(narrowed) = &mut self.narrowed {
+            });
+        } else if let Some(narrowed) = &mut self.narrowed {
             let first = store.finished_numbers().start;
             let from = narrowed.uncounted.saturating_sub(CHUNK).max(first);
             for number in (from..narrowed.uncounted).rev() {
@@ -434,7 +449,7 @@ impl Panes {
                     _ => {}
                 }
             }
-            narrowed.uncounted = narrowed.uncounted.min(from);
+            narrowed.uncounted = from;
         }
         self.refresh();
     }

@@ -37,6 +37,14 @@ fn busy(size: Size) -> App {
     app
 }
 
+/// Presses keys, and lets what they began come to its end.
+fn press(app: &mut App, script: &str) {
+    super::press(app, script);
+    while app.is_working() {
+        app.work();
+    }
+}
+
 /// The lines of a pane: the names.
 fn names(app: &App, subject: Subject) -> Vec<String> {
     let rows = app.panes().pane(subject).rows(app.panes().talkers());

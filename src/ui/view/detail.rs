@@ -72,11 +72,14 @@ pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
     page.heading("PATH");
     path(&mut page, session);
     page.heading("WHAT LIMITS HOW FAST WE SEND");
-    page.entry(
-        "in all",
-        &said(&verdict(Spent::of(session)), true),
-        Tone::Figure,
-    );
+    // of what was open before the start one does not know for how long it had nothing to do
+    let when = if session.age_is_lower_bound {
+        "while busy"
+    } else {
+        "in all"
+    };
+    let in_all = verdict(Spent::of(session));
+    page.entry(when, &said(&in_all, true), Tone::Figure);
     if detail.tx.len() > 1 {
         let spent = Spent::between(&detail.first, session);
         page.entry("watched", &said(&verdict(spent), false), Tone::Plain);
@@ -184,18 +187,16 @@ fn path(page: &mut Page, session: &Session) {
         (0, _) => "not measured".into(),
         (_, 0) => fields::micros(now.into()),
         _ => {
-            let times = f64::from(now) / f64::from(best);
-            format!(
-                "{} {}, {} at best{}",
+            let when = if session.is_open() { "now" } else { "at last" };
+            let mut text = format!(
+                "{} {when}, {} at best",
                 fields::micros(now.into()),
-                if session.is_open() { "now" } else { "at last" },
-                fields::micros(best.into()),
-                if times >= 2.0 {
-                    format!(": {times:.1} times as long, queues or a busy peer")
-                } else {
-                    String::new()
-                }
-            )
+                fields::micros(best.into())
+            );
+            if now >= best.saturating_mul(2) {
+                text += &format!(": {} times that, queues or a busy peer", now / best);
+            }
+            text
         }
     };
     page.entry("round trip", &text, Tone::Plain);
@@ -538,6 +539,7 @@ mod tests {
             busy_us: 300_000,
             rwnd_us: 250_000,
             sndbuf_us: 0,
+            sent: 1,
         };
         let brief = "our application 70%, the peer's window 25%, the network 5%";
         assert_eq!(said(&verdict(spent), false), brief);
