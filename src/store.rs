@@ -30,10 +30,26 @@ pub struct Totals {
     pub byte_rate: f64,
 }
 
+/// What a batch changed of one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// As it was, open, at the look before; `None`: it was not known.
+    pub before: Option<&'a Session>,
+    /// As it is; `None`: it is gone, and how it ended was lost.
+    pub now: Option<&'a Session>,
+    /// Bytes that moved in between, both directions.
+    pub moved: u64,
+    /// It was opened in between.
+    pub is_new: bool,
+}
+
 /// Open and finished sessions.
 #[derive(Debug)]
 pub struct Store {
     open: HashMap<u64, Session>,
+    /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
+    /// soon after; what has not come by the next look was lost.
+    gone: HashMap<u64, Session>,
     finished: VecDeque<Session>,
     keep: usize,
     totals: Totals,
@@ -49,6 +65,7 @@ impl Store {
     pub fn new(keep: usize) -> Self {
         Store {
             open: HashMap::new(),
+            gone: HashMap::new(),
             finished: VecDeque::new(),
             keep,
             totals: Totals::default(),
@@ -60,25 +77,42 @@ impl Store {
 
     /// Takes in what the collector brings.
     pub fn apply(&mut self, batch: Batch) {
+        self.apply_and_tell(batch, |_| ());
+    }
+
+    /// The same, and tells what changed, session by session.
+    pub fn apply_and_tell(&mut self, batch: Batch, mut tell: impl FnMut(Change<'_>)) {
         self.totals.lost = self.totals.lost.max(batch.lost);
         let read = batch.open.is_some();
         if let Some(sessions) = batch.open {
+            for lost in std::mem::take(&mut self.gone).values() {
+                tell(Change {
+                    before: Some(lost),
+                    now: None,
+                    moved: 0,
+                    is_new: false,
+                });
+            }
             let mut before = std::mem::take(&mut self.open);
             self.open.reserve(sessions.len());
             for mut session in sessions {
-                let old = before
-                    .remove(&session.cookie)
-                    .filter(|old| old.id() == session.id());
-                self.moved += set_rates(&mut session, old.as_ref());
+                let old = match before.get(&session.cookie) {
+                    Some(old) if old.id() == session.id() => before.remove(&session.cookie),
+                    _ => None,
+                };
+                self.moved += changed(&mut session, old.as_ref(), &mut tell);
                 self.open.insert(session.cookie, session);
             }
+            self.gone = before;
         }
         for mut session in batch.closed {
-            let old = match self.open.get(&session.cookie) {
-                Some(open) if open.id() == session.id() => self.open.remove(&session.cookie),
-                _ => None,
-            };
-            self.moved += set_rates(&mut session, old.as_ref());
+            let known = [&mut self.open, &mut self.gone].into_iter().find(|known| {
+                known
+                    .get(&session.cookie)
+                    .is_some_and(|old| old.id() == session.id())
+            });
+            let old = known.and_then(|known| known.remove(&session.cookie));
+            self.moved += changed(&mut session, old.as_ref(), &mut tell);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
             self.totals.finished += 1;
             self.ended += 1;
@@ -140,6 +174,22 @@ impl Store {
             }
         }
     }
+}
+
+/// Sets the rates, tells of it, and returns the bytes that moved.
+fn changed(
+    session: &mut Session,
+    before: Option<&Session>,
+    tell: &mut impl FnMut(Change<'_>),
+) -> u64 {
+    let moved = set_rates(session, before);
+    tell(Change {
+        before,
+        now: Some(session),
+        moved,
+        is_new: before.is_none() && !session.age_is_lower_bound,
+    });
+    moved
 }
 
 /// Rates since the figures before, and the bytes that moved since then. What was open before the start has moved
@@ -237,6 +287,46 @@ mod tests {
         store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
         assert_eq!((store.open_count(), store.totals().finished), (0, 1));
         assert_eq!(store.get(Place::Finished(0)).map(|s| s.cookie), Some(1));
+    }
+
+    #[test]
+    fn what_had_moved_before_the_end_moves_once() {
+        let mut store = Store::new(10);
+        store.apply(look(
+            10,
+            vec![open(1, 500, 10 * S), open(2, 500, 10 * S)],
+            vec![],
+        ));
+        // one ended before the look, and that is told in its batch; the other in a batch after it
+        store.apply(look(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
+        assert_eq!(store.totals().byte_rate, 300.0);
+        store.apply(Batch {
+            closed: vec![closed(2, 900, 10 * S + S / 2)],
+            ..Batch::default()
+        });
+        store.apply(look(12, vec![], vec![]));
+        assert_eq!(store.totals().byte_rate, 400.0);
+    }
+
+    #[test]
+    fn every_change_is_told_once() {
+        let mut store = Store::new(10);
+        let mut told = Vec::new();
+        let mut apply = |batch| {
+            told.clear();
+            store.apply_and_tell(batch, |c| {
+                let cookie = |s: Option<&Session>| s.map(|s| s.cookie);
+                told.push((cookie(c.before), cookie(c.now), c.moved, c.is_new));
+            });
+            told.clone()
+        };
+        let opened = apply(look(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
+        assert_eq!(opened, [(None, Some(1), 5, true), (None, Some(2), 0, true)]);
+        let ended = apply(look(2, vec![], vec![closed(1, 7, S)]));
+        assert_eq!(ended, [(Some(1), Some(1), 2, false)]);
+        // how the other one ended was lost
+        assert_eq!(apply(look(3, vec![], vec![])), [(Some(2), None, 0, false)]);
+        assert_eq!(apply(look(4, vec![], vec![])), []);
     }
 
     #[test]

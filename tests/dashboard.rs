@@ -113,6 +113,11 @@ impl Seen {
         self.lines().iter().any(|l| l.contains(text))
     }
 
+    /// True if what is on the screen is a frame, and not a part of one.
+    fn is_whole(&self) -> bool {
+        self.pty.written.ends_with(b"\x1b[?2026l")
+    }
+
     /// Number of the line with the headings.
     fn heading(&self) -> Option<usize> {
         self.lines()
@@ -554,6 +559,101 @@ fn the_capture_can_be_changed_while_it_runs() {
 }
 
 #[test]
+fn one_drills_down_to_a_talker_and_back_out() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listeners = [listen(V4), listen(V4)];
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listeners[0], &listeners[1]])]);
+    let mut pairs = [&listeners[0], &listeners[1]].map(|l| Pair::open(l, V4));
+    pairs[1].exchange(20_000, 10);
+    seen.wait_for("both", |s| s.rows().len() == 2);
+    seen.press("\t");
+    seen.wait_for("the processes", |s| {
+        s.shows("PROCESS 1") && s.shows(&format!(" {} ", std::process::id()))
+    });
+    seen.press("\t\t");
+    // by sessions and bytes the second is the greater one, whatever flows at the moment
+    let (lport, rport) = (port(&listeners[1]), pairs[1].client_port());
+    seen.wait_for("the ports", |s| s.shows("PORT 2") && !s.shows("PROCESS"));
+    let bytes = |s: &Seen| {
+        let line = s.lines().into_iter().find(|l| l.contains("PORT 2"));
+        line.is_some_and(|l| l.contains("BYTES"))
+    };
+    assert!(bytes(&seen), "{}", seen.picture());
+    seen.press("sss"); // by the course, by sessions, by bytes
+    seen.wait_for("the one with more bytes on top", |s| {
+        let lines = s.lines();
+        let heading = lines.iter().position(|l| l.contains("PORT 2"));
+        heading.is_some_and(|at| lines[at + 1].starts_with(&lport.to_string()))
+    });
+    seen.press("\r");
+    seen.wait_for("only its session", |s| {
+        s.shows(&format!("filter: port {lport}")) && s.rows().len() == 1
+    });
+    assert!(seen.row(lport, rport).is_some(), "{}", seen.picture());
+    seen.press("\x7f"); // Backspace
+    seen.wait_for("both again", |s| s.rows().len() == 2 && !s.shows("filter:"));
+    seen.press("\x1b[Z"); // Shift-Tab
+    seen.wait_for("the peers", |s| s.shows("PEER 1"));
+    seen.press("a");
+    seen.wait_for("their network", |s| s.shows("127.0.0.0/24"));
+    seen.press("\x1b");
+    seen.wait_for("the sessions alone", |s| !s.shows("SUBNET"));
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_session_s_detail_follows_it_to_its_end() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut pair = Pair::open(&listener, V4);
+    let (lport, rport) = (port(&listener), pair.client_port());
+    let mut seen = Seen::dashboard(&["-L", &format!("{lport},{rport}")]);
+    seen.wait_for("both ends", |s| s.rows().len() == 2);
+    seen.press(&format!("/lport {lport}\r"));
+    seen.wait_for("the server's end", |s| s.rows().len() == 1);
+    seen.press("\r");
+    let ends = format!("127.0.0.1:{lport} ← 127.0.0.1:{rport}");
+    seen.wait_for("its detail", |s| s.shows(&ends) && s.shows("RATES"));
+    pair.exchange(30_000, 7000);
+    seen.wait_for("what it received", |s| {
+        s.lines()
+            .iter()
+            .any(|l| l.contains("in all") && l.contains("30.0k"))
+    });
+    seen.press("G");
+    seen.wait_for("the last figures", |s| s.shows("cgroup"));
+    seen.press("g");
+    seen.wait_for("the beginning", |s| s.shows(&ends));
+    let exe = std::env::current_exe().expect("it runs");
+    let exe = exe
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    for _ in 0..12 {
+        seen.press("j");
+    }
+    seen.wait_for("the owner's command line and the other end", |s| {
+        let text: String = s.lines().iter().map(|l| l.trim()).collect();
+        text.contains(&exe) && s.shows("Tab goes there")
+    });
+    seen.press("\t");
+    let swapped = format!("127.0.0.1:{rport} → 127.0.0.1:{lport}");
+    seen.wait_for("the other end", |s| s.shows(&swapped));
+    pair.close();
+    seen.wait_for("its end", |s| s.shows("local-fin"));
+    seen.press("q");
+    seen.wait_for("the table", |s| s.heading().is_some());
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
 fn the_help_lists_every_key() {
     if !kernel_or_skip() {
         return;
@@ -562,11 +662,11 @@ fn the_help_lists_every_key() {
     let mut seen = Seen::dashboard(&["-L", &nothing]);
     seen.press("?");
     seen.wait_for("help", |s| {
-        s.shows("KEYS") && !s.shows("No session matches")
+        s.is_whole() && s.shows("KEYS") && !s.shows("No session matches")
     });
     let mut missing: Vec<(String, &str)> = KEYS
         .iter()
-        .filter(|k| k.mode == Mode::Table)
+        .filter(|k| k.is_in(Mode::Table))
         .map(|k| (k.names(), k.help))
         .collect();
     let mut shown = Vec::new();
@@ -579,9 +679,10 @@ fn the_help_lists_every_key() {
         if missing.is_empty() {
             break;
         }
-        let before = seen.lines();
+        let page = |s: &Seen| s.lines()[2..].to_vec(); // the lines above it change by themselves
+        let before = page(&seen);
         seen.press("\x1b[6~"); // PgDn
-        seen.wait_for("next page", |s| s.lines() != before);
+        seen.wait_for("next page, whole", |s| s.is_whole() && page(s) != before);
     }
     assert!(missing.is_empty(), "{missing:?} are not in the help");
     seen.press("\x1b"); // Esc, alone

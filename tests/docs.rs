@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use tcplife::ui::keys::{KEYS, Mode};
+use tcplife::ui::keys::{KEYS, Key, Mode};
 use tcplife::{cli, fields, filter};
 
 /// The part of a document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
@@ -45,9 +45,16 @@ fn the_readme_says_what_the_tables_say() {
     let readme = "README.md";
     assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
 
-    for (section, mode) in [("keys", Mode::Table), ("prompt", Mode::Prompt)] {
+    for (section, mode) in [
+        ("keys", Mode::Table),
+        ("talkers", Mode::Talkers),
+        ("detail", Mode::Detail),
+        ("prompt", Mode::Prompt),
+    ] {
         let mut keys = String::from("| key | does |\n|---|---|\n");
-        for key in KEYS.iter().filter(|k| k.mode == mode) {
+        // what is in the first list needs no second line
+        let listed = |k: &&Key| k.is_in(mode) && (mode == Mode::Table || !k.is_in(Mode::Table));
+        for key in KEYS.iter().filter(listed) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
         }
         assert_section(readme, section, &keys);

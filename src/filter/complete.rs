@@ -6,9 +6,10 @@
 use std::ops::Range;
 
 use super::eval::ends;
-use super::expr::{Op, in_quotes};
+use super::expr::Op;
 use super::lex::{Kind as Tok, Token, is_plain_word, lex};
 use super::literal::{kind_of, operators, real_names};
+use super::quoted;
 use crate::fields::{FIELDS, Field, Kind, by_word};
 
 /// Something that fits where the cursor is.
@@ -163,8 +164,7 @@ fn values_of(field: &'static Field, values: &dyn Fn(&Field) -> Vec<String>) -> V
     };
     let mut candidates: Vec<Candidate> = Vec::new();
     for text in texts.iter().filter(|t| !t.is_empty() && *t != "-") {
-        let plain = is_plain_word(text) && !text.contains('*');
-        let text = if plain { text.clone() } else { in_quotes(text) };
+        let text = quoted(text);
         if candidates.iter().all(|c| c.text != text) {
             candidates.push(Candidate { text, help: "" });
         }

@@ -27,6 +27,7 @@ use std::str::FromStr;
 pub use complete::{Candidate, Completions, complete};
 pub use error::FilterError;
 pub use help::{GRAMMAR, HelpRow, help_markdown, help_rows};
+pub use users::name_of as user_name;
 
 use crate::capture::Capture;
 use crate::session::Session;
@@ -81,6 +82,26 @@ impl Filter {
         })
     }
 
+    /// Those that also match another filter, in words that stand on one line. The same filter if it says so already.
+    ///
+    /// # Errors
+    /// As [`Filter::parse`] of the other's text.
+    pub fn and(&self, other: &str) -> Result<Filter, FilterError> {
+        let term = Filter::parse(other)?;
+        let said = match &self.expr {
+            Expr::All(parts) => parts.contains(&term.expr),
+            expr => *expr == term.expr,
+        };
+        let source = self.source.trim();
+        match self.expr {
+            _ if said => Ok(self.clone()),
+            _ if self.is_everything() => Ok(term),
+            // weaker than `and`
+            Expr::Any(_) => Filter::parse(&format!("({source}) and {other}")),
+            _ => Filter::parse(&format!("{source} and {other}")),
+        }
+    }
+
     /// True if the session is meant. Takes no memory.
     pub fn matches(&self, session: &Session) -> bool {
         self.node.matches(session)
@@ -104,6 +125,15 @@ impl Filter {
     /// What the kernel can decide of it: a capture that lets through whatever is meant, and maybe more.
     pub fn capture(&self) -> Capture {
         implied::implied(&self.expr, false)
+    }
+}
+
+/// A text as a filter's value: as it is, or in quotes if it would mean something else so.
+pub fn quoted(text: &str) -> String {
+    if lex::is_plain_word(text) && !text.contains('*') {
+        text.to_owned()
+    } else {
+        expr::in_quotes(text)
     }
 }
 

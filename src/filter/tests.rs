@@ -226,6 +226,15 @@ proptest! {
     }
 
     #[test]
+    fn a_narrower_filter_is_both(e in expr(), s in session()) {
+        let filter = Filter::parse(&e.to_string()).expect("a filter");
+        let narrow = filter.and("port 443").expect("a filter");
+        let both = filter.matches(&s) && Filter::parse("port 443").expect("a filter").matches(&s);
+        prop_assert_eq!(narrow.matches(&s), both, "{}", narrow.source());
+        prop_assert_eq!(narrow.and("port 443").expect("a filter"), narrow);
+    }
+
+    #[test]
     fn an_operator_and_its_contrary_share_the_sessions_that_have_the_figure(
         field in select(FIELDS.iter().filter(|f| is_ordered(f)).collect::<Vec<_>>()),
         s in session(),

@@ -9,6 +9,21 @@ pub(super) fn uid_of(name: &str) -> Option<u32> {
     find(&String::from_utf8_lossy(&passwd), name)
 }
 
+/// The name of the user of that id.
+pub fn name_of(uid: u32) -> Option<String> {
+    let passwd = std::fs::read("/etc/passwd").ok()?;
+    find_name(&String::from_utf8_lossy(&passwd), uid)
+}
+
+fn find_name(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        (parts.nth(1)?.parse() == Ok(uid))
+            .then(|| name.chars().filter(|c| !c.is_control()).collect())
+    })
+}
+
 fn find(passwd: &str, name: &str) -> Option<u32> {
     passwd.lines().find_map(|line| {
         let mut parts = line.split(':');
@@ -28,6 +43,8 @@ mod tests {
             "root:x:0:0:root:/root:/bin/sh\n\nbad\n:x:7:\nalice:x:1000:1000::/:\nbob:x:no\n";
         assert_eq!(find(passwd, "root"), Some(0));
         assert_eq!(find(passwd, "alice"), Some(1000));
+        assert_eq!(find_name(passwd, 1000).as_deref(), Some("alice"));
+        assert_eq!(find_name(passwd, 7), None);
         for name in ["bob", "bad", "", "eve", "x"] {
             assert_eq!(find(passwd, name), None, "{name}");
         }

@@ -4,18 +4,23 @@
 //! clock: time comes with the batches, and `view` draws what is here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use ratatui::layout::{Rect, Size};
 
+use super::choice::Choice;
+use super::detail::Detail;
+use super::freeze::Waiting;
 use super::keys::Mode;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
+use super::talkers::{Focus, Panes, Subject};
 use super::view;
 use crate::capture::{Capture, Family};
 use crate::collector::Batch;
 use crate::fields::{self, Field};
 use crate::filter::Filter;
+use crate::process::ProcessInfo;
 use crate::session::{Session, SessionId};
 use crate::store::{Place, Store};
 
@@ -59,6 +64,22 @@ pub enum Action {
     Freeze,
     /// Show or leave the help.
     Help,
+    /// The keyboard goes to the next pane.
+    NextPane,
+    /// The keyboard goes to the pane before.
+    PreviousPane,
+    /// The keyboard goes back to the table.
+    Leave,
+    /// Peers by network, processes by name, or each by itself.
+    Group,
+    /// Narrow the filter to the selected talker.
+    Narrow,
+    /// Back to the filter before.
+    Widen,
+    /// Everything about the selected session.
+    Open,
+    /// The session's other end.
+    OtherEnd,
     /// Begin to type a filter.
     Prompt(Purpose),
     /// Change what is being typed.
@@ -80,6 +101,8 @@ pub enum Action {
 pub enum Effect {
     /// The kernel is to report this from now on.
     Capture(Capture),
+    /// What there is to know of that process is wanted: [`App::process`] takes it.
+    LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
     Remember(Vec<String>),
     /// Draw on a terminal of which nothing is known.
@@ -88,17 +111,6 @@ pub enum Effect {
     Suspend,
     /// End the program.
     Quit,
-}
-
-/// Which sessions are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Open and finished ones.
-    All,
-    /// Open ones.
-    Open,
-    /// Finished ones.
-    Finished,
 }
 
 /// The order of the table.
@@ -129,38 +141,6 @@ enum Selection {
     Session(SessionId, Place),
 }
 
-/// Which sessions are shown.
-#[derive(Debug)]
-pub struct Choice {
-    /// Open ones, finished ones, or all.
-    pub scope: Scope,
-    /// Only this family.
-    pub family: Option<Family>,
-    /// Only those that match.
-    pub filter: Filter,
-}
-
-impl Choice {
-    fn shows(&self, session: &Session) -> bool {
-        let scope = match self.scope {
-            Scope::All => true,
-            Scope::Open => session.is_open(),
-            Scope::Finished => !session.is_open(),
-        };
-        scope
-            && self.family.is_none_or(|f| f.version() == session.ip())
-            && self.filter.matches(session)
-    }
-}
-
-/// What arrived while the picture was frozen.
-#[derive(Debug, Default)]
-struct Waiting {
-    newest: Batch,
-    closed: VecDeque<Session>,
-    count: u64,
-}
-
 /// The state of the dashboard.
 #[derive(Debug)]
 pub struct App {
@@ -177,10 +157,15 @@ pub struct App {
     history: Vec<String>,
     /// What has the keyboard.
     pub mode: Mode,
+    /// What has it when nothing lies above the table.
+    pub focus: Focus,
     /// The order of the table.
     pub sort: Sort,
     /// First line of the help that is shown.
     pub help_top: usize,
+    /// The session that is looked at by itself.
+    pub detail: Option<Detail>,
+    panes: Panes,
     store: Store,
     keep: usize,
     rows: Rows,
@@ -204,20 +189,19 @@ impl App {
             field: fields::busiest(),
             inverted: false,
         };
-        App {
+        let mut app = App {
             host,
             capture,
             capture_filter: Filter::default(),
-            choice: Choice {
-                scope: Scope::All,
-                family: None,
-                filter: Filter::default(),
-            },
+            choice: Choice::new(Filter::default()),
             prompt: None,
             history: Vec::new(),
             mode: Mode::Table,
+            focus: Focus::Table,
             sort,
             help_top: 0,
+            detail: None,
+            panes: Panes::default(),
             store: Store::new(keep),
             keep,
             rows: Rows::new(sort.order()),
@@ -229,13 +213,16 @@ impl App {
             size,
             first_ns: 0,
             now_ns: 0,
-        }
+        };
+        app.fit();
+        app
     }
 
     /// With a filter from the start, and those that were used before.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
-        self.choice.filter = filter;
+        self.choice = Choice::new(filter);
         self.history = history;
+        self.panes.restart(&self.choice);
         self
     }
 
@@ -258,8 +245,17 @@ impl App {
             return looked;
         }
         self.now_ns = batch.taken_ns;
-        self.store.apply(batch);
+        self.store.apply_and_tell(batch, |change| {
+            self.panes.take(&change, &self.choice);
+            if let Some(detail) = &mut self.detail {
+                detail.take(&change);
+            }
+        });
         if looked {
+            if let Some(detail) = &mut self.detail {
+                detail.look();
+            }
+            self.panes.look(self.now_ns, &self.store, &self.choice);
             self.refresh();
         }
         looked
@@ -276,7 +272,7 @@ impl App {
                 };
                 self.prompt = Some(Prompt::new(purpose, filter, self.history.clone()));
                 self.mode = Mode::Prompt;
-                self.scroll_to_selection();
+                self.fit();
             }
             Action::Edit(edit) => {
                 if let Some(mut prompt) = self.prompt.take() {
@@ -291,7 +287,7 @@ impl App {
                 if let Some(prompt) = self.prompt.take() {
                     if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
                         self.choice.filter = prompt.before().clone();
-                        self.restart();
+                        self.choose();
                     }
                     self.leave_prompt();
                 }
@@ -300,38 +296,53 @@ impl App {
             Action::Suspend => return Some(Effect::Suspend),
             Action::Help => {
                 self.mode = if self.mode == Mode::Help {
-                    Mode::Table
+                    self.main_mode()
                 } else {
                     Mode::Help
                 };
                 self.help_top = 0;
             }
+            Action::NextPane => self.turn_to(self.focus.step(1)),
+            Action::PreviousPane => self.turn_to(self.focus.step(-1)),
+            Action::Leave if self.mode == Mode::Detail => {
+                self.detail = None;
+                self.turn_to(self.focus);
+            }
+            Action::Leave => self.turn_to(Focus::Table),
+            Action::Open => {
+                let place = self.rows.get(self.selected);
+                let session = place.and_then(|p| self.store.get(p)).cloned();
+                return self.open(session);
+            }
+            Action::OtherEnd => {
+                let other = self.detail.as_ref().and_then(|d| d.other.clone());
+                return self.open(other);
+            }
+            Action::Widen => {
+                if self.choice.back() {
+                    self.choose();
+                }
+            }
             Action::Move(motion) if self.mode == Mode::Help => {
-                let page = self.panes().table.height.into();
+                let page = self.layout().main.height.into();
                 let last = view::help::lines().len().saturating_sub(page);
                 self.help_top = moved(self.help_top, motion, page).min(last);
             }
-            Action::Move(motion) => self.move_selection(motion),
+            Action::Move(motion) if self.mode == Mode::Detail => {
+                let area = self.layout().main;
+                if let Some(detail) = &mut self.detail {
+                    let page = usize::from(area.height);
+                    let last = view::detail::lines(detail, &self.store, area);
+                    let last = last.len().saturating_sub(page);
+                    detail.top = moved(detail.top.min(last), motion, page).min(last);
+                }
+            }
             Action::Family(family) => {
-                self.choice.family = if self.choice.family == Some(family) {
-                    None
-                } else {
-                    Some(family)
-                };
-                self.restart();
+                self.choice.toggle(family);
+                self.choose();
             }
             Action::Scope => {
-                self.choice.scope = match self.choice.scope {
-                    Scope::All => Scope::Open,
-                    Scope::Open => Scope::Finished,
-                    Scope::Finished => Scope::All,
-                };
-                self.restart();
-            }
-            Action::SortNext => self.sort_by_neighbour(1),
-            Action::SortPrevious => self.sort_by_neighbour(-1),
-            Action::Invert => {
-                self.sort.inverted = !self.sort.inverted;
+                self.choice.next_scope();
                 self.restart();
             }
             Action::Freeze => match self.frozen.take() {
@@ -341,14 +352,85 @@ impl App {
                     self.refresh();
                 }
             },
+            action => match self.focus {
+                Focus::Table => self.update_table(action),
+                Focus::Pane(subject) => self.update_pane(subject, action),
+            },
         }
         None
+    }
+
+    /// Shows a session by itself.
+    fn open(&mut self, session: Option<Session>) -> Option<Effect> {
+        self.detail = Some(Detail::new(session?, &self.store));
+        self.turn_to(self.focus);
+        self.due()
+    }
+
+    /// What is to be done outside because of what came in.
+    pub fn due(&mut self) -> Option<Effect> {
+        let pid = self.detail.as_mut()?.unknown_process()?;
+        Some(Effect::LookUp(pid))
+    }
+
+    /// Takes in what was found out about a process.
+    pub fn process(&mut self, process: ProcessInfo) {
+        if let Some(detail) = &mut self.detail
+            && detail.session.pid == process.pid
+        {
+            detail.process = Some(process);
+        }
+    }
+
+    /// What has another meaning in each pane: in the session table …
+    fn update_table(&mut self, action: Action) {
+        match action {
+            Action::Move(motion) => self.move_selection(motion),
+            Action::SortNext => self.sort_by_neighbour(1),
+            Action::SortPrevious => self.sort_by_neighbour(-1),
+            Action::Invert => {
+                self.sort.inverted = !self.sort.inverted;
+                self.restart();
+            }
+            _ => {}
+        }
+    }
+
+    /// … and in a talker pane.
+    fn update_pane(&mut self, subject: Subject, action: Action) {
+        match action {
+            Action::Move(motion) => self.panes.go(subject, motion),
+            Action::SortNext | Action::SortPrevious => {
+                let area = self.layout().talkers[subject as usize];
+                let shown = view::talkers::figures(subject, area.width);
+                let step = if action == Action::SortNext { 1 } else { -1 };
+                self.panes.sort(subject, &shown, step);
+            }
+            Action::Invert => self.panes.invert(subject),
+            Action::Group => self.panes.group(subject),
+            Action::Narrow => {
+                let selected = self.panes.pane(subject).selected();
+                let narrow = selected.and_then(|key| self.choice.filter.and(&key.filter()).ok());
+                let before = self.choice.filter.clone();
+                if let Some(filter) = narrow
+                    && self.choice.go(before, filter)
+                {
+                    self.choose();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The terminal has another size.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
-        self.scroll_to_selection();
+        self.fit();
+    }
+
+    /// Who talks, of what the filter selects.
+    pub fn panes(&self) -> &Panes {
+        &self.panes
     }
 
     /// What is known of the sessions.
@@ -363,12 +445,19 @@ impl App {
 
     /// True while there are finished sessions that have not been tried yet: [`App::work`] does that.
     pub fn is_working(&self) -> bool {
+        let searching = |d: &Detail| d.is_searching(&self.store);
         self.rows.is_incomplete(&self.store)
+            || self.panes.is_working(&self.store)
+            || self.detail.as_ref().is_some_and(searching)
     }
 
     /// Tries some more of the finished sessions after the filter or the order has changed.
     pub fn work(&mut self) {
         self.rows.work(&self.store, |s| self.choice.shows(s));
+        self.panes.work(&self.store, &self.choice);
+        if let Some(detail) = &mut self.detail {
+            detail.search(&self.store);
+        }
         self.follow();
     }
 
@@ -413,7 +502,7 @@ impl App {
             && *filter != self.choice.filter
         {
             self.choice.filter = filter.clone();
-            self.restart();
+            self.choose();
         }
     }
 
@@ -424,7 +513,7 @@ impl App {
         let filter = prompt.finish()?;
         let effect = match prompt.purpose {
             Purpose::Filter => {
-                self.choice.filter = filter;
+                self.choice.go(prompt.before().clone(), filter);
                 None
             }
             Purpose::Capture => {
@@ -436,14 +525,29 @@ impl App {
         if let Some(prompt) = self.prompt.take() {
             self.history = prompt.into_history();
         }
-        self.restart();
+        self.choose();
         self.leave_prompt();
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }
 
     fn leave_prompt(&mut self) {
-        self.mode = Mode::Table;
-        self.scroll_to_selection();
+        self.mode = self.main_mode();
+        self.fit();
+    }
+
+    /// What has the keyboard when nothing lies above the panes.
+    fn main_mode(&self) -> Mode {
+        match self.focus {
+            _ if self.detail.is_some() => Mode::Detail,
+            Focus::Table => Mode::Table,
+            Focus::Pane(_) => Mode::Talkers,
+        }
+    }
+
+    fn turn_to(&mut self, focus: Focus) {
+        self.focus = focus;
+        self.mode = self.main_mode();
+        self.fit();
     }
 
     /// The values that a field has among what was shown before the filter was typed, the most frequent first.
@@ -462,9 +566,23 @@ impl App {
         values.into_iter().map(|(value, _)| value).collect()
     }
 
-    fn panes(&self) -> view::Panes {
+    fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
-        view::panes(area, self.prompt.is_some())
+        view::layout(area, self.prompt.is_some(), self.focus)
+    }
+
+    /// What is on the screen has another size.
+    fn fit(&mut self) {
+        let layout = self.layout();
+        self.panes
+            .resize(layout.talkers.map(|a| a.height.saturating_sub(1).into()));
+        self.scroll_to_selection();
+    }
+
+    /// Other sessions are meant.
+    fn choose(&mut self) {
+        self.panes.restart(&self.choice);
+        self.restart();
     }
 
     /// Chooses and sorts the lines anew.
@@ -509,7 +627,7 @@ impl App {
     }
 
     fn move_selection(&mut self, motion: Motion) {
-        let page = self.panes().rows();
+        let page = self.layout().rows();
         self.select(moved(self.selected, motion, page));
         if motion == Motion::Top {
             self.selection = Selection::Top;
@@ -528,7 +646,7 @@ impl App {
     }
 
     fn scroll_to_selection(&mut self) {
-        let height = self.panes().rows().max(1);
+        let height = self.layout().rows().max(1);
         let last_top = self.rows.len().saturating_sub(height);
         self.top = self
             .top
@@ -556,30 +674,8 @@ impl App {
     }
 }
 
-impl Waiting {
-    /// Keeps the newest picture of the open ones and the newest of the finished ones, within bounds.
-    fn take(&mut self, batch: Batch, keep: usize) {
-        self.count += batch.closed.len() as u64;
-        self.closed.extend(batch.closed);
-        let open = batch.open.or_else(|| self.newest.open.take());
-        self.newest = Batch {
-            open,
-            closed: Vec::new(),
-            ..batch
-        };
-        let over = self.closed.len().saturating_sub(keep.max(1));
-        self.closed.drain(..over);
-    }
-
-    fn into_batch(self) -> Batch {
-        Batch {
-            closed: self.closed.into(),
-            ..self.newest
-        }
-    }
-}
-
-fn moved(from: usize, motion: Motion, page: usize) -> usize {
+/// Where a key moves to.
+pub(super) fn moved(from: usize, motion: Motion, page: usize) -> usize {
     match motion {
         Motion::Up => from.saturating_sub(1),
         Motion::Down => from.saturating_add(1),

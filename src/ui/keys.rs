@@ -16,6 +16,10 @@ use crate::capture::Family;
 pub enum Mode {
     /// The session table has the keyboard.
     Table,
+    /// A talker pane has it.
+    Talkers,
+    /// One session has the whole screen.
+    Detail,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.
@@ -33,7 +37,7 @@ pub struct Press {
 #[derive(Debug)]
 pub struct Key {
     /// Where it is in force.
-    pub mode: Mode,
+    pub modes: &'static [Mode],
     /// The keys that do it.
     pub presses: &'static [Press],
     /// What it does.
@@ -59,29 +63,15 @@ const fn ctrl(c: char) -> Press {
     }
 }
 
-const fn table(
+const fn key(
+    modes: &'static [Mode],
     presses: &'static [Press],
     action: Action,
     footer: &'static str,
     help: &'static str,
 ) -> Key {
     Key {
-        mode: Mode::Table,
-        presses,
-        action,
-        help,
-        footer,
-    }
-}
-
-const fn help(
-    presses: &'static [Press],
-    action: Action,
-    footer: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        mode: Mode::Help,
+        modes,
         presses,
         action,
         help,
@@ -95,13 +85,7 @@ const fn prompt(
     footer: &'static str,
     help: &'static str,
 ) -> Key {
-    Key {
-        mode: Mode::Prompt,
-        presses,
-        action,
-        help,
-        footer,
-    }
+    key(&[Mode::Prompt], presses, action, footer, help)
 }
 
 const fn edit(presses: &'static [Press], request: InputRequest, help: &'static str) -> Key {
@@ -116,105 +100,233 @@ const PAGE_UP: &[Press] = &[code(KeyCode::PageUp), ctrl('b')];
 const TOP: &[Press] = &[char('g'), code(KeyCode::Home)];
 const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 
+/// The sessions and who talks, on one screen.
+const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
+/// What is read, page by page.
+const READING: &[Mode] = &[Mode::Detail, Mode::Help];
+
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
-    table(QUIT, Action::Quit, "quit", "quit"),
-    table(
+    key(MAIN, QUIT, Action::Quit, "quit", "quit"),
+    key(
+        MAIN,
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
         "help",
         "this help",
     ),
-    table(
+    key(
+        MAIN,
         &[char('/')],
         Action::Prompt(Purpose::Filter),
         "filter",
         "filter: applied as you type; Esc brings back what was",
     ),
-    table(
+    key(
+        MAIN,
         &[char('C')],
         Action::Prompt(Purpose::Capture),
         "",
         "what is captured at all, by the kernel where it can",
     ),
-    table(
+    key(
+        &[Mode::Table],
+        &[code(KeyCode::Enter)],
+        Action::Open,
+        "detail",
+        "everything about the session",
+    ),
+    key(
+        &[Mode::Talkers],
+        &[code(KeyCode::Enter)],
+        Action::Narrow,
+        "narrow",
+        "narrow the filter to this one",
+    ),
+    key(
+        MAIN,
+        &[code(KeyCode::Tab)],
+        Action::NextPane,
+        "talkers",
+        "the next pane: sessions, processes, peers, ports",
+    ),
+    key(
+        MAIN,
+        &[code(KeyCode::BackTab)],
+        Action::PreviousPane,
+        "",
+        "the pane before",
+    ),
+    key(
+        &[Mode::Table],
+        &[code(KeyCode::Backspace)],
+        Action::Widen,
+        "",
+        "back to the filter before",
+    ),
+    key(
+        &[Mode::Talkers],
+        &[code(KeyCode::Backspace)],
+        Action::Widen,
+        "back out",
+        "back out: to the filter before",
+    ),
+    key(
+        &[Mode::Talkers],
+        &[code(KeyCode::Esc)],
+        Action::Leave,
+        "sessions",
+        "back to the sessions",
+    ),
+    key(
+        &[Mode::Talkers],
+        &[char('a')],
+        Action::Group,
+        "all together",
+        "peers by subnet, processes by name; again: each",
+    ),
+    key(
+        MAIN,
         DOWN,
         Action::Move(Motion::Down),
         "",
-        "one session down; the selection follows its session",
+        "a line down; the selection follows what is on it",
     ),
-    table(UP, Action::Move(Motion::Up), "", "one session up"),
-    table(PAGE_DOWN, Action::Move(Motion::PageDown), "", "a page down"),
-    table(PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
-    table(
+    key(MAIN, UP, Action::Move(Motion::Up), "", "a line up"),
+    key(
+        MAIN,
+        PAGE_DOWN,
+        Action::Move(Motion::PageDown),
+        "",
+        "a page down",
+    ),
+    key(MAIN, PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
+    key(
+        MAIN,
         &[ctrl('d')],
         Action::Move(Motion::HalfDown),
         "",
         "half a page down",
     ),
-    table(
+    key(
+        MAIN,
         &[ctrl('u')],
         Action::Move(Motion::HalfUp),
         "",
         "half a page up",
     ),
-    table(
+    key(
+        MAIN,
         TOP,
         Action::Move(Motion::Top),
         "",
         "to the top, and stay there whatever comes",
     ),
-    table(BOTTOM, Action::Move(Motion::Bottom), "", "to the bottom"),
-    table(
+    key(
+        MAIN,
+        BOTTOM,
+        Action::Move(Motion::Bottom),
+        "",
+        "to the bottom",
+    ),
+    key(
+        MAIN,
         &[char('s'), char('>')],
         Action::SortNext,
         "sort",
         "sort by the next column",
     ),
-    table(
+    key(
+        MAIN,
         &[char('S'), char('<')],
         Action::SortPrevious,
         "",
         "sort by the previous column",
     ),
-    table(&[char('I')], Action::Invert, "invert", "invert the order"),
-    table(
+    key(
+        MAIN,
+        &[char('I')],
+        Action::Invert,
+        "invert",
+        "invert the order",
+    ),
+    key(
+        MAIN,
         &[char('4')],
         Action::Family(Family::V4),
         "IPv4",
         "only IPv4; again: both",
     ),
-    table(
+    key(
+        MAIN,
         &[char('6')],
         Action::Family(Family::V6),
         "IPv6",
         "only IPv6; again: both",
     ),
-    table(
+    key(
+        MAIN,
         &[char('o')],
         Action::Scope,
         "open/finished",
         "all sessions, only open, only finished",
     ),
-    table(
+    key(
+        MAIN,
         &[char(' '), char('p')],
         Action::Freeze,
         "freeze",
         "freeze the picture and go on again; the capture never stops",
     ),
-    table(
+    key(
+        MAIN,
         &[ctrl('l')],
         Action::Redraw,
         "",
         "draw the whole screen anew",
     ),
-    table(
+    key(
+        MAIN,
         &[ctrl('z')],
         Action::Suspend,
         "",
         "suspend to the shell; `fg` comes back",
     ),
-    help(
+    key(
+        &[Mode::Detail],
+        &[
+            code(KeyCode::Esc),
+            char('q'),
+            code(KeyCode::Backspace),
+            code(KeyCode::Enter),
+        ],
+        Action::Leave,
+        "back",
+        "back to the sessions",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char('?'), char('h'), code(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "the help",
+    ),
+    key(
+        &[Mode::Detail],
+        &[code(KeyCode::Tab), char('x')],
+        Action::OtherEnd,
+        "other end",
+        "the other end, if it is on this host too",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char(' '), char('p')],
+        Action::Freeze,
+        "freeze",
+        "freeze the picture and go on again",
+    ),
+    key(
+        &[Mode::Help],
         &[
             char('q'),
             char('?'),
@@ -225,27 +337,54 @@ pub static KEYS: &[Key] = &[
         ],
         Action::Help,
         "back",
-        "back to the sessions",
+        "back to where one was",
     ),
-    help(
+    key(
+        READING,
         &[ctrl('c'), code(KeyCode::F(10))],
         Action::Quit,
         "quit",
         "quit",
     ),
-    help(DOWN, Action::Move(Motion::Down), "down", "a line down"),
-    help(UP, Action::Move(Motion::Up), "up", "a line up"),
-    help(PAGE_DOWN, Action::Move(Motion::PageDown), "", "a page down"),
-    help(PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
-    help(TOP, Action::Move(Motion::Top), "", "to the top"),
-    help(BOTTOM, Action::Move(Motion::Bottom), "", "to the bottom"),
-    help(
+    key(
+        READING,
+        DOWN,
+        Action::Move(Motion::Down),
+        "down",
+        "a line down",
+    ),
+    key(READING, UP, Action::Move(Motion::Up), "up", "a line up"),
+    key(
+        READING,
+        PAGE_DOWN,
+        Action::Move(Motion::PageDown),
+        "",
+        "a page down",
+    ),
+    key(
+        READING,
+        PAGE_UP,
+        Action::Move(Motion::PageUp),
+        "",
+        "a page up",
+    ),
+    key(READING, TOP, Action::Move(Motion::Top), "", "to the top"),
+    key(
+        READING,
+        BOTTOM,
+        Action::Move(Motion::Bottom),
+        "",
+        "to the bottom",
+    ),
+    key(
+        READING,
         &[ctrl('l')],
         Action::Redraw,
         "",
         "draw the whole screen anew",
     ),
-    help(
+    key(
+        READING,
         &[ctrl('z')],
         Action::Suspend,
         "",
@@ -340,8 +479,15 @@ pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Action> {
         ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
     };
     KEYS.iter()
-        .find(|k| k.mode == mode && k.presses.contains(&press))
+        .find(|k| k.is_in(mode) && k.presses.contains(&press))
         .map(|k| k.action)
+}
+
+/// The key that does it in a mode, as it is written on it.
+pub fn of(mode: Mode, action: Action) -> String {
+    let key = KEYS.iter().find(|k| k.is_in(mode) && k.action == action);
+    let press = key.and_then(|k| k.presses.first());
+    press.map_or_else(String::new, |p| p.name())
 }
 
 /// The character that a key types, if it types one.
@@ -374,6 +520,7 @@ impl Press {
             KeyCode::Up => "↑".into(),
             KeyCode::PageDown => "PgDn".into(),
             KeyCode::PageUp => "PgUp".into(),
+            KeyCode::BackTab => "Shift-Tab".into(),
             KeyCode::F(n) => format!("F{n}"),
             other => format!("{other:?}"),
         }
@@ -381,6 +528,11 @@ impl Press {
 }
 
 impl Key {
+    /// True if it is in force there.
+    pub fn is_in(&self, mode: Mode) -> bool {
+        self.modes.contains(&mode)
+    }
+
     /// All of its keys, as the help shows them.
     pub fn names(&self) -> String {
         self.presses
@@ -401,7 +553,7 @@ mod tests {
             for b in &KEYS[..i] {
                 let both = a.presses.iter().find(|p| b.presses.contains(p));
                 assert!(
-                    a.mode != b.mode || both.is_none(),
+                    !a.modes.iter().any(|m| b.is_in(*m)) || both.is_none(),
                     "{both:?}: {a:?} and {b:?}"
                 );
             }
@@ -412,8 +564,12 @@ mod tests {
     fn every_key_is_explained_and_reachable() {
         for key in KEYS {
             assert!(!key.presses.is_empty() && !key.help.is_empty(), "{key:?}");
-            for press in key.presses {
-                assert_eq!(lookup(key.mode, press.event()), Some(key.action));
+            for (press, mode) in key
+                .presses
+                .iter()
+                .flat_map(|p| key.modes.iter().map(move |m| (p, m)))
+            {
+                assert_eq!(lookup(*mode, press.event()), Some(key.action));
             }
         }
     }
@@ -422,6 +578,8 @@ mod tests {
     fn one_can_leave_every_mode() {
         for (mode, action) in [
             (Mode::Table, Action::Quit),
+            (Mode::Talkers, Action::Quit),
+            (Mode::Detail, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Prompt, Action::Cancel),
         ] {

@@ -15,13 +15,18 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use crate::capture::Capture;
 use crate::collector::Collector;
 use crate::filter::Filter;
+use crate::process::ProcessInfo;
 use crate::signals::Watch;
 
 pub mod app;
+pub mod choice;
+pub mod detail;
+mod freeze;
 pub mod history;
 pub mod keys;
 pub mod prompt;
 pub mod rows;
+pub mod talkers;
 pub mod term;
 pub mod theme;
 pub mod view;
@@ -123,7 +128,10 @@ fn dashboard(
                 _ => effect = Some(Effect::Quit),
             },
             recv(collector.batches()) -> batch => match batch {
-                Ok(batch) => dirty |= app.batch(batch),
+                Ok(batch) => {
+                    dirty |= app.batch(batch);
+                    effect = app.due();
+                }
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
@@ -136,6 +144,10 @@ fn dashboard(
         match effect {
             Some(Effect::Quit) => return Ok(()),
             Some(Effect::Capture(capture)) => collector.capture(capture),
+            Some(Effect::LookUp(pid)) => {
+                app.process(ProcessInfo::look_up(pid));
+                dirty = true;
+            }
             Some(Effect::Remember(lines)) => {
                 if let Some(file) = &history {
                     // a host on which it cannot be kept is no reason to complain

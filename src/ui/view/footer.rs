@@ -13,7 +13,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::default();
     for key in KEYS
         .iter()
-        .filter(|k| k.mode == app.mode && !k.footer.is_empty())
+        .filter(|k| k.is_in(app.mode) && !k.footer.is_empty())
     {
         let name = key.presses.first().map(|p| p.name()).unwrap_or_default();
         let spans = [

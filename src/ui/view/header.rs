@@ -4,15 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Panes;
+use super::Layout;
 use crate::fields;
-use crate::ui::app::{App, Scope};
+use crate::ui::app::App;
+use crate::ui::choice::Scope;
 use crate::ui::theme::Theme;
 
-pub(super) fn draw(app: &App, theme: &Theme, panes: &Panes, buffer: &mut Buffer) {
-    host(app, theme, panes.host, buffer);
-    looking_at(app, theme, panes.looking_at, buffer);
+pub(super) fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
+    host(app, theme, layout.host, buffer);
+    looking_at(app, theme, layout.looking_at, buffer);
 }
 
 /// Parts of a line, the important ones first: as many as fit, the last of them cut if much of it fits.
@@ -81,33 +83,53 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let frozen = app
         .waiting()
         .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
+    let position = format!(
+        "{}/{}{} {scope}",
+        app.position(),
+        app.row_count(),
+        if app.is_working() { "…" } else { "" }
+    );
+    let order = format!(
+        "by {order}{}",
+        if app.sort.inverted { " inverted" } else { "" }
+    );
+    let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
+    let before: Vec<_> = [frozen, Some(vec![Span::raw(position)]), family]
+        .into_iter()
+        .flatten()
+        .collect();
+    let used: usize = before.iter().flatten().map(|s| s.width() + 2).sum();
     let filter = (!app.choice.filter.is_everything()).then(|| {
-        vec![
-            Span::raw("filter: "),
-            Span::styled(app.choice.filter.source(), theme.figure),
-        ]
+        const LABEL: &str = "filter: ";
+        let room = usize::from(area.width).saturating_sub(used + LABEL.len());
+        let text = the_end_of(app.choice.filter.source(), room);
+        vec![Span::raw(LABEL), Span::styled(text, theme.figure)]
     });
-    let parts = [
-        frozen,
-        Some(vec![Span::raw(format!(
-            "{}/{}{} {scope}",
-            app.position(),
-            app.row_count(),
-            if app.is_working() { "…" } else { "" }
-        ))]),
-        Some(vec![Span::raw(
-            app.choice.family.map_or("IPv4+IPv6", |f| f.name()),
-        )]),
-        Some(vec![Span::raw(format!(
-            "by {order}{}",
-            if app.sort.inverted { " inverted" } else { "" }
-        ))]),
+    let both = app.choice.family.is_none();
+    let after = [
         filter,
+        both.then(|| vec![Span::raw("IPv4+IPv6")]),
+        Some(vec![Span::raw(order)]),
         captured(app).map(|text| vec![Span::raw(text)]),
     ];
-    fit(parts.into_iter().flatten().collect(), area.width)
+    let parts = before.into_iter().chain(after.into_iter().flatten());
+    fit(parts.collect(), area.width)
         .style(theme.quiet)
         .render(area, buffer);
+}
+
+/// A text in that many cells; if it is too long its end, which is what was added last.
+fn the_end_of(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let fitting = text.char_indices().rev().take_while(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used <= room
+    });
+    let start = fitting.last().map_or(text.len(), |(at, _)| at);
+    format!("…{}", &text[start..])
 }
 
 /// What is captured at all, and what of that the kernel decides.

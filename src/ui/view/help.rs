@@ -10,6 +10,7 @@ use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
 use crate::ui::keys::{KEYS, Mode};
+use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
 /// A line of the help.
@@ -30,11 +31,24 @@ pub fn lines() -> Vec<HelpLine> {
 
 fn contents() -> Vec<HelpLine> {
     let keys = |mode| {
-        let of_mode = KEYS.iter().filter(move |k| k.mode == mode);
+        // what is in the part above needs no second line
+        let of_mode = KEYS
+            .iter()
+            .filter(move |k| k.is_in(mode) && (mode == Mode::Table || !k.is_in(Mode::Table)));
         of_mode.map(|k| HelpLine::Entry(k.names(), k.help))
     };
     let mut lines = vec![HelpLine::Heading("KEYS")];
     lines.extend(keys(Mode::Table));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("KEYS IN A TALKER PANE, besides those above"),
+    ]);
+    lines.extend(keys(Mode::Talkers));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("KEYS IN A SESSION'S DETAIL"),
+    ]);
+    lines.extend(keys(Mode::Detail));
     lines.extend([
         HelpLine::Blank,
         HelpLine::Heading("KEYS WHILE TYPING A FILTER"),
@@ -51,6 +65,15 @@ fn contents() -> Vec<HelpLine> {
         HelpLine::Heading("COLUMNS, as many as fit"),
     ]);
     lines.extend(fields::columns().map(|(f, c)| HelpLine::Entry(c.title.into(), f.help)));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("FIGURES OF TALKERS, as many as fit"),
+    ]);
+    lines.extend(
+        FIGURES
+            .iter()
+            .map(|f| HelpLine::Entry(f.title.into(), f.help)),
+    );
     lines.extend([HelpLine::Blank, HelpLine::Heading("WHY A SESSION ENDED")]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
     lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));

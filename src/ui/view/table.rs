@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::fields::{self, Field, Kind};
 use crate::session::{Reason, Session};
 use crate::ui::app::App;
+use crate::ui::talkers::Focus;
 use crate::ui::theme::Theme;
 
 /// A column that is on the screen.
@@ -77,6 +78,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     for ((session, selected), line) in app.visible(area.height.saturating_sub(1).into()).zip(lines)
     {
+        let selected = selected && app.focus == Focus::Table;
         let style = if selected {
             theme.selected
         } else {
@@ -133,7 +135,7 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
 }
 
 /// Cuts a text to a width, with a sign that something is missing. Of an address both ends say most.
-fn shorten(text: &str, width: usize, kind: Kind) -> String {
+pub(super) fn shorten(text: &str, width: usize, kind: Kind) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -15,6 +15,9 @@ use crate::collector::Batch;
 use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
+mod detail;
+mod talkers;
+
 const S: u64 = 1_000_000_000;
 const SIZE: Size = Size {
     width: 80,
@@ -134,7 +137,7 @@ fn column(app: &App, title: &str) -> Vec<String> {
     let buffer = terminal.backend().buffer();
     (3..3 + app
         .row_count()
-        .min(view::panes(buffer.area, app.prompt.is_some()).rows()) as u16)
+        .min(view::layout(buffer.area, app.prompt.is_some(), app.focus).rows()) as u16)
         .map(|y| {
             // the cell behind a wide character is part of it
             let mut cells = at.x..at.x + at.width;
@@ -158,7 +161,7 @@ fn press(app: &mut App, script: &str) -> Option<Effect> {
     for name in script.split(' ') {
         let named = keys::KEYS
             .iter()
-            .filter(|k| k.mode == app.mode)
+            .filter(|k| k.is_in(app.mode))
             .flat_map(|k| k.presses);
         let press = named.into_iter().find(|p| p.name() == name);
         let event = press
@@ -210,7 +213,7 @@ fn the_help_lists_every_key_and_column() {
     press(&mut app, "?");
     let shown = screen(&app, size);
     insta::assert_snapshot!(shown);
-    for key in keys::KEYS.iter().filter(|k| k.mode == keys::Mode::Table) {
+    for key in keys::KEYS.iter().filter(|k| k.is_in(keys::Mode::Table)) {
         let start = &key.help[..key.help.len().min(30)];
         assert!(
             shown.contains(&key.names()) && shown.contains(start),

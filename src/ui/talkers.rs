@@ -1,0 +1,577 @@
+//! The talker panes: which talkers they have, in which order, which is selected.
+//!
+//! Responsible for what the panes show of what the filter selects: with a filter, the sums are those of the sessions
+//! that are kept, counted a bit at a time. Not for the sums (`crate::talkers`), nor for what is drawn (`view`).
+
+use std::cmp::Ordering;
+
+use super::app::{Motion, moved};
+use super::choice::Choice;
+use crate::fields;
+use crate::store::{Change, Place, Store};
+use crate::talkers::{By, Key, Talker, Talkers};
+
+/// What a pane is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Who owns the sessions.
+    Processes,
+    /// Whom they are with.
+    Peers,
+    /// What they are for.
+    Ports,
+}
+
+impl Subject {
+    /// All of them, from left to right.
+    pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
+
+    fn by(self, grouped: bool) -> By {
+        match (self, grouped) {
+            (Subject::Processes, false) => By::Process,
+            (Subject::Processes, true) => By::Program,
+            (Subject::Peers, false) => By::Peer,
+            (Subject::Peers, true) => By::Subnet,
+            (Subject::Ports, _) => By::Port,
+        }
+    }
+
+    /// Cells that a name needs.
+    pub fn name_width(self) -> u16 {
+        match self {
+            Subject::Processes => 15,
+            Subject::Peers => 17,
+            Subject::Ports => 6,
+        }
+    }
+}
+
+/// What has the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The session table.
+    Table,
+    /// A talker pane.
+    Pane(Subject),
+}
+
+impl Focus {
+    const ALL: [Focus; 4] = [
+        Focus::Table,
+        Focus::Pane(Subject::Processes),
+        Focus::Pane(Subject::Peers),
+        Focus::Pane(Subject::Ports),
+    ];
+
+    /// The one that many further.
+    pub fn step(self, by: isize) -> Focus {
+        let now = Focus::ALL.iter().position(|f| *f == self).unwrap_or(0);
+        Focus::ALL[(now as isize + by).rem_euclid(Focus::ALL.len() as isize) as usize]
+    }
+}
+
+/// A figure of a talker: one row of [`FIGURES`].
+#[derive(Debug)]
+pub struct Figure {
+    /// Its heading.
+    pub title: &'static str,
+    /// What it means, in a line.
+    pub help: &'static str,
+    /// Cells that it needs.
+    pub width: u16,
+    /// Which goes first when the pane is narrow: the highest number. 0 stays always.
+    pub drop: u8,
+    /// It is drawn as its course over time.
+    pub is_course: bool,
+    /// Its value.
+    pub get: fn(&Talkers, &Talker) -> f64,
+    /// How that reads.
+    pub text: fn(f64) -> String,
+}
+
+/// Every figure, from left to right.
+pub static FIGURES: &[Figure] = &[
+    Figure {
+        title: "OPEN",
+        help: "sessions that are open",
+        width: 5,
+        drop: 1,
+        is_course: false,
+        get: |_, t| t.open as f64,
+        text: count,
+    },
+    Figure {
+        title: "NEW/s",
+        help: "sessions that were opened, a second",
+        width: 5,
+        drop: 3,
+        is_course: false,
+        get: Talkers::new_rate,
+        text: |n| match n {
+            ..=0.0 => "-".into(),
+            ..10.0 => format!("{n:.1}"),
+            _ => count(n),
+        },
+    },
+    Figure {
+        title: "B/s",
+        help: "bytes a second, both directions",
+        width: 6,
+        drop: 0,
+        is_course: false,
+        get: Talkers::byte_rate,
+        text: |n| if n < 1.0 { "-".into() } else { count(n) },
+    },
+    Figure {
+        title: "60 s",
+        help: "bytes of the last minute; each talker on a scale of its own",
+        width: 6,
+        drop: 2,
+        is_course: true,
+        get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
+        text: count,
+    },
+    Figure {
+        title: "SESSIONS",
+        help: "sessions in all",
+        width: 8,
+        drop: 5,
+        is_course: false,
+        get: |_, t| t.sessions as f64,
+        text: count,
+    },
+    Figure {
+        title: "BYTES",
+        help: "bytes in all, both directions, since the start",
+        width: 6,
+        drop: 4,
+        is_course: false,
+        get: |_, t| t.bytes as f64,
+        text: count,
+    },
+    Figure {
+        title: "SHARE",
+        help: "part of the bytes of all talkers",
+        width: 5,
+        drop: 6,
+        is_course: false,
+        get: Talkers::share,
+        text: |n| match n * 100.0 {
+            0.0 => "-".into(),
+            ..1.0 => "<1%".into(),
+            percent => format!("{percent:.0}%"),
+        },
+    },
+];
+
+/// A number in at most six characters.
+fn count(n: f64) -> String {
+    fields::bytes(n.round() as u64)
+}
+
+/// The figure that one looks for first.
+fn busiest() -> usize {
+    FIGURES.iter().position(|f| f.drop == 0).unwrap_or(0)
+}
+
+/// One pane.
+#[derive(Debug)]
+pub struct Pane {
+    /// What it is about.
+    pub subject: Subject,
+    /// Peers by network, processes by name.
+    pub grouped: bool,
+    /// The smallest first.
+    pub inverted: bool,
+    /// Number of the figure that it is sorted by.
+    sort: usize,
+    order: Vec<Key>,
+    /// The selected one, wherever it goes; `None`: the first, whoever that is.
+    chosen: Option<Key>,
+    selected: usize,
+    top: usize,
+}
+
+/// A line of a pane.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Who; `None`: all of those that were let go.
+    pub key: Option<Key>,
+    /// The sums.
+    pub talker: &'a Talker,
+    /// It is the selected one.
+    pub selected: bool,
+}
+
+impl Pane {
+    fn new(subject: Subject) -> Self {
+        Pane {
+            subject,
+            grouped: false,
+            inverted: false,
+            sort: busiest(),
+            order: Vec::new(),
+            chosen: None,
+            selected: 0,
+            top: 0,
+        }
+    }
+
+    fn by(&self) -> By {
+        self.subject.by(self.grouped)
+    }
+
+    /// Heading of the names.
+    pub fn title(&self) -> &'static str {
+        match self.by() {
+            By::Process => "PROCESS",
+            By::Program => "PROGRAM",
+            By::Peer => "PEER",
+            By::Subnet => "SUBNET",
+            By::Port => "PORT",
+        }
+    }
+
+    /// The figure that it is sorted by.
+    pub fn sorted_by(&self) -> &'static Figure {
+        &FIGURES[self.sort]
+    }
+
+    /// How many talkers it has, and how many times one was let go.
+    pub fn counts(&self, talkers: &Talkers) -> (usize, u64) {
+        (self.order.len(), talkers.rest(self.by()).1)
+    }
+
+    /// The selected talker.
+    pub fn selected(&self) -> Option<Key> {
+        self.order.get(self.selected).copied()
+    }
+
+    /// Lines from the first that is shown on; the last of all is what was let go.
+    pub fn rows<'a>(&'a self, talkers: &'a Talkers) -> impl Iterator<Item = Row<'a>> {
+        let by = self.by();
+        let rows = self.order.iter().enumerate().skip(self.top);
+        let rows = rows.filter_map(move |(i, key)| {
+            Some(Row {
+                key: Some(*key),
+                talker: talkers.get(by, *key)?,
+                selected: i == self.selected,
+            })
+        });
+        let (rest, let_go) = talkers.rest(by);
+        rows.chain((let_go > 0).then_some(Row {
+            key: None,
+            talker: rest,
+            selected: false,
+        }))
+    }
+
+    /// Sorts anew.
+    fn refresh(&mut self, talkers: &Talkers, height: usize) {
+        let figure = self.sorted_by();
+        let mut order: Vec<(f64, Key, &Talker)> = talkers
+            .of(self.by())
+            .map(|(key, t)| ((figure.get)(talkers, t), key, t))
+            .collect();
+        order.sort_unstable_by(|a, b| {
+            let figures = if self.inverted {
+                a.0.total_cmp(&b.0)
+            } else {
+                b.0.total_cmp(&a.0)
+            };
+            // among equals who has most, so that nobody jumps about
+            figures
+                .then_with(|| b.2.open.cmp(&a.2.open))
+                .then_with(|| b.2.bytes.cmp(&a.2.bytes))
+                .then_with(|| b.2.sessions.cmp(&a.2.sessions))
+                .then_with(|| a.1.cmp(&b.1))
+        });
+        self.order = order.into_iter().map(|(_, key, _)| key).collect();
+        let last = self.order.len().saturating_sub(1);
+        self.selected = match self.chosen {
+            None => 0,
+            Some(key) => match self.order.iter().position(|k| *k == key) {
+                Some(line) => line,
+                None => {
+                    let line = self.selected.min(last);
+                    self.chosen = self.order.get(line).copied();
+                    line
+                }
+            },
+        };
+        self.scroll(height);
+    }
+
+    fn scroll(&mut self, height: usize) {
+        let height = height.max(1);
+        // the line of those that were let go has its place below the last
+        let last_top = (self.order.len() + 1).saturating_sub(height);
+        self.top = self
+            .top
+            .min(self.selected)
+            .max((self.selected + 1).saturating_sub(height))
+            .min(last_top);
+        if self.selected + 1 == self.order.len() {
+            self.top = last_top.min(self.selected);
+        }
+    }
+
+    fn go(&mut self, motion: Motion, height: usize) {
+        let last = self.order.len().saturating_sub(1);
+        self.selected = moved(self.selected, motion, height).min(last);
+        self.chosen = match motion {
+            Motion::Top => None,
+            _ => self.selected(),
+        };
+        self.scroll(height);
+    }
+}
+
+/// What the filter selects is counted apart.
+#[derive(Debug)]
+struct Narrowed {
+    talkers: Talkers,
+    /// The next finished session to be counted, going back from here.
+    uncounted: u64,
+}
+
+/// The three panes, and all that they may have to show.
+#[derive(Debug)]
+pub struct Panes {
+    all: Talkers,
+    narrowed: Option<Narrowed>,
+    /// Another choice of sessions is to be counted from the beginning; what is there meanwhile is of the choice before.
+    restarting: bool,
+    panes: [Pane; 3],
+    /// Lines of talkers in each.
+    heights: [usize; 3],
+}
+
+/// Finished sessions that are counted at a time: some milliseconds.
+const CHUNK: u64 = 1 << 13;
+
+impl Default for Panes {
+    fn default() -> Self {
+        Panes {
+            all: Talkers::default(),
+            narrowed: None,
+            restarting: false,
+            panes: Subject::ALL.map(Pane::new),
+            heights: [0; 3],
+        }
+    }
+}
+
+impl Panes {
+    /// The sums that are shown.
+    pub fn talkers(&self) -> &Talkers {
+        self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
+    }
+
+    /// A pane.
+    pub fn pane(&self, subject: Subject) -> &Pane {
+        &self.panes[subject as usize]
+    }
+
+    /// Takes in what changed of a session.
+    pub(super) fn take(&mut self, change: &Change<'_>, choice: &Choice) {
+        self.all.take(change);
+        if let Some(narrowed) = &mut self.narrowed {
+            let before = change.before.filter(|s| choice.selects(s));
+            let now = change.now.filter(|s| choice.selects(s));
+            if before.is_some() || now.is_some() {
+                narrowed.talkers.take(&Change {
+                    before,
+                    now,
+                    ..*change
+                });
+            }
+        }
+    }
+
+    /// The open sessions were looked at.
+    pub(super) fn look(&mut self, taken_ns: u64, store: &Store, choice: &Choice) {
+        self.all.look(taken_ns);
+        if self.all.is_inexact() {
+            self.all.recount(store.open().map(|(_, s)| s));
+        }
+        if let Some(Narrowed { talkers, .. }) = &mut self.narrowed {
+            talkers.look(taken_ns);
+            if talkers.is_inexact() {
+                let open = store.open().map(|(_, s)| s);
+                talkers.recount(open.filter(|s| choice.selects(s)));
+            }
+        }
+        self.refresh();
+    }
+
+    /// Another choice of sessions: counted by [`Panes::work`], so that no key waits for it.
+    pub(super) fn restart(&mut self, choice: &Choice) {
+        self.restarting = !choice.selects_all();
+        if !self.restarting || !self.is_visible() {
+            self.narrowed = None;
+        }
+        self.refresh();
+    }
+
+    /// What nobody sees is not counted.
+    fn is_visible(&self) -> bool {
+        self.heights.iter().any(|height| *height > 0)
+    }
+
+    /// True while there is something to be counted.
+    pub(super) fn is_working(&self, store: &Store) -> bool {
+        let first = store.finished_numbers().start;
+        let uncounted = self.narrowed.as_ref().is_some_and(|n| n.uncounted > first);
+        self.is_visible() && (self.restarting || uncounted)
+    }
+
+    /// Counts a part: the open sessions first, then some of the finished ones at a time.
+    pub(super) fn work(&mut self, store: &Store, choice: &Choice) {
+        if !self.is_working(store) {
+            return;
+        }
+        if std::mem::take(&mut self.restarting) {
+            let mut talkers = self.all.emptied();
+            for (_, session) in store.open().filter(|(_, s)| choice.selects(s)) {
+                talkers.recall(session);
+            }
+            self.narrowed = Some(Narrowed {
+                talkers,
+                uncounted: store.finished_numbers().end,
+            });
+        } else if let Some(narrowed) = &mut self.narrowed {
+            let first = store.finished_numbers().start;
+            let from = narrowed.uncounted.saturating_sub(CHUNK).max(first);
+            for number in (from..narrowed.uncounted).rev() {
+                match store.get(Place::Finished(number)) {
+                    Some(session) if choice.selects(session) => narrowed.talkers.recall(session),
+                    _ => {}
+                }
+            }
+            narrowed.uncounted = from;
+        }
+        self.refresh();
+    }
+
+    /// The panes have that many lines of talkers.
+    pub(super) fn resize(&mut self, heights: [usize; 3]) {
+        self.heights = heights;
+        for (pane, height) in self.panes.iter_mut().zip(heights) {
+            pane.scroll(height);
+        }
+    }
+
+    /// Moves the selection.
+    pub(super) fn go(&mut self, subject: Subject, motion: Motion) {
+        let height = self.heights[subject as usize];
+        self.panes[subject as usize].go(motion, height);
+    }
+
+    /// Each by itself, or peers by network and processes by name. False if there is nothing to group.
+    pub(super) fn group(&mut self, subject: Subject) {
+        let pane = &mut self.panes[subject as usize];
+        pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
+        pane.chosen = None;
+        self.refresh();
+    }
+
+    /// Sorts by the next of these figures.
+    pub(super) fn sort(&mut self, subject: Subject, shown: &[&'static Figure], step: isize) {
+        let pane = &mut self.panes[subject as usize];
+        let now = shown.iter().position(|f| f.title == pane.sorted_by().title);
+        let next = now.map_or(0, |i| {
+            (i as isize + step).rem_euclid(shown.len().max(1) as isize) as usize
+        });
+        let next = shown.get(next).map(|f| f.title);
+        if let Some(i) = FIGURES.iter().position(|f| Some(f.title) == next) {
+            (pane.sort, pane.inverted) = (i, false);
+        }
+        self.refresh();
+    }
+
+    /// Turns the order round.
+    pub(super) fn invert(&mut self, subject: Subject) {
+        let pane = &mut self.panes[subject as usize];
+        pane.inverted = !pane.inverted;
+        self.refresh();
+    }
+
+    fn refresh(&mut self) {
+        let talkers = self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers);
+        for (pane, height) in self.panes.iter_mut().zip(self.heights) {
+            pane.refresh(talkers, height);
+        }
+    }
+}
+
+/// The values of a course, drawn in cells; the scale is that of its greatest value.
+pub fn sparkline(values: &[f32]) -> String {
+    bars(values, 1).concat()
+}
+
+/// The same on several lines, from the top down.
+pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
+    const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = values.iter().copied().fold(0.0, f32::max);
+    let eighths = |value: f32| match value.partial_cmp(&0.0) {
+        // something is more than nothing, however little
+        Some(Ordering::Greater) => ((value / most * (lines * 8) as f32).round() as usize).max(1),
+        _ => 0,
+    };
+    let line = |from: usize| {
+        let bar = |value: &f32| BARS[eighths(*value).saturating_sub(from).min(8)];
+        values.iter().map(bar).collect()
+    };
+    (0..lines).rev().map(|i| line(i * 8)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_fit_their_columns_and_are_explained() {
+        for figure in FIGURES {
+            assert!(figure.title.len() <= figure.width.into(), "{figure:?}");
+            assert!(!figure.help.is_empty() && !figure.help.ends_with('.'));
+            for value in [0.0, 0.004, 0.5, 9.96, 999.5, 1e6, 1e18] {
+                let value = if figure.title == "SHARE" {
+                    f64::min(value, 1.0)
+                } else {
+                    value
+                };
+                // a rate of new sessions is one that a host can have
+                if figure.title == "NEW/s" && value > 1e6 {
+                    continue;
+                }
+                let text = (figure.text)(value);
+                assert!(
+                    text.len() <= usize::from(figure.width.max(6)),
+                    "{}: {text}",
+                    figure.title
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_course_is_drawn_on_its_own_scale() {
+        assert_eq!(sparkline(&[0.0, 1.0, 4.0, 8.0]), " ▁▄█");
+        assert_eq!(sparkline(&[1e9, 0.001, 0.0]), "█▁ ");
+        assert_eq!(sparkline(&[0.0, 0.0]), "  ");
+        assert_eq!(sparkline(&[]), "");
+        assert_eq!(bars(&[0.0, 1.0, 8.0, 16.0], 2), ["   █", " ▁██"]);
+    }
+
+    #[test]
+    fn the_keyboard_goes_round() {
+        let mut focus = Focus::Table;
+        for _ in 0..4 {
+            let next = focus.step(1);
+            assert_eq!(next.step(-1), focus);
+            focus = next;
+        }
+        assert_eq!(focus, Focus::Table);
+    }
+}

@@ -1,0 +1,228 @@
+//! One session by itself.
+
+use super::*;
+use crate::process::ProcessInfo;
+
+fn info(pid: u32) -> ProcessInfo {
+    ProcessInfo {
+        pid,
+        gone: false,
+        started_ns: S,
+        command: "nginx: worker process".into(),
+        exe: Some("/usr/sbin/nginx".into()),
+        user: Some((33, Some("www-data".into()))),
+        parents: vec![(22590, "nginx".into()), (1, "systemd".into())],
+        is_elsewhere: false,
+    }
+}
+
+/// What it looks like some seconds later.
+fn later(s: u64, session: Session) -> Session {
+    Session {
+        tx_bytes: session.tx_bytes + (s - 10) * (s - 10) * 40_000,
+        rx_bytes: session.rx_bytes + (s - 10) * 300,
+        end_ns: s * S,
+        busy_us: (s - 8) * 700_000,
+        rwnd_limited_us: (s - 8) * 600_000,
+        retransmits: 3,
+        retransmitted_bytes: 4344,
+        mss: 1448,
+        ..session
+    }
+}
+
+fn look(app: &mut App, s: u64, open: Vec<Session>, closed: Vec<Session>) {
+    app.batch(Batch {
+        taken_ns: s * S,
+        open: Some(open),
+        closed,
+        ..Batch::default()
+    });
+}
+
+fn nginx() -> Session {
+    open(1, "nginx", "198.51.100.7", 5_000_000)
+}
+
+/// The busiest session is watched for a while.
+fn watching(size: Size) -> App {
+    let mut app = app(size);
+    assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
+    app.process(info(22597));
+    for s in 11..30 {
+        look(&mut app, s, vec![later(s, nginx())], vec![]);
+    }
+    app
+}
+
+#[test]
+fn a_session_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        insta::assert_snapshot!(
+            format!("detail_{width}x{height}"),
+            screen(&watching(size), size)
+        );
+    }
+}
+
+#[test]
+fn all_of_it_can_be_scrolled_to() {
+    let mut app = watching(SIZE);
+    press(&mut app, "G");
+    let end = screen(&app, SIZE);
+    assert!(end.contains("network namespace"), "{end}");
+    press(&mut app, "j PgDn j");
+    assert_eq!(screen(&app, SIZE), end, "there is nothing below the end");
+    press(&mut app, "k");
+    assert_ne!(screen(&app, SIZE), end);
+    press(&mut app, "g");
+    assert!(screen(&app, SIZE).contains("RATES"));
+    let tall = Size {
+        width: 80,
+        height: 130,
+    };
+    app.resize(tall);
+    insta::assert_snapshot!(screen(&app, tall));
+}
+
+#[test]
+fn it_follows_the_session_to_its_end() {
+    let mut app = watching(SIZE);
+    let last = later(30, nginx());
+    let closing = Session {
+        state: State::CloseWait,
+        ..last.clone()
+    };
+    look(&mut app, 30, vec![closing], vec![]);
+    assert!(screen(&app, SIZE).contains("close-wait"));
+    let ended = Session {
+        state: State::Closed,
+        reason: Reason::RemoteReset,
+        end_ns: 31 * S + S / 2,
+        ..last
+    };
+    look(&mut app, 32, vec![], vec![ended]);
+    let shown = screen(&app, SIZE);
+    for text in ["remote-reset", "The peer reset it.", "about 1.50s"] {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    // and keeps it, even if the table has let it go
+    let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
+    look(&mut app, 33, vec![], others.collect());
+    assert!(screen(&app, SIZE).contains("remote-reset"));
+    press(&mut app, "Esc");
+    assert_eq!(app.mode, keys::Mode::Table);
+}
+
+#[test]
+fn an_end_that_was_lost_is_said() {
+    let mut app = watching(SIZE);
+    look(&mut app, 30, vec![], vec![]);
+    look(&mut app, 31, vec![], vec![]);
+    assert!(screen(&app, SIZE).contains("how it ended was lost"));
+}
+
+#[test]
+fn the_other_end_is_a_key_away() {
+    let mut app = app(SIZE);
+    let client = Session {
+        laddr: [127, 0, 0, 1].into(),
+        raddr: [127, 0, 0, 1].into(),
+        lport: 40_000,
+        rport: 5432,
+        pid: 71,
+        tx_bytes: 100_000_000,
+        ..open(50, "psql", "127.0.0.1", 0)
+    };
+    let server = Session {
+        cookie: 51,
+        lport: 5432,
+        rport: 40_000,
+        pid: 72,
+        tx_bytes: 10,
+        comm: Comm::from("postgres"),
+        ..client.clone()
+    };
+    look(&mut app, 11, vec![client, server], vec![]);
+    assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(71)));
+    assert!(screen(&app, SIZE).contains("psql 71  established"));
+    assert_eq!(press(&mut app, "Tab"), Some(Effect::LookUp(72)));
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("postgres 72  established"), "{shown}");
+    app.process(info(71)); // the answer to the first question, late
+    assert!(!screen(&app, SIZE).contains("nginx: worker"));
+    press(&mut app, "x");
+    assert!(screen(&app, SIZE).contains("psql 71  established"));
+    press(&mut app, "q");
+    assert_eq!(app.mode, keys::Mode::Table);
+}
+
+#[test]
+fn a_better_known_owner_is_asked_for() {
+    let mut app = watching(SIZE);
+    assert_eq!(app.due(), None);
+    let worker = Session {
+        pid: 99,
+        ..later(31, nginx())
+    };
+    look(&mut app, 31, vec![worker], vec![]);
+    assert_eq!(app.due(), Some(Effect::LookUp(99)));
+    assert_eq!(app.due(), None);
+}
+
+#[test]
+fn a_process_that_took_the_id_later_is_not_the_owner() {
+    let mut app = app(SIZE);
+    press(&mut app, "G Enter");
+    app.process(ProcessInfo {
+        started_ns: 100 * S,
+        ..info(22597)
+    });
+    let tall = Size {
+        width: 80,
+        height: 60,
+    };
+    app.resize(tall);
+    assert!(screen(&app, tall).contains("another has its id now"));
+}
+
+#[test]
+fn help_and_freeze_come_back_to_it() {
+    let mut app = watching(SIZE);
+    press(&mut app, "? q");
+    assert_eq!(app.mode, keys::Mode::Detail);
+    press(&mut app, "Space");
+    let frozen = screen(&app, SIZE);
+    look(&mut app, 40, vec![later(40, nginx())], vec![]);
+    assert_eq!(screen(&app, SIZE), frozen);
+    press(&mut app, "Space");
+    assert_ne!(screen(&app, SIZE), frozen);
+}
+
+#[test]
+fn without_a_session_there_is_no_detail() {
+    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    assert_eq!(press(&mut app, "Enter"), None);
+    assert_eq!(app.mode, keys::Mode::Table);
+}
+
+#[test]
+fn nothing_breaks_at_any_size() {
+    for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
+        for height in (1..12).chain([29, 30, 31]) {
+            let size = Size { width, height };
+            let mut app = watching(size);
+            screen(&app, size);
+            press(&mut app, "G j PgUp");
+            screen(&app, size);
+            let turned = Size {
+                width: height,
+                height: width,
+            };
+            app.resize(turned);
+            screen(&app, turned);
+            press(&mut app, "k Esc");
+        }
+    }
+}
