@@ -168,7 +168,7 @@ pub static KEYS: &[Key] = &[
         &[Mode::Talkers],
         &[code(KeyCode::Backspace)],
         Action::Widen,
-        "back out",
+        "out",
         "back out: to the filter before",
     ),
     key(

@@ -63,8 +63,16 @@ pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
     page.heading("RATES");
     let high = area.height >= HIGH;
     let rows = if high { 3 } else { 1 };
-    page.rate("out", session.tx_rate, session.tx_bytes, &detail.tx, rows);
-    page.rate("in", session.rx_rate, session.rx_bytes, &detail.rx, rows);
+    // of what is over the mean says more than a zero
+    let seconds = session.duration_ns() as f32 / 1e9;
+    let now = |rate: f32, bytes: u64| match session.is_open() {
+        true => (rate, "now"),
+        false if seconds > 0.0 => (bytes as f32 / seconds, "avg"),
+        false => (0.0, "avg"),
+    };
+    let (tx, rx) = (session.tx_bytes, session.rx_bytes);
+    page.rate("out", now(session.tx_rate, tx), tx, &detail.tx, rows);
+    page.rate("in", now(session.rx_rate, rx), rx, &detail.rx, rows);
     if high {
         page.heading("PHASES");
     }
@@ -164,7 +172,7 @@ fn phases(page: &mut Page, detail: &Detail, high: bool) {
     let close = match close_time {
         Some(ns) => format!("about {}, as seen look by look", fields::micros(ns / 1000)),
         None if session.is_open() => "not yet".into(),
-        None => "not seen: it was over between two looks".into(),
+        None => "not seen, between two looks".into(),
     };
     let parts = [
         ("connect", connect),
@@ -386,11 +394,24 @@ impl Page {
             .extend(lines.into_iter().map(DetailLine::Command));
     }
 
-    /// A rate now, the bytes in all, and the course while it is watched.
-    fn rate(&mut self, name: &str, rate: f32, bytes: u64, rates: &VecDeque<f32>, rows: usize) {
+    /// A rate and when that is, the bytes in all, and the course while it is watched.
+    fn rate(
+        &mut self,
+        name: &str,
+        (rate, when): (f32, &str),
+        bytes: u64,
+        rates: &VecDeque<f32>,
+        rows: usize,
+    ) {
         let most = rates.iter().copied().fold(0.0, f32::max);
         let a_second = |rate: f32| format!("{}/s", fields::bytes(rate as u64));
-        let mut text = format!("{:>8} now {:>8} at most", a_second(rate), a_second(most));
+        // what flowed while nobody watched is in the mean only
+        let seen = if most > 0.0 {
+            a_second(most)
+        } else {
+            "-".into()
+        };
+        let mut text = format!("{:>8} {when} {seen:>8} at most", a_second(rate));
         let room = self.width.saturating_sub(NAME);
         if room > 60 {
             text += &format!(" {:>7} in all", fields::bytes(bytes));
