@@ -21,7 +21,7 @@ use rustix::thread::{UnshareFlags, set_name, unshare_unsafe};
 /// How long the traffic lasts at the most, whatever happens.
 const TRAFFIC: Duration = Duration::from_secs(25);
 const COLUMNS: u16 = 118;
-const LINES: u16 = 26;
+const LINES: u16 = 36;
 const OURS: &str = "10.20.0.5";
 const OURS_V6: &str = "2001:db8:20::5";
 
