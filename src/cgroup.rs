@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::mounts::{Mount, mounts};
+
 /// A control group (v2). The default is one of which nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
@@ -200,8 +202,7 @@ const REMEMBERED: usize = 65_536;
 impl Cgroups {
     /// Of this host, where cgroup2 is mounted.
     pub fn of_this_host() -> Self {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        Cgroups::below(cgroup2_mount(&mounts))
+        Cgroups::below(cgroup2_mount(mounts()))
     }
 
     /// Of a host that has none.
@@ -268,18 +269,16 @@ impl Cgroups {
     }
 }
 
-/// The first mount of type cgroup2: proc_pid_mountinfo(5).
-fn cgroup2_mount(mountinfo: &str) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
-        let (mount, kind) = line.split_once(" - ")?;
-        (kind.split(' ').next() == Some("cgroup2"))
-            .then(|| mount.split(' ').nth(4).map(PathBuf::from))?
-    })
+/// The first mount of type cgroup2.
+fn cgroup2_mount(mounts: Vec<Mount>) -> Option<PathBuf> {
+    let first = mounts.into_iter().find(|m| m.kind == "cgroup2");
+    first.map(|m| m.point)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mounts::read;
 
     const ID: &str = "4d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
     const POD: &str = "8f3c7a52-0d0b-4bd3-9f2c-7f6a1c9b2e11";
@@ -468,12 +467,15 @@ mod tests {
     fn the_mount_is_found_among_others() {
         let mounts = "31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro\n\
                       32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid shared:7 - cgroup2 cgroup2 rw\n";
-        assert_eq!(cgroup2_mount(mounts), Some("/sys/fs/cgroup/unified".into()));
         assert_eq!(
-            cgroup2_mount("31 24 0:27 / /sys rw - sysfs sysfs rw\n"),
+            cgroup2_mount(read(mounts)),
+            Some("/sys/fs/cgroup/unified".into())
+        );
+        assert_eq!(
+            cgroup2_mount(read("31 24 0:27 / /sys rw - sysfs sysfs rw\n")),
             None
         );
-        assert_eq!(cgroup2_mount("nonsense"), None);
+        assert_eq!(cgroup2_mount(read("nonsense")), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod collector;
 pub mod fields;
 pub mod filter;
 pub mod limits;
+pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod session;

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::mounts::{Mount, mounts};
+
 /// Looks from this thread's namespace, and from every other that can be found and entered.
 ///
 /// Entering takes CAP_SYS_ADMIN. Without it the others are left out: what is open there is shown all the same
@@ -70,47 +72,19 @@ fn processes() -> impl Iterator<Item = PathBuf> {
 
 /// Those that `ip netns add` and container runtimes keep by a mount, with or without a process.
 fn mounted() -> impl Iterator<Item = PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    mount_points(&mounts).into_iter()
+    points(mounts()).into_iter()
 }
 
-/// proc_pid_mountinfo(5): the root of the mount is the fourth word, the mount point the fifth.
-fn mount_points(mountinfo: &str) -> Vec<PathBuf> {
-    mountinfo
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ').skip(3);
-            let (root, point) = (words.next()?, words.next()?);
-            root.starts_with("net:[").then(|| unescaped(point).into())
-        })
-        .collect()
-}
-
-/// Spaces and the like are written as `\040`, in octal.
-fn unescaped(text: &str) -> String {
-    let mut pieces = text.split('\\');
-    let mut plain = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match piece
-            .get(..3)
-            .map(|d| (u8::from_str_radix(d, 8), &piece[3..]))
-        {
-            Some((Ok(byte), rest)) => {
-                plain.push(char::from(byte));
-                plain.push_str(rest);
-            }
-            _ => {
-                plain.push('\\');
-                plain.push_str(piece);
-            }
-        }
-    }
-    plain
+/// A namespace is mounted if what is mounted is one.
+fn points(mounts: Vec<Mount>) -> Vec<PathBuf> {
+    let namespaces = mounts.into_iter().filter(|m| m.root.starts_with("net:["));
+    namespaces.map(|m| m.point).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mounts::read;
 
     #[test]
     fn namespaces_are_found_among_the_mounts() {
@@ -121,10 +95,10 @@ mod tests {
 93 22 0:4 net:[4026532179] /run/netns/a\\040b rw shared:13 - nsfs nsfs rw
 ";
         assert_eq!(
-            mount_points(mounts),
+            points(read(mounts)),
             [PathBuf::from("/run/netns/blue"), "/run/netns/a b".into()]
         );
-        assert_eq!(mount_points("nonsense\n\n"), [] as [PathBuf; 0]);
+        assert_eq!(points(read("nonsense\n\n")), [] as [PathBuf; 0]);
     }
 
     #[test]
