@@ -1,0 +1,17 @@
+//! The real dashboard on a real terminal: what a user sees of live sessions, what the keys do, and how the terminal is
+//! left, whatever happens.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and fail"
+)]
+
+#[path = "../common"]
+mod common {
+    pub(crate) mod host;
+    pub(crate) mod net;
+    pub(crate) mod pty;
+}
+
+mod leaving;
+mod seen;
+mod shown;
