@@ -36,6 +36,7 @@ fn sessions(count: u32) -> Vec<Session> {
                 cookie: i.into(),
                 start_ns: 1_000_000_000,
                 established_ns: 1_001_000_000,
+                close_us: 0,
                 end_ns: 2_000_000_000 + u64::from(mixed),
                 cgroup: std::sync::Arc::default(),
                 tx_bytes: u64::from(mixed >> 4),

@@ -44,6 +44,7 @@ fn session(numbers: &mut Numbers, cookie: u64, state: State) -> Session {
         cookie,
         start_ns: cookie,
         established_ns: cookie + 1000,
+        close_us: 0,
         end_ns: cookie + 1000 + n % SECOND,
         cgroup: std::sync::Arc::default(),
         tx_bytes: n % 1_000_003,

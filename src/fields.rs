@@ -395,6 +395,14 @@ pub static FIELDS: &[Field] = &[
         get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
     },
     Field {
+        word: "close",
+        json: Some("close_us"),
+        help: "time since the first FIN, until it was over",
+        kind: Kind::Micros,
+        column: column("CLOSE", 6, 0, 23, true),
+        get: |s| some_if(s.close_us != 0, s.close_us.into()),
+    },
+    Field {
         word: "status",
         json: None,
         help: "its state while it is open, then why it ended",

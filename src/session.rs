@@ -212,6 +212,8 @@ pub struct Session {
     pub rwnd_limited_us: u64,
     /// Part of it in which our send buffer was the limit, µs.
     pub sndbuf_limited_us: u64,
+    /// From the first FIN of either end to `end_ns`, µs; 0: none was seen. More than 71 minutes count as 71 minutes.
+    pub close_us: u32,
     /// Bytes that the application wrote and the peer never acknowledged.
     pub unacked_bytes: u32,
     /// Bytes that arrived and that the application has not read.
@@ -333,6 +335,7 @@ pub(crate) mod tests {
             start_ns: 1_000_000_000,
             established_ns: 1_000_050_000,
             end_ns: 1_000_310_000,
+            close_us: 30,
             cgroup: Arc::new(Cgroup::new(7, Some("/system.slice/nginx.service".into()))),
             tx_bytes: 1000,
             rx_bytes: 50_000,

@@ -60,6 +60,7 @@ fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Sess
         cookie: 0x1000,
         start_ns: 1000 * MS,
         established_ns: 1010 * MS,
+        close_us: 0,
         end_ns: 2010 * MS,
         cgroup: std::sync::Arc::default(),
         tx_bytes: 1000,

@@ -36,6 +36,7 @@ fn session(laddr: [u16; 8], comm: &str) -> Session {
         cookie: 1,
         start_ns: 1,
         established_ns: 2,
+        close_us: 0,
         end_ns: 3,
         cgroup: std::sync::Arc::default(),
         tx_bytes: 1000,

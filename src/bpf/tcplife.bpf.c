@@ -46,6 +46,7 @@ const enum direction *unused_direction __attribute__((unused));
 struct sock_state {
 	__u64 start_ns; /* 0: nothing to report of this socket now */
 	__u64 established_ns;
+	__u64 closing_ns;
 	__u32 pid;
 	__u8 owner;
 	__u8 direction;
@@ -124,6 +125,7 @@ static __always_inline void make_child(struct sock_state *st, __u64 now)
 	st->owner = OWNER_LISTEN;
 	st->start_ns = now;
 	st->established_ns = 0;
+	st->closing_ns = 0;
 }
 
 static __always_inline struct sock_state *state_of(struct sock *sk)
@@ -223,6 +225,7 @@ static __always_inline void fill(struct session_record *r, struct sock *sk, stru
 	if (st) {
 		r->start_ns = st->start_ns;
 		r->established_ns = st->established_ns;
+		r->closing_ns = st->closing_ns;
 		r->pid = st->pid;
 		r->owner = st->owner;
 		r->direction = st->direction;
@@ -231,6 +234,7 @@ static __always_inline void fill(struct session_record *r, struct sock *sk, stru
 	} else {
 		r->start_ns = 0;
 		r->established_ns = 0;
+		r->closing_ns = 0;
 		r->pid = 0;
 		r->owner = OWNER_NONE;
 		r->direction = DIRECTION_UNKNOWN;
@@ -320,6 +324,7 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		st->adopted = 0;
 		st->direction = DIRECTION_OUT;
 		st->established_ns = 0;
+		st->closing_ns = 0;
 		st->start_ns = bpf_ktime_get_ns();
 		st->owner = OWNER_NONE;
 		take_current(st, sk, st->listener ? OWNER_LISTEN : OWNER_CONNECT);
@@ -334,13 +339,19 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		if (!st->established_ns)
 			st->established_ns = now;
 		return 0;
+	case TCP_CLOSE_WAIT:
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
 		st = state_of(sk);
 		if (!st)
 			return 0;
+		now = bpf_ktime_get_ns();
 		if (st->listener)
-			make_child(st, bpf_ktime_get_ns());
+			make_child(st, now);
+		if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
+			st->closing_ns = now;
+		if (newstate == TCP_CLOSE_WAIT) /* the peer's doing */
+			return 0;
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
 			st->data_segs = tp->data_segs_in;

@@ -31,6 +31,7 @@ struct session_record {
 	__u64 taken_ns; /* when this record was filled */
 	__u64 start_ns; /* first SYN, or accepted, or first seen by the scan; 0: never seen before */
 	__u64 established_ns; /* 0: never, or before the start */
+	__u64 closing_ns; /* the first FIN, of either end; 0: none, or before the start */
 	__u64 cgroup; /* cgroup v2 id of the socket; 0: not known */
 	__u64 bytes_acked; /* as tcp_sock counts: with SYN and FIN */
 	__u64 bytes_received; /* as tcp_sock counts: with the peer's FIN */
@@ -66,7 +67,7 @@ struct session_record {
 	__u8 data_after_close; /* our close was followed by data, which the kernel answers with a reset */
 	__u8 pad[3];
 };
-_Static_assert(sizeof(struct session_record) == 200, "padding in struct session_record");
+_Static_assert(sizeof(struct session_record) == 208, "padding in struct session_record");
 
 /* What is captured at all: decided in the kernel, when a record would be made. */
 struct capture_filter {

@@ -76,6 +76,7 @@ fn session(r: &session_record, context: &mut Context) -> Session {
             r.start_ns
         },
         established_ns: r.established_ns,
+        close_us: close_us(r),
         end_ns: r.taken_ns,
         cgroup: context.cgroups.get(r.cgroup),
         tx_bytes,
@@ -115,6 +116,16 @@ fn session(r: &session_record, context: &mut Context) -> Session {
         owner: evidence,
         direction,
         age_is_lower_bound: r.adopted == 1,
+    }
+}
+
+/// Time since the first FIN, µs: at least one if there was a FIN.
+fn close_us(r: &session_record) -> u32 {
+    match r.closing_ns {
+        0 => 0,
+        at => u32::try_from(r.taken_ns.saturating_sub(at) / 1000)
+            .unwrap_or(u32::MAX)
+            .max(1),
     }
 }
 
@@ -271,6 +282,7 @@ mod tests {
             taken_ns: 2_000,
             start_ns: 1_000,
             established_ns: 1_500,
+            closing_ns: 0,
             ip: 4,
             closed: 1,
             laddr: *b"\x7f\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0",

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::process::ProcessInfo;
-use crate::session::{Session, SessionId, State};
+use crate::session::{Session, SessionId};
 use crate::store::{Change, Place, Store};
 
 /// Looks of which the rates are kept.
@@ -21,8 +21,6 @@ pub struct Detail {
     pub session: Session,
     /// As it was when one began to watch.
     pub first: Session,
-    /// When it was first seen to be closing, ns.
-    pub closing_ns: Option<u64>,
     /// It is not there any more, and how it ended was lost.
     pub vanished: bool,
     /// Bytes a second at each look, sent and received.
@@ -45,7 +43,6 @@ impl Detail {
     pub fn new(session: Session, store: &Store) -> Self {
         let mut detail = Detail {
             first: session.clone(),
-            closing_ns: None,
             vanished: false,
             tx: VecDeque::new(),
             rx: VecDeque::new(),
@@ -56,7 +53,6 @@ impl Detail {
             untried: store.finished_numbers().end,
             session,
         };
-        detail.notice_closing();
         detail.sample();
         let mut open = store.open().map(|(_, s)| s);
         detail.other = open.find(|s| detail.is_other_end(s)).cloned();
@@ -85,7 +81,6 @@ impl Detail {
                 if !now.is_open() {
                     (self.session.tx_rate, self.session.rx_rate) = (0.0, 0.0);
                 }
-                self.notice_closing();
             }
             (Some(before), None) if before.id() == self.id() => self.vanished = true,
             (_, Some(now)) if self.is_other_end(now) => self.other = Some(now.clone()),
@@ -120,22 +115,6 @@ impl Detail {
             })
             .cloned();
         self.untried = from;
-    }
-
-    /// What was seen of the close, ns: until now, or until it was over.
-    pub fn close_ns(&self) -> Option<u64> {
-        Some(self.session.end_ns.saturating_sub(self.closing_ns?))
-    }
-
-    fn notice_closing(&mut self) {
-        use State::*;
-        let is_closing = matches!(
-            self.session.state,
-            FinWait1 | FinWait2 | CloseWait | LastAck | Closing
-        );
-        if is_closing && self.closing_ns.is_none() {
-            self.closing_ns = Some(self.session.end_ns);
-        }
     }
 
     fn sample(&mut self) {

@@ -246,18 +246,23 @@ fn closed_with_data_unread(cx: &Cx) {
     );
 }
 
+/// The first FIN is ours, and the peer takes its time.
 fn half_close_by_client(cx: &Cx) {
+    const LINGERS_US: u64 = 30_000;
     cx.two(
         &cx.loopback(),
         |mut s| {
             s.read_to_end();
+            std::thread::sleep(Duration::from_micros(LINGERS_US));
             s.write(30_000);
+            s.want_between("close_us", LINGERS_US, 10_000_000);
             s.close("remote-fin");
         },
         |mut c| {
             c.write(1000);
             c.shutdown_write();
             c.read_to_end();
+            c.want_between("close_us", LINGERS_US, 10_000_000);
             c.close_over("local-fin");
         },
     );

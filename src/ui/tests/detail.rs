@@ -100,11 +100,12 @@ fn it_follows_the_session_to_its_end() {
         state: State::Closed,
         reason: Reason::RemoteReset,
         end_ns: 31 * S + S / 2,
+        close_us: 1_500_000,
         ..last
     };
     look(&mut app, 32, vec![], vec![ended]);
     let shown = screen(&app, SIZE);
-    for text in ["remote-reset", "The peer reset it.", "about 1.50s"] {
+    for text in ["remote-reset", "The peer reset it.", "close 1.50s"] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     // and keeps it, even if the table has let it go

@@ -42,6 +42,7 @@ fn open(cookie: u64, comm: &str, raddr: &str, tx_bytes: u64) -> Session {
         rx_bytes: 1200,
         start_ns: 2 * S,
         established_ns: 2 * S,
+        close_us: 0,
         end_ns: 10 * S,
         state: State::Established,
         state_before_close: State::Established,
@@ -70,6 +71,7 @@ fn sessions() -> Batch {
         owner: Evidence::Scan,
         start_ns: S,
         established_ns: 0,
+        close_us: 0,
         ..open(3, "sshd-session", "192.0.2.77", 9_876_543)
     };
     let nobody = Session {

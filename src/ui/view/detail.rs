@@ -76,7 +76,7 @@ pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
     if high {
         page.heading("PHASES");
     }
-    phases(&mut page, detail, high);
+    phases(&mut page, session, high);
     page.heading("PATH");
     path(&mut page, session);
     page.heading("WHAT LIMITS HOW FAST WE SEND");
@@ -148,20 +148,18 @@ fn title(page: &mut Page, detail: &Detail) {
 }
 
 /// Each on a line of its own where there is room.
-fn phases(page: &mut Page, detail: &Detail, high: bool) {
-    let session = &detail.session;
+fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
         None if session.direction == Direction::In => "the peer's".into(),
         None if session.age_is_lower_bound => "before the start".into(),
         None => format!("{}, never established", cell("dur", session)),
     };
-    let close_time = detail.close_ns();
     let whole = session.duration_ns();
     let transfer = if session.established_ns == 0 && !session.age_is_lower_bound {
         "-".into()
     } else {
-        let ns = whole.saturating_sub(close_time.unwrap_or(0));
+        let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
         let bound = if session.age_is_lower_bound {
             "≥"
         } else {
@@ -169,10 +167,11 @@ fn phases(page: &mut Page, detail: &Detail, high: bool) {
         };
         format!("{bound}{}", fields::micros(ns / 1000))
     };
-    let close = match close_time {
-        Some(ns) => format!("about {}, as seen look by look", fields::micros(ns / 1000)),
-        None if session.is_open() => "not yet".into(),
-        None => "not seen, between two looks".into(),
+    let close = match u64::from(session.close_us) {
+        0 if session.is_open() => "not yet".into(),
+        0 => "without a FIN".into(),
+        us if session.is_open() => format!("{} so far", fields::micros(us)),
+        us => fields::micros(us),
     };
     let parts = [
         ("connect", connect),
