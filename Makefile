@@ -89,7 +89,7 @@ clean: ## remove everything that was built
 	$(CARGO) clean
 
 picture: build ## make the README's picture anew, from the real program (as root)
-	$(CARGO) run --locked --example picture -- $(BIN) assets
+	$(CARGO) run --locked --example picture -- pictures $(BIN) assets
 
 accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)
 	$(CARGO) test --locked --test truth -- --accuracy

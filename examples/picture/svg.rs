@@ -1,0 +1,100 @@
+//! A terminal's screen as an SVG picture.
+//!
+//! Responsible for what the terminal of a reader would do: fonts, colours, cells. Not for what is on the screen.
+
+use std::fmt::Write as _;
+
+const CELL_W: f32 = 8.4;
+const CELL_H: f32 = 18.0;
+const BACKGROUND: &str = "#16181d";
+const FOREGROUND: &str = "#d6d8dc";
+
+/// The colours of a terminal of today.
+fn colour(colour: vt100::Color, otherwise: &'static str) -> String {
+    const SIXTEEN: [&str; 16] = [
+        "#16181d", "#e5616b", "#7cbf73", "#d9b45a", "#6ea3e0", "#b98ad9", "#5fb8c4", "#d6d8dc",
+        "#6b7079", "#ff7b85", "#98d98f", "#f0cf7a", "#8bbcf5", "#d1a6ee", "#7fd4df", "#ffffff",
+    ];
+    match colour {
+        vt100::Color::Default => otherwise.into(),
+        vt100::Color::Idx(i) => SIXTEEN
+            .get(usize::from(i))
+            .copied()
+            .unwrap_or(otherwise)
+            .into(),
+        vt100::Color::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
+    }
+}
+
+/// The screen, drawn.
+pub(crate) fn svg(screen: &vt100::Screen) -> String {
+    let (lines, columns) = screen.size();
+    let (lines, columns) = (lines.get(), columns.get());
+    let (width, height) = (
+        f32::from(columns) * CELL_W + 24.0,
+        f32::from(lines) * CELL_H + 24.0,
+    );
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n\
+         <g font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"14\" xml:space=\"preserve\">\n"
+    );
+    for y in 0..lines {
+        let mut x = 0;
+        while x < columns {
+            let Some(first) = screen.cell(y, x) else {
+                break;
+            };
+            let style = |c: &vt100::Cell| (c.fgcolor(), c.bgcolor(), c.bold(), c.inverse());
+            let from = x;
+            let mut text = String::new();
+            while let Some(cell) = screen
+                .cell(y, x)
+                .filter(|c| x < columns && style(c) == style(first))
+            {
+                text.push_str(if cell.has_contents() {
+                    cell.contents()
+                } else {
+                    " "
+                });
+                x += 1;
+            }
+            let (mut fg, mut bg) = (
+                colour(first.fgcolor(), FOREGROUND),
+                colour(first.bgcolor(), BACKGROUND),
+            );
+            if first.inverse() {
+                std::mem::swap(&mut fg, &mut bg);
+            }
+            let (left, top) = (
+                12.0 + f32::from(from) * CELL_W,
+                12.0 + f32::from(y) * CELL_H,
+            );
+            let run = f32::from(x - from) * CELL_W;
+            if bg != BACKGROUND {
+                let _ = writeln!(
+                    out,
+                    "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{run:.1}\" height=\"{CELL_H}\" fill=\"{bg}\"/>"
+                );
+            }
+            if !text.trim().is_empty() {
+                let weight = if first.bold() {
+                    " font-weight=\"bold\""
+                } else {
+                    ""
+                };
+                let text = text
+                    .replace('&', "&amp;")
+                    .replace('<', "&lt;")
+                    .replace(' ', "\u{a0}");
+                let baseline = top + 13.5;
+                let _ = writeln!(
+                    out,
+                    "<text x=\"{left:.1}\" y=\"{baseline:.1}\" textLength=\"{run:.1}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{fg}\"{weight}>{text}</text>"
+                );
+            }
+        }
+    }
+    out.push_str("</g>\n</svg>\n");
+    out
+}
