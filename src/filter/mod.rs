@@ -14,7 +14,7 @@ mod help;
 mod implied;
 mod lex;
 mod literal;
-mod near;
+pub(crate) mod near;
 mod parse;
 #[cfg(test)]
 mod tests;
