@@ -264,6 +264,7 @@ impl App {
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
         }
+        self.columns.look(&batch);
         let looked = batch.open.is_some();
         if let Some(waiting) = &mut self.frozen {
             waiting.take(batch, self.keep);

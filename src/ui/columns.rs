@@ -5,6 +5,7 @@
 
 use super::app::{Action, App, Effect, moved};
 use super::view;
+use crate::collector::Batch;
 use crate::fields::{self, Field};
 
 /// Where a key scrolls the table.
@@ -32,6 +33,8 @@ pub struct Columns {
     configured: Option<List>,
     /// 0: as the window has room; n: as wide as they are, without the n-1 that come after the first.
     scroll: usize,
+    /// True from the first IPv6 session on: before, no address is longer than those of IPv4.
+    has_v6: bool,
     /// The screen on which they are chosen, while it is there.
     pub chooser: Option<Chooser>,
 }
@@ -64,6 +67,17 @@ impl Columns {
     /// True if the configuration says which columns there are at the start.
     pub fn are_configured(&self) -> bool {
         self.configured.is_some()
+    }
+
+    /// Takes in which addresses there are.
+    pub fn look(&mut self, batch: &Batch) {
+        let mut sessions = batch.open.iter().flatten().chain(&batch.closed);
+        self.has_v6 = self.has_v6 || sessions.any(|s| s.ip() == 6);
+    }
+
+    /// True if there are or were addresses of IPv6.
+    pub fn has_v6(&self) -> bool {
+        self.has_v6
     }
 
     /// How far the table is scrolled: see [`view::table::window`].
@@ -110,7 +124,7 @@ impl Columns {
     fn rows(&self, width: u16) -> Vec<(&'static Field, bool)> {
         let shown = match &self.chosen {
             Some(list) => list.clone(),
-            None => view::table::fitting(width),
+            None => view::table::fitting(self, width),
         };
         let mut rows: Vec<_> = shown.iter().map(|f| (*f, true)).collect();
         let mut place = 0;

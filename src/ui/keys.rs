@@ -313,7 +313,7 @@ pub static KEYS: &[Key] = &[
         &[code(KeyCode::Right)],
         Action::Sideways(Sideways::Right),
         "",
-        "columns on the right; at first shows those there are whole",
+        "cells as a whole, then columns further on the right",
     ),
     key(
         "left",
@@ -321,7 +321,7 @@ pub static KEYS: &[Key] = &[
         &[code(KeyCode::Left)],
         Action::Sideways(Sideways::Left),
         "",
-        "columns on the left",
+        "back to the columns on the left",
     ),
     key(
         "last-column",
@@ -410,7 +410,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "help",
-        &[Mode::Detail, Mode::Columns],
+        &[Mode::Detail],
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
         "help",
@@ -437,15 +437,15 @@ pub static KEYS: &[Key] = &[
         &[Mode::Columns],
         &[char(' '), code(KeyCode::Enter)],
         Action::ToggleColumn,
-        "show or not",
-        "show the column, or do not",
+        "show/hide",
+        "show the column, or hide it",
     ),
     key(
         "column-down",
         &[Mode::Columns],
         &[char('J'), char(']'), code(KeyCode::F(8))],
         Action::MoveColumn(1),
-        "move down",
+        "down",
         "move the column down: to the right in the table",
     ),
     key(
@@ -453,8 +453,16 @@ pub static KEYS: &[Key] = &[
         &[Mode::Columns],
         &[char('K'), char('['), code(KeyCode::F(7))],
         Action::MoveColumn(-1),
-        "move up",
+        "up",
         "move the column up: to the left in the table",
+    ),
+    key(
+        "leave-columns",
+        &[Mode::Columns],
+        &[char('c'), code(KeyCode::Esc), char('q')],
+        Action::Leave,
+        "back",
+        "back to the table; the choice is kept for the next run",
     ),
     key(
         "reset-columns",
@@ -465,12 +473,12 @@ pub static KEYS: &[Key] = &[
         "the default: what the configuration says, or what fits",
     ),
     key(
-        "leave-columns",
+        "help",
         &[Mode::Columns],
-        &[char('c'), code(KeyCode::Esc), char('q')],
-        Action::Leave,
-        "back",
-        "back to the table; the choice is kept for the next run",
+        &[char('?'), char('h'), code(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "the help",
     ),
     key(
         "leave-help",
@@ -493,7 +501,7 @@ pub static KEYS: &[Key] = &[
         &[ctrl('c'), code(KeyCode::F(10))],
         Action::Quit,
         "quit",
-        "quit",
+        "quit tcplife",
     ),
     key(
         "down",
@@ -866,7 +874,7 @@ mod tests {
         keymap.bind("invert", &[char('x'), char('c')]);
         assert_eq!(
             keymap.conflict(),
-            Some((char('c'), "columns", "invert")),
+            Some((char('c'), "invert", "columns")),
             "x is free where it means something else in another mode only"
         );
     }
@@ -907,9 +915,7 @@ mod tests {
         assert_eq!(Press::parse("left"), Some(code(KeyCode::Left)));
         assert_eq!(Press::parse("^i"), Some(code(KeyCode::Tab)));
         assert_eq!(Press::parse("^"), Some(char('^')));
-        for wrong in [
-            "", "ab", "^1", "^^", "F0", "F13", "F", "Ctrl", "\n", "\u{7f}",
-        ] {
+        for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
             assert_eq!(Press::parse(wrong), None, "{wrong:?}");
         }
     }

@@ -61,8 +61,8 @@ fn colourful(size: Size) -> App {
         lost: 17,
         ..sessions()
     });
-    press(&mut app, "j Space /");
-    type_text(&mut app, "prot 80");
+    press(&mut app, "s g j Space /");
+    app.text("rtt > fast"); // at once: there are no filters on the way to it
     app
 }
 

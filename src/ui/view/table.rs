@@ -47,41 +47,61 @@ impl Window {
     }
 }
 
-type Listed = (&'static Field, Column);
+/// A column, and how many cells it takes when nothing of it is cut.
+#[derive(Clone, Copy)]
+struct Listed {
+    field: &'static Field,
+    column: Column,
+    whole: u16,
+}
+
+impl Listed {
+    fn new((field, column): (&'static Field, Column), columns: &Columns) -> Self {
+        let is_short = field.kind == Kind::Addr && !columns.has_v6();
+        let more = if is_short { 0 } else { column.grow };
+        Listed {
+            field,
+            column,
+            whole: column.width + more,
+        }
+    }
+}
 
 /// Cells that columns take with one between each two of them.
-fn needed(columns: &[Listed], width: fn(&Column) -> u16) -> u16 {
-    let cells = columns.iter().map(|(_, c)| width(c) + 1).sum::<u16>();
+fn needed(columns: &[Listed], width: fn(&Listed) -> u16) -> u16 {
+    let cells = columns.iter().map(|c| width(c) + 1).sum::<u16>();
     cells.saturating_sub(1)
 }
 
-fn least(column: &Column) -> u16 {
-    column.width
+fn least(listed: &Listed) -> u16 {
+    listed.column.width
 }
 
-fn whole(column: &Column) -> u16 {
-    column.width + column.grow
+fn whole(listed: &Listed) -> u16 {
+    listed.whole
 }
 
 /// The columns that are shown in that width unless others are chosen, and those that there is no room for.
-fn automatic(width: u16) -> (Vec<Listed>, Vec<Listed>) {
-    let mut fitting: Vec<Listed> = fields::columns().collect();
+fn automatic(columns: &Columns, width: u16) -> (Vec<Listed>, Vec<Listed>) {
+    let all = || fields::columns().map(|c| Listed::new(c, columns));
+    let mut fitting: Vec<Listed> = all().collect();
     while needed(&fitting, least) > width && fitting.len() > 1 {
-        let most = fitting.iter().map(|(_, c)| c.drop).max().unwrap_or(0);
+        let most = fitting.iter().map(|c| c.column.drop).max().unwrap_or(0);
         // of those that go first, and of those that always stay, the rightmost goes
-        match fitting.iter().rposition(|(_, c)| c.drop == most) {
+        match fitting.iter().rposition(|c| c.column.drop == most) {
             Some(i) => drop(fitting.remove(i)),
             None => break,
         }
     }
-    let has_room = |field: &Field| fitting.iter().any(|(f, _)| *f == field);
-    let others = fields::columns().filter(|(f, _)| !has_room(f)).collect();
+    let has_room = |listed: &Listed| fitting.iter().any(|f| f.field == listed.field);
+    let others = all().filter(|c| !has_room(c)).collect();
     (fitting, others)
 }
 
 /// The columns that are shown in that width unless others are chosen.
-pub fn fitting(width: u16) -> Vec<&'static Field> {
-    automatic(width).0.iter().map(|(f, _)| *f).collect()
+pub fn fitting(columns: &Columns, width: u16) -> Vec<&'static Field> {
+    let (fitting, _) = automatic(columns, width);
+    fitting.iter().map(|c| c.field).collect()
 }
 
 /// A cell for the sign that there is more, and one before it.
@@ -94,7 +114,7 @@ const SIGN: u16 = 2;
 /// that are chosen from the left on, or the most important ones, and then those without room follow on their right. The
 /// first step to the right shows all of them whole, each further one leaves out a column after the first, which stays.
 pub fn window(columns: &Columns, width: u16) -> Window {
-    let column = |field: &&'static Field| Some((*field, field.column?));
+    let column = |field: &&'static Field| Some(Listed::new((*field, field.column?), columns));
     let (all, fit) = match columns.chosen() {
         Some(list) => {
             let list: Vec<Listed> = list.iter().filter_map(column).collect();
@@ -109,7 +129,7 @@ pub fn window(columns: &Columns, width: u16) -> Window {
             (list, fit)
         }
         None => {
-            let (mut list, others) = automatic(width);
+            let (mut list, others) = automatic(columns, width);
             let fit = list.len();
             list.extend(others);
             (list, fit)
@@ -123,12 +143,18 @@ pub fn window(columns: &Columns, width: u16) -> Window {
     let scroll = columns.scroll().min(last);
     let (shown, left, right) = match scroll.checked_sub(1) {
         None => {
-            let spare = width.saturating_sub(needed(&all[..fit], least));
+            // what is chosen leaves room for the sign; the most important columns do not give way to it
+            let sign = if columns.chosen().is_some() && fit < all.len() {
+                SIGN
+            } else {
+                0
+            };
+            let spare = width.saturating_sub(needed(&all[..fit], least) + sign);
             (grown(&all[..fit], spare), None, last > 0)
         }
         Some(hidden) => {
             let (start, left) = start(&all, hidden, width);
-            let mut shown = grown(&all[..stay(&all, width)], u16::MAX);
+            let mut shown = unfolded(&all[..stay(&all, width)]);
             let rest = &all[shown.len() + hidden..];
             let fit = (1..=rest.len())
                 .rev()
@@ -137,7 +163,7 @@ pub fn window(columns: &Columns, width: u16) -> Window {
                     start + needed(&rest[..n], whole) + sign <= width
                 })
                 .unwrap_or(1);
-            let moved = grown(&rest[..fit], u16::MAX).into_iter();
+            let moved = unfolded(&rest[..fit]).into_iter();
             shown.extend(moved.map(|c| Shown {
                 x: c.x + start,
                 ..c
@@ -147,7 +173,7 @@ pub fn window(columns: &Columns, width: u16) -> Window {
     };
     Window {
         shown,
-        all: all.iter().map(|(f, _)| *f).collect(),
+        all: all.iter().map(|c| c.field).collect(),
         left,
         right,
         last,
@@ -157,7 +183,7 @@ pub fn window(columns: &Columns, width: u16) -> Window {
 /// How many columns on the left stay where they are: the first, unless it takes most of the window.
 fn stay(all: &[Listed], width: u16) -> usize {
     match all {
-        [(_, first), _, ..] if whole(first) <= width / 2 => 1,
+        [first, _, ..] if first.whole <= width / 2 => 1,
         _ => 0,
     }
 }
@@ -182,19 +208,30 @@ fn most_hidden(all: &[Listed], width: u16) -> usize {
     (0..last).find(fits).unwrap_or(last)
 }
 
-/// Columns one beside the other, and the spare cells given to those that can make use of them.
+/// Columns with the spare cells given to those that can make use of them.
 fn grown(columns: &[Listed], mut spare: u16) -> Vec<Shown> {
+    beside_each_other(columns, |listed| {
+        let more = listed.column.grow.min(spare);
+        spare -= more;
+        listed.column.width + more
+    })
+}
+
+/// Columns of which nothing is cut.
+fn unfolded(columns: &[Listed]) -> Vec<Shown> {
+    beside_each_other(columns, whole)
+}
+
+fn beside_each_other(columns: &[Listed], mut width: impl FnMut(&Listed) -> u16) -> Vec<Shown> {
     let mut x = 0;
     columns
         .iter()
-        .map(|(field, column)| {
-            let more = column.grow.min(spare);
-            spare -= more;
+        .map(|listed| {
             let shown = Shown {
-                field,
-                title: column.title,
+                field: listed.field,
+                title: listed.column.title,
                 x,
-                width: column.width + more,
+                width: width(listed),
             };
             x += shown.width + 1;
             shown
@@ -214,11 +251,18 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         } else {
             theme.heading
         };
-        put(buffer, heading, column, column.title, style);
+        // beside the sign, if there is room for both
+        let reaches_the_edge = window.right && column.x + column.width == area.width;
+        let beside = u16::from(reaches_the_edge && column.title.width() < column.width.into());
+        let title = Shown {
+            width: column.width - beside,
+            ..*column
+        };
+        put(buffer, heading, &title, column.title, style);
     }
-    let right = (window.right && area.width > 0).then(|| area.width.saturating_sub(1));
+    let right = window.right.then(|| area.width.saturating_sub(1));
     for (x, sign) in [(window.left, "‹"), (right, "›")] {
-        if let Some(x) = x {
+        if let Some(x) = x.filter(|x| *x < area.width) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
@@ -310,6 +354,8 @@ pub(super) fn shorten(text: &str, width: usize, kind: Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collector::Batch;
+    use crate::session::tests::sample;
     use crate::ui::columns::{Sideways, kept};
 
     fn titles(columns: &Columns, width: u16) -> String {
@@ -318,19 +364,31 @@ mod tests {
         titles.join(" ")
     }
 
+    fn automatic() -> Columns {
+        chosen("")
+    }
+
     fn automatic_titles(width: u16) -> String {
-        titles(&Columns::default(), width)
+        titles(&automatic(), width)
     }
 
     fn chosen(words: &str) -> Columns {
-        Columns::new(kept(words), None)
+        let mut columns = Columns::new(kept(words), None);
+        columns.look(&Batch {
+            closed: vec![Session {
+                raddr: "2001:db8::1".parse().expect("an address"),
+                ..sample()
+            }],
+            ..Batch::default()
+        });
+        columns
     }
 
     #[test]
     fn columns_never_reach_over_the_edge() {
         for width in 0..400 {
             for mut columns in [
-                Columns::default(),
+                automatic(),
                 chosen("laddr raddr status pid"),
                 chosen("pid raddr unit cgroup tx rx"),
             ] {
@@ -373,14 +431,14 @@ mod tests {
 
     #[test]
     fn the_first_step_shows_addresses_whole_and_the_next_hide_columns() {
-        let mut columns = Columns::default();
+        let mut columns = automatic();
         let mut step = |to| {
             columns.go(to, 80);
             titles(&columns, 80)
         };
         assert_eq!(step(Sideways::Right), "PID COMM LPORT RADDR RPORT");
         assert_eq!(step(Sideways::Right), "PID LPORT RADDR RPORT TX RX");
-        assert_eq!(step(Sideways::Right), "PID RADDR RPORT TX RX");
+        assert_eq!(step(Sideways::Right), "PID RADDR RPORT TX RX AGE");
         assert_eq!(step(Sideways::Left), "PID LPORT RADDR RPORT TX RX");
         assert!(step(Sideways::End).ends_with(" UNIT"));
         assert_eq!(step(Sideways::Start), automatic_titles(80));
@@ -394,6 +452,13 @@ mod tests {
     }
 
     #[test]
+    fn without_ipv6_addresses_take_no_room_for_them() {
+        let mut columns = automatic();
+        columns.go(Sideways::Right, 80);
+        assert_eq!(titles(&columns, 80), "PID COMM LPORT RADDR RPORT TX RX AGE");
+    }
+
+    #[test]
     fn what_is_chosen_is_shown_and_nothing_else() {
         let mut columns = chosen("raddr mss comm");
         assert_eq!(titles(&columns, 200), "RADDR MSS COMM");
@@ -404,7 +469,7 @@ mod tests {
         let mss = fields::by_word("mss").expect("a field");
         columns.reveal(mss, 60);
         assert!(window(&columns, 60).shows(mss));
-        assert_eq!(titles(&columns, 60), "PID TX RX STATUS RTT RETR CWND MSS");
+        assert_eq!(titles(&columns, 60), "PID RX STATUS RTT RETR CWND MSS");
     }
 
     #[test]
