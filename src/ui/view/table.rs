@@ -143,13 +143,10 @@ pub fn window(columns: &Columns, width: u16) -> Window {
     let scroll = columns.scroll().min(last);
     let (shown, left, right) = match scroll.checked_sub(1) {
         None => {
-            // what is chosen leaves room for the sign; the most important columns do not give way to it
-            let sign = if columns.chosen().is_some() && fit < all.len() {
-                SIGN
-            } else {
-                0
-            };
-            let spare = width.saturating_sub(needed(&all[..fit], least) + sign);
+            // beside a heading that leaves it no room, the sign takes what is spare; no column gives way to it
+            let fills = |c: &Listed| c.column.title.width() >= c.column.width.into();
+            let sign = last > 0 && all[..fit].last().is_some_and(fills);
+            let spare = width.saturating_sub(needed(&all[..fit], least) + u16::from(sign));
             (grown(&all[..fit], spare), None, last > 0)
         }
         Some(hidden) => {
@@ -376,7 +373,7 @@ mod tests {
         let mut columns = Columns::new(kept(words), None);
         columns.look(&Batch {
             closed: vec![Session {
-                raddr: "2001:db8::1".parse().expect("an address"),
+                laddr: "2001:db8::1".parse().expect("an address"),
                 ..sample()
             }],
             ..Batch::default()
@@ -453,7 +450,7 @@ mod tests {
 
     #[test]
     fn without_ipv6_addresses_take_no_room_for_them() {
-        let mut columns = automatic();
+        let mut columns = Columns::default();
         columns.go(Sideways::Right, 80);
         assert_eq!(titles(&columns, 80), "PID COMM LPORT RADDR RPORT TX RX AGE");
     }
