@@ -267,16 +267,19 @@ impl Config {
     /// Reads the usual file; without one everything is as usual.
     ///
     /// # Errors
-    /// As [`Config::read`], but that there is none.
+    /// As [`Config::read`], but that there is none that may be read.
     pub fn read_usual() -> Result<Self, ConfigError> {
         let dir = |name| std::env::var_os(name).map(PathBuf::from);
         match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
             None => Ok(Config::default()),
             Some(file) => match Config::read(&file) {
+                // what one may not read is not one's own, as where HOME is still another user's
                 Err(ConfigError::Read { source, .. })
                     if matches!(
                         source.kind(),
-                        ErrorKind::NotFound | ErrorKind::NotADirectory
+                        ErrorKind::NotFound
+                            | ErrorKind::NotADirectory
+                            | ErrorKind::PermissionDenied
                     ) =>
                 {
                     Ok(Config::default())

@@ -31,9 +31,9 @@ pub(crate) fn command(argv: &[&str]) -> CommandBuilder {
     for name in ["NO_COLOR", "COLORTERM", "COLORFGBG"] {
         command.env_remove(name);
     }
-    // what the user of this machine has configured or chosen is not tested
+    // what the user of this machine has configured or chosen is not tested, and stays as it is
     for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
-        command.env(name, "/nonexistent");
+        command.env(name, "/dev/null");
     }
     command
 }

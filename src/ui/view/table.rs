@@ -160,7 +160,21 @@ pub fn window(columns: &Columns, width: u16) -> Window {
                     start + needed(&rest[..n], whole) + sign <= width
                 })
                 .unwrap_or(1);
-            let moved = unfolded(&rest[..fit]).into_iter();
+            let mut moved = unfolded(&rest[..fit]);
+            // what does not fit as a whole takes what is left, if that is enough to be read
+            if let Some(next) = rest.get(fit) {
+                let x = needed(&rest[..fit], whole) + 1;
+                let room = width.saturating_sub(start + x + SIGN);
+                if room >= next.column.width {
+                    moved.push(Shown {
+                        field: next.field,
+                        title: next.column.title,
+                        x,
+                        width: room,
+                    });
+                }
+            }
+            let moved = moved.into_iter();
             shown.extend(moved.map(|c| Shown {
                 x: c.x + start,
                 ..c
