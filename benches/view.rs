@@ -11,7 +11,7 @@ use tcplife::capture::Capture;
 use tcplife::collector::Batch;
 use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
 use tcplife::ui::app::App;
-use tcplife::ui::theme::COLOUR;
+use tcplife::ui::theme::DARK;
 use tcplife::ui::{keys, view};
 
 const SIZE: Size = Size {
@@ -101,13 +101,13 @@ fn batch(numbers: &mut Numbers, at: u64, closed: u64, open: u64) -> Batch {
 /// A key and the frame that follows it.
 fn press(app: &mut App, terminal: &mut Terminal<TestBackend>, event: KeyEvent) -> Duration {
     let start = Instant::now();
-    match (keys::lookup(app.mode, event), keys::text(event)) {
+    match (app.keymap.lookup(app.mode, event), keys::text(event)) {
         (Some(action), _) => drop(app.update(action)),
         (None, Some(c)) => app.text(&c.to_string()),
         (None, None) => {}
     }
     terminal
-        .draw(|frame| view::draw(app, &COLOUR, frame))
+        .draw(|frame| view::draw(app, &DARK, frame))
         .expect("a frame");
     start.elapsed()
 }

@@ -1,13 +1,17 @@
 //! The command line: what it takes, and what is wrong with what was given.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::Styles;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
 
 use crate::capture::{Capture, Family, PortSet};
+use crate::config::Config;
 use crate::filter::Filter;
+use crate::ui::theme::{self, NamedTheme};
 
 /// What `--help` says after the flags.
 const EXAMPLES: &str = "\
@@ -78,13 +82,26 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
 
-    /// How often the dashboard is refreshed
-    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = interval)]
-    pub interval: Duration,
+    /// How often the dashboard is refreshed [default: 1s, or as configured]
+    #[arg(short, long, value_name = "TIME", value_parser = interval)]
+    pub interval: Option<Duration>,
 
-    /// How many finished sessions the dashboard keeps
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = keep)]
-    pub keep: usize,
+    /// How many finished sessions the dashboard keeps [default: 100000, or as configured]
+    #[arg(long, value_name = "N", value_parser = keep)]
+    pub keep: Option<usize>,
+
+    /// How the dashboard looks, whatever the configuration and NO_COLOR say
+    #[arg(long, value_name = "NAME", value_parser = theme_parser())]
+    pub theme: Option<&'static NamedTheme>,
+
+    /// The dashboard's configuration [default: $XDG_CONFIG_HOME/tcplife/config.toml, else
+    /// ~/.config/tcplife/config.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the configuration with all defaults and what they mean, and end
+    #[arg(long)]
+    pub print_config: bool,
 
     /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_size)]
@@ -134,6 +151,12 @@ impl Cli {
                 needless("-t", o, "text and csv")
             }
             Some(o) if self.wide && o != Output::Text => needless("-w", o, "text"),
+            Some(o) if self.theme.is_some() && o != Output::Dashboard => {
+                needless("--theme", o, "the dashboard")
+            }
+            Some(o) if self.config.is_some() && o != Output::Dashboard => {
+                needless("--config", o, "the dashboard")
+            }
             Some(o @ Output::Dashboard) if self.count.is_some() => {
                 needless("--count", o, "text, csv and json")
             }
@@ -163,6 +186,23 @@ impl Cli {
         Filter::parse(text).map_err(|e| {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
+        })
+    }
+
+    /// The settings: flags are stronger than the configuration, and that is stronger than what is usual.
+    ///
+    /// # Errors
+    /// [`Stop::Usage`] with the place in the configuration and what is wrong there.
+    pub fn settings(&self) -> Result<Config, Stop> {
+        let config = match &self.config {
+            Some(file) => Config::read(file),
+            None => Config::read_usual(),
+        };
+        let config = config.map_err(|e| Stop::Usage(e.to_string()))?;
+        Ok(Config {
+            interval: self.interval.unwrap_or(config.interval),
+            keep: self.keep.unwrap_or(config.keep),
+            ..config
         })
     }
 
@@ -237,6 +277,12 @@ fn keep(text: &str) -> Result<usize, String> {
         .map_err(|_| "it takes a whole number from 0".into())
 }
 
+/// The name of a theme.
+fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
+    PossibleValuesParser::new(theme::names())
+        .try_map(|name| theme::by_name(&name).ok_or("it takes the name of a theme"))
+}
+
 /// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let takes = "a time like 10s, 1m30s or 500ms";
@@ -256,7 +302,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The refresh interval: fast enough to be live, slow enough to be read.
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
     let time = duration(text)?;
     if limits.contains(&time) {

@@ -83,7 +83,6 @@ impl Kind {
             Kind::Count
                 | Kind::Id
                 | Kind::Ip
-                | Kind::User
                 | Kind::Bytes
                 | Kind::Rate
                 | Kind::Micros
@@ -231,7 +230,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "user of the socket, by name or id",
         kind: Kind::User,
-        column: None,
+        column: column("USER", 8, 8, 23, false),
         get: |s| Value::Uint(s.uid.into()),
     },
     Field {
@@ -247,7 +246,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("ip"),
         help: "4 or 6: what is spoken on the wire",
         kind: Kind::Ip,
-        column: None,
+        column: column("IP", 2, 0, 24, false),
         get: |s| Value::Uint(s.ip().into()),
     },
     Field {
@@ -327,7 +326,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "bytes of both directions, tx and rx together",
         kind: Kind::Bytes,
-        column: None,
+        column: column("BYTES", 6, 0, 25, true),
         get: |s| Value::Uint(s.tx_bytes.saturating_add(s.rx_bytes)),
     },
     Field {
@@ -429,7 +428,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("state_before_close"),
         help: "its state before it was over",
         kind: Kind::Names(State::NAMES),
-        column: None,
+        column: column("LAST", 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
     },
     Field {
@@ -475,7 +474,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("retransmitted_bytes"),
         help: "bytes sent more than once",
         kind: Kind::Bytes,
-        column: None,
+        column: column("RESENT", 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
     },
     Field {
@@ -499,7 +498,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("busy_us"),
         help: "time with data on the way or waiting",
         kind: Kind::Micros,
-        column: None,
+        column: column("BUSY", 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us),
     },
     Field {
@@ -507,7 +506,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rwnd_limited_us"),
         help: "time in which the peer's receive window was the limit",
         kind: Kind::Micros,
-        column: None,
+        column: column("RWNDLIM", 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us),
     },
     Field {
@@ -515,7 +514,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("sndbuf_limited_us"),
         help: "time in which our send buffer was the limit",
         kind: Kind::Micros,
-        column: None,
+        column: column("SNDLIM", 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us),
     },
     Field {
@@ -523,7 +522,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("cookie"),
         help: "the socket's cookie, what `ss -e` prints as sk:",
         kind: Kind::Id,
-        column: None,
+        column: column("COOKIE", 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
     },
     Field {
@@ -539,7 +538,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("cgroup"),
         help: "path of the control group (v2)",
         kind: Kind::Text,
-        column: None,
+        column: column("CGROUP", 20, 60, 32, false),
         get: |s| text_if(s.cgroup.path.as_deref()),
     },
     Field {
@@ -555,7 +554,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("runtime"),
         help: "what runs the container: docker, containerd, podman and others",
         kind: Kind::Text,
-        column: None,
+        column: column("RUNTIME", 10, 0, 29, false),
         get: |s| text_if(s.cgroup.within.runtime),
     },
     Field {
@@ -563,7 +562,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("pod"),
         help: "uid of the Kubernetes pod",
         kind: Kind::Text,
-        column: None,
+        column: column("POD", 12, 24, 30, false),
         get: |s| text_if(s.cgroup.within.pod.as_deref()),
     },
     Field {
@@ -604,6 +603,10 @@ pub fn cell(field: &Field, session: &Session) -> String {
             let lower_bound = field.word == "dur" && session.age_is_lower_bound;
             format!("{}{}", if lower_bound { "≥" } else { "" }, micros(us))
         }
+        (Value::Uint(uid), Kind::User) => u32::try_from(uid)
+            .ok()
+            .and_then(crate::filter::known_user)
+            .map_or_else(|| uid.to_string(), str::to_owned),
         (Value::Uint(n), _) => n.to_string(),
         (Value::Addr(a), _) => a.to_string(),
         (Value::Text(t), _) => t.into(),
@@ -741,6 +744,7 @@ mod tests {
         s.age_is_lower_bound = true;
         assert_eq!(cell_of(&s, "dur"), "≥260µs");
         assert_eq!(cell_of(&s, "conn"), "-");
+        assert_eq!(cell_of(&s, "user"), "root");
         s.owner = Evidence::None;
         assert_eq!(
             (cell_of(&s, "pid"), cell_of(&s, "comm")),

@@ -6,6 +6,7 @@ pub mod capture;
 pub mod cgroup;
 pub mod cli;
 pub mod collector;
+pub mod config;
 pub mod fields;
 pub mod filter;
 pub mod limits;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 use jiff::tz::TimeZone;
 use tcplife::cli::{Cli, Output, Stop};
-use tcplife::collector::{self, Config};
+use tcplife::collector;
+use tcplife::config::Config;
 use tcplife::filter::Filter;
 use tcplife::output::{self, Limits, Sink, Times};
 use tcplife::ui;
@@ -17,9 +18,17 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(stop) => return stopped(stop),
     };
-    match cli.session_filter() {
-        Ok(filter) => finish(run(&cli, filter)),
-        Err(stop) => stopped(stop),
+    if cli.print_config {
+        return stopped(Stop::Help(Config::default().to_toml()));
+    }
+    let output = cli.output(is_on_a_terminal());
+    let settings = match output {
+        Output::Dashboard => cli.settings(),
+        _ => Ok(Config::default()), // it says nothing of lines
+    };
+    match (cli.session_filter(), settings) {
+        (Ok(filter), Ok(config)) => finish(run(&cli, output, filter, config)),
+        (Err(stop), _) | (_, Err(stop)) => stopped(stop),
     }
 }
 
@@ -54,10 +63,12 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
-    let on_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let output = cli.output(on_a_terminal);
-    if output == Output::Dashboard && !on_a_terminal {
+fn is_on_a_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+fn run(cli: &Cli, output: Output, filter: Filter, settings: Config) -> anyhow::Result<()> {
+    if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(
             "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
         );
@@ -70,9 +81,9 @@ fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
     if capture.is_nothing() {
         bail!("no session can match: the filter of -f and the other flags contradict each other");
     }
-    let config = Config {
+    let config = collector::Config {
         capture: capture.clone(),
-        interval: (output == Output::Dashboard).then_some(cli.interval),
+        interval: (output == Output::Dashboard).then_some(settings.interval),
         ring_bytes: cli.ring_size,
     };
     let collector = collector::start(config)?;
@@ -86,7 +97,8 @@ fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
             let options = ui::Options {
                 capture,
                 filter,
-                keep: cli.keep,
+                config: settings,
+                theme: cli.theme,
                 duration: cli.duration,
             };
             return ui::run(collector, options);

@@ -109,6 +109,7 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
         ("--count 0", &["--count", "'0'", "from 1"]),
         ("--interval 0.01", &["--interval", "'0.01'", "100ms to 1h"]),
         ("--keep many", &["--keep", "'many'", "from 0"]),
+        ("--theme pink", &["--theme", "'pink'", "dark, light"]),
         (
             "--ring-size 3",
             &["--ring-size", "'3'", "a power of two from 4K"],
@@ -132,6 +133,8 @@ fn flags_that_contradict_are_both_named() {
         ("-o json -t", &["-t", "-o json"]),
         ("-o csv -w", &["-w", "-o csv"]),
         ("-o dashboard --count 1", &["--count", "-o dashboard"]),
+        ("-o json --theme dark", &["--theme", "-o json"]),
+        ("-o csv --config x.toml", &["--config", "-o csv"]),
         ("--colour", &["--colour"]),
         ("eth0", &["eth0"]),
         ("-p", &["--pid"]),
@@ -193,6 +196,9 @@ fn help_lists_every_flag() {
         "--interval",
         "--keep",
         "--ring-size",
+        "--theme",
+        "--config",
+        "--print-config",
         "--help",
         "--version",
     ];

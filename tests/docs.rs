@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use tcplife::ui::keys::{KEYS, Key, Mode};
+use tcplife::ui::theme::THEMES;
 use tcplife::{cli, fields, filter};
 
 /// The part of a document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
@@ -49,6 +50,7 @@ fn the_readme_says_what_the_tables_say() {
         ("keys", Mode::Table),
         ("talkers", Mode::Talkers),
         ("detail", Mode::Detail),
+        ("columns", Mode::Columns),
         ("prompt", Mode::Prompt),
     ] {
         let mut keys = String::from("| key | does |\n|---|---|\n");
@@ -59,6 +61,12 @@ fn the_readme_says_what_the_tables_say() {
         }
         assert_section(readme, section, &keys);
     }
+
+    let mut table = String::from("| theme | what it is for |\n|---|---|\n");
+    for theme in THEMES {
+        table += &format!("| `{}` | {} |\n", theme.name, theme.help);
+    }
+    assert_section(readme, "themes", &table);
 
     let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
     let shown = |f: &&fields::Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only

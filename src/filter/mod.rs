@@ -14,7 +14,7 @@ mod help;
 mod implied;
 mod lex;
 mod literal;
-mod near;
+pub(crate) mod near;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ use std::str::FromStr;
 pub use complete::{Candidate, Completions, complete};
 pub use error::FilterError;
 pub use help::{GRAMMAR, HelpRow, help_markdown, help_rows};
-pub use users::name_of as user_name;
+pub use users::{known_name as known_user, name_of as user_name};
 
 use crate::capture::Capture;
 use crate::session::Session;

@@ -1,7 +1,7 @@
 //! What a misspelt word may have meant.
 
 /// The candidates that are nearest to a word, if any is near: a letter off, two in a longer word.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut near: Vec<(usize, &str)> = candidates
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|&(distance, c)| distance <= allowance(word).min(allowance(c)))

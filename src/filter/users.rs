@@ -3,6 +3,9 @@
 //! It is read here and not asked of the C library: that would load the host's name services into a binary that may
 //! be linked statically, and ask the network. Whoever is only known there can be given by number.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// The id of the user of that name.
 pub(super) fn uid_of(name: &str) -> Option<u32> {
     let passwd = std::fs::read("/etc/passwd").ok()?;
@@ -15,13 +18,31 @@ pub fn name_of(uid: u32) -> Option<String> {
     find_name(&String::from_utf8_lossy(&passwd), uid)
 }
 
+/// The same as it was when the first one was asked for: for a table that is drawn many times a second.
+pub fn known_name(uid: u32) -> Option<&'static str> {
+    static NAMES: LazyLock<HashMap<u32, String>> = LazyLock::new(|| {
+        let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
+        let passwd = String::from_utf8_lossy(&passwd);
+        let mut names = HashMap::new();
+        for (uid, name) in passwd.lines().filter_map(entry) {
+            names.entry(uid).or_insert(name);
+        }
+        names
+    });
+    NAMES.get(&uid).map(String::as_str)
+}
+
+/// Id and name, which says nothing to a terminal.
+fn entry(line: &str) -> Option<(u32, String)> {
+    let mut parts = line.split(':');
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let uid = parts.nth(1)?.parse().ok()?;
+    Some((uid, name.chars().filter(|c| !c.is_control()).collect()))
+}
+
 fn find_name(passwd: &str, uid: u32) -> Option<String> {
-    passwd.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let name = parts.next().filter(|name| !name.is_empty())?;
-        (parts.nth(1)?.parse() == Ok(uid))
-            .then(|| name.chars().filter(|c| !c.is_control()).collect())
-    })
+    let mut users = passwd.lines().filter_map(entry);
+    users.find(|(id, _)| *id == uid).map(|(_, name)| name)
 }
 
 fn find(passwd: &str, name: &str) -> Option<u32> {

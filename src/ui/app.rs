@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use ratatui::layout::{Rect, Size};
 
 use super::choice::Choice;
+use super::columns::{Columns, Sideways};
 use super::detail::Detail;
 use super::freeze::Waiting;
-use super::keys::Mode;
+use super::keys::{Keymap, Mode};
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
 use super::talkers::{Focus, Panes, Subject};
+use super::theme::Look;
 use super::view;
 use crate::capture::{Capture, Family};
 use crate::collector::Batch;
@@ -60,6 +62,18 @@ pub enum Action {
     SortPrevious,
     /// Turn the order round.
     Invert,
+    /// Choose the columns.
+    Columns,
+    /// Show the selected column, or do not.
+    ToggleColumn,
+    /// Move the selected column by so many.
+    MoveColumn(isize),
+    /// The columns that are there unless others are chosen.
+    ResetColumns,
+    /// Scroll the table to the side.
+    Sideways(Sideways),
+    /// The next theme.
+    Theme,
     /// Hold the picture, or let it go.
     Freeze,
     /// Show or leave the help.
@@ -105,6 +119,8 @@ pub enum Effect {
     LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
     Remember(Vec<String>),
+    /// The columns are others: words of fields, to be kept for the next run; none: nothing is chosen.
+    KeepColumns(Vec<&'static str>),
     /// Draw on a terminal of which nothing is known.
     Redraw,
     /// Give the terminal back to the shell until it continues us.
@@ -161,6 +177,12 @@ pub struct App {
     pub focus: Focus,
     /// The order of the table.
     pub sort: Sort,
+    /// Its columns.
+    pub columns: Columns,
+    /// What the keys mean.
+    pub keymap: Keymap,
+    /// What everything looks like.
+    pub look: Look,
     /// First line of the help that is shown.
     pub help_top: usize,
     /// The session that is looked at by itself.
@@ -199,6 +221,9 @@ impl App {
             mode: Mode::Table,
             focus: Focus::Table,
             sort,
+            columns: Columns::default(),
+            keymap: Keymap::default(),
+            look: Look::default(),
             help_top: 0,
             detail: None,
             panes: Panes::default(),
@@ -239,6 +264,7 @@ impl App {
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
         }
+        self.columns.look(&batch);
         let looked = batch.open.is_some();
         if let Some(waiting) = &mut self.frozen {
             waiting.take(batch, self.keep);
@@ -308,6 +334,9 @@ impl App {
                 self.detail = None;
                 self.turn_to(self.focus);
             }
+            Action::Columns => return self.update_columns(action),
+            Action::Theme => self.look.turn(),
+            action if self.mode == Mode::Columns => return self.update_columns(action),
             Action::Leave => self.turn_to(Focus::Table),
             Action::Open => {
                 let place = self.rows.get(self.selected);
@@ -325,14 +354,14 @@ impl App {
             }
             Action::Move(motion) if self.mode == Mode::Help => {
                 let page = self.layout().main.height.into();
-                let last = view::help::lines().len().saturating_sub(page);
+                let last = view::help::lines(&self.keymap).len().saturating_sub(page);
                 self.help_top = moved(self.help_top, motion, page).min(last);
             }
             Action::Move(motion) if self.mode == Mode::Detail => {
                 let area = self.layout().main;
                 if let Some(detail) = &mut self.detail {
                     let page = usize::from(area.height);
-                    let last = view::detail::lines(detail, &self.store, area);
+                    let last = view::detail::lines(detail, &self.store, &self.keymap, area);
                     let last = last.len().saturating_sub(page);
                     detail.top = moved(detail.top.min(last), motion, page).min(last);
                 }
@@ -388,6 +417,7 @@ impl App {
             Action::Move(motion) => self.move_selection(motion),
             Action::SortNext => self.sort_by_neighbour(1),
             Action::SortPrevious => self.sort_by_neighbour(-1),
+            Action::Sideways(to) => self.columns.go(to, self.size.width),
             Action::Invert => {
                 self.sort.inverted = !self.sort.inverted;
                 self.restart();
@@ -539,12 +569,13 @@ impl App {
     fn main_mode(&self) -> Mode {
         match self.focus {
             _ if self.detail.is_some() => Mode::Detail,
+            _ if self.columns.chooser.is_some() => Mode::Columns,
             Focus::Table => Mode::Table,
             Focus::Pane(_) => Mode::Talkers,
         }
     }
 
-    fn turn_to(&mut self, focus: Focus) {
+    pub(super) fn turn_to(&mut self, focus: Focus) {
         self.focus = focus;
         self.mode = self.main_mode();
         self.fit();
@@ -566,7 +597,7 @@ impl App {
         values.into_iter().map(|(value, _)| value).collect()
     }
 
-    fn layout(&self) -> view::Layout {
+    pub(super) fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         view::layout(area, self.prompt.is_some(), self.focus)
     }
@@ -655,20 +686,32 @@ impl App {
             .min(last_top);
     }
 
-    /// By a column that is on the screen: what one cannot see one does not sort by.
+    /// By a column that is on the screen, or the one beside it, which is scrolled to then: what one cannot see one does
+    /// not sort by.
     fn sort_by_neighbour(&mut self, step: isize) {
-        let shown = view::table::columns(self.size.width);
-        let now = shown
-            .iter()
-            .position(|c| c.field.word == self.sort.field.word);
-        let next = now.map_or(0, |i| {
-            (i as isize + step).rem_euclid(shown.len() as isize) as usize
-        });
-        if let Some(column) = shown.get(next) {
+        let width = self.size.width;
+        let window = view::table::window(&self.columns, width);
+        let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();
+        let is_automatic = self.columns.chosen().is_none();
+        let columns = if is_automatic && self.columns.scroll() == 0 {
+            shown.clone() // for the others there is no room, so they are not meant
+        } else {
+            window.all
+        };
+        let now = columns.iter().position(|f| *f == self.sort.field);
+        let next = match now.filter(|_| shown.contains(&self.sort.field)) {
+            Some(i) => {
+                let next = (i as isize + step).rem_euclid(columns.len() as isize);
+                columns.get(next as usize)
+            }
+            None => shown.first(),
+        };
+        if let Some(&field) = next {
             self.sort = Sort {
-                field: column.field,
+                field,
                 inverted: false,
             };
+            self.columns.reveal(field, width);
         }
         self.restart();
     }

@@ -1,6 +1,6 @@
-//! The filters that were used before, kept from one run to the next.
+//! What is kept from one run to the next: the filters that were used, the columns that were chosen.
 //!
-//! Responsible for a file of lines in the state directory. A host on which it cannot be written to is no reason to
+//! Responsible for files of lines in the state directory. A host on which they cannot be written to is no reason to
 //! complain: then history lasts for the run.
 
 use std::fs;
@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 /// Lines that are kept.
 const KEPT: usize = 200;
 
-/// Where history is, by the XDG base directory specification: `$XDG_STATE_HOME`, or `~/.local/state`.
-pub fn file(state_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+/// Where the file of that name is, by the XDG base directory specification: in `$XDG_STATE_HOME`, or `~/.local/state`.
+pub fn file(name: &str, state_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let state = state_home.filter(|p| p.is_absolute());
     let state = state.or_else(|| {
         home.filter(|p| p.is_absolute())
             .map(|h| h.join(".local/state"))
     });
-    state.map(|s| s.join("tcplife/history"))
+    state.map(|s| s.join("tcplife").join(name))
 }
 
 /// The lines, the newest last; none if there is no such file.
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_place_follows_the_specification() {
         let path = |state: Option<&str>, home: Option<&str>| {
-            file(state.map(Into::into), home.map(Into::into))
+            file("history", state.map(Into::into), home.map(Into::into))
         };
         assert_eq!(
             path(Some("/s"), Some("/h")),

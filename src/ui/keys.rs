@@ -1,13 +1,17 @@
-//! The keys of the dashboard: one row of [`KEYS`] is a key's meaning, its line in the help and its place in the
-//! footer.
+//! The keys of the dashboard: one row of [`KEYS`] is a key's meaning, its name in the configuration, its line in the
+//! help and its place in the footer.
 //!
-//! Responsible for which key means what where. Not for what then happens (`app`).
+//! Responsible for which key means what where, and for other keys than the usual ones ([`Keymap`]). Not for what then
+//! happens (`app`).
+
+use std::borrow::Cow;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use tui_input::InputRequest;
 
 use super::app::{Action, Motion};
+use super::columns::Sideways;
 use super::prompt::{Edit, Purpose};
 use crate::capture::Family;
 
@@ -20,6 +24,8 @@ pub enum Mode {
     Talkers,
     /// One session has the whole screen.
     Detail,
+    /// Columns are being chosen.
+    Columns,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.
@@ -34,11 +40,13 @@ pub struct Press {
 }
 
 /// One row of [`KEYS`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Key {
+    /// Its name in the configuration; rows that share it have the same keys.
+    pub name: &'static str,
     /// Where it is in force.
     pub modes: &'static [Mode],
-    /// The keys that do it.
+    /// The keys that do it, unless the configuration names others.
     pub presses: &'static [Press],
     /// What it does.
     pub action: Action,
@@ -64,6 +72,7 @@ const fn ctrl(c: char) -> Press {
 }
 
 const fn key(
+    name: &'static str,
     modes: &'static [Mode],
     presses: &'static [Press],
     action: Action,
@@ -71,6 +80,7 @@ const fn key(
     help: &'static str,
 ) -> Key {
     Key {
+        name,
         modes,
         presses,
         action,
@@ -80,16 +90,28 @@ const fn key(
 }
 
 const fn prompt(
+    name: &'static str,
     presses: &'static [Press],
     action: Action,
     footer: &'static str,
     help: &'static str,
 ) -> Key {
-    key(&[Mode::Prompt], presses, action, footer, help)
+    key(name, &[Mode::Prompt], presses, action, footer, help)
 }
 
-const fn edit(presses: &'static [Press], request: InputRequest, help: &'static str) -> Key {
-    prompt(presses, Action::Edit(Edit::Request(request)), "", help)
+const fn edit(
+    name: &'static str,
+    presses: &'static [Press],
+    request: InputRequest,
+    help: &'static str,
+) -> Key {
+    prompt(
+        name,
+        presses,
+        Action::Edit(Edit::Request(request)),
+        "",
+        help,
+    )
 }
 
 const QUIT: &[Press] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
@@ -103,12 +125,13 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
 /// What is read, page by page.
-const READING: &[Mode] = &[Mode::Detail, Mode::Help];
+const READING: &[Mode] = &[Mode::Detail, Mode::Help, Mode::Columns];
 
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
-    key(MAIN, QUIT, Action::Quit, "quit", "quit"),
+    key("quit", MAIN, QUIT, Action::Quit, "quit", "quit"),
     key(
+        "help",
         MAIN,
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
@@ -116,6 +139,7 @@ pub static KEYS: &[Key] = &[
         "this help",
     ),
     key(
+        "filter",
         MAIN,
         &[char('/')],
         Action::Prompt(Purpose::Filter),
@@ -123,6 +147,7 @@ pub static KEYS: &[Key] = &[
         "filter: applied as you type; Esc brings back what was",
     ),
     key(
+        "capture",
         MAIN,
         &[char('C')],
         Action::Prompt(Purpose::Capture),
@@ -130,6 +155,7 @@ pub static KEYS: &[Key] = &[
         "what is captured at all, by the kernel where it can",
     ),
     key(
+        "detail",
         &[Mode::Table],
         &[code(KeyCode::Enter)],
         Action::Open,
@@ -137,6 +163,7 @@ pub static KEYS: &[Key] = &[
         "everything about the session",
     ),
     key(
+        "narrow",
         &[Mode::Talkers],
         &[code(KeyCode::Enter)],
         Action::Narrow,
@@ -144,6 +171,7 @@ pub static KEYS: &[Key] = &[
         "narrow the filter to this one",
     ),
     key(
+        "next-pane",
         MAIN,
         &[code(KeyCode::Tab)],
         Action::NextPane,
@@ -151,6 +179,7 @@ pub static KEYS: &[Key] = &[
         "the next pane: sessions, processes, peers, ports",
     ),
     key(
+        "previous-pane",
         MAIN,
         &[code(KeyCode::BackTab)],
         Action::PreviousPane,
@@ -158,6 +187,7 @@ pub static KEYS: &[Key] = &[
         "the pane before",
     ),
     key(
+        "widen",
         &[Mode::Table],
         &[code(KeyCode::Backspace)],
         Action::Widen,
@@ -165,6 +195,7 @@ pub static KEYS: &[Key] = &[
         "back to the filter before",
     ),
     key(
+        "widen",
         &[Mode::Talkers],
         &[code(KeyCode::Backspace)],
         Action::Widen,
@@ -172,6 +203,7 @@ pub static KEYS: &[Key] = &[
         "back out: to the filter before",
     ),
     key(
+        "leave-talkers",
         &[Mode::Talkers],
         &[code(KeyCode::Esc)],
         Action::Leave,
@@ -179,6 +211,7 @@ pub static KEYS: &[Key] = &[
         "back to the sessions",
     ),
     key(
+        "group",
         &[Mode::Talkers],
         &[char('a')],
         Action::Group,
@@ -186,22 +219,32 @@ pub static KEYS: &[Key] = &[
         "peers by subnet, processes by name; again: each",
     ),
     key(
+        "down",
         MAIN,
         DOWN,
         Action::Move(Motion::Down),
         "",
         "a line down; the selection follows what is on it",
     ),
-    key(MAIN, UP, Action::Move(Motion::Up), "", "a line up"),
+    key("up", MAIN, UP, Action::Move(Motion::Up), "", "a line up"),
     key(
+        "page-down",
         MAIN,
         PAGE_DOWN,
         Action::Move(Motion::PageDown),
         "",
         "a page down",
     ),
-    key(MAIN, PAGE_UP, Action::Move(Motion::PageUp), "", "a page up"),
     key(
+        "page-up",
+        MAIN,
+        PAGE_UP,
+        Action::Move(Motion::PageUp),
+        "",
+        "a page up",
+    ),
+    key(
+        "half-down",
         MAIN,
         &[ctrl('d')],
         Action::Move(Motion::HalfDown),
@@ -209,6 +252,7 @@ pub static KEYS: &[Key] = &[
         "half a page down",
     ),
     key(
+        "half-up",
         MAIN,
         &[ctrl('u')],
         Action::Move(Motion::HalfUp),
@@ -216,6 +260,7 @@ pub static KEYS: &[Key] = &[
         "half a page up",
     ),
     key(
+        "top",
         MAIN,
         TOP,
         Action::Move(Motion::Top),
@@ -223,6 +268,7 @@ pub static KEYS: &[Key] = &[
         "to the top, and stay there whatever comes",
     ),
     key(
+        "bottom",
         MAIN,
         BOTTOM,
         Action::Move(Motion::Bottom),
@@ -230,6 +276,7 @@ pub static KEYS: &[Key] = &[
         "to the bottom",
     ),
     key(
+        "sort-next",
         MAIN,
         &[char('s'), char('>')],
         Action::SortNext,
@@ -237,6 +284,7 @@ pub static KEYS: &[Key] = &[
         "sort by the next column",
     ),
     key(
+        "sort-previous",
         MAIN,
         &[char('S'), char('<')],
         Action::SortPrevious,
@@ -244,6 +292,7 @@ pub static KEYS: &[Key] = &[
         "sort by the previous column",
     ),
     key(
+        "invert",
         MAIN,
         &[char('I')],
         Action::Invert,
@@ -251,6 +300,47 @@ pub static KEYS: &[Key] = &[
         "invert the order",
     ),
     key(
+        "columns",
+        MAIN,
+        &[char('c')],
+        Action::Columns,
+        "columns",
+        "choose the columns and their order",
+    ),
+    key(
+        "right",
+        &[Mode::Table],
+        &[code(KeyCode::Right)],
+        Action::Sideways(Sideways::Right),
+        "",
+        "cells as a whole, then columns further on the right",
+    ),
+    key(
+        "left",
+        &[Mode::Table],
+        &[code(KeyCode::Left)],
+        Action::Sideways(Sideways::Left),
+        "",
+        "back to the columns on the left",
+    ),
+    key(
+        "last-column",
+        &[Mode::Table],
+        &[char('$'), ctrl('e')],
+        Action::Sideways(Sideways::End),
+        "",
+        "to the last column",
+    ),
+    key(
+        "first-column",
+        &[Mode::Table],
+        &[char('^'), ctrl('a')],
+        Action::Sideways(Sideways::Start),
+        "",
+        "to the first column",
+    ),
+    key(
+        "ipv4",
         MAIN,
         &[char('4')],
         Action::Family(Family::V4),
@@ -258,6 +348,7 @@ pub static KEYS: &[Key] = &[
         "only IPv4; again: both",
     ),
     key(
+        "ipv6",
         MAIN,
         &[char('6')],
         Action::Family(Family::V6),
@@ -265,6 +356,7 @@ pub static KEYS: &[Key] = &[
         "only IPv6; again: both",
     ),
     key(
+        "scope",
         MAIN,
         &[char('o')],
         Action::Scope,
@@ -272,6 +364,7 @@ pub static KEYS: &[Key] = &[
         "all sessions, only open, only finished",
     ),
     key(
+        "freeze",
         MAIN,
         &[char(' '), char('p')],
         Action::Freeze,
@@ -279,6 +372,15 @@ pub static KEYS: &[Key] = &[
         "freeze the picture and go on again; the capture never stops",
     ),
     key(
+        "theme",
+        MAIN,
+        &[char('t')],
+        Action::Theme,
+        "",
+        "the next theme: other colours, or none",
+    ),
+    key(
+        "redraw",
         MAIN,
         &[ctrl('l')],
         Action::Redraw,
@@ -286,6 +388,7 @@ pub static KEYS: &[Key] = &[
         "draw the whole screen anew",
     ),
     key(
+        "suspend",
         MAIN,
         &[ctrl('z')],
         Action::Suspend,
@@ -293,6 +396,7 @@ pub static KEYS: &[Key] = &[
         "suspend to the shell; `fg` comes back",
     ),
     key(
+        "leave-detail",
         &[Mode::Detail],
         &[
             code(KeyCode::Esc),
@@ -305,6 +409,7 @@ pub static KEYS: &[Key] = &[
         "back to the sessions",
     ),
     key(
+        "help",
         &[Mode::Detail],
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
@@ -312,6 +417,7 @@ pub static KEYS: &[Key] = &[
         "the help",
     ),
     key(
+        "other-end",
         &[Mode::Detail],
         &[code(KeyCode::Tab), char('x')],
         Action::OtherEnd,
@@ -319,6 +425,7 @@ pub static KEYS: &[Key] = &[
         "the other end, if it is on this host too",
     ),
     key(
+        "freeze",
         &[Mode::Detail],
         &[char(' '), char('p')],
         Action::Freeze,
@@ -326,6 +433,55 @@ pub static KEYS: &[Key] = &[
         "freeze the picture and go on again",
     ),
     key(
+        "toggle-column",
+        &[Mode::Columns],
+        &[char(' '), code(KeyCode::Enter)],
+        Action::ToggleColumn,
+        "show/hide",
+        "show the column, or hide it",
+    ),
+    key(
+        "column-down",
+        &[Mode::Columns],
+        &[char('J'), char(']'), code(KeyCode::F(8))],
+        Action::MoveColumn(1),
+        "down",
+        "move the column down: to the right in the table",
+    ),
+    key(
+        "column-up",
+        &[Mode::Columns],
+        &[char('K'), char('['), code(KeyCode::F(7))],
+        Action::MoveColumn(-1),
+        "up",
+        "move the column up: to the left in the table",
+    ),
+    key(
+        "leave-columns",
+        &[Mode::Columns],
+        &[char('c'), code(KeyCode::Esc), char('q')],
+        Action::Leave,
+        "back",
+        "back to the table; the choice is kept for the next run",
+    ),
+    key(
+        "reset-columns",
+        &[Mode::Columns],
+        &[char('r')],
+        Action::ResetColumns,
+        "default",
+        "the default: what the configuration says, or what fits",
+    ),
+    key(
+        "help",
+        &[Mode::Columns],
+        &[char('?'), char('h'), code(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "the help",
+    ),
+    key(
+        "leave-help",
         &[Mode::Help],
         &[
             char('q'),
@@ -340,21 +496,31 @@ pub static KEYS: &[Key] = &[
         "back to where one was",
     ),
     key(
+        "quit-reading",
         READING,
         &[ctrl('c'), code(KeyCode::F(10))],
         Action::Quit,
         "quit",
-        "quit",
+        "quit tcplife",
     ),
     key(
+        "down",
         READING,
         DOWN,
         Action::Move(Motion::Down),
         "down",
         "a line down",
     ),
-    key(READING, UP, Action::Move(Motion::Up), "up", "a line up"),
     key(
+        "up",
+        READING,
+        UP,
+        Action::Move(Motion::Up),
+        "up",
+        "a line up",
+    ),
+    key(
+        "page-down",
         READING,
         PAGE_DOWN,
         Action::Move(Motion::PageDown),
@@ -362,14 +528,23 @@ pub static KEYS: &[Key] = &[
         "a page down",
     ),
     key(
+        "page-up",
         READING,
         PAGE_UP,
         Action::Move(Motion::PageUp),
         "",
         "a page up",
     ),
-    key(READING, TOP, Action::Move(Motion::Top), "", "to the top"),
     key(
+        "top",
+        READING,
+        TOP,
+        Action::Move(Motion::Top),
+        "",
+        "to the top",
+    ),
+    key(
+        "bottom",
         READING,
         BOTTOM,
         Action::Move(Motion::Bottom),
@@ -377,6 +552,7 @@ pub static KEYS: &[Key] = &[
         "to the bottom",
     ),
     key(
+        "redraw",
         READING,
         &[ctrl('l')],
         Action::Redraw,
@@ -384,6 +560,7 @@ pub static KEYS: &[Key] = &[
         "draw the whole screen anew",
     ),
     key(
+        "suspend",
         READING,
         &[ctrl('z')],
         Action::Suspend,
@@ -391,103 +568,187 @@ pub static KEYS: &[Key] = &[
         "suspend to the shell; `fg` comes back",
     ),
     prompt(
+        "accept",
         &[code(KeyCode::Enter)],
         Action::Accept,
         "apply",
         "take the filter, and keep it in the history",
     ),
     prompt(
+        "cancel",
         &[code(KeyCode::Esc), ctrl('c')],
         Action::Cancel,
         "cancel",
         "bring back what was",
     ),
     prompt(
+        "complete",
         &[code(KeyCode::Tab)],
         Action::Edit(Edit::Complete),
         "complete",
         "complete a field, a name or a value; again: the next",
     ),
     prompt(
+        "older",
         &[code(KeyCode::Up), ctrl('p')],
         Action::Edit(Edit::Older),
         "history",
         "an older filter",
     ),
     prompt(
+        "newer",
         &[code(KeyCode::Down), ctrl('n')],
         Action::Edit(Edit::Newer),
         "",
         "a newer filter",
     ),
     edit(
+        "delete-to-start",
         &[ctrl('u')],
         InputRequest::DeleteFromStart,
         "delete all before the cursor",
     ),
     edit(
+        "delete-to-end",
         &[ctrl('k')],
         InputRequest::DeleteTillEnd,
         "delete all behind the cursor",
     ),
     edit(
+        "delete-word",
         &[ctrl('w')],
         InputRequest::DeletePrevWord,
         "delete the word before the cursor",
     ),
     edit(
+        "paste",
         &[ctrl('y')],
         InputRequest::Yank,
         "insert what was deleted last",
     ),
     edit(
+        "delete-left",
         &[code(KeyCode::Backspace), ctrl('h')],
         InputRequest::DeletePrevChar,
         "delete the character before the cursor",
     ),
     edit(
+        "delete-right",
         &[code(KeyCode::Delete), ctrl('d')],
         InputRequest::DeleteNextChar,
         "delete the character at the cursor",
     ),
     edit(
+        "cursor-left",
         &[code(KeyCode::Left), ctrl('b')],
         InputRequest::GoToPrevChar,
         "a character to the left",
     ),
     edit(
+        "cursor-right",
         &[code(KeyCode::Right), ctrl('f')],
         InputRequest::GoToNextChar,
         "a character to the right",
     ),
     edit(
+        "cursor-start",
         &[code(KeyCode::Home), ctrl('a')],
         InputRequest::GoToStart,
         "to the start",
     ),
     edit(
+        "cursor-end",
         &[code(KeyCode::End), ctrl('e')],
         InputRequest::GoToEnd,
         "to the end",
     ),
 ];
 
-/// What a key means in a mode.
-pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Action> {
-    let press = Press {
-        code: event.code,
-        ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
-    };
-    KEYS.iter()
-        .find(|k| k.is_in(mode) && k.presses.contains(&press))
-        .map(|k| k.action)
+/// A row of [`KEYS`] with the keys that it has in this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// The row.
+    pub key: &'static Key,
+    /// The keys that do it.
+    pub presses: Cow<'static, [Press]>,
 }
 
-/// The key that does it in a mode, as it is written on it.
-pub fn of(mode: Mode, action: Action) -> String {
-    let key = KEYS.iter().find(|k| k.is_in(mode) && k.action == action);
-    let press = key.and_then(|k| k.presses.first());
-    press.map_or_else(String::new, |p| p.name())
+/// The keys of this run: those of [`KEYS`], or what the configuration has instead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keymap {
+    rows: Vec<Bound>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let rows = KEYS.iter().map(|key| Bound {
+            key,
+            presses: Cow::Borrowed(key.presses),
+        });
+        Keymap {
+            rows: rows.collect(),
+        }
+    }
+}
+
+impl Keymap {
+    /// What a key means in a mode.
+    pub fn lookup(&self, mode: Mode, event: KeyEvent) -> Option<Action> {
+        let press = Press {
+            code: event.code,
+            ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
+        };
+        self.rows(mode)
+            .find(|r| r.presses.contains(&press))
+            .map(|r| r.key.action)
+    }
+
+    /// The key that does it in a mode, as it is written on it.
+    pub fn of(&self, mode: Mode, action: Action) -> String {
+        let row = self.rows(mode).find(|r| r.key.action == action);
+        let press = row.and_then(|r| r.presses.first());
+        press.map_or_else(String::new, |p| p.name())
+    }
+
+    /// What is in force in a mode, in the order of the help.
+    pub fn rows(&self, mode: Mode) -> impl Iterator<Item = &Bound> {
+        self.rows.iter().filter(move |r| r.key.is_in(mode))
+    }
+
+    /// Every row, in the order of [`KEYS`].
+    pub fn all(&self) -> &[Bound] {
+        &self.rows
+    }
+
+    /// Gives the rows of that name other keys.
+    pub fn bind(&mut self, name: &str, presses: &[Press]) {
+        for row in self.rows.iter_mut().filter(|r| r.key.name == name) {
+            row.presses = Cow::Owned(presses.to_vec());
+        }
+    }
+
+    /// A key that would mean two things in one mode, and the names of both.
+    pub fn conflict(&self) -> Option<(Press, &'static str, &'static str)> {
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(|(i, b)| self.rows[..i].iter().map(move |a| (a, b)))
+            .filter(|(a, b)| a.key.modes.iter().any(|m| b.key.is_in(*m)))
+            .find_map(|(a, b)| {
+                let both = a.presses.iter().find(|p| b.presses.contains(p))?;
+                Some((*both, a.key.name, b.key.name))
+            })
+    }
+}
+
+impl Bound {
+    /// All of its keys, as the help shows them.
+    pub fn names(&self) -> String {
+        names(&self.presses)
+    }
+}
+
+fn names(presses: &[Press]) -> String {
+    let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
+    names.join(" ")
 }
 
 /// The character that a key types, if it types one.
@@ -510,6 +771,43 @@ impl Press {
         KeyEvent::new(self.code, modifiers)
     }
 
+    /// The key of that name, as [`Press::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
+    pub fn parse(text: &str) -> Option<Press> {
+        let mut chars = text.chars();
+        match (chars.next()?, chars.next(), chars.next()) {
+            (c, None, _) if !c.is_control() => {
+                let arrow = match c {
+                    '↑' => KeyCode::Up,
+                    '↓' => KeyCode::Down,
+                    '←' => KeyCode::Left,
+                    '→' => KeyCode::Right,
+                    c => KeyCode::Char(c),
+                };
+                return Some(code(arrow));
+            }
+            // terminals send the same for these
+            ('^', Some('i' | 'I'), None) => return Some(code(KeyCode::Tab)),
+            ('^', Some('m' | 'M'), None) => return Some(code(KeyCode::Enter)),
+            ('^', Some(c), None) if c.is_ascii_alphabetic() => {
+                return Some(ctrl(c.to_ascii_lowercase()));
+            }
+            _ => {}
+        }
+        let function = text.strip_prefix(['F', 'f']).map(str::parse);
+        if let Some(Ok(n @ 1..=12)) = function {
+            return Some(code(KeyCode::F(n)));
+        }
+        let mut named = NAMED.iter();
+        named
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, key)| code(*key))
+    }
+
+    /// True if it is a character, which a prompt takes as text.
+    pub fn is_text(self) -> bool {
+        matches!(self.code, KeyCode::Char(_)) && !self.ctrl
+    }
+
     /// The key as it is written on keyboards and in manuals.
     pub fn name(self) -> String {
         match self.code {
@@ -518,6 +816,8 @@ impl Press {
             KeyCode::Char(c) => c.to_string(),
             KeyCode::Down => "↓".into(),
             KeyCode::Up => "↑".into(),
+            KeyCode::Left => "←".into(),
+            KeyCode::Right => "→".into(),
             KeyCode::PageDown => "PgDn".into(),
             KeyCode::PageUp => "PgUp".into(),
             KeyCode::BackTab => "Shift-Tab".into(),
@@ -527,6 +827,26 @@ impl Press {
     }
 }
 
+/// Keys that have a name of their own in the configuration, besides the one that is written on them.
+const NAMED: [(&str, KeyCode); 16] = [
+    ("Space", KeyCode::Char(' ')),
+    ("Enter", KeyCode::Enter),
+    ("Tab", KeyCode::Tab),
+    ("Shift-Tab", KeyCode::BackTab),
+    ("Esc", KeyCode::Esc),
+    ("Backspace", KeyCode::Backspace),
+    ("Delete", KeyCode::Delete),
+    ("Insert", KeyCode::Insert),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+];
+
 impl Key {
     /// True if it is in force there.
     pub fn is_in(&self, mode: Mode) -> bool {
@@ -535,11 +855,7 @@ impl Key {
 
     /// All of its keys, as the help shows them.
     pub fn names(&self) -> String {
-        self.presses
-            .iter()
-            .map(|p| p.name())
-            .collect::<Vec<_>>()
-            .join(" ")
+        names(self.presses)
     }
 }
 
@@ -549,19 +865,23 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_mode() {
-        for (i, a) in KEYS.iter().enumerate() {
-            for b in &KEYS[..i] {
-                let both = a.presses.iter().find(|p| b.presses.contains(p));
-                assert!(
-                    !a.modes.iter().any(|m| b.is_in(*m)) || both.is_none(),
-                    "{both:?}: {a:?} and {b:?}"
-                );
-            }
-        }
+        assert_eq!(Keymap::default().conflict(), None);
+    }
+
+    #[test]
+    fn a_conflict_names_the_key_and_both_meanings() {
+        let mut keymap = Keymap::default();
+        keymap.bind("invert", &[char('x'), char('c')]);
+        assert_eq!(
+            keymap.conflict(),
+            Some((char('c'), "invert", "columns")),
+            "x is free where it means something else in another mode only"
+        );
     }
 
     #[test]
     fn every_key_is_explained_and_reachable() {
+        let keymap = Keymap::default();
         for key in KEYS {
             assert!(!key.presses.is_empty() && !key.help.is_empty(), "{key:?}");
             for (press, mode) in key
@@ -569,8 +889,34 @@ mod tests {
                 .iter()
                 .flat_map(|p| key.modes.iter().map(move |m| (p, m)))
             {
-                assert_eq!(lookup(*mode, press.event()), Some(key.action));
+                assert_eq!(keymap.lookup(*mode, press.event()), Some(key.action));
             }
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_the_same_keys_wherever_it_is() {
+        for (i, a) in KEYS.iter().enumerate() {
+            let mut letters = a.name.chars();
+            assert!(letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+            for b in KEYS[..i].iter().filter(|b| b.name == a.name) {
+                assert_eq!(a.presses, b.presses, "{}", a.name);
+                assert_eq!(a.action, b.action, "{}", a.name);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_can_be_written_as_they_are_shown() {
+        for press in KEYS.iter().flat_map(|k| k.presses) {
+            assert_eq!(Press::parse(&press.name()), Some(*press));
+        }
+        assert_eq!(Press::parse("pgdn"), Some(code(KeyCode::PageDown)));
+        assert_eq!(Press::parse("left"), Some(code(KeyCode::Left)));
+        assert_eq!(Press::parse("^i"), Some(code(KeyCode::Tab)));
+        assert_eq!(Press::parse("^"), Some(char('^')));
+        for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
+            assert_eq!(Press::parse(wrong), None, "{wrong:?}");
         }
     }
 
@@ -581,9 +927,10 @@ mod tests {
             (Mode::Talkers, Action::Quit),
             (Mode::Detail, Action::Quit),
             (Mode::Help, Action::Quit),
+            (Mode::Columns, Action::Quit),
             (Mode::Prompt, Action::Cancel),
         ] {
-            let quit = lookup(
+            let quit = Keymap::default().lookup(
                 mode,
                 KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
             );

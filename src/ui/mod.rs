@@ -14,12 +14,14 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::capture::Capture;
 use crate::collector::Collector;
+use crate::config::Config;
 use crate::filter::Filter;
 use crate::process::ProcessInfo;
 use crate::signals::Watch;
 
 pub mod app;
 pub mod choice;
+pub mod columns;
 pub mod detail;
 mod freeze;
 pub mod history;
@@ -35,8 +37,9 @@ pub mod view;
 mod tests;
 
 use app::{App, Effect};
+use columns::Columns;
 use term::{Input, Keyboard, Screen};
-use theme::Theme;
+use theme::{Environment, Look, NamedTheme};
 
 /// How the dashboard is to be.
 #[derive(Debug)]
@@ -45,8 +48,10 @@ pub struct Options {
     pub capture: Capture,
     /// Which sessions are shown at first.
     pub filter: Filter,
-    /// Finished sessions that are kept.
-    pub keep: usize,
+    /// The settings.
+    pub config: Config,
+    /// The theme that the command line asks for, which is stronger than all else.
+    pub theme: Option<&'static NamedTheme>,
     /// Ends by itself after this time.
     pub duration: Option<Duration>,
 }
@@ -77,16 +82,25 @@ fn dashboard(
     collector: &Collector,
     options: Options,
 ) -> anyhow::Result<()> {
-    let theme = Theme::for_environment(std::env::var_os("NO_COLOR").as_deref());
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned();
     let dir = |name| std::env::var_os(name).map(PathBuf::from);
-    let history = history::file(dir("XDG_STATE_HOME"), dir("HOME"));
-    let before = history.as_deref().map(history::load).unwrap_or_default();
-    let mut app = App::new(host, options.capture, options.keep, screen.size()?)
-        .with_filter(options.filter, before);
+    let state = |name| history::file(name, dir("XDG_STATE_HOME"), dir("HOME"));
+    let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
+    let (history, kept_columns) = (state("history"), state("columns"));
+    let mut app = App::new(host, options.capture, options.config.keep, screen.size()?)
+        .with_filter(options.filter, load(&history));
+    let before = columns::kept(&load(&kept_columns).join(" "));
+    app.columns = Columns::new(options.config.columns, before);
+    app.keymap = options.config.keymap;
+    app.look = Look::new(options.theme, options.config.theme, &Environment::read());
+    let keep_columns = |words: &[&str]| {
+        if let Some(file) = &kept_columns {
+            let _ = history::save(file, &[words.join(" ")]);
+        }
+    };
     let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
@@ -98,7 +112,7 @@ fn dashboard(
     let mut drawn = Instant::now();
     loop {
         if dirty {
-            screen.draw(|frame| view::draw(&app, theme, frame))?;
+            screen.draw(|frame| view::draw(&app, app.look.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
         }
@@ -142,7 +156,13 @@ fn dashboard(
             }
         }
         match effect {
-            Some(Effect::Quit) => return Ok(()),
+            Some(Effect::Quit) => {
+                // what was chosen until now is meant
+                if let Some(words) = app.columns.leave() {
+                    keep_columns(&words);
+                }
+                return Ok(());
+            }
             Some(Effect::Capture(capture)) => collector.capture(capture),
             Some(Effect::LookUp(pid)) => {
                 app.process(ProcessInfo::look_up(pid));
@@ -154,6 +174,7 @@ fn dashboard(
                     let _ = history::save(file, &lines);
                 }
             }
+            Some(Effect::KeepColumns(words)) => keep_columns(&words),
             Some(Effect::Redraw) => {
                 screen.redraw()?;
                 dirty = true;
@@ -174,7 +195,7 @@ fn dashboard(
 fn on_input(app: &mut App, input: Input) -> Option<Effect> {
     match input {
         Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-            match (keys::lookup(app.mode, key), keys::text(key)) {
+            match (app.keymap.lookup(app.mode, key), keys::text(key)) {
                 (Some(action), _) => app.update(action),
                 (None, Some(c)) => {
                     app.text(c.encode_utf8(&mut [0; 4]));

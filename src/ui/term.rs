@@ -16,6 +16,7 @@ use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
+use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
@@ -54,6 +55,8 @@ impl Screen {
             );
         }
         restore_on_panic();
+        // what NO_COLOR means is the theme's to say: somebody may have asked for one nevertheless
+        force_color_output(true);
         let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
             64 * 1024,
             io::stdout(),

@@ -1,4 +1,8 @@
-//! What things look like: one row a theme.
+//! What things look like: one row of [`THEMES`] a theme.
+//!
+//! Responsible for which styles there are, and for which of them a terminal can show. Terminals with sixteen or eight
+//! colours get the first eight only, which all of them have and their users chose to be readable; colours of our own
+//! come from the 256 that every terminal with more than sixteen has.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -6,6 +10,8 @@ use ratatui::style::{Color, Modifier, Style};
 /// monochrome loses nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
+    /// What is below all others: text and background.
+    pub base: Style,
     /// Names of things.
     pub title: Style,
     /// Numbers in the header.
@@ -34,29 +40,85 @@ pub struct Theme {
     pub alarm: Style,
 }
 
+/// One row of [`THEMES`].
+#[derive(Debug)]
+pub struct NamedTheme {
+    /// Its name on the command line and in the configuration.
+    pub name: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// On terminals with eight colours.
+    pub eight: &'static Theme,
+    /// On terminals with 256.
+    pub many: &'static Theme,
+}
+
+impl PartialEq for NamedTheme {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Every theme, in the order in which a key steps through them.
+pub static THEMES: &[NamedTheme] = &[
+    NamedTheme {
+        name: "dark",
+        help: "the terminal's own colours, on a dark background",
+        eight: &DARK,
+        many: &DARK,
+    },
+    NamedTheme {
+        name: "light",
+        help: "the terminal's own colours, on a light background",
+        eight: &LIGHT,
+        many: &LIGHT,
+    },
+    NamedTheme {
+        name: "high-contrast",
+        help: "white and yellow on black, whatever the terminal's background",
+        eight: &HIGH_CONTRAST,
+        many: &HIGH_CONTRAST_256,
+    },
+    NamedTheme {
+        name: "colour-blind",
+        help: "blue against orange and yellow, no red or green; on a dark background",
+        eight: &COLOUR_BLIND,
+        many: &COLOUR_BLIND_256,
+    },
+    NamedTheme {
+        name: "monochrome",
+        help: "no colours: bold, underlined and reversed",
+        eight: &MONOCHROME,
+        many: &MONOCHROME,
+    },
+];
+
 const PLAIN: Style = Style::new();
 const BOLD: Style = PLAIN.add_modifier(Modifier::BOLD);
+const UNDERLINED: Style = PLAIN.add_modifier(Modifier::UNDERLINED);
 const REVERSED: Style = PLAIN.add_modifier(Modifier::REVERSED);
 
 /// Attributes only.
 pub static MONOCHROME: Theme = Theme {
+    base: PLAIN,
     title: BOLD,
     figure: BOLD,
     quiet: PLAIN,
-    heading: PLAIN.add_modifier(Modifier::UNDERLINED),
-    heading_sorted: PLAIN.add_modifier(Modifier::UNDERLINED.union(Modifier::BOLD)),
+    heading: UNDERLINED,
+    heading_sorted: UNDERLINED.add_modifier(Modifier::BOLD),
     open: BOLD,
     finished: PLAIN,
     selected: REVERSED,
     key: BOLD,
     warning: PLAIN,
     alarm_text: BOLD,
-    wrong: PLAIN.add_modifier(Modifier::UNDERLINED.union(Modifier::BOLD)),
-    alarm: PLAIN.add_modifier(Modifier::REVERSED.union(Modifier::BOLD)),
+    wrong: UNDERLINED.add_modifier(Modifier::BOLD),
+    alarm: REVERSED.add_modifier(Modifier::BOLD),
 };
 
-/// The terminal's own sixteen colours, which its user chose to be readable on its background.
-pub static COLOUR: Theme = Theme {
+/// The terminal's own colours, which its user chose to be readable on its background.
+pub static DARK: Theme = Theme {
+    base: PLAIN,
     title: BOLD.fg(Color::Cyan),
     figure: BOLD,
     quiet: PLAIN.fg(Color::Cyan),
@@ -69,21 +131,286 @@ pub static COLOUR: Theme = Theme {
     warning: PLAIN.fg(Color::Yellow),
     alarm_text: PLAIN.fg(Color::Red),
     wrong: BOLD.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
-    alarm: BOLD.fg(Color::White).bg(Color::Red),
+    alarm: BOLD.fg(Color::Gray).bg(Color::Red),
 };
 
-impl Theme {
-    /// The theme for this environment: <https://no-color.org>.
-    pub fn for_environment(no_color: Option<&std::ffi::OsStr>) -> &'static Theme {
-        if no_color.is_some_and(|v| !v.is_empty()) {
-            &MONOCHROME
-        } else {
-            &COLOUR
-        }
-    }
+/// Without cyan and yellow, which nobody can read on white. `Gray` is the white of the first eight.
+pub static LIGHT: Theme = Theme {
+    base: PLAIN,
+    title: BOLD.fg(Color::Blue),
+    figure: BOLD,
+    quiet: PLAIN.fg(Color::Blue),
+    heading: PLAIN.fg(Color::Gray).bg(Color::Blue),
+    heading_sorted: PLAIN.fg(Color::Gray).bg(Color::Magenta),
+    open: BOLD,
+    finished: PLAIN,
+    selected: REVERSED,
+    key: BOLD.fg(Color::Blue),
+    warning: PLAIN.fg(Color::Magenta),
+    alarm_text: PLAIN.fg(Color::Red),
+    wrong: BOLD.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
+    alarm: BOLD.fg(Color::Gray).bg(Color::Red),
+};
 
+/// Two colours and a background; bold is what makes the first eight bright.
+pub static HIGH_CONTRAST: Theme = high_contrast(Color::Black, Color::Gray, Color::Yellow);
+static HIGH_CONTRAST_256: Theme =
+    high_contrast(Color::Indexed(16), Color::Indexed(231), Color::Indexed(226));
+
+const fn high_contrast(black: Color, white: Color, yellow: Color) -> Theme {
+    let (white_on_black, black_on_white) = (BOLD.fg(white).bg(black), PLAIN.fg(black).bg(white));
+    let yellow_on_black = BOLD.fg(yellow).bg(black);
+    Theme {
+        base: white_on_black,
+        title: yellow_on_black,
+        figure: white_on_black,
+        quiet: white_on_black,
+        heading: black_on_white,
+        heading_sorted: PLAIN.fg(black).bg(yellow),
+        open: yellow_on_black,
+        finished: white_on_black,
+        selected: black_on_white,
+        key: yellow_on_black,
+        warning: yellow_on_black,
+        alarm_text: yellow_on_black.add_modifier(Modifier::UNDERLINED),
+        wrong: yellow_on_black.add_modifier(Modifier::UNDERLINED),
+        alarm: PLAIN.fg(black).bg(yellow),
+    }
+}
+
+/// Sky blue, yellow and orange as Okabe and Ito chose them so that everybody can tell them apart
+/// (<https://jfly.uni-koeln.de/color/>), or what comes next to them.
+pub static COLOUR_BLIND: Theme =
+    colour_blind(Color::Black, Color::Cyan, Color::Yellow, Color::Yellow);
+static COLOUR_BLIND_256: Theme = colour_blind(
+    Color::Indexed(16),
+    Color::Indexed(74),
+    Color::Indexed(227),
+    Color::Indexed(214),
+);
+
+const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -> Theme {
+    Theme {
+        base: PLAIN,
+        title: BOLD.fg(blue),
+        figure: BOLD,
+        quiet: PLAIN.fg(blue),
+        heading: PLAIN.fg(black).bg(blue),
+        heading_sorted: PLAIN.fg(black).bg(yellow),
+        open: BOLD,
+        finished: PLAIN,
+        selected: REVERSED,
+        key: BOLD.fg(blue),
+        warning: PLAIN.fg(yellow),
+        alarm_text: BOLD.fg(orange),
+        wrong: BOLD.fg(orange).add_modifier(Modifier::UNDERLINED),
+        alarm: BOLD.fg(black).bg(orange),
+    }
+}
+
+impl Theme {
     /// A session's line.
     pub fn row(&self, open: bool) -> Style {
         if open { self.open } else { self.finished }
+    }
+}
+
+/// The theme of that name.
+pub fn by_name(name: &str) -> Option<&'static NamedTheme> {
+    THEMES.iter().find(|t| t.name == name)
+}
+
+/// The names of all themes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    THEMES.iter().map(|t| t.name)
+}
+
+/// What the environment says of the terminal.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `NO_COLOR`: see <https://no-color.org>.
+    pub no_color: String,
+    /// `TERM`.
+    pub term: String,
+    /// `COLORTERM`: set by terminals that have more colours than their `TERM` says.
+    pub colorterm: String,
+    /// `COLORFGBG`: numbers of text and background, set by some terminals.
+    pub colorfgbg: String,
+}
+
+impl Environment {
+    /// That of this process.
+    pub fn read() -> Self {
+        let get = |name| {
+            let value = std::env::var_os(name).unwrap_or_default();
+            value.to_string_lossy().into_owned()
+        };
+        Environment {
+            no_color: get("NO_COLOR"),
+            term: get("TERM"),
+            colorterm: get("COLORTERM"),
+            colorfgbg: get("COLORFGBG"),
+        }
+    }
+
+    /// The theme for it when nobody asked for one.
+    fn theme(&self) -> Option<&'static NamedTheme> {
+        // as terminfo names those without colours
+        let mono = self.term.starts_with("vt")
+            || self.term.ends_with("-m")
+            || self.term.ends_with("-mono");
+        // 7 and 15 are the whites
+        let light = matches!(self.colorfgbg.rsplit(';').next(), Some("7" | "15"));
+        by_name(match () {
+            () if mono => "monochrome",
+            () if light => "light",
+            () => "dark",
+        })
+    }
+
+    fn has_256_colours(&self) -> bool {
+        matches!(self.colorterm.as_str(), "truecolor" | "24bit")
+            || ["256color", "direct"].iter().any(|s| self.term.contains(s))
+    }
+}
+
+/// A theme on a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// The theme.
+    pub theme: &'static NamedTheme,
+    many: bool,
+    /// Another one was chosen while it runs.
+    pub is_turned: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Look {
+            theme: &THEMES[0],
+            many: false,
+            is_turned: false,
+        }
+    }
+}
+
+impl Look {
+    /// The theme that the command line asks for, else none of colours if `NO_COLOR` is set, else what the configuration
+    /// says, else what fits the terminal.
+    pub fn new(
+        flag: Option<&'static NamedTheme>,
+        configured: Option<&'static NamedTheme>,
+        environment: &Environment,
+    ) -> Self {
+        let no_color = || (!environment.no_color.is_empty()).then(|| by_name("monochrome"))?;
+        let theme = flag
+            .or_else(no_color)
+            .or(configured)
+            .or(environment.theme());
+        Look {
+            theme: theme.unwrap_or(&THEMES[0]),
+            many: environment.has_256_colours(),
+            is_turned: false,
+        }
+    }
+
+    /// Its styles there.
+    pub fn styles(&self) -> &'static Theme {
+        if self.many {
+            self.theme.many
+        } else {
+            self.theme.eight
+        }
+    }
+
+    /// Goes on to the next theme.
+    pub fn turn(&mut self) {
+        let now = THEMES.iter().position(|t| t == self.theme);
+        self.theme = &THEMES[now.map_or(0, |i| (i + 1) % THEMES.len())];
+        self.is_turned = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(flag: &str, configured: &str, environment: &Environment) -> &'static str {
+        Look::new(by_name(flag), by_name(configured), environment)
+            .theme
+            .name
+    }
+
+    #[test]
+    fn a_flag_is_stronger_than_no_color_and_that_than_the_configuration() {
+        let plain = Environment::default();
+        let no_color = Environment {
+            no_color: "1".into(),
+            ..Environment::default()
+        };
+        assert_eq!(look("", "", &plain), "dark");
+        assert_eq!(look("", "light", &plain), "light");
+        assert_eq!(look("colour-blind", "light", &plain), "colour-blind");
+        assert_eq!(look("", "light", &no_color), "monochrome");
+        assert_eq!(look("dark", "light", &no_color), "dark");
+    }
+
+    #[test]
+    fn the_terminal_says_what_it_can_show() {
+        for (term, colorterm, colorfgbg, name, many) in [
+            ("xterm-256color", "", "", "dark", true),
+            ("xterm", "truecolor", "", "dark", true),
+            ("xterm", "", "15;0", "dark", false),
+            ("linux", "", "", "dark", false),
+            ("rxvt", "", "0;default;15", "light", false),
+            ("vt220", "", "", "monochrome", false),
+            ("xterm-mono", "", "", "monochrome", false),
+        ] {
+            let environment = Environment {
+                term: term.into(),
+                colorterm: colorterm.into(),
+                colorfgbg: colorfgbg.into(),
+                ..Environment::default()
+            };
+            let look = Look::new(None, None, &environment);
+            assert_eq!((look.theme.name, look.many), (name, many), "{term}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_with_eight_colours_gets_no_others() {
+        for theme in THEMES {
+            let t = theme.eight;
+            for style in [
+                t.base,
+                t.title,
+                t.figure,
+                t.quiet,
+                t.heading,
+                t.heading_sorted,
+                t.open,
+                t.finished,
+                t.selected,
+                t.key,
+                t.warning,
+                t.alarm_text,
+                t.wrong,
+                t.alarm,
+            ] {
+                for colour in [style.fg, style.bg].into_iter().flatten() {
+                    use Color::*;
+                    let first_eight = [Black, Red, Green, Yellow, Blue, Magenta, Cyan, Gray];
+                    assert!(first_eight.contains(&colour), "{}: {colour}", theme.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_explained() {
+        for (i, a) in THEMES.iter().enumerate() {
+            assert!(!a.help.is_empty() && a.name != "auto");
+            assert!(THEMES[..i].iter().all(|b| b.name != a.name), "{}", a.name);
+        }
     }
 }

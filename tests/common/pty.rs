@@ -28,7 +28,13 @@ pub(crate) fn command(argv: &[&str]) -> CommandBuilder {
     // it would be the home directory, which an ordinary user under sudo may not enter
     command.cwd(std::env::current_dir().expect("a directory"));
     command.env("TERM", "xterm-256color");
-    command.env_remove("NO_COLOR");
+    for name in ["NO_COLOR", "COLORTERM", "COLORFGBG"] {
+        command.env_remove(name);
+    }
+    // what the user of this machine has configured or chosen is not tested, and stays as it is
+    for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env(name, "/dev/null");
+    }
     command
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tcplife::capture::Capture;
 use tcplife::collector::Collector;
+use tcplife::config::Config;
 use tcplife::filter::Filter;
 use tcplife::ui;
 
@@ -175,7 +176,8 @@ fn panicking_dashboard() {
         let options = ui::Options {
             capture: Capture::default(),
             filter: Filter::default(),
-            keep: 10,
+            config: Config::default(),
+            theme: None,
             duration: None,
         };
         if let Err(error) = ui::run(collector, options) {

@@ -13,5 +13,6 @@ mod common {
 }
 
 mod leaving;
+mod looks;
 mod seen;
 mod shown;

@@ -8,15 +8,17 @@ use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
 use super::app::{App, Effect};
-use super::theme::{COLOUR, MONOCHROME, Theme};
+use super::theme::{DARK, MONOCHROME, Theme};
 use super::{keys, view};
 use crate::capture::Capture;
 use crate::collector::Batch;
 use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
+mod columns;
 mod detail;
 mod talkers;
+mod themes;
 
 const S: u64 = 1_000_000_000;
 const SIZE: Size = Size {
@@ -130,7 +132,7 @@ fn screen(app: &App, size: Size) -> String {
 
 /// The cells of a column, read off the screen.
 fn column(app: &App, title: &str) -> Vec<String> {
-    let columns = view::table::columns(SIZE.width);
+    let columns = view::table::window(&app.columns, SIZE.width).shown;
     let at = columns
         .iter()
         .find(|c| c.title == title)
@@ -161,15 +163,14 @@ fn column(app: &App, title: &str) -> Vec<String> {
 fn press(app: &mut App, script: &str) -> Option<Effect> {
     let mut effect = None;
     for name in script.split(' ') {
-        let named = keys::KEYS
-            .iter()
-            .filter(|k| k.is_in(app.mode))
-            .flat_map(|k| k.presses);
-        let press = named.into_iter().find(|p| p.name() == name);
+        let mode = app.mode;
+        let named = app.keymap.rows(mode).flat_map(|r| r.presses.iter());
+        let press = named.copied().find(|p| p.name() == name);
         let event = press
-            .unwrap_or_else(|| panic!("{name} means nothing in {:?}", app.mode))
+            .unwrap_or_else(|| panic!("{name} means nothing in {mode:?}"))
             .event();
-        effect = app.update(keys::lookup(app.mode, event).expect("an action"));
+        let action = app.keymap.lookup(app.mode, event);
+        effect = app.update(action.expect("an action"));
     }
     effect
 }
@@ -178,7 +179,7 @@ fn press(app: &mut App, script: &str) -> Option<Effect> {
 fn type_text(app: &mut App, text: &str) {
     for c in text.chars() {
         let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        assert_eq!(keys::lookup(app.mode, event), None, "{c} is a command");
+        assert_eq!(app.keymap.lookup(app.mode, event), None, "{c} is a command");
         app.text(&keys::text(event).expect("a character").to_string());
     }
 }
@@ -226,7 +227,7 @@ fn the_help_lists_every_key_and_column() {
 
 #[test]
 fn the_help_fits_eighty_columns() {
-    for line in view::help::lines() {
+    for line in view::help::lines(&keys::Keymap::default()) {
         if let view::help::HelpLine::Entry(name, meaning) = line {
             assert!(
                 name.width() <= 24 && meaning.width() <= 52,
@@ -262,7 +263,7 @@ fn colours_mark_what_went_wrong_and_monochrome_has_none() {
             .filter(|c| *c != Color::Reset)
             .collect::<Vec<_>>()
     };
-    assert!(colours(&COLOUR).contains(&Color::Red));
+    assert!(colours(&DARK).contains(&Color::Red));
     assert_eq!(colours(&MONOCHROME), []);
 }
 
@@ -584,7 +585,7 @@ fn losses_stand_out() {
         ..Batch::default()
     });
     assert!(screen(&app, SIZE).contains("lost 17"));
-    let terminal = terminal(&app, &COLOUR, SIZE);
+    let terminal = terminal(&app, &DARK, SIZE);
     assert!((0..80).any(|x| terminal.backend().buffer()[(x, 0)].bg == Color::Red));
 }
 

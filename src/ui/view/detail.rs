@@ -17,7 +17,7 @@ use crate::session::{Direction, Session};
 use crate::store::Store;
 use crate::ui::app::{Action, App};
 use crate::ui::detail::Detail;
-use crate::ui::keys::{self, Mode};
+use crate::ui::keys::{Keymap, Mode};
 use crate::ui::talkers::bars;
 use crate::ui::theme::Theme;
 
@@ -53,7 +53,7 @@ const NAME: usize = 14;
 const HIGH: u16 = 30;
 
 /// All lines, for a screen of that size.
-pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
+pub fn lines(detail: &Detail, store: &Store, keymap: &Keymap, area: Rect) -> Vec<DetailLine> {
     let session = &detail.session;
     let mut page = Page {
         lines: Vec::new(),
@@ -99,7 +99,7 @@ pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
         Some(other) => {
             let text = format!(
                 "{} goes there: {}, {}, tx {}, rx {}",
-                keys::of(Mode::Detail, Action::OtherEnd),
+                keymap.of(Mode::Detail, Action::OtherEnd),
                 who(other),
                 status(other),
                 fields::bytes(other.tx_bytes),
@@ -479,7 +479,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(detail) = &app.detail else { return };
-    let lines = lines(detail, app.store(), area);
+    let lines = lines(detail, app.store(), &app.keymap, area);
     let top = lines.len().saturating_sub(area.height.into());
     let styled = lines
         .iter()

@@ -6,19 +6,16 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use crate::ui::app::App;
-use crate::ui::keys::KEYS;
 use crate::ui::theme::Theme;
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::default();
-    for key in KEYS
-        .iter()
-        .filter(|k| k.is_in(app.mode) && !k.footer.is_empty())
-    {
-        let name = key.presses.first().map(|p| p.name()).unwrap_or_default();
+    let rows = app.keymap.rows(app.mode);
+    for row in rows.filter(|r| !r.key.footer.is_empty()) {
+        let name = row.presses.first().map(|p| p.name()).unwrap_or_default();
         let spans = [
             Span::styled(name, theme.key),
-            Span::raw(format!(" {}  ", key.footer)),
+            Span::raw(format!(" {}  ", row.key.footer)),
         ];
         let width: usize = spans.iter().map(Span::width).sum();
         // the last one needs no room behind it

@@ -111,6 +111,9 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         both.then(|| vec![Span::raw("IPv4+IPv6")]),
         Some(vec![Span::raw(order)]),
         captured(app).map(|text| vec![Span::raw(text)]),
+        app.look
+            .is_turned
+            .then(|| vec![Span::raw(format!("theme {}", app.look.theme.name))]),
     ];
     let parts = before.into_iter().chain(after.into_iter().flatten());
     fit(parts.collect(), area.width)

@@ -9,7 +9,7 @@ use crate::fields;
 use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
-use crate::ui::keys::{KEYS, Mode};
+use crate::ui::keys::{Keymap, Mode};
 use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
@@ -25,17 +25,16 @@ pub enum HelpLine {
 }
 
 /// The whole of it.
-pub fn lines() -> Vec<HelpLine> {
-    contents().into_iter().flat_map(wrapped).collect()
+pub fn lines(keymap: &Keymap) -> Vec<HelpLine> {
+    contents(keymap).into_iter().flat_map(wrapped).collect()
 }
 
-fn contents() -> Vec<HelpLine> {
+fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     let keys = |mode| {
         // what is in the part above needs no second line
-        let of_mode = KEYS
-            .iter()
-            .filter(move |k| k.is_in(mode) && (mode == Mode::Table || !k.is_in(Mode::Table)));
-        of_mode.map(|k| HelpLine::Entry(k.names(), k.help))
+        let of_mode = keymap.rows(mode);
+        let of_mode = of_mode.filter(move |r| mode == Mode::Table || !r.key.is_in(Mode::Table));
+        of_mode.map(|r| HelpLine::Entry(r.names(), r.key.help))
     };
     let mut lines = vec![HelpLine::Heading("KEYS")];
     lines.extend(keys(Mode::Table));
@@ -51,6 +50,11 @@ fn contents() -> Vec<HelpLine> {
     lines.extend(keys(Mode::Detail));
     lines.extend([
         HelpLine::Blank,
+        HelpLine::Heading("KEYS WHILE CHOOSING COLUMNS"),
+    ]);
+    lines.extend(keys(Mode::Columns));
+    lines.extend([
+        HelpLine::Blank,
         HelpLine::Heading("KEYS WHILE TYPING A FILTER"),
     ]);
     lines.extend(keys(Mode::Prompt));
@@ -62,7 +66,7 @@ fn contents() -> Vec<HelpLine> {
     lines.extend(rows.map(|row| HelpLine::Entry(row.example, row.meaning)));
     lines.extend([
         HelpLine::Blank,
-        HelpLine::Heading("COLUMNS, as many as fit"),
+        HelpLine::Heading("COLUMNS, as many as fit unless others are chosen"),
     ]);
     lines.extend(fields::columns().map(|(f, c)| HelpLine::Entry(c.title.into(), f.help)));
     lines.extend([
@@ -103,7 +107,7 @@ fn wrapped(line: HelpLine) -> Vec<HelpLine> {
 }
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let text: Vec<Line<'_>> = lines()
+    let text: Vec<Line<'_>> = lines(&app.keymap)
         .into_iter()
         .skip(app.help_top)
         .map(|line| match line {

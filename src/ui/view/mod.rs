@@ -11,6 +11,7 @@ use super::keys::Mode;
 use super::talkers::{Focus, Subject};
 use super::theme::Theme;
 
+pub mod columns;
 pub mod detail;
 pub mod footer;
 pub mod header;
@@ -103,10 +104,12 @@ pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
 
 /// Draws the whole screen.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
-    let layout = layout(frame.area(), app.prompt.is_some(), app.focus);
+    let area = frame.area();
+    let layout = layout(area, app.prompt.is_some(), app.focus);
+    frame.buffer_mut().set_style(area, theme.base);
     header::draw(app, theme, &layout, frame.buffer_mut());
     match app.mode {
-        Mode::Table | Mode::Talkers | Mode::Prompt => {
+        Mode::Table | Mode::Talkers | Mode::Prompt | Mode::Columns => {
             table::draw(app, theme, layout.table, frame.buffer_mut());
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
                 talkers::draw(app, subject, theme, area, frame.buffer_mut());
@@ -114,6 +117,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         }
         Mode::Detail => detail::draw(app, theme, layout.main, frame.buffer_mut()),
         Mode::Help => help::draw(app, theme, layout.main, frame.buffer_mut()),
+    }
+    if app.mode == Mode::Columns {
+        columns::draw(app, theme, layout.main, frame.buffer_mut());
     }
     if let Some(prompt) = &app.prompt {
         prompt::draw(prompt, theme, layout.prompt, frame);

@@ -1,0 +1,131 @@
+//! The columns of the table: chosen, moved, scrolled to.
+
+use super::*;
+
+fn titles(app: &App) -> String {
+    let shown = view::table::window(&app.columns, SIZE.width).shown;
+    let titles: Vec<&str> = shown.iter().map(|c| c.title).collect();
+    titles.join(" ")
+}
+
+#[test]
+fn the_screen_to_choose_columns_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let mut app = app(size);
+        press(&mut app, "c j j Space j Space");
+        let name = format!("columns_{width}x{height}");
+        insta::assert_snapshot!(name, screen(&app, size));
+    }
+}
+
+#[test]
+fn the_table_follows_at_once_and_the_choice_is_kept() {
+    let mut app = app(SIZE);
+    press(&mut app, "c");
+    assert!(screen(&app, SIZE).contains("what there is room for"));
+    press(&mut app, "Space");
+    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "Space J");
+    assert_eq!(titles(&app), "COMM PID LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "K");
+    assert_eq!(titles(&app), "PID COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "K k");
+    assert_eq!(titles(&app), "PID COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "J");
+    let kept = press(&mut app, "q");
+    let words = [
+        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "dur", "status",
+    ];
+    assert_eq!(kept, Some(Effect::KeepColumns(words.into())));
+    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(press(&mut app, "c Esc"), None, "it is as it was");
+    assert_eq!(
+        press(&mut app, "c r c"),
+        Some(Effect::KeepColumns(vec![])),
+        "nothing is chosen any more"
+    );
+}
+
+#[test]
+fn what_is_chosen_and_does_not_fit_is_scrolled_to() {
+    let mut app = app(SIZE);
+    press(&mut app, "c G Space"); // the last one
+    let last = app.columns.chosen().and_then(|list| list.last().copied());
+    let last = last.and_then(|f| f.column).map_or("", |c| c.title);
+    assert!(titles(&app).ends_with(last), "{}", titles(&app));
+    press(&mut app, "q");
+    assert!(screen(&app, SIZE).contains(" ‹ "));
+    press(&mut app, "^");
+    assert!(titles(&app).starts_with("PID COMM"));
+    press(&mut app, "$");
+    assert!(titles(&app).ends_with(last), "{}", titles(&app));
+}
+
+#[test]
+fn addresses_can_be_seen_whole() {
+    let mut app = app(SIZE);
+    let address = "2001:db8:1111:2222:3333:4444:5555:6666";
+    let heading = |app: &App| {
+        screen(app, SIZE)
+            .lines()
+            .nth(2)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(heading(&app).ends_with("›\"") && !screen(&app, SIZE).contains(address));
+    press(&mut app, "→");
+    assert!(screen(&app, SIZE).contains(address));
+    press(&mut app, "→ →");
+    assert!(heading(&app).contains("PID ‹ RADDR"), "{}", heading(&app));
+    press(&mut app, "$");
+    assert!(!heading(&app).contains('›'), "{}", heading(&app));
+    press(&mut app, "←");
+    assert!(heading(&app).contains('›'), "{}", heading(&app));
+}
+
+#[test]
+fn it_sorts_by_what_is_scrolled_to() {
+    let mut app = app(SIZE);
+    press(&mut app, "→ → →");
+    assert_eq!(titles(&app), "PID RADDR RPORT TX RX AGE");
+    press(&mut app, "s"); // the first that is there
+    assert!(screen(&app, SIZE).contains("by PID"));
+    press(&mut app, "S");
+    assert!(screen(&app, SIZE).contains("by UNIT"), "it goes round");
+    assert!(titles(&app).ends_with("UNIT"), "{}", titles(&app));
+    press(&mut app, "s s");
+    assert!(screen(&app, SIZE).contains("by COMM"));
+    assert!(titles(&app).starts_with("PID COMM"), "{}", titles(&app));
+}
+
+#[test]
+fn the_help_comes_and_goes_over_the_columns() {
+    let mut app = app(SIZE);
+    press(&mut app, "c ?");
+    assert!(screen(&app, SIZE).contains("KEYS"));
+    press(&mut app, "q");
+    assert_eq!(app.mode, keys::Mode::Columns);
+}
+
+#[test]
+fn other_keys_are_shown_wherever_keys_are() {
+    let size = Size { height: 60, ..SIZE };
+    let mut app = app(size);
+    let key = |name| keys::Press::parse(name).expect("a key");
+    app.keymap.bind("columns", &[key("F6"), key("^O")]);
+    app.keymap.bind("filter", &[key("f")]);
+    let shown = screen(&app, size);
+    assert!(
+        shown.contains("f filter") && !shown.contains("/ filter"),
+        "{shown}"
+    );
+    press(&mut app, "F6 Esc ^O q ?");
+    let shown = screen(&app, size);
+    assert!(
+        shown.contains(" F6 ^O ") && shown.contains(" f "),
+        "{shown}"
+    );
+    press(&mut app, "q f");
+    assert_eq!(app.mode, keys::Mode::Prompt);
+}

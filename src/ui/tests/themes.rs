@@ -1,0 +1,119 @@
+//! What the themes look like: the text of a screen, and below each line the style of each cell.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use ratatui::style::Style;
+
+use super::*;
+use crate::ui::theme::THEMES;
+
+/// A screen with a letter for the style of each cell, and what the letters mean.
+fn styled(app: &App, theme: &Theme, size: Size) -> String {
+    let terminal = terminal(app, theme, size);
+    let buffer = terminal.backend().buffer();
+    let mut letters: BTreeMap<String, char> = BTreeMap::new();
+    let mut text = String::new();
+    for y in 0..size.height {
+        let (mut symbols, mut styles) = (String::new(), String::new());
+        for x in 0..size.width {
+            let cell = &buffer[(x, y)];
+            let style = said(cell.style());
+            let next = char::from(b'a' + letters.len() as u8);
+            let letter = match style.as_str() {
+                "" => ' ',
+                _ => *letters.entry(style).or_insert(next),
+            };
+            symbols.push_str(cell.symbol());
+            styles.push(letter);
+        }
+        let _ = writeln!(text, "  {}", symbols.trim_end());
+        if !styles.trim().is_empty() {
+            let _ = writeln!(text, "| {}", styles.trim_end());
+        }
+    }
+    let mut legend: Vec<_> = letters.into_iter().collect();
+    legend.sort_by_key(|(_, letter)| *letter);
+    for (style, letter) in legend {
+        let _ = writeln!(text, "{letter}: {style}");
+    }
+    text
+}
+
+fn said(style: Style) -> String {
+    let colour = |name, colour: Option<Color>| match colour {
+        None | Some(Color::Reset) => String::new(),
+        Some(colour) => format!("{name}{colour} "),
+    };
+    let mut attributes = String::new();
+    for (name, _) in style.add_modifier.iter_names() {
+        attributes += &format!("{} ", name.to_lowercase());
+    }
+    let all = colour("", style.fg) + &colour("on ", style.bg) + &attributes;
+    all.trim_end().to_owned()
+}
+
+/// Everything that has a style of its own: a loss, an end of each kind, a freeze, a filter that is wrong.
+fn colourful(size: Size) -> App {
+    let mut app = app(size);
+    app.batch(Batch {
+        taken_ns: 11 * S,
+        lost: 17,
+        ..sessions()
+    });
+    press(&mut app, "s g j Space /");
+    app.text("rtt > fast"); // at once: there are no filters on the way to it
+    app
+}
+
+#[test]
+fn each_theme_as_it_is_with_eight_and_with_256_colours() {
+    let size = Size {
+        width: 80,
+        height: 16,
+    };
+    let app = colourful(size);
+    for theme in THEMES {
+        let name = theme.name;
+        let eight = styled(&app, theme.eight, size);
+        insta::assert_snapshot!(format!("theme_{name}_8"), eight);
+        let many = styled(&app, theme.many, size);
+        if many != eight {
+            insta::assert_snapshot!(format!("theme_{name}_256"), many);
+        }
+    }
+}
+
+#[test]
+fn no_theme_says_anything_in_colours_alone() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let app = colourful(size);
+        let text = |theme| terminal(&app, theme, size).backend().to_string();
+        for theme in THEMES {
+            assert_eq!(text(theme.eight), text(&MONOCHROME), "{}", theme.name);
+            assert_eq!(text(theme.many), text(&MONOCHROME), "{}", theme.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_selected_or_sorted_by_looks_otherwise_in_each_theme() {
+    for theme in THEMES.iter().flat_map(|t| [t.eight, t.many]) {
+        let terminal = terminal(&app(SIZE), theme, SIZE);
+        let buffer = terminal.backend().buffer();
+        assert_ne!(buffer[(70, 3)].style(), buffer[(70, 4)].style());
+        assert_ne!(theme.heading, theme.heading_sorted);
+        assert_ne!(theme.alarm_text, theme.finished);
+        assert_ne!(theme.open, theme.finished);
+    }
+}
+
+#[test]
+fn a_key_steps_through_the_themes_and_says_which() {
+    let mut app = app(SIZE);
+    for theme in THEMES.iter().cycle().skip(1).take(THEMES.len()) {
+        press(&mut app, "t");
+        assert!(screen(&app, SIZE).contains(&format!("theme {}", theme.name)));
+    }
+}

@@ -1,0 +1,82 @@
+//! The screen on which columns are chosen: it lies over the lower part of the table, so that one sees what changes.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
+
+use crate::ui::app::App;
+use crate::ui::theme::Theme;
+
+/// Where it is: a third of the room stays with the table, unless that is next to nothing.
+fn area(main: Rect) -> Rect {
+    const OF_THE_TABLE: u16 = 4;
+    let above = (main.height / 3).max(OF_THE_TABLE);
+    let above = if main.height < 2 * OF_THE_TABLE {
+        0
+    } else {
+        above
+    };
+    Rect {
+        y: main.y + above,
+        height: main.height - above,
+        ..main
+    }
+}
+
+/// Columns that can be seen at a time: a line is for the heading.
+pub fn page(main: Rect) -> usize {
+    area(main).height.saturating_sub(1).into()
+}
+
+pub(super) fn draw(app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
+    let Some(chooser) = &app.columns.chooser else {
+        return;
+    };
+    let area = area(main);
+    Clear.render(area, buffer);
+    buffer.set_style(area, theme.base);
+    let mut lines = area.rows();
+    let Some(heading) = lines.next() else { return };
+    buffer.set_style(heading, theme.heading);
+    let shown = chooser.rows.iter().filter(|(_, shown)| *shown).count();
+    let (all, how) = (chooser.rows.len(), how(app));
+    let title = format!("COLUMNS {shown} of {all}{how}");
+    buffer.set_stringn(
+        heading.x,
+        heading.y,
+        title,
+        heading.width.into(),
+        theme.heading,
+    );
+
+    let height = page(main);
+    let top = chooser
+        .selected
+        .saturating_sub(height / 2)
+        .min(all.saturating_sub(height));
+    for ((i, (field, shown)), line) in chooser.rows.iter().enumerate().skip(top).zip(lines) {
+        let style = match (i == chooser.selected, shown) {
+            (true, _) => theme.selected,
+            (false, shown) => theme.row(*shown),
+        };
+        let mark = if *shown { "[x]" } else { "[ ]" };
+        let title = field.column.map_or("", |c| c.title);
+        buffer.set_style(line, style);
+        Line::from(vec![
+            Span::raw(format!("{mark} {title:<10} ")),
+            Span::raw(field.help),
+        ])
+        .style(style)
+        .render(line, buffer);
+    }
+}
+
+/// Where the choice comes from, and how long it lasts.
+fn how(app: &App) -> &'static str {
+    match (app.columns.chosen(), app.columns.are_configured()) {
+        (None, _) => ": what there is room for",
+        (Some(_), false) => ": kept for the next run",
+        (Some(_), true) => ": the next run has those of the configuration",
+    }
+}
