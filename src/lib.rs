@@ -2,12 +2,14 @@
 //!
 //! The binary is a thin `main` over this library, so that tests and benchmarks reach every part.
 
+mod bounded;
 pub mod capture;
 pub mod cgroup;
 pub mod cli;
 pub mod collector;
 pub mod fields;
 pub mod filter;
+pub mod histogram;
 pub mod limits;
 pub mod mounts;
 pub mod output;

@@ -14,6 +14,7 @@ use super::freeze::Waiting;
 use super::keys::Mode;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
+use super::screens::Screen;
 use super::talkers::{Focus, Panes, Subject};
 use super::view;
 use crate::capture::{Capture, Family};
@@ -88,6 +89,8 @@ pub enum Action {
     Accept,
     /// Forget what was typed.
     Cancel,
+    /// Open the screen with these keys, or leave it.
+    Screen(Mode),
     /// Draw everything anew.
     Redraw,
     /// Stop as ^Z does.
@@ -165,9 +168,11 @@ pub struct App {
     pub help_top: usize,
     /// The session that is looked at by itself.
     pub detail: Option<Detail>,
+    /// What is in the table's place.
+    pub screen: Option<Screen>,
     panes: Panes,
-    store: Store,
-    keep: usize,
+    pub(super) store: Store,
+    pub(super) keep: usize,
     rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
@@ -178,8 +183,8 @@ pub struct App {
     top: usize,
     frozen: Option<Waiting>,
     size: Size,
-    first_ns: u64,
-    now_ns: u64,
+    pub(super) first_ns: u64,
+    pub(super) now_ns: u64,
 }
 
 impl App {
@@ -201,6 +206,7 @@ impl App {
             sort,
             help_top: 0,
             detail: None,
+            screen: None,
             panes: Panes::default(),
             store: Store::new(keep),
             keep,
@@ -245,12 +251,14 @@ impl App {
             return looked;
         }
         self.now_ns = batch.taken_ns;
+        self.screen_lets_go(&batch);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
             if let Some(detail) = &mut self.detail {
                 detail.take(&change);
             }
         });
+        self.screen_takes(looked);
         if looked {
             if let Some(detail) = &mut self.detail {
                 detail.look();
@@ -302,10 +310,20 @@ impl App {
                 };
                 self.help_top = 0;
             }
+            Action::Screen(mode) => self.toggle_screen(mode),
+            Action::NextPane | Action::PreviousPane | Action::Move(_) | Action::Narrow
+                if self.screen.as_ref().is_some_and(|s| s.mode() == self.mode) =>
+            {
+                self.update_screen(action);
+            }
             Action::NextPane => self.turn_to(self.focus.step(1)),
             Action::PreviousPane => self.turn_to(self.focus.step(-1)),
             Action::Leave if self.mode == Mode::Detail => {
                 self.detail = None;
+                self.turn_to(self.focus);
+            }
+            Action::Leave if self.screen.is_some() => {
+                self.screen = None;
                 self.turn_to(self.focus);
             }
             Action::Leave => self.turn_to(Focus::Table),
@@ -343,6 +361,7 @@ impl App {
             }
             Action::Scope => {
                 self.choice.next_scope();
+                self.restart_screen();
                 self.restart();
             }
             Action::Freeze => match self.frozen.take() {
@@ -409,16 +428,21 @@ impl App {
             Action::Invert => self.panes.invert(subject),
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
-                let selected = self.panes.pane(subject).selected();
-                let narrow = selected.and_then(|key| self.choice.filter.and(&key.filter()).ok());
-                let before = self.choice.filter.clone();
-                if let Some(filter) = narrow
-                    && self.choice.go(before, filter)
-                {
-                    self.choose();
+                if let Some(key) = self.panes.pane(subject).selected() {
+                    self.narrow(&key.filter());
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Narrows the filter to what another one lets through, too.
+    pub(super) fn narrow(&mut self, to: &str) {
+        let before = self.choice.filter.clone();
+        if let Ok(filter) = before.and(to)
+            && self.choice.go(before, filter)
+        {
+            self.choose();
         }
     }
 
@@ -448,6 +472,7 @@ impl App {
         let searching = |d: &Detail| d.is_searching(&self.store);
         self.rows.is_incomplete(&self.store)
             || self.panes.is_working(&self.store)
+            || self.is_screen_working()
             || self.detail.as_ref().is_some_and(searching)
     }
 
@@ -457,6 +482,9 @@ impl App {
         self.panes.work(&self.store, &self.choice);
         if let Some(detail) = &mut self.detail {
             detail.search(&self.store);
+        }
+        if self.is_screen_working() {
+            self.work_on_screen();
         }
         self.follow();
     }
@@ -536,15 +564,16 @@ impl App {
     }
 
     /// What has the keyboard when nothing lies above the panes.
-    fn main_mode(&self) -> Mode {
-        match self.focus {
+    pub(super) fn main_mode(&self) -> Mode {
+        match (&self.screen, self.focus) {
             _ if self.detail.is_some() => Mode::Detail,
-            Focus::Table => Mode::Table,
-            Focus::Pane(_) => Mode::Talkers,
+            (Some(screen), _) => screen.mode(),
+            (None, Focus::Table) => Mode::Table,
+            (None, Focus::Pane(_)) => Mode::Talkers,
         }
     }
 
-    fn turn_to(&mut self, focus: Focus) {
+    pub(super) fn turn_to(&mut self, focus: Focus) {
         self.focus = focus;
         self.mode = self.main_mode();
         self.fit();
@@ -566,7 +595,7 @@ impl App {
         values.into_iter().map(|(value, _)| value).collect()
     }
 
-    fn layout(&self) -> view::Layout {
+    pub(super) fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         view::layout(area, self.prompt.is_some(), self.focus)
     }
@@ -576,12 +605,14 @@ impl App {
         let layout = self.layout();
         self.panes
             .resize(layout.talkers.map(|a| a.height.saturating_sub(1).into()));
+        self.refresh_screen();
         self.scroll_to_selection();
     }
 
     /// Other sessions are meant.
     fn choose(&mut self) {
         self.panes.restart(&self.choice);
+        self.restart_screen();
         self.restart();
     }
 

@@ -20,6 +20,10 @@ pub enum Mode {
     Talkers,
     /// One session has the whole screen.
     Detail,
+    /// The distributions have it.
+    Distributions,
+    /// The failures have it.
+    Failures,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.
@@ -102,21 +106,42 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
+/// What takes the table's place.
+pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures];
+/// Where one can choose which sessions are meant.
+const CHOOSING: &[Mode] = &[
+    Mode::Table,
+    Mode::Talkers,
+    Mode::Distributions,
+    Mode::Failures,
+];
 /// What is read, page by page.
-const READING: &[Mode] = &[Mode::Detail, Mode::Help];
+const READING: &[Mode] = &[
+    Mode::Detail,
+    Mode::Distributions,
+    Mode::Failures,
+    Mode::Help,
+];
 
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
     key(MAIN, QUIT, Action::Quit, "quit", "quit"),
     key(
-        MAIN,
+        SCREENS,
+        &[code(KeyCode::Esc), char('q')],
+        Action::Leave,
+        "back",
+        "back to the sessions",
+    ),
+    key(
+        CHOOSING,
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
         "help",
         "this help",
     ),
     key(
-        MAIN,
+        CHOOSING,
         &[char('/')],
         Action::Prompt(Purpose::Filter),
         "filter",
@@ -144,6 +169,48 @@ pub static KEYS: &[Key] = &[
         "narrow the filter to this one",
     ),
     key(
+        SCREENS,
+        &[code(KeyCode::Enter)],
+        Action::Narrow,
+        "narrow",
+        "narrow the filter to these, and back to the sessions",
+    ),
+    key(
+        &[Mode::Distributions],
+        &[code(KeyCode::Right)],
+        Action::Move(Motion::Down),
+        "next bar",
+        "the bar to the right",
+    ),
+    key(
+        &[Mode::Distributions],
+        &[code(KeyCode::Left)],
+        Action::Move(Motion::Up),
+        "",
+        "the bar to the left",
+    ),
+    key(
+        &[Mode::Distributions],
+        &[code(KeyCode::Tab)],
+        Action::NextPane,
+        "next chart",
+        "the next chart",
+    ),
+    key(
+        &[Mode::Distributions],
+        &[code(KeyCode::BackTab)],
+        Action::PreviousPane,
+        "",
+        "the chart before",
+    ),
+    key(
+        SCREENS,
+        &[code(KeyCode::Backspace)],
+        Action::Widen,
+        "wider",
+        "back to the filter before",
+    ),
+    key(
         MAIN,
         &[code(KeyCode::Tab)],
         Action::NextPane,
@@ -156,6 +223,20 @@ pub static KEYS: &[Key] = &[
         Action::PreviousPane,
         "",
         "the pane before",
+    ),
+    key(
+        CHOOSING,
+        &[char('d')],
+        Action::Screen(Mode::Distributions),
+        "charts",
+        "distributions of duration, RTT, connect latency and bytes",
+    ),
+    key(
+        CHOOSING,
+        &[char('f')],
+        Action::Screen(Mode::Failures),
+        "failed",
+        "failures by reason, destination and program",
     ),
     key(
         &[Mode::Table],
@@ -251,28 +332,28 @@ pub static KEYS: &[Key] = &[
         "invert the order",
     ),
     key(
-        MAIN,
+        CHOOSING,
         &[char('4')],
         Action::Family(Family::V4),
         "IPv4",
         "only IPv4; again: both",
     ),
     key(
-        MAIN,
+        CHOOSING,
         &[char('6')],
         Action::Family(Family::V6),
         "IPv6",
         "only IPv6; again: both",
     ),
     key(
-        MAIN,
+        CHOOSING,
         &[char('o')],
         Action::Scope,
         "open/finished",
         "all sessions, only open, only finished",
     ),
     key(
-        MAIN,
+        CHOOSING,
         &[char(' '), char('p')],
         Action::Freeze,
         "freeze",
@@ -518,6 +599,8 @@ impl Press {
             KeyCode::Char(c) => c.to_string(),
             KeyCode::Down => "↓".into(),
             KeyCode::Up => "↑".into(),
+            KeyCode::Left => "←".into(),
+            KeyCode::Right => "→".into(),
             KeyCode::PageDown => "PgDn".into(),
             KeyCode::PageUp => "PgUp".into(),
             KeyCode::BackTab => "Shift-Tab".into(),

@@ -20,12 +20,17 @@ use crate::signals::Watch;
 
 pub mod app;
 pub mod choice;
+mod counted;
 pub mod detail;
+pub mod distributions;
+pub mod failures;
 mod freeze;
 pub mod history;
 pub mod keys;
+pub mod list;
 pub mod prompt;
 pub mod rows;
+pub mod screens;
 pub mod talkers;
 pub mod term;
 pub mod theme;

@@ -9,7 +9,7 @@ use crate::fields;
 use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
-use crate::ui::keys::{KEYS, Mode};
+use crate::ui::keys::{KEYS, Mode, SCREENS};
 use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
@@ -49,6 +49,13 @@ fn contents() -> Vec<HelpLine> {
         HelpLine::Heading("KEYS IN A SESSION'S DETAIL"),
     ]);
     lines.extend(keys(Mode::Detail));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("KEYS IN DISTRIBUTIONS AND FAILURES"),
+    ]);
+    let of_screens = KEYS.iter().filter(|k| SCREENS.iter().any(|m| k.is_in(*m)));
+    let of_screens = of_screens.filter(|k| !k.is_in(Mode::Table));
+    lines.extend(of_screens.map(|k| HelpLine::Entry(k.names(), k.help)));
     lines.extend([
         HelpLine::Blank,
         HelpLine::Heading("KEYS WHILE TYPING A FILTER"),

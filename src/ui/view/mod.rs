@@ -8,10 +8,13 @@ use ratatui::layout::{Constraint, Rect};
 
 use super::app::App;
 use super::keys::Mode;
+use super::screens::Screen;
 use super::talkers::{Focus, Subject};
 use super::theme::Theme;
 
 pub mod detail;
+pub mod distributions;
+pub mod failures;
 pub mod footer;
 pub mod header;
 pub mod help;
@@ -105,15 +108,22 @@ pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let layout = layout(frame.area(), app.prompt.is_some(), app.focus);
     header::draw(app, theme, &layout, frame.buffer_mut());
-    match app.mode {
-        Mode::Table | Mode::Talkers | Mode::Prompt => {
-            table::draw(app, theme, layout.table, frame.buffer_mut());
+    let buffer = frame.buffer_mut();
+    match (app.mode, &app.screen) {
+        (Mode::Detail, _) => detail::draw(app, theme, layout.main, buffer),
+        (Mode::Help, _) => help::draw(app, theme, layout.main, buffer),
+        (_, Some(Screen::Distributions(shown))) => {
+            distributions::draw(shown, app, theme, layout.main, buffer);
+        }
+        (_, Some(Screen::Failures(shown))) => {
+            failures::draw(shown, app, theme, layout.main, buffer);
+        }
+        (_, None) => {
+            table::draw(app, theme, layout.table, buffer);
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
-                talkers::draw(app, subject, theme, area, frame.buffer_mut());
+                talkers::draw(app, subject, theme, area, buffer);
             }
         }
-        Mode::Detail => detail::draw(app, theme, layout.main, frame.buffer_mut()),
-        Mode::Help => help::draw(app, theme, layout.main, frame.buffer_mut()),
     }
     if let Some(prompt) = &app.prompt {
         prompt::draw(prompt, theme, layout.prompt, frame);
