@@ -112,7 +112,9 @@ impl Scale {
         let unit = self.units.iter().rev().find(|u| u.0 <= border);
         match unit {
             None => "0".into(),
-            Some((unit, name)) if border % unit == 0 => format!("{}{name}", border / unit),
+            Some((unit, name)) if border.is_multiple_of(*unit) => {
+                format!("{}{name}", border / unit)
+            }
             Some((unit, name)) => format!("{:.1}{name}", border as f64 / *unit as f64),
         }
     }

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod filter;
 pub mod histogram;
 pub mod limits;
+pub mod mark;
 pub mod mounts;
 pub mod output;
 pub mod process;

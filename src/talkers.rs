@@ -427,6 +427,11 @@ impl Talkers {
         self.board(by).rest()
     }
 
+    /// Bytes of all talkers, both directions.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Bytes a second, at the last look.
     pub fn byte_rate(&self, talker: &Talker) -> f64 {
         self.a_second(talker.flow_before(self.look).bytes)

@@ -21,6 +21,7 @@ use crate::capture::{Capture, Family};
 use crate::collector::Batch;
 use crate::fields::{self, Field};
 use crate::filter::Filter;
+use crate::mark::Mark;
 use crate::process::ProcessInfo;
 use crate::session::{Session, SessionId};
 use crate::store::{Place, Store};
@@ -91,6 +92,12 @@ pub enum Action {
     Cancel,
     /// Open the screen with these keys, or leave it.
     Screen(Mode),
+    /// Set a mark to compare with; if there is one, show what is other since, or leave that.
+    Mark,
+    /// Compare with now.
+    MarkAnew,
+    /// Forget the mark.
+    Unmark,
     /// Draw everything anew.
     Redraw,
     /// Stop as ^Z does.
@@ -170,7 +177,9 @@ pub struct App {
     pub detail: Option<Detail>,
     /// What is in the table's place.
     pub screen: Option<Screen>,
-    panes: Panes,
+    /// What now is compared with.
+    pub mark: Option<Box<Mark>>,
+    pub(super) panes: Panes,
     pub(super) store: Store,
     pub(super) keep: usize,
     rows: Rows,
@@ -207,6 +216,7 @@ impl App {
             help_top: 0,
             detail: None,
             screen: None,
+            mark: None,
             panes: Panes::default(),
             store: Store::new(keep),
             keep,
@@ -254,18 +264,22 @@ impl App {
         self.screen_lets_go(&batch);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
+            if let Some(mark) = &mut self.mark {
+                mark.take(&change);
+            }
             if let Some(detail) = &mut self.detail {
                 detail.take(&change);
             }
         });
-        self.screen_takes(looked);
         if looked {
             if let Some(detail) = &mut self.detail {
                 detail.look();
             }
             self.panes.look(self.now_ns, &self.store, &self.choice);
+            self.look_since_mark();
             self.refresh();
         }
+        self.screen_takes(looked);
         looked
     }
 
@@ -311,6 +325,9 @@ impl App {
                 self.help_top = 0;
             }
             Action::Screen(mode) => self.toggle_screen(mode),
+            Action::Mark => self.mark(),
+            Action::MarkAnew => self.mark_anew(),
+            Action::Unmark => self.unmark(),
             Action::NextPane | Action::PreviousPane | Action::Move(_) | Action::Narrow
                 if self.screen.as_ref().is_some_and(|s| s.mode() == self.mode) =>
             {

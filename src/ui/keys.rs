@@ -24,6 +24,8 @@ pub enum Mode {
     Distributions,
     /// The failures have it.
     Failures,
+    /// What is other since the mark has it.
+    Marked,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.
@@ -107,7 +109,15 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
 /// What takes the table's place.
-pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures];
+pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
+/// The sessions, who talks, and what takes their place.
+const LOOKING: &[Mode] = &[
+    Mode::Table,
+    Mode::Talkers,
+    Mode::Distributions,
+    Mode::Failures,
+    Mode::Marked,
+];
 /// Where one can choose which sessions are meant.
 const CHOOSING: &[Mode] = &[
     Mode::Table,
@@ -120,6 +130,7 @@ const READING: &[Mode] = &[
     Mode::Detail,
     Mode::Distributions,
     Mode::Failures,
+    Mode::Marked,
     Mode::Help,
 ];
 
@@ -134,7 +145,7 @@ pub static KEYS: &[Key] = &[
         "back to the sessions",
     ),
     key(
-        CHOOSING,
+        LOOKING,
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
         "help",
@@ -225,14 +236,14 @@ pub static KEYS: &[Key] = &[
         "the pane before",
     ),
     key(
-        CHOOSING,
+        LOOKING,
         &[char('d')],
         Action::Screen(Mode::Distributions),
         "charts",
         "distributions of duration, RTT, connect latency and bytes",
     ),
     key(
-        CHOOSING,
+        LOOKING,
         &[char('f')],
         Action::Screen(Mode::Failures),
         "failed",
@@ -325,6 +336,27 @@ pub static KEYS: &[Key] = &[
         "sort by the previous column",
     ),
     key(
+        &[Mode::Marked],
+        &[char('M')],
+        Action::MarkAnew,
+        "mark anew",
+        "compare with now instead",
+    ),
+    key(
+        &[Mode::Marked],
+        &[char('x')],
+        Action::Unmark,
+        "forget",
+        "forget the mark, and back to the sessions",
+    ),
+    key(
+        LOOKING,
+        &[char('m')],
+        Action::Mark,
+        "mark",
+        "mark this moment; again: what is other since",
+    ),
+    key(
         MAIN,
         &[char('I')],
         Action::Invert,
@@ -353,7 +385,7 @@ pub static KEYS: &[Key] = &[
         "all sessions, only open, only finished",
     ),
     key(
-        CHOOSING,
+        LOOKING,
         &[char(' '), char('p')],
         Action::Freeze,
         "freeze",
@@ -663,6 +695,9 @@ mod tests {
             (Mode::Table, Action::Quit),
             (Mode::Talkers, Action::Quit),
             (Mode::Detail, Action::Quit),
+            (Mode::Distributions, Action::Quit),
+            (Mode::Failures, Action::Quit),
+            (Mode::Marked, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Prompt, Action::Cancel),
         ] {

@@ -28,6 +28,7 @@ mod freeze;
 pub mod history;
 pub mod keys;
 pub mod list;
+pub mod mark;
 pub mod prompt;
 pub mod rows;
 pub mod screens;

@@ -1,4 +1,4 @@
-//! The screens that take the table's place: distributions, failures.
+//! The screens that take the table's place: distributions, failures, what is other since the mark.
 //!
 //! Responsible for what their keys do, and for keeping what is on them up to date. What is not on the screen is not
 //! counted.
@@ -7,6 +7,7 @@ use super::app::{Action, App};
 use super::distributions::{Distributions, MEASURES};
 use super::failures::Failures;
 use super::keys::Mode;
+use super::mark::Comparison;
 use super::view;
 use crate::collector::Batch;
 
@@ -17,6 +18,8 @@ pub enum Screen {
     Distributions(Box<Distributions>),
     /// What fails.
     Failures(Box<Failures>),
+    /// What is other since the mark.
+    Marked(Box<Comparison>),
 }
 
 impl Screen {
@@ -25,6 +28,7 @@ impl Screen {
         match self {
             Screen::Distributions(_) => Mode::Distributions,
             Screen::Failures(_) => Mode::Failures,
+            Screen::Marked(_) => Mode::Marked,
         }
     }
 }
@@ -43,8 +47,10 @@ impl App {
                 let failures = Failures::new(&self.store, &self.choice);
                 Some(Screen::Failures(Box::new(failures)))
             }
+            Mode::Marked => Some(Screen::Marked(Box::default())),
             _ => None,
         };
+        self.look_since_mark();
         self.refresh_screen();
         self.turn_to(self.focus);
     }
@@ -73,6 +79,12 @@ impl App {
             (Some(Screen::Failures(shown)), Action::Narrow) => {
                 narrow = shown.selected().map(|f| f.filter());
             }
+            (Some(Screen::Marked(shown)), Action::Move(motion)) => {
+                shown.go(motion, view::mark::rows(area));
+            }
+            (Some(Screen::Marked(shown)), Action::Narrow) => {
+                narrow = shown.selected().map(|key| key.filter());
+            }
             _ => {}
         }
         if let Some(filter) = narrow {
@@ -88,7 +100,7 @@ impl App {
         match &mut self.screen {
             Some(Screen::Distributions(s)) => s.counted.let_go(store, choice, coming, self.keep),
             Some(Screen::Failures(s)) => s.counted.let_go(store, choice, coming, self.keep),
-            None => {}
+            Some(Screen::Marked(_)) | None => {}
         }
     }
 
@@ -103,7 +115,7 @@ impl App {
                 }
             }
             Some(Screen::Failures(shown)) => shown.counted.take(store, choice),
-            None => {}
+            Some(Screen::Marked(_)) | None => {}
         }
         if looked {
             self.refresh_screen();
@@ -116,36 +128,50 @@ impl App {
         match &mut self.screen {
             Some(Screen::Distributions(shown)) => shown.counted.restart(store, choice),
             Some(Screen::Failures(shown)) => shown.counted.restart(store, choice),
-            None => {}
+            Some(Screen::Marked(_)) | None => {}
         }
         self.refresh_screen();
     }
 
     /// True while there is something to be counted.
     pub(super) fn is_screen_working(&self) -> bool {
-        match &self.screen {
-            Some(Screen::Distributions(shown)) => shown.counted.is_working(&self.store),
-            Some(Screen::Failures(shown)) => shown.counted.is_working(&self.store),
-            None => false,
-        }
+        let is_marking = self
+            .mark
+            .as_ref()
+            .is_some_and(|m| m.is_working(&self.store));
+        is_marking
+            || match &self.screen {
+                Some(Screen::Distributions(shown)) => shown.counted.is_working(&self.store),
+                Some(Screen::Failures(shown)) => shown.counted.is_working(&self.store),
+                Some(Screen::Marked(_)) | None => false,
+            }
     }
 
     /// Counts a part.
     pub(super) fn work_on_screen(&mut self) {
         let (store, choice) = (&self.store, &self.choice);
+        if let Some(mark) = &mut self.mark {
+            mark.work(store);
+        }
         match &mut self.screen {
             Some(Screen::Distributions(shown)) => shown.counted.work(store, choice),
             Some(Screen::Failures(shown)) => shown.counted.work(store, choice),
-            None => {}
+            Some(Screen::Marked(_)) | None => {}
         }
         self.refresh_screen();
     }
 
     /// Puts the lines in order.
     pub(super) fn refresh_screen(&mut self) {
-        let height = view::failures::rows(self.layout().main);
-        if let Some(Screen::Failures(shown)) = &mut self.screen {
-            shown.refresh(self.first_ns, self.now_ns, height);
+        let area = self.layout().main;
+        match (&mut self.screen, &self.mark) {
+            (Some(Screen::Failures(shown)), _) => {
+                shown.refresh(self.first_ns, self.now_ns, view::failures::rows(area));
+            }
+            (Some(Screen::Marked(shown)), Some(mark)) => {
+                shown.refresh(mark, self.panes.all(), view::mark::rows(area));
+            }
+            _ => {}
         }
     }
 }

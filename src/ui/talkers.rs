@@ -326,6 +326,11 @@ impl Panes {
         self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
     }
 
+    /// The sums of all sessions, whatever the filter.
+    pub fn all(&self) -> &Talkers {
+        &self.all
+    }
+
     /// A pane.
     pub fn pane(&self, subject: Subject) -> &Pane {
         &self.panes[subject as usize]

@@ -13,5 +13,6 @@ mod common {
 }
 
 mod leaving;
+mod screens;
 mod seen;
 mod shown;

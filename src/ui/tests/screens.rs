@@ -23,8 +23,8 @@ fn about(n: u64, of: u64) -> u64 {
 
 /// A web server's: many short sessions of clients, some long ones, and connections to a database of which some fail.
 fn session(n: u64, end_s: u64) -> Session {
-    let to_database = n % 4 == 0;
-    let dur_us = if n % 9 == 0 {
+    let to_database = n.is_multiple_of(4);
+    let dur_us = if n.is_multiple_of(9) {
         about(n, 4_000_000)
     } else {
         about(n, 12_000)
@@ -228,7 +228,8 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
 #[test]
 fn the_selected_bar_is_said_in_words() {
     let mut app = web_server(SIZE, 5000);
-    press(&mut app, "d Tab Tab Tab g");
+    press(&mut app, "d");
+    press(&mut app, "Tab Tab Tab g");
     let at = |app: &App| {
         let screen = screen(app, SIZE);
         let line = screen.lines().find(|l| l.contains("p50…p99 ±2.5 %"));
@@ -374,4 +375,120 @@ fn nothing_breaks_at_any_size() {
             screen(&app, turned);
         }
     }
+}
+
+/// The web server, marked at 40 s; then its database is slow and refuses, and a new one is used.
+fn failover(size: Size) -> App {
+    let mut app = web_server(size, 5000);
+    press(&mut app, "m");
+    let since = (0..1300).map(|n| {
+        let session = session(n, 41 + n / 130);
+        let start_ns = session.start_ns.max(40 * S);
+        let is_there = session.direction == Direction::Out && session.established_ns != 0;
+        let (is_refused, is_slow) = (is_there && n.is_multiple_of(3), is_there && n % 3 > 0);
+        Session {
+            start_ns,
+            established_ns: match (session.established_ns, is_slow) {
+                (0, _) => 0,
+                _ if is_refused => 0,
+                (_, true) => start_ns + 9 * (session.established_ns - session.start_ns),
+                _ => start_ns,
+            },
+            cookie: session.cookie + 100_000,
+            reason: if is_refused {
+                Reason::Refused
+            } else {
+                session.reason
+            },
+            ..session
+        }
+    });
+    let new = Session {
+        start_ns: 45 * S,
+        direction: Direction::Out,
+        ..open(3, "app-server", "10.0.0.10", 70_000)
+    };
+    app.batch(Batch {
+        taken_ns: 52 * S,
+        open: Some(vec![open(1, "nginx", "198.51.100.7", 5_000_000), new]),
+        closed: since.collect(),
+        ..Batch::default()
+    });
+    app
+}
+
+#[test]
+fn what_is_other_since_the_mark_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let mut app = failover(size);
+        press(&mut app, "m j");
+        insta::assert_snapshot!(format!("marked_{width}x{height}"), screen(&app, size));
+    }
+}
+
+#[test]
+fn a_mark_is_set_looked_at_moved_and_forgotten() {
+    let mut app = web_server(SIZE, 1000);
+    assert!(!screen(&app, SIZE).contains("marked"));
+    press(&mut app, "m");
+    assert_eq!(app.mode, Mode::Table);
+    assert!(screen(&app, SIZE).contains("marked 0s ago"));
+    app.batch(Batch {
+        taken_ns: 43 * S,
+        open: Some(
+            app.store()
+                .open()
+                .map(|(_, session)| session.clone())
+                .collect(),
+        ),
+        ..Batch::default()
+    });
+    assert!(screen(&app, SIZE).contains("marked 3s ago"));
+    press(&mut app, "m");
+    assert_eq!(app.mode, Mode::Marked);
+    assert!(screen(&app, SIZE).contains("since 3s"));
+    // nobody asks the database any more
+    assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
+    press(&mut app, "M");
+    assert!(screen(&app, SIZE).contains("marked 0s ago"));
+    assert!(screen(&app, SIZE).contains("Nothing is worse"));
+    press(&mut app, "m");
+    assert_eq!(app.mode, Mode::Table);
+    press(&mut app, "m d m x");
+    assert_eq!(app.mode, Mode::Table);
+    assert!(!screen(&app, SIZE).contains("marked"));
+}
+
+#[test]
+fn enter_on_a_difference_narrows_to_whom_it_is_about() {
+    let mut app = failover(SIZE);
+    press(&mut app, "m");
+    let rows = |app: &App| match &app.screen {
+        Some(Screen::Marked(shown)) => {
+            let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
+            rows.collect::<Vec<_>>()
+        }
+        _ => panic!("no differences"),
+    };
+    let found = rows(&app);
+    let of = |key: &str| {
+        let found = found.iter().filter(|(k, _)| k.to_string() == key);
+        found.map(|(_, f)| format!("{f:?}")).collect::<Vec<_>>()
+    };
+    let bad = ["Worse(Failed)", "Worse(Connect)"];
+    for worse in ["10.0.0.9", "app-server", "5432"] {
+        assert!(
+            bad.iter().all(|b| of(worse).contains(&(*b).to_owned())),
+            "{found:?}"
+        );
+    }
+    assert_eq!(of("10.0.0.10"), ["New"], "{found:?}");
+    press(&mut app, "g Enter");
+    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.choice.filter.source(), found[0].0.filter());
+    assert!(app.row_count() > 0);
+    // the filter changes nothing on the screen
+    press(&mut app, "m");
+    assert_eq!(rows(&app), found);
 }

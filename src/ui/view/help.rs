@@ -51,7 +51,7 @@ fn contents() -> Vec<HelpLine> {
     lines.extend(keys(Mode::Detail));
     lines.extend([
         HelpLine::Blank,
-        HelpLine::Heading("KEYS IN DISTRIBUTIONS AND FAILURES"),
+        HelpLine::Heading("KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK"),
     ]);
     let of_screens = KEYS.iter().filter(|k| SCREENS.iter().any(|m| k.is_in(*m)));
     let of_screens = of_screens.filter(|k| !k.is_in(Mode::Table));
@@ -81,11 +81,36 @@ fn contents() -> Vec<HelpLine> {
             .iter()
             .map(|f| HelpLine::Entry(f.title.into(), f.help)),
     );
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("WHAT THE CHARTS, THE FAILURES AND THE MARK COUNT"),
+    ]);
+    lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
     lines.extend([HelpLine::Blank, HelpLine::Heading("WHY A SESSION ENDED")]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
     lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
     lines
 }
+
+/// What is on the screens that take the table's place.
+const COUNTED: [(&str, &str); 4] = [
+    (
+        "charts",
+        "of the sessions of the table: open ones as they stand, finished ones as long as they are kept; p50, p90 and p99 within 2.5 %",
+    ),
+    (
+        "failures",
+        "of the same sessions those that ended otherwise than by FIN; /s over the last 10 s",
+    ),
+    (
+        "mark",
+        "all sessions, whatever the filter. Rates against the minute before it, times (geometric means) and losses against ten, as far as sessions are kept",
+    ),
+    (
+        "worse",
+        "a time from 10 sessions on both sides that is half as long again; a rate, or the part of sessions with losses, that is twice as much; and neither is likely to be chance",
+    ),
+];
 
 /// Cells of a name, and of what it means: with what is between them, eighty.
 const NAME: usize = 24;

@@ -18,6 +18,7 @@ pub mod failures;
 pub mod footer;
 pub mod header;
 pub mod help;
+pub mod mark;
 pub mod prompt;
 pub mod table;
 pub mod talkers;
@@ -118,6 +119,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         (_, Some(Screen::Failures(shown))) => {
             failures::draw(shown, app, theme, layout.main, buffer);
         }
+        (_, Some(Screen::Marked(shown))) => mark::draw(shown, app, theme, layout.main, buffer),
         (_, None) => {
             table::draw(app, theme, layout.table, buffer);
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
