@@ -1,5 +1,7 @@
 //! The distributions screen: four histograms, and in words what the selected bar stands for.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -136,24 +138,28 @@ fn chart(
     let scale = histogram.scale();
     let end = buckets.last().and_then(|b| b.to);
     let ends = end.map(|end| (end, Level::Decade));
-    let borders = buckets.iter().map(|b| (b.from, b.level)).chain(ends);
-    let mut free = 0;
-    for (i, (border, level)) in borders.enumerate() {
-        let x = i * cells;
-        let is_labelled = level == Level::Decade || cells >= 7 && level == Level::Coarse;
-        let label = scale.label(border);
-        if is_labelled && x >= free && x + label.width() <= width {
-            put(x, labels, &label, theme.quiet);
-            free = x + label.width() + 1;
-        }
-        if i < buckets.len() {
-            let tick = if level == Level::Decade { "┴" } else { "─" };
-            put(
-                x,
-                ruler,
-                &format!("{tick}{}", "─".repeat(cells - 1)),
-                theme.quiet,
-            );
+    let starts = buckets.iter().map(|b| (b.from, b.level));
+    let borders: Vec<_> = starts.chain(ends).enumerate().collect();
+    for (i, (_, level)) in borders.iter().take(buckets.len()) {
+        let tick = if *level == Level::Decade {
+            "┴"
+        } else {
+            "─"
+        };
+        let line = format!("{tick}{}", "─".repeat(cells - 1));
+        put(i * cells, ruler, &line, theme.quiet);
+    }
+    // the decades first, then what fits between them
+    let mut used: Vec<Range<usize>> = Vec::new();
+    for level in [Level::Decade, Level::Coarse] {
+        for (i, (border, _)) in borders.iter().filter(|(_, b)| b.1 == level) {
+            let label = scale.label(*border);
+            let at = i * cells..i * cells + label.width();
+            let is_free = |other: &Range<usize>| at.end < other.start || other.end < at.start;
+            if at.end <= width && used.iter().all(is_free) {
+                put(at.start, labels, &label, theme.quiet);
+                used.push(at);
+            }
         }
     }
     if has_keyboard {
