@@ -129,6 +129,9 @@ fn main() {
             ("sort, inverted", "IIIIII"),
             ("families", "446644"),
             ("scroll", "GGgGjkGg"),
+            ("charts", "d4466jkd"),
+            ("failures", "f4466jkf"),
+            ("since the mark", "mmjkjkMx"),
         ] {
             run(kept, open, what, script);
         }

@@ -647,6 +647,14 @@ pub fn micros(us: u64) -> String {
     }
 }
 
+/// A time in whole seconds: `0s`, `42s`, `2m03s`.
+pub fn seconds(ns: u64) -> String {
+    match ns / 1_000_000_000 {
+        s @ ..60 => format!("{s}s"),
+        s => micros(s * 1_000_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

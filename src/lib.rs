@@ -2,6 +2,7 @@
 //!
 //! The binary is a thin `main` over this library, so that tests and benchmarks reach every part.
 
+mod bounded;
 pub mod capture;
 pub mod cgroup;
 pub mod cli;
@@ -9,7 +10,9 @@ pub mod collector;
 pub mod config;
 pub mod fields;
 pub mod filter;
+pub mod histogram;
 pub mod limits;
+pub mod mark;
 pub mod mounts;
 pub mod output;
 pub mod process;

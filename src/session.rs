@@ -94,6 +94,29 @@ named_enum! {
     }
 }
 
+impl Reason {
+    /// True if it did not end as both ends wanted it, as far as the kernel tells.
+    pub fn is_failure(self) -> bool {
+        !matches!(
+            self,
+            Reason::Open | Reason::LocalFin | Reason::RemoteFin | Reason::Unknown
+        )
+    }
+
+    /// The error that the application got, if it asked for one: errno(3). Of two that stand for the same what both have.
+    pub fn errno(self) -> Option<&'static str> {
+        match self {
+            Reason::Refused => Some("ECONNREFUSED"),
+            Reason::ConnectTimeout | Reason::Timeout => Some("ETIMEDOUT"),
+            Reason::Unreachable => Some("E*UNREACH"),
+            Reason::NoPort => Some("EADDRNOTAVAIL"),
+            Reason::RemoteReset => Some("ECONNRESET"),
+            Reason::Aborted => Some("ECONNABORTED"),
+            _ => None,
+        }
+    }
+}
+
 named_enum! {
     /// Who opened the session.
     Direction {

@@ -3,9 +3,9 @@
 //! Responsible for keeping these sums up to date a change at a time, within bounds however many talkers there are.
 //! Knows no clock: time comes with the sessions and the looks. Not for their order on the screen (`ui::talkers`).
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::bounded::{Bounded, Sums};
 use crate::filter::quoted;
 use crate::session::{Comm, Direction, Session};
 use crate::store::Change;
@@ -217,13 +217,31 @@ impl Talker {
             _ => Flow::default(),
         }
     }
+}
 
-    fn add(&mut self, other: &Talker, look: u64) {
+impl Default for Talker {
+    fn default() -> Self {
+        Talker::NONE
+    }
+}
+
+impl Sums for Talker {
+    /// Whoever has something open stays; of the others who has most to show.
+    fn weight(&self) -> (bool, u64) {
+        (self.open > 0, self.bytes + 1000 * self.sessions)
+    }
+
+    fn add(&mut self, other: &Talker) {
         self.open += other.open;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
-        let flow = other.look.checked_sub(look).map(|_| other.flow);
-        let flow = flow.unwrap_or_default();
+        // what flowed at looks before this one is over
+        let look = self.look.max(other.look);
+        let flow = if other.look == look {
+            other.flow
+        } else {
+            Flow::default()
+        };
         let mine = self.flow(look);
         mine.new += flow.new;
         mine.bytes += flow.bytes;
@@ -231,48 +249,15 @@ impl Talker {
 }
 
 /// The talkers of one kind.
-#[derive(Debug)]
-struct Board {
-    talkers: HashMap<Key, Talker>,
-    /// The sums of those that were let go, and how many these were.
-    rest: Talker,
-    let_go: u64,
-}
+#[derive(Debug, Default)]
+struct Board(Bounded<Key, Talker>);
 
 impl Board {
-    /// The talker of that key. When there are twice as many as are kept, half of them is let go at once, so that a new one costs no
-    /// more than another: those that have nothing open and least to show.
-    fn talker(&mut self, key: Key, keep: usize, look: u64) -> &mut Talker {
-        if self.talkers.len() >= 2 * keep && !self.talkers.contains_key(&key) {
-            let mut least: Vec<_> = self
-                .talkers
-                .iter()
-                .map(|(key, t)| ((t.open > 0, t.bytes + 1000 * t.sessions), *key))
-                .collect();
-            let many = least.len() - keep;
-            if many < least.len() {
-                least.select_nth_unstable(many);
-            }
-            for (_, key) in &least[..many] {
-                if let Some(talker) = self.talkers.remove(key) {
-                    self.rest.add(&talker, look);
-                    self.let_go += 1;
-                }
-            }
-        }
-        self.talkers.entry(key).or_insert(Talker::NONE)
-    }
-
-    /// The talker that a session is counted in.
-    fn counted(&mut self, key: Key) -> &mut Talker {
-        self.talkers.get_mut(&key).unwrap_or(&mut self.rest)
-    }
-
     fn take(&mut self, by: By, change: &Change<'_>, keep: usize, look: u64) {
         let before = change.before.map(|s| by.key(s));
         let Some(now) = change.now else {
             if let Some(key) = before {
-                let talker = self.counted(key);
+                let talker = self.0.counted(key);
                 talker.open = talker.open.saturating_sub(1);
             }
             return;
@@ -285,15 +270,15 @@ impl Board {
         {
             // its owner is known better now: what was counted goes along
             brought = counted_bytes(old);
-            let other = self.counted(old_key);
+            let other = self.0.counted(old_key);
             other.open = other.open.saturating_sub(1);
             other.sessions = other.sessions.saturating_sub(1);
             other.bytes = other.bytes.saturating_sub(brought);
         }
         let talker = if stays {
-            self.counted(key)
+            self.0.counted(key)
         } else {
-            self.talker(key, keep, look)
+            self.0.entry(key, keep)
         };
         match (stays, now.is_open()) {
             (false, true) => talker.open += 1,
@@ -343,11 +328,7 @@ impl Talkers {
     /// Keeps about that many of each kind.
     pub fn new(keep: usize) -> Self {
         Talkers {
-            boards: By::ALL.map(|_| Board {
-                talkers: HashMap::new(),
-                rest: Talker::NONE,
-                let_go: 0,
-            }),
+            boards: By::ALL.map(|_| Board::default()),
             keep: keep.max(1),
             look: 1,
             look_s: 0.0,
@@ -387,7 +368,7 @@ impl Talkers {
         let rate = f64::from(session.tx_rate + session.rx_rate);
         self.bytes += bytes;
         for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
-            let talker = board.talker(by.key(session), self.keep, self.look);
+            let talker = board.0.entry(by.key(session), self.keep);
             talker.open += u64::from(session.is_open());
             talker.sessions += 1;
             talker.bytes += bytes;
@@ -412,39 +393,43 @@ impl Talkers {
     /// True if talkers that have open sessions were let go: then [`Talkers::recount`] puts the numbers of open
     /// sessions right again.
     pub fn is_inexact(&self) -> bool {
-        self.boards.iter().any(|b| b.rest.open > 0)
+        self.boards.iter().any(|b| b.0.rest().0.open > 0)
     }
 
     /// Counts the open sessions anew.
     pub fn recount<'a>(&mut self, open: impl Iterator<Item = &'a Session>) {
         for board in &mut self.boards {
-            board.talkers.values_mut().for_each(|t| t.open = 0);
-            board.rest.open = 0;
+            board.0.sums_mut().for_each(|t| t.open = 0);
         }
         for session in open {
             for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
-                board.counted(by.key(session)).open += 1;
+                board.0.counted(by.key(session)).open += 1;
             }
         }
     }
 
-    fn board(&self, by: By) -> &Board {
-        &self.boards[by as usize]
+    fn board(&self, by: By) -> &Bounded<Key, Talker> {
+        &self.boards[by as usize].0
     }
 
     /// The talkers of a kind, in no order.
     pub fn of(&self, by: By) -> impl Iterator<Item = (Key, &Talker)> {
-        self.board(by).talkers.iter().map(|(key, t)| (*key, t))
+        self.board(by).iter()
     }
 
     /// One of them.
     pub fn get(&self, by: By, key: Key) -> Option<&Talker> {
-        self.board(by).talkers.get(&key)
+        self.board(by).get(key)
     }
 
     /// The sums of those that were let go, and how many times one was.
     pub fn rest(&self, by: By) -> (&Talker, u64) {
-        (&self.board(by).rest, self.board(by).let_go)
+        self.board(by).rest()
+    }
+
+    /// Bytes of all talkers, both directions.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Bytes a second, at the last look.

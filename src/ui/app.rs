@@ -15,6 +15,7 @@ use super::freeze::Waiting;
 use super::keys::{Keymap, Mode};
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
+use super::screens::Screen;
 use super::talkers::{Focus, Panes, Subject};
 use super::theme::Look;
 use super::view;
@@ -22,6 +23,7 @@ use crate::capture::{Capture, Family};
 use crate::collector::Batch;
 use crate::fields::{self, Field};
 use crate::filter::Filter;
+use crate::mark::Mark;
 use crate::process::ProcessInfo;
 use crate::session::{Session, SessionId};
 use crate::store::{Place, Store};
@@ -102,6 +104,14 @@ pub enum Action {
     Accept,
     /// Forget what was typed.
     Cancel,
+    /// Open the screen with these keys, or leave it.
+    Screen(Mode),
+    /// Set a mark to compare with; if there is one, show what is other since, or leave that.
+    Mark,
+    /// Compare with now.
+    MarkAnew,
+    /// Forget the mark.
+    Unmark,
     /// Draw everything anew.
     Redraw,
     /// Stop as ^Z does.
@@ -187,9 +197,13 @@ pub struct App {
     pub help_top: usize,
     /// The session that is looked at by itself.
     pub detail: Option<Detail>,
-    panes: Panes,
-    store: Store,
-    keep: usize,
+    /// What is in the table's place.
+    pub screen: Option<Screen>,
+    /// What now is compared with.
+    pub mark: Option<Box<Mark>>,
+    pub(super) panes: Panes,
+    pub(super) store: Store,
+    pub(super) keep: usize,
     rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
@@ -200,8 +214,8 @@ pub struct App {
     top: usize,
     frozen: Option<Waiting>,
     size: Size,
-    first_ns: u64,
-    now_ns: u64,
+    pub(super) first_ns: u64,
+    pub(super) now_ns: u64,
 }
 
 impl App {
@@ -226,6 +240,8 @@ impl App {
             look: Look::default(),
             help_top: 0,
             detail: None,
+            screen: None,
+            mark: None,
             panes: Panes::default(),
             store: Store::new(keep),
             keep,
@@ -271,8 +287,12 @@ impl App {
             return looked;
         }
         self.now_ns = batch.taken_ns;
+        self.screen_lets_go(&batch);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
+            if let Some(mark) = &mut self.mark {
+                mark.take(&change);
+            }
             if let Some(detail) = &mut self.detail {
                 detail.take(&change);
             }
@@ -282,8 +302,10 @@ impl App {
                 detail.look();
             }
             self.panes.look(self.now_ns, &self.store, &self.choice);
+            self.look_since_mark();
             self.refresh();
         }
+        self.screen_takes(looked);
         looked
     }
 
@@ -328,6 +350,15 @@ impl App {
                 };
                 self.help_top = 0;
             }
+            Action::Screen(mode) => self.toggle_screen(mode),
+            Action::Mark => self.mark(),
+            Action::MarkAnew => self.mark_anew(),
+            Action::Unmark => self.unmark(),
+            Action::NextPane | Action::PreviousPane | Action::Move(_) | Action::Narrow
+                if self.screen.as_ref().is_some_and(|s| s.mode() == self.mode) =>
+            {
+                self.update_screen(action);
+            }
             Action::NextPane => self.turn_to(self.focus.step(1)),
             Action::PreviousPane => self.turn_to(self.focus.step(-1)),
             Action::Leave if self.mode == Mode::Detail => {
@@ -337,6 +368,10 @@ impl App {
             Action::Columns => return self.update_columns(action),
             Action::Theme => self.look.turn(),
             action if self.mode == Mode::Columns => return self.update_columns(action),
+            Action::Leave if self.screen.is_some() => {
+                self.screen = None;
+                self.turn_to(self.focus);
+            }
             Action::Leave => self.turn_to(Focus::Table),
             Action::Open => {
                 let place = self.rows.get(self.selected);
@@ -372,6 +407,7 @@ impl App {
             }
             Action::Scope => {
                 self.choice.next_scope();
+                self.restart_screen();
                 self.restart();
             }
             Action::Freeze => match self.frozen.take() {
@@ -439,16 +475,21 @@ impl App {
             Action::Invert => self.panes.invert(subject),
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
-                let selected = self.panes.pane(subject).selected();
-                let narrow = selected.and_then(|key| self.choice.filter.and(&key.filter()).ok());
-                let before = self.choice.filter.clone();
-                if let Some(filter) = narrow
-                    && self.choice.go(before, filter)
-                {
-                    self.choose();
+                if let Some(key) = self.panes.pane(subject).selected() {
+                    self.narrow(&key.filter());
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Narrows the filter to what another one lets through, too.
+    pub(super) fn narrow(&mut self, to: &str) {
+        let before = self.choice.filter.clone();
+        if let Ok(filter) = before.and(to)
+            && self.choice.go(before, filter)
+        {
+            self.choose();
         }
     }
 
@@ -478,6 +519,7 @@ impl App {
         let searching = |d: &Detail| d.is_searching(&self.store);
         self.rows.is_incomplete(&self.store)
             || self.panes.is_working(&self.store)
+            || self.is_screen_working()
             || self.detail.as_ref().is_some_and(searching)
     }
 
@@ -487,6 +529,9 @@ impl App {
         self.panes.work(&self.store, &self.choice);
         if let Some(detail) = &mut self.detail {
             detail.search(&self.store);
+        }
+        if self.is_screen_working() {
+            self.work_on_screen();
         }
         self.follow();
     }
@@ -566,12 +611,13 @@ impl App {
     }
 
     /// What has the keyboard when nothing lies above the panes.
-    fn main_mode(&self) -> Mode {
-        match self.focus {
+    pub(super) fn main_mode(&self) -> Mode {
+        match (&self.screen, self.focus) {
             _ if self.detail.is_some() => Mode::Detail,
             _ if self.columns.chooser.is_some() => Mode::Columns,
-            Focus::Table => Mode::Table,
-            Focus::Pane(_) => Mode::Talkers,
+            (Some(screen), _) => screen.mode(),
+            (None, Focus::Table) => Mode::Table,
+            (None, Focus::Pane(_)) => Mode::Talkers,
         }
     }
 
@@ -607,12 +653,14 @@ impl App {
         let layout = self.layout();
         self.panes
             .resize(layout.talkers.map(|a| a.height.saturating_sub(1).into()));
+        self.refresh_screen();
         self.scroll_to_selection();
     }
 
     /// Other sessions are meant.
     fn choose(&mut self) {
         self.panes.restart(&self.choice);
+        self.restart_screen();
         self.restart();
     }
 

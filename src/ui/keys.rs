@@ -26,6 +26,12 @@ pub enum Mode {
     Detail,
     /// Columns are being chosen.
     Columns,
+    /// The distributions have it.
+    Distributions,
+    /// The failures have it.
+    Failures,
+    /// What is other since the mark has it.
+    Marked,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.
@@ -124,15 +130,47 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
+/// What takes the table's place.
+pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
+/// The sessions, who talks, and what takes their place.
+const LOOKING: &[Mode] = &[
+    Mode::Table,
+    Mode::Talkers,
+    Mode::Distributions,
+    Mode::Failures,
+    Mode::Marked,
+];
+/// Where one can choose which sessions are meant.
+const CHOOSING: &[Mode] = &[
+    Mode::Table,
+    Mode::Talkers,
+    Mode::Distributions,
+    Mode::Failures,
+];
 /// What is read, page by page.
-const READING: &[Mode] = &[Mode::Detail, Mode::Help, Mode::Columns];
+const READING: &[Mode] = &[
+    Mode::Detail,
+    Mode::Distributions,
+    Mode::Failures,
+    Mode::Marked,
+    Mode::Help,
+    Mode::Columns,
+];
 
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
     key("quit", MAIN, QUIT, Action::Quit, "quit", "quit"),
     key(
+        "leave-screen",
+        SCREENS,
+        &[code(KeyCode::Esc), char('q')],
+        Action::Leave,
+        "back",
+        "back to the sessions",
+    ),
+    key(
         "help",
-        MAIN,
+        LOOKING,
         &[char('?'), char('h'), code(KeyCode::F(1))],
         Action::Help,
         "help",
@@ -140,7 +178,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "filter",
-        MAIN,
+        CHOOSING,
         &[char('/')],
         Action::Prompt(Purpose::Filter),
         "filter",
@@ -171,6 +209,54 @@ pub static KEYS: &[Key] = &[
         "narrow the filter to this one",
     ),
     key(
+        "narrow",
+        SCREENS,
+        &[code(KeyCode::Enter)],
+        Action::Narrow,
+        "narrow",
+        "narrow the filter to these, and back to the sessions",
+    ),
+    key(
+        "next-bar",
+        &[Mode::Distributions],
+        &[code(KeyCode::Right)],
+        Action::Move(Motion::Down),
+        "next bar",
+        "the bar to the right",
+    ),
+    key(
+        "previous-bar",
+        &[Mode::Distributions],
+        &[code(KeyCode::Left)],
+        Action::Move(Motion::Up),
+        "",
+        "the bar to the left",
+    ),
+    key(
+        "next-pane",
+        &[Mode::Distributions],
+        &[code(KeyCode::Tab)],
+        Action::NextPane,
+        "next chart",
+        "the next chart",
+    ),
+    key(
+        "previous-pane",
+        &[Mode::Distributions],
+        &[code(KeyCode::BackTab)],
+        Action::PreviousPane,
+        "",
+        "the chart before",
+    ),
+    key(
+        "widen",
+        SCREENS,
+        &[code(KeyCode::Backspace)],
+        Action::Widen,
+        "wider",
+        "back to the filter before",
+    ),
+    key(
         "next-pane",
         MAIN,
         &[code(KeyCode::Tab)],
@@ -185,6 +271,22 @@ pub static KEYS: &[Key] = &[
         Action::PreviousPane,
         "",
         "the pane before",
+    ),
+    key(
+        "charts",
+        LOOKING,
+        &[char('d')],
+        Action::Screen(Mode::Distributions),
+        "charts",
+        "distributions of duration, RTT, connect latency and bytes",
+    ),
+    key(
+        "failures",
+        LOOKING,
+        &[char('f')],
+        Action::Screen(Mode::Failures),
+        "failed",
+        "failures by reason, destination and program",
     ),
     key(
         "widen",
@@ -292,6 +394,30 @@ pub static KEYS: &[Key] = &[
         "sort by the previous column",
     ),
     key(
+        "mark-anew",
+        &[Mode::Marked],
+        &[char('M')],
+        Action::MarkAnew,
+        "mark anew",
+        "compare with now instead",
+    ),
+    key(
+        "unmark",
+        &[Mode::Marked],
+        &[char('x')],
+        Action::Unmark,
+        "forget",
+        "forget the mark, and back to the sessions",
+    ),
+    key(
+        "mark",
+        LOOKING,
+        &[char('m')],
+        Action::Mark,
+        "mark",
+        "mark this moment; again: what is other since",
+    ),
+    key(
         "invert",
         MAIN,
         &[char('I')],
@@ -341,7 +467,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "ipv4",
-        MAIN,
+        CHOOSING,
         &[char('4')],
         Action::Family(Family::V4),
         "IPv4",
@@ -349,7 +475,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "ipv6",
-        MAIN,
+        CHOOSING,
         &[char('6')],
         Action::Family(Family::V6),
         "IPv6",
@@ -357,7 +483,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "scope",
-        MAIN,
+        CHOOSING,
         &[char('o')],
         Action::Scope,
         "open/finished",
@@ -365,7 +491,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "freeze",
-        MAIN,
+        LOOKING,
         &[char(' '), char('p')],
         Action::Freeze,
         "freeze",
@@ -698,21 +824,22 @@ impl Keymap {
             code: event.code,
             ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
         };
-        self.rows(mode)
+        self.rows(&[mode])
             .find(|r| r.presses.contains(&press))
             .map(|r| r.key.action)
     }
 
     /// The key that does it in a mode, as it is written on it.
     pub fn of(&self, mode: Mode, action: Action) -> String {
-        let row = self.rows(mode).find(|r| r.key.action == action);
+        let row = self.rows(&[mode]).find(|r| r.key.action == action);
         let press = row.and_then(|r| r.presses.first());
         press.map_or_else(String::new, |p| p.name())
     }
 
-    /// What is in force in a mode, in the order of the help.
-    pub fn rows(&self, mode: Mode) -> impl Iterator<Item = &Bound> {
-        self.rows.iter().filter(move |r| r.key.is_in(mode))
+    /// What is in force in one of these modes, in the order of the help.
+    pub fn rows(&self, modes: &[Mode]) -> impl Iterator<Item = &Bound> {
+        let rows = self.rows.iter();
+        rows.filter(move |r| modes.iter().any(|m| r.key.is_in(*m)))
     }
 
     /// Every row, in the order of [`KEYS`].
@@ -926,6 +1053,9 @@ mod tests {
             (Mode::Table, Action::Quit),
             (Mode::Talkers, Action::Quit),
             (Mode::Detail, Action::Quit),
+            (Mode::Distributions, Action::Quit),
+            (Mode::Failures, Action::Quit),
+            (Mode::Marked, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Columns, Action::Quit),
             (Mode::Prompt, Action::Cancel),

@@ -5,8 +5,9 @@
 
 use std::cmp::Ordering;
 
-use super::app::{Motion, moved};
+use super::app::Motion;
 use super::choice::Choice;
+use super::list::List;
 use crate::fields;
 use crate::store::{Change, Place, Store};
 use crate::talkers::{By, Key, Talker, Talkers};
@@ -185,11 +186,7 @@ pub struct Pane {
     pub inverted: bool,
     /// Number of the figure that it is sorted by.
     sort: usize,
-    order: Vec<Key>,
-    /// The selected one, wherever it goes; `None`: the first, whoever that is.
-    chosen: Option<Key>,
-    selected: usize,
-    top: usize,
+    list: List<Key>,
 }
 
 /// A line of a pane.
@@ -210,10 +207,8 @@ impl Pane {
             grouped: false,
             inverted: false,
             sort: busiest(),
-            order: Vec::new(),
-            chosen: None,
-            selected: 0,
-            top: 0,
+            // those that were let go have their place below the last
+            list: List::with_rest(),
         }
     }
 
@@ -239,23 +234,22 @@ impl Pane {
 
     /// How many talkers it has, and how many times one was let go.
     pub fn counts(&self, talkers: &Talkers) -> (usize, u64) {
-        (self.order.len(), talkers.rest(self.by()).1)
+        (self.list.len(), talkers.rest(self.by()).1)
     }
 
     /// The selected talker.
     pub fn selected(&self) -> Option<Key> {
-        self.order.get(self.selected).copied()
+        self.list.selected()
     }
 
     /// Lines from the first that is shown on; the last of all is what was let go.
     pub fn rows<'a>(&'a self, talkers: &'a Talkers) -> impl Iterator<Item = Row<'a>> {
         let by = self.by();
-        let rows = self.order.iter().enumerate().skip(self.top);
-        let rows = rows.filter_map(move |(i, key)| {
+        let rows = self.list.shown().filter_map(move |(key, selected)| {
             Some(Row {
-                key: Some(*key),
-                talker: talkers.get(by, *key)?,
-                selected: i == self.selected,
+                key: Some(key),
+                talker: talkers.get(by, key)?,
+                selected,
             })
         });
         let (rest, let_go) = talkers.rest(by);
@@ -286,44 +280,8 @@ impl Pane {
                 .then_with(|| b.2.sessions.cmp(&a.2.sessions))
                 .then_with(|| a.1.cmp(&b.1))
         });
-        self.order = order.into_iter().map(|(_, key, _)| key).collect();
-        let last = self.order.len().saturating_sub(1);
-        self.selected = match self.chosen {
-            None => 0,
-            Some(key) => match self.order.iter().position(|k| *k == key) {
-                Some(line) => line,
-                None => {
-                    let line = self.selected.min(last);
-                    self.chosen = self.order.get(line).copied();
-                    line
-                }
-            },
-        };
-        self.scroll(height);
-    }
-
-    fn scroll(&mut self, height: usize) {
-        let height = height.max(1);
-        // the line of those that were let go has its place below the last
-        let last_top = (self.order.len() + 1).saturating_sub(height);
-        self.top = self
-            .top
-            .min(self.selected)
-            .max((self.selected + 1).saturating_sub(height))
-            .min(last_top);
-        if self.selected + 1 == self.order.len() {
-            self.top = last_top.min(self.selected);
-        }
-    }
-
-    fn go(&mut self, motion: Motion, height: usize) {
-        let last = self.order.len().saturating_sub(1);
-        self.selected = moved(self.selected, motion, height).min(last);
-        self.chosen = match motion {
-            Motion::Top => None,
-            _ => self.selected(),
-        };
-        self.scroll(height);
+        let order = order.into_iter().map(|(_, key, _)| key).collect();
+        self.list.set(order, height);
     }
 }
 
@@ -366,6 +324,11 @@ impl Panes {
     /// The sums that are shown.
     pub fn talkers(&self) -> &Talkers {
         self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
+    }
+
+    /// The sums of all sessions, whatever the filter.
+    pub fn all(&self) -> &Talkers {
+        &self.all
     }
 
     /// A pane.
@@ -458,21 +421,21 @@ impl Panes {
     pub(super) fn resize(&mut self, heights: [usize; 3]) {
         self.heights = heights;
         for (pane, height) in self.panes.iter_mut().zip(heights) {
-            pane.scroll(height);
+            pane.list.scroll(height);
         }
     }
 
     /// Moves the selection.
     pub(super) fn go(&mut self, subject: Subject, motion: Motion) {
         let height = self.heights[subject as usize];
-        self.panes[subject as usize].go(motion, height);
+        self.panes[subject as usize].list.go(motion, height);
     }
 
     /// Each by itself, or peers by network and processes by name. False if there is nothing to group.
     pub(super) fn group(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
-        pane.chosen = None;
+        pane.list.reset();
         self.refresh();
     }
 

@@ -14,5 +14,6 @@ mod common {
 
 mod leaving;
 mod looks;
+mod screens;
 mod seen;
 mod shown;

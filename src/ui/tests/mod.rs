@@ -17,6 +17,7 @@ use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 mod columns;
 mod detail;
+mod screens;
 mod talkers;
 mod themes;
 
@@ -164,7 +165,10 @@ fn press(app: &mut App, script: &str) -> Option<Effect> {
     let mut effect = None;
     for name in script.split(' ') {
         let mode = app.mode;
-        let named = app.keymap.rows(mode).flat_map(|r| r.presses.iter());
+        let named = app
+            .keymap
+            .rows(std::slice::from_ref(&mode))
+            .flat_map(|r| r.presses.iter());
         let press = named.copied().find(|p| p.name() == name);
         let event = press
             .unwrap_or_else(|| panic!("{name} means nothing in {mode:?}"))

@@ -10,7 +10,7 @@ use crate::ui::theme::Theme;
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::default();
-    let rows = app.keymap.rows(app.mode);
+    let rows = app.keymap.rows(std::slice::from_ref(&app.mode));
     for row in rows.filter(|r| !r.key.footer.is_empty()) {
         let name = row.presses.first().map(|p| p.name()).unwrap_or_default();
         let spans = [

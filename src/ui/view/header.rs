@@ -94,7 +94,12 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         if app.sort.inverted { " inverted" } else { "" }
     );
     let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
-    let before: Vec<_> = [frozen, Some(vec![Span::raw(position)]), family]
+    let marked = app.mark.as_ref().map(|mark| {
+        let ago = fields::seconds(mark.ago_ns());
+        vec![Span::raw(format!("marked {ago} ago"))]
+    });
+    let position = Some(vec![Span::raw(position)]);
+    let before: Vec<_> = [frozen, position, marked, family]
         .into_iter()
         .flatten()
         .collect();

@@ -9,7 +9,7 @@ use crate::fields;
 use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
-use crate::ui::keys::{Keymap, Mode};
+use crate::ui::keys::{Keymap, Mode, SCREENS};
 use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
@@ -24,40 +24,40 @@ pub enum HelpLine {
     Blank,
 }
 
+/// Where keys are pressed, in the order of the help.
+const KEYS_OF: &[(&str, &[Mode])] = &[
+    ("KEYS", &[Mode::Table]),
+    (
+        "KEYS IN A TALKER PANE, besides those above",
+        &[Mode::Talkers],
+    ),
+    ("KEYS IN A SESSION'S DETAIL", &[Mode::Detail]),
+    (
+        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
+        SCREENS,
+    ),
+    ("KEYS WHILE CHOOSING COLUMNS", &[Mode::Columns]),
+    ("KEYS WHILE TYPING A FILTER", &[Mode::Prompt]),
+];
+
 /// The whole of it.
 pub fn lines(keymap: &Keymap) -> Vec<HelpLine> {
     contents(keymap).into_iter().flat_map(wrapped).collect()
 }
 
 fn contents(keymap: &Keymap) -> Vec<HelpLine> {
-    let keys = |mode| {
-        // what is in the part above needs no second line
-        let of_mode = keymap.rows(mode);
-        let of_mode = of_mode.filter(move |r| mode == Mode::Table || !r.key.is_in(Mode::Table));
-        of_mode.map(|r| HelpLine::Entry(r.names(), r.key.help))
-    };
-    let mut lines = vec![HelpLine::Heading("KEYS")];
-    lines.extend(keys(Mode::Table));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("KEYS IN A TALKER PANE, besides those above"),
-    ]);
-    lines.extend(keys(Mode::Talkers));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("KEYS IN A SESSION'S DETAIL"),
-    ]);
-    lines.extend(keys(Mode::Detail));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("KEYS WHILE CHOOSING COLUMNS"),
-    ]);
-    lines.extend(keys(Mode::Columns));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("KEYS WHILE TYPING A FILTER"),
-    ]);
-    lines.extend(keys(Mode::Prompt));
+    let mut lines = Vec::new();
+    for (heading, modes) in KEYS_OF {
+        if !lines.is_empty() {
+            lines.push(HelpLine::Blank);
+        }
+        lines.push(HelpLine::Heading(heading));
+        // what is in the first part needs no second line
+        let rows = keymap
+            .rows(modes)
+            .filter(|r| modes.contains(&Mode::Table) || !r.key.is_in(Mode::Table));
+        lines.extend(rows.map(|r| HelpLine::Entry(r.names(), r.key.help)));
+    }
     lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
     let forms = filter::GRAMMAR.iter();
     lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));
@@ -78,11 +78,36 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
             .iter()
             .map(|f| HelpLine::Entry(f.title.into(), f.help)),
     );
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("WHAT THE CHARTS, THE FAILURES AND THE MARK COUNT"),
+    ]);
+    lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
     lines.extend([HelpLine::Blank, HelpLine::Heading("WHY A SESSION ENDED")]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
     lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
     lines
 }
+
+/// What is on the screens that take the table's place.
+const COUNTED: [(&str, &str); 4] = [
+    (
+        "charts",
+        "of the sessions of the table: open ones as they stand, finished ones as long as they are kept; p50, p90 and p99 within 2.5 %",
+    ),
+    (
+        "failures",
+        "of the same sessions those that ended otherwise than by FIN; /s over the last 10 s",
+    ),
+    (
+        "mark",
+        "all sessions, whatever the filter. Rates against the minute before it, times (geometric means) and losses against ten, as far as sessions are kept",
+    ),
+    (
+        "worse",
+        "a time from 10 sessions on both sides that is half as long again; a rate, or the part of sessions with losses, that is twice as much; and neither is likely to be chance",
+    ),
+];
 
 /// Cells of a name, and of what it means: with what is between them, eighty.
 const NAME: usize = 24;

@@ -8,14 +8,18 @@ use ratatui::layout::{Constraint, Rect};
 
 use super::app::App;
 use super::keys::Mode;
+use super::screens::Screen;
 use super::talkers::{Focus, Subject};
 use super::theme::Theme;
 
 pub mod columns;
 pub mod detail;
+pub mod distributions;
+pub mod failures;
 pub mod footer;
 pub mod header;
 pub mod help;
+pub mod mark;
 pub mod prompt;
 pub mod table;
 pub mod talkers;
@@ -108,15 +112,23 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let layout = layout(area, app.prompt.is_some(), app.focus);
     frame.buffer_mut().set_style(area, theme.base);
     header::draw(app, theme, &layout, frame.buffer_mut());
-    match app.mode {
-        Mode::Table | Mode::Talkers | Mode::Prompt | Mode::Columns => {
-            table::draw(app, theme, layout.table, frame.buffer_mut());
+    let buffer = frame.buffer_mut();
+    match (app.mode, &app.screen) {
+        (Mode::Detail, _) => detail::draw(app, theme, layout.main, buffer),
+        (Mode::Help, _) => help::draw(app, theme, layout.main, buffer),
+        (_, Some(Screen::Distributions(shown))) => {
+            distributions::draw(shown, app, theme, layout.main, buffer);
+        }
+        (_, Some(Screen::Failures(shown))) => {
+            failures::draw(shown, app, theme, layout.main, buffer);
+        }
+        (_, Some(Screen::Marked(shown))) => mark::draw(shown, app, theme, layout.main, buffer),
+        (_, None) => {
+            table::draw(app, theme, layout.table, buffer);
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
-                talkers::draw(app, subject, theme, area, frame.buffer_mut());
+                talkers::draw(app, subject, theme, area, buffer);
             }
         }
-        Mode::Detail => detail::draw(app, theme, layout.main, frame.buffer_mut()),
-        Mode::Help => help::draw(app, theme, layout.main, frame.buffer_mut()),
     }
     if app.mode == Mode::Columns {
         columns::draw(app, theme, layout.main, frame.buffer_mut());

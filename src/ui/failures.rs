@@ -1,0 +1,344 @@
+//! The failures screen: which connections fail, of whom, to where, why, and how often of late.
+//!
+//! Responsible for counting them by reason, destination and program, and for their order. Not for what is drawn
+//! (`view::failures`).
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, SocketAddr};
+
+use super::app::Motion;
+use super::choice::Choice;
+use super::counted::{Count, Counted};
+use super::list::List;
+use crate::bounded::{Bounded, Sums};
+use crate::session::{Comm, Direction, Reason, Session};
+use crate::store::Store;
+use crate::talkers::Key;
+
+/// Kinds of failures that are kept at least.
+const KEEP: usize = 2048;
+/// Seconds that count as of late.
+pub const RECENT_S: u64 = 10;
+/// A second.
+const S: u64 = 1_000_000_000;
+
+/// What tells one kind of failures from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Failure {
+    /// Why it ended.
+    pub reason: Reason,
+    /// Who opened it.
+    pub direction: Direction,
+    /// The peer's address; `None` of a session that the peer opened, as it is our service that fails then.
+    pub addr: Option<IpAddr>,
+    /// The peer's port, or ours of a session that the peer opened.
+    pub port: u16,
+    /// Name of the owner; empty: not known.
+    pub comm: Comm,
+}
+
+impl Failure {
+    fn of(session: &Session) -> Option<Failure> {
+        let is_in = session.direction == Direction::In;
+        session.reason.is_failure().then_some(Failure {
+            reason: session.reason,
+            direction: session.direction,
+            addr: (!is_in).then_some(session.raddr),
+            port: if is_in { session.lport } else { session.rport },
+            comm: session.comm,
+        })
+    }
+
+    /// What a filter has to say so that it lets exactly these through.
+    pub fn filter(&self) -> String {
+        let to = match self.addr {
+            Some(addr) => format!("raddr {addr} and rport {}", self.port),
+            None => format!("lport {}", self.port),
+        };
+        format!(
+            "reason {} and direction {} and {to} and {}",
+            self.reason.name(),
+            self.direction.name(),
+            Key::Program(self.comm).filter()
+        )
+    }
+
+    /// Where it was to go: `→ 10.0.0.9:5432`, or to us: `← :443`.
+    pub fn destination(&self) -> String {
+        match self.addr {
+            Some(addr) => format!("→ {}", SocketAddr::new(addr, self.port)),
+            None => format!("← :{}", self.port),
+        }
+    }
+}
+
+/// The failures of one kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// When the last one was, ns.
+    pub last_ns: u64,
+    /// The second of the newest of `recent`, which has a place for each second modulo its length.
+    newest_s: u64,
+    recent: [u32; RECENT_S as usize + 1],
+}
+
+impl Tally {
+    fn at(&mut self, s: u64) -> Option<&mut u32> {
+        const RING: u64 = RECENT_S + 1;
+        if s > self.newest_s {
+            let new = (self.newest_s + 1).max((s + 1).saturating_sub(RING));
+            (new..=s).for_each(|s| self.recent[(s % RING) as usize] = 0);
+            self.newest_s = s;
+        }
+        (s + RING > self.newest_s).then(|| &mut self.recent[(s % RING) as usize])
+    }
+
+    /// How many there were in the seconds before that instant.
+    fn recent(&self, now_ns: u64) -> u32 {
+        let end = now_ns / S;
+        let mut then = self.clone();
+        // the second that is not over yet counts as well: what has just happened is what one looks for
+        let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.newest_s);
+        seconds.filter_map(|s| then.at(s).copied()).sum()
+    }
+}
+
+impl Sums for Tally {
+    fn weight(&self) -> (bool, u64) {
+        (false, self.count)
+    }
+
+    fn add(&mut self, other: &Tally) {
+        self.count += other.count;
+        self.last_ns = self.last_ns.max(other.last_ns);
+        let first = (other.newest_s + 1).saturating_sub(RECENT_S + 1);
+        let mut other = other.clone();
+        for s in first..=other.newest_s {
+            let theirs = other.at(s).map_or(0, |n| *n);
+            if let Some(mine) = self.at(s) {
+                *mine += theirs;
+            }
+        }
+    }
+}
+
+/// The failures among some sessions.
+#[derive(Debug, Default)]
+pub(super) struct Failed(Bounded<Failure, Tally>);
+
+impl Count for Failed {
+    fn add(&mut self, session: &Session) {
+        if let Some(failure) = Failure::of(session) {
+            let tally = self.0.entry(failure, KEEP);
+            tally.count += 1;
+            tally.last_ns = tally.last_ns.max(session.end_ns);
+            if let Some(recent) = tally.at(session.end_ns / S) {
+                *recent += 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, session: &Session) {
+        let Some(failure) = Failure::of(session) else {
+            return;
+        };
+        let tally = self.0.counted(failure);
+        tally.count = tally.count.saturating_sub(1);
+        if let Some(recent) = tally.at(session.end_ns / S) {
+            *recent = recent.saturating_sub(1);
+        }
+        if tally.count == 0 {
+            self.0.forget(failure);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Failed {
+    /// All tallies, in the order of what is tallied.
+    pub(super) fn counts(&self) -> Vec<(Failure, u64)> {
+        let mut counts: Vec<_> = self.0.iter().map(|(f, t)| (f, t.count)).collect();
+        counts.sort_unstable();
+        counts
+    }
+}
+
+/// A line of the screen.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Which failures; `None`: all of those that were let go.
+    pub failure: Option<Failure>,
+    /// How many.
+    pub tally: &'a Tally,
+    /// A second, of late.
+    pub rate: f64,
+    /// It is the selected one.
+    pub selected: bool,
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct Failures {
+    pub(super) counted: Counted<Failed>,
+    list: List<Failure>,
+    now_ns: u64,
+    /// Seconds of the past of which there is something to be known.
+    seconds: f64,
+}
+
+impl Failures {
+    /// Of the sessions that the table shows.
+    pub(super) fn new(store: &Store, choice: &Choice) -> Self {
+        Failures {
+            counted: Counted::new(Failed::default, store, choice),
+            list: List::with_rest(),
+            now_ns: 0,
+            seconds: RECENT_S as f64,
+        }
+    }
+
+    /// Sorts anew: by what fails most of late, then by what failed most. The trace runs since `first_ns`.
+    pub(super) fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
+        self.now_ns = now_ns;
+        let run = now_ns.saturating_sub(first_ns) as f64 / S as f64;
+        self.seconds = run.clamp(1.0, RECENT_S as f64);
+        let tallies = self.counted.finished.0.iter();
+        let mut order: Vec<_> = tallies
+            .map(|(failure, t)| (Reverse((t.recent(now_ns), t.count, t.last_ns)), failure))
+            .collect();
+        order.sort_unstable();
+        self.list
+            .set(order.into_iter().map(|(_, f)| f).collect(), height);
+    }
+
+    /// Moves the selection.
+    pub(super) fn go(&mut self, motion: Motion, height: usize) {
+        self.list.go(motion, height);
+    }
+
+    /// The selected failures.
+    pub fn selected(&self) -> Option<Failure> {
+        self.list.selected()
+    }
+
+    /// How many kinds there are, how many failures in all, and how many kinds were let go.
+    pub fn counts(&self) -> (usize, u64, u64) {
+        let (rest, let_go) = self.counted.finished.0.rest();
+        let kept = self.counted.finished.0.iter();
+        let all = kept.map(|(_, t)| t.count).sum::<u64>() + rest.count;
+        (self.list.len(), all, let_go)
+    }
+
+    /// Since the last of them, ns.
+    pub fn ago_ns(&self, tally: &Tally) -> u64 {
+        self.now_ns.saturating_sub(tally.last_ns)
+    }
+
+    /// Lines from the first that is shown on; the last of all is what was let go.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let failed = &self.counted.finished.0;
+        let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds;
+        let rows = self.list.shown().filter_map(move |(failure, selected)| {
+            let tally = failed.get(failure)?;
+            Some(Row {
+                failure: Some(failure),
+                tally,
+                rate: rate(tally),
+                selected,
+            })
+        });
+        let (rest, let_go) = failed.rest();
+        rows.chain((let_go > 0).then(|| Row {
+            failure: None,
+            tally: rest,
+            rate: rate(rest),
+            selected: false,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::session::Evidence;
+    use crate::session::tests::sample;
+
+    fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
+        Session {
+            reason,
+            direction,
+            comm: Comm::from(comm),
+            owner: if comm.is_empty() {
+                Evidence::None
+            } else {
+                Evidence::Connect
+            },
+            end_ns: end_s * S,
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn a_failure_s_filter_lets_through_exactly_its_sessions() {
+        let mut sessions = Vec::new();
+        for reason in [Reason::Refused, Reason::LocalReset, Reason::LocalFin] {
+            for direction in [Direction::In, Direction::Out, Direction::Unknown] {
+                for comm in ["", "a b", "and"] {
+                    sessions.push(failed(reason, direction, comm, 2));
+                }
+            }
+        }
+        for one in &sessions {
+            let Some(failure) = Failure::of(one) else {
+                assert_eq!(one.reason, Reason::LocalFin);
+                continue;
+            };
+            let filter = Filter::parse(&failure.filter()).expect("a filter");
+            for other in &sessions {
+                assert_eq!(filter.matches(other), other == one, "{}", failure.filter());
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_of_late_is_counted_second_by_second() {
+        let mut counted = Failed::default();
+        let add = |counted: &mut Failed, s| {
+            counted.add(&failed(Reason::Refused, Direction::Out, "a", s));
+        };
+        [100, 105, 105, 109, 91, 90, 50]
+            .into_iter()
+            .for_each(|s| add(&mut counted, s));
+        let recent = |counted: &Failed, s: u64| {
+            let (_, tally) = counted.0.iter().next().expect("a tally");
+            tally.recent(s * S)
+        };
+        assert_eq!(recent(&counted, 109), 4);
+        assert_eq!(recent(&counted, 110), 3);
+        assert_eq!(recent(&counted, 115), 1);
+        assert_eq!(recent(&counted, 300), 0);
+        counted.remove(&failed(Reason::Refused, Direction::Out, "a", 50));
+        counted.remove(&failed(Reason::Refused, Direction::Out, "a", 105));
+        assert_eq!(recent(&counted, 110), 2);
+    }
+
+    #[test]
+    fn however_many_kinds_there_are_they_are_bounded_and_all_counted() {
+        let mut counted = Failed::default();
+        let kind = |i: u64| Session {
+            lport: (i % 60_000) as u16,
+            reason: Reason::ALL[3 + (i / 60_000) as usize],
+            direction: Direction::In,
+            ..failed(Reason::Refused, Direction::In, "a", 10)
+        };
+        (0..100_000).for_each(|i| counted.add(&kind(i)));
+        let kept = counted.0.iter().count();
+        assert!((KEEP..=2 * KEEP).contains(&kept), "{kept}");
+        let (rest, let_go) = counted.0.rest();
+        assert_eq!((rest.count, rest.recent(10 * S)), (let_go, let_go as u32));
+        assert_eq!(kept as u64 + let_go, 100_000);
+    }
+}

@@ -1,0 +1,108 @@
+//! A list that is sorted anew while somebody reads it.
+//!
+//! Responsible for which line is selected and which are shown. Not for the order.
+
+use super::app::{Motion, moved};
+
+/// The lines of a list, by what tells them apart.
+#[derive(Debug)]
+pub struct List<K> {
+    order: Vec<K>,
+    /// The selected one, wherever it goes; `None`: the first, whichever that is.
+    chosen: Option<K>,
+    selected: usize,
+    top: usize,
+    /// Lines below the last one that have their place, too.
+    below: usize,
+}
+
+impl<K> Default for List<K> {
+    fn default() -> Self {
+        List {
+            order: Vec::new(),
+            chosen: None,
+            selected: 0,
+            top: 0,
+            below: 0,
+        }
+    }
+}
+
+impl<K: Copy + PartialEq> List<K> {
+    /// With a line below the last one.
+    pub(super) fn with_rest() -> Self {
+        List {
+            below: 1,
+            ..List::default()
+        }
+    }
+
+    /// How many lines it has.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// True if it has none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The selected one.
+    pub fn selected(&self) -> Option<K> {
+        self.order.get(self.selected).copied()
+    }
+
+    /// Those from the first that is shown on, and whether each is the selected one.
+    pub fn shown(&self) -> impl Iterator<Item = (K, bool)> {
+        let lines = self.order.iter().enumerate().skip(self.top);
+        lines.map(|(i, key)| (*key, i == self.selected))
+    }
+
+    /// Another order. The selection follows its line; if that is not there any more, its place stays selected.
+    pub(super) fn set(&mut self, order: Vec<K>, height: usize) {
+        self.order = order;
+        let last = self.order.len().saturating_sub(1);
+        self.selected = match self.chosen {
+            None => 0,
+            Some(key) => match self.order.iter().position(|k| *k == key) {
+                Some(line) => line,
+                None => {
+                    let line = self.selected.min(last);
+                    self.chosen = self.order.get(line).copied();
+                    line
+                }
+            },
+        };
+        self.scroll(height);
+    }
+
+    /// Back to the first line.
+    pub(super) fn reset(&mut self) {
+        self.chosen = None;
+    }
+
+    /// There is room for that many lines.
+    pub(super) fn scroll(&mut self, height: usize) {
+        let height = height.max(1);
+        let last_top = (self.order.len() + self.below).saturating_sub(height);
+        self.top = self
+            .top
+            .min(self.selected)
+            .max((self.selected + 1).saturating_sub(height))
+            .min(last_top);
+        if self.selected + 1 == self.order.len() {
+            self.top = last_top.min(self.selected);
+        }
+    }
+
+    /// Moves the selection.
+    pub(super) fn go(&mut self, motion: Motion, height: usize) {
+        let last = self.order.len().saturating_sub(1);
+        self.selected = moved(self.selected, motion, height).min(last);
+        self.chosen = match motion {
+            Motion::Top => None,
+            _ => self.selected(),
+        };
+        self.scroll(height);
+    }
+}

@@ -1,0 +1,494 @@
+//! The screens that take the table's place.
+
+use super::*;
+use crate::fields;
+use crate::ui::app::Action;
+use crate::ui::distributions::MEASURES;
+use crate::ui::keys::Mode;
+use crate::ui::screens::Screen;
+
+/// Numbers that look like chance and are the same each time.
+fn scattered(n: u64) -> u64 {
+    let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (n ^ n >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32
+}
+
+/// About so much, from a quarter of it to four times as much; sometimes much more.
+fn about(n: u64, of: u64) -> u64 {
+    let part = |k| scattered(n * 7 + k) % 1000;
+    let much = if part(5) > 970 { 30.0 } else { 1.0 };
+    let sum = (part(1) + part(2) + part(3) + part(4)) as f64 / 1000.0;
+    ((of as f64) * 2_f64.powf(sum * 2.0 - 4.0 + 2.0) * much) as u64
+}
+
+/// A web server's: many short sessions of clients, some long ones, and connections to a database of which some fail.
+fn session(n: u64, end_s: u64) -> Session {
+    let to_database = n.is_multiple_of(4);
+    let dur_us = if n.is_multiple_of(9) {
+        about(n, 4_000_000)
+    } else {
+        about(n, 12_000)
+    };
+    let connect_us = if to_database { about(n, 180) } else { 0 };
+    let end_ns = end_s * S;
+    let start_ns = end_ns.saturating_sub((dur_us + connect_us) * 1000);
+    let mut session = Session {
+        start_ns,
+        established_ns: start_ns + connect_us * 1000,
+        end_ns,
+        tx_bytes: about(n + 1, 40_000),
+        rx_bytes: about(n + 2, 700),
+        srtt_us: if to_database {
+            about(n, 140)
+        } else {
+            about(n, 25_000)
+        } as u32,
+        ..closed(
+            1000 + n % 10_000,
+            "nginx",
+            &format!("198.51.100.{}", n % 40),
+            Reason::RemoteFin,
+        )
+    };
+    if to_database {
+        session.direction = Direction::Out;
+        (session.lport, session.rport) = (session.rport, 5432);
+        session.raddr = "10.0.0.9".parse().expect("an address");
+        session.comm = Comm::from("app-server");
+    }
+    let fails = |session: Session, reason| Session {
+        reason,
+        established_ns: 0,
+        tx_bytes: 0,
+        rx_bytes: 0,
+        srtt_us: 0,
+        ..session
+    };
+    match (to_database, n % 37) {
+        (true, 4 | 8 | 12) => fails(session, Reason::Refused),
+        (true, 16) => fails(session, Reason::ConnectTimeout),
+        (_, 21) => Session {
+            reason: Reason::RemoteReset,
+            ..session
+        },
+        (false, 22) => fails(session, Reason::NeverAccepted),
+        _ => session,
+    }
+}
+
+/// A dashboard that has seen that many of them, the last at 40 s.
+fn web_server(size: Size, many: u64) -> App {
+    let mut app = App::new("web-3".into(), Capture::default(), 100_000, size);
+    app.batch(Batch {
+        taken_ns: S,
+        open: Some(vec![]),
+        ..Batch::default()
+    });
+    let closed = (0..many).map(|n| session(n, 2 + n * 38 / many));
+    app.batch(Batch {
+        taken_ns: 40 * S,
+        open: Some(vec![
+            open(1, "nginx", "198.51.100.7", 5_000_000),
+            open(
+                2,
+                "nginx",
+                "2001:db8:1111:2222:3333:4444:5555:6666",
+                120_000,
+            ),
+        ]),
+        closed: closed.collect(),
+        ..Batch::default()
+    });
+    app
+}
+
+/// Presses keys, and lets what they began come to its end.
+fn press(app: &mut App, script: &str) {
+    super::press(app, script);
+    while app.is_working() {
+        app.work();
+    }
+}
+
+#[test]
+fn the_distributions_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let mut app = web_server(size, 5000);
+        press(&mut app, "d →");
+        insta::assert_snapshot!(
+            format!("distributions_{width}x{height}"),
+            screen(&app, size)
+        );
+    }
+}
+
+#[test]
+fn the_failures_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let mut app = web_server(size, 5000);
+        press(&mut app, "f j");
+        insta::assert_snapshot!(format!("failures_{width}x{height}"), screen(&app, size));
+    }
+}
+
+/// What the selected bar of each histogram says: which one it is, and how many sessions are in it.
+fn bars(app: &App) -> Vec<(&'static str, u64)> {
+    let Some(Screen::Distributions(shown)) = &app.screen else {
+        panic!("no distributions");
+    };
+    let count = |which| {
+        let buckets = view::distributions::buckets(&shown.histogram(which), 39);
+        buckets.iter().map(|b| b.count).sum()
+    };
+    (0..4).map(|i| (MEASURES[i].word, count(i))).collect()
+}
+
+#[test]
+fn distributions_are_of_the_sessions_that_the_table_shows() {
+    let mut app = web_server(SIZE, 3000);
+    for script in ["d", "4", "6", "6 o", "o", "o"] {
+        press(&mut app, script);
+        assert_eq!(bars(&app)[0], ("dur", app.row_count() as u64), "{script}");
+        assert_eq!(bars(&app)[3], ("bytes", app.row_count() as u64), "{script}");
+    }
+    press(&mut app, "/");
+    type_text(&mut app, "reason refused");
+    while app.is_working() {
+        app.work();
+    }
+    assert_eq!(bars(&app)[0].1, app.row_count() as u64);
+    assert_eq!(bars(&app)[1].1, 0, "what was refused has no RTT");
+    assert!(screen(&app, SIZE).contains("no session has one"));
+    press(&mut app, "Enter");
+    assert_eq!(app.mode, Mode::Distributions);
+    let refused = app.row_count();
+    // what comes in is counted, what does not match is not
+    app.batch(Batch {
+        taken_ns: 41 * S,
+        open: Some(vec![]),
+        closed: vec![session(4, 41), session(5, 41)],
+        ..Batch::default()
+    });
+    assert_eq!(
+        (bars(&app)[0].1, app.row_count()),
+        (refused as u64 + 1, refused + 1)
+    );
+    press(&mut app, "Backspace");
+    assert_eq!(bars(&app)[0].1, app.row_count() as u64);
+}
+
+#[test]
+fn what_is_not_kept_any_more_is_not_counted() {
+    let mut app = App::new("web-3".into(), Capture::default(), 50, SIZE);
+    let batch = |from: u64, to: u64| Batch {
+        taken_ns: to * S,
+        open: Some(vec![]),
+        closed: (from..to).map(|n| session(n, n + 2)).collect(),
+        ..Batch::default()
+    };
+    app.batch(batch(0, 40));
+    press(&mut app, "d");
+    for (from, to) in [(40, 60), (60, 61), (61, 200), (200, 210)] {
+        app.batch(batch(from, to));
+        assert_eq!((bars(&app)[0].1, app.row_count()), (50, 50));
+    }
+    assert!(screen(&app, SIZE).contains("160 let go"));
+}
+
+#[test]
+fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
+    let mut app = web_server(SIZE, 5000);
+    for (script, word) in [
+        ("d", "dur"),
+        ("d Tab →", "rtt"),
+        ("d Shift-Tab k k", "bytes"),
+    ] {
+        press(&mut app, script);
+        let Some(Screen::Distributions(shown)) = &app.screen else {
+            panic!("no distributions");
+        };
+        let which = shown.selected;
+        let buckets = view::distributions::buckets(&shown.histogram(which), 39);
+        let many = buckets[shown.bucket(which, &buckets)].count;
+        press(&mut app, "Enter");
+        assert_eq!(app.mode, Mode::Table);
+        assert_eq!(app.row_count() as u64, many);
+        let source = app.choice.filter.source().to_owned();
+        assert!(
+            many > 0 && source.starts_with(&format!("{word} >= ")),
+            "{source}"
+        );
+        press(&mut app, "Backspace");
+        assert_eq!(app.row_count(), 5002);
+    }
+}
+
+#[test]
+fn the_selected_bar_is_said_in_words() {
+    let mut app = web_server(SIZE, 5000);
+    press(&mut app, "d");
+    press(&mut app, "Tab Tab Tab g");
+    let at = |app: &App| {
+        let screen = screen(app, SIZE);
+        let line = screen.lines().find(|l| l.contains("p50…p99 ±2.5 %"));
+        line.expect("the selected bar")
+            .trim_matches('"')
+            .trim_end()
+            .to_owned()
+    };
+    let nothing = app.store().finished().filter(|(_, s)| s.tx_bytes == 0);
+    let said = format!("▲ 0 to 1B: {} (", nothing.count());
+    assert!(at(&app).starts_with(&said), "{}", at(&app));
+    let first = at(&app);
+    press(&mut app, "→ ←");
+    assert_eq!(at(&app), first);
+    press(&mut app, "G j j");
+    assert!(at(&app).contains(", 0% above"), "{}", at(&app));
+}
+
+#[test]
+fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
+    let mut app = web_server(SIZE, 5000);
+    press(&mut app, "f");
+    let rows = |app: &App| -> Vec<(String, u64)> {
+        let Some(Screen::Failures(shown)) = &app.screen else {
+            panic!("no failures");
+        };
+        let of =
+            |f: crate::ui::failures::Failure| format!("{} {}", f.reason.name(), f.destination());
+        shown
+            .rows()
+            .map(|r| (r.failure.map_or("rest".into(), of), r.tally.count))
+            .collect()
+    };
+    let all = rows(&app);
+    assert!(
+        all.iter()
+            .any(|(name, _)| name == "refused → 10.0.0.9:5432"),
+        "{all:?}"
+    );
+    assert!(
+        all.iter().any(|(name, _)| name == "never-accepted ← :443"),
+        "{all:?}"
+    );
+    for (line, (name, count)) in all.iter().enumerate() {
+        press(&mut app, if line == 0 { "g" } else { "j" });
+        press(&mut app, "Enter");
+        assert_eq!(app.mode, Mode::Table);
+        assert_eq!(app.row_count() as u64, *count, "{name}");
+        press(&mut app, "Backspace f");
+        (0..line).for_each(|_| press(&mut app, "j"));
+    }
+    // they follow what comes, and the selection follows its line
+    press(&mut app, "g j");
+    let selected = |app: &App| match &app.screen {
+        Some(Screen::Failures(shown)) => shown.selected().map(|f| f.reason),
+        _ => None,
+    };
+    let before = selected(&app);
+    let storm = (0..400).map(|n| Session {
+        reason: Reason::Unreachable,
+        ..session(n * 4, 41)
+    });
+    app.batch(Batch {
+        taken_ns: 41 * S,
+        open: Some(vec![]),
+        closed: storm.collect(),
+        ..Batch::default()
+    });
+    assert_eq!(rows(&app)[0], ("unreachable → 10.0.0.9:5432".into(), 400));
+    assert_eq!(selected(&app), before);
+    let shown = screen(&app, SIZE);
+    assert!(
+        shown.contains("40.0 ") || shown.contains("  40 "),
+        "{shown}"
+    );
+}
+
+#[test]
+fn without_failures_it_says_so() {
+    let mut app = web_server(SIZE, 5000);
+    press(&mut app, "o f");
+    assert!(screen(&app, SIZE).contains("No session failed"));
+    press(&mut app, "Enter j G Esc");
+    assert_eq!(app.mode, Mode::Table);
+}
+
+#[test]
+fn one_goes_from_screen_to_screen_and_back() {
+    let mut app = web_server(SIZE, 100);
+    for (script, mode) in [
+        ("d", Mode::Distributions),
+        ("f", Mode::Failures),
+        ("d", Mode::Distributions),
+        ("? Esc", Mode::Distributions),
+        ("/ Esc", Mode::Distributions),
+        ("d", Mode::Table),
+        ("f f", Mode::Table),
+        ("f q", Mode::Table),
+        ("Tab d Esc", Mode::Talkers),
+    ] {
+        press(&mut app, script);
+        assert_eq!(app.mode, mode, "{script}");
+    }
+    assert_eq!(
+        app.keymap.lookup(
+            Mode::Failures,
+            KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)
+        ),
+        Some(Action::Quit)
+    );
+}
+
+#[test]
+fn no_key_waits_for_all_of_them() {
+    let mut app = web_server(SIZE, 60_000);
+    super::press(&mut app, "d");
+    assert!(app.is_working(), "it is not all done at once");
+    let header = screen(&app, SIZE);
+    assert!(header.contains("…"), "{header}");
+    while app.is_working() {
+        app.work();
+    }
+    assert_eq!(bars(&app)[0].1, 60_002);
+    assert!(fields::by_word(MEASURES[0].word).is_some());
+}
+
+#[test]
+fn nothing_breaks_at_any_size() {
+    for width in (1..20).chain([25, 40, 49, 50, 59, 80, 130]) {
+        for height in 1..20 {
+            let size = Size { width, height };
+            let mut app = web_server(size, 200);
+            for script in ["d G Tab → k", "Tab Tab j", "f G j k", "/"] {
+                super::press(&mut app, script);
+                screen(&app, size);
+            }
+            let turned = Size {
+                width: height,
+                height: width,
+            };
+            app.resize(turned);
+            super::press(&mut app, "Esc d j");
+            screen(&app, turned);
+        }
+    }
+}
+
+/// The web server, marked at 40 s; then its database is slow and refuses, and a new one is used.
+fn failover(size: Size) -> App {
+    let mut app = web_server(size, 5000);
+    press(&mut app, "m");
+    let since = (0..1300).map(|n| {
+        let session = session(n, 41 + n / 130);
+        let start_ns = session.start_ns.max(40 * S);
+        let is_there = session.direction == Direction::Out && session.established_ns != 0;
+        let (is_refused, is_slow) = (is_there && n.is_multiple_of(3), is_there && n % 3 > 0);
+        Session {
+            start_ns,
+            established_ns: match (session.established_ns, is_slow) {
+                (0, _) => 0,
+                _ if is_refused => 0,
+                (_, true) => start_ns + 9 * (session.established_ns - session.start_ns),
+                _ => start_ns,
+            },
+            cookie: session.cookie + 100_000,
+            reason: if is_refused {
+                Reason::Refused
+            } else {
+                session.reason
+            },
+            ..session
+        }
+    });
+    let new = Session {
+        start_ns: 45 * S,
+        direction: Direction::Out,
+        ..open(3, "app-server", "10.0.0.10", 70_000)
+    };
+    app.batch(Batch {
+        taken_ns: 52 * S,
+        open: Some(vec![open(1, "nginx", "198.51.100.7", 5_000_000), new]),
+        closed: since.collect(),
+        ..Batch::default()
+    });
+    app
+}
+
+#[test]
+fn what_is_other_since_the_mark_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let mut app = failover(size);
+        press(&mut app, "m j");
+        insta::assert_snapshot!(format!("marked_{width}x{height}"), screen(&app, size));
+    }
+}
+
+#[test]
+fn a_mark_is_set_looked_at_moved_and_forgotten() {
+    let mut app = web_server(SIZE, 1000);
+    assert!(!screen(&app, SIZE).contains("marked"));
+    press(&mut app, "m");
+    assert_eq!(app.mode, Mode::Table);
+    assert!(screen(&app, SIZE).contains("marked 0s ago"));
+    app.batch(Batch {
+        taken_ns: 43 * S,
+        open: Some(
+            app.store()
+                .open()
+                .map(|(_, session)| session.clone())
+                .collect(),
+        ),
+        ..Batch::default()
+    });
+    assert!(screen(&app, SIZE).contains("marked 3s ago"));
+    press(&mut app, "m");
+    assert_eq!(app.mode, Mode::Marked);
+    assert!(screen(&app, SIZE).contains("since 3s"));
+    // nobody asks the database any more
+    assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
+    press(&mut app, "M");
+    assert!(screen(&app, SIZE).contains("marked 0s ago"));
+    assert!(screen(&app, SIZE).contains("Nothing is worse"));
+    press(&mut app, "m");
+    assert_eq!(app.mode, Mode::Table);
+    press(&mut app, "m d m x");
+    assert_eq!(app.mode, Mode::Table);
+    assert!(!screen(&app, SIZE).contains("marked"));
+}
+
+#[test]
+fn enter_on_a_difference_narrows_to_whom_it_is_about() {
+    let mut app = failover(SIZE);
+    press(&mut app, "m");
+    let rows = |app: &App| match &app.screen {
+        Some(Screen::Marked(shown)) => {
+            let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
+            rows.collect::<Vec<_>>()
+        }
+        _ => panic!("no differences"),
+    };
+    let found = rows(&app);
+    let of = |key: &str| {
+        let found = found.iter().filter(|(k, _)| k.to_string() == key);
+        found.map(|(_, f)| format!("{f:?}")).collect::<Vec<_>>()
+    };
+    let bad = ["Worse(Failed)", "Worse(Connect)"];
+    for worse in ["10.0.0.9", "app-server", "5432"] {
+        assert!(
+            bad.iter().all(|b| of(worse).contains(&(*b).to_owned())),
+            "{found:?}"
+        );
+    }
+    assert_eq!(of("10.0.0.10"), ["New"], "{found:?}");
+    press(&mut app, "g Enter");
+    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.choice.filter.source(), found[0].0.filter());
+    assert!(app.row_count() > 0);
+    // the filter changes nothing on the screen
+    press(&mut app, "m");
+    assert_eq!(rows(&app), found);
+}

@@ -1,0 +1,243 @@
+//! The distributions screen: four histograms, and in words what the selected bar stands for.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use crate::fields;
+use crate::histogram::{self, Bucket, Histogram, Level};
+use crate::store::Store;
+use crate::ui::app::App;
+use crate::ui::distributions::{Distributions, MEASURES};
+use crate::ui::talkers::bars;
+use crate::ui::theme::Theme;
+
+/// The part of the screen of each histogram: two beside two, or where there is no room for that the selected one alone.
+pub fn areas(area: Rect, selected: usize) -> [Rect; 4] {
+    const LOW: u16 = 12;
+    const NARROW: u16 = 50;
+    let height = area.height.saturating_sub(1);
+    if height < LOW || area.width < NARROW {
+        let mut areas = [Rect::ZERO; 4];
+        areas[selected] = Rect { height, ..area };
+        return areas;
+    }
+    let (half, width) = (height / 2, (area.width - 1) / 2);
+    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(column, row)| Rect {
+        x: area.x + column * (width + 1),
+        y: area.y + row * half,
+        width,
+        height: half,
+    })
+}
+
+/// The bars for that many cells: as fine as they fit.
+pub fn buckets(histogram: &Histogram, width: u16) -> Vec<Bucket> {
+    let fits = |buckets: &Vec<Bucket>| buckets.len() <= width.into();
+    let levels = [Level::Fine, Level::Coarse, Level::Decade];
+    let mut buckets = levels.into_iter().map(|l| histogram.buckets(l));
+    let buckets = buckets.find(fits);
+    buckets.unwrap_or_else(|| histogram.buckets(Level::Decade))
+}
+
+pub(super) fn draw(
+    shown: &Distributions,
+    app: &App,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    for (which, part) in areas(area, shown.selected).into_iter().enumerate() {
+        if part.height > 0 {
+            let histogram = shown.histogram(which);
+            chart(shown, which, &histogram, theme, part, buffer);
+            if which == shown.selected && area.height > 0 {
+                let text = said(shown, &histogram, part.width, app.store());
+                let width = area.width.into();
+                buffer.set_stringn(area.x, area.bottom() - 1, text, width, theme.quiet);
+            }
+        }
+    }
+}
+
+/// One histogram: its figures, its bars, and below them what they stand on.
+fn chart(
+    shown: &Distributions,
+    which: usize,
+    histogram: &Histogram,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let has_keyboard = shown.selected == which;
+    let width = usize::from(area.width);
+    let mut put = |x: usize, y: u16, text: &str, style: Style| {
+        if y < area.bottom() && x < width {
+            buffer.set_stringn(area.x + x as u16, y, text, width - x, style);
+        }
+    };
+    let style = if has_keyboard {
+        theme.heading_sorted
+    } else {
+        theme.heading
+    };
+    let mark = if has_keyboard { "▸" } else { " " };
+    let title = format!("{mark}{}", MEASURES[which].title);
+    let max = histogram
+        .max()
+        .map_or(String::new(), |max| text(which, max));
+    let sessions = histogram.count();
+    let figures = [
+        format!("{sessions} sessions  max {max}"),
+        format!("{sessions}  max {max}"),
+    ];
+    let room = width.saturating_sub(title.width() + 1);
+    let figures = figures
+        .iter()
+        .find(|f| f.width() <= room && !max.is_empty());
+    let figures = figures.map_or("", String::as_str);
+    let gap = width.saturating_sub(title.width() + figures.width());
+    put(
+        0,
+        area.y,
+        &format!("{title}{}{figures}", " ".repeat(gap)),
+        style,
+    );
+    let percentiles = percentiles(which, histogram, width);
+    if percentiles.is_empty() {
+        put(0, area.y + 1, " no session has one", theme.quiet);
+        return;
+    }
+    put(0, area.y + 1, &percentiles, theme.figure);
+
+    let buckets = buckets(histogram, area.width);
+    let selected = shown.bucket(which, &buckets);
+    let cells = (width / buckets.len().max(1)).clamp(1, 8);
+    let lines = area.height.saturating_sub(4);
+    let counts: Vec<f32> = buckets.iter().map(|b| b.count as f32).collect();
+    for (line, y) in bars(&counts, lines.into()).iter().zip(area.y + 2..) {
+        for (i, bar) in line.chars().enumerate() {
+            // bars that are wide enough stand apart
+            let bar = bar
+                .to_string()
+                .repeat(if cells > 2 { cells - 1 } else { cells });
+            let is_selected = has_keyboard && i == selected;
+            let style = if is_selected {
+                theme.key
+            } else {
+                theme.finished
+            };
+            put(i * cells, y, &bar, style);
+        }
+    }
+
+    let (ruler, labels) = (area.y + 2 + lines, area.y + 3 + lines);
+    let scale = histogram.scale();
+    let end = buckets.last().and_then(|b| b.to);
+    let ends = end.map(|end| (end, Level::Decade));
+    let starts = buckets.iter().map(|b| (b.from, b.level));
+    let borders: Vec<_> = starts.chain(ends).enumerate().collect();
+    for (i, (_, level)) in borders.iter().take(buckets.len()) {
+        let tick = if *level == Level::Decade {
+            "┴"
+        } else {
+            "─"
+        };
+        let line = format!("{tick}{}", "─".repeat(cells - 1));
+        put(i * cells, ruler, &line, theme.quiet);
+    }
+    // the decades first, then what fits between them
+    let mut used: Vec<Range<usize>> = Vec::new();
+    for level in [Level::Decade, Level::Coarse] {
+        for (i, (border, _)) in borders.iter().filter(|(_, b)| b.1 == level) {
+            let label = scale.label(*border);
+            let at = i * cells..i * cells + label.width();
+            let is_free = |other: &Range<usize>| at.end < other.start || other.end < at.start;
+            if at.end <= width && used.iter().all(is_free) {
+                put(at.start, labels, &label, theme.quiet);
+                used.push(at);
+            }
+        }
+    }
+    if has_keyboard {
+        let middle = if cells > 2 { (cells - 1) / 2 } else { 0 };
+        put(selected * cells + middle, ruler, "▲", theme.key);
+    }
+}
+
+/// As many percentiles as there is room for.
+fn percentiles(which: usize, histogram: &Histogram, width: usize) -> String {
+    let named: [(&[_], usize); 3] = [
+        (
+            &[
+                (0.5, "p50"),
+                (0.75, "p75"),
+                (0.9, "p90"),
+                (0.99, "p99"),
+                (0.999, "p99.9"),
+            ],
+            11,
+        ),
+        (&[(0.5, "p50"), (0.9, "p90"), (0.99, "p99")], 10),
+        (&[(0.5, "p50"), (0.99, "p99")], 10),
+    ];
+    let lines = named.map(|(named, cells)| {
+        let values = named.iter().filter_map(|(part, name)| {
+            let value = text(which, histogram.percentile(*part)?);
+            Some(format!(" {:cells$}", format!("{name} {value}")))
+        });
+        values.collect::<String>()
+    });
+    let fits = |line: &&String| line.trim_end().width() <= width;
+    lines.iter().find(fits).cloned().unwrap_or_default()
+}
+
+/// What the selected bar stands for, and what all this is about.
+fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store) -> String {
+    let buckets = buckets(histogram, width);
+    let at = shown.bucket(shown.selected, &buckets);
+    let mut parts = Vec::new();
+    if let Some(bucket) = buckets.get(at) {
+        let scale = histogram.scale();
+        let from = scale.label(bucket.from);
+        let range = match bucket.to {
+            Some(to) => format!("{from} to {}", scale.label(to)),
+            None => format!("{from} and more"),
+        };
+        let below: u64 = buckets[..at].iter().map(|b| b.count).sum();
+        let above = histogram.count() - below - bucket.count;
+        parts.push(format!(
+            "▲ {range}: {} ({}), {} below, {} above",
+            bucket.count,
+            percent(bucket.count, histogram.count()),
+            percent(below, histogram.count()),
+            percent(above, histogram.count())
+        ));
+    }
+    parts.push(format!("p50…p99 {}", histogram::ERROR));
+    let let_go = store.finished_numbers().start;
+    if let_go > 0 {
+        parts.push(format!("{let_go} let go"));
+    }
+    parts.join("; ")
+}
+
+fn percent(part: u64, all: u64) -> String {
+    match part as f64 * 100.0 / all.max(1) as f64 {
+        0.0 => "0%".into(),
+        ..1.0 => "<1%".into(),
+        n if part < all => format!("{:.0}%", n.min(99.0)),
+        _ => "100%".into(),
+    }
+}
+
+/// A value of a measure.
+fn text(which: usize, value: u64) -> String {
+    match MEASURES[which].word {
+        "bytes" => fields::bytes(value),
+        _ => fields::micros(value),
+    }
+}

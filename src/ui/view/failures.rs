@@ -1,0 +1,194 @@
+//! The failures screen: a line for each kind, the most frequent of late on top.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::table::shorten;
+use crate::fields::{self, Kind};
+use crate::ui::app::App;
+use crate::ui::failures::{Failures, RECENT_S, Row};
+use crate::ui::theme::Theme;
+
+/// A column.
+struct Column {
+    title: &'static str,
+    width: usize,
+    /// Cells more that it can make use of.
+    grow: usize,
+    /// Which goes first when it is narrow: the highest number. 0 stays always.
+    drop: u8,
+    is_number: bool,
+    kind: Kind,
+    text: fn(&Failures, &Row<'_>) -> String,
+}
+
+static COLUMNS: [Column; 7] = [
+    Column {
+        title: "COUNT",
+        width: 6,
+        grow: 0,
+        drop: 0,
+        is_number: true,
+        kind: Kind::Count,
+        text: |_, row| match row.tally.count {
+            n @ ..1_000_000 => n.to_string(),
+            n => fields::bytes(n),
+        },
+    },
+    Column {
+        title: "/s",
+        width: 4,
+        grow: 0,
+        drop: 0,
+        is_number: true,
+        kind: Kind::Count,
+        text: |_, row| match row.rate {
+            ..=0.0 => "-".into(),
+            ..9.95 => format!("{:.1}", row.rate),
+            rate @ ..9999.5 => format!("{rate:.0}"),
+            rate => format!("{:.0}k", rate / 1000.0),
+        },
+    },
+    Column {
+        title: "LAST",
+        width: 4,
+        grow: 0,
+        drop: 1,
+        is_number: true,
+        kind: Kind::Micros,
+        text: |failures, row| match failures.ago_ns(row.tally) / 1_000_000_000 {
+            0 => "now".into(),
+            s @ 1..60 => format!("{s}s"),
+            s @ 60..3600 => format!("{}m", s / 60),
+            s @ 3600..86_400 => format!("{}h", s / 3600),
+            s => format!("{}d", s / 86_400),
+        },
+    },
+    Column {
+        title: "REASON",
+        width: 15,
+        grow: 0,
+        drop: 0,
+        is_number: false,
+        kind: Kind::Text,
+        text: |_, row| match row.failure {
+            Some(failure) => failure.reason.name().into(),
+            None => "other kinds".into(),
+        },
+    },
+    Column {
+        title: "ERRNO",
+        width: 13,
+        grow: 0,
+        drop: 2,
+        is_number: false,
+        kind: Kind::Text,
+        text: |_, row| {
+            let errno = row.failure.and_then(|f| f.reason.errno());
+            errno.unwrap_or("-").into()
+        },
+    },
+    Column {
+        title: "DESTINATION",
+        width: 23,
+        grow: 26,
+        drop: 0,
+        is_number: false,
+        kind: Kind::Addr,
+        text: |_, row| row.failure.map_or("-".into(), |f| f.destination()),
+    },
+    Column {
+        title: "COMM",
+        width: 5,
+        grow: 10,
+        drop: 0,
+        is_number: false,
+        kind: Kind::Text,
+        text: |_, row| match row.failure {
+            Some(failure) if !failure.comm.as_str().is_empty() => failure.comm.as_str().into(),
+            _ => "-".into(),
+        },
+    },
+];
+
+/// The columns that fit, and how wide each is.
+fn columns(width: usize) -> Vec<(&'static Column, usize)> {
+    let mut shown: Vec<&Column> = COLUMNS.iter().collect();
+    let needed = |shown: &[&Column]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
+    while needed(&shown) > width && shown.len() > 1 {
+        let most = shown.iter().map(|c| c.drop).max();
+        let Some(at) = shown.iter().rposition(|c| Some(c.drop) == most) else {
+            break;
+        };
+        shown.remove(at);
+    }
+    let mut spare = width.saturating_sub(needed(&shown));
+    // the name first: it is short, and one looks for it
+    let mut grown: Vec<(&Column, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();
+    for (column, width) in grown.iter_mut().rev() {
+        let more = column.grow.min(spare);
+        spare -= more;
+        *width += more;
+    }
+    grown
+}
+
+/// Lines that there is room for.
+pub fn rows(area: Rect) -> usize {
+    area.height.saturating_sub(2).into()
+}
+
+pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let columns = columns(area.width.into());
+    let mut lines = area.rows();
+    let Some(heading) = lines.next() else { return };
+    let put = |buffer: &mut Buffer, line: Rect, cells: &mut dyn Iterator<Item = String>, style| {
+        let mut x = 0;
+        for ((column, width), text) in columns.iter().zip(cells) {
+            let text = shorten(&text, *width, column.kind);
+            let text = if column.is_number {
+                format!("{text:>width$}")
+            } else {
+                text
+            };
+            let room = usize::from(area.width).saturating_sub(x);
+            if room > 0 {
+                buffer.set_stringn(line.x + x as u16, line.y, text, room, style);
+            }
+            x += width + 1;
+        }
+    };
+    buffer.set_style(heading, theme.heading);
+    let titles = &mut columns.iter().map(|(c, _)| c.title.to_owned());
+    put(buffer, heading, titles, theme.heading);
+    for (row, line) in shown.rows().zip(lines.by_ref().take(rows(area))) {
+        let style = match (row.selected, row.rate > 0.0) {
+            (true, _) => theme.selected,
+            (false, is_recent) => theme.row(is_recent),
+        };
+        buffer.set_style(line, style);
+        let cells = &mut columns.iter().map(|(c, _)| (c.text)(shown, &row));
+        put(buffer, line, cells, style);
+    }
+    if area.height > 1 {
+        let (kinds, all, let_go) = shown.counts();
+        let text = match all {
+            0 => "No session failed of those that the table shows.".into(),
+            _ => {
+                let let_go = match let_go {
+                    0 => String::new(),
+                    n => format!(" and {n} that were let go"),
+                };
+                let old = match app.store().finished_numbers().start {
+                    0 => String::new(),
+                    n => format!("; {n} sessions let go"),
+                };
+                format!(
+                    "{all} failed, of {kinds} kinds{let_go}; /s over the last {RECENT_S} s{old}"
+                )
+            }
+        };
+        let width = area.width.into();
+        buffer.set_stringn(area.x, area.bottom() - 1, text, width, theme.quiet);
+    }
+}

@@ -1,0 +1,144 @@
+//! The screens that take the table's place, with live traffic.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::common::host::kernel_or_skip;
+use crate::common::net::{Pair, V4, listen, port, session};
+use crate::seen::{Seen, only, words};
+
+/// The line that holds all of these, in words.
+fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
+    let lines = seen.lines();
+    let found = lines.iter().find(|l| holds.iter().all(|h| l.contains(h)));
+    found.map(|l| words(l))
+}
+
+#[test]
+fn refused_connections_are_a_line_of_the_failures() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let closed = port(&listener);
+    drop(listener);
+    let mut seen = Seen::dashboard(&["-D", &closed.to_string()]);
+    seen.press("f");
+    seen.wait_for("the failures", |s| s.shows("No session failed"));
+    for _ in 0..30 {
+        let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, closed));
+        assert!(refused.is_err(), "nobody listens there");
+    }
+    let to = format!("127.0.0.1:{closed}");
+    seen.wait_for("all thirty", |s| {
+        line(s, &["refused", "ECONNREFUSED", &to]).is_some_and(|l| l[0] == "30")
+    });
+    let rate = &line(&seen, &["ECONNREFUSED"]).expect("a line")[1];
+    assert!(rate.parse().is_ok_and(|r: f64| r >= 3.0), "{rate}");
+    seen.press("\r");
+    seen.wait_for("exactly these sessions", |s| {
+        s.heading().is_some() && s.shows("1/30 all") && s.shows("comm ")
+    });
+    seen.press("\x7f"); // Backspace
+    seen.wait_for("all again", |s| !s.shows("filter:"));
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_session_is_in_the_bar_of_its_duration() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let mut pair = Pair::open(&listener, V4);
+    let began = Instant::now();
+    pair.exchange(3000, 0);
+    seen.wait_for("it", |s| s.rows().len() == 1);
+    // it is to last so long
+    std::thread::sleep(Duration::from_millis(1100).saturating_sub(began.elapsed()));
+    let rport = pair.client_port();
+    pair.close();
+    let lasted = began.elapsed().as_secs_f64();
+    seen.press("d");
+    seen.wait_for("its duration", |s| {
+        s.shows("DURATION") && s.shows("1 sessions  max 1.") && s.shows("3.0k")
+    });
+    // the bars of a decade
+    let borders = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let at = borders.iter().rposition(|b| *b <= lasted).expect("a bar");
+    // its end may have been a moment before it was measured here
+    let near = [at.saturating_sub(1), at];
+    seen.wait_for("the bar", |s| {
+        let said = |i: &usize| format!("▲ {}s to {}s: 1 (100%)", borders[*i], borders[i + 1]);
+        near.iter().any(|i| s.shows(&said(i)))
+    });
+    session(&listener, V4, 1, 1);
+    seen.wait_for("another one", |s| s.shows("2 sessions  max 1."));
+    seen.press("G\x1b[D\x1b[C"); // ← →
+    seen.press("\x1b[H"); // Home
+    seen.wait_for("the first decade", |s| !s.shows("▲ 1s"));
+    // the two are the only ones: from the end back to the bar that has one
+    seen.press("G");
+    for _ in 0..30 {
+        if seen.shows(": 1 (50%), 50% below") {
+            break;
+        }
+        let before = seen.lines();
+        seen.press("\x1b[D");
+        seen.wait_for("the bar before", |s| s.is_whole() && s.lines() != before);
+    }
+    seen.press("\r");
+    seen.wait_for("the session alone", |s| {
+        s.heading().is_some() && s.shows("filter: dur >=") && s.rows().len() == 1
+    });
+    assert!(
+        seen.row(port(&listener), rport).is_some(),
+        "{}",
+        seen.picture()
+    );
+    seen.press("\x7fd\t\t\t"); // Backspace, the distributions, the fourth
+    seen.wait_for("bytes", |s| s.shows("▸BYTES"));
+    seen.press("\x1b[Z"); // Shift-Tab
+    seen.wait_for("connect", |s| s.shows("▸CONNECT"));
+    seen.press("d");
+    seen.wait_for("both sessions", |s| s.rows().len() == 2);
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn a_peer_that_comes_after_the_mark_is_new() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let anywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    let listener = TcpListener::bind(anywhere).expect("a port");
+    let to = |host: u8| SocketAddr::from(([127, 0, 0, host], port(&listener)));
+    let mut seen = Seen::dashboard(&["-D", &port(&listener).to_string()]);
+    session(&listener, to(1), 10, 10);
+    seen.wait_for("the first peer", |s| s.shows("127.0.0.1"));
+    seen.press("m");
+    seen.wait_for("the mark", |s| s.shows("marked "));
+    let other = Pair::open(&listener, to(77));
+    seen.wait_for("the other peer", |s| s.shows("127.0.0.77"));
+    seen.press("m");
+    seen.wait_for("the new one", |s| {
+        line(s, &["new", "peer", "127.0.0.77"]).is_some() && s.shows(" 1 new")
+    });
+    assert!(line(&seen, &["127.0.0.1 "]).is_none(), "{}", seen.picture());
+    seen.press("\r");
+    seen.wait_for("its session", |s| {
+        s.heading().is_some() && s.shows("filter: addr 127.0.0.77") && s.rows().len() == 1
+    });
+    seen.press("\x7fmM");
+    seen.wait_for("no difference from now on", |s| s.shows("Nothing is worse"));
+    seen.press("x");
+    seen.wait_for("the table", |s| {
+        s.heading().is_some() && !s.shows("marked ")
+    });
+    other.close();
+    seen.press("q");
+    seen.ends("q", 0);
+}
