@@ -45,15 +45,21 @@ fn the_readme_says_what_the_tables_say() {
     let readme = "README.md";
     assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
 
-    for (section, mode) in [
-        ("keys", Mode::Table),
-        ("talkers", Mode::Talkers),
-        ("detail", Mode::Detail),
-        ("prompt", Mode::Prompt),
-    ] {
+    let sections: [(&str, &[Mode]); 5] = [
+        ("keys", &[Mode::Table]),
+        ("talkers", &[Mode::Talkers]),
+        ("detail", &[Mode::Detail]),
+        ("prompt", &[Mode::Prompt]),
+        ("export", &[Mode::FileName, Mode::Replace, Mode::Writing]),
+    ];
+    for (i, (section, modes)) in sections.iter().enumerate() {
         let mut keys = String::from("| key | does |\n|---|---|\n");
-        // what is in the first list needs no second line
-        let listed = |k: &&Key| k.is_in(mode) && (mode == Mode::Table || !k.is_in(Mode::Table));
+        let is_in = |k: &Key, modes: &[Mode]| modes.iter().any(|m| k.is_in(*m));
+        // what is in an earlier list needs no second line
+        let listed = |k: &&Key| {
+            let before = sections[..i].iter().any(|(_, modes)| is_in(k, modes));
+            is_in(k, modes) && !before
+        };
         for key in KEYS.iter().filter(listed) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
         }

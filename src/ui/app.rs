@@ -5,13 +5,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
 
 use super::choice::Choice;
 use super::detail::Detail;
+use super::export::{self, Export};
 use super::freeze::Waiting;
 use super::keys::Mode;
+use super::notice::Notice;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
 use super::talkers::{Focus, Panes, Subject};
@@ -21,7 +25,7 @@ use crate::collector::Batch;
 use crate::fields::{self, Field};
 use crate::filter::Filter;
 use crate::process::ProcessInfo;
-use crate::session::{Session, SessionId};
+use crate::session::{Clock, Session, SessionId};
 use crate::store::{Place, Store};
 
 /// How far a key moves the selection.
@@ -82,6 +86,10 @@ pub enum Action {
     OtherEnd,
     /// Begin to type a filter.
     Prompt(Purpose),
+    /// Begin to type the name of a file for what the table shows.
+    Export,
+    /// The file that is there may be replaced.
+    Replace,
     /// Change what is being typed.
     Edit(Edit),
     /// Take what was typed.
@@ -105,6 +113,8 @@ pub enum Effect {
     LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
     Remember(Vec<String>),
+    /// To be done with the file that is exported to: [`App::exported`] takes what it says.
+    Export(export::Order),
     /// Draw on a terminal of which nothing is known.
     Redraw,
     /// Give the terminal back to the shell until it continues us.
@@ -154,6 +164,10 @@ pub struct App {
     pub choice: Choice,
     /// The line that is being typed.
     pub prompt: Option<Prompt>,
+    /// The file that is about to be written.
+    pub export: Option<Export>,
+    /// What there is to say once.
+    pub notice: Notice,
     history: Vec<String>,
     /// What has the keyboard.
     pub mode: Mode,
@@ -166,9 +180,9 @@ pub struct App {
     /// The session that is looked at by itself.
     pub detail: Option<Detail>,
     panes: Panes,
-    store: Store,
+    pub(super) store: Store,
     keep: usize,
-    rows: Rows,
+    pub(super) rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
     selection: Selection,
@@ -176,10 +190,13 @@ pub struct App {
     selected: usize,
     /// The first line that is shown.
     top: usize,
-    frozen: Option<Waiting>,
+    pub(super) frozen: Option<Waiting>,
     size: Size,
-    first_ns: u64,
-    now_ns: u64,
+    pub(super) first_ns: u64,
+    pub(super) now_ns: u64,
+    pub(super) clock: Clock,
+    pub(super) zone: TimeZone,
+    pub(super) home: Option<PathBuf>,
 }
 
 impl App {
@@ -195,6 +212,8 @@ impl App {
             capture_filter: Filter::default(),
             choice: Choice::new(Filter::default()),
             prompt: None,
+            export: None,
+            notice: Notice::default(),
             history: Vec::new(),
             mode: Mode::Table,
             focus: Focus::Table,
@@ -213,6 +232,9 @@ impl App {
             size,
             first_ns: 0,
             now_ns: 0,
+            clock: Clock::default(),
+            zone: TimeZone::UTC,
+            home: None,
         };
         app.fit();
         app
@@ -223,6 +245,12 @@ impl App {
         self.choice = Choice::new(filter);
         self.history = history;
         self.panes.restart(&self.choice);
+        self
+    }
+
+    /// For somebody who lives there, in this time zone.
+    pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
+        (self.home, self.zone) = (home, zone);
         self
     }
 
@@ -240,11 +268,12 @@ impl App {
             self.first_ns = batch.taken_ns;
         }
         let looked = batch.open.is_some();
+        let changed = looked | self.notice.pass(batch.taken_ns);
         if let Some(waiting) = &mut self.frozen {
             waiting.take(batch, self.keep);
-            return looked;
+            return changed;
         }
-        self.now_ns = batch.taken_ns;
+        (self.now_ns, self.clock) = (batch.taken_ns, batch.clock);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
             if let Some(detail) = &mut self.detail {
@@ -258,13 +287,20 @@ impl App {
             self.panes.look(self.now_ns, &self.store, &self.choice);
             self.refresh();
         }
-        looked
+        changed
     }
 
     /// Does what a key asks for.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
+        self.notice.clear();
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Export => self.name_export(),
+            Action::Accept | Action::Cancel | Action::Edit(_) | Action::Replace
+                if self.export.is_some() =>
+            {
+                return self.update_export(action);
+            }
             Action::Prompt(purpose) => {
                 let filter = match purpose {
                     Purpose::Filter => &self.choice.filter,
@@ -345,19 +381,27 @@ impl App {
                 self.choice.next_scope();
                 self.restart();
             }
-            Action::Freeze => match self.frozen.take() {
-                None => self.frozen = Some(Waiting::default()),
-                Some(waiting) => {
-                    self.batch(waiting.into_batch());
-                    self.refresh();
-                }
-            },
+            Action::Freeze if self.frozen.is_none() => self.freeze(),
+            Action::Freeze => self.thaw(),
             action => match self.focus {
                 Focus::Table => self.update_table(action),
                 Focus::Pane(subject) => self.update_pane(subject, action),
             },
         }
         None
+    }
+
+    /// Batches wait from now on …
+    pub(super) fn freeze(&mut self) {
+        self.frozen = Some(Waiting::default());
+    }
+
+    /// … and come in.
+    pub(super) fn thaw(&mut self) {
+        if let Some(batch) = self.frozen.take().and_then(Waiting::into_batch) {
+            self.batch(batch);
+            self.refresh();
+        }
     }
 
     /// Shows a session by itself.
@@ -478,7 +522,8 @@ impl App {
 
     /// While the picture is frozen: how many sessions ended meanwhile.
     pub fn waiting(&self) -> Option<u64> {
-        self.frozen.as_ref().map(|w| w.count)
+        let frozen = self.frozen.as_ref().filter(|_| !self.export_holds());
+        frozen.map(|w| w.count)
     }
 
     /// How long the trace has run, s, at the moment that is shown.
@@ -492,6 +537,12 @@ impl App {
             prompt.insert(text);
             self.typed();
         }
+        self.type_export(text);
+    }
+
+    /// True while a line is being typed.
+    pub fn is_prompting(&self) -> bool {
+        self.prompt.is_some() || self.export.is_some()
     }
 
     /// Applies what has been typed so far; while it is no filter, the last one stays in force.
@@ -530,7 +581,7 @@ impl App {
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }
 
-    fn leave_prompt(&mut self) {
+    pub(super) fn leave_prompt(&mut self) {
         self.mode = self.main_mode();
         self.fit();
     }
@@ -568,11 +619,11 @@ impl App {
 
     fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
-        view::layout(area, self.prompt.is_some(), self.focus)
+        view::layout(area, self.is_prompting(), self.focus)
     }
 
     /// What is on the screen has another size.
-    fn fit(&mut self) {
+    pub(super) fn fit(&mut self) {
         let layout = self.layout();
         self.panes
             .resize(layout.talkers.map(|a| a.height.saturating_sub(1).into()));

@@ -24,6 +24,12 @@ pub enum Mode {
     Help,
     /// A filter is being typed: keys that are not in the table are text.
     Prompt,
+    /// The name of a file is being typed: likewise.
+    FileName,
+    /// There is a file of that name.
+    Replace,
+    /// A file is being written.
+    Writing,
 }
 
 /// One key, as a terminal reports it.
@@ -89,7 +95,13 @@ const fn prompt(
 }
 
 const fn edit(presses: &'static [Press], request: InputRequest, help: &'static str) -> Key {
-    prompt(presses, Action::Edit(Edit::Request(request)), "", help)
+    key(
+        TYPING,
+        presses,
+        Action::Edit(Edit::Request(request)),
+        "",
+        help,
+    )
 }
 
 const QUIT: &[Press] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
@@ -104,6 +116,9 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
 /// What is read, page by page.
 const READING: &[Mode] = &[Mode::Detail, Mode::Help];
+
+/// A line is typed.
+const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
 
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
@@ -280,6 +295,13 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         MAIN,
+        &[char('e')],
+        Action::Export,
+        "export",
+        "export what the table shows: .csv or .json",
+    ),
+    key(
+        MAIN,
         &[ctrl('l')],
         Action::Redraw,
         "",
@@ -419,6 +441,41 @@ pub static KEYS: &[Key] = &[
         Action::Edit(Edit::Newer),
         "",
         "a newer filter",
+    ),
+    key(
+        &[Mode::FileName],
+        &[code(KeyCode::Enter)],
+        Action::Accept,
+        "write",
+        "write it: all fields of the sessions of the table, in its order",
+    ),
+    key(
+        &[Mode::FileName],
+        &[code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "cancel",
+        "write nothing",
+    ),
+    key(
+        &[Mode::Replace],
+        &[char('y')],
+        Action::Replace,
+        "replace it",
+        "replace the file that is there",
+    ),
+    key(
+        &[Mode::Replace],
+        &[char('n'), code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "another name",
+        "let it be, and type another name",
+    ),
+    key(
+        &[Mode::Writing],
+        &[code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "cancel",
+        "stop writing; nothing is left of the file",
     ),
     edit(
         &[ctrl('u')],
@@ -582,6 +639,9 @@ mod tests {
             (Mode::Detail, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Prompt, Action::Cancel),
+            (Mode::FileName, Action::Cancel),
+            (Mode::Replace, Action::Cancel),
+            (Mode::Writing, Action::Cancel),
         ] {
             let quit = lookup(
                 mode,

@@ -8,22 +8,27 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use crossbeam_channel::select;
+use crossbeam_channel::{Receiver, select};
+use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{Event, KeyEventKind};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::capture::Capture;
 use crate::collector::Collector;
 use crate::filter::Filter;
+use crate::output::file::{Said, Writer};
 use crate::process::ProcessInfo;
 use crate::signals::Watch;
 
 pub mod app;
 pub mod choice;
 pub mod detail;
+pub mod export;
 mod freeze;
 pub mod history;
 pub mod keys;
+pub mod line;
+pub mod notice;
 pub mod prompt;
 pub mod rows;
 pub mod talkers;
@@ -35,6 +40,7 @@ pub mod view;
 mod tests;
 
 use app::{App, Effect};
+use export::Order;
 use term::{Input, Keyboard, Screen};
 use theme::Theme;
 
@@ -86,7 +92,9 @@ fn dashboard(
     let history = history::file(dir("XDG_STATE_HOME"), dir("HOME"));
     let before = history.as_deref().map(history::load).unwrap_or_default();
     let mut app = App::new(host, options.capture, options.keep, screen.size()?)
-        .with_filter(options.filter, before);
+        .with_filter(options.filter, before)
+        .at_home(dir("HOME"), TimeZone::system());
+    let mut writer = None;
     let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
@@ -135,6 +143,14 @@ fn dashboard(
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
+            recv(said(writer.as_ref())) -> said => {
+                let said = said.unwrap_or_else(|_| Said::Failed("the thread that writes it panicked, which is a bug".into()));
+                if said.is_last() {
+                    writer = None;
+                }
+                dirty = said != Said::Ready || drawn.elapsed() >= FRAME;
+                app.exported(said);
+            }
             // many sessions are tried a bit at a time: a key does not wait for them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
                 app.work();
@@ -146,6 +162,10 @@ fn dashboard(
             Some(Effect::Capture(capture)) => collector.capture(capture),
             Some(Effect::LookUp(pid)) => {
                 app.process(ProcessInfo::look_up(pid));
+                dirty = true;
+            }
+            Some(Effect::Export(order)) => {
+                writer = follow(order, writer.take(), &mut app);
                 dirty = true;
             }
             Some(Effect::Remember(lines)) => {
@@ -168,6 +188,31 @@ fn dashboard(
             }
             None => {}
         }
+        if let Some(writer) = &writer {
+            while let Some(block) = app.export_block() {
+                writer.write(block);
+            }
+        }
+    }
+}
+
+/// What the file has to say that is being written, if one is.
+fn said(writer: Option<&Writer>) -> Receiver<Said> {
+    writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
+}
+
+/// Does that with the file.
+fn follow(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
+    match order {
+        Order::Begin { path, replace } => match Writer::start(path, replace) {
+            Ok(writer) => Some(writer),
+            Err(e) => {
+                app.exported(Said::Failed(format!("no thread for it: {e}")));
+                None
+            }
+        },
+        Order::Replace => writer.inspect(Writer::replace),
+        Order::Cancel => None,
     }
 }
 

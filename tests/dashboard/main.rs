@@ -15,3 +15,4 @@ mod common {
 mod leaving;
 mod seen;
 mod shown;
+mod taken;

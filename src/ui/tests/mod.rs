@@ -16,6 +16,7 @@ use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 mod detail;
+mod export;
 mod talkers;
 
 const S: u64 = 1_000_000_000;

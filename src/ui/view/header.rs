@@ -83,6 +83,9 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let frozen = app
         .waiting()
         .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
+    let export = app
+        .export_percent()
+        .map(|n| vec![Span::styled(format!(" EXPORT {n} % "), theme.alarm)]);
     let position = format!(
         "{}/{}{} {scope}",
         app.position(),
@@ -94,7 +97,7 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         if app.sort.inverted { " inverted" } else { "" }
     );
     let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
-    let before: Vec<_> = [frozen, Some(vec![Span::raw(position)]), family]
+    let before: Vec<_> = [export, frozen, Some(vec![Span::raw(position)]), family]
         .into_iter()
         .flatten()
         .collect();

@@ -12,6 +12,7 @@ use super::talkers::{Focus, Subject};
 use super::theme::Theme;
 
 pub mod detail;
+pub mod export;
 pub mod footer;
 pub mod header;
 pub mod help;
@@ -103,10 +104,15 @@ pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
 
 /// Draws the whole screen.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
-    let layout = layout(frame.area(), app.prompt.is_some(), app.focus);
+    let layout = layout(frame.area(), app.is_prompting(), app.focus);
     header::draw(app, theme, &layout, frame.buffer_mut());
     match app.mode {
-        Mode::Table | Mode::Talkers | Mode::Prompt => {
+        Mode::Table
+        | Mode::Talkers
+        | Mode::Prompt
+        | Mode::FileName
+        | Mode::Replace
+        | Mode::Writing => {
             table::draw(app, theme, layout.table, frame.buffer_mut());
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
                 talkers::draw(app, subject, theme, area, frame.buffer_mut());
@@ -117,6 +123,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     }
     if let Some(prompt) = &app.prompt {
         prompt::draw(prompt, theme, layout.prompt, frame);
+    }
+    if let Some(export) = &app.export {
+        export::draw(export, theme, layout.prompt, frame);
     }
     footer::draw(app, theme, layout.footer, frame.buffer_mut());
 }
