@@ -18,6 +18,7 @@ use super::keys::Mode;
 use super::notice::Notice;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
+use super::surroundings::Surroundings;
 use super::talkers::{Focus, Panes, Subject};
 use super::view;
 use crate::capture::{Capture, Family};
@@ -86,6 +87,10 @@ pub enum Action {
     OtherEnd,
     /// Begin to type a filter.
     Prompt(Purpose),
+    /// Copy what is selected to the terminal's clipboard.
+    Copy,
+    /// Copy the other thing that there is.
+    CopyOther,
     /// Begin to type the name of a file for what the table shows.
     Export,
     /// The file that is there may be replaced.
@@ -113,6 +118,8 @@ pub enum Effect {
     LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
     Remember(Vec<String>),
+    /// For the terminal's clipboard.
+    Copy(String),
     /// To be done with the file that is exported to: [`App::exported`] takes what it says.
     Export(export::Order),
     /// Draw on a terminal of which nothing is known.
@@ -168,6 +175,8 @@ pub struct App {
     pub export: Option<Export>,
     /// What there is to say once.
     pub notice: Notice,
+    /// What the dashboard runs in.
+    pub surroundings: Surroundings,
     history: Vec<String>,
     /// What has the keyboard.
     pub mode: Mode,
@@ -214,6 +223,7 @@ impl App {
             prompt: None,
             export: None,
             notice: Notice::default(),
+            surroundings: Surroundings::default(),
             history: Vec::new(),
             mode: Mode::Table,
             focus: Focus::Table,
@@ -251,6 +261,12 @@ impl App {
     /// For somebody who lives there, in this time zone.
     pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
         (self.home, self.zone) = (home, zone);
+        self
+    }
+
+    /// In these surroundings.
+    pub fn within(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
         self
     }
 
@@ -295,6 +311,8 @@ impl App {
         self.notice.clear();
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Copy => return self.copy(0),
+            Action::CopyOther => return self.copy(1),
             Action::Export => self.name_export(),
             Action::Accept | Action::Cancel | Action::Edit(_) | Action::Replace
                 if self.export.is_some() =>
@@ -346,8 +364,7 @@ impl App {
             }
             Action::Leave => self.turn_to(Focus::Table),
             Action::Open => {
-                let place = self.rows.get(self.selected);
-                let session = place.and_then(|p| self.store.get(p)).cloned();
+                let session = self.selected().cloned();
                 return self.open(session);
             }
             Action::OtherEnd => {
@@ -402,6 +419,11 @@ impl App {
             self.batch(batch);
             self.refresh();
         }
+    }
+
+    /// The session on the selected line.
+    pub fn selected(&self) -> Option<&Session> {
+        self.store.get(self.rows.get(self.selected)?)
     }
 
     /// Shows a session by itself.

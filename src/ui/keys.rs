@@ -301,6 +301,20 @@ pub static KEYS: &[Key] = &[
         "export what the table shows: .csv or .json",
     ),
     key(
+        &[Mode::Table],
+        &[char('y')],
+        Action::Copy,
+        "copy",
+        "copy the session to your terminal's clipboard",
+    ),
+    key(
+        &[Mode::Talkers],
+        &[char('y')],
+        Action::Copy,
+        "copy",
+        "copy its filter to your terminal's clipboard",
+    ),
+    key(
         MAIN,
         &[ctrl('l')],
         Action::Redraw,
@@ -339,6 +353,20 @@ pub static KEYS: &[Key] = &[
         Action::OtherEnd,
         "other end",
         "the other end, if it is on this host too",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char('y')],
+        Action::Copy,
+        "copy ss",
+        "copy the ss command to your terminal's clipboard",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char('Y')],
+        Action::CopyOther,
+        "tcpdump",
+        "copy the tcpdump command",
     ),
     key(
         &[Mode::Detail],

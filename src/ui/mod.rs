@@ -22,6 +22,7 @@ use crate::signals::Watch;
 
 pub mod app;
 pub mod choice;
+pub mod clipboard;
 pub mod detail;
 pub mod export;
 mod freeze;
@@ -31,6 +32,7 @@ pub mod line;
 pub mod notice;
 pub mod prompt;
 pub mod rows;
+pub mod surroundings;
 pub mod talkers;
 pub mod term;
 pub mod theme;
@@ -41,6 +43,7 @@ mod tests;
 
 use app::{App, Effect};
 use export::Order;
+use surroundings::Surroundings;
 use term::{Input, Keyboard, Screen};
 use theme::Theme;
 
@@ -93,7 +96,8 @@ fn dashboard(
     let before = history.as_deref().map(history::load).unwrap_or_default();
     let mut app = App::new(host, options.capture, options.keep, screen.size()?)
         .with_filter(options.filter, before)
-        .at_home(dir("HOME"), TimeZone::system());
+        .at_home(dir("HOME"), TimeZone::system())
+        .within(Surroundings::look());
     let mut writer = None;
     let mut keyboard = Keyboard::new()?;
     let deadline = options
@@ -162,6 +166,10 @@ fn dashboard(
             Some(Effect::Capture(capture)) => collector.capture(capture),
             Some(Effect::LookUp(pid)) => {
                 app.process(ProcessInfo::look_up(pid));
+                dirty = true;
+            }
+            Some(Effect::Copy(text)) => {
+                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer))?;
                 dirty = true;
             }
             Some(Effect::Export(order)) => {

@@ -16,6 +16,7 @@ use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
+use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
@@ -110,6 +111,15 @@ impl Screen {
             .draw(render)
             .context("cannot draw on the terminal")?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Ok(())
+    }
+
+    /// Sends it a sequence that draws nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub fn send(&mut self, sequence: &str) -> anyhow::Result<()> {
+        execute!(self.terminal.backend_mut(), Print(sequence))?;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use crate::common::host::{TCPLIFE, kernel_or_skip};
@@ -132,6 +134,54 @@ fn an_export_takes_nobody_s_place_unasked() {
         seen.wait_for("the table", |s| !s.shows("export to:"));
     }
     assert_eq!(names(folder.path()), ["a.csv"]);
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+/// What the terminal was told to copy last.
+fn copied(seen: &Seen) -> Option<String> {
+    let written = seen.pty.text();
+    let (_, text) = written.rsplit_once("\x1b]52;c;")?;
+    let (text, _) = text.split_once("\x1b\\")?;
+    // in a multiplexer it comes once more, to be passed on
+    let bytes = BASE64_STANDARD
+        .decode(text.trim_end_matches('\x1b'))
+        .expect("base64");
+    Some(String::from_utf8(bytes).expect("UTF-8"))
+}
+
+#[test]
+fn keys_copy_to_the_terminal_s_clipboard() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let argv = [TCPLIFE, "-o", "dashboard", "-L", &only(&[&listener])];
+    let mut command = pty::command(&argv);
+    // whatever the tests run in
+    for name in ["TMUX", "STY"] {
+        command.env(name, "");
+    }
+    let mut seen = Seen::start(command);
+    let mut pair = Pair::open(&listener, V4);
+    pair.exchange(1234, 0);
+    let (lport, rport) = (port(&listener), pair.client_port());
+    seen.wait_for("the session", |s| {
+        s.row(lport, rport).is_some_and(|r| r.cell("RX") == "1.2k")
+    });
+    let mut copies = |key: &str, parts: &[&str]| {
+        seen.press(key);
+        let there = |s: &Seen| copied(s).is_some_and(|t| parts.iter().all(|p| t.contains(p)));
+        seen.wait_for("what is copied", there);
+    };
+    let ends = format!("127.0.0.1:{lport} <- 127.0.0.1:{rport} established");
+    copies(
+        "y",
+        &[&ends, " 1234 received", &std::process::id().to_string()],
+    );
+    copies("\ry", &[&format!("ss -tinemo src 127.0.0.1:{lport} dst ")]);
+    copies("Y", &["tcpdump -nni any host ", &rport.to_string()]);
+    copies("\x7f\ty", &[&format!("pid {}", std::process::id())]);
     seen.press("q");
     seen.ends("q", 0);
 }

@@ -40,7 +40,7 @@ pub enum DetailLine {
     /// Who and whom.
     Title(String),
     /// What the lines below are about.
-    Heading(&'static str),
+    Heading(String),
     /// A name and what there is to say; without a name, it goes on from the line above.
     Entry(String, String, Tone),
     /// To be copied: from the edge on, without anything around it.
@@ -110,7 +110,11 @@ pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
         None if detail.is_searching(store) => page.entry("", "looked for …", Tone::Plain),
         None => page.entry("", "is not on this host, as far as is known", Tone::Plain),
     }
-    page.heading("COMMANDS");
+    let key = |action| keys::of(Mode::Detail, action);
+    let (first, second) = (key(Action::Copy), key(Action::CopyOther));
+    page.heading(&format!(
+        "COMMANDS: {first} copies the first, {second} the second"
+    ));
     for command in commands(session, detail.process.as_ref()) {
         page.command(&command);
     }
@@ -296,8 +300,8 @@ fn process(page: &mut Page, process: &ProcessInfo) {
     }
 }
 
-/// Commands that show the same session.
-fn commands(session: &Session, process: Option<&ProcessInfo>) -> [String; 2] {
+/// Commands that show the same session: ss and tcpdump.
+pub fn commands(session: &Session, process: Option<&ProcessInfo>) -> [String; 2] {
     let (ours, theirs) = ends(session);
     // in another network namespace there is nothing to be seen from here
     let inside = process.filter(|p| p.is_elsewhere && p.pid == session.pid);
@@ -325,7 +329,8 @@ fn commands(session: &Session, process: Option<&ProcessInfo>) -> [String; 2] {
     ]
 }
 
-fn ends(session: &Session) -> (SocketAddr, SocketAddr) {
+/// Our address and port, and the peer's.
+pub fn ends(session: &Session) -> (SocketAddr, SocketAddr) {
     (
         SocketAddr::new(session.laddr, session.lport),
         SocketAddr::new(session.raddr, session.rport),
@@ -376,8 +381,8 @@ impl Page {
         self.lines.extend(lines.into_iter().map(DetailLine::Title));
     }
 
-    fn heading(&mut self, text: &'static str) {
-        self.lines.push(DetailLine::Heading(text));
+    fn heading(&mut self, text: &str) {
+        self.lines.push(DetailLine::Heading(text.to_owned()));
     }
 
     fn entry(&mut self, name: &str, text: &str, tone: Tone) {
@@ -493,7 +498,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 fn style<'a>(line: &'a DetailLine, theme: &Theme) -> Line<'a> {
     match line {
         DetailLine::Title(text) => Line::styled(text, theme.figure),
-        DetailLine::Heading(text) => Line::styled(*text, theme.title),
+        DetailLine::Heading(text) => Line::styled(text, theme.title),
         DetailLine::Command(text) => Line::raw(text),
         DetailLine::Entry(name, text, tone) => {
             let tone = match tone {
