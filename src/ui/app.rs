@@ -15,6 +15,7 @@ use super::detail::Detail;
 use super::export::{self, Export};
 use super::freeze::Waiting;
 use super::keys::Mode;
+use super::names::Names;
 use super::notice::Notice;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
@@ -87,6 +88,12 @@ pub enum Action {
     OtherEnd,
     /// Begin to type a filter.
     Prompt(Purpose),
+    /// Show or hide what the dashboard itself causes.
+    Own,
+    /// Addresses by name, or as they are.
+    Names,
+    /// Ports by name, or as they are.
+    PortNames,
     /// Copy what is selected to the terminal's clipboard.
     Copy,
     /// Copy the other thing that there is.
@@ -118,6 +125,8 @@ pub enum Effect {
     LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
     Remember(Vec<String>),
+    /// What is served at which port is wanted: [`App::services`] takes it.
+    Services,
     /// For the terminal's clipboard.
     Copy(String),
     /// To be done with the file that is exported to: [`App::exported`] takes what it says.
@@ -175,6 +184,8 @@ pub struct App {
     pub export: Option<Export>,
     /// What there is to say once.
     pub notice: Notice,
+    /// Names of addresses and ports.
+    pub names: Names,
     /// What the dashboard runs in.
     pub surroundings: Surroundings,
     history: Vec<String>,
@@ -223,6 +234,7 @@ impl App {
             prompt: None,
             export: None,
             notice: Notice::default(),
+            names: Names::default(),
             surroundings: Surroundings::default(),
             history: Vec::new(),
             mode: Mode::Table,
@@ -252,7 +264,9 @@ impl App {
 
     /// With a filter from the start, and those that were used before.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
+        let own = std::mem::take(&mut self.choice.own);
         self.choice = Choice::new(filter);
+        self.choice.own = own;
         self.history = history;
         self.panes.restart(&self.choice);
         self
@@ -261,12 +275,6 @@ impl App {
     /// For somebody who lives there, in this time zone.
     pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
         (self.home, self.zone) = (home, zone);
-        self
-    }
-
-    /// In these surroundings.
-    pub fn within(mut self, surroundings: Surroundings) -> Self {
-        self.surroundings = surroundings;
         self
     }
 
@@ -290,12 +298,16 @@ impl App {
             return changed;
         }
         (self.now_ns, self.clock) = (batch.taken_ns, batch.clock);
+        let finished = self.store.totals().finished;
+        self.choice.own.count(&batch, finished);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
             if let Some(detail) = &mut self.detail {
                 detail.take(&change);
             }
         });
+        let first_kept = self.store.finished_numbers().start;
+        self.choice.own.let_go(first_kept);
         if looked {
             if let Some(detail) = &mut self.detail {
                 detail.look();
@@ -311,6 +323,9 @@ impl App {
         self.notice.clear();
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Own => self.toggle_own(),
+            Action::Names => self.toggle_names(),
+            Action::PortNames => return self.toggle_port_names(),
             Action::Copy => return self.copy(0),
             Action::CopyOther => return self.copy(1),
             Action::Export => self.name_export(),
@@ -385,7 +400,7 @@ impl App {
                 let area = self.layout().main;
                 if let Some(detail) = &mut self.detail {
                     let page = usize::from(area.height);
-                    let last = view::detail::lines(detail, &self.store, area);
+                    let last = view::detail::lines(detail, &self.store, &self.names, area);
                     let last = last.len().saturating_sub(page);
                     detail.top = moved(detail.top.min(last), motion, page).min(last);
                 }
@@ -639,7 +654,7 @@ impl App {
         values.into_iter().map(|(value, _)| value).collect()
     }
 
-    fn layout(&self) -> view::Layout {
+    pub(super) fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         view::layout(area, self.is_prompting(), self.focus)
     }
@@ -653,7 +668,7 @@ impl App {
     }
 
     /// Other sessions are meant.
-    fn choose(&mut self) {
+    pub(super) fn choose(&mut self) {
         self.panes.restart(&self.choice);
         self.restart();
     }

@@ -295,6 +295,27 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         MAIN,
+        &[char('H')],
+        Action::Own,
+        "",
+        "show what this dashboard causes itself; again: hide it",
+    ),
+    key(
+        MAIN,
+        &[char('n')],
+        Action::Names,
+        "names",
+        "names of addresses, by reverse DNS; again: addresses",
+    ),
+    key(
+        MAIN,
+        &[char('N')],
+        Action::PortNames,
+        "",
+        "names of the services' ports; again: numbers",
+    ),
+    key(
+        MAIN,
         &[char('e')],
         Action::Export,
         "export",
@@ -367,6 +388,20 @@ pub static KEYS: &[Key] = &[
         Action::CopyOther,
         "tcpdump",
         "copy the tcpdump command",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char('n')],
+        Action::Names,
+        "names",
+        "names of addresses; again: addresses alone",
+    ),
+    key(
+        &[Mode::Detail],
+        &[char('N')],
+        Action::PortNames,
+        "",
+        "names of the services' ports; again: numbers alone",
     ),
     key(
         &[Mode::Detail],

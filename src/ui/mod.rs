@@ -4,6 +4,7 @@
 //! (`app`); keys, signals and batches come to it as messages.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use crate::collector::Collector;
 use crate::filter::Filter;
 use crate::output::file::{Said, Writer};
 use crate::process::ProcessInfo;
+use crate::resolver::{Answer, Resolver};
+use crate::services::Services;
 use crate::signals::Watch;
 
 pub mod app;
@@ -29,7 +32,9 @@ mod freeze;
 pub mod history;
 pub mod keys;
 pub mod line;
+pub mod names;
 pub mod notice;
+pub mod own;
 pub mod prompt;
 pub mod rows;
 pub mod surroundings;
@@ -99,6 +104,8 @@ fn dashboard(
         .at_home(dir("HOME"), TimeZone::system())
         .within(Surroundings::look());
     let mut writer = None;
+    let mut resolver = None;
+    let mut wanted = Vec::new();
     let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
@@ -113,6 +120,11 @@ fn dashboard(
             screen.draw(|frame| view::draw(&app, theme, frame))?;
             dirty = false;
             drawn = Instant::now();
+            let unnamed = app.unnamed();
+            if unnamed != wanted {
+                ask(&mut resolver, &mut app, &unnamed);
+                wanted = unnamed;
+            }
         }
         let mut effect = None;
         select! {
@@ -147,6 +159,14 @@ fn dashboard(
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
+            recv(answers(resolver.as_ref())) -> answer => match answer {
+                Ok(answer) => {
+                    app.named(answer);
+                    dirty = true;
+                }
+                // without it addresses stay addresses
+                Err(_) => resolver = None,
+            },
             recv(said(writer.as_ref())) -> said => {
                 let said = said.unwrap_or_else(|_| Said::Failed("the thread that writes it panicked, which is a bug".into()));
                 if said.is_last() {
@@ -176,6 +196,10 @@ fn dashboard(
                 writer = follow(order, writer.take(), &mut app);
                 dirty = true;
             }
+            Some(Effect::Services) => {
+                app.services(Services::load());
+                dirty = true;
+            }
             Some(Effect::Remember(lines)) => {
                 if let Some(file) = &history {
                     // a host on which it cannot be kept is no reason to complain
@@ -202,6 +226,24 @@ fn dashboard(
             }
         }
     }
+}
+
+/// Asks for the names of addresses; begins to when it is the first time.
+fn ask(resolver: &mut Option<Resolver>, app: &mut App, unnamed: &[IpAddr]) {
+    if resolver.is_none() {
+        match Resolver::start() {
+            Ok(started) => *resolver = Some(started),
+            Err(e) => app.notice.complain(format!("no names of addresses: {e:#}")),
+        }
+    }
+    if let Some(resolver) = resolver {
+        resolver.want(unnamed.to_vec());
+    }
+}
+
+/// What is found out about addresses, if somebody asks.
+fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
+    resolver.map_or_else(crossbeam_channel::never, |r| r.answers.clone())
 }
 
 /// What the file has to say that is being written, if one is.

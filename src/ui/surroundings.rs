@@ -30,6 +30,8 @@ pub struct SshConnection {
 /// What the dashboard runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
+    /// Our own process.
+    pub pid: u32,
     /// What stands between us and the terminal.
     pub multiplexer: Option<Multiplexer>,
     /// What it may be used over. In a multiplexer one of them may be of a time long past: then it is none of those that
@@ -42,6 +44,7 @@ impl Surroundings {
     pub fn look() -> Self {
         let parents = ProcessInfo::look_up(std::process::id()).parents;
         let mut found = Surroundings {
+            pid: std::process::id(),
             multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),
             ssh: Vec::new(),
         };

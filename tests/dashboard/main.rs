@@ -13,6 +13,7 @@ mod common {
 }
 
 mod leaving;
+mod named;
 mod seen;
 mod shown;
 mod taken;

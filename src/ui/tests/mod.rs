@@ -18,6 +18,8 @@ use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 mod clipboard;
 mod detail;
 mod export;
+mod names;
+mod own;
 mod talkers;
 
 const S: u64 = 1_000_000_000;

@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::ui::app::{Action, App};
 use crate::ui::detail::Detail;
 use crate::ui::keys::{self, Mode};
+use crate::ui::names::Names;
 use crate::ui::talkers::bars;
 use crate::ui::theme::Theme;
 
@@ -53,13 +54,13 @@ const NAME: usize = 14;
 const HIGH: u16 = 30;
 
 /// All lines, for a screen of that size.
-pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
+pub fn lines(detail: &Detail, store: &Store, names: &Names, area: Rect) -> Vec<DetailLine> {
     let session = &detail.session;
     let mut page = Page {
         lines: Vec::new(),
         width: area.width.into(),
     };
-    title(&mut page, detail);
+    title(&mut page, detail, names);
     page.heading("RATES");
     let high = area.height >= HIGH;
     let rows = if high { 3 } else { 1 };
@@ -127,7 +128,7 @@ pub fn lines(detail: &Detail, store: &Store, area: Rect) -> Vec<DetailLine> {
     page.lines
 }
 
-fn title(page: &mut Page, detail: &Detail) {
+fn title(page: &mut Page, detail: &Detail, names: &Names) {
     let session = &detail.session;
     let (ours, theirs) = ends(session);
     let (arrow, how) = match session.direction {
@@ -149,6 +150,9 @@ fn title(page: &mut Page, detail: &Detail) {
         status(session)
     ));
     page.title(&format!("{ours} {arrow} {theirs}  {how}"));
+    if let Some((ours, theirs)) = names.ends(session) {
+        page.title(&format!("{ours} {arrow} {theirs}"));
+    }
 }
 
 /// Each on a line of its own where there is room.
@@ -485,7 +489,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(detail) = &app.detail else { return };
-    let lines = lines(detail, app.store(), area);
+    let lines = lines(detail, app.store(), &app.names, area);
     let top = lines.len().saturating_sub(area.height.into());
     let styled = lines
         .iter()

@@ -96,8 +96,9 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         "by {order}{}",
         if app.sort.inverted { " inverted" } else { "" }
     );
+    let own = app.choice.own.said().map(|text| vec![Span::raw(text)]);
     let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
-    let before: Vec<_> = [export, frozen, Some(vec![Span::raw(position)]), family]
+    let before: Vec<_> = [export, frozen, Some(vec![Span::raw(position)]), own, family]
         .into_iter()
         .flatten()
         .collect();
@@ -113,6 +114,7 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         filter,
         both.then(|| vec![Span::raw("IPv4+IPv6")]),
         Some(vec![Span::raw(order)]),
+        app.names.said().map(|text| vec![Span::raw(text)]),
         captured(app).map(|text| vec![Span::raw(text)]),
     ];
     let parts = before.into_iter().chain(after.into_iter().flatten());
