@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::fs::{Gid, Uid, fchown};
 use tempfile::NamedTempFile;
 
@@ -95,6 +95,22 @@ impl Writer {
         self.order(Order::Replace);
     }
 
+    /// Stops it. True if it was too late for that, and the file is there.
+    pub fn cancel(mut self) -> bool {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> bool {
+        self.orders = None;
+        // a disk that does not answer is not waited for: when it does, nothing of the file stays
+        let deadline = Instant::now() + PATIENCE;
+        let mut is_done = false;
+        while let Ok(said) = self.said.recv_deadline(deadline) {
+            is_done |= said == Said::Done;
+        }
+        is_done
+    }
+
     fn order(&self, order: Order) {
         // a thread that has ended has said why
         if let Some(orders) = &self.orders {
@@ -105,13 +121,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.orders = None;
-        // a disk that does not answer is not waited for
-        let deadline = Instant::now() + PATIENCE;
-        while !matches!(
-            self.said.recv_deadline(deadline),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
-        ) {}
+        self.stop();
     }
 }
 
@@ -164,6 +174,10 @@ fn write(
                 file.as_file().sync_all()?;
             }
             Order::Replace => replace = true,
+        }
+        // that may have taken a while
+        if orders.try_recv().is_err_and(|e| e.is_disconnected()) {
+            return Ok(None);
         }
         let named = if replace {
             file.persist(path)
@@ -321,6 +335,20 @@ mod tests {
         writer.write(block("half of it", false));
         drop(writer);
         assert_eq!(names(&folder), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_is_cancelled_is_not_there_or_it_is_said() {
+        let folder = folder();
+        for i in 0..50 {
+            let path = folder.path().join(format!("{i}.csv"));
+            let writer = Writer::start(path.clone(), false).expect("a thread");
+            assert_eq!(next(&writer), Said::Ready);
+            writer.write(block("all of it", true));
+            // at any moment
+            std::thread::sleep(Duration::from_micros(i * 20));
+            assert_eq!(writer.cancel(), path.exists());
+        }
     }
 
     #[test]

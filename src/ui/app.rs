@@ -379,6 +379,7 @@ impl App {
             }
             Action::Leave => self.turn_to(Focus::Table),
             Action::Open => {
+                self.catch_up();
                 let session = self.selected().cloned();
                 return self.open(session);
             }
@@ -432,6 +433,13 @@ impl App {
     pub(super) fn thaw(&mut self) {
         if let Some(batch) = self.frozen.take().and_then(Waiting::into_batch) {
             self.batch(batch);
+            self.refresh();
+        }
+    }
+
+    /// The session on the selected line may have ended since the last look: then the lines are made anew.
+    pub(super) fn catch_up(&mut self) {
+        if self.selected().is_none() {
             self.refresh();
         }
     }
@@ -682,7 +690,7 @@ impl App {
     }
 
     /// Takes what has changed in the store into the lines.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.rows.refresh(&self.store, |s| self.choice.shows(s));
         self.follow();
     }

@@ -77,7 +77,10 @@ impl App {
                 let commands = view::detail::commands(&detail.session, detail.process.as_ref());
                 commands.into_iter().nth(nth)
             }
-            (None, Focus::Table) => self.selected().map(|s| line(s, &self.clock)),
+            (None, Focus::Table) => {
+                self.catch_up();
+                self.selected().map(|s| line(s, &self.clock))
+            }
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
                 selected.map(|key| key.filter())

@@ -68,8 +68,8 @@ pub enum Order {
 pub enum Stage {
     /// The name is being typed. What is wrong with it, and where in the text.
     Naming(Option<(Range<usize>, String)>),
-    /// There is a file of that name. True: ours is written already.
-    Asking(bool),
+    /// There is a file of that name. What of ours is written already.
+    Asking(Option<Progress>),
     /// It is being written.
     Writing(Progress),
 }
@@ -77,7 +77,10 @@ pub enum Stage {
 /// The rows so far.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    rows: usize,
+    /// Lines of the table that are done.
+    lines: usize,
+    /// Sessions that were written.
+    sessions: usize,
     /// Blocks that the file can take.
     wanted: usize,
     is_whole: bool,
@@ -105,6 +108,13 @@ impl Export {
         let name = text.rfind('/').map_or(0, |at| at + 1);
         let dot = text[name..].rfind('.').map(|at| name + at);
         dot.unwrap_or(text.len())..text.len()
+    }
+
+    fn progress(&self) -> Option<&Progress> {
+        match &self.stage {
+            Stage::Writing(progress) => Some(progress),
+            _ => None,
+        }
     }
 
     fn path(&self, home: Option<&Path>) -> PathBuf {
@@ -135,13 +145,9 @@ impl App {
         match (&export.stage, action) {
             (Stage::Naming(_), Action::Accept) => return self.begin_export(false),
             (Stage::Naming(_), Action::Edit(Edit::Request(request))) => self.edit_export(request),
-            (Stage::Asking(false), Action::Replace) => return self.begin_export(true),
-            (Stage::Asking(true), Action::Replace) => {
-                let done = Progress {
-                    rows: self.rows.len(),
-                    wanted: 0,
-                    is_whole: true,
-                };
+            (Stage::Asking(None), Action::Replace) => return self.begin_export(true),
+            (Stage::Asking(Some(done)), Action::Replace) => {
+                let done = done.clone();
                 self.stage_export(Stage::Writing(done));
                 return Some(Effect::Export(Order::Replace));
             }
@@ -151,8 +157,6 @@ impl App {
                 return Some(Effect::Export(Order::Cancel));
             }
             (Stage::Writing(_), Action::Cancel) => {
-                self.notice
-                    .say("the export was cancelled, nothing of it is left".into());
                 self.leave_export();
                 return Some(Effect::Export(Order::Cancel));
             }
@@ -193,7 +197,6 @@ impl App {
 
     /// Takes in what the file has to say.
     pub fn exported(&mut self, said: Said) {
-        let rows = self.row_count();
         let lost = self.store().totals().lost;
         let Some(export) = &mut self.export else {
             return; // cancelled meanwhile
@@ -204,8 +207,11 @@ impl App {
                     progress.wanted += 1;
                 }
             }
-            Said::Exists => self.stage_export(Stage::Asking(false)),
-            Said::Taken => self.stage_export(Stage::Asking(true)),
+            Said::Exists => self.stage_export(Stage::Asking(None)),
+            Said::Taken => {
+                let done = export.progress().cloned();
+                self.stage_export(Stage::Asking(done));
+            }
             Said::Failed(reason) => {
                 let wrong = format!("cannot write {}: {reason}", export.line.text().trim());
                 let place = 0..export.line.text().len();
@@ -213,14 +219,28 @@ impl App {
             }
             Said::Done => {
                 let name = export.line.text().trim();
-                let s = if rows == 1 { "" } else { "s" };
-                let mut text = format!("exported {} session{s} to {name}", grouped(rows));
+                let sessions = export.progress().map_or(0, |p| p.sessions);
+                let s = if sessions == 1 { "" } else { "s" };
+                let mut text = format!("exported {} session{s} to {name}", grouped(sessions));
                 if lost > 0 {
                     text += &format!("; the {} lost ones are not in it", grouped(lost as usize));
                 }
                 self.notice.say(text);
                 self.leave_export();
             }
+        }
+    }
+
+    /// It was cancelled; `too_late`: when it was done already.
+    pub fn export_cancelled(&mut self, too_late: bool) {
+        let text = if too_late {
+            "it was written already when it was cancelled: the file is there"
+        } else {
+            "the export was cancelled, and nothing of it is left"
+        };
+        // who is asked for another name knows
+        if self.export.is_none() {
+            self.notice.say(text.into());
         }
     }
 
@@ -254,20 +274,20 @@ impl App {
         block: &mut Block,
     ) -> std::io::Result<()> {
         let mut sink = format.sink(&mut block.bytes);
-        if progress.rows == 0 {
+        if progress.lines == 0 {
             sink.begin()?;
         }
-        let places = self.rows.window(progress.rows).take(ROWS);
-        let mut written = 0;
-        for session in places.filter_map(|place| self.store.get(place)) {
-            sink.session(session, &self.clock)?;
-            written += 1;
+        for place in self.rows.window(progress.lines).take(ROWS) {
+            progress.lines += 1;
+            if let Some(session) = self.store.get(place) {
+                sink.session(session, &self.clock)?;
+                progress.sessions += 1;
+            }
         }
-        progress.rows += written;
-        progress.is_whole = written < ROWS;
+        progress.is_whole = progress.lines == self.rows.len();
         if progress.is_whole {
             sink.end(&Summary {
-                sessions: progress.rows as u64,
+                sessions: progress.sessions as u64,
                 lost: self.store.totals().lost,
                 duration: Duration::from_nanos(self.now_ns.saturating_sub(self.first_ns)),
             })?;
@@ -280,10 +300,8 @@ impl App {
 
     /// While it is being written: how much of it is, in percent.
     pub fn export_percent(&self) -> Option<usize> {
-        match &self.export.as_ref()?.stage {
-            Stage::Writing(progress) => Some(progress.rows * 100 / self.rows.len().max(1)),
-            _ => None,
-        }
+        let progress = self.export.as_ref()?.progress()?;
+        Some(progress.lines * 100 / self.rows.len().max(1))
     }
 
     /// True if the picture is held because of the export alone.
@@ -298,7 +316,7 @@ impl App {
             Stage::Writing(_) => Mode::Writing,
         };
         // what is written, or waits only for an answer, is the table at one moment
-        let hold = matches!(stage, Stage::Writing(_) | Stage::Asking(true));
+        let hold = matches!(stage, Stage::Writing(_) | Stage::Asking(Some(_)));
         if let Some(export) = &mut self.export {
             export.stage = stage;
         }
@@ -313,7 +331,11 @@ impl App {
         let held = export.holds;
         export.holds = hold && (held || self.frozen.is_none());
         match (held, export.holds) {
-            (false, true) => self.freeze(),
+            (false, true) => {
+                // what ended since the last look is still among the open ones
+                self.refresh();
+                self.freeze();
+            }
             (true, false) => self.thaw(),
             _ => {}
         }

@@ -262,7 +262,10 @@ fn follow(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer>
             }
         },
         Order::Replace => writer.inspect(Writer::replace),
-        Order::Cancel => None,
+        Order::Cancel => {
+            app.export_cancelled(writer.is_some_and(Writer::cancel));
+            None
+        }
     }
 }
 

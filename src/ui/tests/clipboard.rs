@@ -60,3 +60,20 @@ fn in_tmux_it_says_what_it_takes() {
     copied(&mut app, "y");
     assert!(screen(&app, SIZE).contains("set-clipboard"));
 }
+
+#[test]
+fn one_that_ended_since_the_last_look_can_be_copied() {
+    let mut app = app(SIZE);
+    press(&mut app, "j k");
+    let ended = Session {
+        state: State::Closed,
+        reason: Reason::RemoteReset,
+        ..open(1, "nginx", "198.51.100.7", 5_000_000)
+    };
+    app.batch(Batch {
+        taken_ns: 10 * S + 1,
+        closed: vec![ended],
+        ..Batch::default()
+    });
+    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 remote-reset"));
+}

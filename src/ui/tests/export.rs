@@ -126,6 +126,8 @@ fn a_file_that_is_there_is_asked_about() {
 fn one_that_came_meanwhile_is_asked_about_when_all_is_written() {
     let mut app = app(SIZE);
     press(&mut app, "e Enter");
+    app.exported(Said::Ready);
+    assert!(app.export_block().expect("a block").is_last);
     app.exported(Said::Taken);
     assert!(screen(&app, SIZE).contains("Replace it? y/n"));
     assert_eq!(press(&mut app, "y"), Some(Effect::Export(Order::Replace)));
@@ -177,7 +179,8 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     assert!(!shown.contains("FROZEN"));
     assert_eq!(press(&mut app, "Esc"), Some(Effect::Export(Order::Cancel)));
     assert_eq!(app.row_count(), 10_000, "what waited is there");
-    assert!(screen(&app, SIZE).contains("cancelled"));
+    app.export_cancelled(false);
+    assert!(screen(&app, SIZE).contains("cancelled, and nothing of it is left"));
     // what the file still says is about nothing any more
     app.exported(Said::Ready);
     assert_eq!(app.export_block(), None);
@@ -186,4 +189,43 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     app.exported(Said::Ready);
     press(&mut app, "Esc");
     assert!(screen(&app, SIZE).contains("FROZEN, 0 waiting"));
+}
+
+#[test]
+fn what_ended_since_the_last_look_is_in_it_too() {
+    let mut app = app(SIZE);
+    let ended = Session {
+        state: State::Closed,
+        reason: Reason::RemoteFin,
+        ..open(1, "nginx", "198.51.100.7", 5_000_000)
+    };
+    // the table is made anew at each look, and this is none
+    app.batch(Batch {
+        taken_ns: 10 * S + 1,
+        closed: vec![ended],
+        ..Batch::default()
+    });
+    let effect = press(&mut app, "e Enter");
+    let (_, text) = written(&mut app, effect);
+    assert_eq!(text.lines().filter(|l| l.contains(",50001,")).count(), 1);
+    assert!(text.contains(",remote-fin,"), "{text}");
+    assert_eq!(text.lines().count(), 10);
+    assert!(screen(&app, SIZE).contains("exported 9 sessions"));
+}
+
+#[test]
+fn a_table_of_whole_blocks_ends_with_the_last() {
+    for sessions in [0, 1, 511, 512, 513, 1024] {
+        let mut app = App::new("web-3".into(), Capture::default(), 10_000, SIZE);
+        let closed = (0..sessions).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
+        app.batch(Batch {
+            taken_ns: S,
+            open: Some(vec![]),
+            closed: closed.collect(),
+            ..Batch::default()
+        });
+        let effect = press(&mut app, "e Enter");
+        let (_, text) = written(&mut app, effect);
+        assert_eq!(text.lines().count() as u64, sessions + 1);
+    }
 }
