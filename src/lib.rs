@@ -16,6 +16,8 @@ pub mod mark;
 pub mod mounts;
 pub mod output;
 pub mod process;
+pub mod resolver;
+pub mod services;
 pub mod session;
 pub mod signals;
 pub mod store;

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use tcplife::ui::keys::{KEYS, Key, Mode, SCREENS};
+use tcplife::ui::keys::{KEYS, PLACES};
 use tcplife::ui::theme::THEMES;
 use tcplife::{cli, fields, filter};
 
@@ -46,24 +46,12 @@ fn the_readme_says_what_the_tables_say() {
     let readme = "README.md";
     assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
 
-    for (section, modes) in [
-        ("keys", &[Mode::Table][..]),
-        ("talkers", &[Mode::Talkers]),
-        ("screens", SCREENS),
-        ("detail", &[Mode::Detail]),
-        ("columns", &[Mode::Columns]),
-        ("prompt", &[Mode::Prompt]),
-    ] {
+    for place in PLACES {
         let mut keys = String::from("| key | does |\n|---|---|\n");
-        // what is in the first list needs no second line
-        let listed = |k: &&Key| {
-            let is_first = modes.contains(&Mode::Table);
-            modes.iter().any(|m| k.is_in(*m)) && (is_first || !k.is_in(Mode::Table))
-        };
-        for key in KEYS.iter().filter(listed) {
+        for key in KEYS.iter().filter(|k| place.lists(k)) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
         }
-        assert_section(readme, section, &keys);
+        assert_section(readme, place.section, &keys);
     }
 
     let mut table = String::from("| theme | what it is for |\n|---|---|\n");

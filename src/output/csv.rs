@@ -1,10 +1,12 @@
-//! Comma-separated values: the columns of bcc's `tcplife -s`.
+//! Comma-separated values: the columns of bcc's `tcplife -s`, or every field.
 
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use super::{Sink, Stopwatch, Times};
+use super::json::{event, time};
+use super::{Sink, Stopwatch, Summary, Times};
+use crate::fields::{FIELDS, Value};
 use crate::session::{Clock, Session};
 
 /// Rows of comma-separated values, quoted where they need to be (RFC 4180).
@@ -77,10 +79,70 @@ impl<W: Write> Sink for Csv<W> {
     }
 }
 
+/// Every field, with the names, units and values that the JSON lines have; what is not known is empty.
+pub struct AllFields<W: Write> {
+    out: csv::Writer<W>,
+}
+
+impl<W: Write> std::fmt::Debug for AllFields<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AllFields").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> AllFields<W> {
+    /// Writes there.
+    pub fn new(out: W) -> Self {
+        AllFields {
+            out: csv::Writer::from_writer(out),
+        }
+    }
+}
+
+impl<W: Write> Sink for AllFields<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        let keys = FIELDS.iter().filter_map(|f| f.json);
+        let names = ["event", "time"].into_iter().chain(keys);
+        self.out.write_record(names).map_err(io_error)
+    }
+
+    fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()> {
+        self.out.write_field(event(session)).map_err(io_error)?;
+        let time = time(session, clock);
+        self.out.write_field(time).map_err(io_error)?;
+        for field in FIELDS.iter().filter(|f| f.json.is_some()) {
+            let written = match (field.get)(session) {
+                Value::Missing => self.out.write_field(""),
+                Value::Uint(n) => self.out.write_field(n.to_string()),
+                Value::Addr(a) => self.out.write_field(a.to_string()),
+                Value::Text(t) => self.out.write_field(t),
+                Value::Bool(b) => self.out.write_field(b.to_string()),
+            };
+            written.map_err(io_error)?;
+        }
+        // the end of the record
+        self.out.write_record(None::<&[u8]>).map_err(io_error)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Its reader takes every line for a session.
+    fn end(&mut self, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::rendered;
     use super::*;
+
+    #[test]
+    fn csv_rows_with_every_field() {
+        insta::assert_snapshot!(rendered(|out| Box::new(AllFields::new(out))));
+    }
 
     fn rows(time: bool, timestamp: bool) -> String {
         rendered(|out| Box::new(Csv::new(out, Times { time, timestamp }, TimeZone::UTC)))

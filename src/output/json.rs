@@ -1,4 +1,4 @@
-//! JSON lines: one object for every finished session, with the keys of [`FIELDS`], and one for the run.
+//! JSON lines: one object for every session, with the keys of [`FIELDS`], and one for the run.
 
 use std::io::{self, Write};
 
@@ -21,15 +21,25 @@ impl<W: Write> Json<W> {
     }
 }
 
-/// Writes a finished session as one object, without a line's end.
+/// What a session's row is about: its end, or how it stood when its figures were read.
+pub(super) fn event(session: &Session) -> &'static str {
+    if session.is_open() { "open" } else { "close" }
+}
+
+/// When that was: RFC 3339, UTC, µs.
+pub(super) fn time(session: &Session, clock: &Clock) -> String {
+    format!("{:.6}", clock.wall(session.end_ns))
+}
+
+/// Writes a session as one object, without a line's end.
 ///
 /// # Errors
 /// If writing fails.
 pub fn write_session(out: impl Write, session: &Session, clock: &Clock) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::new(out);
     let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("event", "close")?;
-    map.serialize_entry("time", &format!("{:.6}", clock.wall(session.end_ns)))?;
+    map.serialize_entry("event", event(session))?;
+    map.serialize_entry("time", &time(session, clock))?;
     for field in FIELDS {
         let Some(key) = field.json else { continue };
         match (field.get)(session) {

@@ -1,7 +1,7 @@
 //! Output that is not the dashboard: one line for every finished session, as it ends.
 //!
 //! Responsible for the run: until when, what is flushed when, what is said at the end. The formats are
-//! `text`, `csv` and `json`.
+//! `text`, `csv` and `json`; `file` is where the dashboard exports to.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -17,6 +17,7 @@ use crate::session::{Clock, Session};
 use crate::signals::Watch;
 
 pub mod csv;
+pub mod file;
 pub mod json;
 pub mod text;
 

@@ -5,17 +5,23 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
 
 use super::choice::Choice;
 use super::columns::{Columns, Sideways};
 use super::detail::Detail;
+use super::export::{self, Export};
 use super::freeze::Waiting;
 use super::keys::{Keymap, Mode};
+use super::names::Names;
+use super::notice::Notice;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
 use super::screens::Screen;
+use super::surroundings::Surroundings;
 use super::talkers::{Focus, Panes, Subject};
 use super::theme::Look;
 use super::view;
@@ -25,7 +31,7 @@ use crate::fields::{self, Field};
 use crate::filter::Filter;
 use crate::mark::Mark;
 use crate::process::ProcessInfo;
-use crate::session::{Session, SessionId};
+use crate::session::{Clock, Session, SessionId};
 use crate::store::{Place, Store};
 
 /// How far a key moves the selection.
@@ -98,6 +104,20 @@ pub enum Action {
     OtherEnd,
     /// Begin to type a filter.
     Prompt(Purpose),
+    /// Show or hide what the dashboard itself causes.
+    Own,
+    /// Addresses by name, or as they are.
+    Names,
+    /// Ports by name, or as they are.
+    PortNames,
+    /// Copy what is selected to the terminal's clipboard.
+    Copy,
+    /// Copy the other thing that there is.
+    CopyOther,
+    /// Begin to type the name of a file for what the table shows.
+    Export,
+    /// The file that is there may be replaced.
+    Replace,
     /// Change what is being typed.
     Edit(Edit),
     /// Take what was typed.
@@ -131,6 +151,12 @@ pub enum Effect {
     Remember(Vec<String>),
     /// The columns are others: words of fields, to be kept for the next run; none: nothing is chosen.
     KeepColumns(Vec<&'static str>),
+    /// What is served at which port is wanted: [`App::services`] takes it.
+    Services,
+    /// For the terminal's clipboard.
+    Copy(String),
+    /// To be done with the file that is exported to: [`App::exported`] takes what it says.
+    Export(export::Order),
     /// Draw on a terminal of which nothing is known.
     Redraw,
     /// Give the terminal back to the shell until it continues us.
@@ -180,6 +206,14 @@ pub struct App {
     pub choice: Choice,
     /// The line that is being typed.
     pub prompt: Option<Prompt>,
+    /// The file that is about to be written.
+    pub export: Option<Export>,
+    /// What there is to say once.
+    pub notice: Notice,
+    /// Names of addresses and ports.
+    pub names: Names,
+    /// What the dashboard runs in.
+    pub surroundings: Surroundings,
     history: Vec<String>,
     /// What has the keyboard.
     pub mode: Mode,
@@ -204,7 +238,7 @@ pub struct App {
     pub(super) panes: Panes,
     pub(super) store: Store,
     pub(super) keep: usize,
-    rows: Rows,
+    pub(super) rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
     selection: Selection,
@@ -212,10 +246,13 @@ pub struct App {
     selected: usize,
     /// The first line that is shown.
     top: usize,
-    frozen: Option<Waiting>,
+    pub(super) frozen: Option<Waiting>,
     size: Size,
     pub(super) first_ns: u64,
     pub(super) now_ns: u64,
+    pub(super) clock: Clock,
+    pub(super) zone: TimeZone,
+    pub(super) home: Option<PathBuf>,
 }
 
 impl App {
@@ -231,6 +268,10 @@ impl App {
             capture_filter: Filter::default(),
             choice: Choice::new(Filter::default()),
             prompt: None,
+            export: None,
+            notice: Notice::default(),
+            names: Names::default(),
+            surroundings: Surroundings::default(),
             history: Vec::new(),
             mode: Mode::Table,
             focus: Focus::Table,
@@ -254,6 +295,9 @@ impl App {
             size,
             first_ns: 0,
             now_ns: 0,
+            clock: Clock::default(),
+            zone: TimeZone::UTC,
+            home: None,
         };
         app.fit();
         app
@@ -261,9 +305,17 @@ impl App {
 
     /// With a filter from the start, and those that were used before.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
+        let own = std::mem::take(&mut self.choice.own);
         self.choice = Choice::new(filter);
+        self.choice.own = own;
         self.history = history;
         self.panes.restart(&self.choice);
+        self
+    }
+
+    /// For somebody who lives there, in this time zone.
+    pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
+        (self.home, self.zone) = (home, zone);
         self
     }
 
@@ -282,12 +334,15 @@ impl App {
         }
         self.columns.look(&batch);
         let looked = batch.open.is_some();
+        let changed = looked | self.notice.pass(batch.taken_ns);
         if let Some(waiting) = &mut self.frozen {
             waiting.take(batch, self.keep);
-            return looked;
+            return changed;
         }
-        self.now_ns = batch.taken_ns;
+        (self.now_ns, self.clock) = (batch.taken_ns, batch.clock);
         self.screen_lets_go(&batch);
+        let finished = self.store.totals().finished;
+        self.choice.own.count(&batch, finished);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
             if let Some(mark) = &mut self.mark {
@@ -297,6 +352,8 @@ impl App {
                 detail.take(&change);
             }
         });
+        let first_kept = self.store.finished_numbers().start;
+        self.choice.own.let_go(first_kept);
         if looked {
             if let Some(detail) = &mut self.detail {
                 detail.look();
@@ -306,13 +363,25 @@ impl App {
             self.refresh();
         }
         self.screen_takes(looked);
-        looked
+        changed
     }
 
     /// Does what a key asks for.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
+        self.notice.clear();
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Own => self.toggle_own(),
+            Action::Names => self.toggle_names(),
+            Action::PortNames => return self.toggle_port_names(),
+            Action::Copy => return self.copy(0),
+            Action::CopyOther => return self.copy(1),
+            Action::Export => self.name_export(),
+            Action::Accept | Action::Cancel | Action::Edit(_) | Action::Replace
+                if self.export.is_some() =>
+            {
+                return self.update_export(action);
+            }
             Action::Prompt(purpose) => {
                 let filter = match purpose {
                     Purpose::Filter => &self.choice.filter,
@@ -374,8 +443,8 @@ impl App {
             }
             Action::Leave => self.turn_to(Focus::Table),
             Action::Open => {
-                let place = self.rows.get(self.selected);
-                let session = place.and_then(|p| self.store.get(p)).cloned();
+                self.catch_up();
+                let session = self.selected().cloned();
                 return self.open(session);
             }
             Action::OtherEnd => {
@@ -396,7 +465,8 @@ impl App {
                 let area = self.layout().main;
                 if let Some(detail) = &mut self.detail {
                     let page = usize::from(area.height);
-                    let last = view::detail::lines(detail, &self.store, &self.keymap, area);
+                    let last =
+                        view::detail::lines(detail, &self.store, &self.keymap, &self.names, area);
                     let last = last.len().saturating_sub(page);
                     detail.top = moved(detail.top.min(last), motion, page).min(last);
                 }
@@ -410,19 +480,39 @@ impl App {
                 self.restart_screen();
                 self.restart();
             }
-            Action::Freeze => match self.frozen.take() {
-                None => self.frozen = Some(Waiting::default()),
-                Some(waiting) => {
-                    self.batch(waiting.into_batch());
-                    self.refresh();
-                }
-            },
+            Action::Freeze if self.frozen.is_none() => self.freeze(),
+            Action::Freeze => self.thaw(),
             action => match self.focus {
                 Focus::Table => self.update_table(action),
                 Focus::Pane(subject) => self.update_pane(subject, action),
             },
         }
         None
+    }
+
+    /// Batches wait from now on …
+    pub(super) fn freeze(&mut self) {
+        self.frozen = Some(Waiting::default());
+    }
+
+    /// … and come in.
+    pub(super) fn thaw(&mut self) {
+        if let Some(batch) = self.frozen.take().and_then(Waiting::into_batch) {
+            self.batch(batch);
+            self.refresh();
+        }
+    }
+
+    /// The session on the selected line may have ended since the last look: then the lines are made anew.
+    pub(super) fn catch_up(&mut self) {
+        if self.selected().is_none() {
+            self.refresh();
+        }
+    }
+
+    /// The session on the selected line.
+    pub fn selected(&self) -> Option<&Session> {
+        self.store.get(self.rows.get(self.selected)?)
     }
 
     /// Shows a session by itself.
@@ -553,7 +643,8 @@ impl App {
 
     /// While the picture is frozen: how many sessions ended meanwhile.
     pub fn waiting(&self) -> Option<u64> {
-        self.frozen.as_ref().map(|w| w.count)
+        let frozen = self.frozen.as_ref().filter(|_| !self.export_holds());
+        frozen.map(|w| w.count)
     }
 
     /// How long the trace has run, s, at the moment that is shown.
@@ -567,6 +658,12 @@ impl App {
             prompt.insert(text);
             self.typed();
         }
+        self.type_export(text);
+    }
+
+    /// True while a line is being typed.
+    pub fn is_prompting(&self) -> bool {
+        self.prompt.is_some() || self.export.is_some()
     }
 
     /// Applies what has been typed so far; while it is no filter, the last one stays in force.
@@ -605,7 +702,7 @@ impl App {
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }
 
-    fn leave_prompt(&mut self) {
+    pub(super) fn leave_prompt(&mut self) {
         self.mode = self.main_mode();
         self.fit();
     }
@@ -645,11 +742,11 @@ impl App {
 
     pub(super) fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
-        view::layout(area, self.prompt.is_some(), self.focus)
+        view::layout(area, self.is_prompting(), self.focus)
     }
 
     /// What is on the screen has another size.
-    fn fit(&mut self) {
+    pub(super) fn fit(&mut self) {
         let layout = self.layout();
         self.panes
             .resize(layout.talkers.map(|a| a.height.saturating_sub(1).into()));
@@ -658,7 +755,7 @@ impl App {
     }
 
     /// Other sessions are meant.
-    fn choose(&mut self) {
+    pub(super) fn choose(&mut self) {
         self.panes.restart(&self.choice);
         self.restart_screen();
         self.restart();
@@ -673,7 +770,7 @@ impl App {
     }
 
     /// Takes what has changed in the store into the lines.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.rows.refresh(&self.store, |s| self.choice.shows(s));
         self.follow();
     }

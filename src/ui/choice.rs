@@ -2,6 +2,7 @@
 //!
 //! Responsible for the choice that the keys make: scope, family, filter. Not for trying the sessions (`rows`).
 
+use super::own::Own;
 use crate::capture::Family;
 use crate::filter::Filter;
 use crate::session::Session;
@@ -29,6 +30,8 @@ pub struct Choice {
     pub family: Option<Family>,
     /// Only those that match.
     pub filter: Filter,
+    /// What the dashboard itself causes is hidden unless asked for.
+    pub own: Own,
     /// Filters that were in force before, the last one last.
     trail: Vec<Filter>,
 }
@@ -40,6 +43,7 @@ impl Choice {
             scope: Scope::All,
             family: None,
             filter,
+            own: Own::default(),
             trail: Vec::new(),
         }
     }
@@ -56,12 +60,14 @@ impl Choice {
 
     /// True if it is one of those that are meant, open or finished.
     pub fn selects(&self, session: &Session) -> bool {
-        self.family.is_none_or(|f| f.version() == session.ip()) && self.filter.matches(session)
+        self.family.is_none_or(|f| f.version() == session.ip())
+            && self.filter.matches(session)
+            && !self.own.hides(session)
     }
 
-    /// True if every session is meant.
+    /// True if every session is meant but those of our own.
     pub fn selects_all(&self) -> bool {
-        self.family.is_none() && self.filter.is_everything()
+        self.family.is_none() && self.filter.is_everything() && !self.own.shown
     }
 
     /// Only this family from now on; again: both.

@@ -31,11 +31,11 @@ impl Waiting {
         self.closed.drain(..over);
     }
 
-    /// All of it.
-    pub(super) fn into_batch(self) -> Batch {
-        Batch {
+    /// All of it, if anything came.
+    pub(super) fn into_batch(self) -> Option<Batch> {
+        (self.newest.taken_ns != 0).then(|| Batch {
             closed: self.closed.into(),
             ..self.newest
-        }
+        })
     }
 }

@@ -36,6 +36,12 @@ pub enum Mode {
     Help,
     /// A filter is being typed: keys that are not in the table are text.
     Prompt,
+    /// The name of a file is being typed: likewise.
+    FileName,
+    /// There is a file of that name.
+    Replace,
+    /// A file is being written.
+    Writing,
 }
 
 /// One key, as a terminal reports it.
@@ -111,8 +117,9 @@ const fn edit(
     request: InputRequest,
     help: &'static str,
 ) -> Key {
-    prompt(
+    key(
         name,
+        TYPING,
         presses,
         Action::Edit(Edit::Request(request)),
         "",
@@ -131,7 +138,7 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
 /// What takes the table's place.
-pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
+const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
 /// The sessions, who talks, and what takes their place.
 const LOOKING: &[Mode] = &[
     Mode::Table,
@@ -155,6 +162,85 @@ const READING: &[Mode] = &[
     Mode::Marked,
     Mode::Help,
     Mode::Columns,
+];
+
+/// A line is typed.
+const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
+
+/// Where keys are explained together: one row of [`PLACES`].
+#[derive(Debug)]
+pub struct Place {
+    /// The name of the part of the README.
+    pub section: &'static str,
+    /// The heading of the part of the help.
+    pub heading: &'static str,
+    /// The modes that it is about.
+    pub modes: &'static [Mode],
+    /// What is in force there too, and is explained elsewhere; none for the first place.
+    besides: Option<Mode>,
+}
+
+impl Place {
+    /// True if the key is explained there.
+    pub fn lists(&self, key: &Key) -> bool {
+        let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
+        !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
+    }
+}
+
+const fn place(
+    section: &'static str,
+    heading: &'static str,
+    modes: &'static [Mode],
+    besides: Option<Mode>,
+) -> Place {
+    Place {
+        section,
+        heading,
+        modes,
+        besides,
+    }
+}
+
+/// Every place, in the order of the help.
+pub static PLACES: &[Place] = &[
+    place("keys", "KEYS", &[Mode::Table], None),
+    place(
+        "talkers",
+        "KEYS IN A TALKER PANE, besides those above",
+        &[Mode::Talkers],
+        Some(Mode::Table),
+    ),
+    place(
+        "screens",
+        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
+        SCREENS,
+        Some(Mode::Table),
+    ),
+    place(
+        "detail",
+        "KEYS IN A SESSION'S DETAIL",
+        &[Mode::Detail],
+        Some(Mode::Table),
+    ),
+    place(
+        "columns",
+        "KEYS WHILE CHOOSING COLUMNS",
+        &[Mode::Columns],
+        Some(Mode::Table),
+    ),
+    place(
+        "prompt",
+        "KEYS WHILE TYPING A FILTER",
+        &[Mode::Prompt],
+        Some(Mode::Table),
+    ),
+    place(
+        "export",
+        "KEYS WHILE EXPORTING",
+        &[Mode::FileName, Mode::Replace, Mode::Writing],
+        Some(Mode::Prompt),
+    ),
 ];
 
 /// Every key, in the order of the help and of the footer.
@@ -506,6 +592,54 @@ pub static KEYS: &[Key] = &[
         "the next theme: other colours, or none",
     ),
     key(
+        "own",
+        MAIN,
+        &[char('H')],
+        Action::Own,
+        "",
+        "show what this dashboard causes itself; again: hide it",
+    ),
+    key(
+        "names",
+        MAIN,
+        &[char('n')],
+        Action::Names,
+        "names",
+        "names of addresses, by reverse DNS; again: addresses",
+    ),
+    key(
+        "port-names",
+        MAIN,
+        &[char('N')],
+        Action::PortNames,
+        "",
+        "names of the services' ports; again: numbers",
+    ),
+    key(
+        "export",
+        MAIN,
+        &[char('e')],
+        Action::Export,
+        "export",
+        "export what the table shows: .csv or .json",
+    ),
+    key(
+        "copy",
+        &[Mode::Table],
+        &[char('y')],
+        Action::Copy,
+        "copy",
+        "copy the session to your terminal's clipboard",
+    ),
+    key(
+        "copy",
+        &[Mode::Talkers],
+        &[char('y')],
+        Action::Copy,
+        "copy",
+        "copy its filter to your terminal's clipboard",
+    ),
+    key(
         "redraw",
         MAIN,
         &[ctrl('l')],
@@ -549,6 +683,38 @@ pub static KEYS: &[Key] = &[
         Action::OtherEnd,
         "other end",
         "the other end, if it is on this host too",
+    ),
+    key(
+        "copy",
+        &[Mode::Detail],
+        &[char('y')],
+        Action::Copy,
+        "copy ss",
+        "copy the ss command to your terminal's clipboard",
+    ),
+    key(
+        "copy-other",
+        &[Mode::Detail],
+        &[char('Y')],
+        Action::CopyOther,
+        "tcpdump",
+        "copy the tcpdump command",
+    ),
+    key(
+        "names",
+        &[Mode::Detail],
+        &[char('n')],
+        Action::Names,
+        "names",
+        "names of addresses; again: addresses alone",
+    ),
+    key(
+        "port-names",
+        &[Mode::Detail],
+        &[char('N')],
+        Action::PortNames,
+        "",
+        "names of the services' ports; again: numbers alone",
     ),
     key(
         "freeze",
@@ -727,6 +893,46 @@ pub static KEYS: &[Key] = &[
         Action::Edit(Edit::Newer),
         "",
         "a newer filter",
+    ),
+    key(
+        "accept",
+        &[Mode::FileName],
+        &[code(KeyCode::Enter)],
+        Action::Accept,
+        "write",
+        "write it: all fields of the sessions of the table, in its order",
+    ),
+    key(
+        "cancel",
+        &[Mode::FileName],
+        &[code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "cancel",
+        "write nothing",
+    ),
+    key(
+        "replace",
+        &[Mode::Replace],
+        &[char('y')],
+        Action::Replace,
+        "replace it",
+        "replace the file that is there",
+    ),
+    key(
+        "keep-file",
+        &[Mode::Replace],
+        &[char('n'), code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "another name",
+        "let it be, and type another name",
+    ),
+    key(
+        "cancel",
+        &[Mode::Writing],
+        &[code(KeyCode::Esc), ctrl('c')],
+        Action::Cancel,
+        "cancel",
+        "stop writing; nothing is left of the file",
     ),
     edit(
         "delete-to-start",
@@ -1059,6 +1265,9 @@ mod tests {
             (Mode::Help, Action::Quit),
             (Mode::Columns, Action::Quit),
             (Mode::Prompt, Action::Cancel),
+            (Mode::FileName, Action::Cancel),
+            (Mode::Replace, Action::Cancel),
+            (Mode::Writing, Action::Cancel),
         ] {
             let quit = Keymap::default().lookup(
                 mode,

@@ -4,11 +4,13 @@
 //! (`app`); keys, signals and batches come to it as messages.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use crossbeam_channel::select;
+use crossbeam_channel::{Receiver, select};
+use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{Event, KeyEventKind};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
@@ -16,24 +18,34 @@ use crate::capture::Capture;
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::filter::Filter;
+use crate::output::file::{Said, Writer};
 use crate::process::ProcessInfo;
+use crate::resolver::{Answer, Resolver};
+use crate::services::Services;
 use crate::signals::Watch;
 
 pub mod app;
 pub mod choice;
+pub mod clipboard;
 pub mod columns;
 mod counted;
 pub mod detail;
 pub mod distributions;
+pub mod export;
 pub mod failures;
 mod freeze;
 pub mod history;
 pub mod keys;
+pub mod line;
 pub mod list;
 pub mod mark;
+pub mod names;
+pub mod notice;
+pub mod own;
 pub mod prompt;
 pub mod rows;
 pub mod screens;
+pub mod surroundings;
 pub mod talkers;
 pub mod term;
 pub mod theme;
@@ -44,6 +56,8 @@ mod tests;
 
 use app::{App, Effect};
 use columns::Columns;
+use export::Order;
+use surroundings::Surroundings;
 use term::{Input, Keyboard, Screen};
 use theme::{Environment, Look, NamedTheme};
 
@@ -97,7 +111,9 @@ fn dashboard(
     let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
     let (history, kept_columns) = (state("history"), state("columns"));
     let mut app = App::new(host, options.capture, options.config.keep, screen.size()?)
-        .with_filter(options.filter, load(&history));
+        .with_filter(options.filter, load(&history))
+        .at_home(dir("HOME"), TimeZone::system())
+        .within(Surroundings::look());
     let before = columns::kept(&load(&kept_columns).join(" "));
     app.columns = Columns::new(options.config.columns, before);
     app.keymap = options.config.keymap;
@@ -107,6 +123,9 @@ fn dashboard(
             let _ = history::save(file, &[words.join(" ")]);
         }
     };
+    let mut writer = None;
+    let mut resolver = None;
+    let mut wanted = Vec::new();
     let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
@@ -121,6 +140,11 @@ fn dashboard(
             screen.draw(|frame| view::draw(&app, app.look.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
+            let unnamed = app.unnamed();
+            if unnamed != wanted {
+                ask(&mut resolver, &mut app, &unnamed);
+                wanted = unnamed;
+            }
         }
         let mut effect = None;
         select! {
@@ -155,6 +179,22 @@ fn dashboard(
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
+            recv(answers(resolver.as_ref())) -> answer => match answer {
+                Ok(answer) => {
+                    app.named(answer);
+                    dirty = true;
+                }
+                // without it addresses stay addresses
+                Err(_) => resolver = None,
+            },
+            recv(said(writer.as_ref())) -> said => {
+                let said = said.unwrap_or_else(|_| Said::Failed("the thread that writes it panicked, which is a bug".into()));
+                if said.is_last() {
+                    writer = None;
+                }
+                dirty = said != Said::Ready || drawn.elapsed() >= FRAME;
+                app.exported(said);
+            }
             // many sessions are tried a bit at a time: a key does not wait for them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
                 app.work();
@@ -172,6 +212,18 @@ fn dashboard(
             Some(Effect::Capture(capture)) => collector.capture(capture),
             Some(Effect::LookUp(pid)) => {
                 app.process(ProcessInfo::look_up(pid));
+                dirty = true;
+            }
+            Some(Effect::Copy(text)) => {
+                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer))?;
+                dirty = true;
+            }
+            Some(Effect::Export(order)) => {
+                writer = follow(order, writer.take(), &mut app);
+                dirty = true;
+            }
+            Some(Effect::Services) => {
+                app.services(Services::load());
                 dirty = true;
             }
             Some(Effect::Remember(lines)) => {
@@ -194,6 +246,52 @@ fn dashboard(
                 dirty = true;
             }
             None => {}
+        }
+        if let Some(writer) = &writer {
+            while let Some(block) = app.export_block() {
+                writer.write(block);
+            }
+        }
+    }
+}
+
+/// Asks for the names of addresses; begins to when it is the first time.
+fn ask(resolver: &mut Option<Resolver>, app: &mut App, unnamed: &[IpAddr]) {
+    if resolver.is_none() {
+        match Resolver::start() {
+            Ok(started) => *resolver = Some(started),
+            Err(e) => app.notice.complain(format!("no names of addresses: {e:#}")),
+        }
+    }
+    if let Some(resolver) = resolver {
+        resolver.want(unnamed.to_vec());
+    }
+}
+
+/// What is found out about addresses, if somebody asks.
+fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
+    resolver.map_or_else(crossbeam_channel::never, |r| r.answers.clone())
+}
+
+/// What the file has to say that is being written, if one is.
+fn said(writer: Option<&Writer>) -> Receiver<Said> {
+    writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
+}
+
+/// Does that with the file.
+fn follow(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
+    match order {
+        Order::Begin { path, replace } => match Writer::start(path, replace) {
+            Ok(writer) => Some(writer),
+            Err(e) => {
+                app.exported(Said::Failed(format!("no thread for it: {e}")));
+                None
+            }
+        },
+        Order::Replace => writer.inspect(Writer::replace),
+        Order::Cancel => {
+            app.export_cancelled(writer.is_some_and(Writer::cancel));
+            None
         }
     }
 }

@@ -3,8 +3,9 @@
 //! Responsible for the text and for what it means at the moment. Not for what then happens to the table (`app`), nor
 //! for where history is kept (`history`).
 
-use tui_input::{Input, InputRequest};
+use tui_input::InputRequest;
 
+use super::line::Line;
 use crate::fields::Field;
 use crate::filter::{Completions, Filter, FilterError, complete};
 
@@ -35,7 +36,7 @@ pub enum Edit {
 pub struct Prompt {
     /// What for.
     pub purpose: Purpose,
-    input: Input,
+    line: Line,
     before: Filter,
     state: Result<Filter, FilterError>,
     history: Vec<String>,
@@ -58,7 +59,7 @@ impl Prompt {
     pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>) -> Self {
         Prompt {
             purpose,
-            input: Input::new(filter.source().to_owned()),
+            line: Line::new(filter.source().to_owned()),
             before: filter.clone(),
             state: Ok(filter.clone()),
             history,
@@ -67,9 +68,14 @@ impl Prompt {
         }
     }
 
+    /// The text and its cursor.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
-        self.input.value()
+        self.line.text()
     }
 
     /// The filter that the text is; else what is wrong, and then the last valid one stays in force.
@@ -79,25 +85,13 @@ impl Prompt {
 
     /// The filter that the text is as a whole, if it is one: what might have become a field is a word now.
     pub fn finish(&mut self) -> Option<Filter> {
-        self.state = Filter::parse(self.input.value());
+        self.state = Filter::parse(self.text());
         self.state.as_ref().ok().cloned()
     }
 
     /// The filter that was in force when the line was opened.
     pub fn before(&self) -> &Filter {
         &self.before
-    }
-
-    /// First cell of the text that is shown when there are `width` of them, and the cursor's cell from there.
-    pub fn scroll(&self, width: u16) -> (usize, u16) {
-        let left = self.input.visual_scroll(usize::from(width.max(1)));
-        let cursor = self.input.visual_cursor().saturating_sub(left);
-        (
-            left,
-            u16::try_from(cursor)
-                .unwrap_or(u16::MAX)
-                .min(width.saturating_sub(1)),
-        )
     }
 
     /// What fits at the cursor, and which of it is in the text, while one is completing.
@@ -107,17 +101,7 @@ impl Prompt {
 
     /// Types a text: a key, or what was pasted. Line ends become spaces, and other control characters nothing.
     pub fn insert(&mut self, text: &str) {
-        for c in text.chars().map(|c| {
-            if matches!(c, '\n' | '\r' | '\t') {
-                ' '
-            } else {
-                c
-            }
-        }) {
-            if !c.is_control() {
-                self.input.handle(InputRequest::InsertChar(c));
-            }
-        }
+        self.line.insert(text);
         self.changed();
     }
 
@@ -125,7 +109,7 @@ impl Prompt {
     pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) {
         match edit {
             Edit::Request(request) => {
-                self.input.handle(request);
+                self.line.edit(request);
                 self.changed();
             }
             Edit::Older => {
@@ -146,7 +130,7 @@ impl Prompt {
 
     /// The lines that are kept, the newest last, after this one has been accepted.
     pub fn into_history(self) -> Vec<String> {
-        let text = self.input.value().trim().to_owned();
+        let text = self.text().trim().to_owned();
         let mut history = self.history;
         if !text.is_empty() {
             history.retain(|line| *line != text);
@@ -170,7 +154,7 @@ impl Prompt {
     }
 
     fn set(&mut self, text: String) {
-        self.input = Input::new(text);
+        self.line = Line::new(text);
         self.changed();
     }
 
@@ -181,21 +165,13 @@ impl Prompt {
     }
 
     fn read(&mut self) {
-        self.state = Filter::parse_typed(self.input.value());
-    }
-
-    /// The cursor as a byte offset of the text.
-    fn cursor(&self) -> usize {
-        let text = self.input.value();
-        text.char_indices()
-            .nth(self.input.cursor())
-            .map_or(text.len(), |(at, _)| at)
+        self.state = Filter::parse_typed(self.text());
     }
 
     /// The first time what all that fit have in common, then one after the other, then the text as it was.
     fn complete(&mut self, values: &dyn Fn(&Field) -> Vec<String>) {
         let Some(completing) = &mut self.completing else {
-            let (text, cursor) = (self.text().to_owned(), self.cursor());
+            let (text, cursor) = (self.text().to_owned(), self.line.cursor());
             let completions = complete(&text, cursor, values);
             let texts: Vec<&str> = completions
                 .candidates
@@ -233,7 +209,7 @@ impl Prompt {
             }
             None => {
                 let cursor = text[..completing.before.1].chars().count();
-                self.input = Input::new(text).with_cursor(cursor);
+                self.line = Line::with_cursor(text, cursor);
                 self.read();
             }
         }
@@ -243,7 +219,7 @@ impl Prompt {
     fn put(&mut self, text: &str, span: &std::ops::Range<usize>, what: &str) {
         let begin = format!("{}{what}", &text[..span.start]);
         let cursor = begin.chars().count();
-        self.input = Input::new(begin + &text[span.end..]).with_cursor(cursor);
+        self.line = Line::with_cursor(begin + &text[span.end..], cursor);
         self.read();
     }
 }
@@ -287,7 +263,7 @@ mod tests {
         p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
         assert_eq!(p.text(), "comm ");
         p.insert("日本");
-        assert_eq!(p.scroll(40), (0, 9));
+        assert_eq!(p.line().scroll(40), (0, 9));
         p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
         p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
         p.insert("nginx");

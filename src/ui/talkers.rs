@@ -338,7 +338,9 @@ impl Panes {
 
     /// Takes in what changed of a session.
     pub(super) fn take(&mut self, change: &Change<'_>, choice: &Choice) {
-        self.all.take(change);
+        if let Some(change) = choice.own.without(change) {
+            self.all.take(&change);
+        }
         if let Some(narrowed) = &mut self.narrowed {
             let before = change.before.filter(|s| choice.selects(s));
             let now = change.now.filter(|s| choice.selects(s));
@@ -356,7 +358,8 @@ impl Panes {
     pub(super) fn look(&mut self, taken_ns: u64, store: &Store, choice: &Choice) {
         self.all.look(taken_ns);
         if self.all.is_inexact() {
-            self.all.recount(store.open().map(|(_, s)| s));
+            let open = store.open().map(|(_, s)| s);
+            self.all.recount(open.filter(|s| !choice.own.is(s)));
         }
         if let Some(Narrowed { talkers, .. }) = &mut self.narrowed {
             talkers.look(taken_ns);

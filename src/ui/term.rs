@@ -16,6 +16,7 @@ use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
+use ratatui::crossterm::style::Print;
 use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -113,6 +114,15 @@ impl Screen {
             .draw(render)
             .context("cannot draw on the terminal")?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Ok(())
+    }
+
+    /// Sends it a sequence that draws nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub fn send(&mut self, sequence: &str) -> anyhow::Result<()> {
+        execute!(self.terminal.backend_mut(), Print(sequence))?;
         Ok(())
     }
 

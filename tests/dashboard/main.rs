@@ -14,6 +14,8 @@ mod common {
 
 mod leaving;
 mod looks;
+mod named;
 mod screens;
 mod seen;
 mod shown;
+mod taken;

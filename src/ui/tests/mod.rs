@@ -15,8 +15,12 @@ use crate::collector::Batch;
 use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
+mod clipboard;
 mod columns;
 mod detail;
+mod export;
+mod names;
+mod own;
 mod screens;
 mod talkers;
 mod themes;

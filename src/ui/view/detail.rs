@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::ui::app::{Action, App};
 use crate::ui::detail::Detail;
 use crate::ui::keys::{Keymap, Mode};
+use crate::ui::names::Names;
 use crate::ui::talkers::bars;
 use crate::ui::theme::Theme;
 
@@ -40,7 +41,7 @@ pub enum DetailLine {
     /// Who and whom.
     Title(String),
     /// What the lines below are about.
-    Heading(&'static str),
+    Heading(String),
     /// A name and what there is to say; without a name, it goes on from the line above.
     Entry(String, String, Tone),
     /// To be copied: from the edge on, without anything around it.
@@ -53,13 +54,19 @@ const NAME: usize = 14;
 const HIGH: u16 = 30;
 
 /// All lines, for a screen of that size.
-pub fn lines(detail: &Detail, store: &Store, keymap: &Keymap, area: Rect) -> Vec<DetailLine> {
+pub fn lines(
+    detail: &Detail,
+    store: &Store,
+    keymap: &Keymap,
+    names: &Names,
+    area: Rect,
+) -> Vec<DetailLine> {
     let session = &detail.session;
     let mut page = Page {
         lines: Vec::new(),
         width: area.width.into(),
     };
-    title(&mut page, detail);
+    title(&mut page, detail, names);
     page.heading("RATES");
     let high = area.height >= HIGH;
     let rows = if high { 3 } else { 1 };
@@ -110,7 +117,11 @@ pub fn lines(detail: &Detail, store: &Store, keymap: &Keymap, area: Rect) -> Vec
         None if detail.is_searching(store) => page.entry("", "looked for …", Tone::Plain),
         None => page.entry("", "is not on this host, as far as is known", Tone::Plain),
     }
-    page.heading("COMMANDS");
+    let key = |action| keymap.of(Mode::Detail, action);
+    let (first, second) = (key(Action::Copy), key(Action::CopyOther));
+    page.heading(&format!(
+        "COMMANDS: {first} copies the first, {second} the second"
+    ));
     for command in commands(session, detail.process.as_ref()) {
         page.command(&command);
     }
@@ -123,7 +134,7 @@ pub fn lines(detail: &Detail, store: &Store, keymap: &Keymap, area: Rect) -> Vec
     page.lines
 }
 
-fn title(page: &mut Page, detail: &Detail) {
+fn title(page: &mut Page, detail: &Detail, names: &Names) {
     let session = &detail.session;
     let (ours, theirs) = ends(session);
     let (arrow, how) = match session.direction {
@@ -145,6 +156,9 @@ fn title(page: &mut Page, detail: &Detail) {
         status(session)
     ));
     page.title(&format!("{ours} {arrow} {theirs}  {how}"));
+    if let Some((ours, theirs)) = names.ends(session) {
+        page.title(&format!("{ours} {arrow} {theirs}"));
+    }
 }
 
 /// Each on a line of its own where there is room.
@@ -295,8 +309,8 @@ fn process(page: &mut Page, process: &ProcessInfo) {
     }
 }
 
-/// Commands that show the same session.
-fn commands(session: &Session, process: Option<&ProcessInfo>) -> [String; 2] {
+/// Commands that show the same session: ss and tcpdump.
+pub fn commands(session: &Session, process: Option<&ProcessInfo>) -> [String; 2] {
     let (ours, theirs) = ends(session);
     // in another network namespace there is nothing to be seen from here
     let inside = process.filter(|p| p.is_elsewhere && p.pid == session.pid);
@@ -324,7 +338,8 @@ fn commands(session: &Session, process: Option<&ProcessInfo>) -> [String; 2] {
     ]
 }
 
-fn ends(session: &Session) -> (SocketAddr, SocketAddr) {
+/// Our address and port, and the peer's.
+pub fn ends(session: &Session) -> (SocketAddr, SocketAddr) {
     (
         SocketAddr::new(session.laddr, session.lport),
         SocketAddr::new(session.raddr, session.rport),
@@ -375,8 +390,8 @@ impl Page {
         self.lines.extend(lines.into_iter().map(DetailLine::Title));
     }
 
-    fn heading(&mut self, text: &'static str) {
-        self.lines.push(DetailLine::Heading(text));
+    fn heading(&mut self, text: &str) {
+        self.lines.push(DetailLine::Heading(text.to_owned()));
     }
 
     fn entry(&mut self, name: &str, text: &str, tone: Tone) {
@@ -479,7 +494,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(detail) = &app.detail else { return };
-    let lines = lines(detail, app.store(), &app.keymap, area);
+    let lines = lines(detail, app.store(), &app.keymap, &app.names, area);
     let top = lines.len().saturating_sub(area.height.into());
     let styled = lines
         .iter()
@@ -492,7 +507,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 fn style<'a>(line: &'a DetailLine, theme: &Theme) -> Line<'a> {
     match line {
         DetailLine::Title(text) => Line::styled(text, theme.figure),
-        DetailLine::Heading(text) => Line::styled(*text, theme.title),
+        DetailLine::Heading(text) => Line::styled(text, theme.title),
         DetailLine::Command(text) => Line::raw(text),
         DetailLine::Entry(name, text, tone) => {
             let tone = match tone {

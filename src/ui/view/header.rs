@@ -83,6 +83,9 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let frozen = app
         .waiting()
         .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
+    let export = app
+        .export_percent()
+        .map(|n| vec![Span::styled(format!(" EXPORT {n} % "), theme.alarm)]);
     let position = format!(
         "{}/{}{} {scope}",
         app.position(),
@@ -93,13 +96,14 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         "by {order}{}",
         if app.sort.inverted { " inverted" } else { "" }
     );
+    let own = app.choice.own.said().map(|text| vec![Span::raw(text)]);
     let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
     let marked = app.mark.as_ref().map(|mark| {
         let ago = fields::seconds(mark.ago_ns());
         vec![Span::raw(format!("marked {ago} ago"))]
     });
     let position = Some(vec![Span::raw(position)]);
-    let before: Vec<_> = [frozen, position, marked, family]
+    let before: Vec<_> = [export, frozen, position, marked, own, family]
         .into_iter()
         .flatten()
         .collect();
@@ -115,6 +119,7 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         filter,
         both.then(|| vec![Span::raw("IPv4+IPv6")]),
         Some(vec![Span::raw(order)]),
+        app.names.said().map(|text| vec![Span::raw(text)]),
         captured(app).map(|text| vec![Span::raw(text)]),
         app.look
             .is_turned

@@ -9,7 +9,7 @@ use crate::fields;
 use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
-use crate::ui::keys::{Keymap, Mode, SCREENS};
+use crate::ui::keys::{Keymap, PLACES};
 use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
@@ -24,22 +24,6 @@ pub enum HelpLine {
     Blank,
 }
 
-/// Where keys are pressed, in the order of the help.
-const KEYS_OF: &[(&str, &[Mode])] = &[
-    ("KEYS", &[Mode::Table]),
-    (
-        "KEYS IN A TALKER PANE, besides those above",
-        &[Mode::Talkers],
-    ),
-    ("KEYS IN A SESSION'S DETAIL", &[Mode::Detail]),
-    (
-        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
-        SCREENS,
-    ),
-    ("KEYS WHILE CHOOSING COLUMNS", &[Mode::Columns]),
-    ("KEYS WHILE TYPING A FILTER", &[Mode::Prompt]),
-];
-
 /// The whole of it.
 pub fn lines(keymap: &Keymap) -> Vec<HelpLine> {
     contents(keymap).into_iter().flat_map(wrapped).collect()
@@ -47,15 +31,12 @@ pub fn lines(keymap: &Keymap) -> Vec<HelpLine> {
 
 fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     let mut lines = Vec::new();
-    for (heading, modes) in KEYS_OF {
+    for place in PLACES {
         if !lines.is_empty() {
             lines.push(HelpLine::Blank);
         }
-        lines.push(HelpLine::Heading(heading));
-        // what is in the first part needs no second line
-        let rows = keymap
-            .rows(modes)
-            .filter(|r| modes.contains(&Mode::Table) || !r.key.is_in(Mode::Table));
+        lines.push(HelpLine::Heading(place.heading));
+        let rows = keymap.rows(place.modes).filter(|r| place.lists(r.key));
         lines.extend(rows.map(|r| HelpLine::Entry(r.names(), r.key.help)));
     }
     lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);

@@ -15,6 +15,7 @@ use super::theme::Theme;
 pub mod columns;
 pub mod detail;
 pub mod distributions;
+pub mod export;
 pub mod failures;
 pub mod footer;
 pub mod header;
@@ -109,7 +110,7 @@ pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
 /// Draws the whole screen.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
-    let layout = layout(area, app.prompt.is_some(), app.focus);
+    let layout = layout(area, app.is_prompting(), app.focus);
     frame.buffer_mut().set_style(area, theme.base);
     header::draw(app, theme, &layout, frame.buffer_mut());
     let buffer = frame.buffer_mut();
@@ -135,6 +136,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     }
     if let Some(prompt) = &app.prompt {
         prompt::draw(prompt, theme, layout.prompt, frame);
+    }
+    if let Some(export) = &app.export {
+        export::draw(export, theme, layout.prompt, frame);
     }
     footer::draw(app, theme, layout.footer, frame.buffer_mut());
 }

@@ -1,61 +1,96 @@
 //! The prompt: what is being typed, and below it what is wrong with it or what fits.
 
+use std::ops::Range;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::filter::{Completions, FilterError};
+use crate::ui::line::Line;
 use crate::ui::prompt::{Prompt, Purpose};
 use crate::ui::theme::Theme;
 
+/// What there is to say below the line.
+pub(super) struct Below {
+    /// Its first cell.
+    pub(super) x: usize,
+    pub(super) text: String,
+    pub(super) style: Style,
+}
+
 pub(super) fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
-    let mut lines = area.rows();
-    let Some(line) = lines.next() else { return };
     let label = match prompt.purpose {
         Purpose::Filter => "filter: ",
         Purpose::Capture => "capture: ",
     };
-    let label_width = (label.len() as u16).min(line.width);
-    let room = line.width - label_width;
-    let (left, cursor) = prompt.scroll(room);
-    let buffer = frame.buffer_mut();
-    buffer.set_stringn(line.x, line.y, label, line.width.into(), theme.key);
-    let text = from_cell(prompt.text(), left);
-    let start = line.x + label_width;
-    buffer.set_stringn(start, line.y, text, room.into(), theme.title);
-
     let error = prompt.state().err();
     let wrong = error.filter(|e| !e.is_incomplete());
-    if let Some(error) = wrong {
+    let width = area.width.into();
+    let (x, text) = match (prompt.candidates(), error) {
+        (Some((completions, chosen)), _) => (0, candidates(completions, chosen)),
+        (None, Some(e)) => said(e, place(label, prompt.line(), e.span().start, area), width),
+        (None, None) => Default::default(),
+    };
+    let style = if wrong.is_some() {
+        theme.alarm_text
+    } else {
+        theme.quiet
+    };
+    let wrong = wrong.map(FilterError::span);
+    typed(label, prompt.line(), wrong, theme, area, frame);
+    below(&Below { x, text, style }, area, frame);
+}
+
+/// The cell of a place in the text, from the left edge.
+pub(super) fn place(label: &str, line: &Line, at: usize, area: Rect) -> usize {
+    let label = label.width().min(area.width.into());
+    let (left, _) = line.scroll(area.width - label as u16);
+    let before = line.text().get(..at).unwrap_or_default();
+    label + before.width().saturating_sub(left)
+}
+
+/// A line that is typed, with its cursor, and with what is wrong in it.
+pub(super) fn typed(
+    label: &str,
+    typed: &Line,
+    wrong: Option<Range<usize>>,
+    theme: &Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let Some(line) = area.rows().next() else {
+        return;
+    };
+    let label_width = (label.width() as u16).min(line.width);
+    let room = line.width - label_width;
+    let (left, cursor) = typed.scroll(room);
+    let buffer = frame.buffer_mut();
+    buffer.set_stringn(line.x, line.y, label, line.width.into(), theme.key);
+    let text = from_cell(typed.text(), left);
+    let start = line.x + label_width;
+    buffer.set_stringn(start, line.y, text, room.into(), theme.title);
+    if let Some(wrong) = wrong {
         let cell = |at: usize| {
-            let before = prompt.text().get(..at).unwrap_or_default().width();
-            u16::try_from(before.saturating_sub(left)).map_or(room, |c| c.min(room))
+            let cell = place(label, typed, at, area) as u16;
+            cell.clamp(label_width, line.width)
         };
-        let (from, to) = (cell(error.span().start), cell(error.span().end));
-        let place = Rect::new(start + from, line.y, to - from, 1);
+        let (from, to) = (cell(wrong.start), cell(wrong.end));
+        let place = Rect::new(line.x + from, line.y, to.saturating_sub(from), 1);
         buffer.set_style(place, theme.wrong);
     }
-    if let Some(below) = lines.next() {
-        let width = usize::from(below.width);
-        let (x, message) = match prompt.candidates() {
-            Some((completions, chosen)) => (0, candidates(completions, chosen)),
-            None => error.map_or_else(Default::default, |e| {
-                let before = prompt.text().get(..e.span().start).unwrap_or_default();
-                said(
-                    e,
-                    usize::from(label_width) + before.width().saturating_sub(left),
-                    width,
-                )
-            }),
-        };
-        let style = if wrong.is_some() {
-            theme.alarm_text
-        } else {
-            theme.quiet
-        };
-        buffer.set_stringn(below.x + x as u16, below.y, message, width - x, style);
+    frame.set_cursor_position((start + cursor, line.y));
+}
+
+/// What there is to say of it.
+pub(super) fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
+    if let Some(line) = area.rows().nth(1) {
+        let width = usize::from(line.width).saturating_sub(below.x);
+        let x = line.x + below.x as u16;
+        let buffer = frame.buffer_mut();
+        buffer.set_stringn(x, line.y, &below.text, width, below.style);
     }
-    frame.set_cursor_position((line.x + label_width + cursor, line.y));
 }
 
 /// What fits, the one that is in the text in brackets and in sight.

@@ -292,13 +292,8 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             } else {
                 cell_style(column.field, session, theme, style)
             };
-            put(
-                buffer,
-                line,
-                column,
-                &fields::cell(column.field, session),
-                style,
-            );
+            let text = app.names.cell(column.field, session, column.width);
+            put(buffer, line, column, &text, style);
         }
     }
     if app.row_count() == 0 && area.height > 2 {

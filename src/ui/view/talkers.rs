@@ -8,6 +8,7 @@ use super::table::shorten;
 use crate::fields::Kind;
 use crate::talkers::Key;
 use crate::ui::app::App;
+use crate::ui::names::Names;
 use crate::ui::talkers::{FIGURES, Figure, Focus, Row, Subject, sparkline};
 use crate::ui::theme::Theme;
 
@@ -108,7 +109,7 @@ pub(super) fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffe
             (false, open) => theme.row(open),
         };
         buffer.set_style(line, style);
-        let name = name(&row, let_go, name_width.into());
+        let name = name(&row, let_go, &app.names, name_width.into());
         buffer.set_stringn(line.x, line.y, name, name_width.into(), style);
         let mut x = line.x + name_width;
         for figure in &shown {
@@ -141,7 +142,7 @@ fn put(
 }
 
 /// Who it is, in that many cells. A process's id stays whole: it tells processes apart, and is what one needs.
-fn name(row: &Row<'_>, let_go: u64, width: usize) -> String {
+fn name(row: &Row<'_>, let_go: u64, names: &Names, width: usize) -> String {
     match row.key {
         None => shorten(&format!("+{let_go} let go"), width, Kind::Text),
         Some(Key::Process(pid, comm)) if pid != 0 => {
@@ -149,8 +150,10 @@ fn name(row: &Row<'_>, let_go: u64, width: usize) -> String {
             let comm = shorten(comm.as_str(), width.saturating_sub(pid.width()), Kind::Text);
             comm + &pid
         }
-        Some(key @ (Key::Peer(_) | Key::Subnet(_))) => shorten(&key.to_string(), width, Kind::Addr),
-        Some(key) => shorten(&key.to_string(), width, Kind::Text),
+        Some(key @ (Key::Peer(_) | Key::Subnet(_))) => {
+            shorten(&names.talker(key, width), width, Kind::Addr)
+        }
+        Some(key) => shorten(&names.talker(key, width), width, Kind::Text),
     }
 }
 

@@ -1,0 +1,393 @@
+//! A file that is there whole or not at all, and never takes another's place unasked.
+//!
+//! Responsible for writing it on a thread of its own, so that no slow disk holds up whoever has the blocks; for its name,
+//! its mode and its owner. Not for what is in it.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rustix::fs::{Gid, Uid, fchown};
+use tempfile::NamedTempFile;
+
+/// Blocks that may wait for the disk.
+const WAITING_BLOCKS: usize = 2;
+/// How long one waits for the thread to take away what it has begun.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the thread has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It can take a block.
+    Ready,
+    /// There is a file of that name, and nothing was written. The last word.
+    Exists,
+    /// All is written, and meanwhile somebody made a file of that name: [`Writer::replace`] or drop it.
+    Taken,
+    /// All of it is in the file of that name. The last word.
+    Done,
+    /// It could not be done, for this reason, and nothing is left of it. The last word.
+    Failed(String),
+}
+
+impl Said {
+    /// True if nothing comes after it.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Said::Exists | Said::Done | Said::Failed(_))
+    }
+}
+
+/// A part of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// There is nothing behind it.
+    pub is_last: bool,
+}
+
+/// What the thread is told.
+enum Order {
+    Write(Block),
+    Replace,
+}
+
+/// A file that is being written. Dropped before it is done, nothing is left of it.
+#[derive(Debug)]
+pub struct Writer {
+    orders: Option<Sender<Order>>,
+    /// What the thread has to say.
+    pub said: Receiver<Said>,
+}
+
+impl Writer {
+    /// Begins a file of that name; `replace`: in place of one that is there.
+    ///
+    /// # Errors
+    /// If the kernel refuses a thread. Whatever else goes wrong is said by the thread.
+    pub fn start(path: PathBuf, replace: bool) -> io::Result<Writer> {
+        let (orders, told) = unbounded();
+        let (tx, said) = bounded(WAITING_BLOCKS + 1);
+        std::thread::Builder::new()
+            .name("tcplife-export".into())
+            .spawn(move || {
+                let last = write(&path, replace, &told, &tx);
+                // whoever asked for it may be gone, and then there is nobody to tell
+                let last = last.unwrap_or_else(|e| Some(Said::Failed(reason(&e))));
+                last.map(|said| tx.send(said));
+            })?;
+        Ok(Writer {
+            orders: Some(orders),
+            said,
+        })
+    }
+
+    /// Hands on a block. There may be as many as it has said that it is ready for.
+    pub fn write(&self, block: Block) {
+        self.order(Order::Write(block));
+    }
+
+    /// Puts it in the place of the file that came meanwhile.
+    pub fn replace(&self) {
+        self.order(Order::Replace);
+    }
+
+    /// Stops it. True if it was too late for that, and the file is there.
+    pub fn cancel(mut self) -> bool {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> bool {
+        self.orders = None;
+        // a disk that does not answer is not waited for: when it does, nothing of the file stays
+        let deadline = Instant::now() + PATIENCE;
+        let mut is_done = false;
+        while let Ok(said) = self.said.recv_deadline(deadline) {
+            is_done |= said == Said::Done;
+        }
+        is_done
+    }
+
+    fn order(&self, order: Order) {
+        // a thread that has ended has said why
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Writes what comes. `None`: nobody wants it any more, and nothing is left of it.
+fn write(
+    path: &Path,
+    mut replace: bool,
+    orders: &Receiver<Order>,
+    said: &Sender<Said>,
+) -> io::Result<Option<Said>> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        // a device's or a pipe's place is not taken; a link's is, and where it leads to stays as it is
+        Ok(there) if !there.is_file() && !there.is_symlink() => {
+            return Err(io::Error::other("it is there, and not a file"));
+        }
+        Ok(_) if !replace => return Ok(Some(Said::Exists)),
+        _ => {}
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    // a name that nobody can foresee, made with O_EXCL: in a directory that everybody may write to, nobody's link is followed
+    let mut file = tempfile::Builder::new()
+        .prefix(".tcplife-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)
+        .map_err(bare)?;
+    give_to_who_asked(&file);
+    for _ in 0..WAITING_BLOCKS {
+        if said.send(Said::Ready).is_err() {
+            return Ok(None);
+        }
+    }
+    loop {
+        let Ok(order) = orders.recv() else {
+            return Ok(None);
+        };
+        match order {
+            Order::Write(block) => {
+                file.write_all(&block.bytes)?;
+                if !block.is_last {
+                    if said.send(Said::Ready).is_err() {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                // some disks say only now that they are full
+                file.as_file().sync_all()?;
+            }
+            Order::Replace => replace = true,
+        }
+        // that may have taken a while
+        if orders.try_recv().is_err_and(|e| e.is_disconnected()) {
+            return Ok(None);
+        }
+        let named = if replace {
+            file.persist(path)
+        } else {
+            file.persist_noclobber(path)
+        };
+        match named {
+            Ok(_) => return Ok(Some(Said::Done)),
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists && !replace => {
+                file = e.file;
+                if said.send(Said::Taken).is_err() {
+                    return Ok(None);
+                }
+            }
+            Err(e) => return Err(e.error),
+        }
+    }
+}
+
+/// Under sudo it belongs to who called that, not to root: else they could not even copy it away.
+fn give_to_who_asked(file: &NamedTempFile) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // the greatest id means none
+    let id = |name| {
+        std::env::var(name)
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|id| *id != u32::MAX)
+    };
+    if let (Some(uid), Some(gid)) = (id("SUDO_UID"), id("SUDO_GID")) {
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        // if it stays root's, root can still read it
+        let _ = fchown(file.as_file(), Some(uid), Some(gid));
+    }
+}
+
+/// Without the temporary name, which nobody has asked for.
+fn bare(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|e| e.source());
+    let inner = inner.and_then(|e| e.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
+}
+
+/// An error in words, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(text: &str, is_last: bool) -> Block {
+        Block {
+            bytes: text.into(),
+            is_last,
+        }
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a directory")
+    }
+
+    fn next(writer: &Writer) -> Said {
+        writer
+            .said
+            .recv_timeout(Duration::from_secs(10))
+            .expect("it says something")
+    }
+
+    /// Writes that, and returns the last that was said.
+    fn written(writer: &Writer, text: &str) -> Said {
+        match next(writer) {
+            Said::Ready => writer.write(block(text, true)),
+            other => return other,
+        }
+        loop {
+            match next(writer) {
+                Said::Ready => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn names(folder: &tempfile::TempDir) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a directory");
+        let mut names: Vec<String> = entries
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn it_is_there_whole_and_for_its_owner_only() {
+        let folder = folder();
+        let path = folder.path().join("a.csv");
+        let writer = Writer::start(path.clone(), false).expect("a thread");
+        for text in ["one ", "two "] {
+            assert_eq!(next(&writer), Said::Ready);
+            writer.write(block(text, false));
+        }
+        assert!(!path.exists(), "not before it is whole");
+        assert_eq!(written(&writer, "three"), Said::Done);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "one two three");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(names(&folder), ["a.csv"]);
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_only_when_that_is_said() {
+        let folder = folder();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "old").expect("a file");
+        let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
+        assert_eq!(written(&start(false), "new"), Said::Exists);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "old");
+        assert_eq!(written(&start(true), "new"), Said::Done);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "new");
+    }
+
+    #[test]
+    fn one_that_comes_meanwhile_is_not_written_over() {
+        let folder = folder();
+        let path = folder.path().join("a.csv");
+        let writer = Writer::start(path.clone(), false).expect("a thread");
+        assert_eq!(next(&writer), Said::Ready);
+        fs::write(&path, "somebody's").expect("a file");
+        writer.write(block("ours", true));
+        assert_eq!(next(&writer), Said::Ready);
+        assert_eq!(next(&writer), Said::Taken);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody's");
+        writer.replace();
+        assert_eq!(next(&writer), Said::Done);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "ours");
+        assert_eq!(names(&folder), ["a.csv"]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_one_that_nobody_wants_any_more() {
+        let folder = folder();
+        let writer = Writer::start(folder.path().join("a.csv"), false).expect("a thread");
+        assert_eq!(next(&writer), Said::Ready);
+        writer.write(block("half of it", false));
+        drop(writer);
+        assert_eq!(names(&folder), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_is_cancelled_is_not_there_or_it_is_said() {
+        let folder = folder();
+        for i in 0..50 {
+            let path = folder.path().join(format!("{i}.csv"));
+            let writer = Writer::start(path.clone(), false).expect("a thread");
+            assert_eq!(next(&writer), Said::Ready);
+            writer.write(block("all of it", true));
+            // at any moment
+            std::thread::sleep(Duration::from_micros(i * 20));
+            assert_eq!(writer.cancel(), path.exists());
+        }
+    }
+
+    #[test]
+    fn a_link_s_place_is_taken_and_where_it_leads_to_stays() {
+        let folder = folder();
+        let (path, other) = (folder.path().join("a.csv"), folder.path().join("passwd"));
+        fs::write(&other, "precious").expect("a file");
+        std::os::unix::fs::symlink(&other, &path).expect("a link");
+        let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
+        assert_eq!(written(&start(false), "new"), Said::Exists);
+        assert_eq!(written(&start(true), "new"), Said::Done);
+        assert_eq!(fs::read_to_string(&other).expect("a file"), "precious");
+        assert!(!path.is_symlink());
+        // one that leads nowhere is no way to make a file elsewhere
+        let dangling = folder.path().join("b.csv");
+        std::os::unix::fs::symlink(folder.path().join("made"), &dangling).expect("a link");
+        let writer = Writer::start(dangling, false).expect("a thread");
+        assert_eq!(written(&writer, "new"), Said::Exists);
+    }
+
+    #[test]
+    fn what_went_wrong_is_said_in_words() {
+        let folder = folder();
+        let failed = |path: PathBuf| {
+            let writer = Writer::start(path, true).expect("a thread");
+            match written(&writer, "new") {
+                Said::Failed(reason) => reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            failed(folder.path().join("none/a.csv")),
+            "No such file or directory"
+        );
+        assert_eq!(failed(folder.path().into()), "is a directory");
+        assert_eq!(
+            failed("/dev/full".into()),
+            "it is there, and not a file",
+            "a device stays what it is"
+        );
+    }
+}

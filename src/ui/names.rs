@@ -1,0 +1,238 @@
+//! Names in place of addresses and ports: which are shown, which are known, which are wanted.
+//!
+//! Responsible for keeping them within bounds and for as long as they hold, and for that only what is on the screen is
+//! asked for. Not for asking (`crate::resolver`).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use unicode_width::UnicodeWidthStr;
+
+use super::app::{App, Effect};
+use super::keys::Mode;
+use super::talkers::Subject;
+use super::view;
+use crate::fields::{self, Field, Kind, Value};
+use crate::resolver::Answer;
+use crate::services::Services;
+use crate::session::Session;
+use crate::talkers::{By, Key};
+
+/// Addresses that are remembered.
+const MOST: usize = 10_000;
+
+/// Names of addresses and ports.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Addresses are shown by name.
+    pub addresses: bool,
+    /// Ports of services are shown by name.
+    pub ports: bool,
+    known: HashMap<IpAddr, Known>,
+    services: Option<Services>,
+}
+
+#[derive(Debug)]
+struct Known {
+    name: Option<Arc<str>>,
+    until_ns: u64,
+}
+
+impl Names {
+    /// The name of an address, if addresses are shown by name and it is known.
+    pub fn address(&self, addr: IpAddr) -> Option<&str> {
+        let known = self.known.get(&addr).filter(|_| self.addresses)?;
+        known.name.as_deref()
+    }
+
+    /// The name of a port, if ports are shown by name and it is known.
+    pub fn port(&self, port: u16) -> Option<&str> {
+        self.services.as_ref().filter(|_| self.ports)?.name(port)
+    }
+
+    /// The name of a session's port, if that is the end that serves. The other end's is any that was free, and its name
+    /// would mean nothing.
+    fn served(&self, session: &Session, port: u64) -> Option<&str> {
+        let serves = By::Port.key(session);
+        let port = u16::try_from(port).ok().filter(|p| serves == Key::Port(*p));
+        self.port(port?)
+    }
+
+    /// A field's cell, by name if there is one. A port's name that does not fit says less than its number.
+    pub fn cell(&self, field: &Field, session: &Session, width: u16) -> String {
+        let name = match ((field.get)(session), field.kind) {
+            (Value::Addr(addr), _) => self.address(addr),
+            (Value::Uint(port), Kind::Port) => self
+                .served(session, port)
+                .filter(|name| name.width() <= width.into()),
+            _ => None,
+        };
+        name.map_or_else(|| fields::cell(field, session), str::to_owned)
+    }
+
+    /// A talker's name, likewise.
+    pub fn talker(&self, key: Key, width: usize) -> String {
+        let name = match key {
+            Key::Peer(addr) => self.address(addr),
+            Key::Port(port) => self.port(port).filter(|name| name.width() <= width),
+            _ => None,
+        };
+        name.map_or_else(|| key.to_string(), str::to_owned)
+    }
+
+    /// A session's ends by name, ours first; `None`: there is no name in it.
+    pub fn ends(&self, session: &Session) -> Option<(String, String)> {
+        let (ours, theirs) = view::detail::ends(session);
+        let [ours_named, theirs_named] = [ours, theirs].map(|end| {
+            let host = self.address(end.ip());
+            let service = self.served(session, end.port().into());
+            (host.is_some() || service.is_some()).then(|| {
+                let host = match (host, end.ip()) {
+                    (Some(host), _) => host.to_owned(),
+                    (None, IpAddr::V4(a)) => a.to_string(),
+                    (None, IpAddr::V6(a)) => format!("[{a}]"),
+                };
+                let port = service.map_or_else(|| end.port().to_string(), str::to_owned);
+                format!("{host}:{port}")
+            })
+        });
+        (ours_named.is_some() || theirs_named.is_some()).then(|| {
+            let or = |named: Option<String>, end: std::net::SocketAddr| {
+                named.unwrap_or_else(|| end.to_string())
+            };
+            (or(ours_named, ours), or(theirs_named, theirs))
+        })
+    }
+
+    /// What of it there is to say at the top.
+    pub fn said(&self) -> Option<&'static str> {
+        match (self.addresses, self.ports) {
+            (true, true) => Some("names: addresses, ports"),
+            (true, false) => Some("names: addresses"),
+            (false, true) => Some("names: ports"),
+            (false, false) => None,
+        }
+    }
+
+    /// Takes in an answer that came at this instant.
+    fn learn(&mut self, answer: Answer, now_ns: u64) {
+        if self.known.len() >= MOST && !self.known.contains_key(&answer.addr) {
+            self.known.retain(|_, known| known.until_ns > now_ns);
+            if self.known.len() >= MOST {
+                self.known.clear(); // what is on the screen comes again
+            }
+        }
+        let ttl_ns = u64::try_from(answer.ttl.as_nanos()).unwrap_or(u64::MAX);
+        let known = Known {
+            name: answer.name,
+            until_ns: now_ns.saturating_add(ttl_ns),
+        };
+        self.known.insert(answer.addr, known);
+    }
+
+    fn is_wanted(&self, addr: IpAddr, now_ns: u64) -> bool {
+        let known = self.known.get(&addr);
+        known.is_none_or(|k| k.until_ns <= now_ns) && !addr.is_unspecified()
+    }
+}
+
+impl App {
+    /// Addresses by name, or as they are.
+    pub(super) fn toggle_names(&mut self) {
+        self.names.addresses = !self.names.addresses;
+    }
+
+    /// Ports by name, or as they are.
+    pub(super) fn toggle_port_names(&mut self) -> Option<Effect> {
+        self.names.ports = !self.names.ports;
+        let unknown = self.names.ports && self.names.services.is_none();
+        unknown.then_some(Effect::Services)
+    }
+
+    /// Takes in what is served at which port.
+    pub fn services(&mut self, services: Services) {
+        self.names.services = Some(services);
+    }
+
+    /// Takes in the name of an address.
+    pub fn named(&mut self, answer: Answer) {
+        self.names.learn(answer, self.now_ns);
+    }
+
+    /// The addresses on the screen that have to be asked for, each once, from top to bottom.
+    pub fn unnamed(&self) -> Vec<IpAddr> {
+        let mut wanted = Vec::new();
+        if !self.names.addresses || self.mode == Mode::Help {
+            return wanted;
+        }
+        let mut want = |addr: IpAddr| {
+            if self.names.is_wanted(addr, self.now_ns) && !wanted.contains(&addr) {
+                wanted.push(addr);
+            }
+        };
+        if let Some(detail) = &self.detail {
+            want(detail.session.raddr);
+            want(detail.session.laddr);
+            return wanted;
+        }
+        let layout = self.layout();
+        let shown = view::table::window(&self.columns, layout.table.width).shown;
+        let addresses = || shown.iter().filter(|c| c.field.kind == Kind::Addr);
+        for (session, _) in self.visible(layout.rows()) {
+            for column in addresses() {
+                if let Value::Addr(addr) = (column.field.get)(session) {
+                    want(addr);
+                }
+            }
+        }
+        let height = layout.talkers[Subject::Peers as usize].height;
+        let rows = self
+            .panes()
+            .pane(Subject::Peers)
+            .rows(self.panes().talkers());
+        for row in rows.take(height.saturating_sub(1).into()) {
+            if let Some(Key::Peer(addr)) = row.key {
+                want(addr);
+            }
+        }
+        wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn answer(i: u32, ttl_s: u64) -> Answer {
+        Answer {
+            addr: std::net::Ipv4Addr::from_bits(i).into(),
+            name: Some(format!("host-{i}").into()),
+            ttl: Duration::from_secs(ttl_s),
+        }
+    }
+
+    #[test]
+    fn names_are_kept_within_bounds_and_as_long_as_they_hold() {
+        let mut names = Names {
+            addresses: true,
+            ..Names::default()
+        };
+        let first = answer(1, 30).addr;
+        assert!(names.is_wanted(first, 0));
+        names.learn(answer(1, 30), 0);
+        assert!(!names.is_wanted(first, 29 * S));
+        assert!(names.is_wanted(first, 30 * S));
+        // until there is a newer answer the old one is better than none
+        assert_eq!(names.address(first), Some("host-1"));
+        for i in 0..25_000 {
+            names.learn(answer(i + 2, 3600), 31 * S);
+            assert!(names.known.len() <= MOST);
+        }
+        assert!(!names.is_wanted(answer(25_001, 0).addr, 32 * S));
+    }
+}

@@ -1,0 +1,79 @@
+//! What is copied where.
+
+use super::*;
+use crate::ui::surroundings::{Multiplexer, Surroundings};
+
+fn copied(app: &mut App, key: &str) -> String {
+    match press(app, key) {
+        Some(Effect::Copy(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_place_has_its_text() {
+    let mut app = app(SIZE);
+    let row = copied(&mut app, "y");
+    insta::assert_snapshot!(row);
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("sent to the terminal's clipboard: 1970-01-01T00:00:10.000Z nginx"));
+    press(&mut app, "j j j");
+    assert!(copied(&mut app, "y").contains(" - pid - 10.0.0.5:443 <- 10.0.0.9:50012 timeout "));
+    press(&mut app, "g Enter");
+    assert_eq!(
+        copied(&mut app, "y"),
+        "ss -tinemo src 10.0.0.5:443 dst 198.51.100.7:50001"
+    );
+    assert!(copied(&mut app, "Y").starts_with("tcpdump -nni any host 10.0.0.5 and"));
+    press(&mut app, "Esc Tab Tab");
+    assert_eq!(copied(&mut app, "y"), "addr 198.51.100.7");
+}
+
+#[test]
+fn the_detail_says_which_key_copies_what() {
+    let size = Size {
+        width: 80,
+        height: 60,
+    };
+    let mut app = app(size);
+    press(&mut app, "Enter");
+    let shown = screen(&app, size);
+    assert!(
+        shown.contains("COMMANDS: y copies the first, Y the second"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn nothing_selected_is_said() {
+    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    assert_eq!(press(&mut app, "y"), None);
+    assert!(screen(&app, SIZE).contains("nothing is selected"));
+}
+
+#[test]
+fn in_tmux_it_says_what_it_takes() {
+    let mut app = app(SIZE).within(Surroundings {
+        multiplexer: Some(Multiplexer::Tmux),
+        ..Surroundings::default()
+    });
+    copied(&mut app, "y");
+    assert!(screen(&app, SIZE).contains("set-clipboard"));
+}
+
+#[test]
+fn one_that_ended_since_the_last_look_can_be_copied() {
+    let mut app = app(SIZE);
+    press(&mut app, "j k");
+    let ended = Session {
+        state: State::Closed,
+        reason: Reason::RemoteReset,
+        ..open(1, "nginx", "198.51.100.7", 5_000_000)
+    };
+    app.batch(Batch {
+        taken_ns: 10 * S + 1,
+        closed: vec![ended],
+        ..Batch::default()
+    });
+    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 remote-reset"));
+}

@@ -1,0 +1,231 @@
+//! The export: what is typed, asked and written.
+
+use super::*;
+use crate::output::file::Said;
+use crate::ui::export::Order;
+
+/// Writes the file that an effect asked for, as the loop does; returns its path and its text.
+fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
+    let Some(Effect::Export(Order::Begin { path, replace })) = effect else {
+        panic!("no file is begun: {effect:?}");
+    };
+    assert!(!replace);
+    let mut text = Vec::new();
+    loop {
+        app.exported(Said::Ready);
+        while app.is_working() {
+            app.work();
+        }
+        let block = app.export_block().expect("a block");
+        text.extend(block.bytes);
+        if block.is_last {
+            break;
+        }
+    }
+    assert_eq!(app.export_block(), None, "it is whole");
+    app.exported(Said::Done);
+    let text = String::from_utf8(text).expect("UTF-8");
+    (path.to_string_lossy().into_owned(), text)
+}
+
+fn name(app: &mut App, text: &str) {
+    press(app, "e ^U");
+    type_text(app, text);
+}
+
+#[test]
+fn a_table_as_csv() {
+    let mut app = app(SIZE);
+    let effect = press(&mut app, "e Enter");
+    let (path, text) = written(&mut app, effect);
+    assert_eq!(path, "tcplife-19700101-000010.csv");
+    insta::assert_snapshot!(text);
+    assert!(screen(&app, SIZE).contains("exported 9 sessions to tcplife-19700101-000010.csv"));
+    press(&mut app, "j");
+    assert!(
+        !screen(&app, SIZE).contains("exported"),
+        "a key takes it away"
+    );
+}
+
+#[test]
+fn a_table_as_json() {
+    let mut app = app(SIZE);
+    name(&mut app, "a.json");
+    let effect = press(&mut app, "Enter");
+    insta::assert_snapshot!(written(&mut app, effect).1);
+}
+
+#[test]
+fn it_is_what_the_table_shows_in_its_order() {
+    let mut app = app(SIZE);
+    press(&mut app, "4 o o s s I /");
+    type_text(&mut app, "comm curl or comm postgres");
+    press(&mut app, "Enter");
+    name(&mut app, "a.csv");
+    let effect = press(&mut app, "Enter");
+    let (_, text) = written(&mut app, effect);
+    let ports: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|l| l.split(',').nth(10))
+        .collect();
+    assert_eq!(ports, column(&app, "RPORT"));
+    assert_eq!(ports.len(), 3);
+}
+
+#[test]
+fn the_line_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        let mut app = app(size);
+        press(&mut app, "e");
+        let lines = screen(&app, size);
+        let lines: Vec<&str> = lines.lines().collect();
+        insta::assert_snapshot!(
+            format!("export_{width}x{height}"),
+            lines[lines.len() - 3..].join("\n")
+        );
+    }
+}
+
+#[test]
+fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
+    let mut app = app(SIZE);
+    name(&mut app, "sessions.txt");
+    assert_eq!(press(&mut app, "Enter"), None);
+    insta::assert_snapshot!(screen(&app, SIZE));
+    type_text(&mut app, "x");
+    assert!(!screen(&app, SIZE).contains(".jsonl"));
+    assert_eq!(press(&mut app, "Esc"), None);
+    assert_eq!(app.mode, keys::Mode::Table);
+}
+
+#[test]
+fn a_file_that_is_there_is_asked_about() {
+    let mut app = app(SIZE);
+    press(&mut app, "e Enter");
+    app.exported(Said::Exists);
+    insta::assert_snapshot!(screen(&app, SIZE));
+    // the name can be changed
+    assert_eq!(press(&mut app, "n"), Some(Effect::Export(Order::Cancel)));
+    type_text(&mut app, ".json");
+    press(&mut app, "Enter");
+    app.exported(Said::Exists);
+    let replace = match press(&mut app, "y") {
+        Some(Effect::Export(Order::Begin { path, replace })) => {
+            assert!(path.to_string_lossy().ends_with(".csv.json"));
+            replace
+        }
+        other => panic!("{other:?}"),
+    };
+    assert!(replace);
+}
+
+#[test]
+fn one_that_came_meanwhile_is_asked_about_when_all_is_written() {
+    let mut app = app(SIZE);
+    press(&mut app, "e Enter");
+    app.exported(Said::Ready);
+    assert!(app.export_block().expect("a block").is_last);
+    app.exported(Said::Taken);
+    assert!(screen(&app, SIZE).contains("Replace it? y/n"));
+    assert_eq!(press(&mut app, "y"), Some(Effect::Export(Order::Replace)));
+    assert_eq!(app.export_block(), None, "all is written");
+    app.exported(Said::Done);
+    assert!(screen(&app, SIZE).contains("exported 9 sessions"));
+}
+
+#[test]
+fn what_failed_is_said_and_the_name_can_be_changed() {
+    let mut app = app(SIZE);
+    name(&mut app, "/none/a.csv");
+    press(&mut app, "Enter");
+    app.exported(Said::Failed("No such file or directory".into()));
+    insta::assert_snapshot!(screen(&app, SIZE));
+    assert_eq!(app.mode, keys::Mode::FileName);
+}
+
+#[test]
+fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
+    let mut app = App::new("web-3".into(), Capture::default(), 10_000, SIZE);
+    let many = |from: u64| {
+        let closed = from..from + 3000;
+        let closed = closed.map(closed_at).collect();
+        Batch {
+            taken_ns: (from + 1) * S,
+            open: Some(vec![]),
+            closed,
+            ..Batch::default()
+        }
+    };
+    fn closed_at(cookie: u64) -> Session {
+        Session {
+            cookie,
+            ..closed(cookie % 1000, "curl", "10.0.0.9", Reason::LocalFin)
+        }
+    }
+    app.batch(many(0));
+    press(&mut app, "e Enter");
+    let mut bytes = 0;
+    for _ in 0..3 {
+        app.exported(Said::Ready);
+        bytes += app.export_block().expect("a block").bytes.len();
+        app.batch(many(bytes as u64));
+    }
+    assert_eq!(app.row_count(), 3000);
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains(" EXPORT 51 % "), "{shown}");
+    assert!(!shown.contains("FROZEN"));
+    assert_eq!(press(&mut app, "Esc"), Some(Effect::Export(Order::Cancel)));
+    assert_eq!(app.row_count(), 10_000, "what waited is there");
+    app.export_cancelled(false);
+    assert!(screen(&app, SIZE).contains("cancelled, and nothing of it is left"));
+    // what the file still says is about nothing any more
+    app.exported(Said::Ready);
+    assert_eq!(app.export_block(), None);
+    // a picture that was frozen before stays so
+    press(&mut app, "Space e Enter");
+    app.exported(Said::Ready);
+    press(&mut app, "Esc");
+    assert!(screen(&app, SIZE).contains("FROZEN, 0 waiting"));
+}
+
+#[test]
+fn what_ended_since_the_last_look_is_in_it_too() {
+    let mut app = app(SIZE);
+    let ended = Session {
+        state: State::Closed,
+        reason: Reason::RemoteFin,
+        ..open(1, "nginx", "198.51.100.7", 5_000_000)
+    };
+    // the table is made anew at each look, and this is none
+    app.batch(Batch {
+        taken_ns: 10 * S + 1,
+        closed: vec![ended],
+        ..Batch::default()
+    });
+    let effect = press(&mut app, "e Enter");
+    let (_, text) = written(&mut app, effect);
+    assert_eq!(text.lines().filter(|l| l.contains(",50001,")).count(), 1);
+    assert!(text.contains(",remote-fin,"), "{text}");
+    assert_eq!(text.lines().count(), 10);
+    assert!(screen(&app, SIZE).contains("exported 9 sessions"));
+}
+
+#[test]
+fn a_table_of_whole_blocks_ends_with_the_last() {
+    for sessions in [0, 1, 511, 512, 513, 1024] {
+        let mut app = App::new("web-3".into(), Capture::default(), 10_000, SIZE);
+        let closed = (0..sessions).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
+        app.batch(Batch {
+            taken_ns: S,
+            open: Some(vec![]),
+            closed: closed.collect(),
+            ..Batch::default()
+        });
+        let effect = press(&mut app, "e Enter");
+        let (_, text) = written(&mut app, effect);
+        assert_eq!(text.lines().count() as u64, sessions + 1);
+    }
+}

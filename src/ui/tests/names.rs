@@ -1,0 +1,119 @@
+//! Names of addresses and ports.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::resolver::Answer;
+use crate::services::Services;
+
+fn named(size: Size) -> App {
+    let mut app = app(size);
+    press(&mut app, "n");
+    for (addr, name) in [
+        (
+            "198.51.100.7",
+            Some("crawler-198-51-100-7.search.example.com"),
+        ),
+        ("203.0.113.80", Some("mirror.example")),
+        ("10.0.0.5", Some("web-3")),
+        ("192.0.2.77", None),
+    ] {
+        app.named(Answer {
+            addr: addr.parse().expect("an address"),
+            name: name.map(Into::into),
+            ttl: Duration::from_secs(60),
+        });
+    }
+    if press(&mut app, "N") == Some(Effect::Services) {
+        app.services(Services::load());
+    }
+    app
+}
+
+#[test]
+fn names_at_four_sizes() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let size = Size { width, height };
+        insta::assert_snapshot!(
+            format!("names_{width}x{height}"),
+            screen(&named(size), size)
+        );
+    }
+}
+
+#[test]
+fn only_what_is_on_the_screen_is_asked_for() {
+    let addresses =
+        |app: &App| -> Vec<String> { app.unnamed().iter().map(IpAddr::to_string).collect() };
+    let mut low = app(Size {
+        width: 80,
+        height: 9,
+    });
+    assert_eq!(addresses(&low), [] as [&str; 0], "off at first");
+    press(&mut low, "n");
+    // 80 cells have no room for our own
+    assert_eq!(
+        addresses(&low),
+        [
+            "198.51.100.7",
+            "2001:db8:1111:2222:3333:4444:5555:6666",
+            "192.0.2.77",
+            "10.0.0.9"
+        ]
+    );
+    press(&mut low, "G");
+    assert_eq!(addresses(&low), ["10.0.0.9", "::1", "203.0.113.80"]);
+    press(&mut low, "?");
+    assert_eq!(addresses(&low), [] as [&str; 0]);
+    press(&mut low, "? g Enter");
+    assert_eq!(addresses(&low), ["198.51.100.7", "10.0.0.5"]);
+    press(&mut low, "Esc n");
+    assert_eq!(addresses(&low), [] as [&str; 0]);
+    // what is known, also that there is no name, is not asked for again
+    let mut app = named(SIZE);
+    assert_eq!(
+        addresses(&app),
+        ["2001:db8:1111:2222:3333:4444:5555:6666", "10.0.0.9", "::1"]
+    );
+    app.batch(Batch {
+        taken_ns: 71 * S,
+        ..sessions()
+    });
+    assert_eq!(addresses(&app).len(), 6, "a minute is over");
+}
+
+#[test]
+fn the_detail_has_both() {
+    let mut app = named(SIZE);
+    press(&mut app, "Enter");
+    let shown = screen(&app, SIZE);
+    assert!(
+        shown.contains("10.0.0.5:443 ← 198.51.100.7:50001"),
+        "{shown}"
+    );
+    let names = "web-3:https ← crawler-198-51-100-7.search.example.com:50001";
+    assert!(shown.contains(names), "{shown}");
+    press(&mut app, "n N");
+    assert!(!screen(&app, SIZE).contains("crawler"));
+}
+
+#[test]
+fn talkers_have_names_too() {
+    let mut app = named(SIZE);
+    press(&mut app, "Tab Tab");
+    assert!(
+        screen(&app, SIZE).contains("mirror.example"),
+        "{}",
+        screen(&app, SIZE)
+    );
+    press(&mut app, "Tab");
+    assert!(
+        screen(&app, SIZE).contains("https "),
+        "{}",
+        screen(&app, SIZE)
+    );
+    // the filter is about addresses
+    press(&mut app, "Shift-Tab g Enter");
+    assert_eq!(app.choice.filter.source(), "addr 198.51.100.7");
+}

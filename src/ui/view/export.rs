@@ -1,0 +1,33 @@
+//! The line of a file's name, and below it what is wrong with it, the question, or how far it is.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::prompt::{Below, below, place, typed};
+use crate::ui::export::{Export, Stage};
+use crate::ui::theme::Theme;
+
+const LABEL: &str = "export to: ";
+
+pub(super) fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let quiet = |text: &str| (0, text.to_owned(), theme.quiet);
+    let (wrong, (x, text, style)) = match &export.stage {
+        Stage::Naming(None) => (None, quiet("")),
+        Stage::Naming(Some((span, text))) => {
+            let cell = place(LABEL, &export.line, span.start, area);
+            let text = format!("^ {text}");
+            // under its place, if there is room for it
+            let fits = cell + text.width() <= area.width.into();
+            let cell = if fits { cell } else { 0 };
+            (Some(span.clone()), (cell, text, theme.alarm_text))
+        }
+        Stage::Asking(_) => {
+            let text = "There is a file of that name. Replace it? y/n".to_owned();
+            (None, (0, text, theme.alarm_text))
+        }
+        Stage::Writing(_) => (None, quiet("being written, and the picture holds …")),
+    };
+    typed(LABEL, &export.line, wrong, theme, area, frame);
+    below(&Below { x, text, style }, area, frame);
+}

@@ -1,0 +1,170 @@
+//! Names of addresses and ports, and what the dashboard causes itself.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::time::Instant;
+
+use crate::common::host::{TCPLIFE, kernel_or_skip, skip, tool_or_skip};
+use crate::common::net::{Pair, V4, listen, port};
+use crate::common::pty;
+use crate::seen::{Seen, only};
+
+/// Where the test's own name server is: servers of resolv.conf(5) have the usual port.
+const SERVER: &str = "127.0.53.77";
+
+/// A dashboard that has a hosts file and name servers of its own.
+fn with_names(ports: &str, resolv_conf: &str) -> (Seen, tempfile::TempDir) {
+    let etc = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| etc.path().join(name).display().to_string();
+    fs::write(path("resolv.conf"), resolv_conf).expect("a file");
+    fs::write(path("hosts"), "192.0.2.1 other\n").expect("a file");
+    let script = format!(
+        "mount --bind {} /etc/resolv.conf && mount --bind {} /etc/hosts && exec \"$@\"",
+        path("resolv.conf"),
+        path("hosts")
+    );
+    let argv = ["unshare", "-m", "sh", "-c", &script, "sh"];
+    let flags = [
+        TCPLIFE,
+        "-o",
+        "dashboard",
+        "--interval",
+        "200ms",
+        "-L",
+        ports,
+    ];
+    let mut seen = Seen::start(pty::command(&[&argv[..], &flags].concat()));
+    seen.wait_for("the dashboard", |s| s.heading().is_some());
+    (seen, etc)
+}
+
+fn mounts_or_skip() -> bool {
+    let there =
+        "mount --bind /etc/hosts /etc/hosts && mount --bind /etc/resolv.conf /etc/resolv.conf";
+    kernel_or_skip() && tool_or_skip(&["unshare", "-m", "sh", "-c", there])
+}
+
+/// Says that every address is this host's. Messages are those of RFC 1035 §4.
+fn serve(name: &'static str) -> bool {
+    let Ok(socket) = UdpSocket::bind((SERVER, 53)) else {
+        skip("the port of name servers cannot be had");
+        return false;
+    };
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        while let Ok((n, from)) = socket.recv_from(&mut question) {
+            let mut answer = question[..n].to_vec();
+            answer[2..8].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1]);
+            // the question's name, PTR, IN, 300 s
+            answer.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 1, 44, 0, name.len() as u8 + 2]);
+            for label in name.split('.') {
+                answer.push(label.len() as u8);
+                answer.extend(label.as_bytes());
+            }
+            answer.push(0);
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    true
+}
+
+#[test]
+fn keys_show_names_of_addresses_and_ports() {
+    if !mounts_or_skip() || !serve("host-1.example") {
+        return;
+    }
+    // a port that has a name everywhere
+    let Ok(listener) = std::net::TcpListener::bind("127.0.0.1:465") else {
+        return skip("port 465 cannot be had");
+    };
+    let conf = format!("nameserver {SERVER}\n");
+    let (mut seen, _etc) = with_names("465", &conf);
+    let pair = Pair::open(&listener, V4);
+    let rport = pair.client_port();
+    seen.wait_for("the session", |s| s.row(465, rport).is_some());
+    let cells = |s: &Seen| {
+        let line = s
+            .lines()
+            .into_iter()
+            .find(|l| l.contains(&rport.to_string()));
+        line.unwrap_or_default()
+    };
+    assert!(cells(&seen).contains("127.0.0.1"), "{}", seen.picture());
+    seen.press("n");
+    seen.wait_for("its name", |s| {
+        cells(s).contains("host-1.example") && s.shows("names: addresses")
+    });
+    seen.press("\r");
+    seen.wait_for("both in the detail", |s| {
+        s.shows(&format!("127.0.0.1:465 ← 127.0.0.1:{rport}"))
+            && s.shows(&format!("host-1.example:465 ← host-1.example:{rport}"))
+    });
+    seen.press("N");
+    seen.wait_for("the port's name", |s| {
+        s.shows(&format!("← host-1.example:{rport}")) && !s.shows("host-1.example:465 ←")
+    });
+    seen.press("nN\x1b");
+    seen.wait_for("the address, in the table", |s| {
+        s.heading().is_some() && cells(s).contains("127.0.0.1")
+    });
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn without_an_answer_nothing_waits_and_nothing_is_said() {
+    if !mounts_or_skip() {
+        return;
+    }
+    // nobody answers there (RFC 5737), or there is not even a way
+    let listener = listen(V4);
+    let (mut seen, _etc) = with_names(&only(&[&listener]), "nameserver 192.0.2.53\n");
+    let pair = Pair::open(&listener, V4);
+    let (lport, rport) = (port(&listener), pair.client_port());
+    seen.wait_for("the session", |s| s.row(lport, rport).is_some());
+    seen.press("n");
+    seen.wait_for("that names are on", |s| s.shows("names: addresses"));
+    let row = seen.row(lport, rport).expect("it is there");
+    assert_eq!(row.cell("RADDR"), "127.0.0.1");
+    let before = Instant::now();
+    seen.press("q");
+    seen.ends("q", 0);
+    assert!(before.elapsed().as_secs() < 2, "{:?}", before.elapsed());
+}
+
+#[test]
+fn the_ssh_session_that_it_is_used_over_is_hidden_unless_asked_for() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let (ssh, other) = (Pair::open(&listener, V4), Pair::open(&listener, V4));
+    let lport = port(&listener);
+    let argv = [
+        TCPLIFE,
+        "-o",
+        "dashboard",
+        "--interval",
+        "200ms",
+        "-L",
+        &only(&[&listener]),
+    ];
+    let mut command = pty::command(&argv);
+    let connection = format!("127.0.0.1 {} 127.0.0.1 {lport}", ssh.client_port());
+    command.env("SSH_CONNECTION", connection);
+    let mut seen = Seen::start(command);
+    seen.wait_for("the other one alone", |s| {
+        s.rows().len() == 1
+            && s.row(lport, other.client_port()).is_some()
+            && s.shows("own 1 hidden")
+            && s.shows("open 2")
+    });
+    seen.press("H");
+    seen.wait_for("both", |s| {
+        s.row(lport, ssh.client_port()).is_some() && s.shows("own 1 shown")
+    });
+    seen.press("H");
+    seen.wait_for("one again", |s| s.rows().len() == 1);
+    seen.press("q");
+    seen.ends("q", 0);
+}
