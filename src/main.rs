@@ -87,6 +87,7 @@ fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
                 capture,
                 filter,
                 keep: cli.keep,
+                interval: cli.interval,
                 duration: cli.duration,
             };
             return ui::run(collector, options);

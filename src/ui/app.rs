@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ratatui::layout::{Rect, Size};
 
@@ -12,6 +13,7 @@ use super::choice::Choice;
 use super::detail::Detail;
 use super::freeze::Waiting;
 use super::keys::Mode;
+use super::pace::Pace;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
 use super::talkers::{Focus, Panes, Subject};
@@ -60,6 +62,13 @@ pub enum Action {
     SortPrevious,
     /// Turn the order round.
     Invert,
+    /// Follow the newest session, or go back to the order before.
+    Follow,
+    /// A longer refresh interval, or a shorter one.
+    Pace {
+        /// Longer.
+        longer: bool,
+    },
     /// Hold the picture, or let it go.
     Freeze,
     /// Show or leave the help.
@@ -101,6 +110,8 @@ pub enum Action {
 pub enum Effect {
     /// The kernel is to report this from now on.
     Capture(Capture),
+    /// The open sessions are to be looked at this often from now on.
+    Interval(Duration),
     /// What there is to know of that process is wanted: [`App::process`] takes it.
     LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
@@ -134,7 +145,7 @@ impl Sort {
 
 /// Which line is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Selection {
+pub(super) enum Selection {
     /// The first one, whichever session that is.
     Top,
     /// This session's, wherever it goes; and where it was last.
@@ -161,6 +172,10 @@ pub struct App {
     pub focus: Focus,
     /// The order of the table.
     pub sort: Sort,
+    /// The order before, while the newest are followed.
+    pub(super) before_following: Option<Sort>,
+    /// How often the picture is another.
+    pub pace: Pace,
     /// First line of the help that is shown.
     pub help_top: usize,
     /// The session that is looked at by itself.
@@ -171,7 +186,7 @@ pub struct App {
     rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
-    selection: Selection,
+    pub(super) selection: Selection,
     /// The selected line.
     selected: usize,
     /// The first line that is shown.
@@ -199,6 +214,8 @@ impl App {
             mode: Mode::Table,
             focus: Focus::Table,
             sort,
+            before_following: None,
+            pace: Pace::new(Pace::DEFAULT),
             help_top: 0,
             detail: None,
             panes: Panes::default(),
@@ -345,6 +362,8 @@ impl App {
                 self.choice.next_scope();
                 self.restart();
             }
+            Action::Follow => self.toggle_following(),
+            Action::Pace { longer } => return self.change_pace(longer),
             Action::Freeze => match self.frozen.take() {
                 None => self.frozen = Some(Waiting::default()),
                 Some(waiting) => {
@@ -389,6 +408,7 @@ impl App {
             Action::SortNext => self.sort_by_neighbour(1),
             Action::SortPrevious => self.sort_by_neighbour(-1),
             Action::Invert => {
+                self.stop_following();
                 self.sort.inverted = !self.sort.inverted;
                 self.restart();
             }
@@ -586,7 +606,7 @@ impl App {
     }
 
     /// Chooses and sorts the lines anew.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let order = self.sort.order();
         self.rows
             .restart(order, &self.store, |s| self.choice.shows(s));
@@ -657,6 +677,7 @@ impl App {
 
     /// By a column that is on the screen: what one cannot see one does not sort by.
     fn sort_by_neighbour(&mut self, step: isize) {
+        self.stop_following();
         let shown = view::table::columns(self.size.width);
         let now = shown
             .iter()

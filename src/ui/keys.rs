@@ -102,6 +102,8 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
+/// What changes by itself.
+const LIVE: &[Mode] = &[Mode::Table, Mode::Talkers, Mode::Detail];
 /// What is read, page by page.
 const READING: &[Mode] = &[Mode::Detail, Mode::Help];
 
@@ -277,6 +279,27 @@ pub static KEYS: &[Key] = &[
         Action::Freeze,
         "freeze",
         "freeze the picture and go on again; the capture never stops",
+    ),
+    key(
+        MAIN,
+        &[char('F')],
+        Action::Follow,
+        "follow",
+        "follow the newest session; again: the order before",
+    ),
+    key(
+        LIVE,
+        &[char('+'), char('=')],
+        Action::Pace { longer: true },
+        "",
+        "a longer refresh interval: fewer pictures",
+    ),
+    key(
+        LIVE,
+        &[char('-')],
+        Action::Pace { longer: false },
+        "",
+        "a shorter refresh interval: more pictures",
     ),
     key(
         MAIN,

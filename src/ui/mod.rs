@@ -21,9 +21,11 @@ use crate::signals::Watch;
 pub mod app;
 pub mod choice;
 pub mod detail;
+mod follow;
 mod freeze;
 pub mod history;
 pub mod keys;
+pub mod pace;
 pub mod prompt;
 pub mod rows;
 pub mod talkers;
@@ -47,6 +49,8 @@ pub struct Options {
     pub filter: Filter,
     /// Finished sessions that are kept.
     pub keep: usize,
+    /// How often the collector looks, at first.
+    pub interval: Duration,
     /// Ends by itself after this time.
     pub duration: Option<Duration>,
 }
@@ -86,7 +90,8 @@ fn dashboard(
     let history = history::file(dir("XDG_STATE_HOME"), dir("HOME"));
     let before = history.as_deref().map(history::load).unwrap_or_default();
     let mut app = App::new(host, options.capture, options.keep, screen.size()?)
-        .with_filter(options.filter, before);
+        .with_filter(options.filter, before)
+        .with_interval(options.interval);
     let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
@@ -144,6 +149,7 @@ fn dashboard(
         match effect {
             Some(Effect::Quit) => return Ok(()),
             Some(Effect::Capture(capture)) => collector.capture(capture),
+            Some(Effect::Interval(interval)) => collector.look_every(interval),
             Some(Effect::LookUp(pid)) => {
                 app.process(ProcessInfo::look_up(pid));
                 dirty = true;

@@ -176,6 +176,7 @@ fn panicking_dashboard() {
             capture: Capture::default(),
             filter: Filter::default(),
             keep: 10,
+            interval: Duration::from_secs(1),
             duration: None,
         };
         if let Err(error) = ui::run(collector, options) {

@@ -13,5 +13,6 @@ mod common {
 }
 
 mod leaving;
+mod live;
 mod seen;
 mod shown;

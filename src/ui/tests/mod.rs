@@ -16,6 +16,8 @@ use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 mod detail;
+mod follow;
+mod pace;
 mod talkers;
 
 const S: u64 = 1_000_000_000;

@@ -89,10 +89,14 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         app.row_count(),
         if app.is_working() { "…" } else { "" }
     );
-    let order = format!(
-        "by {order}{}",
-        if app.sort.inverted { " inverted" } else { "" }
-    );
+    let order = if app.is_following() {
+        "following the newest".into()
+    } else {
+        format!(
+            "by {order}{}",
+            if app.sort.inverted { " inverted" } else { "" }
+        )
+    };
     let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
     let before: Vec<_> = [frozen, Some(vec![Span::raw(position)]), family]
         .into_iter()
@@ -110,6 +114,7 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         filter,
         both.then(|| vec![Span::raw("IPv4+IPv6")]),
         Some(vec![Span::raw(order)]),
+        app.pace.said().map(|text| vec![Span::raw(text)]),
         captured(app).map(|text| vec![Span::raw(text)]),
     ];
     let parts = before.into_iter().chain(after.into_iter().flatten());
