@@ -82,6 +82,10 @@ pub struct Cli {
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
 
+    /// Leave the mouse to the terminal, for its own way to select text
+    #[arg(long)]
+    pub no_mouse: bool,
+
     /// How many finished sessions the dashboard keeps
     #[arg(long, value_name = "N", default_value = "100000", value_parser = keep)]
     pub keep: usize,
@@ -132,6 +136,9 @@ impl Cli {
             }
             Some(o @ (Output::Json | Output::Dashboard)) if self.timestamp => {
                 needless("-t", o, "text and csv")
+            }
+            Some(o) if self.no_mouse && o != Output::Dashboard => {
+                needless("--no-mouse", o, "the dashboard")
             }
             Some(o) if self.wide && o != Output::Text => needless("-w", o, "text"),
             Some(o @ Output::Dashboard) if self.count.is_some() => {

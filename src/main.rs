@@ -88,6 +88,7 @@ fn run(cli: &Cli, filter: Filter) -> anyhow::Result<()> {
                 filter,
                 keep: cli.keep,
                 interval: cli.interval,
+                mouse: !cli.no_mouse,
                 duration: cli.duration,
             };
             return ui::run(collector, options);

@@ -180,7 +180,7 @@ pub struct App {
     pub help_top: usize,
     /// The session that is looked at by itself.
     pub detail: Option<Detail>,
-    panes: Panes,
+    pub(super) panes: Panes,
     store: Store,
     keep: usize,
     rows: Rows,
@@ -188,9 +188,9 @@ pub struct App {
     finished: u64,
     pub(super) selection: Selection,
     /// The selected line.
-    selected: usize,
+    pub(super) selected: usize,
     /// The first line that is shown.
-    top: usize,
+    pub(super) top: usize,
     frozen: Option<Waiting>,
     size: Size,
     first_ns: u64,
@@ -564,7 +564,7 @@ impl App {
         }
     }
 
-    fn turn_to(&mut self, focus: Focus) {
+    pub(super) fn turn_to(&mut self, focus: Focus) {
         self.focus = focus;
         self.mode = self.main_mode();
         self.fit();
@@ -586,7 +586,7 @@ impl App {
         values.into_iter().map(|(value, _)| value).collect()
     }
 
-    fn layout(&self) -> view::Layout {
+    pub(super) fn layout(&self) -> view::Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         view::layout(area, self.prompt.is_some(), self.focus)
     }
@@ -655,7 +655,7 @@ impl App {
     }
 
     /// Selects a line, the nearest that there is, and from now on the session on it.
-    fn select(&mut self, line: usize) {
+    pub(super) fn select(&mut self, line: usize) {
         self.selected = line.min(self.rows.len().saturating_sub(1));
         let place = self.rows.get(self.selected);
         self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {

@@ -25,6 +25,7 @@ mod follow;
 mod freeze;
 pub mod history;
 pub mod keys;
+pub mod mouse;
 pub mod pace;
 pub mod prompt;
 pub mod rows;
@@ -51,6 +52,8 @@ pub struct Options {
     pub keep: usize,
     /// How often the collector looks, at first.
     pub interval: Duration,
+    /// Clicks and the wheel are for the dashboard, and not for the terminal.
+    pub mouse: bool,
     /// Ends by itself after this time.
     pub duration: Option<Duration>,
 }
@@ -61,7 +64,7 @@ pub struct Options {
 /// If the terminal cannot be used, or what the collector failed of. The terminal is as it was in any case.
 pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(options.mouse)?;
     let result = dashboard(&mut screen, &signals, &collector, options);
     drop(screen);
     // what the collector ended of explains more than that it ended
@@ -193,6 +196,7 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
             app.text(&text);
             None
         }
+        Input::Event(Event::Mouse(mouse)) => app.mouse(mouse),
         Input::Event(_) => None,
         Input::Gone => Some(Effect::Quit),
     }

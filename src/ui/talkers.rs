@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::app::{Motion, moved};
 use super::choice::Choice;
+use super::mouse::wheeled;
 use crate::fields;
 use crate::store::{Change, Place, Store};
 use crate::talkers::{By, Key, Talker, Talkers};
@@ -316,6 +317,30 @@ impl Pane {
         }
     }
 
+    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    fn click(&mut self, line: usize) -> bool {
+        let line = self.top + line;
+        let key = self.order.get(line).copied();
+        let again = key.is_some() && self.chosen == key;
+        if key.is_some() {
+            (self.selected, self.chosen) = (line, key);
+        }
+        again
+    }
+
+    /// Scrolls; the selection stays in sight.
+    fn wheel(&mut self, height: usize, down: bool) {
+        // with the line of those that were let go
+        let rows = self.order.len() + 1;
+        let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
+        if selected != self.selected {
+            self.selected = selected.min(self.order.len().saturating_sub(1));
+            self.chosen = self.selected();
+        }
+        self.top = top;
+        self.scroll(height);
+    }
+
     fn go(&mut self, motion: Motion, height: usize) {
         let last = self.order.len().saturating_sub(1);
         self.selected = moved(self.selected, motion, height).min(last);
@@ -488,6 +513,28 @@ impl Panes {
             (pane.sort, pane.inverted) = (i, false);
         }
         self.refresh();
+    }
+
+    /// Sorts by this figure; if it is sorted by it already, turns the order round.
+    pub(super) fn sort_by(&mut self, subject: Subject, figure: &'static Figure) {
+        let pane = &mut self.panes[subject as usize];
+        if pane.sorted_by().title == figure.title {
+            pane.inverted = !pane.inverted;
+        } else if let Some(i) = FIGURES.iter().position(|f| f.title == figure.title) {
+            (pane.sort, pane.inverted) = (i, false);
+        }
+        self.refresh();
+    }
+
+    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    pub(super) fn click(&mut self, subject: Subject, line: usize) -> bool {
+        self.panes[subject as usize].click(line)
+    }
+
+    /// Scrolls; the selection stays in sight.
+    pub(super) fn wheel(&mut self, subject: Subject, down: bool) {
+        let height = self.heights[subject as usize];
+        self.panes[subject as usize].wheel(height, down);
     }
 
     /// Turns the order round.

@@ -16,6 +16,7 @@ use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
+use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
@@ -28,11 +29,20 @@ use rustix::fd::OwnedFd;
 /// The terminal is in the dashboard's hands.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// The terminal hands clicks and the wheel to the dashboard.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Presses and the wheel, at any column: not motion, which over a slow link is waste, and which crossterm's own command
+/// asks for.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 /// The terminal, in raw mode on its alternate screen until this is dropped.
 pub struct Screen {
     /// Never dropped: it would show the cursor, which `restore` does, and where the terminal has gone complain of that
     /// on stderr, which has gone too: a panic.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    mouse: bool,
 }
 
 impl std::fmt::Debug for Screen {
@@ -42,11 +52,11 @@ impl std::fmt::Debug for Screen {
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes the terminal, and its mouse if that is wanted.
     ///
     /// # Errors
     /// If it cannot do what the dashboard needs; it is untouched then.
-    pub fn take() -> anyhow::Result<Self> {
+    pub fn take(mouse: bool) -> anyhow::Result<Self> {
         let kind = std::env::var("TERM").unwrap_or_default();
         if kind.is_empty() || kind == "dumb" {
             bail!(
@@ -61,6 +71,7 @@ impl Screen {
         .context("cannot ask the terminal for its size")?;
         let mut screen = Screen {
             terminal: ManuallyDrop::new(terminal),
+            mouse,
         };
         screen.enter()?;
         Ok(screen)
@@ -75,6 +86,10 @@ impl Screen {
             EnableBracketedPaste,
             cursor::Hide
         )?;
+        if self.mouse {
+            MOUSE.store(true, Ordering::SeqCst);
+            execute!(self.terminal.backend_mut(), Print(MOUSE_ON))?;
+        }
         self.redraw()
     }
 
@@ -136,6 +151,9 @@ impl Drop for Screen {
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
+        if MOUSE.swap(false, Ordering::SeqCst) {
+            let _ = queue!(out, Print(MOUSE_OFF));
+        }
         let _ = execute!(
             out,
             EndSynchronizedUpdate,

@@ -14,5 +14,6 @@ mod common {
 
 mod leaving;
 mod live;
+mod mouse;
 mod seen;
 mod shown;

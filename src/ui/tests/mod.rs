@@ -17,6 +17,7 @@ use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 mod detail;
 mod follow;
+mod mouse;
 mod pace;
 mod talkers;
 

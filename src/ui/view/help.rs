@@ -10,6 +10,7 @@ use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
 use crate::ui::keys::{KEYS, Mode};
+use crate::ui::mouse::MOUSE;
 use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
@@ -54,6 +55,9 @@ fn contents() -> Vec<HelpLine> {
         HelpLine::Heading("KEYS WHILE TYPING A FILTER"),
     ]);
     lines.extend(keys(Mode::Prompt));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("MOUSE")]);
+    let mouse = MOUSE.iter();
+    lines.extend(mouse.map(|(what, meaning)| HelpLine::Entry((*what).into(), meaning)));
     lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
     let forms = filter::GRAMMAR.iter();
     lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));

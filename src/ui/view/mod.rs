@@ -15,6 +15,7 @@ pub mod detail;
 pub mod footer;
 pub mod header;
 pub mod help;
+pub mod hit;
 pub mod prompt;
 pub mod table;
 pub mod talkers;

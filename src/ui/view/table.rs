@@ -62,6 +62,12 @@ pub fn columns(width: u16) -> Vec<Shown> {
         .collect()
 }
 
+/// The field whose heading is at a cell of the line; the cell behind a heading belongs to it too.
+pub(super) fn heading_at(width: u16, x: u16) -> Option<&'static Field> {
+    let columns = columns(width).into_iter();
+    columns.rev().find(|c| c.x <= x).map(|c| c.field)
+}
+
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let columns = columns(area.width);
     let mut lines = area.rows();
