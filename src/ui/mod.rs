@@ -23,9 +23,11 @@ pub mod choice;
 pub mod detail;
 mod follow;
 mod freeze;
+pub mod glyphs;
 pub mod history;
 pub mod keys;
 pub mod mouse;
+mod out;
 pub mod pace;
 pub mod prompt;
 pub mod rows;
@@ -33,6 +35,7 @@ pub mod talkers;
 pub mod term;
 pub mod theme;
 pub mod view;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -105,13 +108,16 @@ fn dashboard(
     let mut dirty = true;
     let mut drawn = Instant::now();
     loop {
-        if dirty {
+        // while the terminal takes its time, what it has not got yet becomes newer
+        if dirty && screen.is_ready() {
             screen.draw(|frame| view::draw(&app, theme, frame))?;
             dirty = false;
             drawn = Instant::now();
         }
         let mut effect = None;
+        let written = screen.written();
         select! {
+            recv(written) -> result => screen.on_written(result)?,
             recv(keyboard.received) -> input => match input {
                 Ok(input) => {
                     // a burst, as of a held key, is worked off before the next frame
@@ -146,7 +152,7 @@ fn dashboard(
             // many sessions are tried a bit at a time: a key does not wait for them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
                 app.work();
-                dirty = !app.is_working() || drawn.elapsed() >= FRAME;
+                dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
             }
         }
         match effect {

@@ -41,6 +41,11 @@ impl Pace {
         self.chosen = true;
     }
 
+    /// True if a key has changed it.
+    pub fn is_chosen(&self) -> bool {
+        self.chosen
+    }
+
     /// In words, if it is not what everybody expects, or was changed.
     pub fn said(&self) -> Option<String> {
         let said = || {

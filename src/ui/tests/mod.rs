@@ -15,6 +15,7 @@ use crate::collector::Batch;
 use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
+mod bytes;
 mod detail;
 mod follow;
 mod mouse;
