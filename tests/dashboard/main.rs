@@ -17,3 +17,4 @@ mod live;
 mod mouse;
 mod seen;
 mod shown;
+mod slow;
