@@ -12,9 +12,11 @@ mod common {
     pub(crate) mod pty;
 }
 
+mod kinds;
 mod leaving;
 mod live;
 mod mouse;
 mod seen;
 mod shown;
 mod slow;
+mod storm;
