@@ -90,6 +90,10 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = keep)]
     pub keep: Option<usize>,
 
+    /// Leave the mouse to the terminal, for its own way to select text
+    #[arg(long)]
+    pub no_mouse: bool,
+
     /// How the dashboard looks, whatever the configuration and NO_COLOR say
     #[arg(long, value_name = "NAME", value_parser = theme_parser())]
     pub theme: Option<&'static NamedTheme>,
@@ -150,6 +154,9 @@ impl Cli {
             Some(o @ (Output::Json | Output::Dashboard)) if self.timestamp => {
                 needless("-t", o, "text and csv")
             }
+            Some(o) if self.no_mouse && o != Output::Dashboard => {
+                needless("--no-mouse", o, "the dashboard")
+            }
             Some(o) if self.wide && o != Output::Text => needless("-w", o, "text"),
             Some(o) if self.theme.is_some() && o != Output::Dashboard => {
                 needless("--theme", o, "the dashboard")
@@ -202,6 +209,7 @@ impl Cli {
         Ok(Config {
             interval: self.interval.unwrap_or(config.interval),
             keep: self.keep.unwrap_or(config.keep),
+            mouse: config.mouse && !self.no_mouse,
             ..config
         })
     }

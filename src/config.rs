@@ -30,6 +30,8 @@ pub struct Config {
     pub interval: Duration,
     /// How many finished sessions it keeps.
     pub keep: usize,
+    /// Clicks and the wheel are for the dashboard, and not for the terminal.
+    pub mouse: bool,
     /// What its keys mean.
     pub keymap: Keymap,
 }
@@ -41,6 +43,7 @@ impl Default for Config {
             theme: None,
             interval: Duration::from_secs(1),
             keep: 100_000,
+            mouse: true,
             keymap: Keymap::default(),
         }
     }
@@ -156,6 +159,19 @@ pub static SETTINGS: &[Setting] = &[
             let number = value.as_integer();
             let number = number.and_then(|n| usize::from_str_radix(n.as_str(), n.radix()).ok());
             config.keep = number.ok_or_else(|| Wrong::takes("a whole number from 0", value))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "mouse",
+        help: || {
+            vec!["Clicks and the wheel are for the dashboard. false: for the terminal, to select text.".into()]
+        },
+        get: |config| config.mouse.to_string(),
+        set: |config, value| {
+            config.mouse = value
+                .as_bool()
+                .ok_or_else(|| Wrong::takes("true or false", value))?;
             Ok(())
         },
     },

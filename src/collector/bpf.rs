@@ -175,17 +175,19 @@ pub(super) fn run(
     let ring = ring.build().map_err(refused("mapping the ring buffer"))?;
     ready();
 
-    let mut next_look = Instant::now();
+    let mut interval = config.interval;
+    let mut looked: Option<Instant> = None;
     let mut last_scan_ns = started_ns;
     loop {
         let last = orders.stop();
         if let Some(capture) = orders.capture() {
             shared.set_filter(&capture);
-            next_look = Instant::now();
+            looked = None;
         }
+        interval = orders.interval().or(interval);
         let mut batch = new_batch();
-        if let Some(interval) = config.interval
-            && (last || Instant::now() >= next_look)
+        if let Some(interval) = interval
+            && (last || looked.is_none_or(|at| at.elapsed() >= interval))
         {
             let mut sessions = Vec::new();
             walk(
@@ -202,7 +204,7 @@ pub(super) fn run(
                 walk(&scan, &mut |_| ()).context(scanning)?;
             }
             batch.open = Some(sessions);
-            next_look = Instant::now() + interval;
+            looked = Some(Instant::now());
         }
         loop {
             let taken = ring.consume_raw_n(BATCH_SESSIONS);

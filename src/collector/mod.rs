@@ -50,11 +50,12 @@ pub struct Batch {
 /// Batches that may wait. When they do, the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;
 
-/// What flows back to the thread: that it is to stop, and what it is to capture from now on.
+/// What flows back to the thread: that it is to stop, what it is to capture and how often it is to look from now on.
 #[derive(Debug)]
 pub struct Orders {
     stop: Arc<AtomicBool>,
     captures: Receiver<Capture>,
+    intervals: Receiver<Duration>,
 }
 
 impl Orders {
@@ -67,6 +68,11 @@ impl Orders {
     pub fn capture(&self) -> Option<Capture> {
         self.captures.try_iter().last()
     }
+
+    /// The newest interval asked for, if there is one since the last call.
+    pub fn interval(&self) -> Option<Duration> {
+        self.intervals.try_iter().last()
+    }
 }
 
 /// A thread that sends batches until it is stopped, dropped, or has no more.
@@ -75,6 +81,7 @@ pub struct Collector {
     batches: Option<Receiver<Batch>>,
     stop: Arc<AtomicBool>,
     captures: Sender<Capture>,
+    intervals: Sender<Duration>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -92,9 +99,11 @@ impl Collector {
         let (ready_tx, ready_rx) = bounded(1);
         let stop = Arc::new(AtomicBool::new(false));
         let (captures, asked) = unbounded();
+        let (intervals, paces) = unbounded();
         let orders = Orders {
             stop: Arc::clone(&stop),
             captures: asked,
+            intervals: paces,
         };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -109,6 +118,7 @@ impl Collector {
             batches: Some(rx),
             stop,
             captures,
+            intervals,
             thread,
         };
         match ready_rx.recv() {
@@ -131,6 +141,12 @@ impl Collector {
     pub fn capture(&self, capture: Capture) {
         // a thread that has ended captures nothing; the closed channel of batches tells
         let _ = self.captures.send(capture);
+    }
+
+    /// Changes how often the open sessions' figures are read, from now on.
+    pub fn look_every(&self, interval: Duration) {
+        // as above
+        let _ = self.intervals.send(interval);
     }
 
     /// Tells the thread to stop: it takes what is waiting in the kernel, sends that, and ends.

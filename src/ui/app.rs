@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
@@ -18,6 +19,7 @@ use super::freeze::Waiting;
 use super::keys::{Keymap, Mode};
 use super::names::Names;
 use super::notice::Notice;
+use super::pace::Pace;
 use super::prompt::{Edit, Prompt, Purpose};
 use super::rows::{Order, Rows};
 use super::screens::Screen;
@@ -82,6 +84,13 @@ pub enum Action {
     Sideways(Sideways),
     /// The next theme.
     Theme,
+    /// Follow the newest session, or go back to the order before.
+    Follow,
+    /// A longer refresh interval, or a shorter one.
+    Pace {
+        /// Longer.
+        longer: bool,
+    },
     /// Hold the picture, or let it go.
     Freeze,
     /// Show or leave the help.
@@ -145,6 +154,8 @@ pub enum Action {
 pub enum Effect {
     /// The kernel is to report this from now on.
     Capture(Capture),
+    /// The open sessions are to be looked at this often from now on.
+    Interval(Duration),
     /// What there is to know of that process is wanted: [`App::process`] takes it.
     LookUp(u32),
     /// The history of filters is another: to be kept for the next run.
@@ -186,7 +197,7 @@ impl Sort {
 
 /// Which line is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Selection {
+pub(super) enum Selection {
     /// The first one, whichever session that is.
     Top,
     /// This session's, wherever it goes; and where it was last.
@@ -227,6 +238,10 @@ pub struct App {
     pub keymap: Keymap,
     /// What everything looks like.
     pub look: Look,
+    /// The order before, while the newest are followed.
+    pub(super) before_following: Option<Sort>,
+    /// How often the picture is another.
+    pub pace: Pace,
     /// First line of the help that is shown.
     pub help_top: usize,
     /// The session that is looked at by itself.
@@ -241,11 +256,11 @@ pub struct App {
     pub(super) rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
-    selection: Selection,
+    pub(super) selection: Selection,
     /// The selected line.
-    selected: usize,
+    pub(super) selected: usize,
     /// The first line that is shown.
-    top: usize,
+    pub(super) top: usize,
     pub(super) frozen: Option<Waiting>,
     size: Size,
     pub(super) first_ns: u64,
@@ -279,6 +294,8 @@ impl App {
             columns: Columns::default(),
             keymap: Keymap::default(),
             look: Look::default(),
+            before_following: None,
+            pace: Pace::new(Pace::DEFAULT),
             help_top: 0,
             detail: None,
             screen: None,
@@ -482,6 +499,8 @@ impl App {
             }
             Action::Freeze if self.frozen.is_none() => self.freeze(),
             Action::Freeze => self.thaw(),
+            Action::Follow => self.toggle_following(),
+            Action::Pace { longer } => return self.change_pace(longer),
             action => match self.focus {
                 Focus::Table => self.update_table(action),
                 Focus::Pane(subject) => self.update_pane(subject, action),
@@ -545,6 +564,7 @@ impl App {
             Action::SortPrevious => self.sort_by_neighbour(-1),
             Action::Sideways(to) => self.columns.go(to, self.size.width),
             Action::Invert => {
+                self.stop_following();
                 self.sort.inverted = !self.sort.inverted;
                 self.restart();
             }
@@ -762,7 +782,7 @@ impl App {
     }
 
     /// Chooses and sorts the lines anew.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let order = self.sort.order();
         self.rows
             .restart(order, &self.store, |s| self.choice.shows(s));
@@ -811,7 +831,7 @@ impl App {
     }
 
     /// Selects a line, the nearest that there is, and from now on the session on it.
-    fn select(&mut self, line: usize) {
+    pub(super) fn select(&mut self, line: usize) {
         self.selected = line.min(self.rows.len().saturating_sub(1));
         let place = self.rows.get(self.selected);
         self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {
@@ -834,6 +854,7 @@ impl App {
     /// By a column that is on the screen, or the one beside it, which is scrolled to then: what one cannot see one does
     /// not sort by.
     fn sort_by_neighbour(&mut self, step: isize) {
+        self.stop_following();
         let width = self.size.width;
         let window = view::table::window(&self.columns, width);
         let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();

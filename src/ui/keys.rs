@@ -154,6 +154,15 @@ const CHOOSING: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
 ];
+/// What changes by itself.
+const LIVE: &[Mode] = &[
+    Mode::Table,
+    Mode::Talkers,
+    Mode::Distributions,
+    Mode::Failures,
+    Mode::Marked,
+    Mode::Detail,
+];
 /// What is read, page by page.
 const READING: &[Mode] = &[
     Mode::Detail,
@@ -638,6 +647,30 @@ pub static KEYS: &[Key] = &[
         Action::Copy,
         "copy",
         "copy its filter to your terminal's clipboard",
+    ),
+    key(
+        "follow",
+        MAIN,
+        &[char('F')],
+        Action::Follow,
+        "follow",
+        "follow the newest session; again: the order before",
+    ),
+    key(
+        "interval-longer",
+        LIVE,
+        &[char('+'), char('=')],
+        Action::Pace { longer: true },
+        "",
+        "a longer refresh interval: fewer pictures",
+    ),
+    key(
+        "interval-shorter",
+        LIVE,
+        &[char('-')],
+        Action::Pace { longer: false },
+        "",
+        "a shorter refresh interval: more pictures",
     ),
     key(
         "redraw",

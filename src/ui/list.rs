@@ -3,6 +3,7 @@
 //! Responsible for which line is selected and which are shown. Not for the order.
 
 use super::app::{Motion, moved};
+use super::mouse::wheeled;
 
 /// The lines of a list, by what tells them apart.
 #[derive(Debug)]
@@ -93,6 +94,29 @@ impl<K: Copy + PartialEq> List<K> {
         if self.selected + 1 == self.order.len() {
             self.top = last_top.min(self.selected);
         }
+    }
+
+    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    pub(super) fn click(&mut self, line: usize) -> bool {
+        let line = self.top + line;
+        let key = self.order.get(line).copied();
+        let again = key.is_some() && self.chosen == key;
+        if key.is_some() {
+            (self.selected, self.chosen) = (line, key);
+        }
+        again
+    }
+
+    /// Scrolls; the selection stays in sight.
+    pub(super) fn wheel(&mut self, height: usize, down: bool) {
+        let rows = self.order.len() + self.below;
+        let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
+        if selected != self.selected {
+            self.selected = selected.min(self.order.len().saturating_sub(1));
+            self.chosen = self.selected();
+        }
+        self.top = top;
+        self.scroll(height);
     }
 
     /// Moves the selection.

@@ -33,15 +33,20 @@ pub mod detail;
 pub mod distributions;
 pub mod export;
 pub mod failures;
+mod follow;
 mod freeze;
+pub mod glyphs;
 pub mod history;
 pub mod keys;
 pub mod line;
 pub mod list;
 pub mod mark;
+pub mod mouse;
 pub mod names;
 pub mod notice;
+mod out;
 pub mod own;
+pub mod pace;
 pub mod prompt;
 pub mod rows;
 pub mod screens;
@@ -50,6 +55,7 @@ pub mod talkers;
 pub mod term;
 pub mod theme;
 pub mod view;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -82,7 +88,7 @@ pub struct Options {
 /// If the terminal cannot be used, or what the collector failed of. The terminal is as it was in any case.
 pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(options.config.mouse)?;
     let result = dashboard(&mut screen, &signals, &collector, options);
     drop(screen);
     // what the collector ended of explains more than that it ended
@@ -112,6 +118,7 @@ fn dashboard(
     let (history, kept_columns) = (state("history"), state("columns"));
     let mut app = App::new(host, options.capture, options.config.keep, screen.size()?)
         .with_filter(options.filter, load(&history))
+        .with_interval(options.config.interval)
         .at_home(dir("HOME"), TimeZone::system())
         .within(Surroundings::look());
     let before = columns::kept(&load(&kept_columns).join(" "));
@@ -136,7 +143,8 @@ fn dashboard(
     let mut dirty = true;
     let mut drawn = Instant::now();
     loop {
-        if dirty {
+        // while the terminal takes its time, what it has not got yet becomes newer
+        if dirty && screen.is_ready() {
             screen.draw(|frame| view::draw(&app, app.look.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
@@ -147,7 +155,9 @@ fn dashboard(
             }
         }
         let mut effect = None;
+        let written = screen.written();
         select! {
+            recv(written) -> result => screen.on_written(result)?,
             recv(keyboard.received) -> input => match input {
                 Ok(input) => {
                     // a burst, as of a held key, is worked off before the next frame
@@ -198,7 +208,7 @@ fn dashboard(
             // many sessions are tried a bit at a time: a key does not wait for them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
                 app.work();
-                dirty = !app.is_working() || drawn.elapsed() >= FRAME;
+                dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
             }
         }
         match effect {
@@ -210,12 +220,13 @@ fn dashboard(
                 return Ok(());
             }
             Some(Effect::Capture(capture)) => collector.capture(capture),
+            Some(Effect::Interval(interval)) => collector.look_every(interval),
             Some(Effect::LookUp(pid)) => {
                 app.process(ProcessInfo::look_up(pid));
                 dirty = true;
             }
             Some(Effect::Copy(text)) => {
-                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer))?;
+                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer));
                 dirty = true;
             }
             Some(Effect::Export(order)) => {
@@ -312,6 +323,7 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
             app.text(&text);
             None
         }
+        Input::Event(Event::Mouse(mouse)) => app.mouse(mouse),
         Input::Event(_) => None,
         Input::Gone => Some(Effect::Quit),
     }

@@ -456,6 +456,28 @@ impl Panes {
         self.refresh();
     }
 
+    /// Sorts by this figure; if it is sorted by it already, turns the order round.
+    pub(super) fn sort_by(&mut self, subject: Subject, figure: &'static Figure) {
+        let pane = &mut self.panes[subject as usize];
+        if pane.sorted_by().title == figure.title {
+            pane.inverted = !pane.inverted;
+        } else if let Some(i) = FIGURES.iter().position(|f| f.title == figure.title) {
+            (pane.sort, pane.inverted) = (i, false);
+        }
+        self.refresh();
+    }
+
+    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    pub(super) fn click(&mut self, subject: Subject, line: usize) -> bool {
+        self.panes[subject as usize].list.click(line)
+    }
+
+    /// Scrolls; the selection stays in sight.
+    pub(super) fn wheel(&mut self, subject: Subject, down: bool) {
+        let height = self.heights[subject as usize];
+        self.panes[subject as usize].list.wheel(height, down);
+    }
+
     /// Turns the order round.
     pub(super) fn invert(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];

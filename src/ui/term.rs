@@ -1,40 +1,57 @@
-//! The terminal: the only file that touches it.
+//! The terminal: the only file that touches it, but for the thread that writes (`out`).
 //!
 //! Responsible for that it is as it was on every way out, for the keys that come from it, and for noticing that it
-//! has gone. Not for what is drawn (`view`).
+//! has gone. Not for what is drawn (`view`), nor in which bytes (`wire`).
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::panic;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, Sender, bounded, never};
+use crossbeam_channel::{Receiver, RecvError, Sender, bounded, never};
 use ratatui::Frame;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
 use ratatui::crossterm::style::Print;
-use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
 };
-use ratatui::crossterm::{cursor, execute, queue};
+use ratatui::crossterm::{cursor, queue};
 use ratatui::layout::{Position, Rect, Size};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
-/// The terminal is in the dashboard's hands.
-static TAKEN: AtomicBool = AtomicBool::new(false);
+use super::glyphs::Glyphs;
+use super::out::Out;
+use super::wire::Wire;
+
+/// What gives the terminal back, while the dashboard has it.
+static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
+
+struct Taken {
+    out: Out,
+    mouse: bool,
+}
+
+fn taken() -> MutexGuard<'static, Option<Taken>> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Presses and the wheel, at any column: not motion, which over a slow link is waste, and which crossterm's own command
+/// asks for.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// The terminal, in raw mode on its alternate screen until this is dropped.
 pub struct Screen {
-    /// Never dropped: it would show the cursor, which `restore` does, and where the terminal has gone complain of that
-    /// on stderr, which has gone too: a panic.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    /// Never dropped: it would show the cursor, which `restore` does.
+    terminal: ManuallyDrop<Terminal<Wire>>,
+    out: Out,
+    mouse: bool,
 }
 
 impl std::fmt::Debug for Screen {
@@ -44,11 +61,11 @@ impl std::fmt::Debug for Screen {
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes the terminal, and its mouse if that is wanted.
     ///
     /// # Errors
     /// If it cannot do what the dashboard needs; it is untouched then.
-    pub fn take() -> anyhow::Result<Self> {
+    pub fn take(mouse: bool) -> anyhow::Result<Self> {
         let kind = std::env::var("TERM").unwrap_or_default();
         if kind.is_empty() || kind == "dumb" {
             bail!(
@@ -56,15 +73,11 @@ impl Screen {
             );
         }
         restore_on_panic();
-        // what NO_COLOR means is the theme's to say: somebody may have asked for one nevertheless
-        force_color_output(true);
-        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
-            64 * 1024,
-            io::stdout(),
-        )))
-        .context("cannot ask the terminal for its size")?;
+        let wire = Wire::new(size()?, Glyphs::for_environment());
         let mut screen = Screen {
-            terminal: ManuallyDrop::new(terminal),
+            terminal: ManuallyDrop::new(Terminal::new(wire)?),
+            out: Out::new()?,
+            mouse,
         };
         screen.enter()?;
         Ok(screen)
@@ -72,30 +85,38 @@ impl Screen {
 
     fn enter(&mut self) -> anyhow::Result<()> {
         enable_raw_mode().context("cannot switch the terminal to raw mode")?;
-        TAKEN.store(true, Ordering::SeqCst);
-        execute!(
-            self.terminal.backend_mut(),
+        *taken() = Some(Taken {
+            out: self.out.clone(),
+            mouse: self.mouse,
+        });
+        let mut bytes = Vec::new();
+        queue!(
+            bytes,
             EnterAlternateScreen,
             EnableBracketedPaste,
             cursor::Hide
         )?;
+        if self.mouse {
+            queue!(bytes, Print(MOUSE_ON))?;
+        }
+        self.out.send(bytes);
         self.redraw()
     }
 
-    /// How large it is.
+    /// How large it is: the next frame is as large.
     ///
     /// # Errors
     /// If it does not say.
-    pub fn size(&self) -> anyhow::Result<Size> {
-        self.terminal
-            .size()
-            .context("cannot ask the terminal for its size")
+    pub fn size(&mut self) -> anyhow::Result<Size> {
+        let size = size()?;
+        self.terminal.backend_mut().resize(size);
+        Ok(size)
     }
 
     /// Forgets what is on the screen, so that the next frame draws all of it.
     ///
     /// # Errors
-    /// If it cannot be written to.
+    /// If it does not say how large it is.
     pub fn redraw(&mut self) -> anyhow::Result<()> {
         // Terminal::clear would ask for the cursor's position and wait for the answer: over a slow link, in vain
         let area = Rect::from((Position::ORIGIN, self.size()?));
@@ -104,26 +125,51 @@ impl Screen {
             .context("cannot clear the terminal")
     }
 
-    /// Draws a frame: only what is another than before, and shown at once by terminals that can.
+    /// True if the terminal has taken the frame before: one that is drawn now is not behind others.
+    pub fn is_ready(&self) -> bool {
+        self.out.is_idle()
+    }
+
+    /// Tells when the terminal has taken what was drawn; for [`Screen::on_written`].
+    pub fn written(&self) -> Receiver<io::Result<()>> {
+        self.out.written().clone()
+    }
+
+    /// Takes what [`Screen::written`] told.
     ///
     /// # Errors
-    /// If it cannot be written to.
+    /// If the terminal cannot be written to.
+    pub fn on_written(&mut self, result: Result<io::Result<()>, RecvError>) -> anyhow::Result<()> {
+        self.out.on_written();
+        match result {
+            Ok(result) => result.context("cannot draw on the terminal"),
+            Err(_) => bail!("the thread that writes to the terminal panicked, which is a bug"),
+        }
+    }
+
+    /// Draws a frame: only what is another than before, shown at once by terminals that can. What is as before is not
+    /// written at all.
+    ///
+    /// # Errors
+    /// If the view draws what is no frame, which is a bug.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal
             .draw(render)
             .context("cannot draw on the terminal")?;
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        let changed = self.terminal.backend_mut().take();
+        if !changed.is_empty() {
+            let mut bytes = Vec::with_capacity(changed.len() + 16);
+            queue!(bytes, BeginSynchronizedUpdate)?;
+            bytes.extend(changed);
+            queue!(bytes, EndSynchronizedUpdate)?;
+            self.out.send(bytes);
+        }
         Ok(())
     }
 
-    /// Sends it a sequence that draws nothing.
-    ///
-    /// # Errors
-    /// If it cannot be written to.
-    pub fn send(&mut self, sequence: &str) -> anyhow::Result<()> {
-        execute!(self.terminal.backend_mut(), Print(sequence))?;
-        Ok(())
+    /// Sends it a sequence that draws nothing, behind the frame that may be on its way.
+    pub fn send(&mut self, sequence: &str) {
+        self.out.send(sequence.into());
     }
 
     /// Gives the terminal to the shell and stops, as ^Z does, until the shell says to continue.
@@ -135,6 +181,10 @@ impl Screen {
         // the whole job, as the terminal would: sudo and make wait for us otherwise
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
             .context("cannot stop this process")?;
+        // nothing is left of one that was given up
+        self.out = Out::new()?;
+        let wire = Wire::new(size()?, Glyphs::for_environment());
+        self.terminal = ManuallyDrop::new(Terminal::new(wire)?);
         self.enter()
     }
 }
@@ -145,20 +195,27 @@ impl Drop for Screen {
     }
 }
 
+fn size() -> anyhow::Result<Size> {
+    let (width, height) =
+        ratatui::crossterm::terminal::size().context("cannot ask the terminal for its size")?;
+    Ok(Size { width, height })
+}
+
 /// Makes the terminal what it was. It may have gone, so nothing here can fail.
 fn restore() {
-    if TAKEN.swap(false, Ordering::SeqCst) {
-        let mut out = io::stdout();
-        let _ = execute!(
-            out,
-            EndSynchronizedUpdate,
-            DisableBracketedPaste,
-            LeaveAlternateScreen,
-            cursor::Show
-        );
-        let _ = disable_raw_mode();
-        let _ = out.flush();
-    }
+    let Some(taken) = taken().take() else { return };
+    let mut bytes = Vec::new();
+    let mouse = if taken.mouse { MOUSE_OFF } else { "" };
+    let _ = queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        Print(mouse),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    taken.out.finish(&bytes);
+    let _ = disable_raw_mode();
 }
 
 /// A panic of the dashboard's own thread restores the terminal before it is reported. Another thread's is reported by
@@ -170,7 +227,7 @@ fn restore_on_panic() {
         if std::thread::current().id() == dashboard {
             restore();
         }
-        if !TAKEN.load(Ordering::SeqCst) {
+        if taken().is_none() {
             default(info);
         }
     }));

@@ -28,6 +28,7 @@ pub(crate) fn command(argv: &[&str]) -> CommandBuilder {
     // it would be the home directory, which an ordinary user under sudo may not enter
     command.cwd(std::env::current_dir().expect("a directory"));
     command.env("TERM", "xterm-256color");
+    command.env("LC_ALL", "C.UTF-8");
     for name in ["NO_COLOR", "COLORTERM", "COLORFGBG"] {
         command.env_remove(name);
     }

@@ -15,7 +15,7 @@ use crate::common::net::{V4, listen, port, session};
 use crate::common::pty::{self, Kept};
 use crate::seen::{Seen, only};
 
-fn pid_of(seen: &Seen) -> Pid {
+pub(crate) fn pid_of(seen: &Seen) -> Pid {
     let pid = seen.pty.child.0.process_id().expect("it runs");
     Pid::from_raw(pid as i32).expect("a process id")
 }
@@ -41,7 +41,7 @@ fn every_way_to_quit_leaves_the_terminal_as_it_was() {
     seen.ends("--duration", 0);
 }
 
-fn is_stopped(pid: Pid) -> bool {
+pub(crate) fn is_stopped(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it runs");
     stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T")
 }
@@ -187,7 +187,7 @@ fn panicking_dashboard() {
     };
     match std::env::var(ROLE).as_deref() {
         Ok("ui") => {
-            let _screen = ui::term::Screen::take().expect("a terminal");
+            let _screen = ui::term::Screen::take(true).expect("a terminal");
             panic!("boom");
         }
         Ok("collector") => {

@@ -148,11 +148,11 @@ fn keys_of_the_configuration_work_and_are_shown() {
         return;
     }
     let home = Home::new("keys");
-    home.configure("[keys]\nhelp = ['y']\nquit = ['Q', '^C']\n");
+    home.configure("[keys]\nhelp = ['z']\nquit = ['Q', '^C']\n");
     let mut seen = home.dashboard(&["-L", &only(&[&listen(V4)])], &[]);
-    assert!(seen.shows("Q quit  y help"), "{}", seen.picture());
-    seen.press("q?y");
-    seen.wait_for("the help", |s| s.shows("  Q ^C ") && s.shows("  y  "));
+    assert!(seen.shows("Q quit  z help"), "{}", seen.picture());
+    seen.press("q?z");
+    seen.wait_for("the help", |s| s.shows("  Q ^C ") && s.shows("  z  "));
     seen.press("\x1b");
     seen.wait_for("the table", |s| s.heading().is_some());
     seen.press("Q");

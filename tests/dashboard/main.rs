@@ -12,10 +12,15 @@ mod common {
     pub(crate) mod pty;
 }
 
+mod kinds;
 mod leaving;
+mod live;
 mod looks;
+mod mouse;
 mod named;
 mod screens;
 mod seen;
 mod shown;
+mod slow;
+mod storm;
 mod taken;

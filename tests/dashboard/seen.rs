@@ -19,9 +19,14 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn start(command: CommandBuilder) -> Seen {
-        let pty = Pty::start(command, 24, 80);
+        Seen::sized(command, 24, 80)
+    }
+
+    /// On a terminal of that size.
+    pub(crate) fn sized(command: CommandBuilder, rows: u16, cols: u16) -> Seen {
+        let pty = Pty::start(command, rows, cols);
         Seen {
-            terminal: vt100::Parser::new(length(24), length(80), 0),
+            terminal: vt100::Parser::new(length(rows), length(cols), 0),
             keys: Some(pty.master.take_writer().expect("a writer")),
             pty,
         }

@@ -15,12 +15,16 @@ use crate::collector::Batch;
 use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
+mod bytes;
 mod clipboard;
 mod columns;
 mod detail;
 mod export;
+mod follow;
+mod mouse;
 mod names;
 mod own;
+mod pace;
 mod screens;
 mod talkers;
 mod themes;

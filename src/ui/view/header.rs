@@ -55,13 +55,21 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         ],
         figure("", format!("{}/s", short(totals.finished_rate))),
         figure("", format!("{}B/s", fields::bytes(totals.byte_rate as u64))),
-        figure(
-            "up ",
-            fields::micros(app.uptime_s() * 1_000_000).replace(".00s", "s"),
-        ),
+        figure("up ", uptime(app.uptime_s())),
         vec![Span::raw(app.host.as_str())],
     ];
     fit(parts, area.width).render(area, buffer);
+}
+
+/// How long it has run, in steps that grow with it: a clock that ticked each second would be all that is ever sent to the
+/// terminal of a quiet host.
+fn uptime(seconds: u64) -> String {
+    match seconds {
+        0..10 => format!("{seconds}s"),
+        10..60 => format!("{}s", seconds / 10 * 10),
+        60..3600 => format!("{}m", seconds / 60),
+        _ => fields::micros(seconds * 1_000_000),
+    }
 }
 
 /// A rate of events: a decimal while it is small.
@@ -92,10 +100,14 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         app.row_count(),
         if app.is_working() { "…" } else { "" }
     );
-    let order = format!(
-        "by {order}{}",
-        if app.sort.inverted { " inverted" } else { "" }
-    );
+    let order = if app.is_following() {
+        "following the newest".into()
+    } else {
+        format!(
+            "by {order}{}",
+            if app.sort.inverted { " inverted" } else { "" }
+        )
+    };
     let own = app.choice.own.said().map(|text| vec![Span::raw(text)]);
     let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
     let marked = app.mark.as_ref().map(|mark| {
@@ -114,16 +126,20 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let text = the_end_of(app.choice.filter.source(), room);
         vec![Span::raw(LABEL), Span::styled(text, theme.figure)]
     });
+    // a key's effect has to be seen
+    let pace = app.pace.said().map(|text| vec![Span::raw(text)]);
     let both = app.choice.family.is_none();
     let after = [
         filter,
         both.then(|| vec![Span::raw("IPv4+IPv6")]),
         Some(vec![Span::raw(order)]),
+        pace.clone().filter(|_| app.pace.is_chosen()),
         app.names.said().map(|text| vec![Span::raw(text)]),
         captured(app).map(|text| vec![Span::raw(text)]),
         app.look
             .is_turned
             .then(|| vec![Span::raw(format!("theme {}", app.look.theme.name))]),
+        pace.filter(|_| !app.pace.is_chosen()),
     ];
     let parts = before.into_iter().chain(after.into_iter().flatten());
     fit(parts.collect(), area.width)
@@ -155,5 +171,19 @@ fn captured(app: &App) -> Option<String> {
             "captured: {} [kernel: {kernel}]",
             app.capture_filter.source()
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_uptime_steps_no_faster_than_it_matters() {
+        let said = [0, 9, 10, 19, 59, 60, 119, 3599, 3600, 90_000].map(uptime);
+        let want = [
+            "0s", "9s", "10s", "10s", "50s", "1m", "1m", "59m", "1h00m", "1d01h",
+        ];
+        assert_eq!(said, want);
     }
 }

@@ -10,6 +10,7 @@ use crate::filter;
 use crate::session::Reason;
 use crate::ui::app::App;
 use crate::ui::keys::{Keymap, PLACES};
+use crate::ui::mouse::MOUSE;
 use crate::ui::talkers::FIGURES;
 use crate::ui::theme::Theme;
 
@@ -39,6 +40,9 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
         let rows = keymap.rows(place.modes).filter(|r| place.lists(r.key));
         lines.extend(rows.map(|r| HelpLine::Entry(r.names(), r.key.help)));
     }
+    lines.extend([HelpLine::Blank, HelpLine::Heading("MOUSE")]);
+    let mouse = MOUSE.iter();
+    lines.extend(mouse.map(|(what, meaning)| HelpLine::Entry((*what).into(), meaning)));
     lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
     let forms = filter::GRAMMAR.iter();
     lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));

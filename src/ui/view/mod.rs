@@ -20,6 +20,7 @@ pub mod failures;
 pub mod footer;
 pub mod header;
 pub mod help;
+pub mod hit;
 pub mod mark;
 pub mod prompt;
 pub mod table;

@@ -250,6 +250,12 @@ fn beside_each_other(columns: &[Listed], mut width: impl FnMut(&Listed) -> u16) 
         .collect()
 }
 
+/// The field whose heading is at a cell of the line; the cell behind a heading belongs to it too.
+pub(super) fn heading_at(columns: &Columns, width: u16, x: u16) -> Option<&'static Field> {
+    let shown = window(columns, width).shown.into_iter();
+    shown.rev().find(|c| c.x <= x).map(|c| c.field)
+}
+
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let window = window(&app.columns, area.width);
     let mut lines = area.rows();

@@ -66,14 +66,41 @@ fn widths(subject: Subject, shown: &[&Figure], width: u16) -> (u16, u16) {
     (name, course)
 }
 
+/// A figure, its first cell and how many it has: behind the names, a cell between each.
+type Placed = (&'static Figure, u16, u16);
+
+/// How many cells the names have in a pane of that width, and where the figures are.
+fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
+    let shown = figures(subject, width);
+    let (name_width, course_width) = widths(subject, &shown, width);
+    let mut x = name_width;
+    let place = |figure: &'static Figure| {
+        let width = match figure.is_course {
+            true => course_width,
+            false => figure.width,
+        };
+        let placed = (figure, x + 1, width);
+        x += width + 1;
+        placed
+    };
+    (name_width, shown.into_iter().map(place).collect())
+}
+
+/// The figure whose heading is at a cell of the line, or before which it is.
+pub(super) fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static Figure> {
+    let (_, placed) = placed(subject, width);
+    let here = placed
+        .into_iter()
+        .find(|(_, at, width)| (at - 1..at + width).contains(&x));
+    here.map(|(figure, _, _)| figure)
+}
+
 pub(super) fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
     let (talkers, pane) = (app.panes().talkers(), app.panes().pane(subject));
-    let shown = figures(subject, area.width);
-    let (name_width, course_width) = widths(subject, &shown, area.width);
+    let (name_width, shown) = placed(subject, area.width);
     let has_keyboard = app.focus == Focus::Pane(subject);
-    let width_of = |f: &Figure| if f.is_course { course_width } else { f.width };
 
     let style = theme.heading;
     buffer.set_style(heading, style);
@@ -86,9 +113,7 @@ pub(super) fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffe
         style
     };
     buffer.set_stringn(heading.x, heading.y, title, name_width.into(), title_style);
-    let mut x = heading.x + name_width;
-    for figure in &shown {
-        let width = width_of(figure);
+    for &(figure, x, width) in &shown {
         let style = if figure.title == pane.sorted_by().title {
             theme.heading_sorted
         } else {
@@ -99,8 +124,7 @@ pub(super) fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffe
         } else {
             format!("{:>1$}", figure.title, usize::from(width))
         };
-        put(buffer, (x, heading.y), area, &text, width, style);
-        x += width + 1;
+        put(buffer, (area.x + x, heading.y), area, &text, width, style);
     }
 
     for (row, line) in pane.rows(talkers).zip(lines) {
@@ -111,22 +135,19 @@ pub(super) fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffe
         buffer.set_style(line, style);
         let name = name(&row, let_go, &app.names, name_width.into());
         buffer.set_stringn(line.x, line.y, name, name_width.into(), style);
-        let mut x = line.x + name_width;
-        for figure in &shown {
-            let width = width_of(figure);
+        for &(figure, x, width) in &shown {
             let text = if figure.is_course {
                 sparkline(&talkers.course(row.talker, width.into()))
             } else {
                 (figure.text)((figure.get)(talkers, row.talker))
             };
             let text = format!("{text:>0$}", usize::from(width));
-            put(buffer, (x, line.y), area, &text, width, style);
-            x += width + 1;
+            put(buffer, (area.x + x, line.y), area, &text, width, style);
         }
     }
 }
 
-/// A figure, a cell to the right of what is before it.
+/// A figure, as much of it as there is room for.
 fn put(
     buffer: &mut Buffer,
     (x, y): (u16, u16),
@@ -135,9 +156,9 @@ fn put(
     width: u16,
     style: ratatui::style::Style,
 ) {
-    let room = area.right().saturating_sub(x + 1).min(width);
+    let room = area.right().saturating_sub(x).min(width);
     if room > 0 {
-        buffer.set_stringn(x + 1, y, text, room.into(), style);
+        buffer.set_stringn(x, y, text, room.into(), style);
     }
 }
 

@@ -1,0 +1,165 @@
+//! How many bytes go to the terminal: the same each time, so that a budget can be kept to.
+
+use super::*;
+use crate::ui::glyphs::Glyphs;
+use crate::ui::wire::Wire;
+
+const LARGE: Size = Size {
+    width: 120,
+    height: 40,
+};
+
+/// Numbers that look like chance and are the same each time (splitmix64).
+fn numbers(n: u64) -> u64 {
+    let z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z ^ z >> 31
+}
+
+/// Sessions as a busy host has them.
+fn some(cookie: u64, at_s: u64, is_open: bool) -> Session {
+    let n = numbers(cookie);
+    let comm = ["nginx", "curl", "postgres", "redis-server", "sshd-session"][(n % 5) as usize];
+    let peer = match n % 4 {
+        0 => format!("2001:db8::{:x}:{:x}", n >> 48, n >> 32 & 0xffff),
+        _ => format!("10.{}.{}.{}", n >> 56, n >> 48 & 0xff, n >> 40 & 0xff),
+    };
+    let session = if is_open {
+        open(n % 9, comm, &peer, 0)
+    } else {
+        closed(n % 9, comm, &peer, Reason::ALL[1 + (n % 6) as usize])
+    };
+    Session {
+        cookie,
+        pid: (n % 30_011) as u32,
+        rport: (n >> 16) as u16,
+        start_ns: if is_open { S } else { at_s * S - n % S },
+        end_ns: at_s * S,
+        tx_bytes: n % 1_000_003 + if is_open { at_s * (n % 70_001) } else { 0 },
+        srtt_us: (numbers(n ^ at_s) % 100_003) as u32,
+        ..session
+    }
+}
+
+fn busy(at_s: u64, closed: u64, opened: u64) -> Batch {
+    Batch {
+        taken_ns: at_s * S,
+        open: Some((0..opened).map(|c| some(1 << 40 | c, at_s, true)).collect()),
+        closed: (0..closed)
+            .map(|c| some(at_s << 20 | c, at_s, false))
+            .collect(),
+        ..Batch::default()
+    }
+}
+
+/// Bytes of each frame, a frame a second.
+fn frames(app: &mut App, keys: &str, batches: impl Iterator<Item = Batch>) -> Vec<usize> {
+    let wire = Wire::new(LARGE, Glyphs::All);
+    let mut terminal = Terminal::new(wire).expect("a terminal");
+    if !keys.is_empty() {
+        press(app, keys);
+    }
+    let frame = |batch| {
+        app.batch(batch);
+        while app.is_working() {
+            app.work();
+        }
+        terminal
+            .draw(|f| view::draw(app, &DARK, f))
+            .expect("a frame");
+        terminal.backend_mut().take().len()
+    };
+    batches.map(frame).collect()
+}
+
+fn mean(frames: &[usize]) -> usize {
+    frames.iter().sum::<usize>() / frames.len()
+}
+
+fn dashboard() -> App {
+    App::new("web-3".into(), Capture::default(), 100_000, LARGE)
+}
+
+#[test]
+fn an_idle_host_costs_next_to_nothing() {
+    let idle = frames(&mut dashboard(), "", (1..130).map(|at| busy(at, 0, 0)));
+    // ten single seconds, then tens of them, then minutes
+    let ticks = idle.iter().skip(1).filter(|bytes| **bytes > 0).count();
+    assert_eq!(ticks, 10 + 5 + 1, "{idle:?}");
+    assert!(idle.iter().skip(1).all(|bytes| *bytes <= 30), "{idle:?}");
+    assert!(mean(&idle[1..]) <= 3, "{idle:?}");
+}
+
+#[test]
+fn quiet_sessions_cost_little() {
+    for (count, budget) in [(5, 50), (100, 150)] {
+        let quiet = |at_s| Batch {
+            taken_ns: at_s * S,
+            open: Some(
+                (1..=count)
+                    .map(|c| Session {
+                        start_ns: S,
+                        end_ns: at_s * S,
+                        ..open(c, "sshd", "192.0.2.1", 900)
+                    })
+                    .collect(),
+            ),
+            ..Batch::default()
+        };
+        let quiet = frames(&mut dashboard(), "", (1..130).map(quiet));
+        assert!(mean(&quiet[20..]) <= budget, "{quiet:?}");
+    }
+}
+
+/// The budget is 30 kB/s at the default interval, which is a frame a second.
+#[test]
+fn a_busy_host_stays_within_the_budget() {
+    for (keys, budget) in [("", 2000), ("F", 5000), ("s s s", 4000)] {
+        let batches = (1..6).map(|at| busy(at, 50_000, 1000));
+        let busy = frames(&mut dashboard(), keys, batches);
+        assert!(busy[0] < 10_000, "the whole screen: {busy:?}");
+        assert!(mean(&busy[2..]) < budget, "{keys}: {busy:?}");
+    }
+}
+
+/// On a terminal of few characters nothing that the dashboard draws by itself is missing.
+#[test]
+fn all_that_is_drawn_has_a_stand_in() {
+    for size in [LARGE, SIZE, Size::new(60, 16)] {
+        for (mode, there) in [
+            (keys::Mode::Table, ""),
+            (keys::Mode::Talkers, "Tab"),
+            (keys::Mode::Detail, "Enter"),
+            (keys::Mode::Help, "?"),
+            (keys::Mode::Prompt, "/"),
+            (keys::Mode::Columns, "c"),
+            (keys::Mode::Distributions, "d"),
+            (keys::Mode::Failures, "f"),
+            (keys::Mode::Marked, "m m"),
+            (keys::Mode::FileName, "e"),
+        ] {
+            let mut app = App::new("web-3".into(), Capture::default(), 1000, size);
+            for at in 1..4 {
+                app.batch(busy(at, 50, 50));
+            }
+            if !there.is_empty() {
+                press(&mut app, there);
+            }
+            assert_eq!(app.mode, mode);
+            // what can be scrolled to, too
+            for _ in 0..20 {
+                let terminal = terminal(&app, &DARK, size);
+                for cell in terminal.backend().buffer().content() {
+                    let shown = Glyphs::Few.shown(cell.symbol());
+                    assert!(
+                        shown.is_ascii(),
+                        "{mode:?}: {shown} needs a row of STAND_INS"
+                    );
+                }
+                app.update(crate::ui::app::Action::Move(
+                    crate::ui::app::Motion::PageDown,
+                ));
+            }
+        }
+    }
+}

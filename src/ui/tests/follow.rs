@@ -1,0 +1,95 @@
+//! Following the newest.
+
+use super::*;
+
+/// Opened at that second.
+fn at(second: u64, session: Session) -> Session {
+    Session {
+        start_ns: second * S,
+        end_ns: 60 * S,
+        ..session
+    }
+}
+
+fn batch(taken_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    Batch {
+        taken_ns: taken_s * S,
+        open: Some(open),
+        closed,
+        ..Batch::default()
+    }
+}
+
+fn second_line(app: &App) -> String {
+    let screen = screen(app, SIZE);
+    screen.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+fn dashboard() -> App {
+    let mut app = App::new("web-3".into(), Capture::default(), 100, SIZE);
+    app.batch(batch(
+        20,
+        vec![at(3, open(1, "third", "10.0.0.1", 500))],
+        vec![
+            at(4, closed(2, "newest", "10.0.0.1", Reason::LocalFin)),
+            at(1, closed(3, "first", "10.0.0.1", Reason::LocalFin)),
+            at(2, closed(4, "second", "fe80::1", Reason::LocalFin)),
+        ],
+    ));
+    app
+}
+
+#[test]
+fn the_newest_is_on_top_and_selected_whatever_comes() {
+    let mut app = dashboard();
+    press(&mut app, "j j F");
+    assert_eq!(
+        column(&app, "COMM"),
+        ["newest", "third", "second", "first"],
+        "open or finished"
+    );
+    assert!(second_line(&app).contains("following the newest"));
+    app.batch(batch(
+        30,
+        vec![
+            at(21, open(5, "newer", "10.0.0.1", 1)),
+            at(3, open(1, "third", "10.0.0.1", 9_000_000)),
+        ],
+        vec![],
+    ));
+    assert!(selected_line(&app).contains("newer"));
+    // what is filtered out is not followed
+    press(&mut app, "6");
+    assert_eq!(column(&app, "COMM"), ["second"]);
+    press(&mut app, "6");
+    // to look at one is to stop there; F follows again
+    press(&mut app, "j");
+    assert!(selected_line(&app).contains("newest"));
+    assert!(second_line(&app).contains("by newest"));
+    press(&mut app, "F");
+    assert!(selected_line(&app).contains("newer"));
+    assert!(second_line(&app).contains("following the newest"));
+}
+
+#[test]
+fn sorting_goes_back_to_the_order_before() {
+    let mut app = dashboard();
+    press(&mut app, "s s s s s s");
+    let before = column(&app, "COMM");
+    assert!(second_line(&app).contains("by TX"));
+    press(&mut app, "F F");
+    assert!(second_line(&app).contains("by TX"));
+    assert_eq!(column(&app, "COMM"), before);
+    press(&mut app, "F s");
+    assert!(
+        second_line(&app).contains("by RX"),
+        "the column next to the one before"
+    );
+    press(&mut app, "S F I");
+    assert!(second_line(&app).contains("by TX inverted"));
+    press(&mut app, "F g F");
+    assert!(
+        second_line(&app).contains("by TX inverted"),
+        "g alone does not end it"
+    );
+}

@@ -1,0 +1,302 @@
+//! Clicks and the wheel, at the places where a user sees things.
+
+use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+
+use super::*;
+
+const LARGE: Size = Size {
+    width: 120,
+    height: 40,
+};
+
+fn event(kind: MouseEventKind, (column, row): (usize, usize)) -> MouseEvent {
+    MouseEvent {
+        kind,
+        column: column as u16,
+        row: row as u16,
+        modifiers: KeyModifiers::NONE,
+    }
+}
+
+/// Where a text is on the screen, from a line on.
+fn find(app: &App, size: Size, text: &str, from: usize) -> (usize, usize) {
+    let terminal = terminal(app, &MONOCHROME, size);
+    let buffer = terminal.backend().buffer();
+    let wanted: Vec<char> = text.chars().collect();
+    for y in from..size.height.into() {
+        let line: Vec<&str> = (0..size.width)
+            .map(|x| buffer[(x, y as u16)].symbol())
+            .collect();
+        let found = line.windows(wanted.len()).position(|cells| {
+            cells
+                .iter()
+                .zip(&wanted)
+                .all(|(cell, c)| cell.chars().eq([*c]))
+        });
+        if let Some(x) = found {
+            return (x, y);
+        }
+    }
+    panic!("no {text}:\n{}", screen(app, size));
+}
+
+fn click(app: &mut App, at: (usize, usize)) -> Option<Effect> {
+    let released = event(MouseEventKind::Up(MouseButton::Left), at);
+    let effect = app.mouse(event(MouseEventKind::Down(MouseButton::Left), at));
+    assert_eq!(app.mouse(released), None);
+    effect
+}
+
+fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect> {
+    let at = find(app, size, text, from);
+    click(app, at)
+}
+
+/// The text of a line.
+fn line(app: &App, size: Size, y: usize) -> String {
+    let screen = screen(app, size);
+    screen.lines().nth(y).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_click_selects_and_another_opens_the_detail() {
+    let mut app = app(SIZE);
+    click_on(&mut app, SIZE, "postgres", 3);
+    assert!(selected_line(&app).contains("postgres"));
+    click_on(&mut app, SIZE, "redis", 3);
+    assert!(selected_line(&app).contains("redis"));
+    click_on(&mut app, SIZE, "remote-reset", 3);
+    assert_eq!(app.mode, keys::Mode::Detail);
+    assert!(screen(&app, SIZE).contains("redis-server"));
+    // the first line, which nobody has chosen, is only selected at first
+    press(&mut app, "Esc g");
+    click(&mut app, (0, 3));
+    assert_eq!((app.mode, app.position()), (keys::Mode::Table, 1));
+    click(&mut app, (40, 3));
+    assert_eq!(app.mode, keys::Mode::Detail);
+}
+
+#[test]
+fn a_click_where_there_is_nothing_does_nothing() {
+    let mut app = app(SIZE);
+    press(&mut app, "j j");
+    let before = screen(&app, SIZE);
+    for at in [(10, 0), (10, 1), (10, 15), (79, 22), (79, 23), (500, 500)] {
+        assert_eq!(click(&mut app, at), None);
+        assert_eq!(screen(&app, SIZE), before, "{at:?}");
+    }
+    let right = event(MouseEventKind::Down(MouseButton::Right), (10, 5));
+    app.mouse(right);
+    app.mouse(event(MouseEventKind::Moved, (10, 5)));
+    assert_eq!(screen(&app, SIZE), before);
+}
+
+#[test]
+fn a_click_on_a_heading_sorts_and_another_inverts() {
+    for size in [SIZE, LARGE] {
+        let shown = view::table::window(&app(size).columns, size.width).shown;
+        for column in shown {
+            let mut app = app(size);
+            if app.sort.field == column.field {
+                continue;
+            }
+            let last = usize::from(column.x + column.width - 1);
+            for (x, said) in [
+                (usize::from(column.x), format!("by {}", column.title)),
+                (last, format!("by {} inverted", column.title)),
+            ] {
+                click(&mut app, (x, 2));
+                assert!(
+                    line(&app, size, 1).contains(&said),
+                    "{said}:\n{}",
+                    screen(&app, size)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_click_on_a_heading_ends_following() {
+    let mut app = app(SIZE);
+    press(&mut app, "F");
+    click_on(&mut app, SIZE, "TX", 2);
+    assert!(line(&app, SIZE, 1).contains("by TX"));
+    press(&mut app, "F F");
+    assert!(line(&app, SIZE, 1).contains("by TX"));
+}
+
+#[test]
+fn a_click_in_a_talker_pane_goes_there() {
+    let mut app = app(LARGE);
+    let panes = find(&app, LARGE, "PEER", 3).1;
+    click_on(&mut app, LARGE, "203.0.113.80", panes);
+    assert_eq!(app.mode, keys::Mode::Talkers);
+    assert!(!app.choice.filter.source().contains("203"), "selected only");
+    click_on(&mut app, LARGE, "10.0.0.9", panes);
+    click_on(&mut app, LARGE, "10.0.0.9", panes);
+    assert!(
+        line(&app, LARGE, 1).contains("filter: addr 10.0.0.9"),
+        "{}",
+        line(&app, LARGE, 1)
+    );
+    // back to the table by a click, and the other way round
+    click(&mut app, (5, 3));
+    assert_eq!(app.mode, keys::Mode::Table);
+    click_on(&mut app, LARGE, "PORT", panes);
+    assert_eq!(app.mode, keys::Mode::Talkers);
+}
+
+#[test]
+fn a_click_on_a_talker_pane_s_heading_sorts_it() {
+    let mut app = app(LARGE);
+    let panes = find(&app, LARGE, "PEER", 3).1;
+    let peers = |app: &App| -> Vec<String> {
+        let x = find(app, LARGE, "PEER", panes).0;
+        let terminal = terminal(app, &MONOCHROME, LARGE);
+        let buffer = terminal.backend().buffer();
+        let name = |y| {
+            (x..x + 15)
+                .map(|x| buffer[(x as u16, y as u16)].symbol())
+                .collect()
+        };
+        let names = (panes + 1..39).map(name).map(|n: String| n.trim().into());
+        names.filter(|n: &String| !n.is_empty()).collect()
+    };
+    let before = peers(&app);
+    let open = find(&app, LARGE, "OPEN", panes);
+    let second = {
+        let line: String = line(&app, LARGE, panes);
+        assert_eq!(line.matches("OPEN").count(), 3, "{line}");
+        let cells: Vec<char> = line.trim_start_matches('"').chars().collect();
+        let from = open.0 + 4;
+        let text: Vec<char> = "OPEN".chars().collect();
+        from + cells[from..]
+            .windows(4)
+            .position(|w| w == text)
+            .expect("the peers' heading")
+    };
+    click(&mut app, (second, panes));
+    let by_open = peers(&app);
+    click(&mut app, (second, panes));
+    let inverted = peers(&app);
+    assert_ne!(by_open, inverted);
+    assert_eq!(by_open.len(), before.len());
+    press(&mut app, "I");
+    assert_eq!(peers(&app), by_open, "the pane has the keyboard");
+}
+
+#[test]
+fn a_click_on_a_key_below_does_what_the_key_does() {
+    for (text, mode) in [
+        ("? help", keys::Mode::Help),
+        ("/ filter", keys::Mode::Prompt),
+        ("Enter detail", keys::Mode::Detail),
+    ] {
+        let mut app = app(SIZE);
+        let (x, y) = find(&app, SIZE, text, 23);
+        click(&mut app, (x + text.len() - 1, y));
+        assert_eq!(app.mode, mode, "{text}");
+        // and back, by a click too
+        let back = if mode == keys::Mode::Prompt {
+            "Esc"
+        } else {
+            "back"
+        };
+        click_on(&mut app, SIZE, back, 23);
+        assert_eq!(app.mode, keys::Mode::Table, "{text}");
+    }
+    let mut app = app(SIZE);
+    assert_eq!(click(&mut app, (6, 23)), None, "between two keys");
+    assert_eq!(click(&mut app, (0, 23)), Some(Effect::Quit));
+}
+
+#[test]
+fn the_prompt_keeps_the_keyboard() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "comm c");
+    let before = screen(&app, SIZE);
+    for at in [(3, 2), (3, 4), (3, 20), (3, 21)] {
+        click(&mut app, at);
+        assert_eq!(screen(&app, SIZE), before);
+    }
+}
+
+fn wheel(app: &mut App, down: bool, at: (usize, usize)) {
+    let kind = match down {
+        true => MouseEventKind::ScrollDown,
+        false => MouseEventKind::ScrollUp,
+    };
+    assert_eq!(app.mouse(event(kind, at)), None);
+}
+
+#[test]
+fn the_wheel_scrolls_what_is_under_the_pointer() {
+    let mut app = App::new("web-3".into(), Capture::default(), 1000, LARGE);
+    let many = (1..200).map(|c| {
+        let peer = format!("10.0.{}.{}", c / 100, 1 + c % 100);
+        closed(c, "curl", &peer, Reason::LocalFin)
+    });
+    app.batch(Batch {
+        taken_ns: 10 * S,
+        open: Some(vec![]),
+        closed: many.collect(),
+        ..Batch::default()
+    });
+    let (x, panes) = find(&app, LARGE, "PEER", 3);
+    let (table, peers) = (line(&app, LARGE, 3), line(&app, LARGE, panes + 1));
+    let fourth = line(&app, LARGE, 6);
+    wheel(&mut app, true, (5, 10));
+    assert_eq!(line(&app, LARGE, 3), fourth);
+    assert_eq!(line(&app, LARGE, panes + 1), peers, "the panes stay");
+    assert_eq!(app.position(), 4, "the selection stays in sight");
+    wheel(&mut app, false, (5, 10));
+    wheel(&mut app, false, (5, 10));
+    assert_eq!(line(&app, LARGE, 3), table);
+    for _ in 0..200 {
+        wheel(&mut app, true, (5, 10));
+    }
+    assert_eq!(app.row_count(), 199);
+    assert!(
+        line(&app, LARGE, panes - 1).contains("curl"),
+        "the last line is the last one"
+    );
+    // a pane that does not have the keyboard
+    let fourth = line(&app, LARGE, panes + 4);
+    wheel(&mut app, true, (x, panes + 2));
+    let moved = line(&app, LARGE, panes + 1);
+    let name = |line: &str| -> String { line.chars().skip(x + 1).take(15).collect() };
+    assert_eq!(name(&moved), name(&fourth));
+    assert_eq!(app.mode, keys::Mode::Table);
+    wheel(&mut app, false, (x, panes));
+    assert_eq!(line(&app, LARGE, panes + 1), peers);
+    // what is read
+    press(&mut app, "?");
+    let fourth = line(&app, LARGE, 5);
+    wheel(&mut app, true, (5, 10));
+    assert_eq!(line(&app, LARGE, 2), fourth);
+}
+
+/// Nothing is drawn at one place and found at another, and nothing panics, wherever one clicks.
+#[test]
+fn any_place_can_be_clicked_at_any_size() {
+    for (width, height) in [(1, 1), (5, 3), (20, 8), (60, 16), (80, 24), (120, 40)] {
+        let size = Size { width, height };
+        for script in ["", "Tab", "?", "Enter", "/"] {
+            let mut app = app(size);
+            if !script.is_empty() {
+                press(&mut app, script);
+            }
+            for y in (0..height).step_by(2) {
+                for x in (0..width).step_by(3) {
+                    let at = (x.into(), y.into());
+                    wheel(&mut app, true, at);
+                    click(&mut app, at);
+                    wheel(&mut app, false, at);
+                }
+            }
+            screen(&app, size);
+        }
+    }
+}

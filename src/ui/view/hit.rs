@@ -1,0 +1,63 @@
+//! What is at a place of the screen: asked of the same functions that draw it.
+
+use ratatui::layout::Position;
+
+use super::{footer, table, talkers};
+use crate::fields::Field;
+use crate::ui::app::{Action, App};
+use crate::ui::keys::Mode;
+use crate::ui::talkers::{Figure, Subject};
+
+/// What is at a place.
+#[derive(Clone, Copy, Debug)]
+pub enum Hit {
+    /// A heading of the session table.
+    Heading(&'static Field),
+    /// A line of the session table, the first one shown is 0; there may be no session on it.
+    Row(usize),
+    /// The headings of a talker pane, and there that of a figure.
+    PaneHeading(Subject, Option<&'static Figure>),
+    /// A line of a talker pane, the first one shown is 0; there may be no talker on it.
+    PaneRow(Subject, usize),
+    /// What is read, or gone through line by line: the help, a session's detail, what takes the table's place.
+    Page,
+    /// A key of the footer, and what it does.
+    Key(Action),
+    /// Nothing that the mouse could do something with.
+    Nothing,
+}
+
+/// What is at a cell of the screen.
+pub fn hit(app: &App, column: u16, row: u16) -> Hit {
+    let layout = app.layout();
+    let at = Position::new(column, row);
+    if layout.footer.contains(at) {
+        let action = footer::action_at(app, layout.footer.width, column - layout.footer.x);
+        return action.map_or(Hit::Nothing, Hit::Key);
+    }
+    let reads = matches!(app.mode, Mode::Detail | Mode::Help | Mode::Columns);
+    if reads || app.screen.is_some() {
+        return match layout.main.contains(at) {
+            true => Hit::Page,
+            false => Hit::Nothing,
+        };
+    }
+    if layout.table.contains(at) {
+        return match (row - layout.table.y).checked_sub(1) {
+            Some(line) => Hit::Row(line.into()),
+            None => table::heading_at(&app.columns, layout.table.width, column - layout.table.x)
+                .map_or(Hit::Nothing, Hit::Heading),
+        };
+    }
+    let mut panes = Subject::ALL.into_iter().zip(layout.talkers);
+    let Some((subject, area)) = panes.find(|(_, area)| area.contains(at)) else {
+        return Hit::Nothing;
+    };
+    match (row - area.y).checked_sub(1) {
+        Some(line) => Hit::PaneRow(subject, line.into()),
+        None => {
+            let figure = talkers::figure_at(subject, area.width, column - area.x);
+            Hit::PaneHeading(subject, figure)
+        }
+    }
+}

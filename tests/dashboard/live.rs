@@ -1,0 +1,78 @@
+//! How the picture keeps up: the refresh interval, and following the newest.
+
+use crate::common::host::kernel_or_skip;
+use crate::common::net::{Pair, V4, listen, port};
+use crate::seen::{Seen, only};
+
+#[test]
+fn keys_change_the_refresh_interval_while_it_runs() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let mut pair = Pair::open(&listener, V4);
+    seen.wait_for("the session", |s| s.rows().len() == 1);
+    assert!(seen.shows("every 200ms"), "{}", seen.picture());
+    for said in ["500ms", "1s", "2s", "5s", "10s", "30s", "1m"] {
+        seen.press("+");
+        seen.wait_for("a longer interval", |s| {
+            s.shows(&format!("every {said}")) && s.is_whole()
+        });
+    }
+    // nothing is looked at any more: what moves stays unseen until the interval is short again
+    let rport = pair.client_port();
+    let before = seen
+        .row(port(&listener), rport)
+        .map(|r| r.cell("RX").to_owned());
+    pair.exchange(7000, 0);
+    for said in ["30s", "10s"] {
+        seen.press("-");
+        seen.wait_for("a shorter interval", |s| {
+            s.shows(&format!("every {said}")) && s.is_whole()
+        });
+    }
+    let rx = |s: &Seen| {
+        s.row(port(&listener), rport)
+            .map(|r| r.cell("RX").to_owned())
+    };
+    let unseen = rx(&seen);
+    assert_eq!(unseen, before, "{}", seen.picture());
+    seen.press("------ "); // 100ms, and frozen
+    seen.wait_for("freeze", |s| s.shows("FROZEN") && s.shows("every 100ms"));
+    seen.press("+p");
+    seen.wait_for("the figures", |s| {
+        s.shows("every 200ms") && rx(s).as_deref() == Some("7.0k")
+    });
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn the_newest_is_followed() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let mut pairs = Vec::new();
+    seen.press("F");
+    seen.wait_for("following", |s| s.shows("following the newest"));
+    for _ in 0..4 {
+        pairs.push(Pair::open(&listener, V4));
+        let newest_first: Vec<u16> = pairs.iter().rev().map(Pair::client_port).collect();
+        seen.wait_for("the newest on top", |s| s.order() == newest_first);
+    }
+    // the oldest has moved most: on top in the order before, not in this one
+    pairs[0].exchange(500_000, 0);
+    let rport = pairs[0].client_port();
+    seen.wait_for("its figures", |s| {
+        s.row(port(&listener), rport)
+            .is_some_and(|r| r.cell("RX") == "500.0k")
+    });
+    assert_eq!(seen.order().last(), Some(&rport), "{}", seen.picture());
+    seen.press("F");
+    seen.wait_for("the order before", |s| !s.shows("following"));
+    seen.press("q");
+    seen.ends("q", 0);
+}

@@ -1,0 +1,136 @@
+//! The mouse, as a terminal reports it.
+
+use rustix::process::{Signal, kill_process};
+
+use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::net::{Pair, V4, listen, port};
+use crate::common::pty;
+use crate::leaving::{is_stopped, pid_of};
+use crate::seen::{Seen, only};
+
+/// The modes that a terminal is asked for, and no other: motion would be waste.
+const ON: &str = "\x1b[?1000h\x1b[?1006h";
+const OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
+impl Seen {
+    /// A button or the wheel, at a text on the screen.
+    fn point_at(&mut self, button: u8, text: &str) {
+        self.wait_for(text, |s| s.is_whole() && s.shows(text));
+        let lines = self.lines();
+        let found = lines.iter().enumerate().find_map(|(y, line)| {
+            let at = line.find(text)?;
+            Some((line[..at].chars().count() + 1, y + 1))
+        });
+        let Some((x, y)) = found else {
+            panic!("no {text}:\n{}", self.picture());
+        };
+        // pressed and let go
+        self.press(&format!("\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m"));
+    }
+
+    fn click_on(&mut self, text: &str) {
+        self.point_at(0, text);
+    }
+}
+
+#[test]
+fn one_can_do_without_the_keyboard() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let mut pairs: Vec<Pair> = (0..3).map(|_| Pair::open(&listener, V4)).collect();
+    pairs[1].exchange(30_000, 10);
+    let ports: Vec<u16> = pairs.iter().map(Pair::client_port).collect();
+    seen.wait_for("all of them", |s| s.rows().len() == 3);
+    seen.click_on("   RX ");
+    seen.wait_for("order by RX", |s| {
+        s.shows("by RX") && s.order().first() == Some(&ports[1])
+    });
+    seen.click_on("   RX ");
+    seen.wait_for("the order inverted", |s| {
+        s.shows("by RX inverted") && s.order().last() == Some(&ports[1])
+    });
+    // a line, and once more: its detail
+    let mine = format!(" {} ", ports[1]);
+    seen.click_on(&mine);
+    seen.wait_for("the selection", |s| s.shows("3/3 all"));
+    seen.click_on(&mine);
+    let ends = format!("127.0.0.1:{} ← 127.0.0.1:{}", port(&listener), ports[1]);
+    seen.wait_for("its detail", |s| s.shows(&ends));
+    seen.point_at(65, "RATES"); // the wheel, down
+    seen.wait_for("what is below", |s| !s.shows("RATES"));
+    seen.point_at(64, "PATH");
+    seen.wait_for("the beginning", |s| s.shows("RATES"));
+    seen.click_on("Esc back");
+    seen.wait_for("the table", |s| s.heading().is_some());
+    seen.click_on("Tab talkers");
+    seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
+    let pid = std::process::id().to_string();
+    // its line is the one below the headings of the pane
+    let lines = seen.lines();
+    let heading = lines.iter().position(|l| l.contains("PROCESS 1"));
+    let row = heading.expect("headings") + 2;
+    for _ in 0..2 {
+        seen.press(&format!("\x1b[<0;3;{row}M\x1b[<0;3;{row}m"));
+    }
+    seen.wait_for("only its sessions", |s| {
+        s.shows(&format!("filter: pid {pid}"))
+    });
+    seen.click_on("? help");
+    seen.wait_for("the help", |s| s.shows("KEYS"));
+    seen.click_on("q back");
+    seen.wait_for("the panes again", |s| s.shows("PROCESS 1"));
+    seen.click_on("q quit");
+    seen.ends("a click on q", 0);
+    let text = seen.pty.text();
+    assert!(text.contains(ON) && text.ends_with("\x1b[?25h"), "{text}");
+    assert!(text.rfind(OFF) > text.rfind(ON));
+    assert!(!text.contains("?1003") && !text.contains("?1002"));
+}
+
+#[test]
+fn without_the_mouse_the_terminal_keeps_it() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let mut seen = Seen::dashboard(&["-L", &nothing, "--no-mouse"]);
+    seen.press("?q\x1a");
+    let pid = pid_of(&seen);
+    seen.wait_for("stop", |_| is_stopped(pid));
+    kill_process(pid, Signal::CONT).expect("it is stopped");
+    seen.wait_for("the dashboard", |s| {
+        s.terminal.screen().alternate_screen() && s.heading().is_some()
+    });
+    seen.press("q");
+    seen.ends("q", 0);
+    let text = seen.pty.text();
+    assert!(!text.contains("?1000") && !text.contains("?1006"), "{text}");
+}
+
+#[test]
+fn the_shell_has_the_mouse_while_it_has_the_terminal() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let argv = [TCPLIFE, "-o", "dashboard", "-L", &nothing];
+    let mut seen = Seen::start(pty::command(&argv));
+    seen.wait_for("the dashboard", |s| s.heading().is_some());
+    let pid = pid_of(&seen);
+    let count = |s: &Seen, what: &str| s.pty.text().matches(what).count();
+    assert_eq!((count(&seen, ON), count(&seen, OFF)), (1, 0));
+    seen.press("\x1a");
+    seen.wait_for("stop", |s| {
+        is_stopped(pid) && !s.terminal.screen().alternate_screen()
+    });
+    assert_eq!((count(&seen, ON), count(&seen, OFF)), (1, 1));
+    kill_process(pid, Signal::CONT).expect("it is stopped");
+    seen.wait_for("the dashboard", |s| s.terminal.screen().alternate_screen());
+    assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 1));
+    seen.press("q");
+    seen.ends("q", 0);
+    assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 2));
+}

@@ -1,0 +1,185 @@
+//! Over a slow link: how many bytes go to the terminal, and what happens when it does not take them.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::set_socket_linger;
+use rustix::process::{Signal, kill_process};
+
+use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::net::{V4, listen, port};
+use crate::common::pty::{self, PATIENCE};
+use crate::leaving::pid_of;
+use crate::seen::{Seen, only};
+
+/// Sessions, as fast as this host makes them, until told to stop.
+struct Load {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Load {
+    fn start(listener: TcpListener) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let to = SocketAddr::new(V4.ip(), port(&listener));
+        let thread = std::thread::spawn(move || {
+            let mut count = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let client = TcpStream::connect(to).expect("a connection");
+                let server = listener.accept().expect("a connection").0;
+                // a reset, so that no port waits for its time to be over
+                set_socket_linger(&client, Some(Duration::ZERO)).expect("a socket");
+                drop(client);
+                drop(server);
+                count += 1;
+            }
+            count
+        });
+        Load { stop, thread }
+    }
+
+    /// Ends it, and says how many there were.
+    fn end(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the load")
+    }
+}
+
+/// A dashboard of 120x40 that shows only the server's ends of sessions with that listener.
+fn large(listener: &TcpListener, interval: &str) -> Seen {
+    let ports = only(&[listener]);
+    let argv = [TCPLIFE, "-o", "dashboard", "-i", interval, "-L", &ports];
+    let mut seen = Seen::sized(pty::command(&argv), 40, 120);
+    seen.wait_for("the dashboard", |s| s.is_whole() && s.heading().is_some());
+    seen
+}
+
+impl Seen {
+    /// Bytes a second, over a while.
+    fn bytes_a_second(&mut self, seconds: u64) -> usize {
+        let before = self.pty.written.len();
+        let until = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < until {
+            let terminal = &mut self.terminal;
+            assert!(self.pty.read(|bytes| terminal.process(bytes)), "it ended");
+        }
+        (self.pty.written.len() - before) / seconds as usize
+    }
+
+    /// All that was written by the program, whoever reads it, and whoever does not.
+    fn sent(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", pid_of(self).as_raw_nonzero()));
+        let io = io.expect("it runs");
+        let sent = io.lines().find_map(|l| l.strip_prefix("wchar: "));
+        sent.and_then(|n| n.parse().ok()).expect("a number")
+    }
+
+    /// Presses a key that draws all anew, without reading, until nothing goes to the terminal any more.
+    fn stall(&mut self) {
+        let (mut sent, mut since) = (self.sent(), Instant::now());
+        let deadline = Instant::now() + PATIENCE;
+        while since.elapsed() < Duration::from_millis(700) {
+            assert!(Instant::now() < deadline, "it goes on writing");
+            self.press("\x0c");
+            std::thread::sleep(Duration::from_millis(10)); // the pace of the typing
+            if self.sent() != sent {
+                (sent, since) = (self.sent(), Instant::now());
+            }
+        }
+    }
+}
+
+#[test]
+fn next_to_nothing_is_sent_while_nothing_happens() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let mut seen = large(&listen(V4), "1s");
+    let idle = seen.bytes_a_second(5);
+    println!("idle: {idle} B/s");
+    assert!(idle <= 100, "{idle} B/s");
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn the_busiest_host_stays_within_the_budget() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = large(&listener, "1s");
+    let load = Load::start(listener);
+    for keys in ["", "F"] {
+        seen.press(keys);
+        let busy = seen.bytes_a_second(3);
+        println!("busy {keys}: {busy} B/s");
+        assert!(busy <= 30_000, "{busy} B/s");
+        assert!(busy > 100, "{}", seen.picture());
+    }
+    println!("{} sessions", load.end());
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+/// What it shows then is what is so then, not a film of what was.
+#[test]
+fn a_terminal_that_nobody_reads_holds_nothing_up() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = large(&listener, "100ms");
+    let load = Load::start(listener);
+    seen.stall();
+    std::thread::sleep(Duration::from_secs(2)); // sessions go on meanwhile
+    let count = load.end();
+    // of these keys the last is seen, a few frames later at the most
+    seen.press("F444466666");
+    let before = seen.pty.written.len();
+    seen.wait_for("what is so now", |s| {
+        s.is_whole()
+            && s.shows("following the newest")
+            && s.shows("0/0 all  IPv6")
+            && s.shows(&format!("finished {count} "))
+    });
+    let film = seen.pty.written.len() - before;
+    println!("{count} sessions; {film} bytes until the picture was of now");
+    assert!(film < 40_000, "{film} bytes");
+    assert!(seen.shows("lost 0"), "{}", seen.picture());
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
+#[test]
+fn it_can_be_ended_although_nobody_reads_its_terminal() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let mut seen = large(&listen(V4), "1s");
+    for signal in [Signal::TERM, Signal::HUP] {
+        seen.stall();
+        kill_process(pid_of(&seen), signal).expect("it runs");
+        let deadline = Instant::now() + PATIENCE;
+        while seen
+            .pty
+            .child
+            .0
+            .try_wait()
+            .expect("a child of ours")
+            .is_none()
+        {
+            assert!(Instant::now() < deadline, "{signal:?}: it goes on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // and whoever looks at it again has a terminal as before
+        seen.ends(&format!("{signal:?}"), 0);
+        seen = large(&listen(V4), "1s");
+    }
+    seen.press("q");
+    seen.ends("q", 0);
+}
