@@ -703,8 +703,11 @@ impl App {
         let prompt = self.prompt.as_mut()?;
         // a word that might have become a field is one now
         let filter = prompt.finish()?;
+        let mut is_other = false;
         let effect = match prompt.purpose {
             Purpose::Filter => {
+                // usually it is in force since its last character was typed
+                is_other = filter != self.choice.filter;
                 self.choice.go(prompt.before().clone(), filter);
                 None
             }
@@ -717,7 +720,9 @@ impl App {
         if let Some(prompt) = self.prompt.take() {
             self.history = prompt.into_history();
         }
-        self.choose();
+        if is_other {
+            self.choose();
+        }
         self.leave_prompt();
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }

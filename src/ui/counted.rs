@@ -33,7 +33,7 @@ pub(super) struct Counted<T> {
 }
 
 impl<T: Count> Counted<T> {
-    /// Counts the open sessions; the finished ones are counted by [`Counted::work`].
+    /// Counts the open sessions and the newest finished ones; the older ones are counted by [`Counted::work`].
     pub(super) fn new(empty: fn() -> T, store: &Store, choice: &Choice) -> Self {
         let end = store.finished_numbers().end;
         let mut counted = Counted {
@@ -43,6 +43,7 @@ impl<T: Count> Counted<T> {
             tried: end..end,
         };
         counted.look(store, choice);
+        counted.work(store, choice);
         counted
     }
 

@@ -18,6 +18,7 @@ mod live;
 mod looks;
 mod mouse;
 mod named;
+mod questions;
 mod screens;
 mod seen;
 mod shown;
