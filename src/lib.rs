@@ -12,6 +12,8 @@ pub mod limits;
 pub mod mounts;
 pub mod output;
 pub mod process;
+#[doc(hidden)]
+pub mod sample;
 pub mod session;
 pub mod signals;
 pub mod store;
