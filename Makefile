@@ -2,6 +2,7 @@
 #
 #   make run ARGS='-p 1234'       ARGS go to tcplife
 #   make test SUDO=1              run the tests, not cargo, through sudo: the kernel tests too
+#   make bench QUICK=1            fewer and shorter rounds
 #   make CARGO='cargo +nightly'   another cargo
 
 .DEFAULT_GOAL := build
@@ -18,6 +19,7 @@ BIN := $(TARGET_DIR)/release/tcplife
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 BPF_SOURCES := $(wildcard src/bpf/*.[ch])
 SETUP := CARGO='$(CARGO)' scripts/setup.sh
+RUN_AS_ROOT := target."cfg(unix)".runner = ["sudo", "--preserve-env"]
 
 # $(call check,TOOL,ARGUMENTS): a tool that not everybody has may be absent, which is said, and
 # which CI takes for a failure.
@@ -56,7 +58,7 @@ run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
 test: ## run all tests; those that load BPF programs take root, or SUDO=1
 	@$(SETUP) test
 ifdef SUDO
-	$(CARGO) test --locked --config 'target."cfg(unix)".runner = ["sudo", "--preserve-env"]'
+	$(CARGO) test --locked --config '$(RUN_AS_ROOT)'
 else
 	@if [ "$$(id -u)" != 0 ]; then \
 		echo '*** Not root: the KERNEL TESTS WILL BE SKIPPED. With them: make test SUDO=1' >&2; \
@@ -94,5 +96,6 @@ picture: build ## make the README's picture anew, from the real program (as root
 accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)
 	$(CARGO) test --locked --test truth -- --accuracy
 
-bench: setup ## measure: filters, and a key until its frame with many sessions kept
-	$(CARGO) bench --locked
+bench: ## hold tcplife against its budgets, beside its peers, as root or SUDO=1; QUICK=1: in two minutes
+	@$(SETUP) bench || echo 'make bench: going on without what could not be installed' >&2
+	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)

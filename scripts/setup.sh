@@ -4,6 +4,7 @@
 #   scripts/setup.sh              what the build needs
 #   scripts/setup.sh test         also what the tests need
 #   scripts/setup.sh lint         also what `make lint` uses beyond cargo
+#   scripts/setup.sh bench        also the tools that `make bench` measures tcplife beside
 #   scripts/setup.sh static       also what scripts/static.sh needs to build libelf itself
 #
 # Every build goes through here, so when nothing is missing it is quick, prints nothing and never
@@ -15,7 +16,8 @@ cd -- "${BASH_SOURCE[0]%/*}/.."
 PATH=$PATH:/usr/sbin:/sbin
 
 # One row a need: what it is for, the command, header (.h) or library (.a) looked for, and the
-# packages that bring it, one column a manager. A comma joins several packages.
+# packages that bring it, one column a manager. A comma joins several packages, a bar the names that
+# a command has; - says that a distribution has no package, and one does without.
 managers=(apt-get dnf pacman zypper apk)
 needs='
 build  clang         clang               clang                  clang              clang               clang
@@ -32,6 +34,10 @@ test   setpriv       util-linux          util-linux             util-linux      
 test   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 test   python3       python3             python3                python             python3             python3
 test   curl          curl                curl                   curl               curl                curl
+bench  ip            iproute2            iproute                iproute2           iproute2            iproute2
+bench  iperf3        iperf3              iperf3                 iperf3             iperf               iperf3
+bench  nethogs       nethogs             nethogs                nethogs            nethogs             nethogs
+bench  tcplife-libbpf|bpf-tcplife|/usr/sbin/tcplife libbpf-tools libbpf-tools      -                   -                   -
 lint   shellcheck    shellcheck          ShellCheck             shellcheck         ShellCheck          shellcheck
 lint   clang-format  clang-format        clang-tools-extra      clang              clang-tools         clang-extra-tools
 static libc.a        libc6-dev           glibc-static           glibc              glibc-devel-static  musl-dev
@@ -63,6 +69,16 @@ has_headers() {
 # The compiler answers with the path of a library that it finds, and else with the bare name.
 has_library() { [[ $(cc -print-file-name="$1" 2>/dev/null) == /* ]]; }
 
+# Whether one of the commands named, with bars between, is here.
+has_command() {
+    local name names
+    IFS='|' read -ra names <<<"$1"
+    for name in "${names[@]}"; do
+        command -v "$name" >/dev/null && return
+    done
+    return 1
+}
+
 # find_missing ROLE...: sets `missing` to what these roles need and this machine lacks.
 find_missing() {
     local roles=" $* " role need headers=()
@@ -72,7 +88,7 @@ find_missing() {
         case $need in
         *.h) headers+=("$need") ;;
         *.a) has_library "$need" || missing+=("$need") ;;
-        *) command -v "$need" >/dev/null || missing+=("$need") ;;
+        *) has_command "$need" || missing+=("$need") ;;
         esac
     done <<<"$needs"
     # One run of the compiler answers for all headers; only a "no" is worth asking one by one.
@@ -80,6 +96,21 @@ find_missing() {
     for need in "${headers[@]}"; do
         has_headers "$need" || missing+=("$need")
     done
+}
+
+# do_without INDEX: takes out of `missing` what managers[INDEX] has no package of.
+do_without() {
+    local need row columns wanted=()
+    while read -r _ need row; do
+        [[ -n $need && " ${missing[*]} " == *" $need "* ]] || continue
+        read -ra columns <<<"$row"
+        if [[ ${columns[$1]} == - ]]; then
+            say "missing: $need, and ${managers[$1]} has no package of it; going on without"
+        else
+            wanted+=("$need")
+        fi
+    done <<<"$needs"
+    missing=(${wanted[@]+"${wanted[@]}"})
 }
 
 # find_packages INDEX: sets `packages` to what managers[INDEX] calls the missing things.
@@ -143,8 +174,11 @@ setup_packages() {
     ((${#missing[@]})) || return 0
     for i in "${!managers[@]}"; do
         command -v "${managers[i]}" >/dev/null || continue
+        do_without "$i"
+        ((${#missing[@]})) || return 0
         install_packages "$i"
         find_missing "$@"
+        do_without "$i"
         ((${#missing[@]} == 0)) ||
             die "${managers[i]} reported success, and yet missing: ${missing[*]}; look whether they are outside PATH ($PATH)"
         return 0
@@ -218,9 +252,9 @@ check_rust() {
 roles=(build)
 for argument in "$@"; do
     case $argument in
-    test | lint | static) roles+=("$argument") ;;
+    test | lint | bench | static) roles+=("$argument") ;;
     *)
-        say "unknown argument '$argument'; usage: scripts/setup.sh [test] [lint] [static]"
+        say "unknown argument '$argument'; usage: scripts/setup.sh [test] [lint] [bench] [static]"
         exit 2
         ;;
     esac

@@ -17,6 +17,8 @@ pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod resolver;
+#[doc(hidden)]
+pub mod sample;
 pub mod services;
 pub mod session;
 pub mod signals;

@@ -351,46 +351,7 @@ impl Clock {
 pub(crate) mod tests {
     use super::*;
 
-    /// A finished session that tests change to their needs.
-    pub(crate) fn sample() -> Session {
-        Session {
-            cookie: 0x1001,
-            start_ns: 1_000_000_000,
-            established_ns: 1_000_050_000,
-            end_ns: 1_000_310_000,
-            close_us: 30,
-            cgroup: Arc::new(Cgroup::new(7, Some("/system.slice/nginx.service".into()))),
-            tx_bytes: 1000,
-            rx_bytes: 50_000,
-            retransmitted_bytes: 0,
-            busy_us: 4000,
-            rwnd_limited_us: 0,
-            sndbuf_limited_us: 0,
-            unacked_bytes: 0,
-            unread_bytes: 0,
-            srtt_us: 120,
-            min_rtt_us: 20,
-            retransmits: 0,
-            cwnd: 10,
-            mss: 65483,
-            pid: 22597,
-            uid: 0,
-            netns: 4_026_531_840,
-            tx_rate: 0.0,
-            rx_rate: 0.0,
-            lport: 46644,
-            rport: 28527,
-            laddr: IpAddr::from([127, 0, 0, 1]),
-            raddr: IpAddr::from([127, 0, 0, 1]),
-            comm: Comm::from("recordProgramStart"),
-            state: State::Closed,
-            state_before_close: State::FinWait2,
-            reason: Reason::LocalFin,
-            owner: Evidence::Connect,
-            direction: Direction::Out,
-            age_is_lower_bound: false,
-        }
-    }
+    pub(crate) use crate::sample::finished as sample;
 
     #[test]
     fn a_session_stays_within_its_memory_budget() {

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tcplife::cgroup::Cgroup;
 use tcplife::filter::{Filter, FilterError, complete};
+use tcplife::sample::finished;
 use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 fn path(relative: &str) -> PathBuf {
@@ -57,41 +58,22 @@ fn addr(text: &str) -> IpAddr {
 
 fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Session {
     Session {
-        cookie: 0x1000,
         start_ns: 1000 * MS,
         established_ns: 1010 * MS,
         close_us: 0,
         end_ns: 2010 * MS,
         cgroup: std::sync::Arc::default(),
-        tx_bytes: 1000,
-        rx_bytes: 50_000,
-        retransmitted_bytes: 0,
-        busy_us: 4000,
-        rwnd_limited_us: 0,
-        sndbuf_limited_us: 0,
-        unacked_bytes: 0,
-        unread_bytes: 0,
         srtt_us: 20_000,
         min_rtt_us: 10_000,
-        retransmits: 0,
-        cwnd: 10,
         mss: 1448,
         pid: 100,
         uid: 1000,
-        netns: 4_026_531_840,
-        tx_rate: 0.0,
-        rx_rate: 0.0,
         lport,
         rport,
         laddr: addr(laddr),
         raddr: addr(raddr),
         comm: Comm::from(name),
-        state: State::Closed,
-        state_before_close: State::FinWait2,
-        reason: Reason::LocalFin,
-        owner: Evidence::Connect,
-        direction: Direction::Out,
-        age_is_lower_bound: false,
+        ..finished()
     }
 }
 

@@ -4,7 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use tcplife::filter::Filter;
-use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
+use tcplife::sample::finished;
+use tcplife::session::{Comm, Reason, Session};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -33,41 +34,13 @@ static ALLOCATOR: Counting = Counting;
 
 fn session(laddr: [u16; 8], comm: &str) -> Session {
     Session {
-        cookie: 1,
-        start_ns: 1,
-        established_ns: 2,
-        close_us: 0,
-        end_ns: 3,
-        cgroup: std::sync::Arc::default(),
-        tx_bytes: 1000,
-        rx_bytes: 1000,
-        retransmitted_bytes: 0,
-        busy_us: 0,
-        rwnd_limited_us: 0,
-        sndbuf_limited_us: 0,
-        unacked_bytes: 0,
-        unread_bytes: 0,
         srtt_us: 2000,
-        min_rtt_us: 1000,
-        retransmits: 0,
-        cwnd: 10,
-        mss: 1448,
-        pid: 7,
-        uid: 0,
-        netns: 1,
-        tx_rate: 0.0,
-        rx_rate: 0.0,
-        lport: 40_000,
         rport: 443,
         laddr: laddr.into(),
         raddr: [10, 0, 0, 1].into(),
         comm: Comm::from(comm),
-        state: State::Closed,
-        state_before_close: State::FinWait2,
         reason: Reason::Refused,
-        owner: Evidence::Connect,
-        direction: Direction::Out,
-        age_is_lower_bound: false,
+        ..finished()
     }
 }
 

@@ -1,0 +1,415 @@
+//! Sessions as fast as this host can make them, or at a rate: connect and close, on loopback.
+//!
+//! Clients are threads of one process, servers of another, so that each side is somebody's. The processes are this
+//! program again (`--role churn …`): they count what they made, exactly, and what CPU time it took them. They end by
+//! themselves, whatever happens.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use serde_json::{Value, json};
+
+use crate::host;
+
+/// The servers' port. It is in every row of these sessions, and above those that the kernel gives to clients, here and
+/// in the host's other network namespaces.
+pub(crate) const PORT: u16 = 64_000;
+/// Client threads, and server threads.
+pub(crate) const LANES: u32 = 4;
+/// How far a client may be ahead of its server: the queue of a listener must never be full, as the kernel throws
+/// handshakes away then.
+const LEAD: u64 = 1024;
+
+/// What traffic is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) time: Duration,
+    /// Connections a second, of all threads; `None`: as many as can be made.
+    pub(crate) rate: Option<u32>,
+    pub(crate) talk: Talk,
+}
+
+/// What a connection is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// Connected and closed at once, by both sides: nobody waits, and a connection costs its processes as little as one can.
+    Bare,
+    /// The same, and the client closes with a reset.
+    Reset,
+    /// The client asks, the server answers and closes: the least that a real connection does.
+    Answer,
+}
+
+impl Talk {
+    const NAMES: [(&str, Talk); 3] = [
+        ("bare", Talk::Bare),
+        ("reset", Talk::Reset),
+        ("answer", Talk::Answer),
+    ];
+
+    fn name(self) -> &'static str {
+        Talk::NAMES.iter().find(|n| n.1 == self).map_or("", |n| n.0)
+    }
+
+    fn of(name: &str) -> anyhow::Result<Self> {
+        let found = Talk::NAMES.iter().find(|n| n.0 == name);
+        found
+            .map(|n| n.1)
+            .with_context(|| format!("no talk is called {name}"))
+    }
+}
+
+impl Load {
+    /// As fast as it goes.
+    pub(crate) fn fastest(time: Duration) -> Self {
+        Load {
+            time,
+            rate: None,
+            talk: Talk::Bare,
+        }
+    }
+
+    /// So many connections a second.
+    pub(crate) fn paced(time: Duration, rate: u32) -> Self {
+        Load {
+            rate: Some(rate),
+            ..Load::fastest(time)
+        }
+    }
+
+    /// Makes it, and waits for its end.
+    pub(crate) fn run(self) -> anyhow::Result<Made> {
+        self.start()?.wait()
+    }
+
+    /// Begins to make it.
+    pub(crate) fn start(self) -> anyhow::Result<Running> {
+        let child = host::role("churn")?
+            .arg(self.time.as_nanos().to_string())
+            .arg(self.rate.unwrap_or(0).to_string())
+            .arg(self.talk.name())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the churn")?;
+        Ok(Running(child))
+    }
+}
+
+/// A churn under way.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// What it made.
+    pub(crate) fn wait(self) -> anyhow::Result<Made> {
+        let output = self.0.wait_with_output()?;
+        ensure!(
+            output.status.success(),
+            "the churn ended: {}",
+            output.status
+        );
+        let said: Value = serde_json::from_slice(&output.stdout).context("the churn's figures")?;
+        let figure = |key: &str| said[key].as_u64().with_context(|| format!("no {key}"));
+        let made = Made {
+            connections: figure("connections")?,
+            wall: Duration::from_nanos(figure("wall_ns")?),
+            cpu: Duration::from_nanos(figure("cpu_ns")?),
+        };
+        let (failed, accepted) = (figure("failed")?, figure("accepted")?);
+        ensure!(
+            failed == 0 && accepted == made.connections,
+            "the churn is not what it should be: {} connections, {accepted} accepted, {failed} failed",
+            made.connections
+        );
+        until_over()?;
+        Ok(made)
+    }
+}
+
+/// Waits until the kernel is through with the sessions: the last packets may come after the processes have ended. What
+/// is in TIME_WAIT is no session any more.
+fn until_over() -> anyhow::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !fs::read_to_string("/proc/net/sockstat")?.contains("TCP: inuse 0 ") {
+        ensure!(Instant::now() < deadline, "sessions of the churn stay open");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// What was made. Nothing failed: it is an error if something did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    pub(crate) connections: u64,
+    pub(crate) wall: Duration,
+    /// User and system time of the clients and the servers.
+    pub(crate) cpu: Duration,
+}
+
+impl Made {
+    /// Both ends of each connection.
+    pub(crate) fn sessions(&self) -> u64 {
+        2 * self.connections
+    }
+
+    pub(crate) fn connections_a_second(&self) -> f64 {
+        self.connections as f64 / self.wall.as_secs_f64()
+    }
+
+    /// What a connection took of its own processes, µs.
+    pub(crate) fn cpu_us_a_connection(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.connections as f64
+    }
+}
+
+/// What a client and its server know of each other. A cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Lane {
+    accepted: AtomicU64,
+    /// All that the client will have made; [`u64::MAX`]: not known yet.
+    total: AtomicU64,
+}
+
+/// `--role churn NANOSECONDS RATE TALK`: the clients, with the servers as a child.
+pub(crate) fn role(arguments: &[String]) -> anyhow::Result<()> {
+    let [nanoseconds, rate, talk] = arguments else {
+        bail!("churn takes the time in ns, the rate and the talk");
+    };
+    let time = Duration::from_nanos(nanoseconds.parse()?);
+    let rate: u32 = rate.parse()?;
+    let talk = Talk::of(talk)?;
+    host::end_after(time + Duration::from_secs(30));
+    let lanes: &'static [Lane] = host::shared(LANES as usize)?;
+    for lane in lanes {
+        lane.total.store(u64::MAX, Ordering::Relaxed);
+    }
+    let listeners = (0..LANES).map(listen).collect::<anyhow::Result<Vec<_>>>()?;
+
+    let limit = time + Duration::from_secs(30);
+    let servers = host::fork(|| {
+        host::end_after(limit);
+        std::thread::scope(|scope| {
+            for (listener, lane) in listeners.iter().zip(lanes) {
+                scope.spawn(move || serve(listener, lane, talk));
+            }
+        });
+    })?;
+    let begin = Instant::now();
+    let cpu_before = host::cpu_of_this_process()?;
+    let clients: Vec<_> = (0..LANES)
+        .zip(lanes)
+        .map(|(number, lane)| {
+            let plan = Plan {
+                to: address(number),
+                end: begin + time,
+                pause: (rate > 0).then(|| Duration::from_secs(1) * LANES / rate),
+                talk,
+            };
+            std::thread::spawn(move || plan.connect(lane))
+        })
+        .collect();
+    let (mut connections, mut failed) = (0, 0);
+    for client in clients {
+        let Ok((made, not)) = client.join() else {
+            bail!("a client panicked");
+        };
+        connections += made;
+        failed += not;
+    }
+    let wall = begin.elapsed();
+    let cpu = host::cpu_of_this_process()?.saturating_sub(cpu_before) + servers.wait()?;
+    let accepted: u64 = lanes
+        .iter()
+        .map(|l| l.accepted.load(Ordering::Relaxed))
+        .sum();
+    println!(
+        "{}",
+        json!({
+            "connections": connections,
+            "failed": failed,
+            "accepted": accepted,
+            "wall_ns": wall.as_nanos() as u64,
+            "cpu_ns": cpu.as_nanos() as u64,
+        })
+    );
+    Ok(())
+}
+
+/// Each lane has an address of its own, so that none is short of ports: a port that is in TIME_WAIT is not used for a
+/// second (`net.ipv4.tcp_tw_reuse`).
+fn address(lane: u32) -> SocketAddrV4 {
+    let host = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + lane);
+    SocketAddrV4::new(host, PORT)
+}
+
+fn listen(lane: u32) -> anyhow::Result<OwnedFd> {
+    let fd = socket()?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    // the server looks whether it is to end
+    sockopt::set_socket_timeout(&fd, Timeout::Recv, Some(Duration::from_millis(20)))?;
+    let to = address(lane);
+    rustix::net::bind(&fd, &to).with_context(|| format!("cannot bind {to}"))?;
+    rustix::net::listen(&fd, 2 * LEAD as i32)?;
+    Ok(fd)
+}
+
+fn socket() -> rustix::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC;
+    rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
+}
+
+/// Accepts and closes until all are through.
+fn serve(listener: &OwnedFd, lane: &Lane, talk: Talk) {
+    let mut accepted = 0;
+    let mut buffer = [0; 1000];
+    while accepted < lane.total.load(Ordering::Relaxed) {
+        match rustix::net::accept_with(listener, SocketFlags::CLOEXEC) {
+            Ok(fd) => {
+                if talk == Talk::Answer {
+                    // whoever has gone wants no answer
+                    let _ = rustix::io::read(&fd, &mut buffer)
+                        .and_then(|_| rustix::io::write(&fd, &buffer));
+                }
+                drop(fd);
+                accepted += 1;
+                lane.accepted.store(accepted, Ordering::Relaxed);
+            }
+            Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
+            Err(e) => {
+                eprintln!("accept: {e}");
+                return; // what is missing tells
+            }
+        }
+    }
+}
+
+/// What a client is to do.
+#[derive(Clone, Copy)]
+struct Plan {
+    to: SocketAddrV4,
+    end: Instant,
+    pause: Option<Duration>,
+    talk: Talk,
+}
+
+impl Plan {
+    /// Connects and closes until the end. How often it did, and how often it could not.
+    fn connect(self, lane: &Lane) -> (u64, u64) {
+        let (mut made, mut failed) = (0, 0);
+        let mut next = Instant::now();
+        loop {
+            let now = Instant::now();
+            if now >= self.end || failed > 100 {
+                break;
+            }
+            if let Some(pause) = self.pause {
+                // who is late catches up
+                std::thread::sleep(next.saturating_duration_since(now));
+                next += pause;
+            }
+            match self.session() {
+                Ok(()) => made += 1,
+                Err(e) => {
+                    if failed == 0 {
+                        eprintln!("connect to {}: {e}", self.to);
+                    }
+                    failed += 1;
+                }
+            }
+            while made - lane.accepted.load(Ordering::Relaxed) > LEAD {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        }
+        lane.total.store(made, Ordering::Relaxed);
+        (made, failed)
+    }
+
+    fn session(self) -> rustix::io::Result<()> {
+        let fd = socket()?;
+        rustix::net::connect(&fd, &self.to)?;
+        match self.talk {
+            Talk::Bare => {}
+            Talk::Reset => sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?,
+            Talk::Answer => {
+                let mut buffer = [0; 1000];
+                rustix::io::write(&fd, &buffer[..100])?;
+                while rustix::io::read(&fd, &mut buffer)? > 0 {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `--role hold N`: N sessions on loopback, both ends here, that do nothing until stdin is closed.
+pub(crate) fn hold_role(arguments: &[String]) -> anyhow::Result<()> {
+    let [sessions] = arguments else {
+        bail!("hold takes a number of sessions");
+    };
+    let sessions: u64 = sessions.parse()?;
+    host::end_after(Duration::from_secs(300));
+    host::allow_descriptors(sessions + 100)?;
+    let listener = listen(0)?;
+    let mut ends = Vec::new();
+    for _ in 0..sessions / 2 {
+        let client = socket()?;
+        rustix::net::connect(&client, &address(0))?;
+        ends.push(client);
+        ends.push(rustix::net::accept_with(&listener, SocketFlags::CLOEXEC)?);
+    }
+    println!("ready");
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
+}
+
+/// Idle sessions, as long as it lives.
+pub(crate) struct Held(Child);
+
+impl Held {
+    /// Opens that many sessions.
+    pub(crate) fn open(sessions: u64) -> anyhow::Result<Self> {
+        let mut child = host::role("hold")?
+            .arg(sessions.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        host::first_line(&mut child).context("cannot open the idle sessions")?;
+        Ok(Held(child))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.stdin = None;
+        let _ = self.0.wait();
+    }
+}
+
+/// What iperf3 moves over loopback, bits a second.
+pub(crate) fn iperf3(time: Duration) -> anyhow::Result<f64> {
+    let mut server = Command::new("iperf3")
+        .args(["-s", "-1", "-B", "127.0.0.1", "--forceflush"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start iperf3")?;
+    let ready = host::line_with(&mut server, "listening");
+    let seconds = format!("{:.0}", time.as_secs_f64().max(1.0));
+    let run = ready.and_then(|()| {
+        let mut client = Command::new("iperf3");
+        client.args(["-c", "127.0.0.1", "-J", "-t", &seconds]);
+        Ok(client.output()?)
+    });
+    let _ = server.kill();
+    server.wait()?;
+    let said: Value = serde_json::from_slice(&run?.stdout).context("what iperf3 says")?;
+    let rate = &said["end"]["sum_received"]["bits_per_second"];
+    rate.as_f64().with_context(|| format!("iperf3: {said}"))
+}

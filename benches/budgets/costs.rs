@@ -1,0 +1,144 @@
+//! What it costs a busy host to be watched: time in the kernel, and what its own processes have left.
+
+use std::time::Duration;
+
+use crate::churn::{self, Load, Talk};
+use crate::table::{Budget, Limit, Short, Spread};
+use crate::tools::{Lines, Peer, Screen};
+use crate::{Absent, Bench, host};
+
+pub(crate) fn measure(bench: &mut Bench) {
+    let time = bench.times.short;
+    for (what, limit, load) in [
+        ("4,000 connections/s", 0.10, Load::paced(time, 4000)),
+        ("the fastest churn", 0.33, Load::fastest(time)),
+    ] {
+        let what = format!("kernel time a session, {what}, by libbpf-tools' tcplife");
+        let limit = Limit::AtMost(limit);
+        bench.step(&what, limit, |bench| {
+            let pairs = bench.rounds(|| {
+                let ours = kernel_ns(Lines::tcplife("text", &[])?, load)?;
+                Ok((ours, kernel_ns(Lines::libbpf_tools()?, load)?))
+            })?;
+            Ok(vec![Budget::ratio(&what, limit, "ns", &pairs)])
+        });
+    }
+    for (what, limit, talk) in [
+        (
+            "own CPU time a connection with an answer, without by with the dashboard",
+            Limit::AtLeast(0.97),
+            Talk::Answer,
+        ),
+        // what nothing is done with but to open and to close it cannot hide what following it costs
+        (
+            "own CPU time a bare connection, without by with the dashboard",
+            Limit::None,
+            Talk::Bare,
+        ),
+    ] {
+        bench.step(what, limit, |bench| own_work(bench, what, limit, talk));
+    }
+    let what = "iperf3 on loopback, with by without the dashboard";
+    let limit = Limit::AtLeast(0.99);
+    bench.step(what, limit, |bench| {
+        host::find("iperf3").ok_or(Absent("iperf3"))?;
+        let gigabits = || anyhow::Ok(churn::iperf3(bench.times.short)? / 1e9);
+        let pairs = bench.rounds(|| {
+            let without = gigabits()?;
+            let screen = Screen::tcplife(&[])?;
+            let with = gigabits()?;
+            drop(screen);
+            Ok((with, without))
+        })?;
+        Ok(vec![Budget::ratio(what, limit, "Gbit/s", &pairs)])
+    });
+}
+
+/// What all BPF programs of a tool take for a session.
+fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
+    let measuring = host::RunTimes::measure()?;
+    let before = host::programs_of(lines.pid())?;
+    let made = load.run()?;
+    let took = host::programs_of(lines.pid())?.saturating_sub(before);
+    drop(measuring);
+    lines.stop()?;
+    Ok(took.as_nanos() as f64 / made.sessions() as f64)
+}
+
+/// What the dashboard itself did while the churn was on.
+#[derive(Clone, Copy)]
+struct Watched {
+    /// User and system time by wall time.
+    cores: f64,
+    sessions_a_second: f64,
+    bytes_a_second: f64,
+}
+
+/// What the churn's own processes use a connection, with nobody beside, with the dashboard, with others.
+fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Result<Vec<Budget>> {
+    let load = Load {
+        talk,
+        ..Load::fastest(bench.times.short)
+    };
+    let mut ours = Vec::new();
+    let mut watched = Vec::new();
+    let peers = Peer::all();
+    let mut theirs = vec![Vec::new(); peers.len()];
+    let alone = || anyhow::Ok(load.run()?.cpu_us_a_connection());
+    for _ in 0..bench.rounds {
+        // there and back, so that a drift of the host is in both
+        let first = alone()?;
+        let (there, one) = with_dashboard(load)?;
+        let (back, other) = with_dashboard(load)?;
+        let last = alone()?;
+        ours.extend([(first, there), (last, back)]);
+        watched.extend([one, other]);
+        for (peer, pairs) in peers.iter().zip(&mut theirs) {
+            let running = peer.start()?;
+            let with = alone()?;
+            running.stop()?;
+            pairs.push((last, with));
+        }
+    }
+    let mut budgets = vec![Budget::ratio(what, limit, "µs", &ours)];
+    for (peer, pairs) in peers.iter().zip(theirs) {
+        let what = format!("the same with {}", peer.name);
+        budgets.push(Budget::ratio(what, Limit::None, "µs", &pairs));
+    }
+    if talk != Talk::Bare {
+        return Ok(budgets);
+    }
+    let of =
+        |figure: fn(&Watched) -> f64| Spread::of(&watched.iter().map(figure).collect::<Vec<_>>());
+    let rate = of(|w| w.sessions_a_second).median;
+    budgets.push(Budget::figure(
+        format!(
+            "the dashboard's CPU at {} sessions/s, brought to 50,000/s",
+            Short(rate)
+        ),
+        Limit::AtMost(15.0),
+        "%",
+        of(|w| 100.0 * w.cores * 50_000.0 / w.sessions_a_second),
+    ));
+    budgets.push(Budget::figure(
+        "bytes to the terminal at the fastest churn, 120×40",
+        Limit::AtMost(30.0),
+        "kB/s",
+        of(|w| w.bytes_a_second / 1e3),
+    ));
+    Ok(budgets)
+}
+
+fn with_dashboard(load: Load) -> anyhow::Result<(f64, Watched)> {
+    let screen = Screen::tcplife(&[])?;
+    let (cpu, bytes) = (host::cpu_of(screen.pid())?, screen.bytes());
+    let made = load.run()?;
+    let wall = made.wall.as_secs_f64();
+    let seconds = |d: Duration| d.as_secs_f64();
+    let watched = Watched {
+        cores: seconds(host::cpu_of(screen.pid())?.saturating_sub(cpu)) / wall,
+        sessions_a_second: made.sessions() as f64 / wall,
+        bytes_a_second: (screen.bytes() - bytes) as f64 / wall,
+    };
+    Ok((made.cpu_us_a_connection(), watched))
+}

@@ -1,0 +1,195 @@
+//! How it grows with the sessions that are kept and with those that are open: a table, and a picture of it.
+
+use anyhow::anyhow;
+use plotters::prelude::*;
+
+use crate::churn::Held;
+use crate::table::{Budget, Limit, Short, Spread};
+use crate::user::{Keys, keys, memory};
+use crate::{Bench, idle};
+
+/// With so many finished sessions kept, a hundredth of them open.
+pub(crate) struct Kept {
+    kept: u64,
+    open: u64,
+    keys: Keys,
+    bytes: f64,
+}
+
+/// With so many sessions open.
+pub(crate) struct Open {
+    open: u64,
+    start_ms: f64,
+    percent: f64,
+}
+
+/// What was measured.
+#[derive(Default)]
+pub(crate) struct Growth {
+    kept: Vec<Kept>,
+    open: Vec<Open>,
+}
+
+impl Growth {
+    /// What needs no kernel. Two of the budgets are the last points of it.
+    pub(crate) fn measure_kept(&mut self, bench: &mut Bench) {
+        let what = "a key until its frame, a million kept, p99";
+        bench.step(what, Limit::AtMost(16.0), |bench| {
+            for power in 2..=6 {
+                let kept = 10_u64.pow(power);
+                let open = (kept / 100).max(10);
+                self.kept.push(Kept {
+                    kept,
+                    open,
+                    keys: keys(kept, open, bench.times.scripts),
+                    bytes: memory(kept)?,
+                });
+            }
+            let million = self.kept.last().map_or(f64::NAN, |k| k.keys.p99_ms);
+            Ok(vec![Budget::figure(
+                what,
+                Limit::AtMost(16.0),
+                "ms",
+                Spread::of(&[million]),
+            )])
+        });
+        let what = "memory a kept session";
+        bench.step(what, Limit::AtMost(200.0), |_| {
+            let [.., less, more] = &self.kept[..] else {
+                return Err(anyhow!("it was not measured"));
+            };
+            // what is the same however many are kept is in both
+            let bytes = (more.bytes - less.bytes) / (more.kept - less.kept) as f64;
+            Ok(vec![Budget::figure(
+                what,
+                Limit::AtMost(200.0),
+                "B",
+                Spread::of(&[bytes]),
+            )])
+        });
+    }
+
+    /// What the real program does with idle sessions.
+    pub(crate) fn measure_open(&mut self, bench: &Bench) -> anyhow::Result<()> {
+        for power in 2..=4 {
+            let open = 10_u64.pow(power);
+            let _held = Held::open(open)?;
+            let (mut starts, mut percents) = (Vec::new(), Vec::new());
+            for _ in 0..bench.rounds {
+                let (screen, took) = idle::start(open)?;
+                starts.push(took.as_secs_f64() * 1e3);
+                percents.push(idle::watch(&screen, bench.times.quiet)?.percent);
+            }
+            self.open.push(Open {
+                open,
+                start_ms: Spread::of(&starts).median,
+                percent: Spread::of(&percents).median,
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut out = String::from(
+            "| finished sessions kept | open | key to frame, p50 | p99 | whole answer, worst | frame | memory |\n|--:|--:|--:|--:|--:|--:|--:|\n",
+        );
+        for k in &self.kept {
+            out += &format!(
+                "| {} | {} | {} ms | {} ms | {} ms | {} ms | {} MB |\n",
+                Short(k.kept as f64),
+                Short(k.open as f64),
+                Short(k.keys.p50_ms),
+                Short(k.keys.p99_ms),
+                Short(k.keys.whole_ms),
+                Short(k.keys.frame_ms),
+                Short(k.bytes / 1e6),
+            );
+        }
+        out += "\n| open sessions, idle | start to first frame | CPU for a look a second | a look |\n|--:|--:|--:|--:|\n";
+        for o in &self.open {
+            out += &format!(
+                "| {} | {} ms | {} % | {} ms |\n",
+                Short(o.open as f64),
+                Short(o.start_ms),
+                Short(o.percent),
+                Short(o.percent * 10.0),
+            );
+        }
+        out
+    }
+
+    /// The same as a picture: SVG.
+    pub(crate) fn picture(&self) -> anyhow::Result<String> {
+        let mut svg = String::new();
+        {
+            let root = SVGBackend::with_string(&mut svg, (900, 360)).into_drawing_area();
+            let drawn = root.fill(&WHITE).map_err(|e| anyhow!("{e}"));
+            drawn?;
+            let halves = root.split_evenly((1, 2));
+            let kept =
+                |f: fn(&Kept) -> f64| self.kept.iter().map(|k| (k.kept as f64, f(k))).collect();
+            let open =
+                |f: fn(&Open) -> f64| self.open.iter().map(|o| (o.open as f64, f(o))).collect();
+            let left = [
+                ("key to frame, p99, ms", kept(|k| k.keys.p99_ms)),
+                ("frame alone, ms", kept(|k| k.keys.frame_ms)),
+                ("memory, MB", kept(|k| k.bytes / 1e6)),
+            ];
+            let right = [
+                ("start to first frame, ms", open(|o| o.start_ms)),
+                ("CPU for a look, ms", open(|o| o.percent * 10.0)),
+            ];
+            for (area, title, lines) in [
+                (&halves[0], "finished sessions kept", &left[..]),
+                (&halves[1], "sessions open", &right[..]),
+            ] {
+                chart(area, title, lines).map_err(|e| anyhow!("{e}"))?;
+            }
+            root.present().map_err(|e| anyhow!("{e}"))?;
+        }
+        Ok(svg)
+    }
+}
+
+type Line<'a> = (&'a str, Vec<(f64, f64)>);
+
+/// Lines on logarithmic axes.
+fn chart<B: DrawingBackend>(
+    area: &DrawingArea<B, plotters::coord::Shift>,
+    title: &str,
+    lines: &[Line<'_>],
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    /// Okabe and Ito's: told apart by the colour-blind.
+    const COLOURS: [RGBColor; 3] = [
+        RGBColor(0, 114, 178),
+        RGBColor(213, 94, 0),
+        RGBColor(0, 158, 115),
+    ];
+    let xs = || lines.iter().flat_map(|(_, points)| points).map(|p| p.0);
+    let (first, last) = (xs().fold(f64::MAX, f64::min), xs().fold(1.0, f64::max));
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .margin_right(36) // half of the last label
+        .x_label_area_size(40)
+        .y_label_area_size(50)
+        .build_cartesian_2d((first..last).log_scale(), (0.1..1000.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_desc(title)
+        .light_line_style(TRANSPARENT)
+        .x_label_formatter(&|x| Short(*x).to_string())
+        .y_label_formatter(&|y| Short(*y).to_string())
+        .draw()?;
+    for ((name, points), colour) in lines.iter().zip(COLOURS) {
+        let style = colour.stroke_width(2);
+        chart
+            .draw_series(LineSeries::new(points.iter().copied(), style).point_size(3))?
+            .label(*name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .draw()
+}

@@ -1,0 +1,87 @@
+//! What the dashboard costs when nothing happens, and how soon it is there.
+
+use std::time::{Duration, Instant};
+
+use crate::churn::Held;
+use crate::table::{Budget, Limit, Spread};
+use crate::tools::{Screen, figure};
+use crate::{Bench, host};
+
+/// Sessions that are open in the budgets.
+pub(crate) const OPEN: u64 = 10_000;
+
+pub(crate) fn measure(bench: &mut Bench) {
+    let what = "start to the first frame with 10,000 sessions open";
+    bench.step(what, Limit::AtMost(100.0), |bench| {
+        let _held = Held::open(OPEN)?;
+        let times = bench.rounds(|| Ok(start(OPEN)?.1.as_secs_f64() * 1e3))?;
+        Ok(vec![Budget::figure(
+            what,
+            Limit::AtMost(100.0),
+            "ms",
+            Spread::of(&times),
+        )])
+    });
+    let what = "CPU with 10,000 idle sessions open, refreshed every second";
+    bench.step(what, Limit::AtMost(1.0), |bench| {
+        let _held = Held::open(OPEN)?;
+        let screen = start(OPEN)?.0;
+        let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
+        let percent: Vec<f64> = quiet.iter().map(|q| q.percent).collect();
+        Ok(vec![Budget::figure(
+            what,
+            Limit::AtMost(1.0),
+            "%",
+            Spread::of(&percent),
+        )])
+    });
+    bench.step("wake-ups when idle", Limit::AtMost(25.0), |bench| {
+        let screen = Screen::tcplife(&[])?;
+        let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
+        let of = |f: fn(&Quiet) -> f64| Spread::of(&quiet.iter().map(f).collect::<Vec<_>>());
+        Ok(vec![
+            Budget::figure(
+                "wake-ups when idle",
+                Limit::AtMost(25.0),
+                "/s",
+                of(|q| q.wake_ups),
+            ),
+            Budget::figure(
+                "bytes to the terminal when idle, 120×40",
+                Limit::AtMost(0.3),
+                "kB/s",
+                of(|q| q.bytes / 1e3),
+            ),
+        ])
+    });
+}
+
+/// Starts a dashboard on a host with that many sessions, and tells how long it took to show them.
+pub(crate) fn start(open: u64) -> anyhow::Result<(Screen, Duration)> {
+    let screen = Screen::tcplife(&[])?;
+    let took = screen.when(|text| figure(text, "open").is_some_and(|n| n >= open))?;
+    Ok((screen, took))
+}
+
+/// What a dashboard did a second.
+#[derive(Clone, Copy)]
+pub(crate) struct Quiet {
+    /// User and system time by wall time; its BPF iterators run on its own threads, so they are in it.
+    pub(crate) percent: f64,
+    wake_ups: f64,
+    bytes: f64,
+}
+
+/// Looks at a dashboard for that long.
+pub(crate) fn watch(screen: &Screen, time: Duration) -> anyhow::Result<Quiet> {
+    let pid = screen.pid();
+    let begin = Instant::now();
+    let (cpu, sleeps, bytes) = (host::cpu_of(pid)?, host::sleeps_of(pid)?, screen.bytes());
+    std::thread::sleep(time);
+    let seconds = begin.elapsed().as_secs_f64();
+    Ok(Quiet {
+        percent: 100.0 * host::cpu_of(pid)?.saturating_sub(cpu).as_secs_f64() / seconds,
+        wake_ups: (host::sleeps_of(pid)? - sleeps) as f64 / seconds,
+        bytes: (screen.bytes() - bytes) as f64 / seconds,
+    })
+}

@@ -1,0 +1,137 @@
+//! Whether every session gets out: at the fastest churn nothing is lost, and what a ring buffer of a page cannot hold is
+//! counted.
+
+use anyhow::{Context, bail, ensure};
+
+use crate::Bench;
+use crate::churn::{Load, Made, PORT, Talk};
+use crate::table::{Budget, Limit, Short, Spread};
+use crate::tools::{Lines, Screen, figure};
+
+/// A ring buffer that must overflow: it holds 19 sessions.
+const TINY_RING: [&str; 2] = ["--ring-size", "4096"];
+
+pub(crate) fn measure(bench: &mut Bench) {
+    for format in ["text", "csv", "json"] {
+        bench.step(&format!("lost rows, {format}"), NONE, |bench| {
+            Ok(vec![printed(bench, format)?])
+        });
+    }
+    bench.step("lost rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
+    bench.step("lost rows, text, beside libbpf-tools' tcplife", NONE, |b| {
+        Ok(vec![beside(b)?])
+    });
+    for (what, count) in [
+        ("text", overflow_text as Overflow),
+        ("dashboard", overflow_dashboard),
+    ] {
+        let what = format!("rows + lost − sessions, {what}, ring buffer of a page");
+        bench.step(&what, NONE, |bench| {
+            let Counted { made, shown, lost } = count(bench)?;
+            ensure!(lost > 0, "the ring buffer does not overflow");
+            let what = format!("{what}: {} + {}", Short(shown as f64), Short(lost as f64));
+            let off = made.abs_diff(shown + lost) as f64;
+            Ok(vec![Budget::figure(what, NONE, "", Spread::of(&[off]))])
+        });
+    }
+}
+
+/// None may be lost.
+const NONE: Limit = Limit::AtMost(0.0);
+
+/// What became of sessions when not all could be shown.
+struct Counted {
+    made: u64,
+    shown: u64,
+    /// What is said of the others.
+    lost: u64,
+}
+
+/// So many of what had to be shown were not. Too many are as wrong.
+fn lost(what: &str, made: Made, shown: u64) -> Budget {
+    let what = format!(
+        "{what}: {} sessions, {}/s",
+        Short(made.sessions() as f64),
+        Short(2.0 * made.connections_a_second())
+    );
+    let off = made.sessions().abs_diff(shown) as f64;
+    Budget::figure(what, NONE, "", Spread::of(&[off]))
+}
+
+fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
+    let lines = Lines::tcplife(format, &[])?;
+    let made = Load {
+        // each another kind, as long as there are three
+        talk: match format {
+            "csv" => Talk::Reset,
+            "json" => Talk::Answer,
+            _ => Talk::Bare,
+        },
+        ..Load::fastest(bench.times.losses)
+    };
+    let made = made.run()?;
+    let printed = lines.stop()?;
+    Ok(lost(&format!("lost rows, {format}"), made, printed.rows))
+}
+
+fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
+    let mut screen = Screen::tcplife(&[])?;
+    // so that the header counts these sessions and no others of the host
+    screen.press(&format!("Cport {PORT}\r"))?;
+    screen.when(|text| text.contains("captured: port") && figure(text, "finished").is_some())?;
+    let before = screen.settled("finished")?;
+    let made = Load::fastest(bench.times.losses).run()?;
+    let shown = screen.settled("finished")? - before;
+    Ok(lost("lost rows, dashboard", made, shown))
+}
+
+/// Both see the same sessions, and each other's cost.
+fn beside(bench: &Bench) -> anyhow::Result<Budget> {
+    let theirs = Lines::libbpf_tools()?;
+    let ours = Lines::tcplife("text", &[])?;
+    let made = Load::fastest(bench.times.losses / 3).run()?;
+    let (ours, theirs) = (ours.stop()?.rows, theirs.stop()?.rows);
+    let mut budget = lost("lost rows, text, beside libbpf-tools' tcplife", made, ours);
+    budget.peer = Some(Spread::of(&[made.sessions().saturating_sub(theirs) as f64]));
+    Ok(budget)
+}
+
+type Overflow = fn(&Bench) -> anyhow::Result<Counted>;
+
+/// The servers' side only, as the kernel can be asked for that:
+/// the ring buffer is not touched by any other session of the host.
+fn overflow_text(bench: &Bench) -> anyhow::Result<Counted> {
+    let port = PORT.to_string();
+    let mut flags = TINY_RING.to_vec();
+    flags.extend(["-L", &port]);
+    let lines = Lines::tcplife("text", &flags)?;
+    let made = Load::fastest(bench.times.short).run()?;
+    let printed = lines.stop()?;
+    let said = printed
+        .errors
+        .split_whitespace()
+        .find_map(|w| w.parse().ok());
+    if said.is_none() && !printed.errors.is_empty() {
+        bail!("{}", printed.errors);
+    }
+    Ok(Counted {
+        made: made.connections,
+        shown: printed.rows,
+        lost: said.unwrap_or(0),
+    })
+}
+
+fn overflow_dashboard(bench: &Bench) -> anyhow::Result<Counted> {
+    let port = PORT.to_string();
+    let mut flags = TINY_RING.to_vec();
+    flags.extend(["-L", &port]);
+    let screen = Screen::tcplife(&flags)?;
+    let made = Load::fastest(bench.times.short).run()?;
+    let shown = screen.settled("finished")?;
+    let lost = figure(&screen.text(), "lost").context("no figure of what was lost")?;
+    Ok(Counted {
+        made: made.connections,
+        shown,
+        lost,
+    })
+}

@@ -1,0 +1,223 @@
+//! Holds tcplife against its budgets, and writes what came of it into docs/performance.md: `make bench`.
+//!
+//! Everything runs in a network namespace of its own, each measurement some rounds long, what is compared in turns; of
+//! the rounds the median counts, and half the distance between their quartiles is the noise. The exit status is 1 when
+//! a budget is missed by more than that. Needs root; what it needs beyond is skipped with a line that says so.
+//!
+//! `losses`, `costs`, `idle`, `user` and `growth` measure; `churn` makes the traffic, `tools` runs what is measured,
+//! `host` asks the host, `table` judges. This program starts itself as the other processes that it needs (`--role`).
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+#[path = "../common/dashboard.rs"]
+mod dashboard;
+
+mod churn;
+mod costs;
+mod growth;
+mod host;
+mod idle;
+mod losses;
+mod table;
+mod tools;
+mod user;
+
+use growth::Growth;
+use table::{Budget, Limit, Trouble};
+
+/// What a measurement takes is not on this host; `scripts/setup.sh bench` installs it where the distribution has it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not here")]
+struct Absent(&'static str);
+
+/// How long things are measured.
+struct Times {
+    /// A churn that is to lose nothing.
+    losses: Duration,
+    /// A churn, or a transfer.
+    short: Duration,
+    /// A look at something that does nothing: some refreshes long.
+    quiet: Duration,
+    /// How often each script of keys is typed.
+    scripts: u32,
+}
+
+const FULL: Times = Times {
+    losses: Duration::from_secs(30),
+    short: Duration::from_secs(3),
+    quiet: Duration::from_secs(4),
+    scripts: 5,
+};
+
+const QUICK: Times = Times {
+    losses: Duration::from_millis(1500),
+    short: Duration::from_millis(600),
+    quiet: Duration::from_millis(1200),
+    scripts: 1,
+};
+
+/// A run under way.
+struct Bench {
+    times: Times,
+    rounds: usize,
+    /// Only what has one of these words in its name.
+    words: Vec<String>,
+    budgets: Vec<Budget>,
+}
+
+impl Bench {
+    /// Measures something that has a budget. What goes wrong is a line of the table too.
+    fn step(
+        &mut self,
+        what: &str,
+        limit: Limit,
+        measure: impl FnOnce(&Bench) -> anyhow::Result<Vec<Budget>>,
+    ) {
+        if !self.wants(what) {
+            return;
+        }
+        eprintln!("  {what}");
+        match measure(self) {
+            Ok(budgets) => self.budgets.extend(budgets),
+            Err(error) => {
+                let (trouble, word) = match error.downcast_ref() {
+                    Some(Absent(_)) => (Trouble::Absent, "skipped"),
+                    None => (Trouble::Failed, "FAILED"),
+                };
+                eprintln!("    {word}: {error:#}");
+                self.budgets.push(Budget::without(what, limit, trouble));
+            }
+        }
+    }
+
+    fn wants(&self, what: &str) -> bool {
+        self.words.is_empty() || self.words.iter().any(|w| what.contains(w.as_str()))
+    }
+
+    /// The same some times.
+    fn rounds<T>(&self, mut measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
+        (0..self.rounds).map(|_| measure()).collect()
+    }
+}
+
+fn main() -> ExitCode {
+    // cargo bench says --bench
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
+    let result = match arguments.first().map(String::as_str) {
+        Some("--role") => role(&arguments[1..]).map(|()| true),
+        _ => run(arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn role(arguments: &[String]) -> anyhow::Result<()> {
+    host::begin_role()?;
+    let Some((name, arguments)) = arguments.split_first() else {
+        bail!("--role takes a name");
+    };
+    match name.as_str() {
+        "churn" => churn::role(arguments),
+        "hold" => churn::hold_role(arguments),
+        "drain" => user::drain_role(arguments),
+        "keep" => user::keep_role(arguments),
+        other => bail!("there is no role {other}"),
+    }
+}
+
+/// True if all budgets are met.
+fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
+    let quick = words.iter().any(|w| w == "--quick");
+    words.retain(|w| w != "--quick");
+    if let Some(flag) = words.iter().find(|w| w.starts_with('-')) {
+        bail!("{flag}? It takes --quick, and words to choose what is measured by name");
+    }
+    let rounds = match std::env::var("BENCH_ROUNDS") {
+        Ok(text) => text.parse().ok().filter(|&n| n > 0),
+        Err(_) => Some(if quick { 3 } else { 5 }),
+    };
+    let mut bench = Bench {
+        times: if quick { QUICK } else { FULL },
+        rounds: rounds.context("BENCH_ROUNDS takes a whole number from 1")?,
+        words,
+        budgets: Vec::new(),
+    };
+    let everything = bench.words.is_empty();
+    let begun = Instant::now();
+    eprintln!("{}, {} rounds", host::machine(), bench.rounds);
+
+    let mut growth = Growth::default();
+    let with_kernel = rustix::process::geteuid().is_root();
+    if with_kernel {
+        host::enter_own_network()?;
+        losses::measure(&mut bench);
+        costs::measure(&mut bench);
+        idle::measure(&mut bench);
+        user::measure_kernel(&mut bench);
+    } else {
+        eprintln!(
+            "  SKIPPED all that needs BPF programs: they take root to load (make bench SUDO=1)"
+        );
+    }
+    user::measure(&mut bench);
+    growth.measure_kept(&mut bench);
+    if with_kernel && everything {
+        eprintln!("  growth with open sessions");
+        growth.measure_open(&bench)?;
+    }
+
+    println!("\n{}", table::text(&bench.budgets));
+    println!("{:.0} s", begun.elapsed().as_secs_f64());
+    if with_kernel && everything && !quick {
+        write_document(&bench, &growth)?;
+    } else {
+        println!("docs/performance.md is left as it is: it takes a whole run, as root");
+    }
+    Ok(table::is_met(&bench.budgets))
+}
+
+/// Writes the part of docs/performance.md that is made here; what people wrote stays.
+fn write_document(bench: &Bench, growth: &Growth) -> anyhow::Result<()> {
+    const BEGIN: &str = "<!-- bench: begin -->\n";
+    const END: &str = "<!-- bench: end -->";
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let document = docs.join("performance.md");
+    let all = fs::read_to_string(&document)
+        .with_context(|| format!("cannot read {}", document.display()))?;
+    let parts = all.split_once(BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(END)?;
+        Some((before, after))
+    });
+    let (before, after) = parts.with_context(|| {
+        format!(
+            "{} has no lines `{}` and `{END}`",
+            document.display(),
+            BEGIN.trim()
+        )
+    })?;
+    let made = format!(
+        "{}; {} rounds, the median of which counts.\n\n{}\n## Growth\n\n{}\n![The same as lines](performance.svg)\n",
+        host::machine(),
+        bench.rounds,
+        table::markdown(&bench.budgets),
+        growth.markdown(),
+    );
+    fs::write(&document, format!("{before}{BEGIN}\n{made}\n{END}{after}"))?;
+    fs::write(docs.join("performance.svg"), growth.picture()?)?;
+    println!("written: docs/performance.md, docs/performance.svg");
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! The dashboard without a kernel and without a terminal: fed with sessions that were never on a wire, asked with keys,
+//! timed.
+
+use std::time::{Duration, Instant};
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Size;
+use tcplife::capture::Capture;
+use tcplife::collector::Batch;
+use tcplife::sample::BusyHost;
+use tcplife::session::State;
+use tcplife::ui::app::App;
+use tcplife::ui::theme::DARK;
+use tcplife::ui::{keys, view};
+
+/// The size of the terminal that the budgets speak of.
+pub(crate) const SIZE: Size = Size {
+    width: 120,
+    height: 40,
+};
+
+/// Sessions that end between two keys.
+pub(crate) const ARRIVING: u64 = 20_000;
+
+/// What is done, and the keys that do it.
+pub(crate) const SCRIPTS: [(&str, &str); 9] = [
+    ("filter, key by key", "/port 443 and rtt > 1ms\n"),
+    ("word, key by key", "/nginx\n"),
+    ("sort", "ssssssss"),
+    ("sort, inverted", "IIIIII"),
+    ("families", "446644"),
+    ("scroll", "GGgGjkGg"),
+    ("charts", "d4466jkd"),
+    ("failures", "f4466jkf"),
+    ("since the mark", "mmjkjkMx"),
+];
+
+/// A dashboard, and the host that it looks at.
+pub(crate) struct Dashboard {
+    pub(crate) app: App,
+    terminal: Terminal<TestBackend>,
+    host: BusyHost,
+    kept: u64,
+    open: u64,
+    batches: u64,
+}
+
+/// How long a key took.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer {
+    /// Until its frame was drawn.
+    pub(crate) frame: Duration,
+    /// After that, until the whole of what it asked for was there.
+    pub(crate) whole: Duration,
+}
+
+impl Dashboard {
+    /// With that many finished sessions kept, and that many open.
+    pub(crate) fn new(kept: u64, open: u64) -> Self {
+        let Ok(terminal) = Terminal::new(TestBackend::new(SIZE.width, SIZE.height));
+        let mut dashboard = Dashboard {
+            app: App::new("bench".into(), Capture::default(), kept as usize, SIZE),
+            terminal,
+            host: BusyHost::default(),
+            kept,
+            open,
+            batches: 0,
+        };
+        // as the collector does it: never all at once
+        let mut left = kept;
+        while left > 0 {
+            let now = left.min(ARRIVING);
+            dashboard.arrive(now, left == now);
+            left -= now;
+        }
+        dashboard.work();
+        dashboard
+    }
+
+    /// So many sessions end; a look at the open ones may go with it.
+    pub(crate) fn arrive(&mut self, ended: u64, looked: bool) {
+        let batch = self.batch(ended, looked);
+        self.app.batch(batch);
+    }
+
+    /// What [`Dashboard::arrive`] hands over.
+    pub(crate) fn batch(&mut self, ended: u64, looked: bool) -> Batch {
+        self.batches += 1;
+        let host = &mut self.host;
+        let open = |c| host.session(1 << 62 | c, State::Established);
+        let open = looked.then(|| (0..self.open).map(open).collect());
+        let first = self.batches << 32;
+        let closed = (first..first + ended)
+            .map(|c| self.host.session(c, State::Closed))
+            .collect();
+        Batch {
+            taken_ns: self.batches * 1_000_000_000,
+            open,
+            closed,
+            ..Batch::default()
+        }
+    }
+
+    /// Draws a frame.
+    pub(crate) fn draw(&mut self) -> Duration {
+        let start = Instant::now();
+        let Ok(_) = self
+            .terminal
+            .draw(|frame| view::draw(&self.app, &DARK, frame));
+        start.elapsed()
+    }
+
+    /// Does what is left to do.
+    pub(crate) fn work(&mut self) -> Duration {
+        let start = Instant::now();
+        while self.app.is_working() {
+            self.app.work();
+        }
+        start.elapsed()
+    }
+
+    /// A key; `\n` is Esc, which leaves the prompt as it was.
+    pub(crate) fn press(&mut self, key: char) -> Answer {
+        let code = match key {
+            '\n' => KeyCode::Esc,
+            c => KeyCode::Char(c),
+        };
+        let event = KeyEvent::new(code, KeyModifiers::NONE);
+        let start = Instant::now();
+        match (
+            self.app.keymap.lookup(self.app.mode, event),
+            keys::text(event),
+        ) {
+            (Some(action), _) => drop(self.app.update(action)),
+            (None, Some(c)) => self.app.text(&c.to_string()),
+            (None, None) => {}
+        }
+        self.draw();
+        let frame = start.elapsed();
+        Answer {
+            frame,
+            whole: self.work(),
+        }
+    }
+
+    /// Types a script so many times, while sessions end between the keys.
+    pub(crate) fn type_script(&mut self, script: &str, times: u32) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for _ in 0..times {
+            for key in script.chars() {
+                self.arrive(ARRIVING.min(self.kept), true);
+                answers.push(self.press(key));
+            }
+        }
+        answers
+    }
+}
+
+/// What so many hundredths of them are not above.
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    let last = times.len().saturating_sub(1);
+    times
+        .get((times.len() * percent / 100).min(last))
+        .copied()
+        .unwrap_or_default()
+}
