@@ -371,6 +371,7 @@ impl App {
         });
         let first_kept = self.store.finished_numbers().start;
         self.choice.own.let_go(first_kept);
+        self.rows.let_go(&self.store);
         if looked {
             if let Some(detail) = &mut self.detail {
                 detail.look();
@@ -531,7 +532,7 @@ impl App {
 
     /// The session on the selected line.
     pub fn selected(&self) -> Option<&Session> {
-        self.store.get(self.rows.get(self.selected)?)
+        self.store.get(self.rows.get(self.selected, &self.store)?)
     }
 
     /// Shows a session by itself.
@@ -648,7 +649,11 @@ impl App {
 
     /// The sessions of the lines from the first one shown on, and whether each is the selected one.
     pub fn visible(&self, height: usize) -> impl Iterator<Item = (&Session, bool)> {
-        let lines = self.rows.window(self.top).take(height).zip(self.top..);
+        let lines = self
+            .rows
+            .window(self.top, &self.store)
+            .take(height)
+            .zip(self.top..);
         lines.filter_map(|(place, i)| Some((self.store.get(place)?, i == self.selected)))
     }
 
@@ -813,7 +818,7 @@ impl App {
                     if let Some(session) = self.store.get(place)
                         && self.choice.shows(session)
                     {
-                        self.selected = self.rows.line_of(place, session);
+                        self.selected = self.rows.line_of(place, session, &self.store);
                     }
                 }
                 None => self.select(self.selected),
@@ -838,7 +843,7 @@ impl App {
     /// Selects a line, the nearest that there is, and from now on the session on it.
     pub(super) fn select(&mut self, line: usize) {
         self.selected = line.min(self.rows.len().saturating_sub(1));
-        let place = self.rows.get(self.selected);
+        let place = self.rows.get(self.selected, &self.store);
         self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {
             Some((place, session)) => Selection::Session(session.id(), place),
             None => Selection::Top,

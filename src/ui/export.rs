@@ -277,7 +277,7 @@ impl App {
         if progress.lines == 0 {
             sink.begin()?;
         }
-        for place in self.rows.window(progress.lines).take(ROWS) {
+        for place in self.rows.window(progress.lines, &self.store).take(ROWS) {
             progress.lines += 1;
             if let Some(session) = self.store.get(place) {
                 sink.session(session, &self.clock)?;

@@ -25,11 +25,50 @@ struct Rank {
     id: u64,
 }
 
-/// A sorted stretch of finished sessions, by their numbers.
+impl Rank {
+    /// Below all others.
+    fn last(id: u64) -> Self {
+        Rank {
+            key: u128::MAX,
+            age: u64::MAX,
+            id,
+        }
+    }
+}
+
+/// A sorted stretch of finished sessions. What they are sorted by is looked up in the store when it is asked for, so that
+/// a session takes two bytes here.
 #[derive(Debug)]
 struct Run {
+    /// The numbers that were tried.
     tried: Range<u64>,
-    ranks: Vec<Rank>,
+    /// What the offsets count from.
+    base: u64,
+    /// Those that are shown, sorted, by their numbers' offsets.
+    sorted: Vec<u16>,
+}
+
+impl Run {
+    /// Of these numbers, which are not more than a chunk, those that have these ranks.
+    fn new(tried: Range<u64>, ranks: Vec<Rank>) -> Self {
+        let mut run = Run {
+            base: tried.start,
+            tried,
+            sorted: Vec::new(),
+        };
+        run.set(ranks);
+        run
+    }
+
+    fn set(&mut self, mut ranks: Vec<Rank>) {
+        ranks.sort();
+        // an offset is less than a chunk
+        self.sorted = ranks.iter().map(|r| (r.id - self.base) as u16).collect();
+    }
+
+    fn number(&self, offset: u16) -> u64 {
+        self.base + u64::from(offset)
+    }
 }
 
 /// The order of the table.
@@ -115,15 +154,7 @@ impl Rows {
     pub fn refresh(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.look_at_open(store, &shows);
         let kept = store.finished_numbers();
-        // what was let go
-        self.untried = self.untried.max(kept.start);
-        while self.runs.back().is_some_and(|r| r.tried.end <= kept.start) {
-            self.runs.pop_back();
-        }
-        if let Some(oldest) = self.runs.back_mut().filter(|r| r.tried.start < kept.start) {
-            oldest.tried.start = kept.start;
-            oldest.ranks.retain(|r| r.id >= kept.start);
-        }
+        self.let_go(store);
         // what is new
         let mut from = self
             .runs
@@ -133,27 +164,43 @@ impl Rows {
         while from < kept.end {
             let room = match self.runs.front() {
                 Some(newest) if newest.tried.end == from => {
-                    CHUNK.saturating_sub(newest.tried.end - newest.tried.start)
+                    CHUNK.saturating_sub(newest.tried.end - newest.base)
                 }
                 _ => 0,
             };
             let to = kept.end.min(from + if room == 0 { CHUNK } else { room });
             let mut ranks = self.tried(store, from..to, &shows);
-            match self.runs.front_mut() {
-                Some(newest) if room > 0 => {
+            match self.runs.pop_front() {
+                Some(mut newest) if room > 0 => {
                     newest.tried.end = to;
-                    newest.ranks.append(&mut ranks);
-                    newest.ranks.sort(); // two sorted stretches: a merge
-                }
-                _ => {
+                    let before = (0..newest.sorted.len()).map(|i| self.rank(&newest, i, store));
+                    // two sorted stretches: a merge
                     ranks.sort_unstable();
-                    self.runs.push_front(Run {
-                        tried: from..to,
-                        ranks,
-                    });
+                    newest.set(before.chain(ranks).collect());
+                    self.runs.push_front(newest);
+                }
+                newest => {
+                    if let Some(full) = newest {
+                        self.runs.push_front(full);
+                    }
+                    self.runs.push_front(Run::new(from..to, ranks));
                 }
             }
             from = to;
+        }
+    }
+
+    /// Old sessions were let go: they have no line any more.
+    pub fn let_go(&mut self, store: &Store) {
+        let first = store.finished_numbers().start;
+        self.untried = self.untried.max(first);
+        while self.runs.back().is_some_and(|r| r.tried.end <= first) {
+            self.runs.pop_back();
+        }
+        if let Some(oldest) = self.runs.back_mut().filter(|r| r.tried.start < first) {
+            oldest.tried.start = first;
+            let base = oldest.base;
+            oldest.sorted.retain(|o| base + u64::from(*o) >= first);
         }
     }
 
@@ -165,9 +212,8 @@ impl Rows {
         }
         let tried = self.untried.saturating_sub(CHUNK).max(start)..self.untried;
         self.untried = tried.start;
-        let mut ranks = self.tried(store, tried.clone(), &shows);
-        ranks.sort_unstable();
-        self.runs.push_back(Run { tried, ranks });
+        let ranks = self.tried(store, tried.clone(), &shows);
+        self.runs.push_back(Run::new(tried, ranks));
         true
     }
 
@@ -178,7 +224,7 @@ impl Rows {
 
     /// How many lines there are, of those that were tried.
     pub fn len(&self) -> usize {
-        self.lists().map(<[Rank]>::len).sum()
+        (0..self.lists()).map(|list| self.len_of(list)).sum()
     }
 
     /// True if there is none.
@@ -187,20 +233,25 @@ impl Rows {
     }
 
     /// The session on a line.
-    pub fn get(&self, line: usize) -> Option<Place> {
-        self.window(line).next()
+    pub fn get(&self, line: usize, store: &Store) -> Option<Place> {
+        self.window(line, store).next()
     }
 
     /// The sessions from a line on.
-    pub fn window(&self, line: usize) -> impl Iterator<Item = Place> {
-        let mut at = self.split(line);
+    pub fn window<'a>(&'a self, line: usize, store: &'a Store) -> impl Iterator<Item = Place> {
+        let mut at = self.split(line, store);
+        let head = move |list: usize, at: usize| {
+            (at < self.len_of(list)).then(|| self.rank_in(list, at, store))
+        };
+        let mut heads: Vec<Option<Rank>> =
+            at.iter().enumerate().map(|(i, at)| head(i, *at)).collect();
         std::iter::from_fn(move || {
-            let heads = self.lists().zip(&at).map(|(list, &i)| list.get(i));
-            let (list, rank) = heads
-                .enumerate()
-                .filter_map(|(list, rank)| Some((list, rank?)))
-                .min_by_key(|(_, rank)| **rank)?;
+            let ranks = heads.iter().enumerate();
+            let (list, rank) = ranks
+                .filter_map(|(list, rank)| Some((list, (*rank)?)))
+                .min_by_key(|(_, rank)| *rank)?;
             at[list] += 1;
+            heads[list] = head(list, at[list]);
             Some(if list == 0 {
                 Place::Open(rank.id)
             } else {
@@ -210,16 +261,52 @@ impl Rows {
     }
 
     /// The line that a session is on, or would be on if it were shown.
-    pub fn line_of(&self, place: Place, session: &Session) -> usize {
+    pub fn line_of(&self, place: Place, session: &Session, store: &Store) -> usize {
         let rank = self.order.rank(place, session);
-        self.lists()
-            .map(|list| list.partition_point(|r| *r < rank))
-            .sum()
+        let before = |list| self.before(list, 0..self.len_of(list), rank, store);
+        (0..self.lists()).map(before).sum()
     }
 
-    /// The open ones, then the runs of finished ones.
-    fn lists(&self) -> impl Iterator<Item = &[Rank]> {
-        std::iter::once(self.open.as_slice()).chain(self.runs.iter().map(|r| r.ranks.as_slice()))
+    /// How many lists there are: the open ones, then the runs of finished ones.
+    fn lists(&self) -> usize {
+        1 + self.runs.len()
+    }
+
+    fn len_of(&self, list: usize) -> usize {
+        match list.checked_sub(1) {
+            None => self.open.len(),
+            Some(run) => self.runs[run].sorted.len(),
+        }
+    }
+
+    fn rank_in(&self, list: usize, at: usize, store: &Store) -> Rank {
+        match list.checked_sub(1) {
+            None => self.open[at],
+            Some(run) => self.rank(&self.runs[run], at, store),
+        }
+    }
+
+    fn rank(&self, run: &Run, at: usize, store: &Store) -> Rank {
+        let number = run.number(run.sorted[at]);
+        let place = Place::Finished(number);
+        // what the store has let go is let go here before anybody asks; if not, it would be below all others
+        store
+            .get(place)
+            .map_or(Rank::last(number), |s| self.order.rank(place, s))
+    }
+
+    /// How many of a list come before a rank, if that is known to be in this part of it.
+    fn before(&self, list: usize, part: Range<usize>, rank: Rank, store: &Store) -> usize {
+        let (mut from, mut to) = (part.start, part.end);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if self.rank_in(list, middle, store) < rank {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
     }
 
     fn look_at_open(&mut self, store: &Store, shows: &impl Fn(&Session) -> bool) {
@@ -245,20 +332,18 @@ impl Rows {
     }
 
     /// How many of each list come before a line: narrowed by halves of the longest rest.
-    fn split(&self, line: usize) -> Vec<usize> {
-        let lists: Vec<&[Rank]> = self.lists().collect();
-        let mut from = vec![0; lists.len()];
-        let mut to: Vec<usize> = lists.iter().map(|l| l.len()).collect();
+    fn split(&self, line: usize, store: &Store) -> Vec<usize> {
+        let mut from = vec![0; self.lists()];
+        let mut to: Vec<usize> = (0..self.lists()).map(|list| self.len_of(list)).collect();
         loop {
             let rest = |i: &usize| to[*i] - from[*i];
-            let Some(longest) = (0..lists.len()).max_by_key(rest).filter(|i| rest(i) > 0) else {
+            let Some(longest) = (0..to.len()).max_by_key(rest).filter(|i| rest(i) > 0) else {
                 return from;
             };
-            let pivot = lists[longest][from[longest] + (to[longest] - from[longest]) / 2];
-            let before: Vec<usize> = lists
-                .iter()
-                .enumerate()
-                .map(|(i, list)| from[i] + list[from[i]..to[i]].partition_point(|r| *r < pivot))
+            let middle = from[longest] + rest(&longest) / 2;
+            let pivot = self.rank_in(longest, middle, store);
+            let before: Vec<usize> = (0..to.len())
+                .map(|list| self.before(list, from[list]..to[list], pivot, store))
                 .collect();
             let rank: usize = before.iter().sum();
             if rank == line {
@@ -324,8 +409,8 @@ mod tests {
         all.into_iter().map(|(place, _)| place).collect()
     }
 
-    fn all(rows: &Rows) -> Vec<Place> {
-        rows.window(0).collect()
+    fn all(rows: &Rows, store: &Store) -> Vec<Place> {
+        rows.window(0, store).collect()
     }
 
     #[test]
@@ -352,7 +437,7 @@ mod tests {
             while rows.work(&store, shows) {}
             assert!(!rows.is_incomplete(&store));
             let want = sorted(&store, order, shows);
-            assert_eq!(all(&rows), want);
+            assert_eq!(all(&rows, &store), want);
             for line in [
                 0,
                 1,
@@ -363,7 +448,7 @@ mod tests {
                 want.len() + 5,
             ] {
                 assert_eq!(
-                    rows.get(line),
+                    rows.get(line, &store),
                     want.get(line).copied(),
                     "line {line} of {}",
                     want.len()
@@ -380,14 +465,17 @@ mod tests {
         rows.restart(order("dur", true), &store, |_| true);
         assert_eq!(rows.len() as u64, CHUNK);
         assert!(rows.is_incomplete(&store));
-        assert_eq!(rows.get(0), Some(Place::Finished(199_999)));
+        assert_eq!(rows.get(0, &store), Some(Place::Finished(199_999)));
         // new ones come in meanwhile
         store.apply(batch(0..0, 200_000..200_100));
         rows.refresh(&store, |_| true);
-        assert_eq!(rows.get(0), Some(Place::Finished(200_099)));
+        assert_eq!(rows.get(0, &store), Some(Place::Finished(200_099)));
         while rows.work(&store, |_| true) {}
         assert_eq!(rows.len(), 200_100);
-        assert_eq!(all(&rows), sorted(&store, order("dur", true), |_| true));
+        assert_eq!(
+            all(&rows, &store),
+            sorted(&store, order("dur", true), |_| true)
+        );
     }
 
     #[test]
@@ -404,8 +492,8 @@ mod tests {
             Place::Finished(69_999),
             Place::Finished(33_333),
         ] {
-            let line = rows.line_of(place, store.get(place).expect("a session"));
-            assert_eq!(rows.get(line), Some(place));
+            let line = rows.line_of(place, store.get(place).expect("a session"), &store);
+            assert_eq!(rows.get(line, &store), Some(place));
         }
     }
 
