@@ -72,9 +72,9 @@ impl Spent {
         let whole = session.duration_ns() / 1000;
         Spent {
             whole_us: (!session.age_is_lower_bound).then_some(whole),
-            busy_us: session.busy_us,
-            rwnd_us: session.rwnd_limited_us,
-            sndbuf_us: session.sndbuf_limited_us,
+            busy_us: micros(session.busy_ms),
+            rwnd_us: micros(session.rwnd_limited_ms),
+            sndbuf_us: micros(session.sndbuf_limited_ms),
             sent: session.tx_bytes + u64::from(session.unacked_bytes),
         }
     }
@@ -83,14 +83,19 @@ impl Spent {
     pub fn between(before: &Session, now: &Session) -> Spent {
         Spent {
             whole_us: Some(now.end_ns.saturating_sub(before.end_ns) / 1000),
-            busy_us: now.busy_us.saturating_sub(before.busy_us),
-            rwnd_us: now.rwnd_limited_us.saturating_sub(before.rwnd_limited_us),
-            sndbuf_us: now
-                .sndbuf_limited_us
-                .saturating_sub(before.sndbuf_limited_us),
+            busy_us: micros(now.busy_ms.saturating_sub(before.busy_ms)),
+            rwnd_us: micros(now.rwnd_limited_ms.saturating_sub(before.rwnd_limited_ms)),
+            sndbuf_us: micros(
+                now.sndbuf_limited_ms
+                    .saturating_sub(before.sndbuf_limited_ms),
+            ),
             sent: now.tx_bytes.saturating_sub(before.tx_bytes) + u64::from(now.unacked_bytes),
         }
     }
+}
+
+fn micros(ms: u32) -> u64 {
+    u64::from(ms) * 1000
 }
 
 /// The verdict on that time.
@@ -191,13 +196,13 @@ mod tests {
     #[test]
     fn what_was_watched_is_the_difference() {
         let before = Session {
-            busy_us: 1_000_000,
-            rwnd_limited_us: 900_000,
+            busy_ms: 1000,
+            rwnd_limited_ms: 900,
             ..crate::session::tests::sample()
         };
         let now = Session {
             end_ns: before.end_ns + 2_000_000_000,
-            busy_us: 2_000_000,
+            busy_ms: 2000,
             ..before.clone()
         };
         assert_eq!(

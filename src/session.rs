@@ -229,12 +229,12 @@ pub struct Session {
     pub rx_bytes: u64,
     /// Bytes sent more than once.
     pub retransmitted_bytes: u64,
-    /// Time with data on the way or waiting, µs.
-    pub busy_us: u64,
-    /// Part of it in which the peer's receive window was the limit, µs.
-    pub rwnd_limited_us: u64,
-    /// Part of it in which our send buffer was the limit, µs.
-    pub sndbuf_limited_us: u64,
+    /// Time with data on the way or waiting, ms: the kernel counts it in jiffies, which are not shorter.
+    pub busy_ms: u32,
+    /// Part of it in which the peer's receive window was the limit, ms.
+    pub rwnd_limited_ms: u32,
+    /// Part of it in which our send buffer was the limit, ms.
+    pub sndbuf_limited_ms: u32,
     /// From the first FIN of either end to `end_ns`, µs; 0: none was seen. More than 71 minutes count as 71 minutes.
     pub close_us: u32,
     /// Bytes that the application wrote and the peer never acknowledged.
@@ -355,7 +355,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_session_stays_within_its_memory_budget() {
-        assert_eq!(std::mem::size_of::<Session>(), 200);
+        assert_eq!(std::mem::size_of::<Session>(), 192);
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     (no_port.lport, no_port.reason, no_port.comm) = (0, Reason::NoPort, Comm::from("ab"));
     let mut slow = open(session("rsync", "10.0.0.5", 40_009, "10.1.2.3", 873));
     (slow.srtt_us, slow.retransmits, slow.unacked_bytes) = (350_000, 40, 64_000);
-    (slow.tx_bytes, slow.busy_us, slow.rwnd_limited_us) = (5_000_000_000, 900_000, 500_000);
+    (slow.tx_bytes, slow.busy_ms, slow.rwnd_limited_ms) = (5_000_000_000, 900, 500);
     vec![
         ("web", web),
         ("big", big),

@@ -66,7 +66,9 @@ fn session(r: &session_record, context: &mut Context) -> Session {
         _ => opened,
     };
     let evidence = evidence(r.owner);
-    let micros = |jiffies: u32| u64::from(jiffies) * 1_000_000 / u64::from(context.hz.max(1));
+    let millis = |jiffies: u64| {
+        u32::try_from(jiffies * 1000 / u64::from(context.hz.max(1))).unwrap_or(u32::MAX)
+    };
     let rx_bytes = received(r);
     Session {
         cookie: r.cookie,
@@ -82,9 +84,9 @@ fn session(r: &session_record, context: &mut Context) -> Session {
         tx_bytes,
         rx_bytes,
         retransmitted_bytes: r.bytes_retrans,
-        busy_us: r.chrono.iter().map(|&j| micros(j)).sum(),
-        rwnd_limited_us: micros(r.chrono[1]),
-        sndbuf_limited_us: micros(r.chrono[2]),
+        busy_ms: millis(r.chrono.iter().map(|&j| u64::from(j)).sum()),
+        rwnd_limited_ms: millis(r.chrono[1].into()),
+        sndbuf_limited_ms: millis(r.chrono[2].into()),
         unacked_bytes: unacked(r, state),
         unread_bytes: unread(r).min(u32::try_from(rx_bytes).unwrap_or(u32::MAX)),
         srtt_us: r.srtt_us >> 3,
@@ -610,8 +612,8 @@ mod tests {
         let s = session(&r, &mut context(0));
         assert_eq!((s.srtt_us, s.min_rtt_us), (100, 0));
         assert_eq!(
-            (s.busy_us, s.rwnd_limited_us, s.sndbuf_limited_us),
-            (240_000, 80_000, 120_000)
+            (s.busy_ms, s.rwnd_limited_ms, s.sndbuf_limited_ms),
+            (240, 80, 120)
         );
     }
 
