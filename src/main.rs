@@ -84,6 +84,8 @@ fn run(cli: &Cli, output: Output, filter: Filter, settings: Config) -> anyhow::R
     let config = collector::Config {
         capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(settings.interval),
+        // rows are written once, so each has to be right; the dashboard can draw meanwhile
+        scan_first: output != Output::Dashboard,
         ring_bytes: cli.ring_size,
     };
     let collector = collector::start(config)?;

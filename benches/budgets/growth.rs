@@ -76,7 +76,7 @@ impl Growth {
             let _held = Held::open(open)?;
             let (mut starts, mut percents) = (Vec::new(), Vec::new());
             for _ in 0..bench.rounds {
-                let (screen, took) = idle::start(open)?;
+                let (screen, _, took) = idle::start(open)?;
                 starts.push(took.as_secs_f64() * 1e3);
                 percents.push(idle::watch(&screen, bench.times.quiet)?.percent);
             }

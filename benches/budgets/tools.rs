@@ -163,7 +163,8 @@ fn libbpf_tools() -> anyhow::Result<PathBuf> {
 struct Seen {
     parser: vt100::Parser,
     bytes: u64,
-    /// When the last frame was complete.
+    /// When the first frame was complete, and the last.
+    first: Option<Instant>,
     frame: Option<Instant>,
     ended: bool,
 }
@@ -216,6 +217,7 @@ impl Screen {
         let seen = Seen {
             parser: vt100::Parser::new(ROWS, COLS, 0),
             bytes: 0,
+            first: None,
             frame: None,
             ended: false,
         };
@@ -273,6 +275,12 @@ impl Screen {
         }
     }
 
+    /// How long after the start its first frame was complete.
+    pub(crate) fn first_frame(&self) -> anyhow::Result<Duration> {
+        let first = self.seen().first.context("no frame yet")?;
+        Ok(first - self.began)
+    }
+
     /// Presses keys.
     pub(crate) fn press(&mut self, keys: &str) -> anyhow::Result<()> {
         self.keyboard.write_all(keys.as_bytes())?;
@@ -326,7 +334,12 @@ fn read(out: &mut dyn Read, seen: &Mutex<Seen>, news: &Condvar) {
         let chunk = &buffer[..taken];
         seen.parser.process(chunk);
         seen.bytes += taken as u64;
-        seen.frame = chunk.ends_with(FRAME_ENDS).then_some(at);
+        if chunk.ends_with(FRAME_ENDS) {
+            seen.first.get_or_insert(at);
+            seen.frame = Some(at);
+        } else {
+            seen.frame = None;
+        }
         seen.ended = taken == 0;
         news.notify_all();
         if taken == 0 {

@@ -111,6 +111,7 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
     let collector = collector::start(Config {
         capture: Capture::default(),
         interval: None,
+        scan_first: true,
         ring_bytes: 16 << 20,
     })?;
     let before = host::cpu_of_this_process()?;

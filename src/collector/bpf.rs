@@ -124,6 +124,9 @@ pub(super) fn run(
         .attach_trace()
         .map_err(refused(attaching))?;
     let started_ns = monotonic_ns();
+    if !config.scan_first {
+        ready();
+    }
 
     // What was open before: the tracepoints are in place already, so nothing can slip in between.
     let iterating = "attaching the BPF iterators";
@@ -173,7 +176,9 @@ pub(super) fn run(
     })
     .map_err(refused("mapping the ring buffer"))?;
     let ring = ring.build().map_err(refused("mapping the ring buffer"))?;
-    ready();
+    if config.scan_first {
+        ready();
+    }
 
     let mut interval = config.interval;
     let mut looked: Option<Instant> = None;

@@ -27,6 +27,9 @@ pub struct Config {
     pub capture: Capture,
     /// How often the open sessions' figures are read; `None`: never.
     pub interval: Option<Duration>,
+    /// Ready only when the owners of what was open before are known, which takes a while where much is open. False: ready as
+    /// soon as nothing new is missed.
+    pub scan_first: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub ring_bytes: u32,
 }

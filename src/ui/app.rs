@@ -672,6 +672,11 @@ impl App {
         frozen.map(|w| w.count)
     }
 
+    /// True from the first look at what is open on.
+    pub fn has_looked(&self) -> bool {
+        self.first_ns != 0
+    }
+
     /// How long the trace has run, s, at the moment that is shown.
     pub fn uptime_s(&self) -> u64 {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000

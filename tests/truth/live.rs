@@ -66,6 +66,7 @@ fn start() -> Collector {
     let config = Config {
         capture: Capture::default(),
         interval: Some(Duration::from_millis(100)),
+        scan_first: true,
         ring_bytes: 1 << 20,
     };
     collector::start(config).expect("the collector starts")

@@ -177,6 +177,7 @@ fn cannot_run() -> Option<String> {
     let config = tcplife::collector::Config {
         capture: tcplife::capture::Capture::default(),
         interval: None,
+        scan_first: true,
         ring_bytes: 1 << 16,
     };
     match tcplife::collector::start(config) {

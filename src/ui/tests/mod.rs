@@ -603,7 +603,13 @@ fn losses_stand_out() {
 
 #[test]
 fn an_empty_table_says_so() {
-    let app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    assert!(screen(&app, SIZE).contains("Looking at what is open"));
+    app.batch(Batch {
+        taken_ns: S,
+        open: Some(vec![]),
+        ..Batch::default()
+    });
     assert!(screen(&app, SIZE).contains("No session matches yet"));
 }
 

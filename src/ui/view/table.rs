@@ -308,7 +308,11 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             height: 1,
             ..area
         };
-        let text = "No session matches yet: they appear here as they open.";
+        let text = if app.has_looked() {
+            "No session matches yet: they appear here as they open."
+        } else {
+            "Looking at what is open …"
+        };
         buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
     }
 }
