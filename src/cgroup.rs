@@ -3,12 +3,13 @@
 //! Responsible for turning the kernel's cgroup ids into paths and for knowing how container runtimes and systemd
 //! name their groups. Asks no runtime: a host in trouble is not asked for more.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
 
 use crate::mounts::{Mount, mounts};
 
@@ -189,7 +190,7 @@ fn unescape(name: &str) -> String {
 #[derive(Debug)]
 pub struct Cgroups {
     root: Option<PathBuf>,
-    known: HashMap<u64, Arc<Cgroup>>,
+    known: FxHashMap<u64, Arc<Cgroup>>,
     /// When the hierarchy was walked last, and how long that took.
     walked: Option<(Instant, Duration)>,
 }
@@ -213,7 +214,7 @@ impl Cgroups {
     fn below(root: Option<PathBuf>) -> Self {
         let mut cgroups = Cgroups {
             root,
-            known: HashMap::new(),
+            known: FxHashMap::default(),
             walked: None,
         };
         cgroups.walk();

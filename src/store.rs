@@ -3,7 +3,9 @@
 //! Responsible for keeping them within bounds, for rates, and for totals that stay true when old sessions have
 //! been let go. Not for order or choice (`ui::app`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use crate::collector::Batch;
 use crate::session::Session;
@@ -46,10 +48,11 @@ pub struct Change<'a> {
 /// Open and finished sessions.
 #[derive(Debug)]
 pub struct Store {
-    open: HashMap<u64, Session>,
+    /// By cookie. The kernel counts them, so that nobody can choose them badly.
+    open: FxHashMap<u64, Session>,
     /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
     /// soon after; what has not come by the next look was lost.
-    gone: HashMap<u64, Session>,
+    gone: FxHashMap<u64, Session>,
     finished: VecDeque<Session>,
     keep: usize,
     totals: Totals,
@@ -64,8 +67,8 @@ impl Store {
     /// Keeps that many finished sessions.
     pub fn new(keep: usize) -> Self {
         Store {
-            open: HashMap::new(),
-            gone: HashMap::new(),
+            open: FxHashMap::default(),
+            gone: FxHashMap::default(),
             finished: VecDeque::new(),
             keep,
             totals: Totals::default(),

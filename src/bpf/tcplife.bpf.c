@@ -345,11 +345,10 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		st = state_of(sk);
 		if (!st)
 			return 0;
-		now = bpf_ktime_get_ns();
 		if (st->listener)
-			make_child(st, now);
+			make_child(st, bpf_ktime_get_ns());
 		if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
-			st->closing_ns = now;
+			st->closing_ns = bpf_ktime_get_ns();
 		if (newstate == TCP_CLOSE_WAIT) /* the peer's doing */
 			return 0;
 		tp = bpf_skc_to_tcp_sock(sk);
@@ -531,7 +530,7 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock_state *st = ctx->value;
 	struct sock *sk = ctx->sk;
-	struct session_record r = {};
+	struct session_record r; /* all of it is filled: padding has no place in it */
 	struct tcp_sock *tp;
 	__u8 state;
 
@@ -547,6 +546,7 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	r.state = state;
+	r.closed = 0;
 	if (!wanted(r.ip, r.lport, r.rport, st->pid))
 		return 0;
 	fill(&r, sk, tp, st, bpf_ktime_get_ns());
