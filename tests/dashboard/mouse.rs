@@ -65,7 +65,7 @@ fn one_can_do_without_the_keyboard() {
     seen.wait_for("the beginning", |s| s.shows("RATES"));
     seen.click_on("Esc back");
     seen.wait_for("the table", |s| s.heading().is_some());
-    seen.click_on("Tab talkers");
+    seen.click_on("Tab who");
     seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
     let pid = std::process::id().to_string();
     // its line is the one below the headings of the pane
