@@ -3,7 +3,7 @@
 //! Responsible for the order of the differences and for which is selected. Not for what is a difference
 //! (`crate::mark`), nor for what is drawn (`view::mark`).
 
-use super::app::{App, Motion};
+use super::app::{Action, App, Motion};
 use super::keys::Mode;
 use super::list::List;
 use super::screens::Screen;
@@ -87,6 +87,9 @@ impl App {
     pub(super) fn mark(&mut self) {
         if self.mark.is_none() {
             self.mark_anew();
+            let key = self.keymap.of(self.mode, Action::Mark);
+            self.notice
+                .say(format!("marked; {key} again: what is other since"));
         } else {
             self.toggle_screen(Mode::Marked);
         }

@@ -10,7 +10,7 @@ use super::view::hit::{Hit, hit};
 
 /// What it does, for the help.
 pub static MOUSE: &[(&str, &str)] = &[
-    ("click", "select; once more: what Enter does"),
+    ("click", "select; once more: open it, or narrow to it"),
     ("click on a heading", "sort by it; again: invert"),
     ("click on a key below", "what the key does"),
     ("wheel", "scroll what is under the pointer"),

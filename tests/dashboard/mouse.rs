@@ -134,3 +134,27 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
     seen.ends("q", 0);
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 2));
 }
+
+#[test]
+fn a_click_on_failures_narrows_to_them() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let closed = listen(V4);
+    let refused = port(&closed);
+    drop(closed);
+    let mut seen = Seen::dashboard(&["-D", &refused.to_string()]);
+    for _ in 0..3 {
+        assert!(std::net::TcpStream::connect(("127.0.0.1", refused)).is_err());
+    }
+    seen.wait_for("all of them", |s| s.rows().len() == 3);
+    seen.click_on("f fails");
+    for _ in 0..2 {
+        seen.click_on("ECONNREFUSED");
+    }
+    seen.wait_for("only these", |s| {
+        s.shows(&format!("{refused} and comm ")) && s.rows().len() == 3
+    });
+    seen.press("q");
+    seen.ends("q", 0);
+}
