@@ -287,8 +287,15 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Mark::work`].
-    pub fn new(first_ns: u64, at_ns: u64, talkers: &Talkers, store: &Store) -> Self {
+    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Mark::work`]. Here as there,
+    /// `counts` says which sessions count: the same as in the talkers' sums.
+    pub fn new(
+        first_ns: u64,
+        at_ns: u64,
+        talkers: &Talkers,
+        store: &Store,
+        counts: impl Fn(&Session) -> bool,
+    ) -> Self {
         let kept = store.finished_numbers();
         // of what was before the oldest that is kept one does not know all
         let known_ns = match store.get(Place::Finished(kept.start)) {
@@ -323,7 +330,7 @@ impl Mark {
             }
         }
         mark.all.bytes = talkers.bytes();
-        for (_, session) in store.open() {
+        for (_, session) in store.open().filter(|(_, s)| counts(s)) {
             mark.count_before(session);
             if session.retransmits > 0 {
                 mark.retransmits.insert(session.id(), session.retransmits);
@@ -353,11 +360,11 @@ impl Mark {
     }
 
     /// Counts some of it.
-    pub fn work(&mut self, store: &Store) {
+    pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) {
         let first = store.finished_numbers().start;
         let from = self.uncounted.saturating_sub(CHUNK).max(first);
         for number in (from..self.uncounted).rev() {
-            if let Some(session) = store.get(Place::Finished(number)) {
+            if let Some(session) = store.get(Place::Finished(number)).filter(|s| counts(s)) {
                 self.count_before(session);
             }
         }
@@ -381,12 +388,12 @@ impl Mark {
     }
 
     /// The open sessions were looked at; they are counted only if somebody looks at the differences.
-    pub fn look(&mut self, now_ns: u64, open: Option<&Store>) {
+    pub fn look(&mut self, now_ns: u64, open: Option<&Store>, counts: impl Fn(&Session) -> bool) {
         self.now_ns = now_ns;
         let Some(store) = open else { return };
         self.open_all = Side::default();
         self.open.iter_mut().for_each(HashMap::clear);
-        for (_, session) in store.open() {
+        for (_, session) in store.open().filter(|(_, s)| counts(s)) {
             let is_lossy = self.is_lossy(session);
             let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
             let kinds = KINDS.into_iter().zip(&mut self.open);
@@ -639,14 +646,14 @@ mod tests {
             });
             self.talkers.look(at_s * S);
             if let Some(mark) = &mut self.mark {
-                mark.look(at_s * S, Some(&self.store));
+                mark.look(at_s * S, Some(&self.store), |_| true);
             }
         }
 
         fn mark(&mut self, at_s: u64) {
-            let mut mark = Mark::new(S, at_s * S, &self.talkers, &self.store);
+            let mut mark = Mark::new(S, at_s * S, &self.talkers, &self.store, |_| true);
             while mark.is_working(&self.store) {
-                mark.work(&self.store);
+                mark.work(&self.store, |_| true);
             }
             self.mark = Some(mark);
         }

@@ -234,7 +234,7 @@ fn what_is_being_typed_is_not_called_wrong() {
         (0..=text.len())
             .filter(|&end| text.is_char_boundary(end))
             .skip(1)
-            .map(|end| match Filter::parse_typed(&text[..end]) {
+            .map(|end| match Filter::parse_typed(&text[..end], end) {
                 Ok(_) => '.',
                 Err(e) if e.is_incomplete() => '…',
                 Err(_) => '!',
@@ -246,7 +246,7 @@ fn what_is_being_typed_is_not_called_wrong() {
 
 /// Any text is a filter or an error with a place in the text, and both can be shown.
 fn survives(text: &str) {
-    let mut results = vec![parse(text), Filter::parse_typed(text)];
+    let mut results = vec![parse(text), Filter::parse_typed(text, text.len())];
     match results.swap_remove(0) {
         Ok(filter) => {
             let canonical = filter.canonical();
@@ -375,4 +375,38 @@ proptest! {
             .collect();
         survives(&text);
     }
+}
+
+/// What a line shows while it is typed, the cursor at `|`.
+fn shown(line: &str) -> Vec<&'static str> {
+    let cursor = line.find('|').expect("a cursor");
+    let filter = Filter::parse_typed(&line.replace('|', ""), cursor).expect(line);
+    let matching = sessions().into_iter().filter(|(_, s)| filter.matches(s));
+    matching.map(|(name, _)| name).collect()
+}
+
+#[test]
+fn the_text_behind_which_the_cursor_stands_is_the_beginning_of_one() {
+    let whole = |line: &str| {
+        let filter = parse(line).expect(line);
+        let matching = sessions().into_iter().filter(|(_, s)| filter.matches(s));
+        matching.map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    for (typed, means) in [
+        ("comm cur|", "comm ~ ^cur"),
+        ("comm = cur|", "comm ~ ^cur"),
+        ("comm sshd,cur|", "comm sshd or comm ~ ^cur"),
+        ("comm cur| and port 443", "comm ~ ^cur and port 443"),
+        ("not comm cur|", "not comm ~ ^cur"),
+        // these are whole
+        ("comm cur |", "comm cur"),
+        ("comm cu|r", "comm cur"),
+        ("|comm curl", "comm curl"),
+        ("comm \"cur\"|", "comm cur"),
+        ("comm != cur|", "comm != cur"),
+    ] {
+        assert_eq!(shown(typed), whole(means), "{typed}");
+    }
+    assert!(!shown("comm cur|").is_empty());
+    assert!(whole("comm cur").is_empty());
 }

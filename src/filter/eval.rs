@@ -33,6 +33,8 @@ pub(super) enum Check {
     OneOf(Vec<(u64, u64)>),
     Within(Vec<Net>),
     Equals(Vec<String>),
+    /// The same, or as what is being typed.
+    EqualsOrBegins(Vec<String>, String),
     Is(bool),
     Matches(Regex),
     Contains(Needle),
@@ -87,7 +89,7 @@ impl Node {
             Node::Test(_, check) => match check {
                 Check::Between(..) | Check::Is(_) => 1,
                 Check::OneOf(_) | Check::Within(_) => 2,
-                Check::Equals(_) => 3,
+                Check::Equals(_) | Check::EqualsOrBegins(..) => 3,
                 Check::Contains(_) => 20,
                 Check::Matches(_) => 40,
             },
@@ -159,11 +161,21 @@ impl Check {
                 Literal::Net(net) => Some(*net),
                 _ => None,
             })),
-            Some(Literal::Name(_) | Literal::Text(_)) => Check::Equals(all(values, |v| match v {
-                Literal::Name(name) => Some((*name).to_owned()),
-                Literal::Text(text) => Some(text.clone()),
-                _ => None,
-            })),
+            Some(Literal::Name(_) | Literal::Text(_) | Literal::Beginning(_)) => {
+                let texts = all(values, |v| match v {
+                    Literal::Name(name) => Some((*name).to_owned()),
+                    Literal::Text(text) => Some(text.clone()),
+                    _ => None,
+                });
+                let typed = values.iter().find_map(|v| match v {
+                    Literal::Beginning(text) => Some(text.clone()),
+                    _ => None,
+                });
+                match typed {
+                    Some(typed) => Check::EqualsOrBegins(texts, typed),
+                    None => Check::Equals(texts),
+                }
+            }
             Some(Literal::Regex(pattern)) => Check::Matches(build_regex(pattern)?),
             Some(Literal::Bool(yes)) if values.iter().all(|v| *v == Literal::Bool(*yes)) => {
                 Check::Is(*yes)
@@ -184,6 +196,9 @@ impl Check {
             (Check::Is(wanted), Value::Bool(yes)) => *wanted == yes,
             (Check::Within(nets), Value::Addr(a)) => nets.iter().any(|net| net.contains(a)),
             (Check::Equals(texts), Value::Text(t)) => texts.iter().any(|text| text == t),
+            (Check::EqualsOrBegins(texts, typed), Value::Text(t)) => {
+                t.starts_with(typed) || texts.iter().any(|text| text == t)
+            }
             (Check::Matches(regex), Value::Text(t)) => regex.is_match(t),
             (Check::Matches(regex), Value::Addr(a)) => regex.is_match(AddrText::new(a).as_str()),
             (Check::Contains(needle), Value::Text(t)) => needle.is_in(t),

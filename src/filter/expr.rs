@@ -39,6 +39,8 @@ pub(super) enum Literal {
     Net(Net),
     Name(&'static str),
     Text(String),
+    /// Of a text that is being typed, and only then.
+    Beginning(String),
     Bool(bool),
     Regex(String),
 }
@@ -203,7 +205,9 @@ impl Literal {
             Literal::Net(net) => write!(f, "{net}"),
             Literal::Name(name) => f.write_str(name),
             Literal::Bool(yes) => f.write_str(if *yes { "yes" } else { "no" }),
-            Literal::Text(text) | Literal::Regex(text) => f.write_str(&in_quotes(text)),
+            Literal::Text(text) | Literal::Beginning(text) | Literal::Regex(text) => {
+                f.write_str(&in_quotes(text))
+            }
         }
     }
 }

@@ -59,16 +59,18 @@ impl Filter {
         text: &str,
         users: &dyn Fn(&str) -> Option<u32>,
     ) -> Result<Filter, FilterError> {
-        Filter::new(text, parse::parse(text, users, false)?)
+        Filter::new(text, parse::parse(text, users, None)?)
     }
 
-    /// Reads a filter while it is being typed: a bare word at the end that may yet become a field or a keyword is
-    /// incomplete, so that what is on the way to `port 443 and rtt > 1ms` does not look for `an` or `rt`.
+    /// Reads a filter while it is being typed, with the cursor at that byte: the word that it stands behind may go on.
+    /// A bare word that may yet become a field or a keyword is incomplete, so that what is on the way to
+    /// `port 443 and rtt > 1ms` does not look for `an` or `rt`; and a text that a field is to equal is the beginning
+    /// of one, so that what is on the way to `comm curl` shows that among others and not nothing.
     ///
     /// # Errors
     /// As [`Filter::parse`]; [`FilterError::is_incomplete`] tells whether to wait for more.
-    pub fn parse_typed(text: &str) -> Result<Filter, FilterError> {
-        Filter::new(text, parse::parse(text, &users::uid_of, true)?)
+    pub fn parse_typed(text: &str, cursor: usize) -> Result<Filter, FilterError> {
+        Filter::new(text, parse::parse(text, &users::uid_of, Some(cursor))?)
     }
 
     fn new(text: &str, expr: Expr) -> Result<Filter, FilterError> {

@@ -43,8 +43,8 @@ const MOST_REGEXES: u32 = 32;
 struct Context<'s> {
     text: &'s str,
     users: Users<'s>,
-    /// The last word may not be finished.
-    typing: bool,
+    /// While it is typed: the cursor. The word that it stands behind may not be finished.
+    cursor: Option<usize>,
     depth: u32,
     regexes: u32,
 }
@@ -95,7 +95,7 @@ fn fail<T>(error: FilterError) -> Result<T> {
 pub(super) fn parse(
     text: &str,
     users: Users<'_>,
-    typing: bool,
+    cursor: Option<usize>,
 ) -> std::result::Result<Expr, FilterError> {
     if text.len() > LONGEST {
         let message = format!("the filter is longer than {LONGEST} bytes");
@@ -107,7 +107,7 @@ pub(super) fn parse(
         state: Context {
             text,
             users,
-            typing,
+            cursor,
             depth: 0,
             regexes: 0,
         },
@@ -281,7 +281,7 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
     };
     if token.kind == Tok::Word {
         literal::bare_word(text).or_else(|bad| fail(told(bad, token, input)))?;
-        if input.state.typing && token.span.end == input.state.text.len() {
+        if is_being_typed(token, input) {
             unfinished(token).map_or(Ok(()), fail)?;
         }
     }
@@ -289,6 +289,11 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
     input.next_token();
     apart(token, input)?;
     Ok(text)
+}
+
+/// True if the word may go on with the next key.
+fn is_being_typed(token: &Token<'_>, input: &Input<'_>) -> bool {
+    token.kind == Tok::Word && input.state.cursor == Some(token.span.end)
 }
 
 /// `reson refused` looks for two words, and that is not what was meant: a word that is nearly a field's, followed by
@@ -396,7 +401,12 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     } else {
         literal::read(field, text, in_quotes, input.state.users)
     };
-    let literal = literal.or_else(|bad| fail(told(bad, token, input)))?;
+    let literal = match literal.or_else(|bad| fail(told(bad, token, input)))? {
+        Literal::Text(text) if op == Op::Eq && is_being_typed(token, input) => {
+            Literal::Beginning(text)
+        }
+        literal => literal,
+    };
     if let Literal::Number(from, to) = literal
         && from != to
         && !matches!(op, Op::Eq | Op::Ne)

@@ -362,7 +362,9 @@ impl App {
         self.choice.own.count(&batch, finished);
         self.store.apply_and_tell(batch, |change| {
             self.panes.take(&change, &self.choice);
-            if let Some(mark) = &mut self.mark {
+            if let Some(mark) = &mut self.mark
+                && let Some(change) = self.choice.own.without(&change)
+            {
                 mark.take(&change);
             }
             if let Some(detail) = &mut self.detail {
@@ -475,9 +477,11 @@ impl App {
                 }
             }
             Action::Move(motion) if self.mode == Mode::Help => {
-                let page = self.layout().main.height.into();
-                let last = view::help::lines(&self.keymap).len().saturating_sub(page);
-                self.help_top = moved(self.help_top, motion, page).min(last);
+                let area = self.layout().main;
+                let page = area.height.into();
+                let lines = view::help::lines(&self.keymap, area.width).len();
+                let last = lines.saturating_sub(page);
+                self.help_top = moved(self.help_top.min(last), motion, page).min(last);
             }
             Action::Move(motion) if self.mode == Mode::Detail => {
                 let area = self.layout().main;
@@ -517,8 +521,10 @@ impl App {
 
     /// … and come in.
     pub(super) fn thaw(&mut self) {
-        if let Some(batch) = self.frozen.take().and_then(Waiting::into_batch) {
-            self.batch(batch);
+        if let Some(waiting) = self.frozen.take() {
+            for batch in waiting.into_batches() {
+                self.batch(batch);
+            }
             self.refresh();
         }
     }

@@ -182,7 +182,7 @@ pub struct Row<'a> {
 #[derive(Debug)]
 pub struct Failures {
     pub(super) counted: Counted<Failed>,
-    list: List<Failure>,
+    pub(super) list: List<Failure>,
     now_ns: u64,
     /// Seconds of the past of which there is something to be known.
     seconds: f64,

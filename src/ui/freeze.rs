@@ -11,7 +11,11 @@ use crate::session::Session;
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     newest: Batch,
+    /// When the open sessions in it were looked at.
+    looked_ns: u64,
+    /// The oldest first; the last so many of them ended after that look.
     closed: VecDeque<Session>,
+    since_look: usize,
     /// Sessions that ended meanwhile.
     pub(super) count: u64,
 }
@@ -19,8 +23,14 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Keeps the newest picture of the open ones and the newest of the finished ones, within bounds.
     pub(super) fn take(&mut self, batch: Batch, keep: usize) {
-        self.count += batch.closed.len() as u64;
+        let ended = batch.closed.len();
+        self.count += ended as u64;
         self.closed.extend(batch.closed);
+        if batch.open.is_some() {
+            (self.looked_ns, self.since_look) = (batch.taken_ns, 0);
+        } else {
+            self.since_look += ended;
+        }
         let open = batch.open.or_else(|| self.newest.open.take());
         self.newest = Batch {
             open,
@@ -31,11 +41,22 @@ impl Waiting {
         self.closed.drain(..over);
     }
 
-    /// All of it, if anything came.
-    pub(super) fn into_batch(self) -> Option<Batch> {
-        (self.newest.taken_ns != 0).then(|| Batch {
-            closed: self.closed.into(),
+    /// All of it, if anything came: until the last look, and after it. As one batch it would take that look for one
+    /// that was made just now, and all rates until the next one would be too high.
+    pub(super) fn into_batches(mut self) -> impl Iterator<Item = Batch> {
+        let until_look = self.closed.len().saturating_sub(self.since_look);
+        let after: Vec<Session> = self.closed.drain(until_look..).collect();
+        let look = self.newest.open.take().map(|open| Batch {
+            open: Some(open),
+            closed: std::mem::take(&mut self.closed).into(),
+            taken_ns: self.looked_ns,
             ..self.newest
-        })
+        });
+        let is_newer = self.newest.taken_ns > self.looked_ns;
+        let rest = is_newer.then(|| Batch {
+            closed: self.closed.into_iter().chain(after).collect(),
+            ..self.newest
+        });
+        look.into_iter().chain(rest)
     }
 }

@@ -1,9 +1,9 @@
-//! The screen of what is other since the mark: the worst first.
+//! The screen of what is other since the mark: the worst first. What the dashboard causes itself does not count.
 //!
 //! Responsible for the order of the differences and for which is selected. Not for what is a difference
 //! (`crate::mark`), nor for what is drawn (`view::mark`).
 
-use super::app::{App, Motion};
+use super::app::{Action, App, Motion};
 use super::keys::Mode;
 use super::list::List;
 use super::screens::Screen;
@@ -17,7 +17,7 @@ const MOST: usize = 200;
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
-    list: List<(Key, Finding)>,
+    pub(super) list: List<(Key, Finding)>,
     /// How many figures are worse, how many talkers are gone, how many new.
     pub counts: [usize; 3],
 }
@@ -87,6 +87,9 @@ impl App {
     pub(super) fn mark(&mut self) {
         if self.mark.is_none() {
             self.mark_anew();
+            let key = self.keymap.of(self.mode, Action::Mark);
+            self.notice
+                .say(format!("marked; {key} again: what is other since"));
         } else {
             self.toggle_screen(Mode::Marked);
         }
@@ -94,7 +97,10 @@ impl App {
 
     /// From now on the comparison is with now.
     pub(super) fn mark_anew(&mut self) {
-        let mark = Mark::new(self.first_ns, self.now_ns, self.panes().all(), &self.store);
+        let (talkers, own) = (self.panes.all(), &self.choice.own);
+        let mark = Mark::new(self.first_ns, self.now_ns, talkers, &self.store, |s| {
+            !own.is(s)
+        });
         self.mark = Some(Box::new(mark));
         self.look_since_mark();
         self.refresh_screen();
@@ -113,7 +119,8 @@ impl App {
     pub(super) fn look_since_mark(&mut self) {
         let is_shown = matches!(self.screen, Some(Screen::Marked(_)));
         if let Some(mark) = &mut self.mark {
-            mark.look(self.now_ns, is_shown.then_some(&self.store));
+            let (open, own) = (is_shown.then_some(&self.store), &self.choice.own);
+            mark.look(self.now_ns, open, |s| !own.is(s));
         }
     }
 }

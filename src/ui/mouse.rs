@@ -10,7 +10,7 @@ use super::view::hit::{Hit, hit};
 
 /// What it does, for the help.
 pub static MOUSE: &[(&str, &str)] = &[
-    ("click", "select; once more: what Enter does"),
+    ("click", "select; once more: open it, or narrow to it"),
     ("click on a heading", "sort by it; again: invert"),
     ("click on a key below", "what the key does"),
     ("wheel", "scroll what is under the pointer"),
@@ -78,6 +78,11 @@ impl App {
                     return self.update(Action::Narrow);
                 }
             }
+            Hit::Line(line) => {
+                if self.click_on_screen(line) {
+                    return self.update(Action::Narrow);
+                }
+            }
             Hit::Page | Hit::Nothing => {}
         }
         None
@@ -97,6 +102,7 @@ impl App {
             Hit::PaneHeading(subject, _) | Hit::PaneRow(subject, _) => {
                 self.panes.wheel(subject, down);
             }
+            Hit::Line(_) => self.wheel_on_screen(down),
             Hit::Page => {
                 let motion = if down { Motion::Down } else { Motion::Up };
                 for _ in 0..LINES {

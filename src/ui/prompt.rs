@@ -83,7 +83,8 @@ impl Prompt {
         self.state.as_ref()
     }
 
-    /// The filter that the text is as a whole, if it is one: what might have become a field is a word now.
+    /// The filter that the text is as a whole, if it is one: what might have become a field is a word now, and what might
+    /// have been the beginning of a text is all of it.
     pub fn finish(&mut self) -> Option<Filter> {
         self.state = Filter::parse(self.text());
         self.state.as_ref().ok().cloned()
@@ -165,7 +166,7 @@ impl Prompt {
     }
 
     fn read(&mut self) {
-        self.state = Filter::parse_typed(self.text());
+        self.state = Filter::parse_typed(self.text(), self.line.cursor());
     }
 
     /// The first time what all that fit have in common, then one after the other, then the text as it was.

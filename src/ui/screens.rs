@@ -94,6 +94,25 @@ impl App {
         }
     }
 
+    /// Selects what is on a line of it, the first shown is 0. True if it was chosen already.
+    pub(super) fn click_on_screen(&mut self, line: usize) -> bool {
+        match &mut self.screen {
+            Some(Screen::Failures(shown)) => shown.list.click(line),
+            Some(Screen::Marked(shown)) => shown.list.click(line),
+            Some(Screen::Distributions(_)) | None => false,
+        }
+    }
+
+    /// Scrolls its lines; the selection stays in sight.
+    pub(super) fn wheel_on_screen(&mut self, down: bool) {
+        let area = self.layout().main;
+        match &mut self.screen {
+            Some(Screen::Failures(shown)) => shown.list.wheel(view::failures::rows(area), down),
+            Some(Screen::Marked(shown)) => shown.list.wheel(view::mark::rows(area), down),
+            Some(Screen::Distributions(_)) | None => {}
+        }
+    }
+
     /// Before a batch comes into the store: what that will let go.
     pub(super) fn screen_lets_go(&mut self, batch: &Batch) {
         let (store, choice, coming) = (&self.store, &self.choice, batch.closed.len());
@@ -151,7 +170,7 @@ impl App {
     pub(super) fn work_on_screen(&mut self) {
         let (store, choice) = (&self.store, &self.choice);
         if let Some(mark) = &mut self.mark {
-            mark.work(store);
+            mark.work(store, |s| !choice.own.is(s));
         }
         match &mut self.screen {
             Some(Screen::Distributions(shown)) => shown.counted.work(store, choice),

@@ -65,7 +65,7 @@ fn one_can_do_without_the_keyboard() {
     seen.wait_for("the beginning", |s| s.shows("RATES"));
     seen.click_on("Esc back");
     seen.wait_for("the table", |s| s.heading().is_some());
-    seen.click_on("Tab talkers");
+    seen.click_on("Tab who");
     seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
     let pid = std::process::id().to_string();
     // its line is the one below the headings of the pane
@@ -133,4 +133,28 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
     seen.press("q");
     seen.ends("q", 0);
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 2));
+}
+
+#[test]
+fn a_click_on_failures_narrows_to_them() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let closed = listen(V4);
+    let refused = port(&closed);
+    drop(closed);
+    let mut seen = Seen::dashboard(&["-D", &refused.to_string()]);
+    for _ in 0..3 {
+        assert!(std::net::TcpStream::connect(("127.0.0.1", refused)).is_err());
+    }
+    seen.wait_for("all of them", |s| s.rows().len() == 3);
+    seen.click_on("f fails");
+    for _ in 0..2 {
+        seen.click_on("ECONNREFUSED");
+    }
+    seen.wait_for("only these", |s| {
+        s.shows(&format!("{refused} and comm ")) && s.rows().len() == 3
+    });
+    seen.press("q");
+    seen.ends("q", 0);
 }

@@ -238,13 +238,15 @@ fn the_help_lists_every_key_and_column() {
 }
 
 #[test]
-fn the_help_fits_eighty_columns() {
-    for line in view::help::lines(&keys::Keymap::default()) {
-        if let view::help::HelpLine::Entry(name, meaning) = line {
-            assert!(
-                name.width() <= 24 && meaning.width() <= 52,
-                "{name}: {meaning}"
-            );
+fn the_help_fits_eighty_columns_and_sixty() {
+    for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
+        for line in view::help::lines(&keys::Keymap::default(), width) {
+            if let view::help::HelpLine::Entry(name, meaning) = line {
+                assert!(
+                    name.width() <= 24 && meaning.width() <= fits,
+                    "{name}: {meaning}"
+                );
+            }
         }
     }
 }
@@ -471,6 +473,43 @@ fn a_frozen_picture_holds_and_says_what_waits() {
 }
 
 #[test]
+fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
+    let mut app = app(SIZE);
+    let look = |tx_bytes, taken_ns| Batch {
+        taken_ns,
+        open: Some(vec![open(1, "nginx", "198.51.100.7", tx_bytes)]),
+        ..Batch::default()
+    };
+    let ended = |cookie, taken_ns| Batch {
+        taken_ns,
+        closed: vec![closed(cookie, "new", "10.0.0.1", Reason::LocalFin)],
+        ..Batch::default()
+    };
+    let live = [
+        ended(20, 11 * S),
+        look(5_001_000, 12 * S),
+        ended(21, 12 * S + 950_000_000),
+    ];
+    press(&mut app, "Space");
+    live.into_iter().for_each(|batch| {
+        app.batch(batch);
+    });
+    press(&mut app, "Space");
+    let rates = |app: &App| {
+        let totals = app.store().totals();
+        (totals.finished, totals.finished_rate)
+    };
+    assert_eq!(rates(&app), (8, 0.5));
+    app.batch(look(5_002_000, 13 * S));
+    assert_eq!(
+        rates(&app),
+        (8, 1.0),
+        "one in the second since the last look"
+    );
+    assert_eq!(app.store().totals().byte_rate, 1000.0 + 1200.0 + 21_000.0);
+}
+
+#[test]
 fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
     let mut app = app(SIZE);
     press(&mut app, "/");
@@ -479,11 +518,50 @@ fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
         type_text(&mut app, key);
         counts.push(app.row_count());
     }
-    assert_eq!(counts, [0, 0, 0, 2, 2, 1], "{}", screen(&app, SIZE));
+    assert_eq!(counts, [2, 2, 2, 2, 2, 1], "{}", screen(&app, SIZE));
     assert!(screen(&app, SIZE).contains("filter: comm curl and reason refused"));
     press(&mut app, "Esc");
     assert_eq!(app.row_count(), 9);
     assert!(!screen(&app, SIZE).contains("filter: comm"));
+}
+
+#[test]
+fn a_name_that_is_being_typed_is_the_beginning_of_one_until_it_is_accepted() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "comm post");
+    assert_eq!(column(&app, "COMM"), ["postgres"]);
+    // what the cursor is not behind is whole
+    press(&mut app, "^A");
+    assert_eq!(app.row_count(), 0);
+    press(&mut app, "^E");
+    assert_eq!(app.row_count(), 1);
+    press(&mut app, "Enter");
+    assert_eq!(app.row_count(), 0, "there is no program of that name");
+}
+
+#[test]
+fn the_second_line_says_what_matters_whatever_its_width() {
+    let said = |width, keys: &str| {
+        let size = Size { width, height: 24 };
+        let mut app = app(size);
+        press(&mut app, "/");
+        type_text(
+            &mut app,
+            "not comm nobody and not raddr 203.0.113.99 and rx > 0",
+        );
+        press(&mut app, "Enter");
+        press(&mut app, keys);
+        let line = screen(&app, size).lines().nth(1).map(str::to_owned);
+        line.unwrap_or_default().trim_matches(['"', ' ']).to_owned()
+    };
+    insta::assert_snapshot!(
+        [40, 60, 80, 100, 120]
+            .map(|width| ["g", "F", "I 4 Space", "m t n + 4"]
+                .map(|keys| said(width, keys))
+                .join("\n"))
+            .join("\n\n")
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_click_where_there_is_nothing_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "j j");
     let before = screen(&app, SIZE);
-    for at in [(10, 0), (10, 1), (10, 15), (79, 22), (79, 23), (500, 500)] {
+    for at in [(10, 0), (10, 1), (10, 15), (79, 22), (7, 23), (500, 500)] {
         assert_eq!(click(&mut app, at), None);
         assert_eq!(screen(&app, SIZE), before, "{at:?}");
     }
@@ -191,7 +191,7 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
     for (text, mode) in [
         ("? help", keys::Mode::Help),
         ("/ filter", keys::Mode::Prompt),
-        ("Enter detail", keys::Mode::Detail),
+        ("Enter more", keys::Mode::Detail),
     ] {
         let mut app = app(SIZE);
         let (x, y) = find(&app, SIZE, text, 23);
@@ -209,6 +209,58 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
     let mut app = app(SIZE);
     assert_eq!(click(&mut app, (6, 23)), None, "between two keys");
     assert_eq!(click(&mut app, (0, 23)), Some(Effect::Quit));
+}
+
+#[test]
+fn a_click_in_the_failures_selects_and_another_narrows() {
+    let mut app = app(SIZE);
+    press(&mut app, "f");
+    while app.is_working() {
+        app.work();
+    }
+    for text in ["never-accepted", "timeout"] {
+        click_on(&mut app, SIZE, text, 3);
+        assert!(selected_line(&app).contains(text));
+        assert_eq!(app.mode, keys::Mode::Failures);
+    }
+    // the heading, the line below the last one, what is said at the bottom
+    let before = screen(&app, SIZE);
+    for y in [2, 15, 22] {
+        click(&mut app, (5, y));
+        assert_eq!(screen(&app, SIZE), before, "{y}");
+    }
+    click_on(&mut app, SIZE, "timeout", 3);
+    assert_eq!(app.mode, keys::Mode::Table);
+    assert!(app.choice.filter.source().contains("timeout"));
+    assert_eq!(app.row_count(), 1);
+}
+
+#[test]
+fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
+    let mut app = app(SIZE);
+    press(&mut app, "m m");
+    app.batch(Batch {
+        taken_ns: 12 * S,
+        open: Some(vec![
+            open(20, "new-1", "192.0.2.1", 10),
+            open(21, "new-2", "192.0.2.2", 10),
+        ]),
+        ..Batch::default()
+    });
+    click_on(&mut app, SIZE, "new-2", 5);
+    assert!(selected_line(&app).contains("new-2"));
+    click_on(&mut app, SIZE, "new-1", 5);
+    assert!(selected_line(&app).contains("new-1"));
+    let at = find(&app, SIZE, "new-1", 5);
+    wheel(&mut app, true, at);
+    wheel(&mut app, false, at);
+    assert!(
+        selected_line(&app).contains("new-1"),
+        "all lines are in sight"
+    );
+    click(&mut app, at);
+    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(app.choice.filter.source(), "comm new-1");
 }
 
 #[test]
@@ -283,7 +335,7 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
 fn any_place_can_be_clicked_at_any_size() {
     for (width, height) in [(1, 1), (5, 3), (20, 8), (60, 16), (80, 24), (120, 40)] {
         let size = Size { width, height };
-        for script in ["", "Tab", "?", "Enter", "/"] {
+        for script in ["", "Tab", "?", "Enter", "/", "c", "d", "f", "m m", "e"] {
             let mut app = app(size);
             if !script.is_empty() {
                 press(&mut app, script);

@@ -112,3 +112,30 @@ fn without_an_ssh_session_there_is_nothing_to_show() {
     assert!(screen(&app, SIZE).contains("nothing is hidden"));
     assert_eq!(app.row_count(), 9);
 }
+
+/// What is asked for: the sums of all sessions are without it, before the mark and since.
+#[test]
+fn it_is_neither_before_the_mark_nor_since() {
+    let mut app = over_ssh(SIZE);
+    press(&mut app, "m");
+    let more = |tx_bytes, taken_ns| Batch {
+        taken_ns,
+        open: Some(vec![Session {
+            age_is_lower_bound: true,
+            srtt_us: 900_000,
+            ..open(3, "sshd-session", "192.0.2.77", tx_bytes)
+        }]),
+        ..Batch::default()
+    };
+    app.batch(more(19_876_543, 20 * S));
+    press(&mut app, "m");
+    let shown = screen(&app, SIZE);
+    assert!(!shown.contains("192.0.2.77"), "{shown}");
+    assert!(shown.contains("of all but our own"), "{shown}");
+    let since = shown.lines().find(|l| l.contains("since 10s"));
+    let figures: Vec<&str> = since
+        .expect("the figures since the mark")
+        .split_whitespace()
+        .collect();
+    assert_eq!(figures[2..7], ["0", "0", "0", "-", "-"], "{shown}");
+}

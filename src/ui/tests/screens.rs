@@ -133,6 +133,18 @@ fn the_failures_at_four_sizes() {
     }
 }
 
+#[test]
+fn a_mark_says_how_one_gets_to_what_is_other_since() {
+    for script in ["m", "Tab m", "d m", "f m"] {
+        let mut app = web_server(SIZE, 100);
+        press(&mut app, script);
+        let said = |app: &App| screen(app, SIZE).contains("marked; m again: what is other since");
+        assert!(said(&app), "{script}");
+        press(&mut app, "m");
+        assert!(!said(&app) && app.mode == Mode::Marked, "{script}");
+    }
+}
+
 /// What the selected bar of each histogram says: which one it is, and how many sessions are in it.
 fn bars(app: &App) -> Vec<(&'static str, u64)> {
     let Some(Screen::Distributions(shown)) = &app.screen else {

@@ -133,9 +133,19 @@ fn columns(width: usize) -> Vec<(&'static Column, usize)> {
     grown
 }
 
+/// Lines above them, with the headings, and below.
+const ABOVE: u16 = 1;
+const BELOW: u16 = 1;
+
 /// Lines that there is room for.
 pub fn rows(area: Rect) -> usize {
-    area.height.saturating_sub(2).into()
+    area.height.saturating_sub(ABOVE + BELOW).into()
+}
+
+/// Which of them is at a line of the screen, the first one shown is 0; there may be nothing on it.
+pub(super) fn line_at(area: Rect, row: u16) -> Option<usize> {
+    let line = row.checked_sub(area.y + ABOVE)?.into();
+    (line < rows(area)).then_some(line)
 }
 
 pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {

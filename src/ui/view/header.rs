@@ -1,13 +1,17 @@
 //! The two lines at the top: the host in numbers, and what is being looked at.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Layout;
-use crate::fields;
+use super::table::shorten;
+use crate::fields::{self, Kind};
 use crate::ui::app::App;
 use crate::ui::choice::Scope;
 use crate::ui::theme::Theme;
@@ -81,70 +85,163 @@ fn short(rate: f64) -> String {
     }
 }
 
+/// What is said on the second line, and where: here in the order in which it stands there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// How things stand if nobody did anything: where there is room.
+    Usual,
+    /// What a key has done: a theme, an interval, names.
+    Said,
+    /// What explains what is on the screen.
+    Explains,
+    /// What one would be misled without.
+    Needed,
+}
+
+/// A part of the second line.
+struct Part<'a> {
+    rank: Rank,
+    label: &'static str,
+    text: Cow<'a, str>,
+    style: Style,
+    /// Cells that it takes at least; of a longer text the rest goes as this does it.
+    least: usize,
+    cut: fn(&str, usize) -> String,
+}
+
+impl<'a> Part<'a> {
+    fn new(rank: Rank, text: impl Into<Cow<'a, str>>) -> Self {
+        let text = text.into();
+        Part {
+            rank,
+            label: "",
+            least: text.width(),
+            text,
+            style: Style::default(),
+            cut: the_start_of,
+        }
+    }
+
+    fn whole(&self) -> usize {
+        self.label.len() + self.text.width()
+    }
+
+    fn styled(self, style: Style) -> Self {
+        Part { style, ..self }
+    }
+
+    /// A long text, which says something even if not all of it is there.
+    fn elastic(self, label: &'static str, cut: fn(&str, usize) -> String) -> Self {
+        const MUCH: usize = 16;
+        let least = label.len() + self.text.width().min(MUCH);
+        Part {
+            label,
+            least,
+            cut,
+            ..self
+        }
+    }
+}
+
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut parts = looked_at(app, theme);
+    let width = usize::from(area.width);
+    // nothing is cut for what is usual
+    let needed = |parts: &[Part<'_>]| {
+        let uncut = parts.iter().any(|p| p.rank == Rank::Usual);
+        let cells = |p: &Part<'_>| if uncut { p.whole() } else { p.least };
+        parts.iter().map(|p| cells(p) + 2).sum::<usize>()
+    };
+    // what matters least goes first, of several the last
+    while needed(&parts) > width + 2 {
+        let least = parts.iter().map(|p| p.rank).min();
+        let Some(at) = parts.iter().rposition(|p| Some(p.rank) == least) else {
+            break;
+        };
+        if parts.len() == 1 {
+            break;
+        }
+        parts.remove(at);
+    }
+    let least: usize = parts.iter().map(|p| p.least + 2).sum();
+    let mut spare = (width + 2).saturating_sub(least);
+    let mut line = Line::default();
+    for part in parts {
+        let given = part.whole().saturating_sub(part.least).min(spare);
+        spare -= given;
+        if !line.spans.is_empty() {
+            line.push_span("  ");
+        }
+        line.push_span(part.label);
+        let room = part.least + given - part.label.len();
+        line.push_span(Span::styled((part.cut)(&part.text, room), part.style));
+    }
+    line.style(theme.quiet).render(area, buffer);
+}
+
+/// All that there is to say there.
+fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
     let scope = match app.choice.scope {
         Scope::All => "all",
         Scope::Open => "open",
         Scope::Finished => "finished",
     };
-    let order = app.sort.field.column.map_or("", |c| c.title);
-    let frozen = app
-        .waiting()
-        .map(|n| vec![Span::styled(format!(" FROZEN, {n} waiting "), theme.alarm)]);
-    let export = app
-        .export_percent()
-        .map(|n| vec![Span::styled(format!(" EXPORT {n} % "), theme.alarm)]);
-    let position = format!(
-        "{}/{}{} {scope}",
-        app.position(),
-        app.row_count(),
-        if app.is_working() { "…" } else { "" }
-    );
-    let order = if app.is_following() {
-        "following the newest".into()
-    } else {
-        format!(
-            "by {order}{}",
-            if app.sort.inverted { " inverted" } else { "" }
-        )
-    };
-    let own = app.choice.own.said().map(|text| vec![Span::raw(text)]);
-    let family = app.choice.family.map(|f| vec![Span::raw(f.name())]);
+    let export = app.export_percent().map(|n| format!(" EXPORT {n} % "));
+    let frozen = app.waiting().map(|n| format!(" FROZEN, {n} waiting "));
+    let alarms = [export, frozen].into_iter().flatten();
+    let alarms = alarms.map(|text| Part::new(Rank::Needed, text).styled(theme.alarm));
+    let (at, all) = (app.position(), app.row_count());
+    let working = if app.is_working() { "…" } else { "" };
+    let position = format!("{at}/{all}{working} {scope}");
     let marked = app.mark.as_ref().map(|mark| {
-        let ago = fields::seconds(mark.ago_ns());
-        vec![Span::raw(format!("marked {ago} ago"))]
+        let ago = uptime(mark.ago_ns() / 1_000_000_000);
+        Part::new(Rank::Said, format!("marked {ago} ago"))
     });
-    let position = Some(vec![Span::raw(position)]);
-    let before: Vec<_> = [export, frozen, position, marked, own, family]
-        .into_iter()
-        .flatten()
-        .collect();
-    let used: usize = before.iter().flatten().map(|s| s.width() + 2).sum();
+    let own = app.choice.own.said();
+    let family = app.choice.family.map(|f| f.name());
     let filter = (!app.choice.filter.is_everything()).then(|| {
-        const LABEL: &str = "filter: ";
-        let room = usize::from(area.width).saturating_sub(used + LABEL.len());
-        let text = the_end_of(app.choice.filter.source(), room);
-        vec![Span::raw(LABEL), Span::styled(text, theme.figure)]
+        Part::new(Rank::Needed, app.choice.filter.source())
+            .styled(theme.figure)
+            .elastic("filter: ", the_end_of)
     });
-    // a key's effect has to be seen
-    let pace = app.pace.said().map(|text| vec![Span::raw(text)]);
-    let both = app.choice.family.is_none();
-    let after = [
-        filter,
-        both.then(|| vec![Span::raw("IPv4+IPv6")]),
-        Some(vec![Span::raw(order)]),
-        pace.clone().filter(|_| app.pace.is_chosen()),
-        app.names.said().map(|text| vec![Span::raw(text)]),
-        captured(app).map(|text| vec![Span::raw(text)]),
-        app.look
-            .is_turned
-            .then(|| vec![Span::raw(format!("theme {}", app.look.theme.name))]),
-        pace.filter(|_| !app.pace.is_chosen()),
-    ];
-    let parts = before.into_iter().chain(after.into_iter().flatten());
-    fit(parts.collect(), area.width)
-        .style(theme.quiet)
-        .render(area, buffer);
+    let order = app.sort.field.column.map_or("", |c| c.title);
+    let order = match (app.is_following(), app.sort.inverted) {
+        (true, _) => Cow::from("following the newest"),
+        (false, false) => format!("by {order}").into(),
+        (false, true) => format!("by {order} inverted").into(),
+    };
+    let both = family.is_none().then_some("IPv4+IPv6");
+    let pace = app.pace.said();
+    let (chosen, usual) = match app.pace.is_chosen() {
+        true => (pace, None),
+        false => (None, pace),
+    };
+    let turned = app.look.is_turned;
+    let theme = turned.then(|| format!("theme {}", app.look.theme.name));
+    let captured = captured(app).map(|text| {
+        let part = Part::new(Rank::Explains, text);
+        part.elastic("captured: ", the_start_of)
+    });
+    let part = |rank| move |text| Part::new(rank, text);
+    let mut parts: Vec<Part<'_>> = alarms.collect();
+    parts.push(Part::new(Rank::Needed, position));
+    parts.extend(marked);
+    parts.extend(own.map(|text| Part::new(Rank::Explains, text)));
+    parts.extend(family.map(|text| Part::new(Rank::Needed, text)));
+    parts.extend(filter);
+    parts.extend(both.map(|text| Part::new(Rank::Usual, text)));
+    parts.push(Part::new(Rank::Explains, order));
+    parts.extend(chosen.map(part(Rank::Said)));
+    parts.extend(app.names.said().map(|text| Part::new(Rank::Said, text)));
+    parts.extend(captured);
+    parts.extend(theme.map(part(Rank::Said)));
+    parts.extend(usual.map(part(Rank::Usual)));
+    parts
+}
+
+/// A text in that many cells.
+fn the_start_of(text: &str, room: usize) -> String {
+    shorten(text, room, Kind::Text)
 }
 
 /// A text in that many cells; if it is too long its end, which is what was added last.
@@ -161,14 +258,14 @@ fn the_end_of(text: &str, room: usize) -> String {
     format!("…{}", &text[start..])
 }
 
-/// What is captured at all, and what of that the kernel decides.
+/// What is captured at all, if that is not everything, and what of that the kernel decides.
 fn captured(app: &App) -> Option<String> {
     let kernel = app.capture.intersection(&app.capture_filter.capture());
     match (kernel.is_everything(), app.capture_filter.is_everything()) {
         (true, true) => None,
-        (false, true) => Some(format!("captured: {kernel}")),
+        (false, true) => Some(kernel.to_string()),
         (_, false) => Some(format!(
-            "captured: {} [kernel: {kernel}]",
+            "{} [kernel: {kernel}]",
             app.capture_filter.source()
         )),
     }

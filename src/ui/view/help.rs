@@ -25,9 +25,12 @@ pub enum HelpLine {
     Blank,
 }
 
-/// The whole of it.
-pub fn lines(keymap: &Keymap) -> Vec<HelpLine> {
-    contents(keymap).into_iter().flat_map(wrapped).collect()
+/// The whole of it, on a screen of that width.
+pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
+    let meaning = usize::from(width).saturating_sub(NAME + GAPS);
+    let meaning = meaning.clamp(LEAST_MEANING, MEANING);
+    let contents = contents(keymap).into_iter();
+    contents.flat_map(|line| wrapped(line, meaning)).collect()
 }
 
 fn contents(keymap: &Keymap) -> Vec<HelpLine> {
@@ -86,7 +89,7 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "mark",
-        "all sessions, whatever the filter. Rates against the minute before it, times (geometric means) and losses against ten, as far as sessions are kept",
+        "all sessions but the dashboard's own, whatever the filter. Rates against the minute before it, times (geometric means) and losses against ten, as far as sessions are kept",
     ),
     (
         "worse",
@@ -94,19 +97,22 @@ const COUNTED: [(&str, &str); 4] = [
     ),
 ];
 
-/// Cells of a name, and of what it means: with what is between them, eighty.
+/// Cells of a name, and what is before and behind it.
 const NAME: usize = 24;
-const MEANING: usize = 80 - NAME - 4;
+const GAPS: usize = 4;
+/// Cells of what it means at most: with the name eighty, which are read with ease; and at least.
+const MEANING: usize = 80 - NAME - GAPS;
+const LEAST_MEANING: usize = 20;
 
 /// An entry on as many lines as it takes.
-fn wrapped(line: HelpLine) -> Vec<HelpLine> {
+fn wrapped(line: HelpLine, meaning: usize) -> Vec<HelpLine> {
     let HelpLine::Entry(mut name, mut rest) = line else {
         return vec![line];
     };
     let mut lines = Vec::new();
-    while rest.len() > MEANING {
+    while rest.len() > meaning {
         let spaces = rest.match_indices(' ').map(|(at, _)| at);
-        let Some(at) = spaces.take_while(|&at| at <= MEANING).last() else {
+        let Some(at) = spaces.take_while(|&at| at <= meaning).last() else {
             break;
         };
         lines.push(HelpLine::Entry(std::mem::take(&mut name), &rest[..at]));
@@ -117,9 +123,11 @@ fn wrapped(line: HelpLine) -> Vec<HelpLine> {
 }
 
 pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let text: Vec<Line<'_>> = lines(&app.keymap)
+    let lines = lines(&app.keymap, area.width);
+    let last = lines.len().saturating_sub(area.height.into());
+    let text: Vec<Line<'_>> = lines
         .into_iter()
-        .skip(app.help_top)
+        .skip(app.help_top.min(last))
         .map(|line| match line {
             HelpLine::Heading(title) => Line::styled(title, theme.title),
             HelpLine::Entry(name, meaning) => Line::from(vec![

@@ -2,10 +2,11 @@
 
 use ratatui::layout::Position;
 
-use super::{footer, table, talkers};
+use super::{failures, footer, mark, table, talkers};
 use crate::fields::Field;
 use crate::ui::app::{Action, App};
 use crate::ui::keys::Mode;
+use crate::ui::screens::Screen;
 use crate::ui::talkers::{Figure, Subject};
 
 /// What is at a place.
@@ -19,7 +20,9 @@ pub enum Hit {
     PaneHeading(Subject, Option<&'static Figure>),
     /// A line of a talker pane, the first one shown is 0; there may be no talker on it.
     PaneRow(Subject, usize),
-    /// What is read, or gone through line by line: the help, a session's detail, what takes the table's place.
+    /// A line of what takes the table's place, the first one shown is 0; there may be nothing on it.
+    Line(usize),
+    /// What is read, or gone through line by line: the help, a session's detail, charts.
     Page,
     /// A key of the footer, and what it does.
     Key(Action),
@@ -37,10 +40,14 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     }
     let reads = matches!(app.mode, Mode::Detail | Mode::Help | Mode::Columns);
     if reads || app.screen.is_some() {
-        return match layout.main.contains(at) {
-            true => Hit::Page,
-            false => Hit::Nothing,
+        let line = match &app.screen {
+            _ if !layout.main.contains(at) => return Hit::Nothing,
+            _ if reads => None,
+            Some(Screen::Failures(_)) => failures::line_at(layout.main, row),
+            Some(Screen::Marked(_)) => mark::line_at(layout.main, row),
+            Some(Screen::Distributions(_)) | None => None,
         };
+        return line.map_or(Hit::Page, Hit::Line);
     }
     if layout.table.contains(at) {
         return match (row - layout.table.y).checked_sub(1) {

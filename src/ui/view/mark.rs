@@ -35,6 +35,12 @@ pub fn rows(area: Rect) -> usize {
     area.height.saturating_sub(ABOVE + BELOW).into()
 }
 
+/// Which of them is at a line of the screen, the first one shown is 0; there may be nothing on it.
+pub(super) fn line_at(area: Rect, row: u16) -> Option<usize> {
+    let line = row.checked_sub(area.y + ABOVE)?.into();
+    (line < rows(area)).then_some(line)
+}
+
 pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(mark) = &app.mark else { return };
     let mut lines = area.rows();
@@ -67,7 +73,7 @@ pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buf
         line(buffer, &said(difference, width), style);
     }
     if area.height > ABOVE {
-        let text = summary(shown, mark);
+        let text = summary(shown, mark, app.choice.own.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
         if shown.counts == [0; 3] && area.height > ABOVE + 5 {
@@ -173,12 +179,16 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     line
 }
 
-fn summary(shown: &Comparison, mark: &Mark) -> String {
+fn summary(shown: &Comparison, mark: &Mark, without_own: bool) -> String {
     let [worse, gone, new] = shown.counts;
     let more = if mark.is_inexact() {
         " (or let go long before)"
     } else {
         ""
     };
-    format!("{worse} worse, {gone} gone, {new} new{more}; of all sessions, whatever the filter")
+    let of = match without_own {
+        true => "of all but our own, not filtered",
+        false => "of all sessions, whatever the filter",
+    };
+    format!("{worse} worse, {gone} gone, {new} new{more}; {of}")
 }
