@@ -90,7 +90,7 @@ static: setup ## build one file without shared libraries, to copy to any host
 clean: ## remove everything that was built
 	$(CARGO) clean
 
-picture: build ## make the README's picture anew, from the real program (as root)
+picture: build ## make the documents' pictures anew, from the real program (as root)
 	$(CARGO) run --locked --example picture -- pictures $(BIN) assets
 
 accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)

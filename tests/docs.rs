@@ -12,8 +12,23 @@ use tcplife::ui::keys::{KEYS, PLACES};
 use tcplife::ui::theme::THEMES;
 use tcplife::{cli, fields, filter};
 
-/// The part of a document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
-fn assert_section(document: &str, name: &str, text: &str) {
+/// Which document has which section.
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("README.md", &["keys"]),
+    (
+        "docs/dashboard.md",
+        &[
+            "talkers", "screens", "detail", "columns", "prompt", "export", "themes",
+        ],
+    ),
+    ("docs/filters.md", &["filter"]),
+    ("docs/lines.md", &["flags", "fields"]),
+];
+
+/// The part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
+fn assert_section(name: &str, text: &str) {
+    let document = SECTIONS.iter().find(|(_, names)| names.contains(&name));
+    let (document, _) = document.unwrap_or_else(|| panic!("no document has {name}"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let all = std::fs::read_to_string(&path).expect("the document");
     let (begin, end) = (
@@ -42,23 +57,22 @@ fn assert_section(document: &str, name: &str, text: &str) {
 
 /// One test, so that no two write one document at a time.
 #[test]
-fn the_readme_says_what_the_tables_say() {
-    let readme = "README.md";
-    assert_section(readme, "flags", &format!("```text\n{}```\n", cli::help()));
+fn the_documents_say_what_the_tables_say() {
+    assert_section("flags", &format!("```text\n{}```\n", cli::help()));
 
     for place in PLACES {
         let mut keys = String::from("| key | does |\n|---|---|\n");
         for key in KEYS.iter().filter(|k| place.lists(k)) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
         }
-        assert_section(readme, place.section, &keys);
+        assert_section(place.section, &keys);
     }
 
     let mut table = String::from("| theme | what it is for |\n|---|---|\n");
     for theme in THEMES {
         table += &format!("| `{}` | {} |\n", theme.name, theme.help);
     }
-    assert_section(readme, "themes", &table);
+    assert_section("themes", &table);
 
     let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
     let shown = |f: &&fields::Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
@@ -67,6 +81,57 @@ fn the_readme_says_what_the_tables_say() {
         let json = field.json.map_or(String::new(), |key| format!("`{key}`"));
         table += &format!("| {column} | {json} | {} |\n", field.help);
     }
-    assert_section(readme, "fields", &table);
-    assert_section(readme, "filter", &filter::help_markdown());
+    assert_section("fields", &table);
+    assert_section("filter", &filter::help_markdown());
+}
+
+/// What a document refers to by a relative path is there.
+#[test]
+fn links_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).expect("the documents");
+    let docs = docs.map(|entry| entry.expect("a document").path());
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    let documents = docs
+        .chain(top)
+        .filter(|p| p.extension().is_some_and(|e| e == "md"));
+    let mut links = 0;
+    for document in documents {
+        let text = std::fs::read_to_string(&document).expect("a document");
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if file.contains("://") {
+                continue;
+            }
+            let file = match file {
+                "" => document.clone(),
+                _ => document.with_file_name("").join(file),
+            };
+            assert!(file.exists(), "{}: {link}", document.display());
+            if !anchor.is_empty() {
+                let text = std::fs::read_to_string(&file).expect("a document");
+                assert!(
+                    text.lines()
+                        .any(|line| anchor_of(line).as_deref() == Some(anchor)),
+                    "{}: {link}",
+                    document.display()
+                );
+            }
+            links += 1;
+        }
+    }
+    assert!(links > 10, "only {links} links were found");
+}
+
+/// What a heading is referred to by.
+fn anchor_of(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
+    let kept = heading
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -".contains(*c));
+    Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
 }

@@ -1,52 +1,73 @@
 //! Makes the README's pictures: `make picture`.
 //!
-//! Everything in them is real: a network namespace with a few addresses, processes that talk in it (`traffic`), and the
-//! real tcplife in a pseudo-terminal above them (`terminal`). What the terminal shows is written as SVG (`svg`). Needs root.
+//! Everything in them is real: two network namespaces with some distance between them (`network`), processes that talk in
+//! them (`traffic`), and the real tcplife in a pseudo-terminal above them (`terminal`), which shows the namespace that plays
+//! the host and nothing else. What the terminal shows is written as SVG (`svg`). Needs root.
 
 #![expect(
     clippy::expect_used,
     reason = "a tool of the project's own: it says what failed and ends"
 )]
 
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::thread::{UnshareFlags, unshare_unsafe};
-
+mod network;
 mod svg;
 mod terminal;
 mod traffic;
 
+use network::Network;
 use terminal::Terminal;
 
 /// A picture, and the way to it from the one before.
 struct Scene {
     file: &'static str,
     keys: &'static str,
-    /// What is on the screen when it is there.
-    shows: &'static [&'static str],
-    /// It is looked at for so long before the picture is taken.
+    /// How high the terminal is.
+    lines: u16,
+    /// It is looked at for so long,
     pause: Duration,
+    /// and the picture is taken when all of this is on the screen.
+    shows: &'static [&'static str],
 }
 
 const SCENES: &[Scene] = &[
     Scene {
         file: "dashboard",
         keys: "",
-        shows: &["established", "refused", "remote-reset"],
-        pause: Duration::from_secs(8),
+        lines: 36,
+        // more than the minute that the talkers remember
+        pause: Duration::from_secs(65),
+        shows: &["established", "remote-reset", "refused"],
+    },
+    Scene {
+        file: "distributions",
+        keys: "d\t",
+        lines: 36,
+        pause: Duration::from_secs(2),
+        shows: &["p99"],
+    },
+    Scene {
+        file: "failures",
+        keys: "f",
+        lines: 21,
+        pause: Duration::from_secs(2),
+        shows: &["remote-reset", "billing-sync"],
     },
     Scene {
         file: "filter",
-        keys: "/raddr 10.0.0.5 reason re",
-        shows: &["remote-reset"],
+        keys: "q/raddr 10.0.0.5 and reason remote-reset and ",
+        lines: 36,
         pause: Duration::from_secs(1),
+        shows: &["remote-reset "],
     },
     Scene {
         file: "detail",
-        keys: "\x1b\x15/nginx established\r\r",
-        shows: &["WHAT LIMITS"],
-        pause: Duration::from_secs(6),
+        keys: "\r/\x15raddr 203.0.113.80\r\r",
+        lines: 21, // without the paths and parents of this program
+        pause: Duration::from_secs(20),
+        shows: &["WHAT LIMITS", "Both directions are open"],
     },
 ];
 
@@ -62,27 +83,35 @@ fn main() {
 }
 
 fn pictures(binary: &str, folder: &str) {
-    // SAFETY: no other thread runs yet.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNET | UnshareFlags::NEWUTS) }
-        .expect("new namespaces: this needs root");
-    rustix::system::sethostname(b"web-3").expect("naming the host");
-    let _traffic = traffic::start();
     let binary = std::fs::canonicalize(binary).unwrap_or_else(|e| panic!("{binary}: {e}"));
-    let mut terminal = Terminal::start(&binary);
+    let network = Network::new();
+    network.go_to_host();
+    let mut terminal = quiet(&binary);
+    let _traffic = traffic::start(&network);
     for scene in SCENES {
+        terminal.resize(scene.lines);
         terminal.keys(scene.keys);
-        for text in scene.shows {
-            terminal.wait_for(text);
-        }
         terminal.show_for(scene.pause);
+        terminal.wait_for(scene.shows);
+        // other processes' sessions are not shown, but they go through the same buffer
+        assert!(
+            terminal.shows("lost 0 "),
+            "sessions were lost: try again when this machine is quiet"
+        );
         terminal.save(&format!("{folder}/{}.svg", scene.file));
     }
 }
 
-fn ip(args: &str) {
-    let status = Command::new("ip")
-        .args(args.split(' '))
-        .status()
-        .expect("running ip (package iproute2)");
-    assert!(status.success(), "ip {args}: {status}");
+/// tcplife, which shows what happens in this network namespace alone: other processes of this machine are in no picture.
+fn quiet(binary: &Path) -> Terminal {
+    for _ in 0..20 {
+        let keys = format!("Cnetns {}\r", network::netns());
+        let mut terminal = Terminal::start(binary, &keys);
+        terminal.wait_for(&["captured: netns"]);
+        // what was seen before that would stay
+        if terminal.shows("finished 0 ") && terminal.shows("PROCESS 0 ") {
+            return terminal;
+        }
+    }
+    panic!("there are sessions on this machine all the time: try again when it is quiet");
 }

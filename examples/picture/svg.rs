@@ -26,6 +26,28 @@ fn colour(colour: vt100::Color, otherwise: &'static str) -> String {
     }
 }
 
+/// An eighth of a cell to a whole one, from below.
+const BLOCKS: std::ops::RangeInclusive<char> = '▁'..='█';
+
+/// Draws the blocks of a text: those of a font leave gaps between the lines.
+fn blocks(out: &mut String, text: &str, left: f32, top: f32, colour: &str) {
+    let cells: Vec<char> = text.chars().collect();
+    let mut x = 0;
+    for run in cells.chunk_by(|a, b| a == b) {
+        if BLOCKS.contains(&run[0]) {
+            let height = CELL_H * (u32::from(run[0]) - u32::from(*BLOCKS.start()) + 1) as f32 / 8.0;
+            let _ = writeln!(
+                out,
+                "<rect x=\"{:.1}\" y=\"{:.2}\" width=\"{:.1}\" height=\"{height:.2}\" fill=\"{colour}\"/>",
+                left + x as f32 * CELL_W,
+                top + CELL_H - height,
+                run.len() as f32 * CELL_W,
+            );
+        }
+        x += run.len();
+    }
+}
+
 /// The screen, drawn.
 pub(crate) fn svg(screen: &vt100::Screen) -> String {
     let (lines, columns) = screen.size();
@@ -35,7 +57,7 @@ pub(crate) fn svg(screen: &vt100::Screen) -> String {
         f32::from(lines) * CELL_H + 24.0,
     );
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" shape-rendering=\"crispEdges\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n\
          <g font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"14\" xml:space=\"preserve\">\n"
     );
@@ -77,6 +99,11 @@ pub(crate) fn svg(screen: &vt100::Screen) -> String {
                     "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{run:.1}\" height=\"{CELL_H}\" fill=\"{bg}\"/>"
                 );
             }
+            blocks(&mut out, &text, left, top, &fg);
+            let text: String = text
+                .chars()
+                .map(|c| if BLOCKS.contains(&c) { ' ' } else { c })
+                .collect();
             if !text.trim().is_empty() {
                 let weight = if first.bold() {
                     " font-weight=\"bold\""

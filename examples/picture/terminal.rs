@@ -1,45 +1,70 @@
 //! The real program in a pseudo-terminal, and what it shows.
 
 use std::io::{Read, Write};
+use std::num::NonZero;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::svg::svg;
 
 const COLUMNS: u16 = 118;
 const LINES: u16 = 36;
 
+fn size(lines: u16) -> PtySize {
+    PtySize {
+        rows: lines,
+        cols: COLUMNS,
+        ..PtySize::default()
+    }
+}
+
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("a size")
+}
+
 /// The real program in a pseudo-terminal, and what it shows.
 pub(crate) struct Terminal {
     screen: vt100::Parser,
     output: mpsc::Receiver<Vec<u8>>,
     input: Box<dyn Write + Send>,
-    _master: Box<dyn portable_pty::MasterPty + Send>,
+    master: Box<dyn portable_pty::MasterPty + Send>,
     _child: Box<dyn portable_pty::Child + Send + Sync>,
+    _home: tempfile::TempDir,
 }
 
 impl Terminal {
-    pub(crate) fn start(binary: &Path) -> Self {
-        let size = PtySize {
-            rows: LINES,
-            cols: COLUMNS,
-            ..PtySize::default()
-        };
+    /// Starts it as one who has never used it, with these keys pressed before it is there.
+    pub(crate) fn start(binary: &Path, keys: &str) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
         let pair = native_pty_system()
-            .openpty(size)
+            .openpty(size(LINES))
             .expect("a pseudo-terminal");
+        let master = pair.master.as_raw_fd().expect("the terminal's descriptor");
+        // SAFETY: it is open as long as the pair.
+        let master = unsafe { BorrowedFd::borrow_raw(master) };
+        let mut modes = tcgetattr(master).expect("the terminal's modes");
+        modes.make_raw(); // keys arrive as they are
+        tcsetattr(master, OptionalActions::Now, &modes).expect("setting them");
+        let mut input = pair.master.take_writer().expect("the terminal's input");
+        input.write_all(keys.as_bytes()).expect("typing");
         let mut command = CommandBuilder::new(binary);
         command.env("TERM", "xterm-256color");
-        command.env_remove("NO_COLOR");
+        for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+            command.env(name, home.path());
+        }
+        for name in ["NO_COLOR", "COLORFGBG", "SSH_CONNECTION"] {
+            command.env_remove(name);
+        }
         let child = pair.slave.spawn_command(command).expect("starting tcplife");
         let mut reader = pair
             .master
             .try_clone_reader()
             .expect("the terminal's output");
-        let input = pair.master.take_writer().expect("the terminal's input");
         let (tx, output) = mpsc::channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
@@ -49,15 +74,22 @@ impl Terminal {
                 }
             }
         });
-        let cells = |n| std::num::NonZero::new(n).expect("a size");
         let screen = vt100::Parser::new(cells(LINES), cells(COLUMNS), 0);
         Terminal {
             screen,
             output,
             input,
-            _master: pair.master,
+            master: pair.master,
             _child: child,
+            _home: home,
         }
+    }
+
+    pub(crate) fn resize(&mut self, lines: u16) {
+        self.master.resize(size(lines)).expect("resizing");
+        self.screen
+            .screen_mut()
+            .set_size(cells(lines), cells(COLUMNS));
     }
 
     /// Takes what is written until then.
@@ -71,16 +103,21 @@ impl Terminal {
         }
     }
 
-    pub(crate) fn wait_for(&mut self, text: &str) {
-        let end = Instant::now() + Duration::from_secs(15);
-        while !self.screen.screen().contents().contains(text) {
+    /// Waits until all of that is on the screen at once.
+    pub(crate) fn wait_for(&mut self, texts: &[&str]) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !texts.iter().all(|text| self.shows(text)) {
             assert!(
                 Instant::now() < end,
-                "no `{text}` on the screen:\n{}",
+                "not all of {texts:?} on the screen:\n{}",
                 self.screen.screen().contents()
             );
             self.show_for(Duration::from_millis(50));
         }
+    }
+
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.screen.screen().contents().contains(text)
     }
 
     pub(crate) fn keys(&mut self, keys: &str) {

@@ -2,67 +2,98 @@
 //!
 //! Each is this program in another role, with the name of what it plays.
 
-use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::thread::set_name;
 
-use crate::ip;
+use crate::network::Network;
 
 /// How long it lasts at the most, whatever happens.
-const TRAFFIC: Duration = Duration::from_secs(90);
+const TRAFFIC: Duration = Duration::from_secs(150);
 
-/// Who asks whom for what.
-struct Talk {
-    client: &'static str,
-    from: &'static str,
-    to: &'static str,
-    request: usize,
-    /// Requests a second, and on one connection.
-    rate: u32,
-    requests: u32,
+/// Where a process runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Host,
+    World,
 }
 
-/// Who answers, where, and with how much.
-const SERVERS: &[(&str, u16, usize)] = &[
-    ("nginx", 443, 180_000),
-    ("sshd-session", 22, 900),
-    ("postgres", 5432, 6_000),
-    ("redis-server", 6379, 90),
-    ("haproxy", 8443, 2_500),
-];
+/// Who answers where, and how long it thinks about it.
+struct Server {
+    name: &'static str,
+    at: At,
+    port: u16,
+    thinks: Duration,
+}
 
-/// Requests that are larger than this are answered with a reset.
-const TOO_LARGE: usize = 950;
+/// Who asks whom for what. Figures are what is usual: it is sometimes much less, and sometimes much more.
+struct Talk {
+    client: &'static str,
+    at: At,
+    /// `*` is any number, here and in `to`.
+    from: &'static str,
+    to: &'static str,
+    /// Requests on one connection, and the bytes that each is answered with.
+    requests: u32,
+    answer: u32,
+    pause: Duration,
+    /// So many at the same time.
+    many: u32,
+}
+
+/// An answer of that many bytes is a reset.
+const RESET: u32 = 0;
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[rustfmt::skip]
+const SERVERS: &[Server] = &[
+    Server { name: "nginx",        at: At::Host,  port: 443,  thinks: ms(7) },
+    Server { name: "sshd-session", at: At::Host,  port: 22,   thinks: ms(1) },
+    Server { name: "redis-server", at: At::Host,  port: 6379, thinks: ms(0) },
+    Server { name: "postgres",     at: At::World, port: 5432, thinks: ms(4) },
+    Server { name: "haproxy",      at: At::World, port: 8443, thinks: ms(20) },
+    Server { name: "caddy",        at: At::World, port: 443,  thinks: ms(30) },
+    Server { name: "postfix",      at: At::World, port: 25,   thinks: ms(9) },
+];
 
 #[rustfmt::skip]
 const TALKS: &[Talk] = &[
-    Talk { client: "curl", from: "198.51.100.7", to: "10.20.0.5:443", request: 900, rate: 9, requests: 12 },
-    Talk { client: "curl", from: "198.51.100.34", to: "10.20.0.5:443", request: 900, rate: 9, requests: 40 },
-    Talk { client: "curl", from: "203.0.113.80", to: "10.20.0.5:443", request: 900, rate: 9, requests: 7 },
-    Talk { client: "curl", from: "2001:db8:99::1f", to: "[2001:db8:20::5]:443", request: 900, rate: 9, requests: 90 },
-    Talk { client: "ssh", from: "192.0.2.77", to: "10.20.0.5:22", request: 120, rate: 4, requests: 1000 },
-    Talk { client: "api-worker", from: "10.20.0.9", to: "10.20.0.5:5432", request: 300, rate: 12, requests: 12 },
-    Talk { client: "api-worker", from: "10.20.0.10", to: "10.20.0.5:5432", request: 300, rate: 12, requests: 12 },
-    Talk { client: "celery", from: "10.20.0.9", to: "10.20.0.5:6379", request: 60, rate: 20, requests: 1000 },
-    Talk { client: "checkout", from: "10.20.0.5", to: "10.0.0.5:8443", request: 400, rate: 6, requests: 3 },
-    Talk { client: "billing-sync", from: "10.20.0.5", to: "10.0.0.5:8443", request: 980, rate: 3, requests: 1 },
+    Talk { client: "browser",  at: At::World, from: "198.51.100.*",    to: "10.20.0.5:443", requests: 2, answer: 24_000, pause: ms(120), many: 6 },
+    Talk { client: "browser",  at: At::World, from: "203.0.113.*",     to: "10.20.0.5:443", requests: 2, answer: 40_000, pause: ms(250), many: 2 },
+    Talk { client: "browser",  at: At::World, from: "2001:db8:99::*",  to: "[2001:db8:20::5]:443", requests: 2, answer: 30_000, pause: ms(120), many: 2 },
+    Talk { client: "monitor",  at: At::World, from: "192.0.2.9",       to: "10.20.0.5:443", requests: 1, answer: 300, pause: ms(200), many: 1 },
+    Talk { client: "wget",     at: At::World, from: "203.0.113.80",    to: "10.20.0.5:443", requests: 4000, answer: 180_000, pause: ms(40), many: 1 },
+    Talk { client: "ssh",      at: At::World, from: "192.0.2.77",      to: "10.20.0.5:22", requests: 9000, answer: 700, pause: ms(150), many: 1 },
+    Talk { client: "api-worker", at: At::Host, from: "10.20.0.5",      to: "10.20.0.9:5432", requests: 30, answer: 5_000, pause: ms(25), many: 2 },
+    Talk { client: "celery",   at: At::Host,  from: "127.0.0.1",       to: "127.0.0.1:6379", requests: 900, answer: 90, pause: ms(15), many: 1 },
+    Talk { client: "checkout", at: At::Host,  from: "10.20.0.5",       to: "10.0.0.5:8443", requests: 3, answer: 2_500, pause: ms(90), many: 1 },
+    Talk { client: "webhooks", at: At::Host,  from: "10.20.0.5",       to: "198.51.100.*:443", requests: 1, answer: 400, pause: ms(150), many: 1 },
+    Talk { client: "webhooks", at: At::Host,  from: "10.20.0.5",       to: "203.0.113.*:443", requests: 1, answer: 400, pause: ms(300), many: 1 },
+    // who is asked does not like it
+    Talk { client: "billing-sync", at: At::Host, from: "10.20.0.5",    to: "10.0.0.5:8443", requests: 1, answer: RESET, pause: ms(220), many: 1 },
+    Talk { client: "mailer",   at: At::Host,  from: "10.20.0.5",       to: "203.0.113.25:25", requests: 1, answer: RESET, pause: ms(2500), many: 1 },
+    Talk { client: "scanner",  at: At::World, from: "192.0.2.*",       to: "10.20.0.5:443", requests: 1, answer: RESET, pause: ms(4000), many: 1 },
     // nobody listens there
-    Talk { client: "prometheus", from: "10.20.0.5", to: "10.20.0.5:9100", request: 10, rate: 2, requests: 1 },
+    Talk { client: "celery",   at: At::Host,  from: "10.20.0.5",       to: "10.20.0.9:6380", requests: 1, answer: 1, pause: ms(2000), many: 1 },
+    Talk { client: "prometheus", at: At::Host, from: "10.20.0.5",      to: "10.20.0.10:9100", requests: 1, answer: 1, pause: ms(700), many: 1 },
+    // nobody is there
+    Talk { client: "backup",   at: At::Host,  from: "10.20.0.5",       to: "10.0.0.99:873", requests: 1, answer: 1, pause: ms(900), many: 1 },
 ];
 
 /// Plays one of the processes, if these arguments ask for that.
 pub(crate) fn role(args: &[&str]) -> bool {
+    let number = |text: &str| text.parse::<usize>().expect("a number");
     match args {
-        ["serve", name, port, answer] => serve(
-            name,
-            port.parse().expect("a port"),
-            answer.parse().expect("a size"),
-        ),
-        ["talk", number] => talk(&TALKS[number.parse::<usize>().expect("a number")]),
+        ["serve", which] => serve(&SERVERS[number(which)]),
+        ["talk", which] => talk(&TALKS[number(which)]),
         _ => return false,
     }
     true
@@ -80,39 +111,26 @@ impl Drop for Traffic {
     }
 }
 
-/// Starts all of it, in this network namespace.
-pub(crate) fn start() -> Traffic {
-    ip("link set lo up");
-    let host = |end: &str| {
-        let end = end.parse::<SocketAddr>().map(|e| e.ip());
-        end.expect("an address and a port")
-    };
-    let from = TALKS.iter().map(|t| t.from.parse().expect("an address"));
-    let to = TALKS.iter().map(|t| host(t.to));
-    for address in from.chain(to).collect::<BTreeSet<IpAddr>>() {
-        match address {
-            IpAddr::V4(a) => ip(&format!("addr add {a}/32 dev lo")),
-            IpAddr::V6(a) => ip(&format!("-6 addr add {a}/128 dev lo nodad")),
+/// Starts all of it.
+pub(crate) fn start(network: &Network) -> Traffic {
+    let start = |name: &str, role: &str, number: usize, at: At| {
+        let run = || run(name, &[role, &number.to_string()]);
+        match at {
+            At::Host => run(),
+            At::World => network.in_world(run),
         }
-    }
-    let mut processes = Vec::new();
-    for (name, port, answer) in SERVERS {
-        processes.push(run(&[
-            "serve",
-            name,
-            &port.to_string(),
-            &answer.to_string(),
-        ]));
-    }
-    for number in 0..TALKS.len() {
-        processes.push(run(&["talk", &number.to_string()]));
-    }
-    Traffic(processes)
+    };
+    let servers = SERVERS.iter().enumerate();
+    let servers = servers.map(|(number, server)| start(server.name, "serve", number, server.at));
+    let talks = TALKS.iter().enumerate();
+    let talks = talks.map(|(number, talk)| start(talk.client, "talk", number, talk.at));
+    Traffic(servers.chain(talks).collect())
 }
 
-fn run(args: &[&str]) -> Child {
+fn run(name: &str, args: &[&str]) -> Child {
     let own = std::env::current_exe().expect("the path of this program");
     Command::new(own)
+        .arg0(name)
         .args(args)
         .spawn()
         .expect("starting a process")
@@ -122,66 +140,92 @@ fn play(name: &str) {
     set_name(&std::ffi::CString::new(name).expect("a name")).expect("naming the process");
 }
 
+/// From 0 to 1, by chance.
+fn chance() -> f64 {
+    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+}
+
+/// How much more or less than usual it is this time: an eighth to eight times as much, seldom that far.
+fn times() -> f64 {
+    8_f64.powf(chance() + chance() + chance() - 1.5)
+}
+
 /// Answers every request, one process for all peers, until the traffic is over.
-fn serve(name: &str, port: u16, answer: usize) {
-    play(name);
-    let listener = TcpListener::bind(("::", port)).expect("listening");
+fn serve(server: &'static Server) {
+    play(server.name);
+    let listener = TcpListener::bind(("::", server.port)).expect("listening");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
+            let mut stream = stream.expect("a peer");
             std::thread::spawn(move || {
-                let mut stream = stream.expect("a peer");
-                let mut request = [0; 1000];
-                while let Ok(n @ 1..) = stream.read(&mut request) {
-                    if n > TOO_LARGE {
-                        // a close that leaves nothing behind: the peer is reset
-                        let at_once = Some(Duration::ZERO);
-                        rustix::net::sockopt::set_socket_linger(&stream, at_once)
-                            .expect("SO_LINGER");
-                        break;
-                    }
-                    if stream.write_all(&vec![b'x'; answer]).is_err() {
-                        break;
-                    }
-                }
+                // a peer that has gone is no concern of the others
+                let _ = answer(&mut stream, server.thinks);
             });
         }
     });
     std::thread::sleep(TRAFFIC);
 }
 
-/// Asks again and again, on one connection for a while and then on the next.
-fn talk(talk: &Talk) {
-    play(talk.client);
-    let from = talk.from.parse().expect("an address");
-    let to = talk.to.parse().expect("an address and a port");
-    let pause = Duration::from_secs(1) / talk.rate;
-    let end = Instant::now() + TRAFFIC;
-    let mut answer = vec![0; 1 << 20];
-    while Instant::now() < end {
-        let Ok(mut stream) = connect_from(from, to) else {
-            std::thread::sleep(pause);
-            continue;
-        };
-        for _ in 0..talk.requests {
-            if Instant::now() > end || stream.write_all(&vec![b'?'; talk.request]).is_err() {
-                break;
-            }
-            std::thread::sleep(pause);
-            if !matches!(stream.read(&mut answer), Ok(1..)) {
-                break;
-            }
+/// A request begins with its own length and that of the answer.
+fn answer(stream: &mut TcpStream, thinks: Duration) -> std::io::Result<()> {
+    loop {
+        let mut lengths = [[0; 4]; 2];
+        stream.read_exact(lengths.as_flattened_mut())?;
+        let [request, answer] = lengths.map(u32::from_be_bytes);
+        stream.read_exact(&mut vec![0; request as usize])?;
+        if answer == RESET {
+            // a close that leaves nothing behind
+            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+            return Ok(());
         }
+        std::thread::sleep(thinks.mul_f64(times()));
+        stream.write_all(&vec![b'x'; answer as usize])?;
     }
 }
 
-fn connect_from(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+/// Asks again and again, on one connection for a while and then on the next, until the traffic is over.
+fn talk(talk: &'static Talk) {
+    play(talk.client);
+    for _ in 0..talk.many {
+        std::thread::spawn(|| {
+            loop {
+                // a peer that is not there or hangs up is what is to be seen
+                let _ = converse(talk);
+                std::thread::sleep(talk.pause.mul_f64(times()));
+            }
+        });
+    }
+    std::thread::sleep(TRAFFIC);
+}
+
+fn converse(talk: &Talk) -> std::io::Result<()> {
+    let mut stream = connect(talk)?;
+    let requests = (f64::from(talk.requests) * times()).ceil() as u32;
+    for _ in 0..requests {
+        let request = (300.0 * times()) as u32;
+        let answer = (f64::from(talk.answer) * times()) as u32;
+        let lengths = [request, answer].map(u32::to_be_bytes);
+        stream.write_all(&[lengths.as_flattened(), &vec![b'?'; request as usize]].concat())?;
+        stream.read_exact(&mut vec![0; answer.max(1) as usize])?;
+        std::thread::sleep(talk.pause.mul_f64(times()));
+    }
+    Ok(())
+}
+
+fn connect(talk: &Talk) -> std::io::Result<TcpStream> {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
+    let any = format!("{:.0}", 1.0 + chance() * 38.0);
+    let from: IpAddr = talk.from.replace('*', &any).parse().expect("an address");
+    let to = talk.to.replace('*', &any).parse();
+    let to: SocketAddr = to.expect("an address and a port");
     let family = if from.is_ipv4() {
         AddressFamily::INET
     } else {
         AddressFamily::INET6
     };
     let fd = socket(family, SocketType::STREAM, None)?;
+    // who does not answer is given up before the picture is taken
+    sockopt::set_tcp_user_timeout(&fd, 3000)?;
     bind(&fd, &SocketAddr::new(from, 0))?;
     connect(&fd, &to)?;
     Ok(TcpStream::from(fd))

@@ -1,6 +1,6 @@
 //! The filter language explained: its words from the table of fields, and the rest in a few lines.
 //!
-//! Responsible for what the README and the dashboard's help say about filters, so that neither is a second list.
+//! Responsible for what the documents and the dashboard's help say about filters, so that neither is a second list.
 
 use std::fmt::Write;
 
@@ -81,7 +81,7 @@ opposites, so that `reason != refused` shows what is still open too. Of `port` a
 with `!=` neither does. A word directly before an operator is always a field, and a word that is a letter off a
 field and followed by what that field takes is an error: put it in quotes to look for it.";
 
-/// The whole of it as Markdown, for the README.
+/// The whole of it as Markdown, for the documents.
 pub fn help_markdown() -> String {
     let mut text = String::from("| filter | means |\n|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|");

@@ -181,7 +181,7 @@ const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
 /// Where keys are explained together: one row of [`PLACES`].
 #[derive(Debug)]
 pub struct Place {
-    /// The name of the part of the README.
+    /// The name of the part of the documents.
     pub section: &'static str,
     /// The heading of the part of the help.
     pub heading: &'static str,

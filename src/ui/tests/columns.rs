@@ -9,17 +9,6 @@ fn titles(app: &App) -> String {
 }
 
 #[test]
-fn the_screen_to_choose_columns_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        let mut app = app(size);
-        press(&mut app, "c j j Space j Space");
-        let name = format!("columns_{width}x{height}");
-        insta::assert_snapshot!(name, screen(&app, size));
-    }
-}
-
-#[test]
 fn the_table_follows_at_once_and_the_choice_is_kept() {
     let mut app = app(SIZE);
     press(&mut app, "c");

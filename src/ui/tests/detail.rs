@@ -45,7 +45,7 @@ fn nginx() -> Session {
 }
 
 /// The busiest session is watched for a while.
-fn watching(size: Size) -> App {
+pub(super) fn watching(size: Size) -> App {
     let mut app = app(size);
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
     app.process(info(22597));
@@ -53,17 +53,6 @@ fn watching(size: Size) -> App {
         look(&mut app, s, vec![later(s, nginx())], vec![]);
     }
     app
-}
-
-#[test]
-fn a_session_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        insta::assert_snapshot!(
-            format!("detail_{width}x{height}"),
-            screen(&watching(size), size)
-        );
-    }
 }
 
 #[test]

@@ -33,6 +33,14 @@ fn name(app: &mut App, text: &str) {
     type_text(app, text);
 }
 
+/// It is to be written, and there is a file of that name.
+pub(super) fn there_is_such_a_file(size: Size) -> App {
+    let mut app = app(size);
+    press(&mut app, "e Enter");
+    app.exported(Said::Exists);
+    app
+}
+
 #[test]
 fn a_table_as_csv() {
     let mut app = app(SIZE);
@@ -75,21 +83,6 @@ fn it_is_what_the_table_shows_in_its_order() {
 }
 
 #[test]
-fn the_line_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        let mut app = app(size);
-        press(&mut app, "e");
-        let lines = screen(&app, size);
-        let lines: Vec<&str> = lines.lines().collect();
-        insta::assert_snapshot!(
-            format!("export_{width}x{height}"),
-            lines[lines.len() - 3..].join("\n")
-        );
-    }
-}
-
-#[test]
 fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
     let mut app = app(SIZE);
     name(&mut app, "sessions.txt");
@@ -103,10 +96,7 @@ fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
 
 #[test]
 fn a_file_that_is_there_is_asked_about() {
-    let mut app = app(SIZE);
-    press(&mut app, "e Enter");
-    app.exported(Said::Exists);
-    insta::assert_snapshot!(screen(&app, SIZE));
+    let mut app = there_is_such_a_file(SIZE);
     // the name can be changed
     assert_eq!(press(&mut app, "n"), Some(Effect::Export(Order::Cancel)));
     type_text(&mut app, ".json");

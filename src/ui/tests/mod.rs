@@ -26,6 +26,7 @@ mod names;
 mod own;
 mod pace;
 mod screens;
+mod screens_at_all_sizes;
 mod talkers;
 mod themes;
 
@@ -205,17 +206,6 @@ fn selected_line(app: &App) -> String {
         .find(reversed)
         .expect("a selected line");
     (0..SIZE.width).map(|x| buffer[(x, y)].symbol()).collect()
-}
-
-#[test]
-fn the_screen_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        insta::assert_snapshot!(
-            format!("sessions_{width}x{height}"),
-            screen(&app(size), size)
-        );
-    }
 }
 
 #[test]
@@ -601,8 +591,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
     );
     type_text(&mut app, " fast");
     assert_eq!(app.row_count(), 2);
-    let shown = screen(&app, SIZE);
-    insta::assert_snapshot!(shown);
+    assert!(screen(&app, SIZE).contains("`fast` is not"));
     assert_eq!(press(&mut app, "Enter"), None, "what is wrong is not taken");
     assert_eq!(app.mode, keys::Mode::Prompt);
 }
@@ -618,10 +607,6 @@ fn what_is_on_the_screen_completes() {
         "{}",
         screen(&app, SIZE)
     );
-    press(&mut app, "^U");
-    type_text(&mut app, "reason ");
-    press(&mut app, "Tab");
-    insta::assert_snapshot!(screen(&app, SIZE));
 }
 
 #[test]

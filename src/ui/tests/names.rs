@@ -7,7 +7,7 @@ use super::*;
 use crate::resolver::Answer;
 use crate::services::Services;
 
-fn named(size: Size) -> App {
+pub(super) fn named(size: Size) -> App {
     let mut app = app(size);
     press(&mut app, "n");
     for (addr, name) in [
@@ -29,17 +29,6 @@ fn named(size: Size) -> App {
         app.services(Services::load());
     }
     app
-}
-
-#[test]
-fn names_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        insta::assert_snapshot!(
-            format!("names_{width}x{height}"),
-            screen(&named(size), size)
-        );
-    }
 }
 
 #[test]

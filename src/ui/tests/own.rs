@@ -5,7 +5,7 @@ use crate::ui::surroundings::{SshConnection, Surroundings};
 use crate::ui::talkers::Subject;
 
 /// Used over the ssh session from 192.0.2.77.
-fn over_ssh(size: Size) -> App {
+pub(super) fn over_ssh(size: Size) -> App {
     let end = |text: &str| text.parse().expect("an address and a port");
     let app = App::new("web-3".into(), Capture::default(), 100, size);
     let mut app = app.within(Surroundings {
@@ -32,15 +32,6 @@ fn peers(app: &mut App) -> Vec<String> {
     let rows = app.panes().pane(Subject::Peers).rows(app.panes().talkers());
     let names = rows.filter_map(|r| r.key.map(|k| k.to_string()));
     names.collect()
-}
-
-#[test]
-fn our_ssh_session_is_hidden_and_that_is_said() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        let shown = screen(&over_ssh(size), size);
-        insta::assert_snapshot!(format!("own_{width}x{height}"), shown);
-    }
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn session(n: u64, end_s: u64) -> Session {
 }
 
 /// A dashboard that has seen that many of them, the last at 40 s.
-fn web_server(size: Size, many: u64) -> App {
+pub(super) fn web_server(size: Size, many: u64) -> App {
     let mut app = App::new("web-3".into(), Capture::default(), 100_000, size);
     app.batch(Batch {
         taken_ns: S,
@@ -107,29 +107,6 @@ fn press(app: &mut App, script: &str) {
     super::press(app, script);
     while app.is_working() {
         app.work();
-    }
-}
-
-#[test]
-fn the_distributions_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        let mut app = web_server(size, 5000);
-        press(&mut app, "d →");
-        insta::assert_snapshot!(
-            format!("distributions_{width}x{height}"),
-            screen(&app, size)
-        );
-    }
-}
-
-#[test]
-fn the_failures_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        let mut app = web_server(size, 5000);
-        press(&mut app, "f j");
-        insta::assert_snapshot!(format!("failures_{width}x{height}"), screen(&app, size));
     }
 }
 
@@ -390,7 +367,7 @@ fn nothing_breaks_at_any_size() {
 }
 
 /// The web server, marked at 40 s; then its database is slow and refuses, and a new one is used.
-fn failover(size: Size) -> App {
+pub(super) fn failover(size: Size) -> App {
     let mut app = web_server(size, 5000);
     press(&mut app, "m");
     let since = (0..1300).map(|n| {
@@ -427,16 +404,6 @@ fn failover(size: Size) -> App {
         ..Batch::default()
     });
     app
-}
-
-#[test]
-fn what_is_other_since_the_mark_at_four_sizes() {
-    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
-        let size = Size { width, height };
-        let mut app = failover(size);
-        press(&mut app, "m j");
-        insta::assert_snapshot!(format!("marked_{width}x{height}"), screen(&app, size));
-    }
 }
 
 #[test]
