@@ -7,9 +7,12 @@ use super::*;
 
 const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];
 
+/// A dashboard of that size that shows a screen.
+type Begin = fn(Size) -> App;
+
 /// Every screen by its name, and the way to it.
 #[rustfmt::skip]
-const SCREENS: &[(&str, fn(Size) -> App)] = &[
+const SCREENS: &[(&str, Begin)] = &[
     ("sessions", app),
     ("frozen", |size| pressed(app(size), "j Space")),
     ("names", names::named),
