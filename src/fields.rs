@@ -633,6 +633,14 @@ pub fn bytes(n: u64) -> String {
     text
 }
 
+/// So many of something: `1 kind`, `2 kinds`.
+pub fn number(n: u64, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        _ => format!("{n} {what}s"),
+    }
+}
+
 /// A time in at most six characters: `0.23ms`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`.
 pub fn micros(us: u64) -> String {
     const S: u64 = 1_000_000;

@@ -222,7 +222,11 @@ fn path(page: &mut Page, session: &Session) {
     };
     page.entry("round trip", &text, Tone::Plain);
     let window = u64::from(session.cwnd) * u64::from(session.mss);
-    let mut text = format!("{} segments of {} bytes", session.cwnd, session.mss);
+    let mut text = format!(
+        "{} of {} bytes",
+        fields::number(session.cwnd.into(), "segment"),
+        session.mss
+    );
     if let Some(a_second) = (window * 1_000_000).checked_div(u64::from(now)) {
         text += &format!(": {}/s at this round trip", fields::bytes(a_second));
     }
@@ -233,7 +237,8 @@ fn path(page: &mut Page, session: &Session) {
         0 => ("none".into(), Tone::Plain),
         n => (
             format!(
-                "{n} segments, {} bytes, {part:.2}% of what was sent",
+                "{}, {} bytes, {part:.2}% of what was sent",
+                fields::number(n.into(), "segment"),
                 fields::bytes(session.retransmitted_bytes)
             ),
             Tone::Warning,

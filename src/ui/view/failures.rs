@@ -194,7 +194,8 @@ pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffe
                     n => format!("; {n} sessions let go"),
                 };
                 format!(
-                    "{all} failed, of {kinds} kinds{let_go}; /s over the last {RECENT_S} s{old}"
+                    "{all} failed, of {}{let_go}; /s over the last {RECENT_S} s{old}",
+                    fields::number(kinds as u64, "kind")
                 )
             }
         };

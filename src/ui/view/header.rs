@@ -264,7 +264,8 @@ fn captured(app: &App) -> Option<String> {
     match (kernel.is_everything(), app.capture_filter.is_everything()) {
         (true, true) => None,
         (false, true) => Some(kernel.to_string()),
-        (_, false) => Some(format!(
+        (true, false) => Some(app.capture_filter.source().to_owned()),
+        (false, false) => Some(format!(
             "{} [kernel: {kernel}]",
             app.capture_filter.source()
         )),
