@@ -85,9 +85,11 @@ fn a_session_is_in_the_bar_of_its_duration() {
         if seen.shows(": 1 (50%), 50% below") {
             break;
         }
-        let before = seen.lines();
+        // the line that says which bar it is: another may change at any time
+        let bar = |s: &Seen| s.lines().into_iter().find(|l| l.contains("% below"));
+        let before = bar(&seen);
         seen.press("\x1b[D");
-        seen.wait_for("the bar before", |s| s.is_whole() && s.lines() != before);
+        seen.wait_for("the bar before", |s| s.is_whole() && bar(s) != before);
     }
     seen.press("\r");
     seen.wait_for("the session alone", |s| {
