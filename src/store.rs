@@ -4,6 +4,7 @@
 //! been let go. Not for order or choice (`ui::app`).
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
@@ -45,11 +46,21 @@ pub struct Change<'a> {
     pub is_new: bool,
 }
 
+/// An open session.
+#[derive(Debug)]
+struct Open {
+    session: Session,
+    /// The look that found it last.
+    look: u64,
+}
+
 /// Open and finished sessions.
 #[derive(Debug)]
 pub struct Store {
     /// By cookie. The kernel counts them, so that nobody can choose them badly.
-    open: FxHashMap<u64, Session>,
+    open: FxHashMap<u64, Open>,
+    /// How often the open sessions were looked at.
+    look: u64,
     /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
     /// soon after; what has not come by the next look was lost.
     gone: FxHashMap<u64, Session>,
@@ -68,6 +79,7 @@ impl Store {
     pub fn new(keep: usize) -> Self {
         Store {
             open: FxHashMap::default(),
+            look: 0,
             gone: FxHashMap::default(),
             finished: VecDeque::new(),
             keep,
@@ -96,25 +108,10 @@ impl Store {
                     is_new: false,
                 });
             }
-            let mut before = std::mem::take(&mut self.open);
-            self.open.reserve(sessions.len());
-            for mut session in sessions {
-                let old = match before.get(&session.cookie) {
-                    Some(old) if old.id() == session.id() => before.remove(&session.cookie),
-                    _ => None,
-                };
-                self.moved += changed(&mut session, old.as_ref(), &mut tell);
-                self.open.insert(session.cookie, session);
-            }
-            self.gone = before;
+            self.look(sessions, &mut tell);
         }
         for mut session in batch.closed {
-            let known = [&mut self.open, &mut self.gone].into_iter().find(|known| {
-                known
-                    .get(&session.cookie)
-                    .is_some_and(|old| old.id() == session.id())
-            });
-            let old = known.and_then(|known| known.remove(&session.cookie));
+            let old = self.take_away(&session);
             self.moved += changed(&mut session, old.as_ref(), &mut tell);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
             self.totals.finished += 1;
@@ -136,6 +133,50 @@ impl Store {
         }
     }
 
+    /// Takes in what is open. Where a session is known it stays: most of them have not changed.
+    fn look(&mut self, sessions: Vec<Session>, tell: &mut impl FnMut(Change<'_>)) {
+        self.look += 1;
+        let look = self.look;
+        let found = sessions.len();
+        for mut session in sessions {
+            match self.open.entry(session.cookie) {
+                Entry::Vacant(place) => {
+                    self.moved += changed(&mut session, None, tell);
+                    place.insert(Open { session, look });
+                }
+                Entry::Occupied(mut place) => {
+                    let old = &place.get().session;
+                    let known = Some(old).filter(|old| old.id() == session.id());
+                    let is_another = known.is_none();
+                    self.moved += changed(&mut session, known, tell);
+                    let old = place.insert(Open { session, look }).session;
+                    if is_another {
+                        self.gone.insert(old.cookie, old);
+                    }
+                }
+            }
+        }
+        if self.open.len() > found {
+            let gone = self.open.extract_if(|_, open| open.look != look);
+            let gone = gone.map(|(cookie, open)| (cookie, open.session));
+            self.gone.extend(gone);
+        }
+    }
+
+    /// An open session that has ended, as it was.
+    fn take_away(&mut self, ended: &Session) -> Option<Session> {
+        let cookie = ended.cookie;
+        if let Entry::Occupied(place) = self.open.entry(cookie)
+            && place.get().session.id() == ended.id()
+        {
+            return Some(place.remove().session);
+        }
+        match self.gone.entry(cookie) {
+            Entry::Occupied(place) if place.get().id() == ended.id() => Some(place.remove()),
+            _ => None,
+        }
+    }
+
     /// How many are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
@@ -150,7 +191,7 @@ impl Store {
     pub fn open(&self) -> impl Iterator<Item = (Place, &Session)> {
         self.open
             .iter()
-            .map(|(cookie, s)| (Place::Open(*cookie), s))
+            .map(|(cookie, open)| (Place::Open(*cookie), &open.session))
     }
 
     /// The finished sessions that are kept, newest first.
@@ -169,7 +210,7 @@ impl Store {
     /// The session at a place, if it is still there.
     pub fn get(&self, place: Place) -> Option<&Session> {
         match place {
-            Place::Open(cookie) => self.open.get(&cookie),
+            Place::Open(cookie) => Some(&self.open.get(&cookie)?.session),
             Place::Finished(number) => {
                 let first = self.finished_numbers().start;
                 self.finished

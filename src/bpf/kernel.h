@@ -88,6 +88,7 @@ struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
+	u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	unsigned long skc_flags;
@@ -160,6 +161,8 @@ struct tcp_sock {
 	u64 bytes_acked;
 	u64 bytes_retrans;
 	u32 data_segs_in;
+	u32 segs_out;
+	u32 delivered;
 	u32 rcv_nxt;
 	u32 copied_seq;
 	u32 snd_nxt;

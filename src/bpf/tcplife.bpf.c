@@ -39,6 +39,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Exported so that their types reach the skeleton. */
 const struct session_record *unused_session_record __attribute__((unused));
+const struct unchanged_session *unused_unchanged_session __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
 
@@ -54,7 +55,10 @@ struct sock_state {
 	__u8 adopted;
 	__u8 comm[COMM_LEN];
 	__u32 data_segs; /* segments with data that had come when we closed first */
+	__u32 shown; /* digest of what the collector was last shown of it while it is open */
 };
+_Static_assert(sizeof(struct sock_state) == 56,
+	       "with the kernel's 72 bytes it fills a slab of 128");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -89,6 +93,7 @@ __u32 filter_in_force;
 const volatile __u64 wake_above_bytes = 1 << 22;
 
 __u64 lost; /* sessions that found the ring full */
+__u32 looks_forgotten; /* another number: the collector has forgotten what it was shown */
 int scanner; /* thread that walks iter/tcp, which locks every socket that it passes */
 __u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
 __u64 scan_ns;
@@ -524,7 +529,44 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* The figures of every open session that is followed. */
+static __always_inline __u64 mixed(__u64 sum, __u64 word)
+{
+	return (sum ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/*
+ * Changes with whatever a record would show, but for the time and what follows from it. Reads little, as this
+ * is done for all that is idle, and every cache line of a socket is a miss: bytes are in the sequence numbers,
+ * a round trip that is measured is a segment that was delivered, a retransmission is one that was sent, and who waits
+ * for what (chrono) stands still when nothing is on the way.
+ */
+static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
+				    const struct sock_state *st)
+{
+	struct sock_common *skc = &sk->__sk_common;
+	const __u64 *comm = (const __u64 *)st->comm;
+	__u64 sum = looks_forgotten;
+
+	sum = mixed(sum, st->start_ns);
+	sum = mixed(sum, st->established_ns);
+	sum = mixed(sum, st->closing_ns);
+	sum = mixed(sum, (__u64)st->pid << 32 | st->owner << 8 | skc->skc_state);
+	sum = mixed(sum, comm[0]);
+	sum = mixed(sum, comm[1]);
+	sum = mixed(sum, (__u64)sk->sk_uid.val << 32 |
+				 (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
+	sum = mixed(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
+	sum = mixed(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
+	sum = mixed(sum, (__u64)tp->delivered << 32 | tp->segs_out);
+	sum = mixed(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
+	sum = mixed(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
+	return sum >> 32;
+}
+
+/*
+ * The figures of every open session that is followed: a record, or, if the collector has been shown all of it at
+ * an earlier look, only which one it is. Most sessions of a host are idle.
+ */
 SEC("iter/bpf_sk_storage_map")
 int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
@@ -532,6 +574,8 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 	struct session_record r; /* all of it is filled: padding has no place in it */
 	struct tcp_sock *tp;
+	struct unchanged_session unchanged = {};
+	__u32 now_shown;
 	__u8 state;
 
 	if (!sk || !st)
@@ -543,13 +587,22 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!tp)
 		return 0;
 	r.ip = ip_version(sk);
-	r.lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	r.lport = sk->__sk_common.skc_num;
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	r.state = state;
 	r.closed = 0;
 	if (!wanted(r.ip, r.lport, r.rport, st->pid))
 		return 0;
+	/* before the figures are read: what changes meanwhile shows at the next look */
+	now_shown = digest(sk, tp, st);
+	if (now_shown == st->shown && !BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
+		unchanged.cookie = bpf_get_socket_cookie(sk);
+		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
+		return 0;
+	}
 	fill(&r, sk, tp, st, bpf_ktime_get_ns());
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	/* what does not fit any more is thrown away, and the program is run again for it */
+	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
+		st->shown = now_shown;
 	return 0;
 }

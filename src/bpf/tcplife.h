@@ -69,6 +69,15 @@ struct session_record {
 };
 _Static_assert(sizeof(struct session_record) == 208, "padding in struct session_record");
 
+/*
+ * In place of a record of an open session when nothing has changed since the collector was shown it. What a record
+ * begins with is 0 here: the kernel counts cookies from 1.
+ */
+struct unchanged_session {
+	__u64 none;
+	__u64 cookie;
+};
+
 /* What is captured at all: decided in the kernel, when a record would be made. */
 struct capture_filter {
 	__u32 pid; /* 0: any */

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::decode::{Context, decode};
+use super::looks::Looks;
 use super::support::StartError;
 use super::{Batch, Config, Orders, namespaces};
 use crate::capture::{Capture, PortSet};
@@ -42,6 +43,10 @@ pub(super) use skel::types;
 unsafe impl bytemuck::AnyBitPattern for types::session_record {}
 // SAFETY: the fields are integers and arrays of them: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::session_record {}
+// SAFETY: two integers of the same size; the struct is repr(C).
+unsafe impl bytemuck::AnyBitPattern for types::unchanged_session {}
+// SAFETY: the fields are integers: all zeros is a value.
+unsafe impl bytemuck::Zeroable for types::unchanged_session {}
 
 /// How long a finished session may wait in the ring buffer before it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -136,13 +141,13 @@ pub(super) fn run(
         .attach_iter_with_opts(IterOpts::None)
         .map_err(refused(iterating))?;
     let scanning = "cannot look through the open files of all processes";
-    walk(&scan, &mut |_| ()).context(scanning)?;
+    walk_silent(&scan).context(scanning)?;
     let scan_orphans = skel
         .progs
         .scan_orphans
         .attach_iter_with_opts(IterOpts::None)
         .map_err(refused(iterating))?;
-    namespaces::in_each(|| walk(&scan_orphans, &mut |_| ()))?;
+    namespaces::in_each(|| walk_silent(&scan_orphans))?;
     let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
     let live = skel
         .progs
@@ -180,6 +185,7 @@ pub(super) fn run(
         ready();
     }
 
+    let mut looks = Looks::default();
     let mut interval = config.interval;
     let mut looked: Option<Instant> = None;
     let mut last_scan_ns = started_ns;
@@ -194,19 +200,12 @@ pub(super) fn run(
         if let Some(interval) = interval
             && (last || looked.is_none_or(|at| at.elapsed() >= interval))
         {
-            let mut sessions = Vec::new();
-            walk(
-                &live,
-                &mut |bytes| match decode(bytes, &mut context.borrow_mut()) {
-                    Ok(session) => sessions.push(session),
-                    Err(e) => *bad_record.borrow_mut() = Some(e),
-                },
-            )
-            .context("cannot read the figures of the open sessions")?;
+            let sessions = look(&live, &mut looks, &shared, &context)
+                .context("cannot read the figures of the open sessions")?;
             if scan_is_due(&sessions, last_scan_ns, monotonic_ns()) {
                 last_scan_ns = monotonic_ns();
                 // whom it finds shows at the next look
-                walk(&scan, &mut |_| ()).context(scanning)?;
+                walk_silent(&scan).context(scanning)?;
             }
             batch.open = Some(sessions);
             looked = Some(Instant::now());
@@ -285,11 +284,36 @@ fn wait(ring: &libbpf_rs::RingBuffer<'_>, time: Duration) -> anyhow::Result<()> 
     }
 }
 
-/// Runs an iterator to its end and hands on its records.
-fn walk(link: &Link, record: &mut dyn FnMut(&[u8])) -> anyhow::Result<()> {
-    const SIZE: usize = size_of::<types::session_record>();
+/// Every session that is open, as it stands.
+fn look(
+    live: &Link,
+    looks: &mut Looks,
+    shared: &Shared,
+    context: &RefCell<Context>,
+) -> anyhow::Result<Vec<Session>> {
+    loop {
+        looks.begin(monotonic_ns());
+        walk(live, &mut |bytes| {
+            Ok(looks.take(bytes, &mut context.borrow_mut())?)
+        })?;
+        match looks.end() {
+            Some(sessions) => return Ok(sessions),
+            None => shared.forget_looks(),
+        }
+    }
+}
+
+/// Runs an iterator that writes nothing to its end.
+fn walk_silent(link: &Link) -> anyhow::Result<()> {
+    walk(link, &mut |bytes| Ok(bytes.len()))
+}
+
+/// Runs an iterator to its end and hands on what it writes: `take` says how much of it is done with, and gets the rest again
+/// with what comes after it.
+fn walk(link: &Link, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>) -> anyhow::Result<()> {
+    // the kernel hands out 32 kB at a time
+    let mut buffer = vec![0; 64 << 10];
     let mut iter = Iter::new(link)?;
-    let mut buffer = vec![0; SIZE * 320];
     let mut filled = 0;
     loop {
         match iter.read(&mut buffer[filled..]) {
@@ -298,10 +322,9 @@ fn walk(link: &Link, record: &mut dyn FnMut(&[u8])) -> anyhow::Result<()> {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(e.into()),
         }
-        let whole = filled - filled % SIZE;
-        buffer[..whole].chunks_exact(SIZE).for_each(&mut *record);
-        buffer.copy_within(whole..filled, 0);
-        filled -= whole;
+        let done = take(&buffer[..filled])?;
+        buffer.copy_within(done..filled, 0);
+        filled -= done;
     }
 }
 
@@ -333,6 +356,13 @@ impl Shared {
     fn forget_scanner(&self) {
         // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+    }
+
+    /// Every open session is to be told of at the next look, changed or not.
+    fn forget_looks(&self) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).looks_forgotten) }
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Sessions that found the ring buffer full.

@@ -12,7 +12,7 @@ use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 /// A record that cannot be one of this program's own.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a record of {0} bytes came from the kernel, {expected} were expected", expected = size_of::<session_record>())]
-pub(super) struct BadRecord(usize);
+pub(super) struct BadRecord(pub(super) usize);
 
 /// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux
 /// runs eBPF on, but for mips and sparc).

@@ -15,6 +15,7 @@ use crate::session::{Clock, Session};
 
 mod bpf;
 mod decode;
+mod looks;
 mod namespaces;
 mod support;
 
