@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::common::host::{TCPLIFE, kernel_or_skip};
 use crate::common::net::{Pair, V4, V6, listen, port, v6_or_skip};
 use crate::common::pty;
-use crate::seen::{Seen, only, words};
+use crate::seen::{Seen, argv, brisk, only, words};
 
 /// A place for a user's files, which goes with it.
 struct Home(PathBuf);
@@ -27,8 +27,7 @@ impl Home {
 
     /// The dashboard of this user.
     fn dashboard(&self, flags: &[&str], env: &[(&str, &str)]) -> Seen {
-        let argv = [&[TCPLIFE, "-o", "dashboard", "--interval", "200ms"], flags].concat();
-        let mut command = pty::command(&argv);
+        let mut command = pty::command(&brisk(flags));
         for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
             command.env(name, &self.0);
         }
@@ -163,11 +162,8 @@ fn keys_of_the_configuration_work_and_are_shown() {
 fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
     let home = Home::new("wrong");
     let file = home.configure("keep = 10\n\n[keys]\nsort-nxt = 's'\n");
-    for flags in [
-        &["-o", "dashboard"][..],
-        &["-o", "dashboard", "--config", &file],
-    ] {
-        let mut command = pty::command(&[&[TCPLIFE], flags].concat());
+    for flags in [&[][..], &["--config", &file]] {
+        let mut command = pty::command(&argv(flags));
         command.env("XDG_CONFIG_HOME", &home.0);
         let mut seen = Seen::start(command);
         seen.ends("a wrong configuration", 2);
@@ -178,7 +174,7 @@ fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
         );
         assert_eq!(text, wrong);
     }
-    let mut command = pty::command(&[TCPLIFE, "-o", "dashboard", "--config", "/nonexistent.toml"]);
+    let mut command = pty::command(&argv(&["--config", "/nonexistent.toml"]));
     command.env("XDG_CONFIG_HOME", &home.0);
     let mut seen = Seen::start(command);
     seen.ends("no such configuration", 2);

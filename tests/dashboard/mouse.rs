@@ -2,11 +2,11 @@
 
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
 use crate::leaving::{is_stopped, pid_of};
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, only};
 
 /// The modes that a terminal is asked for, and no other: motion would be waste.
 const ON: &str = "\x1b[?1000h\x1b[?1006h";
@@ -116,8 +116,7 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
         return;
     }
     let nothing = only(&[&listen(V4)]);
-    let argv = [TCPLIFE, "-o", "dashboard", "-L", &nothing];
-    let mut seen = Seen::start(pty::command(&argv));
+    let mut seen = Seen::start(pty::command(&argv(&["-L", &nothing])));
     seen.wait_for("the dashboard", |s| s.heading().is_some());
     let pid = pid_of(&seen);
     let count = |s: &Seen, what: &str| s.pty.text().matches(what).count();

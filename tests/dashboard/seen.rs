@@ -11,6 +11,16 @@ use crate::common::host::TCPLIFE;
 use crate::common::net::port;
 use crate::common::pty::{self, PATIENCE, Pty};
 
+/// The command line of a dashboard with these flags.
+pub(crate) fn argv<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    [&[TCPLIFE, "-o", "dashboard"], flags].concat()
+}
+
+/// That of one that is refreshed so often that no test waits for it.
+pub(crate) fn brisk<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    argv(&[&["--interval", "200ms"], flags].concat())
+}
+
 pub(crate) struct Seen {
     pub(crate) terminal: vt100::Parser,
     pub(crate) keys: Option<Box<dyn Write + Send>>,
@@ -34,8 +44,7 @@ impl Seen {
 
     /// The dashboard, when its first picture is there.
     pub(crate) fn dashboard(flags: &[&str]) -> Seen {
-        let argv = [&[TCPLIFE, "-o", "dashboard", "--interval", "200ms"], flags].concat();
-        let mut seen = Seen::start(pty::command(&argv));
+        let mut seen = Seen::start(pty::command(&brisk(flags)));
         seen.wait_for("the dashboard", |s| s.shows("PID") && s.shows("open "));
         assert!(seen.terminal.screen().alternate_screen() && seen.terminal.screen().hide_cursor());
         assert!(!seen.pty.is_as_before(), "the terminal is in raw mode now");

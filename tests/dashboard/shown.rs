@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tcplife::ui::keys::{KEYS, Mode};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use crate::common::pty;
-use crate::seen::{Seen, length, only, words};
+use crate::seen::{Seen, argv, length, only, words};
 
 #[test]
 fn live_traffic_is_shown_while_it_flows() {
@@ -301,7 +301,7 @@ fn a_filter_of_one_run_is_in_the_history_of_the_next() {
     let nothing = only(&[&listen(V4)]);
     let state = std::env::temp_dir().join(format!("tcplife-state-{}", std::process::id()));
     let start = || {
-        let mut command = pty::command(&[TCPLIFE, "-o", "dashboard", "-L", &nothing]);
+        let mut command = pty::command(&argv(&["-L", &nothing]));
         command.env("XDG_STATE_HOME", &state);
         let mut seen = Seen::start(command);
         seen.wait_for("the dashboard", |s| s.shows("PID"));

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_linger;
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{V4, listen, port};
 use crate::common::pty::{self, PATIENCE};
 use crate::leaving::pid_of;
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, only};
 
 /// Sessions, as fast as this host makes them, until told to stop.
 struct Load {
@@ -52,7 +52,7 @@ impl Load {
 /// A dashboard of 120x40 that shows only the server's ends of sessions with that listener.
 fn large(listener: &TcpListener, interval: &str) -> Seen {
     let ports = only(&[listener]);
-    let argv = [TCPLIFE, "-o", "dashboard", "-i", interval, "-L", &ports];
+    let argv = argv(&["-i", interval, "-L", &ports]);
     let mut seen = Seen::sized(pty::command(&argv), 40, 120);
     seen.wait_for("the dashboard", |s| s.is_whole() && s.heading().is_some());
     seen

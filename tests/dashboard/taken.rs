@@ -7,23 +7,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, brisk, only};
 
 /// The dashboard in a directory of its own.
 fn in_folder(folder: &Path, ports: &str) -> Seen {
-    let argv = [
-        TCPLIFE,
-        "-o",
-        "dashboard",
-        "--interval",
-        "200ms",
-        "-L",
-        ports,
-    ];
-    let mut command = pty::command(&argv);
+    let mut command = pty::command(&brisk(&["-L", ports]));
     command.cwd(folder);
     let mut seen = Seen::start(command);
     seen.wait_for("the dashboard", |s| s.heading().is_some());
@@ -156,8 +147,7 @@ fn keys_copy_to_the_terminal_s_clipboard() {
         return;
     }
     let listener = listen(V4);
-    let argv = [TCPLIFE, "-o", "dashboard", "-L", &only(&[&listener])];
-    let mut command = pty::command(&argv);
+    let mut command = pty::command(&argv(&["-L", &only(&[&listener])]));
     // whatever the tests run in
     for name in ["TMUX", "STY"] {
         command.env(name, "");
