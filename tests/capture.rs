@@ -206,6 +206,9 @@ struct Row {
     rport: u16,
 }
 
+/// Our port and the peer's.
+type Ports = (u16, u16);
+
 const CSV_HEADER: &str = "PID,COMM,IP,LADDR,LPORT,RADDR,RPORT,TX_KB,RX_KB,MS";
 
 fn row(line: &str) -> Row {
@@ -222,8 +225,8 @@ fn row(line: &str) -> Row {
 }
 
 /// All rows that tcplife with these flags prints of some traffic. The traffic says which sessions must be let through,
-/// by our port and the peer's, and those are waited for.
-fn let_through(flags: &[&str], traffic: impl FnOnce() -> Vec<(u16, u16)>) -> Vec<Row> {
+/// and those are waited for.
+fn let_through(flags: &[&str], traffic: impl FnOnce() -> Vec<Ports>) -> Vec<Row> {
     let (mut tcplife, header) = Running::with_header(&[&["-s"], flags].concat());
     assert_eq!(header, CSV_HEADER);
     let mut awaited = traffic();
@@ -241,8 +244,8 @@ fn let_through(flags: &[&str], traffic: impl FnOnce() -> Vec<(u16, u16)>) -> Vec
     rows
 }
 
-/// Our port and the peer's of those rows that have one of these ports at our end or the other, sorted.
-fn ends(rows: &[Row], ports: &[u16]) -> Vec<(u16, u16)> {
+/// The ports of those rows that have one of these at our end or the other, sorted.
+fn ends(rows: &[Row], ports: &[u16]) -> Vec<Ports> {
     let mut ends: Vec<_> = rows
         .iter()
         .filter(|r| r.pid == me())
@@ -253,7 +256,7 @@ fn ends(rows: &[Row], ports: &[u16]) -> Vec<(u16, u16)> {
     ends
 }
 
-fn sorted(mut ends: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+fn sorted(mut ends: Vec<Ports>) -> Vec<Ports> {
     ends.sort_unstable();
     ends
 }
@@ -574,66 +577,47 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
 
 // ---- what the filters let through ----------------------------------------------------------------------------
 
-#[test]
-fn local_ports_let_through_what_is_listed_and_in_range() {
-    if !kernel_or_skip() {
-        return;
-    }
+/// Ports that are listed, two that are a range, and others: `list` writes the first, and `side` puts the port that the
+/// flag is about before the one of the other side, or back.
+fn listed_and_in_range(flag: &str, list: fn([u16; 4]) -> String, side: fn(Ports) -> Ports) {
     let [first, second, third] = listen_in_a_row();
     let (single, other) = (listen(V4), listen(V4));
     let client = Bound::new();
     let [a, b, c] = [port(&first), port(&second), port(&third)];
     let (d, e, f) = (port(&single), port(&other), client.port);
-    let flags = ["-L", &format!("{d},{a}-{b},{f}")];
+    let listed = [a, b, d, f];
     let mut expected = Vec::new();
-    let rows = let_through(&flags, || {
+    let rows = let_through(&[flag, &list(listed)], || {
         session(&third, V4, 1, 1);
         session(&other, V4, 1, 1);
         let mut pair = client.connect(&other); // the client's port is listed, the server's is not
         pair.exchange(1, 1);
         pair.close();
-        expected.push((f, e));
+        expected.push(side((f, e)));
         for listener in [&first, &second, &single] {
-            expected.push((port(listener), session(listener, V4, 1, 1)));
+            let peer = session(listener, V4, 1, 1);
+            expected.push(side((port(listener), peer)));
         }
         expected.clone()
     });
     assert_eq!(ends(&rows, &[a, b, c, d, e, f]), sorted(expected));
-    assert!(
-        rows.iter().all(|r| [a, b, d, f].contains(&r.lport)),
-        "{rows:?}"
-    );
+    let is_listed = |r: &Row| listed.contains(&side((r.lport, r.rport)).0);
+    assert!(rows.iter().all(is_listed), "{rows:?}");
+}
+
+#[test]
+fn local_ports_let_through_what_is_listed_and_in_range() {
+    if kernel_or_skip() {
+        listed_and_in_range("-L", |[a, b, d, f]| format!("{d},{a}-{b},{f}"), |ends| ends);
+    }
 }
 
 #[test]
 fn remote_ports_let_through_what_is_listed_and_in_range() {
-    if !kernel_or_skip() {
-        return;
+    if kernel_or_skip() {
+        let list = |[a, b, d, f]: [u16; 4]| format!("{a}-{b},{d},{f}");
+        listed_and_in_range("-D", list, |(l, r)| (r, l));
     }
-    let [first, second, third] = listen_in_a_row();
-    let (single, other) = (listen(V4), listen(V4));
-    let client = Bound::new();
-    let [a, b, c] = [port(&first), port(&second), port(&third)];
-    let (d, e, f) = (port(&single), port(&other), client.port);
-    let flags = ["-D", &format!("{a}-{b},{d},{f}")];
-    let mut expected = Vec::new();
-    let rows = let_through(&flags, || {
-        session(&third, V4, 1, 1);
-        session(&other, V4, 1, 1);
-        let mut pair = client.connect(&other); // now the server's peer has a port that is listed
-        pair.exchange(1, 1);
-        pair.close();
-        expected.push((e, f));
-        for listener in [&first, &second, &single] {
-            expected.push((session(listener, V4, 1, 1), port(listener)));
-        }
-        expected.clone()
-    });
-    assert_eq!(ends(&rows, &[a, b, c, d, e, f]), sorted(expected));
-    assert!(
-        rows.iter().all(|r| [a, b, d, f].contains(&r.rport)),
-        "{rows:?}"
-    );
 }
 
 /// As the client and as the server: its own end of each, and never the other end.
