@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::host::{TCPLIFE, kernel_or_skip, skip, tool_or_skip};
+use common::host::{PATIENCE, TCPLIFE, kernel_or_skip, skip, tool_or_skip};
 use common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
-use common::running::{PATIENCE, Running, json};
+use common::running::{Running, json};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, socket};
 use rustix::process::Signal;
@@ -373,11 +373,7 @@ fn curl_and_a_web_server_are_two_rows_a_fetch() {
         }
     }
     let ended = tcplife.wait();
-    assert!(
-        ended.status.success() && ended.errors.is_empty(),
-        "{}",
-        ended.errors
-    );
+    ended.assert_well();
     assert!(started.elapsed() >= Duration::from_secs(5));
     let summary = json(ended.rest.last().expect("a summary"));
     assert_eq!(
@@ -480,7 +476,8 @@ fn the_classic_modes_print_their_columns_as_sessions_end() {
     }
     for tcplife in running {
         let ended = tcplife.interrupt();
-        assert!(ended.status.success() && ended.rest.is_empty() && ended.errors.is_empty());
+        ended.assert_well();
+        assert!(ended.rest.is_empty(), "{:?}", ended.rest);
     }
 }
 
@@ -518,12 +515,8 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
 
     let is_it = |l: u16, r: u16| [l, r].contains(&peer.port());
     for _ in 0..2 {
-        let row = loop {
-            let row = json(&tcplife.line());
-            if row["lport"] == peer.port() || row["rport"] == peer.port() {
-                break row;
-            }
-        };
+        let row =
+            tcplife.row_until(|row| row["lport"] == peer.port() || row["rport"] == peer.port());
         assert_eq!(row["age_is_lower_bound"], true, "{row}");
         let (pid, tx, rx) = if row["lport"] == lport {
             (me(), 3030, 1010)
@@ -558,12 +551,7 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
 
     // a session that begins now, at the listener from before
     let client = session(&listener, V4, 7, 8);
-    let row = loop {
-        let row = json(&tcplife.line());
-        if row["rport"] == client {
-            break row;
-        }
-    };
+    let row = tcplife.row_until(|row| row["rport"] == client);
     assert_eq!(row["age_is_lower_bound"], false, "{row}");
     assert_eq!(
         (&row["pid"], &row["direction"]),
@@ -755,7 +743,7 @@ fn a_count_ends_the_run_after_so_many_rows() {
             session(&listener, V4, 1, 1);
         }
         let ended = tcplife.wait();
-        assert!(ended.status.success() && ended.errors.is_empty());
+        ended.assert_well();
         assert_eq!(ended.rest.len(), 3, "{:?}", ended.rest);
     }
 }
@@ -769,7 +757,7 @@ fn a_duration_ends_the_run_on_a_quiet_host_too() {
     let started = Instant::now();
     let ended = Running::start(&["-o", "json", "-L", &quiet, "--duration", "300ms"]).wait();
     assert!(started.elapsed() >= Duration::from_millis(300));
-    assert!(ended.status.success() && ended.errors.is_empty());
+    ended.assert_well();
     let [summary] = &ended.rest[..] else {
         panic!("{:?}", ended.rest);
     };
@@ -842,11 +830,7 @@ fn signals_end_it_with_a_summary() {
         wait_until_over(&listener);
         tcplife.signal(signal);
         let ended = tcplife.wait();
-        assert!(
-            ended.status.success() && ended.errors.is_empty(),
-            "{}",
-            ended.errors
-        );
+        ended.assert_well();
         let rows: Vec<Value> = ended.rest.iter().map(|l| json(l)).collect();
         for client in clients {
             assert!(
@@ -904,11 +888,7 @@ fn what_is_lost_is_counted_exactly() {
     // the ring is empty again when the first of them is there
     let mut lines = tcplife.lines_until(is_one);
     let ended = tcplife.interrupt();
-    assert!(
-        ended.status.success() && ended.errors.is_empty(),
-        "{}",
-        ended.errors
-    );
+    ended.assert_well();
     lines.extend(ended.rest);
     let summary = json(&lines.pop().expect("a summary"));
     let rows = lines.iter().filter(|l| is_one(l)).count();
@@ -1031,9 +1011,7 @@ fn a_container_is_told_by_its_control_group() {
     drop(server);
     client.wait().expect("bash ends");
 
-    let rows =
-        tcplife.lines_until(|l| json(l)["lport"] == rport && json(l)["rport"] == port(&probe));
-    let row = json(rows.last().expect("a row"));
+    let row = tcplife.row_until(|row| row["lport"] == rport && row["rport"] == port(&probe));
     assert_eq!(row["container"], id[..12], "{row}");
     assert_eq!(row["runtime"], "docker", "{row}");
     assert_eq!(row["cgroup"], format!("/docker/{id}"), "{row}");
@@ -1041,8 +1019,7 @@ fn a_container_is_told_by_its_control_group() {
     let pair = Pair::open(&probe, V4);
     let ours = pair.client_port();
     pair.close();
-    let rows = tcplife.lines_until(|l| json(l)["lport"] == ours);
-    let row = json(rows.last().expect("a row"));
+    let row = tcplife.row_until(|row| row["lport"] == ours);
     assert_ne!(row["container"], id[..12], "{row}");
     assert!(
         Path::new(&format!(

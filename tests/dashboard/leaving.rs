@@ -79,8 +79,7 @@ fn a_suspended_dashboard_gives_the_terminal_back() {
         seen.press("?");
         seen.wait_for("table", |s| s.heading().is_some());
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// As a user does it: ^Z, the shell's prompt, `fg`.

@@ -76,8 +76,7 @@ fn chosen_columns_are_there_again_in_the_next_run() {
     let chosen = headings(&first);
     first.press("\x1b");
     first.wait_for("the table", |s| !s.shows("[ ] PID"));
-    first.press("q");
-    first.ends("q", 0);
+    first.quit();
 
     let mut second = home.dashboard(&["-L", &nothing], &[]);
     second.wait_for("the same columns", |s| headings(s) == chosen);
@@ -88,8 +87,7 @@ fn chosen_columns_are_there_again_in_the_next_run() {
 
     let mut third = home.dashboard(&["-L", &nothing], &[]);
     assert_eq!(headings(&third)[0], "PID");
-    third.press("q");
-    third.ends("q", 0);
+    third.quit();
 }
 
 #[test]
@@ -103,8 +101,7 @@ fn columns_of_the_configuration_are_stronger_than_those_chosen_before() {
     fs::write(home.0.join("tcplife/columns"), "tx rx\n").expect("writing");
     let mut seen = home.dashboard(&["-L", &nothing], &[]);
     assert_eq!(headings(&seen), ["RADDR", "MSS", "COMM"]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -137,8 +134,7 @@ fn the_table_scrolls_sideways() {
     seen.wait_for("a column back", |s| shows_column(s, "›"));
     seen.press("^");
     seen.wait_for("the beginning", |s| headings(s) == home_titles);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -203,8 +199,7 @@ fn the_configuration_that_is_printed_can_be_read() {
     let nothing = only(&[&listen(V4)]);
     let mut seen = home.dashboard(&["-L", &nothing], &[]);
     assert!(seen.shows("q quit  ? help  / filter"), "{}", seen.picture());
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// How the headings look: colours of text and background.
@@ -244,7 +239,6 @@ fn themes_come_from_flag_environment_configuration_and_a_key() {
         seen.wait_for("another theme", |s| {
             s.shows("theme ") && look(s) != expected
         });
-        seen.press("q");
-        seen.ends("q", 0);
+        seen.quit();
     }
 }

@@ -104,8 +104,7 @@ fn without_the_mouse_the_terminal_keeps_it() {
     seen.wait_for("the dashboard", |s| {
         s.terminal.screen().alternate_screen() && s.heading().is_some()
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     let text = seen.pty.text();
     assert!(!text.contains("?1000") && !text.contains("?1006"), "{text}");
 }
@@ -129,8 +128,7 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
     kill_process(pid, Signal::CONT).expect("it is stopped");
     seen.wait_for("the dashboard", |s| s.terminal.screen().alternate_screen());
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 1));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 2));
 }
 
@@ -154,6 +152,5 @@ fn a_click_on_failures_narrows_to_them() {
     seen.wait_for("only these", |s| {
         s.shows(&format!("{refused} and comm ")) && s.rows().len() == 3
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

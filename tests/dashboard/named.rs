@@ -99,8 +99,7 @@ fn keys_show_names_of_addresses_and_ports() {
     seen.wait_for("the address, in the table", |s| {
         s.heading().is_some() && cells(s).contains("127.0.0.1")
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -119,8 +118,7 @@ fn without_an_answer_nothing_waits_and_nothing_is_said() {
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(row.cell("RADDR"), "127.0.0.1");
     let before = Instant::now();
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     assert!(before.elapsed().as_secs() < 2, "{:?}", before.elapsed());
 }
 
@@ -148,6 +146,5 @@ fn the_ssh_session_that_it_is_used_over_is_hidden_unless_asked_for() {
     });
     seen.press("H");
     seen.wait_for("one again", |s| s.rows().len() == 1);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use portable_pty::CommandBuilder;
 
-use crate::common::host::TCPLIFE;
+use crate::common::host::{PATIENCE, TCPLIFE};
 use crate::common::net::port;
-use crate::common::pty::{self, PATIENCE, Pty};
+use crate::common::pty::{self, Pty};
 
 /// The command line of a dashboard with these flags.
 pub(crate) fn argv<'a>(flags: &[&'a str]) -> Vec<&'a str> {
@@ -83,6 +83,12 @@ impl Seen {
             "{how}:\n{picture}"
         );
         self.gave_the_terminal_back(how);
+    }
+
+    /// Leaves it by the usual key.
+    pub(crate) fn quit(&mut self) {
+        self.press("q");
+        self.ends("q", 0);
     }
 
     pub(crate) fn gave_the_terminal_back(&self, how: &str) {

@@ -83,8 +83,7 @@ fn what_the_table_shows_is_exported() {
     assert_eq!(files.len(), 2, "{files:?}");
     let text = fs::read_to_string(folder.path().join(&files[1])).expect("the file");
     assert_eq!(text.lines().count(), 5, "{text}");
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -125,8 +124,7 @@ fn an_export_takes_nobody_s_place_unasked() {
         seen.wait_for("the table", |s| !s.shows("export to:"));
     }
     assert_eq!(names(folder.path()), ["a.csv"]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// What the terminal was told to copy last.
@@ -172,6 +170,5 @@ fn keys_copy_to_the_terminal_s_clipboard() {
     copies("\ry", &[&format!("ss -tinemo src 127.0.0.1:{lport} dst ")]);
     copies("Y", &["tcpdump -nni any host ", &rport.to_string()]);
     copies("\x7f\ty", &[&format!("pid {}", std::process::id())]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
