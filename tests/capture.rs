@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::host::{TCPLIFE, kernel_or_skip, skip, tool_or_skip};
+use common::host::{PATIENCE, TCPLIFE, kernel_or_skip, skip, tool_or_skip};
 use common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
-use common::running::{PATIENCE, Running, json};
+use common::running::{Running, json};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, socket};
 use rustix::process::Signal;
@@ -206,6 +206,9 @@ struct Row {
     rport: u16,
 }
 
+/// Our port and the peer's.
+type Ports = (u16, u16);
+
 const CSV_HEADER: &str = "PID,COMM,IP,LADDR,LPORT,RADDR,RPORT,TX_KB,RX_KB,MS";
 
 fn row(line: &str) -> Row {
@@ -222,8 +225,8 @@ fn row(line: &str) -> Row {
 }
 
 /// All rows that tcplife with these flags prints of some traffic. The traffic says which sessions must be let through,
-/// by our port and the peer's, and those are waited for.
-fn let_through(flags: &[&str], traffic: impl FnOnce() -> Vec<(u16, u16)>) -> Vec<Row> {
+/// and those are waited for.
+fn let_through(flags: &[&str], traffic: impl FnOnce() -> Vec<Ports>) -> Vec<Row> {
     let (mut tcplife, header) = Running::with_header(&[&["-s"], flags].concat());
     assert_eq!(header, CSV_HEADER);
     let mut awaited = traffic();
@@ -241,8 +244,8 @@ fn let_through(flags: &[&str], traffic: impl FnOnce() -> Vec<(u16, u16)>) -> Vec
     rows
 }
 
-/// Our port and the peer's of those rows that have one of these ports at our end or the other, sorted.
-fn ends(rows: &[Row], ports: &[u16]) -> Vec<(u16, u16)> {
+/// The ports of those rows that have one of these at our end or the other, sorted.
+fn ends(rows: &[Row], ports: &[u16]) -> Vec<Ports> {
     let mut ends: Vec<_> = rows
         .iter()
         .filter(|r| r.pid == me())
@@ -253,7 +256,7 @@ fn ends(rows: &[Row], ports: &[u16]) -> Vec<(u16, u16)> {
     ends
 }
 
-fn sorted(mut ends: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+fn sorted(mut ends: Vec<Ports>) -> Vec<Ports> {
     ends.sort_unstable();
     ends
 }
@@ -370,11 +373,7 @@ fn curl_and_a_web_server_are_two_rows_a_fetch() {
         }
     }
     let ended = tcplife.wait();
-    assert!(
-        ended.status.success() && ended.errors.is_empty(),
-        "{}",
-        ended.errors
-    );
+    ended.assert_well();
     assert!(started.elapsed() >= Duration::from_secs(5));
     let summary = json(ended.rest.last().expect("a summary"));
     assert_eq!(
@@ -477,7 +476,8 @@ fn the_classic_modes_print_their_columns_as_sessions_end() {
     }
     for tcplife in running {
         let ended = tcplife.interrupt();
-        assert!(ended.status.success() && ended.rest.is_empty() && ended.errors.is_empty());
+        ended.assert_well();
+        assert!(ended.rest.is_empty(), "{:?}", ended.rest);
     }
 }
 
@@ -515,12 +515,8 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
 
     let is_it = |l: u16, r: u16| [l, r].contains(&peer.port());
     for _ in 0..2 {
-        let row = loop {
-            let row = json(&tcplife.line());
-            if row["lport"] == peer.port() || row["rport"] == peer.port() {
-                break row;
-            }
-        };
+        let row =
+            tcplife.row_until(|row| row["lport"] == peer.port() || row["rport"] == peer.port());
         assert_eq!(row["age_is_lower_bound"], true, "{row}");
         let (pid, tx, rx) = if row["lport"] == lport {
             (me(), 3030, 1010)
@@ -555,12 +551,7 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
 
     // a session that begins now, at the listener from before
     let client = session(&listener, V4, 7, 8);
-    let row = loop {
-        let row = json(&tcplife.line());
-        if row["rport"] == client {
-            break row;
-        }
-    };
+    let row = tcplife.row_until(|row| row["rport"] == client);
     assert_eq!(row["age_is_lower_bound"], false, "{row}");
     assert_eq!(
         (&row["pid"], &row["direction"]),
@@ -574,66 +565,47 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
 
 // ---- what the filters let through ----------------------------------------------------------------------------
 
-#[test]
-fn local_ports_let_through_what_is_listed_and_in_range() {
-    if !kernel_or_skip() {
-        return;
-    }
+/// Ports that are listed, two that are a range, and others: `list` writes the first, and `side` puts the port that the
+/// flag is about before the one of the other side, or back.
+fn listed_and_in_range(flag: &str, list: fn([u16; 4]) -> String, side: fn(Ports) -> Ports) {
     let [first, second, third] = listen_in_a_row();
     let (single, other) = (listen(V4), listen(V4));
     let client = Bound::new();
     let [a, b, c] = [port(&first), port(&second), port(&third)];
     let (d, e, f) = (port(&single), port(&other), client.port);
-    let flags = ["-L", &format!("{d},{a}-{b},{f}")];
+    let listed = [a, b, d, f];
     let mut expected = Vec::new();
-    let rows = let_through(&flags, || {
+    let rows = let_through(&[flag, &list(listed)], || {
         session(&third, V4, 1, 1);
         session(&other, V4, 1, 1);
         let mut pair = client.connect(&other); // the client's port is listed, the server's is not
         pair.exchange(1, 1);
         pair.close();
-        expected.push((f, e));
+        expected.push(side((f, e)));
         for listener in [&first, &second, &single] {
-            expected.push((port(listener), session(listener, V4, 1, 1)));
+            let peer = session(listener, V4, 1, 1);
+            expected.push(side((port(listener), peer)));
         }
         expected.clone()
     });
     assert_eq!(ends(&rows, &[a, b, c, d, e, f]), sorted(expected));
-    assert!(
-        rows.iter().all(|r| [a, b, d, f].contains(&r.lport)),
-        "{rows:?}"
-    );
+    let is_listed = |r: &Row| listed.contains(&side((r.lport, r.rport)).0);
+    assert!(rows.iter().all(is_listed), "{rows:?}");
+}
+
+#[test]
+fn local_ports_let_through_what_is_listed_and_in_range() {
+    if kernel_or_skip() {
+        listed_and_in_range("-L", |[a, b, d, f]| format!("{d},{a}-{b},{f}"), |ends| ends);
+    }
 }
 
 #[test]
 fn remote_ports_let_through_what_is_listed_and_in_range() {
-    if !kernel_or_skip() {
-        return;
+    if kernel_or_skip() {
+        let list = |[a, b, d, f]: [u16; 4]| format!("{a}-{b},{d},{f}");
+        listed_and_in_range("-D", list, |(l, r)| (r, l));
     }
-    let [first, second, third] = listen_in_a_row();
-    let (single, other) = (listen(V4), listen(V4));
-    let client = Bound::new();
-    let [a, b, c] = [port(&first), port(&second), port(&third)];
-    let (d, e, f) = (port(&single), port(&other), client.port);
-    let flags = ["-D", &format!("{a}-{b},{d},{f}")];
-    let mut expected = Vec::new();
-    let rows = let_through(&flags, || {
-        session(&third, V4, 1, 1);
-        session(&other, V4, 1, 1);
-        let mut pair = client.connect(&other); // now the server's peer has a port that is listed
-        pair.exchange(1, 1);
-        pair.close();
-        expected.push((e, f));
-        for listener in [&first, &second, &single] {
-            expected.push((session(listener, V4, 1, 1), port(listener)));
-        }
-        expected.clone()
-    });
-    assert_eq!(ends(&rows, &[a, b, c, d, e, f]), sorted(expected));
-    assert!(
-        rows.iter().all(|r| [a, b, d, f].contains(&r.rport)),
-        "{rows:?}"
-    );
 }
 
 /// As the client and as the server: its own end of each, and never the other end.
@@ -771,7 +743,7 @@ fn a_count_ends_the_run_after_so_many_rows() {
             session(&listener, V4, 1, 1);
         }
         let ended = tcplife.wait();
-        assert!(ended.status.success() && ended.errors.is_empty());
+        ended.assert_well();
         assert_eq!(ended.rest.len(), 3, "{:?}", ended.rest);
     }
 }
@@ -785,7 +757,7 @@ fn a_duration_ends_the_run_on_a_quiet_host_too() {
     let started = Instant::now();
     let ended = Running::start(&["-o", "json", "-L", &quiet, "--duration", "300ms"]).wait();
     assert!(started.elapsed() >= Duration::from_millis(300));
-    assert!(ended.status.success() && ended.errors.is_empty());
+    ended.assert_well();
     let [summary] = &ended.rest[..] else {
         panic!("{:?}", ended.rest);
     };
@@ -858,11 +830,7 @@ fn signals_end_it_with_a_summary() {
         wait_until_over(&listener);
         tcplife.signal(signal);
         let ended = tcplife.wait();
-        assert!(
-            ended.status.success() && ended.errors.is_empty(),
-            "{}",
-            ended.errors
-        );
+        ended.assert_well();
         let rows: Vec<Value> = ended.rest.iter().map(|l| json(l)).collect();
         for client in clients {
             assert!(
@@ -920,11 +888,7 @@ fn what_is_lost_is_counted_exactly() {
     // the ring is empty again when the first of them is there
     let mut lines = tcplife.lines_until(is_one);
     let ended = tcplife.interrupt();
-    assert!(
-        ended.status.success() && ended.errors.is_empty(),
-        "{}",
-        ended.errors
-    );
+    ended.assert_well();
     lines.extend(ended.rest);
     let summary = json(&lines.pop().expect("a summary"));
     let rows = lines.iter().filter(|l| is_one(l)).count();
@@ -1047,9 +1011,7 @@ fn a_container_is_told_by_its_control_group() {
     drop(server);
     client.wait().expect("bash ends");
 
-    let rows =
-        tcplife.lines_until(|l| json(l)["lport"] == rport && json(l)["rport"] == port(&probe));
-    let row = json(rows.last().expect("a row"));
+    let row = tcplife.row_until(|row| row["lport"] == rport && row["rport"] == port(&probe));
     assert_eq!(row["container"], id[..12], "{row}");
     assert_eq!(row["runtime"], "docker", "{row}");
     assert_eq!(row["cgroup"], format!("/docker/{id}"), "{row}");
@@ -1057,8 +1019,7 @@ fn a_container_is_told_by_its_control_group() {
     let pair = Pair::open(&probe, V4);
     let ours = pair.client_port();
     pair.close();
-    let rows = tcplife.lines_until(|l| json(l)["lport"] == ours);
-    let row = json(rows.last().expect("a row"));
+    let row = tcplife.row_until(|row| row["lport"] == ours);
     assert_ne!(row["container"], id[..12], "{row}");
     assert!(
         Path::new(&format!(

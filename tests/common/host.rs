@@ -3,9 +3,13 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The program under test.
 pub(crate) const TCPLIFE: &str = env!("CARGO_BIN_EXE_tcplife");
+
+/// How long a test waits for what must come at once, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Says on the real stderr, not on the one that the test harness keeps to itself, that a test did not run. Where it
 /// must run, that is a failure.

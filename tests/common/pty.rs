@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long a test waits for what must come at once, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+use super::host::PATIENCE;
 
 /// A program on its terminal.
 pub(crate) struct Pty {

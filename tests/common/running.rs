@@ -11,11 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::host::TCPLIFE;
+use super::host::{PATIENCE, TCPLIFE};
 use super::net;
-
-/// How long a test waits for what must come at once, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The program, its lines as they come.
 pub(crate) struct Running {
@@ -31,6 +28,15 @@ pub(crate) struct Ended {
     pub(crate) rest: Vec<String>,
     /// All of stderr.
     pub(crate) errors: String,
+}
+
+impl Ended {
+    /// That it ended well, and without a word on stderr.
+    #[track_caller]
+    pub(crate) fn assert_well(&self) {
+        let is_well = self.status.success() && self.errors.is_empty();
+        assert!(is_well, "{}: {}", self.status, self.errors);
+    }
 }
 
 impl Running {
@@ -139,6 +145,12 @@ impl Running {
             }
         }
         lines
+    }
+
+    /// The next row of `-o json` that is like that.
+    pub(crate) fn row_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let lines = self.lines_until(|line| wanted(&json(line)));
+        json(lines.last().expect("the row that was waited for"))
     }
 
     /// Interrupts it, and waits for its end.

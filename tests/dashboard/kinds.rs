@@ -1,9 +1,9 @@
 //! Other terminals than the usual one, and other locales.
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::seen::Seen;
+use crate::seen::{Seen, argv};
 
 #[test]
 fn what_is_drawn_can_be_read_on_any_terminal() {
@@ -23,7 +23,7 @@ fn what_is_drawn_can_be_read_on_any_terminal() {
         ("linux", "C.UTF-8", true),
         ("xterm", "C", true),
     ] {
-        let mut command = pty::command(&[TCPLIFE, "-o", "dashboard", "-L", &ports]);
+        let mut command = pty::command(&argv(&["-L", &ports]));
         command.env("TERM", term);
         command.env("LC_ALL", locale);
         let mut seen = Seen::sized(command, 40, 120);

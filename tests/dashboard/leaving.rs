@@ -13,7 +13,7 @@ use tcplife::ui;
 use crate::common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::common::net::{V4, listen, port, session};
 use crate::common::pty::{self, Kept};
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, only};
 
 pub(crate) fn pid_of(seen: &Seen) -> Pid {
     let pid = seen.pty.child.0.process_id().expect("it runs");
@@ -79,8 +79,7 @@ fn a_suspended_dashboard_gives_the_terminal_back() {
         seen.press("?");
         seen.wait_for("table", |s| s.heading().is_some());
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// As a user does it: ^Z, the shell's prompt, `fg`.
@@ -130,7 +129,7 @@ fn it_ends_when_its_terminal_has_gone() {
         return;
     }
     let nothing = only(&[&listen(V4)]);
-    let dashboard = [TCPLIFE, "-o", "dashboard", "-L", &nothing];
+    let dashboard = argv(&["-L", &nothing]);
     let ignoring = [
         &["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"],
         &dashboard[..],

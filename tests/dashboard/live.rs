@@ -44,8 +44,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
     seen.wait_for("the figures", |s| {
         s.shows("every 200ms") && rx(s).as_deref() == Some("7.0k")
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -73,6 +72,5 @@ fn the_newest_is_followed() {
     assert_eq!(seen.order().last(), Some(&rport), "{}", seen.picture());
     seen.press("F");
     seen.wait_for("the order before", |s| !s.shows("following"));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::common::host::{TCPLIFE, kernel_or_skip};
 use crate::common::net::{Pair, V4, V6, listen, port, v6_or_skip};
 use crate::common::pty;
-use crate::seen::{Seen, only, words};
+use crate::seen::{Seen, argv, brisk, only, words};
 
 /// A place for a user's files, which goes with it.
 struct Home(PathBuf);
@@ -27,8 +27,7 @@ impl Home {
 
     /// The dashboard of this user.
     fn dashboard(&self, flags: &[&str], env: &[(&str, &str)]) -> Seen {
-        let argv = [&[TCPLIFE, "-o", "dashboard", "--interval", "200ms"], flags].concat();
-        let mut command = pty::command(&argv);
+        let mut command = pty::command(&brisk(flags));
         for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
             command.env(name, &self.0);
         }
@@ -77,8 +76,7 @@ fn chosen_columns_are_there_again_in_the_next_run() {
     let chosen = headings(&first);
     first.press("\x1b");
     first.wait_for("the table", |s| !s.shows("[ ] PID"));
-    first.press("q");
-    first.ends("q", 0);
+    first.quit();
 
     let mut second = home.dashboard(&["-L", &nothing], &[]);
     second.wait_for("the same columns", |s| headings(s) == chosen);
@@ -89,8 +87,7 @@ fn chosen_columns_are_there_again_in_the_next_run() {
 
     let mut third = home.dashboard(&["-L", &nothing], &[]);
     assert_eq!(headings(&third)[0], "PID");
-    third.press("q");
-    third.ends("q", 0);
+    third.quit();
 }
 
 #[test]
@@ -104,8 +101,7 @@ fn columns_of_the_configuration_are_stronger_than_those_chosen_before() {
     fs::write(home.0.join("tcplife/columns"), "tx rx\n").expect("writing");
     let mut seen = home.dashboard(&["-L", &nothing], &[]);
     assert_eq!(headings(&seen), ["RADDR", "MSS", "COMM"]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -138,8 +134,7 @@ fn the_table_scrolls_sideways() {
     seen.wait_for("a column back", |s| shows_column(s, "›"));
     seen.press("^");
     seen.wait_for("the beginning", |s| headings(s) == home_titles);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -163,11 +158,8 @@ fn keys_of_the_configuration_work_and_are_shown() {
 fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
     let home = Home::new("wrong");
     let file = home.configure("keep = 10\n\n[keys]\nsort-nxt = 's'\n");
-    for flags in [
-        &["-o", "dashboard"][..],
-        &["-o", "dashboard", "--config", &file],
-    ] {
-        let mut command = pty::command(&[&[TCPLIFE], flags].concat());
+    for flags in [&[][..], &["--config", &file]] {
+        let mut command = pty::command(&argv(flags));
         command.env("XDG_CONFIG_HOME", &home.0);
         let mut seen = Seen::start(command);
         seen.ends("a wrong configuration", 2);
@@ -178,7 +170,7 @@ fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
         );
         assert_eq!(text, wrong);
     }
-    let mut command = pty::command(&[TCPLIFE, "-o", "dashboard", "--config", "/nonexistent.toml"]);
+    let mut command = pty::command(&argv(&["--config", "/nonexistent.toml"]));
     command.env("XDG_CONFIG_HOME", &home.0);
     let mut seen = Seen::start(command);
     seen.ends("no such configuration", 2);
@@ -207,8 +199,7 @@ fn the_configuration_that_is_printed_can_be_read() {
     let nothing = only(&[&listen(V4)]);
     let mut seen = home.dashboard(&["-L", &nothing], &[]);
     assert!(seen.shows("q quit  ? help  / filter"), "{}", seen.picture());
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// How the headings look: colours of text and background.
@@ -248,7 +239,6 @@ fn themes_come_from_flag_environment_configuration_and_a_key() {
         seen.wait_for("another theme", |s| {
             s.shows("theme ") && look(s) != expected
         });
-        seen.press("q");
-        seen.ends("q", 0);
+        seen.quit();
     }
 }

@@ -2,11 +2,11 @@
 
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
 use crate::leaving::{is_stopped, pid_of};
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, only};
 
 /// The modes that a terminal is asked for, and no other: motion would be waste.
 const ON: &str = "\x1b[?1000h\x1b[?1006h";
@@ -104,8 +104,7 @@ fn without_the_mouse_the_terminal_keeps_it() {
     seen.wait_for("the dashboard", |s| {
         s.terminal.screen().alternate_screen() && s.heading().is_some()
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     let text = seen.pty.text();
     assert!(!text.contains("?1000") && !text.contains("?1006"), "{text}");
 }
@@ -116,8 +115,7 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
         return;
     }
     let nothing = only(&[&listen(V4)]);
-    let argv = [TCPLIFE, "-o", "dashboard", "-L", &nothing];
-    let mut seen = Seen::start(pty::command(&argv));
+    let mut seen = Seen::start(pty::command(&argv(&["-L", &nothing])));
     seen.wait_for("the dashboard", |s| s.heading().is_some());
     let pid = pid_of(&seen);
     let count = |s: &Seen, what: &str| s.pty.text().matches(what).count();
@@ -130,8 +128,7 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
     kill_process(pid, Signal::CONT).expect("it is stopped");
     seen.wait_for("the dashboard", |s| s.terminal.screen().alternate_screen());
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 1));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (2, 2));
 }
 
@@ -155,6 +152,5 @@ fn a_click_on_failures_narrows_to_them() {
     seen.wait_for("only these", |s| {
         s.shows(&format!("{refused} and comm ")) && s.rows().len() == 3
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::net::UdpSocket;
 use std::time::Instant;
 
-use crate::common::host::{TCPLIFE, kernel_or_skip, skip, tool_or_skip};
+use crate::common::host::{kernel_or_skip, skip, tool_or_skip};
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, brisk, only};
 
 /// Where the test's own name server is: servers of resolv.conf(5) have the usual port.
 const SERVER: &str = "127.0.53.77";
@@ -23,17 +23,9 @@ fn with_names(ports: &str, resolv_conf: &str) -> (Seen, tempfile::TempDir) {
         path("resolv.conf"),
         path("hosts")
     );
-    let argv = ["unshare", "-m", "sh", "-c", &script, "sh"];
-    let flags = [
-        TCPLIFE,
-        "-o",
-        "dashboard",
-        "--interval",
-        "200ms",
-        "-L",
-        ports,
-    ];
-    let mut seen = Seen::start(pty::command(&[&argv[..], &flags].concat()));
+    let mut argv = vec!["unshare", "-m", "sh", "-c", &script, "sh"];
+    argv.extend(brisk(&["-L", ports]));
+    let mut seen = Seen::start(pty::command(&argv));
     seen.wait_for("the dashboard", |s| s.heading().is_some());
     (seen, etc)
 }
@@ -107,8 +99,7 @@ fn keys_show_names_of_addresses_and_ports() {
     seen.wait_for("the address, in the table", |s| {
         s.heading().is_some() && cells(s).contains("127.0.0.1")
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -127,8 +118,7 @@ fn without_an_answer_nothing_waits_and_nothing_is_said() {
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(row.cell("RADDR"), "127.0.0.1");
     let before = Instant::now();
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     assert!(before.elapsed().as_secs() < 2, "{:?}", before.elapsed());
 }
 
@@ -140,16 +130,7 @@ fn the_ssh_session_that_it_is_used_over_is_hidden_unless_asked_for() {
     let listener = listen(V4);
     let (ssh, other) = (Pair::open(&listener, V4), Pair::open(&listener, V4));
     let lport = port(&listener);
-    let argv = [
-        TCPLIFE,
-        "-o",
-        "dashboard",
-        "--interval",
-        "200ms",
-        "-L",
-        &only(&[&listener]),
-    ];
-    let mut command = pty::command(&argv);
+    let mut command = pty::command(&brisk(&["-L", &only(&[&listener])]));
     let connection = format!("127.0.0.1 {} 127.0.0.1 {lport}", ssh.client_port());
     command.env("SSH_CONNECTION", connection);
     let mut seen = Seen::start(command);
@@ -165,6 +146,5 @@ fn the_ssh_session_that_it_is_used_over_is_hidden_unless_asked_for() {
     });
     seen.press("H");
     seen.wait_for("one again", |s| s.rows().len() == 1);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

@@ -105,8 +105,7 @@ fn which_process_opens_connections_that_get_reset() {
         s.rows().iter().any(|r| r.cell("PID") == pid)
     });
     drop(stop);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
     traffic.join().expect("the traffic");
 }
 

@@ -41,8 +41,7 @@ fn refused_connections_are_a_line_of_the_failures() {
     });
     seen.press("\x7f"); // Backspace
     seen.wait_for("all again", |s| !s.shows("filter:"));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -91,8 +90,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
     seen.wait_for("connect", |s| s.shows("▸CONNECT"));
     seen.press("d");
     seen.wait_for("both sessions", |s| s.rows().len() == 2);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -126,6 +124,5 @@ fn a_peer_that_comes_after_the_mark_is_new() {
         s.heading().is_some() && !s.shows("marked ")
     });
     other.close();
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

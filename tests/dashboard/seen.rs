@@ -7,9 +7,19 @@ use std::time::Instant;
 
 use portable_pty::CommandBuilder;
 
-use crate::common::host::TCPLIFE;
+use crate::common::host::{PATIENCE, TCPLIFE};
 use crate::common::net::port;
-use crate::common::pty::{self, PATIENCE, Pty};
+use crate::common::pty::{self, Pty};
+
+/// The command line of a dashboard with these flags.
+pub(crate) fn argv<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    [&[TCPLIFE, "-o", "dashboard"], flags].concat()
+}
+
+/// That of one that is refreshed so often that no test waits for it.
+pub(crate) fn brisk<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    argv(&[&["--interval", "200ms"], flags].concat())
+}
 
 pub(crate) struct Seen {
     pub(crate) terminal: vt100::Parser,
@@ -34,8 +44,7 @@ impl Seen {
 
     /// The dashboard, when its first picture is there.
     pub(crate) fn dashboard(flags: &[&str]) -> Seen {
-        let argv = [&[TCPLIFE, "-o", "dashboard", "--interval", "200ms"], flags].concat();
-        let mut seen = Seen::start(pty::command(&argv));
+        let mut seen = Seen::start(pty::command(&brisk(flags)));
         seen.wait_for("the dashboard", |s| s.shows("PID") && s.shows("open "));
         assert!(seen.terminal.screen().alternate_screen() && seen.terminal.screen().hide_cursor());
         assert!(!seen.pty.is_as_before(), "the terminal is in raw mode now");
@@ -74,6 +83,12 @@ impl Seen {
             "{how}:\n{picture}"
         );
         self.gave_the_terminal_back(how);
+    }
+
+    /// Leaves it by the usual key.
+    pub(crate) fn quit(&mut self) {
+        self.press("q");
+        self.ends("q", 0);
     }
 
     pub(crate) fn gave_the_terminal_back(&self, how: &str) {

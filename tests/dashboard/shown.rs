@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tcplife::ui::keys::{KEYS, Mode};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use crate::common::pty;
-use crate::seen::{Seen, length, only, words};
+use crate::seen::{Seen, argv, length, only, words};
 
 #[test]
 fn live_traffic_is_shown_while_it_flows() {
@@ -67,8 +67,7 @@ fn live_traffic_is_shown_while_it_flows() {
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(row.cell("RX"), tcplife::fields::bytes(sent), "{row:?}");
     seen.wait_for("totals", |s| s.shows("open 0") && s.shows("finished 1"));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -99,8 +98,7 @@ fn a_session_from_before_the_start_is_shown_with_its_owner() {
     }
     pair.close();
     seen.wait_for("end of both", |s| s.shows("finished 2"));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -146,8 +144,7 @@ fn keys_sort_the_table() {
     seen.wait_for("order by RPORT", |s| s.order() == ports);
     sort_by(&mut seen, ">", "TX");
     seen.wait_for("order by TX again", |s| s.order() == [c, a, b]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -173,8 +170,7 @@ fn keys_choose_the_family() {
         seen.press(key);
         seen.wait_for(what, |s| has(s) == shown);
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -197,8 +193,7 @@ fn a_key_chooses_open_or_finished_sessions() {
         seen.press(key);
         seen.wait_for(what, |s| has(s) == shown);
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -232,8 +227,7 @@ fn a_frozen_picture_stays_and_counts_what_waits() {
             && s.row(port(&listener), rport)
                 .is_some_and(|r| r.cell("RX") == "4.3k")
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -289,8 +283,7 @@ fn a_filter_narrows_live_traffic_at_each_key() {
     seen.wait_for("what was pasted, on one line", |s| s.shows("and port 1"));
     seen.press("\x1b");
     seen.wait_for("the table", |s| !s.shows("Enter apply"));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -301,7 +294,7 @@ fn a_filter_of_one_run_is_in_the_history_of_the_next() {
     let nothing = only(&[&listen(V4)]);
     let state = std::env::temp_dir().join(format!("tcplife-state-{}", std::process::id()));
     let start = || {
-        let mut command = pty::command(&[TCPLIFE, "-o", "dashboard", "-L", &nothing]);
+        let mut command = pty::command(&argv(&["-L", &nothing]));
         command.env("XDG_STATE_HOME", &state);
         let mut seen = Seen::start(command);
         seen.wait_for("the dashboard", |s| s.shows("PID"));
@@ -310,8 +303,7 @@ fn a_filter_of_one_run_is_in_the_history_of_the_next() {
     let mut first = start();
     first.press("/reason refused\r");
     first.wait_for("the filter", |s| s.shows("filter: reason refused"));
-    first.press("q");
-    first.ends("q", 0);
+    first.quit();
     let mut second = start();
     second.press("/\x1b[A");
     second.wait_for("the filter of the run before", |s| {
@@ -319,8 +311,7 @@ fn a_filter_of_one_run_is_in_the_history_of_the_next() {
     });
     second.press("\x1b");
     second.wait_for("the table", |s| !s.shows("Enter apply"));
-    second.press("q");
-    second.ends("q", 0);
+    second.quit();
     std::fs::remove_dir_all(state).expect("cleaning up");
 }
 
@@ -351,8 +342,7 @@ fn the_capture_can_be_changed_while_it_runs() {
     seen.wait_for("both", |s| {
         s.row(port(&one), unseen.client_port()).is_some()
     });
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -397,8 +387,7 @@ fn one_drills_down_to_a_talker_and_back_out() {
     seen.wait_for("their network", |s| s.shows("127.0.0.0/24"));
     seen.press("\x1b");
     seen.wait_for("the sessions alone", |s| !s.shows("SUBNET"));
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -446,8 +435,7 @@ fn a_session_s_detail_follows_it_to_its_end() {
     seen.wait_for("its end", |s| s.shows("local-fin"));
     seen.press("q");
     seen.wait_for("the table", |s| s.heading().is_some());
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -523,8 +511,7 @@ fn the_selection_follows_its_session() {
     seen.wait_for("two more", |s| s.rows().len() == before.len() + 2);
     assert_eq!(selected(&seen), mine, "{}", seen.picture());
     drop(newest);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -582,6 +569,5 @@ fn any_size_is_drawn_whole() {
         seen.press(" ");
         seen.wait_for("the end of the freeze", |s| !s.shows("FROZEN"));
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_linger;
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::{PATIENCE, kernel_or_skip};
 use crate::common::net::{V4, listen, port};
-use crate::common::pty::{self, PATIENCE};
+use crate::common::pty;
 use crate::leaving::pid_of;
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, only};
 
 /// Sessions, as fast as this host makes them, until told to stop.
 struct Load {
@@ -52,7 +52,7 @@ impl Load {
 /// A dashboard of 120x40 that shows only the server's ends of sessions with that listener.
 fn large(listener: &TcpListener, interval: &str) -> Seen {
     let ports = only(&[listener]);
-    let argv = [TCPLIFE, "-o", "dashboard", "-i", interval, "-L", &ports];
+    let argv = argv(&["-i", interval, "-L", &ports]);
     let mut seen = Seen::sized(pty::command(&argv), 40, 120);
     seen.wait_for("the dashboard", |s| s.is_whole() && s.heading().is_some());
     seen
@@ -102,8 +102,7 @@ fn next_to_nothing_is_sent_while_nothing_happens() {
     let idle = seen.bytes_a_second(5);
     println!("idle: {idle} B/s");
     assert!(idle <= 100, "{idle} B/s");
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -122,8 +121,7 @@ fn the_busiest_host_stays_within_the_budget() {
         assert!(busy > 100, "{}", seen.picture());
     }
     println!("{} sessions", load.end());
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// What it shows then is what is so then, not a film of what was.
@@ -151,8 +149,7 @@ fn a_terminal_that_nobody_reads_holds_nothing_up() {
     println!("{count} sessions; {film} bytes until the picture was of now");
     assert!(film < 40_000, "{film} bytes");
     assert!(seen.shows("lost 0"), "{}", seen.picture());
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -180,6 +177,5 @@ fn it_can_be_ended_although_nobody_reads_its_terminal() {
         seen.ends(&format!("{signal:?}"), 0);
         seen = large(&listen(V4), "1s");
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

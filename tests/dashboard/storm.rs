@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use tcplife::ui::keys::{KEYS, Mode};
 
-use crate::common::host::kernel_or_skip;
+use crate::common::host::{PATIENCE, kernel_or_skip};
 use crate::common::net::{Pair, V4, listen, session};
-use crate::common::pty::{self, PATIENCE};
+use crate::common::pty;
 use crate::leaving::pid_of;
 use crate::seen::{Seen, length, only};
 
@@ -183,6 +183,5 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
         seen.press(" ");
         seen.wait_for("the end of the freeze", |s| !s.shows("FROZEN"));
     }
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

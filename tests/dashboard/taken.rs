@@ -7,23 +7,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
+use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::seen::{Seen, only};
+use crate::seen::{Seen, argv, brisk, only};
 
 /// The dashboard in a directory of its own.
 fn in_folder(folder: &Path, ports: &str) -> Seen {
-    let argv = [
-        TCPLIFE,
-        "-o",
-        "dashboard",
-        "--interval",
-        "200ms",
-        "-L",
-        ports,
-    ];
-    let mut command = pty::command(&argv);
+    let mut command = pty::command(&brisk(&["-L", ports]));
     command.cwd(folder);
     let mut seen = Seen::start(command);
     seen.wait_for("the dashboard", |s| s.heading().is_some());
@@ -92,8 +83,7 @@ fn what_the_table_shows_is_exported() {
     assert_eq!(files.len(), 2, "{files:?}");
     let text = fs::read_to_string(folder.path().join(&files[1])).expect("the file");
     assert_eq!(text.lines().count(), 5, "{text}");
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 #[test]
@@ -134,8 +124,7 @@ fn an_export_takes_nobody_s_place_unasked() {
         seen.wait_for("the table", |s| !s.shows("export to:"));
     }
     assert_eq!(names(folder.path()), ["a.csv"]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }
 
 /// What the terminal was told to copy last.
@@ -156,8 +145,7 @@ fn keys_copy_to_the_terminal_s_clipboard() {
         return;
     }
     let listener = listen(V4);
-    let argv = [TCPLIFE, "-o", "dashboard", "-L", &only(&[&listener])];
-    let mut command = pty::command(&argv);
+    let mut command = pty::command(&argv(&["-L", &only(&[&listener])]));
     // whatever the tests run in
     for name in ["TMUX", "STY"] {
         command.env(name, "");
@@ -182,6 +170,5 @@ fn keys_copy_to_the_terminal_s_clipboard() {
     copies("\ry", &[&format!("ss -tinemo src 127.0.0.1:{lport} dst ")]);
     copies("Y", &["tcpdump -nni any host ", &rport.to_string()]);
     copies("\x7f\ty", &[&format!("pid {}", std::process::id())]);
-    seen.press("q");
-    seen.ends("q", 0);
+    seen.quit();
 }

@@ -321,10 +321,15 @@ pub(crate) fn session_is_over(port: u16) {
 /// How much later the other side may learn of what happens, ns: for this process and its children.
 static LINK: AtomicU64 = AtomicU64::new(0);
 
-pub(crate) fn say(value: &Value) {
+fn say(value: &Value) {
     let line = format!("{value}\n");
     let sent = sys::write(1, line.as_bytes()).expect("stdout");
     assert_eq!(sent, line.len(), "a pipe takes a short line whole");
+}
+
+/// This host does not allow what the case is about.
+pub(crate) fn skip(why: &str) {
+    say(&json!({"skipped": why}));
 }
 
 /// When the session ends, as the end that writes knows it.
@@ -465,6 +470,12 @@ impl End {
             left -= sent;
             self.tx += sent as u64;
         }
+    }
+
+    /// So much of what was written never reached the other side.
+    pub(crate) fn unacknowledged(&mut self, bytes: u64) {
+        self.tx -= bytes;
+        self.want("unacked_bytes", bytes);
     }
 
     /// Writes as long as the socket takes something.

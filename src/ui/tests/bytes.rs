@@ -4,11 +4,6 @@ use super::*;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::wire::Wire;
 
-const LARGE: Size = Size {
-    width: 120,
-    height: 40,
-};
-
 /// Numbers that look like chance and are the same each time (splitmix64).
 fn numbers(n: u64) -> u64 {
     let z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -42,14 +37,13 @@ fn some(cookie: u64, at_s: u64, is_open: bool) -> Session {
 }
 
 fn busy(at_s: u64, closed: u64, opened: u64) -> Batch {
-    Batch {
-        taken_ns: at_s * S,
-        open: Some((0..opened).map(|c| some(1 << 40 | c, at_s, true)).collect()),
-        closed: (0..closed)
+    look(
+        at_s,
+        (0..opened).map(|c| some(1 << 40 | c, at_s, true)).collect(),
+        (0..closed)
             .map(|c| some(at_s << 20 | c, at_s, false))
             .collect(),
-        ..Batch::default()
-    }
+    )
 }
 
 /// Bytes of each frame, a frame a second.
@@ -61,9 +55,7 @@ fn frames(app: &mut App, keys: &str, batches: impl Iterator<Item = Batch>) -> Ve
     }
     let frame = |batch| {
         app.batch(batch);
-        while app.is_working() {
-            app.work();
-        }
+        settle(app);
         terminal
             .draw(|f| view::draw(app, &DARK, f))
             .expect("a frame");
@@ -77,7 +69,7 @@ fn mean(frames: &[usize]) -> usize {
 }
 
 fn dashboard() -> App {
-    App::new("web-3".into(), Capture::default(), 100_000, LARGE)
+    unused(100_000, LARGE)
 }
 
 #[test]
@@ -93,9 +85,9 @@ fn an_idle_host_costs_next_to_nothing() {
 #[test]
 fn quiet_sessions_cost_little() {
     for (count, budget) in [(5, 50), (100, 150)] {
-        let quiet = |at_s| Batch {
-            taken_ns: at_s * S,
-            open: Some(
+        let quiet = |at_s| {
+            look(
+                at_s,
                 (1..=count)
                     .map(|c| Session {
                         start_ns: S,
@@ -103,8 +95,8 @@ fn quiet_sessions_cost_little() {
                         ..open(c, "sshd", "192.0.2.1", 900)
                     })
                     .collect(),
-            ),
-            ..Batch::default()
+                vec![],
+            )
         };
         let quiet = frames(&mut dashboard(), "", (1..130).map(quiet));
         assert!(mean(&quiet[20..]) <= budget, "{quiet:?}");
@@ -138,7 +130,7 @@ fn all_that_is_drawn_has_a_stand_in() {
             (keys::Mode::Marked, "m m"),
             (keys::Mode::FileName, "e"),
         ] {
-            let mut app = App::new("web-3".into(), Capture::default(), 1000, size);
+            let mut app = unused(1000, size);
             for at in 1..4 {
                 app.batch(busy(at, 50, 50));
             }

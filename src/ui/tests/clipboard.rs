@@ -46,7 +46,7 @@ fn the_detail_says_which_key_copies_what() {
 
 #[test]
 fn nothing_selected_is_said() {
-    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    let mut app = unused(2, SIZE);
     assert_eq!(press(&mut app, "y"), None);
     assert!(screen(&app, SIZE).contains("nothing is selected"));
 }
@@ -65,15 +65,6 @@ fn in_tmux_it_says_what_it_takes() {
 fn one_that_ended_since_the_last_look_can_be_copied() {
     let mut app = app(SIZE);
     press(&mut app, "j k");
-    let ended = Session {
-        state: State::Closed,
-        reason: Reason::RemoteReset,
-        ..open(1, "nginx", "198.51.100.7", 5_000_000)
-    };
-    app.batch(Batch {
-        taken_ns: 10 * S + 1,
-        closed: vec![ended],
-        ..Batch::default()
-    });
+    app.batch(busiest_ended_since(Reason::RemoteReset));
     assert!(copied(&mut app, "y").contains("198.51.100.7:50001 remote-reset"));
 }

@@ -55,13 +55,7 @@ fn what_is_chosen_and_does_not_fit_is_scrolled_to() {
 fn addresses_can_be_seen_whole() {
     let mut app = app(SIZE);
     let address = "2001:db8:1111:2222:3333:4444:5555:6666";
-    let heading = |app: &App| {
-        screen(app, SIZE)
-            .lines()
-            .nth(2)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let heading = |app: &App| line(app, SIZE, 2);
     assert!(heading(&app).ends_with("›\"") && !screen(&app, SIZE).contains(address));
     press(&mut app, "→");
     assert!(screen(&app, SIZE).contains(address));

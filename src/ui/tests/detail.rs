@@ -31,26 +31,13 @@ fn later(s: u64, session: Session) -> Session {
     }
 }
 
-fn look(app: &mut App, s: u64, open: Vec<Session>, closed: Vec<Session>) {
-    app.batch(Batch {
-        taken_ns: s * S,
-        open: Some(open),
-        closed,
-        ..Batch::default()
-    });
-}
-
-fn nginx() -> Session {
-    open(1, "nginx", "198.51.100.7", 5_000_000)
-}
-
 /// The busiest session is watched for a while.
 pub(super) fn watching(size: Size) -> App {
     let mut app = app(size);
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
     app.process(info(22597));
     for s in 11..30 {
-        look(&mut app, s, vec![later(s, nginx())], vec![]);
+        app.batch(look(s, vec![later(s, busiest())], vec![]));
     }
     app
 }
@@ -78,28 +65,26 @@ fn all_of_it_can_be_scrolled_to() {
 #[test]
 fn it_follows_the_session_to_its_end() {
     let mut app = watching(SIZE);
-    let last = later(30, nginx());
+    let last = later(30, busiest());
     let closing = Session {
         state: State::CloseWait,
         ..last.clone()
     };
-    look(&mut app, 30, vec![closing], vec![]);
+    app.batch(look(30, vec![closing], vec![]));
     assert!(screen(&app, SIZE).contains("close-wait"));
     let ended = Session {
-        state: State::Closed,
-        reason: Reason::RemoteReset,
         end_ns: 31 * S + S / 2,
         close_us: 1_500_000,
-        ..last
+        ..ended(last, Reason::RemoteReset)
     };
-    look(&mut app, 32, vec![], vec![ended]);
+    app.batch(look(32, vec![], vec![ended]));
     let shown = screen(&app, SIZE);
     for text in ["remote-reset", "The peer reset it.", "close 1.50s"] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     // and keeps it, even if the table has let it go
     let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
-    look(&mut app, 33, vec![], others.collect());
+    app.batch(look(33, vec![], others.collect()));
     assert!(screen(&app, SIZE).contains("remote-reset"));
     press(&mut app, "Esc");
     assert_eq!(app.mode, keys::Mode::Table);
@@ -108,8 +93,8 @@ fn it_follows_the_session_to_its_end() {
 #[test]
 fn an_end_that_was_lost_is_said() {
     let mut app = watching(SIZE);
-    look(&mut app, 30, vec![], vec![]);
-    look(&mut app, 31, vec![], vec![]);
+    app.batch(look(30, vec![], vec![]));
+    app.batch(look(31, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("how it ended was lost"));
 }
 
@@ -134,7 +119,7 @@ fn the_other_end_is_a_key_away() {
         comm: Comm::from("postgres"),
         ..client.clone()
     };
-    look(&mut app, 11, vec![client, server], vec![]);
+    app.batch(look(11, vec![client, server], vec![]));
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(71)));
     assert!(screen(&app, SIZE).contains("psql 71  established"));
     assert_eq!(press(&mut app, "Tab"), Some(Effect::LookUp(72)));
@@ -154,9 +139,9 @@ fn a_better_known_owner_is_asked_for() {
     assert_eq!(app.due(), None);
     let worker = Session {
         pid: 99,
-        ..later(31, nginx())
+        ..later(31, busiest())
     };
-    look(&mut app, 31, vec![worker], vec![]);
+    app.batch(look(31, vec![worker], vec![]));
     assert_eq!(app.due(), Some(Effect::LookUp(99)));
     assert_eq!(app.due(), None);
 }
@@ -184,7 +169,7 @@ fn help_and_freeze_come_back_to_it() {
     assert_eq!(app.mode, keys::Mode::Detail);
     press(&mut app, "Space");
     let frozen = screen(&app, SIZE);
-    look(&mut app, 40, vec![later(40, nginx())], vec![]);
+    app.batch(look(40, vec![later(40, busiest())], vec![]));
     assert_eq!(screen(&app, SIZE), frozen);
     press(&mut app, "Space");
     assert_ne!(screen(&app, SIZE), frozen);
@@ -192,7 +177,7 @@ fn help_and_freeze_come_back_to_it() {
 
 #[test]
 fn without_a_session_there_is_no_detail() {
-    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    let mut app = unused(2, SIZE);
     assert_eq!(press(&mut app, "Enter"), None);
     assert_eq!(app.mode, keys::Mode::Table);
 }
@@ -206,12 +191,8 @@ fn nothing_breaks_at_any_size() {
             screen(&app, size);
             press(&mut app, "G j PgUp");
             screen(&app, size);
-            let turned = Size {
-                width: height,
-                height: width,
-            };
-            app.resize(turned);
-            screen(&app, turned);
+            app.resize(turned(size));
+            screen(&app, turned(size));
             press(&mut app, "k Esc");
         }
     }

@@ -13,9 +13,7 @@ fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
     let mut text = Vec::new();
     loop {
         app.exported(Said::Ready);
-        while app.is_working() {
-            app.work();
-        }
+        settle(app);
         let block = app.export_block().expect("a block");
         text.extend(block.bytes);
         if block.is_last {
@@ -138,16 +136,11 @@ fn what_failed_is_said_and_the_name_can_be_changed() {
 
 #[test]
 fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
-    let mut app = App::new("web-3".into(), Capture::default(), 10_000, SIZE);
+    let mut app = unused(10_000, SIZE);
     let many = |from: u64| {
         let closed = from..from + 3000;
         let closed = closed.map(closed_at).collect();
-        Batch {
-            taken_ns: (from + 1) * S,
-            open: Some(vec![]),
-            closed,
-            ..Batch::default()
-        }
+        look(from + 1, vec![], closed)
     };
     fn closed_at(cookie: u64) -> Session {
         Session {
@@ -184,17 +177,7 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
 #[test]
 fn what_ended_since_the_last_look_is_in_it_too() {
     let mut app = app(SIZE);
-    let ended = Session {
-        state: State::Closed,
-        reason: Reason::RemoteFin,
-        ..open(1, "nginx", "198.51.100.7", 5_000_000)
-    };
-    // the table is made anew at each look, and this is none
-    app.batch(Batch {
-        taken_ns: 10 * S + 1,
-        closed: vec![ended],
-        ..Batch::default()
-    });
+    app.batch(busiest_ended_since(Reason::RemoteFin));
     let effect = press(&mut app, "e Enter");
     let (_, text) = written(&mut app, effect);
     assert_eq!(text.lines().filter(|l| l.contains(",50001,")).count(), 1);
@@ -206,14 +189,9 @@ fn what_ended_since_the_last_look_is_in_it_too() {
 #[test]
 fn a_table_of_whole_blocks_ends_with_the_last() {
     for sessions in [0, 1, 511, 512, 513, 1024] {
-        let mut app = App::new("web-3".into(), Capture::default(), 10_000, SIZE);
+        let mut app = unused(10_000, SIZE);
         let closed = (0..sessions).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
-        app.batch(Batch {
-            taken_ns: S,
-            open: Some(vec![]),
-            closed: closed.collect(),
-            ..Batch::default()
-        });
+        app.batch(look(1, vec![], closed.collect()));
         let effect = press(&mut app, "e Enter");
         let (_, text) = written(&mut app, effect);
         assert_eq!(text.lines().count() as u64, sessions + 1);

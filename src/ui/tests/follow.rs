@@ -11,23 +11,13 @@ fn at(second: u64, session: Session) -> Session {
     }
 }
 
-fn batch(taken_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
-    Batch {
-        taken_ns: taken_s * S,
-        open: Some(open),
-        closed,
-        ..Batch::default()
-    }
-}
-
 fn second_line(app: &App) -> String {
-    let screen = screen(app, SIZE);
-    screen.lines().nth(1).unwrap_or_default().to_owned()
+    line(app, SIZE, 1)
 }
 
 fn dashboard() -> App {
-    let mut app = App::new("web-3".into(), Capture::default(), 100, SIZE);
-    app.batch(batch(
+    let mut app = unused(100, SIZE);
+    app.batch(look(
         20,
         vec![at(3, open(1, "third", "10.0.0.1", 500))],
         vec![
@@ -49,7 +39,7 @@ fn the_newest_is_on_top_and_selected_whatever_comes() {
         "open or finished"
     );
     assert!(second_line(&app).contains("following the newest"));
-    app.batch(batch(
+    app.batch(look(
         30,
         vec![
             at(21, open(5, "newer", "10.0.0.1", 1)),

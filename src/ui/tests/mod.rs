@@ -30,11 +30,21 @@ mod screens_at_all_sizes;
 mod talkers;
 mod themes;
 
+/// A second, in the unit of the clock.
 const S: u64 = 1_000_000_000;
 const SIZE: Size = Size {
     width: 80,
     height: 24,
 };
+const LARGE: Size = Size {
+    width: 120,
+    height: 40,
+};
+
+/// The size of the terminal when one turns it.
+fn turned(size: Size) -> Size {
+    Size::new(size.height, size.width)
+}
 
 fn open(cookie: u64, comm: &str, raddr: &str, tx_bytes: u64) -> Session {
     Session {
@@ -75,6 +85,49 @@ fn closed(cookie: u64, comm: &str, raddr: &str, reason: Reason) -> Session {
     }
 }
 
+/// A session, over for that reason.
+fn ended(session: Session, reason: Reason) -> Session {
+    Session {
+        state: State::Closed,
+        reason,
+        ..session
+    }
+}
+
+/// The busiest of [`sessions`].
+fn busiest() -> Session {
+    open(1, "nginx", "198.51.100.7", 5_000_000)
+}
+
+/// The one of [`sessions`] with the longest address.
+fn far() -> Session {
+    open(
+        2,
+        "nginx",
+        "2001:db8:1111:2222:3333:4444:5555:6666",
+        120_000,
+    )
+}
+
+/// What a look at that second finds: these are open, and those have ended since the one before.
+fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    Batch {
+        taken_ns: second * S,
+        open: Some(open),
+        closed,
+        ..Batch::default()
+    }
+}
+
+/// The busiest ended after the look that found [`sessions`]. The table is made anew at each look, and this is none.
+fn busiest_ended_since(reason: Reason) -> Batch {
+    Batch {
+        taken_ns: 10 * S + 1,
+        closed: vec![ended(busiest(), reason)],
+        ..Batch::default()
+    }
+}
+
 /// Some of everything that a table must cope with.
 fn sessions() -> Batch {
     let before = Session {
@@ -91,19 +144,10 @@ fn sessions() -> Batch {
         pid: 0,
         ..closed(12, "", "10.0.0.9", Reason::Timeout)
     };
-    Batch {
-        taken_ns: 10 * S,
-        open: Some(vec![
-            open(1, "nginx", "198.51.100.7", 5_000_000),
-            open(
-                2,
-                "nginx",
-                "2001:db8:1111:2222:3333:4444:5555:6666",
-                120_000,
-            ),
-            before,
-        ]),
-        closed: vec![
+    look(
+        10,
+        vec![busiest(), far(), before],
+        vec![
             closed(7, "curl", "203.0.113.80", Reason::LocalFin),
             closed(8, "curl", "203.0.113.80", Reason::Refused),
             closed(9, "redis-server", "10.0.0.9", Reason::RemoteReset),
@@ -111,20 +155,31 @@ fn sessions() -> Batch {
             closed(11, "postgres", "10.0.0.9", Reason::NeverAccepted),
             nobody,
         ],
-        ..Batch::default()
-    }
+    )
+}
+
+/// A dashboard that has seen nothing yet, and keeps so many finished sessions.
+fn unused(keep: usize, size: Size) -> App {
+    App::new("web-3".into(), Capture::default(), keep, size)
+}
+
+/// Runs it for 9 s.
+fn begun(mut app: App) -> App {
+    app.batch(look(1, vec![], vec![]));
+    app.batch(sessions());
+    app
 }
 
 /// A dashboard that has run for 9 s.
 fn app(size: Size) -> App {
-    let mut app = App::new("web-3".into(), Capture::default(), 100, size);
-    app.batch(Batch {
-        taken_ns: S,
-        open: Some(vec![]),
-        ..Batch::default()
-    });
-    app.batch(sessions());
-    app
+    begun(unused(100, size))
+}
+
+/// Lets what was begun come to its end.
+fn settle(app: &mut App) {
+    while app.is_working() {
+        app.work();
+    }
 }
 
 fn terminal(app: &App, theme: &Theme, size: Size) -> Terminal<TestBackend> {
@@ -188,6 +243,12 @@ fn press(app: &mut App, script: &str) -> Option<Effect> {
     effect
 }
 
+/// Presses keys, and lets what they began come to its end.
+fn press_and_settle(app: &mut App, script: &str) {
+    press(app, script);
+    settle(app);
+}
+
 /// Types a text into the prompt, key by key.
 fn type_text(app: &mut App, text: &str) {
     for c in text.chars() {
@@ -195,6 +256,12 @@ fn type_text(app: &mut App, text: &str) {
         assert_eq!(app.keymap.lookup(app.mode, event), None, "{c} is a command");
         app.text(&keys::text(event).expect("a character").to_string());
     }
+}
+
+/// The text of a line.
+fn line(app: &App, size: Size, y: usize) -> String {
+    let screen = screen(app, size);
+    screen.lines().nth(y).unwrap_or_default().to_owned()
 }
 
 /// The line that is shown as selected.
@@ -279,18 +346,9 @@ fn nothing_breaks_at_any_size() {
             let mut app = app(size);
             press(&mut app, "G j ^D s S ? G");
             screen(&app, size);
-            app.resize(Size {
-                width: height,
-                height: width,
-            });
+            app.resize(turned(size));
             press(&mut app, "? k");
-            screen(
-                &app,
-                Size {
-                    width: height,
-                    height: width,
-                },
-            );
+            screen(&app, turned(size));
         }
     }
 }
@@ -384,17 +442,8 @@ fn the_selection_follows_a_session_to_its_end() {
     press(&mut app, "j k");
     assert!(selected_line(&app).contains("established"));
     let pid_and_port = selected_line(&app)[..45].to_owned();
-    let ended = Session {
-        state: State::Closed,
-        reason: Reason::RemoteReset,
-        ..open(1, "nginx", "198.51.100.7", 5_000_000)
-    };
-    app.batch(Batch {
-        taken_ns: 11 * S,
-        open: Some(vec![]),
-        closed: vec![ended],
-        ..Batch::default()
-    });
+    let ended = ended(busiest(), Reason::RemoteReset);
+    app.batch(look(11, vec![], vec![ended]));
     assert_eq!(selected_line(&app)[..45], pid_and_port);
     assert!(selected_line(&app).contains("remote-reset"));
 }
@@ -403,28 +452,19 @@ fn the_selection_follows_a_session_to_its_end() {
 fn the_top_stays_the_top() {
     let mut app = app(SIZE);
     press(&mut app, "j g");
-    let busiest = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
-    app.batch(Batch {
-        taken_ns: 11 * S,
-        open: Some(vec![busiest]),
-        ..Batch::default()
-    });
+    let busier = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
+    app.batch(look(11, vec![busier], vec![]));
     assert!(selected_line(&app).contains("iperf3"));
 }
 
 #[test]
 fn a_selected_session_that_is_let_go_leaves_its_line() {
-    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    let mut app = unused(2, SIZE);
     let three = |from: u64| {
         let closed = (from..from + 3)
             .map(|c| closed(c, "curl", "10.0.0.1", Reason::LocalFin))
             .collect();
-        Batch {
-            taken_ns: from * S,
-            open: Some(vec![]),
-            closed,
-            ..Batch::default()
-        }
+        look(from, vec![], closed)
     };
     app.batch(three(1));
     press(&mut app, "G");
@@ -442,12 +482,7 @@ fn a_frozen_picture_holds_and_says_what_waits() {
     let newer = (20..25)
         .map(|c| closed(c, "new", "10.0.0.1", Reason::LocalFin))
         .collect();
-    app.batch(Batch {
-        taken_ns: 20 * S,
-        open: Some(vec![]),
-        closed: newer,
-        ..Batch::default()
-    });
+    app.batch(look(20, vec![], newer));
     assert_eq!(column(&app, "COMM"), frozen);
     assert!(screen(&app, SIZE).contains("FROZEN, 5 waiting"));
     // one can still look around in it
@@ -465,10 +500,12 @@ fn a_frozen_picture_holds_and_says_what_waits() {
 #[test]
 fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
     let mut app = app(SIZE);
-    let look = |tx_bytes, taken_ns| Batch {
-        taken_ns,
-        open: Some(vec![open(1, "nginx", "198.51.100.7", tx_bytes)]),
-        ..Batch::default()
+    let sent = |tx_bytes, second| {
+        let session = Session {
+            tx_bytes,
+            ..busiest()
+        };
+        look(second, vec![session], vec![])
     };
     let ended = |cookie, taken_ns| Batch {
         taken_ns,
@@ -477,7 +514,7 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
     };
     let live = [
         ended(20, 11 * S),
-        look(5_001_000, 12 * S),
+        sent(5_001_000, 12),
         ended(21, 12 * S + 950_000_000),
     ];
     press(&mut app, "Space");
@@ -490,7 +527,7 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
         (totals.finished, totals.finished_rate)
     };
     assert_eq!(rates(&app), (8, 0.5));
-    app.batch(look(5_002_000, 13 * S));
+    app.batch(sent(5_002_000, 13));
     assert_eq!(
         rates(&app),
         (8, 1.0),
@@ -542,8 +579,7 @@ fn the_second_line_says_what_matters_whatever_its_width() {
         );
         press(&mut app, "Enter");
         press(&mut app, keys);
-        let line = screen(&app, size).lines().nth(1).map(str::to_owned);
-        line.unwrap_or_default().trim_matches(['"', ' ']).to_owned()
+        line(&app, size, 1).trim_matches(['"', ' ']).to_owned()
     };
     insta::assert_snapshot!(
         [40, 60, 80, 100, 120]
@@ -666,13 +702,9 @@ fn losses_stand_out() {
 
 #[test]
 fn an_empty_table_says_so() {
-    let mut app = App::new("web-3".into(), Capture::default(), 2, SIZE);
+    let mut app = unused(2, SIZE);
     assert!(screen(&app, SIZE).contains("Looking at what is open"));
-    app.batch(Batch {
-        taken_ns: S,
-        open: Some(vec![]),
-        ..Batch::default()
-    });
+    app.batch(look(1, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("No session matches yet"));
 }
 

@@ -4,11 +4,6 @@ use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::*;
 
-const LARGE: Size = Size {
-    width: 120,
-    height: 40,
-};
-
 fn event(kind: MouseEventKind, (column, row): (usize, usize)) -> MouseEvent {
     MouseEvent {
         kind,
@@ -50,12 +45,6 @@ fn click(app: &mut App, at: (usize, usize)) -> Option<Effect> {
 fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect> {
     let at = find(app, size, text, from);
     click(app, at)
-}
-
-/// The text of a line.
-fn line(app: &App, size: Size, y: usize) -> String {
-    let screen = screen(app, size);
-    screen.lines().nth(y).unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -214,10 +203,7 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
 #[test]
 fn a_click_in_the_failures_selects_and_another_narrows() {
     let mut app = app(SIZE);
-    press(&mut app, "f");
-    while app.is_working() {
-        app.work();
-    }
+    press_and_settle(&mut app, "f");
     for text in ["never-accepted", "timeout"] {
         click_on(&mut app, SIZE, text, 3);
         assert!(selected_line(&app).contains(text));
@@ -239,14 +225,14 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
 fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
     let mut app = app(SIZE);
     press(&mut app, "m m");
-    app.batch(Batch {
-        taken_ns: 12 * S,
-        open: Some(vec![
+    app.batch(look(
+        12,
+        vec![
             open(20, "new-1", "192.0.2.1", 10),
             open(21, "new-2", "192.0.2.2", 10),
-        ]),
-        ..Batch::default()
-    });
+        ],
+        vec![],
+    ));
     click_on(&mut app, SIZE, "new-2", 5);
     assert!(selected_line(&app).contains("new-2"));
     click_on(&mut app, SIZE, "new-1", 5);
@@ -285,17 +271,12 @@ fn wheel(app: &mut App, down: bool, at: (usize, usize)) {
 
 #[test]
 fn the_wheel_scrolls_what_is_under_the_pointer() {
-    let mut app = App::new("web-3".into(), Capture::default(), 1000, LARGE);
+    let mut app = unused(1000, LARGE);
     let many = (1..200).map(|c| {
         let peer = format!("10.0.{}.{}", c / 100, 1 + c % 100);
         closed(c, "curl", &peer, Reason::LocalFin)
     });
-    app.batch(Batch {
-        taken_ns: 10 * S,
-        open: Some(vec![]),
-        closed: many.collect(),
-        ..Batch::default()
-    });
+    app.batch(look(10, vec![], many.collect()));
     let (x, panes) = find(&app, LARGE, "PEER", 3);
     let (table, peers) = (line(&app, LARGE, 3), line(&app, LARGE, panes + 1));
     let fourth = line(&app, LARGE, 6);

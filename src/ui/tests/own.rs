@@ -7,28 +7,18 @@ use crate::ui::talkers::Subject;
 /// Used over the ssh session from 192.0.2.77.
 pub(super) fn over_ssh(size: Size) -> App {
     let end = |text: &str| text.parse().expect("an address and a port");
-    let app = App::new("web-3".into(), Capture::default(), 100, size);
-    let mut app = app.within(Surroundings {
+    begun(unused(100, size).within(Surroundings {
         pid: 4711,
         ssh: vec![SshConnection {
             client: end("192.0.2.77:50003"),
             server: end("10.0.0.5:443"),
         }],
         ..Surroundings::default()
-    });
-    app.batch(Batch {
-        taken_ns: S,
-        open: Some(vec![]),
-        ..Batch::default()
-    });
-    app.batch(sessions());
-    app
+    }))
 }
 
 fn peers(app: &mut App) -> Vec<String> {
-    while app.is_working() {
-        app.work();
-    }
+    settle(app);
     let rows = app.panes().pane(Subject::Peers).rows(app.panes().talkers());
     let names = rows.filter_map(|r| r.key.map(|k| k.to_string()));
     names.collect()
@@ -36,17 +26,13 @@ fn peers(app: &mut App) -> Vec<String> {
 
 #[test]
 fn a_key_shows_it_and_hides_it_again() {
-    let size = Size {
-        width: 120,
-        height: 40,
-    };
-    let mut app = over_ssh(size);
+    let mut app = over_ssh(LARGE);
     let before = peers(&mut app);
     assert_eq!((app.row_count(), app.store().open_count()), (8, 3));
     assert!(!before.contains(&"192.0.2.77".to_owned()));
     press(&mut app, "H");
     assert_eq!(app.row_count(), 9);
-    assert!(screen(&app, size).contains("own 1 shown"));
+    assert!(screen(&app, LARGE).contains("own 1 shown"));
     assert!(peers(&mut app).contains(&"192.0.2.77".to_owned()));
     press(&mut app, "H");
     assert_eq!((app.row_count(), peers(&mut app)), (8, before));
@@ -55,35 +41,26 @@ fn a_key_shows_it_and_hides_it_again() {
     type_text(&mut app, "raddr 192.0.2.77");
     press(&mut app, "Enter");
     assert_eq!(app.row_count(), 0);
-    assert!(screen(&app, size).contains("own 1 hidden"));
+    assert!(screen(&app, LARGE).contains("own 1 hidden"));
 }
 
 #[test]
 fn it_is_counted_until_it_is_let_go() {
     let mut app = over_ssh(SIZE);
     let ended = Session {
-        state: State::Closed,
-        reason: Reason::RemoteFin,
         start_ns: S,
-        ..open(3, "sshd-session", "192.0.2.77", 9_876_543)
+        ..ended(
+            open(3, "sshd-session", "192.0.2.77", 9_876_543),
+            Reason::RemoteFin,
+        )
     };
     let many = (0..150).map(|c| Session {
         cookie: 100 + c,
         ..closed(9, "curl", "10.0.0.1", Reason::LocalFin)
     });
-    app.batch(Batch {
-        taken_ns: 11 * S,
-        open: Some(vec![]),
-        closed: vec![ended],
-        ..Batch::default()
-    });
+    app.batch(look(11, vec![], vec![ended]));
     assert!(screen(&app, SIZE).contains("own 1 hidden"));
-    app.batch(Batch {
-        taken_ns: 12 * S,
-        open: Some(vec![]),
-        closed: many.collect(),
-        ..Batch::default()
-    });
+    app.batch(look(12, vec![], many.collect()));
     assert!(
         !screen(&app, SIZE).contains("own"),
         "{}",
@@ -109,16 +86,12 @@ fn without_an_ssh_session_there_is_nothing_to_show() {
 fn it_is_neither_before_the_mark_nor_since() {
     let mut app = over_ssh(SIZE);
     press(&mut app, "m");
-    let more = |tx_bytes, taken_ns| Batch {
-        taken_ns,
-        open: Some(vec![Session {
-            age_is_lower_bound: true,
-            srtt_us: 900_000,
-            ..open(3, "sshd-session", "192.0.2.77", tx_bytes)
-        }]),
-        ..Batch::default()
+    let more = Session {
+        age_is_lower_bound: true,
+        srtt_us: 900_000,
+        ..open(3, "sshd-session", "192.0.2.77", 19_876_543)
     };
-    app.batch(more(19_876_543, 20 * S));
+    app.batch(look(20, vec![more], vec![]));
     press(&mut app, "m");
     let shown = screen(&app, SIZE);
     assert!(!shown.contains("192.0.2.77"), "{shown}");

@@ -16,8 +16,7 @@ fn keys_change_the_interval_and_the_second_line_says_so() {
     ] {
         let interval = Duration::from_secs_f64(seconds);
         assert_eq!(press(&mut app, keys), Some(Effect::Interval(interval)));
-        let line = screen(&app, SIZE).lines().nth(1).map(str::to_owned);
-        assert!(line.is_some_and(|l| l.contains(said)), "{keys}: {said}");
+        assert!(line(&app, SIZE, 1).contains(said), "{keys}: {said}");
     }
     // in a frozen picture and in a detail too
     press(&mut app, "Space +");

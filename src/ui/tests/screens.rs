@@ -1,6 +1,6 @@
 //! The screens that take the table's place.
 
-use super::*;
+use super::{press_and_settle as press, *};
 use crate::fields;
 use crate::ui::app::Action;
 use crate::ui::distributions::MEASURES;
@@ -78,36 +78,11 @@ fn session(n: u64, end_s: u64) -> Session {
 
 /// A dashboard that has seen that many of them, the last at 40 s.
 pub(super) fn web_server(size: Size, many: u64) -> App {
-    let mut app = App::new("web-3".into(), Capture::default(), 100_000, size);
-    app.batch(Batch {
-        taken_ns: S,
-        open: Some(vec![]),
-        ..Batch::default()
-    });
+    let mut app = unused(100_000, size);
+    app.batch(look(1, vec![], vec![]));
     let closed = (0..many).map(|n| session(n, 2 + n * 38 / many));
-    app.batch(Batch {
-        taken_ns: 40 * S,
-        open: Some(vec![
-            open(1, "nginx", "198.51.100.7", 5_000_000),
-            open(
-                2,
-                "nginx",
-                "2001:db8:1111:2222:3333:4444:5555:6666",
-                120_000,
-            ),
-        ]),
-        closed: closed.collect(),
-        ..Batch::default()
-    });
+    app.batch(look(40, vec![busiest(), far()], closed.collect()));
     app
-}
-
-/// Presses keys, and lets what they began come to its end.
-fn press(app: &mut App, script: &str) {
-    super::press(app, script);
-    while app.is_working() {
-        app.work();
-    }
 }
 
 #[test]
@@ -144,9 +119,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     }
     press(&mut app, "/");
     type_text(&mut app, "reason refused");
-    while app.is_working() {
-        app.work();
-    }
+    settle(&mut app);
     assert_eq!(bars(&app)[0].1, app.row_count() as u64);
     assert_eq!(bars(&app)[1].1, 0, "what was refused has no RTT");
     assert!(screen(&app, SIZE).contains("no session has one"));
@@ -154,12 +127,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     assert_eq!(app.mode, Mode::Distributions);
     let refused = app.row_count();
     // what comes in is counted, what does not match is not
-    app.batch(Batch {
-        taken_ns: 41 * S,
-        open: Some(vec![]),
-        closed: vec![session(4, 41), session(5, 41)],
-        ..Batch::default()
-    });
+    app.batch(look(41, vec![], vec![session(4, 41), session(5, 41)]));
     assert_eq!(
         (bars(&app)[0].1, app.row_count()),
         (refused as u64 + 1, refused + 1)
@@ -170,13 +138,9 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
 
 #[test]
 fn what_is_not_kept_any_more_is_not_counted() {
-    let mut app = App::new("web-3".into(), Capture::default(), 50, SIZE);
-    let batch = |from: u64, to: u64| Batch {
-        taken_ns: to * S,
-        open: Some(vec![]),
-        closed: (from..to).map(|n| session(n, n + 2)).collect(),
-        ..Batch::default()
-    };
+    let mut app = unused(50, SIZE);
+    let batch =
+        |from: u64, to: u64| look(to, vec![], (from..to).map(|n| session(n, n + 2)).collect());
     app.batch(batch(0, 40));
     press(&mut app, "d");
     for (from, to) in [(40, 60), (60, 61), (61, 200), (200, 210)] {
@@ -281,12 +245,7 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
         reason: Reason::Unreachable,
         ..session(n * 4, 41)
     });
-    app.batch(Batch {
-        taken_ns: 41 * S,
-        open: Some(vec![]),
-        closed: storm.collect(),
-        ..Batch::default()
-    });
+    app.batch(look(41, vec![], storm.collect()));
     assert_eq!(rows(&app)[0], ("unreachable → 10.0.0.9:5432".into(), 400));
     assert_eq!(selected(&app), before);
     let shown = screen(&app, SIZE);
@@ -338,9 +297,7 @@ fn no_key_waits_for_all_of_them() {
     assert!(app.is_working(), "it is not all done at once");
     let header = screen(&app, SIZE);
     assert!(header.contains("…"), "{header}");
-    while app.is_working() {
-        app.work();
-    }
+    settle(&mut app);
     assert_eq!(bars(&app)[0].1, 60_002);
     assert!(fields::by_word(MEASURES[0].word).is_some());
 }
@@ -355,13 +312,9 @@ fn nothing_breaks_at_any_size() {
                 super::press(&mut app, script);
                 screen(&app, size);
             }
-            let turned = Size {
-                width: height,
-                height: width,
-            };
-            app.resize(turned);
+            app.resize(turned(size));
             super::press(&mut app, "Esc d j");
-            screen(&app, turned);
+            screen(&app, turned(size));
         }
     }
 }
@@ -397,12 +350,7 @@ pub(super) fn failover(size: Size) -> App {
         direction: Direction::Out,
         ..open(3, "app-server", "10.0.0.10", 70_000)
     };
-    app.batch(Batch {
-        taken_ns: 52 * S,
-        open: Some(vec![open(1, "nginx", "198.51.100.7", 5_000_000), new]),
-        closed: since.collect(),
-        ..Batch::default()
-    });
+    app.batch(look(52, vec![busiest(), new], since.collect()));
     app
 }
 
@@ -413,16 +361,14 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
     press(&mut app, "m");
     assert_eq!(app.mode, Mode::Table);
     assert!(screen(&app, SIZE).contains("marked 0s ago"));
-    app.batch(Batch {
-        taken_ns: 43 * S,
-        open: Some(
-            app.store()
-                .open()
-                .map(|(_, session)| session.clone())
-                .collect(),
-        ),
-        ..Batch::default()
-    });
+    app.batch(look(
+        43,
+        app.store()
+            .open()
+            .map(|(_, session)| session.clone())
+            .collect(),
+        vec![],
+    ));
     assert!(screen(&app, SIZE).contains("marked 3s ago"));
     press(&mut app, "m");
     assert_eq!(app.mode, Mode::Marked);

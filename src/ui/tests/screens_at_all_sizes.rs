@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::*;
 
-const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];
+pub(super) const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];
 
 /// A dashboard of that size that shows a screen.
 type Begin = fn(Size) -> App;
@@ -31,12 +31,8 @@ const SCREENS: &[(&str, Begin)] = &[
     ("export_replaces", export::there_is_such_a_file),
 ];
 
-/// Presses keys, and lets what they began come to its end.
 fn pressed(mut app: App, script: &str) -> App {
-    press(&mut app, script);
-    while app.is_working() {
-        app.work();
-    }
+    press_and_settle(&mut app, script);
     app
 }
 

@@ -1,6 +1,6 @@
 //! The talker panes.
 
-use super::*;
+use super::{press_and_settle as press, *};
 use crate::ui::talkers::{Focus, Subject};
 
 /// The dashboard of the other tests, a few seconds later: some of it has moved.
@@ -12,15 +12,14 @@ pub(super) fn busy(size: Size) -> App {
             end_ns: s * S,
             ..session
         };
-        let far = "2001:db8:1111:2222:3333:4444:5555:6666";
-        app.batch(Batch {
-            taken_ns: s * S,
-            open: Some(vec![
-                moved(open(1, "nginx", "198.51.100.7", 5_000_000), s * s * 400),
-                moved(open(2, "nginx", far, 120_000), 70_000),
+        app.batch(look(
+            s,
+            vec![
+                moved(busiest(), s * s * 400),
+                moved(far(), 70_000),
                 moved(open(3, "sshd-session", "192.0.2.77", 0), 90),
-            ]),
-            closed: (0..s % 3)
+            ],
+            (0..s % 3)
                 .map(|i| Session {
                     start_ns: s * S - S / 2,
                     pid: 900 + s as u32,
@@ -31,18 +30,9 @@ pub(super) fn busy(size: Size) -> App {
                     ..session
                 })
                 .collect(),
-            ..Batch::default()
-        });
+        ));
     }
     app
-}
-
-/// Presses keys, and lets what they began come to its end.
-fn press(app: &mut App, script: &str) {
-    super::press(app, script);
-    while app.is_working() {
-        app.work();
-    }
 }
 
 /// The lines of a pane: the names.
@@ -164,16 +154,15 @@ fn narrowed_sums_go_on_with_what_comes() {
         sums.collect::<Vec<_>>()
     };
     assert_eq!(sums(&app), [(1, 1)]);
-    app.batch(Batch {
-        taken_ns: 40 * S,
-        open: Some(vec![]),
-        closed: vec![
+    app.batch(look(
+        40,
+        vec![],
+        vec![
             closed(1, "nginx", "198.51.100.7", Reason::LocalFin),
             closed(990, "nginx", "198.51.100.7", Reason::LocalFin),
             closed(991, "nginx", "198.51.100.8", Reason::LocalFin),
         ],
-        ..Batch::default()
-    });
+    ));
     assert_eq!(sums(&app), [(0, 2)]);
 }
 
@@ -241,16 +230,9 @@ fn nothing_breaks_at_any_size() {
             screen(&app, size);
             press(&mut app, "Tab a j Enter PgDn s Tab s s s G");
             screen(&app, size);
-            app.resize(Size {
-                width: height,
-                height: width,
-            });
+            app.resize(turned(size));
             press(&mut app, "Backspace k /");
-            let turned = Size {
-                width: height,
-                height: width,
-            };
-            screen(&app, turned);
+            screen(&app, turned(size));
         }
     }
 }

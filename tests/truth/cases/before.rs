@@ -1,0 +1,460 @@
+//! What was there before tcplife: it is found as it is, and goes on.
+
+use super::shapes::{
+    HERE, answer_one, ask, ask_often, connect_fails, connect_from, drain, drop_listener, is_reset,
+    open_with_data,
+};
+use crate::generator::{Cx, End, EndOf, Flag, sysctl};
+use crate::link::{CUT_IN, CUT_OUT, Quality};
+use crate::sys::{self, TcpInfo};
+
+/// Where the processes of a case wait for tcplife.
+#[derive(Clone, Copy)]
+struct Gate {
+    standing: Flag,
+    go: Flag,
+}
+
+impl Gate {
+    fn new() -> Gate {
+        Gate {
+            standing: Flag::new(),
+            go: Flag::new(),
+        }
+    }
+
+    /// All of this process is as it is to be found: waits until tcplife runs.
+    fn wait(self) {
+        self.standing.raise();
+        self.go.wait_for(1);
+    }
+
+    /// Until so many stand there, and tcplife runs.
+    fn hold(self, cx: &Cx, standing: u32) {
+        self.standing.wait_for(standing);
+        cx.hold();
+    }
+
+    /// Lets them go on, to their end.
+    fn go_on(self, cx: &Cx) {
+        self.go.raise();
+        cx.join();
+    }
+}
+
+fn from_before(end: &mut End) {
+    end.want("age_is_lower_bound", true);
+    end.want("connect_us", serde_json::Value::Null);
+}
+
+fn nobody(end: &mut End) {
+    from_before(end);
+    end.want("owner", "unknown");
+    end.want("pid", serde_json::Value::Null);
+    end.want("comm", serde_json::Value::Null);
+}
+
+pub(super) fn listener(cx: &Cx) {
+    let net = cx.loopback();
+    let (listening, accepted) = (Flag::new(), Flag::new());
+    cx.fork("tl-server", || {
+        let listener = net.listener(cx.port(0));
+        listening.raise();
+        answer_one(&listener);
+        // it does nothing with this one that would tell whose it is
+        let mut s = End::accept(&listener);
+        accepted.raise();
+        s.want("owner", "listen");
+        sys::poll(s.fd(), 0);
+        s.close_over("remote-reset");
+    });
+    listening.wait_for(1);
+    cx.hold();
+    cx.fork("tl-client", || {
+        ask(net.server(cx.port(0)));
+        let c = End::connect(net.server(cx.port(0)));
+        accepted.wait_for(1);
+        c.reset("local-reset");
+    });
+    cx.join();
+}
+
+pub(super) fn prefork(cx: &Cx) {
+    let net = cx.loopback();
+    let listening = Flag::new();
+    cx.fork("tl-master", || {
+        let listener = net.listener(cx.port(0));
+        let worker = sys::fork(|| {
+            sys::set_name("tl-worker");
+            listening.raise();
+            answer_one(&listener);
+            answer_one(&listener);
+        });
+        assert_eq!(sys::wait(worker), 0);
+    });
+    listening.wait_for(1);
+    cx.hold();
+    ask_often(cx, &net, 2);
+    cx.join();
+}
+
+pub(super) fn established(cx: &Cx) {
+    let net = cx.loopback();
+    let (gate, read) = (Gate::new(), Flag::new());
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(1000);
+        s.write(50_000);
+        s.acknowledged();
+        s.stands("established", "scan");
+        gate.wait();
+        s.read_to_end();
+        from_before(&mut s);
+        s.write(7);
+        read.wait_for(1);
+        s.close("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(1000);
+        c.read(50_000);
+        c.acknowledged();
+        c.stands("established", "scan");
+        gate.wait();
+        c.write(500);
+        from_before(&mut c);
+        c.want("owner", "read");
+        c.shutdown_write();
+        c.read(7);
+        read.raise();
+        c.read_to_end();
+        c.close_over("local-fin");
+    });
+    // a client that only writes: known from the scan until it closes
+    cx.fork("tl-quiet", || {
+        gate.standing.wait_for(2);
+        let own = net.listener(cx.port(1));
+        let mut c = End::connect(net.server(cx.port(1)));
+        let mut s = End::accept(&own);
+        c.write(10);
+        s.read(10);
+        gate.wait();
+        from_before(&mut c);
+        from_before(&mut s);
+        c.want("owner", "close");
+        s.want("owner", "scan");
+        c.reset("local-reset");
+        s.close_over("remote-reset");
+    });
+    gate.hold(cx, 3);
+    gate.go_on(cx);
+}
+
+pub(super) fn half_closed(cx: &Cx) {
+    let net = cx.loopback();
+    let (gate, read) = (Gate::new(), Flag::new());
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read_to_end();
+        s.state_is(sys::TCP_CLOSE_WAIT);
+        s.stands("close-wait", "scan");
+        gate.wait();
+        from_before(&mut s);
+        s.want("owner", "close");
+        s.write(3000);
+        read.wait_for(1);
+        s.close("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(1000);
+        c.shutdown_write();
+        c.state_is(sys::TCP_FIN_WAIT2);
+        c.stands("fin-wait-2", "scan");
+        gate.wait();
+        from_before(&mut c);
+        c.want("owner", "read");
+        c.read(3000);
+        read.raise();
+        c.read_to_end();
+        c.close_over("local-fin");
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+pub(super) fn unaccepted(cx: &Cx) {
+    let net = cx.loopback();
+    let gate = Gate::new();
+    cx.fork("tl-server", || {
+        let listener = net.listener(cx.port(0));
+        gate.wait();
+        let mut s = End::accept(&listener);
+        from_before(&mut s);
+        drain(s);
+    });
+    gate.standing.wait_for(1);
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(123);
+        c.acknowledged();
+        gate.wait();
+        from_before(&mut c);
+        c.want("owner", "close");
+        c.close("local-fin");
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// Nobody ever had it in hands, before or after: only the listener's owner can be told.
+pub(super) fn never_accepted(cx: &Cx) {
+    let net = cx.loopback();
+    let gate = Gate::new();
+    cx.fork("tl-server", || {
+        let fd = net.listener(cx.port(0));
+        gate.wait();
+        let mut child = End::unseen(&fd, net.server(cx.port(0)), net.client(cx.port(1)));
+        let window = drop_listener(fd, &mut [&mut child]);
+        child.rx = 123;
+        from_before(&mut child);
+        child.want("owner", "listen");
+        child.ended("never-accepted", EndOf::Mine(window));
+    });
+    gate.standing.wait_for(1);
+    cx.fork("tl-client", || {
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let mut c = connect_from(local, remote);
+        c.write(123);
+        c.acknowledged();
+        gate.standing.raise();
+        from_before(&mut c);
+        c.want("owner", "scan");
+        is_reset(c);
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// Without a process at all: it has exited, and its FIN is on the way.
+pub(super) fn orphan_fin_wait_1(cx: &Cx) {
+    let net = cx.link(HERE);
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(100);
+        gate.wait();
+        s.read_to_end();
+        from_before(&mut s);
+        s.close("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(100);
+        c.acknowledged();
+        gate.standing.wait_for(1);
+        net.cut(CUT_IN | CUT_OUT);
+        c.write(1000);
+        nobody(&mut c);
+        drop(c.take_fd());
+        let now = sys::now();
+        c.ended("local-fin", EndOf::Mine([now, now + 60_000_000_000]));
+        gate.standing.raise();
+    });
+    gate.hold(cx, 2);
+    net.cut(0);
+    gate.go_on(cx);
+}
+
+pub(super) fn orphan_last_ack(cx: &Cx) {
+    let net = cx.link(HERE);
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read_to_end();
+        gate.standing.wait_for(1);
+        net.cut(CUT_IN | CUT_OUT);
+        s.write(1000);
+        nobody(&mut s);
+        drop(s.take_fd());
+        let now = sys::now();
+        s.ended("remote-fin", EndOf::Mine([now, now + 60_000_000_000]));
+        gate.standing.raise();
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(100);
+        c.shutdown_write();
+        c.state_is(sys::TCP_FIN_WAIT2);
+        gate.wait();
+        from_before(&mut c);
+        // the last data may come with the FIN, and then the end is before the reading
+        c.any("owner");
+        c.read_to_end();
+        c.close_over("local-fin");
+    });
+    gate.hold(cx, 2);
+    net.cut(0);
+    gate.go_on(cx);
+}
+
+pub(super) fn connecting(cx: &Cx) {
+    let net = cx.link(HERE);
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    net.cut(CUT_IN | CUT_OUT);
+    cx.fork("tl-server", || drain(End::accept(&listener)));
+    cx.fork("tl-client", || {
+        let remote = net.server(cx.port(0));
+        let fd = sys::tcp(remote);
+        sys::nonblocking(&fd);
+        connect_fails(&fd, remote, libc::EINPROGRESS);
+        End::stands_socket(&fd, remote, "syn-sent");
+        gate.wait();
+        let ((), begun) = sys::timed(|| sys::poll(&fd, libc::POLLOUT));
+        let mut c = End::connected(fd, remote, begun);
+        c.write(100);
+        c.want("age_is_lower_bound", true);
+        c.want("owner", "close");
+        c.close("local-fin");
+    });
+    gate.hold(cx, 1);
+    net.cut(0);
+    gate.go_on(cx);
+}
+
+/// Accepted, sent over a Unix socket, and not received yet: no process has a descriptor of it.
+pub(super) fn in_flight(cx: &Cx) {
+    let net = cx.loopback();
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    let (to_worker, from_acceptor) = sys::unix_pair();
+    cx.fork("tl-worker", || {
+        gate.go.wait_for(1);
+        let mut s = End::accepted(sys::recv_fd(&from_acceptor));
+        from_before(&mut s);
+        s.read(100);
+        s.write(200);
+        s.close("local-fin");
+    });
+    cx.fork("tl-acceptor", || {
+        let fd = sys::accept(&listener);
+        sys::send_fd(&to_worker, &fd);
+        drop(fd);
+        gate.standing.raise();
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        gate.wait();
+        from_before(&mut c);
+        c.want("owner", "read");
+        c.write(100);
+        drain(c);
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// Data in the SYN, and nobody saw it: who opened must show all the same.
+pub(super) fn fast_open(cx: &Cx) {
+    let net = cx.loopback();
+    // no cookies: the first SYN carries data, and the listener takes it
+    sysctl("ipv4/tcp_fastopen", "1543");
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    sys::tcp_option(&listener, libc::TCP_FASTOPEN, 16);
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(1000);
+        s.write(20);
+        s.acknowledged();
+        s.stands("established", "scan");
+        gate.wait();
+        from_before(&mut s);
+        drain(s);
+    });
+    cx.fork("tl-client", || {
+        let mut c = open_with_data(net.server(cx.port(0)));
+        c.read(20);
+        assert!(TcpInfo::of(c.fd()).syn_data(), "data in the SYN");
+        c.acknowledged();
+        c.stands("established", "scan");
+        gate.wait();
+        c.write(100);
+        from_before(&mut c);
+        c.want("owner", "close");
+        c.close("local-fin");
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// The data of the SYN was not taken, and sent again: it must not count twice, nor hide who opened.
+pub(super) fn fast_open_ignored(cx: &Cx) {
+    let net = cx.loopback();
+    sysctl("ipv4/tcp_fastopen", "5");
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(1000);
+        s.stands("established", "scan");
+        gate.wait();
+        from_before(&mut s);
+        s.want("owner", "close");
+        drain(s);
+    });
+    cx.fork("tl-client", || {
+        let mut c = open_with_data(net.server(cx.port(0)));
+        c.acknowledged();
+        c.stands("established", "scan");
+        gate.wait();
+        from_before(&mut c);
+        c.want("owner", "close");
+        c.close("local-fin");
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// What was lost and sent again before the start is in the counters, and is not data.
+pub(super) fn retransmitted(cx: &Cx) {
+    let quality = Quality {
+        lose_every: Some(9),
+        ..HERE
+    };
+    let net = cx.link(quality);
+    let gate = Gate::new();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(300_000);
+        s.stands("established", "scan");
+        gate.wait();
+        from_before(&mut s);
+        drain(s);
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(300_000);
+        c.acknowledged();
+        assert!(
+            TcpInfo::of(c.fd()).total_retrans() > 10,
+            "packets were lost"
+        );
+        c.stands("established", "scan");
+        gate.wait();
+        c.write(200_000);
+        c.acknowledged();
+        from_before(&mut c);
+        c.want("owner", "close");
+        c.want_between("retransmits", TcpInfo::of(c.fd()).total_retrans(), 1000);
+        c.close("local-fin");
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}

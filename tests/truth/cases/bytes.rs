@@ -1,0 +1,90 @@
+//! Bytes that are not simply written and read.
+
+use super::shapes::{HERE, drain, keepalive};
+use crate::generator::{Cx, EndOf, Flag};
+use crate::link::{CUT_IN, CUT_OUT};
+use crate::sys::{self, TcpInfo};
+
+pub(super) fn urgent(cx: &Cx) {
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read(100);
+            sys::poll(s.fd(), libc::POLLPRI);
+            let got = sys::recv(s.fd(), &mut [0; 1], libc::MSG_OOB).expect("the urgent byte");
+            s.read_some(got);
+            drain(s);
+        },
+        |mut c| {
+            c.write(100);
+            c.tx += sys::send(c.fd(), b"!", libc::MSG_OOB).expect("urgent") as u64;
+            c.write(100);
+            c.close("local-fin");
+        },
+    );
+}
+
+pub(super) fn small_writes(cx: &Cx) {
+    cx.two(&cx.loopback(), drain, |mut c| {
+        sys::tcp_option(c.fd(), libc::TCP_NODELAY, 1);
+        for _ in 0..2000 {
+            c.write(1);
+        }
+        c.close("local-fin");
+    });
+}
+
+pub(super) fn receiver_full(cx: &Cx) {
+    let full = Flag::new();
+    let seen = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            full.wait_for(1);
+            let waiting = sys::queued(s.fd(), libc::FIONREAD);
+            s.arrived(waiting);
+            // nobody read: the listener, which is this process too, is all that is known
+            s.want("owner", "listen");
+            seen.raise();
+            sys::poll(s.fd(), 0);
+            s.close_over("remote-reset");
+        },
+        |mut c| {
+            c.write_until_full();
+            sys::until("nothing on its way", || TcpInfo::of(c.fd()).unacked() == 0);
+            full.raise();
+            seen.wait_for(1);
+            let waiting = sys::queued(c.fd(), libc::TIOCOUTQ) as u64;
+            assert!(waiting > 0, "the queue is full");
+            c.unacknowledged(waiting);
+            c.reset("local-reset");
+        },
+    );
+}
+
+pub(super) fn never_acknowledged(cx: &Cx) {
+    let net = cx.link(HERE);
+    let (got, gone) = (Flag::new(), Flag::new());
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(100);
+            keepalive(s.fd());
+            got.raise();
+            gone.wait_for(1);
+            assert_eq!(s.read_error(), libc::ETIMEDOUT);
+            let now = sys::now();
+            s.ended("timeout", EndOf::Mine([now, now]));
+        },
+        |mut c| {
+            c.write(100);
+            c.acknowledged();
+            got.wait_for(1);
+            net.cut(CUT_IN | CUT_OUT);
+            c.write(10_000);
+            c.unacknowledged(10_000);
+            gone.raise();
+            c.reset("local-reset");
+        },
+    );
+}

@@ -1,0 +1,236 @@
+//! The ways of closing, by either side, in order or with a reset.
+
+use std::time::Duration;
+
+use super::shapes::{delayed, drain, is_reset};
+use crate::generator::{Cx, End, EndOf, Flag, Net};
+use crate::sys::{self, TcpInfo};
+
+pub(super) fn client_closes_first(cx: &Cx) {
+    exchange_client_closes(cx, &cx.loopback());
+}
+
+fn exchange_client_closes(cx: &Cx, net: &Net) {
+    cx.two(
+        net,
+        |mut s| {
+            s.read(1000);
+            s.write(50_000);
+            drain(s);
+        },
+        |mut c| {
+            c.write(1000);
+            c.read(50_000);
+            c.close("local-fin");
+        },
+    );
+}
+
+pub(super) fn server_closes_first(cx: &Cx) {
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read(1000);
+            s.write(50_000);
+            s.close("local-fin");
+        },
+        |mut c| {
+            c.write(1000);
+            drain(c);
+        },
+    );
+}
+
+pub(super) fn veth_closes(cx: &Cx) {
+    exchange_client_closes(cx, &cx.veth());
+}
+
+pub(super) fn client_resets(cx: &Cx) {
+    let acknowledged = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read(1000);
+            s.write(50_000);
+            s.acknowledged();
+            acknowledged.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            c.write(1000);
+            c.read(50_000);
+            acknowledged.wait_for(1);
+            c.reset("local-reset");
+        },
+    );
+}
+
+pub(super) fn server_resets(cx: &Cx) {
+    let acknowledged = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read(1000);
+            acknowledged.wait_for(1);
+            s.reset("local-reset");
+        },
+        |mut c| {
+            c.write(1000);
+            c.acknowledged();
+            acknowledged.raise();
+            is_reset(c);
+        },
+    );
+}
+
+pub(super) fn closed_with_data_unread(cx: &Cx) {
+    let acknowledged = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read(10);
+            s.write(5000);
+            s.acknowledged();
+            acknowledged.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            c.write(10);
+            c.arrived(5000);
+            acknowledged.wait_for(1);
+            c.close("local-reset");
+        },
+    );
+}
+
+/// The first FIN is ours, and the peer takes its time.
+pub(super) fn half_close_by_client(cx: &Cx) {
+    const LINGERS_US: u64 = 30_000;
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read_to_end();
+            std::thread::sleep(Duration::from_micros(LINGERS_US));
+            s.write(30_000);
+            s.want_between("close_us", LINGERS_US, 10_000_000);
+            s.close("remote-fin");
+        },
+        |mut c| {
+            c.write(1000);
+            c.shutdown_write();
+            c.read_to_end();
+            c.want_between("close_us", LINGERS_US, 10_000_000);
+            c.close_over("local-fin");
+        },
+    );
+}
+
+pub(super) fn half_close_by_server(cx: &Cx) {
+    let read = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.write(30_000);
+            s.shutdown_write();
+            s.read(1000);
+            read.raise();
+            s.read_to_end();
+            s.close_over("local-fin");
+        },
+        |mut c| {
+            c.read_to_end();
+            c.write(1000);
+            // the record is made when the FIN comes, whatever is read after
+            read.wait_for(1);
+            c.close("remote-fin");
+        },
+    );
+}
+
+pub(super) fn shutdown_both(cx: &Cx) {
+    let closed = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read_to_end();
+            s.write(7);
+            let window = s.shutdown_write();
+            // the descriptor outlives the session
+            closed.wait_for(1);
+            s.ended("remote-fin", EndOf::Mine(window));
+        },
+        |mut c| {
+            c.write(1000);
+            c.shutdown_write();
+            c.read_to_end();
+            c.state_is(sys::TCP_CLOSE);
+            closed.raise();
+            c.close_over("local-fin");
+        },
+    );
+}
+
+pub(super) fn nothing_sent(cx: &Cx) {
+    cx.two(&cx.loopback(), drain, |c| c.close("local-fin"));
+}
+
+pub(super) fn simultaneous_close(cx: &Cx) {
+    let now = Flag::new();
+    let close = |mut end: End| {
+        now.raise();
+        now.wait_for(2);
+        let fd = end.take_fd();
+        let ((), [from, to]) = sys::timed(|| drop(fd));
+        // our FIN is acknowledged one round trip later
+        let trip = 40_000_000;
+        end.ended(
+            "local-fin",
+            EndOf::Mine([from + trip, to + trip + 20_000_000]),
+        );
+    };
+    cx.two(
+        &cx.link(delayed(20)),
+        |mut s| {
+            s.read(1000);
+            s.write(2000);
+            s.acknowledged();
+            close(s);
+        },
+        |mut c| {
+            c.write(1000);
+            c.read(2000);
+            close(c);
+        },
+    );
+}
+
+/// We closed in order, and then the peer's data came: our side resets it, and notes the same error as if the
+/// peer had.
+pub(super) fn data_after_close(cx: &Cx) {
+    let net = cx.link(delayed(20));
+    let read = Flag::new();
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(10);
+            read.raise();
+            let fd = s.take_fd();
+            let ((), [from, to]) = sys::timed(|| drop(fd));
+            s.ended(
+                "local-reset",
+                EndOf::Mine([from + 15_000_000, to + 45_000_000]),
+            );
+        },
+        |mut c| {
+            c.write(10);
+            read.wait_for(1);
+            c.write(700);
+            sys::until("the reset", || {
+                TcpInfo::of(c.fd()).state() == sys::TCP_CLOSE
+            });
+            let now = sys::now();
+            c.unacknowledged(700);
+            c.ended("remote-reset", EndOf::Mine([now - 2_000_000, now]));
+        },
+    );
+}

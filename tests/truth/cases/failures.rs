@@ -1,0 +1,358 @@
+//! What comes to nothing, or breaks: attempts that fail, children that nobody accepts, timeouts, and sessions that
+//! somebody else ends.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use super::shapes::{
+    HERE, bound, connect_fails, connect_from, drain, drop_listener, is_reset, keepalive,
+};
+use crate::generator::{Cx, End, EndOf, Family, Flag, Net, session_is_over, sysctl};
+use crate::link::{CUT_IN, CUT_OUT, Quality};
+use crate::sys;
+
+/// connect() from a port that is known, which fails with that error; the time that it took.
+fn attempt(local: SocketAddr, remote: SocketAddr, error: i32) -> (End, [u64; 2]) {
+    let fd = bound(local, remote);
+    let window = connect_fails(&fd, remote, error);
+    let mut end = End::attempt(fd, local, remote, window);
+    end.want("connect_us", serde_json::Value::Null);
+    (end, window)
+}
+
+pub(super) fn refused(cx: &Cx) {
+    let net = cx.loopback();
+    cx.fork("tl-client", || {
+        let (end, window) = attempt(
+            net.client(cx.port(1)),
+            net.server(cx.port(0)),
+            libc::ECONNREFUSED,
+        );
+        end.ended("refused", EndOf::Mine(window));
+    });
+    cx.join();
+}
+
+pub(super) fn connect_timeout(cx: &Cx) {
+    let net = cx.link(HERE);
+    net.cut(CUT_IN | CUT_OUT);
+    sysctl("ipv4/tcp_syn_retries", "1");
+    cx.fork("tl-client", || {
+        let (mut end, [from, to]) = attempt(
+            net.client(cx.port(1)),
+            net.server(cx.port(0)),
+            libc::ETIMEDOUT,
+        );
+        // it begins with the call and ends with it
+        end.begun = [from, from];
+        end.ended("connect-timeout", EndOf::Mine([to, to]));
+    });
+    cx.join();
+}
+
+pub(super) fn host_unreachable(cx: &Cx) {
+    unreachable(cx, [1, 3], [libc::EHOSTUNREACH; 2]);
+}
+
+pub(super) fn network_unreachable(cx: &Cx) {
+    unreachable(cx, [0, 0], [libc::ENETUNREACH; 2]);
+}
+
+/// A firewall on the way says so.
+pub(super) fn prohibited(cx: &Cx) {
+    unreachable(cx, [13, 1], [libc::EHOSTUNREACH, libc::EACCES]);
+}
+
+fn unreachable(cx: &Cx, codes: [u8; 2], errors: [i32; 2]) {
+    let net = cx.link(Quality {
+        unreachable: Some(codes),
+        ..HERE
+    });
+    let error = errors[usize::from(cx.family() == Family::V6)];
+    cx.fork("tl-client", || {
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let (end, window) = attempt(local, remote, error);
+        end.ended("unreachable", EndOf::Mine(window));
+    });
+    cx.join();
+}
+
+/// No packet, no port, no session.
+pub(super) fn no_route(cx: &Cx) {
+    cx.loopback();
+    let addr = match cx.family() {
+        Family::V6 => "[2001:db8::1]:80",
+        _ => "192.0.2.1:80",
+    };
+    let addr: SocketAddr = addr.parse().expect("an address");
+    cx.fork("tl-client", || {
+        let error = sys::connect(&sys::tcp(addr), addr).expect_err("there is no route");
+        assert!(matches!(
+            error.raw_os_error(),
+            Some(libc::ENETUNREACH | libc::EADDRNOTAVAIL)
+        ));
+    });
+    cx.join();
+}
+
+pub(super) fn cancelled(cx: &Cx) {
+    let net = cx.link(HERE);
+    net.cut(CUT_IN | CUT_OUT);
+    cx.fork("tl-client", || {
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let fd = bound(local, remote);
+        sys::nonblocking(&fd);
+        let begun = connect_fails(&fd, remote, libc::EINPROGRESS);
+        End::attempt(fd, local, remote, begun).close("cancelled");
+    });
+    cx.join();
+}
+
+pub(super) fn no_local_port(cx: &Cx) {
+    let net = cx.loopback();
+    sysctl("ipv4/ip_local_port_range", "40000 40000");
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || drain(End::accept(&listener)));
+    cx.fork("tl-client", || {
+        let remote = net.server(cx.port(0));
+        let first = End::connect(remote);
+        let fd = sys::tcp(remote);
+        // the one port is taken
+        let window = connect_fails(&fd, remote, libc::EADDRNOTAVAIL);
+        let mut second = End::attempt(fd, net.client(0), remote, window);
+        second.want("lport", serde_json::Value::Null);
+        second.ended("no-port", EndOf::Mine(window));
+        first.close("local-fin");
+    });
+    cx.join();
+}
+
+pub(super) fn never_accepted(cx: &Cx) {
+    let net = cx.loopback();
+    let (listening, queued) = (Flag::new(), Flag::new());
+    cx.fork("tl-server", || {
+        let fd = net.listener(cx.port(0));
+        listening.raise();
+        queued.wait_for(1);
+        let server = net.server(cx.port(0));
+        let mut open = End::unseen(&fd, server, net.client(cx.port(1)));
+        let mut closed = End::unseen(&fd, server, net.client(cx.port(2)));
+        let window = drop_listener(fd, &mut [&mut open, &mut closed]);
+        for (mut child, bytes) in [(open, 100), (closed, 0)] {
+            child.rx = bytes;
+            child.want("unread_bytes", bytes);
+            child.want("owner", "listen");
+            child.ended("never-accepted", EndOf::Mine(window));
+        }
+    });
+    listening.wait_for(1);
+    cx.fork("tl-client", || {
+        let connect = |port| connect_from(net.client(port), net.server(cx.port(0)));
+        let mut open = connect(cx.port(1));
+        open.write(100);
+        open.acknowledged();
+        connect(cx.port(2)).close("local-fin");
+        // its FIN may be acknowledged a little later; before that, a reset would end it
+        session_is_over(cx.port(2));
+        queued.raise();
+        is_reset(open);
+    });
+    cx.join();
+}
+
+pub(super) fn reset_before_accept(cx: &Cx) {
+    let net = cx.loopback();
+    let (listening, reset) = (Flag::new(), Flag::new());
+    cx.fork("tl-server", || {
+        let fd = net.listener(cx.port(0));
+        listening.raise();
+        reset.wait_for(1);
+        let mut child = End::unseen(&fd, net.server(cx.port(0)), net.client(cx.port(1)));
+        drop(sys::accept(&fd));
+        child.rx = 100;
+        child.want("owner", "listen");
+        child.ended("remote-reset", EndOf::Peers);
+    });
+    listening.wait_for(1);
+    cx.fork("tl-client", || {
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let mut c = connect_from(local, remote);
+        c.write(100);
+        c.acknowledged();
+        c.reset("local-reset");
+        reset.raise();
+    });
+    cx.join();
+}
+
+pub(super) fn half_open_peer(cx: &Cx) {
+    let net = cx.link(HERE);
+    let (cut, gone) = (Flag::new(), Flag::new());
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(100);
+            cut.wait_for(1);
+            s.reset("local-reset");
+            gone.raise();
+        },
+        |mut c| {
+            c.write(100);
+            c.acknowledged();
+            net.cut(CUT_IN | CUT_OUT);
+            cut.raise();
+            gone.wait_for(1);
+            net.cut(0);
+            c.write(500);
+            let (error, window) = sys::timed(|| c.read_error());
+            assert_eq!(error, libc::ECONNRESET);
+            c.unacknowledged(500);
+            c.ended("remote-reset", EndOf::Mine(window));
+        },
+    );
+}
+
+/// Kills what that filter of ss lets through; the time that it took.
+fn kill_by_ss(filter: &str) -> [u64; 2] {
+    let (output, window) = sys::timed(|| Command::new("ss").args(["-tK", filter]).output());
+    let output = output.expect("ss");
+    assert!(output.status.success(), "ss -K: {output:?}");
+    window
+}
+
+pub(super) fn killed_by_ss(cx: &Cx) {
+    let read = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            s.read(100);
+            read.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            c.write(100);
+            c.acknowledged();
+            read.wait_for(1);
+            let port = sys::local_addr(c.fd()).port();
+            let window = kill_by_ss(&format!("sport = :{port}"));
+            assert_eq!(c.read_error(), libc::ECONNABORTED);
+            c.ended("aborted", EndOf::Mine(window));
+        },
+    );
+}
+
+/// Who kills it is not its owner, even if nobody else has shown.
+pub(super) fn killed_by_ss_unread(cx: &Cx) {
+    let accepted = Flag::new();
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            accepted.raise();
+            let port = sys::peer_addr(s.fd()).expect("connected").port();
+            s.arrived(100);
+            let window = kill_by_ss(&format!("dport = :{port}"));
+            s.want("owner", "listen");
+            s.ended("aborted", EndOf::Mine(window));
+        },
+        |mut c| {
+            c.write(100);
+            accepted.wait_for(1);
+            is_reset(c);
+        },
+    );
+}
+
+/// What happens to the client's end; the server's end, which knows nothing of it, goes after it.
+fn outlived(cx: &Cx, net: &Net, client: impl FnOnce(End)) {
+    let over = Flag::new();
+    cx.two(
+        net,
+        |mut s| {
+            s.read(100);
+            over.wait_for(1);
+            s.reset("local-reset");
+        },
+        |mut c| {
+            c.write(100);
+            c.acknowledged();
+            client(c);
+            over.raise();
+        },
+    );
+}
+
+pub(super) fn keepalive_timeout(cx: &Cx) {
+    let net = cx.link(HERE);
+    outlived(cx, &net, |mut c| {
+        keepalive(c.fd());
+        net.cut(CUT_IN | CUT_OUT);
+        assert_eq!(c.read_error(), libc::ETIMEDOUT);
+        let now = sys::now();
+        c.ended("timeout", EndOf::Mine([now, now]));
+    });
+}
+
+pub(super) fn retransmission_timeout(cx: &Cx) {
+    let net = cx.link(HERE);
+    outlived(cx, &net, |mut c| {
+        sys::tcp_option(c.fd(), libc::TCP_USER_TIMEOUT, 700);
+        net.cut(CUT_IN | CUT_OUT);
+        c.write(1000);
+        assert_eq!(c.read_error(), libc::ETIMEDOUT);
+        let now = sys::now();
+        c.unacknowledged(1000);
+        c.want_between("retransmits", 1, 10);
+        c.ended("timeout", EndOf::Mine([now, now]));
+    });
+}
+
+pub(super) fn link_down(cx: &Cx) {
+    let net = cx.veth();
+    let (down, over) = (Flag::new(), Flag::new());
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(100);
+            let status = Command::new("ip")
+                .args(["link", "set", "tl0", "down"])
+                .status();
+            assert!(status.expect("ip").success());
+            down.raise();
+            over.wait_for(1);
+            s.reset("local-reset");
+        },
+        |mut c| {
+            c.write(100);
+            c.acknowledged();
+            down.wait_for(1);
+            sys::tcp_option(c.fd(), libc::TCP_USER_TIMEOUT, 700);
+            c.write(1000);
+            let reason = match c.read_error() {
+                libc::ETIMEDOUT => "timeout",
+                // once ARP has found nobody
+                libc::EHOSTUNREACH => "unreachable",
+                other => panic!("error {other}"),
+            };
+            let now = sys::now();
+            c.unacknowledged(1000);
+            c.ended(reason, EndOf::Mine([now, now]));
+            over.raise();
+        },
+    );
+}
+
+pub(super) fn orphan_timeout(cx: &Cx) {
+    let net = cx.link(HERE);
+    sysctl("ipv4/tcp_orphan_retries", "2");
+    outlived(cx, &net, |mut c| {
+        net.cut(CUT_IN | CUT_OUT);
+        c.write(1000);
+        let fd = c.take_fd();
+        let ((), window) = sys::timed(|| {
+            drop(fd);
+            session_is_over(c.local_port());
+        });
+        c.unacknowledged(1000);
+        c.ended("timeout", EndOf::Mine(window));
+    });
+}

@@ -1,0 +1,136 @@
+//! Every case: real sockets in processes of their own, and what is true of them.
+//!
+//! This file has the table of them, the others what they do; what many of them do is in `shapes`.
+
+use crate::generator::{Cx, Family};
+
+mod before;
+mod begins;
+mod bytes;
+mod ends;
+mod failures;
+mod owners;
+mod quality;
+mod shapes;
+mod sockets;
+
+pub(crate) use owners::serve_inherited;
+
+/// When a case's processes begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// While tcplife runs.
+    During,
+    /// Before it starts; they go on when it runs.
+    Before,
+}
+
+/// A row of [`CASES`].
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) families: &'static [Family],
+    pub(crate) when: When,
+    pub(crate) run: fn(&Cx),
+}
+
+const V4: &[Family] = &[Family::V4];
+const V4_V6: &[Family] = &[Family::V4, Family::V6];
+const ALL: &[Family] = &[Family::V4, Family::V6, Family::Mapped];
+
+const fn case(name: &'static str, families: &'static [Family], run: fn(&Cx)) -> Case {
+    Case {
+        name,
+        families,
+        when: When::During,
+        run,
+    }
+}
+
+const fn before(name: &'static str, families: &'static [Family], run: fn(&Cx)) -> Case {
+    Case {
+        name,
+        families,
+        when: When::Before,
+        run,
+    }
+}
+
+/// All of them. Those that wait longest come first, so that the whole suite takes no longer than they do.
+#[rustfmt::skip]
+pub(crate) static CASES: &[Case] = &[
+    before("listener-from-before", ALL, before::listener),
+    before("prefork-listener-from-before", V4, before::prefork),
+    before("established-before", ALL, before::established),
+    before("half-closed-before", V4_V6, before::half_closed),
+    before("unaccepted-before", V4_V6, before::unaccepted),
+    before("never-accepted-from-before", V4, before::never_accepted),
+    before("orphan-before-fin-wait-1", V4_V6, before::orphan_fin_wait_1),
+    before("orphan-before-last-ack", V4, before::orphan_last_ack),
+    before("connecting-before", V4, before::connecting),
+    before("descriptor-in-flight-before", V4, before::in_flight),
+    before("fast-open-before", V4, before::fast_open),
+    before("fast-open-ignored-before", V4, before::fast_open_ignored),
+    before("retransmitted-before", V4_V6, before::retransmitted),
+    case("connect-timeout", V4_V6, failures::connect_timeout),
+    case("keepalive-timeout", V4, failures::keepalive_timeout),
+    case("never-acknowledged", V4, bytes::never_acknowledged),
+    case("orphan-timeout", V4, failures::orphan_timeout),
+    case("fast-open-data-ignored", V4, begins::fast_open_ignored),
+    case("loss-10MB", V4_V6, quality::loss),
+    case("client-closes-first", ALL, ends::client_closes_first),
+    case("server-closes-first", ALL, ends::server_closes_first),
+    case("client-resets", ALL, ends::client_resets),
+    case("server-resets", ALL, ends::server_resets),
+    case("closed-with-data-unread", ALL, ends::closed_with_data_unread),
+    case("half-close-by-client", ALL, ends::half_close_by_client),
+    case("half-close-by-server", ALL, ends::half_close_by_server),
+    case("shutdown-both-ways", V4_V6, ends::shutdown_both),
+    case("nothing-sent", ALL, ends::nothing_sent),
+    case("veth-closes", ALL, ends::veth_closes),
+    case("simultaneous-close", V4_V6, ends::simultaneous_close),
+    case("simultaneous-open", V4_V6, begins::simultaneous_open),
+    case("self-connect", V4, begins::self_connect),
+    case("fast-open", V4_V6, begins::fast_open),
+    case("urgent-data", V4, bytes::urgent),
+    case("many-small-writes", V4, bytes::small_writes),
+    case("receiver-full", V4, bytes::receiver_full),
+    case("prefork", V4_V6, owners::prefork),
+    case("prefork-worker-only-writes", V4, owners::prefork_writes),
+    case("fork-a-connection", V4, owners::fork_a_connection),
+    case("fork-parent-closes-last", V4, owners::fork_parent_closes_last),
+    case("threads", V4, owners::threads),
+    case("descriptor-passed", V4, owners::descriptor_passed),
+    case("inherited-through-exec", V4, owners::inherited),
+    case("io-uring", V4_V6, owners::io_uring),
+    case("io-uring-closed-by-kernel", V4, owners::io_uring_registered),
+    case("exit-with-socket-open", V4, owners::exit_open),
+    case("killed-with-socket-open", V4, owners::killed),
+    case("child-reads-what-parent-connected", V4, owners::child_reads),
+    case("peer-closes-while-others-run", V4, owners::closed_in_softirq),
+    case("reuseport-group", V4, owners::reuseport),
+    case("refused", ALL, failures::refused),
+    case("host-unreachable", V4_V6, failures::host_unreachable),
+    case("network-unreachable", V4_V6, failures::network_unreachable),
+    case("prohibited", V4_V6, failures::prohibited),
+    case("no-way-at-all", V4_V6, failures::no_route),
+    case("half-open-peer", V4, failures::half_open_peer),
+    case("killed-by-ss", V4_V6, failures::killed_by_ss),
+    case("killed-by-ss-unread", V4, failures::killed_by_ss_unread),
+    case("connect-cancelled", V4_V6, failures::cancelled),
+    case("never-accepted", V4_V6, failures::never_accepted),
+    case("reset-before-accept", V4, failures::reset_before_accept),
+    case("retransmission-timeout", V4_V6, failures::retransmission_timeout),
+    case("link-down", V4, failures::link_down),
+    case("no-local-port", V4_V6, failures::no_local_port),
+    case("data-after-our-close", V4, ends::data_after_close),
+    case("round-trip-time", V4_V6, quality::round_trip_time),
+    case("rate-limited", V4, quality::rate_limited),
+    case("receive-window-limited", V4, quality::rwnd_limited),
+    case("send-buffer-limited", V4, quality::sndbuf_limited),
+    case("connect-again-after-refusal", V4, sockets::connect_again),
+    case("disconnect-and-connect-again", V4, sockets::disconnect_again),
+    case("shutdown-and-connect-again", V4, sockets::shutdown_again),
+    case("listener-turned-client", V4, sockets::listener_turned_client),
+    case("multipath", V4, sockets::multipath),
+    case("other-protocols", V4, sockets::other_protocols),
+];

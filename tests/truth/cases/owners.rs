@@ -1,0 +1,321 @@
+//! Whose it is: processes that share, pass on, inherit and lose their sockets.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use super::shapes::{answer, answer_one, ask, ask_often, delayed, drain};
+use crate::generator::{Cx, End, EndOf, Flag, skip};
+use crate::sys::{self, TcpInfo, Uring};
+
+pub(super) fn prefork(cx: &Cx) {
+    let net = cx.loopback();
+    let ready = Flag::new();
+    cx.fork("tl-master", || {
+        let listener = net.listener(cx.port(0));
+        let workers = ["tl-worker-1", "tl-worker-2"].map(|name| {
+            sys::fork(|| {
+                sys::set_name(name);
+                answer_one(&listener);
+                answer_one(&listener);
+            })
+        });
+        ready.raise();
+        assert_eq!(workers.map(sys::wait), [0, 0]);
+    });
+    ready.wait_for(1);
+    ask_often(cx, &net, 4);
+    cx.join();
+}
+
+pub(super) fn prefork_writes(cx: &Cx) {
+    let net = cx.loopback();
+    let ready = Flag::new();
+    cx.fork("tl-master", || {
+        let listener = net.listener(cx.port(0));
+        let worker = sys::fork(|| {
+            sys::set_name("tl-worker");
+            let mut s = End::accept(&listener);
+            s.write(300);
+            s.close("local-fin");
+        });
+        ready.raise();
+        assert_eq!(sys::wait(worker), 0);
+    });
+    ready.wait_for(1);
+    cx.fork("tl-client", || {
+        drain(End::connect(net.server(cx.port(0))));
+    });
+    cx.join();
+}
+
+pub(super) fn fork_a_connection(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        for _ in 0..2 {
+            let fd = sys::accept(&listener);
+            let alone = Flag::new();
+            let child = sys::fork(|| {
+                sys::set_name("tl-child");
+                alone.wait_for(1);
+                // the fork has copied the descriptor, and the parent's is closed
+                answer(End::accepted(sys::take(&fd)));
+            });
+            drop(fd);
+            alone.raise();
+            assert_eq!(sys::wait(child), 0);
+        }
+    });
+    ask_often(cx, &net, 2);
+    cx.join();
+}
+
+pub(super) fn fork_parent_closes_last(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let fd = sys::accept(&listener);
+        let child = sys::fork(|| {
+            sys::set_name("tl-child");
+            let mut s = End::accepted(sys::take(&fd));
+            s.read(100);
+            s.write(200);
+            s.read_to_end();
+            // its exit leaves the parent's descriptor, and so the session, open
+            let now = sys::now();
+            s.ended("remote-fin", EndOf::Mine([now, now + 1_000_000_000]));
+        });
+        assert_eq!(sys::wait(child), 0);
+        drop(fd);
+    });
+    ask_often(cx, &net, 1);
+    cx.join();
+}
+
+pub(super) fn threads(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    let in_thread = |name: &'static str, f: &(dyn Fn() + Sync)| {
+        std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    sys::set_name(name);
+                    f();
+                })
+                .join()
+                .expect("the thread");
+        });
+    };
+    cx.fork("tl-server", || {
+        in_thread("tl-thread-s", &|| answer_one(&listener))
+    });
+    let addr = net.server(cx.port(0));
+    cx.fork("tl-client", || in_thread("tl-thread-c", &|| ask(addr)));
+    cx.join();
+}
+
+pub(super) fn descriptor_passed(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    let (to_worker, from_acceptor) = sys::unix_pair();
+    cx.fork("tl-worker", || {
+        answer(End::accepted(sys::recv_fd(&from_acceptor)));
+    });
+    cx.fork("tl-acceptor", || {
+        let fd = sys::accept(&listener);
+        sys::send_fd(&to_worker, &fd);
+    });
+    ask_often(cx, &net, 1);
+    cx.join();
+}
+
+pub(super) fn inherited(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-inetd", || {
+        let fd = sys::accept(&listener);
+        sys::keep_over_exec(&fd);
+        let error = Command::new("/proc/self/exe")
+            .args(["--serve-inherited", &fd.as_raw_fd().to_string()])
+            .exec();
+        panic!("exec: {error}");
+    });
+    ask_often(cx, &net, 1);
+    cx.join();
+}
+
+/// What runs after the exec of [`inherited`].
+pub(crate) fn serve_inherited(fd: OwnedFd) {
+    sys::mortal(sys::LIFETIME);
+    sys::set_name("tl-execd");
+    answer(End::accepted(fd));
+}
+
+pub(super) fn io_uring(cx: &Cx) {
+    let net = cx.loopback();
+    if Uring::new().is_none() {
+        return skip("no io_uring");
+    }
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut ring = Uring::new().expect("io_uring");
+        let mut s = End::accept(&listener);
+        while s.rx < 100 {
+            let got = ring.recv(s.fd(), &mut [0; 100]);
+            s.read_some(got);
+        }
+        s.tx += ring.send(s.fd(), &[b'x'; 200]) as u64;
+        drain(s);
+    });
+    cx.fork("tl-client", || {
+        let mut ring = Uring::new().expect("io_uring");
+        let addr = net.server(cx.port(0));
+        let fd = sys::tcp(addr);
+        let ((), begun) = sys::timed(|| ring.connect(&fd, addr));
+        let mut c = End::connected(fd, addr, begun);
+        c.tx += ring.send(c.fd(), &[b'x'; 100]) as u64;
+        while c.rx < 200 {
+            let got = ring.recv(c.fd(), &mut [0; 200]);
+            c.read_some(got);
+        }
+        c.close("local-fin");
+    });
+    cx.join();
+}
+
+/// The ring holds the last reference, and the kernel takes the ring apart in a worker of its own.
+pub(super) fn io_uring_registered(cx: &Cx) {
+    let net = cx.loopback();
+    if Uring::new().is_none() {
+        return skip("no io_uring");
+    }
+    let listening = Flag::new();
+    cx.fork("tl-server", || {
+        // nothing but that it listens tells the owner
+        let listener = net.listener(cx.port(0));
+        listening.raise();
+        let mut ring = Uring::new().expect("io_uring");
+        let mut s = End::accept(&listener);
+        s.write(10);
+        ring.register(&[s.fd()]);
+        drop(s.take_fd());
+        s.want("owner", "listen");
+        let now = sys::now();
+        s.ended("local-fin", EndOf::Both([now, now]));
+    });
+    listening.wait_for(1);
+    cx.fork("tl-client", || {
+        drain(End::connect(net.server(cx.port(0))));
+    });
+    cx.join();
+}
+
+pub(super) fn exit_open(cx: &Cx) {
+    cx.two(&cx.loopback(), drain, |mut c| {
+        c.write(100);
+        // the descriptor stays open until the exit
+        std::mem::forget(c.fd().try_clone());
+        let now = sys::now();
+        c.ended("local-fin", EndOf::Both([now, now]));
+    });
+}
+
+pub(super) fn killed(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    let got = Flag::new();
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(100);
+        got.raise();
+        drain(s);
+    });
+    let victim = cx.fork("tl-victim", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(100);
+        let copy = c.fd().try_clone().expect("dup");
+        let now = sys::now();
+        c.ended("local-fin", EndOf::Both([now, now]));
+        got.raise();
+        let _ = sys::recv(&copy, &mut [0; 1], 0);
+    });
+    got.wait_for(2);
+    sys::kill(victim);
+    cx.join();
+}
+
+/// Decided: who connected stays the owner, whoever reads later.
+pub(super) fn child_reads(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || answer_one(&listener));
+    cx.fork("tl-parent", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(100);
+        let child = sys::fork(|| {
+            sys::set_name("tl-child");
+            c.read(200);
+        });
+        assert_eq!(sys::wait(child), 0);
+        c.read_some(200);
+        c.close("local-fin");
+    });
+    cx.join();
+}
+
+/// The end comes in softirq context, while other processes run.
+pub(super) fn closed_in_softirq(cx: &Cx) {
+    let net = cx.link(delayed(2));
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.write(100);
+        s.read_to_end();
+        s.link_takes_ms(4);
+        s.close("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.read(100);
+        c.shutdown_write();
+        c.link_takes_ms(2);
+        // busy: whatever comes in on this processor interrupts this process, or the link's
+        sys::until("the end", || TcpInfo::of(c.fd()).state() == sys::TCP_CLOSE);
+        c.close_over("local-fin");
+    });
+    for name in ["tl-busy-1", "tl-busy-2"] {
+        cx.fork(name, || {
+            let end = sys::now() + 30_000_000;
+            while sys::now() < end {}
+        });
+    }
+    cx.join();
+}
+
+pub(super) fn reuseport(cx: &Cx) {
+    const SESSIONS: u32 = 12;
+    let net = cx.loopback();
+    let (listening, served) = (Flag::new(), Flag::new());
+    for name in ["tl-reuse-1", "tl-reuse-2"] {
+        cx.fork(name, || {
+            let addr = net.server(cx.port(0));
+            let fd = sys::tcp(addr);
+            sys::setsockopt(&fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1);
+            sys::bind(&fd, addr);
+            sys::listen(&fd, 64);
+            sys::nonblocking(&fd);
+            listening.raise();
+            sys::until("all sessions", || {
+                if let Some(accepted) = sys::try_accept(&fd) {
+                    answer(End::accepted(accepted));
+                    served.raise();
+                }
+                served.0.load(std::sync::atomic::Ordering::SeqCst) >= SESSIONS
+            });
+        });
+    }
+    listening.wait_for(2);
+    ask_often(cx, &net, SESSIONS as usize);
+    cx.join();
+}

@@ -1,0 +1,153 @@
+//! Figures of how well it goes: round trips, losses, and what limits the speed.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use super::shapes::{HERE, delayed, is_reset};
+use crate::generator::{Cx, End, Flag, Net, skip};
+use crate::link::Quality;
+use crate::sys::{self, TcpInfo};
+
+/// At rest, so that nothing changes any more.
+fn as_tcp_info_says(end: &mut End) {
+    let info = TcpInfo::of(end.fd());
+    end.want("retransmits", info.total_retrans());
+    end.want("retransmitted_bytes", info.bytes_retrans());
+    end.want("srtt_us", info.rtt());
+    end.want("min_rtt_us", info.min_rtt());
+    end.want("cwnd", info.cwnd());
+    end.want("mss", info.mss());
+    end.want("busy_us", info.busy());
+    end.want("rwnd_limited_us", info.rwnd_limited());
+    end.want("sndbuf_limited_us", info.sndbuf_limited());
+}
+
+pub(super) fn round_trip_time(cx: &Cx) {
+    let acknowledged = Flag::new();
+    cx.two(
+        &cx.link(delayed(10)),
+        |mut s| {
+            for _ in 0..8 {
+                s.read(100);
+                s.write(100);
+            }
+            s.acknowledged();
+            acknowledged.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            for _ in 0..8 {
+                c.write(100);
+                c.read(100);
+            }
+            acknowledged.wait_for(1);
+            let info = TcpInfo::of(c.fd());
+            assert!(
+                info.min_rtt() < 40_000,
+                "once it was near to what the link imposes"
+            );
+            as_tcp_info_says(&mut c);
+            c.want_between("min_rtt_us", 20_000, info.min_rtt());
+            c.want_between("srtt_us", 20_000, info.rtt());
+            // the call takes longer than the handshake, as its process must be woken
+            let call = (c.begun[1] - c.begun[0]) / 1000;
+            c.want_between("connect_us", 20_000, call);
+            c.reset("local-reset");
+        },
+    );
+}
+
+/// Sends so much to one who reads at once. When nothing changes any more, the kernel's figures are as they are to be.
+fn transfer(cx: &Cx, net: &Net, bytes: usize, tune: impl Fn(&OwnedFd), check: impl Fn(&TcpInfo)) {
+    let read = Flag::new();
+    cx.two(
+        net,
+        |mut s| {
+            s.read(bytes);
+            read.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            tune(c.fd());
+            c.write(bytes);
+            c.acknowledged();
+            read.wait_for(1);
+            check(&TcpInfo::of(c.fd()));
+            as_tcp_info_says(&mut c);
+            c.reset("local-reset");
+        },
+    );
+}
+
+fn as_it_is(_: &OwnedFd) {}
+
+pub(super) fn loss(cx: &Cx) {
+    let net = cx.link(Quality {
+        delay: Duration::from_millis(1),
+        lose_every: Some(97),
+        ..HERE
+    });
+    transfer(cx, &net, 10_000_000, as_it_is, |info| {
+        assert!(info.total_retrans() >= 70, "packets were lost");
+    });
+}
+
+pub(super) fn rate_limited(cx: &Cx) {
+    let net = cx.link(Quality {
+        rate: Some(2_000_000),
+        ..HERE
+    });
+    transfer(cx, &net, 600_000, as_it_is, |info| {
+        let busy = info.busy();
+        assert!(busy > 250_000, "0.3 s at 2 MB/s, not {busy} us");
+    });
+}
+
+pub(super) fn sndbuf_limited(cx: &Cx) {
+    let net = cx.link(delayed(5));
+    let small = |fd: &OwnedFd| sys::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 40_000);
+    transfer(cx, &net, 1_000_000, small, |info| {
+        if info.sndbuf_limited() == 0 {
+            skip("this machine was too slow to fill the buffer");
+        }
+    });
+}
+
+/// The reader begins when the writer has been waiting for a while.
+pub(super) fn rwnd_limited(cx: &Cx) {
+    const BYTES: usize = 12_000_000;
+    let (slow, read) = (Flag::new(), Flag::new());
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            slow.wait_for(1);
+            s.read(BYTES);
+            read.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            sys::nonblocking(c.fd());
+            c.write_until_full();
+            if c.tx < BYTES as u64 {
+                sys::until("0.2 s of waiting", {
+                    let end = sys::now() + 200_000_000;
+                    move || sys::now() > end
+                });
+            }
+            slow.raise();
+            while c.tx < BYTES as u64 {
+                sys::poll(c.fd(), libc::POLLOUT);
+                let room = (BYTES as u64 - c.tx).min(65_536) as usize;
+                if let Ok(sent) = sys::send(c.fd(), &vec![b'x'; room], 0) {
+                    c.tx += sent as u64;
+                }
+            }
+            c.acknowledged();
+            read.wait_for(1);
+            let limited = TcpInfo::of(c.fd()).rwnd_limited();
+            assert!(limited > 100_000, "the receiver was slow: {limited} us");
+            as_tcp_info_says(&mut c);
+            c.reset("local-reset");
+        },
+    );
+}

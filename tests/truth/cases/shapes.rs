@@ -1,0 +1,114 @@
+//! What many cases are made of.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use crate::generator::{Cx, End, Net};
+use crate::link::Quality;
+use crate::sys;
+
+pub(super) const HERE: Quality = Quality {
+    delay: Duration::ZERO,
+    lose_every: None,
+    rate: None,
+    unreachable: None,
+};
+
+pub(super) fn delayed(ms: u64) -> Quality {
+    Quality {
+        delay: Duration::from_millis(ms),
+        ..HERE
+    }
+}
+
+// ---- how one begins
+
+/// A socket at that address, for a connection to that one.
+pub(super) fn bound(local: SocketAddr, remote: SocketAddr) -> OwnedFd {
+    let fd = sys::tcp(remote);
+    sys::bind(&fd, local);
+    fd
+}
+
+pub(super) fn connect_from(local: SocketAddr, remote: SocketAddr) -> End {
+    End::connect_socket(bound(local, remote), remote)
+}
+
+/// connect(), which fails with that error; the time that it took.
+pub(super) fn connect_fails(fd: &OwnedFd, remote: SocketAddr, error: i32) -> [u64; 2] {
+    let (result, window) = sys::timed(|| sys::connect(fd, remote));
+    let got = result.expect_err("must fail").raw_os_error();
+    assert_eq!(got, Some(error), "connect");
+    window
+}
+
+/// Connects with TCP fast open, and writes 1000 bytes, in the SYN if the kernel does so.
+pub(super) fn open_with_data(addr: SocketAddr) -> End {
+    let fd = sys::tcp(addr);
+    let (sent, begun) = sys::timed(|| sys::send_fast_open(&fd, &[b'x'; 1000], addr));
+    let mut c = End::connected(fd, addr, begun);
+    c.tx = sent as u64;
+    c.write(1000 - sent);
+    c
+}
+
+// ---- how one ends
+
+/// Reads all that the other side writes, and closes after it.
+pub(super) fn drain(mut end: End) {
+    end.read_to_end();
+    end.close("remote-fin");
+}
+
+/// Waits for the other side's reset.
+pub(super) fn is_reset(mut end: End) {
+    assert_eq!(end.read_error(), libc::ECONNRESET);
+    end.close_over("remote-reset");
+}
+
+/// Closes the listener and every copy of its descriptor; when that was.
+pub(super) fn drop_listener(fd: OwnedFd, ends: &mut [&mut End]) -> [u64; 2] {
+    for end in ends {
+        drop(end.take_fd());
+    }
+    sys::timed(|| drop(fd)).1
+}
+
+pub(super) fn keepalive(fd: &OwnedFd) {
+    sys::setsockopt(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
+    sys::tcp_option(fd, libc::TCP_KEEPIDLE, 1);
+    sys::tcp_option(fd, libc::TCP_KEEPINTVL, 1);
+    sys::tcp_option(fd, libc::TCP_KEEPCNT, 1);
+}
+
+// ---- a question of 100 bytes and an answer of 200
+
+pub(super) fn answer(mut s: End) {
+    s.read(100);
+    s.write(200);
+    drain(s);
+}
+
+pub(super) fn answer_one(listener: &OwnedFd) {
+    answer(End::accept(listener));
+}
+
+pub(super) fn ask_over(mut c: End) {
+    c.write(100);
+    c.read(200);
+    c.close("local-fin");
+}
+
+pub(super) fn ask(addr: SocketAddr) {
+    ask_over(End::connect(addr));
+}
+
+pub(super) fn ask_often(cx: &Cx, net: &Net, times: usize) {
+    net.enter_client();
+    cx.fork("tl-client", || {
+        for _ in 0..times {
+            ask(net.server(cx.port(0)));
+        }
+    });
+}

@@ -1,0 +1,144 @@
+//! One socket and several sessions, or none.
+
+use std::net::SocketAddr;
+
+use super::shapes::{answer_one, ask_over, connect_fails, drain, is_reset};
+use crate::generator::{Cx, End, EndOf, Flag, listener, skip};
+use crate::sys;
+
+pub(super) fn connect_again(cx: &Cx) {
+    let net = cx.loopback();
+    let (refused, listening) = (Flag::new(), Flag::new());
+    cx.fork("tl-server", || {
+        refused.wait_for(1);
+        let listener = net.listener(cx.port(0));
+        listening.raise();
+        answer_one(&listener);
+    });
+    cx.fork("tl-client", || {
+        let remote = net.server(cx.port(0));
+        let fd = sys::tcp(remote);
+        for _ in 0..2 {
+            let window = connect_fails(&fd, remote, libc::ECONNREFUSED);
+            let local = SocketAddr::new(remote.ip(), sys::local_addr(&fd).port());
+            let copy = fd.try_clone().expect("dup");
+            End::attempt(copy, local, remote, window).ended("refused", EndOf::Mine(window));
+        }
+        refused.raise();
+        listening.wait_for(1);
+        ask_over(End::connect_socket(fd, remote));
+    });
+    cx.join();
+}
+
+pub(super) fn disconnect_again(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut first = End::accept(&listener);
+        first.read(100);
+        first.write(300);
+        is_reset(first);
+        answer_one(&listener);
+    });
+    cx.fork("tl-client", || {
+        let remote = net.server(cx.port(0));
+        let mut first = End::connect(remote);
+        first.write(100);
+        first.read(300);
+        let fd = first.take_fd();
+        let ((), window) = sys::timed(|| sys::disconnect(&fd));
+        first.ended("local-reset", EndOf::Mine(window));
+        ask_over(End::connect_socket(fd, remote));
+    });
+    cx.join();
+}
+
+pub(super) fn shutdown_again(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        drain(End::accept(&listener));
+        answer_one(&listener);
+    });
+    cx.fork("tl-client", || {
+        let remote = net.server(cx.port(0));
+        let mut first = End::connect(remote);
+        first.write(100);
+        first.shutdown_write();
+        first.read_to_end();
+        first.state_is(sys::TCP_CLOSE);
+        let fd = first.take_fd();
+        first.ended("local-fin", EndOf::Peers);
+        sys::disconnect(&fd);
+        ask_over(End::connect_socket(fd, remote));
+    });
+    cx.join();
+}
+
+pub(super) fn listener_turned_client(cx: &Cx) {
+    let net = cx.loopback();
+    let listener_fd = net.listener(cx.port(0));
+    cx.fork("tl-server", || answer_one(&listener_fd));
+    cx.fork("tl-turned", || {
+        let fd = listener(net.client(cx.port(1)));
+        sys::shutdown(&fd, libc::SHUT_RD);
+        ask_over(End::connect_socket(fd, net.server(cx.port(0))));
+    });
+    cx.join();
+}
+
+/// Decided: the subflows are what is on the wire, and each is shown as the TCP session that it is.
+pub(super) fn multipath(cx: &Cx) {
+    const IPPROTO_MPTCP: i32 = 262;
+    let net = cx.loopback();
+    let mptcp = || sys::try_socket(libc::AF_INET, libc::SOCK_STREAM, IPPROTO_MPTCP);
+    if mptcp().is_err() {
+        return skip("no MPTCP");
+    }
+    let listening = Flag::new();
+    let addr = net.server(cx.port(0));
+    cx.fork("tl-server", || {
+        let fd = mptcp().expect("MPTCP");
+        sys::bind(&fd, addr);
+        sys::listen(&fd, 8);
+        listening.raise();
+        let mut s = End::accept(&fd);
+        s.read(100);
+        s.write(200);
+        s.read_to_end();
+        s.want("owner", "listen");
+        s.close_mptcp("remote-fin");
+    });
+    listening.wait_for(1);
+    cx.fork("tl-client", || {
+        let mut c = End::connect_socket(mptcp().expect("MPTCP"), addr);
+        c.write(100);
+        c.read(200);
+        c.close_mptcp("local-fin");
+    });
+    cx.join();
+}
+
+pub(super) fn other_protocols(cx: &Cx) {
+    let net = cx.loopback();
+    cx.fork("tl-udp", || {
+        let addr = net.server(cx.port(0));
+        let receiver = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
+        sys::bind(&receiver, addr);
+        let sender = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
+        sys::connect(&sender, addr).expect("UDP");
+        sys::send(&sender, b"hello", 0).expect("UDP");
+        sys::recv(&receiver, &mut [0; 8], 0).expect("UDP");
+        let (a, b) = sys::unix_pair();
+        sys::send(&a, b"hello", 0).expect("unix");
+        sys::recv(&b, &mut [0; 8], 0).expect("unix");
+        // few kernels have it
+        if let Ok(sctp) = sys::try_socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_SCTP) {
+            let _ = sys::connect(&sctp, addr);
+        }
+        // a TCP socket that never does anything
+        drop(sys::tcp(addr));
+    });
+    cx.join();
+}
