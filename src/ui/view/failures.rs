@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::fit;
 use super::table::shorten;
 use crate::fields::{self, Kind};
 use crate::ui::app::App;
@@ -113,15 +114,9 @@ static COLUMNS: [Column; 7] = [
 
 /// The columns that fit, and how wide each is.
 fn columns(width: usize) -> Vec<(&'static Column, usize)> {
-    let mut shown: Vec<&Column> = COLUMNS.iter().collect();
     let needed = |shown: &[&Column]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
-    while needed(&shown) > width && shown.len() > 1 {
-        let most = shown.iter().map(|c| c.drop).max();
-        let Some(at) = shown.iter().rposition(|c| Some(c.drop) == most) else {
-            break;
-        };
-        shown.remove(at);
-    }
+    let fits = |shown: &[&Column]| needed(shown) <= width;
+    let shown = fit::columns(COLUMNS.iter().collect(), |c| c.drop, fits);
     let mut spare = width.saturating_sub(needed(&shown));
     // the name first: it is short, and one looks for it
     let mut grown: Vec<(&Column, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();

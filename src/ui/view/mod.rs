@@ -17,6 +17,7 @@ pub mod detail;
 pub mod distributions;
 pub mod export;
 pub mod failures;
+mod fit;
 pub mod footer;
 pub mod header;
 pub mod help;

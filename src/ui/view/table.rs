@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::fit;
 use crate::fields::{self, Column, Field, Kind};
 use crate::session::{Reason, Session};
 use crate::ui::app::App;
@@ -84,15 +85,8 @@ fn whole(listed: &Listed) -> u16 {
 /// The columns that are shown in that width unless others are chosen, and those that there is no room for.
 fn automatic(columns: &Columns, width: u16) -> (Vec<Listed>, Vec<Listed>) {
     let all = || fields::columns().map(|c| Listed::new(c, columns));
-    let mut fitting: Vec<Listed> = all().collect();
-    while needed(&fitting, least) > width && fitting.len() > 1 {
-        let most = fitting.iter().map(|c| c.column.drop).max().unwrap_or(0);
-        // of those that go first, and of those that always stay, the rightmost goes
-        match fitting.iter().rposition(|c| c.column.drop == most) {
-            Some(i) => drop(fitting.remove(i)),
-            None => break,
-        }
-    }
+    let fits = |columns: &[Listed]| needed(columns, least) <= width;
+    let fitting = fit::columns(all().collect(), |c| c.column.drop, fits);
     let has_room = |listed: &Listed| fitting.iter().any(|f| f.field == listed.field);
     let others = all().filter(|c| !has_room(c)).collect();
     (fitting, others)

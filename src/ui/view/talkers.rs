@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::fit;
 use super::table::shorten;
 use crate::fields::Kind;
 use crate::talkers::Key;
@@ -34,12 +35,8 @@ pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
 
 /// The figures that fit a pane of that width.
 pub fn figures(subject: Subject, width: u16) -> Vec<&'static Figure> {
-    let mut shown: Vec<&Figure> = FIGURES.iter().collect();
-    while needed(subject, &shown) > width && shown.len() > 1 {
-        let most = shown.iter().map(|f| f.drop).max();
-        shown.retain(|f| Some(f.drop) != most);
-    }
-    shown
+    let fits = |shown: &[&Figure]| needed(subject, shown) <= width;
+    fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
 }
 
 fn needed(subject: Subject, shown: &[&Figure]) -> u16 {
