@@ -788,9 +788,9 @@ impl App {
 
     /// What is on the screen has another size.
     pub(super) fn fit(&mut self) {
-        let layout = self.layout();
+        let panes = self.layout().talkers;
         self.panes
-            .resize(layout.talkers.map(|a| a.height.saturating_sub(1).into()));
+            .resize(panes.map(|pane| view::talkers::LINES.count(pane)));
         self.refresh_screen();
         self.scroll_to_selection();
     }

@@ -6,12 +6,16 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::fit;
+use super::lines::Lines;
 use crate::fields::{self, Column, Field, Kind};
 use crate::session::{Reason, Session};
 use crate::ui::app::App;
 use crate::ui::columns::Columns;
 use crate::ui::talkers::Focus;
 use crate::ui::theme::Theme;
+
+/// Where the sessions are: below the headings.
+pub(super) const LINES: Lines = Lines { above: 1, below: 0 };
 
 /// A column that is on the screen.
 #[derive(Clone, Copy, Debug)]
@@ -277,8 +281,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
-    for ((session, selected), line) in app.visible(area.height.saturating_sub(1).into()).zip(lines)
-    {
+    for ((session, selected), line) in app.visible(LINES.count(area)).zip(lines) {
         let selected = selected && app.focus == Focus::Table;
         let style = if selected {
             theme.selected

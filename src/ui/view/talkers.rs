@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::fit;
+use super::lines::Lines;
 use super::table::shorten;
 use crate::fields::Kind;
 use crate::talkers::Key;
@@ -12,6 +13,9 @@ use crate::ui::app::App;
 use crate::ui::names::Names;
 use crate::ui::talkers::{FIGURES, Figure, Focus, Row, Subject, sparkline};
 use crate::ui::theme::Theme;
+
+/// Where the talkers are in a pane: below the headings.
+pub const LINES: Lines = Lines { above: 1, below: 0 };
 
 /// The three panes beside each other, each as wide as its names need it; `None` if they do not fit.
 pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
