@@ -170,11 +170,6 @@ fn text_if(text: Option<&str>) -> Value<'_> {
     text.map_or(Value::Missing, Value::Text)
 }
 
-/// Milliseconds, as the µs that all times are in.
-fn millis(ms: u32) -> Value<'static> {
-    Value::Uint(u64::from(ms) * 1000)
-}
-
 fn some_if(known: bool, value: u64) -> Value<'static> {
     if known {
         Value::Uint(value)
@@ -504,7 +499,7 @@ pub static FIELDS: &[Field] = &[
         help: "time with data on the way or waiting",
         kind: Kind::Micros,
         column: column("BUSY", 6, 0, 27, true),
-        get: |s| millis(s.busy_ms),
+        get: |s| Value::Uint(s.busy_us()),
     },
     Field {
         word: "rwndlim",
@@ -512,7 +507,7 @@ pub static FIELDS: &[Field] = &[
         help: "time in which the peer's receive window was the limit",
         kind: Kind::Micros,
         column: column("RWNDLIM", 7, 0, 28, true),
-        get: |s| millis(s.rwnd_limited_ms),
+        get: |s| Value::Uint(s.rwnd_limited_us()),
     },
     Field {
         word: "sndlim",
@@ -520,7 +515,7 @@ pub static FIELDS: &[Field] = &[
         help: "time in which our send buffer was the limit",
         kind: Kind::Micros,
         column: column("SNDLIM", 6, 0, 28, true),
-        get: |s| millis(s.sndbuf_limited_ms),
+        get: |s| Value::Uint(s.sndbuf_limited_us()),
     },
     Field {
         word: "cookie",
