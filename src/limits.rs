@@ -72,30 +72,24 @@ impl Spent {
         let whole = session.duration_ns() / 1000;
         Spent {
             whole_us: (!session.age_is_lower_bound).then_some(whole),
-            busy_us: micros(session.busy_ms),
-            rwnd_us: micros(session.rwnd_limited_ms),
-            sndbuf_us: micros(session.sndbuf_limited_ms),
+            busy_us: session.busy_us(),
+            rwnd_us: session.rwnd_limited_us(),
+            sndbuf_us: session.sndbuf_limited_us(),
             sent: session.tx_bytes + u64::from(session.unacked_bytes),
         }
     }
 
     /// Between two looks at a session.
     pub fn between(before: &Session, now: &Session) -> Spent {
+        let since = |time: fn(&Session) -> u64| time(now).saturating_sub(time(before));
         Spent {
             whole_us: Some(now.end_ns.saturating_sub(before.end_ns) / 1000),
-            busy_us: micros(now.busy_ms.saturating_sub(before.busy_ms)),
-            rwnd_us: micros(now.rwnd_limited_ms.saturating_sub(before.rwnd_limited_ms)),
-            sndbuf_us: micros(
-                now.sndbuf_limited_ms
-                    .saturating_sub(before.sndbuf_limited_ms),
-            ),
+            busy_us: since(Session::busy_us),
+            rwnd_us: since(Session::rwnd_limited_us),
+            sndbuf_us: since(Session::sndbuf_limited_us),
             sent: now.tx_bytes.saturating_sub(before.tx_bytes) + u64::from(now.unacked_bytes),
         }
     }
-}
-
-fn micros(ms: u32) -> u64 {
-    u64::from(ms) * 1000
 }
 
 /// The verdict on that time.

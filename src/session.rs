@@ -319,6 +319,21 @@ impl Session {
         (self.direction == Direction::Out && self.established_ns != 0 && !self.age_is_lower_bound)
             .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
     }
+
+    /// [`Session::busy_ms`] in µs, as all times are shown.
+    pub fn busy_us(&self) -> u64 {
+        u64::from(self.busy_ms) * 1000
+    }
+
+    /// [`Session::rwnd_limited_ms`] in µs.
+    pub fn rwnd_limited_us(&self) -> u64 {
+        u64::from(self.rwnd_limited_ms) * 1000
+    }
+
+    /// [`Session::sndbuf_limited_ms`] in µs.
+    pub fn sndbuf_limited_us(&self) -> u64 {
+        u64::from(self.sndbuf_limited_ms) * 1000
+    }
 }
 
 /// What turns CLOCK_MONOTONIC into wall-clock time, as it was at one moment.

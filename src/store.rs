@@ -46,6 +46,19 @@ pub struct Change<'a> {
     pub is_new: bool,
 }
 
+impl Change<'_> {
+    /// What of it there is among those sessions that are meant; `None`: nothing.
+    pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
+        let before = self.before.filter(|s| is_meant(s));
+        let now = self.now.filter(|s| is_meant(s));
+        (before.is_some() || now.is_some()).then_some(Change {
+            before,
+            now,
+            ..self
+        })
+    }
+}
+
 /// An open session.
 #[derive(Debug)]
 struct Open {

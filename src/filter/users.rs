@@ -8,50 +8,57 @@ use std::sync::LazyLock;
 
 /// The id of the user of that name.
 pub(super) fn uid_of(name: &str) -> Option<u32> {
-    let passwd = std::fs::read("/etc/passwd").ok()?;
-    find(&String::from_utf8_lossy(&passwd), name)
+    find(&passwd(), name)
 }
 
 /// The name of the user of that id.
 pub fn name_of(uid: u32) -> Option<String> {
-    let passwd = std::fs::read("/etc/passwd").ok()?;
-    find_name(&String::from_utf8_lossy(&passwd), uid)
+    find_name(&passwd(), uid)
 }
 
 /// The same as it was when the first one was asked for: for a table that is drawn many times a second.
 pub fn known_name(uid: u32) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<u32, String>> = LazyLock::new(|| {
-        let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
-        let passwd = String::from_utf8_lossy(&passwd);
         let mut names = HashMap::new();
-        for (uid, name) in passwd.lines().filter_map(entry) {
-            names.entry(uid).or_insert(name);
+        for (name, uid) in entries(&passwd()) {
+            names.entry(uid).or_insert_with(|| printable(name));
         }
         names
     });
     NAMES.get(&uid).map(String::as_str)
 }
 
-/// Id and name, which says nothing to a terminal.
-fn entry(line: &str) -> Option<(u32, String)> {
-    let mut parts = line.split(':');
-    let name = parts.next().filter(|name| !name.is_empty())?;
-    let uid = parts.nth(1)?.parse().ok()?;
-    Some((uid, name.chars().filter(|c| !c.is_control()).collect()))
+fn find(passwd: &str, name: &str) -> Option<u32> {
+    let mut users = entries(passwd);
+    users.find(|(user, _)| *user == name).map(|(_, uid)| uid)
 }
 
 fn find_name(passwd: &str, uid: u32) -> Option<String> {
-    let mut users = passwd.lines().filter_map(entry);
-    users.find(|(id, _)| *id == uid).map(|(_, name)| name)
+    let mut users = entries(passwd);
+    users
+        .find(|(_, id)| *id == uid)
+        .map(|(name, _)| printable(name))
 }
 
-fn find(passwd: &str, name: &str) -> Option<u32> {
-    passwd.lines().find_map(|line| {
+/// The file; nothing if it cannot be read.
+fn passwd() -> String {
+    let bytes = std::fs::read("/etc/passwd").unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Name and id of each user.
+fn entries(passwd: &str) -> impl Iterator<Item = (&str, u32)> {
+    passwd.lines().filter_map(|line| {
         let mut parts = line.split(':');
-        (parts.next() == Some(name) && !name.is_empty())
-            .then(|| parts.nth(1)?.parse().ok())
-            .flatten()
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let uid = parts.nth(1)?.parse().ok()?;
+        Some((name, uid))
     })
+}
+
+/// The name without what would mean something to a terminal.
+fn printable(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ fn dashboard(
                 dirty = true;
             }
             Some(Effect::Export(order)) => {
-                writer = follow(order, writer.take(), &mut app);
+                writer = carry_out(order, writer.take(), &mut app);
                 dirty = true;
             }
             Some(Effect::Services) => {
@@ -289,8 +289,8 @@ fn said(writer: Option<&Writer>) -> Receiver<Said> {
     writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
 }
 
-/// Does that with the file.
-fn follow(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
+/// Does what the order says with the file, and returns who writes it from now on.
+fn carry_out(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
     match order {
         Order::Begin { path, replace } => match Writer::start(path, replace) {
             Ok(writer) => Some(writer),

@@ -186,12 +186,12 @@ impl App {
                 }
             }
         }
-        let height = layout.talkers[Subject::Peers as usize].height;
+        let pane = layout.talkers[Subject::Peers as usize];
         let rows = self
             .panes()
             .pane(Subject::Peers)
             .rows(self.panes().talkers());
-        for row in rows.take(height.saturating_sub(1).into()) {
+        for row in rows.take(view::talkers::LINES.count(pane)) {
             if let Some(Key::Peer(addr)) = row.key {
                 want(addr);
             }

@@ -53,13 +53,7 @@ impl Own {
 
     /// A change without what is our own; `None`: there is nothing else in it.
     pub(super) fn without<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
-        let others = |s: &&Session| !self.is(s);
-        let (before, now) = (change.before.filter(others), change.now.filter(others));
-        (before.is_some() || now.is_some()).then_some(Change {
-            before,
-            now,
-            ..*change
-        })
+        change.among(|s| !self.is(s))
     }
 
     /// Counts what a batch brings. `finished` sessions were over before it.

@@ -74,13 +74,13 @@ impl App {
                 }
             }
             (Some(Screen::Failures(shown)), Action::Move(motion)) => {
-                shown.go(motion, view::failures::rows(area));
+                shown.go(motion, view::failures::LINES.count(area));
             }
             (Some(Screen::Failures(shown)), Action::Narrow) => {
                 narrow = shown.selected().map(|f| f.filter());
             }
             (Some(Screen::Marked(shown)), Action::Move(motion)) => {
-                shown.go(motion, view::mark::rows(area));
+                shown.go(motion, view::mark::LINES.count(area));
             }
             (Some(Screen::Marked(shown)), Action::Narrow) => {
                 narrow = shown.selected().map(|key| key.filter());
@@ -107,8 +107,10 @@ impl App {
     pub(super) fn wheel_on_screen(&mut self, down: bool) {
         let area = self.layout().main;
         match &mut self.screen {
-            Some(Screen::Failures(shown)) => shown.list.wheel(view::failures::rows(area), down),
-            Some(Screen::Marked(shown)) => shown.list.wheel(view::mark::rows(area), down),
+            Some(Screen::Failures(shown)) => {
+                shown.list.wheel(view::failures::LINES.count(area), down)
+            }
+            Some(Screen::Marked(shown)) => shown.list.wheel(view::mark::LINES.count(area), down),
             Some(Screen::Distributions(_)) | None => {}
         }
     }
@@ -185,10 +187,11 @@ impl App {
         let area = self.layout().main;
         match (&mut self.screen, &self.mark) {
             (Some(Screen::Failures(shown)), _) => {
-                shown.refresh(self.first_ns, self.now_ns, view::failures::rows(area));
+                let height = view::failures::LINES.count(area);
+                shown.refresh(self.first_ns, self.now_ns, height);
             }
             (Some(Screen::Marked(shown)), Some(mark)) => {
-                shown.refresh(mark, self.panes.all(), view::mark::rows(area));
+                shown.refresh(mark, self.panes.all(), view::mark::LINES.count(area));
             }
             _ => {}
         }

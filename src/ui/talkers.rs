@@ -341,16 +341,10 @@ impl Panes {
         if let Some(change) = choice.own.without(change) {
             self.all.take(&change);
         }
-        if let Some(narrowed) = &mut self.narrowed {
-            let before = change.before.filter(|s| choice.selects(s));
-            let now = change.now.filter(|s| choice.selects(s));
-            if before.is_some() || now.is_some() {
-                narrowed.talkers.take(&Change {
-                    before,
-                    now,
-                    ..*change
-                });
-            }
+        if let Some(narrowed) = &mut self.narrowed
+            && let Some(change) = change.among(|s| choice.selects(s))
+        {
+            narrowed.talkers.take(&change);
         }
     }
 

@@ -3,11 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::fit;
+use super::lines::Lines;
 use super::table::shorten;
 use crate::fields::{self, Kind};
 use crate::ui::app::App;
 use crate::ui::failures::{Failures, RECENT_S, Row};
 use crate::ui::theme::Theme;
+
+/// Where the kinds are: between the headings and the sums.
+pub const LINES: Lines = Lines { above: 1, below: 1 };
 
 /// A column.
 struct Column {
@@ -113,15 +118,9 @@ static COLUMNS: [Column; 7] = [
 
 /// The columns that fit, and how wide each is.
 fn columns(width: usize) -> Vec<(&'static Column, usize)> {
-    let mut shown: Vec<&Column> = COLUMNS.iter().collect();
     let needed = |shown: &[&Column]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
-    while needed(&shown) > width && shown.len() > 1 {
-        let most = shown.iter().map(|c| c.drop).max();
-        let Some(at) = shown.iter().rposition(|c| Some(c.drop) == most) else {
-            break;
-        };
-        shown.remove(at);
-    }
+    let fits = |shown: &[&Column]| needed(shown) <= width;
+    let shown = fit::columns(COLUMNS.iter().collect(), |c| c.drop, fits);
     let mut spare = width.saturating_sub(needed(&shown));
     // the name first: it is short, and one looks for it
     let mut grown: Vec<(&Column, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();
@@ -131,21 +130,6 @@ fn columns(width: usize) -> Vec<(&'static Column, usize)> {
         *width += more;
     }
     grown
-}
-
-/// Lines above them, with the headings, and below.
-const ABOVE: u16 = 1;
-const BELOW: u16 = 1;
-
-/// Lines that there is room for.
-pub fn rows(area: Rect) -> usize {
-    area.height.saturating_sub(ABOVE + BELOW).into()
-}
-
-/// Which of them is at a line of the screen, the first one shown is 0; there may be nothing on it.
-pub(super) fn line_at(area: Rect, row: u16) -> Option<usize> {
-    let line = row.checked_sub(area.y + ABOVE)?.into();
-    (line < rows(area)).then_some(line)
 }
 
 pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -171,7 +155,7 @@ pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffe
     buffer.set_style(heading, theme.heading);
     let titles = &mut columns.iter().map(|(c, _)| c.title.to_owned());
     put(buffer, heading, titles, theme.heading);
-    for (row, line) in shown.rows().zip(lines.by_ref().take(rows(area))) {
+    for (row, line) in shown.rows().zip(lines.by_ref().take(LINES.count(area))) {
         let style = match (row.selected, row.rate > 0.0) {
             (true, _) => theme.selected,
             (false, is_recent) => theme.row(is_recent),

@@ -43,15 +43,15 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let line = match &app.screen {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
-            Some(Screen::Failures(_)) => failures::line_at(layout.main, row),
-            Some(Screen::Marked(_)) => mark::line_at(layout.main, row),
+            Some(Screen::Failures(_)) => failures::LINES.at(layout.main, row),
+            Some(Screen::Marked(_)) => mark::LINES.at(layout.main, row),
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);
     }
     if layout.table.contains(at) {
-        return match (row - layout.table.y).checked_sub(1) {
-            Some(line) => Hit::Row(line.into()),
+        return match table::LINES.at(layout.table, row) {
+            Some(line) => Hit::Row(line),
             None => table::heading_at(&app.columns, layout.table.width, column - layout.table.x)
                 .map_or(Hit::Nothing, Hit::Heading),
         };
@@ -60,8 +60,8 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     let Some((subject, area)) = panes.find(|(_, area)| area.contains(at)) else {
         return Hit::Nothing;
     };
-    match (row - area.y).checked_sub(1) {
-        Some(line) => Hit::PaneRow(subject, line.into()),
+    match talkers::LINES.at(area, row) {
+        Some(line) => Hit::PaneRow(subject, line),
         None => {
             let figure = talkers::figure_at(subject, area.width, column - area.x);
             Hit::PaneHeading(subject, figure)

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
+use super::lines::Lines;
 use super::table::shorten;
 use crate::fields::{self, Kind};
 use crate::mark::{Difference, Figure, Finding, Mark};
@@ -13,9 +14,9 @@ use crate::ui::app::App;
 use crate::ui::mark::Comparison;
 use crate::ui::theme::Theme;
 
-/// Lines above the differences, with their headings, and below.
-const ABOVE: u16 = 4;
-const BELOW: u16 = 1;
+/// Where the differences are: below the sums.
+pub const LINES: Lines = Lines { above: 4, below: 1 };
+
 /// Cells of what a line of the sums is about, and of a figure in it.
 const LABEL: usize = 11;
 const CELL: usize = 9;
@@ -29,17 +30,6 @@ const OVERALL: [Figure; 7] = [
     Figure::Lossy,
     Figure::Duration,
 ];
-
-/// Differences that there is room for.
-pub fn rows(area: Rect) -> usize {
-    area.height.saturating_sub(ABOVE + BELOW).into()
-}
-
-/// Which of them is at a line of the screen, the first one shown is 0; there may be nothing on it.
-pub(super) fn line_at(area: Rect, row: u16) -> Option<usize> {
-    let line = row.checked_sub(area.y + ABOVE)?.into();
-    (line < rows(area)).then_some(line)
-}
 
 pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(mark) = &app.mark else { return };
@@ -57,13 +47,13 @@ pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buf
         .enumerate()
     {
         // where it is low the differences say more
-        if i == 0 || area.height > ABOVE + BELOW {
+        if i == 0 || LINES.count(area) > 0 {
             line(buffer, &text, style);
         }
     }
     let heading = cells(["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "TIMES"], width);
     line(buffer, &heading, theme.heading);
-    for (difference, selected) in shown.rows().take(rows(area)) {
+    for (difference, selected) in shown.rows().take(LINES.count(area)) {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
             (false, Finding::Worse(Figure::Failed)) => theme.alarm_text,
@@ -72,17 +62,17 @@ pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buf
         };
         line(buffer, &said(difference, width), style);
     }
-    if area.height > ABOVE {
+    if area.height > LINES.above {
         let text = summary(shown, mark, app.choice.own.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if shown.counts == [0; 3] && area.height > ABOVE + 5 {
+        if shown.counts == [0; 3] && area.height > LINES.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
                 "A time is worse from 10 sessions on both sides, if it is half as long again;",
                 "a rate or a loss if it is twice as much; and if neither is likely to be chance.",
             ];
-            for (text, y) in reasons.into_iter().zip(area.y + ABOVE + 1..) {
+            for (text, y) in reasons.into_iter().zip(area.y + LINES.above + 1..) {
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);
             }
         }

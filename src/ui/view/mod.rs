@@ -17,10 +17,12 @@ pub mod detail;
 pub mod distributions;
 pub mod export;
 pub mod failures;
+mod fit;
 pub mod footer;
 pub mod header;
 pub mod help;
 pub mod hit;
+pub mod lines;
 pub mod mark;
 pub mod prompt;
 pub mod table;
@@ -46,9 +48,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Sessions that the table can show at a time: a line is for the headings.
+    /// Sessions that the table can show at a time.
     pub fn rows(&self) -> usize {
-        self.table.height.saturating_sub(1).into()
+        table::LINES.count(self.table)
     }
 }
 

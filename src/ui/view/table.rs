@@ -5,12 +5,17 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::fit;
+use super::lines::Lines;
 use crate::fields::{self, Column, Field, Kind};
 use crate::session::{Reason, Session};
 use crate::ui::app::App;
 use crate::ui::columns::Columns;
 use crate::ui::talkers::Focus;
 use crate::ui::theme::Theme;
+
+/// Where the sessions are: below the headings.
+pub(super) const LINES: Lines = Lines { above: 1, below: 0 };
 
 /// A column that is on the screen.
 #[derive(Clone, Copy, Debug)]
@@ -84,15 +89,8 @@ fn whole(listed: &Listed) -> u16 {
 /// The columns that are shown in that width unless others are chosen, and those that there is no room for.
 fn automatic(columns: &Columns, width: u16) -> (Vec<Listed>, Vec<Listed>) {
     let all = || fields::columns().map(|c| Listed::new(c, columns));
-    let mut fitting: Vec<Listed> = all().collect();
-    while needed(&fitting, least) > width && fitting.len() > 1 {
-        let most = fitting.iter().map(|c| c.column.drop).max().unwrap_or(0);
-        // of those that go first, and of those that always stay, the rightmost goes
-        match fitting.iter().rposition(|c| c.column.drop == most) {
-            Some(i) => drop(fitting.remove(i)),
-            None => break,
-        }
-    }
+    let fits = |columns: &[Listed]| needed(columns, least) <= width;
+    let fitting = fit::columns(all().collect(), |c| c.column.drop, fits);
     let has_room = |listed: &Listed| fitting.iter().any(|f| f.field == listed.field);
     let others = all().filter(|c| !has_room(c)).collect();
     (fitting, others)
@@ -283,8 +281,7 @@ pub(super) fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
-    for ((session, selected), line) in app.visible(area.height.saturating_sub(1).into()).zip(lines)
-    {
+    for ((session, selected), line) in app.visible(LINES.count(area)).zip(lines) {
         let selected = selected && app.focus == Focus::Table;
         let style = if selected {
             theme.selected

@@ -4,6 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::fit;
+use super::lines::Lines;
 use super::table::shorten;
 use crate::fields::Kind;
 use crate::talkers::Key;
@@ -11,6 +13,9 @@ use crate::ui::app::App;
 use crate::ui::names::Names;
 use crate::ui::talkers::{FIGURES, Figure, Focus, Row, Subject, sparkline};
 use crate::ui::theme::Theme;
+
+/// Where the talkers are in a pane: below the headings.
+pub const LINES: Lines = Lines { above: 1, below: 0 };
 
 /// The three panes beside each other, each as wide as its names need it; `None` if they do not fit.
 pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
@@ -34,12 +39,8 @@ pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
 
 /// The figures that fit a pane of that width.
 pub fn figures(subject: Subject, width: u16) -> Vec<&'static Figure> {
-    let mut shown: Vec<&Figure> = FIGURES.iter().collect();
-    while needed(subject, &shown) > width && shown.len() > 1 {
-        let most = shown.iter().map(|f| f.drop).max();
-        shown.retain(|f| Some(f.drop) != most);
-    }
-    shown
+    let fits = |shown: &[&Figure]| needed(subject, shown) <= width;
+    fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
 }
 
 fn needed(subject: Subject, shown: &[&Figure]) -> u16 {

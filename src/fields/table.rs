@@ -1,154 +1,7 @@
-//! What can be said of a session: one row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and
-//! its explanation.
-//!
-//! Responsible for the names, kinds and values of all figures, and for how a value reads in a cell of a few
-//! characters. Not for where cells are placed (`ui`), nor for the fixed classic rows (`output::text`).
+//! Every field: one row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
-use std::cmp::Ordering;
-use std::net::IpAddr;
-
-use humansize::{DECIMAL, FormatSizeOptions, format_size};
-
-use crate::session::{Direction, Evidence, Reason, Session, State};
-
-/// A field's value for one session.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
-    /// There is none: never measured, or not known.
-    Missing,
-    /// A whole number; its unit is the field's [`Kind`].
-    Uint(u64),
-    /// An address.
-    Addr(IpAddr),
-    /// A name.
-    Text(&'a str),
-    /// Yes or no.
-    Bool(bool),
-}
-
-impl Value<'_> {
-    /// The order in which a column sorts. What is missing comes first, below every value.
-    pub fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Value::Uint(a), Value::Uint(b)) => a.cmp(b),
-            (Value::Addr(a), Value::Addr(b)) => a.cmp(b),
-            (Value::Text(a), Value::Text(b)) => a.cmp(b),
-            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-            (Value::Missing, Value::Missing) => Ordering::Equal,
-            (Value::Missing, _) => Ordering::Less,
-            (_, Value::Missing) => Ordering::Greater,
-            _ => Ordering::Equal, // a field gives one kind of value only
-        }
-    }
-}
-
-/// What a field's values are, and so how they are read, written and compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A plain number.
-    Count,
-    /// A number that names something: shown as it is.
-    Id,
-    /// Bytes.
-    Bytes,
-    /// Bytes a second.
-    Rate,
-    /// A time in µs.
-    Micros,
-    /// The IP version: 4 or 6.
-    Ip,
-    /// A user id, which a filter may give by the user's name.
-    User,
-    /// An IPv4 or IPv6 address.
-    Addr,
-    /// A TCP port.
-    Port,
-    /// Free text.
-    Text,
-    /// A process's name, of which the kernel keeps 15 bytes.
-    Comm,
-    /// One of a few names; `-` among them stands for none.
-    Names(&'static [&'static str]),
-    /// Yes or no.
-    Bool,
-    /// One of these two other fields, whichever fits: a word of the filter language without a value of its own.
-    Either(&'static str, &'static str),
-}
-
-impl Kind {
-    /// Numbers are aligned right, so that their magnitudes can be seen from afar.
-    pub fn is_number(self) -> bool {
-        matches!(
-            self,
-            Kind::Count
-                | Kind::Id
-                | Kind::Ip
-                | Kind::Bytes
-                | Kind::Rate
-                | Kind::Micros
-                | Kind::Port
-        )
-    }
-}
-
-/// How a field stands in the dashboard's table.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its heading.
-    pub title: &'static str,
-    /// Cells that it needs.
-    pub width: u16,
-    /// Cells more that it can make use of.
-    pub grow: u16,
-    /// Which columns go first when the window is narrow: the highest number. 0 stays always.
-    pub drop: u8,
-    /// Sorted by it, the greatest comes first unless the order is inverted.
-    pub descending: bool,
-}
-
-/// One row of [`FIELDS`].
-pub struct Field {
-    /// The word in a filter, in `--help` and in the configuration.
-    pub word: &'static str,
-    /// The key in JSON lines, with the unit; `None`: not in there.
-    pub json: Option<&'static str>,
-    /// What it means, in a line.
-    pub help: &'static str,
-    /// What its values are.
-    pub kind: Kind,
-    /// Its column in the dashboard; `None`: it has none.
-    pub column: Option<Column>,
-    /// Its value.
-    pub get: fn(&Session) -> Value<'_>,
-}
-
-impl Field {
-    /// True if a filter's bare word is looked for in it: in who talks with whom, and of the names in `status`, which
-    /// says all that the others do of how a session stands. A word like `in` or `close` would be found in the owner's
-    /// evidence or the direction of most sessions, and `serv` in every unit, where nobody meant it.
-    pub fn is_searched(&self) -> bool {
-        match self.kind {
-            Kind::Comm | Kind::Addr => true,
-            Kind::Names(_) => self.word == "status",
-            _ => false,
-        }
-    }
-}
-
-/// A field is its word: there is one row of it.
-impl PartialEq for Field {
-    fn eq(&self, other: &Self) -> bool {
-        self.word == other.word
-    }
-}
-
-impl Eq for Field {}
-
-impl std::fmt::Debug for Field {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Field({})", self.word)
-    }
-}
+use super::{Column, Field, Kind, Value};
+use crate::session::{Direction, Evidence, Reason, State};
 
 const fn column(
     title: &'static str,
@@ -168,11 +21,6 @@ const fn column(
 
 fn text_if(text: Option<&str>) -> Value<'_> {
     text.map_or(Value::Missing, Value::Text)
-}
-
-/// Milliseconds, as the µs that all times are in.
-fn millis(ms: u32) -> Value<'static> {
-    Value::Uint(u64::from(ms) * 1000)
 }
 
 fn some_if(known: bool, value: u64) -> Value<'static> {
@@ -504,7 +352,7 @@ pub static FIELDS: &[Field] = &[
         help: "time with data on the way or waiting",
         kind: Kind::Micros,
         column: column("BUSY", 6, 0, 27, true),
-        get: |s| millis(s.busy_ms),
+        get: |s| Value::Uint(s.busy_us()),
     },
     Field {
         word: "rwndlim",
@@ -512,7 +360,7 @@ pub static FIELDS: &[Field] = &[
         help: "time in which the peer's receive window was the limit",
         kind: Kind::Micros,
         column: column("RWNDLIM", 7, 0, 28, true),
-        get: |s| millis(s.rwnd_limited_ms),
+        get: |s| Value::Uint(s.rwnd_limited_us()),
     },
     Field {
         word: "sndlim",
@@ -520,7 +368,7 @@ pub static FIELDS: &[Field] = &[
         help: "time in which our send buffer was the limit",
         kind: Kind::Micros,
         column: column("SNDLIM", 6, 0, 28, true),
-        get: |s| millis(s.sndbuf_limited_ms),
+        get: |s| Value::Uint(s.sndbuf_limited_us()),
     },
     Field {
         word: "cookie",
@@ -580,98 +428,10 @@ pub static FIELDS: &[Field] = &[
     },
 ];
 
-/// The field of that word.
-pub fn by_word(word: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|f| f.word == word)
-}
-
-/// The field that puts the busiest sessions on top.
-pub fn busiest() -> &'static Field {
-    let named = FIELDS.iter().find(|f| f.word == "rate");
-    named.unwrap_or(&FIELDS[0])
-}
-
-/// The fields that have a column.
-pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
-    FIELDS.iter().filter_map(|f| f.column.map(|c| (f, c)))
-}
-
-/// The value as a cell shows it: short, with its unit, `-` for nothing.
-pub fn cell(field: &Field, session: &Session) -> String {
-    let value = (field.get)(session);
-    match (value, field.kind) {
-        (Value::Missing, _) => "-".into(),
-        (Value::Uint(n), Kind::Bytes) => bytes(n),
-        (Value::Uint(0), Kind::Rate) => "-".into(),
-        (Value::Uint(n), Kind::Rate) => bytes(n),
-        (Value::Uint(us), Kind::Micros) => {
-            let lower_bound = field.word == "dur" && session.age_is_lower_bound;
-            format!("{}{}", if lower_bound { "≥" } else { "" }, micros(us))
-        }
-        (Value::Uint(uid), Kind::User) => u32::try_from(uid)
-            .ok()
-            .and_then(crate::filter::known_user)
-            .map_or_else(|| uid.to_string(), str::to_owned),
-        (Value::Uint(n), _) => n.to_string(),
-        (Value::Addr(a), _) => a.to_string(),
-        (Value::Text(t), _) => t.into(),
-        (Value::Bool(b), _) => if b { "yes" } else { "no" }.into(),
-    }
-}
-
-/// Bytes in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
-pub fn bytes(n: u64) -> String {
-    if n < 1000 {
-        return n.to_string();
-    }
-    let options = FormatSizeOptions::from(DECIMAL)
-        .decimal_places(1)
-        .decimal_zeroes(1)
-        .space_after_value(false);
-    let mut text = format_size(n, options);
-    text.truncate(text.len() - 1); // "1.2kB": the column says that these are bytes
-    text
-}
-
-/// So many of something: `1 kind`, `2 kinds`.
-pub fn number(n: u64, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        _ => format!("{n} {what}s"),
-    }
-}
-
-/// A time in at most six characters: `0.23ms`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`.
-pub fn micros(us: u64) -> String {
-    const S: u64 = 1_000_000;
-    match us {
-        0..1_000 => format!("{us}µs"),
-        1_000..100_000 => format!("{:.1}ms", us as f64 / 1e3),
-        100_000..S => format!("{}ms", us / 1000),
-        S..=59_999_999 => format!("{:.2}s", us as f64 / 1e6).replace("60.00s", "59.99s"),
-        _ => {
-            let s = us / S;
-            match s {
-                0..3600 => format!("{}m{:02}s", s / 60, s % 60),
-                3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
-                _ => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
-            }
-        }
-    }
-}
-
-/// A time in whole seconds: `0s`, `42s`, `2m03s`.
-pub fn seconds(ns: u64) -> String {
-    match ns / 1_000_000_000 {
-        s @ ..60 => format!("{s}s"),
-        s => micros(s * 1_000_000),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::sample;
+    use crate::fields::{by_word, columns};
 
     #[test]
     fn words_and_keys_are_unique_and_explained() {
@@ -706,70 +466,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_word_of_a_filter_looks_in_what_is_on_the_screen() {
-        let words: Vec<&str> = FIELDS
-            .iter()
-            .filter(|f| f.is_searched())
-            .map(|f| f.word)
-            .collect();
-        assert_eq!(words, ["comm", "laddr", "raddr", "status"]);
-    }
-
-    #[test]
     fn a_heading_fits_its_column() {
         for (f, c) in columns() {
             assert!(c.title.len() <= usize::from(c.width), "{}", f.word);
         }
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        for (n, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1.0k"),
-            (51_712, "51.7k"),
-            (999_949, "999.9k"),
-            (5_000_000_000, "5.0G"),
-            (u64::MAX, "18.4E"),
-        ] {
-            assert_eq!(bytes(n), text);
-        }
-    }
-
-    #[test]
-    fn times_are_short() {
-        for (us, text) in [
-            (0, "0µs"),
-            (999, "999µs"),
-            (1_234, "1.2ms"),
-            (99_949, "99.9ms"),
-            (457_520, "457ms"),
-            (3_066_790, "3.07s"),
-            (59_999_999, "59.99s"),
-            (60_000_000, "1m00s"),
-            (3_599_999_999, "59m59s"),
-            (14_820_000_000, "4h07m"),
-            (1_047_600_000_000, "12d03h"),
-        ] {
-            assert_eq!(micros(us), text);
-            assert!(text.chars().count() <= 6, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_cell_says_what_is_not_known() {
-        let mut s = sample();
-        let cell_of = |s: &Session, word| cell(by_word(word).expect("a field"), s);
-        assert_eq!(cell_of(&s, "dur"), "260µs");
-        s.age_is_lower_bound = true;
-        assert_eq!(cell_of(&s, "dur"), "≥260µs");
-        assert_eq!(cell_of(&s, "conn"), "-");
-        assert_eq!(cell_of(&s, "user"), "root");
-        s.owner = Evidence::None;
-        assert_eq!(
-            (cell_of(&s, "pid"), cell_of(&s, "comm")),
-            ("-".into(), "-".into())
-        );
     }
 }

@@ -1,87 +1,15 @@
-//! The keys of the dashboard: one row of [`KEYS`] is a key's meaning, its name in the configuration, its line in the
-//! help and its place in the footer.
-//!
-//! Responsible for which key means what where, and for other keys than the usual ones ([`Keymap`]). Not for what then
-//! happens (`app`).
+//! Every key: one row of [`KEYS`] is a key's meaning, its name in the configuration, its line in the help and its place
+//! in the footer.
 
-use std::borrow::Cow;
-
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
+use ratatui::crossterm::event::KeyCode;
 use tui_input::InputRequest;
 
-use super::app::{Action, Motion};
-use super::columns::Sideways;
-use super::prompt::{Edit, Purpose};
+use super::press::{char, code, ctrl};
+use super::{Key, Mode, Press};
 use crate::capture::Family;
-
-/// Where keys are pressed: the same key may mean something else elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The session table has the keyboard.
-    Table,
-    /// A talker pane has it.
-    Talkers,
-    /// One session has the whole screen.
-    Detail,
-    /// Columns are being chosen.
-    Columns,
-    /// The distributions have it.
-    Distributions,
-    /// The failures have it.
-    Failures,
-    /// What is other since the mark has it.
-    Marked,
-    /// The help lies above it.
-    Help,
-    /// A filter is being typed: keys that are not in the table are text.
-    Prompt,
-    /// The name of a file is being typed: likewise.
-    FileName,
-    /// There is a file of that name.
-    Replace,
-    /// A file is being written.
-    Writing,
-}
-
-/// One key, as a terminal reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Press {
-    code: KeyCode,
-    ctrl: bool,
-}
-
-/// One row of [`KEYS`].
-#[derive(Debug, PartialEq)]
-pub struct Key {
-    /// Its name in the configuration; rows that share it have the same keys.
-    pub name: &'static str,
-    /// Where it is in force.
-    pub modes: &'static [Mode],
-    /// The keys that do it, unless the configuration names others.
-    pub presses: &'static [Press],
-    /// What it does.
-    pub action: Action,
-    /// That in words, for the help.
-    pub help: &'static str,
-    /// That in one or two words, for the footer; empty: not there.
-    pub footer: &'static str,
-}
-
-const fn char(c: char) -> Press {
-    code(KeyCode::Char(c))
-}
-
-const fn code(code: KeyCode) -> Press {
-    Press { code, ctrl: false }
-}
-
-const fn ctrl(c: char) -> Press {
-    Press {
-        code: KeyCode::Char(c),
-        ctrl: true,
-    }
-}
+use crate::ui::app::{Action, Motion};
+use crate::ui::columns::Sideways;
+use crate::ui::prompt::{Edit, Purpose};
 
 const fn key(
     name: &'static str,
@@ -138,7 +66,7 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
 /// What takes the table's place.
-const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
+pub(super) const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
 /// Those that are about the sessions that are meant.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The sessions, who talks, and what takes their place.
@@ -177,82 +105,6 @@ const READING: &[Mode] = &[
 
 /// A line is typed.
 const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
-
-/// Where keys are explained together: one row of [`PLACES`].
-#[derive(Debug)]
-pub struct Place {
-    /// The name of the part of the documents.
-    pub section: &'static str,
-    /// The heading of the part of the help.
-    pub heading: &'static str,
-    /// The modes that it is about.
-    pub modes: &'static [Mode],
-    /// What is in force there too, and is explained elsewhere; none for the first place.
-    besides: Option<Mode>,
-}
-
-impl Place {
-    /// True if the key is explained there.
-    pub fn lists(&self, key: &Key) -> bool {
-        let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
-        !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
-    }
-}
-
-const fn place(
-    section: &'static str,
-    heading: &'static str,
-    modes: &'static [Mode],
-    besides: Option<Mode>,
-) -> Place {
-    Place {
-        section,
-        heading,
-        modes,
-        besides,
-    }
-}
-
-/// Every place, in the order of the help.
-pub static PLACES: &[Place] = &[
-    place("keys", "KEYS", &[Mode::Table], None),
-    place(
-        "talkers",
-        "KEYS IN A TALKER PANE, besides those above",
-        &[Mode::Talkers],
-        Some(Mode::Table),
-    ),
-    place(
-        "screens",
-        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
-        SCREENS,
-        Some(Mode::Table),
-    ),
-    place(
-        "detail",
-        "KEYS IN A SESSION'S DETAIL",
-        &[Mode::Detail],
-        Some(Mode::Table),
-    ),
-    place(
-        "columns",
-        "KEYS WHILE CHOOSING COLUMNS",
-        &[Mode::Columns],
-        Some(Mode::Table),
-    ),
-    place(
-        "prompt",
-        "KEYS WHILE TYPING A FILTER",
-        &[Mode::Prompt],
-        Some(Mode::Table),
-    ),
-    place(
-        "export",
-        "KEYS WHILE EXPORTING",
-        &[Mode::FileName, Mode::Replace, Mode::Writing],
-        Some(Mode::Prompt),
-    ),
-];
 
 /// Every key, in the order of the help and of the footer.
 pub static KEYS: &[Key] = &[
@@ -1031,221 +883,10 @@ pub static KEYS: &[Key] = &[
     ),
 ];
 
-/// A row of [`KEYS`] with the keys that it has in this run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bound {
-    /// The row.
-    pub key: &'static Key,
-    /// The keys that do it.
-    pub presses: Cow<'static, [Press]>,
-}
-
-/// The keys of this run: those of [`KEYS`], or what the configuration has instead.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Keymap {
-    rows: Vec<Bound>,
-}
-
-impl Default for Keymap {
-    fn default() -> Self {
-        let rows = KEYS.iter().map(|key| Bound {
-            key,
-            presses: Cow::Borrowed(key.presses),
-        });
-        Keymap {
-            rows: rows.collect(),
-        }
-    }
-}
-
-impl Keymap {
-    /// What a key means in a mode.
-    pub fn lookup(&self, mode: Mode, event: KeyEvent) -> Option<Action> {
-        let press = Press {
-            code: event.code,
-            ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
-        };
-        self.rows(&[mode])
-            .find(|r| r.presses.contains(&press))
-            .map(|r| r.key.action)
-    }
-
-    /// The key that does it in a mode, as it is written on it.
-    pub fn of(&self, mode: Mode, action: Action) -> String {
-        let row = self.rows(&[mode]).find(|r| r.key.action == action);
-        let press = row.and_then(|r| r.presses.first());
-        press.map_or_else(String::new, |p| p.name())
-    }
-
-    /// What is in force in one of these modes, in the order of the help.
-    pub fn rows(&self, modes: &[Mode]) -> impl Iterator<Item = &Bound> {
-        let rows = self.rows.iter();
-        rows.filter(move |r| modes.iter().any(|m| r.key.is_in(*m)))
-    }
-
-    /// Every row, in the order of [`KEYS`].
-    pub fn all(&self) -> &[Bound] {
-        &self.rows
-    }
-
-    /// Gives the rows of that name other keys.
-    pub fn bind(&mut self, name: &str, presses: &[Press]) {
-        for row in self.rows.iter_mut().filter(|r| r.key.name == name) {
-            row.presses = Cow::Owned(presses.to_vec());
-        }
-    }
-
-    /// A key that would mean two things in one mode, and the names of both.
-    pub fn conflict(&self) -> Option<(Press, &'static str, &'static str)> {
-        let rows = self.rows.iter().enumerate();
-        rows.flat_map(|(i, b)| self.rows[..i].iter().map(move |a| (a, b)))
-            .filter(|(a, b)| a.key.modes.iter().any(|m| b.key.is_in(*m)))
-            .find_map(|(a, b)| {
-                let both = a.presses.iter().find(|p| b.presses.contains(p))?;
-                Some((*both, a.key.name, b.key.name))
-            })
-    }
-}
-
-impl Bound {
-    /// All of its keys, as the help shows them.
-    pub fn names(&self) -> String {
-        names(&self.presses)
-    }
-}
-
-fn names(presses: &[Press]) -> String {
-    let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
-    names.join(" ")
-}
-
-/// The character that a key types, if it types one.
-pub fn text(event: KeyEvent) -> Option<char> {
-    let command = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
-    match event.code {
-        KeyCode::Char(c) if !event.modifiers.intersects(command) => Some(c),
-        _ => None,
-    }
-}
-
-impl Press {
-    /// The event that a terminal makes of it.
-    pub fn event(self) -> KeyEvent {
-        let modifiers = if self.ctrl {
-            KeyModifiers::CONTROL
-        } else {
-            KeyModifiers::NONE
-        };
-        KeyEvent::new(self.code, modifiers)
-    }
-
-    /// The key of that name, as [`Press::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
-    pub fn parse(text: &str) -> Option<Press> {
-        let mut chars = text.chars();
-        match (chars.next()?, chars.next(), chars.next()) {
-            (c, None, _) if !c.is_control() => {
-                let arrow = match c {
-                    '↑' => KeyCode::Up,
-                    '↓' => KeyCode::Down,
-                    '←' => KeyCode::Left,
-                    '→' => KeyCode::Right,
-                    c => KeyCode::Char(c),
-                };
-                return Some(code(arrow));
-            }
-            // terminals send the same for these
-            ('^', Some('i' | 'I'), None) => return Some(code(KeyCode::Tab)),
-            ('^', Some('m' | 'M'), None) => return Some(code(KeyCode::Enter)),
-            ('^', Some(c), None) if c.is_ascii_alphabetic() => {
-                return Some(ctrl(c.to_ascii_lowercase()));
-            }
-            _ => {}
-        }
-        let function = text.strip_prefix(['F', 'f']).map(str::parse);
-        if let Some(Ok(n @ 1..=12)) = function {
-            return Some(code(KeyCode::F(n)));
-        }
-        let mut named = NAMED.iter();
-        named
-            .find(|(name, _)| name.eq_ignore_ascii_case(text))
-            .map(|(_, key)| code(*key))
-    }
-
-    /// True if it is a character, which a prompt takes as text.
-    pub fn is_text(self) -> bool {
-        matches!(self.code, KeyCode::Char(_)) && !self.ctrl
-    }
-
-    /// The key as it is written on keyboards and in manuals.
-    pub fn name(self) -> String {
-        match self.code {
-            KeyCode::Char(' ') => "Space".into(),
-            KeyCode::Char(c) if self.ctrl => format!("^{}", c.to_ascii_uppercase()),
-            KeyCode::Char(c) => c.to_string(),
-            KeyCode::Down => "↓".into(),
-            KeyCode::Up => "↑".into(),
-            KeyCode::Left => "←".into(),
-            KeyCode::Right => "→".into(),
-            KeyCode::PageDown => "PgDn".into(),
-            KeyCode::PageUp => "PgUp".into(),
-            KeyCode::BackTab => "Shift-Tab".into(),
-            KeyCode::F(n) => format!("F{n}"),
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-/// Keys that have a name of their own in the configuration, besides the one that is written on them.
-const NAMED: [(&str, KeyCode); 16] = [
-    ("Space", KeyCode::Char(' ')),
-    ("Enter", KeyCode::Enter),
-    ("Tab", KeyCode::Tab),
-    ("Shift-Tab", KeyCode::BackTab),
-    ("Esc", KeyCode::Esc),
-    ("Backspace", KeyCode::Backspace),
-    ("Delete", KeyCode::Delete),
-    ("Insert", KeyCode::Insert),
-    ("Home", KeyCode::Home),
-    ("End", KeyCode::End),
-    ("PgUp", KeyCode::PageUp),
-    ("PgDn", KeyCode::PageDown),
-    ("Up", KeyCode::Up),
-    ("Down", KeyCode::Down),
-    ("Left", KeyCode::Left),
-    ("Right", KeyCode::Right),
-];
-
-impl Key {
-    /// True if it is in force there.
-    pub fn is_in(&self, mode: Mode) -> bool {
-        self.modes.contains(&mode)
-    }
-
-    /// All of its keys, as the help shows them.
-    pub fn names(&self) -> String {
-        names(self.presses)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_key_means_two_things_in_one_mode() {
-        assert_eq!(Keymap::default().conflict(), None);
-    }
-
-    #[test]
-    fn a_conflict_names_the_key_and_both_meanings() {
-        let mut keymap = Keymap::default();
-        keymap.bind("invert", &[char('x'), char('c')]);
-        assert_eq!(
-            keymap.conflict(),
-            Some((char('c'), "invert", "columns")),
-            "x is free where it means something else in another mode only"
-        );
-    }
+    use crate::ui::keys::Keymap;
 
     #[test]
     fn every_key_is_explained_and_reachable() {
@@ -1271,44 +912,6 @@ mod tests {
                 assert_eq!(a.presses, b.presses, "{}", a.name);
                 assert_eq!(a.action, b.action, "{}", a.name);
             }
-        }
-    }
-
-    #[test]
-    fn keys_can_be_written_as_they_are_shown() {
-        for press in KEYS.iter().flat_map(|k| k.presses) {
-            assert_eq!(Press::parse(&press.name()), Some(*press));
-        }
-        assert_eq!(Press::parse("pgdn"), Some(code(KeyCode::PageDown)));
-        assert_eq!(Press::parse("left"), Some(code(KeyCode::Left)));
-        assert_eq!(Press::parse("^i"), Some(code(KeyCode::Tab)));
-        assert_eq!(Press::parse("^"), Some(char('^')));
-        for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
-            assert_eq!(Press::parse(wrong), None, "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn one_can_leave_every_mode() {
-        for (mode, action) in [
-            (Mode::Table, Action::Quit),
-            (Mode::Talkers, Action::Quit),
-            (Mode::Detail, Action::Quit),
-            (Mode::Distributions, Action::Quit),
-            (Mode::Failures, Action::Quit),
-            (Mode::Marked, Action::Quit),
-            (Mode::Help, Action::Quit),
-            (Mode::Columns, Action::Quit),
-            (Mode::Prompt, Action::Cancel),
-            (Mode::FileName, Action::Cancel),
-            (Mode::Replace, Action::Cancel),
-            (Mode::Writing, Action::Cancel),
-        ] {
-            let quit = Keymap::default().lookup(
-                mode,
-                KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
-            );
-            assert_eq!(quit, Some(action), "{mode:?}");
         }
     }
 }

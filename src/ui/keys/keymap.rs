@@ -1,0 +1,136 @@
+//! The keys of this run: those of [`KEYS`], or what the configuration has instead.
+
+use std::borrow::Cow;
+
+use ratatui::crossterm::event::KeyEvent;
+
+use super::{KEYS, Key, Mode, Press, press};
+use crate::ui::app::Action;
+
+/// A row of [`KEYS`] with the keys that it has in this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// The row.
+    pub key: &'static Key,
+    /// The keys that do it.
+    pub presses: Cow<'static, [Press]>,
+}
+
+/// The keys of this run: those of [`KEYS`], or what the configuration has instead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keymap {
+    rows: Vec<Bound>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let rows = KEYS.iter().map(|key| Bound {
+            key,
+            presses: Cow::Borrowed(key.presses),
+        });
+        Keymap {
+            rows: rows.collect(),
+        }
+    }
+}
+
+impl Keymap {
+    /// What a key means in a mode.
+    pub fn lookup(&self, mode: Mode, event: KeyEvent) -> Option<Action> {
+        let press = Press::of(event);
+        self.rows(&[mode])
+            .find(|r| r.presses.contains(&press))
+            .map(|r| r.key.action)
+    }
+
+    /// The key that does it in a mode, as it is written on it.
+    pub fn of(&self, mode: Mode, action: Action) -> String {
+        let row = self.rows(&[mode]).find(|r| r.key.action == action);
+        let press = row.and_then(|r| r.presses.first());
+        press.map_or_else(String::new, |p| p.name())
+    }
+
+    /// What is in force in one of these modes, in the order of the help.
+    pub fn rows(&self, modes: &[Mode]) -> impl Iterator<Item = &Bound> {
+        let rows = self.rows.iter();
+        rows.filter(move |r| modes.iter().any(|m| r.key.is_in(*m)))
+    }
+
+    /// Every row, in the order of [`KEYS`].
+    pub fn all(&self) -> &[Bound] {
+        &self.rows
+    }
+
+    /// Gives the rows of that name other keys.
+    pub fn bind(&mut self, name: &str, presses: &[Press]) {
+        for row in self.rows.iter_mut().filter(|r| r.key.name == name) {
+            row.presses = Cow::Owned(presses.to_vec());
+        }
+    }
+
+    /// A key that would mean two things in one mode, and the names of both.
+    pub fn conflict(&self) -> Option<(Press, &'static str, &'static str)> {
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(|(i, b)| self.rows[..i].iter().map(move |a| (a, b)))
+            .filter(|(a, b)| a.key.modes.iter().any(|m| b.key.is_in(*m)))
+            .find_map(|(a, b)| {
+                let both = a.presses.iter().find(|p| b.presses.contains(p))?;
+                Some((*both, a.key.name, b.key.name))
+            })
+    }
+}
+
+impl Bound {
+    /// All of its keys, as the help shows them.
+    pub fn names(&self) -> String {
+        press::names(&self.presses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::crossterm::event::{KeyCode, KeyModifiers};
+
+    use super::*;
+    use crate::ui::keys::press::char;
+
+    #[test]
+    fn no_key_means_two_things_in_one_mode() {
+        assert_eq!(Keymap::default().conflict(), None);
+    }
+
+    #[test]
+    fn a_conflict_names_the_key_and_both_meanings() {
+        let mut keymap = Keymap::default();
+        keymap.bind("invert", &[char('x'), char('c')]);
+        assert_eq!(
+            keymap.conflict(),
+            Some((char('c'), "invert", "columns")),
+            "x is free where it means something else in another mode only"
+        );
+    }
+
+    #[test]
+    fn one_can_leave_every_mode() {
+        for (mode, action) in [
+            (Mode::Table, Action::Quit),
+            (Mode::Talkers, Action::Quit),
+            (Mode::Detail, Action::Quit),
+            (Mode::Distributions, Action::Quit),
+            (Mode::Failures, Action::Quit),
+            (Mode::Marked, Action::Quit),
+            (Mode::Help, Action::Quit),
+            (Mode::Columns, Action::Quit),
+            (Mode::Prompt, Action::Cancel),
+            (Mode::FileName, Action::Cancel),
+            (Mode::Replace, Action::Cancel),
+            (Mode::Writing, Action::Cancel),
+        ] {
+            let quit = Keymap::default().lookup(
+                mode,
+                KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+            );
+            assert_eq!(quit, Some(action), "{mode:?}");
+        }
+    }
+}
