@@ -633,7 +633,7 @@ mod tests {
         fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
             let batch = Batch {
                 taken_ns: at_s * S,
-                open: Some(open),
+                open: Some(open.into()),
                 closed,
                 ..Batch::default()
             };

@@ -314,6 +314,17 @@ impl Session {
         self.end_ns.saturating_sub(from)
     }
 
+    /// Until then nothing happens to it.
+    pub fn wait_until(&mut self, now_ns: u64) {
+        let passed_ns = now_ns.saturating_sub(self.end_ns);
+        self.end_ns += passed_ns;
+        if self.close_us != 0 {
+            let passed_us = u32::try_from(passed_ns / 1000).unwrap_or(u32::MAX);
+            self.close_us = self.close_us.saturating_add(passed_us);
+        }
+        (self.tx_rate, self.rx_rate) = (0.0, 0.0);
+    }
+
     /// How long the handshake took, µs; only of a session that we opened while tcplife looked.
     pub fn connect_us(&self) -> Option<u64> {
         (self.direction == Direction::Out && self.established_ns != 0 && !self.age_is_lower_bound)
@@ -396,6 +407,25 @@ pub(crate) mod tests {
         s.established_ns = 0;
         assert_eq!(s.duration_ns(), 310_000);
         assert_eq!(s.connect_us(), None);
+    }
+
+    #[test]
+    fn one_that_waits_grows_older_and_its_fin_is_longer_ago() {
+        let mut open = Session {
+            end_ns: 5_000_000_000,
+            close_us: 0,
+            tx_rate: 7.0,
+            ..sample()
+        };
+        open.wait_until(6_500_000_000);
+        assert_eq!((open.end_ns, open.close_us), (6_500_000_000, 0));
+        assert_eq!(open.tx_rate, 0.0);
+        open.close_us = 1;
+        open.wait_until(6_501_000_000);
+        assert_eq!(open.close_us, 1001);
+        // the kernel's clock was read a little later than ours
+        open.wait_until(6_500_000_000);
+        assert_eq!((open.end_ns, open.close_us), (6_501_000_000, 1001));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use crate::collector::Batch;
+use crate::collector::{Batch, Look};
 use crate::session::Session;
 
 /// Names a session in the store, as long as the store keeps it.
@@ -112,16 +112,8 @@ impl Store {
     pub fn apply_and_tell(&mut self, batch: Batch, mut tell: impl FnMut(Change<'_>)) {
         self.totals.lost = self.totals.lost.max(batch.lost);
         let read = batch.open.is_some();
-        if let Some(sessions) = batch.open {
-            for lost in std::mem::take(&mut self.gone).values() {
-                tell(Change {
-                    before: Some(lost),
-                    now: None,
-                    moved: 0,
-                    is_new: false,
-                });
-            }
-            self.look(sessions, &mut tell);
+        if let Some(look) = batch.open {
+            self.look(look, batch.taken_ns, &mut tell);
         }
         for mut session in batch.closed {
             let old = self.take_away(&session);
@@ -147,29 +139,53 @@ impl Store {
     }
 
     /// Takes in what is open. Where a session is known it stays: most of them have not changed.
-    fn look(&mut self, sessions: Vec<Session>, tell: &mut impl FnMut(Change<'_>)) {
+    fn look(&mut self, found: Look, now_ns: u64, tell: &mut impl FnMut(Change<'_>)) {
         self.look += 1;
         let look = self.look;
-        let found = sessions.len();
-        for mut session in sessions {
-            match self.open.entry(session.cookie) {
+        let mut seen = 0;
+        let mut gone = std::mem::take(&mut self.gone);
+        for mut session in found.changed {
+            let cookie = session.cookie;
+            match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
-                    self.moved += changed(&mut session, None, tell);
+                    let before = gone.remove(&cookie);
+                    let before = before.filter(|old| old.id() == session.id());
+                    self.moved += changed(&mut session, before.as_ref(), tell);
                     place.insert(Open { session, look });
+                    seen += 1;
                 }
                 Entry::Occupied(mut place) => {
                     let old = &place.get().session;
-                    let known = Some(old).filter(|old| old.id() == session.id());
-                    let is_another = known.is_none();
-                    self.moved += changed(&mut session, known, tell);
+                    let before = Some(old).filter(|old| old.id() == session.id());
+                    let is_another = before.is_none();
+                    seen += usize::from(place.get().look != look);
+                    self.moved += changed(&mut session, before, tell);
                     let old = place.insert(Open { session, look }).session;
                     if is_another {
-                        self.gone.insert(old.cookie, old);
+                        self.gone.insert(cookie, old);
                     }
                 }
             }
         }
-        if self.open.len() > found {
+        for cookie in found.unchanged {
+            if let Some(session) = gone.remove(&cookie) {
+                self.open.insert(cookie, Open { session, look: 0 });
+            }
+            if let Some(open) = self.open.get_mut(&cookie) {
+                seen += usize::from(open.look != look);
+                open.look = look;
+                open.session.wait_until(now_ns);
+            }
+        }
+        for lost in gone.values() {
+            tell(Change {
+                before: Some(lost),
+                now: None,
+                moved: 0,
+                is_new: false,
+            });
+        }
+        if self.open.len() > seen {
             let gone = self.open.extract_if(|_, open| open.look != look);
             let gone = gone.map(|(cookie, open)| (cookie, open.session));
             self.gone.extend(gone);
@@ -298,7 +314,7 @@ mod tests {
     fn look(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
         Batch {
             taken_ns: at_s * S,
-            open: Some(open),
+            open: Some(open.into()),
             closed,
             ..Batch::default()
         }
@@ -363,6 +379,35 @@ mod tests {
         });
         store.apply(look(12, vec![], vec![]));
         assert_eq!(store.totals().byte_rate, 400.0);
+    }
+
+    #[test]
+    fn what_has_not_changed_grows_older_and_nothing_is_told_of_it() {
+        let mut store = Store::new(10);
+        store.apply(look(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
+        let unchanged = |at_s: u64, cookies: &[u64]| Batch {
+            taken_ns: at_s * S,
+            open: Some(Look {
+                changed: vec![],
+                unchanged: cookies.to_vec(),
+            }),
+            ..Batch::default()
+        };
+        let mut told = 0;
+        store.apply_and_tell(unchanged(2, &[1, 2]), |_| told += 1);
+        assert_eq!(told, 0);
+        let one = store.get(Place::Open(1)).expect("it is open");
+        assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
+        // nobody has told of 3 here, and 2 was passed over once: it is no other session
+        store.apply(unchanged(3, &[1, 3]));
+        assert_eq!(store.open_count(), 1);
+        store.apply_and_tell(unchanged(4, &[1, 2]), |_| told += 1);
+        assert_eq!((store.open_count(), told), (2, 0));
+        store.apply(unchanged(5, &[1]));
+        let again = look(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
+        let mut told = Vec::new();
+        store.apply_and_tell(again, |c| told.push((c.moved, c.is_new)));
+        assert_eq!(told, [(0, false), (200, false)]);
     }
 
     #[test]

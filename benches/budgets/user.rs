@@ -10,7 +10,7 @@ use crossbeam_channel::{bounded, select};
 use ratatui::layout::Size;
 use serde_json::{Value, json};
 use tcplife::capture::Capture;
-use tcplife::collector::{self, Batch, Config};
+use tcplife::collector::{self, Batch, Config, Look};
 use tcplife::filter::Filter;
 use tcplife::sample::BusyHost;
 use tcplife::session::{Session, State};
@@ -222,7 +222,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
         let now = left.min(ARRIVING / 5);
         app.batch(Batch {
             taken_ns: 1,
-            open: Some(Vec::new()),
+            open: Some(Look::default()),
             closed: (left - now..left)
                 .map(|c| host.session(c, State::Closed))
                 .collect(),

@@ -90,7 +90,7 @@ impl Dashboard {
         self.batches += 1;
         let host = &mut self.host;
         let open = |c| host.session(1 << 62 | c, State::Established);
-        let open = looked.then(|| (0..self.open).map(open).collect());
+        let open = looked.then(|| (0..self.open).map(open).collect::<Vec<_>>().into());
         let first = self.batches << 32;
         let closed = (first..first + ended)
             .map(|c| self.host.session(c, State::Closed))

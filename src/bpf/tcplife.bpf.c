@@ -560,7 +560,7 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 	sum = mixed(sum, (__u64)tp->delivered << 32 | tp->segs_out);
 	sum = mixed(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
 	sum = mixed(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
-	return sum >> 32;
+	return sum >> 32 ?: 1; /* 0: never shown */
 }
 
 /*

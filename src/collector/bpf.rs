@@ -22,7 +22,7 @@ use super::support::StartError;
 use super::{Batch, Config, Orders, namespaces};
 use crate::capture::{Capture, PortSet};
 use crate::cgroup::Cgroups;
-use crate::session::{Clock, Evidence, Session, State};
+use crate::session::Clock;
 
 #[expect(
     unreachable_pub,
@@ -193,6 +193,7 @@ pub(super) fn run(
         let last = orders.stop();
         if let Some(capture) = orders.capture() {
             shared.set_filter(&capture);
+            shared.forget_looks();
             looked = None;
         }
         interval = orders.interval().or(interval);
@@ -200,14 +201,20 @@ pub(super) fn run(
         if let Some(interval) = interval
             && (last || looked.is_none_or(|at| at.elapsed() >= interval))
         {
-            let sessions = look(&live, &mut looks, &shared, &context)
-                .context("cannot read the figures of the open sessions")?;
-            if scan_is_due(&sessions, last_scan_ns, monotonic_ns()) {
+            looks.begin();
+            walk(&live, &mut |bytes| {
+                Ok(looks.take(bytes, &mut context.borrow_mut())?)
+            })
+            .context("cannot read the figures of the open sessions")?;
+            batch.open = Some(looks.end());
+            if looks.is_amiss() {
+                shared.forget_looks();
+            }
+            if scan_is_due(looks.unowned(), last_scan_ns, monotonic_ns()) {
                 last_scan_ns = monotonic_ns();
                 // whom it finds shows at the next look
                 walk_silent(&scan).context(scanning)?;
             }
-            batch.open = Some(sessions);
             looked = Some(Instant::now());
         }
         loop {
@@ -239,26 +246,15 @@ pub(super) fn run(
 }
 
 /// Whether all open files are worth looking through again: because of sessions of which no process that works
-/// on them has shown, as they are idle, or written to only.
-fn scan_is_due(sessions: &[Session], last_scan_ns: u64, now_ns: u64) -> bool {
+/// on them has shown, as they are idle, or written to only. They began at these times.
+fn scan_is_due(unowned: impl Iterator<Item = u64>, last_scan_ns: u64, now_ns: u64) -> bool {
     let since = Duration::from_nanos(now_ns.saturating_sub(last_scan_ns));
-    let in_vain_before = |s: &Session| s.start_ns.saturating_add(SCAN_AFTER_NS) <= last_scan_ns;
-    sessions
-        .iter()
-        .filter(|s| s.start_ns.saturating_add(SCAN_AFTER_NS) <= now_ns)
-        .filter(|s| match s.owner {
-            Evidence::Listen => true,
-            // one that is closed already has no process, and no scan will find any
-            Evidence::None => matches!(s.state, State::Established | State::CloseWait),
-            _ => false,
-        })
-        .any(|s| {
-            since
-                >= if in_vain_before(s) {
-                    SCAN_AGAIN
-                } else {
-                    SCAN_EVERY
-                }
+    unowned
+        .map(|start_ns| start_ns.saturating_add(SCAN_AFTER_NS))
+        .filter(|due_ns| *due_ns <= now_ns)
+        .any(|due_ns| {
+            let was_in_vain = due_ns <= last_scan_ns;
+            since >= if was_in_vain { SCAN_AGAIN } else { SCAN_EVERY }
         })
 }
 
@@ -281,25 +277,6 @@ fn wait(ring: &libbpf_rs::RingBuffer<'_>, time: Duration) -> anyhow::Result<()> 
     match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(e) => Err(e).context("cannot wait for the ring buffer"),
-    }
-}
-
-/// Every session that is open, as it stands.
-fn look(
-    live: &Link,
-    looks: &mut Looks,
-    shared: &Shared,
-    context: &RefCell<Context>,
-) -> anyhow::Result<Vec<Session>> {
-    loop {
-        looks.begin(monotonic_ns());
-        walk(live, &mut |bytes| {
-            Ok(looks.take(bytes, &mut context.borrow_mut())?)
-        })?;
-        match looks.end() {
-            Some(sessions) => return Ok(sessions),
-            None => shared.forget_looks(),
-        }
     }
 }
 
@@ -427,26 +404,15 @@ mod tests {
     #[test]
     fn files_are_looked_through_for_what_has_not_shown_its_owner() {
         const S: u64 = 1_000_000_000;
-        let session = |start_s: u64, owner| Session {
-            start_ns: start_s * S,
-            owner,
-            state: State::Established,
-            ..crate::session::tests::sample()
+        let due = |start_s: u64, last_s, now_s| {
+            scan_is_due(std::iter::once(start_s * S), last_s * S, now_s * S)
         };
-        let due = |s: Session, last_s, now_s| scan_is_due(&[s], last_s * S, now_s * S);
-        let idle = || session(100, Evidence::Listen);
-        assert!(due(idle(), 97, 102));
-        assert!(due(session(100, Evidence::None), 97, 102));
-        assert!(!due(idle(), 90, 101), "it may yet show by itself");
-        assert!(!due(idle(), 98, 102), "the last scan was a moment ago");
-        assert!(!due(idle(), 102, 161), "a scan has told nothing of it");
-        assert!(due(idle(), 102, 162), "it may have been accepted since");
-        assert!(!due(session(100, Evidence::Read), 0, 200));
-        let orphan = Session {
-            state: State::FinWait1,
-            ..session(100, Evidence::None)
-        };
-        assert!(!due(orphan, 0, 200), "no process has it");
+        assert!(due(100, 97, 102));
+        assert!(!due(100, 90, 101), "it may yet show by itself");
+        assert!(!due(100, 98, 102), "the last scan was a moment ago");
+        assert!(!due(100, 102, 161), "a scan has told nothing of it");
+        assert!(due(100, 102, 162), "it may have been accepted since");
+        assert!(!scan_is_due(std::iter::empty(), 0, 200 * S));
     }
 
     #[test]

@@ -1,43 +1,44 @@
-//! The open sessions at each look, of which the kernel tells only those that have changed since the one before.
+//! The open sessions at each look: the kernel tells what has changed since the one before, and of the rest only that it is
+//! still there.
 //!
-//! Responsible for putting a look together from what is new and what is remembered. Not for getting it (`bpf`), nor for
-//! what a record means (`decode`).
+//! Responsible for reading that, and for noticing when the kernel takes something for known that is not. Not for getting
+//! it (`bpf`), nor for what a record means (`decode`).
 
 use rustc_hash::FxHashMap;
 
+use super::Look;
 use super::bpf::types::{session_record, unchanged_session};
 use super::decode::{BadRecord, Context, decode};
-use crate::session::Session;
+use crate::session::{Evidence, Session, State};
 
-/// What was open at the last look.
+/// What there was at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     /// By cookie.
-    shown: FxHashMap<u64, Shown>,
+    known: FxHashMap<u64, Known>,
     /// How many looks have begun.
     look: u64,
-    /// When the one that is under way began, and what it has found.
-    now_ns: u64,
-    open: Vec<Session>,
-    /// The kernel takes something for known that is not.
+    found: Look,
     is_amiss: bool,
 }
 
 #[derive(Debug)]
-struct Shown {
-    /// As the kernel told it last, which may be many looks ago.
-    session: Session,
+struct Known {
     /// The last look that it was in.
     look: u64,
+    /// Its start, if no process that works on it has shown.
+    unowned_ns: Option<u64>,
 }
 
 impl Looks {
-    /// Begins a look, at that time.
-    pub(super) fn begin(&mut self, now_ns: u64) {
+    /// Begins a look.
+    pub(super) fn begin(&mut self) {
         self.look += 1;
-        self.now_ns = now_ns;
-        self.open = Vec::with_capacity(self.shown.len());
         self.is_amiss = false;
+        self.found = Look {
+            changed: Vec::new(),
+            unchanged: Vec::with_capacity(self.known.len()),
+        };
     }
 
     /// Takes what the iterator wrote, and says how many bytes of it are done with: what is cut off at the end is to come
@@ -60,52 +61,63 @@ impl Looks {
             if is_unchanged {
                 self.take_unchanged(item)?;
             } else {
-                self.take_record(decode(item, context)?);
+                self.take_changed(decode(item, context)?);
             }
             rest = after;
         }
         Ok(bytes.len() - rest.len())
     }
 
-    fn take_record(&mut self, session: Session) {
-        self.open.push(session.clone());
-        let look = self.look;
-        self.shown.insert(session.cookie, Shown { session, look });
+    fn take_changed(&mut self, session: Session) {
+        let known = Known {
+            look: self.look,
+            unowned_ns: is_unowned(&session).then_some(session.start_ns),
+        };
+        self.known.insert(session.cookie, known);
+        self.found.changed.push(session);
     }
 
     fn take_unchanged(&mut self, item: &[u8]) -> Result<(), BadRecord> {
         let unchanged: unchanged_session =
             bytemuck::try_pod_read_unaligned(item).map_err(|_| BadRecord(item.len()))?;
-        match self.shown.get_mut(&unchanged.cookie) {
-            Some(shown) => {
-                shown.look = self.look;
-                self.open.push(later(&shown.session, self.now_ns));
+        match self.known.get_mut(&unchanged.cookie) {
+            Some(known) => {
+                known.look = self.look;
+                self.found.unchanged.push(unchanged.cookie);
             }
             None => self.is_amiss = true,
         }
         Ok(())
     }
 
-    /// Ends a look: every session that is open. `None`: the kernel has to tell of all of them again.
-    pub(super) fn end(&mut self) -> Option<Vec<Session>> {
-        if self.shown.len() > self.open.len() {
-            self.shown.retain(|_, shown| shown.look == self.look);
+    /// Ends a look.
+    pub(super) fn end(&mut self) -> Look {
+        if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
+            self.known.retain(|_, known| known.look == self.look);
         }
-        let open = std::mem::take(&mut self.open);
-        (!self.is_amiss).then_some(open)
+        std::mem::take(&mut self.found)
+    }
+
+    /// True if one was not told at the last look that was not known before: the kernel passes over some when others go at that
+    /// moment. It has to tell all of them at the next.
+    pub(super) fn is_amiss(&self) -> bool {
+        self.is_amiss
+    }
+
+    /// When those began of which no process that works on them has shown.
+    pub(super) fn unowned(&self) -> impl Iterator<Item = u64> {
+        self.known.values().filter_map(|known| known.unowned_ns)
     }
 }
 
-/// The same session when only time has passed.
-fn later(shown: &Session, now_ns: u64) -> Session {
-    let mut session = shown.clone();
-    let passed_ns = now_ns.saturating_sub(shown.end_ns);
-    session.end_ns += passed_ns;
-    if session.close_us != 0 {
-        let passed_us = u32::try_from(passed_ns / 1000).unwrap_or(u32::MAX);
-        session.close_us = session.close_us.saturating_add(passed_us);
+/// True if a process may have it in hand, and which one has not shown.
+fn is_unowned(session: &Session) -> bool {
+    match session.owner {
+        Evidence::Listen => true,
+        // one that is closed already has no process, and no scan will find any
+        Evidence::None => matches!(session.state, State::Established | State::CloseWait),
+        _ => false,
     }
-    session
 }
 
 #[cfg(test)]
@@ -113,23 +125,13 @@ mod tests {
     use super::*;
     use crate::cgroup::Cgroups;
 
-    const S: u64 = 1_000_000_000;
-
-    fn context() -> Context {
-        Context {
-            hz: 1000,
-            started_ns: 0,
-            cgroups: Cgroups::none(),
-        }
-    }
-
-    fn record(cookie: u64, tx_bytes: u64, taken_ns: u64) -> Vec<u8> {
+    /// A record of a session that began at second 1.
+    fn told(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {
         let record = session_record {
             cookie,
-            taken_ns,
-            start_ns: S,
-            closing_ns: if cookie == 2 { 2 * S } else { 0 },
+            start_ns: 1_000_000_000,
             bytes_acked: tx_bytes,
+            owner,
             direction: 2,
             ip: 4,
             state: 1,
@@ -140,50 +142,64 @@ mod tests {
         unsafe { std::slice::from_raw_parts((&raw const record).cast::<u8>(), size) }.to_vec()
     }
 
-    fn unchanged(cookie: u64) -> Vec<u8> {
+    fn as_before(cookie: u64) -> Vec<u8> {
         [0_u64, cookie].map(u64::to_ne_bytes).concat()
     }
 
-    fn look(looks: &mut Looks, now_s: u64, bytes: &[u8]) -> Option<Vec<(u64, u64, u64, u32)>> {
-        looks.begin(now_s * S);
+    /// What has changed, with its bytes, and what has not.
+    fn look(looks: &mut Looks, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
+        let mut context = Context {
+            hz: 1000,
+            started_ns: 0,
+            cgroups: Cgroups::none(),
+        };
+        looks.begin();
         // in pieces, as they may come
         let mut waiting = Vec::new();
-        for piece in bytes.chunks(7) {
+        for piece in bytes.concat().chunks(7) {
             waiting.extend(piece);
-            let done = looks.take(&waiting, &mut context()).expect("records");
+            let done = looks.take(&waiting, &mut context).expect("records");
             waiting.drain(..done);
         }
         assert_eq!(waiting, [0; 0]);
-        let seen = |s: Session| (s.cookie, s.tx_bytes, s.end_ns / S, s.close_us);
-        Some(looks.end()?.into_iter().map(seen).collect())
+        let found = looks.end();
+        let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
+        (changed.collect(), found.unchanged)
     }
 
     #[test]
-    fn what_has_not_changed_is_as_it_was_and_older() {
+    fn what_has_changed_comes_whole_and_the_rest_by_its_cookie() {
         let mut looks = Looks::default();
-        let all = [record(1, 5, 3 * S), record(2, 6, 3 * S)].concat();
-        let told = Some(vec![(1, 5, 3, 0), (2, 6, 3, 1_000_000)]);
-        assert_eq!(look(&mut looks, 3, &all), told);
-        // it stays what it is, however long nothing happens; a FIN is the longer ago
-        for s in [4, 60] {
-            let none = [unchanged(2), unchanged(1)].concat();
-            let told = Some(vec![(2, 6, s, 1_000_000 * (s as u32 - 2)), (1, 5, s, 0)]);
-            assert_eq!(look(&mut looks, s, &none), told);
-        }
-        let one = [unchanged(2), record(1, 9, 61 * S)].concat();
-        let told = Some(vec![(2, 6, 61, 59_000_000), (1, 9, 61, 0)]);
-        assert_eq!(look(&mut looks, 61, &one), told);
+        let first = look(&mut looks, &[told(1, 5, 0), told(2, 6, 0)]);
+        assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
+        let second = look(&mut looks, &[as_before(2), told(1, 9, 0)]);
+        assert_eq!(second, (vec![(1, 9)], vec![2]));
+        assert_eq!(look(&mut looks, &[as_before(1)]), (vec![], vec![1]));
+        assert!(!looks.is_amiss());
     }
 
     #[test]
-    fn what_is_not_remembered_has_to_be_told_again() {
+    fn what_was_not_there_the_last_time_has_to_be_told_again() {
         let mut looks = Looks::default();
-        let both = [record(1, 5, S), record(3, 5, S)].concat();
-        assert!(look(&mut looks, 1, &both).is_some());
-        assert_eq!(look(&mut looks, 2, &unchanged(1)), Some(vec![(1, 5, 2, 0)]));
-        // it was not in the look before: a filter may have been in the way
-        let amiss = [unchanged(1), unchanged(3)].concat();
-        assert_eq!(look(&mut looks, 3, &amiss), None);
-        assert!(look(&mut looks, 4, &both).is_some());
+        look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
+        look(&mut looks, &[as_before(1)]);
+        assert!(!looks.is_amiss());
+        let third = look(&mut looks, &[as_before(1), as_before(3)]);
+        assert_eq!(third, (vec![], vec![1]));
+        assert!(looks.is_amiss());
+        look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
+        assert!(!looks.is_amiss());
+    }
+
+    #[test]
+    fn nobody_s_sessions_are_remembered_while_nothing_happens_to_them() {
+        let mut looks = Looks::default();
+        let unowned = |looks: &Looks| looks.unowned().collect::<Vec<_>>();
+        look(&mut looks, &[told(1, 0, 1), told(2, 0, 4)]);
+        assert_eq!(unowned(&looks), [1_000_000_000]);
+        look(&mut looks, &[as_before(1), as_before(2)]);
+        assert_eq!(unowned(&looks), [1_000_000_000]);
+        look(&mut looks, &[told(1, 0, 2), as_before(2)]);
+        assert_eq!(unowned(&looks), [0; 0]);
     }
 }

@@ -71,7 +71,11 @@ impl Columns {
 
     /// Takes in which addresses there are.
     pub fn look(&mut self, batch: &Batch) {
-        let mut sessions = batch.open.iter().flatten().chain(&batch.closed);
+        let mut sessions = batch
+            .open
+            .iter()
+            .flat_map(|look| &look.changed)
+            .chain(&batch.closed);
         self.has_v6 = self.has_v6 || sessions.any(|s| s.ip() == 6);
     }
 

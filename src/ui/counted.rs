@@ -163,8 +163,9 @@ mod tests {
             let mut apply = |store: &mut Store, spread: Option<(&mut Counted<Spread>, &mut Counted<Failed>)>, (ended, open): (u64, u64)| {
                 let closed: Vec<Session> = (0..ended).map(|c| session(cookie + c, false)).collect();
                 cookie += ended;
+                let opened: Vec<Session> = (0..open).map(|c| session(1 << 20 | c, true)).collect();
                 let batch = Batch {
-                    open: Some((0..open).map(|c| session(1 << 20 | c, true)).collect()),
+                    open: Some(opened.into()),
                     closed,
                     ..Batch::default()
                 };

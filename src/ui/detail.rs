@@ -88,8 +88,14 @@ impl Detail {
         }
     }
 
-    /// The open sessions were looked at.
-    pub fn look(&mut self) {
+    /// The open sessions were looked at. What is unchanged has grown older.
+    pub fn look(&mut self, store: &Store) {
+        for session in std::iter::once(&mut self.session).chain(&mut self.other) {
+            let now = store.get(Place::Open(session.cookie));
+            if let Some(now) = now.filter(|now| now.id() == session.id()) {
+                session.clone_from(now);
+            }
+        }
         if self.session.is_open() && !self.vanished {
             self.sample();
         }

@@ -31,7 +31,10 @@ impl Waiting {
         } else {
             self.since_look += ended;
         }
-        let open = batch.open.or_else(|| self.newest.open.take());
+        let open = match (self.newest.open.take(), batch.open) {
+            (Some(earlier), Some(look)) => Some(look.after(earlier, batch.taken_ns)),
+            (earlier, look) => look.or(earlier),
+        };
         self.newest = Batch {
             open,
             closed: Vec::new(),

@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use super::app::App;
 use super::surroundings::{SshConnection, Surroundings};
 use super::view::detail::ends;
-use crate::collector::Batch;
 use crate::session::{Evidence, Session};
 use crate::store::Change;
 
@@ -56,17 +55,19 @@ impl Own {
         change.among(|s| !self.is(s))
     }
 
-    /// Counts what a batch brings. `finished` sessions were over before it.
-    pub(super) fn count(&mut self, batch: &Batch, finished: u64) {
-        if let Some(open) = &batch.open {
-            self.open = open.iter().filter(|s| self.is(s)).count();
-        }
-        for (number, session) in (finished..).zip(&batch.closed) {
-            if self.is(session) {
-                self.open = self.open.saturating_sub(1);
-                self.finished.push_back(number);
-            }
-        }
+    /// Counts what ended. `finished` sessions were over before it.
+    pub(super) fn count_finished(&mut self, ended: &[Session], finished: u64) {
+        let numbered = (finished..).zip(ended);
+        let own = numbered.filter(|(_, session)| self.is(session));
+        let numbers: Vec<u64> = own.map(|(number, _)| number).collect();
+        self.finished.extend(numbers);
+    }
+
+    /// Counts what is open.
+    pub(super) fn count_open(&mut self, change: &Change<'_>) {
+        let was = change.before.is_some_and(|s| self.is(s));
+        let is = change.now.is_some_and(|s| s.is_open() && self.is(s));
+        self.open = (self.open + usize::from(is)).saturating_sub(was.into());
     }
 
     /// Those that are over and not kept any more are not counted.

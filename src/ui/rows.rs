@@ -391,8 +391,9 @@ mod tests {
     }
 
     fn batch(open: Range<u64>, closed: Range<u64>) -> Batch {
+        let opened: Vec<Session> = open.map(|c| session(c, State::Established)).collect();
         Batch {
-            open: Some(open.map(|c| session(c, State::Established)).collect()),
+            open: Some(opened.into()),
             closed: closed.map(|c| session(c, State::Closed)).collect(),
             ..Batch::default()
         }

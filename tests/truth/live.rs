@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tcplife::capture::Capture;
 use tcplife::collector::{self, Collector, Config};
 use tcplife::session::{Evidence, Session};
+use tcplife::store::{Place, Store};
 
 use crate::judge::Outcome;
 use crate::sys;
@@ -72,6 +73,18 @@ fn start() -> Collector {
     collector::start(config).expect("the collector starts")
 }
 
+/// What is open at the next look.
+fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
+    for batch in collector.batches().iter() {
+        let is_look = batch.open.is_some();
+        store.apply(batch);
+        if is_look {
+            return store.open().map(|(_, s)| s.clone()).collect();
+        }
+    }
+    panic!("the collector ended");
+}
+
 /// A worker that does nothing with the session that its master handed over is found all the same, after a while.
 pub(crate) fn find_idle_worker() -> Outcome {
     let collector = start();
@@ -91,6 +104,7 @@ pub(crate) fn find_idle_worker() -> Outcome {
     }
     let mut child = worker.spawn().expect("a worker");
     drop((accepted, worker));
+    let mut store = Store::new(0);
     let mut owners = Vec::new();
     let end = Instant::now() + Duration::from_secs(20);
     for batch in collector
@@ -98,8 +112,8 @@ pub(crate) fn find_idle_worker() -> Outcome {
         .iter()
         .take_while(|_| Instant::now() < end)
     {
-        let open = batch.open.unwrap_or_default();
-        if let Some(session) = open.iter().find(|s| s.cookie == cookie) {
+        store.apply(batch);
+        if let Some(session) = store.get(Place::Open(cookie)) {
             let owner = (session.owner, session.pid);
             if owners.last() != Some(&owner) {
                 owners.push(owner);
@@ -134,23 +148,17 @@ pub(crate) fn find_idle_worker() -> Outcome {
 /// The sessions from before the start stand still: both must show the same.
 pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
     let collector = start();
-    let shown: Vec<Session> = collector
-        .batches()
-        .iter()
-        .find_map(|batch| batch.open)
-        .expect("the open sessions");
+    let mut store = Store::new(0);
+    let shown = look(&collector, &mut store);
     let theirs: Vec<(u64, BTreeSet<u64>, BTreeSet<u64>)> = namespaces()
         .iter()
         .map(|(&inode, space)| (inode, ss(space), ss(space)))
         .collect();
     // the host's own sessions come and go meanwhile: only what both saw before and after counts
     let waiting = collector.batches().len();
-    let later = collector
-        .batches()
-        .iter()
-        .skip(waiting)
-        .find_map(|batch| batch.open)
-        .expect("the open sessions");
+    let waiting = collector.batches().iter().take(waiting);
+    waiting.for_each(|batch| store.apply(batch));
+    let later = look(&collector, &mut store);
     let of = |sessions: &[Session], inode: u64| -> BTreeSet<u64> {
         let here = sessions.iter().filter(|s| u64::from(s.netns) == inode);
         here.map(|s| s.cookie).collect()

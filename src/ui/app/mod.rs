@@ -207,7 +207,7 @@ impl App {
             let captured = |s: &Session| self.capture_filter.matches(s);
             batch.closed.retain(captured);
             if let Some(open) = &mut batch.open {
-                open.retain(captured);
+                open.changed.retain(captured);
             }
         }
         if self.first_ns == 0 {
@@ -223,8 +223,9 @@ impl App {
         (self.now_ns, self.clock) = (batch.taken_ns, batch.clock);
         self.screen_lets_go(&batch);
         let finished = self.store.totals().finished;
-        self.choice.own.count(&batch, finished);
+        self.choice.own.count_finished(&batch.closed, finished);
         self.store.apply_and_tell(batch, |change| {
+            self.choice.own.count_open(&change);
             self.panes.take(&change, &self.choice);
             if let Some(mark) = &mut self.mark
                 && let Some(change) = self.choice.own.without(&change)
@@ -240,7 +241,7 @@ impl App {
         self.rows.let_go(&self.store);
         if looked {
             if let Some(detail) = &mut self.detail {
-                detail.look();
+                detail.look(&self.store);
             }
             self.panes.look(self.now_ns, &self.store, &self.choice);
             self.look_since_mark();

@@ -11,7 +11,7 @@ use super::app::{App, Effect};
 use super::theme::{DARK, MONOCHROME, Theme};
 use super::{keys, view};
 use crate::capture::Capture;
-use crate::collector::Batch;
+use crate::collector::{Batch, Look};
 use crate::session::tests::sample;
 use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
 
@@ -113,7 +113,7 @@ fn far() -> Session {
 fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
     Batch {
         taken_ns: second * S,
-        open: Some(open),
+        open: Some(open.into()),
         closed,
         ..Batch::default()
     }
@@ -692,7 +692,7 @@ fn losses_stand_out() {
     app.batch(Batch {
         taken_ns: 11 * S,
         lost: 17,
-        open: Some(vec![]),
+        open: Some(Look::default()),
         ..Batch::default()
     });
     assert!(screen(&app, SIZE).contains("lost 17"));
