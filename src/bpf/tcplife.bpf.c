@@ -89,8 +89,12 @@ struct {
 struct capture_filter filters[2];
 __u32 filter_in_force;
 
-/* Wake the collector only when this much waits in the ring: it looks by itself every few ms. */
+/*
+ * While sessions end one after the other the collector looks by itself every few ms, and is woken only when this much
+ * waits in the ring. When none has ended for a while it sleeps, and the next one wakes it.
+ */
 const volatile __u64 wake_above_bytes = 1 << 22;
+__u32 collector_sleeps;
 
 __u64 lost; /* sessions that found the ring full */
 __u32 looks_forgotten; /* another number: the collector has forgotten what it was shown */
@@ -296,9 +300,12 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 			 */
 			if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
 				r->data_after_close = st->data_segs != tp->data_segs_in;
-			wake = bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes ?
-				       BPF_RB_FORCE_WAKEUP :
-				       BPF_RB_NO_WAKEUP;
+			if (bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes)
+				wake = BPF_RB_FORCE_WAKEUP;
+			else if (collector_sleeps)
+				wake = 0; /* the kernel wakes it once, for the first that it has not read */
+			else
+				wake = BPF_RB_NO_WAKEUP;
 			bpf_ringbuf_submit(r, wake);
 		}
 	}

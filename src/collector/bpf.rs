@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Iter, IterOpts, Link, MapIterOpts, PrintLevel, RingBufferBuilder};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::decode::{Context, decode};
@@ -48,8 +48,10 @@ unsafe impl bytemuck::AnyBitPattern for types::unchanged_session {}
 // SAFETY: the fields are integers: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::unchanged_session {}
 
-/// How long a finished session may wait in the ring buffer before it is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a finished session may wait in the ring buffer before it is taken, while more of them end.
+const TAKE_EVERY: Duration = Duration::from_millis(50);
+/// How long the collector sleeps at the most.
+const SLEEP: Duration = Duration::from_secs(1);
 /// How often all open files may be looked through again, for who works on what only its listener is known of.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 /// The same for those of which a scan has told nothing before: it may still be in the listener's queue.
@@ -189,7 +191,10 @@ pub(super) fn run(
     let mut interval = config.interval;
     let mut looked: Option<Instant> = None;
     let mut last_scan_ns = started_ns;
+    let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
+    let mut idle_rounds = 0;
     loop {
+        orders.silence();
         let last = orders.stop();
         if let Some(capture) = orders.capture() {
             shared.set_filter(&capture);
@@ -217,6 +222,7 @@ pub(super) fn run(
             }
             looked = Some(Instant::now());
         }
+        let mut has_taken = false;
         loop {
             let taken = ring.consume_raw_n(BATCH_SESSIONS);
             if taken < 0 {
@@ -228,6 +234,7 @@ pub(super) fn run(
             }
             batch.closed = closed.take();
             batch.lost = shared.lost();
+            has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
             if (batch.open.is_some() || !batch.closed.is_empty() || last) && tx.send(batch).is_err()
             {
@@ -241,7 +248,15 @@ pub(super) fn run(
         if last {
             return Ok(());
         }
-        wait(&ring, LOOK_EVERY)?;
+        // Told first, asleep a round later: a program that was not told yet is through by then, and what it wrote is found.
+        idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
+        shared.set_sleeps(idle_rounds > 0);
+        let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
+        let until_look = interval.map(|every| {
+            let passed = looked.map_or(every, |at| at.elapsed());
+            every.saturating_sub(passed)
+        });
+        rest.until(until_look.map_or(most, |look| look.min(most)))?;
     }
 }
 
@@ -266,17 +281,35 @@ fn new_batch() -> Batch {
     }
 }
 
-/// Sleeps that long, or until the kernel says that much is waiting. Records below the fill mark do not wake.
-fn wait(ring: &libbpf_rs::RingBuffer<'_>, time: Duration) -> anyhow::Result<()> {
-    // SAFETY: the ring, which owns the descriptor, outlives the borrow.
-    let fd = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
-    let timeout = Timespec {
-        tv_sec: 0,
-        tv_nsec: time.subsec_nanos().into(),
-    };
-    match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(e) => Err(e).context("cannot wait for the ring buffer"),
+/// What ends a rest: time, the kernel, an order.
+struct Rest(OwnedFd);
+
+impl Rest {
+    fn new(sessions: BorrowedFd<'_>, orders: &Orders) -> anyhow::Result<Self> {
+        let waiting = "cannot wait for the ring buffer";
+        let all = epoll::create(epoll::CreateFlags::CLOEXEC).context(waiting)?;
+        // Edge-triggered: the kernel's word counts, not that there is something in the ring, which is normal.
+        let kernel = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        for (fd, flags) in [(sessions, kernel), (orders.bell(), epoll::EventFlags::IN)] {
+            epoll::add(&all, fd, epoll::EventData::new_u64(0), flags).context(waiting)?;
+        }
+        Ok(Rest(all))
+    }
+
+    /// Rests that long, or until something is to be done.
+    fn until(&self, time: Duration) -> anyhow::Result<()> {
+        let timeout = Timespec {
+            tv_sec: time.as_secs() as i64,
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }; 2];
+        match epoll::wait(&self.0, &mut events, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(e) => Err(e).context("cannot wait for the ring buffer"),
+        }
     }
 }
 
@@ -333,6 +366,13 @@ impl Shared {
     fn forget_scanner(&self) {
         // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the next session that ends is to wake this side.
+    fn set_sleeps(&self, sleeps: bool) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_sleeps) }
+            .store(sleeps.into(), Ordering::SeqCst);
     }
 
     /// Every open session is to be told of at the next look, changed or not.

@@ -3,13 +3,16 @@
 //! Responsible for the thread's life: that it is ready before anything else starts, that it stops when told to,
 //! that what it died of is told. `bpf` talks to the kernel, `decode` understands what the kernel says.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustc_hash::FxHashSet;
+use rustix::event::{EventfdFlags, eventfd};
 
 use crate::capture::Capture;
 use crate::session::{Clock, Session};
@@ -95,9 +98,21 @@ pub struct Orders {
     stop: Arc<AtomicBool>,
     captures: Receiver<Capture>,
     intervals: Receiver<Duration>,
+    bell: Arc<OwnedFd>,
 }
 
 impl Orders {
+    /// Readable when there is an order that was not looked at, or may be.
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    /// The bell is not readable any more, until the next order. To be called before the orders are looked at.
+    pub fn silence(&self) {
+        // when it was not rung there is nothing to read
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+    }
+
     /// True if the thread is to end.
     pub fn stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -121,6 +136,7 @@ pub struct Collector {
     stop: Arc<AtomicBool>,
     captures: Sender<Capture>,
     intervals: Sender<Duration>,
+    bell: Arc<OwnedFd>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -139,10 +155,13 @@ impl Collector {
         let stop = Arc::new(AtomicBool::new(false));
         let (captures, asked) = unbounded();
         let (intervals, paces) = unbounded();
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let bell = Arc::new(bell.context("cannot make an eventfd")?);
         let orders = Orders {
             stop: Arc::clone(&stop),
             captures: asked,
             intervals: paces,
+            bell: Arc::clone(&bell),
         };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -158,6 +177,7 @@ impl Collector {
             stop,
             captures,
             intervals,
+            bell,
             thread,
         };
         match ready_rx.recv() {
@@ -180,17 +200,25 @@ impl Collector {
     pub fn capture(&self, capture: Capture) {
         // a thread that has ended captures nothing; the closed channel of batches tells
         let _ = self.captures.send(capture);
+        self.ring();
     }
 
     /// Changes how often the open sessions' figures are read, from now on.
     pub fn look_every(&self, interval: Duration) {
         // as above
         let _ = self.intervals.send(interval);
+        self.ring();
     }
 
     /// Tells the thread to stop: it takes what is waiting in the kernel, sends that, and ends.
     pub fn request_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // it fails only when it has been rung 2^64 times and nobody listens
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 
     /// Stops the thread, whatever it still has to send, and waits for its end.

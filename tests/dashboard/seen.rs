@@ -45,7 +45,9 @@ impl Seen {
     /// The dashboard, when its first picture is there.
     pub(crate) fn dashboard(flags: &[&str]) -> Seen {
         let mut seen = Seen::start(pty::command(&brisk(flags)));
-        seen.wait_for("the dashboard", |s| s.shows("PID") && s.shows("open "));
+        seen.wait_for("the dashboard", |s| {
+            s.shows("PID") && s.shows("open ") && !s.shows("Looking at what is open")
+        });
         assert!(seen.terminal.screen().alternate_screen() && seen.terminal.screen().hide_cursor());
         assert!(!seen.pty.is_as_before(), "the terminal is in raw mode now");
         seen
