@@ -1,7 +1,8 @@
 //! Open sessions: what `ss` shows in every network namespace, the live figures must have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use tcplife::capture::Capture;
 use tcplife::collector::{self, Collector, Config};
-use tcplife::session::{Evidence, Session};
+use tcplife::session::{Evidence, Session, State};
 use tcplife::store::{Place, Store};
 
 use crate::judge::Outcome;
@@ -139,6 +140,69 @@ pub(crate) fn find_idle_worker() -> Outcome {
     }
     Outcome {
         name: "idle-worker-is-found".into(),
+        sessions: 2,
+        skipped: None,
+        wrong,
+    }
+}
+
+/// The kernel tells only what has changed since the look before: that must be whatever changes, and nothing else.
+pub(crate) fn follow_what_changes() -> Outcome {
+    let collector = start();
+    let mut store = Store::new(0);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let mut server = listener.accept().expect("a client").0;
+    let [ours, theirs] =
+        [&client, &server].map(|end| sys::cookie(&end.try_clone().expect("dup").into()));
+    let mut wrong = Vec::new();
+    // what both ends look like once they are only named
+    let mut settled = |what: &str, expected: [(State, u64, u32); 2]| {
+        let end = Instant::now() + Duration::from_secs(20);
+        for batch in collector.batches().iter() {
+            let unchanged = batch.open.as_ref().map_or(&[][..], |look| &look.unchanged);
+            let is_settled = unchanged.contains(&ours) && unchanged.contains(&theirs);
+            store.apply(batch);
+            let ends = [ours, theirs].map(|cookie| store.get(Place::Open(cookie)).cloned());
+            if let [Some(ours), Some(theirs)] = ends
+                && is_settled
+            {
+                let seen = [&ours, &theirs].map(|s| (s.state, s.tx_bytes, s.unread_bytes));
+                if seen == expected {
+                    return Some(ours);
+                }
+            }
+            if Instant::now() > end {
+                break;
+            }
+        }
+        wrong.push(format!("{what}: {expected:?} was not shown"));
+        None
+    };
+    use State::{CloseWait, Established, FinWait2};
+    settled("idle", [(Established, 0, 0), (Established, 0, 0)]);
+    client.write_all(b"x").expect("it is connected");
+    settled("written", [(Established, 1, 0), (Established, 0, 1)]);
+    server.read_exact(&mut [0]).expect("it was sent");
+    settled("read", [(Established, 1, 0), (Established, 0, 0)]);
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let closing = [(FinWait2, 1, 0), (CloseWait, 0, 0)];
+    let [early, late] = ["shut down", "later"].map(|what| settled(what, closing));
+    if let (Some(early), Some(late)) = (early, late) {
+        let passed_us = (late.end_ns - early.end_ns) / 1000;
+        let closing_us = u64::from(late.close_us - early.close_us);
+        if early.close_us == 0 || passed_us == 0 || passed_us.abs_diff(closing_us) > 1 {
+            wrong.push(format!(
+                "closing for {closing_us} µs more after {passed_us} µs"
+            ));
+        }
+    }
+    drop((client, server));
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: "only-changes-are-told".into(),
         sessions: 2,
         skipped: None,
         wrong,

@@ -341,8 +341,8 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
 
     std::thread::scope(|scope| {
         // beside the others, as it waits for long
-        let idle_worker =
-            (!before.is_empty() && !accuracy).then(|| scope.spawn(live::find_idle_worker));
+        let looks: [fn() -> Outcome; 2] = [live::find_idle_worker, live::follow_what_changes];
+        let looks = (!before.is_empty() && !accuracy).then(|| looks.map(|look| scope.spawn(look)));
         for &run in &before {
             let (news_tx, go) = (news_tx.clone(), go.clone());
             scope.spawn(move || {
@@ -397,7 +397,8 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
         let order = |story: &Story| runs.iter().position(|run| run.name() == story.name);
         stories.sort_by_key(order);
         let theirs = peer.map(|peer| peer.and_then(peer::Peer::stop));
-        live.extend(idle_worker.map(|watch| watch.join().expect("no panic")));
+        let looks = looks.into_iter().flatten();
+        live.extend(looks.map(|look| look.join().expect("no panic")));
         finish(&stories, &rows, std::mem::take(&mut live), theirs, begun)
     })
 }
