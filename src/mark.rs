@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxHashSet;
+
 use crate::bounded::{Bounded, Sums};
 use crate::fields;
 use crate::session::{Session, SessionId};
@@ -21,6 +23,8 @@ pub const TIMES_S: u64 = 600;
 const KEEP: usize = 4096;
 /// Finished sessions that are counted at a time: some milliseconds.
 const CHUNK: u64 = 1 << 13;
+/// Open ones: as none of them is too old to count, each takes longer.
+const OPEN_CHUNK: usize = 1 << 11;
 /// A second.
 const S: u64 = 1_000_000_000;
 
@@ -281,6 +285,8 @@ pub struct Mark {
     retransmits: HashMap<SessionId, u32>,
     /// The next finished session to be counted, going back from here.
     uncounted: u64,
+    /// Those that were open at the mark and are still to be counted: as they were then, so before anything changes of them.
+    uncounted_open: FxHashSet<SessionId>,
     now_ns: u64,
     /// Who has no session any more was perhaps there before.
     is_inexact: bool,
@@ -313,6 +319,7 @@ impl Mark {
             open: Default::default(),
             retransmits: HashMap::new(),
             uncounted: kept.end,
+            uncounted_open: FxHashSet::default(),
             now_ns: at_ns,
             is_inexact: KINDS.iter().any(|by| talkers.rest(*by).1 > 0),
         };
@@ -331,7 +338,7 @@ impl Mark {
         }
         mark.all.bytes = talkers.bytes();
         for (_, session) in store.open().filter(|(_, s)| counts(s)) {
-            mark.count_before(session);
+            mark.uncounted_open.insert(session.id());
             if session.retransmits > 0 {
                 mark.retransmits.insert(session.id(), session.retransmits);
             }
@@ -356,11 +363,14 @@ impl Mark {
 
     /// True while what was before it is not counted yet.
     pub fn is_working(&self, store: &Store) -> bool {
-        self.uncounted > store.finished_numbers().start
+        !self.uncounted_open.is_empty() || self.uncounted > store.finished_numbers().start
     }
 
     /// Counts some of it.
     pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) {
+        if !self.uncounted_open.is_empty() {
+            return self.count_open(store);
+        }
         let first = store.finished_numbers().start;
         let from = self.uncounted.saturating_sub(CHUNK).max(first);
         for number in (from..self.uncounted).rev() {
@@ -371,8 +381,29 @@ impl Mark {
         self.uncounted = from;
     }
 
+    fn count_open(&mut self, store: &Store) {
+        let some: Vec<SessionId> = self
+            .uncounted_open
+            .iter()
+            .copied()
+            .take(OPEN_CHUNK)
+            .collect();
+        for id in some {
+            self.uncounted_open.remove(&id);
+            let session = store.get(Place::Open(id.cookie));
+            if let Some(session) = session.filter(|s| s.id() == id) {
+                self.count_before(session);
+            }
+        }
+    }
+
     /// Takes in what changed of a session after the mark.
     pub fn take(&mut self, change: &Change<'_>) {
+        if let Some(before) = change.before
+            && self.uncounted_open.remove(&before.id())
+        {
+            self.count_before(before);
+        }
         let Some(session) = change.now.filter(|s| !s.is_open()) else {
             return;
         };
