@@ -269,6 +269,33 @@ impl Difference {
     }
 }
 
+/// Sums of what is open.
+#[derive(Debug, Default)]
+struct Open {
+    all: Side,
+    kinds: [HashMap<Key, Side>; 3],
+}
+
+/// What is open, on the way to its sums.
+#[derive(Debug)]
+struct Looking {
+    /// Cookies of those that are still to be counted.
+    waiting: Vec<u64>,
+    open: Open,
+    /// There was another look meanwhile.
+    is_stale: bool,
+}
+
+impl Looking {
+    fn new(store: &Store) -> Self {
+        Looking {
+            waiting: store.open().map(|(_, session)| session.cookie).collect(),
+            open: Open::default(),
+            is_stale: false,
+        }
+    }
+}
+
 /// A moment to compare with.
 #[derive(Debug)]
 pub struct Mark {
@@ -278,9 +305,10 @@ pub struct Mark {
     times_ns: u64,
     all: Compared,
     kinds: [Bounded<Key, Compared>; 3],
-    /// Of what is open, at the last look.
-    open_all: Side,
-    open: [HashMap<Key, Side>; 3],
+    /// Of what is open, at the last look that was counted.
+    open: Open,
+    /// One that is being counted.
+    looking: Option<Looking>,
     /// Segments that the sessions open at the mark had sent more than once by then.
     retransmits: HashMap<SessionId, u32>,
     /// The next finished session to be counted, going back from here.
@@ -315,8 +343,8 @@ impl Mark {
             times_ns: since(TIMES_S),
             all: Compared::default(),
             kinds: Default::default(),
-            open_all: Side::default(),
-            open: Default::default(),
+            open: Open::default(),
+            looking: None,
             retransmits: HashMap::new(),
             uncounted: kept.end,
             uncounted_open: FxHashSet::default(),
@@ -361,15 +389,23 @@ impl Mark {
         self.is_inexact || self.kinds.iter().any(|kind| kind.rest().1 > 0)
     }
 
-    /// True while what was before it is not counted yet.
+    /// True while there is something to be counted: what was before it, or what is open.
     pub fn is_working(&self, store: &Store) -> bool {
-        !self.uncounted_open.is_empty() || self.uncounted > store.finished_numbers().start
+        !self.uncounted_open.is_empty()
+            || self.looking.is_some()
+            || self.uncounted > store.finished_numbers().start
     }
 
-    /// Counts some of it.
-    pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) {
+    /// Counts some of it. True if there is something new to be seen.
+    pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) -> bool {
         if !self.uncounted_open.is_empty() {
-            return self.count_open(store);
+            self.count_uncounted_open(store);
+            return false;
+        }
+        if let Some(looking) = self.looking.take() {
+            let is_last = looking.waiting.len() <= OPEN_CHUNK;
+            self.count_open(looking, store, counts);
+            return is_last;
         }
         let first = store.finished_numbers().start;
         let from = self.uncounted.saturating_sub(CHUNK).max(first);
@@ -379,9 +415,10 @@ impl Mark {
             }
         }
         self.uncounted = from;
+        !self.is_working(store)
     }
 
-    fn count_open(&mut self, store: &Store) {
+    fn count_uncounted_open(&mut self, store: &Store) {
         let some: Vec<SessionId> = self
             .uncounted_open
             .iter()
@@ -395,6 +432,36 @@ impl Mark {
                 self.count_before(session);
             }
         }
+    }
+
+    fn count_open(
+        &mut self,
+        mut looking: Looking,
+        store: &Store,
+        counts: impl Fn(&Session) -> bool,
+    ) {
+        let left = looking.waiting.len().saturating_sub(OPEN_CHUNK);
+        for cookie in looking.waiting.drain(left..) {
+            let session = store.get(Place::Open(cookie));
+            let Some(session) = session.filter(|s| counts(s)) else {
+                continue;
+            };
+            let is_lossy = self.is_lossy(session);
+            let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
+            let Open { all, kinds } = &mut looking.open;
+            let kinds = KINDS.into_iter().zip(kinds);
+            let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
+            for side in sides.chain(std::iter::once(all)) {
+                side.opened += u64::from(opened);
+                side.see(session, opened, is_lossy);
+            }
+        }
+        self.looking = if !looking.waiting.is_empty() {
+            Some(looking)
+        } else {
+            self.open = looking.open;
+            looking.is_stale.then(|| Looking::new(store))
+        };
     }
 
     /// Takes in what changed of a session after the mark.
@@ -418,21 +485,13 @@ impl Mark {
         self.retransmits.remove(&session.id());
     }
 
-    /// The open sessions were looked at; they are counted only if somebody looks at the differences.
-    pub fn look(&mut self, now_ns: u64, open: Option<&Store>, counts: impl Fn(&Session) -> bool) {
+    /// The open sessions were looked at; they are counted, by [`Mark::work`], only if somebody looks at the differences.
+    pub fn look(&mut self, now_ns: u64, open: Option<&Store>) {
         self.now_ns = now_ns;
         let Some(store) = open else { return };
-        self.open_all = Side::default();
-        self.open.iter_mut().for_each(HashMap::clear);
-        for (_, session) in store.open().filter(|(_, s)| counts(s)) {
-            let is_lossy = self.is_lossy(session);
-            let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
-            let kinds = KINDS.into_iter().zip(&mut self.open);
-            let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
-            for side in sides.chain(std::iter::once(&mut self.open_all)) {
-                side.opened += u64::from(opened);
-                side.see(session, opened, is_lossy);
-            }
+        match &mut self.looking {
+            Some(looking) => looking.is_stale = true,
+            None => self.looking = Some(Looking::new(store)),
         }
     }
 
@@ -466,7 +525,7 @@ impl Mark {
     /// A figure of all sessions, before the mark and since.
     pub fn overall(&self, figure: Figure, talkers: &Talkers) -> (Option<f64>, Option<f64>) {
         let mut since = self.all.ended;
-        since.merge(&self.open_all);
+        since.merge(&self.open.all);
         self.figure(figure, &self.all, &since, talkers.bytes())
     }
 
@@ -504,7 +563,7 @@ impl Mark {
     pub fn differences(&self, talkers: &Talkers) -> Vec<Difference> {
         let none = Side::default();
         let mut found = Vec::new();
-        for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open) {
+        for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
             // who has only open sessions has no sums of its own yet
             let unseen = open.keys().filter(|key| kind.get(**key).is_none());
             let unseen = unseen.map(|key| (*key, None));
@@ -677,15 +736,14 @@ mod tests {
             });
             self.talkers.look(at_s * S);
             if let Some(mark) = &mut self.mark {
-                mark.look(at_s * S, Some(&self.store), |_| true);
+                mark.look(at_s * S, Some(&self.store));
+                count(mark, &self.store);
             }
         }
 
         fn mark(&mut self, at_s: u64) {
             let mut mark = Mark::new(S, at_s * S, &self.talkers, &self.store, |_| true);
-            while mark.is_working(&self.store) {
-                mark.work(&self.store, |_| true);
-            }
+            count(&mut mark, &self.store);
             self.mark = Some(mark);
         }
 
@@ -698,6 +756,12 @@ mod tests {
                 .collect();
             found.sort();
             found
+        }
+    }
+
+    fn count(mark: &mut Mark, store: &Store) {
+        while mark.is_working(store) {
+            mark.work(store, |_| true);
         }
     }
 

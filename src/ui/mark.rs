@@ -119,8 +119,7 @@ impl App {
     pub(super) fn look_since_mark(&mut self) {
         let is_shown = matches!(self.screen, Some(Screen::Marked(_)));
         if let Some(mark) = &mut self.mark {
-            let (open, own) = (is_shown.then_some(&self.store), &self.choice.own);
-            mark.look(self.now_ns, open, |s| !own.is(s));
+            mark.look(self.now_ns, is_shown.then_some(&self.store));
         }
     }
 }

@@ -171,12 +171,15 @@ impl App {
     /// Counts a part.
     pub(super) fn work_on_screen(&mut self) {
         let (store, choice) = (&self.store, &self.choice);
+        let mut mark_has_news = false;
         if let Some(mark) = &mut self.mark {
-            mark.work(store, |s| !choice.own.is(s));
+            mark_has_news = mark.work(store, |s| !choice.own.is(s));
         }
         match &mut self.screen {
             Some(Screen::Distributions(shown)) => shown.counted.work(store, choice),
             Some(Screen::Failures(shown)) => shown.counted.work(store, choice),
+            // to compare takes longer than to count a part
+            Some(Screen::Marked(_)) if !mark_has_news => return,
             Some(Screen::Marked(_)) | None => {}
         }
         self.refresh_screen();

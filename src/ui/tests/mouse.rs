@@ -233,6 +233,7 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
         ],
         vec![],
     ));
+    settle(&mut app);
     click_on(&mut app, SIZE, "new-2", 5);
     assert!(selected_line(&app).contains("new-2"));
     click_on(&mut app, SIZE, "new-1", 5);
