@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::store::{Place, Store};
 
 /// Finished sessions that are counted at a time: a few milliseconds.
-const CHUNK: u64 = 1 << 14;
+const CHUNK: u64 = 1 << 13;
 
 /// What sessions are counted in.
 pub(super) trait Count {
