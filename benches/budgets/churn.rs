@@ -274,9 +274,15 @@ fn serve(listener: &OwnedFd, lane: &Lane, talk: Talk) {
         match rustix::net::accept_with(listener, SocketFlags::CLOEXEC) {
             Ok(fd) => {
                 if talk == Talk::Answer {
+                    // the listener's timeout is this one's too, and a client may be late
+                    let asked = loop {
+                        match rustix::io::read(&fd, &mut buffer) {
+                            Err(Errno::AGAIN | Errno::INTR) => {}
+                            asked => break asked,
+                        }
+                    };
                     // whoever has gone wants no answer
-                    let _ = rustix::io::read(&fd, &mut buffer)
-                        .and_then(|_| rustix::io::write(&fd, &buffer));
+                    let _ = asked.and_then(|_| rustix::io::write(&fd, &buffer));
                 }
                 drop(fd);
                 accepted += 1;
@@ -303,7 +309,7 @@ struct Plan {
 impl Plan {
     /// Connects and closes until the end. How often it did, and how often it could not.
     fn connect(self, lane: &Lane) -> (u64, u64) {
-        let (mut made, mut failed) = (0, 0);
+        let (mut made, mut failed) = (0_u64, 0);
         let mut next = Instant::now();
         loop {
             let now = Instant::now();
@@ -319,12 +325,13 @@ impl Plan {
                 Ok(()) => made += 1,
                 Err(e) => {
                     if failed == 0 {
-                        eprintln!("connect to {}: {e}", self.to);
+                        eprintln!("a connection to {}: {e}", self.to);
                     }
                     failed += 1;
                 }
             }
-            while made - lane.accepted.load(Ordering::Relaxed) > LEAD {
+            // of what failed here some may have been accepted there
+            while made.saturating_sub(lane.accepted.load(Ordering::Relaxed)) > LEAD {
                 std::thread::sleep(Duration::from_micros(100));
             }
         }

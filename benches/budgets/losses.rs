@@ -4,6 +4,7 @@
 use anyhow::{Context, bail, ensure};
 
 use crate::Bench;
+use crate::blind::{Blind, Ends};
 use crate::churn::{Load, Made, PORT, Talk};
 use crate::table::{Budget, Limit, Short, Spread};
 use crate::tools::{Lines, Screen, figure};
@@ -27,11 +28,11 @@ pub(crate) fn measure(bench: &mut Bench) {
     ] {
         let what = format!("rows + lost − sessions, {what}, ring buffer of a page");
         bench.step(&what, NONE, |bench| {
+            let blind = Blind::count(Ends::Servers)?;
             let Counted { made, shown, lost } = count(bench)?;
             ensure!(lost > 0, "the ring buffer does not overflow");
             let what = format!("{what}: {} + {}", Short(shown as f64), Short(lost as f64));
-            let off = made.abs_diff(shown + lost) as f64;
-            Ok(vec![Budget::figure(what, NONE, "", Spread::of(&[off]))])
+            Ok(vec![off(what, made, shown + lost, &blind)?])
         });
     }
 }
@@ -47,18 +48,26 @@ struct Counted {
     lost: u64,
 }
 
-/// So many of what had to be shown were not. Too many are as wrong.
-fn lost(what: &str, made: Made, shown: u64) -> Budget {
+/// So many of what had to be told were not. Too many are as wrong. What no program is run for is the noise.
+fn off(what: String, made: u64, told: u64, blind: &Blind) -> anyhow::Result<Budget> {
+    let off = Spread {
+        median: made.abs_diff(told) as f64,
+        noise: blind.missed()? as f64,
+    };
+    Ok(Budget::figure(what, NONE, "", off))
+}
+
+fn lost(what: &str, made: Made, shown: u64, blind: &Blind) -> anyhow::Result<Budget> {
     let what = format!(
         "{what}: {} sessions, {}/s",
         Short(made.sessions() as f64),
         Short(2.0 * made.connections_a_second())
     );
-    let off = made.sessions().abs_diff(shown) as f64;
-    Budget::figure(what, NONE, "", Spread::of(&[off]))
+    off(what, made.sessions(), shown, blind)
 }
 
 fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
+    let blind = Blind::count(Ends::Both)?;
     let lines = Lines::tcplife(format, &[])?;
     let made = Load {
         // each another kind, as long as there are three
@@ -71,10 +80,11 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
     };
     let made = made.run()?;
     let printed = lines.stop()?;
-    Ok(lost(&format!("lost rows, {format}"), made, printed.rows))
+    lost(&format!("lost rows, {format}"), made, printed.rows, &blind)
 }
 
 fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
+    let blind = Blind::count(Ends::Both)?;
     let mut screen = Screen::tcplife(&[])?;
     // so that the header counts these sessions and no others of the host
     screen.press(&format!("Cport {PORT}\r"))?;
@@ -82,16 +92,18 @@ fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
     let before = screen.settled("finished")?;
     let made = Load::fastest(bench.times.losses).run()?;
     let shown = screen.settled("finished")? - before;
-    Ok(lost("lost rows, dashboard", made, shown))
+    lost("lost rows, dashboard", made, shown, &blind)
 }
 
 /// Both see the same sessions, and each other's cost.
 fn beside(bench: &Bench) -> anyhow::Result<Budget> {
+    let blind = Blind::count(Ends::Both)?;
     let theirs = Lines::libbpf_tools()?;
     let ours = Lines::tcplife("text", &[])?;
     let made = Load::fastest(bench.times.losses / 3).run()?;
     let (ours, theirs) = (ours.stop()?.rows, theirs.stop()?.rows);
-    let mut budget = lost("lost rows, text, beside libbpf-tools' tcplife", made, ours);
+    let what = "lost rows, text, beside libbpf-tools' tcplife";
+    let mut budget = lost(what, made, ours, &blind)?;
     budget.peer = Some(Spread::of(&[made.sessions().saturating_sub(theirs) as f64]));
     Ok(budget)
 }

@@ -5,7 +5,7 @@
 //! a budget is missed by more than that. Needs root; what it needs beyond is skipped with a line that says so.
 //!
 //! `losses`, `costs`, `idle`, `user` and `growth` measure; `churn` makes the traffic, `tools` runs what is measured,
-//! `host` asks the host, `table` judges. This program starts itself as the other processes that it needs (`--role`).
+//! `host` asks the host, `blind` counts what BPF cannot see, `table` judges. This program starts itself as the other processes that it needs (`--role`).
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +17,7 @@ use anyhow::{Context, bail};
 #[path = "../common/dashboard.rs"]
 mod dashboard;
 
+mod blind;
 mod churn;
 mod costs;
 mod growth;
