@@ -148,8 +148,7 @@ impl Store {
             let cookie = session.cookie;
             match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
-                    let before = gone.remove(&cookie);
-                    let before = before.filter(|old| old.id() == session.id());
+                    let before = take_same(&mut gone, &session);
                     self.moved += changed(&mut session, before.as_ref(), tell);
                     place.insert(Open { session, look });
                     seen += 1;
@@ -200,10 +199,7 @@ impl Store {
         {
             return Some(place.remove().session);
         }
-        match self.gone.entry(cookie) {
-            Entry::Occupied(place) if place.get().id() == ended.id() => Some(place.remove()),
-            _ => None,
-        }
+        take_same(&mut self.gone, ended)
     }
 
     /// How many are open.
@@ -246,6 +242,14 @@ impl Store {
                     .get(usize::try_from(number.checked_sub(first)?).ok()?)
             }
         }
+    }
+}
+
+/// Takes away what was there of the same session: with its cookie there may be an earlier one.
+fn take_same(known: &mut FxHashMap<u64, Session>, session: &Session) -> Option<Session> {
+    match known.entry(session.cookie) {
+        Entry::Occupied(place) if place.get().id() == session.id() => Some(place.remove()),
+        _ => None,
     }
 }
 
@@ -429,6 +433,16 @@ mod tests {
         // how the other one ended was lost
         assert_eq!(apply(look(3, vec![], vec![])), [(Some(2), None, 0, false)]);
         assert_eq!(apply(look(4, vec![], vec![])), []);
+        // likewise, and its socket has connected again
+        apply(look(5, vec![open(3, 0, 5 * S)], vec![]));
+        apply(look(6, vec![], vec![]));
+        let again = Session {
+            start_ns: 6 * S,
+            ..open(3, 0, 7 * S)
+        };
+        let told = apply(look(7, vec![again], vec![]));
+        let (new, lost) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
+        assert_eq!(told, [new, lost]);
     }
 
     #[test]
