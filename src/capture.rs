@@ -1,4 +1,4 @@
-//! What is captured at all: the filters of `-p -L -D -4 -6`, which the kernel decides.
+//! What is captured at all: the filters of `-p -L -D -4 -6`, and network namespaces, which the kernel decides.
 //!
 //! Responsible for their values, for reading port lists, and for what two captures have in common. Not for
 //! handing them to the kernel (`collector::bpf`), nor for the filter language.
@@ -13,6 +13,8 @@ use crate::session::Session;
 pub struct Capture {
     /// Only what this process owns.
     pub pid: Option<u32>,
+    /// Only this network namespace, by its inode number.
+    pub netns: Option<u32>,
     /// Only this family.
     pub family: Option<Family>,
     /// Only these ports of ours.
@@ -46,6 +48,7 @@ impl Capture {
     pub fn accepts(&self, session: &Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
         self.pid.is_none_or(|pid| pid == session.pid)
+            && self.netns.is_none_or(|netns| netns == session.netns)
             && self.family.is_none_or(|f| f.version() == session.ip())
             && has(&self.lports, session.lport)
             && has(&self.rports, session.rport)
@@ -56,6 +59,7 @@ impl Capture {
         let both = || {
             Some(Capture {
                 pid: common(self.pid, other.pid)?,
+                netns: common(self.netns, other.netns)?,
                 family: common(self.family, other.family)?,
                 lports: narrowed(&self.lports, &other.lports)?,
                 rports: narrowed(&self.rports, &other.rports)?,
@@ -75,6 +79,7 @@ impl Capture {
         }
         Capture {
             pid: self.pid.filter(|_| self.pid == other.pid),
+            netns: self.netns.filter(|_| self.netns == other.netns),
             family: self.family.filter(|_| self.family == other.family),
             lports: widened(&self.lports, &other.lports),
             rports: widened(&self.rports, &other.rports),
@@ -113,6 +118,7 @@ impl fmt::Display for Capture {
         }
         let terms = [
             self.pid.map(|p| format!("pid {p}")),
+            self.netns.map(|n| format!("netns {n}")),
             self.family.map(|v| v.name().to_owned()),
             self.lports.as_ref().map(|p| format!("lport {p}")),
             self.rports.as_ref().map(|p| format!("rport {p}")),
@@ -298,11 +304,13 @@ mod tests {
         assert_eq!(Capture::default().to_string(), "everything");
         let capture = Capture {
             pid: Some(7),
+            netns: Some(4_026_531_840),
             family: Some(Family::V6),
             lports: "22,80".parse().ok(),
             rports: None,
         };
-        assert_eq!(capture.to_string(), "pid 7 and IPv6 and lport 22,80");
+        let said = "pid 7 and netns 4026531840 and IPv6 and lport 22,80";
+        assert_eq!(capture.to_string(), said);
     }
 
     fn ports(text: &str) -> PortSet {
@@ -336,6 +344,7 @@ mod tests {
             family,
             lports: l.parse().ok(),
             rports: r.parse().ok(),
+            ..Capture::default()
         };
         let all = Capture::default();
         let a = capture(Some(7), None, "22,80", "");
@@ -390,9 +399,16 @@ mod tests {
                 family,
                 lports: l.parse().ok(),
                 rports: r.parse().ok(),
+                ..Capture::default()
             }
             .accepts(&s)
         };
+        let within = |netns| Capture {
+            netns: Some(netns),
+            ..Capture::default()
+        };
+        assert!(within(s.netns).accepts(&s));
+        assert!(!within(s.netns + 1).accepts(&s));
         assert!(accepts(None, None, "", ""));
         assert!(accepts(Some(22597), Some(Family::V4), "46644", "28527"));
         assert!(!accepts(Some(22598), None, "", ""));

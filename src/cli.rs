@@ -223,6 +223,7 @@ impl Cli {
         };
         Capture {
             pid: self.pid,
+            netns: None,
             family,
             lports: self.localport.clone(),
             rports: self.remoteport.clone(),

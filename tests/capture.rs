@@ -14,6 +14,7 @@ mod common {
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -920,6 +921,30 @@ fn what_is_lost_is_told_beside_the_rows() {
             ended.errors
         );
     }
+}
+
+/// The kernel decides of namespaces: what is not asked for takes no room.
+#[test]
+fn sessions_of_another_namespace_fill_no_ring() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let ours = fs::metadata("/proc/self/ns/net").expect("/proc").ino();
+    let filter = format!("netns {ours}");
+    let mut clients = Vec::new();
+    let rows = let_through(&["-f", &filter], || {
+        clients.push((port(&listener), session(&listener, V4, 1, 1)));
+        clients.clone()
+    });
+    assert_eq!(ends(&rows, &[port(&listener)]).len(), 2, "both ends");
+    let filter = format!("netns {}", ours + 1);
+    let flags = ["-o", "csv", "-f", &filter, "--ring-size", "4096"];
+    let (tcplife, _) = Running::with_header(&flags);
+    overflow(&tcplife, &listener);
+    let ended = tcplife.interrupt();
+    assert!(ended.status.success());
+    assert_eq!((ended.rest.len(), ended.errors.as_str()), (0, ""));
 }
 
 /// The two ends of a session are two rows, whichever of them closes first, and nothing else is.

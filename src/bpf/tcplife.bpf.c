@@ -147,13 +147,15 @@ static __always_inline bool has_port(const __u64 *bits, __u16 port)
 	return bits[port >> 6] >> (port & 63) & 1;
 }
 
-static __always_inline bool wanted(__u8 ip, __u16 lport, __u16 rport, __u32 pid)
+static __always_inline bool wanted(struct sock *sk, __u8 ip, __u16 lport, __u16 rport, __u32 pid)
 {
 	const struct capture_filter *f = &filters[filter_in_force & 1];
 
 	if (f->ip && f->ip != ip)
 		return false;
 	if (f->pid && f->pid != pid)
+		return false;
+	if (f->netns && f->netns != sk->__sk_common.skc_net.net->ns.inum)
 		return false;
 	if (f->by_lport && !has_port(f->lports, lport))
 		return false;
@@ -283,7 +285,7 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (wanted(ip, lport, rport, st ? st->pid : 0)) {
+	if (wanted(sk, ip, lport, rport, st ? st->pid : 0)) {
 		r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
 		if (!r) {
 			__sync_fetch_and_add(&lost, 1);
@@ -598,7 +600,7 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	r.state = state;
 	r.closed = 0;
-	if (!wanted(r.ip, r.lport, r.rport, st->pid))
+	if (!wanted(sk, r.ip, r.lport, r.rport, st->pid))
 		return 0;
 	/* before the figures are read: what changes meanwhile shows at the next look */
 	now_shown = digest(sk, tp, st);

@@ -81,10 +81,11 @@ struct unchanged_session {
 /* What is captured at all: decided in the kernel, when a record would be made. */
 struct capture_filter {
 	__u32 pid; /* 0: any */
+	__u32 netns; /* inode; 0: any */
 	__u8 ip; /* 4, 6, or 0: both */
 	__u8 by_lport; /* lports is in force */
 	__u8 by_rport; /* rports is in force */
-	__u8 pad;
+	__u8 pad[5];
 	__u64 lports[PORT_WORDS]; /* one bit a port */
 	__u64 rports[PORT_WORDS];
 };

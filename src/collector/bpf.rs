@@ -349,10 +349,11 @@ fn kernel_filter(capture: &Capture) -> types::capture_filter {
     };
     types::capture_filter {
         pid: capture.pid.unwrap_or(0),
+        netns: capture.netns.unwrap_or(0),
         ip: capture.family.map_or(0, |f| f.version()),
         by_lport: capture.lports.is_some().into(),
         by_rport: capture.rports.is_some().into(),
-        pad: 0,
+        pad: [0; 5],
         lports: bits(&capture.lports),
         rports: bits(&capture.rports),
     }

@@ -1,4 +1,4 @@
-//! What of a filter the kernel can decide: what the expression implies about pid, ports and family.
+//! What of a filter the kernel can decide: what the expression implies about pid, namespace, ports and family.
 //!
 //! Responsible for a capture that lets through at least what the expression does. Not for what the expression means
 //! (`eval`): the whole of it is tried on what the kernel lets through.
@@ -51,14 +51,18 @@ fn by_number(field: &Field, ranges: &[(u64, u64)], denied: bool) -> Capture {
     }
     let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != denied;
     match (field.word, ranges) {
-        // one pid is all that the kernel takes, and 0 means any to it
-        ("pid", &[(pid, to)]) if pid == to && pid > 0 && !denied => match u32::try_from(pid) {
-            Ok(pid) => Capture {
-                pid: Some(pid),
+        // one of these is all that the kernel takes, and 0 means any to it
+        ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !denied => {
+            let Ok(n) = u32::try_from(n) else {
+                return Capture::nothing();
+            };
+            let is_pid = field.word == "pid";
+            Capture {
+                pid: is_pid.then_some(n),
+                netns: (!is_pid).then_some(n),
                 ..Capture::default()
-            },
-            Err(_) => Capture::nothing(),
-        },
+            }
+        }
         ("ip", _) => match (holds(4), holds(6)) {
             (true, true) => Capture::default(),
             (true, false) => family(Family::V4),
@@ -149,6 +153,12 @@ mod tests {
             ("pid > 4", "everything"),
             ("pid < 0", "nothing"),
             ("not pid 7", "everything"),
+            ("netns 4026531840", "netns 4026531840"),
+            ("netns 0x10 pid 7", "pid 7 and netns 16"),
+            ("netns 1,2", "everything"),
+            ("netns 1 netns 2", "nothing"),
+            ("netns 1 or curl", "everything"),
+            ("not netns 1", "everything"),
             ("ip 4", "IPv4"),
             ("ip 4,6", "everything"),
             ("ip != 4", "IPv6"),

@@ -106,7 +106,7 @@ fn compare() -> impl Strategy<Value = Expr> {
         .iter()
         .filter(|f| {
             [
-                "pid", "ip", "lport", "rport", "port", "laddr", "raddr", "addr",
+                "pid", "netns", "ip", "lport", "rport", "port", "laddr", "raddr", "addr",
             ]
             .contains(&f.word)
         })
