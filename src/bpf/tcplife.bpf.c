@@ -91,9 +91,11 @@ __u32 filter_in_force;
 
 /*
  * While sessions end one after the other the collector looks by itself every few ms, and is woken only when this much
- * waits in the ring. When none has ended for a while it sleeps, and the next one wakes it.
+ * waits in the ring: once, until it looks, as a busy processor may keep it waiting and each waking is an interrupt.
+ * When none has ended for a while it sleeps, and the next one wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
+__u32 collector_called;
 __u32 collector_sleeps;
 
 __u64 lost; /* sessions that found the ring full */
@@ -302,12 +304,16 @@ static __always_inline int finish(struct sock *sk, int oldstate)
 			 */
 			if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
 				r->data_after_close = st->data_segs != tp->data_segs_in;
-			if (bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes)
-				wake = BPF_RB_FORCE_WAKEUP;
-			else if (collector_sleeps)
+			if (collector_sleeps) {
 				wake = 0; /* the kernel wakes it once, for the first that it has not read */
-			else
+			} else if (!collector_called &&
+				   bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) >
+					   wake_above_bytes) {
+				collector_called = 1;
+				wake = BPF_RB_FORCE_WAKEUP;
+			} else {
 				wake = BPF_RB_NO_WAKEUP;
+			}
 			bpf_ringbuf_submit(r, wake);
 		}
 	}

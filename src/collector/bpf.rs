@@ -223,6 +223,7 @@ pub(super) fn run(
             looked = Some(Instant::now());
         }
         let mut has_taken = false;
+        shared.answer_call();
         loop {
             let taken = ring.consume_raw_n(BATCH_SESSIONS);
             if taken < 0 {
@@ -367,6 +368,13 @@ impl Shared {
     fn forget_scanner(&self) {
         // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+    }
+
+    /// This side is about to empty the ring buffer: it may be called again when it fills up once more.
+    fn answer_call(&self) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_called) }
+            .store(0, Ordering::SeqCst);
     }
 
     /// Whether the next session that ends is to wake this side.
