@@ -24,7 +24,7 @@ use common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use common::running::{Running, json};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, socket};
-use rustix::process::Signal;
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 use serde_json::Value;
 
 /// A row has to come within 100 ms, on a machine that has nothing else to do. Ours has.
@@ -561,6 +561,38 @@ fn sessions_from_before_the_start_are_whole_when_they_end() {
     );
     for tcplife in [text, csv, tcplife] {
         assert!(tcplife.interrupt().status.success());
+    }
+}
+
+/// Nobody has a descriptor of what waits to be accepted: only its listener leads to it.
+#[test]
+fn what_waits_in_a_full_queue_from_before_the_start_is_its_listeners() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let largest = fs::read_to_string("/proc/sys/net/core/somaxconn").expect("there is a limit");
+    // 4096 is the kernel's default
+    let limit: usize = largest.trim().parse::<usize>().expect(&largest).min(4096);
+    let mut descriptors = getrlimit(Resource::Nofile);
+    descriptors.current = descriptors.maximum;
+    setrlimit(Resource::Nofile, descriptors).expect("up to the maximum anybody may");
+
+    let listener = listen(V4);
+    let lport = port(&listener);
+    // again, with a longer queue, which holds one more than its limit
+    rustix::net::listen(&listener, limit as i32).expect("it is bound");
+    let _waiting: Vec<TcpStream> = (0..=limit)
+        .map(|_| TcpStream::connect((V4.ip(), lport)).expect("there is room"))
+        .collect();
+    let (tcplife, _) = Running::with_header(&["-s", "-L", &lport.to_string()]);
+    drop(listener);
+
+    let ended = tcplife.interrupt();
+    ended.assert_well();
+    let rows: Vec<Row> = ended.rest.iter().map(|line| row(line)).collect();
+    assert_eq!(rows.len(), limit + 1);
+    for row in rows {
+        assert_eq!((row.lport, row.pid), (lport, me()));
     }
 }
 

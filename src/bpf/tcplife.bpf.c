@@ -107,8 +107,10 @@ __u64 scan_ns;
 static __always_inline void take_task(struct sock_state *st, struct task_struct *task,
 				      __u8 evidence)
 {
-	struct task_struct *leader = task->group_leader;
+	struct task_struct *leader = task;
 
+	if (task->pid != task->tgid)
+		leader = BPF_CORE_READ(task, group_leader);
 	st->pid = task->tgid;
 	st->owner = evidence;
 	bpf_probe_read_kernel(st->comm, sizeof(st->comm), leader->comm);
@@ -139,6 +141,16 @@ static __always_inline void make_child(struct sock_state *st, __u64 now)
 	st->closing_ns = 0;
 }
 
+/*
+ * The socket, by way of what bpf_skc_to_tcp_sock returned. For each pointer that is read through one that came with the
+ * event the verifier looks for names among all types of the kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a
+ * millisecond each time; through this one it need not.
+ */
+static __always_inline struct sock *sock_of(struct tcp_sock *tp)
+{
+	return &tp->inet_conn.icsk_inet.sk;
+}
+
 static __always_inline struct sock_state *state_of(struct sock *sk)
 {
 	return bpf_sk_storage_get(&states, sk, 0, 0);
@@ -149,7 +161,8 @@ static __always_inline bool has_port(const __u64 *bits, __u16 port)
 	return bits[port >> 6] >> (port & 63) & 1;
 }
 
-static __always_inline bool wanted(struct sock *sk, __u8 ip, __u16 lport, __u16 rport, __u32 pid)
+static __always_inline bool wanted(struct tcp_sock *tp, __u8 ip, __u16 lport, __u16 rport,
+				   __u32 pid)
 {
 	const struct capture_filter *f = &filters[filter_in_force & 1];
 
@@ -157,7 +170,7 @@ static __always_inline bool wanted(struct sock *sk, __u8 ip, __u16 lport, __u16 
 		return false;
 	if (f->pid && f->pid != pid)
 		return false;
-	if (f->netns && f->netns != sk->__sk_common.skc_net.net->ns.inum)
+	if (f->netns && f->netns != sock_of(tp)->__sk_common.skc_net.net->ns.inum)
 		return false;
 	if (f->by_lport && !has_port(f->lports, lport))
 		return false;
@@ -178,9 +191,10 @@ static __always_inline __u8 ip_version(struct sock *sk)
 	return 4;
 }
 
-static __always_inline void fill(struct session_record *r, struct sock *sk, struct tcp_sock *tp,
+static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
 				 const struct sock_state *st, __u64 now)
 {
+	struct sock *sk = sock_of(tp);
 	struct sock_common *skc = &sk->__sk_common;
 	__u32 chrono_type;
 
@@ -256,79 +270,54 @@ static __always_inline void fill(struct session_record *r, struct sock *sk, stru
 	}
 }
 
-static __always_inline int finish(struct sock *sk, int oldstate)
+/* A session that has ended, to the collector. */
+static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, int oldstate)
 {
-	struct sock_state *st = state_of(sk);
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	__u64 now = bpf_ktime_get_ns();
+	struct sock *sk = sock_of(tp);
 	struct session_record *r;
 	__u16 lport, rport;
 	__u64 wake;
 	__u8 ip;
 
-	if (!tp)
-		return 0;
-	if (st) {
-		if (!st->start_ns) /* reported already */
-			return 0;
-		if (st->listener) {
-			/*
-			 * Two packets of one handshake on two processors make two children, and one is
-			 * thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a session.
-			 */
-			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
-				return 0;
-			make_child(st, now);
-		}
-		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
-		if (sk->sk_err != ECONNABORTED)
-			take_current(st, sk, OWNER_CLOSE);
-	}
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (wanted(sk, ip, lport, rport, st ? st->pid : 0)) {
-		r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
-		if (!r) {
-			__sync_fetch_and_add(&lost, 1);
-		} else {
-			r->ip = ip;
-			r->lport = lport;
-			r->rport = rport;
-			r->state = oldstate;
-			r->closed = 1;
-			fill(r, sk, tp, st, now);
-			/*
-			 * Data for a process that has closed: the kernel resets, and notes the same
-			 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
-			 */
-			if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
-				r->data_after_close = st->data_segs != tp->data_segs_in;
-			if (collector_sleeps) {
-				wake = 0; /* the kernel wakes it once, for the first that it has not read */
-			} else if (!collector_called &&
-				   bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) >
-					   wake_above_bytes) {
-				collector_called = 1;
-				wake = BPF_RB_FORCE_WAKEUP;
-			} else {
-				wake = BPF_RB_NO_WAKEUP;
-			}
-			bpf_ringbuf_submit(r, wake);
-		}
+	if (!wanted(tp, ip, lport, rport, st ? st->pid : 0))
+		return;
+	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+	if (!r) {
+		__sync_fetch_and_add(&lost, 1);
+		return;
 	}
-	if (st) {
-		/* the socket may be connected again: as a new session */
-		st->start_ns = 0;
-		st->owner = OWNER_NONE;
+	r->ip = ip;
+	r->lport = lport;
+	r->rport = rport;
+	r->state = oldstate;
+	r->closed = 1;
+	fill(r, tp, st, bpf_ktime_get_ns());
+	/*
+	 * Data for a process that has closed: the kernel resets, and notes the same
+	 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
+	 */
+	if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
+		r->data_after_close = st->data_segs != tp->data_segs_in;
+	if (collector_sleeps) {
+		wake = 0; /* the kernel wakes it once, for the first that it has not read */
+	} else if (!collector_called &&
+		   bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
+		collector_called = 1;
+		wake = BPF_RB_FORCE_WAKEUP;
+	} else {
+		wake = BPF_RB_NO_WAKEUP;
 	}
-	return 0;
+	bpf_ringbuf_submit(r, wake);
 }
 
 static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 {
+	__u8 evidence = OWNER_NONE;
 	struct sock_state *st;
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = NULL;
 	__u64 now;
 
 	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
@@ -347,8 +336,8 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		st->closing_ns = 0;
 		st->start_ns = bpf_ktime_get_ns();
 		st->owner = OWNER_NONE;
-		take_current(st, sk, st->listener ? OWNER_LISTEN : OWNER_CONNECT);
-		return 0;
+		evidence = st->listener ? OWNER_LISTEN : OWNER_CONNECT;
+		break;
 	case TCP_ESTABLISHED:
 		st = state_of(sk);
 		if (!st)
@@ -374,12 +363,42 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
 			st->data_segs = tp->data_segs_in;
-		take_current(st, sk, OWNER_CLOSE);
-		return 0;
+		evidence = OWNER_CLOSE;
+		break;
 	case TCP_CLOSE:
-		if (oldstate != TCP_LISTEN)
-			return finish(sk, oldstate);
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (!tp || oldstate == TCP_LISTEN)
+			return 0;
+		st = state_of(sk);
+		if (!st) /* it was there before us */
+			break;
+		if (!st->start_ns) /* reported already */
+			return 0;
+		if (st->listener) {
+			/*
+			 * Two packets of one handshake on two processors make two children, and one is
+			 * thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a session.
+			 */
+			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
+				return 0;
+			make_child(st, bpf_ktime_get_ns());
+		}
+		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
+		if (sk->sk_err != ECONNABORTED)
+			evidence = OWNER_CLOSE;
+		break;
+	default:
 		return 0;
+	}
+	if (st && evidence)
+		take_current(st, sk, evidence);
+	if (newstate != TCP_CLOSE || !tp)
+		return 0;
+	report(tp, st, oldstate);
+	if (st) {
+		/* the socket may be connected again: as a new session */
+		st->start_ns = 0;
+		st->owner = OWNER_NONE;
 	}
 	return 0;
 }
@@ -451,25 +470,23 @@ static __always_inline struct sock_state *adopt(struct sock *sk)
 	return st;
 }
 
-/* Sessions that wait to be accepted have no descriptor; only their listener leads to them. */
-static __always_inline void adopt_queue(struct sock *listener, struct task_struct *task)
+/*
+ * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The verifier goes through
+ * every turn of the loop: an instruction more in it is a millisecond more until the programs are loaded.
+ */
+static __always_inline void adopt_queue(struct sock *listener, const struct sock_state *its)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
+	struct sock_state child = *its;
 	struct request_sock *req;
-	struct sock_state *st;
-	struct sock *child;
 
 	if (!tp)
 		return;
+	child.listener = 0;
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
-	for (int i = 0; i < 1024 && req; i++, req = req->dl_next) {
-		child = req->sk;
-		if (!child || state_of(child))
-			continue;
-		st = adopt(child);
-		if (st)
-			take_task(st, task, OWNER_LISTEN);
-	}
+	/* a queue holds one more than its limit, 4096 by default; a child that has a state keeps it */
+	for (int i = 0; i < 4097 && req; i++, req = req->dl_next)
+		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
 /* Who holds which TCP socket: at the start for what was there before, later for what only its listener is
@@ -510,7 +527,7 @@ int scan(struct bpf_iter__task_file *ctx)
 			/* prefork: the first that is found, the master, stands for all */
 			st->listener = 1;
 			take_task(st, task, OWNER_LISTEN);
-			adopt_queue(sk, task);
+			adopt_queue(sk, st);
 			return 0;
 		}
 	}
@@ -537,7 +554,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	tp = bpf_skc_to_tcp_sock(skc); /* no request and no TIME_WAIT is one */
 	if (!tp)
 		return 0;
-	sk = &tp->inet_conn.icsk_inet.sk;
+	sk = sock_of(tp);
 	state = sk->__sk_common.skc_state;
 	if (state != TCP_LISTEN && state != TCP_CLOSE && !state_of(sk))
 		adopt(sk);
@@ -606,7 +623,7 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	r.state = state;
 	r.closed = 0;
-	if (!wanted(sk, r.ip, r.lport, r.rport, st->pid))
+	if (!wanted(tp, r.ip, r.lport, r.rport, st->pid))
 		return 0;
 	/* before the figures are read: what changes meanwhile shows at the next look */
 	now_shown = digest(sk, tp, st);
@@ -615,7 +632,7 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
 		return 0;
 	}
-	fill(&r, sk, tp, st, bpf_ktime_get_ns());
+	fill(&r, tp, st, bpf_ktime_get_ns());
 	/* what does not fit any more is thrown away, and the program is run again for it */
 	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
 		st->shown = now_shown;
