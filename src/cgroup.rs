@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use crate::clean::clean;
 use crate::mounts::{Mount, mounts};
 
 /// A control group (v2). The default is one of which nothing is known.
@@ -40,6 +41,7 @@ pub struct Within {
 impl Cgroup {
     /// The group of that id, if its path is known.
     pub fn new(id: u64, path: Option<String>) -> Self {
+        let path = path.map(|p| clean(&p));
         let within = path.as_deref().map(Within::read).unwrap_or_default();
         Cgroup { id, path, within }
     }

@@ -487,7 +487,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 
 /// A text of the file, in an error: what would move a cursor is left out.
 fn visible(text: &str) -> String {
-    crate::process::clean(text)
+    crate::clean::clean(text)
 }
 
 fn quoted(text: &str) -> String {

@@ -5,6 +5,7 @@
 mod bounded;
 pub mod capture;
 pub mod cgroup;
+pub mod clean;
 pub mod cli;
 pub mod collector;
 pub mod config;

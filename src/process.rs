@@ -8,6 +8,7 @@ use std::io::Read;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::clean::clean;
 use crate::filter::user_name;
 
 /// Ticks a second of the times in /proc: USER_HZ, part of the kernel's interface, the same on all that BPF runs on.
@@ -72,20 +73,6 @@ impl ProcessInfo {
             is_elsewhere: theirs.is_some() && theirs != netns("self"),
         }
     }
-}
-
-/// A text from outside, in which nothing is left that moves a cursor or turns the direction of writing.
-pub fn clean(text: &str) -> String {
-    let harmless = |c: char| {
-        let invisible = matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || invisible || c == char::REPLACEMENT_CHARACTER {
-            '?'
-        } else {
-            c
-        }
-    };
-    text.chars().map(harmless).collect()
 }
 
 struct Stat {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::process::clean;
+use crate::clean::clean;
 
 /// Where the host's list is.
 const FILE: &str = "/etc/services";

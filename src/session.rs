@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cgroup::Cgroup;
+use crate::clean::clean;
 
 /// An enum whose variants have a name that users see and type, and a line that explains it.
 macro_rules! named_enum {
@@ -152,20 +153,11 @@ named_enum! {
 pub struct Comm([u8; 16]);
 
 impl Comm {
-    /// From the kernel's bytes. Control characters and what is not UTF-8 become `?`: a process chooses its
-    /// name, and the name must not be able to drive the reader's terminal.
+    /// From the kernel's bytes. What does harm and what is not UTF-8 becomes `?`: a process chooses its name, and the
+    /// name must not be able to drive the reader's terminal.
     pub fn new(raw: [u8; 16]) -> Self {
         let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
-        let text: String = String::from_utf8_lossy(&raw[..len])
-            .chars()
-            .map(|c| {
-                if c.is_control() || c == char::REPLACEMENT_CHARACTER {
-                    '?'
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let text = clean(&String::from_utf8_lossy(&raw[..len]));
         let mut clean = [0; 16];
         clean[..text.len()].copy_from_slice(text.as_bytes());
         Comm(clean)

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::clean::is_harmful;
+
 /// Cells of the filter's text that a report shows at most: with what comes before it on a line of 120.
 const SHOWN_CELLS: usize = 100;
 
@@ -136,11 +138,10 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// Without control characters, each of which would take no cell or more than one.
+/// Without what takes no cell, or more than one, or moves the cursor: a mark below points at a place.
 fn dotted(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '·' } else { c })
-        .collect()
+    let dotted = |c| if is_harmful(c) { '·' } else { c };
+    text.chars().map(dotted).collect()
 }
 
 /// A piece of the text as a message quotes it: safe for the terminal and not too long for a line.

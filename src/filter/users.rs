@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::clean::clean;
+
 /// The id of the user of that name.
 pub(super) fn uid_of(name: &str) -> Option<u32> {
     find(&passwd(), name)
@@ -21,7 +23,7 @@ pub fn known_name(uid: u32) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<u32, String>> = LazyLock::new(|| {
         let mut names = HashMap::new();
         for (name, uid) in entries(&passwd()) {
-            names.entry(uid).or_insert_with(|| printable(name));
+            names.entry(uid).or_insert_with(|| clean(name));
         }
         names
     });
@@ -37,7 +39,7 @@ fn find_name(passwd: &str, uid: u32) -> Option<String> {
     let mut users = entries(passwd);
     users
         .find(|(_, id)| *id == uid)
-        .map(|(name, _)| printable(name))
+        .map(|(name, _)| clean(name))
 }
 
 /// The file; nothing if it cannot be read.
@@ -54,11 +56,6 @@ fn entries(passwd: &str) -> impl Iterator<Item = (&str, u32)> {
         let uid = parts.nth(1)?.parse().ok()?;
         Some((name, uid))
     })
-}
-
-/// The name without what would mean something to a terminal.
-fn printable(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

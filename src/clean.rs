@@ -1,0 +1,29 @@
+//! Texts that others chose, made harmless: names of processes and users, paths, what stands in a file.
+//!
+//! Responsible for what must not reach a terminal or a line of output. Not for quoting, which each output does its own way.
+
+/// True if it moves a cursor, ends a line, turns the direction of writing, or is not to be seen.
+pub fn is_harmful(c: char) -> bool {
+    let is_unseen = matches!(c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    c.is_control() || is_unseen || c == char::REPLACEMENT_CHARACTER
+}
+
+/// The text, with `?` for each character that does harm.
+pub fn clean(text: &str) -> String {
+    let harmless = |c| if is_harmful(c) { '?' } else { c };
+    text.chars().map(harmless).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_drives_the_terminal() {
+        assert_eq!(
+            clean("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é"),
+            "a?[2J?b?31m?c?d?é"
+        );
+    }
+}
