@@ -125,6 +125,46 @@ pub enum Output {
     Json,
 }
 
+impl Output {
+    /// Its name on the command line.
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |v| v.get_name().to_owned())
+    }
+}
+
+/// A flag that does something only with some outputs.
+struct Needed {
+    flag: &'static str,
+    is_given: fn(&Cli) -> bool,
+    by: &'static [Output],
+}
+
+const NEEDED: [Needed; 9] = {
+    const fn needed(
+        flag: &'static str,
+        is_given: fn(&Cli) -> bool,
+        by: &'static [Output],
+    ) -> Needed {
+        Needed { flag, is_given, by }
+    }
+    const ROWS: &[Output] = &[Output::Text, Output::Csv];
+    const LINES: &[Output] = &[Output::Text, Output::Csv, Output::Json];
+    const DASHBOARD: &[Output] = &[Output::Dashboard];
+    [
+        needed("-T", |c| c.time, ROWS),
+        needed("-t", |c| c.timestamp, ROWS),
+        // bcc's tcplife takes -s -w too
+        needed("-w", |c| c.wide && !c.csv, &[Output::Text]),
+        needed("--count", |c| c.count.is_some(), LINES),
+        needed("--interval", |c| c.interval.is_some(), DASHBOARD),
+        needed("--keep", |c| c.keep.is_some(), DASHBOARD),
+        needed("--no-mouse", |c| c.no_mouse, DASHBOARD),
+        needed("--theme", |c| c.theme.is_some(), DASHBOARD),
+        needed("--config", |c| c.config.is_some(), DASHBOARD),
+    ]
+};
+
 impl Cli {
     /// Reads the command line.
     ///
@@ -138,50 +178,43 @@ impl Cli {
 
     /// What clap's attributes cannot say: flags that would do nothing.
     fn check(&self) -> Result<(), String> {
-        let needless = |flag: &str, format: Output, fits: &str| {
-            let name = format
-                .to_possible_value()
-                .map(|v| v.get_name().to_owned())
-                .unwrap_or_default();
-            Err(format!(
-                "{flag} does nothing with -o {name}: it is for {fits}"
-            ))
+        let Some(output) = self.chosen() else {
+            return Ok(());
         };
-        match self.output {
-            Some(o @ (Output::Json | Output::Dashboard)) if self.time => {
-                needless("-T", o, "text and csv")
+        let needless = |n: &&Needed| (n.is_given)(self) && !n.by.contains(&output);
+        let Some(Needed { flag, by, .. }) = NEEDED.iter().find(needless) else {
+            return Ok(());
+        };
+        let fits = match *by {
+            [Output::Dashboard] => "the dashboard".into(),
+            [one] => one.name(),
+            [first @ .., last] => {
+                let first: Vec<_> = first.iter().map(|o| o.name()).collect();
+                format!("{} and {}", first.join(", "), last.name())
             }
-            Some(o @ (Output::Json | Output::Dashboard)) if self.timestamp => {
-                needless("-t", o, "text and csv")
-            }
-            Some(o) if self.no_mouse && o != Output::Dashboard => {
-                needless("--no-mouse", o, "the dashboard")
-            }
-            Some(o) if self.wide && o != Output::Text => needless("-w", o, "text"),
-            Some(o) if self.theme.is_some() && o != Output::Dashboard => {
-                needless("--theme", o, "the dashboard")
-            }
-            Some(o) if self.config.is_some() && o != Output::Dashboard => {
-                needless("--config", o, "the dashboard")
-            }
-            Some(o @ Output::Dashboard) if self.count.is_some() => {
-                needless("--count", o, "text, csv and json")
-            }
-            _ => Ok(()),
-        }
+            [] => String::new(),
+        };
+        let name = output.name();
+        Err(format!(
+            "{flag} does nothing with -o {name}: it is for {fits}"
+        ))
+    }
+
+    /// The output that the flags ask for, if they do.
+    fn chosen(&self) -> Option<Output> {
+        let rows = self.time || self.timestamp || self.wide || self.count.is_some();
+        let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
+        let implied = implied.into_iter().find(|(is_given, _)| *is_given);
+        self.output.or(implied.map(|(_, output)| output))
     }
 
     /// The output that is asked for, on a terminal or not.
     pub fn output(&self, on_a_terminal: bool) -> Output {
-        match self.output {
-            Some(output) => output,
-            None if self.csv => Output::Csv,
-            None if self.time || self.timestamp || self.wide || self.count.is_some() => {
-                Output::Text
-            }
-            None if on_a_terminal => Output::Dashboard,
-            None => Output::Text,
-        }
+        self.chosen().unwrap_or(if on_a_terminal {
+            Output::Dashboard
+        } else {
+            Output::Text
+        })
     }
 
     /// The filter of -f; everything without one.
@@ -323,7 +356,11 @@ pub(crate) fn interval(text: &str) -> Result<Duration, String> {
 
 /// A ring buffer's size: the kernel takes powers of two, from a page on.
 fn ring_size(text: &str) -> Result<u32, String> {
-    let (digits, factor) = match text.trim_end_matches("iB").trim_end_matches('B') {
+    let text = text
+        .strip_suffix("iB")
+        .or(text.strip_suffix('B'))
+        .unwrap_or(text);
+    let (digits, factor) = match text {
         t if t.ends_with(['k', 'K']) => (&t[..t.len() - 1], 1 << 10),
         t if t.ends_with(['m', 'M']) => (&t[..t.len() - 1], 1 << 20),
         t => (t, 1),
@@ -416,6 +453,10 @@ mod tests {
             "tcplife -o json -T",
             "tcplife -o csv -w",
             "tcplife -o dashboard --count 3",
+            "tcplife -o json --interval 2s",
+            "tcplife -o text --keep 10",
+            "tcplife -s --theme dark",
+            "tcplife --count 1 --no-mouse",
         ]
         .iter()
         .map(|line| format!("{line}\n    {}", error(line)))
@@ -449,7 +490,18 @@ mod tests {
         ] {
             assert_eq!(ring_size(text), Ok(size), "{text}");
         }
-        for text in ["", "M", "0", "2048", "3M", "2048M", "99999999999", "-4K"] {
+        for text in [
+            "",
+            "M",
+            "0",
+            "2048",
+            "3M",
+            "2048M",
+            "99999999999",
+            "-4K",
+            "16MiBiB",
+            "4096BB",
+        ] {
             assert!(ring_size(text).is_err(), "{text}");
         }
     }
