@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 
 use crate::collector::{Batch, Look};
-use crate::session::Session;
+use crate::session::{Session, SessionId};
 
 /// Names a session in the store, as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +79,9 @@ pub struct Store {
     gone: FxHashMap<u64, Session>,
     finished: VecDeque<Session>,
     keep: usize,
+    /// What came by [`Store::pass`]: how many, and those of them that stand among the open ones.
+    passed: u64,
+    passed_open: Vec<SessionId>,
     totals: Totals,
     /// When the open sessions' figures were read last.
     read_ns: u64,
@@ -96,6 +99,8 @@ impl Store {
             gone: FxHashMap::default(),
             finished: VecDeque::new(),
             keep,
+            passed: 0,
+            passed_open: Vec::new(),
             totals: Totals::default(),
             read_ns: 0,
             ended: 0,
@@ -116,7 +121,7 @@ impl Store {
             self.look(look, batch.taken_ns, &mut tell);
         }
         for mut session in batch.closed {
-            let old = self.take_away(&session);
+            let old = self.take_away(session.id());
             self.moved += changed(&mut session, old.as_ref(), &mut tell);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
             self.totals.finished += 1;
@@ -138,6 +143,33 @@ impl Store {
         }
     }
 
+    /// A session that has ended while what is here stands still, and that is not to be kept: it is told of and counted,
+    /// and nothing else changes until [`Store::let_go_of_passed`].
+    pub fn pass(&mut self, mut session: Session, mut tell: impl FnMut(Change<'_>)) {
+        let id = session.id();
+        let open = self.open.get(&id.cookie).map(|open| &open.session);
+        let known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
+        let before = known.filter(|s| s.id() == id).last();
+        self.moved += changed(&mut session, before, &mut tell);
+        self.passed += 1;
+        self.passed_open.extend(before.map(Session::id));
+    }
+
+    /// Catches up with what was passed. Whoever passed some has more that ended later than are kept: none of the
+    /// finished ones stays.
+    pub fn let_go_of_passed(&mut self) {
+        if self.passed == 0 {
+            return;
+        }
+        self.finished.clear();
+        self.totals.finished += self.passed;
+        self.ended += self.passed;
+        self.passed = 0;
+        for id in std::mem::take(&mut self.passed_open) {
+            self.take_away(id);
+        }
+    }
+
     /// Takes in what is open. Where a session is known it stays: most of them have not changed.
     fn look(&mut self, found: Look, now_ns: u64, tell: &mut impl FnMut(Change<'_>)) {
         self.look += 1;
@@ -148,7 +180,7 @@ impl Store {
             let cookie = session.cookie;
             match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
-                    let before = take_same(&mut gone, &session);
+                    let before = take_same(&mut gone, session.id());
                     self.moved += changed(&mut session, before.as_ref(), tell);
                     place.insert(Open { session, look });
                     seen += 1;
@@ -192,14 +224,13 @@ impl Store {
     }
 
     /// An open session that has ended, as it was.
-    fn take_away(&mut self, ended: &Session) -> Option<Session> {
-        let cookie = ended.cookie;
-        if let Entry::Occupied(place) = self.open.entry(cookie)
-            && place.get().session.id() == ended.id()
+    fn take_away(&mut self, id: SessionId) -> Option<Session> {
+        if let Entry::Occupied(place) = self.open.entry(id.cookie)
+            && place.get().session.id() == id
         {
             return Some(place.remove().session);
         }
-        take_same(&mut self.gone, ended)
+        take_same(&mut self.gone, id)
     }
 
     /// How many are open.
@@ -246,9 +277,9 @@ impl Store {
 }
 
 /// Takes away what was there of the same session: with its cookie there may be an earlier one.
-fn take_same(known: &mut FxHashMap<u64, Session>, session: &Session) -> Option<Session> {
-    match known.entry(session.cookie) {
-        Entry::Occupied(place) if place.get().id() == session.id() => Some(place.remove()),
+fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Session> {
+    match known.entry(id.cookie) {
+        Entry::Occupied(place) if place.get().id() == id => Some(place.remove()),
         _ => None,
     }
 }

@@ -21,8 +21,14 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Keeps the newest picture of the open ones and the newest of the finished ones, within bounds.
-    pub(super) fn take(&mut self, batch: Batch, keep: usize) {
+    /// Keeps the newest picture of the open ones and the newest of the finished ones. Returns the finished ones that there
+    /// is no room for.
+    #[must_use]
+    pub(super) fn take(
+        &mut self,
+        batch: Batch,
+        keep: usize,
+    ) -> impl Iterator<Item = Session> + use<'_> {
         let ended = batch.closed.len();
         self.count += ended as u64;
         self.closed.extend(batch.closed);
@@ -41,7 +47,7 @@ impl Waiting {
             ..batch
         };
         let over = self.closed.len().saturating_sub(keep.max(1));
-        self.closed.drain(..over);
+        self.closed.drain(..over)
     }
 
     /// All of it, if anything came: until the last look, and after it. As one batch it would take that look for one

@@ -33,7 +33,7 @@ use crate::filter::Filter;
 use crate::mark::Mark;
 use crate::process::ProcessInfo;
 use crate::session::{Clock, Session, SessionId};
-use crate::store::{Place, Store};
+use crate::store::{Change, Place, Store};
 
 mod action;
 
@@ -217,7 +217,12 @@ impl App {
         let looked = batch.open.is_some();
         let changed = looked | self.notice.pass(batch.taken_ns);
         if let Some(waiting) = &mut self.frozen {
-            waiting.take(batch, self.keep);
+            for session in waiting.take(batch, self.keep) {
+                self.store.pass(session, |change| {
+                    let (mark, detail) = (&mut self.mark, &mut self.detail);
+                    tell(&change, &mut self.choice, &mut self.panes, mark, detail);
+                });
+            }
             return changed;
         }
         (self.now_ns, self.clock) = (batch.taken_ns, batch.clock);
@@ -225,16 +230,8 @@ impl App {
         let finished = self.store.totals().finished;
         self.choice.own.count_finished(&batch.closed, finished);
         self.store.apply_and_tell(batch, |change| {
-            self.choice.own.count_open(&change);
-            self.panes.take(&change, &self.choice);
-            if let Some(mark) = &mut self.mark
-                && let Some(change) = self.choice.own.without(&change)
-            {
-                mark.take(&change);
-            }
-            if let Some(detail) = &mut self.detail {
-                detail.take(&change);
-            }
+            let (mark, detail) = (&mut self.mark, &mut self.detail);
+            tell(&change, &mut self.choice, &mut self.panes, mark, detail);
         });
         let first_kept = self.store.finished_numbers().start;
         self.choice.own.let_go(first_kept);
@@ -387,6 +384,7 @@ impl App {
     /// … and come in.
     pub(super) fn thaw(&mut self) {
         if let Some(waiting) = self.frozen.take() {
+            self.store.let_go_of_passed();
             for batch in waiting.into_batches() {
                 self.batch(batch);
             }
@@ -633,8 +631,10 @@ impl App {
     /// The values that a field has among what was shown before the filter was typed, the most frequent first.
     fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
         const ENOUGH: usize = 2000;
+        const TRIED: usize = 100_000; // a key's time, when next to nothing is shown
         let sessions = self.store.open().chain(self.store.finished());
-        let shown = sessions.filter(|(_, s)| before.matches(s)).take(ENOUGH);
+        let tried = sessions.take(TRIED);
+        let shown = tried.filter(|(_, s)| before.matches(s)).take(ENOUGH);
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (_, session) in shown {
             if (field.get)(session) != fields::Value::Missing {
@@ -766,5 +766,25 @@ impl App {
             self.columns.reveal(field, width);
         }
         self.restart();
+    }
+}
+
+/// What changed of a session goes to all that count.
+fn tell(
+    change: &Change<'_>,
+    choice: &mut Choice,
+    panes: &mut Panes,
+    mark: &mut Option<Box<Mark>>,
+    detail: &mut Option<Detail>,
+) {
+    choice.own.count_open(change);
+    panes.take(change, choice);
+    if let Some(mark) = mark
+        && let Some(change) = choice.own.without(change)
+    {
+        mark.take(&change);
+    }
+    if let Some(detail) = detail {
+        detail.take(change);
     }
 }

@@ -537,6 +537,58 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
 }
 
 #[test]
+fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
+    let after = |is_frozen: bool| {
+        let mut app = begun(unused(3, SIZE));
+        let space = |app: &mut App| {
+            if is_frozen {
+                press(app, "Space");
+            }
+        };
+        space(&mut app);
+        let ended = |cookie| closed(cookie, "new", "10.0.0.1", Reason::LocalFin);
+        let was_open = Session {
+            state: State::Closed,
+            tx_bytes: 7_000_000,
+            ..busiest()
+        };
+        for closed in [vec![was_open], (20..28).map(ended).collect()] {
+            app.batch(Batch {
+                taken_ns: 11 * S,
+                closed,
+                ..Batch::default()
+            });
+        }
+        app.batch(look(12, vec![], vec![ended(28)]));
+        space(&mut app);
+        app.batch(look(13, vec![], vec![]));
+        settle(&mut app);
+        let pane = app.panes().pane(crate::ui::talkers::Subject::Processes);
+        let talkers = pane.rows(app.panes().talkers());
+        let sums: Vec<_> = talkers
+            .map(|r| {
+                (
+                    format!("{:?}", r.key),
+                    r.talker.open,
+                    r.talker.sessions,
+                    r.talker.bytes,
+                )
+            })
+            .collect();
+        let totals = app.store().totals();
+        (
+            totals.finished,
+            app.store().open_count(),
+            column(&app, "COMM"),
+            sums,
+        )
+    };
+    let (frozen, live) = (after(true), after(false));
+    assert_eq!(frozen, live);
+    assert_eq!((live.0, live.2), (16, vec!["new".to_owned(); 3]));
+}
+
+#[test]
 fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
     let mut app = app(SIZE);
     press(&mut app, "/");
