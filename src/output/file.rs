@@ -141,17 +141,7 @@ fn write(
         Ok(_) if !replace => return Ok(Some(Said::Exists)),
         _ => {}
     }
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    // a name that nobody can foresee, made with O_EXCL: in a directory that everybody may write to, nobody's link is followed
-    let mut file = tempfile::Builder::new()
-        .prefix(".tcplife-")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)
-        .map_err(bare)?;
-    give_to_who_asked(&file);
+    let mut file = temporary(path)?;
     for _ in 0..WAITING_BLOCKS {
         if said.send(Said::Ready).is_err() {
             return Ok(None);
@@ -195,6 +185,25 @@ fn write(
             Err(e) => return Err(e.error),
         }
     }
+}
+
+/// A file beside that one, to be given its name when all is in it; else it goes.
+///
+/// # Errors
+/// If the folder cannot be written to.
+pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    // a name that nobody can foresee, made with O_EXCL: in a directory that everybody may write to, nobody's link is followed
+    let file = tempfile::Builder::new()
+        .prefix(".tcplife-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)
+        .map_err(bare)?;
+    give_to_who_asked(&file);
+    Ok(file)
 }
 
 /// Under sudo it belongs to who called that, not to root: else they could not even copy it away.

@@ -5,8 +5,10 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use crate::output::file::temporary;
 
 /// Lines that are kept.
 const KEPT: usize = 200;
@@ -43,19 +45,14 @@ pub fn save(path: &Path, lines: &[String]) -> std::io::Result<()> {
             .mode(0o700)
             .create(folder)?;
     }
-    let new = path.with_extension(format!("new-{}", std::process::id()));
     let text: String = lines[lines.len().saturating_sub(KEPT)..]
         .iter()
         .map(|l| format!("{l}\n"))
         .collect();
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
+    let mut file = temporary(path)?;
     file.write_all(text.as_bytes())?;
-    fs::rename(&new, path)
+    file.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]
