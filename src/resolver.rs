@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,6 +25,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use rustix::rand::{GetRandomFlags, getrandom};
 
+/// The port of name servers.
+const DNS: u16 = 53;
 /// Questions that are under way at a time.
 const MOST_AT_A_TIME: usize = 8;
 /// Between one question and the next.
@@ -35,6 +37,8 @@ const MOST_BYTES: usize = 512;
 const KEPT: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(24 * 3600));
 /// How long one remembers that there is no name: negative answers say it themselves, but seldom usefully.
 const KEPT_NONE: Duration = Duration::from_secs(10 * 60);
+/// How long a name of the hosts file is good.
+const KEPT_FROM_HOSTS: Duration = Duration::from_secs(60);
 /// How long one waits before one asks again for what nobody answered.
 const KEPT_UNANSWERED: Duration = Duration::from_secs(60);
 
@@ -137,20 +141,32 @@ impl Sources {
         let hosts = fs::read(etc.join("hosts")).unwrap_or_default();
         let conf = fs::read(etc.join("resolv.conf")).unwrap_or_default();
         let (conf, _) = resolv_conf::Config::parse_with_errors(&conf);
-        let address = |ip: &ScopedIp| match ip {
-            ScopedIp::V4(a) => IpAddr::V4(*a),
-            ScopedIp::V6(a, _) => IpAddr::V6(*a),
-        };
-        let mut servers: Vec<_> = conf.nameservers.iter().map(address).collect();
+        let mut servers: Vec<_> = conf.nameservers.iter().map(server).collect();
         if servers.is_empty() {
-            servers.push(Ipv4Addr::LOCALHOST.into()); // by resolv.conf(5)
+            servers.push((Ipv4Addr::LOCALHOST, DNS).into()); // by resolv.conf(5)
         }
         let tries = servers.len() * (conf.attempts.clamp(1, 2) as usize);
         Sources {
             hosts: read_hosts(&String::from_utf8_lossy(&hosts)),
-            servers: servers.into_iter().map(|a| (a, 53).into()).collect(),
+            servers,
             timeout: Duration::from_secs(conf.timeout.clamp(1, 3).into()),
             tries: tries.min(4),
+        }
+    }
+}
+
+/// Where a server listens. A link-local one is behind an interface, which resolv.conf(5) names or numbers after a `%`.
+fn server(ip: &ScopedIp) -> SocketAddr {
+    let number = |zone: &String| {
+        let named = || fs::read_to_string(Path::new("/sys/class/net").join(zone).join("ifindex"));
+        let number = |text: &str| text.trim().parse::<u32>().ok();
+        number(zone).or_else(|| number(&named().ok()?))
+    };
+    match ip {
+        ScopedIp::V4(a) => (*a, DNS).into(),
+        ScopedIp::V6(a, zone) => {
+            let scope = zone.as_ref().and_then(number).unwrap_or(0);
+            SocketAddrV6::new(*a, DNS, 0, scope).into()
         }
     }
 }
@@ -244,7 +260,7 @@ impl Work {
         self.wanted.retain(|addr| {
             let name = hosts.get(addr).cloned();
             if name.is_some() {
-                tell(answers, *addr, name.clone(), KEPT_UNANSWERED);
+                tell(answers, *addr, name.clone(), KEPT_FROM_HOSTS);
             }
             name.is_none()
         });
@@ -567,7 +583,7 @@ mod tests {
         };
         let sources = of(
             "127.0.0.1 localhost\n127.0.0.1 other\nbad\n192.0.2.1 bad!name\n",
-            "search example\nnameserver 192.0.2.53\nnameserver 2001:db8::53\noptions timeout:30 attempts:1\nnonsense\n",
+            "search example\nnameserver 192.0.2.53\nnameserver 2001:db8::53\nnameserver fe80::1%lo\noptions timeout:30 attempts:1\nnonsense\n",
         );
         assert_eq!(sources.hosts.len(), 1);
         assert_eq!(
@@ -578,8 +594,9 @@ mod tests {
             Some("localhost")
         );
         let servers: Vec<String> = sources.servers.iter().map(ToString::to_string).collect();
-        assert_eq!(servers, ["192.0.2.53:53", "[2001:db8::53]:53"]);
-        assert_eq!((sources.tries, sources.timeout.as_secs()), (2, 3));
+        let expected = ["192.0.2.53:53", "[2001:db8::53]:53", "[fe80::1%1]:53"];
+        assert_eq!(servers, expected);
+        assert_eq!((sources.tries, sources.timeout.as_secs()), (3, 3));
         let sources = Sources::of(Path::new("/none"));
         assert_eq!(
             sources.servers,
