@@ -169,6 +169,15 @@ pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
     FIELDS.iter().filter_map(|f| f.column.map(|c| (f, c)))
 }
 
+/// What stands before the value if it is only known to be no less: how long a session lasts that began before the start.
+pub fn bound(field: &Field, session: &Session) -> &'static str {
+    if field.word == "dur" && session.age_is_lower_bound {
+        "≥"
+    } else {
+        ""
+    }
+}
+
 /// The value as a cell shows it: short, with its unit, `-` for nothing.
 pub fn cell(field: &Field, session: &Session) -> String {
     let value = (field.get)(session);
@@ -177,10 +186,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
         (Value::Uint(n), Kind::Bytes) => bytes(n),
         (Value::Uint(0), Kind::Rate) => "-".into(),
         (Value::Uint(n), Kind::Rate) => bytes(n),
-        (Value::Uint(us), Kind::Micros) => {
-            let lower_bound = field.word == "dur" && session.age_is_lower_bound;
-            format!("{}{}", if lower_bound { "≥" } else { "" }, micros(us))
-        }
+        (Value::Uint(us), Kind::Micros) => format!("{}{}", bound(field, session), micros(us)),
         (Value::Uint(uid), Kind::User) => u32::try_from(uid)
             .ok()
             .and_then(crate::filter::known_user)

@@ -1,19 +1,20 @@
 //! How figures read in a few characters: sizes, times, numbers of things.
 
-use humansize::{DECIMAL, FormatSizeOptions, format_size};
-
 /// Bytes in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
 pub fn bytes(n: u64) -> String {
     if n < 1000 {
         return n.to_string();
     }
-    let options = FormatSizeOptions::from(DECIMAL)
-        .decimal_places(1)
-        .decimal_zeroes(1)
-        .space_after_value(false);
-    let mut text = format_size(n, options);
-    text.truncate(text.len() - 1); // "1.2kB": the column says that these are bytes
-    text
+    let tenths = |tenth: u64| n / tenth + u64::from(n % tenth >= tenth / 2);
+    let (mut tenth, mut unit) = (100, 'k');
+    for greater in ['M', 'G', 'T', 'P', 'E'] {
+        // rounded: 999,950 are a million
+        if tenths(tenth) < 10_000 {
+            break;
+        }
+        (tenth, unit) = (tenth * 1000, greater);
+    }
+    format!("{}.{}{unit}", tenths(tenth) / 10, tenths(tenth) % 10)
 }
 
 /// So many of something: `1 kind`, `2 kinds`.
@@ -24,20 +25,21 @@ pub fn number(n: u64, what: &str) -> String {
     }
 }
 
-/// A time in at most six characters: `0.23ms`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`.
+/// A time in at most six characters: `230µs`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`, `214d`.
 pub fn micros(us: u64) -> String {
     const S: u64 = 1_000_000;
     match us {
         0..1_000 => format!("{us}µs"),
-        1_000..100_000 => format!("{:.1}ms", us as f64 / 1e3),
-        100_000..S => format!("{}ms", us / 1000),
+        1_000..99_950 => format!("{:.1}ms", us as f64 / 1e3),
+        99_950..S => format!("{}ms", (us / 1000).max(100)),
         S..=59_999_999 => format!("{:.2}s", us as f64 / 1e6).replace("60.00s", "59.99s"),
         _ => {
             let s = us / S;
             match s {
                 0..3600 => format!("{}m{:02}s", s / 60, s % 60),
                 3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
-                _ => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
+                86_400..8_640_000 => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
+                _ => format!("{}d", s / 86_400),
             }
         }
     }
@@ -53,6 +55,8 @@ pub fn seconds(ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -63,6 +67,8 @@ mod tests {
             (1000, "1.0k"),
             (51_712, "51.7k"),
             (999_949, "999.9k"),
+            (999_950, "1.0M"),
+            (999_999_999, "1.0G"),
             (5_000_000_000, "5.0G"),
             (u64::MAX, "18.4E"),
         ] {
@@ -77,6 +83,8 @@ mod tests {
             (999, "999µs"),
             (1_234, "1.2ms"),
             (99_949, "99.9ms"),
+            (99_950, "100ms"),
+            (100_000, "100ms"),
             (457_520, "457ms"),
             (3_066_790, "3.07s"),
             (59_999_999, "59.99s"),
@@ -84,9 +92,22 @@ mod tests {
             (3_599_999_999, "59m59s"),
             (14_820_000_000, "4h07m"),
             (1_047_600_000_000, "12d03h"),
+            (8_639_999_000_000, "99d23h"),
+            (8_640_000_000_000, "100d"),
         ] {
             assert_eq!(micros(us), text);
             assert!(text.chars().count() <= 6, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn figures_fit_their_column(n in any::<u64>(), shift in 0..64_u32) {
+            let n = n >> shift; // as many small ones as great ones
+            prop_assert!(bytes(n).len() <= 6, "{}", bytes(n));
+            let longest = 99_999 * 86_400 * 1_000_000;
+            let text = micros(n.min(longest));
+            prop_assert!(text.chars().count() <= 6, "{text}");
         }
     }
 }

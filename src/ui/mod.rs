@@ -202,7 +202,7 @@ fn dashboard(
                 if said.is_last() {
                     writer = None;
                 }
-                dirty = said != Said::Ready || drawn.elapsed() >= FRAME;
+                dirty |= said != Said::Ready || drawn.elapsed() >= FRAME;
                 app.exported(said);
             }
             // many sessions are tried a bit at a time: a key does not wait for them

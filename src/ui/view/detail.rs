@@ -377,7 +377,9 @@ fn exact(field: &Field, session: &Session) -> Option<String> {
         (Value::Missing, _) => None,
         (Value::Uint(n), Kind::Bytes | Kind::Rate) => Some(n.to_string()),
         (Value::Uint(us), Kind::Micros) if us >= 1000 => {
-            Some(format!("{}.{:03}s", us / 1_000_000, us % 1_000_000 / 1000))
+            let bound = fields::bound(field, session);
+            let (s, us) = (us / 1_000_000, us % 1_000_000);
+            Some(format!("{bound}{s}.{us:06}s"))
         }
         _ => Some(fields::cell(field, session)),
     }
