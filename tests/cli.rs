@@ -10,6 +10,7 @@ mod common {
     pub(crate) mod pty;
 }
 
+use clap::CommandFactory as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -166,12 +167,22 @@ fn wrong_usage_leaves_the_terminal_alone() {
 }
 
 #[test]
-fn help_is_all_of_it_on_stdout() {
-    for asked in ["-h", "--help"] {
+fn help_is_on_stdout_and_lists_every_flag() {
+    let help = |asked: &str| {
         let run = tcplife(&[asked]);
         assert!(run.status.success() && run.stderr.is_empty(), "{asked}");
-        let text = String::from_utf8(run.stdout).expect("UTF-8");
-        assert_eq!(text, tcplife::cli::help(), "{asked}");
+        String::from_utf8(run.stdout).expect("UTF-8")
+    };
+    assert_eq!(help("-h"), tcplife::cli::help());
+    let long = help("--help");
+    let lines: Vec<&str> = long.lines().map(str::trim_start).collect();
+    for argument in tcplife::cli::Cli::command().get_arguments() {
+        let flag = format!("--{}", argument.get_long().expect("a long flag"));
+        let is_there = |line: &&str| {
+            let mut words = line.split([' ', ',']);
+            line.starts_with('-') && words.any(|w| w == flag)
+        };
+        assert!(lines.iter().any(is_there), "{flag}:\n{long}");
     }
 }
 
