@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::cli;
 use crate::fields;
-use crate::filter::near::nearest;
+use crate::near::nearest;
 use crate::ui::columns::{self, List};
 use crate::ui::keys::{KEYS, Keymap, Press};
 use crate::ui::theme::{self, NamedTheme, THEMES};

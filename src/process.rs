@@ -9,7 +9,7 @@ use std::io::Read;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::clean::clean;
-use crate::filter::user_name;
+use crate::users::name_of;
 
 /// Ticks a second of the times in /proc: USER_HZ, part of the kernel's interface, the same on all that BPF runs on.
 const USER_HZ: u64 = 100;
@@ -68,7 +68,7 @@ impl ProcessInfo {
             started_ns: monotonic_ns(stat.started_ticks),
             command: command(pid),
             exe: exe.map(|path| clean(&path.to_string_lossy())),
-            user: user(&status).map(|uid| (uid, user_name(uid))),
+            user: user(&status).map(|uid| (uid, name_of(uid))),
             parents,
             is_elsewhere: theirs.is_some() && theirs != netns("self"),
         }

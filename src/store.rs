@@ -148,8 +148,8 @@ impl Store {
     pub fn pass(&mut self, mut session: Session, mut tell: impl FnMut(Change<'_>)) {
         let id = session.id();
         let open = self.open.get(&id.cookie).map(|open| &open.session);
-        let known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
-        let before = known.filter(|s| s.id() == id).last();
+        let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
+        let before = known.find(|s| s.id() == id);
         self.moved += changed(&mut session, before, &mut tell);
         self.passed += 1;
         self.passed_open.extend(before.map(Session::id));

@@ -6,23 +6,25 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{Iter, IterOpts, Link, MapIterOpts, PrintLevel, RingBufferBuilder};
+use libbpf_rs::{
+    Iter, IterOpts, Link, MapIterOpts, OpenObject, PrintLevel, ProgramMut, RingBuffer,
+    RingBufferBuilder,
+};
 use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::decode::{Context, decode};
+use super::decode::{BadRecord, Context, decode};
 use super::looks::Looks;
 use super::support::StartError;
-use super::{Batch, Config, Orders, namespaces};
-use crate::capture::{Capture, PortSet};
+use super::variables::{self, Variables};
+use super::{Batch, Config, Look, Orders, namespaces};
 use crate::cgroup::Cgroups;
-use crate::session::Clock;
+use crate::session::{Clock, Session};
 
 #[expect(
     unreachable_pub,
@@ -100,8 +102,60 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let mut object = MaybeUninit::uninit();
+    let mut skel = load(&mut object, config)?;
+    let _following = follow(&skel)?;
+    let started_ns = monotonic_ns();
+    if !config.scan_first {
+        ready();
+    }
+    // What was open before: the tracepoints are in place already, so nothing can slip in between.
+    let iterators = Iterators::attach(&skel)?;
+    iterators.scan()?;
+    namespaces::in_each(|| walk_silent(&iterators.scan_orphans))?;
+
+    let bss = skel.maps.bss_data.as_deref_mut();
+    let bss = bss.context("the programs have no variables")?;
+    let taken = Taken {
+        context: RefCell::new(Context {
+            hz: jiffies_a_second(bss.scan_jiffies, bss.scan_ns),
+            started_ns,
+            cgroups: Cgroups::of_this_host(),
+        }),
+        closed: RefCell::default(),
+        bad_record: RefCell::default(),
+    };
+    let variables = Variables::new(bss);
+    // the number of the thread may be another's from now on
+    variables.forget_scanner();
+    let mapping = "mapping the ring buffer";
+    let mut ring = RingBufferBuilder::new();
+    ring.add(&skel.maps.sessions, |bytes| taken.take(bytes))
+        .map_err(refused(mapping))?;
+    let ring = ring.build().map_err(refused(mapping))?;
+    if config.scan_first {
+        ready();
+    }
+    let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
+    let rounds = Rounds {
+        iterators: &iterators,
+        variables,
+        ring,
+        taken: &taken,
+        interval: config.interval,
+        looks: Looks::default(),
+        looked: None,
+        last_scan_ns: started_ns,
+    };
+    rounds.run(&rest, &tx, orders)
+}
+
+/// The programs, in the kernel and not attached yet.
+fn load<'o>(
+    object: &'o mut MaybeUninit<OpenObject>,
+    config: &Config,
+) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = skel::TcplifeSkelBuilder::default()
-        .open(&mut object)
+        .open(object)
         .map_err(refused("opening the BPF programs"))?;
     open.maps
         .sessions
@@ -111,153 +165,171 @@ pub(super) fn run(
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
     if let Some(bss) = open.maps.bss_data.as_deref_mut() {
-        bss.filters[0] = kernel_filter(&config.capture);
+        bss.filters[0] = variables::kernel_filter(&config.capture);
     }
-    let mut skel = open.load().map_err(refused("loading the BPF programs"))?;
-    let attaching = "attaching the BPF programs to the kernel's tracepoints";
-    let _on_state = skel
-        .progs
-        .on_state
-        .attach_trace()
-        .map_err(refused(attaching))?;
-    let _on_state_nested = skel
-        .progs
-        .on_state_nested
-        .attach_trace()
-        .map_err(refused(attaching))?;
-    let _on_read = skel
-        .progs
-        .on_read
-        .attach_trace()
-        .map_err(refused(attaching))?;
-    let started_ns = monotonic_ns();
-    if !config.scan_first {
-        ready();
+    open.load().map_err(refused("loading the BPF programs"))
+}
+
+/// From here on no session is missed, as long as the links are kept.
+fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
+    let attached = |program: &ProgramMut<'_>| {
+        let attaching = "attaching the BPF programs to the kernel's tracepoints";
+        program.attach_trace().map_err(refused(attaching))
+    };
+    let progs = &skel.progs;
+    Ok([
+        attached(&progs.on_state)?,
+        attached(&progs.on_state_nested)?,
+        attached(&progs.on_read)?,
+    ])
+}
+
+/// What walks over what there is.
+struct Iterators {
+    scan: Link,
+    scan_orphans: Link,
+    live: Link,
+}
+
+impl Iterators {
+    fn attach(skel: &skel::TcplifeSkel<'_>) -> Result<Self, StartError> {
+        let attached = |program: &ProgramMut<'_>, options| {
+            let attaching = "attaching the BPF iterators";
+            let link = program.attach_iter_with_opts(options);
+            link.map_err(refused(attaching))
+        };
+        let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
+        Ok(Iterators {
+            scan: attached(&skel.progs.scan, IterOpts::None)?,
+            scan_orphans: attached(&skel.progs.scan_orphans, IterOpts::None)?,
+            live: attached(&skel.progs.live, IterOpts::Map(states))?,
+        })
     }
 
-    // What was open before: the tracepoints are in place already, so nothing can slip in between.
-    let iterating = "attaching the BPF iterators";
-    let scan = skel
-        .progs
-        .scan
-        .attach_iter_with_opts(IterOpts::None)
-        .map_err(refused(iterating))?;
-    let scanning = "cannot look through the open files of all processes";
-    walk_silent(&scan).context(scanning)?;
-    let scan_orphans = skel
-        .progs
-        .scan_orphans
-        .attach_iter_with_opts(IterOpts::None)
-        .map_err(refused(iterating))?;
-    namespaces::in_each(|| walk_silent(&scan_orphans))?;
-    let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
-    let live = skel
-        .progs
-        .live
-        .attach_iter_with_opts(IterOpts::Map(states))
-        .map_err(refused(iterating))?;
+    /// Looks through the open files of all processes.
+    fn scan(&self) -> anyhow::Result<()> {
+        walk_silent(&self.scan).context("cannot look through the open files of all processes")
+    }
+}
 
-    let bss = skel
-        .maps
-        .bss_data
-        .as_deref_mut()
-        .context("the programs have no variables")?;
-    let context = RefCell::new(Context {
-        hz: jiffies_a_second(bss.scan_jiffies, bss.scan_ns),
-        started_ns,
-        cgroups: Cgroups::of_this_host(),
-    });
-    let shared = Shared(bss);
-    // the number of the thread may be another's from now on
-    shared.forget_scanner();
+/// What was taken from the ring buffer, and is not handed on yet.
+struct Taken {
+    context: RefCell<Context>,
+    closed: RefCell<Vec<Session>>,
+    bad_record: RefCell<Option<BadRecord>>,
+}
 
-    let closed = RefCell::new(Vec::new());
-    let bad_record = RefCell::new(None);
-    let mut ring = RingBufferBuilder::new();
-    ring.add(&skel.maps.sessions, |bytes| {
-        match decode(bytes, &mut context.borrow_mut()) {
-            Ok(session) => closed.borrow_mut().push(session),
-            Err(e) => *bad_record.borrow_mut() = Some(e),
+impl Taken {
+    /// libbpf wants 0, else it stops.
+    fn take(&self, bytes: &[u8]) -> i32 {
+        match decode(bytes, &mut self.context.borrow_mut()) {
+            Ok(session) => self.closed.borrow_mut().push(session),
+            Err(e) => *self.bad_record.borrow_mut() = Some(e),
         }
         0
-    })
-    .map_err(refused("mapping the ring buffer"))?;
-    let ring = ring.build().map_err(refused("mapping the ring buffer"))?;
-    if config.scan_first {
-        ready();
+    }
+}
+
+/// Looks at what is open and takes what has ended, round after round.
+struct Rounds<'a> {
+    iterators: &'a Iterators,
+    variables: Variables<'a>,
+    ring: RingBuffer<'a>,
+    taken: &'a Taken,
+    /// Between one look and the next; `None`: there are none.
+    interval: Option<Duration>,
+    looks: Looks,
+    looked: Option<Instant>,
+    last_scan_ns: u64,
+}
+
+impl Rounds<'_> {
+    fn run(mut self, rest: &Rest, tx: &Sender<Batch>, orders: &Orders) -> anyhow::Result<()> {
+        let mut idle_rounds = 0;
+        loop {
+            orders.silence();
+            let last = orders.stop();
+            if let Some(capture) = orders.capture() {
+                self.variables.set_filter(&capture);
+                self.variables.forget_looks();
+                self.looked = None;
+            }
+            self.interval = orders.interval().or(self.interval);
+            let mut batch = new_batch();
+            if self.until_look().is_some_and(|t| last || t.is_zero()) {
+                batch.open = Some(self.look()?);
+            }
+            let (has_taken, is_wanted) = self.drain(batch, last, tx)?;
+            if last || !is_wanted {
+                return Ok(());
+            }
+            // Told first, asleep a round later: a program that was not told yet is through by then, and what it wrote is found.
+            idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
+            self.variables.set_sleeps(idle_rounds > 0);
+            let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
+            rest.until(self.until_look().map_or(most, |look| look.min(most)))?;
+        }
     }
 
-    let mut looks = Looks::default();
-    let mut interval = config.interval;
-    let mut looked: Option<Instant> = None;
-    let mut last_scan_ns = started_ns;
-    let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
-    let mut idle_rounds = 0;
-    loop {
-        orders.silence();
-        let last = orders.stop();
-        if let Some(capture) = orders.capture() {
-            shared.set_filter(&capture);
-            shared.forget_looks();
-            looked = None;
+    /// How long until the next look; `None`: there is none.
+    fn until_look(&self) -> Option<Duration> {
+        let passed = |every| self.looked.map_or(every, |at| at.elapsed());
+        self.interval
+            .map(|every| every.saturating_sub(passed(every)))
+    }
+
+    fn look(&mut self) -> anyhow::Result<Look> {
+        self.looks.begin();
+        walk(&self.iterators.live, &mut |bytes| {
+            let mut context = self.taken.context.borrow_mut();
+            Ok(self.looks.take(bytes, &mut context)?)
+        })
+        .context("cannot read the figures of the open sessions")?;
+        let found = self.looks.end();
+        if self.looks.is_amiss() {
+            self.variables.forget_looks();
         }
-        interval = orders.interval().or(interval);
-        let mut batch = new_batch();
-        if let Some(interval) = interval
-            && (last || looked.is_none_or(|at| at.elapsed() >= interval))
-        {
-            looks.begin();
-            walk(&live, &mut |bytes| {
-                Ok(looks.take(bytes, &mut context.borrow_mut())?)
-            })
-            .context("cannot read the figures of the open sessions")?;
-            batch.open = Some(looks.end());
-            if looks.is_amiss() {
-                shared.forget_looks();
-            }
-            if scan_is_due(looks.unowned(), last_scan_ns, monotonic_ns()) {
-                last_scan_ns = monotonic_ns();
-                // whom it finds shows at the next look
-                walk_silent(&scan).context(scanning)?;
-            }
-            looked = Some(Instant::now());
+        if scan_is_due(self.looks.unowned(), self.last_scan_ns, monotonic_ns()) {
+            self.last_scan_ns = monotonic_ns();
+            // whom it finds shows at the next look
+            self.iterators.scan()?;
         }
+        self.looked = Some(Instant::now());
+        Ok(found)
+    }
+
+    /// Hands on what has ended, with a look that has been made: a batch, or more if there is much. Whether something had
+    /// ended, and whether anybody wants more.
+    fn drain(
+        &mut self,
+        mut batch: Batch,
+        last: bool,
+        tx: &Sender<Batch>,
+    ) -> anyhow::Result<(bool, bool)> {
         let mut has_taken = false;
-        shared.answer_call();
+        self.variables.answer_call();
         loop {
-            let taken = ring.consume_raw_n(BATCH_SESSIONS);
+            let taken = self.ring.consume_raw_n(BATCH_SESSIONS);
             if taken < 0 {
                 let error = io::Error::from_raw_os_error(-taken);
                 return Err(error).context("cannot read the ring buffer");
             }
-            if let Some(e) = bad_record.take() {
+            if let Some(e) = self.taken.bad_record.take() {
                 return Err(e.into());
             }
-            batch.closed = closed.take();
-            batch.lost = shared.lost();
+            batch.closed = self.taken.closed.take();
+            batch.lost = self.variables.lost();
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
-            if (batch.open.is_some() || !batch.closed.is_empty() || last) && tx.send(batch).is_err()
-            {
-                return Ok(());
+            let is_worth_it = batch.open.is_some() || !batch.closed.is_empty() || last;
+            if is_worth_it && tx.send(batch).is_err() {
+                return Ok((has_taken, false));
             }
             if !more {
-                break;
+                return Ok((has_taken, true));
             }
             batch = new_batch();
         }
-        if last {
-            return Ok(());
-        }
-        // Told first, asleep a round later: a program that was not told yet is through by then, and what it wrote is found.
-        idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
-        shared.set_sleeps(idle_rounds > 0);
-        let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
-        let until_look = interval.map(|every| {
-            let passed = looked.map_or(every, |at| at.elapsed());
-            every.saturating_sub(passed)
-        });
-        rest.until(until_look.map_or(most, |look| look.min(most)))?;
     }
 }
 
@@ -339,79 +411,6 @@ fn walk(link: &Link, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>) -> an
     }
 }
 
-/// The same words as `capture_filter` of tcplife.h.
-fn kernel_filter(capture: &Capture) -> types::capture_filter {
-    let bits = |set: &Option<PortSet>| {
-        let mut words = [0_u64; 1024];
-        for port in set.iter().flat_map(|s| s.ranges()).flatten() {
-            words[usize::from(port) / 64] |= 1 << (port % 64);
-        }
-        words
-    };
-    types::capture_filter {
-        pid: capture.pid.unwrap_or(0),
-        netns: capture.netns.unwrap_or(0),
-        ip: capture.family.map_or(0, |f| f.version()),
-        by_lport: capture.lports.is_some().into(),
-        by_rport: capture.rports.is_some().into(),
-        pad: [0; 5],
-        lports: bits(&capture.lports),
-        rports: bits(&capture.rports),
-    }
-}
-
-/// The variables of the programs: memory that the kernel reads and writes at the same time.
-struct Shared(*mut types::bss);
-
-impl Shared {
-    /// No thread walks iter/tcp any more.
-    fn forget_scanner(&self) {
-        // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
-        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
-    }
-
-    /// This side is about to empty the ring buffer: it may be called again when it fills up once more.
-    fn answer_call(&self) {
-        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
-        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_called) }
-            .store(0, Ordering::SeqCst);
-    }
-
-    /// Whether the next session that ends is to wake this side.
-    fn set_sleeps(&self, sleeps: bool) {
-        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
-        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_sleeps) }
-            .store(sleeps.into(), Ordering::SeqCst);
-    }
-
-    /// Every open session is to be told of at the next look, changed or not.
-    fn forget_looks(&self) {
-        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
-        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).looks_forgotten) }
-            .fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Sessions that found the ring buffer full.
-    fn lost(&self) -> u64 {
-        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
-        // this side it is only read, through this.
-        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).lost) }.load(Ordering::Relaxed)
-    }
-
-    /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
-    /// keeps to the one that it began with.
-    fn set_filter(&self, capture: &Capture) {
-        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
-        let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).filter_in_force) };
-        let next = (in_force.load(Ordering::Relaxed) + 1) & 1;
-        // SAFETY: `next` is 0 or 1, and no program reads that filter until the store below.
-        unsafe {
-            (&raw mut (*self.0).filters[next as usize]).write_volatile(kernel_filter(capture))
-        };
-        in_force.store(next, Ordering::Release);
-    }
-}
-
 fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
@@ -462,21 +461,6 @@ mod tests {
         assert!(!due(100, 102, 161), "a scan has told nothing of it");
         assert!(due(100, 102, 162), "it may have been accepted since");
         assert!(!scan_is_due(std::iter::empty(), 0, 200 * S));
-    }
-
-    #[test]
-    fn ports_become_bits() {
-        let capture = Capture {
-            lports: "0,22,64-65,65535".parse().ok(),
-            ..Capture::default()
-        };
-        let filter = kernel_filter(&capture);
-        assert_eq!((filter.by_lport, filter.by_rport), (1, 0));
-        assert_eq!(
-            (filter.lports[0], filter.lports[1], filter.lports[1023]),
-            (1 << 22 | 1, 0b11, 1 << 63)
-        );
-        assert_eq!(filter.lports.iter().map(|w| w.count_ones()).sum::<u32>(), 5);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod decode;
 mod looks;
 mod namespaces;
 mod support;
+mod variables;
 
 pub use support::StartError;
 

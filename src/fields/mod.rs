@@ -189,7 +189,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
         (Value::Uint(us), Kind::Micros) => format!("{}{}", bound(field, session), micros(us)),
         (Value::Uint(uid), Kind::User) => u32::try_from(uid)
             .ok()
-            .and_then(crate::filter::known_user)
+            .and_then(crate::users::known_name)
             .map_or_else(|| uid.to_string(), str::to_owned),
         (Value::Uint(n), _) => n.to_string(),
         (Value::Addr(a), _) => a.to_string(),

@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use super::error::quoted;
 use super::expr::{Literal, Net, Op};
-use super::near::nearest;
 use super::units::{SIZES, TIMES, Unscaled, scaled};
 use crate::fields::{Field, Kind, by_word};
+use crate::near::nearest;
 use crate::session::Comm;
 
 /// Finds the id of a user of that name.

@@ -14,12 +14,10 @@ mod help;
 mod implied;
 mod lex;
 mod literal;
-pub(crate) mod near;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod units;
-mod users;
 mod wrong;
 
 use std::str::FromStr;
@@ -27,7 +25,6 @@ use std::str::FromStr;
 pub use complete::{Candidate, Completions, complete};
 pub use error::FilterError;
 pub use help::{GRAMMAR, HelpRow, help_markdown, help_rows};
-pub use users::{known_name as known_user, name_of as user_name};
 
 use crate::capture::Capture;
 use crate::session::Session;
@@ -48,7 +45,7 @@ impl Filter {
     /// # Errors
     /// [`FilterError`], with the place and what was expected there.
     pub fn parse(text: &str) -> Result<Filter, FilterError> {
-        Filter::parse_with(text, &users::uid_of)
+        Filter::parse_with(text, &crate::users::uid_of)
     }
 
     /// Reads a filter, with another way to find the ids of users.
@@ -70,7 +67,10 @@ impl Filter {
     /// # Errors
     /// As [`Filter::parse`]; [`FilterError::is_incomplete`] tells whether to wait for more.
     pub fn parse_typed(text: &str, cursor: usize) -> Result<Filter, FilterError> {
-        Filter::new(text, parse::parse(text, &users::uid_of, Some(cursor))?)
+        Filter::new(
+            text,
+            parse::parse(text, &crate::users::uid_of, Some(cursor))?,
+        )
     }
 
     fn new(text: &str, expr: Expr) -> Result<Filter, FilterError> {

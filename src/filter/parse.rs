@@ -24,12 +24,12 @@ use super::error::{FilterError, quoted};
 use super::expr::{Expr, Literal, Op, Term};
 use super::lex::{Kind as Tok, Token, lex};
 use super::literal::{self, Bad, Users, did_you_mean};
-use super::near::nearest;
 use super::wrong::{
     expected_after, missing_term, missing_value, no_comparison, no_denial, no_term, no_value,
     stray, unfinished, unknown_field, wrong_operator,
 };
 use crate::fields::{FIELDS, Field, Kind, by_word};
+use crate::near::nearest;
 
 /// Bytes of a filter at most. Whoever needs more has a list that belongs in a regular expression.
 pub(super) const LONGEST: usize = 16 * 1024;

@@ -8,8 +8,8 @@ use super::error::{FilterError, quoted};
 use super::expr::{Op, in_quotes};
 use super::lex::{Kind as Tok, Token};
 use super::literal::{did_you_mean, example, expected, operators};
-use super::near::nearest;
 use crate::fields::{FIELDS, Field};
+use crate::near::nearest;
 
 /// The text ends where a term should begin.
 pub(super) fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {

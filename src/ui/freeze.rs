@@ -23,7 +23,6 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Keeps the newest picture of the open ones and the newest of the finished ones. Returns the finished ones that there
     /// is no room for.
-    #[must_use]
     pub(super) fn take(
         &mut self,
         batch: Batch,

@@ -93,7 +93,7 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "worse",
-        "a time from 10 sessions on both sides that is half as long again; a rate, or the part of sessions with losses, that is twice as much; and neither is likely to be chance",
+        "a time from 10 sessions on both sides that is half as long again; a rate, or the part of sessions with losses, that is twice as much. Times, losses (from 20 sessions) and what is counted must not look like chance; bytes must be 10 kB/s",
     ),
 ];
 

@@ -70,7 +70,7 @@ pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buf
             let reasons = [
                 "Nothing is worse, gone or new so far.",
                 "A time is worse from 10 sessions on both sides, if it is half as long again;",
-                "a rate or a loss if it is twice as much; and if neither is likely to be chance.",
+                "a rate or a loss if it is twice as much. What is counted must not look like chance.",
             ];
             for (text, y) in reasons.into_iter().zip(area.y + LINES.above + 1..) {
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use crate::clean::clean;
 
 /// The id of the user of that name.
-pub(super) fn uid_of(name: &str) -> Option<u32> {
+pub fn uid_of(name: &str) -> Option<u32> {
     find(&passwd(), name)
 }
 
