@@ -10,11 +10,11 @@ mod common {
     pub(crate) mod pty;
 }
 
-use clap::CommandFactory as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use clap::CommandFactory as _;
 use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use common::pty::{self, Pty};
 
