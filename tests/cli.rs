@@ -332,7 +332,7 @@ fn a_kernel_that_is_too_old_is_told_which_it_takes() {
     assert_does_not_start(
         "uname says 2.6",
         &[&argv[..], &[TCPLIFE]].concat(),
-        &["Linux 2.6", "too old", "5.11"],
+        &["Linux 2.6", "too old", "5.12"],
     );
 }
 

@@ -91,7 +91,7 @@ __u32 filter_in_force;
 
 /*
  * While sessions end one after the other the collector looks by itself every few ms, and is woken only when this much
- * waits in the ring: once, until it looks, as a busy processor may keep it waiting and each waking is an interrupt.
+ * waits in the ring: once, until it has emptied it, as a busy processor may keep it waiting and each waking is an interrupt.
  * When none has ended for a while it sleeps, and the next one wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
@@ -135,7 +135,7 @@ static __always_inline void make_child(struct sock_state *st, __u64 now)
 	st->listener = 0;
 	st->adopted = 0;
 	st->direction = DIRECTION_IN;
-	st->owner = OWNER_LISTEN;
+	st->owner = st->pid ? OWNER_LISTEN : OWNER_NONE;
 	st->start_ns = now;
 	st->established_ns = 0;
 	st->closing_ns = 0;
@@ -270,47 +270,59 @@ static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
 	}
 }
 
+/* How the collector is to hear of a record: by itself, of the first that it has not read, or now. */
+static __always_inline __u64 how_to_wake(void)
+{
+	if (!collector_called &&
+	    bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
+		collector_called = 1;
+		return BPF_RB_FORCE_WAKEUP;
+	}
+	return collector_sleeps ? 0 : BPF_RB_NO_WAKEUP;
+}
+
 /* A session that has ended, to the collector. */
 static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, int oldstate)
 {
 	struct sock *sk = sock_of(tp);
-	struct session_record *r;
+	struct session_record *r = NULL;
 	__u16 lport, rport;
-	__u64 wake;
 	__u8 ip;
 
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (!wanted(tp, ip, lport, rport, st ? st->pid : 0))
-		return;
-	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&lost, 1);
-		return;
+	if (wanted(tp, ip, lport, rport, st ? st->pid : 0)) {
+		r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+		if (!r)
+			__sync_fetch_and_add(&lost, 1);
 	}
-	r->ip = ip;
-	r->lport = lport;
-	r->rport = rport;
-	r->state = oldstate;
-	r->closed = 1;
-	fill(r, tp, st, bpf_ktime_get_ns());
+	if (r) {
+		r->ip = ip;
+		r->lport = lport;
+		r->rport = rport;
+		r->state = oldstate;
+		r->closed = 1;
+		fill(r, tp, st, bpf_ktime_get_ns());
+		/*
+		 * Data for a process that has closed: the kernel resets, and notes the same
+		 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
+		 */
+		if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
+			r->data_after_close = st->data_segs != tp->data_segs_in;
+	}
 	/*
-	 * Data for a process that has closed: the kernel resets, and notes the same
-	 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
+	 * No look finds it any more, nor is it told twice, and the socket may be connected again: as a new session. Before
+	 * the record is there, or a look after it could find the session open.
 	 */
-	if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
-		r->data_after_close = st->data_segs != tp->data_segs_in;
-	if (collector_sleeps) {
-		wake = 0; /* the kernel wakes it once, for the first that it has not read */
-	} else if (!collector_called &&
-		   bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
-		collector_called = 1;
-		wake = BPF_RB_FORCE_WAKEUP;
-	} else {
-		wake = BPF_RB_NO_WAKEUP;
+	if (!st)
+		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (st) {
+		st->start_ns = 0;
+		st->owner = OWNER_NONE;
 	}
-	bpf_ringbuf_submit(r, wake);
+	if (r)
+		bpf_ringbuf_submit(r, how_to_wake());
 }
 
 static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
@@ -395,11 +407,6 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 	if (newstate != TCP_CLOSE || !tp)
 		return 0;
 	report(tp, st, oldstate);
-	if (st) {
-		/* the socket may be connected again: as a new session */
-		st->start_ns = 0;
-		st->owner = OWNER_NONE;
-	}
 	return 0;
 }
 
@@ -447,8 +454,17 @@ int BPF_PROG(on_read, struct sock *sk)
 {
 	struct sock_state *st = state_of(sk);
 	struct task_struct *task;
+	struct tcp_sock *tp;
 
-	if (!st || st->owner > OWNER_READ || !sk->sk_lock.owned)
+	if (!st || !sk->sk_lock.owned)
+		return 0;
+	if (sk->__sk_common.skc_state ==
+	    TCP_FIN_WAIT1) { /* shut down only: what is read came for somebody */
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp)
+			st->data_segs = tp->data_segs_in;
+	}
+	if (st->owner > OWNER_READ)
 		return 0;
 	if (st->listener) /* fast open: data before the handshake is over */
 		make_child(st, bpf_ktime_get_ns());
@@ -458,16 +474,19 @@ int BPF_PROG(on_read, struct sock *sk)
 	return 0;
 }
 
-/* State for a socket that has none: it was there before us. */
-static __always_inline struct sock_state *adopt(struct sock *sk)
+/*
+ * State for a socket that has none: it was there before us. Complete from its first moment on, as a listener may have a
+ * child in the next.
+ */
+static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
 {
-	struct sock_state *st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct sock_state first = {
+		.start_ns = bpf_ktime_get_ns(),
+		.adopted = 1,
+		.listener = state == TCP_LISTEN,
+	};
 
-	if (st) {
-		st->start_ns = bpf_ktime_get_ns();
-		st->adopted = 1;
-	}
-	return st;
+	return bpf_sk_storage_get(&states, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
 /*
@@ -520,12 +539,11 @@ int scan(struct bpf_iter__task_file *ctx)
 		return 0;
 	st = state_of(sk);
 	if (!st) {
-		st = adopt(sk);
+		st = adopt(sk, state);
 		if (!st)
 			return 0;
 		if (state == TCP_LISTEN) {
 			/* prefork: the first that is found, the master, stands for all */
-			st->listener = 1;
 			take_task(st, task, OWNER_LISTEN);
 			adopt_queue(sk, st);
 			return 0;
@@ -537,8 +555,9 @@ int scan(struct bpf_iter__task_file *ctx)
 }
 
 /*
- * What no process has a descriptor of: closed sockets whose last data or FIN is on its way, and
- * descriptors that are on their way over a Unix socket. Sees the namespace of its reader only.
+ * What no process has a descriptor of: closed sockets whose last data or FIN is on its way, descriptors that are on
+ * their way over a Unix socket, sockets of the kernel itself, what is behind an MPTCP socket (a listener, too), and
+ * processes in PID namespaces that are not below the reader's. Sees the network namespace of its reader only.
  */
 SEC("iter/tcp")
 int scan_orphans(struct bpf_iter__tcp *ctx)
@@ -556,8 +575,8 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 		return 0;
 	sk = sock_of(tp);
 	state = sk->__sk_common.skc_state;
-	if (state != TCP_LISTEN && state != TCP_CLOSE && !state_of(sk))
-		adopt(sk);
+	if (state != TCP_CLOSE && !state_of(sk))
+		adopt(sk, state);
 	return 0;
 }
 

@@ -266,6 +266,8 @@ impl Rounds<'_> {
             // Told first, asleep a round later: a program that was not told yet is through by then, and what it wrote is found.
             idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
             self.variables.set_sleeps(idle_rounds > 0);
+            // a call from before has brought what is taken already: the next is for what comes while this side rests
+            self.variables.answer_call();
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
             rest.until(self.until_look().map_or(most, |look| look.min(most)))?;
         }
@@ -307,7 +309,6 @@ impl Rounds<'_> {
         tx: &Sender<Batch>,
     ) -> anyhow::Result<(bool, bool)> {
         let mut has_taken = false;
-        self.variables.answer_call();
         loop {
             let taken = self.ring.consume_raw_n(BATCH_SESSIONS);
             if taken < 0 {

@@ -44,6 +44,17 @@ pub(super) struct Context {
     pub(super) cgroups: Cgroups,
 }
 
+/// The smallest round trip; 0: not measured. A socket that was connected before has that of then until it measures its
+/// own: the kernel does not forget it (net/ipv4/tcp.c, tcp_disconnect).
+fn min_rtt_us(r: &session_record) -> u32 {
+    let never_spoke = r.established_ns == 0 && r.adopted == 0;
+    if never_spoke || r.min_rtt_us == u32::MAX {
+        0
+    } else {
+        r.min_rtt_us
+    }
+}
+
 /// Decodes one record.
 ///
 /// # Errors
@@ -90,11 +101,7 @@ fn session(r: &session_record, context: &mut Context) -> Session {
         unacked_bytes: unacked(r, state),
         unread_bytes: unread(r).min(u32::try_from(rx_bytes).unwrap_or(u32::MAX)),
         srtt_us: r.srtt_us >> 3,
-        min_rtt_us: if r.min_rtt_us == u32::MAX {
-            0
-        } else {
-            r.min_rtt_us
-        },
+        min_rtt_us: min_rtt_us(r),
         retransmits: r.total_retrans,
         cwnd: r.cwnd,
         mss: r.mss,
@@ -611,6 +618,17 @@ mod tests {
         };
         let s = session(&r, &mut context(0));
         assert_eq!((s.srtt_us, s.min_rtt_us), (100, 0));
+        let min_rtt_of = |established_ns, adopted| {
+            let r = session_record {
+                established_ns,
+                adopted,
+                min_rtt_us: 7,
+                ..record()
+            };
+            session(&r, &mut context(0)).min_rtt_us
+        };
+        assert_eq!((min_rtt_of(1, 0), min_rtt_of(0, 1)), (7, 7));
+        assert_eq!(min_rtt_of(0, 0), 0, "of a connection before");
         assert_eq!(
             (s.busy_ms, s.rwnd_limited_ms, s.sndbuf_limited_ms),
             (240, 80, 120)

@@ -6,15 +6,15 @@
 use std::fs;
 use std::path::Path;
 
-/// The oldest kernel that has socket storage in tracing programs.
-const OLDEST: (u32, u32) = (5, 11);
+/// The oldest kernel that has socket storage (5.11) and cookies (5.12) in tracing programs.
+const OLDEST: (u32, u32) = (5, 12);
 
 /// Why no session can be seen on this host.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StartError {
     /// The kernel is too old.
     #[error(
-        "Linux {0} is too old: tcplife needs 5.11 or later, which has socket storage for BPF tracing programs. Boot a newer kernel"
+        "Linux {0} is too old: tcplife needs 5.12 or later, which has socket storage and cookies for BPF tracing programs. Boot a newer kernel"
     )]
     OldKernel(String),
     /// The kernel does not describe its types.
@@ -141,7 +141,7 @@ mod tests {
         );
         assert_eq!(
             Facts {
-                release: "5.11.0".into(),
+                release: "5.12.0".into(),
                 ..good()
             }
             .judge(),
@@ -164,7 +164,7 @@ mod tests {
                 release: "4.19".into(),
                 ..good()
             })
-            .contains("5.11 or later")
+            .contains("5.12 or later")
         );
         assert!(
             says(Facts {

@@ -22,7 +22,7 @@ impl<'a> Variables<'a> {
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
     }
 
-    /// This side is about to empty the ring buffer: it may be called again when it fills up once more.
+    /// This side has emptied the ring buffer: it is to be called when it has filled up once more.
     pub(super) fn answer_call(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_called) }

@@ -174,6 +174,12 @@ pub(crate) fn bind(fd: &OwnedFd, addr: SocketAddr) {
     done("bind", result);
 }
 
+/// A multipath TCP socket, if the kernel has them.
+pub(crate) fn mptcp() -> io::Result<OwnedFd> {
+    const IPPROTO_MPTCP: c_int = 262;
+    try_socket(libc::AF_INET, libc::SOCK_STREAM, IPPROTO_MPTCP)
+}
+
 pub(crate) fn listen(fd: &OwnedFd, backlog: c_int) {
     // SAFETY: no pointers.
     done("listen", unsafe { libc::listen(fd.as_raw_fd(), backlog) });

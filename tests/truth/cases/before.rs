@@ -4,7 +4,7 @@ use super::shapes::{
     HERE, answer_one, ask, ask_often, connect_fails, connect_from, drain, drop_listener, is_reset,
     open_with_data,
 };
-use crate::generator::{Cx, End, EndOf, Flag, sysctl};
+use crate::generator::{Cx, End, EndOf, Flag, skip, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
 use crate::sys::{self, TcpInfo};
 
@@ -93,6 +93,23 @@ pub(super) fn prefork(cx: &Cx) {
         assert_eq!(sys::wait(worker), 0);
     });
     listening.wait_for(1);
+    cx.hold();
+    ask_often(cx, &net, 2);
+    cx.join();
+}
+
+/// What a process has of it is no TCP socket, and the one behind it has no descriptor.
+pub(super) fn multipath_listener(cx: &Cx) {
+    let net = cx.loopback();
+    let Ok(fd) = sys::mptcp() else {
+        return skip("no MPTCP");
+    };
+    sys::bind(&fd, net.server(cx.port(0)));
+    sys::listen(&fd, 8);
+    cx.fork("tl-server", || {
+        answer_one(&fd);
+        answer_one(&fd);
+    });
     cx.hold();
     ask_often(cx, &net, 2);
     cx.join();

@@ -234,3 +234,32 @@ pub(super) fn data_after_close(cx: &Cx) {
         },
     );
 }
+
+/// Our FIN waits behind data that the peer has no room for. What it sends meanwhile is read, so that its reset is not
+/// our answer to data that nobody wants.
+pub(super) fn reset_after_shutdown(cx: &Cx) {
+    let (full, closed) = (Flag::new(), Flag::new());
+    cx.two(
+        &cx.loopback(),
+        |mut s| {
+            full.wait_for(1);
+            let waiting = sys::queued(s.fd(), libc::FIONREAD);
+            s.arrived(waiting);
+            s.write(8);
+            closed.wait_for(1);
+            s.reset("local-reset");
+        },
+        |mut c| {
+            c.write_until_full();
+            sys::until("nothing on its way", || TcpInfo::of(c.fd()).unacked() == 0);
+            let waiting = sys::queued(c.fd(), libc::TIOCOUTQ) as u64;
+            c.unacknowledged(waiting);
+            c.shutdown_write();
+            full.raise();
+            c.read(8);
+            drop(c.take_fd());
+            closed.raise();
+            c.ended("remote-reset", EndOf::Peers);
+        },
+    );
+}

@@ -60,6 +60,7 @@ const fn before(name: &'static str, families: &'static [Family], run: fn(&Cx)) -
 pub(crate) static CASES: &[Case] = &[
     before("listener-from-before", ALL, before::listener),
     before("prefork-listener-from-before", V4, before::prefork),
+    before("multipath-listener-from-before", V4, before::multipath_listener),
     before("established-before", ALL, before::established),
     before("half-closed-before", V4_V6, before::half_closed),
     before("unaccepted-before", V4_V6, before::unaccepted),
@@ -123,6 +124,7 @@ pub(crate) static CASES: &[Case] = &[
     case("link-down", V4, failures::link_down),
     case("no-local-port", V4_V6, failures::no_local_port),
     case("data-after-our-close", V4, ends::data_after_close),
+    case("reset-after-shutdown-and-data", V4, ends::reset_after_shutdown),
     case("round-trip-time", V4_V6, quality::round_trip_time),
     case("rate-limited", V4, quality::rate_limited),
     case("receive-window-limited", V4, quality::rwnd_limited),

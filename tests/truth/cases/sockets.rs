@@ -90,16 +90,14 @@ pub(super) fn listener_turned_client(cx: &Cx) {
 
 /// Decided: the subflows are what is on the wire, and each is shown as the TCP session that it is.
 pub(super) fn multipath(cx: &Cx) {
-    const IPPROTO_MPTCP: i32 = 262;
     let net = cx.loopback();
-    let mptcp = || sys::try_socket(libc::AF_INET, libc::SOCK_STREAM, IPPROTO_MPTCP);
-    if mptcp().is_err() {
+    if sys::mptcp().is_err() {
         return skip("no MPTCP");
     }
     let listening = Flag::new();
     let addr = net.server(cx.port(0));
     cx.fork("tl-server", || {
-        let fd = mptcp().expect("MPTCP");
+        let fd = sys::mptcp().expect("MPTCP");
         sys::bind(&fd, addr);
         sys::listen(&fd, 8);
         listening.raise();
@@ -112,7 +110,7 @@ pub(super) fn multipath(cx: &Cx) {
     });
     listening.wait_for(1);
     cx.fork("tl-client", || {
-        let mut c = End::connect_socket(mptcp().expect("MPTCP"), addr);
+        let mut c = End::connect_socket(sys::mptcp().expect("MPTCP"), addr);
         c.write(100);
         c.read(200);
         c.close_mptcp("local-fin");
