@@ -21,6 +21,8 @@ pub struct Capture {
     pub lports: Option<PortSet>,
     /// Only these ports of the peer's.
     pub rports: Option<PortSet>,
+    /// Only these ports, whichever end's.
+    pub ports: Option<PortSet>,
 }
 
 impl Capture {
@@ -41,7 +43,7 @@ impl Capture {
     /// True if no session can pass.
     pub fn is_nothing(&self) -> bool {
         let empty = |ports: &Option<PortSet>| ports.as_ref().is_some_and(PortSet::is_empty);
-        empty(&self.lports) || empty(&self.rports)
+        empty(&self.lports) || empty(&self.rports) || empty(&self.ports)
     }
 
     /// True if the session passes: the same decision as `wanted()` of tcplife.bpf.c.
@@ -52,9 +54,11 @@ impl Capture {
             && self.family.is_none_or(|f| f.version() == session.ip())
             && has(&self.lports, session.lport)
             && has(&self.rports, session.rport)
+            && (has(&self.ports, session.lport) || has(&self.ports, session.rport))
     }
 
-    /// What passes both, exactly.
+    /// The narrowest capture that whatever passes both passes. It may let more through if both want ports of either end:
+    /// a capture cannot say "one of these, and one of those".
     pub fn intersection(&self, other: &Capture) -> Capture {
         let both = || {
             Some(Capture {
@@ -63,13 +67,17 @@ impl Capture {
                 family: common(self.family, other.family)?,
                 lports: narrowed(&self.lports, &other.lports)?,
                 rports: narrowed(&self.rports, &other.rports)?,
+                ports: match (&self.ports, &other.ports) {
+                    (Some(a), Some(b)) if b.is_within(a) => Some(b.clone()),
+                    (a, b) => a.as_ref().or(b.as_ref()).cloned(),
+                },
             })
         };
         both().unwrap_or_else(Capture::nothing)
     }
 
     /// The narrowest capture that whatever passes either of them passes. It may let more through: a capture
-    /// cannot say "this port of ours or that one of the peer's".
+    /// cannot say "this port of ours or that one of the peer's", but for "one of the two, whichever end's".
     pub fn union(&self, other: &Capture) -> Capture {
         if self.is_nothing() {
             return other.clone();
@@ -77,13 +85,26 @@ impl Capture {
         if other.is_nothing() {
             return self.clone();
         }
+        let lports = widened(&self.lports, &other.lports);
+        let rports = widened(&self.rports, &other.rports);
+        let ports = match (&lports, &rports) {
+            (None, None) => widened(&self.of_either_end(), &other.of_either_end()),
+            _ => widened(&self.ports, &other.ports),
+        };
         Capture {
             pid: self.pid.filter(|_| self.pid == other.pid),
             netns: self.netns.filter(|_| self.netns == other.netns),
             family: self.family.filter(|_| self.family == other.family),
-            lports: widened(&self.lports, &other.lports),
-            rports: widened(&self.rports, &other.rports),
+            lports,
+            rports,
+            ports,
         }
+    }
+
+    /// Ports of which whatever passes has one, at whichever end.
+    fn of_either_end(&self) -> Option<PortSet> {
+        let of_one = self.lports.as_ref().or(self.rports.as_ref());
+        self.ports.as_ref().or(of_one).cloned()
     }
 }
 
@@ -122,6 +143,7 @@ impl fmt::Display for Capture {
             self.family.map(|v| v.name().to_owned()),
             self.lports.as_ref().map(|p| format!("lport {p}")),
             self.rports.as_ref().map(|p| format!("rport {p}")),
+            self.ports.as_ref().map(|p| format!("port {p}")),
         ];
         let terms: Vec<String> = terms.into_iter().flatten().collect();
         f.write_str(if terms.is_empty() { "everything" } else { "" })?;
@@ -202,6 +224,11 @@ impl PortSet {
             if a_to < b_to { i += 1 } else { j += 1 }
         }
         PortSet(common)
+    }
+
+    /// True if all of them are among those.
+    fn is_within(&self, others: &PortSet) -> bool {
+        self.intersection(others).0 == self.joined()
     }
 
     fn joined(&self) -> Vec<(u16, u16)> {
@@ -307,7 +334,7 @@ mod tests {
             netns: Some(4_026_531_840),
             family: Some(Family::V6),
             lports: "22,80".parse().ok(),
-            rports: None,
+            ..Capture::default()
         };
         let said = "pid 7 and netns 4026531840 and IPv6 and lport 22,80";
         assert_eq!(capture.to_string(), said);
@@ -381,7 +408,14 @@ mod tests {
         };
         let of = |a: Capture, b: Capture| a.union(&b).to_string();
         assert_eq!(of(capture("22", ""), capture("80", "")), "lport 22,80");
-        assert_eq!(of(capture("22", ""), capture("", "80")), "everything");
+        assert_eq!(of(capture("22", ""), capture("", "80")), "port 22,80");
+        assert_eq!(
+            of(
+                capture("22", "").union(&capture("", "80")),
+                capture("", "8")
+            ),
+            "port 8,22,80"
+        );
         assert_eq!(
             of(capture("0-99", ""), capture("100-65535", "")),
             "everything"
@@ -416,5 +450,12 @@ mod tests {
         assert!(!accepts(None, None, "28527", ""));
         assert!(!accepts(None, None, "", "46644"));
         assert!(!Capture::nothing().accepts(&s));
+        for (either, is_accepted) in [("46644", true), ("28527", true), ("1-9", false)] {
+            let capture = Capture {
+                ports: either.parse().ok(),
+                ..Capture::default()
+            };
+            assert_eq!(capture.accepts(&s), is_accepted, "{either}");
+        }
     }
 }

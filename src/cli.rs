@@ -260,6 +260,7 @@ impl Cli {
             family,
             lports: self.localport.clone(),
             rports: self.remoteport.clone(),
+            ports: None,
         }
     }
 }

@@ -174,7 +174,9 @@ static __always_inline bool wanted(struct tcp_sock *tp, __u8 ip, __u16 lport, __
 		return false;
 	if (f->by_lport && !has_port(f->lports, lport))
 		return false;
-	return !f->by_rport || has_port(f->rports, rport);
+	if (f->by_rport && !has_port(f->rports, rport))
+		return false;
+	return !f->by_port || has_port(f->ports, lport) || has_port(f->ports, rport);
 }
 
 /* ::ffff:a.b.c.d speaks IPv4 on the wire. */

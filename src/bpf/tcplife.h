@@ -85,9 +85,11 @@ struct capture_filter {
 	__u8 ip; /* 4, 6, or 0: both */
 	__u8 by_lport; /* lports is in force */
 	__u8 by_rport; /* rports is in force */
-	__u8 pad[5];
+	__u8 by_port; /* ports is in force, for either end */
+	__u8 pad[4];
 	__u64 lports[PORT_WORDS]; /* one bit a port */
 	__u64 rports[PORT_WORDS];
+	__u64 ports[PORT_WORDS];
 };
 
 #endif

@@ -79,9 +79,11 @@ pub(super) fn kernel_filter(capture: &Capture) -> types::capture_filter {
         ip: capture.family.map_or(0, |f| f.version()),
         by_lport: capture.lports.is_some().into(),
         by_rport: capture.rports.is_some().into(),
-        pad: [0; 5],
+        by_port: capture.ports.is_some().into(),
+        pad: [0; 4],
         lports: bits(&capture.lports),
         rports: bits(&capture.rports),
+        ports: bits(&capture.ports),
     }
 }
 
