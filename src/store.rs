@@ -155,11 +155,11 @@ impl Store {
         self.passed_open.extend(before.map(Session::id));
     }
 
-    /// Catches up with what was passed. Whoever passed some has more that ended later than are kept: none of the
-    /// finished ones stays.
-    pub fn let_go_of_passed(&mut self) {
+    /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
+    /// none of the finished ones stays.
+    pub fn let_go_of_passed(&mut self) -> bool {
         if self.passed == 0 {
-            return;
+            return false;
         }
         self.finished.clear();
         self.totals.finished += self.passed;
@@ -168,6 +168,7 @@ impl Store {
         for id in std::mem::take(&mut self.passed_open) {
             self.take_away(id);
         }
+        true
     }
 
     /// Takes in what is open. Where a session is known it stays: most of them have not changed.

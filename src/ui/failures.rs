@@ -12,7 +12,7 @@ use super::counted::{Count, Counted};
 use super::list::List;
 use crate::bounded::{Bounded, Sums};
 use crate::session::{Comm, Direction, Reason, Session};
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::talkers::Key;
 
 /// Kinds of failures that are kept at least.
@@ -145,10 +145,8 @@ impl Count for Failed {
             return;
         };
         let tally = self.0.counted(failure);
+        // what was of late was so, kept or not
         tally.count = tally.count.saturating_sub(1);
-        if let Some(recent) = tally.at(session.end_ns / S) {
-            *recent = recent.saturating_sub(1);
-        }
         if tally.count == 0 {
             self.0.forget(failure);
         }
@@ -184,8 +182,8 @@ pub struct Failures {
     pub(super) counted: Counted<Failed>,
     pub(super) list: List<Failure>,
     now_ns: u64,
-    /// Seconds of the past of which there is something to be known.
-    seconds: f64,
+    /// Since then all that failed was counted.
+    since_ns: u64,
 }
 
 impl Failures {
@@ -195,15 +193,19 @@ impl Failures {
             counted: Counted::new(Failed::default, store, choice),
             list: List::with_rest(),
             now_ns: 0,
-            seconds: RECENT_S as f64,
+            since_ns: known_since(store),
         }
+    }
+
+    /// The same of other sessions.
+    pub(super) fn restart(&mut self, store: &Store, choice: &Choice) {
+        self.counted.restart(store, choice);
+        self.since_ns = known_since(store);
     }
 
     /// Sorts anew: by what fails most of late, then by what failed most. The trace runs since `first_ns`.
     pub(super) fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
-        self.now_ns = now_ns;
-        let run = now_ns.saturating_sub(first_ns) as f64 / S as f64;
-        self.seconds = run.clamp(1.0, RECENT_S as f64);
+        (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
         let tallies = self.counted.finished.0.iter();
         let mut order: Vec<_> = tallies
             .map(|(failure, t)| (Reverse((t.recent(now_ns), t.count, t.last_ns)), failure))
@@ -231,6 +233,12 @@ impl Failures {
         (self.list.len(), all, let_go)
     }
 
+    /// The seconds that count as of late, if the sessions of all of them were there to be counted.
+    pub fn seconds(&self) -> f64 {
+        let known = self.now_ns.saturating_sub(self.since_ns) as f64 / S as f64;
+        known.clamp(1.0, RECENT_S as f64)
+    }
+
     /// Since the last of them, ns.
     pub fn ago_ns(&self, tally: &Tally) -> u64 {
         self.now_ns.saturating_sub(tally.last_ns)
@@ -239,7 +247,7 @@ impl Failures {
     /// Lines from the first that is shown on; the last of all is what was let go.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let failed = &self.counted.finished.0;
-        let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds;
+        let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds();
         let rows = self.list.shown().filter_map(move |(failure, selected)| {
             let tally = failed.get(failure)?;
             Some(Row {
@@ -256,6 +264,16 @@ impl Failures {
             rate: rate(rest),
             selected: false,
         }))
+    }
+}
+
+/// Since when all that ended is kept: the beginning, unless some were let go.
+fn known_since(store: &Store) -> u64 {
+    match store.finished_numbers().start {
+        0 => 0,
+        oldest => store
+            .get(Place::Finished(oldest))
+            .map_or(u64::MAX, |s| s.end_ns),
     }
 }
 
@@ -322,7 +340,7 @@ mod tests {
         assert_eq!(recent(&counted, 300), 0);
         counted.remove(&failed(Reason::Refused, Direction::Out, "a", 50));
         counted.remove(&failed(Reason::Refused, Direction::Out, "a", 105));
-        assert_eq!(recent(&counted, 110), 2);
+        assert_eq!(recent(&counted, 110), 3, "whether it is kept or not");
     }
 
     #[test]

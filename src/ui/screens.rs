@@ -148,7 +148,7 @@ impl App {
         let (store, choice) = (&self.store, &self.choice);
         match &mut self.screen {
             Some(Screen::Distributions(shown)) => shown.counted.restart(store, choice),
-            Some(Screen::Failures(shown)) => shown.counted.restart(store, choice),
+            Some(Screen::Failures(shown)) => shown.restart(store, choice),
             Some(Screen::Marked(_)) | None => {}
         }
         self.refresh_screen();

@@ -384,9 +384,12 @@ impl App {
     /// … and come in.
     pub(super) fn thaw(&mut self) {
         if let Some(waiting) = self.frozen.take() {
-            self.store.let_go_of_passed();
+            let others = self.store.let_go_of_passed();
             for batch in waiting.into_batches() {
                 self.batch(batch);
+            }
+            if others {
+                self.restart_screen();
             }
             self.refresh();
         }

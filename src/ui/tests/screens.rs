@@ -417,3 +417,25 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     press(&mut app, "m");
     assert_eq!(rows(&app), found);
 }
+
+#[test]
+fn failures_a_second_are_counted_however_few_are_kept() {
+    let mut app = begun(unused(10, SIZE));
+    press(&mut app, "f");
+    for second in 11..40 {
+        let refused = |cookie| Session {
+            end_ns: second * S,
+            ..closed(second * 100 + cookie, "curl", "10.0.0.9", Reason::Refused)
+        };
+        for some in 0..10 {
+            let some = (some * 5..some * 5 + 5).map(refused).collect();
+            app.batch(look(second, vec![], some));
+        }
+    }
+    settle(&mut app);
+    let Some(Screen::Failures(shown)) = &app.screen else {
+        panic!("no failures");
+    };
+    let row = shown.rows().next().expect("a line");
+    assert_eq!((row.tally.count, row.rate), (10, 50.0));
+}

@@ -8,7 +8,7 @@ use super::lines::Lines;
 use super::table::shorten;
 use crate::fields::{self, Kind};
 use crate::ui::app::App;
-use crate::ui::failures::{Failures, RECENT_S, Row};
+use crate::ui::failures::{Failures, Row};
 use crate::ui::theme::Theme;
 
 /// Where the kinds are: between the headings and the sums.
@@ -178,8 +178,9 @@ pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffe
                     n => format!("; {n} sessions let go"),
                 };
                 format!(
-                    "{all} failed, of {}{let_go}; /s over the last {RECENT_S} s{old}",
-                    fields::number(kinds as u64, "kind")
+                    "{all} failed, of {}{let_go}; /s over the last {:.0} s{old}",
+                    fields::number(kinds as u64, "kind"),
+                    shown.seconds()
                 )
             }
         };
