@@ -42,6 +42,8 @@ pub struct Change<'a> {
     pub now: Option<&'a Session>,
     /// Bytes that moved in between, both directions.
     pub moved: u64,
+    /// Bytes that it had moved when it was first seen, if it began before the start: they belong to no interval.
+    pub uncounted: u64,
     /// It was opened in between.
     pub is_new: bool,
 }
@@ -78,6 +80,8 @@ pub struct Store {
     /// soon after; what has not come by the next look was lost.
     gone: FxHashMap<u64, Session>,
     finished: VecDeque<Session>,
+    /// See [`Change::uncounted`].
+    uncounted: Uncounted,
     keep: usize,
     /// What came by [`Store::pass`]: how many, and those of them that stand among the open ones.
     passed: u64,
@@ -98,6 +102,7 @@ impl Store {
             look: 0,
             gone: FxHashMap::default(),
             finished: VecDeque::new(),
+            uncounted: Uncounted::default(),
             keep,
             passed: 0,
             passed_open: Vec::new(),
@@ -122,15 +127,19 @@ impl Store {
         }
         for mut session in batch.closed {
             let old = self.take_away(session.id());
-            self.moved += changed(&mut session, old.as_ref(), &mut tell);
+            self.moved += changed(&mut session, old.as_ref(), &mut self.uncounted, &mut tell);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
             self.totals.finished += 1;
             self.ended += 1;
-            if self.finished.len() == self.keep {
-                self.finished.pop_front();
+            if self.finished.len() == self.keep
+                && let Some(session) = self.finished.pop_front()
+            {
+                self.uncounted.forget(&session);
             }
             if self.keep > 0 {
                 self.finished.push_back(session);
+            } else {
+                self.uncounted.forget(&session);
             }
         }
         if read {
@@ -150,7 +159,7 @@ impl Store {
         let open = self.open.get(&id.cookie).map(|open| &open.session);
         let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
         let before = known.find(|s| s.id() == id);
-        self.moved += changed(&mut session, before, &mut tell);
+        self.moved += changed(&mut session, before, &mut self.uncounted, &mut tell);
         self.passed += 1;
         self.passed_open.extend(before.map(Session::id));
     }
@@ -161,7 +170,9 @@ impl Store {
         if self.passed == 0 {
             return false;
         }
-        self.finished.clear();
+        for session in self.finished.drain(..) {
+            self.uncounted.forget(&session);
+        }
         self.totals.finished += self.passed;
         self.ended += self.passed;
         self.passed = 0;
@@ -182,7 +193,7 @@ impl Store {
             match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
                     let before = take_same(&mut gone, session.id());
-                    self.moved += changed(&mut session, before.as_ref(), tell);
+                    self.moved += changed(&mut session, before.as_ref(), &mut self.uncounted, tell);
                     place.insert(Open { session, look });
                     seen += 1;
                 }
@@ -191,7 +202,7 @@ impl Store {
                     let before = Some(old).filter(|old| old.id() == session.id());
                     let is_another = before.is_none();
                     seen += usize::from(place.get().look != look);
-                    self.moved += changed(&mut session, before, tell);
+                    self.moved += changed(&mut session, before, &mut self.uncounted, tell);
                     let old = place.insert(Open { session, look }).session;
                     if is_another {
                         self.gone.insert(cookie, old);
@@ -214,8 +225,10 @@ impl Store {
                 before: Some(lost),
                 now: None,
                 moved: 0,
+                uncounted: self.uncounted.of(lost),
                 is_new: false,
             });
+            self.uncounted.forget(lost);
         }
         if self.open.len() > seen {
             let gone = self.open.extract_if(|_, open| open.look != look);
@@ -232,6 +245,11 @@ impl Store {
             return Some(place.remove().session);
         }
         take_same(&mut self.gone, id)
+    }
+
+    /// See [`Change::uncounted`].
+    pub fn uncounted(&self, session: &Session) -> u64 {
+        self.uncounted.of(session)
     }
 
     /// How many are open.
@@ -285,10 +303,36 @@ fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Sessi
     }
 }
 
+/// What sessions that began before the start had moved when they were first seen.
+#[derive(Debug, Default)]
+struct Uncounted(FxHashMap<SessionId, u64>);
+
+impl Uncounted {
+    /// The same from the first time on.
+    fn note(&mut self, session: &Session) -> u64 {
+        if !session.age_is_lower_bound {
+            return 0;
+        }
+        let bytes = || session.tx_bytes.saturating_add(session.rx_bytes);
+        *self.0.entry(session.id()).or_insert_with(bytes)
+    }
+
+    fn of(&self, session: &Session) -> u64 {
+        self.0.get(&session.id()).copied().unwrap_or(0)
+    }
+
+    fn forget(&mut self, session: &Session) {
+        if session.age_is_lower_bound {
+            self.0.remove(&session.id());
+        }
+    }
+}
+
 /// Sets the rates, tells of it, and returns the bytes that moved.
 fn changed(
     session: &mut Session,
     before: Option<&Session>,
+    uncounted: &mut Uncounted,
     tell: &mut impl FnMut(Change<'_>),
 ) -> u64 {
     let moved = set_rates(session, before);
@@ -296,6 +340,7 @@ fn changed(
         before,
         now: Some(session),
         moved,
+        uncounted: uncounted.note(session),
         is_new: before.is_none() && !session.age_is_lower_bound,
     });
     moved

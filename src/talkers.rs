@@ -269,7 +269,7 @@ impl Board {
             && !stays
         {
             // its owner is known better now: what was counted goes along
-            brought = counted_bytes(old);
+            brought = counted_bytes(old, change.uncounted);
             let other = self.0.counted(old_key);
             other.open = other.open.saturating_sub(1);
             other.sessions = other.sessions.saturating_sub(1);
@@ -297,13 +297,10 @@ impl Board {
     }
 }
 
-/// Bytes of a session that count: what it had moved before the start does not.
-fn counted_bytes(session: &Session) -> u64 {
-    if session.age_is_lower_bound {
-        0
-    } else {
-        session.tx_bytes.saturating_add(session.rx_bytes)
-    }
+/// Bytes of a session that count: what it had moved before it was seen does not.
+fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
+    let all = session.tx_bytes.saturating_add(session.rx_bytes);
+    all.saturating_sub(uncounted)
 }
 
 /// Every process, program, peer, network and port that has sessions.
@@ -362,9 +359,10 @@ impl Talkers {
         }
     }
 
-    /// Takes in a session that was there before: its bytes count as if they had moved evenly while it lasted.
-    pub fn recall(&mut self, session: &Session) {
-        let bytes = counted_bytes(session);
+    /// Takes in a session that was there before: its bytes, but for those of [`Change::uncounted`], count as if they had
+    /// moved evenly while it lasted.
+    pub fn recall(&mut self, session: &Session, uncounted: u64) {
+        let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
         self.bytes += bytes;
         for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
@@ -715,18 +713,28 @@ mod tests {
     #[test]
     fn what_was_there_before_is_recalled() {
         let mut host = Host::new(100);
-        host.look(10, vec![open(1, "a", "::1", 100, 10)], vec![]);
+        let before = |bytes, end_s| Session {
+            age_is_lower_bound: true,
+            ..open(3, "b", "::3", bytes, end_s)
+        };
+        let first = vec![open(1, "a", "::1", 100, 10), before(5000, 10)];
+        host.look(10, first, vec![]);
         let ended = closed(open(2, "a", "::1", 800, 9));
-        host.look(12, vec![open(1, "a", "::1", 300, 12)], vec![ended]);
+        let then = vec![open(1, "a", "::1", 300, 12), before(5070, 12)];
+        host.look(12, then, vec![ended]);
+        assert_eq!(host.sums(By::Peer, "::3"), Some((1, 1, 70)));
         let mut again = host.1.emptied();
         let sessions = host.0.open().chain(host.0.finished());
-        sessions.for_each(|(_, s)| again.recall(s));
+        sessions.for_each(|(_, s)| again.recall(s, host.0.uncounted(s)));
         host.1 = again;
         assert_eq!(host.sums(By::Peer, "::1"), Some((1, 2, 1100)));
         assert_eq!(host.rates(By::Peer, "::1"), (0.0, 100.0));
-        let (_, t) = host.1.of(By::Peer).next().expect("a talker");
+        assert_eq!(host.sums(By::Peer, "::3"), Some((1, 1, 70)));
+        let mut peers = host.1.of(By::Peer);
+        let (_, t) = peers.find(|(_, t)| t.sessions == 2).expect("a talker");
         let sum: f32 = host.1.history(t).iter().sum();
         assert_eq!(sum.round(), 1100.0);
+        drop(peers);
         // and goes on from there
         host.look(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
         assert_eq!(host.sums(By::Peer, "::1"), Some((0, 2, 1150)));

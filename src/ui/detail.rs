@@ -233,6 +233,7 @@ mod tests {
             before: None,
             now: Some(&server),
             moved: 0,
+            uncounted: 0,
             is_new: true,
         });
         assert_eq!(detail.other, Some(server));

@@ -394,7 +394,7 @@ impl Panes {
         if std::mem::take(&mut self.restarting) {
             let mut talkers = self.all.emptied();
             for (_, session) in store.open().filter(|(_, s)| choice.selects(s)) {
-                talkers.recall(session);
+                talkers.recall(session, store.uncounted(session));
             }
             self.narrowed = Some(Narrowed {
                 talkers,
@@ -404,9 +404,11 @@ impl Panes {
             let first = store.finished_numbers().start;
             let from = narrowed.uncounted.saturating_sub(CHUNK).max(first);
             for number in (from..narrowed.uncounted).rev() {
-                match store.get(Place::Finished(number)) {
-                    Some(session) if choice.selects(session) => narrowed.talkers.recall(session),
-                    _ => {}
+                if let Some(session) = store.get(Place::Finished(number))
+                    && choice.selects(session)
+                {
+                    let uncounted = store.uncounted(session);
+                    narrowed.talkers.recall(session, uncounted);
                 }
             }
             narrowed.uncounted = from;
