@@ -142,9 +142,10 @@ impl Store {
                 self.uncounted.forget(&session);
             }
         }
-        if read {
-            let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
-            if self.read_ns != 0 && seconds > 0.0 {
+        let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
+        // of a shorter time than about a second the figures would jump
+        if read && seconds > 0.9 {
+            if self.read_ns != 0 {
                 self.totals.finished_rate = self.ended as f64 / seconds;
                 self.totals.byte_rate = self.moved as f64 / seconds;
             }

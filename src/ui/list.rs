@@ -53,6 +53,11 @@ impl<K: Copy + PartialEq> List<K> {
         self.order.get(self.selected).copied()
     }
 
+    /// Which line that is, from 0.
+    pub fn position(&self) -> usize {
+        self.selected
+    }
+
     /// Those from the first that is shown on, and whether each is the selected one.
     pub fn shown(&self) -> impl Iterator<Item = (K, bool)> {
         let lines = self.order.iter().enumerate().skip(self.top);

@@ -237,6 +237,11 @@ impl Pane {
         (self.list.len(), talkers.rest(self.by()).1)
     }
 
+    /// Which line is selected, from 0.
+    pub fn position(&self) -> usize {
+        self.list.position()
+    }
+
     /// The selected talker.
     pub fn selected(&self) -> Option<Key> {
         self.list.selected()
@@ -428,6 +433,12 @@ impl Panes {
     pub(super) fn go(&mut self, subject: Subject, motion: Motion) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.go(motion, height);
+    }
+
+    /// Nobody moves about in it any more: those on top are shown again.
+    pub(super) fn leave(&mut self, subject: Subject) {
+        self.panes[subject as usize].list.reset();
+        self.refresh();
     }
 
     /// Each by itself, or peers by network and processes by name. False if there is nothing to group.

@@ -626,6 +626,11 @@ impl App {
     }
 
     pub(super) fn turn_to(&mut self, focus: Focus) {
+        if let Focus::Pane(left) = self.focus
+            && self.focus != focus
+        {
+            self.panes.leave(left);
+        }
         self.focus = focus;
         self.mode = self.main_mode();
         self.fit();
@@ -741,20 +746,26 @@ impl App {
     }
 
     /// By a column that is on the screen, or the one beside it, which is scrolled to then: what one cannot see one does
-    /// not sort by.
+    /// not sort by. Only the first order of all, the busiest on top, is among them even so.
     fn sort_by_neighbour(&mut self, step: isize) {
         self.stop_following();
         let width = self.size.width;
         let window = view::table::window(&self.columns, width);
         let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();
         let is_automatic = self.columns.chosen().is_none();
-        let columns = if is_automatic && self.columns.scroll() == 0 {
+        let mut columns = if is_automatic && self.columns.scroll() == 0 {
             shown.clone() // for the others there is no room, so they are not meant
         } else {
             window.all
         };
+        let busiest = fields::busiest();
+        let is_hidden = !columns.contains(&busiest);
+        if is_hidden {
+            columns.push(busiest);
+        }
+        let is_there = |field| shown.contains(field) || is_hidden && *field == busiest;
         let now = columns.iter().position(|f| *f == self.sort.field);
-        let next = match now.filter(|_| shown.contains(&self.sort.field)) {
+        let next = match now.filter(|_| is_there(&self.sort.field)) {
             Some(i) => {
                 let next = (i as isize + step).rem_euclid(columns.len() as isize);
                 columns.get(next as usize)
@@ -766,7 +777,9 @@ impl App {
                 field,
                 inverted: false,
             };
-            self.columns.reveal(field, width);
+            if !(is_hidden && field == busiest) {
+                self.columns.reveal(field, width);
+            }
         }
         self.restart();
     }

@@ -412,7 +412,14 @@ fn it_sorts_by_what_is_on_the_screen_and_inverts() {
     press(&mut app, "S");
     assert!(screen(&app, SIZE).contains("by RPORT"));
     press(&mut app, "< < < < <");
-    assert!(screen(&app, SIZE).contains("by STATUS"), "it goes round");
+    assert!(screen(&app, SIZE).contains("by RATE"), "it goes round");
+    press(&mut app, "<");
+    assert!(screen(&app, SIZE).contains("by STATUS"));
+    press(&mut app, "s");
+    let first = column(&app, "COMM");
+    assert_eq!(first, column(&self::app(SIZE), "COMM"), "as at the start");
+    press(&mut app, "s");
+    assert!(screen(&app, SIZE).contains("by PID"));
 }
 
 #[test]

@@ -236,3 +236,21 @@ fn nothing_breaks_at_any_size() {
         }
     }
 }
+
+#[test]
+fn a_pane_that_is_left_shows_who_is_on_top() {
+    const WIDE: Size = Size::new(120, 40);
+    let mut app = app(WIDE);
+    let title = |app: &App| {
+        let screen = screen(app, WIDE);
+        let line = screen.lines().find(|l| l.contains("PROCESS")).expect("it");
+        line[..30].to_owned()
+    };
+    let at_first = title(&app);
+    press(&mut app, "Tab j j");
+    assert!(title(&app).contains("PROCESS 3/"), "{}", title(&app));
+    press(&mut app, "Esc");
+    assert_eq!(title(&app), at_first);
+    press(&mut app, "Tab");
+    assert_eq!(title(&app), at_first);
+}

@@ -107,7 +107,11 @@ pub(super) fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffe
     buffer.set_style(heading, style);
     let (count, let_go) = pane.counts(talkers);
     let more = if let_go > 0 { "+" } else { "" };
-    let title = format!("{} {count}{more}", pane.title());
+    let place = match pane.position() {
+        0 => String::new(),
+        line => format!("{}/", line + 1),
+    };
+    let title = format!("{} {place}{count}{more}", pane.title());
     let title_style = if has_keyboard {
         theme.heading_sorted
     } else {
