@@ -238,6 +238,27 @@ impl Store {
         }
     }
 
+    /// Of the open sessions only these are followed from now on.
+    pub fn follow_only(
+        &mut self,
+        is_followed: impl Fn(&Session) -> bool,
+        mut tell: impl FnMut(Change<'_>),
+    ) {
+        let open = self.open.extract_if(|_, open| !is_followed(&open.session));
+        let open = open.map(|(_, open)| open.session);
+        let gone = self.gone.extract_if(|_, session| !is_followed(session));
+        for session in open.chain(gone.map(|(_, session)| session)) {
+            tell(Change {
+                before: Some(&session),
+                now: None,
+                moved: 0,
+                uncounted: self.uncounted.of(&session),
+                is_new: false,
+            });
+            self.uncounted.forget(&session);
+        }
+    }
+
     /// An open session that has ended, as it was.
     fn take_away(&mut self, id: SessionId) -> Option<Session> {
         if let Entry::Occupied(place) = self.open.entry(id.cookie)

@@ -595,7 +595,16 @@ impl App {
             }
             Purpose::Capture => {
                 let capture = self.capture.intersection(&filter.capture());
+                // what is not captured is not followed: it would stand there as it was until it ends
+                self.store.follow_only(
+                    |s| filter.matches(s),
+                    |change| {
+                        let (mark, detail) = (&mut self.mark, &mut self.detail);
+                        tell(&change, &mut self.choice, &mut self.panes, mark, detail);
+                    },
+                );
                 self.capture_filter = filter;
+                self.refresh();
                 Some(Effect::Capture(capture))
             }
         };

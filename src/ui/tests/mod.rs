@@ -731,6 +731,30 @@ fn the_capture_is_changed_when_it_is_accepted() {
 }
 
 #[test]
+fn what_is_not_captured_any_more_is_not_shown_as_open() {
+    let mut app = app(SIZE);
+    press(&mut app, "o C");
+    assert_eq!(app.row_count(), 3);
+    type_text(&mut app, "tx > 1MB");
+    press(&mut app, "Enter");
+    assert_eq!(app.row_count(), 2);
+    // the kernel says that the others are still there, as they were
+    let unchanged = app.store().open().map(|(_, s)| s.cookie).chain([1, 2, 3]);
+    let found = Look {
+        unchanged: unchanged.collect(),
+        ..Look::default()
+    };
+    for second in [12, 13] {
+        app.batch(Batch {
+            taken_ns: second * S,
+            open: Some(found.clone()),
+            ..Batch::default()
+        });
+        assert_eq!((app.row_count(), app.store().open_count()), (2, 2));
+    }
+}
+
+#[test]
 fn the_prompt_is_there_at_any_size() {
     for width in [1, 2, 5, 8, 9, 10, 20, 59] {
         for height in 1..10 {
