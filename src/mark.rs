@@ -34,6 +34,8 @@ pub const ENOUGH: u64 = 10;
 const ENOUGH_FOR_LOSS: u64 = 20;
 /// Failures that are worth a line.
 const FAILURES: u64 = 5;
+/// Sessions with losses, as well: one of few is a great part of them.
+const LOSSY: u64 = 3;
 /// So many times more of something is worth a line …
 const MORE: f64 = 2.0;
 /// … and so many times longer, from a difference of so many µs on.
@@ -645,7 +647,7 @@ impl Mark {
                     let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
                     let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
                     let error = (both * (1.0 - both) * counts).sqrt();
-                    let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS;
+                    let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
                     more && enough && now - then >= SURE * error
                 }
                 Figure::Connect => new.connect.are_longer_than(&old.connect),

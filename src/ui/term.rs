@@ -195,10 +195,21 @@ impl Drop for Screen {
     }
 }
 
+/// A serial console does not know its size, and says 0: then it is what the environment says, or as a terminal of old.
 fn size() -> anyhow::Result<Size> {
     let (width, height) =
         ratatui::crossterm::terminal::size().context("cannot ask the terminal for its size")?;
-    Ok(Size { width, height })
+    let known = |told: u16, name, usual| {
+        let named = || std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0);
+        match told {
+            0 => named().unwrap_or(usual),
+            told => told,
+        }
+    };
+    Ok(Size {
+        width: known(width, "COLUMNS", 80),
+        height: known(height, "LINES", 24),
+    })
 }
 
 /// Makes the terminal what it was. It may have gone, so nothing here can fail.

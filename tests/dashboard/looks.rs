@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::common::host::{TCPLIFE, kernel_or_skip};
 use crate::common::net::{Pair, V4, V6, listen, port, v6_or_skip};
-use crate::common::pty;
+use crate::common::pty::{self, Pty};
 use crate::seen::{Seen, argv, brisk, only, words};
 
 /// A place for a user's files, which goes with it.
@@ -240,5 +240,28 @@ fn themes_come_from_flag_environment_configuration_and_a_key() {
             s.shows("theme ") && look(s) != expected
         });
         seen.quit();
+    }
+}
+
+/// As a serial console is: it does not know how large it is.
+#[test]
+fn a_terminal_without_a_size_is_as_large_as_is_said_or_usual() {
+    if !kernel_or_skip() {
+        return;
+    }
+    for (said, rows, cols) in [(None, 24, 80), (Some(("16", "60")), 16, 60)] {
+        let mut command = pty::command(&brisk(&[]));
+        for name in ["LINES", "COLUMNS"] {
+            command.env_remove(name);
+        }
+        if let Some((lines, columns)) = said {
+            command.env("LINES", lines);
+            command.env("COLUMNS", columns);
+        }
+        let mut seen = Seen::on(Pty::start(command, 0, 0), rows, cols);
+        seen.wait_for("a footer on the last line", |s| {
+            let lines = s.lines();
+            lines.len() == usize::from(rows) && lines[lines.len() - 1].starts_with("q quit")
+        });
     }
 }

@@ -34,7 +34,11 @@ impl Seen {
 
     /// On a terminal of that size.
     pub(crate) fn sized(command: CommandBuilder, rows: u16, cols: u16) -> Seen {
-        let pty = Pty::start(command, rows, cols);
+        Seen::on(Pty::start(command, rows, cols), rows, cols)
+    }
+
+    /// What is drawn there as so many rows and columns.
+    pub(crate) fn on(pty: Pty, rows: u16, cols: u16) -> Seen {
         Seen {
             terminal: vt100::Parser::new(length(rows), length(cols), 0),
             keys: Some(pty.master.take_writer().expect("a writer")),

@@ -624,7 +624,7 @@ pub static KEYS: &[Key] = &[
         &[Mode::Columns],
         &[char('J'), char(']'), code(KeyCode::F(8))],
         Action::MoveColumn(1),
-        "down",
+        "move down",
         "move the column down: to the right in the table",
     ),
     key(
@@ -632,7 +632,7 @@ pub static KEYS: &[Key] = &[
         &[Mode::Columns],
         &[char('K'), char('['), code(KeyCode::F(7))],
         Action::MoveColumn(-1),
-        "up",
+        "move up",
         "move the column up: to the left in the table",
     ),
     key(
