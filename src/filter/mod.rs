@@ -6,6 +6,7 @@
 //!
 //! The words are those of [`FIELDS`](crate::fields::FIELDS): a new row there is a new word here.
 
+mod behind;
 mod complete;
 mod error;
 mod eval;

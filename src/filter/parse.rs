@@ -20,6 +20,7 @@ use winnow::error::{ErrMode, ParserError};
 use winnow::stream::{Stateful, Stream, TokenSlice};
 use winnow::token::any;
 
+use super::behind::{pieces, wrong_behind};
 use super::error::{FilterError, quoted};
 use super::expr::{Expr, Literal, Op, Term};
 use super::lex::{Kind as Tok, Token, lex};
@@ -401,7 +402,15 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     } else {
         literal::read(field, text, in_quotes, input.state.users)
     };
-    let literal = match literal.or_else(|bad| fail(told(bad, token, input)))? {
+    let in_pieces = |error: FilterError, input: &Input<'_>| match pieces(
+        field,
+        token,
+        input.get(1..).unwrap_or_default(),
+    ) {
+        Some(pieces) => error.help(did_you_mean(&[&pieces.whole])),
+        None => error,
+    };
+    let literal = match literal.or_else(|bad| fail(in_pieces(told(bad, token, input), input)))? {
         Literal::Text(text) if op == Op::Eq && is_being_typed(token, input) => {
             Literal::Beginning(text)
         }
@@ -422,7 +431,24 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     }
     input.next_token();
     apart(token, input)?;
+    if matches!(literal, Literal::Number(..)) {
+        alone(field, op, token, input)?;
+    }
     Ok(literal)
+}
+
+/// `tx > 10 MB` would be a number and a word to look for, and that is not what was meant.
+fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
+    let Some(error) = wrong_behind(field, op, number, &input.input) else {
+        return Ok(());
+    };
+    // what is not finished may yet be a word
+    let is_unfinished = peek(input).is_some_and(|next| is_being_typed(next, input));
+    fail(if is_unfinished {
+        error.incomplete()
+    } else {
+        error
+    })
 }
 
 /// What `literal` found wrong, in its place in the text.
