@@ -93,6 +93,7 @@ pub(super) fn takes_briefly(field: &Field) -> String {
         Kind::Bytes => "a size".into(),
         Kind::Rate => "a size, a second".into(),
         Kind::Micros => "a time".into(),
+        Kind::Bool => "yes or no, also true or false; alone: yes".into(),
         _ => takes(field),
     }
 }
@@ -159,10 +160,15 @@ pub(super) fn read(
             Ok(Literal::Text(Comm::from(text).as_str().to_owned()))
         }
         Kind::Names(names) => name(field, names, text).map(Literal::Name),
-        Kind::Bool => match text.to_ascii_lowercase().as_str() {
-            "yes" | "true" => Ok(Literal::Bool(true)),
-            "no" | "false" => Ok(Literal::Bool(false)),
-            _ => Err(bad()),
+        Kind::Bool => match (
+            text.to_ascii_lowercase().as_str(),
+            near_bool(text).as_slice(),
+        ) {
+            ("yes" | "true", _) => Ok(Literal::Bool(true)),
+            ("no" | "false", _) => Ok(Literal::Bool(false)),
+            (_, []) => Err(bad()),
+            // or the beginning of a word that is a term of its own: `adopted tree` may become `trees`
+            (_, near) => Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
         },
         Kind::User => match whole(text).or_else(|| users(text)) {
             Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
@@ -179,6 +185,20 @@ pub(super) fn read(
         },
         Kind::Either(..) => Err(bad()),
         kind => range(field, kind, text),
+    }
+}
+
+/// What stands for yes and no.
+const BOOLS: &[&str] = &["yes", "no", "true", "false"];
+
+/// Those that a word may have meant: it is the beginning of them, or a letter off.
+pub(super) fn near_bool(word: &str) -> Vec<&'static str> {
+    let lower = word.to_lowercase();
+    let begins = |name: &&str| name.starts_with(&lower);
+    let begun: Vec<&str> = BOOLS.iter().copied().filter(begins).collect();
+    match begun.is_empty() {
+        true => nearest(&lower, BOOLS.iter().copied()),
+        false => begun,
     }
 }
 

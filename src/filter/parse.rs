@@ -346,7 +346,7 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         }
         Some((Tok::Stray, token)) => return fail(stray(token)),
         Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
-            if kind != Kind::Bool || literal::read(field, token.text, false, &|_| None).is_ok() =>
+            if kind != Kind::Bool || is_meant_as_bool(token, input) =>
         {
             Op::Eq
         }
@@ -369,6 +369,15 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         .map(|(first, rest): (Literal, Vec<Literal>)| [vec![first], rest].concat())
         .parse_next(input)?;
     term(op, values)
+}
+
+/// True for yes and no, and for what is nearly one of them: what else comes behind a field that can stand alone is the
+/// next term.
+fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
+    token.kind == Tok::Word
+        && field_named(token.text).is_none()
+        && !operator_follows(input)
+        && !literal::near_bool(token.text).is_empty()
 }
 
 fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal> {
