@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::error::quoted;
+use super::error::{SUGGESTION, quoted};
 use super::expr::{Literal, Net, Op};
 use super::units::{SIZES, TIMES, Unscaled, scaled};
 use crate::fields::{Field, Kind, by_word};
@@ -298,12 +298,8 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
     let message = format!("{} is not an address", quoted(text));
     if let Ok(both) = text.parse::<SocketAddr>() {
         let port = field.word.replace("addr", "port");
-        let help = format!(
-            "the port is a term of its own: `{} {} {port} {}`",
-            field.word,
-            both.ip(),
-            both.port()
-        );
+        let terms = format!("{} {} {port} {}", field.word, both.ip(), both.port());
+        let help = format!("{} The port is a term of its own", did_you_mean(&[&terms]));
         return Err(Bad::new(message, help));
     }
     let bare = text
@@ -361,8 +357,8 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
 pub(super) fn did_you_mean(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     match names.split_last() {
-        Some((last, [])) => format!("did you mean {last}?"),
-        Some((last, rest)) => format!("did you mean {} or {last}?", rest.join(", ")),
+        Some((last, [])) => format!("{SUGGESTION}{last}?"),
+        Some((last, rest)) => format!("{SUGGESTION}{} or {last}?", rest.join(", ")),
         None => String::new(),
     }
 }
