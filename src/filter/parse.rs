@@ -411,13 +411,14 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     } else {
         literal::read(field, text, in_quotes, input.state.users)
     };
-    let in_pieces = |error: FilterError, input: &Input<'_>| match pieces(
-        field,
-        token,
-        input.get(1..).unwrap_or_default(),
-    ) {
-        Some(pieces) => error.help(did_you_mean(&[&pieces.whole])),
-        None => error,
+    let in_pieces = |error: FilterError, input: &Input<'_>| {
+        let behind = input.get(1..).unwrap_or_default();
+        // a range would be wrong here too
+        let fits = |whole: &str| matches!(op, Op::Eq | Op::Ne) || !whole.contains('-');
+        match pieces(field, token, behind).filter(|p| fits(&p.whole)) {
+            Some(pieces) => error.help(did_you_mean(&[&pieces.whole])),
+            None => error,
+        }
     };
     let literal = match literal.or_else(|bad| fail(in_pieces(told(bad, token, input), input)))? {
         Literal::Text(text) if op == Op::Eq && is_being_typed(token, input) => {
