@@ -217,16 +217,25 @@ impl Cli {
         })
     }
 
-    /// The filter of -f; everything without one.
+    /// The filter of -f; everything without one. Lines are of sessions that are over, so a filter that none of them can
+    /// fit is wrong with them.
     ///
     /// # Errors
     /// [`Stop::Usage`] with the place and what is wrong there.
-    pub fn session_filter(&self) -> Result<Filter, Stop> {
+    pub fn session_filter(&self, output: Output) -> Result<Filter, Stop> {
         let text = self.filter.as_deref().unwrap_or_default();
-        Filter::parse(text).map_err(|e| {
+        let filter = Filter::parse(text).map_err(|e| {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
-        })
+        })?;
+        if output != Output::Dashboard && !filter.can_fit_finished() {
+            return Err(Stop::Usage(format!(
+                "no session can match: -o {} writes sessions that are over, and none of those can fit the filter of \
+                 -f. What is open is shown by -o dashboard",
+                output.name()
+            )));
+        }
+        Ok(filter)
     }
 
     /// The settings: flags are stronger than the configuration, and that is stronger than what is usual.

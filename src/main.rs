@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Output::Dashboard => cli.settings(),
         _ => Ok(Config::default()), // it says nothing of lines
     };
-    match (cli.session_filter(), settings) {
+    match (cli.session_filter(output), settings) {
         (Ok(filter), Ok(config)) => finish(run(&cli, output, filter, config)),
         (Err(stop), _) | (_, Err(stop)) => stopped(stop),
     }

@@ -377,3 +377,21 @@ fn flags_and_a_filter_that_contradict_each_other_are_told() {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.contains("no session can match"), "{stderr}");
 }
+
+#[test]
+fn a_filter_that_no_line_can_be_written_for_is_refused() {
+    for filter in ["state established", "status established", "rate > 1"] {
+        for output in ["text", "csv", "json"] {
+            assert_one_line(
+                filter,
+                &tcplife(&["-o", output, "-f", filter]),
+                2,
+                &[
+                    "no session can match",
+                    &format!("-o {output}"),
+                    "-o dashboard",
+                ],
+            );
+        }
+    }
+}

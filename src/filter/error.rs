@@ -13,6 +13,9 @@ use crate::clean::is_harmful;
 /// Cells of the filter's text that a report shows at most: with what comes before it on a line of 120.
 const SHOWN_CELLS: usize = 100;
 
+/// How a suggestion begins.
+pub(super) const SUGGESTION: &str = "did you mean ";
+
 /// Why a text is no filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
@@ -97,6 +100,24 @@ impl FilterError {
         )
     }
 
+    /// The short form in ever fewer words, for where it has no room: first all of it, then without its last clause, and
+    /// so on. A suggestion says more than what it is a suggestion for, and so is there alone too.
+    pub fn forms(&self) -> Vec<String> {
+        let whole = self.to_string();
+        let mut forms = vec![whole.clone()];
+        let mut suggestion = self.help.as_deref().filter(|h| h.starts_with(SUGGESTION));
+        for end in clause_ends(&whole).into_iter().rev() {
+            if end <= self.message.len()
+                && let Some(help) = suggestion.take()
+            {
+                let end = clause_ends(help).first().copied();
+                forms.push(help[..end.unwrap_or(help.len())].to_owned());
+            }
+            forms.push(whole[..end].to_owned());
+        }
+        forms
+    }
+
     /// The part of the text that a report shows: all of it if it is short, else from a bit before the place on.
     fn window(&self) -> Range<usize> {
         let width = |c: char| c.width().unwrap_or(1);
@@ -123,6 +144,24 @@ impl FilterError {
             .map_or(self.text.len(), |(at, _)| start + at);
         start..end.max(self.span.start)
     }
+}
+
+/// Where clauses end after which a text can be left; not within what it quotes.
+fn clause_ends(text: &str) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut in_quote = false;
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        match c {
+            '`' => in_quote = !in_quote,
+            _ if in_quote => {}
+            '?' if rest.starts_with("? ") => ends.push(at + 1),
+            ';' if rest.starts_with("; ") => ends.push(at),
+            ',' if rest.starts_with(", like `") => ends.push(at),
+            _ => {}
+        }
+    }
+    ends
 }
 
 /// The short form, on one line.
@@ -169,6 +208,35 @@ mod tests {
         assert_eq!(report("日本 x", 7..8), "日本 x\n     ^\nwrong");
         assert_eq!(report("a\t\x1bx日", 3..7), "a··x日\n   ^^^\nwrong");
         assert_eq!(report("ü", 1..9), "ü\n^\nwrong");
+    }
+
+    #[test]
+    fn in_fewer_words_it_keeps_the_suggestion() {
+        let forms = |message: &str, help: &str| FilterError::new(0..0, message).help(help).forms();
+        assert_eq!(
+            forms(
+                "there is no field `prt`",
+                "did you mean `port`? To look for the word, put it in quotes"
+            ),
+            [
+                "there is no field `prt`; did you mean `port`? To look for the word, put it in quotes",
+                "there is no field `prt`; did you mean `port`?",
+                "did you mean `port`?",
+                "there is no field `prt`",
+            ]
+        );
+        assert_eq!(
+            forms(
+                "`x` is not a port",
+                "`port` takes a port, 0 to 65535, like `port 443`"
+            ),
+            [
+                "`x` is not a port; `port` takes a port, 0 to 65535, like `port 443`",
+                "`x` is not a port; `port` takes a port, 0 to 65535",
+                "`x` is not a port",
+            ]
+        );
+        assert_eq!(FilterError::new(0..0, "`a; b? c`").forms(), ["`a; b? c`"]);
     }
 
     #[test]

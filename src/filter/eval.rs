@@ -152,7 +152,8 @@ pub(super) fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
 }
 
 impl Check {
-    fn new(op: Op, values: &[Literal]) -> Result<Check, regex::Error> {
+    /// Of an operator and its values; the sense of `!=` and `!~` is left to the caller.
+    pub(super) fn new(op: Op, values: &[Literal]) -> Result<Check, regex::Error> {
         fn all<T>(values: &[Literal], pick: impl Fn(&Literal) -> Option<T>) -> Vec<T> {
             values.iter().filter_map(pick).collect()
         }
@@ -188,7 +189,8 @@ impl Check {
         })
     }
 
-    fn fits(&self, value: Value<'_>) -> bool {
+    /// True if the value fits, whatever a negative operator makes of it.
+    pub(super) fn fits(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Check::Between(from, to), Value::Uint(n)) => (*from..=*to).contains(&n),
             (Check::OneOf(ranges), Value::Uint(n)) => is_in(ranges, n),

@@ -79,7 +79,9 @@ const RULES: &str = "\
 A figure that a session does not have (`-` in the table) fits no comparison. `!=` and `!~` are `not` before their
 opposites, so that `reason != refused` shows what is still open too. Of `port` and `addr` either end may fit, and
 with `!=` neither does. A word directly before an operator is always a field, and a word that is a letter off a
-field and followed by what that field takes is an error: put it in quotes to look for it.";
+field and followed by what that field takes is an error: put it in quotes to look for it. So is a unit or another
+number directly behind a number: a value has no spaces in it, and a list has them at its commas only. `adopted` alone
+is `adopted yes`, and what stands behind it is the next term unless it is nearly `yes`, `no`, `true` or `false`.";
 
 /// The whole of it as Markdown, for the documents.
 pub fn help_markdown() -> String {

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::error::quoted;
+use super::error::{SUGGESTION, quoted};
 use super::expr::{Literal, Net, Op};
 use super::units::{SIZES, TIMES, Unscaled, scaled};
 use crate::fields::{Field, Kind, by_word};
@@ -93,6 +93,7 @@ pub(super) fn takes_briefly(field: &Field) -> String {
         Kind::Bytes => "a size".into(),
         Kind::Rate => "a size, a second".into(),
         Kind::Micros => "a time".into(),
+        Kind::Bool => "yes or no, also true or false; alone: yes".into(),
         _ => takes(field),
     }
 }
@@ -159,10 +160,15 @@ pub(super) fn read(
             Ok(Literal::Text(Comm::from(text).as_str().to_owned()))
         }
         Kind::Names(names) => name(field, names, text).map(Literal::Name),
-        Kind::Bool => match text.to_ascii_lowercase().as_str() {
-            "yes" | "true" => Ok(Literal::Bool(true)),
-            "no" | "false" => Ok(Literal::Bool(false)),
-            _ => Err(bad()),
+        Kind::Bool => match (
+            text.to_ascii_lowercase().as_str(),
+            near_bool(text).as_slice(),
+        ) {
+            ("yes" | "true", _) => Ok(Literal::Bool(true)),
+            ("no" | "false", _) => Ok(Literal::Bool(false)),
+            (_, []) => Err(bad()),
+            // or the beginning of a word that is a term of its own: `adopted tree` may become `trees`
+            (_, near) => Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
         },
         Kind::User => match whole(text).or_else(|| users(text)) {
             Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
@@ -179,6 +185,20 @@ pub(super) fn read(
         },
         Kind::Either(..) => Err(bad()),
         kind => range(field, kind, text),
+    }
+}
+
+/// What stands for yes and no.
+const BOOLS: &[&str] = &["yes", "no", "true", "false"];
+
+/// Those that a word may have meant: it is the beginning of them, or a letter off.
+pub(super) fn near_bool(word: &str) -> Vec<&'static str> {
+    let lower = word.to_lowercase();
+    let begins = |name: &&str| name.starts_with(&lower);
+    let begun: Vec<&str> = BOOLS.iter().copied().filter(begins).collect();
+    match begun.is_empty() {
+        true => nearest(&lower, BOOLS.iter().copied()),
+        false => begun,
     }
 }
 
@@ -278,12 +298,8 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
     let message = format!("{} is not an address", quoted(text));
     if let Ok(both) = text.parse::<SocketAddr>() {
         let port = field.word.replace("addr", "port");
-        let help = format!(
-            "the port is a term of its own: `{} {} {port} {}`",
-            field.word,
-            both.ip(),
-            both.port()
-        );
+        let terms = format!("{} {} {port} {}", field.word, both.ip(), both.port());
+        let help = format!("{} The port is a term of its own", did_you_mean(&[&terms]));
         return Err(Bad::new(message, help));
     }
     let bare = text
@@ -341,8 +357,8 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
 pub(super) fn did_you_mean(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     match names.split_last() {
-        Some((last, [])) => format!("did you mean {last}?"),
-        Some((last, rest)) => format!("did you mean {} or {last}?", rest.join(", ")),
+        Some((last, [])) => format!("{SUGGESTION}{last}?"),
+        Some((last, rest)) => format!("{SUGGESTION}{} or {last}?", rest.join(", ")),
         None => String::new(),
     }
 }

@@ -6,10 +6,12 @@
 //!
 //! The words are those of [`FIELDS`](crate::fields::FIELDS): a new row there is a new word here.
 
+mod behind;
 mod complete;
 mod error;
 mod eval;
 mod expr;
+mod finished;
 mod help;
 mod implied;
 mod lex;
@@ -112,6 +114,11 @@ impl Filter {
     /// True if there is no condition.
     pub fn is_everything(&self) -> bool {
         self.expr == Expr::All(Vec::new())
+    }
+
+    /// False if no session that is over can be meant, as far as is sure.
+    pub fn can_fit_finished(&self) -> bool {
+        finished::can_fit(&self.expr)
     }
 
     /// The text that was read.

@@ -20,6 +20,7 @@ use winnow::error::{ErrMode, ParserError};
 use winnow::stream::{Stateful, Stream, TokenSlice};
 use winnow::token::any;
 
+use super::behind::{pieces, wrong_behind};
 use super::error::{FilterError, quoted};
 use super::expr::{Expr, Literal, Op, Term};
 use super::lex::{Kind as Tok, Token, lex};
@@ -345,7 +346,7 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         }
         Some((Tok::Stray, token)) => return fail(stray(token)),
         Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
-            if kind != Kind::Bool || literal::read(field, token.text, false, &|_| None).is_ok() =>
+            if kind != Kind::Bool || is_meant_as_bool(token, input) =>
         {
             Op::Eq
         }
@@ -368,6 +369,15 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         .map(|(first, rest): (Literal, Vec<Literal>)| [vec![first], rest].concat())
         .parse_next(input)?;
     term(op, values)
+}
+
+/// True for yes and no, and for what is nearly one of them: what else comes behind a field that can stand alone is the
+/// next term.
+fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
+    token.kind == Tok::Word
+        && field_named(token.text).is_none()
+        && !operator_follows(input)
+        && !literal::near_bool(token.text).is_empty()
 }
 
 fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal> {
@@ -401,7 +411,16 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     } else {
         literal::read(field, text, in_quotes, input.state.users)
     };
-    let literal = match literal.or_else(|bad| fail(told(bad, token, input)))? {
+    let in_pieces = |error: FilterError, input: &Input<'_>| {
+        let behind = input.get(1..).unwrap_or_default();
+        // a range would be wrong here too
+        let fits = |whole: &str| matches!(op, Op::Eq | Op::Ne) || !whole.contains('-');
+        match pieces(field, token, behind).filter(|p| fits(&p.whole)) {
+            Some(pieces) => error.help(did_you_mean(&[&pieces.whole])),
+            None => error,
+        }
+    };
+    let literal = match literal.or_else(|bad| fail(in_pieces(told(bad, token, input), input)))? {
         Literal::Text(text) if op == Op::Eq && is_being_typed(token, input) => {
             Literal::Beginning(text)
         }
@@ -422,7 +441,24 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     }
     input.next_token();
     apart(token, input)?;
+    if matches!(literal, Literal::Number(..)) {
+        alone(field, op, token, input)?;
+    }
     Ok(literal)
+}
+
+/// `tx > 10 MB` would be a number and a word to look for, and that is not what was meant.
+fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
+    let Some(error) = wrong_behind(field, op, number, &input.input) else {
+        return Ok(());
+    };
+    // what is not finished may yet be a word
+    let is_unfinished = peek(input).is_some_and(|next| is_being_typed(next, input));
+    fail(if is_unfinished {
+        error.incomplete()
+    } else {
+        error
+    })
 }
 
 /// What `literal` found wrong, in its place in the text.

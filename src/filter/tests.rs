@@ -190,6 +190,13 @@ proptest! {
     }
 
     #[test]
+    fn no_session_that_is_over_fits_what_none_can_fit(f in filter(), s in session()) {
+        let reason = if s.reason == Reason::Open { Reason::Unknown } else { s.reason };
+        let over = Session { state: State::Closed, reason, ..s };
+        prop_assert!(!f.matches(&over) || f.can_fit_finished(), "{}", f.canonical());
+    }
+
+    #[test]
     fn two_captures_let_through_what_both_do(a in capture(), b in capture(), s in session()) {
         let both = a.accepts(&s) && b.accepts(&s);
         let narrowed = a.intersection(&b);

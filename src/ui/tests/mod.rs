@@ -650,6 +650,44 @@ fn the_second_line_says_what_matters_whatever_its_width() {
 }
 
 #[test]
+fn what_is_wrong_is_said_with_the_most_useful_part_whatever_the_width() {
+    let said = |width, text: &str| {
+        let size = Size { width, height: 24 };
+        let mut app = app(size);
+        press(&mut app, "/");
+        type_text(&mut app, text);
+        let screen = screen(&app, size);
+        let typed = screen.lines().rev().nth(1).unwrap_or_default();
+        format!("{width:>3} {}", typed.trim_matches('"').trim_end())
+    };
+    let texts = [
+        "prt 443",
+        "comm curl and prt 443",
+        "port",
+        "port http",
+        "port 8100-8000",
+        "tx >= 10 MB ",
+        "tx >= 10 MB",
+        "dur > 1m30s and rtt > 5 ms",
+        "port 7000 7001 ",
+        "adopted ye ",
+        "reason reset",
+        "reason nothing",
+        "reason ",
+        "comm ~ [a",
+        "comm ~ a{2,1}",
+        "comm \"Web",
+        "foo = bar",
+        "raddr 10.0.0.1:443",
+    ];
+    let said = texts.map(|text| {
+        let lines = [120, 80, 60, 30].map(|width| said(width, text));
+        format!("  / {text}\n{}", lines.join("\n"))
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
 fn an_accepted_filter_stays_and_is_remembered() {
     let mut app = app(SIZE);
     press(&mut app, "/");

@@ -7,10 +7,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::fields::Kind;
 use crate::filter::{Completions, FilterError};
 use crate::ui::line::Line;
 use crate::ui::prompt::{Prompt, Purpose};
 use crate::ui::theme::Theme;
+use crate::ui::view::table::shorten;
 
 /// What there is to say below the line.
 pub(super) struct Below {
@@ -89,7 +91,7 @@ pub(super) fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
         let width = usize::from(line.width).saturating_sub(below.x);
         let x = line.x + below.x as u16;
         let buffer = frame.buffer_mut();
-        buffer.set_stringn(x, line.y, &below.text, width, below.style);
+        buffer.set_stringn(x, line.y, cut(&below.text, width), width, below.style);
     }
 }
 
@@ -113,21 +115,46 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
     }
 }
 
-/// What is wrong, under the place if there is room for it, else from the start of the line on; and its cell.
+/// What is wrong, and its cell: as many clauses of it as there is room for, under the place if they fit there, else from
+/// the start of the line on.
 fn said(error: &FilterError, place: usize, width: usize) -> (usize, String) {
-    let stays = if error.is_incomplete() {
-        "incomplete, the last filter stays: "
+    let leads: &[&str] = if error.is_incomplete() {
+        &["incomplete, the last filter stays: ", "incomplete: "]
     } else {
-        ""
+        &[""]
     };
-    let whole = format!("{stays}{error}");
-    let brief = format!("{stays}{}", error.message());
-    for text in [&whole, &brief] {
+    let forms = error.forms();
+    let texts = forms
+        .iter()
+        .flat_map(|form| leads.iter().map(move |lead| format!("{lead}{form}")));
+    let mut shortest = String::new();
+    for text in texts {
         if place + 2 + text.width() <= width {
             return (place, format!("^ {text}"));
         }
+        if text.width() <= width {
+            return (0, text);
+        }
+        shortest = text;
     }
-    (0, whole)
+    (0, shortest)
+}
+
+/// A text in that many cells: as many whole words of it as there is room for, and a sign that something is missing.
+fn cut(text: &str, width: usize) -> String {
+    const SIGN: &str = " …";
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let words = text
+        .match_indices(' ')
+        .map(|(at, _)| text[..at].trim_end_matches([' ', ',', ';', ':']))
+        .take_while(|words| words.width() + SIGN.width() <= width)
+        .last();
+    match words {
+        Some(words) => format!("{words}{SIGN}"),
+        None => shorten(text, width, Kind::Text),
+    }
 }
 
 /// The rest of a text from a cell on.
@@ -139,4 +166,20 @@ fn from_cell(text: &str, cell: usize) -> &str {
         here
     });
     start.map_or("", |(at, _)| &text[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_is_cut_without_a_sign() {
+        assert_eq!(cut("one of a, bc, d", 15), "one of a, bc, d");
+        assert_eq!(cut("one of a, bc, d", 14), "one of a, bc …");
+        assert_eq!(cut("one of a, bc, d", 13), "one of a …");
+        assert_eq!(cut("one of", 5), "one …");
+        assert_eq!(cut("one of", 3), "on…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("one", 0), "…");
+    }
 }
