@@ -10,7 +10,9 @@ use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
 
 use super::app::{App, Effect};
+use super::failures::Failure;
 use super::keys::Mode;
+use super::screens::Screen;
 use super::talkers::Subject;
 use super::view;
 use crate::fields::{self, Field, Kind, Value};
@@ -85,17 +87,11 @@ impl Names {
     pub fn ends(&self, session: &Session) -> Option<(String, String)> {
         let (ours, theirs) = view::detail::ends(session);
         let [ours_named, theirs_named] = [ours, theirs].map(|end| {
-            let host = self.address(end.ip());
-            let service = self.served(session, end.port().into());
-            (host.is_some() || service.is_some()).then(|| {
-                let host = match (host, end.ip()) {
-                    (Some(host), _) => host.to_owned(),
-                    (None, IpAddr::V4(a)) => a.to_string(),
-                    (None, IpAddr::V6(a)) => format!("[{a}]"),
-                };
-                let port = service.map_or_else(|| end.port().to_string(), str::to_owned);
-                format!("{host}:{port}")
-            })
+            self.end(
+                end.ip(),
+                end.port(),
+                self.served(session, end.port().into()),
+            )
         });
         (ours_named.is_some() || theirs_named.is_some()).then(|| {
             let or = |named: Option<String>, end: std::net::SocketAddr| {
@@ -105,12 +101,41 @@ impl Names {
         })
     }
 
+    /// Where failures were to go, with the names that are known.
+    pub fn destination(&self, failure: &Failure) -> String {
+        let service = self.port(failure.port);
+        let named = match (failure.addr, service) {
+            (Some(addr), service) => self.end(addr, failure.port, service),
+            (None, service) => service.map(|name| format!(":{name}")),
+        };
+        match (named, failure.addr) {
+            (Some(named), Some(_)) => format!("→ {named}"),
+            (Some(named), None) => format!("← {named}"),
+            (None, _) => failure.destination(),
+        }
+    }
+
+    /// An end by name; `None`: there is no name in it.
+    fn end(&self, addr: IpAddr, port: u16, service: Option<&str>) -> Option<String> {
+        let host = self.address(addr);
+        if host.is_none() && service.is_none() {
+            return None;
+        }
+        let host = match (host, addr) {
+            (Some(host), _) => host.to_owned(),
+            (None, IpAddr::V4(a)) => a.to_string(),
+            (None, IpAddr::V6(a)) => format!("[{a}]"),
+        };
+        let port = service.map_or_else(|| port.to_string(), str::to_owned);
+        Some(format!("{host}:{port}"))
+    }
+
     /// What of it there is to say at the top.
     pub fn said(&self) -> Option<&'static str> {
         match (self.addresses, self.ports) {
-            (true, true) => Some("names: addresses, ports"),
-            (true, false) => Some("names: addresses"),
-            (false, true) => Some("names: ports"),
+            (true, true) => Some("names of addresses, ports"),
+            (true, false) => Some("names of addresses"),
+            (false, true) => Some("names of ports"),
             (false, false) => None,
         }
     }
@@ -174,6 +199,11 @@ impl App {
         if let Some(detail) = &self.detail {
             want(detail.session.raddr);
             want(detail.session.laddr);
+            return wanted;
+        }
+        if let Some(Screen::Failures(shown)) = &self.screen {
+            let rows = shown.rows().take(self.layout().main.height.into());
+            rows.filter_map(|r| r.failure?.addr).for_each(want);
             return wanted;
         }
         let layout = self.layout();

@@ -589,7 +589,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "names",
-        &[Mode::Detail],
+        &[Mode::Failures, Mode::Detail],
         &[char('n')],
         Action::Names,
         "names",
@@ -597,7 +597,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "port-names",
-        &[Mode::Detail],
+        &[Mode::Failures, Mode::Detail],
         &[char('N')],
         Action::PortNames,
         "",

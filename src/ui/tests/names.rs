@@ -106,3 +106,21 @@ fn talkers_have_names_too() {
     press(&mut app, "Shift-Tab g Enter");
     assert_eq!(app.choice.filter.source(), "addr 198.51.100.7");
 }
+
+#[test]
+fn failures_have_names_too() {
+    let mut app = super::screens::web_server(SIZE, 500);
+    press(&mut app, "f");
+    assert!(screen(&app, SIZE).contains("→ 10.0.0.9:"));
+    assert_eq!(app.unnamed(), [] as [IpAddr; 0]);
+    press(&mut app, "n");
+    let db: IpAddr = "10.0.0.9".parse().expect("an address");
+    assert!(app.unnamed().contains(&db));
+    app.named(Answer {
+        addr: db,
+        name: Some("db-1.example".into()),
+        ttl: Duration::from_secs(60),
+    });
+    assert!(screen(&app, SIZE).contains("→ db-1.example:"));
+    assert!(!app.unnamed().contains(&db));
+}

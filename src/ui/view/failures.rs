@@ -24,7 +24,7 @@ struct Column {
     drop: u8,
     is_number: bool,
     kind: Kind,
-    text: fn(&Failures, &Row<'_>) -> String,
+    text: fn(&App, &Failures, &Row<'_>) -> String,
 }
 
 static COLUMNS: [Column; 7] = [
@@ -35,7 +35,7 @@ static COLUMNS: [Column; 7] = [
         drop: 0,
         is_number: true,
         kind: Kind::Count,
-        text: |_, row| match row.tally.count {
+        text: |_, _, row| match row.tally.count {
             n @ ..1_000_000 => n.to_string(),
             n => fields::bytes(n),
         },
@@ -47,7 +47,7 @@ static COLUMNS: [Column; 7] = [
         drop: 0,
         is_number: true,
         kind: Kind::Count,
-        text: |_, row| match row.rate {
+        text: |_, _, row| match row.rate {
             ..=0.0 => "-".into(),
             ..9.95 => format!("{:.1}", row.rate),
             rate @ ..9999.5 => format!("{rate:.0}"),
@@ -61,7 +61,7 @@ static COLUMNS: [Column; 7] = [
         drop: 1,
         is_number: true,
         kind: Kind::Micros,
-        text: |failures, row| match failures.ago_ns(row.tally) / 1_000_000_000 {
+        text: |_, failures, row| match failures.ago_ns(row.tally) / 1_000_000_000 {
             0 => "now".into(),
             s @ 1..60 => format!("{s}s"),
             s @ 60..3600 => format!("{}m", s / 60),
@@ -76,7 +76,7 @@ static COLUMNS: [Column; 7] = [
         drop: 0,
         is_number: false,
         kind: Kind::Text,
-        text: |_, row| match row.failure {
+        text: |_, _, row| match row.failure {
             Some(failure) => failure.reason.name().into(),
             None => "other kinds".into(),
         },
@@ -88,7 +88,7 @@ static COLUMNS: [Column; 7] = [
         drop: 2,
         is_number: false,
         kind: Kind::Text,
-        text: |_, row| {
+        text: |_, _, row| {
             let errno = row.failure.and_then(|f| f.reason.errno());
             errno.unwrap_or("-").into()
         },
@@ -100,7 +100,10 @@ static COLUMNS: [Column; 7] = [
         drop: 0,
         is_number: false,
         kind: Kind::Addr,
-        text: |_, row| row.failure.map_or("-".into(), |f| f.destination()),
+        text: |app, _, row| {
+            let failure = row.failure.as_ref();
+            failure.map_or("-".into(), |f| app.names.destination(f))
+        },
     },
     Column {
         title: "COMM",
@@ -109,7 +112,7 @@ static COLUMNS: [Column; 7] = [
         drop: 0,
         is_number: false,
         kind: Kind::Text,
-        text: |_, row| match row.failure {
+        text: |_, _, row| match row.failure {
             Some(failure) if !failure.comm.as_str().is_empty() => failure.comm.as_str().into(),
             _ => "-".into(),
         },
@@ -161,7 +164,7 @@ pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffe
             (false, is_recent) => theme.row(is_recent),
         };
         buffer.set_style(line, style);
-        let cells = &mut columns.iter().map(|(c, _)| (c.text)(shown, &row));
+        let cells = &mut columns.iter().map(|(c, _)| (c.text)(app, shown, &row));
         put(buffer, line, cells, style);
     }
     if area.height > 1 {
