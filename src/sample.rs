@@ -53,14 +53,14 @@ pub fn finished() -> Session {
 /// same in every run.
 #[derive(Clone, Debug)]
 pub struct BusyHost {
-    numbers: u64,
+    numbers: Numbers,
     common: Session,
 }
 
 impl Default for BusyHost {
     fn default() -> Self {
         BusyHost {
-            numbers: 1,
+            numbers: Numbers::from(1),
             common: Session {
                 cgroup: Arc::default(),
                 busy_ms: 0,
@@ -74,20 +74,36 @@ impl Default for BusyHost {
     }
 }
 
-impl BusyHost {
-    /// splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-    fn number(&mut self) -> u64 {
-        self.numbers = self.numbers.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = self.numbers;
+/// Numbers that look like chance and are the same each time.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// The numbers that begin from that one.
+    pub fn from(seed: u64) -> Self {
+        Numbers(seed)
+    }
+
+    /// The next one: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = self.0;
         let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
     }
 
+    /// The next one that is less than `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.number() % n
+    }
+}
+
+impl BusyHost {
     /// The next session, of that cookie and in that state. It begins at as many ns as its cookie says.
     pub fn session(&mut self, cookie: u64, state: State) -> Session {
         const COMMS: [&str; 5] = ["nginx", "curl", "postgres", "redis-server", "sshd-session"];
-        let n = self.number();
+        let n = self.numbers.number();
         let closed = state == State::Closed;
         Session {
             cookie,
@@ -103,7 +119,7 @@ impl BusyHost {
             lport: (n >> 16) as u16,
             rport: [443, 80, 22, 5432][(n >> 8) as usize % 4],
             laddr: address(n),
-            raddr: address(self.number()),
+            raddr: address(self.numbers.number()),
             comm: Comm::from(COMMS[(n % 5) as usize]),
             state,
             state_before_close: if closed { State::FinWait2 } else { state },

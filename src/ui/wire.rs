@@ -286,15 +286,11 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
-
-    /// Numbers that look like chance and are the same each time (splitmix64).
-    struct Numbers(u64);
+    use crate::sample::Numbers;
 
     impl Numbers {
-        fn below(&mut self, n: usize) -> usize {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            ((z ^ z >> 31) % n as u64) as usize
+        fn index(&mut self, n: usize) -> usize {
+            self.below(n as u64) as usize
         }
 
         fn colour(&mut self) -> Color {
@@ -310,7 +306,7 @@ mod tests {
                 Color::Indexed(200),
                 Color::Rgb(1, 2, 3),
             ];
-            colours[self.below(colours.len())]
+            colours[self.index(colours.len())]
         }
 
         fn style(&mut self, plain: bool) -> Style {
@@ -324,8 +320,8 @@ mod tests {
                 Modifier::REVERSED,
                 Modifier::BOLD.union(Modifier::ITALIC),
             ];
-            let modifier = modifiers[self.below(modifiers.len())];
-            match self.below(2) {
+            let modifier = modifiers[self.index(modifiers.len())];
+            match self.index(2) {
                 0 => Style::new(),
                 _ => Style::new().fg(self.colour()).bg(self.colour()),
             }
@@ -338,20 +334,20 @@ mod tests {
     /// characters all is plain.
     fn scribble(buffer: &mut Buffer, numbers: &mut Numbers, wide: bool) {
         let area = buffer.area;
-        for _ in 0..numbers.below(8) {
-            let y = numbers.below(area.height.into()) as u16;
+        for _ in 0..numbers.index(8) {
+            let y = numbers.index(area.height.into()) as u16;
             let line = ratatui::layout::Rect {
                 y,
                 height: 1,
                 ..area
             };
             (0..area.width).for_each(|x| buffer[(x, y)].reset());
-            if numbers.below(3) == 0 {
+            if numbers.index(3) == 0 {
                 buffer.set_style(line, numbers.style(wide));
             }
             let mut x = 0;
             while x < area.width {
-                x += numbers.below(12) as u16;
+                x += numbers.index(12) as u16;
                 let texts = [
                     "a",
                     "  ",
@@ -362,7 +358,7 @@ mod tests {
                     "x        y",
                     "1",
                 ];
-                let text = texts[numbers.below(texts.len())];
+                let text = texts[numbers.index(texts.len())];
                 let style = numbers.style(wide);
                 if x < area.width {
                     x = buffer.set_stringn(x, y, text, usize::MAX, style).0;
@@ -427,21 +423,21 @@ mod tests {
     /// Whatever changes from frame to frame, a terminal shows what was drawn.
     #[test]
     fn a_terminal_shows_what_was_drawn() {
-        let numbers = &mut Numbers(1);
+        let numbers = &mut Numbers::from(1);
         for round in 0..60 {
-            let size = Size::new(1 + numbers.below(60) as u16, 1 + numbers.below(20) as u16);
+            let size = Size::new(1 + numbers.index(60) as u16, 1 + numbers.index(20) as u16);
             let mut terminal = Terminal::new(Wire::new(size, Glyphs::All)).expect("a terminal");
             let length = |n| std::num::NonZeroU16::new(n).expect("not zero");
             let mut shown = vt100::Parser::new(length(size.height), length(size.width), 0);
             let mut picture = Buffer::empty(ratatui::layout::Rect::from((Position::ORIGIN, size)));
             for frame in 0..20 {
-                if numbers.below(4) == 0 {
+                if numbers.index(4) == 0 {
                     picture.reset();
                 }
                 scribble(&mut picture, numbers, round % 2 == 0);
-                let cursor = (numbers.below(3) == 0).then(|| {
-                    let x = numbers.below(size.width.into());
-                    (x as u16, numbers.below(size.height.into()) as u16)
+                let cursor = (numbers.index(3) == 0).then(|| {
+                    let x = numbers.index(size.width.into());
+                    (x as u16, numbers.index(size.height.into()) as u16)
                 });
                 let completed = terminal.draw(|f| {
                     f.buffer_mut().clone_from(&picture);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
+use tcplife::sample::Numbers;
 use tcplife::ui::keys::{KEYS, Mode};
 
 use crate::common::host::{PATIENCE, kernel_or_skip};
@@ -12,17 +13,6 @@ use crate::common::net::{Pair, V4, listen, session};
 use crate::common::pty;
 use crate::leaving::pid_of;
 use crate::seen::{Seen, length, only};
-
-/// Numbers that look like chance and are the same each time (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn up_to(&mut self, n: u16) -> u16 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        1 + ((z ^ z >> 31) % u64::from(n)) as u16
-    }
-}
 
 /// From the table there, and back; `None`: it is the line of a file name that says something else for a moment.
 fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
@@ -118,7 +108,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
     let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
     let mut open: Vec<Pair> = (0..5).map(|_| Pair::open(&listener, V4)).collect();
     seen.wait_for("the sessions", |s| s.rows().len() == 5);
-    let numbers = &mut Numbers(7);
+    let numbers = &mut Numbers::from(7);
     for (mode, (rows, cols)) in modes.into_iter().zip(
         [(24, 80), (40, 120), (16, 60), (50, 200), (30, 100)]
             .into_iter()
@@ -146,11 +136,11 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
             let size = match step % 20 {
                 0 => (1, 1),
                 10 => (100, 300),
-                _ => (numbers.up_to(100), numbers.up_to(300)),
+                _ => (1 + numbers.below(100) as u16, 1 + numbers.below(300) as u16),
             };
             seen.resize(size.0, size.1);
             // some of them at once after the one before, some with a frame or two in between
-            for _ in 0..numbers.up_to(4) - 1 {
+            for _ in 0..numbers.below(4) {
                 let terminal = &mut seen.terminal;
                 assert!(seen.pty.read(|bytes| terminal.process(bytes)), "it ended");
             }

@@ -1,14 +1,13 @@
 //! How many bytes go to the terminal: the same each time, so that a budget can be kept to.
 
 use super::*;
+use crate::sample::Numbers;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::wire::Wire;
 
-/// Numbers that look like chance and are the same each time (splitmix64).
+/// A number that looks like chance, and is always the same of the same.
 fn numbers(n: u64) -> u64 {
-    let z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z ^ z >> 31
+    Numbers::from(n).number()
 }
 
 /// Sessions as a busy host has them.
