@@ -22,9 +22,12 @@ fn keys_change_the_refresh_interval_while_it_runs() {
     }
     // nothing is looked at any more: what moves stays unseen until the interval is short again
     let rport = pair.client_port();
-    let before = seen
-        .row(port(&listener), rport)
-        .map(|r| r.cell("RX").to_owned());
+    let rx = |s: &Seen| {
+        s.row(port(&listener), rport)
+            .map(|r| r.cell("RX").to_owned())
+    };
+    let before = rx(&seen);
+    assert!(before.is_some(), "{}", seen.picture());
     pair.exchange(7000, 0);
     for said in ["30s", "10s"] {
         seen.press("-");
@@ -32,10 +35,6 @@ fn keys_change_the_refresh_interval_while_it_runs() {
             s.shows(&format!("every {said}")) && s.is_whole()
         });
     }
-    let rx = |s: &Seen| {
-        s.row(port(&listener), rport)
-            .map(|r| r.cell("RX").to_owned())
-    };
     let unseen = rx(&seen);
     assert_eq!(unseen, before, "{}", seen.picture());
     seen.press("------ "); // 100ms, and frozen
