@@ -84,7 +84,7 @@ fn keys_show_names_of_addresses_and_ports() {
     assert!(cells(&seen).contains("127.0.0.1"), "{}", seen.picture());
     seen.press("n");
     seen.wait_for("its name", |s| {
-        cells(s).contains("host-1.example") && s.shows("names: addresses")
+        cells(s).contains("host-1.example") && s.shows("names of addresses")
     });
     seen.press("\r");
     seen.wait_for("both in the detail", |s| {
@@ -114,7 +114,7 @@ fn without_an_answer_nothing_waits_and_nothing_is_said() {
     let (lport, rport) = (port(&listener), pair.client_port());
     seen.wait_for("the session", |s| s.row(lport, rport).is_some());
     seen.press("n");
-    seen.wait_for("that names are on", |s| s.shows("names: addresses"));
+    seen.wait_for("that names are on", |s| s.shows("names of addresses"));
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(row.cell("RADDR"), "127.0.0.1");
     let before = Instant::now();
