@@ -5,13 +5,14 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::{Receiver, select};
 use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{Event, KeyEventKind};
+use ratatui::layout::Size;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::capture::Capture;
@@ -108,35 +109,11 @@ fn dashboard(
     collector: &Collector,
     options: Options,
 ) -> anyhow::Result<()> {
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    let dir = |name| std::env::var_os(name).map(PathBuf::from);
-    let state = |name| history::file(name, dir("XDG_STATE_HOME"), dir("HOME"));
-    let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
-    let (history, kept_columns) = (state("history"), state("columns"));
-    let mut app = App::new(host, options.capture, options.config.keep, screen.size()?)
-        .with_filter(options.filter, load(&history))
-        .with_interval(options.config.interval)
-        .at_home(dir("HOME"), TimeZone::system())
-        .within(Surroundings::look());
-    let before = columns::kept(&load(&kept_columns).join(" "));
-    app.columns = Columns::new(options.config.columns, before);
-    app.keymap = options.config.keymap;
-    app.look = Look::new(options.theme, options.config.theme, &Environment::read());
-    let keep_columns = |words: &[&str]| {
-        if let Some(file) = &kept_columns {
-            let _ = history::save(file, &[words.join(" ")]);
-        }
-    };
-    let mut writer = None;
-    let mut resolver = None;
-    let mut wanted = Vec::new();
-    let mut keyboard = Keyboard::new()?;
     let deadline = options
         .duration
         .map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+    let mut outside = Outside::new(collector)?;
+    let mut app = outside.app(options, screen.size()?);
     let never = crossbeam_channel::never::<()>();
     // nobody can send on it, which is told at once
     let (_, at_once) = crossbeam_channel::bounded::<()>(0);
@@ -148,21 +125,18 @@ fn dashboard(
             screen.draw(|frame| view::draw(&app, app.look.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
-            let unnamed = app.unnamed();
-            if unnamed != wanted {
-                ask(&mut resolver, &mut app, &unnamed);
-                wanted = unnamed;
-            }
+            outside.ask_for_names(&mut app);
         }
         let mut effect = None;
+        let keys = outside.keys();
         let written = screen.written();
         select! {
             recv(written) -> result => screen.on_written(result)?,
-            recv(keyboard.received) -> input => match input {
+            recv(keys) -> input => match input {
                 Ok(input) => {
                     // a burst, as of a held key, is worked off before the next frame
                     dirty = true;
-                    for input in std::iter::once(input).chain(keyboard.received.try_iter()) {
+                    for input in std::iter::once(input).chain(keys.try_iter()) {
                         effect = on_input(&mut app, input);
                         if effect.is_some() {
                             break; // what comes after it has to wait for it
@@ -189,18 +163,18 @@ fn dashboard(
                 Err(_) => effect = Some(Effect::Quit),
             },
             recv(deadline) -> _ => effect = Some(Effect::Quit),
-            recv(answers(resolver.as_ref())) -> answer => match answer {
+            recv(answers(outside.resolver.as_ref())) -> answer => match answer {
                 Ok(answer) => {
                     app.named(answer);
                     dirty = true;
                 }
                 // without it addresses stay addresses
-                Err(_) => resolver = None,
+                Err(_) => outside.resolver = None,
             },
-            recv(said(writer.as_ref())) -> said => {
+            recv(said(outside.writer.as_ref())) -> said => {
                 let said = said.unwrap_or_else(|_| Said::Failed("the thread that writes it panicked, which is a bug".into()));
                 if said.is_last() {
-                    writer = None;
+                    outside.writer = None;
                 }
                 dirty |= said != Said::Ready || drawn.elapsed() >= FRAME;
                 app.exported(said);
@@ -211,71 +185,142 @@ fn dashboard(
                 dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
             }
         }
-        match effect {
-            Some(Effect::Quit) => {
-                // what was chosen until now is meant
-                if let Some(words) = app.columns.leave() {
-                    keep_columns(&words);
-                }
+        if let Some(effect) = effect {
+            if !outside.carry_out(effect, &mut app, screen)? {
                 return Ok(());
             }
-            Some(Effect::Capture(capture)) => collector.capture(capture),
-            Some(Effect::Interval(interval)) => collector.look_every(interval),
-            Some(Effect::LookUp(pid)) => {
-                app.process(ProcessInfo::look_up(pid));
-                dirty = true;
-            }
-            Some(Effect::Copy(text)) => {
-                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer));
-                dirty = true;
-            }
-            Some(Effect::Export(order)) => {
-                writer = carry_out(order, writer.take(), &mut app);
-                dirty = true;
-            }
-            Some(Effect::Services) => {
-                app.services(Services::load());
-                dirty = true;
-            }
-            Some(Effect::Remember(lines)) => {
-                if let Some(file) = &history {
-                    // a host on which it cannot be kept is no reason to complain
-                    let _ = history::save(file, &lines);
-                }
-            }
-            Some(Effect::KeepColumns(words)) => keep_columns(&words),
-            Some(Effect::Redraw) => {
-                screen.redraw()?;
-                dirty = true;
-            }
-            Some(Effect::Suspend) => {
-                // nobody may read the terminal while the shell has it
-                drop(keyboard);
-                screen.suspend()?;
-                keyboard = Keyboard::new()?;
-                app.resize(screen.size()?);
-                dirty = true;
-            }
-            None => {}
+            dirty = true;
         }
-        if let Some(writer) = &writer {
+        outside.go_on_writing(&mut app);
+    }
+}
+
+/// What the dashboard does outside of its state and its screen.
+struct Outside<'a> {
+    collector: &'a Collector,
+    /// `None` only while it is suspended.
+    keyboard: Option<Keyboard>,
+    writer: Option<Writer>,
+    resolver: Option<Resolver>,
+    /// The addresses whose names were asked for last.
+    wanted: Vec<IpAddr>,
+    /// The files of what is kept for the next run, if there is a place for them.
+    history: Option<PathBuf>,
+    columns: Option<PathBuf>,
+}
+
+impl<'a> Outside<'a> {
+    fn new(collector: &'a Collector) -> anyhow::Result<Self> {
+        let state = |name| history::file(name, directory("XDG_STATE_HOME"), directory("HOME"));
+        Ok(Outside {
+            collector,
+            keyboard: Some(Keyboard::new()?),
+            writer: None,
+            resolver: None,
+            wanted: Vec::new(),
+            history: state("history"),
+            columns: state("columns"),
+        })
+    }
+
+    /// The state that it begins with.
+    fn app(&self, options: Options, size: Size) -> App {
+        let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        let mut app = App::new(host, options.capture, options.config.keep, size)
+            .with_filter(options.filter, load(&self.history))
+            .with_interval(options.config.interval)
+            .at_home(directory("HOME"), TimeZone::system())
+            .within(Surroundings::look());
+        let before = columns::kept(&load(&self.columns).join(" "));
+        app.columns = Columns::new(options.config.columns, before);
+        app.keymap = options.config.keymap;
+        app.look = Look::new(options.theme, options.config.theme, &Environment::read());
+        app
+    }
+
+    fn keys(&self) -> Receiver<Input> {
+        let keyboard = self.keyboard.as_ref();
+        keyboard.map_or_else(crossbeam_channel::never, |k| k.received.clone())
+    }
+
+    /// Does what is asked for. False: it was to end.
+    fn carry_out(
+        &mut self,
+        effect: Effect,
+        app: &mut App,
+        screen: &mut Screen,
+    ) -> anyhow::Result<bool> {
+        match effect {
+            Effect::Quit => {
+                // what was chosen until now is meant
+                if let Some(words) = app.columns.leave() {
+                    keep(self.columns.as_deref(), &[words.join(" ")]);
+                }
+                return Ok(false);
+            }
+            Effect::Capture(capture) => self.collector.capture(capture),
+            Effect::Interval(interval) => self.collector.look_every(interval),
+            Effect::LookUp(pid) => app.process(ProcessInfo::look_up(pid)),
+            Effect::Copy(text) => {
+                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer));
+            }
+            Effect::Export(order) => self.writer = carry_out(order, self.writer.take(), app),
+            Effect::Services => app.services(Services::load()),
+            Effect::Remember(lines) => keep(self.history.as_deref(), &lines),
+            Effect::KeepColumns(words) => keep(self.columns.as_deref(), &[words.join(" ")]),
+            Effect::Redraw => screen.redraw()?,
+            Effect::Suspend => {
+                // nobody may read the terminal while the shell has it
+                self.keyboard = None;
+                screen.suspend()?;
+                self.keyboard = Some(Keyboard::new()?);
+                app.resize(screen.size()?);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands on what there is of a file that is being written.
+    fn go_on_writing(&self, app: &mut App) {
+        if let Some(writer) = &self.writer {
             while let Some(block) = app.export_block() {
                 writer.write(block);
             }
         }
     }
-}
 
-/// Asks for the names of addresses; begins to when it is the first time.
-fn ask(resolver: &mut Option<Resolver>, app: &mut App, unnamed: &[IpAddr]) {
-    if resolver.is_none() {
-        match Resolver::start() {
-            Ok(started) => *resolver = Some(started),
-            Err(e) => app.notice.complain(format!("no names of addresses: {e:#}")),
+    /// Asks for the names of the addresses that are on the screen; begins to when it is the first time.
+    fn ask_for_names(&mut self, app: &mut App) {
+        let unnamed = app.unnamed();
+        if unnamed == self.wanted {
+            return;
+        }
+        self.wanted = unnamed;
+        if self.resolver.is_none() {
+            match Resolver::start() {
+                Ok(started) => self.resolver = Some(started),
+                Err(e) => app.notice.complain(format!("no names of addresses: {e:#}")),
+            }
+        }
+        if let Some(resolver) = &self.resolver {
+            resolver.want(self.wanted.clone());
         }
     }
-    if let Some(resolver) = resolver {
-        resolver.want(unnamed.to_vec());
+}
+
+/// The path in a variable of the environment.
+fn directory(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Keeps lines for the next run. A host on which they cannot be kept is no reason to complain.
+fn keep(file: Option<&Path>, lines: &[String]) {
+    if let Some(file) = file {
+        let _ = history::save(file, lines);
     }
 }
 
