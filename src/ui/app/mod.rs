@@ -264,32 +264,8 @@ impl App {
             {
                 return self.update_export(action);
             }
-            Action::Prompt(purpose) => {
-                let filter = match purpose {
-                    Purpose::Filter => &self.choice.filter,
-                    Purpose::Capture => &self.capture_filter,
-                };
-                self.prompt = Some(Prompt::new(purpose, filter, self.history.clone()));
-                self.mode = Mode::Prompt;
-                self.fit();
-            }
-            Action::Edit(edit) => {
-                if let Some(mut prompt) = self.prompt.take() {
-                    let before = prompt.before().clone();
-                    prompt.edit(edit, &|field| self.values(field, &before));
-                    self.prompt = Some(prompt);
-                    self.typed();
-                }
-            }
-            Action::Accept => return self.accept(),
-            Action::Cancel => {
-                if let Some(prompt) = self.prompt.take() {
-                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
-                        self.choice.filter = prompt.before().clone();
-                        self.choose();
-                    }
-                    self.leave_prompt();
-                }
+            Action::Prompt(_) | Action::Edit(_) | Action::Accept | Action::Cancel => {
+                return self.update_prompt(action);
             }
             Action::Redraw => return Some(Effect::Redraw),
             Action::Suspend => return Some(Effect::Suspend),
@@ -338,22 +314,8 @@ impl App {
                     self.choose();
                 }
             }
-            Action::Move(motion) if self.mode == Mode::Help => {
-                let area = self.layout().main;
-                let page = area.height.into();
-                let lines = view::help::lines(&self.keymap, area.width).len();
-                let last = lines.saturating_sub(page);
-                self.help_top = moved(self.help_top.min(last), motion, page).min(last);
-            }
-            Action::Move(motion) if self.mode == Mode::Detail => {
-                let area = self.layout().main;
-                if let Some(detail) = &mut self.detail {
-                    let page = usize::from(area.height);
-                    let last =
-                        view::detail::lines(detail, &self.store, &self.keymap, &self.names, area);
-                    let last = last.len().saturating_sub(page);
-                    detail.top = moved(detail.top.min(last), motion, page).min(last);
-                }
+            Action::Move(motion) if matches!(self.mode, Mode::Help | Mode::Detail) => {
+                self.scroll_page(motion);
             }
             Action::Family(family) => {
                 self.choice.toggle(family);
@@ -374,6 +336,57 @@ impl App {
             },
         }
         None
+    }
+
+    /// What a line that is typed asks for, from its beginning to its end.
+    fn update_prompt(&mut self, action: Action) -> Option<Effect> {
+        match action {
+            Action::Prompt(purpose) => {
+                let filter = match purpose {
+                    Purpose::Filter => &self.choice.filter,
+                    Purpose::Capture => &self.capture_filter,
+                };
+                self.prompt = Some(Prompt::new(purpose, filter, self.history.clone()));
+                self.mode = Mode::Prompt;
+                self.fit();
+            }
+            Action::Edit(edit) => {
+                if let Some(mut prompt) = self.prompt.take() {
+                    let before = prompt.before().clone();
+                    prompt.edit(edit, &|field| self.values(field, &before));
+                    self.prompt = Some(prompt);
+                    self.typed();
+                }
+            }
+            Action::Accept => return self.accept(),
+            _ => {
+                if let Some(prompt) = self.prompt.take() {
+                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
+                        self.choice.filter = prompt.before().clone();
+                        self.choose();
+                    }
+                    self.leave_prompt();
+                }
+            }
+        }
+        None
+    }
+
+    /// Moves about in what is read: the help, or a session's detail.
+    fn scroll_page(&mut self, motion: Motion) {
+        let area = self.layout().main;
+        let page = usize::from(area.height);
+        let scrolled = |top: usize, lines: usize| {
+            let last = lines.saturating_sub(page);
+            moved(top.min(last), motion, page).min(last)
+        };
+        if self.mode == Mode::Help {
+            let lines = view::help::lines(&self.keymap, area.width);
+            self.help_top = scrolled(self.help_top, lines.len());
+        } else if let Some(detail) = &mut self.detail {
+            let lines = view::detail::lines(detail, &self.store, &self.keymap, &self.names, area);
+            detail.top = scrolled(detail.top, lines.len());
+        }
     }
 
     /// Batches wait from now on …
