@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::fields::{Field, Value};
+use crate::fields::{Field, Kind, Value};
 use crate::session::Session;
 use crate::store::{Place, Store};
 
@@ -82,7 +82,10 @@ pub struct Order {
 
 impl Order {
     fn rank(&self, place: Place, session: &Session) -> Rank {
-        let key = sort_key((self.field.get)(session));
+        let key = sort_key(match ((self.field.get)(session), self.field.kind) {
+            (Value::Uint(rate), Kind::Rate) => Value::Uint(leading(rate)),
+            (value, _) => value,
+        });
         let key = if self.descending { !key } else { key };
         const FINISHED: u64 = 1 << 63;
         match place {
@@ -98,6 +101,13 @@ impl Order {
             },
         }
     }
+}
+
+/// The two leading digits: rates that differ in others only are as good as equal, and lines that changed places with each
+/// other at every look could not be read.
+fn leading(rate: u64) -> u64 {
+    let unit = 10_u64.pow(rate.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    rate / unit * unit
 }
 
 /// A number that sorts as the value does; what is missing comes first. Of a text the first sixteen bytes count, of an IPv6
@@ -412,6 +422,24 @@ mod tests {
 
     fn all(rows: &Rows, store: &Store) -> Vec<Place> {
         rows.window(0, store).collect()
+    }
+
+    #[test]
+    fn rates_that_are_as_good_as_equal_do_not_change_places() {
+        let digits: Vec<u64> = [0, 7, 42, 99, 105, 5_043_000, u64::MAX].map(leading).into();
+        let expected = [0, 7, 42, 99, 100, 5_000_000, 18_000_000_000_000_000_000];
+        assert_eq!(digits, expected);
+        let busy = |cookie, tx_rate| Session {
+            tx_rate,
+            rx_rate: 0.0,
+            ..session(cookie, State::Established)
+        };
+        let order = order("rate", true);
+        let rank = |cookie, rate| order.rank(Place::Open(cookie), &busy(cookie, rate));
+        for (first, second) in [(5.04e6, 5.01e6), (5.01e6, 5.04e6)] {
+            assert!(rank(2, first) < rank(1, second), "the newer one, as before");
+        }
+        assert!(rank(1, 5.1e6) < rank(2, 5.0e6));
     }
 
     #[test]
