@@ -1,7 +1,8 @@
 //! Reads the command line, starts the source, hands it to what shows it, and ends with a status that means
 //! something: 0 done, 1 failed, 2 wrong usage.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -10,6 +11,7 @@ use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector;
 use tcplife::config::Config;
 use tcplife::filter::Filter;
+use tcplife::output::patient::{End, Patient};
 use tcplife::output::{self, Limits, Sink, Times};
 use tcplife::ui;
 
@@ -89,38 +91,32 @@ fn run(cli: &Cli, output: Output, filter: Filter, settings: Config) -> anyhow::R
         ring_bytes: cli.ring_size,
     };
     let collector = collector::start(config)?;
-    let out = BufWriter::new(io::stdout().lock());
+    if output == Output::Dashboard {
+        let options = ui::Options {
+            capture,
+            filter,
+            config: settings,
+            theme: cli.theme,
+            duration: cli.duration,
+        };
+        return ui::run(collector, options);
+    }
+    let end = End::new(cli.duration)?;
+    let stdout = io::stdout();
+    let out = Patient::new(stdout.as_fd(), &end);
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,
     };
+    let zone = TimeZone::system();
     let mut sink: Box<dyn Sink> = match output {
-        Output::Dashboard => {
-            let options = ui::Options {
-                capture,
-                filter,
-                config: settings,
-                theme: cli.theme,
-                duration: cli.duration,
-            };
-            return ui::run(collector, options);
-        }
-        Output::Text => Box::new(output::text::Text::new(
-            out,
-            cli.wide,
-            times,
-            TimeZone::system(),
-        )),
-        Output::Csv => Box::new(output::csv::Csv::new(out, times, TimeZone::system())),
+        Output::Csv => Box::new(output::csv::Csv::new(out, times, zone)),
         Output::Json => Box::new(output::json::Json::new(out)),
+        _ => Box::new(output::text::Text::new(out, cli.wide, times, zone)),
     };
-    output::run(
-        collector,
-        sink.as_mut(),
-        Limits {
-            filter,
-            duration: cli.duration,
-            count: cli.count,
-        },
-    )
+    let limits = Limits {
+        filter,
+        count: cli.count,
+    };
+    output::run(collector, sink.as_mut(), &end, limits)
 }
