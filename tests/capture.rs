@@ -1036,6 +1036,30 @@ fn what_is_lost_is_told_beside_the_rows() {
     }
 }
 
+/// `tx` is known to user space only: the kernel cannot tell which of the lost ones it would have let through.
+#[test]
+fn what_is_lost_before_the_filter_is_asked_may_not_be_missing() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let only = port(&listener).to_string();
+    let flags = ["-s", "-L", &only, "-f", "tx > 0", "--ring-size", "4K"];
+    let (mut tcplife, _) = Running::with_header(&flags);
+    overflow(&tcplife, &listener);
+    tcplife.line();
+    let ended = tcplife.interrupt();
+    assert!(ended.status.success());
+    let lost = 60 - 1 - ended.rest.len();
+    assert_eq!(
+        ended.errors,
+        format!(
+            "tcplife: up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was \
+             full, before the filter was asked. A greater --ring-size helps\n"
+        )
+    );
+}
+
 /// The kernel decides of namespaces: what is not asked for takes no room.
 #[test]
 fn sessions_of_another_namespace_fill_no_ring() {

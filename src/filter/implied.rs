@@ -33,6 +33,30 @@ pub(super) fn implied(expr: &Expr, denied: bool) -> Capture {
     }
 }
 
+/// True if that capture lets through nothing else, so that the kernel decides all of it. It is not said of all of which it
+/// is so: whatever has an "or" may let more through.
+pub(super) fn is_whole(expr: &Expr, denied: bool) -> bool {
+    match (expr, denied) {
+        (Expr::All(parts), false) | (Expr::Any(parts), true) => {
+            parts.iter().all(|part| is_whole(part, denied))
+        }
+        (Expr::Any(_), false) | (Expr::All(_), true) | (Expr::Term(Term::Words(_)), _) => false,
+        (Expr::Not(part), denied) => is_whole(part, !denied),
+        (Expr::Term(Term::Compare { field, op, values }), denied) => {
+            let denied = denied != op.is_negative();
+            let ranges = ranges(*op, values);
+            (denied || ends(field).count() == 1)
+                && ends(field).all(|end| match (end.word, &ranges[..]) {
+                    ("ip" | "rport", _) => true,
+                    // no comparison fits a port that is not known, which is 0 to the kernel
+                    ("lport", ranges) => denied || ranges.first().is_none_or(|&(from, _)| from > 0),
+                    ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !denied,
+                    _ => false,
+                })
+        }
+    }
+}
+
 fn intersection(parts: &[Expr], denied: bool) -> Capture {
     parts.iter().fold(Capture::default(), |sum, part| {
         sum.intersection(&implied(part, denied))
@@ -197,6 +221,27 @@ mod tests {
         ] {
             let parsed = Filter::parse(filter).expect(filter);
             assert_eq!(parsed.capture().to_string(), capture, "{filter}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_what_the_kernel_decides_the_whole_of() {
+        for (filter, is_whole) in [
+            ("", true),
+            ("pid 7 and lport 22,80 and ip 4", true),
+            ("netns 4026531840 rport != 443", true),
+            ("port != 443", true),
+            ("not (lport 1-1023 or rport 443)", true),
+            ("port 443", false),
+            ("pid 7,8", false),
+            ("not pid 7", false),
+            ("pid 7 and curl", false),
+            ("lport 22 and rtt > 1ms", false),
+            ("raddr 10.0.0.0/8", false),
+            ("lport 22 or rport 80", false),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.is_decided_by_capture(), is_whole, "{filter}");
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Summary {
     pub sessions: u64,
     /// Sessions that ended and could not be recorded.
     pub lost: u64,
+    /// Whether the filter would have let through all that were lost: the kernel decides it.
+    pub lost_are_all_meant: bool,
     /// Lines that were not written, because nobody takes them.
     pub untaken: u64,
     /// How long the run was.
@@ -71,11 +73,18 @@ pub struct Summary {
 impl Summary {
     fn say_lost(&self) {
         let lost = self.lost;
-        if lost > 0 {
-            say(&format!(
-                "{lost} sessions are missing above: they ended while the ring buffer was full. A greater --ring-size helps"
-            ));
-        }
+        let missing = match (lost, self.lost_are_all_meant) {
+            (0, _) => return,
+            (_, true) => {
+                format!(
+                    "{lost} sessions are missing above: they ended while the ring buffer was full"
+                )
+            }
+            (_, false) => format!(
+                "up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was full, before the filter was asked"
+            ),
+        };
+        say(&format!("{missing}. A greater --ring-size helps"));
     }
 }
 
@@ -102,7 +111,10 @@ pub fn run(
     let started = Instant::now();
     let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
-    let mut summary = Summary::default();
+    let mut summary = Summary {
+        lost_are_all_meant: limits.filter.is_decided_by_capture(),
+        ..Summary::default()
+    };
     let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
 
     sink.begin()?;

@@ -289,8 +289,8 @@ impl App {
             sink.end(&Summary {
                 sessions: progress.sessions as u64,
                 lost: self.store.totals().lost,
-                untaken: 0,
                 duration: Duration::from_nanos(self.now_ns.saturating_sub(self.first_ns)),
+                ..Summary::default()
             })?;
         }
         sink.flush()?;
