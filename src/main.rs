@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use jiff::tz::TimeZone;
+use tcplife::capture::Capture;
 use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector;
 use tcplife::config::Config;
@@ -28,9 +29,13 @@ fn main() -> ExitCode {
         Output::Dashboard => cli.settings(),
         _ => Ok(Config::default()), // it says nothing of lines
     };
-    match (cli.session_filter(), settings) {
-        (Ok(filter), Ok(config)) => finish(run(&cli, output, filter, config)),
-        (Err(stop), _) | (_, Err(stop)) => stopped(stop),
+    let (filter, config) = match (cli.session_filter(), settings) {
+        (Ok(filter), Ok(config)) => (filter, config),
+        (Err(stop), _) | (_, Err(stop)) => return stopped(stop),
+    };
+    match cli.capture_for(output, &filter) {
+        Ok(capture) => finish(run(&cli, output, capture, filter, config)),
+        Err(stop) => stopped(stop),
     }
 }
 
@@ -69,19 +74,17 @@ fn is_on_a_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-fn run(cli: &Cli, output: Output, filter: Filter, settings: Config) -> anyhow::Result<()> {
+fn run(
+    cli: &Cli,
+    output: Output,
+    capture: Capture,
+    filter: Filter,
+    settings: Config,
+) -> anyhow::Result<()> {
     if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(
             "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
         );
-    }
-    // lines: the kernel decides what it can of the filter; dashboard: the filter may be another in a moment
-    let capture = match output {
-        Output::Dashboard => cli.capture(),
-        _ => cli.capture().intersection(&filter.capture()),
-    };
-    if capture.is_nothing() {
-        bail!("no session can match: the filter of -f and the other flags contradict each other");
     }
     let config = collector::Config {
         capture: capture.clone(),
