@@ -2,17 +2,16 @@
 //! something: 0 done, 1 failed, 2 wrong usage.
 
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 use tcplife::capture::Capture;
 use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector;
 use tcplife::config::Config;
 use tcplife::filter::Filter;
-use tcplife::output::patient::{End, Patient};
+use tcplife::output::patient::{self, End, Patient};
 use tcplife::output::{self, Limits, Sink, Times};
 use tcplife::ui;
 
@@ -105,8 +104,8 @@ fn run(
         return ui::run(collector, options);
     }
     let end = End::new(cli.duration)?;
-    let stdout = io::stdout();
-    let out = Patient::new(stdout.as_fd(), &end);
+    let stdout = patient::stdout().context("cannot take a descriptor for stdout")?;
+    let out = Patient::new(stdout, &end);
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,

@@ -946,7 +946,11 @@ fn a_reader_that_stops_reading_does_not_hold_up_the_end() {
         let mut errors = String::new();
         let mut stderr = tcplife.0.stderr.take().expect("a pipe");
         stderr.read_to_string(&mut errors).expect("text");
-        let rows = reader.lines().map(|line| row(&line.expect("text"))).count();
+        let rows: Vec<Row> = reader
+            .lines()
+            .map(|line| row(&line.expect("text")))
+            .collect();
+        let rows = rows.len();
         let missing = if signal.is_some() {
             format!("{} lines are missing at the end", 2000 - rows)
         } else {

@@ -5,11 +5,11 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -57,11 +57,27 @@ impl End {
     }
 }
 
+/// Stdout. A terminal is opened once more, so that not to wait for it is a matter of this program alone: what stdin and
+/// stdout are open as, they share with the shell. Where it may not be opened, as after su, a write waits.
+///
+/// # Errors
+/// If the kernel refuses a descriptor.
+pub fn stdout() -> io::Result<OwnedFd> {
+    let stdout = io::stdout();
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if stdout.is_terminal()
+        && let Ok(terminal) = rustix::fs::open("/proc/self/fd/1", flags, Mode::empty())
+    {
+        return Ok(terminal);
+    }
+    stdout.as_fd().try_clone_to_owned()
+}
+
 /// Writes rows in batches. While the run goes on, a reader may take its time; when it is to end, a reader that takes
-/// nothing for [`PATIENCE`] gets no more.
+/// nothing for a second gets no more.
 #[derive(Debug)]
 pub struct Patient<'a> {
-    out: BorrowedFd<'a>,
+    out: OwnedFd,
     end: &'a End,
     /// A file takes whatever there is, and to ask it would only cost time.
     may_wait: bool,
@@ -71,9 +87,9 @@ pub struct Patient<'a> {
 
 impl<'a> Patient<'a> {
     /// Writes there until that end.
-    pub fn new(out: BorrowedFd<'a>, end: &'a End) -> Self {
+    pub fn new(out: OwnedFd, end: &'a End) -> Self {
         let is_terminal = out.is_terminal();
-        let kind = fstat(out).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let kind = fstat(&out).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let may_wait = is_terminal || matches!(kind, Ok(FileType::Fifo | FileType::Socket));
         Patient {
             out,
@@ -102,10 +118,10 @@ impl<'a> Patient<'a> {
             return Ok(bytes.len());
         }
         let piece = if self.may_wait { piece(bytes) } else { bytes };
-        match rustix::io::write(self.out, piece) {
+        match rustix::io::write(&self.out, piece) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => Ok(written),
-            // somebody else writes there too, and was faster; or made it not wait
+            // it is asked again
             Err(Errno::INTR | Errno::AGAIN) => Ok(0),
             // its terminal has gone
             Err(Errno::IO) if self.is_terminal => Err(io::ErrorKind::BrokenPipe.into()),
@@ -122,10 +138,10 @@ impl<'a> Patient<'a> {
             // a hundred years at the most, which fit
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             let mut fds = [
-                PollFd::from_borrowed_fd(self.out, PollFlags::OUT),
+                PollFd::new(&self.out, PollFlags::OUT),
                 PollFd::from_borrowed_fd(self.end.signals.bell(), PollFlags::IN),
             ];
-            // the bell does not fall silent any more
+            // the bell was heard, and does not fall silent
             let asked = if give_up.is_some() { 1 } else { 2 };
             match poll(&mut fds[..asked], timeout.as_ref()) {
                 Ok(_) => {}
@@ -226,9 +242,8 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_millis(1));
         let began = Instant::now();
-        write_rows(1000, &mut Patient::new(writer.as_fd(), &end));
+        write_rows(1000, &mut Patient::new(writer.into(), &end));
         assert!(began.elapsed() >= PATIENCE, "it could have read yet");
-        drop(writer);
         let taken = assert_rows_are_whole(&read_all(reader));
         assert!(taken > 0);
         assert_eq!(taken as u64 + end.untaken(), 1000);
@@ -239,8 +254,7 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::ZERO);
         let reading = std::thread::spawn(|| read_all(reader));
-        write_rows(10_000, &mut Patient::new(writer.as_fd(), &end));
-        drop(writer);
+        write_rows(10_000, &mut Patient::new(writer.into(), &end));
         let text = reading.join().expect("it reads");
         assert_eq!(assert_rows_are_whole(&text), 10_000);
         assert_eq!(end.untaken(), 0);
@@ -251,10 +265,10 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_secs(3600));
         let row = format!("{}\n", "x".repeat(3 * FULL));
-        let mut out = Patient::new(writer.as_fd(), &end);
+        let mut out = Patient::new(writer.into(), &end);
         out.write_all(row.as_bytes()).expect("there is room");
         out.flush().expect("there is room");
-        drop(writer);
+        drop(out);
         assert_eq!(read_all(reader), row);
     }
 
@@ -263,7 +277,7 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
         let end = ends_after(Duration::from_secs(3600));
-        let mut out = Patient::new(writer.as_fd(), &end);
+        let mut out = Patient::new(writer.into(), &end);
         out.write_all(b"row\n").expect("it waits");
         let error = out.flush().expect_err("nobody reads it");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
