@@ -1,7 +1,7 @@
 //! Reads the command line, starts the source, hands it to what shows it, and ends with a status that means
 //! something: 0 done, 1 failed, 2 wrong usage.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -105,7 +105,7 @@ fn run(
     }
     let end = End::new(cli.duration)?;
     let stdout = patient::stdout().context("cannot take a descriptor for stdout")?;
-    let out = Patient::new(stdout, &end);
+    let out = BufWriter::new(Patient::new(stdout, &end));
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,

@@ -73,8 +73,8 @@ pub fn stdout() -> io::Result<OwnedFd> {
     stdout.as_fd().try_clone_to_owned()
 }
 
-/// Writes rows in batches. While the run goes on, a reader may take its time; when it is to end, a reader that takes
-/// nothing for a second gets no more.
+/// Writes rows, the pieces of which a [`BufWriter`](io::BufWriter) before it collects. While the run goes on, a reader may
+/// take its time; when it is to end, a reader that takes nothing for a second gets no more.
 #[derive(Debug)]
 pub struct Patient<'a> {
     out: OwnedFd,
@@ -172,20 +172,12 @@ fn rows_end(bytes: &[u8]) -> usize {
 }
 
 impl Write for Patient<'_> {
-    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    /// A row of JSON is some hundred of these.
-    #[inline]
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.rows.extend_from_slice(bytes);
-        if self.rows.len() < FULL {
-            return Ok(());
+        if self.rows.len() >= FULL {
+            self.hand_on(rows_end(&self.rows))?;
         }
-        self.hand_on(rows_end(&self.rows))
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
