@@ -950,18 +950,21 @@ fn a_reader_that_stops_reading_does_not_hold_up_the_end() {
             .lines()
             .map(|line| row(&line.expect("text")))
             .collect();
-        let rows = rows.len();
-        let missing = if signal.is_some() {
-            format!("{} lines are missing at the end", 2000 - rows)
+        assert!(!rows.is_empty(), "there was room for some");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        let missing = errors
+            .strip_prefix("tcplife: ")
+            .and_then(|line| line.split_once(" lines are missing at the end"))
+            .and_then(|(number, _)| number.parse::<usize>().ok())
+            .unwrap_or_else(|| panic!("{signal:?}: {errors}"));
+        // of one in a million the kernel does not tell; and the time may be over before all sessions are
+        let all = if signal.is_some() {
+            1998
         } else {
-            // the time may be over before all sessions are
-            "lines are missing at the end".to_owned()
-        };
-        assert!(rows > 0, "there was room for some");
-        assert!(
-            errors.contains(&missing) && errors.lines().count() == 1,
-            "{signal:?}: {rows} rows, {errors}"
-        );
+            rows.len() + 1
+        }..=2000;
+        let sum = rows.len() + missing;
+        assert!(all.contains(&sum), "{signal:?}: {sum}, {errors}");
     }
 }
 
