@@ -28,6 +28,7 @@ Examples:
 /// Show every TCP session of this host: who, with whom, how much, how long, how well, and why it ended.
 #[derive(Debug, Parser)]
 #[command(name = "tcplife", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
+#[command(args_override_self = true)] // so that an alias can be given more flags
 #[command(group(ArgGroup::new("family").args(["ipv4", "ipv6"])))]
 pub struct Cli {
     /// Print the time of day, HH:MM:SS, before each row
@@ -70,7 +71,8 @@ pub struct Cli {
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// What to show [default: dashboard on a terminal, else text; -T -t -w mean text]
+    /// What to show [default: dashboard on a terminal, else text; -T -t -w --count mean
+    /// text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
@@ -107,7 +109,8 @@ pub struct Cli {
     #[arg(long)]
     pub print_config: bool,
 
-    /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M
+    /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M; K, M and G are powers
+    /// of 1024
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_size)]
     pub ring_size: u32,
 }
@@ -256,7 +259,27 @@ impl Cli {
         })
     }
 
-    /// What the kernel is to report.
+    /// What the kernel is to report for that output. Of lines it decides what it can of the filter too; the dashboard's may
+    /// be another in a moment.
+    ///
+    /// # Errors
+    /// [`Stop::Usage`] if there can be no lines.
+    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<Capture, Stop> {
+        let capture = self.capture();
+        if output == Output::Dashboard {
+            return Ok(capture);
+        }
+        let implied = filter.capture();
+        let both = capture.intersection(&implied);
+        let what = match both.is_nothing() {
+            false => return Ok(both),
+            true if implied.is_nothing() => "the filter of -f contradicts itself",
+            true => "the filter of -f and the other flags contradict each other",
+        };
+        Err(Stop::Usage(format!("no session can match: {what}")))
+    }
+
+    /// What the flags want the kernel to report.
     pub fn capture(&self) -> Capture {
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
@@ -366,21 +389,22 @@ pub(crate) fn interval(text: &str) -> Result<Duration, String> {
 
 /// A ring buffer's size: the kernel takes powers of two, from a page on.
 fn ring_size(text: &str) -> Result<u32, String> {
-    let text = text
-        .strip_suffix("iB")
-        .or(text.strip_suffix('B'))
-        .unwrap_or(text);
-    let (digits, factor) = match text {
-        t if t.ends_with(['k', 'K']) => (&t[..t.len() - 1], 1 << 10),
-        t if t.ends_with(['m', 'M']) => (&t[..t.len() - 1], 1 << 20),
-        t => (t, 1),
+    let unit = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, unit) = text.split_at(unit.unwrap_or(text.len()));
+    let shift = match unit.strip_suffix('B').unwrap_or(unit) {
+        "" => Some(0),
+        "k" | "K" | "Ki" => Some(10),
+        "m" | "M" | "Mi" => Some(20),
+        "g" | "G" | "Gi" => Some(30),
+        _ => None,
     };
     let size = digits
         .parse::<u32>()
         .ok()
-        .and_then(|n| n.checked_mul(factor));
+        .zip(shift)
+        .and_then(|(n, shift)| n.checked_mul(1 << shift));
     size.filter(|n| n.is_power_of_two() && (4096..=1 << 30).contains(n))
-        .ok_or_else(|| "it takes a power of two from 4K to 1024M".into())
+        .ok_or_else(|| "it takes a power of two from 4K to 1G".into())
 }
 
 #[cfg(test)]
@@ -443,6 +467,20 @@ mod tests {
     }
 
     #[test]
+    fn of_flags_that_are_repeated_the_last_counts() {
+        let line = "tcplife -T -T -s -s -4 -4 -L 22 -L 80 -p 1 -p 2 -f a -f curl --duration 1s --duration 2s";
+        let cli = read(line).expect("flags");
+        assert!(cli.time && cli.csv);
+        assert_eq!(cli.capture().to_string(), "pid 2 and IPv4 and lport 80");
+        assert_eq!(cli.filter.as_deref(), Some("curl"));
+        assert_eq!(cli.duration, Some(Duration::from_secs(2)));
+        let cli = read("tcplife --interval 1s --interval 2s").expect("flags");
+        assert_eq!(cli.interval, Some(Duration::from_secs(2)));
+        let cli = read("tcplife -o csv -o json").expect("flags");
+        assert_eq!(cli.output, Some(Output::Json));
+    }
+
+    #[test]
     fn wrong_values_are_named_in_one_line() {
         let lines: Vec<String> = [
             "tcplife -p x",
@@ -495,7 +533,12 @@ mod tests {
             ("4096", 4096),
             ("256K", 1 << 18),
             ("16M", 1 << 24),
+            ("16m", 1 << 24),
+            ("16Mi", 1 << 24),
+            ("16MB", 1 << 24),
             ("16MiB", 1 << 24),
+            ("1G", 1 << 30),
+            ("1GiB", 1 << 30),
             ("1024M", 1 << 30),
         ] {
             assert_eq!(ring_size(text), Ok(size), "{text}");
@@ -507,6 +550,12 @@ mod tests {
             "2048",
             "3M",
             "2048M",
+            "2G",
+            "4G",
+            "16Ti",
+            "16M16",
+            "16 M",
+            "4096i",
             "99999999999",
             "-4K",
             "16MiBiB",

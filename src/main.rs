@@ -4,12 +4,14 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
+use tcplife::capture::Capture;
 use tcplife::cli::{Cli, Output, Stop};
 use tcplife::collector;
 use tcplife::config::Config;
 use tcplife::filter::Filter;
+use tcplife::output::patient::{self, End, Patient};
 use tcplife::output::{self, Limits, Sink, Times};
 use tcplife::ui;
 
@@ -26,9 +28,13 @@ fn main() -> ExitCode {
         Output::Dashboard => cli.settings(),
         _ => Ok(Config::default()), // it says nothing of lines
     };
-    match (cli.session_filter(output), settings) {
-        (Ok(filter), Ok(config)) => finish(run(&cli, output, filter, config)),
-        (Err(stop), _) | (_, Err(stop)) => stopped(stop),
+    let (filter, config) = match (cli.session_filter(output), settings) {
+        (Ok(filter), Ok(config)) => (filter, config),
+        (Err(stop), _) | (_, Err(stop)) => return stopped(stop),
+    };
+    match cli.capture_for(output, &filter) {
+        Ok(capture) => finish(run(&cli, output, capture, filter, config)),
+        Err(stop) => stopped(stop),
     }
 }
 
@@ -67,19 +73,17 @@ fn is_on_a_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-fn run(cli: &Cli, output: Output, filter: Filter, settings: Config) -> anyhow::Result<()> {
+fn run(
+    cli: &Cli,
+    output: Output,
+    capture: Capture,
+    filter: Filter,
+    settings: Config,
+) -> anyhow::Result<()> {
     if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(
             "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
         );
-    }
-    // lines: the kernel decides what it can of the filter; dashboard: the filter may be another in a moment
-    let capture = match output {
-        Output::Dashboard => cli.capture(),
-        _ => cli.capture().intersection(&filter.capture()),
-    };
-    if capture.is_nothing() {
-        bail!("no session can match: the filter of -f and the other flags contradict each other");
     }
     let config = collector::Config {
         capture: capture.clone(),
@@ -89,38 +93,32 @@ fn run(cli: &Cli, output: Output, filter: Filter, settings: Config) -> anyhow::R
         ring_bytes: cli.ring_size,
     };
     let collector = collector::start(config)?;
-    let out = BufWriter::new(io::stdout().lock());
+    if output == Output::Dashboard {
+        let options = ui::Options {
+            capture,
+            filter,
+            config: settings,
+            theme: cli.theme,
+            duration: cli.duration,
+        };
+        return ui::run(collector, options);
+    }
+    let end = End::new(cli.duration)?;
+    let stdout = patient::stdout().context("cannot take a descriptor for stdout")?;
+    let out = BufWriter::new(Patient::new(stdout, &end));
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,
     };
+    let zone = TimeZone::system();
     let mut sink: Box<dyn Sink> = match output {
-        Output::Dashboard => {
-            let options = ui::Options {
-                capture,
-                filter,
-                config: settings,
-                theme: cli.theme,
-                duration: cli.duration,
-            };
-            return ui::run(collector, options);
-        }
-        Output::Text => Box::new(output::text::Text::new(
-            out,
-            cli.wide,
-            times,
-            TimeZone::system(),
-        )),
-        Output::Csv => Box::new(output::csv::Csv::new(out, times, TimeZone::system())),
+        Output::Csv => Box::new(output::csv::Csv::new(out, times, zone)),
         Output::Json => Box::new(output::json::Json::new(out)),
+        _ => Box::new(output::text::Text::new(out, cli.wide, times, zone)),
     };
-    output::run(
-        collector,
-        sink.as_mut(),
-        Limits {
-            filter,
-            duration: cli.duration,
-            count: cli.count,
-        },
-    )
+    let limits = Limits {
+        filter,
+        count: cli.count,
+    };
+    output::run(collector, sink.as_mut(), &end, limits)
 }

@@ -3,12 +3,14 @@
 //! Responsible for asynchronous signals never interrupting anything but a wait. Not for what they mean to whoever
 //! receives them.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, unbounded};
+use rustix::event::{EventfdFlags, eventfd};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -17,13 +19,14 @@ use signal_hook::iterator::{Handle, Signals};
 pub struct Watch {
     /// The signals' numbers, as they arrive.
     pub received: Receiver<i32>,
+    bell: Arc<OwnedFd>,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
     /// Begins to catch these signals. A second SIGINT or SIGTERM ends the process at once, as it would be
-    /// without this: the first may find it stuck in a write that nobody takes.
+    /// without this: the first may find it in something that takes its time.
     ///
     /// # Errors
     /// If the kernel refuses a handler or a thread.
@@ -39,9 +42,12 @@ impl Watch {
             .and_then(|_| signal_hook::flag::register(signal, seen))
             .with_context(|| format!("cannot catch signal {signal}"))?;
         }
+        let bell = eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an eventfd")?;
+        let bell = Arc::new(bell);
         let mut caught = Signals::new(signals).context("cannot catch signals")?;
         let handle = caught.handle();
         let (tx, received) = unbounded();
+        let rung = Arc::clone(&bell);
         let thread = std::thread::Builder::new()
             .name("tcplife-signals".into())
             .spawn(move || {
@@ -49,14 +55,31 @@ impl Watch {
                     if tx.send(signal).is_err() {
                         break;
                     }
+                    // it fails only after 2^64 signals
+                    let _ = rustix::io::write(&rung, &1_u64.to_ne_bytes());
                 }
             })?;
         Ok(Watch {
             received,
+            bell,
             handle,
             thread: Some(thread),
         })
     }
+
+    /// Readable from the first signal on, for who waits for a descriptor too.
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+/// True if this process ignores the signal, as nohup asks for. Where that is not told, true: it is better left alone.
+pub fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Drop for Watch {

@@ -856,7 +856,7 @@ fn signals_end_it_with_a_summary() {
     }
     let listener = listen(V4);
     let only = port(&listener).to_string();
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let tcplife = Running::json(&["-L", &only], &listener);
         // what ended before the signal is not forgotten
         let clients: Vec<u16> = (0..3).map(|_| session(&listener, V4, 1, 1)).collect();
@@ -877,6 +877,94 @@ fn signals_end_it_with_a_summary() {
             (&"summary".into(), &0.into())
         );
         assert!(summary["sessions"].as_u64() >= Some(3), "{summary}");
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_ends_nothing() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let only = port(&listener).to_string();
+    let mut tcplife = Running::json_ignoring_hangups(&["-L", &only], &listener);
+    tcplife.signal(Signal::HUP);
+    let client = session(&listener, V4, 1, 1);
+    tcplife.row_until(|row| row["rport"] == client);
+    let ended = tcplife.interrupt();
+    ended.assert_well();
+    let summary = json(ended.rest.last().expect("a summary"));
+    assert_eq!(summary["event"], "summary");
+}
+
+/// `tcplife -s | (sleep 1000)`: what fits into the pipe is there, and one is told of the rest.
+#[test]
+fn a_reader_that_stops_reading_does_not_hold_up_the_end() {
+    if !kernel_or_skip() {
+        return;
+    }
+    for (signal, duration) in [
+        (Some(Signal::INT), "1h"),
+        (Some(Signal::TERM), "1h"),
+        (None, "2s"),
+    ] {
+        let listener = listen(V4);
+        let filter = format!("port {}", port(&listener));
+        let mut tcplife = Command::new(TCPLIFE)
+            .args(["-s", "-f", &filter, "--duration", duration])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map(Kept)
+            .expect("tcplife can be started");
+        let pipe = tcplife.0.stdout.take().expect("a pipe");
+        // one page is the least
+        rustix::pipe::fcntl_setpipe_size(&pipe, 1).expect("it may be smaller");
+        let mut reader = BufReader::new(pipe);
+        let mut header = String::new();
+        reader.read_line(&mut header).expect("text");
+        assert_eq!(header.trim_end(), CSV_HEADER);
+        // a tenth of them would do, where a page has 4096 bytes
+        for _ in 0..1000 {
+            session(&listener, V4, 1, 1);
+        }
+        wait_until_over(&listener);
+        if let Some(signal) = signal {
+            let pid = rustix::process::Pid::from_child(&tcplife.0);
+            rustix::process::kill_process(pid, signal).expect("it runs");
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = tcplife.0.try_wait().expect("a child of ours") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "{signal:?}: it waits");
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        assert!(status.success(), "{signal:?}: {status}");
+        let mut errors = String::new();
+        let mut stderr = tcplife.0.stderr.take().expect("a pipe");
+        stderr.read_to_string(&mut errors).expect("text");
+        let rows: Vec<Row> = reader
+            .lines()
+            .map(|line| row(&line.expect("text")))
+            .collect();
+        assert!(!rows.is_empty(), "there was room for some");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        let missing = errors
+            .strip_prefix("tcplife: ")
+            .and_then(|line| line.split_once(" lines are missing at the end"))
+            .and_then(|(number, _)| number.parse::<usize>().ok())
+            .unwrap_or_else(|| panic!("{signal:?}: {errors}"));
+        // of one in a million the kernel does not tell; and the time may be over before all sessions are
+        let all = if signal.is_some() {
+            1998
+        } else {
+            rows.len() + 1
+        }..=2000;
+        let sum = rows.len() + missing;
+        assert!(all.contains(&sum), "{signal:?}: {sum}, {errors}");
     }
 }
 
@@ -953,6 +1041,30 @@ fn what_is_lost_is_told_beside_the_rows() {
             ended.errors
         );
     }
+}
+
+/// `tx` is known to user space only: the kernel cannot tell which of the lost ones it would have let through.
+#[test]
+fn what_is_lost_before_the_filter_is_asked_may_not_be_missing() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let only = port(&listener).to_string();
+    let flags = ["-s", "-L", &only, "-f", "tx > 0", "--ring-size", "4K"];
+    let (mut tcplife, _) = Running::with_header(&flags);
+    overflow(&tcplife, &listener);
+    tcplife.line();
+    let ended = tcplife.interrupt();
+    assert!(ended.status.success());
+    let lost = 60 - 1 - ended.rest.len();
+    assert_eq!(
+        ended.errors,
+        format!(
+            "tcplife: up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was \
+             full, before the filter was asked. A greater --ring-size helps\n"
+        )
+    );
 }
 
 /// Namespaces and ports are the kernel's to decide of: what is not asked for takes no room.

@@ -85,6 +85,38 @@ fn the_documents_say_what_the_tables_say() {
     assert_section("filter", &filter::help_markdown());
 }
 
+#[test]
+fn the_keys_that_may_be_null_are_listed() {
+    use tcplife::session::{Direction, Evidence, Session, State};
+    let nothing_is_known = Session {
+        owner: Evidence::None,
+        direction: Direction::In,
+        state: State::Established,
+        lport: 0,
+        close_us: 0,
+        srtt_us: 0,
+        min_rtt_us: 0,
+        cgroup: std::sync::Arc::default(),
+        ..tcplife::sample::finished()
+    };
+    let null: Vec<&str> = fields::FIELDS
+        .iter()
+        .filter(|f| (f.get)(&nothing_is_known) == fields::Value::Missing)
+        .filter_map(|f| f.json)
+        .collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lines.md");
+    let all = std::fs::read_to_string(path).expect("the document");
+    let (_, from) = all.split_once("<!-- nulls: begin -->").expect("a table");
+    let (table, _) = from.split_once("<!-- nulls: end -->").expect("its end");
+    let listed: Vec<&str> = table
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `")?.split_once(" |"))
+        .flat_map(|(keys, _)| keys.split(", "))
+        .map(|key| key.trim_matches('`'))
+        .collect();
+    assert_eq!(listed, null);
+}
+
 /// What a document refers to by a relative path is there.
 #[test]
 fn links_lead_somewhere() {

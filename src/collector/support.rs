@@ -24,10 +24,10 @@ pub enum StartError {
     NoBtf,
     /// Neither root nor the capabilities.
     #[error(
-        "loading BPF programs needs root or the capabilities {missing}. Run `sudo tcplife`, or once `sudo setcap cap_bpf,cap_perfmon+ep $(command -v tcplife)`"
+        "loading BPF programs needs root or the {missing}. Run `sudo tcplife`, or once `sudo setcap cap_bpf,cap_perfmon+ep $(command -v tcplife)`"
     )]
     NoCapability {
-        /// Those that this process lacks.
+        /// Those that this process lacks, and what they are.
         missing: String,
     },
     /// The kernel is locked down further than these programs can do with.
@@ -96,8 +96,12 @@ impl Facts {
             .map(|c| c.0)
             .collect();
         if !missing.is_empty() {
+            let noun = match missing.len() {
+                1 => "capability",
+                _ => "capabilities",
+            };
             return Err(StartError::NoCapability {
-                missing: missing.join(" and "),
+                missing: format!("{noun} {}", missing.join(" and ")),
             });
         }
         if self.lockdown.contains("[confidentiality]") {
@@ -178,14 +182,14 @@ mod tests {
                 capabilities: 0,
                 ..good()
             })
-            .contains("CAP_PERFMON and CAP_BPF")
+            .contains("the capabilities CAP_PERFMON and CAP_BPF.")
         );
         assert!(
             says(Facts {
                 capabilities: 1 << 39,
                 ..good()
             })
-            .contains("capabilities CAP_PERFMON.")
+            .contains("the capability CAP_PERFMON.")
         );
         let locked = Facts {
             lockdown: "none integrity [confidentiality]".into(),

@@ -33,6 +33,36 @@ pub(super) fn implied(expr: &Expr, denied: bool) -> Capture {
     }
 }
 
+/// True if that capture lets through nothing else, so that the kernel decides all of it. It is not said of all of which it
+/// is so: whatever has an "or" may let more through. A capture keeps one demand of "either end", so there may be one.
+pub(super) fn is_whole(expr: &Expr) -> bool {
+    demands(expr, false).is_some_and(|of_either_end| of_either_end <= 1)
+}
+
+/// How many demands of "either end" there are in what the kernel decides; `None`: it does not decide all.
+fn demands(expr: &Expr, denied: bool) -> Option<usize> {
+    match (expr, denied) {
+        (Expr::All(parts), false) | (Expr::Any(parts), true) => {
+            parts.iter().map(|part| demands(part, denied)).sum()
+        }
+        (Expr::Any(_), false) | (Expr::All(_), true) | (Expr::Term(Term::Words(_)), _) => None,
+        (Expr::Not(part), denied) => demands(part, !denied),
+        (Expr::Term(Term::Compare { field, op, values }), denied) => {
+            let denied = denied != op.is_negative();
+            let ranges = ranges(*op, values);
+            let is_decided = ends(field).all(|end| match (end.word, &ranges[..]) {
+                ("ip" | "rport", _) => true,
+                // no comparison fits a port that is not known, which is 0 to the kernel
+                ("lport", ranges) => denied || ranges.first().is_none_or(|&(from, _)| from > 0),
+                ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !denied,
+                _ => false,
+            });
+            let is_of_either_end = !denied && ends(field).count() > 1;
+            is_decided.then_some(usize::from(is_of_either_end))
+        }
+    }
+}
+
 fn intersection(parts: &[Expr], denied: bool) -> Capture {
     parts.iter().fold(Capture::default(), |sum, part| {
         sum.intersection(&implied(part, denied))
@@ -203,6 +233,30 @@ mod tests {
         ] {
             let parsed = Filter::parse(filter).expect(filter);
             assert_eq!(parsed.capture().to_string(), capture, "{filter}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_what_the_kernel_decides_the_whole_of() {
+        for (filter, is_whole) in [
+            ("", true),
+            ("pid 7 and lport 22,80 and ip 4", true),
+            ("netns 4026531840 rport != 443", true),
+            ("port != 443", true),
+            ("not (lport 1-1023 or rport 443)", true),
+            ("port 443", true),
+            ("port 443 and lport 1-1023", true),
+            ("port 443 and port 80", false),
+            ("port 0-99", false),
+            ("pid 7,8", false),
+            ("not pid 7", false),
+            ("pid 7 and curl", false),
+            ("lport 22 and rtt > 1ms", false),
+            ("raddr 10.0.0.0/8", false),
+            ("lport 22 or rport 80", false),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.is_decided_by_capture(), is_whole, "{filter}");
         }
     }
 }

@@ -135,6 +135,11 @@ impl Filter {
     pub fn capture(&self) -> Capture {
         implied::implied(&self.expr, false)
     }
+
+    /// True if [`Filter::capture`] is known to let through nothing that is not meant.
+    pub fn is_decided_by_capture(&self) -> bool {
+        implied::is_whole(&self.expr)
+    }
 }
 
 /// A text as a filter's value: as it is, or in quotes if it would mean something else so.

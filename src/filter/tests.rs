@@ -197,6 +197,12 @@ proptest! {
     }
 
     #[test]
+    fn what_the_kernel_decides_is_what_the_filter_says(f in filter(), s in session()) {
+        let same = f.matches(&s) == f.capture().accepts(&s);
+        prop_assert!(!f.is_decided_by_capture() || same, "{}: {}", f.canonical(), f.capture());
+    }
+
+    #[test]
     fn two_captures_let_through_what_both_do(a in capture(), b in capture(), s in session()) {
         let both = a.accepts(&s) && b.accepts(&s);
         let narrowed = a.intersection(&b);

@@ -65,6 +65,10 @@ impl<W: Write> Sink for Json<W> {
     }
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
+        if summary.untaken > 0 {
+            summary.say_lost(); // nobody would take it here
+            return Ok(());
+        }
         let mut serializer = serde_json::Serializer::new(&mut self.out);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("event", "summary")?;

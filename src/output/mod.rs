@@ -1,25 +1,26 @@
 //! Output that is not the dashboard: one line for every finished session, as it ends.
 //!
 //! Responsible for the run: until when, what is flushed when, what is said at the end. The formats are
-//! `text`, `csv` and `json`; `file` is where the dashboard exports to.
+//! `text`, `csv` and `json`; `patient` is the way to stdout, `file` is where the dashboard exports to.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{at, never, select, tick};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::collector::{Batch, Collector};
 use crate::filter::Filter;
 use crate::session::{Clock, Session};
-use crate::signals::Watch;
 
 pub mod csv;
 pub mod file;
 pub mod json;
+pub mod patient;
 pub mod text;
+
+use patient::{End, say};
 
 /// A format for finished sessions.
 pub trait Sink {
@@ -49,13 +50,8 @@ pub trait Sink {
     /// # Errors
     /// If writing fails.
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
-        match summary.lost {
-            0 => Ok(()),
-            lost => writeln!(
-                io::stderr(),
-                "tcplife: {lost} sessions are missing above: they ended while the ring buffer was full. A greater --ring-size helps",
-            ),
-        }
+        summary.say_lost();
+        Ok(())
     }
 }
 
@@ -66,31 +62,59 @@ pub struct Summary {
     pub sessions: u64,
     /// Sessions that ended and could not be recorded.
     pub lost: u64,
+    /// Whether the filter would have let through all that were lost: the kernel decides it.
+    pub lost_are_all_meant: bool,
+    /// Lines that were not written, because nobody takes them.
+    pub untaken: u64,
     /// How long the run was.
     pub duration: Duration,
 }
 
-/// What limits a run: which sessions are written, and when it ends by itself.
+impl Summary {
+    fn say_lost(&self) {
+        let lost = self.lost;
+        let missing = match (lost, self.lost_are_all_meant) {
+            (0, _) => return,
+            (_, true) => {
+                format!(
+                    "{lost} sessions are missing above: they ended while the ring buffer was full"
+                )
+            }
+            (_, false) => format!(
+                "up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was full, before the filter was asked"
+            ),
+        };
+        say(&format!("{missing}. A greater --ring-size helps"));
+    }
+}
+
+/// What limits a run: which sessions are written, and how many.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
     /// Only these.
     pub filter: Filter,
-    /// After this time.
-    pub duration: Option<Duration>,
-    /// After this many rows.
+    /// It ends after this many rows.
     pub count: Option<u64>,
 }
 
-/// Writes every session that the collector brings, until a limit, a signal, or until nobody reads stdout.
+/// Writes every session that the collector brings, until the end, so many, or until the reader of stdout has gone. A
+/// reader that is there and takes nothing does not hold up the end: see [`Patient`](patient::Patient).
 ///
 /// # Errors
 /// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone; or what the collector failed of.
-pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow::Result<()> {
-    let signals = Watch::new(&[SIGINT, SIGTERM])?;
+pub fn run(
+    collector: Collector,
+    sink: &mut dyn Sink,
+    end: &End,
+    limits: Limits,
+) -> anyhow::Result<()> {
     let started = Instant::now();
-    let deadline = limits.duration.map_or_else(never, |d| at(started + d));
+    let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
-    let mut summary = Summary::default();
+    let mut summary = Summary {
+        lost_are_all_meant: limits.filter.is_decided_by_capture(),
+        ..Summary::default()
+    };
     let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
 
     sink.begin()?;
@@ -101,7 +125,7 @@ pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow:
                 Ok(batch) => write_batch(sink, &batch, &limits, &mut summary)?,
                 Err(_) => break,
             },
-            recv(signals.received) -> _ => break,
+            recv(end.signals.received) -> _ => break,
             recv(deadline) -> _ => break,
             recv(reader_check) -> _ => if reader_is_gone() {
                 return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
@@ -114,8 +138,15 @@ pub fn run(collector: Collector, sink: &mut dyn Sink, limits: Limits) -> anyhow:
         write_batch(sink, &batch, &limits, &mut summary)?;
     }
     summary.duration = started.elapsed();
+    summary.untaken = end.untaken();
     sink.end(&summary)?;
     sink.flush()?;
+    if end.untaken() > 0 {
+        say(&format!(
+            "{} lines are missing at the end: the reader of stdout took nothing for a second",
+            end.untaken()
+        ));
+    }
     collector.join()
 }
 
@@ -261,8 +292,8 @@ mod tests {
             }
             let summary = Summary {
                 sessions: 5,
-                lost: 0,
                 duration: Duration::from_millis(4500),
+                ..Summary::default()
             };
             sink.end(&summary)
                 .and_then(|()| sink.flush())

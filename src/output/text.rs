@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
+use unicode_width::UnicodeWidthChar;
 
 use super::{Sink, Stopwatch, Times};
 use crate::session::{Clock, Evidence, Session};
@@ -24,6 +25,21 @@ impl<W: Write> Text<W> {
             stopwatch: Stopwatch::new(times, zone),
         }
     }
+}
+
+/// As much of a text as fits into so many columns of the terminal, and blanks up to there.
+fn cell(text: &str, width: usize) -> String {
+    let mut cell = String::with_capacity(width);
+    let mut left = width;
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        cell.push(c);
+        left = rest;
+    }
+    cell.extend(std::iter::repeat_n(' ', left));
+    cell
 }
 
 impl<W: Write> Sink for Text<W> {
@@ -62,12 +78,13 @@ impl<W: Write> Sink for Text<W> {
         } else {
             s.comm.as_str()
         };
+        let comm = cell(comm, if self.wide { 16 } else { 10 });
         let (laddr, raddr) = (s.laddr.to_string(), s.raddr.to_string());
         let (tx_kb, rx_kb) = (s.tx_bytes / 1024, s.rx_bytes / 1024);
         if self.wide {
             write!(
                 self.out,
-                "{:<5} {comm:<16.16} {:<2} {laddr:<39} {:<5} {raddr:<39} {:<5} {tx_kb:>6} {rx_kb:>6} ",
+                "{:<5} {comm} {:<2} {laddr:<39} {:<5} {raddr:<39} {:<5} {tx_kb:>6} {rx_kb:>6} ",
                 s.pid,
                 s.ip(),
                 s.lport,
@@ -76,7 +93,7 @@ impl<W: Write> Sink for Text<W> {
         } else {
             write!(
                 self.out,
-                "{:<5} {comm:<10.10} {laddr:<15} {:<5} {raddr:<15} {:<5} {tx_kb:>5} {rx_kb:>5} ",
+                "{:<5} {comm} {laddr:<15} {:<5} {raddr:<15} {:<5} {tx_kb:>5} {rx_kb:>5} ",
                 s.pid, s.lport, s.rport
             )?;
         }
@@ -129,6 +146,21 @@ mod tests {
     #[test]
     fn wide_rows_with_both_times() {
         insta::assert_snapshot!(rows(true, true, true));
+    }
+
+    #[test]
+    fn columns_line_up_beside_characters_of_any_width() {
+        let session = crate::session::tests::sample();
+        let mut out = Vec::new();
+        let mut text = Text::new(&mut out, false, Times::default(), TimeZone::UTC);
+        for comm in ["curl", "中文", "中文中文中", "a中文中文中文", "e\u{301}tat"] {
+            let named = Session {
+                comm: crate::session::Comm::from(comm),
+                ..session.clone()
+            };
+            text.session(&named, &Clock::default()).expect("a row");
+        }
+        insta::assert_snapshot!(String::from_utf8(out).expect("UTF-8"));
     }
 
     #[test]

@@ -290,6 +290,7 @@ impl App {
                 sessions: progress.sessions as u64,
                 lost: self.store.totals().lost,
                 duration: Duration::from_nanos(self.now_ns.saturating_sub(self.first_ns)),
+                ..Summary::default()
             })?;
         }
         sink.flush()?;

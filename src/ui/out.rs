@@ -11,10 +11,11 @@ use std::time::Duration;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcflush};
+
+use crate::output::patient;
 
 /// How long the terminal is given to take what is on its way when the program ends.
 const SOON: Duration = Duration::from_secs(1);
@@ -41,7 +42,7 @@ impl Out {
     /// # Errors
     /// If the kernel refuses a descriptor or a thread.
     pub(super) fn new() -> anyhow::Result<Self> {
-        let tty = Arc::new(open()?);
+        let tty = Arc::new(patient::stdout().context("cannot open the terminal")?);
         let give_up =
             eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an event descriptor")?;
         let give_up = Arc::new(give_up);
@@ -111,19 +112,6 @@ impl Out {
             self.send([AFRESH, bytes].concat());
         }
         self.wait();
-    }
-}
-
-/// The terminal opened once more, so that not to wait for it is a matter of this program alone: what stdin and stdout are
-/// open as, they share with the shell. Where it may not be opened, as after su, a write waits.
-fn open() -> anyhow::Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()) {
-        Ok(tty) => Ok(tty),
-        Err(_) => io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .context("cannot open the terminal"),
     }
 }
 

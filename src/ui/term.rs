@@ -67,9 +67,14 @@ impl Screen {
     /// If it cannot do what the dashboard needs; it is untouched then.
     pub fn take(mouse: bool) -> anyhow::Result<Self> {
         let kind = std::env::var("TERM").unwrap_or_default();
-        if kind.is_empty() || kind == "dumb" {
+        let is = match kind.as_str() {
+            "" => Some("not set"),
+            "dumb" => Some("`dumb`"),
+            _ => None,
+        };
+        if let Some(is) = is {
             bail!(
-                "the dashboard needs a terminal that can move its cursor, and TERM is `{kind}`. Set TERM to what the terminal is, or use -o text"
+                "the dashboard needs a terminal that can move its cursor, and TERM is {is}. Set TERM to what the terminal is, or use -o text"
             );
         }
         restore_on_panic();

@@ -41,8 +41,12 @@ impl Ended {
 
 impl Running {
     pub(crate) fn start(args: &[&str]) -> Running {
-        let mut child = Command::new(TCPLIFE)
-            .args(args)
+        Running::of(Command::new(TCPLIFE).args(args))
+    }
+
+    /// Starts it by a command that becomes it.
+    fn of(command: &mut Command) -> Running {
+        let mut child = command
             .env("TZ", "UTC")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -81,21 +85,39 @@ impl Running {
     /// Starts it with `-o json`, which has no header. A session of ours that it reports shows that it is ready.
     /// The filters among the flags must let sessions of that listener through.
     pub(crate) fn json(args: &[&str], probe: &TcpListener) -> Running {
-        let mut running = Running::start(&[&["-o", "json"], args].concat());
+        let running = Running::start(&[&["-o", "json"], args].concat());
+        running.once_ready(probe)
+    }
+
+    /// As [`Running::json`], where hangups are ignored, as nohup starts it.
+    pub(crate) fn json_ignoring_hangups(args: &[&str], probe: &TcpListener) -> Running {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            "trap '' HUP; exec \"$@\"",
+            "sh",
+            TCPLIFE,
+            "-o",
+            "json",
+        ]);
+        Running::of(command.args(args)).once_ready(probe)
+    }
+
+    fn once_ready(mut self, probe: &TcpListener) -> Running {
         let port = net::port(probe);
         let to = probe.local_addr().expect("it is bound");
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let client = net::session(probe, to, 1, 1);
             let next = Instant::now() + Duration::from_millis(200);
-            while let Some(line) = running.line_before(next) {
+            while let Some(line) = self.line_before(next) {
                 let row = json(&line);
                 if row["lport"] == port && row["rport"] == client {
-                    return running;
+                    return self;
                 }
             }
         }
-        panic!("tcplife reports nothing: {}", running.end().errors);
+        panic!("tcplife reports nothing: {}", self.end().errors);
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

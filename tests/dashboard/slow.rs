@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_linger;
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::{PATIENCE, kernel_or_skip};
-use crate::common::net::{V4, listen, port};
-use crate::common::pty;
+use crate::common::host::{PATIENCE, TCPLIFE, kernel_or_skip};
+use crate::common::net::{V4, listen, port, session};
+use crate::common::pty::{self, Pty};
 use crate::leaving::pid_of;
 use crate::seen::{Seen, argv, only};
 
@@ -178,4 +178,36 @@ fn it_can_be_ended_although_nobody_reads_its_terminal() {
         seen = large(&listen(V4), "1s");
     }
     seen.quit();
+}
+
+/// The lines too.
+#[test]
+fn rows_can_be_ended_although_nobody_reads_their_terminal() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let filter = format!("port {}", port(&listener));
+    let command = pty::command(&[TCPLIFE, "-w", "-f", &filter]);
+    let mut pty = Pty::start(command, 24, 80);
+    let deadline = Instant::now() + PATIENCE;
+    while !pty.text().contains("RX_KB MS") {
+        assert!(Instant::now() < deadline, "no header: {}", pty.text());
+        pty.read(|_| ());
+    }
+    // a terminal holds 64 kB, and a row has over a hundred bytes
+    for _ in 0..1000 {
+        session(&listener, V4, 1, 1);
+    }
+    let pid = pty.child.0.process_id().expect("it runs");
+    let pid = rustix::process::Pid::from_raw(pid as i32).expect("a process id");
+    kill_process(pid, Signal::TERM).expect("it runs");
+    let status = loop {
+        if let Some(status) = pty.child.0.try_wait().expect("a child of ours") {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!((status.exit_code(), status.signal()), (0, None));
 }
