@@ -769,6 +769,24 @@ fn the_capture_is_changed_when_it_is_accepted() {
 }
 
 #[test]
+fn what_the_kernel_decides_is_said_unless_it_is_all() {
+    for (filter, said) in [
+        ("port 443", "captured: port 443 "),
+        ("port 443 or curl", "captured: port 443 or curl "),
+        ("ip 4 and curl", "captured: ip 4 and curl [kernel: IPv4]"),
+    ] {
+        let mut app = app(SIZE);
+        press(&mut app, "C");
+        type_text(&mut app, filter);
+        press(&mut app, "Enter");
+        let shown = screen(&app, SIZE);
+        let line = shown.lines().nth(1).unwrap_or_default();
+        assert!(line.contains(said), "{line}");
+        assert_eq!(line.contains("[kernel"), said.contains("[kernel"), "{line}");
+    }
+}
+
+#[test]
 fn what_is_not_captured_any_more_is_not_shown_as_open() {
     let mut app = app(SIZE);
     press(&mut app, "o C");

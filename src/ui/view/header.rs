@@ -265,6 +265,12 @@ fn captured(app: &App) -> Option<String> {
         (true, true) => None,
         (false, true) => Some(kernel.to_string()),
         (true, false) => Some(app.capture_filter.source().to_owned()),
+        // all of it is the kernel's, and there is nothing else
+        (false, false)
+            if app.capture.is_everything() && app.capture_filter.is_decided_by_capture() =>
+        {
+            Some(app.capture_filter.source().to_owned())
+        }
         (false, false) => Some(format!(
             "{} [kernel: {kernel}]",
             app.capture_filter.source()
