@@ -5,7 +5,10 @@
 /// True if it moves a cursor, ends a line, turns the direction of writing, or is not to be seen.
 pub fn is_harmful(c: char) -> bool {
     let is_unseen = matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}');
     c.is_control() || is_unseen || c == char::REPLACEMENT_CHARACTER
 }
 
@@ -22,8 +25,8 @@ mod tests {
     #[test]
     fn nothing_drives_the_terminal() {
         assert_eq!(
-            clean("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é"),
-            "a?[2J?b?31m?c?d?é"
+            clean("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é\u{61c}\u{e0041}"),
+            "a?[2J?b?31m?c?d?é??"
         );
     }
 }

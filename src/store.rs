@@ -46,6 +46,8 @@ pub struct Change<'a> {
     pub uncounted: u64,
     /// It was opened in between.
     pub is_new: bool,
+    /// It was followed before, and is again: it has been counted.
+    pub is_back: bool,
 }
 
 impl Change<'_> {
@@ -162,7 +164,10 @@ impl Store {
         let before = known.find(|s| s.id() == id);
         self.moved += changed(&mut session, before, &mut self.uncounted, &mut tell);
         self.passed += 1;
-        self.passed_open.extend(before.map(Session::id));
+        match before {
+            Some(_) => self.passed_open.push(id),
+            None => self.uncounted.forget(&session),
+        }
     }
 
     /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
@@ -178,7 +183,9 @@ impl Store {
         self.ended += self.passed;
         self.passed = 0;
         for id in std::mem::take(&mut self.passed_open) {
-            self.take_away(id);
+            if let Some(session) = self.take_away(id) {
+                self.uncounted.forget(&session);
+            }
         }
         true
     }
@@ -228,6 +235,7 @@ impl Store {
                 moved: 0,
                 uncounted: self.uncounted.of(lost),
                 is_new: false,
+                is_back: false,
             });
             self.uncounted.forget(lost);
         }
@@ -248,14 +256,18 @@ impl Store {
         let open = open.map(|(_, open)| open.session);
         let gone = self.gone.extract_if(|_, session| !is_followed(session));
         for session in open.chain(gone.map(|(_, session)| session)) {
+            if self.passed_open.contains(&session.id()) {
+                continue; // that it is over has been told
+            }
             tell(Change {
                 before: Some(&session),
                 now: None,
                 moved: 0,
                 uncounted: self.uncounted.of(&session),
                 is_new: false,
+                is_back: false,
             });
-            self.uncounted.forget(&session);
+            self.uncounted.leave(&session);
         }
     }
 
@@ -325,27 +337,47 @@ fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Sessi
     }
 }
 
-/// What sessions that began before the start had moved when they were first seen.
+/// Bytes that a session has moved, both directions.
+fn all_bytes(session: &Session) -> u64 {
+    session.tx_bytes.saturating_add(session.rx_bytes)
+}
+
+/// Bytes of sessions that do not count, or not again.
 #[derive(Debug, Default)]
-struct Uncounted(FxHashMap<SessionId, u64>);
+struct Uncounted {
+    /// What those that began before the start had moved when they were first seen.
+    before_start: FxHashMap<SessionId, u64>,
+    /// What those had moved that are not followed for now.
+    left: FxHashMap<SessionId, u64>,
+}
 
 impl Uncounted {
+    /// It is not followed for now.
+    fn leave(&mut self, session: &Session) {
+        self.left.insert(session.id(), all_bytes(session));
+    }
+
+    /// What it had moved when it was left, if it was and is back.
+    fn come_back(&mut self, session: &Session) -> Option<u64> {
+        self.left.remove(&session.id())
+    }
+
     /// The same from the first time on.
     fn note(&mut self, session: &Session) -> u64 {
         if !session.age_is_lower_bound {
             return 0;
         }
-        let bytes = || session.tx_bytes.saturating_add(session.rx_bytes);
-        *self.0.entry(session.id()).or_insert_with(bytes)
+        let bytes = || all_bytes(session);
+        *self.before_start.entry(session.id()).or_insert_with(bytes)
     }
 
     fn of(&self, session: &Session) -> u64 {
-        self.0.get(&session.id()).copied().unwrap_or(0)
+        self.before_start.get(&session.id()).copied().unwrap_or(0)
     }
 
     fn forget(&mut self, session: &Session) {
         if session.age_is_lower_bound {
-            self.0.remove(&session.id());
+            self.before_start.remove(&session.id());
         }
     }
 }
@@ -357,13 +389,19 @@ fn changed(
     uncounted: &mut Uncounted,
     tell: &mut impl FnMut(Change<'_>),
 ) -> u64 {
-    let moved = set_rates(session, before);
+    let since_start = set_rates(session, before);
+    let left = match before {
+        Some(_) => None,
+        None => uncounted.come_back(session),
+    };
+    let moved = left.map_or(since_start, |had| all_bytes(session).saturating_sub(had));
     tell(Change {
         before,
         now: Some(session),
         moved,
         uncounted: uncounted.note(session),
-        is_new: before.is_none() && !session.age_is_lower_bound,
+        is_new: before.is_none() && left.is_none() && !session.age_is_lower_bound,
+        is_back: left.is_some(),
     });
     moved
 }

@@ -285,7 +285,7 @@ impl Board {
             (true, false) => talker.open = talker.open.saturating_sub(1),
             _ => {}
         }
-        talker.sessions += u64::from(!stays);
+        talker.sessions += u64::from(!stays && !change.is_back);
         talker.bytes += change.moved + brought;
         let flow = talker.flow(look);
         flow.new += u64::from(change.is_new);

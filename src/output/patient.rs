@@ -103,11 +103,15 @@ impl<'a> Patient<'a> {
     /// Hands on so many of the bytes that wait.
     fn hand_on(&mut self, len: usize) -> io::Result<()> {
         let mut done = 0;
-        while done < len {
-            done += self.write_some(&self.rows[done..len])?;
+        let mut result = Ok(());
+        while done < len && result.is_ok() {
+            match self.write_some(&self.rows[done..len]) {
+                Ok(more) => done += more,
+                Err(e) => result = Err(e),
+            }
         }
-        self.rows.drain(..len);
-        Ok(())
+        self.rows.drain(..done);
+        result
     }
 
     /// Writes some of it, or gives all of it up. Returns how many bytes are done with.

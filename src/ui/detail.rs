@@ -235,6 +235,7 @@ mod tests {
             moved: 0,
             uncounted: 0,
             is_new: true,
+            is_back: false,
         });
         assert_eq!(detail.other, Some(server));
     }

@@ -126,7 +126,11 @@ impl Sums for Tally {
 
 /// The failures among some sessions.
 #[derive(Debug, Default)]
-pub(super) struct Failed(Bounded<Failure, Tally>);
+pub(super) struct Failed(
+    Bounded<Failure, Tally>,
+    /// The second in which the last of all ended.
+    u64,
+);
 
 impl Count for Failed {
     fn add(&mut self, session: &Session) {
@@ -134,6 +138,7 @@ impl Count for Failed {
             let tally = self.0.entry(failure, KEEP);
             tally.count += 1;
             tally.last_ns = tally.last_ns.max(session.end_ns);
+            self.1 = self.1.max(session.end_ns / S);
             if let Some(recent) = tally.at(session.end_ns / S) {
                 *recent += 1;
             }
@@ -147,7 +152,8 @@ impl Count for Failed {
         let tally = self.0.counted(failure);
         // what was of late was so, kept or not
         tally.count = tally.count.saturating_sub(1);
-        if tally.count == 0 {
+        // the screen leaves out what is neither kept nor of late
+        if tally.count == 0 && tally.newest_s + RECENT_S < self.1 {
             self.0.forget(failure);
         }
     }
@@ -157,7 +163,8 @@ impl Count for Failed {
 impl Failed {
     /// All tallies, in the order of what is tallied.
     pub(super) fn counts(&self) -> Vec<(Failure, u64)> {
-        let mut counts: Vec<_> = self.0.iter().map(|(f, t)| (f, t.count)).collect();
+        let kept = self.0.iter().filter(|(_, t)| t.count > 0);
+        let mut counts: Vec<_> = kept.map(|(f, t)| (f, t.count)).collect();
         counts.sort_unstable();
         counts
     }
@@ -209,6 +216,7 @@ impl Failures {
         let tallies = self.counted.finished.0.iter();
         let mut order: Vec<_> = tallies
             .map(|(failure, t)| (Reverse((t.recent(now_ns), t.count, t.last_ns)), failure))
+            .filter(|(Reverse((recent, count, _)), _)| *recent > 0 || *count > 0)
             .collect();
         order.sort_unstable();
         self.list

@@ -4,8 +4,10 @@
 
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashSet;
+
 use crate::collector::Batch;
-use crate::session::Session;
+use crate::session::{Session, SessionId};
 
 /// What arrived while the picture was frozen.
 #[derive(Debug, Default)]
@@ -23,11 +25,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Keeps the newest picture of the open ones and the newest of the finished ones. Returns the finished ones that there
     /// is no room for.
-    pub(super) fn take(
-        &mut self,
-        batch: Batch,
-        keep: usize,
-    ) -> impl Iterator<Item = Session> + use<'_> {
+    pub(super) fn take(&mut self, batch: Batch, keep: usize) -> Vec<Session> {
         let ended = batch.closed.len();
         self.count += ended as u64;
         self.closed.extend(batch.closed);
@@ -46,7 +44,13 @@ impl Waiting {
             ..batch
         };
         let over = self.closed.len().saturating_sub(keep.max(1));
-        self.closed.drain(..over)
+        let passed: Vec<Session> = self.closed.drain(..over).collect();
+        // that look may have found them open: they are over
+        if let Some(open) = self.newest.open.as_mut().filter(|_| over > 0) {
+            let ids: FxHashSet<SessionId> = passed.iter().map(Session::id).collect();
+            open.changed.retain(|session| !ids.contains(&session.id()));
+        }
+        passed
     }
 
     /// All of it, if anything came: until the last look, and after it. As one batch it would take that look for one
@@ -60,7 +64,7 @@ impl Waiting {
             taken_ns: self.looked_ns,
             ..self.newest
         });
-        let is_newer = self.newest.taken_ns > self.looked_ns;
+        let is_newer = self.newest.taken_ns > self.looked_ns || !after.is_empty();
         let rest = is_newer.then(|| Batch {
             closed: self.closed.into_iter().chain(after).collect(),
             ..self.newest

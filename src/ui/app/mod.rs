@@ -402,7 +402,7 @@ impl App {
                 self.batch(batch);
             }
             if others {
-                self.restart_screen();
+                self.choose();
             }
             self.refresh();
         }

@@ -553,7 +553,10 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
             }
         };
         space(&mut app);
-        let ended = |cookie| closed(cookie, "new", "10.0.0.1", Reason::LocalFin);
+        let opened = |cookie| open(cookie, "new", "10.0.0.1", 1_000_000);
+        let ended = |cookie| ended(opened(cookie), Reason::LocalFin);
+        let found = std::iter::once(busiest()).chain((20..28).map(opened));
+        app.batch(look(11, found.collect(), vec![]));
         let was_open = Session {
             state: State::Closed,
             tx_bytes: 7_000_000,
@@ -566,8 +569,15 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
                 ..Batch::default()
             });
         }
+        if is_frozen {
+            press(&mut app, "/");
+            type_text(&mut app, "comm new or comm nginx");
+            settle(&mut app);
+            press(&mut app, "Enter");
+            space(&mut app);
+            press(&mut app, "Backspace");
+        }
         app.batch(look(12, vec![], vec![ended(28)]));
-        space(&mut app);
         app.batch(look(13, vec![], vec![]));
         settle(&mut app);
         let pane = app.panes().pane(crate::ui::talkers::Subject::Processes);
@@ -808,6 +818,33 @@ fn what_is_not_captured_any_more_is_not_shown_as_open() {
         });
         assert_eq!((app.row_count(), app.store().open_count()), (2, 2));
     }
+}
+
+#[test]
+fn what_is_captured_again_is_not_counted_again() {
+    let mut app = app(SIZE);
+    let sums = |app: &App| {
+        let ports = app.panes().pane(crate::ui::talkers::Subject::Ports);
+        let rows = ports.rows(app.panes().talkers());
+        let mut sums: Vec<_> = rows
+            .map(|r| (r.talker.open, r.talker.sessions, r.talker.bytes))
+            .collect();
+        sums.sort_unstable();
+        sums
+    };
+    let before = sums(&app);
+    for filter in ["rport 1", ""] {
+        press(&mut app, "C ^U");
+        type_text(&mut app, filter);
+        press(&mut app, "Enter");
+    }
+    assert_ne!(sums(&app), before, "none is open");
+    app.batch(Batch {
+        taken_ns: 12 * S,
+        closed: vec![],
+        ..sessions()
+    });
+    assert_eq!(sums(&app), before);
 }
 
 #[test]
