@@ -323,6 +323,11 @@ impl Session {
             .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
     }
 
+    /// All that it has moved, both directions.
+    pub fn bytes(&self) -> u64 {
+        self.tx_bytes.saturating_add(self.rx_bytes)
+    }
+
     /// [`Session::busy_ms`] in µs, as all times are shown.
     pub fn busy_us(&self) -> u64 {
         u64::from(self.busy_ms) * 1000

@@ -50,7 +50,19 @@ pub struct Change<'a> {
     pub is_back: bool,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    /// It is not among the open ones any more, and nobody knows how it ended.
+    fn gone(session: &'a Session, uncounted: u64) -> Self {
+        Change {
+            before: Some(session),
+            now: None,
+            moved: 0,
+            uncounted,
+            is_new: false,
+            is_back: false,
+        }
+    }
+
     /// What of it there is among those sessions that are meant; `None`: nothing.
     pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
         let before = self.before.filter(|s| is_meant(s));
@@ -229,14 +241,7 @@ impl Store {
             }
         }
         for lost in gone.values() {
-            tell(Change {
-                before: Some(lost),
-                now: None,
-                moved: 0,
-                uncounted: self.uncounted.of(lost),
-                is_new: false,
-                is_back: false,
-            });
+            tell(Change::gone(lost, self.uncounted.of(lost)));
             self.uncounted.forget(lost);
         }
         if self.open.len() > seen {
@@ -259,14 +264,7 @@ impl Store {
             if self.passed_open.contains(&session.id()) {
                 continue; // that it is over has been told
             }
-            tell(Change {
-                before: Some(&session),
-                now: None,
-                moved: 0,
-                uncounted: self.uncounted.of(&session),
-                is_new: false,
-                is_back: false,
-            });
+            tell(Change::gone(&session, self.uncounted.of(&session)));
             self.uncounted.leave(&session);
         }
     }
@@ -337,11 +335,6 @@ fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Sessi
     }
 }
 
-/// Bytes that a session has moved, both directions.
-fn all_bytes(session: &Session) -> u64 {
-    session.tx_bytes.saturating_add(session.rx_bytes)
-}
-
 /// Bytes of sessions that do not count, or not again.
 #[derive(Debug, Default)]
 struct Uncounted {
@@ -354,7 +347,7 @@ struct Uncounted {
 impl Uncounted {
     /// It is not followed for now.
     fn leave(&mut self, session: &Session) {
-        self.left.insert(session.id(), all_bytes(session));
+        self.left.insert(session.id(), session.bytes());
     }
 
     /// What it had moved when it was left, if it was and is back.
@@ -367,7 +360,7 @@ impl Uncounted {
         if !session.age_is_lower_bound {
             return 0;
         }
-        let bytes = || all_bytes(session);
+        let bytes = || session.bytes();
         *self.before_start.entry(session.id()).or_insert_with(bytes)
     }
 
@@ -394,7 +387,7 @@ fn changed(
         Some(_) => None,
         None => uncounted.come_back(session),
     };
-    let moved = left.map_or(since_start, |had| all_bytes(session).saturating_sub(had));
+    let moved = left.map_or(since_start, |had| session.bytes().saturating_sub(had));
     tell(Change {
         before,
         now: Some(session),

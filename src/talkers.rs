@@ -299,8 +299,7 @@ impl Board {
 
 /// Bytes of a session that count: what it had moved before it was seen does not.
 fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
-    let all = session.tx_bytes.saturating_add(session.rx_bytes);
-    all.saturating_sub(uncounted)
+    session.bytes().saturating_sub(uncounted)
 }
 
 /// Every process, program, peer, network and port that has sessions.

@@ -460,8 +460,8 @@ int BPF_PROG(on_read, struct sock *sk)
 
 	if (!st || !sk->sk_lock.owned)
 		return 0;
-	if (sk->__sk_common.skc_state ==
-	    TCP_FIN_WAIT1) { /* shut down only: what is read came for somebody */
+	/* shut down only: what is read came for somebody */
+	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1) {
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
 			st->data_segs = tp->data_segs_in;

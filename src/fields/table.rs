@@ -180,7 +180,7 @@ pub static FIELDS: &[Field] = &[
         help: "bytes of both directions, tx and rx together",
         kind: Kind::Bytes,
         column: column("BYTES", 6, 0, 25, true),
-        get: |s| Value::Uint(s.tx_bytes.saturating_add(s.rx_bytes)),
+        get: |s| Value::Uint(s.bytes()),
     },
     Field {
         word: "unacked",

@@ -63,11 +63,14 @@ impl Failure {
         )
     }
 
-    /// Where it was to go: `→ 10.0.0.9:5432`, or to us: `← :443`.
-    pub fn destination(&self) -> String {
+    /// Where it was to go, by that name or else by number: `→ 10.0.0.9:5432`, or to us: `← :443`.
+    pub fn destination(&self, name: Option<String>) -> String {
         match self.addr {
-            Some(addr) => format!("→ {}", SocketAddr::new(addr, self.port)),
-            None => format!("← :{}", self.port),
+            Some(addr) => {
+                let end = || SocketAddr::new(addr, self.port).to_string();
+                format!("→ {}", name.unwrap_or_else(end))
+            }
+            None => format!("← {}", name.unwrap_or_else(|| format!(":{}", self.port))),
         }
     }
 }

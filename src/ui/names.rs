@@ -104,15 +104,10 @@ impl Names {
     /// Where failures were to go, with the names that are known.
     pub fn destination(&self, failure: &Failure) -> String {
         let service = self.port(failure.port);
-        let named = match (failure.addr, service) {
-            (Some(addr), service) => self.end(addr, failure.port, service),
-            (None, service) => service.map(|name| format!(":{name}")),
-        };
-        match (named, failure.addr) {
-            (Some(named), Some(_)) => format!("→ {named}"),
-            (Some(named), None) => format!("← {named}"),
-            (None, _) => failure.destination(),
-        }
+        failure.destination(match failure.addr {
+            Some(addr) => self.end(addr, failure.port, service),
+            None => service.map(|name| format!(":{name}")),
+        })
     }
 
     /// An end by name; `None`: there is no name in it.

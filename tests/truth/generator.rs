@@ -486,6 +486,15 @@ impl End {
         }
     }
 
+    /// Writes until the other side, which does not read, has room for nothing more. How much it did not take.
+    pub(crate) fn fill_the_other_side(&mut self) -> u64 {
+        self.write_until_full();
+        sys::until("nothing on its way", || {
+            TcpInfo::of(self.fd()).unacked() == 0
+        });
+        sys::queued(self.fd(), libc::TIOCOUTQ) as u64
+    }
+
     /// Reads so many bytes, no more.
     pub(crate) fn read(&mut self, count: usize) {
         let mut buffer = vec![0; count.min(256 * 1024)];
@@ -529,6 +538,11 @@ impl End {
         sys::until("data", || sys::queued(self.fd(), libc::FIONREAD) >= count);
         self.rx += count as u64;
         self.want("unread_bytes", count);
+    }
+
+    /// What has arrived is all that is to come, and is not read.
+    pub(crate) fn all_has_arrived(&mut self) {
+        self.arrived(sys::queued(self.fd(), libc::FIONREAD));
     }
 
     /// Waits for everything that was written to be acknowledged, which may take a delayed acknowledgement.

@@ -209,8 +209,9 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
         let Some(Screen::Failures(shown)) = &app.screen else {
             panic!("no failures");
         };
-        let of =
-            |f: crate::ui::failures::Failure| format!("{} {}", f.reason.name(), f.destination());
+        let of = |f: crate::ui::failures::Failure| {
+            format!("{} {}", f.reason.name(), f.destination(None))
+        };
         shown
             .rows()
             .map(|r| (r.failure.map_or("rest".into(), of), r.tally.count))

@@ -260,22 +260,17 @@ fn the_end_of(text: &str, room: usize) -> String {
 
 /// What is captured at all, if that is not everything, and what of that the kernel decides.
 fn captured(app: &App) -> Option<String> {
-    let kernel = app.capture.intersection(&app.capture_filter.capture());
-    match (kernel.is_everything(), app.capture_filter.is_everything()) {
-        (true, true) => None,
-        (false, true) => Some(kernel.to_string()),
-        (true, false) => Some(app.capture_filter.source().to_owned()),
-        // all of it is the kernel's, and there is nothing else
-        (false, false)
-            if app.capture.is_everything() && app.capture_filter.is_decided_by_capture() =>
-        {
-            Some(app.capture_filter.source().to_owned())
-        }
-        (false, false) => Some(format!(
-            "{} [kernel: {kernel}]",
-            app.capture_filter.source()
-        )),
+    let filter = &app.capture_filter;
+    let kernel = app.capture.intersection(&filter.capture());
+    if filter.is_everything() {
+        return (!kernel.is_everything()).then(|| kernel.to_string());
     }
+    let decides_all = app.capture.is_everything() && filter.is_decided_by_capture();
+    Some(if kernel.is_everything() || decides_all {
+        filter.source().to_owned()
+    } else {
+        format!("{} [kernel: {kernel}]", filter.source())
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::shapes::{HERE, drain, keepalive};
 use crate::generator::{Cx, EndOf, Flag};
 use crate::link::{CUT_IN, CUT_OUT};
-use crate::sys::{self, TcpInfo};
+use crate::sys;
 
 pub(super) fn urgent(cx: &Cx) {
     cx.two(
@@ -41,8 +41,7 @@ pub(super) fn receiver_full(cx: &Cx) {
         &cx.loopback(),
         |mut s| {
             full.wait_for(1);
-            let waiting = sys::queued(s.fd(), libc::FIONREAD);
-            s.arrived(waiting);
+            s.all_has_arrived();
             // nobody read: the listener, which is this process too, is all that is known
             s.want("owner", "listen");
             seen.raise();
@@ -50,11 +49,9 @@ pub(super) fn receiver_full(cx: &Cx) {
             s.close_over("remote-reset");
         },
         |mut c| {
-            c.write_until_full();
-            sys::until("nothing on its way", || TcpInfo::of(c.fd()).unacked() == 0);
+            let waiting = c.fill_the_other_side();
             full.raise();
             seen.wait_for(1);
-            let waiting = sys::queued(c.fd(), libc::TIOCOUTQ) as u64;
             assert!(waiting > 0, "the queue is full");
             c.unacknowledged(waiting);
             c.reset("local-reset");

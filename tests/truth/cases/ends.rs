@@ -243,16 +243,13 @@ pub(super) fn reset_after_shutdown(cx: &Cx) {
         &cx.loopback(),
         |mut s| {
             full.wait_for(1);
-            let waiting = sys::queued(s.fd(), libc::FIONREAD);
-            s.arrived(waiting);
+            s.all_has_arrived();
             s.write(8);
             closed.wait_for(1);
             s.reset("local-reset");
         },
         |mut c| {
-            c.write_until_full();
-            sys::until("nothing on its way", || TcpInfo::of(c.fd()).unacked() == 0);
-            let waiting = sys::queued(c.fd(), libc::TIOCOUTQ) as u64;
+            let waiting = c.fill_the_other_side();
             c.unacknowledged(waiting);
             c.shutdown_write();
             full.raise();
