@@ -3,29 +3,25 @@
 //! Responsible for telling these from bare words: `tx > 10 MB` would look for `MB`, and that is not what was meant. Not
 //! for reading a value (`literal`), nor for where one may stand (`parse`).
 
-use super::error::{FilterError, quoted};
-use super::expr::{Literal, Op, in_quotes};
-use super::lex::{Kind as Tok, Token};
-use super::literal::{did_you_mean, kind_of, read};
-use crate::fields::{Field, Kind, by_word};
+use crate::filter::error::{FilterError, quoted};
+use crate::filter::expr::{Literal, Op, in_quotes};
+use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::literal::{did_you_mean, kind_of, read};
+use crate::model::fields::{Field, Kind, by_word};
 
 /// Pieces that are tried as one value at most: `10 MB - 20 MB` has five.
 const MOST_PIECES: usize = 5;
 
 /// A value that was written in pieces.
-pub(super) struct Pieces {
+pub struct Pieces {
     /// The value in one word.
-    pub(super) whole: String,
+    pub whole: String,
     /// How many tokens behind the first belong to it.
     count: usize,
 }
 
 /// The value that a token and those behind it are without the spaces, if they are one.
-pub(super) fn pieces(
-    field: &'static Field,
-    first: &Token<'_>,
-    behind: &[Token<'_>],
-) -> Option<Pieces> {
+pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) -> Option<Pieces> {
     if first.kind != Tok::Word || !first.text.starts_with(is_of_a_number) {
         return None;
     }
@@ -56,7 +52,7 @@ pub(super) fn pieces(
 }
 
 /// What is wrong with what comes directly behind a number, if it is no term of its own.
-pub(super) fn wrong_behind(
+pub fn wrong_behind(
     field: &'static Field,
     op: Op,
     number: &Token<'_>,
@@ -123,7 +119,7 @@ fn is_another(field: &'static Field, text: &str) -> bool {
 }
 
 fn is_number(field: &'static Field, text: &str) -> bool {
-    matches!(read(field, text, false, &|_| None), Ok(Literal::Number(..)))
+    matches!(read(field, text, false, |_| None), Ok(Literal::Number(..)))
 }
 
 /// `10-20MB` begins at 10 bytes; where a space cuts the unit off, it was meant for both.

@@ -4,15 +4,15 @@
 
 use std::ops::Range;
 
-use super::error::{FilterError, quoted};
-use super::expr::{Op, in_quotes};
-use super::lex::{Kind as Tok, Token};
-use super::literal::{did_you_mean, example, expected, operators};
-use crate::fields::{FIELDS, Field};
-use crate::near::nearest;
+use crate::filter::error::{FilterError, quoted};
+use crate::filter::expr::{Op, in_quotes};
+use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::literal::{did_you_mean, example, expected, operators};
+use crate::model::fields::{FIELDS, Field};
+use crate::text::suggest::nearest;
 
 /// The text ends where a term should begin.
-pub(super) fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
+pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
     let message = match previous {
         Some(t) => format!("nothing comes after {}", quoted(t.text)),
         None => "nothing is there".into(),
@@ -23,7 +23,7 @@ pub(super) fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> F
 }
 
 /// What is wrong with a token where a term should begin.
-pub(super) fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
+pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     let at = token.span.clone();
     let error = |message: String| FilterError::new(at, message);
     let to_look = format!(
@@ -50,7 +50,7 @@ pub(super) fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> Filter
 }
 
 /// A text without its second quote.
-pub(super) fn unclosed(token: &Token<'_>) -> FilterError {
+pub fn unclosed(token: &Token<'_>) -> FilterError {
     let quote = token.text.chars().next().unwrap_or('"');
     FilterError::new(token.span.clone(), format!("this {quote} is never closed"))
         .help(format!("a {quote} is missing"))
@@ -58,7 +58,7 @@ pub(super) fn unclosed(token: &Token<'_>) -> FilterError {
 }
 
 /// What is no operator, and which one was meant.
-pub(super) fn stray(token: &Token<'_>) -> FilterError {
+pub fn stray(token: &Token<'_>) -> FilterError {
     let error = FilterError::new(
         token.span.clone(),
         format!("{} is no operator", quoted(token.text)),
@@ -78,7 +78,7 @@ pub(super) fn stray(token: &Token<'_>) -> FilterError {
 }
 
 /// A word before an operator that is no field.
-pub(super) fn unknown_field(token: &Token<'_>) -> FilterError {
+pub fn unknown_field(token: &Token<'_>) -> FilterError {
     let word = token.text.to_lowercase();
     let error = FilterError::new(
         token.span.clone(),
@@ -104,7 +104,7 @@ fn nearest_fields(word: &str) -> Vec<&'static str> {
 }
 
 /// What else the word at the end may become while it is being typed.
-pub(super) fn unfinished(token: &Token<'_>) -> Option<FilterError> {
+pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     let lower = token.text.to_lowercase();
     let all = FIELDS.iter().map(|f| f.word).chain(["and", "or", "not"]);
     let words: Vec<&str> = all.filter(|w| w.starts_with(&lower)).collect();
@@ -118,13 +118,13 @@ pub(super) fn unfinished(token: &Token<'_>) -> Option<FilterError> {
 }
 
 /// The text ends where a value should be.
-pub(super) fn missing_value(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
+pub fn missing_value(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
     let previous = quoted(previous.map_or("", |t| t.text));
     FilterError::new(end, format!("no value comes after {previous}")).incomplete()
 }
 
 /// What is expected after an operator.
-pub(super) fn expected_after(op: Op, field: &Field) -> String {
+pub fn expected_after(op: Op, field: &Field) -> String {
     match op.takes_regex() {
         true => format!("`{}` takes a regular expression, like `^ab`", op.symbol()),
         false => expected(field),
@@ -132,7 +132,7 @@ pub(super) fn expected_after(op: Op, field: &Field) -> String {
 }
 
 /// `port !443` is not how it is denied.
-pub(super) fn no_denial(token: &Token<'_>) -> FilterError {
+pub fn no_denial(token: &Token<'_>) -> FilterError {
     FilterError::new(
         token.span.clone(),
         "`!` stands before a term, and not before a value",
@@ -141,7 +141,7 @@ pub(super) fn no_denial(token: &Token<'_>) -> FilterError {
 }
 
 /// A field's name, and no value of it. `rest` is what follows, if anything does.
-pub(super) fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError {
+pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError {
     let error = FilterError::new(word.span.clone(), expected(field));
     match rest {
         false => error.incomplete(),
@@ -153,7 +153,7 @@ pub(super) fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> Filt
 }
 
 /// An operator that makes no sense for the field.
-pub(super) fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
+pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
     let takes: Vec<&str> = operators(field).iter().map(|op| op.symbol()).collect();
     FilterError::new(
         token.span.clone(),
@@ -167,7 +167,7 @@ pub(super) fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> Filter
 }
 
 /// What is wrong with a token where a value should be.
-pub(super) fn no_value(token: &Token<'_>) -> FilterError {
+pub fn no_value(token: &Token<'_>) -> FilterError {
     match token.kind {
         Tok::And | Tok::Or | Tok::Not => FilterError::new(
             token.span.clone(),

@@ -3,13 +3,13 @@
 //! Responsible for a capture that lets through at least what the expression does. Not for what the expression means
 //! (`eval`): the whole of it is tried on what the kernel lets through.
 
-use super::eval::{ends, ranges};
-use super::expr::{Expr, Literal, Term};
-use crate::capture::{Capture, Family, PortSet};
-use crate::fields::Field;
+use crate::filter::eval::{ends, ranges};
+use crate::filter::expr::{Expr, Literal, Term};
+use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::fields::Field;
 
 /// The narrowest capture that is known to let through whatever fits the expression, or if `denied` whatever does not.
-pub(super) fn implied(expr: &Expr, denied: bool) -> Capture {
+pub fn implied(expr: &Expr, denied: bool) -> Capture {
     match (expr, denied) {
         (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, denied),
         (Expr::Any(parts), false) | (Expr::All(parts), true) => union(parts, denied),
@@ -35,7 +35,7 @@ pub(super) fn implied(expr: &Expr, denied: bool) -> Capture {
 
 /// True if that capture lets through nothing else, so that the kernel decides all of it. It is not said of all of which it
 /// is so: whatever has an "or" may let more through. A capture keeps one demand of "either end", so there may be one.
-pub(super) fn is_whole(expr: &Expr) -> bool {
+pub fn is_whole(expr: &Expr) -> bool {
     demands(expr, false).is_some_and(|of_either_end| of_either_end <= 1)
 }
 

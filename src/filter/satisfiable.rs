@@ -2,10 +2,10 @@
 //!
 //! Responsible for a "no" that is sure. A "yes" is a maybe.
 
-use super::eval::{Check, ends};
-use super::expr::{Expr, Term};
-use crate::fields::{Field, Value};
-use crate::session::{Reason, State};
+use crate::filter::eval::{Check, ends};
+use crate::filter::expr::{Expr, Term};
+use crate::model::fields::{Field, Value};
+use crate::model::session::{Reason, State};
 
 /// What can come out when an expression is tried on sessions that are over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ const EITHER: Outcomes = Outcomes {
 };
 
 /// False if no session that is over can fit.
-pub(super) fn can_fit(expr: &Expr) -> bool {
+pub fn can_fit(expr: &Expr) -> bool {
     outcomes(expr).fits
 }
 
@@ -84,10 +84,10 @@ fn values_when_over(field: &Field) -> Option<Vec<Value<'static>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::by_word;
     use crate::filter::Filter;
-    use crate::session::Session;
-    use crate::session::tests::sample;
+    use crate::model::fields::by_word;
+    use crate::model::session::Session;
+    use crate::testing::sample::finished as sample;
 
     #[test]
     fn what_only_an_open_session_can_fit_is_told() {

@@ -8,8 +8,8 @@ use std::io::Read;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::clean::clean;
-use crate::users::name_of;
+use crate::host::users::name_of;
+use crate::text::sanitize::clean;
 
 /// Ticks a second of the times in /proc: USER_HZ, part of the kernel's interface, the same on all that BPF runs on.
 const USER_HZ: u64 = 100;

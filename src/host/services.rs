@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::clean::clean;
+use crate::text::sanitize::clean;
 
 /// Where the host's list is.
 const FILE: &str = "/etc/services";

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::process::ProcessInfo;
+use crate::host::processes::ProcessInfo;
 
 /// What stands between us and the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::clean::clean;
+use crate::text::sanitize::clean;
 
 /// The id of the user of that name.
 pub fn uid_of(name: &str) -> Option<u32> {

@@ -3,7 +3,7 @@
 //! Responsible for the verdict. The kernel counts on the sender's side only: of a session that merely receives, the
 //! other end knows.
 
-use crate::session::Session;
+use crate::model::session::Session;
 
 /// What a sender may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +192,7 @@ mod tests {
         let before = Session {
             busy_ms: 1000,
             rwnd_limited_ms: 900,
-            ..crate::session::tests::sample()
+            ..crate::testing::sample::finished()
         };
         let now = Session {
             end_ns: before.end_ns + 2_000_000_000,

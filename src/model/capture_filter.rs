@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::session::Session;
+use crate::model::session::Session;
 
 /// The sessions that the kernel reports; all of them unless narrowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,7 @@ impl Capture {
     }
 
     /// True if the session passes: the same decision as `wanted()` of tcplife.bpf.c.
+    #[cfg(any(test, feature = "testing"))]
     pub fn accepts(&self, session: &Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
         self.pid.is_none_or(|pid| pid == session.pid)
@@ -241,6 +242,7 @@ impl PortSet {
     }
 
     /// True if the port is one of these.
+    #[cfg(any(test, feature = "testing"))]
     pub fn contains(&self, port: u16) -> bool {
         self.ranges().any(|r| r.contains(&port))
     }
@@ -426,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_capture_decides_as_the_kernel_does() {
-        let s = crate::session::tests::sample();
+        let s = crate::testing::sample::finished();
         let accepts = |pid, family, l: &str, r: &str| {
             Capture {
                 pid,

@@ -3,11 +3,11 @@
 //! Responsible for what a session *is* and the names of its states, reasons and evidence. Not for where it
 //! comes from (`collector`), nor for how it is shown (`fields`, `output`, `ui`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::cgroup::Cgroup;
-use crate::clean::clean;
+use crate::model::cgroup::Cgroup;
+use crate::text::sanitize::clean;
 
 /// An enum whose variants have a name that users see and type, and a line that explains it.
 macro_rules! named_enum {
@@ -34,6 +34,9 @@ macro_rules! named_enum {
                 HELP[self as usize].trim_start()
             }
         }
+
+        // not every enum needs all of it outside of tests
+        const _: (&[$type], fn($type) -> &'static str) = ($type::ALL, $type::help);
     };
 }
 
@@ -286,6 +289,14 @@ impl Session {
         }
     }
 
+    /// Our address and port, and the peer's.
+    pub fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (
+            SocketAddr::new(self.laddr, self.lport),
+            SocketAddr::new(self.raddr, self.rport),
+        )
+    }
+
     /// 4 or 6: what is spoken on the wire.
     pub fn ip(&self) -> u8 {
         if self.laddr.is_ipv4() { 4 } else { 6 }
@@ -344,37 +355,10 @@ impl Session {
     }
 }
 
-/// What turns CLOCK_MONOTONIC into wall-clock time, as it was at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Clock {
-    /// Nanoseconds since 1970 (UTC) at monotonic 0.
-    pub epoch_ns: i128,
-}
-
-impl Clock {
-    /// Reads both clocks.
-    pub fn now() -> Self {
-        use rustix::time::{ClockId, clock_gettime};
-        let ns = |t: rustix::time::Timespec| {
-            i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)
-        };
-        Clock {
-            epoch_ns: ns(clock_gettime(ClockId::Realtime)) - ns(clock_gettime(ClockId::Monotonic)),
-        }
-    }
-
-    /// The wall-clock time of a monotonic instant.
-    pub fn wall(&self, monotonic_ns: u64) -> jiff::Timestamp {
-        jiff::Timestamp::from_nanosecond(self.epoch_ns + i128::from(monotonic_ns))
-            .unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) use crate::sample::finished as sample;
+    use crate::testing::sample::finished as sample;
 
     #[test]
     fn a_session_stays_within_its_memory_budget() {

@@ -8,8 +8,8 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use crate::collector::{Batch, Look};
-use crate::session::{Session, SessionId};
+use crate::model::batch::{Batch, Look};
+use crate::model::session::{Session, SessionId};
 
 /// Names a session in the store, as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +128,7 @@ impl Store {
     }
 
     /// Takes in what the collector brings.
+    #[cfg(any(test, feature = "testing"))]
     pub fn apply(&mut self, batch: Batch) {
         self.apply_and_tell(batch, |_| ());
     }
@@ -422,8 +423,8 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::State;
-    use crate::session::tests::sample;
+    use crate::model::session::State;
+    use crate::testing::sample::finished as sample;
 
     const S: u64 = 1_000_000_000;
 

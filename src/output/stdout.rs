@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::signals::{Watch, is_ignored};
+use crate::host::signals::{Watch, is_ignored};
 
 /// How long a reader that takes nothing is waited for when the run is to end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,8 +25,8 @@ const PIPE_BUF: usize = 4096;
 /// When a run is to end, and how much nobody had taken by then.
 #[derive(Debug)]
 pub struct End {
-    pub(super) signals: Watch,
-    pub(super) at: Option<Instant>,
+    pub signals: Watch,
+    pub at: Option<Instant>,
     untaken: Cell<u64>,
 }
 
@@ -190,7 +190,7 @@ impl Write for Patient<'_> {
 }
 
 /// Says something on stderr, if that is there and would not have to be waited for: it may be the pipe that nobody reads.
-pub(super) fn say(message: &str) {
+pub fn say(message: &str) {
     let mut stderr = io::stderr().lock();
     let fd = stderr.as_fd();
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];

@@ -5,8 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::cgroup::Cgroup;
-use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::cgroup::Cgroup;
+use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// A finished session, to be changed to what is needed.
 pub fn finished() -> Session {

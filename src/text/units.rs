@@ -2,10 +2,12 @@
 //!
 //! Responsible for their spelling and their values. Not for the words of the error (`literal`).
 
-/// A unit's names, in lower case, and what it is a multiple of.
-pub(super) type Unit = (&'static [&'static str], u64);
+use std::time::Duration;
 
-pub(super) const SIZES: &[Unit] = &[
+/// A unit's names, in lower case, and what it is a multiple of.
+pub type Unit = (&'static [&'static str], u64);
+
+pub const SIZES: &[Unit] = &[
     (&["b"], 1),
     (&["k", "kb"], 1_000),
     (&["m", "mb"], 1_000_000),
@@ -21,7 +23,7 @@ pub(super) const SIZES: &[Unit] = &[
     (&["ei", "eib"], 1 << 60),
 ];
 
-pub(super) const TIMES: &[Unit] = &[
+pub const TIMES: &[Unit] = &[
     (&["us", "µs", "μs"], 1), // the micro sign and the Greek letter: keyboards have either
     (&["ms"], 1_000),
     (&["s"], 1_000_000),
@@ -31,7 +33,7 @@ pub(super) const TIMES: &[Unit] = &[
 ];
 
 /// Why a number with units cannot be read.
-pub(super) enum Unscaled {
+pub enum Unscaled {
     /// It may be the beginning of one.
     NotANumber(bool),
     NoUnit,
@@ -44,7 +46,7 @@ pub(super) enum Unscaled {
 
 /// Numbers with units: `10MB`, `1.5s`, and as the table shows them `2m03s`. A number alone takes the default; where
 /// there is none, only 0 can do without.
-pub(super) fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, Unscaled> {
+pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, Unscaled> {
     let mut rest = text;
     let mut sum = 0_u64;
     let mut last = u64::MAX;
@@ -118,6 +120,35 @@ impl Decimal {
     }
 }
 
+/// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let takes = "a time like 10s, 1m30s or 500ms";
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let time = seconds.or_else(|| text.parse::<jiff::SignedDuration>().ok()?.try_into().ok());
+    match time {
+        Some(time) if time.is_zero() => Err(format!("it takes {takes}, longer than nothing")),
+        Some(time) if time > Duration::from_secs(100 * 365 * 86_400) => {
+            Err("that is over a hundred years".into())
+        }
+        Some(time) => Ok(time),
+        None => Err(format!("it takes {takes}")),
+    }
+}
+
+/// The refresh interval: fast enough to be live, slow enough to be read.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let time = duration(text)?;
+    if limits.contains(&time) {
+        Ok(time)
+    } else {
+        Err("it takes a time from 100ms to 1h".into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,11 +165,11 @@ mod tests {
             123_000_000,
             14_820_000_000,
         ] {
-            let text = crate::fields::micros(us);
+            let text = crate::model::fields::micros(us);
             assert_eq!(scaled(&text, TIMES, None).ok(), Some(us), "{text}");
         }
         for n in [0, 999, 1_200, 51_700, 5_000_000_000] {
-            let text = crate::fields::bytes(n);
+            let text = crate::model::fields::bytes(n);
             assert_eq!(scaled(&text, SIZES, Some(1)).ok(), Some(n), "{text}");
         }
     }
@@ -155,5 +186,19 @@ mod tests {
         assert_eq!(size(".5k"), Some(500));
         assert_eq!(scaled("0", TIMES, None).ok(), Some(0));
         assert_eq!(scaled("1", TIMES, None).ok(), None);
+    }
+
+    #[test]
+    fn times_are_read() {
+        for (text, ms) in [
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("500ms", 500),
+            ("2", 2000),
+            ("1.5s", 1500),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
     }
 }

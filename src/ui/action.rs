@@ -1,14 +1,8 @@
-//! What keys ask for, and what the dashboard then asks of those outside.
-//!
-//! Responsible for what there is to ask for. Not for what then happens: that is `App::update`, and outside the loop.
+//! What keys and clicks ask for.
 
-use std::time::Duration;
+use tui_input::InputRequest;
 
-use crate::capture::{Capture, Family};
-use crate::ui::columns::Sideways;
-use crate::ui::export;
-use crate::ui::keys::Mode;
-use crate::ui::prompt::{Edit, Purpose};
+use crate::model::capture_filter::Family;
 
 /// How far a key moves the selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +26,7 @@ pub enum Motion {
 }
 
 /// Where a key moves to.
-pub(in crate::ui) fn moved(from: usize, motion: Motion, page: usize) -> usize {
+pub fn moved(from: usize, motion: Motion, page: usize) -> usize {
     match motion {
         Motion::Up => from.saturating_sub(1),
         Motion::Down => from.saturating_add(1),
@@ -137,29 +131,66 @@ pub enum Action {
     Quit,
 }
 
-/// What is to be done outside of the state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The kernel is to report this from now on.
-    Capture(Capture),
-    /// The open sessions are to be looked at this often from now on.
-    Interval(Duration),
-    /// What there is to know of that process is wanted: [`App::process`](super::App::process) takes it.
-    LookUp(u32),
-    /// The history of filters is another: to be kept for the next run.
-    Remember(Vec<String>),
-    /// The columns are others: words of fields, to be kept for the next run; none: nothing is chosen.
-    KeepColumns(Vec<&'static str>),
-    /// What is served at which port is wanted: [`App::services`](super::App::services) takes it.
-    Services,
-    /// For the terminal's clipboard.
-    Copy(String),
-    /// To be done with the file that is exported to: [`App::exported`](super::App::exported) takes what it says.
-    Export(export::Order),
-    /// Draw on a terminal of which nothing is known.
-    Redraw,
-    /// Give the terminal back to the shell until it continues us.
-    Suspend,
-    /// End the program.
-    Quit,
+/// Where a key scrolls the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sideways {
+    /// A column to the left.
+    Left,
+    /// A column to the right.
+    Right,
+    /// To the first column.
+    Start,
+    /// To the last column.
+    End,
+}
+
+/// What the line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Which sessions are shown: applied as one types.
+    Filter,
+    /// What the kernel reports at all: applied when it is accepted.
+    Capture,
+}
+
+/// A change to the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// As the widget knows it.
+    Request(InputRequest),
+    /// An older line of the history.
+    Older,
+    /// A newer line of the history.
+    Newer,
+    /// What fits at the cursor; again: the next that fits.
+    Complete,
+}
+
+/// Where keys are pressed: the same key may mean something else elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The session table has the keyboard.
+    Table,
+    /// A talker pane has it.
+    Talkers,
+    /// One session has the whole screen.
+    Detail,
+    /// Columns are being chosen.
+    Columns,
+    /// The distributions have it.
+    Distributions,
+    /// The failures have it.
+    Failures,
+    /// What is other since the mark has it.
+    Marked,
+    /// The help lies above it.
+    Help,
+    /// A filter is being typed: keys that are not in the table are text.
+    Prompt,
+    /// The name of a file is being typed: likewise.
+    FileName,
+    /// There is a file of that name.
+    Replace,
+    /// A file is being written.
+    Writing,
 }

@@ -12,12 +12,14 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli;
-use crate::fields;
-use crate::near::nearest;
-use crate::ui::columns::{self, List};
+use crate::model::fields;
+use crate::text::suggest::nearest;
+use crate::text::units;
 use crate::ui::keys::{KEYS, Keymap, Press};
-use crate::ui::theme::{self, NamedTheme, THEMES};
+use crate::ui::state::columns;
+use crate::ui::state::columns::List;
+use crate::ui::theme;
+use crate::ui::theme::{NamedTheme, THEMES};
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +149,7 @@ pub static SETTINGS: &[Setting] = &[
             let text = value
                 .as_str()
                 .ok_or_else(|| Wrong::takes("a time like \"1s\" or \"500ms\"", value))?;
-            config.interval = cli::interval(text).map_err(Wrong::new)?;
+            config.interval = units::interval(text).map_err(Wrong::new)?;
             Ok(())
         },
     },
@@ -440,7 +442,7 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<P
     }
     let is_typed = KEYS
         .iter()
-        .any(|k| k.name == meaning && k.is_in(crate::ui::keys::Mode::Prompt));
+        .any(|k| k.name == meaning && k.is_in(crate::ui::action::Mode::Prompt));
     let one = |text: &str| {
         let press = Press::parse(text).ok_or_else(|| {
             Wrong::new(format!(
@@ -487,7 +489,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 
 /// A text of the file, in an error: what would move a cursor is left out.
 fn visible(text: &str) -> String {
-    crate::clean::clean(text)
+    crate::text::sanitize::clean(text)
 }
 
 fn quoted(text: &str) -> String {

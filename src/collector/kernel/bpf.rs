@@ -18,13 +18,15 @@ use libbpf_rs::{
 use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::decode::{BadRecord, Context, decode};
-use super::looks::Looks;
-use super::support::StartError;
-use super::variables::{self, Variables};
-use super::{Batch, Config, Look, Orders, namespaces};
-use crate::cgroup::Cgroups;
-use crate::session::{Clock, Session};
+use crate::collector::Orders;
+use crate::collector::kernel::decode::{BadRecord, Context, decode};
+use crate::collector::kernel::delta::Looks;
+use crate::collector::kernel::preflight::StartError;
+use crate::collector::kernel::shared::Variables;
+use crate::collector::kernel::{Config, netns, shared};
+use crate::host::cgroup::Cgroups;
+use crate::model::batch::{Batch, Clock, Look};
+use crate::model::session::Session;
 
 #[expect(
     unreachable_pub,
@@ -38,7 +40,7 @@ mod skel {
     include!(concat!(env!("OUT_DIR"), "/tcplife.skel.rs"));
 }
 
-pub(super) use skel::types;
+pub use skel::types;
 
 // SAFETY: nothing but integers and arrays of them, so every bit pattern is a value; the struct is repr(C) and
 // tcplife.h asserts that it has no padding.
@@ -94,7 +96,7 @@ fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> StartError {
 }
 
 /// Collects until told to stop, or until nobody takes the batches any more.
-pub(super) fn run(
+pub fn run(
     config: &Config,
     tx: Sender<Batch>,
     orders: &Orders,
@@ -111,7 +113,7 @@ pub(super) fn run(
     // What was open before: the tracepoints are in place already, so nothing can slip in between.
     let iterators = Iterators::attach(&skel)?;
     iterators.scan()?;
-    namespaces::in_each(|| walk_silent(&iterators.scan_orphans))?;
+    netns::in_each(|| walk_silent(&iterators.scan_orphans))?;
 
     let bss = skel.maps.bss_data.as_deref_mut();
     let bss = bss.context("the programs have no variables")?;
@@ -165,7 +167,7 @@ fn load<'o>(
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
     if let Some(bss) = open.maps.bss_data.as_deref_mut() {
-        bss.filters[0] = variables::kernel_filter(&config.capture);
+        bss.filters[0] = shared::kernel_filter(&config.capture);
     }
     open.load().map_err(refused("loading the BPF programs"))
 }

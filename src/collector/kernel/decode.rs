@@ -5,43 +5,45 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::bpf::types::{direction as Opened, owner_evidence as Owner, session_record};
-use crate::cgroup::Cgroups;
-use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::collector::kernel::bpf::types::{
+    direction as Opened, owner_evidence as Owner, session_record,
+};
+use crate::host::cgroup::Cgroups;
+use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// A record that cannot be one of this program's own.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a record of {0} bytes came from the kernel, {expected} were expected", expected = size_of::<session_record>())]
-pub(super) struct BadRecord(pub(super) usize);
+pub struct BadRecord(pub usize);
 
 /// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux
 /// runs eBPF on, but for mips and sparc).
 mod errno {
-    pub(super) const EACCES: i32 = 13;
-    pub(super) const EPIPE: i32 = 32;
-    pub(super) const ENONET: i32 = 64;
-    pub(super) const EPROTO: i32 = 71;
-    pub(super) const ENOPROTOOPT: i32 = 92;
-    pub(super) const EOPNOTSUPP: i32 = 95;
-    pub(super) const ENETDOWN: i32 = 100;
-    pub(super) const ENETUNREACH: i32 = 101;
-    pub(super) const ECONNABORTED: i32 = 103;
-    pub(super) const ECONNRESET: i32 = 104;
-    pub(super) const ETIMEDOUT: i32 = 110;
-    pub(super) const ECONNREFUSED: i32 = 111;
-    pub(super) const EHOSTDOWN: i32 = 112;
-    pub(super) const EHOSTUNREACH: i32 = 113;
+    pub const EACCES: i32 = 13;
+    pub const EPIPE: i32 = 32;
+    pub const ENONET: i32 = 64;
+    pub const EPROTO: i32 = 71;
+    pub const ENOPROTOOPT: i32 = 92;
+    pub const EOPNOTSUPP: i32 = 95;
+    pub const ENETDOWN: i32 = 100;
+    pub const ENETUNREACH: i32 = 101;
+    pub const ECONNABORTED: i32 = 103;
+    pub const ECONNRESET: i32 = 104;
+    pub const ETIMEDOUT: i32 = 110;
+    pub const ECONNREFUSED: i32 = 111;
+    pub const EHOSTDOWN: i32 = 112;
+    pub const EHOSTUNREACH: i32 = 113;
 }
 
 /// What a record does not say itself.
 #[derive(Debug)]
-pub(super) struct Context {
+pub struct Context {
     /// The kernel's jiffies a second.
-    pub(super) hz: u32,
+    pub hz: u32,
     /// When tcplife started: the age of what the kernel side never saw begin counts from there.
-    pub(super) started_ns: u64,
+    pub started_ns: u64,
     /// The control groups of this host.
-    pub(super) cgroups: Cgroups,
+    pub cgroups: Cgroups,
 }
 
 /// The smallest round trip; 0: not measured. A socket that was connected before has that of then until it measures its
@@ -59,7 +61,7 @@ fn min_rtt_us(r: &session_record) -> u32 {
 ///
 /// # Errors
 /// If the length is not that of a record.
-pub(super) fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord> {
+pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord> {
     if bytes.len() != size_of::<session_record>() {
         return Err(BadRecord(bytes.len()));
     }

@@ -6,14 +6,14 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Look;
-use super::bpf::types::{session_record, unchanged_session};
-use super::decode::{BadRecord, Context, decode};
-use crate::session::{Evidence, Session, State};
+use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
+use crate::collector::kernel::decode::{BadRecord, Context, decode};
+use crate::model::batch::Look;
+use crate::model::session::{Evidence, Session, State};
 
 /// What there was at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Looks {
+pub struct Looks {
     /// By cookie.
     known: FxHashMap<u64, Known>,
     /// How many looks have begun.
@@ -32,7 +32,7 @@ struct Known {
 
 impl Looks {
     /// Begins a look.
-    pub(super) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.look += 1;
         self.is_amiss = false;
         self.found = Look {
@@ -46,7 +46,7 @@ impl Looks {
     ///
     /// # Errors
     /// If a record is none.
-    pub(super) fn take(&mut self, bytes: &[u8], context: &mut Context) -> Result<usize, BadRecord> {
+    pub fn take(&mut self, bytes: &[u8], context: &mut Context) -> Result<usize, BadRecord> {
         let mut rest = bytes;
         while let Some(first) = rest.first_chunk() {
             let is_unchanged = u64::from_ne_bytes(*first) == 0;
@@ -91,7 +91,7 @@ impl Looks {
     }
 
     /// Ends a look.
-    pub(super) fn end(&mut self) -> Look {
+    pub fn end(&mut self) -> Look {
         if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
             self.known.retain(|_, known| known.look == self.look);
         }
@@ -100,12 +100,12 @@ impl Looks {
 
     /// True if one was not told at the last look that was not known before: the kernel passes over some when others go at that
     /// moment. It has to tell all of them at the next.
-    pub(super) fn is_amiss(&self) -> bool {
+    pub fn is_amiss(&self) -> bool {
         self.is_amiss
     }
 
     /// When those began of which no process that works on them has shown.
-    pub(super) fn unowned(&self) -> impl Iterator<Item = u64> {
+    pub fn unowned(&self) -> impl Iterator<Item = u64> {
         self.known.values().filter_map(|known| known.unowned_ns)
     }
 }
@@ -123,7 +123,7 @@ fn is_unowned(session: &Session) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cgroup::Cgroups;
+    use crate::host::cgroup::Cgroups;
 
     /// A record of a session that began at second 1.
     fn told(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {

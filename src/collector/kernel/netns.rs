@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::mounts::{Mount, mounts};
+use crate::host::mounts::{Mount, mounts};
 
 /// Looks from this thread's namespace, and from every other that can be found and entered.
 ///
@@ -20,7 +20,7 @@ use crate::mounts::{Mount, mounts};
 ///
 /// # Errors
 /// What `look` fails of in this thread's own namespace; in another that may be because it is just going away.
-pub(super) fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     look()?;
     let mut seen = HashSet::new();
     seen.extend(id_of("/proc/thread-self/ns/net".into()));
@@ -84,7 +84,7 @@ fn points(mounts: Vec<Mount>) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mounts::read;
+    use crate::host::mounts::read;
 
     #[test]
     fn namespaces_are_found_among_the_mounts() {

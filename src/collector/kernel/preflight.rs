@@ -115,7 +115,7 @@ impl Facts {
 }
 
 /// Looks before anything is loaded, because what libbpf says of a failed load helps nobody.
-pub(super) fn check() -> Result<(), StartError> {
+pub fn check() -> Result<(), StartError> {
     Facts::gather().judge()
 }
 

@@ -5,46 +5,46 @@
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
-use super::bpf::types;
-use crate::capture::{Capture, PortSet};
+use crate::collector::kernel::bpf::types;
+use crate::model::capture_filter::{Capture, PortSet};
 
 /// The variables of the programs: memory that the kernel reads and writes at the same time.
-pub(super) struct Variables<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
+pub struct Variables<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
 
 impl<'a> Variables<'a> {
-    pub(super) fn new(bss: &'a mut types::bss) -> Self {
+    pub fn new(bss: &'a mut types::bss) -> Self {
         Variables(bss, PhantomData)
     }
 
     /// No thread walks iter/tcp any more.
-    pub(super) fn forget_scanner(&self) {
+    pub fn forget_scanner(&self) {
         // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
     }
 
     /// This side has emptied the ring buffer: it is to be called when it has filled up once more.
-    pub(super) fn answer_call(&self) {
+    pub fn answer_call(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_called) }
             .store(0, Ordering::SeqCst);
     }
 
     /// Whether the next session that ends is to wake this side.
-    pub(super) fn set_sleeps(&self, sleeps: bool) {
+    pub fn set_sleeps(&self, sleeps: bool) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_sleeps) }
             .store(sleeps.into(), Ordering::SeqCst);
     }
 
     /// Every open session is to be told of at the next look, changed or not.
-    pub(super) fn forget_looks(&self) {
+    pub fn forget_looks(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).looks_forgotten) }
             .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Sessions that found the ring buffer full.
-    pub(super) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
         // this side it is only read, through this.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).lost) }.load(Ordering::Relaxed)
@@ -52,7 +52,7 @@ impl<'a> Variables<'a> {
 
     /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
     /// keeps to the one that it began with.
-    pub(super) fn set_filter(&self, capture: &Capture) {
+    pub fn set_filter(&self, capture: &Capture) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).filter_in_force) };
         let next = (in_force.load(Ordering::Relaxed) + 1) & 1;
@@ -65,7 +65,7 @@ impl<'a> Variables<'a> {
 }
 
 /// The same words as `capture_filter` of tcplife.h.
-pub(super) fn kernel_filter(capture: &Capture) -> types::capture_filter {
+pub fn kernel_filter(capture: &Capture) -> types::capture_filter {
     let bits = |set: &Option<PortSet>| {
         let mut words = [0_u64; 1024];
         for port in set.iter().flat_map(|s| s.ranges()).flatten() {

@@ -5,15 +5,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::bounded::{Bounded, Sums};
-use crate::filter::quoted;
-use crate::session::{Comm, Direction, Session};
-use crate::store::Change;
+use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
+use crate::model::session::{Comm, Direction, Session};
+use crate::model::store::Change;
 
-/// Seconds of the past that are kept of each talker.
-pub const HISTORY_S: usize = 60;
-/// They are in a ring of this many, as the second that is not over needs one too.
-const RING: u64 = 64;
+pub mod bounded_map;
+pub mod figures;
+pub mod rate_history;
+
 /// Talkers of a kind that are kept at least.
 const KEEP: usize = 2048;
 /// A second.
@@ -73,21 +73,6 @@ pub enum Key {
     Port(u16),
 }
 
-impl Key {
-    /// What a filter has to say so that it lets its sessions through.
-    pub fn filter(&self) -> String {
-        match self {
-            Key::Process(0, _) => "owner unknown".into(),
-            Key::Process(pid, _) => format!("pid {pid}"),
-            Key::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
-            Key::Program(comm) => format!("comm {}", quoted(comm.as_str())),
-            Key::Peer(addr) => format!("addr {addr}"),
-            Key::Subnet(_) => format!("addr {self}"),
-            Key::Port(port) => format!("port {port}"),
-        }
-    }
-}
-
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -110,7 +95,7 @@ struct Flow {
 }
 
 /// The sums of one talker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Talker {
     /// Sessions that are open.
     pub open: u64,
@@ -122,83 +107,11 @@ pub struct Talker {
     flow: Flow,
     flow_before: Flow,
     look: u64,
-    course: Course,
-}
-
-/// Bytes of each of the last seconds. Most talkers of a busy host are seen in a single one, and take no more room than
-/// that.
-#[derive(Clone, Debug)]
-struct Course {
-    newest_s: u64,
-    /// Its bytes, while there is no other.
-    only: f32,
-    /// Bytes of a second, at its number modulo the ring's size.
-    ring: Option<Box<[f32; RING as usize]>>,
-}
-
-impl Course {
-    /// Bytes that moved evenly from one instant to another.
-    fn moved(&mut self, bytes: u64, from_ns: u64, to_ns: u64) {
-        let last = to_ns / S;
-        let first = (from_ns / S).clamp((last + 1).saturating_sub(RING), last);
-        if first == last && from_ns / S == last {
-            return self.add(last, bytes as f32);
-        }
-        let a_ns = bytes as f64 / to_ns.saturating_sub(from_ns).max(1) as f64;
-        for s in first..=last {
-            let within = to_ns.min((s + 1) * S).saturating_sub(from_ns.max(s * S));
-            self.add(s, (a_ns * within as f64) as f32);
-        }
-    }
-
-    fn add(&mut self, s: u64, bytes: f32) {
-        let Some(ring) = &mut self.ring else {
-            if self.only == 0.0 || self.newest_s == s {
-                (self.newest_s, self.only) = (s, self.only + bytes);
-            } else {
-                let mut ring = Box::new([0.0; RING as usize]);
-                ring[(self.newest_s % RING) as usize] = self.only;
-                self.ring = Some(ring);
-                self.add(s, bytes);
-            }
-            return;
-        };
-        if s > self.newest_s {
-            let new = (self.newest_s + 1).max((s + 1).saturating_sub(RING));
-            (new..=s).for_each(|s| ring[(s % RING) as usize] = 0.0);
-            self.newest_s = s;
-        }
-        if s + RING > self.newest_s {
-            ring[(s % RING) as usize] += bytes;
-        }
-    }
-
-    fn at(&self, s: u64) -> f32 {
-        match &self.ring {
-            Some(ring) if s <= self.newest_s && s + RING > self.newest_s => {
-                ring[(s % RING) as usize]
-            }
-            None if s == self.newest_s => self.only,
-            _ => 0.0,
-        }
-    }
+    /// Bytes of each second; the one under way needs a place too.
+    history: RateHistory<f32, { HISTORY_S + 4 }>,
 }
 
 impl Talker {
-    const NONE: Talker = Talker {
-        open: 0,
-        sessions: 0,
-        bytes: 0,
-        flow: Flow { new: 0, bytes: 0 },
-        flow_before: Flow { new: 0, bytes: 0 },
-        look: 0,
-        course: Course {
-            newest_s: 0,
-            only: 0.0,
-            ring: None,
-        },
-    };
-
     /// What flows now: at this look.
     fn flow(&mut self, look: u64) -> &mut Flow {
         if self.look != look {
@@ -216,12 +129,6 @@ impl Talker {
             Some(1) => self.flow,
             _ => Flow::default(),
         }
-    }
-}
-
-impl Default for Talker {
-    fn default() -> Self {
-        Talker::NONE
     }
 }
 
@@ -292,7 +199,7 @@ impl Board {
         flow.bytes += change.moved;
         if change.moved > 0 {
             let since = change.before.map_or(now.start_ns, |s| s.end_ns);
-            talker.course.moved(change.moved, since, now.end_ns);
+            talker.history.spread(change.moved, since, now.end_ns);
         }
     }
 }
@@ -372,7 +279,9 @@ impl Talkers {
             talker.flow(self.look);
             talker.flow_before.bytes += (rate * self.look_s) as u64;
             if bytes > 0 {
-                talker.course.moved(bytes, session.start_ns, session.end_ns);
+                talker
+                    .history
+                    .spread(bytes, session.start_ns, session.end_ns);
             }
         }
     }
@@ -463,37 +372,19 @@ impl Talkers {
         let mut history = [0.0; HISTORY_S];
         for (i, bytes) in history.iter_mut().enumerate() {
             let s = (end + i as u64).checked_sub(HISTORY_S as u64);
-            *bytes = s.map_or(0.0, |s| talker.course.at(s));
+            *bytes = s.map_or(0.0, |s| talker.history.at(s));
         }
         history
     }
 }
 
-/// Averages of the last seconds, in that many cells at most. A cell's seconds are always the same ones, so that a
-/// course moves on as a whole and does not waver.
-pub fn cells(history: &[f32], end_s: u64, cells: usize) -> Vec<f32> {
-    let seconds = history.len().div_ceil(cells.max(1)).max(1) as u64;
-    let mut course: Vec<(u64, f32, u32)> = Vec::new();
-    let first = (end_s + HISTORY_S as u64).saturating_sub(history.len() as u64);
-    for (s, value) in (first..).zip(history) {
-        let cell = s / seconds;
-        match course.last_mut().filter(|c| c.0 == cell) {
-            Some((_, sum, count)) => (*sum, *count) = (*sum + value, *count + 1),
-            None => course.push((cell, *value, 1)),
-        }
-    }
-    let over = course.len().saturating_sub(cells);
-    let means = course.into_iter().skip(over);
-    means.map(|(_, sum, count)| sum / count as f32).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collector::Batch;
-    use crate::session::tests::sample;
-    use crate::session::{Evidence, State};
-    use crate::store::Store;
+    use crate::model::batch::Batch;
+    use crate::model::session::State;
+    use crate::model::store::Store;
+    use crate::testing::sample::finished as sample;
 
     fn open(cookie: u64, comm: &str, raddr: &str, bytes: u64, end_s: u64) -> Session {
         Session {
@@ -638,18 +529,6 @@ mod tests {
     }
 
     #[test]
-    fn a_course_moves_on_as_a_whole() {
-        let history = [0.0, 0.0, 6.0, 0.0, 0.0, 3.0];
-        assert_eq!(cells(&history, 12, 6), history);
-        assert_eq!(cells(&history, 12, 2), [2.0, 1.0]);
-        // a second later: the cells are the same seconds, the last of them is not full yet
-        let later = [0.0, 6.0, 0.0, 0.0, 3.0, 9.0];
-        assert_eq!(cells(&later, 13, 2), [1.0, 9.0]);
-        assert_eq!(cells(&later, 13, 3), [3.0, 1.5, 9.0]);
-        assert!(cells(&[], 13, 3).is_empty());
-    }
-
-    #[test]
     fn the_ports_are_the_services() {
         let port = |direction| {
             By::Port.key(&Session {
@@ -737,26 +616,5 @@ mod tests {
         // and goes on from there
         host.look(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
         assert_eq!(host.sums(By::Peer, "::1"), Some((0, 2, 1150)));
-    }
-
-    #[test]
-    fn a_talker_s_filter_lets_its_sessions_through() {
-        let nobody = Session {
-            owner: Evidence::None,
-            pid: 0,
-            comm: Comm::from(""),
-            ..open(1, "", "10.0.0.1", 0, 1)
-        };
-        for session in [
-            open(1, "my \"own\" prog", "10.0.0.1", 0, 1),
-            open(1, "and", "2001:db8:1:2:3::4", 0, 1),
-            nobody,
-        ] {
-            for by in By::ALL {
-                let text = by.key(&session).filter();
-                let filter = crate::filter::Filter::parse(&text);
-                assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");
-            }
-        }
     }
 }

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use rustc_hash::FxHashSet;
 
-use crate::bounded::{Bounded, Sums};
-use crate::fields;
-use crate::session::{Session, SessionId};
-use crate::store::{Change, Place, Store};
-use crate::talkers::{By, Key, Talkers};
+use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::{By, Key, Talkers};
+use crate::model::fields;
+use crate::model::session::{Session, SessionId};
+use crate::model::store::{Change, Place, Store};
 
 /// By what sessions are compared. Programs and not processes: after a restart these are others.
 pub const KINDS: [By; 3] = [By::Peer, By::Program, By::Port];
@@ -677,9 +677,9 @@ fn each(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collector::Batch;
-    use crate::session::tests::sample;
-    use crate::session::{Direction, Reason, State};
+    use crate::model::batch::Batch;
+    use crate::model::session::{Direction, Reason, State};
+    use crate::testing::sample::finished as sample;
 
     /// A session with a peer that began and ended then, ms, and whose connect took so long.
     fn ended(cookie: u64, peer: u8, from_ms: u64, to_ms: u64, connect_us: u64) -> Session {

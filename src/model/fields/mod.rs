@@ -3,16 +3,15 @@
 //! Responsible for the names, kinds and values of all figures, and for how a value reads in a cell of a few
 //! characters. Not for where cells are placed (`ui`), nor for the fixed classic rows (`output::text`).
 
-use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use crate::session::Session;
+use crate::model::session::Session;
 
+mod format;
 mod table;
-mod text;
 
+pub use format::{bytes, micros, number, seconds};
 pub use table::FIELDS;
-pub use text::{bytes, micros, number, seconds};
 
 /// A field's value for one session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,22 +26,6 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Yes or no.
     Bool(bool),
-}
-
-impl Value<'_> {
-    /// The order in which a column sorts. What is missing comes first, below every value.
-    pub fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Value::Uint(a), Value::Uint(b)) => a.cmp(b),
-            (Value::Addr(a), Value::Addr(b)) => a.cmp(b),
-            (Value::Text(a), Value::Text(b)) => a.cmp(b),
-            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-            (Value::Missing, Value::Missing) => Ordering::Equal,
-            (Value::Missing, _) => Ordering::Less,
-            (_, Value::Missing) => Ordering::Greater,
-            _ => Ordering::Equal, // a field gives one kind of value only
-        }
-    }
 }
 
 /// What a field's values are, and so how they are read, written and compared.
@@ -187,10 +170,6 @@ pub fn cell(field: &Field, session: &Session) -> String {
         (Value::Uint(0), Kind::Rate) => "-".into(),
         (Value::Uint(n), Kind::Rate) => bytes(n),
         (Value::Uint(us), Kind::Micros) => format!("{}{}", bound(field, session), micros(us)),
-        (Value::Uint(uid), Kind::User) => u32::try_from(uid)
-            .ok()
-            .and_then(crate::users::known_name)
-            .map_or_else(|| uid.to_string(), str::to_owned),
         (Value::Uint(n), _) => n.to_string(),
         (Value::Addr(a), _) => a.to_string(),
         (Value::Text(t), _) => t.into(),
@@ -201,8 +180,8 @@ pub fn cell(field: &Field, session: &Session) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Evidence;
-    use crate::session::tests::sample;
+    use crate::model::session::Evidence;
+    use crate::testing::sample::finished as sample;
 
     #[test]
     fn a_bare_word_of_a_filter_looks_in_what_is_on_the_screen() {
@@ -222,7 +201,11 @@ mod tests {
         s.age_is_lower_bound = true;
         assert_eq!(cell_of(&s, "dur"), "≥260µs");
         assert_eq!(cell_of(&s, "conn"), "-");
-        assert_eq!(cell_of(&s, "user"), "root");
+        assert_eq!(
+            cell_of(&s, "user"),
+            "0",
+            "names are for who knows the host's users"
+        );
         s.owner = Evidence::None;
         assert_eq!(
             (cell_of(&s, "pid"), cell_of(&s, "comm")),

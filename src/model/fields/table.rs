@@ -1,7 +1,7 @@
 //! Every field: one row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
-use super::{Column, Field, Kind, Value};
-use crate::session::{Direction, Evidence, Reason, State};
+use crate::model::fields::{Column, Field, Kind, Value};
+use crate::model::session::{Direction, Evidence, Reason, State};
 
 const fn column(
     title: &'static str,
@@ -431,7 +431,7 @@ pub static FIELDS: &[Field] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::{by_word, columns};
+    use crate::model::fields::{by_word, columns};
 
     #[test]
     fn words_and_keys_are_unique_and_explained() {

@@ -2,12 +2,13 @@
 
 use ratatui::layout::Position;
 
-use super::{failures, footer, mark, table, talkers};
-use crate::fields::Field;
-use crate::ui::app::{Action, App};
-use crate::ui::keys::Mode;
-use crate::ui::screens::Screen;
-use crate::ui::talkers::{Figure, Subject};
+use crate::model::aggregate::figures::Figure;
+use crate::model::fields::Field;
+use crate::ui::action::{Action, Mode};
+use crate::ui::app::App;
+use crate::ui::layout::panes::Subject;
+use crate::ui::layout::{footer, lines, panes, table};
+use crate::ui::state::screens::Screen;
 
 /// What is at a place.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     let layout = app.layout();
     let at = Position::new(column, row);
     if layout.footer.contains(at) {
-        let action = footer::action_at(app, layout.footer.width, column - layout.footer.x);
+        let action = action_at(app, layout.footer.width, column - layout.footer.x);
         return action.map_or(Hit::Nothing, Hit::Key);
     }
     let reads = matches!(app.mode, Mode::Detail | Mode::Help | Mode::Columns);
@@ -43,28 +44,42 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let line = match &app.screen {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
-            Some(Screen::Failures(_)) => failures::LINES.at(layout.main, row),
-            Some(Screen::Marked(_)) => mark::LINES.at(layout.main, row),
+            Some(Screen::Failures(_)) => lines::FAILURES.at(layout.main, row),
+            Some(Screen::Marked(_)) => lines::BASELINE.at(layout.main, row),
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);
     }
     if layout.table.contains(at) {
-        return match table::LINES.at(layout.table, row) {
+        return match lines::TABLE.at(layout.table, row) {
             Some(line) => Hit::Row(line),
-            None => table::heading_at(&app.columns, layout.table.width, column - layout.table.x)
-                .map_or(Hit::Nothing, Hit::Heading),
+            None => table::heading_at(
+                app.columns.view(),
+                layout.table.width,
+                column - layout.table.x,
+            )
+            .map_or(Hit::Nothing, Hit::Heading),
         };
     }
     let mut panes = Subject::ALL.into_iter().zip(layout.talkers);
     let Some((subject, area)) = panes.find(|(_, area)| area.contains(at)) else {
         return Hit::Nothing;
     };
-    match talkers::LINES.at(area, row) {
+    match lines::PANE.at(area, row) {
         Some(line) => Hit::PaneRow(subject, line),
         None => {
-            let figure = talkers::figure_at(subject, area.width, column - area.x);
+            let figure = panes::figure_at(subject, area.width, column - area.x);
             Hit::PaneHeading(subject, figure)
         }
     }
+}
+
+/// What the key does that is at a cell of the line.
+fn action_at(app: &App, width: u16, x: u16) -> Option<Action> {
+    if app.notice.get().is_some() {
+        return None; // that is what is there
+    }
+    let keys = footer::keys(&app.keymap, app.mode, width).into_iter();
+    let mut here = keys.filter(|(_, cells)| cells.contains(&x.into()));
+    here.next().map(|(row, _)| row.key.action)
 }

@@ -4,24 +4,12 @@
 
 use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::app::{Action, App, Effect, Motion, Selection, Sort};
-use super::talkers::Focus;
-use super::view::hit::{Hit, hit};
-
-/// What it does, for the help.
-pub static MOUSE: &[(&str, &str)] = &[
-    ("click", "select; once more: open it, or narrow to it"),
-    ("click on a heading", "sort by it; again: invert"),
-    ("click on a key below", "what the key does"),
-    ("wheel", "scroll what is under the pointer"),
-    (
-        "Shift and the mouse",
-        "the terminal's own selection, in most terminals; with --no-mouse it needs no Shift",
-    ),
-];
-
-/// Lines that the wheel scrolls at a time.
-const LINES: usize = 3;
+use crate::ui::action::{Action, Motion};
+use crate::ui::app::effect::Effect;
+use crate::ui::app::hit::{Hit, hit};
+use crate::ui::app::{App, Selection, Sort};
+use crate::ui::layout::panes::Focus;
+use crate::ui::state::list::{WHEEL_LINES, wheeled};
 
 impl App {
     /// Does what the mouse asks for.
@@ -105,7 +93,7 @@ impl App {
             Hit::Line(_) => self.wheel_on_screen(down),
             Hit::Page => {
                 let motion = if down { Motion::Down } else { Motion::Up };
-                for _ in 0..LINES {
+                for _ in 0..WHEEL_LINES {
                     self.update(Action::Move(motion));
                 }
             }
@@ -113,20 +101,4 @@ impl App {
         }
         None
     }
-}
-
-/// The first line that is shown and the selected one after a turn of the wheel: the selection stays in sight.
-pub(super) fn wheeled(
-    top: usize,
-    selected: usize,
-    rows: usize,
-    height: usize,
-    down: bool,
-) -> (usize, usize) {
-    let last_top = rows.saturating_sub(height.max(1));
-    let top = match down {
-        true => (top + LINES).min(last_top),
-        false => top.saturating_sub(LINES),
-    };
-    (top, selected.clamp(top, top + height.max(1) - 1))
 }

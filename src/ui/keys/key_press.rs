@@ -9,15 +9,15 @@ pub struct Press {
     ctrl: bool,
 }
 
-pub(super) const fn char(c: char) -> Press {
+pub const fn char(c: char) -> Press {
     code(KeyCode::Char(c))
 }
 
-pub(super) const fn code(code: KeyCode) -> Press {
+pub const fn code(code: KeyCode) -> Press {
     Press { code, ctrl: false }
 }
 
-pub(super) const fn ctrl(c: char) -> Press {
+pub const fn ctrl(c: char) -> Press {
     Press {
         code: KeyCode::Char(c),
         ctrl: true,
@@ -26,7 +26,7 @@ pub(super) const fn ctrl(c: char) -> Press {
 
 impl Press {
     /// The key that the event tells of.
-    pub(super) fn of(event: KeyEvent) -> Self {
+    pub fn of(event: KeyEvent) -> Self {
         Press {
             code: event.code,
             ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
@@ -34,6 +34,7 @@ impl Press {
     }
 
     /// The event that a terminal makes of it.
+    #[cfg(any(test, feature = "testing"))]
     pub fn event(self) -> KeyEvent {
         let modifiers = if self.ctrl {
             KeyModifiers::CONTROL
@@ -120,7 +121,7 @@ const NAMED: [(&str, KeyCode); 16] = [
 ];
 
 /// The names of keys that do the same, as the help shows them.
-pub(super) fn names(presses: &[Press]) -> String {
+pub fn names(presses: &[Press]) -> String {
     let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
     names.join(" ")
 }

@@ -1,7 +1,8 @@
 //! Where keys are explained together, in the help and in the documents: one row of [`PLACES`] is a part of both.
 
-use super::table::SCREENS;
-use super::{Key, Mode};
+use crate::ui::action::Mode;
+use crate::ui::keys::Key;
+use crate::ui::keys::table::SCREENS;
 
 /// Where keys are explained together: one row of [`PLACES`].
 #[derive(Debug)]
@@ -76,5 +77,17 @@ pub static PLACES: &[Place] = &[
         "KEYS WHILE EXPORTING",
         &[Mode::FileName, Mode::Replace, Mode::Writing],
         Some(Mode::Prompt),
+    ),
+];
+
+/// What it does, for the help.
+pub static MOUSE: &[(&str, &str)] = &[
+    ("click", "select; once more: open it, or narrow to it"),
+    ("click on a heading", "sort by it; again: invert"),
+    ("click on a key below", "what the key does"),
+    ("wheel", "scroll what is under the pointer"),
+    (
+        "Shift and the mouse",
+        "the terminal's own selection, in most terminals; with --no-mouse it needs no Shift",
     ),
 ];

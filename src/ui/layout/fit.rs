@@ -3,7 +3,7 @@
 //! Responsible for which of them go when it is narrow. How wide each is, and where, is for those who draw them.
 
 /// The columns that fit. Those with the highest `drop` go first, and of equal ones the rightmost; one stays in any case.
-pub(super) fn columns<C>(
+pub fn columns<C>(
     mut columns: Vec<C>,
     drop: impl Fn(&C) -> u8,
     fits: impl Fn(&[C]) -> bool,

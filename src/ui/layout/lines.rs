@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 #[derive(Clone, Copy, Debug)]
 pub struct Lines {
     /// Lines of the area above them, with the headings.
-    pub(super) above: u16,
+    pub above: u16,
     /// And below.
-    pub(super) below: u16,
+    pub below: u16,
 }
 
 impl Lines {
@@ -18,8 +18,17 @@ impl Lines {
     }
 
     /// Which of them is at a line of the screen, the first one is 0; there may be nothing on it.
-    pub(super) fn at(self, area: Rect, row: u16) -> Option<usize> {
+    pub fn at(self, area: Rect, row: u16) -> Option<usize> {
         let line = row.checked_sub(area.y + self.above)?.into();
         (line < self.count(area)).then_some(line)
     }
 }
+
+/// The sessions: below the headings.
+pub const TABLE: Lines = Lines { above: 1, below: 0 };
+/// The talkers of a pane: below the headings.
+pub const PANE: Lines = Lines { above: 1, below: 0 };
+/// The kinds of failures: between the headings and the sums.
+pub const FAILURES: Lines = Lines { above: 1, below: 1 };
+/// The differences from the baseline: below the sums.
+pub const BASELINE: Lines = Lines { above: 4, below: 1 };

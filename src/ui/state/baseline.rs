@@ -1,14 +1,12 @@
 //! The screen of what is other since the mark: the worst first. What the dashboard causes itself does not count.
 //!
 //! Responsible for the order of the differences and for which is selected. Not for what is a difference
-//! (`crate::mark`), nor for what is drawn (`view::mark`).
+//! (`crate::model::baseline`), nor for what is drawn (`view::mark`).
 
-use super::app::{Action, App, Motion};
-use super::keys::Mode;
-use super::list::List;
-use super::screens::Screen;
-use crate::mark::{Difference, Figure, Finding, Mark};
-use crate::talkers::{Key, Talkers};
+use crate::model::aggregate::{Key, Talkers};
+use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::ui::action::Motion;
+use crate::ui::state::list::List;
 
 /// Lines of what is gone, and of what is new: a server has many clients that come and go.
 const MOST: usize = 200;
@@ -17,14 +15,14 @@ const MOST: usize = 200;
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
-    pub(super) list: List<(Key, Finding)>,
+    pub list: List<(Key, Finding)>,
     /// How many figures are worse, how many talkers are gone, how many new.
     pub counts: [usize; 3],
 }
 
 impl Comparison {
     /// Compares anew.
-    pub(super) fn refresh(&mut self, mark: &Mark, talkers: &Talkers, height: usize) {
+    pub fn refresh(&mut self, mark: &Mark, talkers: &Talkers, height: usize) {
         let mut found = mark.differences(talkers);
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
@@ -66,7 +64,7 @@ impl Comparison {
     }
 
     /// Moves the selection.
-    pub(super) fn go(&mut self, motion: Motion, height: usize) {
+    pub fn go(&mut self, motion: Motion, height: usize) {
         self.list.go(motion, height);
     }
 }
@@ -79,47 +77,5 @@ fn urgency(finding: Finding) -> u8 {
         Finding::Worse(Figure::New | Figure::Bytes) => 2,
         Finding::Gone => 3,
         Finding::New => 4,
-    }
-}
-
-impl App {
-    /// Sets a mark; if there is one, shows what is other since, or leaves that again.
-    pub(super) fn mark(&mut self) {
-        if self.mark.is_none() {
-            self.mark_anew();
-            let key = self.keymap.of(self.mode, Action::Mark);
-            self.notice
-                .say(format!("marked; {key} again: what is other since"));
-        } else {
-            self.toggle_screen(Mode::Marked);
-        }
-    }
-
-    /// From now on the comparison is with now.
-    pub(super) fn mark_anew(&mut self) {
-        let (talkers, own) = (self.panes.all(), &self.choice.own);
-        let mark = Mark::new(self.first_ns, self.now_ns, talkers, &self.store, |s| {
-            !own.is(s)
-        });
-        self.mark = Some(Box::new(mark));
-        self.look_since_mark();
-        self.refresh_screen();
-    }
-
-    /// There is nothing to compare with any more.
-    pub(super) fn unmark(&mut self) {
-        self.mark = None;
-        if matches!(self.screen, Some(Screen::Marked(_))) {
-            self.screen = None;
-        }
-        self.turn_to(self.focus);
-    }
-
-    /// The open sessions were looked at, or are to be compared from now on.
-    pub(super) fn look_since_mark(&mut self) {
-        let is_shown = matches!(self.screen, Some(Screen::Marked(_)));
-        if let Some(mark) = &mut self.mark {
-            mark.look(self.now_ns, is_shown.then_some(&self.store));
-        }
     }
 }

@@ -3,23 +3,11 @@
 //! Responsible for the choice and for how far the table is scrolled sideways. Not for how wide columns are and which
 //! of them fit (`view::table`).
 
-use super::app::{Action, App, Effect, moved};
-use super::view;
-use crate::collector::Batch;
-use crate::fields::{self, Field};
-
-/// Where a key scrolls the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sideways {
-    /// A column to the left.
-    Left,
-    /// A column to the right.
-    Right,
-    /// To the first column.
-    Start,
-    /// To the last column.
-    End,
-}
+use crate::model::batch::Batch;
+use crate::model::fields;
+use crate::model::fields::Field;
+use crate::ui::action::Sideways;
+use crate::ui::layout::table::{ColumnView, fitting, window};
 
 /// Fields with a column, in the order of the table.
 pub type List = Vec<&'static Field>;
@@ -79,19 +67,18 @@ impl Columns {
         self.has_v6 = self.has_v6 || sessions.any(|s| s.ip() == 6);
     }
 
-    /// True if there are or were addresses of IPv6.
-    pub fn has_v6(&self) -> bool {
-        self.has_v6
-    }
-
-    /// How far the table is scrolled: see [`view::table::window`].
-    pub fn scroll(&self) -> usize {
-        self.scroll
+    /// What the layout of the table depends on.
+    pub fn view(&self) -> ColumnView<'_> {
+        ColumnView {
+            chosen: self.chosen.as_deref(),
+            has_v6: self.has_v6,
+            scroll: self.scroll,
+        }
     }
 
     /// Scrolls the table of that width.
     pub fn go(&mut self, to: Sideways, width: u16) {
-        let last = view::table::window(self, width).last;
+        let last = window(self.view(), width).last;
         let now = self.scroll.min(last);
         self.scroll = match to {
             Sideways::Left => now.saturating_sub(1),
@@ -103,20 +90,20 @@ impl Columns {
 
     /// Scrolls as little as it takes to have that column on the screen.
     pub fn reveal(&mut self, field: &Field, width: u16) {
-        let last = view::table::window(self, width).last;
+        let last = window(self.view(), width).last;
         let now = self.scroll.min(last);
         let mut places: Vec<usize> = (0..=last).collect();
         places.sort_by_key(|place| place.abs_diff(now));
         for place in places {
             self.scroll = place;
-            if view::table::window(self, width).shows(field) {
+            if window(self.view(), width).shows(field) {
                 return;
             }
         }
         self.scroll = now;
     }
 
-    fn open(&mut self, width: u16) {
+    pub fn open(&mut self, width: u16) {
         self.chooser = Some(Chooser {
             rows: self.rows(width),
             selected: 0,
@@ -128,7 +115,7 @@ impl Columns {
     fn rows(&self, width: u16) -> Vec<(&'static Field, bool)> {
         let shown = match &self.chosen {
             Some(list) => list.clone(),
-            None => view::table::fitting(self, width),
+            None => fitting(self.view(), width),
         };
         let mut rows: Vec<_> = shown.iter().map(|f| (*f, true)).collect();
         let mut place = 0;
@@ -145,7 +132,7 @@ impl Columns {
     }
 
     /// Shows the selected column, or does not; the last one stays.
-    fn toggle(&mut self, width: u16) {
+    pub fn toggle(&mut self, width: u16) {
         let Some(chooser) = &mut self.chooser else {
             return;
         };
@@ -163,7 +150,7 @@ impl Columns {
     }
 
     /// Moves the selected column.
-    fn shift(&mut self, step: isize, width: u16) {
+    pub fn shift(&mut self, step: isize, width: u16) {
         let Some(chooser) = &mut self.chooser else {
             return;
         };
@@ -191,7 +178,7 @@ impl Columns {
     }
 
     /// What the configuration has, else as many as fit.
-    fn reset(&mut self, width: u16) {
+    pub fn reset(&mut self, width: u16) {
         self.chosen = self.configured.clone();
         self.scroll = 0;
         let rows = self.rows(width);
@@ -219,37 +206,6 @@ pub fn kept(text: &str) -> Option<List> {
 /// The field of that word, if it has a column.
 pub fn by_word(word: &str) -> Option<&'static Field> {
     fields::by_word(word).filter(|f| f.column.is_some())
-}
-
-impl App {
-    /// What a key does on the screen on which columns are chosen.
-    pub(super) fn update_columns(&mut self, action: Action) -> Option<Effect> {
-        let layout = self.layout();
-        let width = layout.table.width;
-        match action {
-            Action::Columns => {
-                self.columns.open(width);
-                self.turn_to(self.focus);
-            }
-            Action::Leave => {
-                let words = self.columns.leave();
-                self.turn_to(self.focus);
-                return words.map(Effect::KeepColumns);
-            }
-            Action::ToggleColumn => self.columns.toggle(width),
-            Action::MoveColumn(step) => self.columns.shift(step, width),
-            Action::ResetColumns => self.columns.reset(width),
-            Action::Move(motion) => {
-                let page = view::columns::page(layout.main);
-                if let Some(chooser) = &mut self.columns.chooser {
-                    let last = chooser.rows.len().saturating_sub(1);
-                    chooser.selected = moved(chooser.selected, motion, page).min(last);
-                }
-            }
-            _ => {}
-        }
-        None
-    }
 }
 
 #[cfg(test)]

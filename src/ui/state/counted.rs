@@ -5,15 +5,15 @@
 
 use std::ops::Range;
 
-use super::choice::Choice;
-use crate::session::Session;
-use crate::store::{Place, Store};
+use crate::model::session::Session;
+use crate::model::store::{Place, Store};
+use crate::ui::state::view_filter::Choice;
 
 /// Finished sessions that are counted at a time: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
 
 /// What sessions are counted in.
-pub(super) trait Count {
+pub trait Count {
     /// A session is one of them.
     fn add(&mut self, session: &Session);
     /// It is none any more; it is as it was when it was added.
@@ -22,19 +22,19 @@ pub(super) trait Count {
 
 /// The counts.
 #[derive(Debug)]
-pub(super) struct Counted<T> {
+pub struct Counted<T> {
     empty: fn() -> T,
     /// Of the open sessions.
-    pub(super) open: T,
+    pub open: T,
     /// Of the finished ones.
-    pub(super) finished: T,
+    pub finished: T,
     /// Numbers of the finished sessions that were tried.
     tried: Range<u64>,
 }
 
 impl<T: Count> Counted<T> {
     /// Counts the open sessions and the newest finished ones; the older ones are counted by [`Counted::work`].
-    pub(super) fn new(empty: fn() -> T, store: &Store, choice: &Choice) -> Self {
+    pub fn new(empty: fn() -> T, store: &Store, choice: &Choice) -> Self {
         let end = store.finished_numbers().end;
         let mut counted = Counted {
             empty,
@@ -48,12 +48,12 @@ impl<T: Count> Counted<T> {
     }
 
     /// The same of other sessions.
-    pub(super) fn restart(&mut self, store: &Store, choice: &Choice) {
+    pub fn restart(&mut self, store: &Store, choice: &Choice) {
         *self = Counted::new(self.empty, store, choice);
     }
 
     /// Before that many finished sessions come into the store, which keeps so many: what it will let go is taken back.
-    pub(super) fn let_go(&mut self, store: &Store, choice: &Choice, coming: usize, keep: usize) {
+    pub fn let_go(&mut self, store: &Store, choice: &Choice, coming: usize, keep: usize) {
         let end = store.finished_numbers().end + coming as u64;
         let first = end.saturating_sub(keep as u64).min(self.tried.end);
         for number in self.tried.start..first {
@@ -65,7 +65,7 @@ impl<T: Count> Counted<T> {
     }
 
     /// After they have come: the new ones are counted.
-    pub(super) fn take(&mut self, store: &Store, choice: &Choice) {
+    pub fn take(&mut self, store: &Store, choice: &Choice) {
         let kept = store.finished_numbers();
         if self.tried.end < kept.start {
             self.tried = kept.start..kept.start;
@@ -75,7 +75,7 @@ impl<T: Count> Counted<T> {
     }
 
     /// The open sessions have other figures.
-    pub(super) fn look(&mut self, store: &Store, choice: &Choice) {
+    pub fn look(&mut self, store: &Store, choice: &Choice) {
         self.open = (self.empty)();
         for (_, session) in store.open().filter(|(_, s)| choice.shows(s)) {
             self.open.add(session);
@@ -83,12 +83,12 @@ impl<T: Count> Counted<T> {
     }
 
     /// True while there are finished sessions that have not been counted yet.
-    pub(super) fn is_working(&self, store: &Store) -> bool {
+    pub fn is_working(&self, store: &Store) -> bool {
         self.tried.start > store.finished_numbers().start
     }
 
     /// Counts some of them.
-    pub(super) fn work(&mut self, store: &Store, choice: &Choice) {
+    pub fn work(&mut self, store: &Store, choice: &Choice) {
         let first = store.finished_numbers().start;
         let from = self.tried.start.saturating_sub(CHUNK).max(first);
         self.count(from..self.tried.start, store, choice);
@@ -114,12 +114,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::collector::Batch;
     use crate::filter::Filter;
-    use crate::session::tests::sample;
-    use crate::session::{Reason, State};
-    use crate::ui::distributions::Spread;
-    use crate::ui::failures::Failed;
+    use crate::model::batch::Batch;
+    use crate::model::session::{Reason, State};
+    use crate::testing::sample::finished as sample;
+    use crate::ui::state::distributions::Spread;
+    use crate::ui::state::failures::Failed;
 
     fn session(cookie: u64, open: bool) -> Session {
         Session {

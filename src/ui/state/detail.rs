@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use crate::process::ProcessInfo;
-use crate::session::{Session, SessionId};
-use crate::store::{Change, Place, Store};
+use crate::host::processes::ProcessInfo;
+use crate::model::session::{Session, SessionId};
+use crate::model::store::{Change, Place, Store};
 
 /// Looks of which the rates are kept.
 const WATCHED: usize = 300;
@@ -63,6 +63,12 @@ impl Detail {
     /// Which one it is.
     pub fn id(&self) -> SessionId {
         self.session.id()
+    }
+
+    /// The owner, if it is in another network namespace than we are.
+    pub fn inside(&self) -> Option<u32> {
+        let owner = self.process.as_ref().filter(|p| p.pid == self.session.pid);
+        owner.filter(|p| p.is_elsewhere).map(|p| p.pid)
     }
 
     /// The process to be asked for: the owner, if that has not been done yet.
@@ -155,8 +161,8 @@ impl Detail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collector::Batch;
-    use crate::session::tests::sample;
+    use crate::model::batch::Batch;
+    use crate::testing::sample::finished as sample;
 
     fn client() -> Session {
         Session {

@@ -1,16 +1,17 @@
 //! The distributions screen: how long the sessions of the table lasted, how far away their peers are, how long connecting
 //! took, and how much they moved.
 //!
-//! Responsible for the counts and for what is selected. Not for scales and percentiles (`crate::histogram`), nor for what
+//! Responsible for the counts and for what is selected. Not for scales and percentiles (`crate::model::histogram`), nor for what
 //! is drawn (`view::distributions`).
 
-use super::app::{Motion, moved};
-use super::choice::Choice;
-use super::counted::{Count, Counted};
-use crate::fields::{self, Field, Value};
-use crate::histogram::{BYTES, Bucket, Histogram, Scale, TIME};
-use crate::session::Session;
-use crate::store::Store;
+use crate::model::fields;
+use crate::model::fields::{Field, Value};
+use crate::model::histogram::{BYTES, Bucket, Histogram, Scale, TIME};
+use crate::model::session::Session;
+use crate::model::store::Store;
+use crate::ui::action::{Motion, moved};
+use crate::ui::state::counted::{Count, Counted};
+use crate::ui::state::view_filter::Choice;
 
 /// What is looked at: one row of [`MEASURES`].
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Measure {
 
 /// The four histograms of some sessions.
 #[derive(Debug)]
-pub(super) struct Spread([(Option<&'static Field>, Histogram); 4]);
+pub struct Spread([(Option<&'static Field>, Histogram); 4]);
 
 impl Default for Spread {
     fn default() -> Self {
@@ -99,9 +100,9 @@ impl Count for Spread {
 #[cfg(test)]
 impl Spread {
     /// The counts of all buckets.
-    pub(super) fn counts(&self) -> Vec<Vec<u64>> {
+    pub fn counts(&self) -> Vec<Vec<u64>> {
         let counts = |(_, h): &(_, Histogram)| {
-            let buckets = h.buckets(crate::histogram::Level::Inner);
+            let buckets = h.buckets(crate::model::histogram::Level::Inner);
             buckets.iter().map(|b| b.count).collect()
         };
         self.0.iter().map(counts).collect()
@@ -111,7 +112,7 @@ impl Spread {
 /// The screen.
 #[derive(Debug)]
 pub struct Distributions {
-    pub(super) counted: Counted<Spread>,
+    pub counted: Counted<Spread>,
     /// The one that has the keyboard.
     pub selected: usize,
     /// In each a value of the selected bucket: the screen's width decides which buckets there are. `None`: the fullest one.
@@ -120,7 +121,7 @@ pub struct Distributions {
 
 impl Distributions {
     /// Of the sessions that the table shows.
-    pub(super) fn new(store: &Store, choice: &Choice) -> Self {
+    pub fn new(store: &Store, choice: &Choice) -> Self {
         Distributions {
             counted: Counted::new(Spread::default, store, choice),
             selected: 0,
@@ -150,13 +151,13 @@ impl Distributions {
     }
 
     /// The keyboard goes to another histogram.
-    pub(super) fn turn(&mut self, by: isize) {
+    pub fn turn(&mut self, by: isize) {
         let many = MEASURES.len() as isize;
         self.selected = (self.selected as isize + by).rem_euclid(many) as usize;
     }
 
     /// Selects another one of these buckets.
-    pub(super) fn go(&mut self, motion: Motion, buckets: &[Bucket]) {
+    pub fn go(&mut self, motion: Motion, buckets: &[Bucket]) {
         /// Buckets that are passed at once.
         const PAGE: usize = 3;
         let to = moved(self.bucket(self.selected, buckets), motion, PAGE);
@@ -169,8 +170,8 @@ impl Distributions {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::histogram::Level;
-    use crate::session::tests::sample;
+    use crate::model::histogram::Level;
+    use crate::testing::sample::finished as sample;
 
     #[test]
     fn a_bucket_s_filter_lets_through_what_is_in_it() {

@@ -6,14 +6,16 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
-use super::app::Motion;
-use super::choice::Choice;
-use super::counted::{Count, Counted};
-use super::list::List;
-use crate::bounded::{Bounded, Sums};
-use crate::session::{Comm, Direction, Reason, Session};
-use crate::store::{Place, Store};
-use crate::talkers::Key;
+use crate::filter::select;
+use crate::model::aggregate::Key;
+use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::rate_history::RateHistory;
+use crate::model::session::{Comm, Direction, Reason, Session};
+use crate::model::store::{Place, Store};
+use crate::ui::action::Motion;
+use crate::ui::state::counted::{Count, Counted};
+use crate::ui::state::list::List;
+use crate::ui::state::view_filter::Choice;
 
 /// Kinds of failures that are kept at least.
 const KEEP: usize = 2048;
@@ -59,7 +61,7 @@ impl Failure {
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            Key::Program(self.comm).filter()
+            select::of_key(&Key::Program(self.comm))
         )
     }
 
@@ -82,29 +84,17 @@ pub struct Tally {
     pub count: u64,
     /// When the last one was, ns.
     pub last_ns: u64,
-    /// The second of the newest of `recent`, which has a place for each second modulo its length.
-    newest_s: u64,
-    recent: [u32; RECENT_S as usize + 1],
+    /// How many in each second; the one under way needs a place too.
+    recent: RateHistory<u32, { RECENT_S as usize + 1 }>,
 }
 
 impl Tally {
-    fn at(&mut self, s: u64) -> Option<&mut u32> {
-        const RING: u64 = RECENT_S + 1;
-        if s > self.newest_s {
-            let new = (self.newest_s + 1).max((s + 1).saturating_sub(RING));
-            (new..=s).for_each(|s| self.recent[(s % RING) as usize] = 0);
-            self.newest_s = s;
-        }
-        (s + RING > self.newest_s).then(|| &mut self.recent[(s % RING) as usize])
-    }
-
     /// How many there were in the seconds before that instant.
     fn recent(&self, now_ns: u64) -> u32 {
         let end = now_ns / S;
-        let mut then = self.clone();
-        // the second that is not over yet counts as well: what has just happened is what one looks for
-        let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.newest_s);
-        seconds.filter_map(|s| then.at(s).copied()).sum()
+        // the second that is under way counts as well: what has just happened is what one looks for
+        let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.recent.newest_s());
+        seconds.map(|s| self.recent.at(s)).sum()
     }
 }
 
@@ -116,20 +106,13 @@ impl Sums for Tally {
     fn add(&mut self, other: &Tally) {
         self.count += other.count;
         self.last_ns = self.last_ns.max(other.last_ns);
-        let first = (other.newest_s + 1).saturating_sub(RECENT_S + 1);
-        let mut other = other.clone();
-        for s in first..=other.newest_s {
-            let theirs = other.at(s).map_or(0, |n| *n);
-            if let Some(mine) = self.at(s) {
-                *mine += theirs;
-            }
-        }
+        self.recent.merge(&other.recent);
     }
 }
 
 /// The failures among some sessions.
 #[derive(Debug, Default)]
-pub(super) struct Failed(
+pub struct Failed(
     Bounded<Failure, Tally>,
     /// The second in which the last of all ended.
     u64,
@@ -142,9 +125,7 @@ impl Count for Failed {
             tally.count += 1;
             tally.last_ns = tally.last_ns.max(session.end_ns);
             self.1 = self.1.max(session.end_ns / S);
-            if let Some(recent) = tally.at(session.end_ns / S) {
-                *recent += 1;
-            }
+            tally.recent.add(session.end_ns / S, 1);
         }
     }
 
@@ -156,7 +137,7 @@ impl Count for Failed {
         // what was of late was so, kept or not
         tally.count = tally.count.saturating_sub(1);
         // the screen leaves out what is neither kept nor of late
-        if tally.count == 0 && tally.newest_s + RECENT_S < self.1 {
+        if tally.count == 0 && tally.recent.newest_s() + RECENT_S < self.1 {
             self.0.forget(failure);
         }
     }
@@ -165,7 +146,7 @@ impl Count for Failed {
 #[cfg(test)]
 impl Failed {
     /// All tallies, in the order of what is tallied.
-    pub(super) fn counts(&self) -> Vec<(Failure, u64)> {
+    pub fn counts(&self) -> Vec<(Failure, u64)> {
         let kept = self.0.iter().filter(|(_, t)| t.count > 0);
         let mut counts: Vec<_> = kept.map(|(f, t)| (f, t.count)).collect();
         counts.sort_unstable();
@@ -189,8 +170,8 @@ pub struct Row<'a> {
 /// The screen.
 #[derive(Debug)]
 pub struct Failures {
-    pub(super) counted: Counted<Failed>,
-    pub(super) list: List<Failure>,
+    pub counted: Counted<Failed>,
+    pub list: List<Failure>,
     now_ns: u64,
     /// Since then all that failed was counted.
     since_ns: u64,
@@ -198,7 +179,7 @@ pub struct Failures {
 
 impl Failures {
     /// Of the sessions that the table shows.
-    pub(super) fn new(store: &Store, choice: &Choice) -> Self {
+    pub fn new(store: &Store, choice: &Choice) -> Self {
         Failures {
             counted: Counted::new(Failed::default, store, choice),
             list: List::with_rest(),
@@ -208,13 +189,13 @@ impl Failures {
     }
 
     /// The same of other sessions.
-    pub(super) fn restart(&mut self, store: &Store, choice: &Choice) {
+    pub fn restart(&mut self, store: &Store, choice: &Choice) {
         self.counted.restart(store, choice);
         self.since_ns = known_since(store);
     }
 
     /// Sorts anew: by what fails most of late, then by what failed most. The trace runs since `first_ns`.
-    pub(super) fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
+    pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
         (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
         let tallies = self.counted.finished.0.iter();
         let mut order: Vec<_> = tallies
@@ -227,7 +208,7 @@ impl Failures {
     }
 
     /// Moves the selection.
-    pub(super) fn go(&mut self, motion: Motion, height: usize) {
+    pub fn go(&mut self, motion: Motion, height: usize) {
         self.list.go(motion, height);
     }
 
@@ -292,8 +273,8 @@ fn known_since(store: &Store) -> u64 {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::session::Evidence;
-    use crate::session::tests::sample;
+    use crate::model::session::Evidence;
+    use crate::testing::sample::finished as sample;
 
     fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
         Session {

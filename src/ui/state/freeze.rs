@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashSet;
 
-use crate::collector::Batch;
-use crate::session::{Session, SessionId};
+use crate::model::batch::Batch;
+use crate::model::session::{Session, SessionId};
 
 /// What arrived while the picture was frozen.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub struct Waiting {
     newest: Batch,
     /// When the open sessions in it were looked at.
     looked_ns: u64,
@@ -19,13 +19,13 @@ pub(super) struct Waiting {
     closed: VecDeque<Session>,
     since_look: usize,
     /// Sessions that ended meanwhile.
-    pub(super) count: u64,
+    pub count: u64,
 }
 
 impl Waiting {
     /// Keeps the newest picture of the open ones and the newest of the finished ones. Returns the finished ones that there
     /// is no room for.
-    pub(super) fn take(&mut self, batch: Batch, keep: usize) -> Vec<Session> {
+    pub fn take(&mut self, batch: Batch, keep: usize) -> Vec<Session> {
         let ended = batch.closed.len();
         self.count += ended as u64;
         self.closed.extend(batch.closed);
@@ -55,7 +55,7 @@ impl Waiting {
 
     /// All of it, if anything came: until the last look, and after it. As one batch it would take that look for one
     /// that was made just now, and all rates until the next one would be too high.
-    pub(super) fn into_batches(mut self) -> impl Iterator<Item = Batch> {
+    pub fn into_batches(mut self) -> impl Iterator<Item = Batch> {
         let until_look = self.closed.len().saturating_sub(self.since_look);
         let after: Vec<Session> = self.closed.drain(until_look..).collect();
         let look = self.newest.open.take().map(|open| Batch {

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::output::file::temporary;
+use crate::output::export_file::temporary;
 
 /// Lines that are kept.
 const KEPT: usize = 200;

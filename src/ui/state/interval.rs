@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use super::app::{App, Effect};
-use crate::fields;
+use crate::model::fields;
 
 /// What the keys choose from, ms.
 const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
@@ -13,7 +12,7 @@ const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000
 /// The refresh interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    interval: Duration,
+    pub interval: Duration,
     /// A key has changed it.
     chosen: bool,
 }
@@ -31,7 +30,7 @@ impl Pace {
     }
 
     /// The next longer interval, or the next shorter one; at the end of the steps it stays.
-    fn step(&mut self, longer: bool) {
+    pub fn step(&mut self, longer: bool) {
         let steps = || STEPS.iter().map(|ms| Duration::from_millis(*ms));
         let next = match longer {
             true => steps().find(|s| *s > self.interval),
@@ -53,20 +52,6 @@ impl Pace {
             format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
         };
         (self.chosen || self.interval != Self::DEFAULT).then(said)
-    }
-}
-
-impl App {
-    /// With a refresh interval that the collector keeps to from the start.
-    pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.pace = Pace::new(interval);
-        self
-    }
-
-    /// A longer or shorter interval.
-    pub(super) fn change_pace(&mut self, longer: bool) -> Option<Effect> {
-        self.pace.step(longer);
-        Some(Effect::Interval(self.pace.interval))
     }
 }
 

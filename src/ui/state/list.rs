@@ -2,8 +2,10 @@
 //!
 //! Responsible for which line is selected and which are shown. Not for the order.
 
-use super::app::{Motion, moved};
-use super::mouse::wheeled;
+use crate::ui::action::{Motion, moved};
+
+/// Lines that the wheel scrolls at a time.
+pub const WHEEL_LINES: usize = 3;
 
 /// The lines of a list, by what tells them apart.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ impl<K> Default for List<K> {
 
 impl<K: Copy + PartialEq> List<K> {
     /// With a line below the last one.
-    pub(super) fn with_rest() -> Self {
+    pub fn with_rest() -> Self {
         List {
             below: 1,
             ..List::default()
@@ -41,11 +43,6 @@ impl<K: Copy + PartialEq> List<K> {
     /// How many lines it has.
     pub fn len(&self) -> usize {
         self.order.len()
-    }
-
-    /// True if it has none.
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
     }
 
     /// The selected one.
@@ -65,7 +62,7 @@ impl<K: Copy + PartialEq> List<K> {
     }
 
     /// Another order. The selection follows its line; if that is not there any more, its place stays selected.
-    pub(super) fn set(&mut self, order: Vec<K>, height: usize) {
+    pub fn set(&mut self, order: Vec<K>, height: usize) {
         self.order = order;
         let last = self.order.len().saturating_sub(1);
         self.selected = match self.chosen {
@@ -83,12 +80,12 @@ impl<K: Copy + PartialEq> List<K> {
     }
 
     /// Back to the first line.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.chosen = None;
     }
 
     /// There is room for that many lines.
-    pub(super) fn scroll(&mut self, height: usize) {
+    pub fn scroll(&mut self, height: usize) {
         let height = height.max(1);
         let last_top = (self.order.len() + self.below).saturating_sub(height);
         self.top = self
@@ -102,7 +99,7 @@ impl<K: Copy + PartialEq> List<K> {
     }
 
     /// Selects what is on a line, the first shown is 0. True if it was chosen already.
-    pub(super) fn click(&mut self, line: usize) -> bool {
+    pub fn click(&mut self, line: usize) -> bool {
         let line = self.top + line;
         let key = self.order.get(line).copied();
         let again = key.is_some() && self.chosen == key;
@@ -113,7 +110,7 @@ impl<K: Copy + PartialEq> List<K> {
     }
 
     /// Scrolls; the selection stays in sight.
-    pub(super) fn wheel(&mut self, height: usize, down: bool) {
+    pub fn wheel(&mut self, height: usize, down: bool) {
         let rows = self.order.len() + self.below;
         let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
         if selected != self.selected {
@@ -125,7 +122,7 @@ impl<K: Copy + PartialEq> List<K> {
     }
 
     /// Moves the selection.
-    pub(super) fn go(&mut self, motion: Motion, height: usize) {
+    pub fn go(&mut self, motion: Motion, height: usize) {
         let last = self.order.len().saturating_sub(1);
         self.selected = moved(self.selected, motion, height).min(last);
         self.chosen = match motion {
@@ -134,4 +131,20 @@ impl<K: Copy + PartialEq> List<K> {
         };
         self.scroll(height);
     }
+}
+
+/// The first line that is shown and the selected one after a turn of the wheel: the selection stays in sight.
+pub fn wheeled(
+    top: usize,
+    selected: usize,
+    rows: usize,
+    height: usize,
+    down: bool,
+) -> (usize, usize) {
+    let last_top = rows.saturating_sub(height.max(1));
+    let top = match down {
+        true => (top + WHEEL_LINES).min(last_top),
+        false => top.saturating_sub(WHEEL_LINES),
+    };
+    (top, selected.clamp(top, top + height.max(1) - 1))
 }

@@ -1,7 +1,7 @@
 //! Names in place of addresses and ports: which are shown, which are known, which are wanted.
 //!
 //! Responsible for keeping them within bounds and for as long as they hold, and for that only what is on the screen is
-//! asked for. Not for asking (`crate::resolver`).
+//! asked for. Not for asking (`crate::host::resolver`).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,30 +9,28 @@ use std::sync::Arc;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::app::{App, Effect};
-use super::failures::Failure;
-use super::keys::Mode;
-use super::screens::Screen;
-use super::talkers::Subject;
-use super::view;
-use crate::fields::{self, Field, Kind, Value};
-use crate::resolver::Answer;
-use crate::services::Services;
-use crate::session::Session;
-use crate::talkers::{By, Key};
+use crate::host::resolver::Answer;
+use crate::host::services::Services;
+use crate::model::aggregate::{By, Key};
+use crate::model::fields;
+use crate::model::fields::{Field, Kind, Value};
+use crate::model::session::Session;
+use crate::ui::state::failures::Failure;
 
 /// Addresses that are remembered.
 const MOST: usize = 10_000;
 
 /// Names of addresses and ports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Names {
+    /// Finds the names of users, which are always shown.
+    pub user: fn(u32) -> Option<&'static str>,
     /// Addresses are shown by name.
     pub addresses: bool,
     /// Ports of services are shown by name.
     pub ports: bool,
     known: HashMap<IpAddr, Known>,
-    services: Option<Services>,
+    pub services: Option<Services>,
 }
 
 #[derive(Debug)]
@@ -41,7 +39,28 @@ struct Known {
     until_ns: u64,
 }
 
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            user: |_| None,
+            addresses: false,
+            ports: false,
+            known: HashMap::new(),
+            services: None,
+        }
+    }
+}
+
 impl Names {
+    /// A field's cell, without names of addresses and ports.
+    pub fn plain_cell(&self, field: &Field, session: &Session) -> String {
+        let name = match ((field.get)(session), field.kind) {
+            (Value::Uint(uid), Kind::User) => u32::try_from(uid).ok().and_then(self.user),
+            _ => None,
+        };
+        name.map_or_else(|| fields::cell(field, session), str::to_owned)
+    }
+
     /// The name of an address, if addresses are shown by name and it is known.
     pub fn address(&self, addr: IpAddr) -> Option<&str> {
         let known = self.known.get(&addr).filter(|_| self.addresses)?;
@@ -70,7 +89,7 @@ impl Names {
                 .filter(|name| name.width() <= width.into()),
             _ => None,
         };
-        name.map_or_else(|| fields::cell(field, session), str::to_owned)
+        name.map_or_else(|| self.plain_cell(field, session), str::to_owned)
     }
 
     /// A talker's name, likewise.
@@ -85,7 +104,7 @@ impl Names {
 
     /// A session's ends by name, ours first; `None`: there is no name in it.
     pub fn ends(&self, session: &Session) -> Option<(String, String)> {
-        let (ours, theirs) = view::detail::ends(session);
+        let (ours, theirs) = session.ends();
         let [ours_named, theirs_named] = [ours, theirs].map(|end| {
             self.end(
                 end.ip(),
@@ -136,7 +155,7 @@ impl Names {
     }
 
     /// Takes in an answer that came at this instant.
-    fn learn(&mut self, answer: Answer, now_ns: u64) {
+    pub fn learn(&mut self, answer: Answer, now_ns: u64) {
         if self.known.len() >= MOST && !self.known.contains_key(&answer.addr) {
             self.known.retain(|_, known| known.until_ns > now_ns);
             if self.known.len() >= MOST {
@@ -151,77 +170,9 @@ impl Names {
         self.known.insert(answer.addr, known);
     }
 
-    fn is_wanted(&self, addr: IpAddr, now_ns: u64) -> bool {
+    pub fn is_wanted(&self, addr: IpAddr, now_ns: u64) -> bool {
         let known = self.known.get(&addr);
         known.is_none_or(|k| k.until_ns <= now_ns) && !addr.is_unspecified()
-    }
-}
-
-impl App {
-    /// Addresses by name, or as they are.
-    pub(super) fn toggle_names(&mut self) {
-        self.names.addresses = !self.names.addresses;
-    }
-
-    /// Ports by name, or as they are.
-    pub(super) fn toggle_port_names(&mut self) -> Option<Effect> {
-        self.names.ports = !self.names.ports;
-        let unknown = self.names.ports && self.names.services.is_none();
-        unknown.then_some(Effect::Services)
-    }
-
-    /// Takes in what is served at which port.
-    pub fn services(&mut self, services: Services) {
-        self.names.services = Some(services);
-    }
-
-    /// Takes in the name of an address.
-    pub fn named(&mut self, answer: Answer) {
-        self.names.learn(answer, self.now_ns);
-    }
-
-    /// The addresses on the screen that have to be asked for, each once, from top to bottom.
-    pub fn unnamed(&self) -> Vec<IpAddr> {
-        let mut wanted = Vec::new();
-        if !self.names.addresses || self.mode == Mode::Help {
-            return wanted;
-        }
-        let mut want = |addr: IpAddr| {
-            if self.names.is_wanted(addr, self.now_ns) && !wanted.contains(&addr) {
-                wanted.push(addr);
-            }
-        };
-        if let Some(detail) = &self.detail {
-            want(detail.session.raddr);
-            want(detail.session.laddr);
-            return wanted;
-        }
-        if let Some(Screen::Failures(shown)) = &self.screen {
-            let rows = shown.rows().take(self.layout().main.height.into());
-            rows.filter_map(|r| r.failure?.addr).for_each(want);
-            return wanted;
-        }
-        let layout = self.layout();
-        let shown = view::table::window(&self.columns, layout.table.width).shown;
-        let addresses = || shown.iter().filter(|c| c.field.kind == Kind::Addr);
-        for (session, _) in self.visible(layout.rows()) {
-            for column in addresses() {
-                if let Value::Addr(addr) = (column.field.get)(session) {
-                    want(addr);
-                }
-            }
-        }
-        let pane = layout.talkers[Subject::Peers as usize];
-        let rows = self
-            .panes()
-            .pane(Subject::Peers)
-            .rows(self.panes().talkers());
-        for row in rows.take(view::talkers::LINES.count(pane)) {
-            if let Some(Key::Peer(addr)) = row.key {
-                want(addr);
-            }
-        }
-        wanted
     }
 }
 

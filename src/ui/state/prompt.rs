@@ -3,33 +3,10 @@
 //! Responsible for the text and for what it means at the moment. Not for what then happens to the table (`app`), nor
 //! for where history is kept (`history`).
 
-use tui_input::InputRequest;
-
-use super::line::Line;
-use crate::fields::Field;
-use crate::filter::{Completions, Filter, FilterError, complete};
-
-/// What the line is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Which sessions are shown: applied as one types.
-    Filter,
-    /// What the kernel reports at all: applied when it is accepted.
-    Capture,
-}
-
-/// A change to the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edit {
-    /// As the widget knows it.
-    Request(InputRequest),
-    /// An older line of the history.
-    Older,
-    /// A newer line of the history.
-    Newer,
-    /// What fits at the cursor; again: the next that fits.
-    Complete,
-}
+use crate::filter::{Completions, Filter, FilterError, UidOf, complete};
+use crate::model::fields::Field;
+use crate::ui::action::{Edit, Purpose};
+use crate::ui::state::line::Line;
 
 /// A line that is being typed.
 #[derive(Debug)]
@@ -40,6 +17,7 @@ pub struct Prompt {
     before: Filter,
     state: Result<Filter, FilterError>,
     history: Vec<String>,
+    users: UidOf,
     /// The line of the history that is shown, and what had been typed before.
     recalled: Option<(usize, String)>,
     completing: Option<Completing>,
@@ -56,13 +34,14 @@ struct Completing {
 
 impl Prompt {
     /// A line that starts with the filter in force.
-    pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>) -> Self {
+    pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>, users: UidOf) -> Self {
         Prompt {
             purpose,
             line: Line::new(filter.source().to_owned()),
             before: filter.clone(),
             state: Ok(filter.clone()),
             history,
+            users,
             recalled: None,
             completing: None,
         }
@@ -86,7 +65,7 @@ impl Prompt {
     /// The filter that the text is as a whole, if it is one: what might have become a field is a word now, and what might
     /// have been the beginning of a text is all of it.
     pub fn finish(&mut self) -> Option<Filter> {
-        self.state = Filter::parse(self.text());
+        self.state = Filter::parse_with(self.text(), self.users);
         self.state.as_ref().ok().cloned()
     }
 
@@ -166,7 +145,7 @@ impl Prompt {
     }
 
     fn read(&mut self) {
-        self.state = Filter::parse_typed(self.text(), self.line.cursor());
+        self.state = Filter::parse_typed(self.text(), self.line.cursor(), self.users);
     }
 
     /// The first time what all that fit have in common, then one after the other, then the text as it was.
@@ -242,6 +221,8 @@ fn common_prefix<'a>(texts: &[&'a str]) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use tui_input::InputRequest;
+
     use super::*;
 
     fn prompt(text: &str, history: &[&str]) -> Prompt {
@@ -249,6 +230,7 @@ mod tests {
             Purpose::Filter,
             &Filter::default(),
             history.iter().map(|&l| l.to_owned()).collect(),
+            |_| None,
         );
         prompt.insert(text);
         prompt

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::fields::{Field, Kind, Value};
-use crate::session::Session;
-use crate::store::{Place, Store};
+use crate::model::fields::{Field, Kind, Value};
+use crate::model::session::Session;
+use crate::model::store::{Place, Store};
 
 /// Finished sessions that are tried and sorted at a time: a few milliseconds.
 const CHUNK: u64 = 1 << 16;
@@ -372,10 +372,10 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collector::Batch;
-    use crate::fields::by_word;
-    use crate::session::tests::sample;
-    use crate::session::{Comm, State};
+    use crate::model::batch::Batch;
+    use crate::model::fields::by_word;
+    use crate::model::session::{Comm, State};
+    use crate::testing::sample::finished as sample;
 
     fn order(word: &str, descending: bool) -> Order {
         Order {

@@ -3,13 +3,10 @@
 //! Responsible for what their keys do, and for keeping what is on them up to date. What is not on the screen is not
 //! counted.
 
-use super::app::{Action, App};
-use super::distributions::{Distributions, MEASURES};
-use super::failures::Failures;
-use super::keys::Mode;
-use super::mark::Comparison;
-use super::view;
-use crate::collector::Batch;
+use crate::ui::action::Mode;
+use crate::ui::state::baseline::Comparison;
+use crate::ui::state::distributions::Distributions;
+use crate::ui::state::failures::Failures;
 
 /// What is in the table's place.
 #[derive(Debug)]
@@ -24,179 +21,11 @@ pub enum Screen {
 
 impl Screen {
     /// The keys that are in force there.
-    pub(super) fn mode(&self) -> Mode {
+    pub fn mode(&self) -> Mode {
         match self {
             Screen::Distributions(_) => Mode::Distributions,
             Screen::Failures(_) => Mode::Failures,
             Screen::Marked(_) => Mode::Marked,
-        }
-    }
-}
-
-impl App {
-    /// Opens a screen, or leaves it again.
-    pub(super) fn toggle_screen(&mut self, mode: Mode) {
-        let is_there = self.screen.as_ref().is_some_and(|s| s.mode() == mode);
-        self.screen = match mode {
-            _ if is_there => None,
-            Mode::Distributions => {
-                let distributions = Distributions::new(&self.store, &self.choice);
-                Some(Screen::Distributions(Box::new(distributions)))
-            }
-            Mode::Failures => {
-                let failures = Failures::new(&self.store, &self.choice);
-                Some(Screen::Failures(Box::new(failures)))
-            }
-            Mode::Marked => Some(Screen::Marked(Box::default())),
-            _ => None,
-        };
-        self.look_since_mark();
-        self.refresh_screen();
-        self.turn_to(self.focus);
-    }
-
-    /// Does what a key asks for there.
-    pub(super) fn update_screen(&mut self, action: Action) {
-        let area = self.layout().main;
-        let mut narrow = None;
-        match (&mut self.screen, action) {
-            (Some(Screen::Distributions(shown)), Action::NextPane) => shown.turn(1),
-            (Some(Screen::Distributions(shown)), Action::PreviousPane) => shown.turn(-1),
-            (Some(Screen::Distributions(shown)), Action::Move(_) | Action::Narrow) => {
-                let which = shown.selected;
-                let width = view::distributions::areas(area, which)[which].width;
-                let buckets = view::distributions::buckets(&shown.histogram(which), width);
-                if let Action::Move(motion) = action {
-                    shown.go(motion, &buckets);
-                } else {
-                    let bucket = buckets.get(shown.bucket(which, &buckets));
-                    narrow = bucket.map(|b| MEASURES[which].filter(b));
-                }
-            }
-            (Some(Screen::Failures(shown)), Action::Move(motion)) => {
-                shown.go(motion, view::failures::LINES.count(area));
-            }
-            (Some(Screen::Failures(shown)), Action::Narrow) => {
-                narrow = shown.selected().map(|f| f.filter());
-            }
-            (Some(Screen::Marked(shown)), Action::Move(motion)) => {
-                shown.go(motion, view::mark::LINES.count(area));
-            }
-            (Some(Screen::Marked(shown)), Action::Narrow) => {
-                narrow = shown.selected().map(|key| key.filter());
-            }
-            _ => {}
-        }
-        if let Some(filter) = narrow {
-            self.screen = None;
-            self.narrow(&filter);
-            self.turn_to(self.focus);
-        }
-    }
-
-    /// Selects what is on a line of it, the first shown is 0. True if it was chosen already.
-    pub(super) fn click_on_screen(&mut self, line: usize) -> bool {
-        match &mut self.screen {
-            Some(Screen::Failures(shown)) => shown.list.click(line),
-            Some(Screen::Marked(shown)) => shown.list.click(line),
-            Some(Screen::Distributions(_)) | None => false,
-        }
-    }
-
-    /// Scrolls its lines; the selection stays in sight.
-    pub(super) fn wheel_on_screen(&mut self, down: bool) {
-        let area = self.layout().main;
-        match &mut self.screen {
-            Some(Screen::Failures(shown)) => {
-                shown.list.wheel(view::failures::LINES.count(area), down)
-            }
-            Some(Screen::Marked(shown)) => shown.list.wheel(view::mark::LINES.count(area), down),
-            Some(Screen::Distributions(_)) | None => {}
-        }
-    }
-
-    /// Before a batch comes into the store: what that will let go.
-    pub(super) fn screen_lets_go(&mut self, batch: &Batch) {
-        let (store, choice, coming) = (&self.store, &self.choice, batch.closed.len());
-        match &mut self.screen {
-            Some(Screen::Distributions(s)) => s.counted.let_go(store, choice, coming, self.keep),
-            Some(Screen::Failures(s)) => s.counted.let_go(store, choice, coming, self.keep),
-            Some(Screen::Marked(_)) | None => {}
-        }
-    }
-
-    /// After it has come in, with a look at the open sessions or without.
-    pub(super) fn screen_takes(&mut self, looked: bool) {
-        let (store, choice) = (&self.store, &self.choice);
-        match &mut self.screen {
-            Some(Screen::Distributions(shown)) => {
-                shown.counted.take(store, choice);
-                if looked {
-                    shown.counted.look(store, choice);
-                }
-            }
-            Some(Screen::Failures(shown)) => shown.counted.take(store, choice),
-            Some(Screen::Marked(_)) | None => {}
-        }
-        if looked {
-            self.refresh_screen();
-        }
-    }
-
-    /// Other sessions are meant.
-    pub(super) fn restart_screen(&mut self) {
-        let (store, choice) = (&self.store, &self.choice);
-        match &mut self.screen {
-            Some(Screen::Distributions(shown)) => shown.counted.restart(store, choice),
-            Some(Screen::Failures(shown)) => shown.restart(store, choice),
-            Some(Screen::Marked(_)) | None => {}
-        }
-        self.refresh_screen();
-    }
-
-    /// True while there is something to be counted.
-    pub(super) fn is_screen_working(&self) -> bool {
-        let is_marking = self
-            .mark
-            .as_ref()
-            .is_some_and(|m| m.is_working(&self.store));
-        is_marking
-            || match &self.screen {
-                Some(Screen::Distributions(shown)) => shown.counted.is_working(&self.store),
-                Some(Screen::Failures(shown)) => shown.counted.is_working(&self.store),
-                Some(Screen::Marked(_)) | None => false,
-            }
-    }
-
-    /// Counts a part.
-    pub(super) fn work_on_screen(&mut self) {
-        let (store, choice) = (&self.store, &self.choice);
-        let mut mark_has_news = false;
-        if let Some(mark) = &mut self.mark {
-            mark_has_news = mark.work(store, |s| !choice.own.is(s));
-        }
-        match &mut self.screen {
-            Some(Screen::Distributions(shown)) => shown.counted.work(store, choice),
-            Some(Screen::Failures(shown)) => shown.counted.work(store, choice),
-            // to compare takes longer than to count a part
-            Some(Screen::Marked(_)) if !mark_has_news => return,
-            Some(Screen::Marked(_)) | None => {}
-        }
-        self.refresh_screen();
-    }
-
-    /// Puts the lines in order.
-    pub(super) fn refresh_screen(&mut self) {
-        let area = self.layout().main;
-        match (&mut self.screen, &self.mark) {
-            (Some(Screen::Failures(shown)), _) => {
-                let height = view::failures::LINES.count(area);
-                shown.refresh(self.first_ns, self.now_ns, height);
-            }
-            (Some(Screen::Marked(shown)), Some(mark)) => {
-                shown.refresh(mark, self.panes.all(), view::mark::LINES.count(area));
-            }
-            _ => {}
         }
     }
 }

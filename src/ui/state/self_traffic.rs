@@ -7,11 +7,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::app::App;
-use super::surroundings::{SshConnection, Surroundings};
-use super::view::detail::ends;
-use crate::session::{Evidence, Session};
-use crate::store::Change;
+use crate::host::session_env::{SshConnection, Surroundings};
+use crate::model::session::{Evidence, Session};
+use crate::model::store::Change;
 
 /// Which sessions are the dashboard's own, and whether they are shown.
 #[derive(Debug, Default)]
@@ -26,7 +24,7 @@ pub struct Own {
 }
 
 impl Own {
-    fn new(surroundings: &Surroundings) -> Self {
+    pub fn new(surroundings: &Surroundings) -> Self {
         Own {
             pid: surroundings.pid,
             ssh: surroundings.ssh.clone(),
@@ -42,7 +40,7 @@ impl Own {
         let is = |ssh: &SshConnection, (ours, theirs): (SocketAddr, SocketAddr)| {
             (ours, theirs) == (ssh.server, ssh.client) || (ours, theirs) == (ssh.client, ssh.server)
         };
-        self.ssh.iter().any(|ssh| is(ssh, ends(session)))
+        self.ssh.iter().any(|ssh| is(ssh, session.ends()))
     }
 
     /// True if it is not to be shown.
@@ -51,12 +49,12 @@ impl Own {
     }
 
     /// A change without what is our own; `None`: there is nothing else in it.
-    pub(super) fn without<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
+    pub fn without<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
         change.among(|s| !self.is(s))
     }
 
     /// Counts what ended. `finished` sessions were over before it.
-    pub(super) fn count_finished(&mut self, ended: &[Session], finished: u64) {
+    pub fn count_finished(&mut self, ended: &[Session], finished: u64) {
         let numbered = (finished..).zip(ended);
         let own = numbered.filter(|(_, session)| self.is(session));
         let numbers: Vec<u64> = own.map(|(number, _)| number).collect();
@@ -64,14 +62,14 @@ impl Own {
     }
 
     /// Counts what is open.
-    pub(super) fn count_open(&mut self, change: &Change<'_>) {
+    pub fn count_open(&mut self, change: &Change<'_>) {
         let was = change.before.is_some_and(|s| self.is(s));
         let is = change.now.is_some_and(|s| s.is_open() && self.is(s));
         self.open = (self.open + usize::from(is)).saturating_sub(was.into());
     }
 
     /// Those that are over and not kept any more are not counted.
-    pub(super) fn let_go(&mut self, first_kept: u64) {
+    pub fn let_go(&mut self, first_kept: u64) {
         while self.finished.front().is_some_and(|n| *n < first_kept) {
             self.finished.pop_front();
         }
@@ -89,30 +87,10 @@ impl Own {
     }
 }
 
-impl App {
-    /// In these surroundings.
-    pub fn within(mut self, surroundings: Surroundings) -> Self {
-        self.choice.own = Own::new(&surroundings);
-        self.surroundings = surroundings;
-        self
-    }
-
-    /// Shows or hides what the dashboard itself causes.
-    pub(super) fn toggle_own(&mut self) {
-        let own = &mut self.choice.own;
-        if own.known() == 0 && !own.shown {
-            let text = "nothing is hidden: no ssh session that this is used over is known";
-            return self.notice.say(text.into());
-        }
-        own.shown = !own.shown;
-        self.choose();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::sample;
+    use crate::testing::sample::finished as sample;
 
     #[test]
     fn both_ends_of_our_ssh_and_what_we_open_are_our_own() {

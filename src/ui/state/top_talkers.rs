@@ -1,179 +1,15 @@
 //! The talker panes: which talkers they have, in which order, which is selected.
 //!
 //! Responsible for what the panes show of what the filter selects: with a filter, the sums are those of the sessions
-//! that are kept, counted a bit at a time. Not for the sums (`crate::talkers`), nor for what is drawn (`view`).
+//! that are kept, counted a bit at a time. Not for the sums (`crate::model::aggregate`), nor for what is drawn (`view`).
 
-use std::cmp::Ordering;
-
-use super::app::Motion;
-use super::choice::Choice;
-use super::list::List;
-use crate::fields;
-use crate::store::{Change, Place, Store};
-use crate::talkers::{By, Key, Talker, Talkers};
-
-/// What a pane is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// Who owns the sessions.
-    Processes,
-    /// Whom they are with.
-    Peers,
-    /// What they are for.
-    Ports,
-}
-
-impl Subject {
-    /// All of them, from left to right.
-    pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
-
-    fn by(self, grouped: bool) -> By {
-        match (self, grouped) {
-            (Subject::Processes, false) => By::Process,
-            (Subject::Processes, true) => By::Program,
-            (Subject::Peers, false) => By::Peer,
-            (Subject::Peers, true) => By::Subnet,
-            (Subject::Ports, _) => By::Port,
-        }
-    }
-
-    /// Cells that a name needs.
-    pub fn name_width(self) -> u16 {
-        match self {
-            Subject::Processes => 15,
-            Subject::Peers => 17,
-            Subject::Ports => 6,
-        }
-    }
-}
-
-/// What has the keyboard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Focus {
-    /// The session table.
-    Table,
-    /// A talker pane.
-    Pane(Subject),
-}
-
-impl Focus {
-    const ALL: [Focus; 4] = [
-        Focus::Table,
-        Focus::Pane(Subject::Processes),
-        Focus::Pane(Subject::Peers),
-        Focus::Pane(Subject::Ports),
-    ];
-
-    /// The one that many further.
-    pub fn step(self, by: isize) -> Focus {
-        let now = Focus::ALL.iter().position(|f| *f == self).unwrap_or(0);
-        Focus::ALL[(now as isize + by).rem_euclid(Focus::ALL.len() as isize) as usize]
-    }
-}
-
-/// A figure of a talker: one row of [`FIGURES`].
-#[derive(Debug)]
-pub struct Figure {
-    /// Its heading.
-    pub title: &'static str,
-    /// What it means, in a line.
-    pub help: &'static str,
-    /// Cells that it needs.
-    pub width: u16,
-    /// Which goes first when the pane is narrow: the highest number. 0 stays always.
-    pub drop: u8,
-    /// It is drawn as its course over time.
-    pub is_course: bool,
-    /// Its value.
-    pub get: fn(&Talkers, &Talker) -> f64,
-    /// How that reads.
-    pub text: fn(f64) -> String,
-}
-
-/// Every figure, from left to right.
-pub static FIGURES: &[Figure] = &[
-    Figure {
-        title: "OPEN",
-        help: "sessions that are open",
-        width: 5,
-        drop: 1,
-        is_course: false,
-        get: |_, t| t.open as f64,
-        text: count,
-    },
-    Figure {
-        title: "NEW/s",
-        help: "sessions that were opened, a second",
-        width: 5,
-        drop: 3,
-        is_course: false,
-        get: Talkers::new_rate,
-        text: |n| match n {
-            ..=0.0 => "-".into(),
-            ..10.0 => format!("{n:.1}"),
-            _ => count(n),
-        },
-    },
-    Figure {
-        title: "B/s",
-        help: "bytes a second, both directions",
-        width: 6,
-        drop: 0,
-        is_course: false,
-        get: Talkers::byte_rate,
-        text: |n| if n < 1.0 { "-".into() } else { count(n) },
-    },
-    Figure {
-        title: "60 s",
-        help: "bytes of the last minute; each talker on a scale of its own",
-        width: 6,
-        drop: 2,
-        is_course: true,
-        get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
-        text: count,
-    },
-    Figure {
-        title: "SESSIONS",
-        help: "sessions in all",
-        width: 8,
-        drop: 5,
-        is_course: false,
-        get: |_, t| t.sessions as f64,
-        text: count,
-    },
-    Figure {
-        title: "BYTES",
-        help: "bytes in all, both directions, since the start",
-        width: 6,
-        drop: 4,
-        is_course: false,
-        get: |_, t| t.bytes as f64,
-        text: count,
-    },
-    Figure {
-        title: "SHARE",
-        help: "part of the bytes of all talkers",
-        width: 5,
-        drop: 6,
-        is_course: false,
-        get: Talkers::share,
-        text: |n| match n * 100.0 {
-            0.0 => "-".into(),
-            ..1.0 => "<1%".into(),
-            percent => format!("{percent:.0}%"),
-        },
-    },
-];
-
-/// A number in at most six characters.
-fn count(n: f64) -> String {
-    fields::bytes(n.round() as u64)
-}
-
-/// The figure that one looks for first.
-fn busiest() -> usize {
-    FIGURES.iter().position(|f| f.drop == 0).unwrap_or(0)
-}
+use crate::model::aggregate::figures::{FIGURES, Figure, busiest};
+use crate::model::aggregate::{By, Key, Talker, Talkers};
+use crate::model::store::{Change, Place, Store};
+use crate::ui::action::Motion;
+use crate::ui::layout::panes::Subject;
+use crate::ui::state::list::List;
+use crate::ui::state::view_filter::Choice;
 
 /// One pane.
 #[derive(Debug)]
@@ -342,7 +178,7 @@ impl Panes {
     }
 
     /// Takes in what changed of a session.
-    pub(super) fn take(&mut self, change: &Change<'_>, choice: &Choice) {
+    pub fn take(&mut self, change: &Change<'_>, choice: &Choice) {
         if let Some(change) = choice.own.without(change) {
             self.all.take(&change);
         }
@@ -354,7 +190,7 @@ impl Panes {
     }
 
     /// The open sessions were looked at.
-    pub(super) fn look(&mut self, taken_ns: u64, store: &Store, choice: &Choice) {
+    pub fn look(&mut self, taken_ns: u64, store: &Store, choice: &Choice) {
         self.all.look(taken_ns);
         if self.all.is_inexact() {
             let open = store.open().map(|(_, s)| s);
@@ -371,7 +207,7 @@ impl Panes {
     }
 
     /// Another choice of sessions: counted by [`Panes::work`], so that no key waits for it.
-    pub(super) fn restart(&mut self, choice: &Choice) {
+    pub fn restart(&mut self, choice: &Choice) {
         self.restarting = !choice.selects_all();
         if !self.restarting || !self.is_visible() {
             self.narrowed = None;
@@ -385,14 +221,14 @@ impl Panes {
     }
 
     /// True while there is something to be counted.
-    pub(super) fn is_working(&self, store: &Store) -> bool {
+    pub fn is_working(&self, store: &Store) -> bool {
         let first = store.finished_numbers().start;
         let uncounted = self.narrowed.as_ref().is_some_and(|n| n.uncounted > first);
         self.is_visible() && (self.restarting || uncounted)
     }
 
     /// Counts a part: the open sessions first, then some of the finished ones at a time.
-    pub(super) fn work(&mut self, store: &Store, choice: &Choice) {
+    pub fn work(&mut self, store: &Store, choice: &Choice) {
         if !self.is_working(store) {
             return;
         }
@@ -422,7 +258,7 @@ impl Panes {
     }
 
     /// The panes have that many lines of talkers.
-    pub(super) fn resize(&mut self, heights: [usize; 3]) {
+    pub fn resize(&mut self, heights: [usize; 3]) {
         self.heights = heights;
         for (pane, height) in self.panes.iter_mut().zip(heights) {
             pane.list.scroll(height);
@@ -430,19 +266,19 @@ impl Panes {
     }
 
     /// Moves the selection.
-    pub(super) fn go(&mut self, subject: Subject, motion: Motion) {
+    pub fn go(&mut self, subject: Subject, motion: Motion) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.go(motion, height);
     }
 
     /// Nobody moves about in it any more: those on top are shown again.
-    pub(super) fn leave(&mut self, subject: Subject) {
+    pub fn leave(&mut self, subject: Subject) {
         self.panes[subject as usize].list.reset();
         self.refresh();
     }
 
     /// Each by itself, or peers by network and processes by name. False if there is nothing to group.
-    pub(super) fn group(&mut self, subject: Subject) {
+    pub fn group(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
         pane.list.reset();
@@ -450,7 +286,7 @@ impl Panes {
     }
 
     /// Sorts by the next of these figures.
-    pub(super) fn sort(&mut self, subject: Subject, shown: &[&'static Figure], step: isize) {
+    pub fn sort(&mut self, subject: Subject, shown: &[&'static Figure], step: isize) {
         let pane = &mut self.panes[subject as usize];
         let now = shown.iter().position(|f| f.title == pane.sorted_by().title);
         let next = now.map_or(0, |i| {
@@ -464,7 +300,7 @@ impl Panes {
     }
 
     /// Sorts by this figure; if it is sorted by it already, turns the order round.
-    pub(super) fn sort_by(&mut self, subject: Subject, figure: &'static Figure) {
+    pub fn sort_by(&mut self, subject: Subject, figure: &'static Figure) {
         let pane = &mut self.panes[subject as usize];
         if pane.sorted_by().title == figure.title {
             pane.inverted = !pane.inverted;
@@ -475,18 +311,18 @@ impl Panes {
     }
 
     /// Selects what is on a line, the first shown is 0. True if it was chosen already.
-    pub(super) fn click(&mut self, subject: Subject, line: usize) -> bool {
+    pub fn click(&mut self, subject: Subject, line: usize) -> bool {
         self.panes[subject as usize].list.click(line)
     }
 
     /// Scrolls; the selection stays in sight.
-    pub(super) fn wheel(&mut self, subject: Subject, down: bool) {
+    pub fn wheel(&mut self, subject: Subject, down: bool) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.wheel(height, down);
     }
 
     /// Turns the order round.
-    pub(super) fn invert(&mut self, subject: Subject) {
+    pub fn invert(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.inverted = !pane.inverted;
         self.refresh();
@@ -497,76 +333,5 @@ impl Panes {
         for (pane, height) in self.panes.iter_mut().zip(self.heights) {
             pane.refresh(talkers, height);
         }
-    }
-}
-
-/// The values of a course, drawn in cells; the scale is that of its greatest value.
-pub fn sparkline(values: &[f32]) -> String {
-    bars(values, 1).concat()
-}
-
-/// The same on several lines, from the top down.
-pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
-    const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = values.iter().copied().fold(0.0, f32::max);
-    let eighths = |value: f32| match value.partial_cmp(&0.0) {
-        // something is more than nothing, however little
-        Some(Ordering::Greater) => ((value / most * (lines * 8) as f32).round() as usize).max(1),
-        _ => 0,
-    };
-    let line = |from: usize| {
-        let bar = |value: &f32| BARS[eighths(*value).saturating_sub(from).min(8)];
-        values.iter().map(bar).collect()
-    };
-    (0..lines).rev().map(|i| line(i * 8)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_fit_their_columns_and_are_explained() {
-        for figure in FIGURES {
-            assert!(figure.title.len() <= figure.width.into(), "{figure:?}");
-            assert!(!figure.help.is_empty() && !figure.help.ends_with('.'));
-            for value in [0.0, 0.004, 0.5, 9.96, 999.5, 1e6, 1e18] {
-                let value = if figure.title == "SHARE" {
-                    f64::min(value, 1.0)
-                } else {
-                    value
-                };
-                // a rate of new sessions is one that a host can have
-                if figure.title == "NEW/s" && value > 1e6 {
-                    continue;
-                }
-                let text = (figure.text)(value);
-                assert!(
-                    text.len() <= usize::from(figure.width.max(6)),
-                    "{}: {text}",
-                    figure.title
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_course_is_drawn_on_its_own_scale() {
-        assert_eq!(sparkline(&[0.0, 1.0, 4.0, 8.0]), " ▁▄█");
-        assert_eq!(sparkline(&[1e9, 0.001, 0.0]), "█▁ ");
-        assert_eq!(sparkline(&[0.0, 0.0]), "  ");
-        assert_eq!(sparkline(&[]), "");
-        assert_eq!(bars(&[0.0, 1.0, 8.0, 16.0], 2), ["   █", " ▁██"]);
-    }
-
-    #[test]
-    fn the_keyboard_goes_round() {
-        let mut focus = Focus::Table;
-        for _ in 0..4 {
-            let next = focus.step(1);
-            assert_eq!(next.step(-1), focus);
-            focus = next;
-        }
-        assert_eq!(focus, Focus::Table);
     }
 }

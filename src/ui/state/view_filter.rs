@@ -2,10 +2,10 @@
 //!
 //! Responsible for the choice that the keys make: scope, family, filter. Not for trying the sessions (`rows`).
 
-use super::own::Own;
-use crate::capture::Family;
 use crate::filter::Filter;
-use crate::session::Session;
+use crate::model::capture_filter::Family;
+use crate::model::session::Session;
+use crate::ui::state::self_traffic::Own;
 
 /// Filters that one can go back to.
 const TRAIL: usize = 100;

@@ -6,15 +6,8 @@
 use ratatui::crossterm::Command;
 use ratatui::crossterm::clipboard::CopyToClipboard;
 
-use super::app::{App, Effect};
-use super::surroundings::Multiplexer;
-use super::talkers::Focus;
-use super::view;
-use crate::fields;
-use crate::session::{Clock, Direction, Session};
+use crate::host::session_env::Multiplexer;
 
-/// Bytes that terminals take: xterm and those that follow it stop at 100,000 of the encoded text.
-const MOST: usize = 74_994;
 /// Bytes of a string that GNU screen passes on at a time: older ones keep 256 of it.
 const SCREEN_CHUNK: usize = 240;
 
@@ -45,77 +38,12 @@ pub fn sequence(text: &str, multiplexer: Option<Multiplexer>) -> String {
     }
 }
 
-/// A session on one line, for a ticket: when, who, with whom, how it stands, and exact figures.
-fn line(session: &Session, clock: &Clock) -> String {
-    let (ours, theirs) = view::detail::ends(session);
-    let arrow = match session.direction {
-        Direction::Out => "->",
-        Direction::In => "<-",
-        Direction::Unknown => "--",
-    };
-    let cell = |word| fields::by_word(word).map_or(String::new(), |f| fields::cell(f, session));
-    format!(
-        "{:.3} {} pid {} {ours} {arrow} {theirs} {} after {}, {} bytes sent, {} received, rtt {}, {} segments sent again, sk:{:x}",
-        clock.wall(session.end_ns),
-        cell("comm"),
-        cell("pid"),
-        cell("status"),
-        cell("dur"),
-        session.tx_bytes,
-        session.rx_bytes,
-        cell("rtt"),
-        session.retransmits,
-        session.cookie,
-    )
-}
-
-impl App {
-    /// Copies what is selected where one is; `nth` of what there is to be copied.
-    pub(super) fn copy(&mut self, nth: usize) -> Option<Effect> {
-        let text = match (&self.detail, self.focus) {
-            (Some(detail), _) => {
-                let commands = view::detail::commands(&detail.session, detail.process.as_ref());
-                commands.into_iter().nth(nth)
-            }
-            (None, Focus::Table) => {
-                self.catch_up();
-                self.selected().map(|s| line(s, &self.clock))
-            }
-            (None, Focus::Pane(subject)) => {
-                let selected = self.panes().pane(subject).selected();
-                selected.map(|key| key.filter())
-            }
-        };
-        let Some(text) = text else {
-            self.notice
-                .complain("nothing is selected that could be copied".into());
-            return None;
-        };
-        if text.len() > MOST {
-            self.notice.complain(format!(
-                "not copied: {} bytes are more than terminals take",
-                text.len()
-            ));
-            return None;
-        }
-        // whether the terminal did it, it does not say
-        let to = match self.surroundings.multiplexer {
-            None => "the terminal's clipboard",
-            Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",
-            Some(Multiplexer::Screen) => "the terminal's clipboard, through screen",
-        };
-        self.notice.say(format!("sent to {to}: {text}"));
-        Some(Effect::Copy(text))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use base64::Engine;
     use base64::prelude::BASE64_STANDARD;
 
     use super::*;
-    use crate::session::tests::sample;
 
     /// What a terminal would make of the sequence.
     fn copied(sequence: &str) -> String {
@@ -151,11 +79,5 @@ mod tests {
             .collect();
         assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() <= SCREEN_CHUNK));
         assert_eq!(copied(&pieces.concat()), text);
-    }
-
-    #[test]
-    fn a_session_on_a_line() {
-        let clock = Clock { epoch_ns: 0 };
-        insta::assert_snapshot!(line(&sample(), &clock));
     }
 }

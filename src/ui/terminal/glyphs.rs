@@ -111,7 +111,8 @@ mod tests {
         for (drawn, ascii) in STAND_INS {
             assert!(ascii.is_ascii() && drawn.width() == ascii.len(), "{drawn}");
         }
-        for bar in crate::ui::talkers::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1) {
+        for bar in crate::ui::layout::bars::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1)
+        {
             for c in bar.chars() {
                 let shown = Glyphs::Few.shown(c.encode_utf8(&mut [0; 4])).to_owned();
                 assert!(shown.is_ascii(), "{c}: {shown}");

@@ -3,17 +3,14 @@
 //! Responsible for that it is as it was on every way out, for the keys that come from it, and for noticing that it
 //! has gone. Not for what is drawn (`view`), nor in which bytes (`wire`).
 
-use std::io;
 use std::mem::ManuallyDrop;
-use std::panic;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{io, panic};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, RecvError, Sender, bounded, never};
-use ratatui::Frame;
-use ratatui::Terminal;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
 use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
@@ -22,12 +19,18 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::crossterm::{cursor, queue};
 use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Frame, Terminal};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
-use super::glyphs::Glyphs;
-use super::out::Out;
-use super::wire::Wire;
+use crate::ui::terminal::glyphs::Glyphs;
+use crate::ui::terminal::wire::Wire;
+
+pub mod clipboard;
+pub mod glyphs;
+pub mod wire;
+mod writer;
+use crate::ui::terminal::writer::Out;
 
 /// What gives the terminal back, while the dashboard has it.
 static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);

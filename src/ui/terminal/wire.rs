@@ -12,7 +12,7 @@ use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use super::glyphs::Glyphs;
+use crate::ui::terminal::glyphs::Glyphs;
 
 /// How a cell looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -286,7 +286,7 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
-    use crate::sample::Numbers;
+    use crate::testing::sample::Numbers;
 
     impl Numbers {
         fn index(&mut self, n: usize) -> usize {

@@ -15,7 +15,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcflush};
 
-use crate::output::patient;
+use crate::output::stdout;
 
 /// How long the terminal is given to take what is on its way when the program ends.
 const SOON: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const AFRESH: &[u8] = b"\x18\x1b[m";
 
 /// Hands bytes to the terminal.
 #[derive(Clone, Debug)]
-pub(super) struct Out {
+pub struct Out {
     bytes: Sender<Vec<u8>>,
     /// What became of them, one after the other.
     written: Receiver<io::Result<()>>,
@@ -41,8 +41,8 @@ impl Out {
     ///
     /// # Errors
     /// If the kernel refuses a descriptor or a thread.
-    pub(super) fn new() -> anyhow::Result<Self> {
-        let tty = Arc::new(patient::stdout().context("cannot open the terminal")?);
+    pub fn new() -> anyhow::Result<Self> {
+        let tty = Arc::new(stdout::stdout().context("cannot open the terminal")?);
         let give_up =
             eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an event descriptor")?;
         let give_up = Arc::new(give_up);
@@ -68,24 +68,24 @@ impl Out {
     }
 
     /// Hands it on, without waiting.
-    pub(super) fn send(&self, bytes: Vec<u8>) {
+    pub fn send(&self, bytes: Vec<u8>) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         // a thread that has ended tells so by its end of `written`
         let _ = self.bytes.send(bytes);
     }
 
     /// True if the terminal has taken all of it.
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0
     }
 
     /// A message for each of those that were sent, to be handed to [`Out::on_written`].
-    pub(super) fn written(&self) -> &Receiver<io::Result<()>> {
+    pub fn written(&self) -> &Receiver<io::Result<()>> {
         &self.written
     }
 
     /// One of them was taken by the terminal.
-    pub(super) fn on_written(&self) {
+    pub fn on_written(&self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -101,7 +101,7 @@ impl Out {
     }
 
     /// The last words. If nobody reads the terminal, what lies in its queue is thrown away for them.
-    pub(super) fn finish(&self, bytes: &[u8]) {
+    pub fn finish(&self, bytes: &[u8]) {
         if self.wait() {
             self.send(bytes.to_vec());
         } else {

@@ -5,17 +5,15 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::lines::Lines;
-use super::table::shorten;
-use crate::fields::{self, Kind};
-use crate::mark::{Difference, Figure, Finding, Mark};
-use crate::talkers::Key;
+use crate::model::aggregate::Key;
+use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::model::fields;
+use crate::model::fields::Kind;
 use crate::ui::app::App;
-use crate::ui::mark::Comparison;
+use crate::ui::layout::lines;
+use crate::ui::state::baseline::Comparison;
 use crate::ui::theme::Theme;
-
-/// Where the differences are: below the sums.
-pub const LINES: Lines = Lines { above: 4, below: 1 };
+use crate::ui::view::table::shorten;
 
 /// Cells of what a line of the sums is about, and of a figure in it.
 const LABEL: usize = 11;
@@ -31,7 +29,7 @@ const OVERALL: [Figure; 7] = [
     Figure::Duration,
 ];
 
-pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(mark) = &app.mark else { return };
     let mut lines = area.rows();
     let mut line = |buffer: &mut Buffer, text: &str, style: Style| {
@@ -47,13 +45,13 @@ pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buf
         .enumerate()
     {
         // where it is low the differences say more
-        if i == 0 || LINES.count(area) > 0 {
+        if i == 0 || lines::BASELINE.count(area) > 0 {
             line(buffer, &text, style);
         }
     }
     let heading = cells(["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "TIMES"], width);
     line(buffer, &heading, theme.heading);
-    for (difference, selected) in shown.rows().take(LINES.count(area)) {
+    for (difference, selected) in shown.rows().take(lines::BASELINE.count(area)) {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
             (false, Finding::Worse(Figure::Failed)) => theme.alarm_text,
@@ -62,17 +60,20 @@ pub(super) fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buf
         };
         line(buffer, &said(difference, width), style);
     }
-    if area.height > LINES.above {
+    if area.height > lines::BASELINE.above {
         let text = summary(shown, mark, app.choice.own.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if shown.counts == [0; 3] && area.height > LINES.above + 5 {
+        if shown.counts == [0; 3] && area.height > lines::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
                 "A time is worse from 10 sessions on both sides, if it is half as long again;",
                 "a rate or a loss if it is twice as much. What is counted must not look like chance.",
             ];
-            for (text, y) in reasons.into_iter().zip(area.y + LINES.above + 1..) {
+            for (text, y) in reasons
+                .into_iter()
+                .zip(area.y + lines::BASELINE.above + 1..)
+            {
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);
             }
         }

@@ -1,9 +1,7 @@
-//! Following the newest sessions: the latest one that was opened on top, and the selection with it.
-//!
-//! Responsible for the order before, to which sorting comes back. Not for the lines (`rows`).
+//! Following the newest session: sorted by start, with the selection kept on top.
 
-use super::app::{App, Selection, Sort};
-use crate::fields::{Column, Field, Kind, Value};
+use crate::model::fields::{Column, Field, Kind, Value};
+use crate::ui::app::{App, Selection, Sort};
 
 /// When a session was opened: an order without a column, because as a figure AGE says it better.
 static OPENED: Field = Field {
@@ -23,7 +21,7 @@ static OPENED: Field = Field {
 
 impl App {
     /// Follows the newest; again: back to the order before. If the selection has left the top, it goes back there first.
-    pub(super) fn toggle_following(&mut self) {
+    pub fn toggle_following(&mut self) {
         if self.is_following() {
             self.stop_following();
         } else {
@@ -40,7 +38,7 @@ impl App {
     }
 
     /// Back to the order before, if the newest are followed.
-    pub(super) fn stop_following(&mut self) {
+    pub fn stop_following(&mut self) {
         if let Some(before) = self.before_following.take() {
             self.sort = before;
         }
