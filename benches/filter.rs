@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tcplife::filter::Filter;
-use tcplife::sample::BusyHost;
-use tcplife::session::{Session, State};
+use tcplife::testing::filter::Filter;
+use tcplife::testing::model::{Session, State};
+use tcplife::testing::sample::BusyHost;
 
 /// Shows allocations, of which trying a session is to make none.
 #[global_allocator]

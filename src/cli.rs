@@ -8,10 +8,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
 
-use crate::capture::{Capture, Family, PortSet};
-use crate::config::Config;
 use crate::filter::Filter;
-use crate::ui::theme::{self, NamedTheme};
+use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::text::units;
+use crate::ui::config::Config;
+use crate::ui::theme;
+use crate::ui::theme::NamedTheme;
 
 /// What `--help` says after the flags.
 const EXAMPLES: &str = "\
@@ -77,7 +79,7 @@ pub struct Cli {
     pub output: Option<Output>,
 
     /// End after this time: 10s, 1m30s, 500ms
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub duration: Option<Duration>,
 
     /// End after this many rows
@@ -85,7 +87,7 @@ pub struct Cli {
     pub count: Option<u64>,
 
     /// How often the dashboard is refreshed [default: 1s, or as configured]
-    #[arg(short, long, value_name = "TIME", value_parser = interval)]
+    #[arg(short, long, value_name = "TIME", value_parser = units::interval)]
     pub interval: Option<Duration>,
 
     /// How many finished sessions the dashboard keeps [default: 100000, or as configured]
@@ -227,7 +229,7 @@ impl Cli {
     /// [`Stop::Usage`] with the place and what is wrong there.
     pub fn session_filter(&self, output: Output) -> Result<Filter, Stop> {
         let text = self.filter.as_deref().unwrap_or_default();
-        let filter = Filter::parse(text).map_err(|e| {
+        let filter = Filter::parse_with(text, crate::host::users::uid_of).map_err(|e| {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
         })?;
@@ -332,6 +334,7 @@ impl From<clap::Error> for Stop {
 }
 
 /// The whole of `--help`.
+#[cfg(any(test, feature = "testing"))]
 pub fn help() -> String {
     Cli::command().render_help().to_string()
 }
@@ -356,35 +359,6 @@ fn keep(text: &str) -> Result<usize, String> {
 fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
     PossibleValuesParser::new(theme::names())
         .try_map(|name| theme::by_name(&name).ok_or("it takes the name of a theme"))
-}
-
-/// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let takes = "a time like 10s, 1m30s or 500ms";
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .and_then(|s| Duration::try_from_secs_f64(s).ok());
-    let time = seconds.or_else(|| text.parse::<jiff::SignedDuration>().ok()?.try_into().ok());
-    match time {
-        Some(time) if time.is_zero() => Err(format!("it takes {takes}, longer than nothing")),
-        Some(time) if time > Duration::from_secs(100 * 365 * 86_400) => {
-            Err("that is over a hundred years".into())
-        }
-        Some(time) => Ok(time),
-        None => Err(format!("it takes {takes}")),
-    }
-}
-
-/// The refresh interval: fast enough to be live, slow enough to be read.
-pub(crate) fn interval(text: &str) -> Result<Duration, String> {
-    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
-    let time = duration(text)?;
-    if limits.contains(&time) {
-        Ok(time)
-    } else {
-        Err("it takes a time from 100ms to 1h".into())
-    }
 }
 
 /// A ring buffer's size: the kernel takes powers of two, from a page on.
@@ -511,20 +485,6 @@ mod tests {
         .collect();
         assert!(lines.iter().all(|l| l.lines().count() == 2), "{lines:#?}");
         insta::assert_snapshot!(lines.join("\n"));
-    }
-
-    #[test]
-    fn times_are_read() {
-        for (text, ms) in [
-            ("10s", 10_000),
-            ("1m30s", 90_000),
-            ("500ms", 500),
-            ("2", 2000),
-            ("1.5s", 1500),
-            ("1h", 3_600_000),
-        ] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
     }
 
     #[test]

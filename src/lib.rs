@@ -1,30 +1,17 @@
 //! Every TCP session of a Linux host: captured in the kernel, shown live or line by line.
 //!
-//! The binary is a thin `main` over this library, so that tests and benchmarks reach every part.
+//! The binary calls [`main`]. What tests and benchmarks need of the rest is exported by [`testing`] alone.
 
-mod bounded;
-pub mod capture;
-pub mod cgroup;
-pub mod clean;
-pub mod cli;
-pub mod collector;
-pub mod config;
-pub mod fields;
-pub mod filter;
-pub mod histogram;
-pub mod limits;
-pub mod mark;
-pub mod mounts;
-mod near;
-pub mod output;
-pub mod process;
-pub mod resolver;
-#[doc(hidden)]
-pub mod sample;
-pub mod services;
-pub mod session;
-pub mod signals;
-pub mod store;
-pub mod talkers;
-pub mod ui;
-pub mod users;
+mod cli;
+mod collector;
+mod filter;
+mod host;
+mod model;
+mod output;
+mod run;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod text;
+mod ui;
+
+pub use run::main;

@@ -172,10 +172,10 @@ fn help_is_on_stdout_and_lists_every_flag() {
         assert!(run.status.success() && run.stderr.is_empty(), "{asked}");
         String::from_utf8(run.stdout).expect("UTF-8")
     };
-    assert_eq!(help("-h"), tcplife::cli::help());
+    assert_eq!(help("-h"), tcplife::testing::cli::help());
     let long = help("--help");
     let lines: Vec<&str> = long.lines().map(str::trim_start).collect();
-    for argument in tcplife::cli::Cli::command().get_arguments() {
+    for argument in tcplife::testing::cli::Cli::command().get_arguments() {
         let flag = format!("--{}", argument.get_long().expect("a long flag"));
         let is_there = |line: &&str| {
             let mut words = line.split([' ', ',']);

@@ -8,9 +8,9 @@
 
 use std::path::Path;
 
-use tcplife::ui::keys::{KEYS, PLACES};
-use tcplife::ui::theme::THEMES;
-use tcplife::{cli, fields, filter};
+use tcplife::testing::model::{FIELDS, Field, Value};
+use tcplife::testing::ui::{KEYS, PLACES, THEMES};
+use tcplife::testing::{cli, filter};
 
 /// Which document has which section.
 const SECTIONS: &[(&str, &[&str])] = &[
@@ -75,8 +75,8 @@ fn the_documents_say_what_the_tables_say() {
     assert_section("themes", &table);
 
     let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
-    let shown = |f: &&fields::Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
-    for field in fields::FIELDS.iter().filter(shown) {
+    let shown = |f: &&Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
+    for field in FIELDS.iter().filter(shown) {
         let column = field.column.map_or("", |c| c.title);
         let json = field.json.map_or(String::new(), |key| format!("`{key}`"));
         table += &format!("| {column} | {json} | {} |\n", field.help);
@@ -87,7 +87,7 @@ fn the_documents_say_what_the_tables_say() {
 
 #[test]
 fn the_keys_that_may_be_null_are_listed() {
-    use tcplife::session::{Direction, Evidence, Session, State};
+    use tcplife::testing::model::{Direction, Evidence, Session, State};
     let nothing_is_known = Session {
         owner: Evidence::None,
         direction: Direction::In,
@@ -97,11 +97,11 @@ fn the_keys_that_may_be_null_are_listed() {
         srtt_us: 0,
         min_rtt_us: 0,
         cgroup: std::sync::Arc::default(),
-        ..tcplife::sample::finished()
+        ..tcplife::testing::sample::finished()
     };
-    let null: Vec<&str> = fields::FIELDS
+    let null: Vec<&str> = FIELDS
         .iter()
-        .filter(|f| (f.get)(&nothing_is_known) == fields::Value::Missing)
+        .filter(|f| (f.get)(&nothing_is_known) == Value::Missing)
         .filter_map(|f| f.json)
         .collect();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lines.md");

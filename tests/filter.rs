@@ -15,10 +15,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use tcplife::cgroup::Cgroup;
-use tcplife::filter::{Filter, FilterError, complete};
-use tcplife::sample::finished;
-use tcplife::session::{Comm, Direction, Evidence, Reason, Session, State};
+use tcplife::testing::filter::{Filter, FilterError, complete};
+use tcplife::testing::model::{Cgroup, Comm, Direction, Evidence, FIELDS, Reason, Session, State};
+use tcplife::testing::sample::finished;
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
@@ -47,7 +46,7 @@ fn users(name: &str) -> Option<u32> {
 }
 
 fn parse(text: &str) -> Result<Filter, FilterError> {
-    Filter::parse_with(text, &users)
+    Filter::parse_with(text, users)
 }
 
 const MS: u64 = 1_000_000;
@@ -234,7 +233,7 @@ fn what_is_being_typed_is_not_called_wrong() {
         (0..=text.len())
             .filter(|&end| text.is_char_boundary(end))
             .skip(1)
-            .map(|end| match Filter::parse_typed(&text[..end], end) {
+            .map(|end| match Filter::parse_typed(&text[..end], end, users) {
                 Ok(_) => '.',
                 Err(e) if e.is_incomplete() => '…',
                 Err(_) => '!',
@@ -246,7 +245,7 @@ fn what_is_being_typed_is_not_called_wrong() {
 
 /// Any text is a filter or an error with a place in the text, and both can be shown.
 fn survives(text: &str) {
-    let mut results = vec![parse(text), Filter::parse_typed(text, text.len())];
+    let mut results = vec![parse(text), Filter::parse_typed(text, text.len(), users)];
     match results.swap_remove(0) {
         Ok(filter) => {
             let canonical = filter.canonical();
@@ -362,7 +361,7 @@ proptest! {
                     "50ms", "10.0.0.0/8", "fe80::/10", "[::1]:80", "curl", "refused", "yes", "ä", "日", "\u{301}", "\0",
                     "\u{1b}[31m", "\n", "\u{202e}", "\u{feff}", "\u{85}",
                 ][..]).prop_map(str::to_owned),
-                prop::sample::select(tcplife::fields::FIELDS.iter().map(|f| f.word.to_owned()).collect::<Vec<_>>()),
+                prop::sample::select(FIELDS.iter().map(|f| f.word.to_owned()).collect::<Vec<_>>()),
             ],
             0..12,
         ),
@@ -380,7 +379,7 @@ proptest! {
 /// What a line shows while it is typed, the cursor at `|`.
 fn shown(line: &str) -> Vec<&'static str> {
     let cursor = line.find('|').expect("a cursor");
-    let filter = Filter::parse_typed(&line.replace('|', ""), cursor).expect(line);
+    let filter = Filter::parse_typed(&line.replace('|', ""), cursor, users).expect(line);
     let matching = sessions().into_iter().filter(|(_, s)| filter.matches(s));
     matching.map(|(name, _)| name).collect()
 }

@@ -3,9 +3,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tcplife::filter::Filter;
-use tcplife::sample::finished;
-use tcplife::session::{Comm, Reason, Session};
+use tcplife::testing::filter::Filter;
+use tcplife::testing::model::{Comm, Reason, Session};
+use tcplife::testing::sample::finished;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };

@@ -9,13 +9,11 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{bounded, select};
 use ratatui::layout::Size;
 use serde_json::{Value, json};
-use tcplife::capture::Capture;
-use tcplife::collector::{self, Batch, Config, Look};
-use tcplife::filter::Filter;
-use tcplife::sample::BusyHost;
-use tcplife::session::{Session, State};
-use tcplife::store::Store;
-use tcplife::ui::app::App;
+use tcplife::testing::collector::{self, Config};
+use tcplife::testing::filter::Filter;
+use tcplife::testing::model::{Batch, Capture, Look, Session, State, Store};
+use tcplife::testing::sample::BusyHost;
+use tcplife::testing::ui::App;
 
 use crate::churn::Load;
 use crate::dashboard::{ARRIVING, Dashboard, SCRIPTS, SIZE, percentile};

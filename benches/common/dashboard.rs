@@ -7,13 +7,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Size;
-use tcplife::capture::Capture;
-use tcplife::collector::Batch;
-use tcplife::sample::BusyHost;
-use tcplife::session::State;
-use tcplife::ui::app::App;
-use tcplife::ui::theme::DARK;
-use tcplife::ui::{keys, view};
+use tcplife::testing::model::{Batch, Capture, State};
+use tcplife::testing::sample::BusyHost;
+use tcplife::testing::ui::{self, App, DARK};
 
 /// The size of the terminal that the budgets speak of.
 pub(crate) const SIZE: Size = Size {
@@ -108,7 +104,7 @@ impl Dashboard {
         let start = Instant::now();
         let Ok(_) = self
             .terminal
-            .draw(|frame| view::draw(&self.app, &DARK, frame));
+            .draw(|frame| ui::draw(&self.app, &DARK, frame));
         start.elapsed()
     }
 
@@ -131,7 +127,7 @@ impl Dashboard {
         let start = Instant::now();
         match (
             self.app.keymap.lookup(self.app.mode, event),
-            keys::text(event),
+            ui::text(event),
         ) {
             (Some(action), _) => drop(self.app.update(action)),
             (None, Some(c)) => self.app.text(&c.to_string()),

@@ -11,84 +11,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use rustc_hash::FxHashSet;
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::capture::Capture;
-use crate::session::{Clock, Session};
+use crate::model::batch::Batch;
+use crate::model::capture_filter::Capture;
 
-mod bpf;
-mod decode;
-mod looks;
-mod namespaces;
-mod support;
-mod variables;
-
-pub use support::StartError;
-
-/// What the collector is to do.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What the kernel reports.
-    pub capture: Capture,
-    /// How often the open sessions' figures are read; `None`: never.
-    pub interval: Option<Duration>,
-    /// Ready only when the owners of what was open before are known, which takes a while where much is open. False: ready as
-    /// soon as nothing new is missed.
-    pub scan_first: bool,
-    /// Size of the ring buffer in bytes: a power of two, at least a page.
-    pub ring_bytes: u32,
-}
-
-/// What the collector hands on at a time.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// What is open; `None`: not looked at this time. What ended is still in here if it ended after the look, so this
-    /// goes before `closed`.
-    pub open: Option<Look>,
-    /// Sessions that ended since the batch before.
-    pub closed: Vec<Session>,
-    /// Sessions lost since the start: they ended when the ring buffer was full.
-    pub lost: u64,
-    /// When this batch was made, ns of CLOCK_MONOTONIC.
-    pub taken_ns: u64,
-    /// To turn the sessions' instants into wall-clock time.
-    pub clock: Clock,
-}
-
-/// The sessions that are open.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Look {
-    /// Those that were not at the look before, or were otherwise.
-    pub changed: Vec<Session>,
-    /// Cookies of all others: of them only time has passed. Some may never have been told here, as a filter was in the way.
-    pub unchanged: Vec<u64>,
-}
-
-impl Look {
-    /// What this look is after that one, for who has seen neither.
-    #[must_use]
-    pub fn after(mut self, earlier: Look, now_ns: u64) -> Look {
-        let unchanged: FxHashSet<u64> = self.unchanged.iter().copied().collect();
-        let mut still = earlier.changed;
-        still.retain(|session| unchanged.contains(&session.cookie));
-        still.iter_mut().for_each(|s| s.wait_until(now_ns));
-        let told: FxHashSet<u64> = still.iter().map(|s| s.cookie).collect();
-        self.unchanged.retain(|cookie| !told.contains(cookie));
-        self.changed.append(&mut still);
-        self
-    }
-}
-
-impl From<Vec<Session>> for Look {
-    /// All of them are new.
-    fn from(changed: Vec<Session>) -> Self {
-        Look {
-            changed,
-            unchanged: Vec::new(),
-        }
-    }
-}
+pub mod kernel;
 
 /// Batches that may wait. When they do, the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;
@@ -241,48 +169,5 @@ impl Collector {
                 ))
             }
         }
-    }
-}
-
-/// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed.
-///
-/// # Errors
-/// [`StartError`] if the kernel does not let it, with what would help.
-pub fn start(config: Config) -> anyhow::Result<Collector> {
-    support::check()?;
-    Collector::spawn("tcplife-bpf", move |tx, orders, ready| {
-        bpf::run(&config, tx, orders, ready)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample::finished as sample;
-
-    const S: u64 = 1_000_000_000;
-
-    #[test]
-    fn two_looks_become_one() {
-        let session = |cookie, tx_bytes, at_s: u64| Session {
-            cookie,
-            tx_bytes,
-            end_ns: at_s * S,
-            ..sample()
-        };
-        let earlier = Look {
-            changed: vec![session(1, 10, 1), session(2, 20, 1), session(3, 30, 1)],
-            unchanged: vec![4, 5],
-        };
-        // 1 and 4 change, 3 and 5 are gone, 6 is new
-        let later = Look {
-            changed: vec![session(1, 11, 2), session(4, 40, 2), session(6, 60, 2)],
-            unchanged: vec![2],
-        };
-        let both = later.after(earlier, 2 * S);
-        let told = |s: &Session| (s.cookie, s.tx_bytes, s.end_ns / S);
-        let changed: Vec<_> = both.changed.iter().map(told).collect();
-        assert_eq!(changed, [(1, 11, 2), (4, 40, 2), (6, 60, 2), (2, 20, 2)]);
-        assert_eq!(both.unchanged, [0; 0]);
     }
 }

@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use super::eval::ends;
-use super::expr::Op;
-use super::lex::{Kind as Tok, Token, is_plain_word, lex};
-use super::literal::{kind_of, operators, real_names};
-use super::quoted;
-use crate::fields::{FIELDS, Field, Kind, by_word};
+use crate::filter::eval::ends;
+use crate::filter::expr::Op;
+use crate::filter::lex::{Kind as Tok, Token, is_plain_word, lex};
+use crate::filter::literal::{kind_of, operators, real_names};
+use crate::filter::quoted;
+use crate::model::fields::{FIELDS, Field, Kind, by_word};
 
 /// Something that fits where the cursor is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use std::ops::Range;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::clean::is_harmful;
+use crate::text::sanitize::is_harmful;
 
 /// Cells of the filter's text that a report shows at most: with what comes before it on a line of 120.
 const SHOWN_CELLS: usize = 100;
 
 /// How a suggestion begins.
-pub(super) const SUGGESTION: &str = "did you mean ";
+pub const SUGGESTION: &str = "did you mean ";
 
 /// Why a text is no filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct FilterError {
 }
 
 impl FilterError {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+    pub fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         FilterError {
             text: String::new(),
             span,
@@ -37,19 +37,19 @@ impl FilterError {
         }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(dotted(&help.into()));
         self
     }
 
     /// More text could make it right.
-    pub(super) fn incomplete(mut self) -> Self {
+    pub fn incomplete(mut self) -> Self {
         self.incomplete = true;
         self
     }
 
     /// In this text. The place is kept within it and on whole characters.
-    pub(super) fn of(mut self, text: &str) -> Self {
+    pub fn of(mut self, text: &str) -> Self {
         let whole = |mut at: usize| {
             at = at.min(text.len());
             while !text.is_char_boundary(at) {
@@ -68,11 +68,13 @@ impl FilterError {
     }
 
     /// What is wrong, in a few words.
+    #[cfg(any(test, feature = "testing"))]
     pub fn message(&self) -> &str {
         &self.message
     }
 
     /// What was expected, if more can be said.
+    #[cfg(any(test, feature = "testing"))]
     pub fn expected(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -184,7 +186,7 @@ fn dotted(text: &str) -> String {
 }
 
 /// A piece of the text as a message quotes it: safe for the terminal and not too long for a line.
-pub(super) fn quoted(piece: &str) -> String {
+pub fn quoted(piece: &str) -> String {
     const MOST: usize = 32;
     let mut short: String = dotted(piece).chars().take(MOST).collect();
     if piece.chars().count() > MOST {

@@ -11,14 +11,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use regex::Regex;
 
-use super::expr::{Expr, Literal, Net, Op, Term};
-use super::literal::build_regex;
-use crate::fields::{FIELDS, Field, Kind, Value, by_word};
-use crate::session::Session;
+use crate::filter::expr::{Expr, Literal, Net, Op, Term};
+use crate::filter::literal::build_regex;
+use crate::model::fields::{FIELDS, Field, Kind, Value, by_word};
+use crate::model::session::Session;
 
 /// An expression that is ready to be tried.
 #[derive(Clone, Debug)]
-pub(super) enum Node {
+pub enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
@@ -27,7 +27,7 @@ pub(super) enum Node {
 
 /// What a value is held against.
 #[derive(Clone, Debug)]
-pub(super) enum Check {
+pub enum Check {
     Between(u64, u64),
     /// Sorted and apart.
     OneOf(Vec<(u64, u64)>),
@@ -42,7 +42,7 @@ pub(super) enum Check {
 
 impl Node {
     /// Of an expression that was read. What compiles a second time cannot fail then.
-    pub(super) fn new(expr: &Expr) -> Result<Node, regex::Error> {
+    pub fn new(expr: &Expr) -> Result<Node, regex::Error> {
         let several = |parts: &[Expr]| -> Result<Vec<Node>, regex::Error> {
             let mut nodes: Vec<Node> = parts.iter().map(Node::new).collect::<Result<_, _>>()?;
             nodes.sort_by_key(Node::cost); // a cheap term first may spare a dear one
@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// True if the session fits.
-    pub(super) fn matches(&self, session: &Session) -> bool {
+    pub fn matches(&self, session: &Session) -> bool {
         match self {
             Node::All(parts) => parts.iter().all(|p| p.matches(session)),
             Node::Any(parts) => parts.iter().any(|p| p.matches(session)),
@@ -108,7 +108,7 @@ impl Node {
 }
 
 /// The fields that are meant by one: two by `port` and `addr`.
-pub(super) fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
+pub fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
     let (one, other) = match field.kind {
         Kind::Either(one, other) => (by_word(one), by_word(other)),
         _ => (Some(field), None),
@@ -125,7 +125,7 @@ fn searched(needle: &Needle) -> impl Iterator<Item = &'static Field> {
 
 /// The numbers that satisfy a comparison, as sorted ranges that do not touch; nothing for other values. The sense
 /// of `!=` is left to the caller: these are the numbers of `=`.
-pub(super) fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
+pub fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = values
         .iter()
         .filter_map(|v| match v {
@@ -153,7 +153,7 @@ pub(super) fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
 
 impl Check {
     /// Of an operator and its values; the sense of `!=` and `!~` is left to the caller.
-    pub(super) fn new(op: Op, values: &[Literal]) -> Result<Check, regex::Error> {
+    pub fn new(op: Op, values: &[Literal]) -> Result<Check, regex::Error> {
         fn all<T>(values: &[Literal], pick: impl Fn(&Literal) -> Option<T>) -> Vec<T> {
             values.iter().filter_map(pick).collect()
         }
@@ -190,7 +190,7 @@ impl Check {
     }
 
     /// True if the value fits, whatever a negative operator makes of it.
-    pub(super) fn fits(&self, value: Value<'_>) -> bool {
+    pub fn fits(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Check::Between(from, to), Value::Uint(n)) => (*from..=*to).contains(&n),
             (Check::OneOf(ranges), Value::Uint(n)) => is_in(ranges, n),
@@ -222,7 +222,7 @@ fn is_in(ranges: &[(u64, u64)], n: u64) -> bool {
 
 /// A bare word: found wherever it stands in a text, in capitals or not.
 #[derive(Clone, Debug)]
-pub(super) struct Needle {
+pub struct Needle {
     lower: String,
 }
 

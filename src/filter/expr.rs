@@ -6,11 +6,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::fields::Field;
+use crate::model::fields::Field;
 
 /// An expression. Parentheses are kept as nesting, so that what is written is what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expr {
+pub enum Expr {
     /// Each of them; of none: everything.
     All(Vec<Expr>),
     /// One of them at least.
@@ -20,7 +20,7 @@ pub(super) enum Expr {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Term {
+pub enum Term {
     /// A bare word, or several of which one is enough.
     Words(Vec<String>),
     /// A field, held against a value or several.
@@ -33,7 +33,7 @@ pub(super) enum Term {
 
 /// What a field is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Literal {
+pub enum Literal {
     /// From, to; both included. Times are µs.
     Number(u64, u64),
     Net(Net),
@@ -47,7 +47,7 @@ pub(super) enum Literal {
 
 /// The operators of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Op {
+pub enum Op {
     Eq,
     Ne,
     Lt,
@@ -60,7 +60,7 @@ pub(super) enum Op {
 
 impl Op {
     /// How it is written.
-    pub(super) fn symbol(self) -> &'static str {
+    pub fn symbol(self) -> &'static str {
         match self {
             Op::Eq => "=",
             Op::Ne => "!=",
@@ -74,19 +74,19 @@ impl Op {
     }
 
     /// True if it is the denial of another operator: of `=` or of `~`.
-    pub(super) fn is_negative(self) -> bool {
+    pub fn is_negative(self) -> bool {
         matches!(self, Op::Ne | Op::NotMatch)
     }
 
     /// True if its value is a regular expression.
-    pub(super) fn takes_regex(self) -> bool {
+    pub fn takes_regex(self) -> bool {
         matches!(self, Op::Match | Op::NotMatch)
     }
 }
 
 /// An address, or all that begin like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Net {
+pub struct Net {
     addr: IpAddr,
     bits: u8,
 }
@@ -94,7 +94,7 @@ pub(super) struct Net {
 impl Net {
     /// The network of that address. What is beyond the prefix is dropped, and an IPv4-mapped one is IPv4, as it is
     /// in a session. `None` if the family has fewer bits.
-    pub(super) fn new(addr: IpAddr, bits: u8) -> Option<Net> {
+    pub fn new(addr: IpAddr, bits: u8) -> Option<Net> {
         match addr {
             IpAddr::V4(a) if bits <= 32 => Some(Net {
                 addr: Ipv4Addr::from_bits(a.to_bits() & mask_v4(bits)).into(),
@@ -112,17 +112,17 @@ impl Net {
     }
 
     /// The one address.
-    pub(super) fn host(addr: IpAddr) -> Net {
+    pub fn host(addr: IpAddr) -> Net {
         let addr = addr.to_canonical();
         let bits = if addr.is_ipv4() { 32 } else { 128 };
         Net { addr, bits }
     }
 
-    pub(super) fn is_ipv4(self) -> bool {
+    pub fn is_ipv4(self) -> bool {
         self.addr.is_ipv4()
     }
 
-    pub(super) fn contains(self, other: IpAddr) -> bool {
+    pub fn contains(self, other: IpAddr) -> bool {
         match (self.addr, other) {
             (IpAddr::V4(net), IpAddr::V4(a)) => a.to_bits() & mask_v4(self.bits) == net.to_bits(),
             (IpAddr::V6(net), IpAddr::V6(a)) => a.to_bits() & mask_v6(self.bits) == net.to_bits(),
@@ -196,7 +196,7 @@ impl fmt::Display for Term {
 impl Literal {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
         let unit = match field.kind {
-            crate::fields::Kind::Micros => "us",
+            crate::model::fields::Kind::Micros => "us",
             _ => "",
         };
         match self {
@@ -213,6 +213,6 @@ impl Literal {
 }
 
 /// In double quotes, with the two characters escaped that would end them early.
-pub(super) fn in_quotes(text: &str) -> String {
+pub fn in_quotes(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -4,8 +4,8 @@
 
 use std::fmt::Write;
 
-use super::literal::{example, operators, takes_briefly};
-use crate::fields::FIELDS;
+use crate::filter::literal::{example, operators, takes_briefly};
+use crate::model::fields::FIELDS;
 
 /// What is said of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub const GRAMMAR: &[(&str, &str)] = &[
 ];
 
 /// The rules that no example shows.
+#[cfg(any(test, feature = "testing"))]
 const RULES: &str = "\
 A figure that a session does not have (`-` in the table) fits no comparison. `!=` and `!~` are `not` before their
 opposites, so that `reason != refused` shows what is still open too. Of `port` and `addr` either end may fit, and
@@ -84,6 +85,7 @@ number directly behind a number: a value has no spaces in it, and a list has the
 is `adopted yes`, and what stands behind it is the next term unless it is nearly `yes`, `no`, `true` or `false`.";
 
 /// The whole of it as Markdown, for the documents.
+#[cfg(any(test, feature = "testing"))]
 pub fn help_markdown() -> String {
     let mut text = String::from("| filter | means |\n|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|");
@@ -110,16 +112,16 @@ pub fn help_markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Filter;
+    use crate::filter::{Filter, UidOf};
 
     #[test]
     fn every_example_is_a_filter() {
-        let users = |name: &str| (name == "root").then_some(0);
+        let users: UidOf = |name| (name == "root").then_some(0);
         for form in help_rows()
             .map(|row| row.example)
             .chain(GRAMMAR.iter().map(|(form, _)| (*form).to_owned()))
         {
-            if let Err(e) = Filter::parse_with(&form, &users) {
+            if let Err(e) = Filter::parse_with(&form, users) {
                 panic!("{}", e.report());
             }
         }

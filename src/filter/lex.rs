@@ -11,14 +11,14 @@ use winnow::error::EmptyError;
 use winnow::stream::{LocatingSlice, Stream};
 use winnow::token::{any, take_while};
 
-use super::expr::Op;
+use crate::filter::expr::Op;
 
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// Anything without space and without the characters that mean something.
     Word,
     /// A text in quotes, without them.
@@ -40,14 +40,14 @@ pub(super) enum Kind {
 
 /// A piece of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Token<'s> {
-    pub(super) kind: Kind,
-    pub(super) text: &'s str,
-    pub(super) span: Range<usize>,
+pub struct Token<'s> {
+    pub kind: Kind,
+    pub text: &'s str,
+    pub span: Range<usize>,
 }
 
 /// The tokens of a text.
-pub(super) fn lex(text: &str) -> Vec<Token<'_>> {
+pub fn lex(text: &str) -> Vec<Token<'_>> {
     let mut input = LocatingSlice::new(text);
     let mut tokens: Vec<Token<'_>> = Vec::new();
     loop {
@@ -76,7 +76,7 @@ fn is_special(c: char) -> bool {
 }
 
 /// True if the text is one word for the lexer, and no keyword.
-pub(super) fn is_plain_word(text: &str) -> bool {
+pub fn is_plain_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_special) && keyword(text) == Kind::Word
 }
 

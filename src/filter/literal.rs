@@ -5,29 +5,27 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::error::{SUGGESTION, quoted};
-use super::expr::{Literal, Net, Op};
-use super::units::{SIZES, TIMES, Unscaled, scaled};
-use crate::fields::{Field, Kind, by_word};
-use crate::near::nearest;
-use crate::session::Comm;
-
-/// Finds the id of a user of that name.
-pub(super) type Users<'a> = &'a dyn Fn(&str) -> Option<u32>;
+use crate::filter::UidOf;
+use crate::filter::error::{SUGGESTION, quoted};
+use crate::filter::expr::{Literal, Net, Op};
+use crate::model::fields::{Field, Kind, by_word};
+use crate::model::session::Comm;
+use crate::text::suggest::nearest;
+use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
 
 /// Bytes that a compiled regular expression may take: enough for a few Unicode classes, and a bound on what a line
 /// of text can cost.
-pub(super) const REGEX_BYTES: usize = 1 << 20;
+pub const REGEX_BYTES: usize = 1 << 20;
 
 /// What is wrong with a value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bad {
-    pub(super) message: String,
-    pub(super) help: String,
+pub struct Bad {
+    pub message: String,
+    pub help: String,
     /// It may be the beginning of a value.
-    pub(super) partial: bool,
+    pub partial: bool,
     /// The place in the value, if it is not all of it.
-    pub(super) at: Option<Range<usize>>,
+    pub at: Option<Range<usize>>,
 }
 
 impl Bad {
@@ -51,7 +49,7 @@ const ORDER: &[Op] = &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
 const TEXT: &[Op] = &[Op::Eq, Op::Ne, Op::Match, Op::NotMatch];
 
 /// The kind of a field's values; of one that stands for two others: theirs.
-pub(super) fn kind_of(field: &Field) -> Kind {
+pub fn kind_of(field: &Field) -> Kind {
     match field.kind {
         Kind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
         kind => kind,
@@ -59,7 +57,7 @@ pub(super) fn kind_of(field: &Field) -> Kind {
 }
 
 /// The operators that a field takes.
-pub(super) fn operators(field: &Field) -> &'static [Op] {
+pub fn operators(field: &Field) -> &'static [Op] {
     match kind_of(field) {
         Kind::Count | Kind::Id | Kind::Bytes | Kind::Rate | Kind::Micros | Kind::Port => ORDER,
         Kind::Ip | Kind::User | Kind::Bool | Kind::Either(..) => EQUALITY,
@@ -68,7 +66,7 @@ pub(super) fn operators(field: &Field) -> &'static [Op] {
 }
 
 /// What a field takes, in words.
-pub(super) fn takes(field: &Field) -> String {
+pub fn takes(field: &Field) -> String {
     match kind_of(field) {
         Kind::Count => "a number".into(),
         Kind::Id => "a number, decimal or 0x…".into(),
@@ -88,7 +86,7 @@ pub(super) fn takes(field: &Field) -> String {
 }
 
 /// The same where the units are explained elsewhere.
-pub(super) fn takes_briefly(field: &Field) -> String {
+pub fn takes_briefly(field: &Field) -> String {
     match kind_of(field) {
         Kind::Bytes => "a size".into(),
         Kind::Rate => "a size, a second".into(),
@@ -99,7 +97,7 @@ pub(super) fn takes_briefly(field: &Field) -> String {
 }
 
 /// The names that a field can have, without the one that stands for none.
-pub(super) fn real_names(names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+pub fn real_names(names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
     names.iter().copied().filter(|name| *name != "-")
 }
 
@@ -108,7 +106,7 @@ fn list(names: &'static [&'static str]) -> String {
 }
 
 /// A term with the field, as an example.
-pub(super) fn example(field: &Field) -> String {
+pub fn example(field: &Field) -> String {
     let value = match kind_of(field) {
         Kind::Count => "> 10",
         Kind::Id => "1234",
@@ -130,7 +128,7 @@ pub(super) fn example(field: &Field) -> String {
 }
 
 /// `` `rtt` takes a time …, like `rtt > 50ms` ``.
-pub(super) fn expected(field: &Field) -> String {
+pub fn expected(field: &Field) -> String {
     let takes = takes(field);
     let word = field.word;
     match kind_of(field) {
@@ -140,11 +138,11 @@ pub(super) fn expected(field: &Field) -> String {
 }
 
 /// Reads a value that a field is compared with.
-pub(super) fn read(
+pub fn read(
     field: &'static Field,
     text: &str,
     in_quotes: bool,
-    users: Users<'_>,
+    users: UidOf,
 ) -> Result<Literal, Bad> {
     let bad = || {
         Bad::new(
@@ -192,7 +190,7 @@ pub(super) fn read(
 const BOOLS: &[&str] = &["yes", "no", "true", "false"];
 
 /// Those that a word may have meant: it is the beginning of them, or a letter off.
-pub(super) fn near_bool(word: &str) -> Vec<&'static str> {
+pub fn near_bool(word: &str) -> Vec<&'static str> {
     let lower = word.to_lowercase();
     let begins = |name: &&str| name.starts_with(&lower);
     let begun: Vec<&str> = BOOLS.iter().copied().filter(begins).collect();
@@ -354,7 +352,7 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
 }
 
 /// `` did you mean `a`, `b` or `c`? ``
-pub(super) fn did_you_mean(names: &[&str]) -> String {
+pub fn did_you_mean(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     match names.split_last() {
         Some((last, [])) => format!("{SUGGESTION}{last}?"),
@@ -372,7 +370,7 @@ fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
 }
 
 /// Checks a bare word: what is pasted from elsewhere and could never be found is worth a word.
-pub(super) fn bare_word(text: &str) -> Result<(), Bad> {
+pub fn bare_word(text: &str) -> Result<(), Bad> {
     no_wildcard("", text)?;
     let Some(field) = by_word("addr").filter(|_| text.contains(['/', ':'])) else {
         return Ok(());
@@ -406,7 +404,7 @@ fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
 }
 
 /// Checks a regular expression.
-pub(super) fn regex(pattern: &str) -> Result<(), Bad> {
+pub fn regex(pattern: &str) -> Result<(), Bad> {
     let help = "`~` takes a regular expression; in front of a character that is meant as it is goes a `\\`";
     let parsed = regex_syntax::ast::parse::ParserBuilder::new()
         .nest_limit(50)
@@ -442,7 +440,7 @@ pub(super) fn regex(pattern: &str) -> Result<(), Bad> {
 }
 
 /// Compiles a regular expression.
-pub(super) fn build_regex(pattern: &str) -> Result<regex::Regex, regex::Error> {
+pub fn build_regex(pattern: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(REGEX_BYTES)
         .dfa_size_limit(REGEX_BYTES)

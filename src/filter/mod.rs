@@ -4,34 +4,44 @@
 //! for its own explanation. Knows no kernel and no terminal. Not responsible for the prompt (`ui`) nor for the
 //! command line (`cli`).
 //!
-//! The words are those of [`FIELDS`](crate::fields::FIELDS): a new row there is a new word here.
+//! The words are those of [`FIELDS`](crate::model::fields::FIELDS): a new row there is a new word here.
 
-mod behind;
+mod adjacent;
 mod complete;
+mod diagnostics;
 mod error;
 mod eval;
 mod expr;
-mod finished;
 mod help;
-mod implied;
 mod lex;
 mod literal;
 mod parse;
+mod pushdown;
+mod satisfiable;
+pub mod select;
 #[cfg(test)]
 mod tests;
-mod units;
-mod wrong;
 
 use std::str::FromStr;
 
-pub use complete::{Candidate, Completions, complete};
+pub use complete::{Completions, complete};
 pub use error::FilterError;
-pub use help::{GRAMMAR, HelpRow, help_markdown, help_rows};
-
-use crate::capture::Capture;
-use crate::session::Session;
 use eval::Node;
 use expr::Expr;
+#[cfg(any(test, feature = "testing"))]
+pub use help::help_markdown;
+pub use help::{GRAMMAR, help_rows};
+
+use crate::model::capture_filter::Capture;
+use crate::model::session::Session;
+
+/// Finds the id of a user by name.
+pub type UidOf = fn(&str) -> Option<u32>;
+
+/// Knows no user.
+fn no_users(_: &str) -> Option<u32> {
+    None
+}
 
 /// Which sessions are meant. Read once, tried on any number.
 #[derive(Clone, Debug)]
@@ -42,22 +52,19 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Reads a filter that names no user. An empty text means everything.
+    ///
+    /// # Errors
+    /// As [`Filter::parse_with`].
+    pub fn parse(text: &str) -> Result<Filter, FilterError> {
+        Filter::parse_with(text, no_users)
+    }
+
     /// Reads a filter. An empty text means everything.
     ///
     /// # Errors
     /// [`FilterError`], with the place and what was expected there.
-    pub fn parse(text: &str) -> Result<Filter, FilterError> {
-        Filter::parse_with(text, &crate::users::uid_of)
-    }
-
-    /// Reads a filter, with another way to find the ids of users.
-    ///
-    /// # Errors
-    /// As [`Filter::parse`].
-    pub fn parse_with(
-        text: &str,
-        users: &dyn Fn(&str) -> Option<u32>,
-    ) -> Result<Filter, FilterError> {
+    pub fn parse_with(text: &str, users: UidOf) -> Result<Filter, FilterError> {
         Filter::new(text, parse::parse(text, users, None)?)
     }
 
@@ -68,11 +75,8 @@ impl Filter {
     ///
     /// # Errors
     /// As [`Filter::parse`]; [`FilterError::is_incomplete`] tells whether to wait for more.
-    pub fn parse_typed(text: &str, cursor: usize) -> Result<Filter, FilterError> {
-        Filter::new(
-            text,
-            parse::parse(text, &crate::users::uid_of, Some(cursor))?,
-        )
+    pub fn parse_typed(text: &str, cursor: usize, users: UidOf) -> Result<Filter, FilterError> {
+        Filter::new(text, parse::parse(text, users, Some(cursor))?)
     }
 
     fn new(text: &str, expr: Expr) -> Result<Filter, FilterError> {
@@ -92,18 +96,28 @@ impl Filter {
     /// As [`Filter::parse`] of the other's text.
     pub fn and(&self, other: &str) -> Result<Filter, FilterError> {
         let term = Filter::parse(other)?;
-        let said = match &self.expr {
+        let is_there = match &self.expr {
             Expr::All(parts) => parts.contains(&term.expr),
             expr => *expr == term.expr,
         };
-        let source = self.source.trim();
-        match self.expr {
-            _ if said => Ok(self.clone()),
-            _ if self.is_everything() => Ok(term),
-            // weaker than `and`
-            Expr::Any(_) => Filter::parse(&format!("({source}) and {other}")),
-            _ => Filter::parse(&format!("{source} and {other}")),
+        if is_there {
+            return Ok(self.clone());
         }
+        if self.is_everything() {
+            return Ok(term);
+        }
+        let parts = |expr: &Expr| match expr {
+            Expr::All(parts) => parts.clone(),
+            expr => vec![expr.clone()],
+        };
+        let both = [parts(&self.expr), parts(&term.expr)].concat();
+        let source = self.source.trim();
+        let source = match self.expr {
+            // weaker than `and`
+            Expr::Any(_) => format!("({source}) and {other}"),
+            _ => format!("{source} and {other}"),
+        };
+        Filter::new(&source, Expr::All(both))
     }
 
     /// True if the session is meant. Takes no memory.
@@ -118,7 +132,7 @@ impl Filter {
 
     /// False if no session that is over can be meant, as far as is sure.
     pub fn can_fit_finished(&self) -> bool {
-        finished::can_fit(&self.expr)
+        satisfiable::can_fit(&self.expr)
     }
 
     /// The text that was read.
@@ -127,18 +141,19 @@ impl Filter {
     }
 
     /// The filter in its plainest form, with every operator and all quotes; it means the same.
+    #[cfg(any(test, feature = "testing"))]
     pub fn canonical(&self) -> String {
         self.expr.to_string()
     }
 
     /// What the kernel can decide of it: a capture that lets through whatever is meant, and maybe more.
     pub fn capture(&self) -> Capture {
-        implied::implied(&self.expr, false)
+        pushdown::implied(&self.expr, false)
     }
 
     /// True if [`Filter::capture`] is known to let through nothing that is not meant.
     pub fn is_decided_by_capture(&self) -> bool {
-        implied::is_whole(&self.expr)
+        pushdown::is_whole(&self.expr)
     }
 }
 

@@ -20,20 +20,21 @@ use winnow::error::{ErrMode, ParserError};
 use winnow::stream::{Stateful, Stream, TokenSlice};
 use winnow::token::any;
 
-use super::behind::{pieces, wrong_behind};
-use super::error::{FilterError, quoted};
-use super::expr::{Expr, Literal, Op, Term};
-use super::lex::{Kind as Tok, Token, lex};
-use super::literal::{self, Bad, Users, did_you_mean};
-use super::wrong::{
+use crate::filter::UidOf;
+use crate::filter::adjacent::{pieces, wrong_behind};
+use crate::filter::diagnostics::{
     expected_after, missing_term, missing_value, no_comparison, no_denial, no_term, no_value,
     stray, unfinished, unknown_field, wrong_operator,
 };
-use crate::fields::{FIELDS, Field, Kind, by_word};
-use crate::near::nearest;
+use crate::filter::error::{FilterError, quoted};
+use crate::filter::expr::{Expr, Literal, Op, Term};
+use crate::filter::lex::{Kind as Tok, Token, lex};
+use crate::filter::literal::{self, Bad, did_you_mean};
+use crate::model::fields::{FIELDS, Field, Kind, by_word};
+use crate::text::suggest::nearest;
 
 /// Bytes of a filter at most. Whoever needs more has a list that belongs in a regular expression.
-pub(super) const LONGEST: usize = 16 * 1024;
+pub const LONGEST: usize = 16 * 1024;
 /// Parentheses within parentheses at most: the reader, and every walk over the expression, recurses by them.
 const DEEPEST: u32 = 64;
 /// Regular expressions at most, as each may take `literal::REGEX_BYTES`.
@@ -43,7 +44,7 @@ const MOST_REGEXES: u32 = 32;
 #[derive(Clone, Copy)]
 struct Context<'s> {
     text: &'s str,
-    users: Users<'s>,
+    users: UidOf,
     /// While it is typed: the cursor. The word that it stands behind may not be finished.
     cursor: Option<usize>,
     depth: u32,
@@ -93,9 +94,9 @@ fn fail<T>(error: FilterError) -> Result<T> {
 }
 
 /// Reads a filter.
-pub(super) fn parse(
+pub fn parse(
     text: &str,
-    users: Users<'_>,
+    users: UidOf,
     cursor: Option<usize>,
 ) -> std::result::Result<Expr, FilterError> {
     if text.len() > LONGEST {

@@ -6,11 +6,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 
-use super::expr::{Expr, Literal, Net, Op, Term};
-use super::literal::{kind_of, operators, real_names};
 use super::*;
-use crate::fields::{FIELDS, Field, Kind};
-use crate::session::{Comm, Direction, Evidence, Reason, State};
+use crate::filter::expr::{Expr, Literal, Net, Op, Term};
+use crate::filter::literal::{kind_of, operators, real_names};
+use crate::model::capture_filter::Capture;
+use crate::model::fields::{FIELDS, Field, Kind};
+use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// Few values, so that expressions and sessions meet often; and the ends of what there is.
 const PORTS: &[u16] = &[0, 1, 22, 80, 443, 8080, 65534, 65535];
@@ -166,7 +167,7 @@ fn session() -> impl Strategy<Value = Session> {
     )
         .prop_map(
             |((laddr, raddr), (lport, rport), comm, owner, pid, (state, reason, direction), n)| {
-                let mut s = crate::session::tests::sample();
+                let mut s = crate::testing::sample::finished();
                 (s.laddr, s.raddr, s.lport, s.rport) = (laddr, raddr, lport, rport);
                 (s.comm, s.owner) = (Comm::from(comm), owner);
                 s.pid = if owner == Evidence::None { 0 } else { pid };
@@ -263,7 +264,7 @@ proptest! {
             let text = format!("{} {op} {n}{unit}", field.word);
             Filter::parse(&text).expect("a filter").matches(&s)
         };
-        let known = (field.get)(&s) != crate::fields::Value::Missing;
+        let known = (field.get)(&s) != crate::model::fields::Value::Missing;
         prop_assert_eq!(matches("<") ^ matches(">="), known);
         prop_assert_eq!(matches("<=") ^ matches(">"), known);
         prop_assert_eq!(matches("="), matches("<=") && matches(">="));

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use super::json::{event, time};
-use super::{Sink, Stopwatch, Summary, Times};
-use crate::fields::{FIELDS, Value};
-use crate::session::{Clock, Session};
+use crate::model::batch::Clock;
+use crate::model::fields::{FIELDS, Value};
+use crate::model::session::Session;
+use crate::output::json::{event, time};
+use crate::output::{Sink, Stopwatch, Summary, Times};
 
 /// Rows of comma-separated values, quoted where they need to be (RFC 4180).
 pub struct Csv<W: Write> {
@@ -136,8 +137,8 @@ impl<W: Write> Sink for AllFields<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::rendered;
     use super::*;
+    use crate::output::tests::rendered;
 
     #[test]
     fn csv_rows_with_every_field() {

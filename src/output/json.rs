@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use serde::ser::{SerializeMap, Serializer};
 
-use super::{Sink, Summary};
-use crate::fields::{FIELDS, Value};
-use crate::session::{Clock, Session};
+use crate::model::batch::Clock;
+use crate::model::fields::{FIELDS, Value};
+use crate::model::session::Session;
+use crate::output::{Sink, Summary};
 
 /// One object a line.
 #[derive(Debug)]
@@ -22,12 +23,12 @@ impl<W: Write> Json<W> {
 }
 
 /// What a session's row is about: its end, or how it stood when its figures were read.
-pub(super) fn event(session: &Session) -> &'static str {
+pub fn event(session: &Session) -> &'static str {
     if session.is_open() { "open" } else { "close" }
 }
 
 /// When that was: RFC 3339, UTC, µs.
-pub(super) fn time(session: &Session, clock: &Clock) -> String {
+pub fn time(session: &Session, clock: &Clock) -> String {
     format!("{:.6}", clock.wall(session.end_ns))
 }
 
@@ -83,8 +84,8 @@ impl<W: Write> Sink for Json<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::rendered;
     use super::*;
+    use crate::output::tests::rendered;
 
     #[test]
     fn json_lines() {

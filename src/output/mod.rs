@@ -1,26 +1,26 @@
 //! Output that is not the dashboard: one line for every finished session, as it ends.
 //!
 //! Responsible for the run: until when, what is flushed when, what is said at the end. The formats are
-//! `text`, `csv` and `json`; `patient` is the way to stdout, `file` is where the dashboard exports to.
+//! `text`, `csv` and `json`; `stdout` is the way to stdout, `export_file` is where the dashboard exports to.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{at, never, select, tick};
+use crossbeam_channel::{Receiver, at, never, select, tick};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::collector::{Batch, Collector};
 use crate::filter::Filter;
-use crate::session::{Clock, Session};
+use crate::model::batch::{Batch, Clock};
+use crate::model::session::Session;
 
 pub mod csv;
-pub mod file;
+pub mod export_file;
 pub mod json;
-pub mod patient;
+pub mod stdout;
 pub mod text;
 
-use patient::{End, say};
+use stdout::{End, say};
 
 /// A format for finished sessions.
 pub trait Sink {
@@ -97,13 +97,14 @@ pub struct Limits {
     pub count: Option<u64>,
 }
 
-/// Writes every session that the collector brings, until the end, so many, or until the reader of stdout has gone. A
-/// reader that is there and takes nothing does not hold up the end: see [`Patient`](patient::Patient).
+/// Writes every session that the batches bring, until the end, so many, or until the reader of stdout has gone. A
+/// reader that is there and takes nothing does not hold up the end: see [`Patient`](stdout::Patient).
 ///
 /// # Errors
-/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone; or what the collector failed of.
+/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone.
 pub fn run(
-    collector: Collector,
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
     sink: &mut dyn Sink,
     end: &End,
     limits: Limits,
@@ -121,7 +122,7 @@ pub fn run(
     sink.flush()?;
     while !enough(&summary) {
         select! {
-            recv(collector.batches()) -> batch => match batch {
+            recv(batches) -> batch => match batch {
                 Ok(batch) => write_batch(sink, &batch, &limits, &mut summary)?,
                 Err(_) => break,
             },
@@ -133,8 +134,8 @@ pub fn run(
         }
     }
     // what ended before the end of the run is on its way: take it, and how much was lost
-    collector.request_stop();
-    while let Ok(batch) = collector.batches().recv_timeout(Duration::from_secs(5)) {
+    request_stop();
+    while let Ok(batch) = batches.recv_timeout(Duration::from_secs(5)) {
         write_batch(sink, &batch, &limits, &mut summary)?;
     }
     summary.duration = started.elapsed();
@@ -147,7 +148,7 @@ pub fn run(
             end.untaken()
         ));
     }
-    collector.join()
+    Ok(())
 }
 
 fn write_batch(
@@ -231,11 +232,11 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::sample;
-    use crate::session::{Comm, Evidence};
+    use crate::model::session::{Comm, Evidence};
+    use crate::testing::sample::finished as sample;
 
     /// The sessions of the golden files: what the columns must cope with.
-    pub(super) fn golden_sessions() -> Vec<Session> {
+    pub fn golden_sessions() -> Vec<Session> {
         let plain = sample();
         let server = Session {
             pid: 3277,
@@ -276,13 +277,13 @@ mod tests {
     }
 
     /// 2026-01-02 23:39:38 UTC at monotonic 1 s.
-    pub(super) fn golden_clock() -> Clock {
+    pub fn golden_clock() -> Clock {
         Clock {
             epoch_ns: (1_767_397_178 - 1) * 1_000_000_000,
         }
     }
 
-    pub(super) fn rendered(make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) -> String {
+    pub fn rendered(make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) -> String {
         let mut out = Vec::new();
         {
             let mut sink = make(&mut out);

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthChar;
 
-use super::{Sink, Stopwatch, Times};
-use crate::session::{Clock, Evidence, Session};
+use crate::model::batch::Clock;
+use crate::model::session::{Evidence, Session};
+use crate::output::{Sink, Stopwatch, Times};
 
 /// Rows of aligned columns.
 #[derive(Debug)]
@@ -109,8 +110,8 @@ impl<W: Write> Sink for Text<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::rendered;
     use super::*;
+    use crate::output::tests::rendered;
 
     fn rows(wide: bool, time: bool, timestamp: bool) -> String {
         rendered(|out| {
@@ -150,12 +151,12 @@ mod tests {
 
     #[test]
     fn columns_line_up_beside_characters_of_any_width() {
-        let session = crate::session::tests::sample();
+        let session = crate::testing::sample::finished();
         let mut out = Vec::new();
         let mut text = Text::new(&mut out, false, Times::default(), TimeZone::UTC);
         for comm in ["curl", "中文", "中文中文中", "a中文中文中文", "e\u{301}tat"] {
             let named = Session {
-                comm: crate::session::Comm::from(comm),
+                comm: crate::model::session::Comm::from(comm),
                 ..session.clone()
             };
             text.session(&named, &Clock::default()).expect("a row");

@@ -15,57 +15,38 @@ use ratatui::crossterm::event::{Event, KeyEventKind};
 use ratatui::layout::Size;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
-use crate::capture::Capture;
 use crate::collector::Collector;
-use crate::config::Config;
 use crate::filter::Filter;
-use crate::output::file::{Said, Writer};
-use crate::process::ProcessInfo;
-use crate::resolver::{Answer, Resolver};
-use crate::services::Services;
-use crate::signals::Watch;
+use crate::host::processes::ProcessInfo;
+use crate::host::resolver::{Answer, Resolver};
+use crate::host::services::Services;
+use crate::host::session_env::Surroundings;
+use crate::host::signals::Watch;
+use crate::host::users;
+use crate::model::capture_filter::Capture;
+use crate::output::export_file::{Said, Writer};
 
+pub mod action;
 pub mod app;
-pub mod choice;
-pub mod clipboard;
-pub mod columns;
-mod counted;
-pub mod detail;
-pub mod distributions;
-pub mod export;
-pub mod failures;
-mod follow;
-mod freeze;
-pub mod glyphs;
-pub mod history;
+pub mod config;
 pub mod keys;
-pub mod line;
-pub mod list;
-pub mod mark;
-pub mod mouse;
-pub mod names;
-pub mod notice;
-mod out;
-pub mod own;
-pub mod pace;
-pub mod prompt;
-pub mod rows;
-pub mod screens;
-pub mod surroundings;
-pub mod talkers;
-pub mod term;
+pub mod layout;
+pub mod page;
+pub mod state;
+pub mod terminal;
 pub mod theme;
 pub mod view;
-pub mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use app::{App, Effect};
-use columns::Columns;
-use export::Order;
-use surroundings::Surroundings;
-use term::{Input, Keyboard, Screen};
+use app::App;
+use app::effect::Effect;
+use config::Config;
+use state::columns::{self, Columns};
+use state::export::Order;
+use state::history;
+use terminal::{Input, Keyboard, Screen, clipboard};
 use theme::{Environment, Look, NamedTheme};
 
 /// How the dashboard is to be.
@@ -236,6 +217,8 @@ impl<'a> Outside<'a> {
             .at_home(directory("HOME"), TimeZone::system())
             .within(Surroundings::look());
         let before = columns::kept(&load(&self.columns).join(" "));
+        app.uid_of = users::uid_of;
+        app.names.user = users::known_name;
         app.columns = Columns::new(options.config.columns, before);
         app.keymap = options.config.keymap;
         app.look = Look::new(options.theme, options.config.theme, &Environment::read());

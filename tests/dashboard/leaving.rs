@@ -4,11 +4,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tcplife::capture::Capture;
-use tcplife::collector::Collector;
-use tcplife::config::Config;
-use tcplife::filter::Filter;
-use tcplife::ui;
+use tcplife::testing::collector::Collector;
+use tcplife::testing::filter::Filter;
+use tcplife::testing::model::Capture;
+use tcplife::testing::ui::{self, Config};
 
 use crate::common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::common::net::{V4, listen, port, session};
@@ -186,7 +185,7 @@ fn panicking_dashboard() {
     };
     match std::env::var(ROLE).as_deref() {
         Ok("ui") => {
-            let _screen = ui::term::Screen::take(true).expect("a terminal");
+            let _screen = ui::Screen::take(true).expect("a terminal");
             panic!("boom");
         }
         Ok("collector") => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tcplife::ui::keys::{KEYS, Mode};
+use tcplife::testing::ui::{KEYS, Mode};
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
@@ -65,7 +65,11 @@ fn live_traffic_is_shown_while_it_flows() {
             .is_some_and(|r| r.cell("STATUS") == "remote-fin")
     });
     let row = seen.row(lport, rport).expect("it is there");
-    assert_eq!(row.cell("RX"), tcplife::fields::bytes(sent), "{row:?}");
+    assert_eq!(
+        row.cell("RX"),
+        tcplife::testing::model::bytes(sent),
+        "{row:?}"
+    );
     seen.wait_for("totals", |s| s.shows("open 0") && s.shows("finished 1"));
     seen.quit();
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
-use tcplife::sample::Numbers;
-use tcplife::ui::keys::{KEYS, Mode};
+use tcplife::testing::sample::Numbers;
+use tcplife::testing::ui::{KEYS, Mode};
 
 use crate::common::host::{PATIENCE, kernel_or_skip};
 use crate::common::net::{Pair, V4, listen, session};

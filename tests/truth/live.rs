@@ -10,10 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use tcplife::capture::Capture;
-use tcplife::collector::{self, Collector, Config};
-use tcplife::session::{Evidence, Session, State};
-use tcplife::store::{Place, Store};
+use tcplife::testing::collector::{self, Collector, Config};
+use tcplife::testing::model::{Capture, Evidence, Place, Session, State, Store};
 
 use crate::judge::Outcome;
 use crate::sys;

@@ -174,13 +174,13 @@ fn cannot_run() -> Option<String> {
             return Some(format!("`{tool}` is missing, which iproute2 has"));
         }
     }
-    let config = tcplife::collector::Config {
-        capture: tcplife::capture::Capture::default(),
+    let config = tcplife::testing::collector::Config {
+        capture: tcplife::testing::model::Capture::default(),
         interval: None,
         scan_first: true,
         ring_bytes: 1 << 16,
     };
-    match tcplife::collector::start(config) {
+    match tcplife::testing::collector::start(config) {
         Ok(collector) => collector.join().err().map(|e| format!("{e:#}")),
         Err(e) => Some(format!("{e:#}")),
     }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use super::{KEYS, Key, Mode, Press, press};
-use crate::ui::app::Action;
+use crate::ui::action::{Action, Mode};
+use crate::ui::keys::{KEYS, Key, Press, key_press};
 
 /// A row of [`KEYS`] with the keys that it has in this run.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ impl Keymap {
 impl Bound {
     /// All of its keys, as the help shows them.
     pub fn names(&self) -> String {
-        press::names(&self.presses)
+        key_press::names(&self.presses)
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 
     use super::*;
-    use crate::ui::keys::press::char;
+    use crate::ui::keys::key_press::char;
 
     #[test]
     fn no_key_means_two_things_in_one_mode() {

@@ -2,46 +2,17 @@
 //!
 //! Responsible for which key means what where. Not for what then happens (`app`).
 
+use crate::ui::action::{Action, Mode};
+
+pub mod key_press;
 mod keymap;
-mod places;
-mod press;
+pub mod sections;
 mod table;
 
+pub use key_press::{Press, text};
 pub use keymap::{Bound, Keymap};
-pub use places::{PLACES, Place};
-pub use press::{Press, text};
+pub use sections::PLACES;
 pub use table::KEYS;
-
-use super::app::Action;
-
-/// Where keys are pressed: the same key may mean something else elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The session table has the keyboard.
-    Table,
-    /// A talker pane has it.
-    Talkers,
-    /// One session has the whole screen.
-    Detail,
-    /// Columns are being chosen.
-    Columns,
-    /// The distributions have it.
-    Distributions,
-    /// The failures have it.
-    Failures,
-    /// What is other since the mark has it.
-    Marked,
-    /// The help lies above it.
-    Help,
-    /// A filter is being typed: keys that are not in the table are text.
-    Prompt,
-    /// The name of a file is being typed: likewise.
-    FileName,
-    /// There is a file of that name.
-    Replace,
-    /// A file is being written.
-    Writing,
-}
 
 /// One row of [`KEYS`].
 #[derive(Debug, PartialEq)]
@@ -67,7 +38,8 @@ impl Key {
     }
 
     /// All of its keys, as the help shows them.
+    #[cfg(any(test, feature = "testing"))]
     pub fn names(&self) -> String {
-        press::names(self.presses)
+        key_press::names(self.presses)
     }
 }

@@ -4,12 +4,10 @@
 use ratatui::crossterm::event::KeyCode;
 use tui_input::InputRequest;
 
-use super::press::{char, code, ctrl};
-use super::{Key, Mode, Press};
-use crate::capture::Family;
-use crate::ui::app::{Action, Motion};
-use crate::ui::columns::Sideways;
-use crate::ui::prompt::{Edit, Purpose};
+use crate::model::capture_filter::Family;
+use crate::ui::action::{Action, Edit, Mode, Motion, Purpose, Sideways};
+use crate::ui::keys::key_press::{char, code, ctrl};
+use crate::ui::keys::{Key, Press};
 
 const fn key(
     name: &'static str,
@@ -66,7 +64,7 @@ const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
 /// The sessions and who talks, on one screen.
 const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
 /// What takes the table's place.
-pub(super) const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
+pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
 /// Those that are about the sessions that are meant.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The sessions, who talks, and what takes their place.

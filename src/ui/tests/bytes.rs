@@ -1,9 +1,10 @@
 //! How many bytes go to the terminal: the same each time, so that a budget can be kept to.
 
 use super::*;
-use crate::sample::Numbers;
-use crate::ui::glyphs::Glyphs;
-use crate::ui::wire::Wire;
+use crate::testing::sample::Numbers;
+use crate::ui::action::Mode;
+use crate::ui::terminal::glyphs::Glyphs;
+use crate::ui::terminal::wire::Wire;
 
 /// A number that looks like chance, and is always the same of the same.
 fn numbers(n: u64) -> u64 {
@@ -118,16 +119,16 @@ fn a_busy_host_stays_within_the_budget() {
 fn all_that_is_drawn_has_a_stand_in() {
     for size in [LARGE, SIZE, Size::new(60, 16)] {
         for (mode, there) in [
-            (keys::Mode::Table, ""),
-            (keys::Mode::Talkers, "Tab"),
-            (keys::Mode::Detail, "Enter"),
-            (keys::Mode::Help, "?"),
-            (keys::Mode::Prompt, "/"),
-            (keys::Mode::Columns, "c"),
-            (keys::Mode::Distributions, "d"),
-            (keys::Mode::Failures, "f"),
-            (keys::Mode::Marked, "m m"),
-            (keys::Mode::FileName, "e"),
+            (Mode::Table, ""),
+            (Mode::Talkers, "Tab"),
+            (Mode::Detail, "Enter"),
+            (Mode::Help, "?"),
+            (Mode::Prompt, "/"),
+            (Mode::Columns, "c"),
+            (Mode::Distributions, "d"),
+            (Mode::Failures, "f"),
+            (Mode::Marked, "m m"),
+            (Mode::FileName, "e"),
         ] {
             let mut app = unused(1000, size);
             for at in 1..4 {
@@ -147,8 +148,8 @@ fn all_that_is_drawn_has_a_stand_in() {
                         "{mode:?}: {shown} needs a row of STAND_INS"
                     );
                 }
-                app.update(crate::ui::app::Action::Move(
-                    crate::ui::app::Motion::PageDown,
+                app.update(crate::ui::action::Action::Move(
+                    crate::ui::action::Motion::PageDown,
                 ));
             }
         }

@@ -1,7 +1,7 @@
 //! What is copied where.
 
 use super::*;
-use crate::ui::surroundings::{Multiplexer, Surroundings};
+use crate::host::session_env::{Multiplexer, Surroundings};
 
 fn copied(app: &mut App, key: &str) -> String {
     match press(app, key) {

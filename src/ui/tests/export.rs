@@ -1,8 +1,9 @@
 //! The export: what is typed, asked and written.
 
 use super::*;
-use crate::output::file::Said;
-use crate::ui::export::Order;
+use crate::output::export_file::Said;
+use crate::ui::action::Mode;
+use crate::ui::state::export::Order;
 
 /// Writes the file that an effect asked for, as the loop does; returns its path and its text.
 fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
@@ -32,7 +33,7 @@ fn name(app: &mut App, text: &str) {
 }
 
 /// It is to be written, and there is a file of that name.
-pub(super) fn there_is_such_a_file(size: Size) -> App {
+pub fn there_is_such_a_file(size: Size) -> App {
     let mut app = app(size);
     press(&mut app, "e Enter");
     app.exported(Said::Exists);
@@ -89,7 +90,7 @@ fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
     type_text(&mut app, "x");
     assert!(!screen(&app, SIZE).contains(".jsonl"));
     assert_eq!(press(&mut app, "Esc"), None);
-    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(app.mode, Mode::Table);
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn what_failed_is_said_and_the_name_can_be_changed() {
     press(&mut app, "Enter");
     app.exported(Said::Failed("No such file or directory".into()));
     insta::assert_snapshot!(screen(&app, SIZE));
-    assert_eq!(app.mode, keys::Mode::FileName);
+    assert_eq!(app.mode, Mode::FileName);
 }
 
 #[test]

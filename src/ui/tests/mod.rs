@@ -7,13 +7,15 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use super::app::{App, Effect};
-use super::theme::{DARK, MONOCHROME, Theme};
-use super::{keys, view};
-use crate::capture::Capture;
-use crate::collector::{Batch, Look};
-use crate::session::tests::sample;
-use crate::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::batch::{Batch, Look};
+use crate::model::capture_filter::Capture;
+use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::testing::sample::finished as sample;
+use crate::ui::action::Mode;
+use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
+use crate::ui::theme::{DARK, MONOCHROME, Theme};
+use crate::ui::{keys, view};
 
 mod bytes;
 mod clipboard;
@@ -160,7 +162,9 @@ fn sessions() -> Batch {
 
 /// A dashboard that has seen nothing yet, and keeps so many finished sessions.
 fn unused(keep: usize, size: Size) -> App {
-    App::new("web-3".into(), Capture::default(), keep, size)
+    let mut app = App::new("web-3".into(), Capture::default(), keep, size);
+    app.names.user = |uid| (uid == 0).then_some("root");
+    app
 }
 
 /// Runs it for 9 s.
@@ -197,7 +201,7 @@ fn screen(app: &App, size: Size) -> String {
 
 /// The cells of a column, read off the screen.
 fn column(app: &App, title: &str) -> Vec<String> {
-    let columns = view::table::window(&app.columns, SIZE.width).shown;
+    let columns = crate::ui::layout::table::window(app.columns.view(), SIZE.width).shown;
     let at = columns
         .iter()
         .find(|c| c.title == title)
@@ -206,7 +210,8 @@ fn column(app: &App, title: &str) -> Vec<String> {
     let buffer = terminal.backend().buffer();
     (3..3 + app
         .row_count()
-        .min(view::layout(buffer.area, app.prompt.is_some(), app.focus).rows()) as u16)
+        .min(crate::ui::layout::layout(buffer.area, app.prompt.is_some(), app.focus).rows())
+        as u16)
         .map(|y| {
             // the cell behind a wide character is part of it
             let mut cells = at.x..at.x + at.width;
@@ -285,7 +290,7 @@ fn the_help_lists_every_key_and_column() {
     press(&mut app, "?");
     let shown = screen(&app, size);
     insta::assert_snapshot!(shown);
-    for key in keys::KEYS.iter().filter(|k| k.is_in(keys::Mode::Table)) {
+    for key in keys::KEYS.iter().filter(|k| k.is_in(Mode::Table)) {
         let start = &key.help[..key.help.len().min(30)];
         assert!(
             shown.contains(&key.names()) && shown.contains(start),
@@ -297,8 +302,8 @@ fn the_help_lists_every_key_and_column() {
 #[test]
 fn the_help_fits_eighty_columns_and_sixty() {
     for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
-        for line in view::help::lines(&keys::Keymap::default(), width) {
-            if let view::help::HelpLine::Entry(name, meaning) = line {
+        for line in crate::ui::page::help::lines(&keys::Keymap::default(), width) {
+            if let crate::ui::page::help::HelpLine::Entry(name, meaning) = line {
                 assert!(
                     name.width() <= 24 && meaning.width() <= fits,
                     "{name}: {meaning}"
@@ -580,7 +585,9 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
         app.batch(look(12, vec![], vec![ended(28)]));
         app.batch(look(13, vec![], vec![]));
         settle(&mut app);
-        let pane = app.panes().pane(crate::ui::talkers::Subject::Processes);
+        let pane = app
+            .panes()
+            .pane(crate::ui::layout::panes::Subject::Processes);
         let talkers = pane.rows(app.panes().talkers());
         let sums: Vec<_> = talkers
             .map(|r| {
@@ -736,7 +743,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
     assert_eq!(app.row_count(), 2);
     assert!(screen(&app, SIZE).contains("`fast` is not"));
     assert_eq!(press(&mut app, "Enter"), None, "what is wrong is not taken");
-    assert_eq!(app.mode, keys::Mode::Prompt);
+    assert_eq!(app.mode, Mode::Prompt);
 }
 
 #[test]
@@ -824,7 +831,7 @@ fn what_is_not_captured_any_more_is_not_shown_as_open() {
 fn what_is_captured_again_is_not_counted_again() {
     let mut app = app(SIZE);
     let sums = |app: &App| {
-        let ports = app.panes().pane(crate::ui::talkers::Subject::Ports);
+        let ports = app.panes().pane(crate::ui::layout::panes::Subject::Ports);
         let rows = ports.rows(app.panes().talkers());
         let mut sums: Vec<_> = rows
             .map(|r| (r.talker.open, r.talker.sessions, r.talker.bytes))

@@ -3,6 +3,7 @@
 use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::*;
+use crate::ui::action::Mode;
 
 fn event(kind: MouseEventKind, (column, row): (usize, usize)) -> MouseEvent {
     MouseEvent {
@@ -55,14 +56,14 @@ fn a_click_selects_and_another_opens_the_detail() {
     click_on(&mut app, SIZE, "redis", 3);
     assert!(selected_line(&app).contains("redis"));
     click_on(&mut app, SIZE, "remote-reset", 3);
-    assert_eq!(app.mode, keys::Mode::Detail);
+    assert_eq!(app.mode, Mode::Detail);
     assert!(screen(&app, SIZE).contains("redis-server"));
     // the first line, which nobody has chosen, is only selected at first
     press(&mut app, "Esc g");
     click(&mut app, (0, 3));
-    assert_eq!((app.mode, app.position()), (keys::Mode::Table, 1));
+    assert_eq!((app.mode, app.position()), (Mode::Table, 1));
     click(&mut app, (40, 3));
-    assert_eq!(app.mode, keys::Mode::Detail);
+    assert_eq!(app.mode, Mode::Detail);
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn a_click_where_there_is_nothing_does_nothing() {
 #[test]
 fn a_click_on_a_heading_sorts_and_another_inverts() {
     for size in [SIZE, LARGE] {
-        let shown = view::table::window(&app(size).columns, size.width).shown;
+        let shown = crate::ui::layout::table::window(app(size).columns.view(), size.width).shown;
         for column in shown {
             let mut app = app(size);
             if app.sort.field == column.field {
@@ -120,7 +121,7 @@ fn a_click_in_a_talker_pane_goes_there() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     click_on(&mut app, LARGE, "203.0.113.80", panes);
-    assert_eq!(app.mode, keys::Mode::Talkers);
+    assert_eq!(app.mode, Mode::Talkers);
     assert!(!app.choice.filter.source().contains("203"), "selected only");
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     click_on(&mut app, LARGE, "10.0.0.9", panes);
@@ -131,9 +132,9 @@ fn a_click_in_a_talker_pane_goes_there() {
     );
     // back to the table by a click, and the other way round
     click(&mut app, (5, 3));
-    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(app.mode, Mode::Table);
     click_on(&mut app, LARGE, "PORT", panes);
-    assert_eq!(app.mode, keys::Mode::Talkers);
+    assert_eq!(app.mode, Mode::Talkers);
 }
 
 #[test]
@@ -178,22 +179,18 @@ fn a_click_on_a_talker_pane_s_heading_sorts_it() {
 #[test]
 fn a_click_on_a_key_below_does_what_the_key_does() {
     for (text, mode) in [
-        ("? help", keys::Mode::Help),
-        ("/ filter", keys::Mode::Prompt),
-        ("Enter more", keys::Mode::Detail),
+        ("? help", Mode::Help),
+        ("/ filter", Mode::Prompt),
+        ("Enter more", Mode::Detail),
     ] {
         let mut app = app(SIZE);
         let (x, y) = find(&app, SIZE, text, 23);
         click(&mut app, (x + text.len() - 1, y));
         assert_eq!(app.mode, mode, "{text}");
         // and back, by a click too
-        let back = if mode == keys::Mode::Prompt {
-            "Esc"
-        } else {
-            "back"
-        };
+        let back = if mode == Mode::Prompt { "Esc" } else { "back" };
         click_on(&mut app, SIZE, back, 23);
-        assert_eq!(app.mode, keys::Mode::Table, "{text}");
+        assert_eq!(app.mode, Mode::Table, "{text}");
     }
     let mut app = app(SIZE);
     assert_eq!(click(&mut app, (6, 23)), None, "between two keys");
@@ -207,7 +204,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
     for text in ["never-accepted", "timeout"] {
         click_on(&mut app, SIZE, text, 3);
         assert!(selected_line(&app).contains(text));
-        assert_eq!(app.mode, keys::Mode::Failures);
+        assert_eq!(app.mode, Mode::Failures);
     }
     // the heading, the line below the last one, what is said at the bottom
     let before = screen(&app, SIZE);
@@ -216,7 +213,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
         assert_eq!(screen(&app, SIZE), before, "{y}");
     }
     click_on(&mut app, SIZE, "timeout", 3);
-    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(app.mode, Mode::Table);
     assert!(app.choice.filter.source().contains("timeout"));
     assert_eq!(app.row_count(), 1);
 }
@@ -246,7 +243,7 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
         "all lines are in sight"
     );
     click(&mut app, at);
-    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(app.mode, Mode::Table);
     assert_eq!(app.choice.filter.source(), "comm new-1");
 }
 
@@ -302,7 +299,7 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
     let moved = line(&app, LARGE, panes + 1);
     let name = |line: &str| -> String { line.chars().skip(x + 1).take(15).collect() };
     assert_eq!(name(&moved), name(&fourth));
-    assert_eq!(app.mode, keys::Mode::Table);
+    assert_eq!(app.mode, Mode::Table);
     wheel(&mut app, false, (x, panes));
     assert_eq!(line(&app, LARGE, panes + 1), peers);
     // what is read

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::*;
-use crate::resolver::Answer;
-use crate::services::Services;
+use crate::host::resolver::Answer;
+use crate::host::services::Services;
 
-pub(super) fn named(size: Size) -> App {
+pub fn named(size: Size) -> App {
     let mut app = app(size);
     press(&mut app, "n");
     for (addr, name) in [

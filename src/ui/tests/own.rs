@@ -1,11 +1,11 @@
 //! What the dashboard itself causes.
 
 use super::*;
-use crate::ui::surroundings::{SshConnection, Surroundings};
-use crate::ui::talkers::Subject;
+use crate::host::session_env::{SshConnection, Surroundings};
+use crate::ui::layout::panes::Subject;
 
 /// Used over the ssh session from 192.0.2.77.
-pub(super) fn over_ssh(size: Size) -> App {
+pub fn over_ssh(size: Size) -> App {
     let end = |text: &str| text.parse().expect("an address and a port");
     begun(unused(100, size).within(Surroundings {
         pid: 4711,

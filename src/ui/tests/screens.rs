@@ -1,11 +1,11 @@
 //! The screens that take the table's place.
 
-use super::{press_and_settle as press, *};
-use crate::fields;
-use crate::ui::app::Action;
-use crate::ui::distributions::MEASURES;
-use crate::ui::keys::Mode;
-use crate::ui::screens::Screen;
+use super::*;
+use crate::model::fields;
+use crate::ui::action::{Action, Mode};
+use crate::ui::state::distributions::MEASURES;
+use crate::ui::state::screens::Screen;
+use crate::ui::tests::press_and_settle as press;
 
 /// Numbers that look like chance and are the same each time.
 fn scattered(n: u64) -> u64 {
@@ -77,7 +77,7 @@ fn session(n: u64, end_s: u64) -> Session {
 }
 
 /// A dashboard that has seen that many of them, the last at 40 s.
-pub(super) fn web_server(size: Size, many: u64) -> App {
+pub fn web_server(size: Size, many: u64) -> App {
     let mut app = unused(100_000, size);
     app.batch(look(1, vec![], vec![]));
     let closed = (0..many).map(|n| session(n, 2 + n * 38 / many));
@@ -103,7 +103,7 @@ fn bars(app: &App) -> Vec<(&'static str, u64)> {
         panic!("no distributions");
     };
     let count = |which| {
-        let buckets = view::distributions::buckets(&shown.histogram(which), 39);
+        let buckets = crate::ui::layout::distributions::buckets(&shown.histogram(which), 39);
         buckets.iter().map(|b| b.count).sum()
     };
     (0..4).map(|i| (MEASURES[i].word, count(i))).collect()
@@ -163,7 +163,7 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
             panic!("no distributions");
         };
         let which = shown.selected;
-        let buckets = view::distributions::buckets(&shown.histogram(which), 39);
+        let buckets = crate::ui::layout::distributions::buckets(&shown.histogram(which), 39);
         let many = buckets[shown.bucket(which, &buckets)].count;
         press(&mut app, "Enter");
         assert_eq!(app.mode, Mode::Table);
@@ -209,7 +209,7 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
         let Some(Screen::Failures(shown)) = &app.screen else {
             panic!("no failures");
         };
-        let of = |f: crate::ui::failures::Failure| {
+        let of = |f: crate::ui::state::failures::Failure| {
             format!("{} {}", f.reason.name(), f.destination(None))
         };
         shown
@@ -321,7 +321,7 @@ fn nothing_breaks_at_any_size() {
 }
 
 /// The web server, marked at 40 s; then its database is slow and refuses, and a new one is used.
-pub(super) fn failover(size: Size) -> App {
+pub fn failover(size: Size) -> App {
     let mut app = web_server(size, 5000);
     press(&mut app, "m");
     let since = (0..1300).map(|n| {
@@ -412,7 +412,10 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     assert_eq!(of("10.0.0.10"), ["New"], "{found:?}");
     press(&mut app, "g Enter");
     assert_eq!(app.mode, Mode::Table);
-    assert_eq!(app.choice.filter.source(), found[0].0.filter());
+    assert_eq!(
+        app.choice.filter.source(),
+        crate::filter::select::of_key(&found[0].0)
+    );
     assert!(app.row_count() > 0);
     // the filter changes nothing on the screen
     press(&mut app, "m");

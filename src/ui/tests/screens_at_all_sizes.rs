@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::*;
 
-pub(super) const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];
+pub const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];
 
 /// A dashboard of that size that shows a screen.
 type Begin = fn(Size) -> App;

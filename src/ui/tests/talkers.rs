@@ -1,10 +1,12 @@
 //! The talker panes.
 
-use super::{press_and_settle as press, *};
-use crate::ui::talkers::{Focus, Subject};
+use super::*;
+use crate::ui::action::Mode;
+use crate::ui::layout::panes::{Focus, Subject};
+use crate::ui::tests::press_and_settle as press;
 
 /// The dashboard of the other tests, a few seconds later: some of it has moved.
-pub(super) fn busy(size: Size) -> App {
+pub fn busy(size: Size) -> App {
     let mut app = app(size);
     for s in 11..40 {
         let moved = |session: Session, a_second: u64| Session {
@@ -213,11 +215,11 @@ fn the_selection_follows_its_talker() {
 fn help_and_prompt_come_back_to_the_pane() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab ? Esc");
-    assert_eq!(app.mode, keys::Mode::Talkers);
+    assert_eq!(app.mode, Mode::Talkers);
     press(&mut app, "/ Esc");
-    assert_eq!(app.mode, keys::Mode::Talkers);
+    assert_eq!(app.mode, Mode::Talkers);
     press(&mut app, "4 o o Space p");
-    assert_eq!(app.mode, keys::Mode::Talkers);
+    assert_eq!(app.mode, Mode::Talkers);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn styled(app: &App, theme: &Theme, size: Size) -> String {
     text
 }
 
-pub(super) fn said(style: Style) -> String {
+pub fn said(style: Style) -> String {
     let colour = |name, colour: Option<Color>| match colour {
         None | Some(Color::Reset) => String::new(),
         Some(colour) => format!("{name}{colour} "),

@@ -6,30 +6,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use crate::ui::app::App;
+use crate::ui::layout::chooser::{area, page};
 use crate::ui::theme::Theme;
 
-/// Where it is: a third of the room stays with the table, unless that is next to nothing.
-fn area(main: Rect) -> Rect {
-    const OF_THE_TABLE: u16 = 4;
-    let above = (main.height / 3).max(OF_THE_TABLE);
-    let above = if main.height < 2 * OF_THE_TABLE {
-        0
-    } else {
-        above
-    };
-    Rect {
-        y: main.y + above,
-        height: main.height - above,
-        ..main
-    }
-}
-
-/// Columns that can be seen at a time: a line is for the heading.
-pub fn page(main: Rect) -> usize {
-    area(main).height.saturating_sub(1).into()
-}
-
-pub(super) fn draw(app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
+pub fn draw(app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
     let Some(chooser) = &app.columns.chooser else {
         return;
     };

@@ -7,49 +7,16 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::fields;
-use crate::histogram::{self, Bucket, Histogram, Level};
-use crate::store::Store;
+use crate::model::histogram::{Histogram, Level};
+use crate::model::store::Store;
+use crate::model::{fields, histogram};
 use crate::ui::app::App;
-use crate::ui::distributions::{Distributions, MEASURES};
-use crate::ui::talkers::bars;
+use crate::ui::layout::bars::bars;
+use crate::ui::layout::distributions::{areas, buckets};
+use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::theme::Theme;
 
-/// The part of the screen of each histogram: two beside two, or where there is no room for that the selected one alone.
-pub fn areas(area: Rect, selected: usize) -> [Rect; 4] {
-    const LOW: u16 = 12;
-    const NARROW: u16 = 50;
-    let height = area.height.saturating_sub(1);
-    if height < LOW || area.width < NARROW {
-        let mut areas = [Rect::ZERO; 4];
-        areas[selected] = Rect { height, ..area };
-        return areas;
-    }
-    let (half, width) = (height / 2, (area.width - 1) / 2);
-    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(column, row)| Rect {
-        x: area.x + column * (width + 1),
-        y: area.y + row * half,
-        width,
-        height: half,
-    })
-}
-
-/// The bars for that many cells: as fine as they fit.
-pub fn buckets(histogram: &Histogram, width: u16) -> Vec<Bucket> {
-    let fits = |buckets: &Vec<Bucket>| buckets.len() <= width.into();
-    let levels = [Level::Fine, Level::Coarse, Level::Decade];
-    let mut buckets = levels.into_iter().map(|l| histogram.buckets(l));
-    let buckets = buckets.find(fits);
-    buckets.unwrap_or_else(|| histogram.buckets(Level::Decade))
-}
-
-pub(super) fn draw(
-    shown: &Distributions,
-    app: &App,
-    theme: &Theme,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+pub fn draw(shown: &Distributions, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     for (which, part) in areas(area, shown.selected).into_iter().enumerate() {
         if part.height > 0 {
             let histogram = shown.histogram(which);

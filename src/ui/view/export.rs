@@ -4,13 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::prompt::{Below, below, place, typed};
-use crate::ui::export::{Export, Stage};
+use crate::ui::state::export::{Export, Stage};
 use crate::ui::theme::Theme;
+use crate::ui::view::prompt::{Below, below, place, typed};
 
 const LABEL: &str = "export to: ";
 
-pub(super) fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+pub fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let quiet = |text: &str| (0, text.to_owned(), theme.quiet);
     let (wrong, (x, text, style)) = match &export.stage {
         Stage::Naming(None) => (None, quiet("")),

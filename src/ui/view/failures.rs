@@ -3,16 +3,13 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::fit;
-use super::lines::Lines;
-use super::table::shorten;
-use crate::fields::{self, Kind};
+use crate::model::fields;
+use crate::model::fields::Kind;
 use crate::ui::app::App;
-use crate::ui::failures::{Failures, Row};
+use crate::ui::layout::{fit, lines};
+use crate::ui::state::failures::{Failures, Row};
 use crate::ui::theme::Theme;
-
-/// Where the kinds are: between the headings and the sums.
-pub const LINES: Lines = Lines { above: 1, below: 1 };
+use crate::ui::view::table::shorten;
 
 /// A column.
 struct Column {
@@ -135,7 +132,7 @@ fn columns(width: usize) -> Vec<(&'static Column, usize)> {
     grown
 }
 
-pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let columns = columns(area.width.into());
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
@@ -158,7 +155,10 @@ pub(super) fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffe
     buffer.set_style(heading, theme.heading);
     let titles = &mut columns.iter().map(|(c, _)| c.title.to_owned());
     put(buffer, heading, titles, theme.heading);
-    for (row, line) in shown.rows().zip(lines.by_ref().take(LINES.count(area))) {
+    for (row, line) in shown
+        .rows()
+        .zip(lines.by_ref().take(lines::FAILURES.count(area)))
+    {
         let style = match (row.selected, row.rate > 0.0) {
             (true, _) => theme.selected,
             (false, is_recent) => theme.row(is_recent),

@@ -9,14 +9,15 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Layout;
-use super::table::shorten;
-use crate::fields::{self, Kind};
+use crate::model::fields;
+use crate::model::fields::Kind;
 use crate::ui::app::App;
-use crate::ui::choice::Scope;
+use crate::ui::layout::Layout;
+use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
+use crate::ui::view::table::shorten;
 
-pub(super) fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
+pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     host(app, theme, layout.host, buffer);
     looking_at(app, theme, layout.looking_at, buffer);
 }

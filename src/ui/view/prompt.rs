@@ -7,22 +7,23 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::fields::Kind;
 use crate::filter::{Completions, FilterError};
-use crate::ui::line::Line;
-use crate::ui::prompt::{Prompt, Purpose};
+use crate::model::fields::Kind;
+use crate::ui::action::Purpose;
+use crate::ui::state::line::Line;
+use crate::ui::state::prompt::Prompt;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
 /// What there is to say below the line.
-pub(super) struct Below {
+pub struct Below {
     /// Its first cell.
-    pub(super) x: usize,
-    pub(super) text: String,
-    pub(super) style: Style,
+    pub x: usize,
+    pub text: String,
+    pub style: Style,
 }
 
-pub(super) fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let label = match prompt.purpose {
         Purpose::Filter => "filter: ",
         Purpose::Capture => "capture: ",
@@ -46,7 +47,7 @@ pub(super) fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame
 }
 
 /// The cell of a place in the text, from the left edge.
-pub(super) fn place(label: &str, line: &Line, at: usize, area: Rect) -> usize {
+pub fn place(label: &str, line: &Line, at: usize, area: Rect) -> usize {
     let label = label.width().min(area.width.into());
     let (left, _) = line.scroll(area.width - label as u16);
     let before = line.text().get(..at).unwrap_or_default();
@@ -54,7 +55,7 @@ pub(super) fn place(label: &str, line: &Line, at: usize, area: Rect) -> usize {
 }
 
 /// A line that is typed, with its cursor, and with what is wrong in it.
-pub(super) fn typed(
+pub fn typed(
     label: &str,
     typed: &Line,
     wrong: Option<Range<usize>>,
@@ -86,7 +87,7 @@ pub(super) fn typed(
 }
 
 /// What there is to say of it.
-pub(super) fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
+pub fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
     if let Some(line) = area.rows().nth(1) {
         let width = usize::from(line.width).saturating_sub(below.x);
         let x = line.x + below.x as u16;

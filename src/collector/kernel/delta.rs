@@ -1,0 +1,205 @@
+//! The open sessions at each look: the kernel tells what has changed since the one before, and of the rest only that it is
+//! still there.
+//!
+//! Responsible for reading that, and for noticing when the kernel takes something for known that is not. Not for getting
+//! it (`bpf`), nor for what a record means (`decode`).
+
+use rustc_hash::FxHashMap;
+
+use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
+use crate::collector::kernel::decode::{BadRecord, Context, decode};
+use crate::model::batch::Look;
+use crate::model::session::{Evidence, Session, State};
+
+/// What there was at the last look.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// By cookie.
+    known: FxHashMap<u64, Known>,
+    /// How many looks have begun.
+    look: u64,
+    found: Look,
+    is_amiss: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// The last look that it was in.
+    look: u64,
+    /// Its start, if no process that works on it has shown.
+    unowned_ns: Option<u64>,
+}
+
+impl Looks {
+    /// Begins a look.
+    pub fn begin(&mut self) {
+        self.look += 1;
+        self.is_amiss = false;
+        self.found = Look {
+            changed: Vec::new(),
+            unchanged: Vec::with_capacity(self.known.len()),
+        };
+    }
+
+    /// Takes what the iterator wrote, and says how many bytes of it are done with: what is cut off at the end is to come
+    /// again when there is more.
+    ///
+    /// # Errors
+    /// If a record is none.
+    pub fn take(&mut self, bytes: &[u8], context: &mut Context) -> Result<usize, BadRecord> {
+        let mut rest = bytes;
+        while let Some(first) = rest.first_chunk() {
+            let is_unchanged = u64::from_ne_bytes(*first) == 0;
+            let size = if is_unchanged {
+                size_of::<unchanged_session>()
+            } else {
+                size_of::<session_record>()
+            };
+            let Some((item, after)) = rest.split_at_checked(size) else {
+                break;
+            };
+            if is_unchanged {
+                self.take_unchanged(item)?;
+            } else {
+                self.take_changed(decode(item, context)?);
+            }
+            rest = after;
+        }
+        Ok(bytes.len() - rest.len())
+    }
+
+    fn take_changed(&mut self, session: Session) {
+        let known = Known {
+            look: self.look,
+            unowned_ns: is_unowned(&session).then_some(session.start_ns),
+        };
+        self.known.insert(session.cookie, known);
+        self.found.changed.push(session);
+    }
+
+    fn take_unchanged(&mut self, item: &[u8]) -> Result<(), BadRecord> {
+        let unchanged: unchanged_session =
+            bytemuck::try_pod_read_unaligned(item).map_err(|_| BadRecord(item.len()))?;
+        match self.known.get_mut(&unchanged.cookie) {
+            Some(known) => {
+                known.look = self.look;
+                self.found.unchanged.push(unchanged.cookie);
+            }
+            None => self.is_amiss = true,
+        }
+        Ok(())
+    }
+
+    /// Ends a look.
+    pub fn end(&mut self) -> Look {
+        if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
+            self.known.retain(|_, known| known.look == self.look);
+        }
+        std::mem::take(&mut self.found)
+    }
+
+    /// True if one was not told at the last look that was not known before: the kernel passes over some when others go at that
+    /// moment. It has to tell all of them at the next.
+    pub fn is_amiss(&self) -> bool {
+        self.is_amiss
+    }
+
+    /// When those began of which no process that works on them has shown.
+    pub fn unowned(&self) -> impl Iterator<Item = u64> {
+        self.known.values().filter_map(|known| known.unowned_ns)
+    }
+}
+
+/// True if a process may have it in hand, and which one has not shown.
+fn is_unowned(session: &Session) -> bool {
+    match session.owner {
+        Evidence::Listen => true,
+        // one that is closed already has no process, and no scan will find any
+        Evidence::None => matches!(session.state, State::Established | State::CloseWait),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::cgroup::Cgroups;
+
+    /// A record of a session that began at second 1.
+    fn told(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {
+        let record = session_record {
+            cookie,
+            start_ns: 1_000_000_000,
+            bytes_acked: tx_bytes,
+            owner,
+            direction: 2,
+            ip: 4,
+            state: 1,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        let size = size_of::<session_record>();
+        // SAFETY: integers without padding, as tcplife.h asserts.
+        unsafe { std::slice::from_raw_parts((&raw const record).cast::<u8>(), size) }.to_vec()
+    }
+
+    fn as_before(cookie: u64) -> Vec<u8> {
+        [0_u64, cookie].map(u64::to_ne_bytes).concat()
+    }
+
+    /// What has changed, with its bytes, and what has not.
+    fn look(looks: &mut Looks, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
+        let mut context = Context {
+            hz: 1000,
+            started_ns: 0,
+            cgroups: Cgroups::none(),
+        };
+        looks.begin();
+        // in pieces, as they may come
+        let mut waiting = Vec::new();
+        for piece in bytes.concat().chunks(7) {
+            waiting.extend(piece);
+            let done = looks.take(&waiting, &mut context).expect("records");
+            waiting.drain(..done);
+        }
+        assert_eq!(waiting, [0; 0]);
+        let found = looks.end();
+        let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
+        (changed.collect(), found.unchanged)
+    }
+
+    #[test]
+    fn what_has_changed_comes_whole_and_the_rest_by_its_cookie() {
+        let mut looks = Looks::default();
+        let first = look(&mut looks, &[told(1, 5, 0), told(2, 6, 0)]);
+        assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
+        let second = look(&mut looks, &[as_before(2), told(1, 9, 0)]);
+        assert_eq!(second, (vec![(1, 9)], vec![2]));
+        assert_eq!(look(&mut looks, &[as_before(1)]), (vec![], vec![1]));
+        assert!(!looks.is_amiss());
+    }
+
+    #[test]
+    fn what_was_not_there_the_last_time_has_to_be_told_again() {
+        let mut looks = Looks::default();
+        look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
+        look(&mut looks, &[as_before(1)]);
+        assert!(!looks.is_amiss());
+        let third = look(&mut looks, &[as_before(1), as_before(3)]);
+        assert_eq!(third, (vec![], vec![1]));
+        assert!(looks.is_amiss());
+        look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
+        assert!(!looks.is_amiss());
+    }
+
+    #[test]
+    fn nobody_s_sessions_are_remembered_while_nothing_happens_to_them() {
+        let mut looks = Looks::default();
+        let unowned = |looks: &Looks| looks.unowned().collect::<Vec<_>>();
+        look(&mut looks, &[told(1, 0, 1), told(2, 0, 4)]);
+        assert_eq!(unowned(&looks), [1_000_000_000]);
+        look(&mut looks, &[as_before(1), as_before(2)]);
+        assert_eq!(unowned(&looks), [1_000_000_000]);
+        look(&mut looks, &[told(1, 0, 2), as_before(2)]);
+        assert_eq!(unowned(&looks), [0; 0]);
+    }
+}

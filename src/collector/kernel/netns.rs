@@ -1,0 +1,119 @@
+//! The network namespaces of this host, and how to look from inside each.
+//!
+//! Responsible for finding them and for entering them on a thread of its own, so that nothing else ever runs in
+//! another's namespace. Not for what is looked at there (`bpf`).
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::host::mounts::{Mount, mounts};
+
+/// Looks from this thread's namespace, and from every other that can be found and entered.
+///
+/// Entering takes CAP_SYS_ADMIN. Without it the others are left out: what is open there is shown all the same
+/// if a process has it, and when it ends.
+///
+/// # Errors
+/// What `look` fails of in this thread's own namespace; in another that may be because it is just going away.
+pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+    look()?;
+    let mut seen = HashSet::new();
+    seen.extend(id_of("/proc/thread-self/ns/net".into()));
+    let others: Vec<File> = processes()
+        .chain(mounted())
+        .filter(|path| id_of(path.clone()).is_some_and(|id| seen.insert(id)))
+        .filter_map(|path| File::open(path).ok())
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    std::thread::scope(|scope| {
+        let visits = std::thread::Builder::new()
+            .name("tcplife-netns".into())
+            .spawn_scoped(scope, || {
+                for namespace in &others {
+                    let kind = Some(LinkNameSpaceType::Network);
+                    if move_into_link_name_space(namespace.as_fd(), kind).is_ok() {
+                        // it may be going away
+                        let _ = look();
+                    }
+                }
+            })
+            .context("cannot start a thread to look into the network namespaces")?;
+        visits.join().map_err(|_| {
+            anyhow::anyhow!("looking into the network namespaces panicked, which is a bug")
+        })
+    })
+}
+
+/// Device and inode number: what tells namespaces apart.
+fn id_of(path: PathBuf) -> Option<(u64, u64)> {
+    let stat = rustix::fs::stat(&path).ok()?;
+    Some((stat.st_dev, stat.st_ino))
+}
+
+/// Those that processes are in.
+fn processes() -> impl Iterator<Item = PathBuf> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| {
+            let name = entry.file_name();
+            name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
+        })
+        .map(|entry| entry.path().join("ns/net"))
+}
+
+/// Those that `ip netns add` and container runtimes keep by a mount, with or without a process.
+fn mounted() -> impl Iterator<Item = PathBuf> {
+    points(mounts()).into_iter()
+}
+
+/// A namespace is mounted if what is mounted is one.
+fn points(mounts: Vec<Mount>) -> Vec<PathBuf> {
+    let namespaces = mounts.into_iter().filter(|m| m.root.starts_with("net:["));
+    namespaces.map(|m| m.point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::mounts::read;
+
+    #[test]
+    fn namespaces_are_found_among_the_mounts() {
+        let mounts = "\
+22 1 259:0 / / rw,relatime - ext4 /dev/vda rw
+91 22 0:4 net:[4026532177] /run/netns/blue rw shared:12 - nsfs nsfs rw
+92 22 0:4 mnt:[4026532178] /run/snapd/ns/x.mnt rw - nsfs nsfs rw
+93 22 0:4 net:[4026532179] /run/netns/a\\040b rw shared:13 - nsfs nsfs rw
+";
+        assert_eq!(
+            points(read(mounts)),
+            [PathBuf::from("/run/netns/blue"), "/run/netns/a b".into()]
+        );
+        assert_eq!(points(read("nonsense\n\n")), [] as [PathBuf; 0]);
+    }
+
+    #[test]
+    fn this_thread_looks_first() {
+        let own = id_of("/proc/thread-self/ns/net".into());
+        let seen = std::sync::Mutex::new(Vec::new());
+        in_each(|| {
+            let here = id_of("/proc/thread-self/ns/net".into());
+            seen.lock().expect("no panic").push(here);
+            Ok(())
+        })
+        .expect("looked");
+        let seen = seen.into_inner().expect("no panic");
+        assert_eq!(seen[0], own);
+        let distinct: HashSet<_> = seen.iter().collect();
+        assert_eq!(distinct.len(), seen.len(), "each once");
+    }
+}

@@ -1,0 +1,200 @@
+//! Whether this host lets tcplife look: what is missing, and what would help, in a line.
+//!
+//! Responsible for turning facts of the host into one error that can be acted on. Not for the programs themselves
+//! (`bpf`).
+
+use std::fs;
+use std::path::Path;
+
+/// The oldest kernel that has socket storage (5.11) and cookies (5.12) in tracing programs.
+const OLDEST: (u32, u32) = (5, 12);
+
+/// Why no session can be seen on this host.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StartError {
+    /// The kernel is too old.
+    #[error(
+        "Linux {0} is too old: tcplife needs 5.12 or later, which has socket storage and cookies for BPF tracing programs. Boot a newer kernel"
+    )]
+    OldKernel(String),
+    /// The kernel does not describe its types.
+    #[error(
+        "the kernel's type information, /sys/kernel/btf/vmlinux, is missing: tcplife needs a kernel built with CONFIG_DEBUG_INFO_BTF=y (and /sys mounted)"
+    )]
+    NoBtf,
+    /// Neither root nor the capabilities.
+    #[error(
+        "loading BPF programs needs root or the {missing}. Run `sudo tcplife`, or once `sudo setcap cap_bpf,cap_perfmon+ep $(command -v tcplife)`"
+    )]
+    NoCapability {
+        /// Those that this process lacks, and what they are.
+        missing: String,
+    },
+    /// The kernel is locked down further than these programs can do with.
+    #[error(
+        "kernel lockdown is in mode `confidentiality`, which forbids every BPF program that reads kernel memory. tcplife works in mode `integrity` (kernel command line: lockdown=integrity)"
+    )]
+    LockedDown,
+    /// Allowed as far as can be seen, and refused all the same.
+    #[error("{doing} failed: {error}{detail}")]
+    Refused {
+        /// What was tried.
+        doing: &'static str,
+        /// What the kernel said.
+        error: String,
+        /// What libbpf had to say.
+        detail: String,
+    },
+}
+
+/// What of the host decides.
+#[derive(Debug, Default)]
+struct Facts {
+    release: String,
+    btf: bool,
+    /// `CapEff` of /proc/self/status.
+    capabilities: u64,
+    /// /sys/kernel/security/lockdown, empty when there is none.
+    lockdown: String,
+}
+
+impl Facts {
+    fn gather() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
+        Facts {
+            release: rustix::system::uname()
+                .release()
+                .to_string_lossy()
+                .into_owned(),
+            btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
+            // no /proc: assume the best, the kernel will say
+            capabilities: effective
+                .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+                .unwrap_or(u64::MAX),
+            lockdown: fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default(),
+        }
+    }
+
+    fn judge(&self) -> Result<(), StartError> {
+        let mut numbers = self
+            .release
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|n| n.parse().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if version < OLDEST {
+            return Err(StartError::OldKernel(self.release.clone()));
+        }
+        // include/uapi/linux/capability.h; CAP_SYS_ADMIN stands for both
+        const CAP_SYS_ADMIN: u32 = 21;
+        let has = |bit: u32| {
+            self.capabilities >> bit & 1 == 1 || self.capabilities >> CAP_SYS_ADMIN & 1 == 1
+        };
+        let missing: Vec<&str> = [("CAP_PERFMON", 38), ("CAP_BPF", 39)]
+            .iter()
+            .filter(|c| !has(c.1))
+            .map(|c| c.0)
+            .collect();
+        if !missing.is_empty() {
+            let noun = match missing.len() {
+                1 => "capability",
+                _ => "capabilities",
+            };
+            return Err(StartError::NoCapability {
+                missing: format!("{noun} {}", missing.join(" and ")),
+            });
+        }
+        if self.lockdown.contains("[confidentiality]") {
+            return Err(StartError::LockedDown);
+        }
+        if !self.btf {
+            return Err(StartError::NoBtf);
+        }
+        Ok(())
+    }
+}
+
+/// Looks before anything is loaded, because what libbpf says of a failed load helps nobody.
+pub fn check() -> Result<(), StartError> {
+    Facts::gather().judge()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Facts {
+        Facts {
+            release: "6.18.44-amd64".into(),
+            btf: true,
+            capabilities: 1 << 38 | 1 << 39,
+            lockdown: "none [integrity] confidentiality\n".into(),
+        }
+    }
+
+    #[test]
+    fn two_capabilities_and_btf_are_enough() {
+        assert_eq!(good().judge(), Ok(()));
+        assert_eq!(
+            Facts {
+                capabilities: 1 << 21,
+                ..good()
+            }
+            .judge(),
+            Ok(())
+        );
+        assert_eq!(
+            Facts {
+                release: "5.12.0".into(),
+                ..good()
+            }
+            .judge(),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn each_lack_is_named() {
+        let says = |facts: Facts| facts.judge().expect_err("something is missing").to_string();
+        assert!(
+            says(Facts {
+                release: "5.10.0-33-cloud-amd64".into(),
+                ..good()
+            })
+            .contains("Linux 5.10.0-33-cloud-amd64 is too old")
+        );
+        assert!(
+            says(Facts {
+                release: "4.19".into(),
+                ..good()
+            })
+            .contains("5.12 or later")
+        );
+        assert!(
+            says(Facts {
+                btf: false,
+                ..good()
+            })
+            .contains("CONFIG_DEBUG_INFO_BTF")
+        );
+        assert!(
+            says(Facts {
+                capabilities: 0,
+                ..good()
+            })
+            .contains("the capabilities CAP_PERFMON and CAP_BPF.")
+        );
+        assert!(
+            says(Facts {
+                capabilities: 1 << 39,
+                ..good()
+            })
+            .contains("the capability CAP_PERFMON.")
+        );
+        let locked = Facts {
+            lockdown: "none integrity [confidentiality]".into(),
+            ..good()
+        };
+        assert!(says(locked).contains("lockdown=integrity"));
+    }
+}

@@ -1,0 +1,134 @@
+//! What stands behind a number: the rest of it, cut off by a space, or another number.
+//!
+//! Responsible for telling these from bare words: `tx > 10 MB` would look for `MB`, and that is not what was meant. Not
+//! for reading a value (`literal`), nor for where one may stand (`parse`).
+
+use crate::filter::error::{FilterError, quoted};
+use crate::filter::expr::{Literal, Op, in_quotes};
+use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::literal::{did_you_mean, kind_of, read};
+use crate::model::fields::{Field, Kind, by_word};
+
+/// Pieces that are tried as one value at most: `10 MB - 20 MB` has five.
+const MOST_PIECES: usize = 5;
+
+/// A value that was written in pieces.
+pub struct Pieces {
+    /// The value in one word.
+    pub whole: String,
+    /// How many tokens behind the first belong to it.
+    count: usize,
+}
+
+/// The value that a token and those behind it are without the spaces, if they are one.
+pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) -> Option<Pieces> {
+    if first.kind != Tok::Word || !first.text.starts_with(is_of_a_number) {
+        return None;
+    }
+    let has_units = matches!(kind_of(field), Kind::Bytes | Kind::Rate | Kind::Micros);
+    let words = behind
+        .iter()
+        .take(MOST_PIECES - 1)
+        .take_while(|t| t.kind == Tok::Word && by_word(&t.text.to_ascii_lowercase()).is_none());
+    let mut joined = first.text.to_owned();
+    let mut longest = None;
+    for (i, word) in words.enumerate() {
+        let is_a_range = joined.ends_with('-') || word.text.starts_with('-');
+        let are_two_numbers =
+            joined.ends_with(is_of_a_number) && word.text.starts_with(is_of_a_number);
+        if are_two_numbers || !(has_units || is_a_range) {
+            break;
+        }
+        joined.push_str(word.text);
+        let readings = with_both_units(&joined).into_iter().chain([joined.clone()]);
+        if let Some(whole) = readings.into_iter().find(|text| is_number(field, text)) {
+            longest = Some(Pieces {
+                whole,
+                count: i + 1,
+            });
+        }
+    }
+    longest
+}
+
+/// What is wrong with what comes directly behind a number, if it is no term of its own.
+pub fn wrong_behind(
+    field: &'static Field,
+    op: Op,
+    number: &Token<'_>,
+    behind: &[Token<'_>],
+) -> Option<FilterError> {
+    let next = behind.first()?;
+    if next.kind != Tok::Word || !number.text.starts_with(is_of_a_number) {
+        return None;
+    }
+    let takes_several = matches!(op, Op::Eq | Op::Ne);
+    let in_place = |message| FilterError::new(next.span.clone(), message);
+    let or_quotes = |text: &str| {
+        format!(
+            "{} To look for the word, put it in quotes",
+            did_you_mean(&[text])
+        )
+    };
+    if let Some(Pieces { whole, count }) = pieces(field, number, behind) {
+        let texts: Vec<&str> = behind.iter().take(count).map(|t| t.text).collect();
+        let end = behind.get(count - 1)?.span.end;
+        let error = |message| FilterError::new(next.span.start..end, message);
+        if whole.contains('-') && !takes_several {
+            let message = format!(
+                "`{}` takes one value, and {} is a range",
+                op.symbol(),
+                quoted(&whole)
+            );
+            return Some(error(message).help("only = and != take ranges"));
+        }
+        let message = format!(
+            "a space cuts {} and {} apart",
+            quoted(number.text),
+            quoted(&texts.join(" "))
+        );
+        return Some(error(message).help(or_quotes(&whole)));
+    }
+    if next.text == "-" {
+        let range = format!("{} -", number.text);
+        let message = format!("the range {} has no end", quoted(&range));
+        return Some(in_place(message).help("a range is like `8000-8100`"));
+    }
+    if !is_another(field, next.text) {
+        return None;
+    }
+    let message = format!("{} is a number without a field", quoted(next.text));
+    let list = format!("{},{}", number.text, next.text);
+    let help = match takes_several && is_number(field, next.text) {
+        true => or_quotes(&list),
+        false => format!("to look for it, put it in quotes: {}", in_quotes(next.text)),
+    };
+    Some(in_place(message).help(help))
+}
+
+/// True for what can only be meant as a number, and not as a part of an address like `10.1`.
+fn is_another(field: &'static Field, text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.bytes().all(|b| b.is_ascii_digit()) {
+        return !digits.is_empty();
+    }
+    let is_more_than_digits = |c: char| c.is_ascii_alphabetic() || c == '-';
+    digits.starts_with(is_of_a_number)
+        && digits.contains(is_more_than_digits)
+        && is_number(field, digits)
+}
+
+fn is_number(field: &'static Field, text: &str) -> bool {
+    matches!(read(field, text, false, |_| None), Ok(Literal::Number(..)))
+}
+
+/// `10-20MB` begins at 10 bytes; where a space cuts the unit off, it was meant for both.
+fn with_both_units(text: &str) -> Option<String> {
+    let (from, to) = text.split_once('-')?;
+    let unit = to.trim_start_matches(is_of_a_number);
+    (from.ends_with(is_of_a_number) && !unit.is_empty()).then(|| format!("{from}{unit}-{to}"))
+}
+
+fn is_of_a_number(c: char) -> bool {
+    c.is_ascii_digit() || c == '.'
+}

@@ -1,0 +1,262 @@
+//! What of a filter the kernel can decide: what the expression implies about pid, namespace, ports and family.
+//!
+//! Responsible for a capture that lets through at least what the expression does. Not for what the expression means
+//! (`eval`): the whole of it is tried on what the kernel lets through.
+
+use crate::filter::eval::{ends, ranges};
+use crate::filter::expr::{Expr, Literal, Term};
+use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::fields::Field;
+
+/// The narrowest capture that is known to let through whatever fits the expression, or if `denied` whatever does not.
+pub fn implied(expr: &Expr, denied: bool) -> Capture {
+    match (expr, denied) {
+        (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, denied),
+        (Expr::Any(parts), false) | (Expr::All(parts), true) => union(parts, denied),
+        (Expr::Not(part), denied) => implied(part, !denied),
+        (Expr::Term(Term::Words(_)), _) => Capture::default(),
+        (Expr::Term(Term::Compare { field, op, values }), denied) => {
+            let denied = denied != op.is_negative();
+            let captures = ends(field).map(|end| match values.first() {
+                Some(Literal::Number(..)) => by_number(end, &ranges(*op, values), denied),
+                Some(Literal::Net(_)) => by_net(end, values, denied),
+                _ => Capture::default(),
+            });
+            // one end fits, or of a denial neither does
+            captures
+                .reduce(|a, b| match denied {
+                    false => a.union(&b),
+                    true => a.intersection(&b),
+                })
+                .unwrap_or_default()
+        }
+    }
+}
+
+/// True if that capture lets through nothing else, so that the kernel decides all of it. It is not said of all of which it
+/// is so: whatever has an "or" may let more through. A capture keeps one demand of "either end", so there may be one.
+pub fn is_whole(expr: &Expr) -> bool {
+    demands(expr, false).is_some_and(|of_either_end| of_either_end <= 1)
+}
+
+/// How many demands of "either end" there are in what the kernel decides; `None`: it does not decide all.
+fn demands(expr: &Expr, denied: bool) -> Option<usize> {
+    match (expr, denied) {
+        (Expr::All(parts), false) | (Expr::Any(parts), true) => {
+            parts.iter().map(|part| demands(part, denied)).sum()
+        }
+        (Expr::Any(_), false) | (Expr::All(_), true) | (Expr::Term(Term::Words(_)), _) => None,
+        (Expr::Not(part), denied) => demands(part, !denied),
+        (Expr::Term(Term::Compare { field, op, values }), denied) => {
+            let denied = denied != op.is_negative();
+            let ranges = ranges(*op, values);
+            let is_decided = ends(field).all(|end| match (end.word, &ranges[..]) {
+                ("ip" | "rport", _) => true,
+                // no comparison fits a port that is not known, which is 0 to the kernel
+                ("lport", ranges) => denied || ranges.first().is_none_or(|&(from, _)| from > 0),
+                ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !denied,
+                _ => false,
+            });
+            let is_of_either_end = !denied && ends(field).count() > 1;
+            is_decided.then_some(usize::from(is_of_either_end))
+        }
+    }
+}
+
+fn intersection(parts: &[Expr], denied: bool) -> Capture {
+    parts.iter().fold(Capture::default(), |sum, part| {
+        sum.intersection(&implied(part, denied))
+    })
+}
+
+fn union(parts: &[Expr], denied: bool) -> Capture {
+    parts.iter().fold(Capture::nothing(), |sum, part| {
+        sum.union(&implied(part, denied))
+    })
+}
+
+fn by_number(field: &Field, ranges: &[(u64, u64)], denied: bool) -> Capture {
+    if ranges.is_empty() && !denied {
+        return Capture::nothing(); // `pid < 0`
+    }
+    let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != denied;
+    match (field.word, ranges) {
+        // one of these is all that the kernel takes, and 0 means any to it
+        ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !denied => {
+            let Ok(n) = u32::try_from(n) else {
+                return Capture::nothing();
+            };
+            let is_pid = field.word == "pid";
+            Capture {
+                pid: is_pid.then_some(n),
+                netns: (!is_pid).then_some(n),
+                ..Capture::default()
+            }
+        }
+        ("ip", _) => match (holds(4), holds(6)) {
+            (true, true) => Capture::default(),
+            (true, false) => family(Family::V4),
+            (false, true) => family(Family::V6),
+            (false, false) => Capture::nothing(),
+        },
+        ("lport", _) => {
+            let mut ports = ports(ranges, denied);
+            if denied {
+                // port 0 stands for a port that is not known, which no comparison fits and so any denial does
+                ports = ports.union(&PortSet::from_ranges([(0, 0)]));
+            }
+            Capture {
+                lports: (!ports.is_everything()).then_some(ports),
+                ..Capture::default()
+            }
+        }
+        ("rport", _) => {
+            let ports = ports(ranges, denied);
+            Capture {
+                rports: (!ports.is_everything()).then_some(ports),
+                ..Capture::default()
+            }
+        }
+        _ => Capture::default(),
+    }
+}
+
+/// The ports in these ranges, or if `denied` those between them.
+fn ports(ranges: &[(u64, u64)], denied: bool) -> PortSet {
+    let port = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
+    let within = ranges
+        .iter()
+        .filter(|&&(from, _)| from <= u16::MAX.into())
+        .map(|&(from, to)| (port(from), port(to)));
+    if !denied {
+        return PortSet::from_ranges(within);
+    }
+    let mut between = Vec::new();
+    let mut next = Some(0);
+    for (from, to) in within {
+        if let (Some(start), Some(end)) = (next, from.checked_sub(1)) {
+            between.push((start, end));
+        }
+        next = to.checked_add(1);
+    }
+    between.extend(next.map(|start| (start, u16::MAX)));
+    PortSet::from_ranges(between)
+}
+
+/// Both addresses of a session are of its family.
+fn by_net(field: &Field, values: &[Literal], denied: bool) -> Capture {
+    if denied || !["laddr", "raddr"].contains(&field.word) {
+        return Capture::default();
+    }
+    let is_v4 = |v: &Literal| matches!(v, Literal::Net(net) if net.is_ipv4());
+    let v4 = values.iter().filter(|v| is_v4(v)).count();
+    match v4 {
+        0 => family(Family::V6),
+        n if n == values.len() => family(Family::V4),
+        _ => Capture::default(),
+    }
+}
+
+fn family(family: Family) -> Capture {
+    Capture {
+        family: Some(family),
+        ..Capture::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::filter::Filter;
+
+    #[test]
+    fn what_the_kernel_can_decide_is_handed_to_it() {
+        let long = "pid 7 and lport 1-1023 and rport >= 1024 and raddr 10.0.0.0/8 and rtt > 1ms";
+        for (filter, capture) in [
+            ("", "everything"),
+            ("pid 7", "pid 7"),
+            ("pid 7,8", "everything"),
+            ("pid 7 or pid 8", "everything"),
+            ("pid 7 or pid 7 and curl", "pid 7"),
+            ("pid 7 pid 8", "nothing"),
+            ("pid 0", "everything"),
+            ("pid 4294967296", "nothing"),
+            ("pid > 4", "everything"),
+            ("pid < 0", "nothing"),
+            ("not pid 7", "everything"),
+            ("netns 4026531840", "netns 4026531840"),
+            ("netns 0x10 pid 7", "pid 7 and netns 16"),
+            ("netns 1,2", "everything"),
+            ("netns 1 netns 2", "nothing"),
+            ("netns 1 or curl", "everything"),
+            ("not netns 1", "everything"),
+            ("ip 4", "IPv4"),
+            ("ip 4,6", "everything"),
+            ("ip != 4", "IPv6"),
+            ("ip 4 and ip 6", "nothing"),
+            ("raddr 10.0.0.0/8", "IPv4"),
+            ("addr fe80::/10", "IPv6"),
+            ("addr 10.0.0.1,::1", "everything"),
+            ("raddr != 10.0.0.0/8", "everything"),
+            ("raddr ::ffff:10.0.0.1", "IPv4"),
+            ("lport 22,80,8000-8100", "lport 22,80,8000-8100"),
+            ("lport 22 or lport 80", "lport 22,80"),
+            ("lport 22 or rport 80", "port 22,80"),
+            ("port 22 or rport 80", "port 22,80"),
+            ("port 22,80 and port 80", "port 80"),
+            ("port 22 and port 80", "port 22"),
+            ("port 22 or curl", "everything"),
+            ("port 443 and lport 1-99", "lport 1-99 and port 443"),
+            ("port > 0", "port 1-65535"),
+            ("lport > 1023", "lport 1024-65535"),
+            ("lport > 65535", "nothing"),
+            ("lport >= 0", "everything"),
+            ("rport != 443", "rport 0-442,444-65535"),
+            ("not rport 443", "rport 0-442,444-65535"),
+            ("not not rport 443", "rport 443"),
+            ("not lport >= 1", "lport 0"),
+            ("not lport 0-100", "lport 0,101-65535"),
+            ("port 443", "port 443"),
+            (
+                "port != 443",
+                "lport 0-442,444-65535 and rport 0-442,444-65535",
+            ),
+            (
+                "not (lport 1-65535 or rport 0-99)",
+                "lport 0 and rport 100-65535",
+            ),
+            ("comm curl", "everything"),
+            ("curl and ip 6", "IPv6"),
+            ("curl or ip 6", "everything"),
+            ("rtt < 0", "nothing"),
+            ("rport 443 or rtt < 0", "rport 443"),
+            (long, "pid 7 and IPv4 and lport 1-1023 and rport 1024-65535"),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.capture().to_string(), capture, "{filter}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_what_the_kernel_decides_the_whole_of() {
+        for (filter, is_whole) in [
+            ("", true),
+            ("pid 7 and lport 22,80 and ip 4", true),
+            ("netns 4026531840 rport != 443", true),
+            ("port != 443", true),
+            ("not (lport 1-1023 or rport 443)", true),
+            ("port 443", true),
+            ("port 443 and lport 1-1023", true),
+            ("port 443 and port 80", false),
+            ("port 0-99", false),
+            ("pid 7,8", false),
+            ("not pid 7", false),
+            ("pid 7 and curl", false),
+            ("lport 22 and rtt > 1ms", false),
+            ("raddr 10.0.0.0/8", false),
+            ("lport 22 or rport 80", false),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.is_decided_by_capture(), is_whole, "{filter}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Whether a filter can mean a session that is over: line outputs write no others.
+//!
+//! Responsible for a "no" that is sure. A "yes" is a maybe.
+
+use crate::filter::eval::{Check, ends};
+use crate::filter::expr::{Expr, Term};
+use crate::model::fields::{Field, Value};
+use crate::model::session::{Reason, State};
+
+/// What can come out when an expression is tried on sessions that are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outcomes {
+    fits: bool,
+    fits_not: bool,
+}
+
+/// Nothing is known.
+const EITHER: Outcomes = Outcomes {
+    fits: true,
+    fits_not: true,
+};
+
+/// False if no session that is over can fit.
+pub fn can_fit(expr: &Expr) -> bool {
+    outcomes(expr).fits
+}
+
+fn outcomes(expr: &Expr) -> Outcomes {
+    match expr {
+        Expr::All(parts) => Outcomes {
+            fits: parts.iter().all(|p| outcomes(p).fits),
+            fits_not: parts.iter().any(|p| outcomes(p).fits_not),
+        },
+        Expr::Any(parts) => Outcomes {
+            fits: parts.iter().any(|p| outcomes(p).fits),
+            fits_not: parts.iter().all(|p| outcomes(p).fits_not),
+        },
+        Expr::Not(part) => denied(outcomes(part)),
+        Expr::Term(Term::Words(_)) => EITHER,
+        Expr::Term(Term::Compare { field, op, values }) => {
+            let Ok(check) = Check::new(*op, values) else {
+                return EITHER;
+            };
+            let mut found = Outcomes {
+                fits: false,
+                fits_not: false,
+            };
+            for field in ends(field) {
+                let Some(values) = values_when_over(field) else {
+                    return EITHER;
+                };
+                found.fits |= values.iter().any(|v| check.fits(*v));
+                found.fits_not |= values.iter().any(|v| !check.fits(*v));
+            }
+            if op.is_negative() {
+                denied(found)
+            } else {
+                found
+            }
+        }
+    }
+}
+
+fn denied(outcomes: Outcomes) -> Outcomes {
+    Outcomes {
+        fits: outcomes.fits_not,
+        fits_not: outcomes.fits,
+    }
+}
+
+/// All values that a field can have of a session that is over, of those fields where that is less than of others.
+fn values_when_over(field: &Field) -> Option<Vec<Value<'static>>> {
+    match field.word {
+        "state" => Some(vec![Value::Text(State::Closed.name())]),
+        "status" | "reason" => {
+            let over = Reason::ALL.iter().filter(|r| **r != Reason::Open);
+            Some(over.map(|r| Value::Text(r.name())).collect())
+        }
+        "rate" | "txrate" | "rxrate" => Some(vec![Value::Missing]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::fields::by_word;
+    use crate::model::session::Session;
+    use crate::testing::sample::finished as sample;
+
+    #[test]
+    fn what_only_an_open_session_can_fit_is_told() {
+        for (filter, can) in [
+            ("", true),
+            ("state established", false),
+            ("status established", false),
+            ("state closed", true),
+            ("status refused", true),
+            ("status established,refused", true),
+            ("status ~ ^(syn|fin)-", false),
+            ("status ~ fin", true),
+            ("state != closed", false),
+            ("not state closed", false),
+            ("reason !~ .", false),
+            ("reason != refused", true),
+            ("rate > 1", false),
+            ("rate >= 0", false),
+            ("rate != 5", true),
+            ("not rate > 1MB", true),
+            ("port 443 and txrate > 1", false),
+            ("port 443 or txrate > 1", true),
+            ("rxrate > 1 or state syn-sent", false),
+            ("not (rate > 1 or curl)", true),
+            ("not (not rate > 1 and not state last-ack)", false),
+            ("established", true),
+            ("last established", true),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.can_fit_finished(), can, "{filter}");
+        }
+    }
+
+    #[test]
+    fn the_values_are_those_that_the_fields_give() {
+        for reason in Reason::ALL.iter().filter(|r| **r != Reason::Open) {
+            let over = Session {
+                state: State::Closed,
+                reason: *reason,
+                ..sample()
+            };
+            for word in ["state", "status", "reason", "rate", "txrate", "rxrate"] {
+                let field = by_word(word).expect("a field");
+                let values = values_when_over(field).expect("they are known");
+                assert!(values.contains(&(field.get)(&over)), "{word}: {reason:?}");
+            }
+        }
+    }
+}

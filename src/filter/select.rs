@@ -1,0 +1,56 @@
+//! Filters that select exactly what a line of a screen stands for.
+
+use crate::filter::quoted;
+use crate::model::aggregate::Key;
+
+/// The filter that selects the sessions of a talker.
+pub fn of_key(key: &Key) -> String {
+    match key {
+        Key::Process(0, _) => "owner unknown".into(),
+        Key::Process(pid, _) => format!("pid {pid}"),
+        Key::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
+        Key::Program(comm) => format!("comm {}", quoted(comm.as_str())),
+        Key::Peer(addr) => format!("addr {addr}"),
+        Key::Subnet(_) => format!("addr {key}"),
+        Key::Port(port) => format!("port {port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::aggregate::By;
+    use crate::model::session::{Comm, Evidence, Session};
+    use crate::testing::sample::finished as sample;
+
+    fn open(comm: &str, raddr: &str) -> Session {
+        Session {
+            comm: Comm::from(comm),
+            pid: comm.len() as u32,
+            raddr: raddr.parse().expect("an address"),
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn a_talker_s_filter_lets_its_sessions_through() {
+        let nobody = Session {
+            owner: Evidence::None,
+            pid: 0,
+            comm: Comm::from(""),
+            ..open("", "10.0.0.1")
+        };
+        for session in [
+            open("my \"own\" prog", "10.0.0.1"),
+            open("and", "2001:db8:1:2:3::4"),
+            nobody,
+        ] {
+            for by in By::ALL {
+                let text = of_key(&by.key(&session));
+                let filter = Filter::parse(&text);
+                assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");
+            }
+        }
+    }
+}

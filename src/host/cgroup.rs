@@ -1,0 +1,154 @@
+//! Where a socket belongs: its control group's path, and the container, pod or unit that the path tells of.
+//!
+//! Responsible for turning the kernel's cgroup ids into paths and for knowing how container runtimes and systemd
+//! name their groups. Asks no runtime: a host in trouble is not asked for more.
+
+use std::fs;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use crate::host::mounts::{Mount, mounts};
+use crate::model::cgroup::Cgroup;
+
+/// Paths of cgroup ids, found by walking the hierarchy and remembered.
+#[derive(Debug)]
+pub struct Cgroups {
+    root: Option<PathBuf>,
+    known: FxHashMap<u64, Arc<Cgroup>>,
+    /// When the hierarchy was walked last, and how long that took.
+    walked: Option<(Instant, Duration)>,
+}
+
+/// Of the time, at most one part in so many is spent on walking: a hierarchy may have tens of thousands of directories.
+const WALK_SHARE: u32 = 20;
+/// How many groups are remembered, also those that are gone.
+const REMEMBERED: usize = 65_536;
+
+impl Cgroups {
+    /// Of this host, where cgroup2 is mounted.
+    pub fn of_this_host() -> Self {
+        Cgroups::below(cgroup2_mount(mounts()))
+    }
+
+    /// Of a host that has none.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Cgroups::below(None)
+    }
+
+    fn below(root: Option<PathBuf>) -> Self {
+        let mut cgroups = Cgroups {
+            root,
+            known: FxHashMap::default(),
+            walked: None,
+        };
+        cgroups.walk();
+        cgroups
+    }
+
+    /// The group of that id. One made since the last walk is found by another.
+    pub fn get(&mut self, id: u64) -> Arc<Cgroup> {
+        if let Some(cgroup) = self.known.get(&id) {
+            return Arc::clone(cgroup);
+        }
+        let nothing = Arc::new(Cgroup::new(id, None));
+        if self
+            .walked
+            .is_none_or(|(when, took)| when.elapsed() >= took * WALK_SHARE)
+        {
+            self.walk();
+            // what no directory has now is gone for good: ids are not used again while the host runs
+            return Arc::clone(self.known.entry(id).or_insert(nothing));
+        }
+        nothing
+    }
+
+    /// Adds what is there now. What is gone stays known: sessions of it may end later.
+    fn walk(&mut self) {
+        let started = Instant::now();
+        self.look();
+        self.walked = Some((Instant::now(), started.elapsed()));
+    }
+
+    fn look(&mut self) {
+        if self.known.len() > REMEMBERED {
+            self.known.clear();
+        }
+        let Some(root) = &self.root else { return };
+        let Ok(meta) = fs::metadata(root) else { return };
+        let mut waiting = vec![(
+            std::os::unix::fs::MetadataExt::ino(&meta),
+            PathBuf::from("/"),
+        )];
+        while let Some((id, path)) = waiting.pop() {
+            let below = root.join(path.strip_prefix("/").unwrap_or(Path::new("")));
+            for entry in fs::read_dir(below).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                    waiting.push((entry.ino(), path.join(entry.file_name())));
+                }
+            }
+            let path = path.to_string_lossy().into_owned();
+            self.known
+                .entry(id)
+                .or_insert_with(|| Arc::new(Cgroup::new(id, Some(path))));
+        }
+    }
+}
+
+/// The first mount of type cgroup2.
+fn cgroup2_mount(mounts: Vec<Mount>) -> Option<PathBuf> {
+    let first = mounts.into_iter().find(|m| m.kind == "cgroup2");
+    first.map(|m| m.point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::mounts::read;
+
+    #[test]
+    fn the_mount_is_found_among_others() {
+        let mounts = "31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro\n\
+                      32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid shared:7 - cgroup2 cgroup2 rw\n";
+        assert_eq!(
+            cgroup2_mount(read(mounts)),
+            Some("/sys/fs/cgroup/unified".into())
+        );
+        assert_eq!(
+            cgroup2_mount(read("31 24 0:27 / /sys rw - sysfs sysfs rw\n")),
+            None
+        );
+        assert_eq!(cgroup2_mount(read("nonsense")), None);
+    }
+
+    #[test]
+    fn paths_are_found_by_inode_and_outlive_their_directories() {
+        use std::os::unix::fs::MetadataExt;
+        let root = std::env::temp_dir().join(format!("tcplife-cgroups-{}", std::process::id()));
+        fs::create_dir_all(root.join("system.slice/a.service")).expect("directories");
+        let inode = |path: &str| fs::metadata(root.join(path)).expect("a directory").ino();
+        let a = inode("system.slice/a.service");
+        let mut cgroups = Cgroups::below(Some(root.clone()));
+        assert_eq!(
+            cgroups.get(a).path.as_deref(),
+            Some("/system.slice/a.service")
+        );
+        assert_eq!(cgroups.get(inode("")).path.as_deref(), Some("/"));
+        assert_eq!(cgroups.get(u64::MAX).path, None);
+
+        fs::create_dir(root.join("b.service")).expect("a directory");
+        let b = inode("b.service");
+        cgroups.walked = None; // as if a second had passed
+        assert_eq!(cgroups.get(b).within.unit.as_deref(), Some("b.service"));
+        fs::remove_dir_all(&root).expect("removing the directories");
+        cgroups.walk();
+        assert_eq!(
+            cgroups.get(a).path.as_deref(),
+            Some("/system.slice/a.service")
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! What the dashboard runs in: the ssh connection that it is used over, and the terminal multiplexer between.
+//!
+//! Responsible for finding both in the environment, ours and that of the processes that started us: sudo takes the
+//! variables away from us, but not from the shell that it was called in.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::host::processes::ProcessInfo;
+
+/// What stands between us and the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Multiplexer {
+    /// tmux.
+    Tmux,
+    /// GNU screen.
+    Screen,
+}
+
+/// An ssh connection, as its server sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SshConnection {
+    /// Where one sits.
+    pub client: SocketAddr,
+    /// This host.
+    pub server: SocketAddr,
+}
+
+/// What the dashboard runs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Our own process.
+    pub pid: u32,
+    /// What stands between us and the terminal.
+    pub multiplexer: Option<Multiplexer>,
+    /// What it may be used over. In a multiplexer one of them may be of a time long past: then it is none of those that
+    /// are open.
+    pub ssh: Vec<SshConnection>,
+}
+
+impl Surroundings {
+    /// Looks around.
+    pub fn look() -> Self {
+        let parents = ProcessInfo::look_up(std::process::id()).parents;
+        let mut found = Surroundings {
+            pid: std::process::id(),
+            multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),
+            ssh: Vec::new(),
+        };
+        let variable = |name: &str| std::env::var_os(name);
+        found.take(&|name| variable(name).map(|v| v.as_os_str().as_encoded_bytes().to_vec()));
+        for (pid, name) in parents {
+            match name.as_str() {
+                "tmux: server" => found.multiplexer = Some(Multiplexer::Tmux),
+                "screen" | "SCREEN" => found.multiplexer = Some(Multiplexer::Screen),
+                _ => {}
+            }
+            // what may not be read is not known
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            found.take(&|name| value(&environment, name).map(<[u8]>::to_vec));
+        }
+        found
+    }
+
+    fn take(&mut self, variable: &dyn Fn(&str) -> Option<Vec<u8>>) {
+        let is_set = |name| variable(name).is_some_and(|v| !v.is_empty());
+        if is_set("TMUX") {
+            self.multiplexer = Some(Multiplexer::Tmux);
+        } else if is_set("STY") {
+            self.multiplexer = Some(Multiplexer::Screen);
+        }
+        let connection = variable("SSH_CONNECTION");
+        let connection = connection.and_then(|v| parse(&String::from_utf8_lossy(&v)));
+        self.ssh
+            .extend(connection.filter(|c| !self.ssh.contains(c)));
+    }
+}
+
+/// Both set TERM to a name of their own, and tmux may use screen's.
+fn of_terminal(term: &str) -> Option<Multiplexer> {
+    match term.split('-').next() {
+        Some("tmux") => Some(Multiplexer::Tmux),
+        Some("screen") => Some(Multiplexer::Screen),
+        _ => None,
+    }
+}
+
+/// A variable's value in `/proc/PID/environ`.
+fn value<'a>(environment: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let name = OsStr::new(name).as_encoded_bytes();
+    let mut variables = environment.split(|b| *b == 0);
+    variables.find_map(|v| v.strip_prefix(name)?.strip_prefix(b"="))
+}
+
+/// `SSH_CONNECTION`, by sshd(8): the client's address and port, then the server's.
+fn parse(text: &str) -> Option<SshConnection> {
+    let mut words = text.split_whitespace();
+    let mut end = || {
+        // a link-local address has its interface behind it
+        let address = words.next()?.split('%').next()?.parse::<IpAddr>().ok()?;
+        let port = words.next()?.parse().ok()?;
+        Some(SocketAddr::new(address.to_canonical(), port))
+    };
+    Some(SshConnection {
+        client: end()?,
+        server: end()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(text: &str) -> SocketAddr {
+        text.parse().expect("an address and a port")
+    }
+
+    #[test]
+    fn a_connection_is_read_as_sshd_writes_it() {
+        let connection = |client, server| {
+            Some(SshConnection {
+                client: end(client),
+                server: end(server),
+            })
+        };
+        for (text, expected) in [
+            (
+                "192.0.2.77 50003 10.0.0.5 22",
+                connection("192.0.2.77:50003", "10.0.0.5:22"),
+            ),
+            (
+                "fe80::1%eth0 5 fe80::2%eth0 22",
+                connection("[fe80::1]:5", "[fe80::2]:22"),
+            ),
+            (
+                "::ffff:192.0.2.77 5 ::ffff:10.0.0.5 22",
+                connection("192.0.2.77:5", "10.0.0.5:22"),
+            ),
+            ("UNKNOWN 65535 UNKNOWN 65535", None),
+            ("192.0.2.77 50003 10.0.0.5", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn variables_are_found_by_their_whole_name() {
+        let environment = b"XTMUX=1\0TMUX=/tmp/tmux-0/default,7,0\0EMPTY=\0";
+        assert_eq!(
+            value(environment, "TMUX"),
+            Some(&b"/tmp/tmux-0/default,7,0"[..])
+        );
+        assert_eq!(value(environment, "EMPTY"), Some(&b""[..]));
+        assert_eq!(value(environment, "TMU"), None);
+        assert_eq!(value(b"", "TMUX"), None);
+    }
+
+    #[test]
+    fn each_connection_counts_once_and_the_multiplexer_is_known() {
+        let mut found = Surroundings::default();
+        let shell = |name: &str| match name {
+            "SSH_CONNECTION" => Some(b"192.0.2.77 5 10.0.0.5 22".to_vec()),
+            "STY" => Some(b"7.pts-0".to_vec()),
+            _ => None,
+        };
+        found.take(&shell);
+        found.take(&shell);
+        assert_eq!(found.ssh.len(), 1);
+        assert_eq!(found.multiplexer, Some(Multiplexer::Screen));
+        assert_eq!(of_terminal("tmux-256color"), Some(Multiplexer::Tmux));
+        assert_eq!(of_terminal("screen.xterm"), None);
+        assert_eq!(of_terminal("xterm-256color"), None);
+    }
+}

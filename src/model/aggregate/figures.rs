@@ -1,0 +1,138 @@
+//! The figures of top talkers: one row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
+
+use crate::model::aggregate::{Talker, Talkers};
+use crate::model::fields;
+
+/// A figure of a talker: one row of [`FIGURES`].
+#[derive(Debug)]
+pub struct Figure {
+    /// Its heading.
+    pub title: &'static str,
+    /// What it means, in a line.
+    pub help: &'static str,
+    /// Cells that it needs.
+    pub width: u16,
+    /// Which goes first when the pane is narrow: the highest number. 0 stays always.
+    pub drop: u8,
+    /// It is drawn as its course over time.
+    pub is_course: bool,
+    /// Its value.
+    pub get: fn(&Talkers, &Talker) -> f64,
+    /// How that reads.
+    pub text: fn(f64) -> String,
+}
+
+/// Every figure, from left to right.
+pub static FIGURES: &[Figure] = &[
+    Figure {
+        title: "OPEN",
+        help: "sessions that are open",
+        width: 5,
+        drop: 1,
+        is_course: false,
+        get: |_, t| t.open as f64,
+        text: count,
+    },
+    Figure {
+        title: "NEW/s",
+        help: "sessions that were opened, a second",
+        width: 5,
+        drop: 3,
+        is_course: false,
+        get: Talkers::new_rate,
+        text: |n| match n {
+            ..=0.0 => "-".into(),
+            ..10.0 => format!("{n:.1}"),
+            _ => count(n),
+        },
+    },
+    Figure {
+        title: "B/s",
+        help: "bytes a second, both directions",
+        width: 6,
+        drop: 0,
+        is_course: false,
+        get: Talkers::byte_rate,
+        text: |n| if n < 1.0 { "-".into() } else { count(n) },
+    },
+    Figure {
+        title: "60 s",
+        help: "bytes of the last minute; each talker on a scale of its own",
+        width: 6,
+        drop: 2,
+        is_course: true,
+        get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
+        text: count,
+    },
+    Figure {
+        title: "SESSIONS",
+        help: "sessions in all",
+        width: 8,
+        drop: 5,
+        is_course: false,
+        get: |_, t| t.sessions as f64,
+        text: count,
+    },
+    Figure {
+        title: "BYTES",
+        help: "bytes in all, both directions, since the start",
+        width: 6,
+        drop: 4,
+        is_course: false,
+        get: |_, t| t.bytes as f64,
+        text: count,
+    },
+    Figure {
+        title: "SHARE",
+        help: "part of the bytes of all talkers",
+        width: 5,
+        drop: 6,
+        is_course: false,
+        get: Talkers::share,
+        text: |n| match n * 100.0 {
+            0.0 => "-".into(),
+            ..1.0 => "<1%".into(),
+            percent => format!("{percent:.0}%"),
+        },
+    },
+];
+
+/// A number in at most six characters.
+fn count(n: f64) -> String {
+    fields::bytes(n.round() as u64)
+}
+
+/// The figure that one looks for first.
+pub fn busiest() -> usize {
+    FIGURES.iter().position(|f| f.drop == 0).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_fit_their_columns_and_are_explained() {
+        for figure in FIGURES {
+            assert!(figure.title.len() <= figure.width.into(), "{figure:?}");
+            assert!(!figure.help.is_empty() && !figure.help.ends_with('.'));
+            for value in [0.0, 0.004, 0.5, 9.96, 999.5, 1e6, 1e18] {
+                let value = if figure.title == "SHARE" {
+                    f64::min(value, 1.0)
+                } else {
+                    value
+                };
+                // a rate of new sessions is one that a host can have
+                if figure.title == "NEW/s" && value > 1e6 {
+                    continue;
+                }
+                let text = (figure.text)(value);
+                assert!(
+                    text.len() <= usize::from(figure.width.max(6)),
+                    "{}: {text}",
+                    figure.title
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Amounts of each of the last seconds: bytes, failures.
+
+use std::ops::AddAssign;
+
+/// Seconds of the past that are kept of each talker.
+pub const HISTORY_S: usize = 60;
+/// A second, ns.
+const S: u64 = 1_000_000_000;
+
+/// An amount for each of the last `N` seconds, the one under way included. Most of what a busy host sees is seen in one
+/// second only, and takes no more room than that.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RateHistory<T, const N: usize> {
+    newest_s: u64,
+    /// The amount of the newest second, as long as there is no other.
+    only: T,
+    /// The amount of a second, at its number modulo `N`.
+    ring: Option<Box<[T; N]>>,
+}
+
+impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N> {
+    /// Adds to a second, by its number; one that is older than all that are kept is passed over.
+    pub fn add(&mut self, s: u64, amount: T) {
+        let n = N as u64;
+        let Some(ring) = &mut self.ring else {
+            if self.only == T::default() || self.newest_s == s {
+                self.newest_s = s;
+                self.only += amount;
+            } else {
+                let mut ring = Box::new([T::default(); N]);
+                ring[(self.newest_s % n) as usize] = self.only;
+                self.ring = Some(ring);
+                self.add(s, amount);
+            }
+            return;
+        };
+        if s > self.newest_s {
+            let new = (self.newest_s + 1).max((s + 1).saturating_sub(n));
+            (new..=s).for_each(|s| ring[(s % n) as usize] = T::default());
+            self.newest_s = s;
+        }
+        if s + n > self.newest_s {
+            ring[(s % n) as usize] += amount;
+        }
+    }
+
+    /// The amount of a second; nothing if it is not kept.
+    pub fn at(&self, s: u64) -> T {
+        match &self.ring {
+            Some(ring) if s <= self.newest_s && s + N as u64 > self.newest_s => {
+                ring[(s % N as u64) as usize]
+            }
+            None if s == self.newest_s => self.only,
+            _ => T::default(),
+        }
+    }
+
+    /// The newest second with an amount.
+    pub fn newest_s(&self) -> u64 {
+        self.newest_s
+    }
+
+    /// Adds all amounts of another history.
+    pub fn merge(&mut self, other: &Self) {
+        let first = (other.newest_s + 1).saturating_sub(N as u64);
+        for s in first..=other.newest_s {
+            let amount = other.at(s);
+            if amount != T::default() {
+                self.add(s, amount);
+            }
+        }
+    }
+}
+
+impl<const N: usize> RateHistory<f32, N> {
+    /// Spreads bytes evenly from one instant to another.
+    pub fn spread(&mut self, bytes: u64, from_ns: u64, to_ns: u64) {
+        let last = to_ns / S;
+        let first = (from_ns / S).clamp((last + 1).saturating_sub(N as u64), last);
+        if first == last && from_ns / S == last {
+            return self.add(last, bytes as f32);
+        }
+        let per_ns = bytes as f64 / to_ns.saturating_sub(from_ns).max(1) as f64;
+        for s in first..=last {
+            let within = to_ns.min((s + 1) * S).saturating_sub(from_ns.max(s * S));
+            self.add(s, (per_ns * within as f64) as f32);
+        }
+    }
+}
+
+/// Averages of the last seconds, in that many cells at most. A cell's seconds are always the same ones, so that a
+/// course moves on as a whole and does not waver.
+pub fn cells(history: &[f32], end_s: u64, cells: usize) -> Vec<f32> {
+    let seconds = history.len().div_ceil(cells.max(1)).max(1) as u64;
+    let mut course: Vec<(u64, f32, u32)> = Vec::new();
+    let first = (end_s + HISTORY_S as u64).saturating_sub(history.len() as u64);
+    for (s, value) in (first..).zip(history) {
+        let cell = s / seconds;
+        match course.last_mut().filter(|c| c.0 == cell) {
+            Some((_, sum, count)) => (*sum, *count) = (*sum + value, *count + 1),
+            None => course.push((cell, *value, 1)),
+        }
+    }
+    let over = course.len().saturating_sub(cells);
+    let means = course.into_iter().skip(over);
+    means.map(|(_, sum, count)| sum / count as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_course_moves_on_as_a_whole() {
+        let history = [0.0, 0.0, 6.0, 0.0, 0.0, 3.0];
+        assert_eq!(cells(&history, 12, 6), history);
+        assert_eq!(cells(&history, 12, 2), [2.0, 1.0]);
+        // a second later: the cells are the same seconds, the last of them is not full yet
+        let later = [0.0, 6.0, 0.0, 0.0, 3.0, 9.0];
+        assert_eq!(cells(&later, 13, 2), [1.0, 9.0]);
+        assert_eq!(cells(&later, 13, 3), [3.0, 1.5, 9.0]);
+        assert!(cells(&[], 13, 3).is_empty());
+    }
+
+    #[test]
+    fn rate_history_of_one_second_takes_no_ring_and_of_more_forgets_the_oldest() {
+        let mut history = RateHistory::<u32, 4>::default();
+        history.add(10, 1);
+        history.add(10, 2);
+        assert_eq!((history.at(10), history.ring.is_none()), (3, true));
+        [12, 11, 9, 8].into_iter().for_each(|s| history.add(s, 1));
+        let amounts: Vec<u32> = (7..14).map(|s| history.at(s)).collect();
+        assert_eq!(
+            amounts,
+            [0, 0, 1, 3, 1, 1, 0],
+            "8 is more than three seconds ago"
+        );
+        history.add(14, 5);
+        let amounts: Vec<u32> = (9..16).map(|s| history.at(s)).collect();
+        assert_eq!(amounts, [0, 0, 1, 1, 0, 5, 0]);
+        let mut sum = RateHistory::default();
+        sum.add(13, 7);
+        sum.merge(&history);
+        let amounts: Vec<u32> = (9..16).map(|s| sum.at(s)).collect();
+        assert_eq!(amounts, [0, 0, 1, 1, 7, 5, 0]);
+    }
+}

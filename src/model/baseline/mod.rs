@@ -1,0 +1,870 @@
+//! A moment to compare with: what the host's sessions were like before it, and what they have been like since.
+//!
+//! Responsible for the sums on both sides, of all and of each peer, program and port, within bounds, and for which
+//! differences are more than chance. Not for their order on the screen (`ui::mark`).
+
+use std::collections::HashMap;
+
+use rustc_hash::FxHashSet;
+
+use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::{By, Key, Talkers};
+use crate::model::fields;
+use crate::model::session::{Session, SessionId};
+use crate::model::store::{Change, Place, Store};
+
+/// By what sessions are compared. Programs and not processes: after a restart these are others.
+pub const KINDS: [By; 3] = [By::Peer, By::Program, By::Port];
+/// How far back the rates before the mark go, s.
+pub const RATES_S: u64 = 60;
+/// How far back the times and losses before it go, s: of them one needs many.
+pub const TIMES_S: u64 = 600;
+/// Talkers of a kind that are kept at least.
+const KEEP: usize = 4096;
+/// Finished sessions that are counted at a time: some milliseconds.
+const CHUNK: u64 = 1 << 13;
+/// Open ones: as none of them is too old to count, each takes longer.
+const OPEN_CHUNK: usize = 1 << 11;
+/// A second.
+const S: u64 = 1_000_000_000;
+
+/// Sessions on both sides that a time is compared of at least.
+pub const ENOUGH: u64 = 10;
+/// Sessions on both sides that losses are compared of at least.
+const ENOUGH_FOR_LOSS: u64 = 20;
+/// Failures that are worth a line.
+const FAILURES: u64 = 5;
+/// Sessions with losses, as well: one of few is a great part of them.
+const LOSSY: u64 = 3;
+/// So many times more of something is worth a line …
+const MORE: f64 = 2.0;
+/// … and so many times longer, from a difference of so many µs on.
+const LONGER: f64 = 1.5;
+const LONGER_US: f64 = 50.0;
+/// Bytes a second from which on it is worth a line.
+const HEAVY: f64 = 10_000.0;
+/// Time on both sides that rates are compared over at least, s.
+const LONG: f64 = 5.0;
+/// Standard errors that a difference must have, so that one in a thousand is chance.
+const SURE: f64 = 3.0;
+/// A session that has been open for so long at the mark is held, ns: that it goes says something.
+const HELD_NS: u64 = 10 * S;
+
+/// The logarithms of some times: one that is ten times as long counts as much as one that is a tenth.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Times {
+    fn add(&mut self, us: u64) {
+        let log = (us.max(1) as f64).ln();
+        self.count += 1.0;
+        self.sum += log;
+        self.squares += log * log;
+    }
+
+    fn merge(&mut self, other: &Times) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.squares += other.squares;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    /// The geometric mean, µs.
+    fn typical(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.mean().exp())
+    }
+
+    /// The square of the mean's standard error.
+    fn error(&self) -> f64 {
+        let variance = (self.squares - self.sum * self.mean()) / (self.count - 1.0).max(1.0);
+        variance.max(0.0) / self.count.max(1.0)
+    }
+
+    /// True if these are longer, and that is neither chance nor little (Welch's test on the logarithms).
+    fn are_longer_than(&self, before: &Times) -> bool {
+        let enough = ENOUGH as f64;
+        let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
+            return false;
+        };
+        let difference = self.mean() - before.mean();
+        self.count >= enough
+            && before.count >= enough
+            && now >= then * LONGER
+            && now - then >= LONGER_US
+            && difference >= SURE * (self.error() + before.error()).sqrt()
+    }
+}
+
+/// Sums on one side of the mark.
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    opened: u64,
+    failed: u64,
+    /// Sessions that had segments sent more than once, and all of which one knows.
+    lossy: u64,
+    seen: u64,
+    rtt: Times,
+    connect: Times,
+    duration: Times,
+}
+
+impl Side {
+    fn merge(&mut self, other: &Side) {
+        self.opened += other.opened;
+        self.failed += other.failed;
+        self.lossy += other.lossy;
+        self.seen += other.seen;
+        self.rtt.merge(&other.rtt);
+        self.connect.merge(&other.connect);
+        self.duration.merge(&other.duration);
+    }
+
+    /// What a session counts: if its connect counts, and if it had losses on this side.
+    fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
+        self.seen += 1;
+        self.lossy += u64::from(lossy);
+        if session.srtt_us != 0 {
+            self.rtt.add(session.srtt_us.into());
+        }
+        if let Some(us) = session.connect_us().filter(|_| connects) {
+            self.connect.add(us);
+        }
+        let lasted = session.established_ns != 0 && !session.age_is_lower_bound;
+        if !session.is_open() && lasted {
+            self.duration.add(session.duration_ns() / 1000);
+        }
+    }
+}
+
+/// Both sides.
+#[derive(Clone, Debug, Default)]
+struct Compared {
+    /// It was there before the mark.
+    known: bool,
+    /// Sessions that were open at the mark and had been for a while.
+    held: u64,
+    /// Bytes in all at the mark, and a second before it.
+    bytes: u64,
+    byte_rate: f64,
+    before: Side,
+    /// Of what has ended since.
+    ended: Side,
+}
+
+impl Sums for Compared {
+    fn weight(&self) -> (bool, u64) {
+        let sessions = self.before.seen + self.ended.seen;
+        (self.held > 0, self.bytes + 1000 * sessions)
+    }
+
+    fn add(&mut self, other: &Compared) {
+        self.known |= other.known;
+        self.held += other.held;
+        self.bytes += other.bytes;
+        self.byte_rate += other.byte_rate;
+        self.before.merge(&other.before);
+        self.ended.merge(&other.ended);
+    }
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Figure {
+    /// Failures a second.
+    Failed,
+    /// Part of the sessions that had segments sent more than once.
+    Lossy,
+    /// Connect latency.
+    Connect,
+    /// Smoothed round-trip time.
+    Rtt,
+    /// Duration of what ended.
+    Duration,
+    /// Sessions opened a second.
+    New,
+    /// Bytes a second, both directions.
+    Bytes,
+}
+
+impl Figure {
+    /// All of them, the worst first.
+    pub const ALL: [Figure; 7] = [
+        Figure::Failed,
+        Figure::Lossy,
+        Figure::Connect,
+        Figure::Rtt,
+        Figure::Duration,
+        Figure::New,
+        Figure::Bytes,
+    ];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Figure::Failed => "FAILED/s",
+            Figure::Lossy => "LOSSY",
+            Figure::Connect => "CONNECT",
+            Figure::Rtt => "RTT",
+            Figure::Duration => "DURATION",
+            Figure::New => "NEW/s",
+            Figure::Bytes => "B/s",
+        }
+    }
+
+    /// How a value reads, in at most seven characters.
+    pub fn text(self, value: Option<f64>) -> String {
+        match (self, value) {
+            (_, None) => "-".into(),
+            (Figure::Failed | Figure::New, Some(n)) => match n {
+                ..=0.0 => "0".into(),
+                ..0.095 => format!("{n:.2}"),
+                ..9.95 => format!("{n:.1}"),
+                _ => fields::bytes(n.round() as u64),
+            },
+            (Figure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
+            (Figure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
+            (_, Some(us)) => fields::micros(us.round() as u64),
+        }
+    }
+}
+
+/// What is to be said of a talker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Finding {
+    /// A figure is worse than before.
+    Worse(Figure),
+    /// It has nothing open any more, and opens nothing.
+    Gone,
+    /// It was not there before.
+    New,
+}
+
+/// A difference.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// Of whom.
+    pub key: Key,
+    /// What is to be said.
+    pub finding: Finding,
+    /// The figure before the mark; of what is gone the sessions that it held, or how many a second it opened.
+    pub before: Option<f64>,
+    /// The figure since, `None` of what held sessions and is gone; sessions of what is new.
+    pub since: Option<f64>,
+    /// Of what is new, bytes since.
+    pub bytes: u64,
+}
+
+impl Difference {
+    /// How many times more it is.
+    pub fn ratio(&self) -> f64 {
+        match (self.before, self.since) {
+            (Some(before), Some(since)) if before > 0.0 => since / before,
+            (_, since) => since.map_or(1.0, |_| f64::INFINITY),
+        }
+    }
+}
+
+/// Sums of what is open.
+#[derive(Debug, Default)]
+struct Open {
+    all: Side,
+    kinds: [HashMap<Key, Side>; 3],
+}
+
+/// What is open, on the way to its sums.
+#[derive(Debug)]
+struct Looking {
+    /// Cookies of those that are still to be counted.
+    waiting: Vec<u64>,
+    open: Open,
+    /// There was another look meanwhile.
+    is_stale: bool,
+}
+
+impl Looking {
+    fn new(store: &Store) -> Self {
+        Looking {
+            waiting: store.open().map(|(_, session)| session.cookie).collect(),
+            open: Open::default(),
+            is_stale: false,
+        }
+    }
+}
+
+/// A moment to compare with.
+#[derive(Debug)]
+pub struct Mark {
+    at_ns: u64,
+    /// Since when rates and times before it are known.
+    rates_ns: u64,
+    times_ns: u64,
+    all: Compared,
+    kinds: [Bounded<Key, Compared>; 3],
+    /// Of what is open, at the last look that was counted.
+    open: Open,
+    /// One that is being counted.
+    looking: Option<Looking>,
+    /// Segments that the sessions open at the mark had sent more than once by then.
+    retransmits: HashMap<SessionId, u32>,
+    /// The next finished session to be counted, going back from here.
+    uncounted: u64,
+    /// Those that were open at the mark and are still to be counted: as they were then, so before anything changes of them.
+    uncounted_open: FxHashSet<SessionId>,
+    now_ns: u64,
+    /// Who has no session any more was perhaps there before.
+    is_inexact: bool,
+}
+
+impl Mark {
+    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Mark::work`]. Here as there,
+    /// `counts` says which sessions count: the same as in the talkers' sums.
+    pub fn new(
+        first_ns: u64,
+        at_ns: u64,
+        talkers: &Talkers,
+        store: &Store,
+        counts: impl Fn(&Session) -> bool,
+    ) -> Self {
+        let kept = store.finished_numbers();
+        // of what was before the oldest that is kept one does not know all
+        let known_ns = match store.get(Place::Finished(kept.start)) {
+            Some(oldest) if kept.start > 0 => oldest.end_ns.max(first_ns),
+            _ => first_ns,
+        };
+        let since = |s: u64| at_ns.saturating_sub(s * S).max(known_ns).min(at_ns);
+        let mut mark = Mark {
+            at_ns,
+            rates_ns: since(RATES_S),
+            times_ns: since(TIMES_S),
+            all: Compared::default(),
+            kinds: Default::default(),
+            open: Open::default(),
+            looking: None,
+            retransmits: HashMap::new(),
+            uncounted: kept.end,
+            uncounted_open: FxHashSet::default(),
+            now_ns: at_ns,
+            is_inexact: KINDS.iter().any(|by| talkers.rest(*by).1 > 0),
+        };
+        let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
+        for (by, kind) in KINDS.into_iter().zip(&mut mark.kinds) {
+            for (key, talker) in talkers.of(by) {
+                let moved: f64 = talkers.history(talker).iter().map(|b| f64::from(*b)).sum();
+                let compared = kind.entry(key, KEEP);
+                compared.known = true;
+                compared.bytes = talker.bytes;
+                compared.byte_rate = moved / past_s;
+                if by == By::Port {
+                    mark.all.byte_rate += compared.byte_rate;
+                }
+            }
+        }
+        mark.all.bytes = talkers.bytes();
+        for (_, session) in store.open().filter(|(_, s)| counts(s)) {
+            mark.uncounted_open.insert(session.id());
+            if session.retransmits > 0 {
+                mark.retransmits.insert(session.id(), session.retransmits);
+            }
+        }
+        mark
+    }
+
+    /// How long ago that was, ns, at the last look.
+    pub fn ago_ns(&self) -> u64 {
+        self.now_ns.saturating_sub(self.at_ns)
+    }
+
+    /// How long rates were watched before it, ns.
+    pub fn before_ns(&self) -> u64 {
+        self.at_ns - self.rates_ns
+    }
+
+    /// True if one of those that are called new may have been there, long before the mark.
+    pub fn is_inexact(&self) -> bool {
+        self.is_inexact || self.kinds.iter().any(|kind| kind.rest().1 > 0)
+    }
+
+    /// True while there is something to be counted: what was before it, or what is open.
+    pub fn is_working(&self, store: &Store) -> bool {
+        !self.uncounted_open.is_empty()
+            || self.looking.is_some()
+            || self.uncounted > store.finished_numbers().start
+    }
+
+    /// Counts some of it. True if there is something new to be seen.
+    pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) -> bool {
+        if !self.uncounted_open.is_empty() {
+            self.count_uncounted_open(store);
+            return false;
+        }
+        if let Some(looking) = self.looking.take() {
+            let is_last = looking.waiting.len() <= OPEN_CHUNK;
+            self.count_open(looking, store, counts);
+            return is_last;
+        }
+        let first = store.finished_numbers().start;
+        let from = self.uncounted.saturating_sub(CHUNK).max(first);
+        for number in (from..self.uncounted).rev() {
+            if let Some(session) = store.get(Place::Finished(number)).filter(|s| counts(s)) {
+                self.count_before(session);
+            }
+        }
+        self.uncounted = from;
+        !self.is_working(store)
+    }
+
+    fn count_uncounted_open(&mut self, store: &Store) {
+        let some: Vec<SessionId> = self
+            .uncounted_open
+            .iter()
+            .copied()
+            .take(OPEN_CHUNK)
+            .collect();
+        for id in some {
+            self.uncounted_open.remove(&id);
+            let session = store.get(Place::Open(id.cookie));
+            if let Some(session) = session.filter(|s| s.id() == id) {
+                self.count_before(session);
+            }
+        }
+    }
+
+    fn count_open(
+        &mut self,
+        mut looking: Looking,
+        store: &Store,
+        counts: impl Fn(&Session) -> bool,
+    ) {
+        let left = looking.waiting.len().saturating_sub(OPEN_CHUNK);
+        for cookie in looking.waiting.drain(left..) {
+            let session = store.get(Place::Open(cookie));
+            let Some(session) = session.filter(|s| counts(s)) else {
+                continue;
+            };
+            let is_lossy = self.is_lossy(session);
+            let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
+            let Open { all, kinds } = &mut looking.open;
+            let kinds = KINDS.into_iter().zip(kinds);
+            let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
+            for side in sides.chain(std::iter::once(all)) {
+                side.opened += u64::from(opened);
+                side.see(session, opened, is_lossy);
+            }
+        }
+        self.looking = if !looking.waiting.is_empty() {
+            Some(looking)
+        } else {
+            self.open = looking.open;
+            looking.is_stale.then(|| Looking::new(store))
+        };
+    }
+
+    /// Takes in what changed of a session after the mark.
+    pub fn take(&mut self, change: &Change<'_>) {
+        if let Some(before) = change.before
+            && self.uncounted_open.remove(&before.id())
+        {
+            self.count_before(before);
+        }
+        let Some(session) = change.now.filter(|s| !s.is_open()) else {
+            return;
+        };
+        let is_lossy = self.is_lossy(session);
+        let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
+        each(&mut self.all, &mut self.kinds, session, |compared| {
+            let side = &mut compared.ended;
+            side.opened += u64::from(opened);
+            side.failed += u64::from(session.reason.is_failure());
+            side.see(session, opened, is_lossy);
+        });
+        self.retransmits.remove(&session.id());
+    }
+
+    /// The open sessions were looked at; they are counted, by [`Mark::work`], only if somebody looks at the differences.
+    pub fn look(&mut self, now_ns: u64, open: Option<&Store>) {
+        self.now_ns = now_ns;
+        let Some(store) = open else { return };
+        match &mut self.looking {
+            Some(looking) => looking.is_stale = true,
+            None => self.looking = Some(Looking::new(store)),
+        }
+    }
+
+    /// True if segments were sent more than once since the mark.
+    fn is_lossy(&self, session: &Session) -> bool {
+        let before = self.retransmits.get(&session.id()).copied();
+        session.retransmits > before.unwrap_or(0)
+    }
+
+    fn count_before(&mut self, session: &Session) {
+        if !session.is_open() && session.end_ns < self.times_ns {
+            return;
+        }
+        let (at, rates, times) = (self.at_ns, self.rates_ns, self.times_ns);
+        let is_new = !session.age_is_lower_bound;
+        let opened = is_new && (rates..at).contains(&session.start_ns);
+        let failed = session.reason.is_failure() && session.end_ns >= rates;
+        let connects = session.start_ns >= times;
+        let is_held = session.is_open() && at.saturating_sub(session.start_ns) >= HELD_NS
+            || session.is_open() && session.age_is_lower_bound;
+        each(&mut self.all, &mut self.kinds, session, |compared| {
+            compared.known = true;
+            compared.held += u64::from(is_held);
+            let side = &mut compared.before;
+            side.opened += u64::from(opened);
+            side.failed += u64::from(failed);
+            side.see(session, connects, session.retransmits > 0);
+        });
+    }
+
+    /// A figure of all sessions, before the mark and since.
+    pub fn overall(&self, figure: Figure, talkers: &Talkers) -> (Option<f64>, Option<f64>) {
+        let mut since = self.all.ended;
+        since.merge(&self.open.all);
+        self.figure(figure, &self.all, &since, talkers.bytes())
+    }
+
+    fn seconds(&self) -> (f64, f64) {
+        let seconds = |ns: u64| ns as f64 / S as f64;
+        (seconds(self.before_ns()), seconds(self.ago_ns()))
+    }
+
+    fn figure(
+        &self,
+        figure: Figure,
+        compared: &Compared,
+        since: &Side,
+        bytes: u64,
+    ) -> (Option<f64>, Option<f64>) {
+        let before = &compared.before;
+        let (then_s, now_s) = self.seconds();
+        let rate = |n: u64, s: f64| (s > 0.0).then(|| n as f64 / s);
+        let part = |side: &Side| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
+        match figure {
+            Figure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
+            Figure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
+            Figure::Lossy => (part(before), part(since)),
+            Figure::Connect => (before.connect.typical(), since.connect.typical()),
+            Figure::Rtt => (before.rtt.typical(), since.rtt.typical()),
+            Figure::Duration => (before.duration.typical(), since.duration.typical()),
+            Figure::Bytes => {
+                let moved = bytes.saturating_sub(compared.bytes);
+                (Some(compared.byte_rate), rate(moved, now_s))
+            }
+        }
+    }
+
+    /// All that is more than chance, in no order.
+    pub fn differences(&self, talkers: &Talkers) -> Vec<Difference> {
+        let none = Side::default();
+        let mut found = Vec::new();
+        for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
+            // who has only open sessions has no sums of its own yet
+            let unseen = open.keys().filter(|key| kind.get(**key).is_none());
+            let unseen = unseen.map(|key| (*key, None));
+            for (key, compared) in kind.iter().map(|(k, c)| (k, Some(c))).chain(unseen) {
+                let nothing = Compared::default();
+                let compared = compared.unwrap_or(&nothing);
+                let mut since = compared.ended;
+                since.merge(open.get(&key).unwrap_or(&none));
+                let bytes = talkers.get(by, key).map_or(compared.bytes, |t| t.bytes);
+                let has_open = open.contains_key(&key);
+                self.compare(key, compared, &since, has_open, bytes, &mut found);
+            }
+        }
+        found
+    }
+
+    fn compare(
+        &self,
+        key: Key,
+        compared: &Compared,
+        since: &Side,
+        has_open: bool,
+        bytes: u64,
+        found: &mut Vec<Difference>,
+    ) {
+        let (then_s, now_s) = self.seconds();
+        let mut find = |finding, before, since| {
+            found.push(Difference {
+                key,
+                finding,
+                before,
+                since,
+                bytes: bytes.saturating_sub(compared.bytes),
+            });
+        };
+        if !compared.known {
+            if since.seen > 0 {
+                find(Finding::New, None, Some(since.seen as f64));
+            }
+            if since.failed >= FAILURES {
+                let (before, since) = self.figure(Figure::Failed, compared, since, bytes);
+                find(Finding::Worse(Figure::Failed), before, since);
+            }
+            return;
+        }
+        let expected = compared.before.opened as f64 / then_s.max(1.0) * now_s;
+        let was_there = compared.held > 0 || expected >= FAILURES as f64;
+        if was_there && !has_open && since.opened == 0 {
+            match compared.held {
+                0 => {
+                    let (before, since) = self.figure(Figure::New, compared, since, bytes);
+                    find(Finding::Gone, before, since);
+                }
+                held => find(Finding::Gone, Some(held as f64), None),
+            }
+        }
+        for figure in Figure::ALL {
+            let (before, now) = self.figure(figure, compared, since, bytes);
+            let (Some(then), Some(now)) = (before, now) else {
+                continue;
+            };
+            let more = now > 0.0 && now >= then * MORE;
+            let (old, new) = (&compared.before, since);
+            let is_worse = match figure {
+                // counts that come by chance have a variance as great as they are
+                Figure::Failed => {
+                    let error =
+                        old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
+                    more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
+                }
+                Figure::New => {
+                    let error =
+                        old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
+                    let long = then_s >= LONG && now_s >= LONG;
+                    more && long && new.opened >= ENOUGH && now - then >= SURE * error.sqrt()
+                }
+                Figure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
+                Figure::Lossy => {
+                    let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
+                    let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
+                    let error = (both * (1.0 - both) * counts).sqrt();
+                    let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
+                    more && enough && now - then >= SURE * error
+                }
+                Figure::Connect => new.connect.are_longer_than(&old.connect),
+                Figure::Rtt => new.rtt.are_longer_than(&old.rtt),
+                Figure::Duration => new.duration.are_longer_than(&old.duration),
+            };
+            if is_worse {
+                find(Finding::Worse(figure), before, Some(now));
+            }
+        }
+    }
+}
+
+/// The sums that a session belongs to.
+fn each(
+    all: &mut Compared,
+    kinds: &mut [Bounded<Key, Compared>; 3],
+    session: &Session,
+    mut count: impl FnMut(&mut Compared),
+) {
+    count(all);
+    for (by, kind) in KINDS.into_iter().zip(kinds) {
+        count(kind.entry(by.key(session), KEEP));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::Batch;
+    use crate::model::session::{Direction, Reason, State};
+    use crate::testing::sample::finished as sample;
+
+    /// A session with a peer that began and ended then, ms, and whose connect took so long.
+    fn ended(cookie: u64, peer: u8, from_ms: u64, to_ms: u64, connect_us: u64) -> Session {
+        let start_ns = from_ms * 1_000_000;
+        Session {
+            cookie,
+            start_ns,
+            established_ns: start_ns + connect_us * 1000,
+            end_ns: to_ms * 1_000_000 + connect_us * 1000,
+            raddr: [10, 0, 0, peer].into(),
+            direction: Direction::Out,
+            tx_bytes: 100,
+            rx_bytes: 0,
+            srtt_us: 400 + (cookie % 7) as u32 * 20,
+            ..sample()
+        }
+    }
+
+    fn open(session: Session, now_s: u64) -> Session {
+        Session {
+            state: State::Established,
+            reason: Reason::Open,
+            end_ns: now_s * S,
+            ..session
+        }
+    }
+
+    struct Host {
+        store: Store,
+        talkers: Talkers,
+        mark: Option<Mark>,
+    }
+
+    impl Host {
+        fn new() -> Self {
+            Host {
+                store: Store::new(10_000),
+                talkers: Talkers::default(),
+                mark: None,
+            }
+        }
+
+        fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
+            let batch = Batch {
+                taken_ns: at_s * S,
+                open: Some(open.into()),
+                closed,
+                ..Batch::default()
+            };
+            let (talkers, mark) = (&mut self.talkers, &mut self.mark);
+            self.store.apply_and_tell(batch, |change| {
+                talkers.take(&change);
+                if let Some(mark) = mark {
+                    mark.take(&change);
+                }
+            });
+            self.talkers.look(at_s * S);
+            if let Some(mark) = &mut self.mark {
+                mark.look(at_s * S, Some(&self.store));
+                count(mark, &self.store);
+            }
+        }
+
+        fn mark(&mut self, at_s: u64) {
+            let mut mark = Mark::new(S, at_s * S, &self.talkers, &self.store, |_| true);
+            count(&mut mark, &self.store);
+            self.mark = Some(mark);
+        }
+
+        fn found(&self) -> Vec<String> {
+            let mark = self.mark.as_ref().expect("a mark");
+            let found = mark.differences(&self.talkers).into_iter();
+            let mut found: Vec<_> = found
+                .filter(|d| matches!(d.key, Key::Peer(_)))
+                .map(|d| format!("{} {:?}", d.key, d.finding))
+                .collect();
+            found.sort();
+            found
+        }
+    }
+
+    fn count(mark: &mut Mark, store: &Store) {
+        while mark.is_working(store) {
+            mark.work(store, |_| true);
+        }
+    }
+
+    /// Ten a second to one peer, each some milliseconds long.
+    fn steady(peer: u8, from_s: u64, to_s: u64, connect_us: u64) -> Vec<Session> {
+        let cookies = from_s * 10..to_s * 10;
+        cookies
+            .map(|c| {
+                let wobble = c * 7919 % 13;
+                let start = c * 100 + wobble;
+                let connect_us = connect_us * (10 + wobble) / 16;
+                ended(
+                    c << 8 | u64::from(peer),
+                    peer,
+                    start,
+                    start + 5 + wobble,
+                    connect_us,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_goes_on_as_before_is_no_difference() {
+        let mut host = Host::new();
+        host.look(1, vec![], vec![]);
+        host.look(40, vec![], steady(1, 1, 40, 200));
+        host.mark(40);
+        assert_eq!(host.found(), [""; 0]);
+        for s in 41..80 {
+            host.look(s, vec![], steady(1, s - 1, s, 200));
+            assert_eq!(host.found(), [""; 0], "{s}");
+        }
+    }
+
+    #[test]
+    fn what_is_new_gone_slower_and_fails_is_found() {
+        let mut host = Host::new();
+        host.look(1, vec![], vec![]);
+        let held = || open(ended(1, 9, 2000, 0, 100), 40);
+        let before = [1, 2, 3].map(|peer| steady(peer, 1, 40, 200)).concat();
+        host.look(40, vec![held()], before);
+        host.mark(40);
+        let refused = (0..6).map(|c| Session {
+            reason: Reason::Refused,
+            established_ns: 0,
+            srtt_us: 0,
+            ..ended(1 << 30 | c, 3, 41_000, 41_000, 0)
+        });
+        let mut since = steady(1, 40, 60, 1500);
+        since.extend(steady(3, 40, 60, 200));
+        since.extend(refused);
+        host.look(60, vec![open(ended(5, 77, 50_000, 0, 100), 60)], since);
+        assert_eq!(
+            host.found(),
+            [
+                "10.0.0.1 Worse(Connect)",
+                "10.0.0.2 Gone",
+                "10.0.0.3 Worse(Failed)",
+                "10.0.0.77 New",
+                "10.0.0.9 Gone",
+            ]
+        );
+        let mark = host.mark.as_ref().expect("a mark");
+        let (before, since) = mark.overall(Figure::New, &host.talkers);
+        assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
+        assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
+        let (before, since) = mark.overall(Figure::Failed, &host.talkers);
+        assert_eq!((before, since), (Some(0.0), Some(0.3)));
+    }
+
+    #[test]
+    fn few_sessions_are_no_regression() {
+        let mut host = Host::new();
+        host.look(1, vec![], vec![]);
+        host.look(40, vec![], steady(1, 1, 40, 200));
+        host.mark(40);
+        let mut slow = steady(1, 40, 42, 1500);
+        slow.truncate(ENOUGH as usize - 1);
+        host.look(42, vec![], slow);
+        assert_eq!(host.found(), [""; 0]);
+    }
+
+    #[test]
+    fn losses_count_from_the_mark_on() {
+        let mut host = Host::new();
+        let lossy = |n: u32, s| -> Vec<Session> {
+            let sessions = (0..40).map(|c| Session {
+                retransmits: n,
+                ..open(ended(c, 1, 1000, 0, 200), s)
+            });
+            sessions.collect()
+        };
+        host.look(1, vec![], vec![]);
+        host.look(40, lossy(0, 40), vec![]);
+        host.mark(40);
+        host.look(41, lossy(3, 41), vec![]);
+        assert_eq!(host.found(), ["10.0.0.1 Worse(Lossy)"]);
+        // from another mark on these are losses of before
+        host.mark(41);
+        host.look(42, lossy(3, 42), vec![]);
+        assert_eq!(host.found(), [""; 0]);
+    }
+}

@@ -1,0 +1,207 @@
+//! What limits how fast a session sends: told from what the kernel says of the time it spent waiting.
+//!
+//! Responsible for the verdict. The kernel counts on the sender's side only: of a session that merely receives, the
+//! other end knows.
+
+use crate::model::session::Session;
+
+/// What a sender may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The congestion window: loss, delay, bandwidth.
+    Network,
+    /// The peer's receive window.
+    PeerWindow,
+    /// Our own send buffer.
+    SendBuffer,
+    /// Nothing was there to be sent.
+    Application,
+}
+
+impl Limit {
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::Network => "the network",
+            Limit::PeerWindow => "the peer's window",
+            Limit::SendBuffer => "our send buffer",
+            Limit::Application => "our application",
+        }
+    }
+
+    /// What it means, and what to look at.
+    pub fn help(self) -> &'static str {
+        match self {
+            Limit::Network => "Data was on its way: look at RTT, retransmits and the window",
+            Limit::PeerWindow => "The peer reads too slowly, or its buffer is too small",
+            Limit::SendBuffer => "It is too small for this path: net.ipv4.tcp_wmem, SO_SNDBUF",
+            Limit::Application => "It had nothing to send",
+        }
+    }
+}
+
+/// What can be said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Nothing was sent, so that nothing limited it.
+    NothingSent,
+    /// The kernel's clock for this ticks some hundred times a second: it was too short.
+    TooShort,
+    /// Parts of the time, of that in which it was busy if no more is known: from 0 to 1, the greatest first. Their sum is 1.
+    Parts(Vec<(Limit, f64)>),
+}
+
+/// How time was spent, µs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// All of it; `None`: not known.
+    pub whole_us: Option<u64>,
+    /// With data on the way or waiting.
+    pub busy_us: u64,
+    /// Of that limited by the peer's window.
+    pub rwnd_us: u64,
+    /// Of that limited by our send buffer.
+    pub sndbuf_us: u64,
+    /// Bytes that were sent, or tried to be.
+    pub sent: u64,
+}
+
+impl Spent {
+    /// Over a session's life.
+    pub fn of(session: &Session) -> Spent {
+        let whole = session.duration_ns() / 1000;
+        Spent {
+            whole_us: (!session.age_is_lower_bound).then_some(whole),
+            busy_us: session.busy_us(),
+            rwnd_us: session.rwnd_limited_us(),
+            sndbuf_us: session.sndbuf_limited_us(),
+            sent: session.tx_bytes + u64::from(session.unacked_bytes),
+        }
+    }
+
+    /// Between two looks at a session.
+    pub fn between(before: &Session, now: &Session) -> Spent {
+        let since = |time: fn(&Session) -> u64| time(now).saturating_sub(time(before));
+        Spent {
+            whole_us: Some(now.end_ns.saturating_sub(before.end_ns) / 1000),
+            busy_us: since(Session::busy_us),
+            rwnd_us: since(Session::rwnd_limited_us),
+            sndbuf_us: since(Session::sndbuf_limited_us),
+            sent: now.tx_bytes.saturating_sub(before.tx_bytes) + u64::from(now.unacked_bytes),
+        }
+    }
+}
+
+/// The verdict on that time.
+pub fn verdict(spent: Spent) -> Verdict {
+    /// A few ticks.
+    const LEAST_US: u64 = 20_000;
+    let limited = spent.rwnd_us.saturating_add(spent.sndbuf_us);
+    let busy = spent.busy_us.max(limited);
+    // ticks are coarse: it cannot have been busy for longer than it was there
+    let whole = spent.whole_us.map_or(busy, |whole| whole.max(busy));
+    if busy == 0 && spent.sent == 0 {
+        return Verdict::NothingSent;
+    }
+    if whole < LEAST_US {
+        return Verdict::TooShort;
+    }
+    let mut parts = vec![
+        (Limit::Network, busy - limited),
+        (Limit::PeerWindow, spent.rwnd_us),
+        (Limit::SendBuffer, spent.sndbuf_us),
+        (Limit::Application, whole - busy),
+    ];
+    parts.retain(|(_, us)| *us > 0);
+    parts.sort_by_key(|(_, us)| std::cmp::Reverse(*us));
+    let part = |us: u64| us as f64 / whole as f64;
+    Verdict::Parts(parts.into_iter().map(|(l, us)| (l, part(us))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(whole_ms: u64, busy: u64, rwnd: u64, sndbuf: u64) -> Vec<(Limit, u64)> {
+        let spent = Spent {
+            whole_us: Some(whole_ms * 1000),
+            busy_us: busy * 1000,
+            rwnd_us: rwnd * 1000,
+            sndbuf_us: sndbuf * 1000,
+            sent: 1,
+        };
+        match verdict(spent) {
+            Verdict::Parts(parts) => parts
+                .into_iter()
+                .map(|(l, part)| (l, (part * 100.0).round() as u64))
+                .collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_greatest_part_of_the_time_limits() {
+        use Limit::*;
+        assert_eq!(parts(1000, 1000, 0, 0), [(Network, 100)]);
+        assert_eq!(parts(1000, 50, 0, 0), [(Application, 95), (Network, 5)]);
+        assert_eq!(
+            parts(1000, 900, 700, 0),
+            [(PeerWindow, 70), (Network, 20), (Application, 10)]
+        );
+        assert_eq!(
+            parts(1000, 1000, 100, 600),
+            [(SendBuffer, 60), (Network, 30), (PeerWindow, 10)]
+        );
+    }
+
+    #[test]
+    fn coarse_ticks_do_not_make_more_than_all() {
+        // a tick of 4 ms more than there was
+        assert_eq!(parts(1000, 1004, 0, 0), [(Limit::Network, 100)]);
+        assert_eq!(parts(1000, 996, 1000, 0), [(Limit::PeerWindow, 100)]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_not() {
+        let spent = |whole_us, busy_us, sent| {
+            verdict(Spent {
+                whole_us,
+                busy_us,
+                sent,
+                ..Spent::default()
+            })
+        };
+        assert_eq!(spent(Some(5000), 4000, 1), Verdict::TooShort);
+        assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::NothingSent);
+        assert_eq!(spent(None, 0, 0), Verdict::NothingSent);
+        assert_eq!(spent(None, 4000, 1), Verdict::TooShort);
+        // what took less than a tick was sent all the same
+        assert_eq!(
+            spent(Some(5_000_000), 0, 1),
+            Verdict::Parts(vec![(Limit::Application, 1.0)])
+        );
+        // open before the start: of its age only a lower bound is known, and so nothing of its idle time
+        assert_eq!(
+            spent(None, 400_000, 1),
+            Verdict::Parts(vec![(Limit::Network, 1.0)])
+        );
+    }
+
+    #[test]
+    fn what_was_watched_is_the_difference() {
+        let before = Session {
+            busy_ms: 1000,
+            rwnd_limited_ms: 900,
+            ..crate::testing::sample::finished()
+        };
+        let now = Session {
+            end_ns: before.end_ns + 2_000_000_000,
+            busy_ms: 2000,
+            ..before.clone()
+        };
+        assert_eq!(
+            verdict(Spent::between(&before, &now)),
+            Verdict::Parts(vec![(Limit::Network, 0.5), (Limit::Application, 0.5)])
+        );
+    }
+}

@@ -1,0 +1,463 @@
+//! What is captured at all: the filters of `-p -L -D -4 -6`, and network namespaces, which the kernel decides.
+//!
+//! Responsible for their values, for reading port lists, and for what two captures have in common. Not for
+//! handing them to the kernel (`collector::bpf`), nor for the filter language.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::session::Session;
+
+/// The sessions that the kernel reports; all of them unless narrowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Only what this process owns.
+    pub pid: Option<u32>,
+    /// Only this network namespace, by its inode number.
+    pub netns: Option<u32>,
+    /// Only this family.
+    pub family: Option<Family>,
+    /// Only these ports of ours.
+    pub lports: Option<PortSet>,
+    /// Only these ports of the peer's.
+    pub rports: Option<PortSet>,
+    /// Only these ports, whichever end's.
+    pub ports: Option<PortSet>,
+}
+
+impl Capture {
+    /// True if every session passes.
+    pub fn is_everything(&self) -> bool {
+        *self == Capture::default()
+    }
+
+    /// The capture that no session passes: what contradictory filters come to. An empty set of ports says so to
+    /// the kernel without a flag of its own.
+    pub fn nothing() -> Self {
+        Capture {
+            lports: Some(PortSet::default()),
+            ..Capture::default()
+        }
+    }
+
+    /// True if no session can pass.
+    pub fn is_nothing(&self) -> bool {
+        let empty = |ports: &Option<PortSet>| ports.as_ref().is_some_and(PortSet::is_empty);
+        empty(&self.lports) || empty(&self.rports) || empty(&self.ports)
+    }
+
+    /// True if the session passes: the same decision as `wanted()` of tcplife.bpf.c.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn accepts(&self, session: &Session) -> bool {
+        let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
+        self.pid.is_none_or(|pid| pid == session.pid)
+            && self.netns.is_none_or(|netns| netns == session.netns)
+            && self.family.is_none_or(|f| f.version() == session.ip())
+            && has(&self.lports, session.lport)
+            && has(&self.rports, session.rport)
+            && (has(&self.ports, session.lport) || has(&self.ports, session.rport))
+    }
+
+    /// The narrowest capture that whatever passes both passes. It may let more through if both want ports of either end:
+    /// a capture cannot say "one of these, and one of those".
+    pub fn intersection(&self, other: &Capture) -> Capture {
+        let both = || {
+            Some(Capture {
+                pid: common(self.pid, other.pid)?,
+                netns: common(self.netns, other.netns)?,
+                family: common(self.family, other.family)?,
+                lports: narrowed(&self.lports, &other.lports)?,
+                rports: narrowed(&self.rports, &other.rports)?,
+                ports: match (&self.ports, &other.ports) {
+                    (Some(a), Some(b)) if b.is_within(a) => Some(b.clone()),
+                    (a, b) => a.as_ref().or(b.as_ref()).cloned(),
+                },
+            })
+        };
+        both().unwrap_or_else(Capture::nothing)
+    }
+
+    /// The narrowest capture that whatever passes either of them passes. It may let more through: a capture
+    /// cannot say "this port of ours or that one of the peer's", but for "one of the two, whichever end's".
+    pub fn union(&self, other: &Capture) -> Capture {
+        if self.is_nothing() {
+            return other.clone();
+        }
+        if other.is_nothing() {
+            return self.clone();
+        }
+        let lports = widened(&self.lports, &other.lports);
+        let rports = widened(&self.rports, &other.rports);
+        let ports = match (&lports, &rports) {
+            (None, None) => widened(&self.of_either_end(), &other.of_either_end()),
+            _ => widened(&self.ports, &other.ports),
+        };
+        Capture {
+            pid: self.pid.filter(|_| self.pid == other.pid),
+            netns: self.netns.filter(|_| self.netns == other.netns),
+            family: self.family.filter(|_| self.family == other.family),
+            lports,
+            rports,
+            ports,
+        }
+    }
+
+    /// Ports of which whatever passes has one, at whichever end.
+    fn of_either_end(&self) -> Option<PortSet> {
+        let of_one = self.lports.as_ref().or(self.rports.as_ref());
+        self.ports.as_ref().or(of_one).cloned()
+    }
+}
+
+/// The value that satisfies both demands; `None` if there is none. A demand of `None` is no demand.
+fn common<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
+    match (a, b) {
+        (Some(a), Some(b)) if a != b => None,
+        _ => Some(a.or(b)),
+    }
+}
+
+/// The ports that satisfy both demands; `None` if there are none.
+fn narrowed(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<Option<PortSet>> {
+    let ports = match (a, b) {
+        (Some(a), Some(b)) => Some(a.intersection(b)),
+        _ => a.as_ref().or(b.as_ref()).cloned(),
+    };
+    let empty = ports.as_ref().is_some_and(PortSet::is_empty);
+    (!empty).then_some(ports)
+}
+
+/// The ports that satisfy either demand.
+fn widened(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<PortSet> {
+    let ports = a.as_ref()?.union(b.as_ref()?);
+    (!ports.is_everything()).then_some(ports)
+}
+
+impl fmt::Display for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_nothing() {
+            return f.write_str("nothing");
+        }
+        let terms = [
+            self.pid.map(|p| format!("pid {p}")),
+            self.netns.map(|n| format!("netns {n}")),
+            self.family.map(|v| v.name().to_owned()),
+            self.lports.as_ref().map(|p| format!("lport {p}")),
+            self.rports.as_ref().map(|p| format!("rport {p}")),
+            self.ports.as_ref().map(|p| format!("port {p}")),
+        ];
+        let terms: Vec<String> = terms.into_iter().flatten().collect();
+        f.write_str(if terms.is_empty() { "everything" } else { "" })?;
+        f.write_str(&terms.join(" and "))
+    }
+}
+
+/// IPv4 or IPv6, on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4, by IPv4-mapped IPv6 sockets too.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// `IPv4` or `IPv6`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        }
+    }
+
+    /// 4 or 6.
+    pub fn version(self) -> u8 {
+        match self {
+            Family::V4 => 4,
+            Family::V6 => 6,
+        }
+    }
+}
+
+/// TCP ports, as `22,80,8000-8100` says them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortSet(Vec<(u16, u16)>);
+
+impl PortSet {
+    /// From ranges, both ends included, in any order; those that touch are joined.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
+        let mut sorted: Vec<(u16, u16)> = ranges.into_iter().filter(|(a, b)| a <= b).collect();
+        sorted.sort_unstable();
+        let mut joined: Vec<(u16, u16)> = Vec::with_capacity(sorted.len());
+        for (from, to) in sorted {
+            match joined.last_mut() {
+                Some((_, end)) if from <= end.saturating_add(1) => *end = to.max(*end),
+                _ => joined.push((from, to)),
+            }
+        }
+        PortSet(joined)
+    }
+
+    /// True if no port is one of these.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True if every port is one of these.
+    pub fn is_everything(&self) -> bool {
+        self.joined() == [(0, u16::MAX)]
+    }
+
+    /// The ports of either.
+    pub fn union(&self, other: &PortSet) -> PortSet {
+        PortSet::from_ranges(self.0.iter().chain(&other.0).copied())
+    }
+
+    /// The ports of both.
+    pub fn intersection(&self, other: &PortSet) -> PortSet {
+        let (a, b) = (self.joined(), other.joined());
+        let (mut i, mut j) = (0, 0);
+        let mut common = Vec::new();
+        while let (Some(&(a_from, a_to)), Some(&(b_from, b_to))) = (a.get(i), b.get(j)) {
+            if a_from.max(b_from) <= a_to.min(b_to) {
+                common.push((a_from.max(b_from), a_to.min(b_to)));
+            }
+            if a_to < b_to { i += 1 } else { j += 1 }
+        }
+        PortSet(common)
+    }
+
+    /// True if all of them are among those.
+    fn is_within(&self, others: &PortSet) -> bool {
+        self.intersection(others).0 == self.joined()
+    }
+
+    fn joined(&self) -> Vec<(u16, u16)> {
+        PortSet::from_ranges(self.0.iter().copied()).0
+    }
+
+    /// The ranges, both ends included, in the order in which they were given.
+    pub fn ranges(&self) -> impl Iterator<Item = std::ops::RangeInclusive<u16>> + '_ {
+        self.0.iter().map(|&(from, to)| from..=to)
+    }
+
+    /// True if the port is one of these.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn contains(&self, port: u16) -> bool {
+        self.ranges().any(|r| r.contains(&port))
+    }
+}
+
+/// Why a port list cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadPorts {
+    /// Neither a port nor a range.
+    #[error("`{0}` is not a port (0 to 65535) or a range like 8000-8100")]
+    NotAPort(String),
+    /// The range has nothing in it.
+    #[error("the range `{0}` ends before it begins")]
+    Backwards(String),
+}
+
+impl FromStr for PortSet {
+    type Err = BadPorts;
+
+    fn from_str(text: &str) -> Result<Self, BadPorts> {
+        let port = |t: &str| t.trim().parse::<u16>().ok();
+        text.split(',')
+            .map(|item| {
+                let ends = match item.split_once('-') {
+                    Some((from, to)) => port(from).zip(port(to)),
+                    None => port(item).map(|p| (p, p)),
+                };
+                match ends {
+                    None => Err(BadPorts::NotAPort(item.to_owned())),
+                    Some((from, to)) if from > to => Err(BadPorts::Backwards(item.to_owned())),
+                    Some(ends) => Ok(ends),
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(PortSet)
+    }
+}
+
+impl fmt::Display for PortSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, &(from, to)) in self.0.iter().enumerate() {
+            f.write_str(if i > 0 { "," } else { "" })?;
+            if from == to {
+                write!(f, "{from}")?
+            } else {
+                write!(f, "{from}-{to}")?
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_lists_are_read_and_written_alike() {
+        for text in ["22", "22,80", "22,80,8000-8100", "0-65535"] {
+            let set: PortSet = text.parse().expect(text);
+            assert_eq!(set.to_string(), text);
+        }
+        let set: PortSet = "22, 8000-8002".parse().expect("a list");
+        let inside: Vec<u16> = (0..=u16::MAX).filter(|&p| set.contains(p)).collect();
+        assert_eq!(inside, [22, 8000, 8001, 8002]);
+    }
+
+    #[test]
+    fn wrong_port_lists_are_told_apart() {
+        let error = |text: &str| text.parse::<PortSet>().expect_err(text).to_string();
+        assert_eq!(
+            error("22,http"),
+            "`http` is not a port (0 to 65535) or a range like 8000-8100"
+        );
+        assert_eq!(
+            error("65536"),
+            "`65536` is not a port (0 to 65535) or a range like 8000-8100"
+        );
+        assert_eq!(
+            error(""),
+            "`` is not a port (0 to 65535) or a range like 8000-8100"
+        );
+        assert_eq!(error("90-80"), "the range `90-80` ends before it begins");
+    }
+
+    #[test]
+    fn a_capture_says_what_it_takes() {
+        assert_eq!(Capture::default().to_string(), "everything");
+        let capture = Capture {
+            pid: Some(7),
+            netns: Some(4_026_531_840),
+            family: Some(Family::V6),
+            lports: "22,80".parse().ok(),
+            ..Capture::default()
+        };
+        let said = "pid 7 and netns 4026531840 and IPv6 and lport 22,80";
+        assert_eq!(capture.to_string(), said);
+    }
+
+    fn ports(text: &str) -> PortSet {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn port_sets_are_joined_and_cut() {
+        for (a, b, union, intersection) in [
+            ("22", "80", "22,80", ""),
+            ("22,80-90", "85-100", "22,80-100", "85-90"),
+            ("1-10,20-30", "5-25", "1-30", "5-10,20-25"),
+            ("0-65535", "7,9", "0-65535", "7,9"),
+            ("9,8,7", "7", "7-9", "7"),
+            ("65535", "65534", "65534-65535", ""),
+        ] {
+            let (a, b) = (ports(a), ports(b));
+            assert_eq!(a.union(&b).to_string(), union);
+            assert_eq!(b.union(&a).to_string(), union);
+            assert_eq!(a.intersection(&b).to_string(), intersection);
+            assert_eq!(b.intersection(&a).to_string(), intersection);
+        }
+        assert!(ports("0-100,50-65535").is_everything());
+        assert!(!ports("1-65535").is_everything());
+    }
+
+    #[test]
+    fn captures_are_intersected_exactly() {
+        let capture = |pid, family, l: &str, r: &str| Capture {
+            pid,
+            family,
+            lports: l.parse().ok(),
+            rports: r.parse().ok(),
+            ..Capture::default()
+        };
+        let all = Capture::default();
+        let a = capture(Some(7), None, "22,80", "");
+        let b = capture(None, Some(Family::V4), "80-90", "443");
+        assert_eq!(
+            a.intersection(&b).to_string(),
+            "pid 7 and IPv4 and lport 80 and rport 443"
+        );
+        assert_eq!(a.intersection(&all), a);
+        for (x, y) in [
+            (
+                capture(Some(7), None, "", ""),
+                capture(Some(8), None, "", ""),
+            ),
+            (
+                capture(None, Some(Family::V4), "", ""),
+                capture(None, Some(Family::V6), "", ""),
+            ),
+            (capture(None, None, "22", ""), capture(None, None, "23", "")),
+            (Capture::nothing(), all),
+        ] {
+            assert_eq!(x.intersection(&y), Capture::nothing(), "{x} with {y}");
+            assert!(x.intersection(&y).is_nothing());
+        }
+        assert_eq!(Capture::nothing().to_string(), "nothing");
+    }
+
+    #[test]
+    fn a_union_lets_through_what_either_does() {
+        let capture = |l: &str, r: &str| Capture {
+            lports: l.parse().ok(),
+            rports: r.parse().ok(),
+            ..Capture::default()
+        };
+        let of = |a: Capture, b: Capture| a.union(&b).to_string();
+        assert_eq!(of(capture("22", ""), capture("80", "")), "lport 22,80");
+        assert_eq!(of(capture("22", ""), capture("", "80")), "port 22,80");
+        assert_eq!(
+            of(
+                capture("22", "").union(&capture("", "80")),
+                capture("", "8")
+            ),
+            "port 8,22,80"
+        );
+        assert_eq!(
+            of(capture("0-99", ""), capture("100-65535", "")),
+            "everything"
+        );
+        assert_eq!(of(Capture::nothing(), capture("22", "")), "lport 22");
+        assert_eq!(of(capture("22", ""), Capture::nothing()), "lport 22");
+    }
+
+    #[test]
+    fn a_capture_decides_as_the_kernel_does() {
+        let s = crate::testing::sample::finished();
+        let accepts = |pid, family, l: &str, r: &str| {
+            Capture {
+                pid,
+                family,
+                lports: l.parse().ok(),
+                rports: r.parse().ok(),
+                ..Capture::default()
+            }
+            .accepts(&s)
+        };
+        let within = |netns| Capture {
+            netns: Some(netns),
+            ..Capture::default()
+        };
+        assert!(within(s.netns).accepts(&s));
+        assert!(!within(s.netns + 1).accepts(&s));
+        assert!(accepts(None, None, "", ""));
+        assert!(accepts(Some(22597), Some(Family::V4), "46644", "28527"));
+        assert!(!accepts(Some(22598), None, "", ""));
+        assert!(!accepts(None, Some(Family::V6), "", ""));
+        assert!(!accepts(None, None, "28527", ""));
+        assert!(!accepts(None, None, "", "46644"));
+        assert!(!Capture::nothing().accepts(&s));
+        for (either, is_accepted) in [("46644", true), ("28527", true), ("1-9", false)] {
+            let capture = Capture {
+                ports: either.parse().ok(),
+                ..Capture::default()
+            };
+            assert_eq!(capture.accepts(&s), is_accepted, "{either}");
+        }
+    }
+}

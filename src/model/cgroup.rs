@@ -1,0 +1,367 @@
+//! Control groups, and what their paths say: the container, pod or systemd unit.
+//!
+//! Knows how container runtimes and systemd name their groups. Asks no runtime: a host in trouble is not asked for more.
+
+use crate::text::sanitize::clean;
+
+/// A control group (v2). The default is one of which nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cgroup {
+    /// The kernel's id: the inode number of its directory.
+    pub id: u64,
+    /// Its path below the mount point; `None`: it is gone, or the hierarchy cannot be read.
+    pub path: Option<String>,
+    /// What the path tells.
+    pub within: Within,
+}
+
+/// What runs in a control group, as far as its path tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Within {
+    /// Id of the container, as long as the runtime gives it.
+    pub container: Option<String>,
+    /// What runs the container: `docker`, `containerd`, …
+    pub runtime: Option<&'static str>,
+    /// Uid of the Kubernetes pod.
+    pub pod: Option<String>,
+    /// The systemd unit.
+    pub unit: Option<String>,
+}
+
+impl Cgroup {
+    /// The group of that id, if its path is known.
+    pub fn new(id: u64, path: Option<String>) -> Self {
+        let path = path.map(|p| clean(&p));
+        let within = path.as_deref().map(Within::read).unwrap_or_default();
+        Cgroup { id, path, within }
+    }
+}
+
+/// How a runtime names the directory of a container: what is before and after its id, and in which directory it must
+/// be. First match wins.
+struct Naming {
+    runtime: &'static str,
+    parent: &'static str,
+    prefix: &'static str,
+    suffix: &'static str,
+}
+
+const fn naming(
+    runtime: &'static str,
+    parent: &'static str,
+    prefix: &'static str,
+    suffix: &'static str,
+) -> Naming {
+    Naming {
+        runtime,
+        parent,
+        prefix,
+        suffix,
+    }
+}
+
+/// Those whose containers have ids of hexadecimal digits. With the systemd driver they are scopes, with the cgroupfs
+/// driver plain directories.
+const NAMINGS: &[Naming] = &[
+    naming("docker", "", "docker-", ".scope"),
+    naming("docker", "docker", "", ""),
+    naming("containerd", "", "cri-containerd-", ".scope"),
+    naming("containerd", "", "nerdctl-", ".scope"),
+    naming("cri-o", "", "crio-", ".scope"),
+    naming("cri-o", "", "crio-", ""),
+    naming("podman", "", "libpod-", ".scope"),
+    naming("podman", "", "libpod-", ""),
+    // Kubernetes with the cgroupfs driver: the directory below the pod's says nothing of the runtime
+    naming("kubernetes", "pod", "", ""),
+];
+
+/// Those whose containers and machines have names.
+const NAMED: &[Naming] = &[
+    naming("lxc", "", "lxc.payload.", ""),
+    naming("lxc", "lxc", "", ""),
+    naming("nspawn", "machine.slice", "systemd-nspawn@", ".service"),
+    naming("machine", "machine.slice", "machine-", ".scope"),
+];
+
+impl Within {
+    /// Reads a path like `/system.slice/docker-0123….scope`.
+    pub fn read(path: &str) -> Self {
+        let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+        let mut within = Within::default();
+        for (i, part) in parts.iter().enumerate() {
+            let parent = i.checked_sub(1).map_or("", |p| parts[p]);
+            if let Some(uid) = pod_uid(part) {
+                within.pod = Some(uid);
+            }
+            let container = find(NAMINGS, parent, part, is_id)
+                .or_else(|| find(NAMED, parent, part, |name| !name.is_empty()));
+            // a container within a container: the inner one is where the process is
+            if let Some((runtime, id)) = container {
+                (within.runtime, within.container) = (Some(runtime), Some(id));
+            }
+            if within.container.is_none()
+                && [".service", ".scope", ".socket"]
+                    .iter()
+                    .any(|s| part.ends_with(s))
+            {
+                within.unit = Some(unescape(part));
+            }
+        }
+        if within.container.is_some() {
+            within.unit = None;
+        }
+        within
+    }
+
+    /// The container's name, or its id cut to twelve characters as runtimes print it.
+    pub fn container(&self) -> Option<&str> {
+        let id = self.container.as_deref()?;
+        Some(if is_id(id) { &id[..12] } else { id })
+    }
+}
+
+fn find(
+    table: &[Naming],
+    parent: &str,
+    part: &str,
+    valid: impl Fn(&str) -> bool,
+) -> Option<(&'static str, String)> {
+    table.iter().find_map(|n| {
+        let under = match n.parent {
+            "pod" => pod_uid(parent).is_some(),
+            name => name.is_empty() || parent == name,
+        };
+        let id = part.strip_prefix(n.prefix)?.strip_suffix(n.suffix)?;
+        (under && valid(id)).then(|| (n.runtime, unescape(id)))
+    })
+}
+
+/// Container ids are 64 hexadecimal digits; some runtimes give 32 to 64.
+fn is_id(text: &str) -> bool {
+    text.len() >= 32 && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The pod's uid of `pod<uid>` or of `kubepods-burstable-pod<uid>.slice`, where systemd has `_` for `-`. Static pods have a
+/// hash for a uid.
+fn pod_uid(part: &str) -> Option<String> {
+    let name = part.strip_suffix(".slice").unwrap_or(part);
+    let uid = match name.strip_prefix("kubepods") {
+        Some(rest) => rest.rsplit_once("-pod")?.1,
+        None => name.strip_prefix("pod")?,
+    };
+    let uid = uid.replace('_', "-");
+    let plain = uid.bytes().filter(|&b| b != b'-').count() == 32;
+    (plain && uid.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())).then_some(uid)
+}
+
+/// systemd writes `\x2d` for a `-` that is part of a name (systemd.unit(5)).
+fn unescape(name: &str) -> String {
+    let mut out = String::new();
+    let mut rest = name;
+    while let Some(at) = rest.find("\\x") {
+        out += &rest[..at];
+        let hex = rest.get(at + 2..at + 4);
+        match hex
+            .and_then(|h| u8::from_str_radix(h, 16).ok())
+            .filter(|b| (0x20..0x7f).contains(b))
+        {
+            Some(byte) => {
+                out.push(char::from(byte));
+                rest = &rest[at + 4..];
+            }
+            None => {
+                out += "\\x";
+                rest = &rest[at + 2..];
+            }
+        }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
+    const POD: &str = "8f3c7a52-0d0b-4bd3-9f2c-7f6a1c9b2e11";
+
+    #[test]
+    fn containers_pods_and_units_are_read_from_paths() {
+        let pod_slice = POD.replace('-', "_");
+        for (path, runtime, container, pod, unit) in [
+            (
+                format!("/system.slice/docker-{ID}.scope"),
+                Some("docker"),
+                Some(ID),
+                None,
+                None,
+            ),
+            (
+                format!("/docker/{ID}"),
+                Some("docker"),
+                Some(ID),
+                None,
+                None,
+            ),
+            (
+                format!("/docker/{ID}/init.scope"),
+                Some("docker"),
+                Some(ID),
+                None,
+                None,
+            ),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{pod_slice}.slice/cri-containerd-{ID}.scope"
+                ),
+                Some("containerd"),
+                Some(ID),
+                Some(POD),
+                None,
+            ),
+            (
+                format!("/kubepods.slice/kubepods-pod{pod_slice}.slice/crio-{ID}.scope"),
+                Some("cri-o"),
+                Some(ID),
+                Some(POD),
+                None,
+            ),
+            (
+                format!("/kubepods/besteffort/pod{POD}/{ID}"),
+                Some("kubernetes"),
+                Some(ID),
+                Some(POD),
+                None,
+            ),
+            (
+                format!("/kubepods/besteffort/pod{POD}/crio-{ID}"),
+                Some("cri-o"),
+                Some(ID),
+                Some(POD),
+                None,
+            ),
+            (
+                format!("/system.slice/nerdctl-{ID}.scope"),
+                Some("containerd"),
+                Some(ID),
+                None,
+                None,
+            ),
+            (
+                format!("/machine.slice/libpod-{ID}.scope/container"),
+                Some("podman"),
+                Some(ID),
+                None,
+                None,
+            ),
+            (
+                format!(
+                    "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope"
+                ),
+                Some("podman"),
+                Some(ID),
+                None,
+                None,
+            ),
+            (
+                format!("/libpod_parent/libpod-{ID}"),
+                Some("podman"),
+                Some(ID),
+                None,
+                None,
+            ),
+            // the runtime's own helper is not the container
+            (
+                format!("/machine.slice/libpod-conmon-{ID}.scope"),
+                None,
+                None,
+                None,
+                Some("libpod-conmon-…"),
+            ),
+            (
+                "/lxc.payload.web/init.scope".into(),
+                Some("lxc"),
+                Some("web"),
+                None,
+                None,
+            ),
+            ("/lxc/web".into(), Some("lxc"), Some("web"), None, None),
+            (
+                "/machine.slice/systemd-nspawn@web.service/payload".into(),
+                Some("nspawn"),
+                Some("web"),
+                None,
+                None,
+            ),
+            (
+                r"/machine.slice/machine-qemu\x2d1\x2dweb.scope".into(),
+                Some("machine"),
+                Some("qemu-1-web"),
+                None,
+                None,
+            ),
+            (
+                "/system.slice/nginx.service".into(),
+                None,
+                None,
+                None,
+                Some("nginx.service"),
+            ),
+            (
+                r"/system.slice/system-getty.slice/foo\x2dbar.service".into(),
+                None,
+                None,
+                None,
+                Some("foo-bar.service"),
+            ),
+            (
+                "/user.slice/user-1000.slice/session-3.scope".into(),
+                None,
+                None,
+                None,
+                Some("session-3.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/firefox.service".into(),
+                None,
+                None,
+                None,
+                Some("firefox.service"),
+            ),
+            ("/docker/not-an-id".into(), None, None, None, None),
+            ("/".into(), None, None, None, None),
+            (String::new(), None, None, None, None),
+            (
+                r"/\x/\xzz/\x1b.service".into(),
+                None,
+                None,
+                None,
+                Some(r"\x1b.service"),
+            ),
+        ] {
+            let read = Within::read(&path);
+            let unit = unit.map(|u: &str| u.replace('…', &format!("{ID}.scope")));
+            let want = Within {
+                container: container.map(str::to_owned),
+                runtime,
+                pod: pod.map(str::to_owned),
+                unit,
+            };
+            assert_eq!(read, want, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_short_id_is_what_runtimes_print() {
+        let read = |path: &str| Within::read(path).container().map(str::to_owned);
+        assert_eq!(
+            read(&format!("/docker/{ID}")).as_deref(),
+            Some("4d5f6a7b8c9d")
+        );
+        assert_eq!(
+            read("/lxc/a-rather-long-name").as_deref(),
+            Some("a-rather-long-name")
+        );
+        assert_eq!(read("/system.slice/nginx.service"), None);
+    }
+}

@@ -1,0 +1,474 @@
+//! Every field: one row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
+
+use crate::model::fields::{Column, Field, Kind, Value};
+use crate::model::session::{Direction, Evidence, Reason, State};
+
+const fn column(
+    title: &'static str,
+    width: u16,
+    grow: u16,
+    drop: u8,
+    descending: bool,
+) -> Option<Column> {
+    Some(Column {
+        title,
+        width,
+        grow,
+        drop,
+        descending,
+    })
+}
+
+fn text_if(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Missing, Value::Text)
+}
+
+fn some_if(known: bool, value: u64) -> Value<'static> {
+    if known {
+        Value::Uint(value)
+    } else {
+        Value::Missing
+    }
+}
+
+/// What `status` can be: every state, then every reason.
+const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
+    let mut names = [""; State::NAMES.len() + Reason::NAMES.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = if i < State::NAMES.len() {
+            State::NAMES[i]
+        } else {
+            Reason::NAMES[i - State::NAMES.len()]
+        };
+        i += 1;
+    }
+    names
+};
+
+/// Every field. The order is that of the dashboard's columns and of the JSON keys.
+pub static FIELDS: &[Field] = &[
+    Field {
+        word: "pid",
+        json: Some("pid"),
+        help: "process id of the owner",
+        kind: Kind::Id,
+        column: column("PID", 7, 0, 6, false),
+        get: |s| some_if(s.owner != Evidence::None, s.pid.into()),
+    },
+    Field {
+        word: "comm",
+        json: Some("comm"),
+        help: "name of the owning process",
+        kind: Kind::Comm,
+        column: column("COMM", 8, 7, 0, false),
+        get: |s| {
+            if s.owner == Evidence::None {
+                Value::Missing
+            } else {
+                Value::Text(s.comm.as_str())
+            }
+        },
+    },
+    Field {
+        word: "uid",
+        json: Some("uid"),
+        help: "user id of the socket",
+        kind: Kind::Id,
+        column: None,
+        get: |s| Value::Uint(s.uid.into()),
+    },
+    Field {
+        word: "user",
+        json: None,
+        help: "user of the socket, by name or id",
+        kind: Kind::User,
+        column: column("USER", 8, 8, 23, false),
+        get: |s| Value::Uint(s.uid.into()),
+    },
+    Field {
+        word: "owner",
+        json: Some("owner"),
+        help: "how the owner is known",
+        kind: Kind::Names(Evidence::NAMES),
+        column: column("OWNER", 7, 0, 16, false),
+        get: |s| Value::Text(s.owner.name()),
+    },
+    Field {
+        word: "ip",
+        json: Some("ip"),
+        help: "4 or 6: what is spoken on the wire",
+        kind: Kind::Ip,
+        column: column("IP", 2, 0, 24, false),
+        get: |s| Value::Uint(s.ip().into()),
+    },
+    Field {
+        word: "laddr",
+        json: Some("laddr"),
+        help: "our address",
+        kind: Kind::Addr,
+        column: column("LADDR", 15, 24, 10, false),
+        get: |s| Value::Addr(s.laddr),
+    },
+    Field {
+        word: "lport",
+        json: Some("lport"),
+        help: "our port",
+        kind: Kind::Port,
+        column: column("LPORT", 5, 0, 5, false),
+        get: |s| some_if(s.lport != 0, s.lport.into()),
+    },
+    Field {
+        word: "raddr",
+        json: Some("raddr"),
+        help: "the peer's address",
+        kind: Kind::Addr,
+        column: column("RADDR", 15, 24, 0, false),
+        get: |s| Value::Addr(s.raddr),
+    },
+    Field {
+        word: "rport",
+        json: Some("rport"),
+        help: "the peer's port",
+        kind: Kind::Port,
+        column: column("RPORT", 5, 0, 1, false),
+        get: |s| Value::Uint(s.rport.into()),
+    },
+    Field {
+        word: "addr",
+        json: None,
+        help: "address of either end",
+        kind: Kind::Either("laddr", "raddr"),
+        column: None,
+        get: |_| Value::Missing,
+    },
+    Field {
+        word: "port",
+        json: None,
+        help: "port of either end",
+        kind: Kind::Either("lport", "rport"),
+        column: None,
+        get: |_| Value::Missing,
+    },
+    Field {
+        word: "direction",
+        json: Some("direction"),
+        help: "who opened it: out is we, in is the peer",
+        kind: Kind::Names(Direction::NAMES),
+        column: column("DIR", 7, 0, 12, false),
+        get: |s| Value::Text(s.direction.name()),
+    },
+    Field {
+        word: "tx",
+        json: Some("tx_bytes"),
+        help: "bytes of ours that the peer acknowledged",
+        kind: Kind::Bytes,
+        column: column("TX", 6, 0, 3, true),
+        get: |s| Value::Uint(s.tx_bytes),
+    },
+    Field {
+        word: "rx",
+        json: Some("rx_bytes"),
+        help: "bytes of the peer's that arrived",
+        kind: Kind::Bytes,
+        column: column("RX", 6, 0, 3, true),
+        get: |s| Value::Uint(s.rx_bytes),
+    },
+    Field {
+        word: "bytes",
+        json: None,
+        help: "bytes of both directions, tx and rx together",
+        kind: Kind::Bytes,
+        column: column("BYTES", 6, 0, 25, true),
+        get: |s| Value::Uint(s.bytes()),
+    },
+    Field {
+        word: "unacked",
+        json: Some("unacked_bytes"),
+        help: "bytes written and never acknowledged by the peer",
+        kind: Kind::Bytes,
+        column: column("UNACKED", 7, 0, 14, true),
+        get: |s| Value::Uint(s.unacked_bytes.into()),
+    },
+    Field {
+        word: "unread",
+        json: Some("unread_bytes"),
+        help: "bytes that arrived and were never read by the application",
+        kind: Kind::Bytes,
+        column: column("UNREAD", 6, 0, 15, true),
+        get: |s| Value::Uint(s.unread_bytes.into()),
+    },
+    Field {
+        word: "rate",
+        json: None,
+        help: "bytes a second now, both directions",
+        kind: Kind::Rate,
+        column: column("RATE", 6, 0, 7, true),
+        get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
+    },
+    Field {
+        word: "txrate",
+        json: None,
+        help: "bytes a second going out now",
+        kind: Kind::Rate,
+        column: column("TX/s", 6, 0, 17, true),
+        get: |s| some_if(s.is_open(), s.tx_rate as u64),
+    },
+    Field {
+        word: "rxrate",
+        json: None,
+        help: "bytes a second coming in now",
+        kind: Kind::Rate,
+        column: column("RX/s", 6, 0, 17, true),
+        get: |s| some_if(s.is_open(), s.rx_rate as u64),
+    },
+    Field {
+        word: "dur",
+        json: Some("duration_us"),
+        help: "how long it lasted, or has lasted",
+        kind: Kind::Micros,
+        column: column("AGE", 7, 0, 4, true),
+        get: |s| Value::Uint(s.duration_ns() / 1000),
+    },
+    Field {
+        word: "adopted",
+        json: Some("age_is_lower_bound"),
+        help: "open before the start, so that its age is a lower bound",
+        kind: Kind::Bool,
+        column: None,
+        get: |s| Value::Bool(s.age_is_lower_bound),
+    },
+    Field {
+        word: "conn",
+        json: Some("connect_us"),
+        help: "time that the handshake took, of a session that we opened",
+        kind: Kind::Micros,
+        column: column("CONN", 6, 0, 11, true),
+        get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
+    },
+    Field {
+        word: "close",
+        json: Some("close_us"),
+        help: "time since the first FIN, until it was over",
+        kind: Kind::Micros,
+        column: column("CLOSE", 6, 0, 23, true),
+        get: |s| some_if(s.close_us != 0, s.close_us.into()),
+    },
+    Field {
+        word: "status",
+        json: None,
+        help: "its state while it is open, then why it ended",
+        kind: Kind::Names(&STATUS_NAMES),
+        column: column("STATUS", 13, 2, 2, false),
+        get: |s| {
+            Value::Text(if s.is_open() {
+                s.state.name()
+            } else {
+                s.reason.name()
+            })
+        },
+    },
+    Field {
+        word: "state",
+        json: None,
+        help: "where it stands",
+        kind: Kind::Names(State::NAMES),
+        column: None,
+        get: |s| Value::Text(s.state.name()),
+    },
+    Field {
+        word: "last",
+        json: Some("state_before_close"),
+        help: "its state before it was over",
+        kind: Kind::Names(State::NAMES),
+        column: column("LAST", 11, 0, 31, false),
+        get: |s| Value::Text(s.state_before_close.name()),
+    },
+    Field {
+        word: "reason",
+        json: Some("reason"),
+        help: "why it ended",
+        kind: Kind::Names(Reason::NAMES),
+        column: None,
+        get: |s| {
+            if s.is_open() {
+                Value::Missing
+            } else {
+                Value::Text(s.reason.name())
+            }
+        },
+    },
+    Field {
+        word: "rtt",
+        json: Some("srtt_us"),
+        help: "smoothed round-trip time",
+        kind: Kind::Micros,
+        column: column("RTT", 6, 0, 8, true),
+        get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
+    },
+    Field {
+        word: "minrtt",
+        json: Some("min_rtt_us"),
+        help: "smallest round-trip time",
+        kind: Kind::Micros,
+        column: column("MINRTT", 6, 0, 13, true),
+        get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
+    },
+    Field {
+        word: "retr",
+        json: Some("retransmits"),
+        help: "segments sent more than once",
+        kind: Kind::Count,
+        column: column("RETR", 5, 0, 9, true),
+        get: |s| Value::Uint(s.retransmits.into()),
+    },
+    Field {
+        word: "retrbytes",
+        json: Some("retransmitted_bytes"),
+        help: "bytes sent more than once",
+        kind: Kind::Bytes,
+        column: column("RESENT", 6, 0, 26, true),
+        get: |s| Value::Uint(s.retransmitted_bytes),
+    },
+    Field {
+        word: "cwnd",
+        json: Some("cwnd"),
+        help: "congestion window, segments",
+        kind: Kind::Count,
+        column: column("CWND", 6, 0, 18, true),
+        get: |s| Value::Uint(s.cwnd.into()),
+    },
+    Field {
+        word: "mss",
+        json: Some("mss"),
+        help: "maximum segment size, bytes",
+        kind: Kind::Count,
+        column: column("MSS", 5, 0, 19, true),
+        get: |s| Value::Uint(s.mss.into()),
+    },
+    Field {
+        word: "busy",
+        json: Some("busy_us"),
+        help: "time with data on the way or waiting",
+        kind: Kind::Micros,
+        column: column("BUSY", 6, 0, 27, true),
+        get: |s| Value::Uint(s.busy_us()),
+    },
+    Field {
+        word: "rwndlim",
+        json: Some("rwnd_limited_us"),
+        help: "time in which the peer's receive window was the limit",
+        kind: Kind::Micros,
+        column: column("RWNDLIM", 7, 0, 28, true),
+        get: |s| Value::Uint(s.rwnd_limited_us()),
+    },
+    Field {
+        word: "sndlim",
+        json: Some("sndbuf_limited_us"),
+        help: "time in which our send buffer was the limit",
+        kind: Kind::Micros,
+        column: column("SNDLIM", 6, 0, 28, true),
+        get: |s| Value::Uint(s.sndbuf_limited_us()),
+    },
+    Field {
+        word: "cookie",
+        json: Some("cookie"),
+        help: "the socket's cookie, what `ss -e` prints as sk:",
+        kind: Kind::Id,
+        column: column("COOKIE", 8, 12, 33, false),
+        get: |s| Value::Uint(s.cookie),
+    },
+    Field {
+        word: "netns",
+        json: Some("netns"),
+        help: "network namespace, as `lsns -t net` prints it",
+        kind: Kind::Id,
+        column: column("NETNS", 10, 0, 20, false),
+        get: |s| Value::Uint(s.netns.into()),
+    },
+    Field {
+        word: "cgroup",
+        json: Some("cgroup"),
+        help: "path of the control group (v2)",
+        kind: Kind::Text,
+        column: column("CGROUP", 20, 60, 32, false),
+        get: |s| text_if(s.cgroup.path.as_deref()),
+    },
+    Field {
+        word: "container",
+        json: Some("container"),
+        help: "container, by the first twelve characters of its id",
+        kind: Kind::Text,
+        column: column("CONTAINER", 12, 0, 21, false),
+        get: |s| text_if(s.cgroup.within.container()),
+    },
+    Field {
+        word: "runtime",
+        json: Some("runtime"),
+        help: "what runs the container: docker, containerd, podman and others",
+        kind: Kind::Text,
+        column: column("RUNTIME", 10, 0, 29, false),
+        get: |s| text_if(s.cgroup.within.runtime),
+    },
+    Field {
+        word: "pod",
+        json: Some("pod"),
+        help: "uid of the Kubernetes pod",
+        kind: Kind::Text,
+        column: column("POD", 12, 24, 30, false),
+        get: |s| text_if(s.cgroup.within.pod.as_deref()),
+    },
+    Field {
+        word: "unit",
+        json: Some("unit"),
+        help: "systemd unit",
+        kind: Kind::Text,
+        column: column("UNIT", 15, 10, 22, false),
+        get: |s| text_if(s.cgroup.within.unit.as_deref()),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fields::{by_word, columns};
+
+    #[test]
+    fn words_and_keys_are_unique_and_explained() {
+        for (i, f) in FIELDS.iter().enumerate() {
+            assert!(
+                FIELDS[..i].iter().all(|g| g.word != f.word),
+                "{} twice",
+                f.word
+            );
+            assert!(
+                FIELDS[..i]
+                    .iter()
+                    .all(|g| g.json.is_none() || g.json != f.json),
+                "{:?} twice",
+                f.json
+            );
+            assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
+            assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
+        }
+    }
+
+    #[test]
+    fn either_names_two_other_fields_of_one_kind() {
+        for f in FIELDS {
+            if let Kind::Either(a, b) = f.kind {
+                let kind = |word| by_word(word).expect(word).kind;
+                assert_eq!(kind(a), kind(b), "{}", f.word);
+                assert!(!matches!(kind(a), Kind::Either(..)), "{}", f.word);
+                assert!(f.column.is_none() && f.json.is_none(), "{}", f.word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_heading_fits_its_column() {
+        for (f, c) in columns() {
+            assert!(c.title.len() <= usize::from(c.width), "{}", f.word);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What is known of sessions, and what follows from it: pure, no I/O, no terminal, no kernel.
+
+pub mod aggregate;
+pub mod baseline;
+pub mod batch;
+pub mod bottleneck;
+pub mod capture_filter;
+pub mod cgroup;
+pub mod commands;
+pub mod fields;
+pub mod histogram;
+pub mod session;
+pub mod store;

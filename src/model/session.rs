@@ -1,0 +1,422 @@
+//! A TCP session as the rest of the program sees it: a plain value that knows no kernel and no terminal.
+//!
+//! Responsible for what a session *is* and the names of its states, reasons and evidence. Not for where it
+//! comes from (`collector`), nor for how it is shown (`fields`, `output`, `ui`).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::model::cgroup::Cgroup;
+use crate::text::sanitize::clean;
+
+/// An enum whose variants have a name that users see and type, and a line that explains it.
+macro_rules! named_enum {
+    ($(#[$meta:meta])* $type:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $type { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl $type {
+            /// Every variant, in the order in which they sort.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+            /// Every variant's name, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The name that users see and type.
+            pub fn name(self) -> &'static str {
+                Self::NAMES[self as usize]
+            }
+
+            /// What it means, in a line.
+            pub fn help(self) -> &'static str {
+                const HELP: &[&str] = &[$(concat!($($doc),+)),+];
+                HELP[self as usize].trim_start()
+            }
+        }
+
+        // not every enum needs all of it outside of tests
+        const _: (&[$type], fn($type) -> &'static str) = ($type::ALL, $type::help);
+    };
+}
+
+named_enum! {
+    /// Where the connection stands: RFC 9293 §3.3.2, with the names of `ss`.
+    State {
+        /// Our SYN is on its way.
+        SynSent = "syn-sent",
+        /// The last acknowledgement of the handshake is missing.
+        SynRecv = "syn-recv",
+        /// Both directions are open.
+        Established = "established",
+        /// We closed, the acknowledgement is missing.
+        FinWait1 = "fin-wait-1",
+        /// We closed, the peer has not.
+        FinWait2 = "fin-wait-2",
+        /// The peer closed, we have not.
+        CloseWait = "close-wait",
+        /// Both closed, we later; our acknowledgement is missing.
+        LastAck = "last-ack",
+        /// Both closed at once.
+        Closing = "closing",
+        /// Over.
+        Closed = "closed",
+    }
+}
+
+named_enum! {
+    /// Why a session ended.
+    Reason {
+        /// Not over yet.
+        Open = "-",
+        /// We closed first, in order.
+        LocalFin = "local-fin",
+        /// The peer closed first, in order.
+        RemoteFin = "remote-fin",
+        /// We reset it: data left unread, SO_LINGER 0, or disconnected.
+        LocalReset = "local-reset",
+        /// The peer reset it.
+        RemoteReset = "remote-reset",
+        /// Nobody listens there (ECONNREFUSED).
+        Refused = "refused",
+        /// No answer to our SYNs (ETIMEDOUT).
+        ConnectTimeout = "connect-timeout",
+        /// The peer stopped answering (ETIMEDOUT).
+        Timeout = "timeout",
+        /// There is no way to the peer (EHOSTUNREACH, ENETUNREACH).
+        Unreachable = "unreachable",
+        /// We gave the connect up before an answer came.
+        Cancelled = "cancelled",
+        /// No local port was free (EADDRNOTAVAIL): nothing was sent.
+        NoPort = "no-port",
+        /// It waited in the listener's queue and nobody accepted it.
+        NeverAccepted = "never-accepted",
+        /// Killed from outside, as `ss -K` does (ECONNABORTED).
+        Aborted = "aborted",
+        /// Not told by what the kernel says.
+        Unknown = "unknown",
+    }
+}
+
+impl Reason {
+    /// True if it did not end as both ends wanted it, as far as the kernel tells.
+    pub fn is_failure(self) -> bool {
+        !matches!(
+            self,
+            Reason::Open | Reason::LocalFin | Reason::RemoteFin | Reason::Unknown
+        )
+    }
+
+    /// The error that the application got, if it asked for one: errno(3). Of two that stand for the same what both have.
+    pub fn errno(self) -> Option<&'static str> {
+        match self {
+            Reason::Refused => Some("ECONNREFUSED"),
+            Reason::ConnectTimeout | Reason::Timeout => Some("ETIMEDOUT"),
+            Reason::Unreachable => Some("E*UNREACH"),
+            Reason::NoPort => Some("EADDRNOTAVAIL"),
+            Reason::RemoteReset => Some("ECONNRESET"),
+            Reason::Aborted => Some("ECONNABORTED"),
+            _ => None,
+        }
+    }
+}
+
+named_enum! {
+    /// Who opened the session.
+    Direction {
+        /// Open before the start, and nothing tells.
+        Unknown = "unknown",
+        /// We connected.
+        Out = "out",
+        /// We accepted.
+        In = "in",
+    }
+}
+
+named_enum! {
+    /// How the owner is known, weakest evidence first.
+    Evidence {
+        /// It is not known.
+        None = "unknown",
+        /// It listens on the port; who works on the session has not shown yet.
+        Listen = "listen",
+        /// It held the socket when the open files were looked through.
+        Scan = "scan",
+        /// It closed the socket.
+        Close = "close",
+        /// It read from the socket.
+        Read = "read",
+        /// It opened the connection.
+        Connect = "connect",
+    }
+}
+
+/// A process's name as the kernel keeps it: 15 bytes at most, padded with zeros (`TASK_COMM_LEN`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Comm([u8; 16]);
+
+impl Comm {
+    /// From the kernel's bytes. What does harm and what is not UTF-8 becomes `?`: a process chooses its name, and the
+    /// name must not be able to drive the reader's terminal.
+    pub fn new(raw: [u8; 16]) -> Self {
+        let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
+        let text = clean(&String::from_utf8_lossy(&raw[..len]));
+        let mut clean = [0; 16];
+        clean[..text.len()].copy_from_slice(text.as_bytes());
+        Comm(clean)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        let len = self.0.iter().position(|&b| b == 0).unwrap_or(self.0.len());
+        std::str::from_utf8(&self.0[..len]).unwrap_or_default()
+    }
+}
+
+impl From<&str> for Comm {
+    /// Cut to what the kernel would keep of it.
+    fn from(name: &str) -> Self {
+        let mut end = name.len().min(15);
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut raw = [0; 16];
+        raw[..end].copy_from_slice(&name.as_bytes()[..end]);
+        Comm::new(raw)
+    }
+}
+
+impl std::fmt::Debug for Comm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// What tells one session from every other. A socket that is connected again keeps its cookie, so the start
+/// belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// See [`Session::cookie`].
+    pub cookie: u64,
+    /// See [`Session::start_ns`].
+    pub start_ns: u64,
+}
+
+/// One TCP session of this host, as it ended or as it stands. A connection within the host is two sessions,
+/// one for each end.
+///
+/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`] turns them into wall-clock time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// The kernel's socket cookie, what `ss -e` prints as `sk:`.
+    pub cookie: u64,
+    /// First SYN sent, or accepted by the listener, or first seen.
+    pub start_ns: u64,
+    /// The handshake was done; 0: it never was, or that was before the start.
+    pub established_ns: u64,
+    /// The end, or of an open session when its figures were read.
+    pub end_ns: u64,
+    /// The socket's control group, shared by all sessions of it.
+    pub cgroup: Arc<Cgroup>,
+    /// Bytes of the application that the peer has acknowledged.
+    pub tx_bytes: u64,
+    /// Bytes of the peer's application that arrived in order.
+    pub rx_bytes: u64,
+    /// Bytes sent more than once.
+    pub retransmitted_bytes: u64,
+    /// Time with data on the way or waiting, ms: the kernel counts it in jiffies, which are not shorter.
+    pub busy_ms: u32,
+    /// Part of it in which the peer's receive window was the limit, ms.
+    pub rwnd_limited_ms: u32,
+    /// Part of it in which our send buffer was the limit, ms.
+    pub sndbuf_limited_ms: u32,
+    /// From the first FIN of either end to `end_ns`, µs; 0: none was seen. More than 71 minutes count as 71 minutes.
+    pub close_us: u32,
+    /// Bytes that the application wrote and the peer never acknowledged.
+    pub unacked_bytes: u32,
+    /// Bytes that arrived and that the application has not read.
+    pub unread_bytes: u32,
+    /// Smoothed round-trip time, µs; 0: not measured.
+    pub srtt_us: u32,
+    /// Smallest round-trip time of the last minutes, µs (`net.ipv4.tcp_min_rtt_wlen`); 0: not measured.
+    pub min_rtt_us: u32,
+    /// Segments sent more than once.
+    pub retransmits: u32,
+    /// Congestion window, segments.
+    pub cwnd: u32,
+    /// Maximum segment size in use, bytes.
+    pub mss: u32,
+    /// Process id of the owner; 0: not known.
+    pub pid: u32,
+    /// User id of the socket.
+    pub uid: u32,
+    /// Inode number of the network namespace, what `lsns -t net` prints.
+    pub netns: u32,
+    /// Bytes a second sent since the figures before these; 0 for a finished session.
+    pub tx_rate: f32,
+    /// Bytes a second received, likewise.
+    pub rx_rate: f32,
+    /// Our port.
+    pub lport: u16,
+    /// The peer's port.
+    pub rport: u16,
+    /// Our address.
+    pub laddr: IpAddr,
+    /// The peer's address.
+    pub raddr: IpAddr,
+    /// Name of the owner.
+    pub comm: Comm,
+    /// Where it stands; [`State::Closed`] when it is over.
+    pub state: State,
+    /// The state before it was over; the same as `state` while it is open.
+    pub state_before_close: State,
+    /// Why it ended.
+    pub reason: Reason,
+    /// How the owner is known.
+    pub owner: Evidence,
+    /// Who opened it.
+    pub direction: Direction,
+    /// It was open before tcplife was: its real age is unknown and greater.
+    pub age_is_lower_bound: bool,
+}
+
+impl Session {
+    /// What tells it from every other session.
+    pub fn id(&self) -> SessionId {
+        SessionId {
+            cookie: self.cookie,
+            start_ns: self.start_ns,
+        }
+    }
+
+    /// Our address and port, and the peer's.
+    pub fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (
+            SocketAddr::new(self.laddr, self.lport),
+            SocketAddr::new(self.raddr, self.rport),
+        )
+    }
+
+    /// 4 or 6: what is spoken on the wire.
+    pub fn ip(&self) -> u8 {
+        if self.laddr.is_ipv4() { 4 } else { 6 }
+    }
+
+    /// True until it is over.
+    pub fn is_open(&self) -> bool {
+        self.state != State::Closed
+    }
+
+    /// How long it has lasted, ns: from the end of the handshake, or from its start when that never was.
+    pub fn duration_ns(&self) -> u64 {
+        let from = if self.established_ns == 0 {
+            self.start_ns
+        } else {
+            self.established_ns
+        };
+        self.end_ns.saturating_sub(from)
+    }
+
+    /// Until then nothing happens to it.
+    pub fn wait_until(&mut self, now_ns: u64) {
+        let passed_ns = now_ns.saturating_sub(self.end_ns);
+        self.end_ns += passed_ns;
+        if self.close_us != 0 {
+            let passed_us = u32::try_from(passed_ns / 1000).unwrap_or(u32::MAX);
+            self.close_us = self.close_us.saturating_add(passed_us);
+        }
+        (self.tx_rate, self.rx_rate) = (0.0, 0.0);
+    }
+
+    /// How long the handshake took, µs; only of a session that we opened while tcplife looked.
+    pub fn connect_us(&self) -> Option<u64> {
+        (self.direction == Direction::Out && self.established_ns != 0 && !self.age_is_lower_bound)
+            .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
+    }
+
+    /// All that it has moved, both directions.
+    pub fn bytes(&self) -> u64 {
+        self.tx_bytes.saturating_add(self.rx_bytes)
+    }
+
+    /// [`Session::busy_ms`] in µs, as all times are shown.
+    pub fn busy_us(&self) -> u64 {
+        u64::from(self.busy_ms) * 1000
+    }
+
+    /// [`Session::rwnd_limited_ms`] in µs.
+    pub fn rwnd_limited_us(&self) -> u64 {
+        u64::from(self.rwnd_limited_ms) * 1000
+    }
+
+    /// [`Session::sndbuf_limited_ms`] in µs.
+    pub fn sndbuf_limited_us(&self) -> u64 {
+        u64::from(self.sndbuf_limited_ms) * 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::sample::finished as sample;
+
+    #[test]
+    fn a_session_stays_within_its_memory_budget() {
+        assert_eq!(std::mem::size_of::<Session>(), 192);
+    }
+
+    #[test]
+    fn a_process_name_cannot_carry_control_characters() {
+        assert_eq!(
+            Comm::new(*b"a\x1b[31mred\n\0\0\0\0\0\0").as_str(),
+            "a?[31mred?"
+        );
+        assert_eq!(
+            Comm::new(*b"\xff\xfe name\0\0\0\0\0\0\0\0\0").as_str(),
+            "?? name"
+        );
+        assert_eq!(Comm::from("recordProgramStart").as_str(), "recordProgramSt");
+        // as long as the kernel keeps, each byte invalid: still no longer than what came in
+        assert_eq!(Comm::new([0xff; 16]).as_str(), "?".repeat(15));
+    }
+
+    #[test]
+    fn the_duration_runs_from_the_end_of_the_handshake() {
+        let mut s = sample();
+        assert_eq!(s.duration_ns(), 260_000);
+        assert_eq!(s.connect_us(), Some(50));
+        s.established_ns = 0;
+        assert_eq!(s.duration_ns(), 310_000);
+        assert_eq!(s.connect_us(), None);
+    }
+
+    #[test]
+    fn one_that_waits_grows_older_and_its_fin_is_longer_ago() {
+        let mut open = Session {
+            end_ns: 5_000_000_000,
+            close_us: 0,
+            tx_rate: 7.0,
+            ..sample()
+        };
+        open.wait_until(6_500_000_000);
+        assert_eq!((open.end_ns, open.close_us), (6_500_000_000, 0));
+        assert_eq!(open.tx_rate, 0.0);
+        open.close_us = 1;
+        open.wait_until(6_501_000_000);
+        assert_eq!(open.close_us, 1001);
+        // the kernel's clock was read a little later than ours
+        open.wait_until(6_500_000_000);
+        assert_eq!((open.end_ns, open.close_us), (6_501_000_000, 1001));
+    }
+
+    #[test]
+    fn names_are_unique_and_explained() {
+        for (i, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(
+                Reason::NAMES.iter().position(|n| *n == reason.name()),
+                Some(i)
+            );
+            assert!(reason.help().ends_with('.'), "{:?}", reason.help());
+        }
+    }
+}

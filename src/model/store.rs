@@ -1,0 +1,608 @@
+//! What is known of the host's sessions: those that are open, and the newest of those that are over.
+//!
+//! Responsible for keeping them within bounds, for rates, and for totals that stay true when old sessions have
+//! been let go. Not for order or choice (`ui::app`).
+
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::batch::{Batch, Look};
+use crate::model::session::{Session, SessionId};
+
+/// Names a session in the store, as long as the store keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Open; by its cookie.
+    Open(u64),
+    /// Finished; the how manieth, counted from the first ever.
+    Finished(u64),
+}
+
+/// Sums over everything seen since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Sessions that ended.
+    pub finished: u64,
+    /// Sessions that ended and could not be recorded.
+    pub lost: u64,
+    /// Sessions that ended, a second, of late.
+    pub finished_rate: f64,
+    /// Bytes a second, both directions, of late.
+    pub byte_rate: f64,
+}
+
+/// What a batch changed of one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// As it was, open, at the look before; `None`: it was not known.
+    pub before: Option<&'a Session>,
+    /// As it is; `None`: it is gone, and how it ended was lost.
+    pub now: Option<&'a Session>,
+    /// Bytes that moved in between, both directions.
+    pub moved: u64,
+    /// Bytes that it had moved when it was first seen, if it began before the start: they belong to no interval.
+    pub uncounted: u64,
+    /// It was opened in between.
+    pub is_new: bool,
+    /// It was followed before, and is again: it has been counted.
+    pub is_back: bool,
+}
+
+impl<'a> Change<'a> {
+    /// It is not among the open ones any more, and nobody knows how it ended.
+    fn gone(session: &'a Session, uncounted: u64) -> Self {
+        Change {
+            before: Some(session),
+            now: None,
+            moved: 0,
+            uncounted,
+            is_new: false,
+            is_back: false,
+        }
+    }
+
+    /// What of it there is among those sessions that are meant; `None`: nothing.
+    pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
+        let before = self.before.filter(|s| is_meant(s));
+        let now = self.now.filter(|s| is_meant(s));
+        (before.is_some() || now.is_some()).then_some(Change {
+            before,
+            now,
+            ..self
+        })
+    }
+}
+
+/// An open session.
+#[derive(Debug)]
+struct Open {
+    session: Session,
+    /// The look that found it last.
+    look: u64,
+}
+
+/// Open and finished sessions.
+#[derive(Debug)]
+pub struct Store {
+    /// By cookie. The kernel counts them, so that nobody can choose them badly.
+    open: FxHashMap<u64, Open>,
+    /// How often the open sessions were looked at.
+    look: u64,
+    /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
+    /// soon after; what has not come by the next look was lost.
+    gone: FxHashMap<u64, Session>,
+    finished: VecDeque<Session>,
+    /// See [`Change::uncounted`].
+    uncounted: Uncounted,
+    keep: usize,
+    /// What came by [`Store::pass`]: how many, and those of them that stand among the open ones.
+    passed: u64,
+    passed_open: Vec<SessionId>,
+    totals: Totals,
+    /// When the open sessions' figures were read last.
+    read_ns: u64,
+    /// Since then: what ended and what moved.
+    ended: u64,
+    moved: u64,
+}
+
+impl Store {
+    /// Keeps that many finished sessions.
+    pub fn new(keep: usize) -> Self {
+        Store {
+            open: FxHashMap::default(),
+            look: 0,
+            gone: FxHashMap::default(),
+            finished: VecDeque::new(),
+            uncounted: Uncounted::default(),
+            keep,
+            passed: 0,
+            passed_open: Vec::new(),
+            totals: Totals::default(),
+            read_ns: 0,
+            ended: 0,
+            moved: 0,
+        }
+    }
+
+    /// Takes in what the collector brings.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn apply(&mut self, batch: Batch) {
+        self.apply_and_tell(batch, |_| ());
+    }
+
+    /// The same, and tells what changed, session by session.
+    pub fn apply_and_tell(&mut self, batch: Batch, mut tell: impl FnMut(Change<'_>)) {
+        self.totals.lost = self.totals.lost.max(batch.lost);
+        let read = batch.open.is_some();
+        if let Some(look) = batch.open {
+            self.look(look, batch.taken_ns, &mut tell);
+        }
+        for mut session in batch.closed {
+            let old = self.take_away(session.id());
+            self.moved += changed(&mut session, old.as_ref(), &mut self.uncounted, &mut tell);
+            (session.tx_rate, session.rx_rate) = (0.0, 0.0);
+            self.totals.finished += 1;
+            self.ended += 1;
+            if self.finished.len() == self.keep
+                && let Some(session) = self.finished.pop_front()
+            {
+                self.uncounted.forget(&session);
+            }
+            if self.keep > 0 {
+                self.finished.push_back(session);
+            } else {
+                self.uncounted.forget(&session);
+            }
+        }
+        let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
+        // of a shorter time than about a second the figures would jump
+        if read && seconds > 0.9 {
+            if self.read_ns != 0 {
+                self.totals.finished_rate = self.ended as f64 / seconds;
+                self.totals.byte_rate = self.moved as f64 / seconds;
+            }
+            (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, 0);
+        }
+    }
+
+    /// A session that has ended while what is here stands still, and that is not to be kept: it is told of and counted,
+    /// and nothing else changes until [`Store::let_go_of_passed`].
+    pub fn pass(&mut self, mut session: Session, mut tell: impl FnMut(Change<'_>)) {
+        let id = session.id();
+        let open = self.open.get(&id.cookie).map(|open| &open.session);
+        let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
+        let before = known.find(|s| s.id() == id);
+        self.moved += changed(&mut session, before, &mut self.uncounted, &mut tell);
+        self.passed += 1;
+        match before {
+            Some(_) => self.passed_open.push(id),
+            None => self.uncounted.forget(&session),
+        }
+    }
+
+    /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
+    /// none of the finished ones stays.
+    pub fn let_go_of_passed(&mut self) -> bool {
+        if self.passed == 0 {
+            return false;
+        }
+        for session in self.finished.drain(..) {
+            self.uncounted.forget(&session);
+        }
+        self.totals.finished += self.passed;
+        self.ended += self.passed;
+        self.passed = 0;
+        for id in std::mem::take(&mut self.passed_open) {
+            if let Some(session) = self.take_away(id) {
+                self.uncounted.forget(&session);
+            }
+        }
+        true
+    }
+
+    /// Takes in what is open. Where a session is known it stays: most of them have not changed.
+    fn look(&mut self, found: Look, now_ns: u64, tell: &mut impl FnMut(Change<'_>)) {
+        self.look += 1;
+        let look = self.look;
+        let mut seen = 0;
+        let mut gone = std::mem::take(&mut self.gone);
+        for mut session in found.changed {
+            let cookie = session.cookie;
+            match self.open.entry(cookie) {
+                Entry::Vacant(place) => {
+                    let before = take_same(&mut gone, session.id());
+                    self.moved += changed(&mut session, before.as_ref(), &mut self.uncounted, tell);
+                    place.insert(Open { session, look });
+                    seen += 1;
+                }
+                Entry::Occupied(mut place) => {
+                    let old = &place.get().session;
+                    let before = Some(old).filter(|old| old.id() == session.id());
+                    let is_another = before.is_none();
+                    seen += usize::from(place.get().look != look);
+                    self.moved += changed(&mut session, before, &mut self.uncounted, tell);
+                    let old = place.insert(Open { session, look }).session;
+                    if is_another {
+                        self.gone.insert(cookie, old);
+                    }
+                }
+            }
+        }
+        for cookie in found.unchanged {
+            if let Some(session) = gone.remove(&cookie) {
+                self.open.insert(cookie, Open { session, look: 0 });
+            }
+            if let Some(open) = self.open.get_mut(&cookie) {
+                seen += usize::from(open.look != look);
+                open.look = look;
+                open.session.wait_until(now_ns);
+            }
+        }
+        for lost in gone.values() {
+            tell(Change::gone(lost, self.uncounted.of(lost)));
+            self.uncounted.forget(lost);
+        }
+        if self.open.len() > seen {
+            let gone = self.open.extract_if(|_, open| open.look != look);
+            let gone = gone.map(|(cookie, open)| (cookie, open.session));
+            self.gone.extend(gone);
+        }
+    }
+
+    /// Of the open sessions only these are followed from now on.
+    pub fn follow_only(
+        &mut self,
+        is_followed: impl Fn(&Session) -> bool,
+        mut tell: impl FnMut(Change<'_>),
+    ) {
+        let open = self.open.extract_if(|_, open| !is_followed(&open.session));
+        let open = open.map(|(_, open)| open.session);
+        let gone = self.gone.extract_if(|_, session| !is_followed(session));
+        for session in open.chain(gone.map(|(_, session)| session)) {
+            if self.passed_open.contains(&session.id()) {
+                continue; // that it is over has been told
+            }
+            tell(Change::gone(&session, self.uncounted.of(&session)));
+            self.uncounted.leave(&session);
+        }
+    }
+
+    /// An open session that has ended, as it was.
+    fn take_away(&mut self, id: SessionId) -> Option<Session> {
+        if let Entry::Occupied(place) = self.open.entry(id.cookie)
+            && place.get().session.id() == id
+        {
+            return Some(place.remove().session);
+        }
+        take_same(&mut self.gone, id)
+    }
+
+    /// See [`Change::uncounted`].
+    pub fn uncounted(&self, session: &Session) -> u64 {
+        self.uncounted.of(session)
+    }
+
+    /// How many are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The sums.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The open sessions, in no order.
+    pub fn open(&self) -> impl Iterator<Item = (Place, &Session)> {
+        self.open
+            .iter()
+            .map(|(cookie, open)| (Place::Open(*cookie), &open.session))
+    }
+
+    /// The finished sessions that are kept, newest first.
+    pub fn finished(&self) -> impl Iterator<Item = (Place, &Session)> {
+        (0..self.totals.finished)
+            .rev()
+            .map(Place::Finished)
+            .zip(self.finished.iter().rev())
+    }
+
+    /// The numbers of the finished sessions that are kept.
+    pub fn finished_numbers(&self) -> std::ops::Range<u64> {
+        self.totals.finished - self.finished.len() as u64..self.totals.finished
+    }
+
+    /// The session at a place, if it is still there.
+    pub fn get(&self, place: Place) -> Option<&Session> {
+        match place {
+            Place::Open(cookie) => Some(&self.open.get(&cookie)?.session),
+            Place::Finished(number) => {
+                let first = self.finished_numbers().start;
+                self.finished
+                    .get(usize::try_from(number.checked_sub(first)?).ok()?)
+            }
+        }
+    }
+}
+
+/// Takes away what was there of the same session: with its cookie there may be an earlier one.
+fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Session> {
+    match known.entry(id.cookie) {
+        Entry::Occupied(place) if place.get().id() == id => Some(place.remove()),
+        _ => None,
+    }
+}
+
+/// Bytes of sessions that do not count, or not again.
+#[derive(Debug, Default)]
+struct Uncounted {
+    /// What those that began before the start had moved when they were first seen.
+    before_start: FxHashMap<SessionId, u64>,
+    /// What those had moved that are not followed for now.
+    left: FxHashMap<SessionId, u64>,
+}
+
+impl Uncounted {
+    /// It is not followed for now.
+    fn leave(&mut self, session: &Session) {
+        self.left.insert(session.id(), session.bytes());
+    }
+
+    /// What it had moved when it was left, if it was and is back.
+    fn come_back(&mut self, session: &Session) -> Option<u64> {
+        self.left.remove(&session.id())
+    }
+
+    /// The same from the first time on.
+    fn note(&mut self, session: &Session) -> u64 {
+        if !session.age_is_lower_bound {
+            return 0;
+        }
+        let bytes = || session.bytes();
+        *self.before_start.entry(session.id()).or_insert_with(bytes)
+    }
+
+    fn of(&self, session: &Session) -> u64 {
+        self.before_start.get(&session.id()).copied().unwrap_or(0)
+    }
+
+    fn forget(&mut self, session: &Session) {
+        if session.age_is_lower_bound {
+            self.before_start.remove(&session.id());
+        }
+    }
+}
+
+/// Sets the rates, tells of it, and returns the bytes that moved.
+fn changed(
+    session: &mut Session,
+    before: Option<&Session>,
+    uncounted: &mut Uncounted,
+    tell: &mut impl FnMut(Change<'_>),
+) -> u64 {
+    let since_start = set_rates(session, before);
+    let left = match before {
+        Some(_) => None,
+        None => uncounted.come_back(session),
+    };
+    let moved = left.map_or(since_start, |had| session.bytes().saturating_sub(had));
+    tell(Change {
+        before,
+        now: Some(session),
+        moved,
+        uncounted: uncounted.note(session),
+        is_new: before.is_none() && left.is_none() && !session.age_is_lower_bound,
+        is_back: left.is_some(),
+    });
+    moved
+}
+
+/// Rates since the figures before, and the bytes that moved since then. What was open before the start has moved
+/// its bytes before: they belong to no interval.
+fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
+    let (tx, rx, since_ns) = match before {
+        Some(b) => (
+            session.tx_bytes.saturating_sub(b.tx_bytes),
+            session.rx_bytes.saturating_sub(b.rx_bytes),
+            b.end_ns,
+        ),
+        None if session.age_is_lower_bound => (0, 0, session.start_ns),
+        None => (session.tx_bytes, session.rx_bytes, session.start_ns),
+    };
+    let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
+    if seconds > 0.0 {
+        session.tx_rate = tx as f32 / seconds;
+        session.rx_rate = rx as f32 / seconds;
+    }
+    tx + rx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::session::State;
+    use crate::testing::sample::finished as sample;
+
+    const S: u64 = 1_000_000_000;
+
+    fn open(cookie: u64, tx_bytes: u64, end_ns: u64) -> Session {
+        Session {
+            cookie,
+            tx_bytes,
+            rx_bytes: 0,
+            end_ns,
+            state: State::Established,
+            ..sample()
+        }
+    }
+
+    fn closed(cookie: u64, tx_bytes: u64, end_ns: u64) -> Session {
+        Session {
+            state: State::Closed,
+            ..open(cookie, tx_bytes, end_ns)
+        }
+    }
+
+    fn look(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+        Batch {
+            taken_ns: at_s * S,
+            open: Some(open.into()),
+            closed,
+            ..Batch::default()
+        }
+    }
+
+    #[test]
+    fn rates_are_what_moved_since_the_look_before() {
+        let mut store = Store::new(10);
+        store.apply(look(10, vec![open(1, 500, 10 * S)], vec![]));
+        store.apply(look(12, vec![open(1, 2500, 12 * S)], vec![]));
+        let session = store.get(Place::Open(1)).expect("it is open");
+        assert_eq!(session.tx_rate, 1000.0);
+        assert_eq!(store.totals().byte_rate, 1000.0);
+        // it ends with 500 bytes more: those count too
+        store.apply(Batch {
+            closed: vec![closed(1, 3000, 13 * S)],
+            ..Batch::default()
+        });
+        store.apply(look(14, vec![], vec![]));
+        assert_eq!(
+            (store.totals().byte_rate, store.totals().finished_rate),
+            (250.0, 0.5)
+        );
+        assert_eq!(store.open_count(), 0);
+    }
+
+    #[test]
+    fn what_was_open_before_the_start_moves_nothing_at_first() {
+        let mut store = Store::new(10);
+        store.apply(look(1, vec![], vec![]));
+        let old = Session {
+            age_is_lower_bound: true,
+            ..open(1, 1 << 40, 2 * S)
+        };
+        store.apply(look(2, vec![old], vec![]));
+        assert_eq!(store.totals().byte_rate, 0.0);
+        assert_eq!(store.get(Place::Open(1)).expect("it is open").tx_rate, 0.0);
+    }
+
+    #[test]
+    fn a_session_that_ends_during_the_look_is_finished() {
+        let mut store = Store::new(10);
+        store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
+        assert_eq!((store.open_count(), store.totals().finished), (0, 1));
+        assert_eq!(store.get(Place::Finished(0)).map(|s| s.cookie), Some(1));
+    }
+
+    #[test]
+    fn what_had_moved_before_the_end_moves_once() {
+        let mut store = Store::new(10);
+        store.apply(look(
+            10,
+            vec![open(1, 500, 10 * S), open(2, 500, 10 * S)],
+            vec![],
+        ));
+        // one ended before the look, and that is told in its batch; the other in a batch after it
+        store.apply(look(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
+        assert_eq!(store.totals().byte_rate, 300.0);
+        store.apply(Batch {
+            closed: vec![closed(2, 900, 10 * S + S / 2)],
+            ..Batch::default()
+        });
+        store.apply(look(12, vec![], vec![]));
+        assert_eq!(store.totals().byte_rate, 400.0);
+    }
+
+    #[test]
+    fn what_has_not_changed_grows_older_and_nothing_is_told_of_it() {
+        let mut store = Store::new(10);
+        store.apply(look(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
+        let unchanged = |at_s: u64, cookies: &[u64]| Batch {
+            taken_ns: at_s * S,
+            open: Some(Look {
+                changed: vec![],
+                unchanged: cookies.to_vec(),
+            }),
+            ..Batch::default()
+        };
+        let mut told = 0;
+        store.apply_and_tell(unchanged(2, &[1, 2]), |_| told += 1);
+        assert_eq!(told, 0);
+        let one = store.get(Place::Open(1)).expect("it is open");
+        assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
+        // nobody has told of 3 here, and 2 was passed over once: it is no other session
+        store.apply(unchanged(3, &[1, 3]));
+        assert_eq!(store.open_count(), 1);
+        store.apply_and_tell(unchanged(4, &[1, 2]), |_| told += 1);
+        assert_eq!((store.open_count(), told), (2, 0));
+        store.apply(unchanged(5, &[1]));
+        let again = look(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
+        let mut told = Vec::new();
+        store.apply_and_tell(again, |c| told.push((c.moved, c.is_new)));
+        assert_eq!(told, [(0, false), (200, false)]);
+    }
+
+    #[test]
+    fn every_change_is_told_once() {
+        let mut store = Store::new(10);
+        let mut told = Vec::new();
+        let mut apply = |batch| {
+            told.clear();
+            store.apply_and_tell(batch, |c| {
+                let cookie = |s: Option<&Session>| s.map(|s| s.cookie);
+                told.push((cookie(c.before), cookie(c.now), c.moved, c.is_new));
+            });
+            told.clone()
+        };
+        let opened = apply(look(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
+        assert_eq!(opened, [(None, Some(1), 5, true), (None, Some(2), 0, true)]);
+        let ended = apply(look(2, vec![], vec![closed(1, 7, S)]));
+        assert_eq!(ended, [(Some(1), Some(1), 2, false)]);
+        // how the other one ended was lost
+        assert_eq!(apply(look(3, vec![], vec![])), [(Some(2), None, 0, false)]);
+        assert_eq!(apply(look(4, vec![], vec![])), []);
+        // likewise, and its socket has connected again
+        apply(look(5, vec![open(3, 0, 5 * S)], vec![]));
+        apply(look(6, vec![], vec![]));
+        let again = Session {
+            start_ns: 6 * S,
+            ..open(3, 0, 7 * S)
+        };
+        let told = apply(look(7, vec![again], vec![]));
+        let (new, lost) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
+        assert_eq!(told, [new, lost]);
+    }
+
+    #[test]
+    fn a_socket_that_connects_again_is_another_session() {
+        let mut store = Store::new(10);
+        let again = Session {
+            start_ns: 2 * S,
+            ..open(1, 7, 3 * S)
+        };
+        store.apply(look(1, vec![open(1, 500, S)], vec![]));
+        store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
+        let id = |place| store.get(place).map(Session::id);
+        assert_eq!(id(Place::Open(1)), Some(again.id()));
+        assert_eq!(id(Place::Finished(0)), Some(closed(1, 600, 2 * S).id()));
+    }
+
+    #[test]
+    fn the_oldest_are_let_go_and_still_counted() {
+        let mut store = Store::new(2);
+        let batch = |n| Batch {
+            closed: (0..n).map(|c| closed(c, 0, S)).collect(),
+            ..Batch::default()
+        };
+        store.apply(batch(5));
+        assert_eq!(store.totals().finished, 5);
+        let kept: Vec<Place> = store.finished().map(|(place, _)| place).collect();
+        assert_eq!(kept, [Place::Finished(4), Place::Finished(3)]);
+        assert_eq!(store.get(Place::Finished(3)).map(|s| s.cookie), Some(3));
+        assert_eq!(store.get(Place::Finished(2)), None);
+        assert_eq!(store.get(Place::Finished(5)), None);
+    }
+}

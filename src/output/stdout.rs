@@ -1,0 +1,281 @@
+//! Stdout for rows, and a reader that may take none of them.
+//!
+//! Responsible for that a run ends when it is to end, although nobody reads what it writes, and that whoever reads on
+//! finds whole rows. Not for what is in them, nor for who has gone: a write says that.
+
+use std::cell::Cell;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::host::signals::{Watch, is_ignored};
+
+/// How long a reader that takes nothing is waited for when the run is to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// So many bytes of rows are written at once.
+const FULL: usize = 8 << 10;
+/// What a pipe that has any room takes as a whole and without waiting: PIPE_BUF of Linux.
+const PIPE_BUF: usize = 4096;
+
+/// When a run is to end, and how much nobody had taken by then.
+#[derive(Debug)]
+pub struct End {
+    pub signals: Watch,
+    pub at: Option<Instant>,
+    untaken: Cell<u64>,
+}
+
+impl End {
+    /// At a signal, or after this time. A hangup is none where it was ignored at the start: nohup.
+    ///
+    /// # Errors
+    /// If the kernel refuses what catches signals.
+    pub fn new(after: Option<Duration>) -> anyhow::Result<Self> {
+        let mut signals = vec![SIGINT, SIGTERM];
+        if !is_ignored(SIGHUP) {
+            signals.push(SIGHUP);
+        }
+        Ok(End::with(Watch::new(&signals)?, after))
+    }
+
+    fn with(signals: Watch, after: Option<Duration>) -> Self {
+        End {
+            signals,
+            at: after.map(|time| Instant::now() + time),
+            untaken: Cell::new(0),
+        }
+    }
+
+    /// Lines that were given up because the reader took nothing.
+    pub fn untaken(&self) -> u64 {
+        self.untaken.get()
+    }
+}
+
+/// Stdout. A terminal is opened once more, so that not to wait for it is a matter of this program alone: what stdin and
+/// stdout are open as, they share with the shell. Where it may not be opened, as after su, a write waits.
+///
+/// # Errors
+/// If the kernel refuses a descriptor.
+pub fn stdout() -> io::Result<OwnedFd> {
+    let stdout = io::stdout();
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if stdout.is_terminal()
+        && let Ok(terminal) = rustix::fs::open("/proc/self/fd/1", flags, Mode::empty())
+    {
+        return Ok(terminal);
+    }
+    stdout.as_fd().try_clone_to_owned()
+}
+
+/// Writes rows, the pieces of which a [`BufWriter`](io::BufWriter) before it collects. While the run goes on, a reader may
+/// take its time; when it is to end, a reader that takes nothing for a second gets no more.
+#[derive(Debug)]
+pub struct Patient<'a> {
+    out: OwnedFd,
+    end: &'a End,
+    /// A file takes whatever there is, and to ask it would only cost time.
+    may_wait: bool,
+    is_terminal: bool,
+    rows: Vec<u8>,
+}
+
+impl<'a> Patient<'a> {
+    /// Writes there until that end.
+    pub fn new(out: OwnedFd, end: &'a End) -> Self {
+        let is_terminal = out.is_terminal();
+        let kind = fstat(&out).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let may_wait = is_terminal || matches!(kind, Ok(FileType::Fifo | FileType::Socket));
+        Patient {
+            out,
+            end,
+            may_wait,
+            is_terminal,
+            rows: Vec::with_capacity(2 * FULL),
+        }
+    }
+
+    /// Hands on so many of the bytes that wait.
+    fn hand_on(&mut self, len: usize) -> io::Result<()> {
+        let mut done = 0;
+        let mut result = Ok(());
+        while done < len && result.is_ok() {
+            match self.write_some(&self.rows[done..len]) {
+                Ok(more) => done += more,
+                Err(e) => result = Err(e),
+            }
+        }
+        self.rows.drain(..done);
+        result
+    }
+
+    /// Writes some of it, or gives all of it up. Returns how many bytes are done with.
+    fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        if self.may_wait && (self.end.untaken() > 0 || !self.wait_for_room()?) {
+            let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+            self.end.untaken.set(self.end.untaken() + lines as u64);
+            return Ok(bytes.len());
+        }
+        let piece = if self.may_wait { piece(bytes) } else { bytes };
+        match rustix::io::write(&self.out, piece) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => Ok(written),
+            // it is asked again
+            Err(Errno::INTR | Errno::AGAIN) => Ok(0),
+            // its terminal has gone
+            Err(Errno::IO) if self.is_terminal => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Waits until the reader has room for more, or has gone. False if the run is to end, and it takes nothing.
+    fn wait_for_room(&self) -> io::Result<bool> {
+        let mut give_up: Option<Instant> = None;
+        loop {
+            let until = give_up.or(self.end.at);
+            let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+            // a hundred years at the most, which fit
+            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            let mut fds = [
+                PollFd::new(&self.out, PollFlags::OUT),
+                PollFd::from_borrowed_fd(self.end.signals.bell(), PollFlags::IN),
+            ];
+            // the bell was heard, and does not fall silent
+            let asked = if give_up.is_some() { 1 } else { 2 };
+            match poll(&mut fds[..asked], timeout.as_ref()) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(e) => return Err(e.into()),
+            }
+            let is_over = !fds[1].revents().is_empty() || left.is_some_and(|left| left.is_zero());
+            match give_up {
+                _ if !fds[0].revents().is_empty() => return Ok(true),
+                None if is_over => give_up = Some(Instant::now() + PATIENCE),
+                Some(_) if is_over => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// As much as a pipe takes at once, in whole rows unless there is one that is longer.
+fn piece(bytes: &[u8]) -> &[u8] {
+    let most = &bytes[..bytes.len().min(PIPE_BUF)];
+    &most[..rows_end(most)]
+}
+
+/// Where the last whole row ends; the very end if there is none.
+fn rows_end(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rposition(|&byte| byte == b'\n');
+    last.map_or(bytes.len(), |at| at + 1)
+}
+
+impl Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rows.extend_from_slice(bytes);
+        if self.rows.len() >= FULL {
+            self.hand_on(rows_end(&self.rows))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_on(self.rows.len())
+    }
+}
+
+/// Says something on stderr, if that is there and would not have to be waited for: it may be the pipe that nobody reads.
+pub fn say(message: &str) {
+    let mut stderr = io::stderr().lock();
+    let fd = stderr.as_fd();
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    let now = Timespec::default();
+    if poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::OUT) {
+        let _ = writeln!(stderr, "tcplife: {message}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, Read, pipe};
+
+    use super::*;
+
+    fn ends_after(time: Duration) -> End {
+        End::with(Watch::new(&[]).expect("it catches nothing"), Some(time))
+    }
+
+    /// Writes rows of all lengths, so that their ends are nowhere in particular; as JSON is, in small pieces.
+    fn write_rows(count: usize, out: &mut Patient) {
+        for nth in 0..count {
+            for part in [&nth.to_string(), " ", &"x".repeat(nth % 700), "\n"] {
+                out.write_all(part.as_bytes()).expect("the reader is there");
+            }
+        }
+        out.flush().expect("the reader is there");
+    }
+
+    fn assert_rows_are_whole(text: &str) -> usize {
+        for (nth, row) in text.split_inclusive('\n').enumerate() {
+            assert_eq!(row, format!("{nth} {}\n", "x".repeat(nth % 700)));
+        }
+        text.lines().count()
+    }
+
+    fn read_all(mut reader: PipeReader) -> String {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("text");
+        text
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_left_with_whole_rows() {
+        let (reader, writer) = pipe().expect("a pipe");
+        let end = ends_after(Duration::from_millis(1));
+        let began = Instant::now();
+        write_rows(1000, &mut Patient::new(writer.into(), &end));
+        assert!(began.elapsed() >= PATIENCE, "it could have read yet");
+        let taken = assert_rows_are_whole(&read_all(reader));
+        assert!(taken > 0);
+        assert_eq!(taken as u64 + end.untaken(), 1000);
+    }
+
+    #[test]
+    fn a_reader_that_reads_gets_all_although_the_time_is_over() {
+        let (reader, writer) = pipe().expect("a pipe");
+        let end = ends_after(Duration::ZERO);
+        let reading = std::thread::spawn(|| read_all(reader));
+        write_rows(10_000, &mut Patient::new(writer.into(), &end));
+        let text = reading.join().expect("it reads");
+        assert_eq!(assert_rows_are_whole(&text), 10_000);
+        assert_eq!(end.untaken(), 0);
+    }
+
+    #[test]
+    fn a_row_that_fits_into_no_pipe_at_once_arrives() {
+        let (reader, writer) = pipe().expect("a pipe");
+        let end = ends_after(Duration::from_secs(3600));
+        let row = format!("{}\n", "x".repeat(3 * FULL));
+        let mut out = Patient::new(writer.into(), &end);
+        out.write_all(row.as_bytes()).expect("there is room");
+        out.flush().expect("there is room");
+        drop(out);
+        assert_eq!(read_all(reader), row);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_an_error() {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let end = ends_after(Duration::from_secs(3600));
+        let mut out = Patient::new(writer.into(), &end);
+        out.write_all(b"row\n").expect("it waits");
+        let error = out.flush().expect_err("nobody reads it");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

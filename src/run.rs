@@ -1,0 +1,128 @@
+//! Reads the command line, starts the source, hands it to what shows it, and ends with a status that means
+//! something: 0 done, 1 failed, 2 wrong usage.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
+
+use crate::cli::{Cli, Output, Stop};
+use crate::collector::kernel;
+use crate::filter::Filter;
+use crate::model::capture_filter::Capture;
+use crate::output::stdout::{End, Patient};
+use crate::output::{Limits, Sink, Times, stdout};
+use crate::ui::config::Config;
+use crate::{output, ui};
+
+/// The whole program: from the command line to the exit status.
+pub fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(stop) => return stopped(stop),
+    };
+    if cli.print_config {
+        return stopped(Stop::Help(Config::default().to_toml()));
+    }
+    let output = cli.output(is_on_a_terminal());
+    let settings = match output {
+        Output::Dashboard => cli.settings(),
+        _ => Ok(Config::default()), // it says nothing of lines
+    };
+    let (filter, config) = match (cli.session_filter(output), settings) {
+        (Ok(filter), Ok(config)) => (filter, config),
+        (Err(stop), _) | (_, Err(stop)) => return stopped(stop),
+    };
+    match cli.capture_for(output, &filter) {
+        Ok(capture) => finish(run(&cli, output, capture, filter, config)),
+        Err(stop) => stopped(stop),
+    }
+}
+
+/// There is nothing to do but to say something.
+fn stopped(stop: Stop) -> ExitCode {
+    match stop {
+        Stop::Help(text) => finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into)),
+        Stop::Usage(message) => {
+            complain(&message);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// On stderr, if that is still there: `eprintln!` would panic of it.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "tcplife: {message}");
+}
+
+/// Whoever closes the pipe has seen enough: that is no failure.
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    if error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    {
+        return ExitCode::SUCCESS;
+    }
+    complain(&format!("{error:#}"));
+    ExitCode::FAILURE
+}
+
+fn is_on_a_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+fn run(
+    cli: &Cli,
+    output: Output,
+    capture: Capture,
+    filter: Filter,
+    settings: Config,
+) -> anyhow::Result<()> {
+    if output == Output::Dashboard && !is_on_a_terminal() {
+        bail!(
+            "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
+        );
+    }
+    let config = kernel::Config {
+        capture: capture.clone(),
+        interval: (output == Output::Dashboard).then_some(settings.interval),
+        // rows are written once, so each has to be right; the dashboard can draw meanwhile
+        scan_first: output != Output::Dashboard,
+        ring_bytes: cli.ring_size,
+    };
+    let collector = kernel::start(config)?;
+    if output == Output::Dashboard {
+        let options = ui::Options {
+            capture,
+            filter,
+            config: settings,
+            theme: cli.theme,
+            duration: cli.duration,
+        };
+        return ui::run(collector, options);
+    }
+    let end = End::new(cli.duration)?;
+    let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
+    let out = BufWriter::new(Patient::new(stdout, &end));
+    let times = Times {
+        time: cli.time,
+        timestamp: cli.timestamp,
+    };
+    let zone = TimeZone::system();
+    let mut sink: Box<dyn Sink> = match output {
+        Output::Csv => Box::new(output::csv::Csv::new(out, times, zone)),
+        Output::Json => Box::new(output::json::Json::new(out)),
+        _ => Box::new(output::text::Text::new(out, cli.wide, times, zone)),
+    };
+    let limits = Limits {
+        filter,
+        count: cli.count,
+    };
+    let stop = || collector.request_stop();
+    output::run(collector.batches(), &stop, sink.as_mut(), &end, limits)?;
+    collector.join()
+}

@@ -1,0 +1,41 @@
+//! What tests and benchmarks use of this crate, and nothing else does: the one place that exports it.
+
+pub mod sample;
+
+/// The command line.
+pub mod cli {
+    pub use crate::cli::{Cli, help};
+}
+
+/// Collecting sessions.
+pub mod collector {
+    pub use crate::collector::Collector;
+    pub use crate::collector::kernel::{Config, start};
+}
+
+/// The filter language.
+pub mod filter {
+    pub use crate::filter::{Filter, FilterError, complete, help_markdown};
+}
+
+/// Sessions, their fields and their store.
+pub mod model {
+    pub use crate::model::batch::{Batch, Look};
+    pub use crate::model::capture_filter::Capture;
+    pub use crate::model::cgroup::Cgroup;
+    pub use crate::model::fields::{FIELDS, Field, Value, bytes};
+    pub use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+    pub use crate::model::store::{Place, Store};
+}
+
+/// The dashboard.
+pub mod ui {
+    pub use crate::ui::action::Mode;
+    pub use crate::ui::app::App;
+    pub use crate::ui::config::Config;
+    pub use crate::ui::keys::{KEYS, PLACES, text};
+    pub use crate::ui::terminal::Screen;
+    pub use crate::ui::theme::{DARK, THEMES};
+    pub use crate::ui::view::draw;
+    pub use crate::ui::{Options, run};
+}

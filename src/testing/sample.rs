@@ -1,0 +1,142 @@
+//! Sessions that were never on a wire: what tests and benchmarks begin from.
+//!
+//! One place for a whole [`Session`], so that a new figure of it is added here alone. No part of the program uses it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::model::cgroup::Cgroup;
+use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+
+/// A finished session, to be changed to what is needed.
+pub fn finished() -> Session {
+    Session {
+        cookie: 0x1001,
+        start_ns: 1_000_000_000,
+        established_ns: 1_000_050_000,
+        close_us: 30,
+        end_ns: 1_000_310_000,
+        cgroup: Arc::new(Cgroup::new(7, Some("/system.slice/nginx.service".into()))),
+        tx_bytes: 1000,
+        rx_bytes: 50_000,
+        retransmitted_bytes: 0,
+        busy_ms: 4,
+        rwnd_limited_ms: 0,
+        sndbuf_limited_ms: 0,
+        unacked_bytes: 0,
+        unread_bytes: 0,
+        srtt_us: 120,
+        min_rtt_us: 20,
+        retransmits: 0,
+        cwnd: 10,
+        mss: 65483,
+        pid: 22597,
+        uid: 0,
+        netns: 4_026_531_840,
+        tx_rate: 0.0,
+        rx_rate: 0.0,
+        lport: 46644,
+        rport: 28527,
+        laddr: IpAddr::from([127, 0, 0, 1]),
+        raddr: IpAddr::from([127, 0, 0, 1]),
+        comm: Comm::from("recordProgramStart"),
+        state: State::Closed,
+        state_before_close: State::FinWait2,
+        reason: Reason::LocalFin,
+        owner: Evidence::Connect,
+        direction: Direction::Out,
+        age_is_lower_bound: false,
+    }
+}
+
+/// The sessions of a busy host: many peers, few services, some thousand processes. They look like chance and are the
+/// same in every run.
+#[derive(Clone, Debug)]
+pub struct BusyHost {
+    numbers: Numbers,
+    common: Session,
+}
+
+impl Default for BusyHost {
+    fn default() -> Self {
+        BusyHost {
+            numbers: Numbers::from(1),
+            common: Session {
+                cgroup: Arc::default(),
+                busy_ms: 0,
+                mss: 1448,
+                netns: 1,
+                owner: Evidence::Read,
+                direction: Direction::In,
+                ..finished()
+            },
+        }
+    }
+}
+
+/// Numbers that look like chance and are the same each time.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// The numbers that begin from that one.
+    pub fn from(seed: u64) -> Self {
+        Numbers(seed)
+    }
+
+    /// The next one: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = self.0;
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// The next one that is less than `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.number() % n
+    }
+}
+
+impl BusyHost {
+    /// The next session, of that cookie and in that state. It begins at as many ns as its cookie says.
+    pub fn session(&mut self, cookie: u64, state: State) -> Session {
+        const COMMS: [&str; 5] = ["nginx", "curl", "postgres", "redis-server", "sshd-session"];
+        let n = self.numbers.number();
+        let closed = state == State::Closed;
+        Session {
+            cookie,
+            start_ns: cookie,
+            established_ns: cookie + 1000,
+            close_us: 0,
+            end_ns: cookie + 1000 + n % 1_000_000_000,
+            tx_bytes: n % 1_000_003,
+            rx_bytes: n % 1_000_033,
+            srtt_us: (n % 100_003) as u32,
+            retransmits: (n % 3) as u32,
+            pid: (n % 30_011) as u32,
+            lport: (n >> 16) as u16,
+            rport: [443, 80, 22, 5432][(n >> 8) as usize % 4],
+            laddr: address(n),
+            raddr: address(self.numbers.number()),
+            comm: Comm::from(COMMS[(n % 5) as usize]),
+            state,
+            state_before_close: if closed { State::FinWait2 } else { state },
+            reason: if closed {
+                Reason::ALL[1 + (n >> 24) as usize % (Reason::ALL.len() - 1)]
+            } else {
+                Reason::Open
+            },
+            ..self.common.clone()
+        }
+    }
+}
+
+/// One of a quarter of all networks 10.x.y.0, or now and then an IPv6 address.
+fn address(n: u64) -> IpAddr {
+    match n % 4 {
+        0 => Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(n >> 40)).into(),
+        _ => Ipv4Addr::from_bits(0x0a00_0000 | (n >> 48) as u32).into(),
+    }
+}

@@ -1,0 +1,204 @@
+//! Numbers with units: sizes and times.
+//!
+//! Responsible for their spelling and their values. Not for the words of the error (`literal`).
+
+use std::time::Duration;
+
+/// A unit's names, in lower case, and what it is a multiple of.
+pub type Unit = (&'static [&'static str], u64);
+
+pub const SIZES: &[Unit] = &[
+    (&["b"], 1),
+    (&["k", "kb"], 1_000),
+    (&["m", "mb"], 1_000_000),
+    (&["g", "gb"], 1_000_000_000),
+    (&["t", "tb"], 1_000_000_000_000),
+    (&["p", "pb"], 1_000_000_000_000_000),
+    (&["e", "eb"], 1_000_000_000_000_000_000),
+    (&["ki", "kib"], 1 << 10),
+    (&["mi", "mib"], 1 << 20),
+    (&["gi", "gib"], 1 << 30),
+    (&["ti", "tib"], 1 << 40),
+    (&["pi", "pib"], 1 << 50),
+    (&["ei", "eib"], 1 << 60),
+];
+
+pub const TIMES: &[Unit] = &[
+    (&["us", "µs", "μs"], 1), // the micro sign and the Greek letter: keyboards have either
+    (&["ms"], 1_000),
+    (&["s"], 1_000_000),
+    (&["m", "min"], 60_000_000),
+    (&["h"], 3_600_000_000),
+    (&["d"], 86_400_000_000),
+];
+
+/// Why a number with units cannot be read.
+pub enum Unscaled {
+    /// It may be the beginning of one.
+    NotANumber(bool),
+    NoUnit,
+    /// There is no such unit; whether it may be the beginning of one.
+    Unit(String, bool),
+    /// Less than one of what is counted.
+    Fraction,
+    TooGreat,
+}
+
+/// Numbers with units: `10MB`, `1.5s`, and as the table shows them `2m03s`. A number alone takes the default; where
+/// there is none, only 0 can do without.
+pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, Unscaled> {
+    let mut rest = text;
+    let mut sum = 0_u64;
+    let mut last = u64::MAX;
+    loop {
+        let split = |text: &str, digit: bool| {
+            text.find(|c: char| (c.is_ascii_digit() || c == '.') != digit)
+                .unwrap_or(text.len())
+        };
+        let (digits, after) = rest.split_at(split(rest, true));
+        let (unit, after) = after.split_at(split(after, false));
+        let number = Decimal::read(digits)
+            .ok_or_else(|| Unscaled::NotANumber(after.is_empty() && digits.ends_with('.')))?;
+        let factor = if unit.is_empty() {
+            let zero = number.digits == 0;
+            match default.or(zero.then_some(1)) {
+                Some(factor) if rest == text => factor,
+                _ => return Err(Unscaled::NoUnit),
+            }
+        } else {
+            let lower = unit.to_lowercase();
+            let named = |(names, _): &&Unit| names.contains(&lower.as_str());
+            let Some((_, factor)) = units.iter().find(named) else {
+                let begins = |(names, _): &Unit| names.iter().any(|n| n.starts_with(&lower));
+                return Err(Unscaled::Unit(unit.to_owned(), units.iter().any(begins)));
+            };
+            *factor
+        };
+        if factor >= last {
+            return Err(Unscaled::NotANumber(false)); // 3s2m, 1k1k
+        }
+        last = factor;
+        let part = number.times(factor)?;
+        sum = sum.checked_add(part).ok_or(Unscaled::TooGreat)?;
+        rest = after;
+        if rest.is_empty() {
+            return Ok(sum);
+        }
+    }
+}
+
+/// A decimal number: its digits without the point, and how many of them are behind it.
+struct Decimal {
+    digits: u128,
+    behind: u32,
+}
+
+impl Decimal {
+    fn read(text: &str) -> Option<Decimal> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        if whole.is_empty() && fraction.is_empty() || text.ends_with('.') || text.len() > 36 {
+            return None;
+        }
+        Some(Decimal {
+            digits: format!("{whole}{fraction}").parse().ok()?,
+            behind: fraction.len().try_into().ok()?,
+        })
+    }
+
+    /// The product, without what is left of a whole: nobody counts half bytes in 23.8MiB. Only if nothing is left of
+    /// it at all it is a mistake.
+    fn times(&self, factor: u64) -> Result<u64, Unscaled> {
+        let product = self
+            .digits
+            .checked_mul(factor.into())
+            .ok_or(Unscaled::TooGreat)?
+            / 10_u128.pow(self.behind);
+        if product == 0 && self.digits != 0 {
+            return Err(Unscaled::Fraction);
+        }
+        u64::try_from(product).map_err(|_| Unscaled::TooGreat)
+    }
+}
+
+/// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let takes = "a time like 10s, 1m30s or 500ms";
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let time = seconds.or_else(|| text.parse::<jiff::SignedDuration>().ok()?.try_into().ok());
+    match time {
+        Some(time) if time.is_zero() => Err(format!("it takes {takes}, longer than nothing")),
+        Some(time) if time > Duration::from_secs(100 * 365 * 86_400) => {
+            Err("that is over a hundred years".into())
+        }
+        Some(time) => Ok(time),
+        None => Err(format!("it takes {takes}")),
+    }
+}
+
+/// The refresh interval: fast enough to be live, slow enough to be read.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let time = duration(text)?;
+    if limits.contains(&time) {
+        Ok(time)
+    } else {
+        Err("it takes a time from 100ms to 1h".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_table_shows_can_be_typed() {
+        for us in [
+            1,
+            999,
+            1_200,
+            91_800,
+            457_000,
+            3_070_000,
+            123_000_000,
+            14_820_000_000,
+        ] {
+            let text = crate::model::fields::micros(us);
+            assert_eq!(scaled(&text, TIMES, None).ok(), Some(us), "{text}");
+        }
+        for n in [0, 999, 1_200, 51_700, 5_000_000_000] {
+            let text = crate::model::fields::bytes(n);
+            assert_eq!(scaled(&text, SIZES, Some(1)).ok(), Some(n), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_what_there_is() {
+        let size = |text: &str| scaled(text, SIZES, Some(1)).ok();
+        assert_eq!(size("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(size("18446744073709551616"), None);
+        assert_eq!(size("15.99EiB"), Some(18_435_214_858_663_483_146));
+        assert_eq!(size("16EiB"), None);
+        assert_eq!(size(&"9".repeat(40)), None);
+        assert_eq!(size("0.0B"), Some(0));
+        assert_eq!(size(".5k"), Some(500));
+        assert_eq!(scaled("0", TIMES, None).ok(), Some(0));
+        assert_eq!(scaled("1", TIMES, None).ok(), None);
+    }
+
+    #[test]
+    fn times_are_read() {
+        for (text, ms) in [
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("500ms", 500),
+            ("2", 2000),
+            ("1.5s", 1500),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Copying what is selected to the clipboard of the terminal.
+
+use crate::filter::select;
+use crate::host::session_env::Multiplexer;
+use crate::model::batch::Clock;
+use crate::model::commands::commands;
+use crate::model::fields;
+use crate::model::session::{Direction, Session};
+use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
+use crate::ui::layout::panes::Focus;
+
+/// Bytes that terminals take: xterm and those that follow it stop at 100,000 of the encoded text.
+const MOST: usize = 74_994;
+
+/// A session on one line, for a ticket: when, who, with whom, how it stands, and exact figures.
+fn line(session: &Session, clock: &Clock) -> String {
+    let (ours, theirs) = session.ends();
+    let arrow = match session.direction {
+        Direction::Out => "->",
+        Direction::In => "<-",
+        Direction::Unknown => "--",
+    };
+    let cell = |word| fields::by_word(word).map_or(String::new(), |f| fields::cell(f, session));
+    format!(
+        "{:.3} {} pid {} {ours} {arrow} {theirs} {} after {}, {} bytes sent, {} received, rtt {}, {} segments sent again, sk:{:x}",
+        clock.wall(session.end_ns),
+        cell("comm"),
+        cell("pid"),
+        cell("status"),
+        cell("dur"),
+        session.tx_bytes,
+        session.rx_bytes,
+        cell("rtt"),
+        session.retransmits,
+        session.cookie,
+    )
+}
+
+impl App {
+    /// Copies what is selected where one is; `nth` of what there is to be copied.
+    pub fn copy(&mut self, nth: usize) -> Option<Effect> {
+        let text = match (&self.detail, self.focus) {
+            (Some(detail), _) => {
+                let commands = commands(&detail.session, detail.inside());
+                commands.into_iter().nth(nth)
+            }
+            (None, Focus::Table) => {
+                self.catch_up();
+                self.selected().map(|s| line(s, &self.clock))
+            }
+            (None, Focus::Pane(subject)) => {
+                let selected = self.panes().pane(subject).selected();
+                selected.map(|key| select::of_key(&key))
+            }
+        };
+        let Some(text) = text else {
+            self.notice
+                .complain("nothing is selected that could be copied".into());
+            return None;
+        };
+        if text.len() > MOST {
+            self.notice.complain(format!(
+                "not copied: {} bytes are more than terminals take",
+                text.len()
+            ));
+            return None;
+        }
+        // whether the terminal did it, it does not say
+        let to = match self.surroundings.multiplexer {
+            None => "the terminal's clipboard",
+            Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",
+            Some(Multiplexer::Screen) => "the terminal's clipboard, through screen",
+        };
+        self.notice.say(format!("sent to {to}: {text}"));
+        Some(Effect::Copy(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::sample::finished as sample;
+
+    #[test]
+    fn a_session_on_a_line() {
+        let clock = Clock { epoch_ns: 0 };
+        insta::assert_snapshot!(line(&sample(), &clock));
+    }
+}

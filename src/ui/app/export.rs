@@ -1,0 +1,236 @@
+//! Exporting: what each key and each report of the writer does to an [`Export`], and the blocks that go to the file.
+
+use std::time::Duration;
+
+use tui_input::InputRequest;
+
+use crate::output::Summary;
+use crate::output::export_file::{Block, Said};
+use crate::ui::action::{Action, Edit, Mode};
+use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
+use crate::ui::state::export::{Export, Format, Order, Progress, ROWS, Stage, grouped};
+use crate::ui::state::line::Line;
+
+impl App {
+    /// Begins to type a name.
+    pub fn name_export(&mut self) {
+        let now = self.clock.wall(self.now_ns).to_zoned(self.zone.clone());
+        let name = now.strftime("tcplife-%Y%m%d-%H%M%S.csv").to_string();
+        self.export = Some(Export {
+            line: Line::new(name),
+            stage: Stage::Naming(None),
+            holds: false,
+        });
+        self.stage_export(Stage::Naming(None));
+    }
+
+    /// Does what a key asks for while there is an export.
+    pub fn update_export(&mut self, action: Action) -> Option<Effect> {
+        let export = self.export.as_mut()?;
+        match (&export.stage, action) {
+            (Stage::Naming(_), Action::Accept) => return self.begin_export(false),
+            (Stage::Naming(_), Action::Edit(Edit::Request(request))) => self.edit_export(request),
+            (Stage::Asking(None), Action::Replace) => return self.begin_export(true),
+            (Stage::Asking(Some(done)), Action::Replace) => {
+                let done = done.clone();
+                self.stage_export(Stage::Writing(done));
+                return Some(Effect::Export(Order::Replace));
+            }
+            (Stage::Naming(_), Action::Cancel) => self.leave_export(),
+            (Stage::Asking(_), Action::Cancel) => {
+                self.stage_export(Stage::Naming(None));
+                return Some(Effect::Export(Order::Cancel));
+            }
+            (Stage::Writing(_), Action::Cancel) => {
+                self.leave_export();
+                return Some(Effect::Export(Order::Cancel));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn edit_export(&mut self, request: InputRequest) {
+        if let Some(export) = &mut self.export {
+            export.line.edit(request);
+            export.stage = Stage::Naming(None);
+        }
+    }
+
+    /// What is typed into the name, or pasted.
+    pub fn type_export(&mut self, text: &str) {
+        if let Some(export) = &mut self.export
+            && matches!(export.stage, Stage::Naming(_))
+        {
+            export.line.insert(text);
+            export.stage = Stage::Naming(None);
+        }
+    }
+
+    fn begin_export(&mut self, replace: bool) -> Option<Effect> {
+        let export = self.export.as_ref()?;
+        if export.format().is_none() {
+            let wrong = "takes .csv, or .json or .jsonl for an object a line";
+            let wrong = (export.ending(), wrong.to_owned());
+            self.stage_export(Stage::Naming(Some(wrong)));
+            return None;
+        }
+        let path = export.path(self.home.as_deref());
+        self.stage_export(Stage::Writing(Progress::default()));
+        Some(Effect::Export(Order::Begin { path, replace }))
+    }
+
+    /// Takes in what the file has to say.
+    pub fn exported(&mut self, said: Said) {
+        let lost = self.store().totals().lost;
+        let Some(export) = &mut self.export else {
+            return; // cancelled meanwhile
+        };
+        match said {
+            Said::Ready => {
+                if let Stage::Writing(progress) = &mut export.stage {
+                    progress.wanted += 1;
+                }
+            }
+            Said::Exists => self.stage_export(Stage::Asking(None)),
+            Said::Taken => {
+                let done = export.progress().cloned();
+                self.stage_export(Stage::Asking(done));
+            }
+            Said::Failed(reason) => {
+                let wrong = format!("cannot write {}: {reason}", export.line.text().trim());
+                let place = 0..export.line.text().len();
+                self.stage_export(Stage::Naming(Some((place, wrong))));
+            }
+            Said::Done => {
+                let name = export.line.text().trim();
+                let sessions = export.progress().map_or(0, |p| p.sessions);
+                let s = if sessions == 1 { "" } else { "s" };
+                let mut text = format!("exported {} session{s} to {name}", grouped(sessions));
+                if lost > 0 {
+                    text += &format!("; the {} lost ones are not in it", grouped(lost as usize));
+                }
+                self.notice.say(text);
+                self.leave_export();
+            }
+        }
+    }
+
+    /// It was cancelled; `too_late`: when it was done already.
+    pub fn export_cancelled(&mut self, too_late: bool) {
+        let text = if too_late {
+            "it was written already when it was cancelled: the file is there"
+        } else {
+            "the export was cancelled, and nothing of it is left"
+        };
+        // who is asked for another name knows
+        if self.export.is_none() {
+            self.notice.say(text.into());
+        }
+    }
+
+    /// The next part of the file, if it can take one and the table's lines are in their order.
+    pub fn export_block(&mut self) -> Option<Block> {
+        if self.rows.is_incomplete(&self.store) {
+            return None;
+        }
+        let export = self.export.as_ref()?;
+        let (format, Stage::Writing(progress)) = (export.format()?, &export.stage) else {
+            return None;
+        };
+        if progress.wanted == 0 || progress.is_whole {
+            return None;
+        }
+        let mut next = progress.clone();
+        let mut block = Block::default();
+        // a vector takes all that is written to it
+        let _ = self.write_rows(format, &mut next, &mut block);
+        next.wanted -= 1;
+        if let Some(export) = &mut self.export {
+            export.stage = Stage::Writing(next);
+        }
+        Some(block)
+    }
+
+    fn write_rows(
+        &self,
+        format: Format,
+        progress: &mut Progress,
+        block: &mut Block,
+    ) -> std::io::Result<()> {
+        let mut sink = format.sink(&mut block.bytes);
+        if progress.lines == 0 {
+            sink.begin()?;
+        }
+        for place in self.rows.window(progress.lines, &self.store).take(ROWS) {
+            progress.lines += 1;
+            if let Some(session) = self.store.get(place) {
+                sink.session(session, &self.clock)?;
+                progress.sessions += 1;
+            }
+        }
+        progress.is_whole = progress.lines == self.rows.len();
+        if progress.is_whole {
+            sink.end(&Summary {
+                sessions: progress.sessions as u64,
+                lost: self.store.totals().lost,
+                duration: Duration::from_nanos(self.now_ns.saturating_sub(self.first_ns)),
+                ..Summary::default()
+            })?;
+        }
+        sink.flush()?;
+        drop(sink);
+        block.is_last = progress.is_whole;
+        Ok(())
+    }
+
+    /// While it is being written: how much of it is, in percent.
+    pub fn export_percent(&self) -> Option<usize> {
+        let progress = self.export.as_ref()?.progress()?;
+        Some(progress.lines * 100 / self.rows.len().max(1))
+    }
+
+    /// True if the picture is held because of the export alone.
+    pub fn export_holds(&self) -> bool {
+        self.export.as_ref().is_some_and(|e| e.holds)
+    }
+
+    fn stage_export(&mut self, stage: Stage) {
+        self.mode = match stage {
+            Stage::Naming(_) => Mode::FileName,
+            Stage::Asking(_) => Mode::Replace,
+            Stage::Writing(_) => Mode::Writing,
+        };
+        // what is written, or waits only for an answer, is the table at one moment
+        let hold = matches!(stage, Stage::Writing(_) | Stage::Asking(Some(_)));
+        if let Some(export) = &mut self.export {
+            export.stage = stage;
+        }
+        self.hold_for_export(hold);
+        self.fit();
+    }
+
+    fn hold_for_export(&mut self, hold: bool) {
+        let Some(export) = &mut self.export else {
+            return;
+        };
+        let held = export.holds;
+        export.holds = hold && (held || self.frozen.is_none());
+        match (held, export.holds) {
+            (false, true) => {
+                // what ended since the last look is still among the open ones
+                self.refresh();
+                self.freeze();
+            }
+            (true, false) => self.thaw(),
+            _ => {}
+        }
+    }
+
+    fn leave_export(&mut self) {
+        self.hold_for_export(false);
+        self.export = None;
+        self.leave_prompt();
+    }
+}

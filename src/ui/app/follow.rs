@@ -1,0 +1,51 @@
+//! Following the newest session: sorted by start, with the selection kept on top.
+
+use crate::model::fields::{Column, Field, Kind, Value};
+use crate::ui::app::{App, Selection, Sort};
+
+/// When a session was opened: an order without a column, because as a figure AGE says it better.
+static OPENED: Field = Field {
+    word: "opened",
+    json: None,
+    help: "when it was opened, the newest first",
+    kind: Kind::Count,
+    column: Some(Column {
+        title: "newest",
+        width: 0,
+        grow: 0,
+        drop: 0,
+        descending: true,
+    }),
+    get: |s| Value::Uint(s.start_ns),
+};
+
+impl App {
+    /// Follows the newest; again: back to the order before. If the selection has left the top, it goes back there first.
+    pub fn toggle_following(&mut self) {
+        if self.is_following() {
+            self.stop_following();
+        } else {
+            let newest = Sort {
+                field: &OPENED,
+                inverted: false,
+            };
+            if self.sort.field != &OPENED {
+                self.before_following = Some(std::mem::replace(&mut self.sort, newest));
+            }
+            self.selection = Selection::Top;
+        }
+        self.restart();
+    }
+
+    /// Back to the order before, if the newest are followed.
+    pub fn stop_following(&mut self) {
+        if let Some(before) = self.before_following.take() {
+            self.sort = before;
+        }
+    }
+
+    /// True while the newest session is the selected one, whichever that is.
+    pub fn is_following(&self) -> bool {
+        self.before_following.is_some() && self.selection == Selection::Top
+    }
+}

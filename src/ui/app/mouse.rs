@@ -1,0 +1,104 @@
+//! The mouse: what a click and the wheel do.
+//!
+//! Responsible for nothing that keys cannot do. What is under the pointer `view::hit` knows.
+
+use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+
+use crate::ui::action::{Action, Motion};
+use crate::ui::app::effect::Effect;
+use crate::ui::app::hit::{Hit, hit};
+use crate::ui::app::{App, Selection, Sort};
+use crate::ui::layout::panes::Focus;
+use crate::ui::state::list::{WHEEL_LINES, wheeled};
+
+impl App {
+    /// Does what the mouse asks for.
+    pub fn mouse(&mut self, event: MouseEvent) -> Option<Effect> {
+        let hit = hit(self, event.column, event.row);
+        match event.kind {
+            MouseEventKind::Down(MouseButton::Left) => self.click(hit),
+            MouseEventKind::ScrollDown => self.wheel(hit, true),
+            MouseEventKind::ScrollUp => self.wheel(hit, false),
+            _ => None,
+        }
+    }
+
+    fn click(&mut self, hit: Hit) -> Option<Effect> {
+        match hit {
+            Hit::Key(action) => return self.update(action),
+            // what is typed goes on to belong to the prompt
+            _ if self.is_prompting() => {}
+            Hit::Heading(field) => {
+                self.turn_to(Focus::Table);
+                if self.sort.field == field {
+                    return self.update(Action::Invert);
+                }
+                self.stop_following();
+                self.sort = Sort {
+                    field,
+                    inverted: false,
+                };
+                self.restart();
+            }
+            Hit::Row(line) => {
+                let line = self.top + line;
+                if line < self.row_count() {
+                    let again = self.focus == Focus::Table
+                        && self.selected == line
+                        && self.selection != Selection::Top;
+                    self.turn_to(Focus::Table);
+                    if again {
+                        return self.update(Action::Open);
+                    }
+                    self.select(line);
+                }
+            }
+            Hit::PaneHeading(subject, figure) => {
+                self.turn_to(Focus::Pane(subject));
+                if let Some(figure) = figure {
+                    self.panes.sort_by(subject, figure);
+                }
+            }
+            Hit::PaneRow(subject, line) => {
+                let had_keyboard = self.focus == Focus::Pane(subject);
+                self.turn_to(Focus::Pane(subject));
+                if self.panes.click(subject, line) && had_keyboard {
+                    return self.update(Action::Narrow);
+                }
+            }
+            Hit::Line(line) => {
+                if self.click_on_screen(line) {
+                    return self.update(Action::Narrow);
+                }
+            }
+            Hit::Page | Hit::Nothing => {}
+        }
+        None
+    }
+
+    fn wheel(&mut self, hit: Hit, down: bool) -> Option<Effect> {
+        match hit {
+            Hit::Heading(_) | Hit::Row(_) => {
+                let height = self.layout().rows();
+                let rows = self.row_count();
+                let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
+                self.top = top;
+                if selected != self.selected {
+                    self.select(selected);
+                }
+            }
+            Hit::PaneHeading(subject, _) | Hit::PaneRow(subject, _) => {
+                self.panes.wheel(subject, down);
+            }
+            Hit::Line(_) => self.wheel_on_screen(down),
+            Hit::Page => {
+                let motion = if down { Motion::Down } else { Motion::Up };
+                for _ in 0..WHEEL_LINES {
+                    self.update(Action::Move(motion));
+                }
+            }
+            Hit::Key(_) | Hit::Nothing => {}
+        }
+        None
+    }
+}

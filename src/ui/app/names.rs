@@ -1,0 +1,83 @@
+//! Names of addresses and ports: toggling them, and which addresses on the screen still need one.
+
+use std::net::IpAddr;
+
+use crate::host::resolver::Answer;
+use crate::host::services::Services;
+use crate::model::aggregate::Key;
+use crate::model::fields::{Kind, Value};
+use crate::ui::action::Mode;
+use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
+use crate::ui::layout;
+use crate::ui::layout::lines;
+use crate::ui::layout::panes::Subject;
+use crate::ui::state::screens::Screen;
+
+impl App {
+    /// Addresses by name, or as they are.
+    pub fn toggle_names(&mut self) {
+        self.names.addresses = !self.names.addresses;
+    }
+
+    /// Ports by name, or as they are.
+    pub fn toggle_port_names(&mut self) -> Option<Effect> {
+        self.names.ports = !self.names.ports;
+        let unknown = self.names.ports && self.names.services.is_none();
+        unknown.then_some(Effect::Services)
+    }
+
+    /// Takes in what is served at which port.
+    pub fn services(&mut self, services: Services) {
+        self.names.services = Some(services);
+    }
+
+    /// Takes in the name of an address.
+    pub fn named(&mut self, answer: Answer) {
+        self.names.learn(answer, self.now_ns);
+    }
+
+    /// The addresses on the screen that have to be asked for, each once, from top to bottom.
+    pub fn unnamed(&self) -> Vec<IpAddr> {
+        let mut wanted = Vec::new();
+        if !self.names.addresses || self.mode == Mode::Help {
+            return wanted;
+        }
+        let mut want = |addr: IpAddr| {
+            if self.names.is_wanted(addr, self.now_ns) && !wanted.contains(&addr) {
+                wanted.push(addr);
+            }
+        };
+        if let Some(detail) = &self.detail {
+            want(detail.session.raddr);
+            want(detail.session.laddr);
+            return wanted;
+        }
+        if let Some(Screen::Failures(shown)) = &self.screen {
+            let rows = shown.rows().take(self.layout().main.height.into());
+            rows.filter_map(|r| r.failure?.addr).for_each(want);
+            return wanted;
+        }
+        let layout = self.layout();
+        let shown = layout::table::window(self.columns.view(), layout.table.width).shown;
+        let addresses = || shown.iter().filter(|c| c.field.kind == Kind::Addr);
+        for (session, _) in self.visible(layout.rows()) {
+            for column in addresses() {
+                if let Value::Addr(addr) = (column.field.get)(session) {
+                    want(addr);
+                }
+            }
+        }
+        let pane = layout.talkers[Subject::Peers as usize];
+        let rows = self
+            .panes()
+            .pane(Subject::Peers)
+            .rows(self.panes().talkers());
+        for row in rows.take(lines::PANE.count(pane)) {
+            if let Some(Key::Peer(addr)) = row.key {
+                want(addr);
+            }
+        }
+        wanted
+    }
+}

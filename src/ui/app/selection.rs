@@ -1,0 +1,141 @@
+//! The selected line of the session table, scrolling, and the sort order.
+
+use crate::model::fields;
+use crate::model::session::Session;
+use crate::model::store::Place;
+use crate::ui::action::{Motion, moved};
+use crate::ui::app::{App, Selection, Sort};
+use crate::ui::layout;
+
+impl App {
+    /// The session on the selected line may have ended since the last look: then the lines are made anew.
+    pub fn catch_up(&mut self) {
+        if self.selected().is_none() {
+            self.refresh();
+        }
+    }
+
+    /// The session on the selected line.
+    pub fn selected(&self) -> Option<&Session> {
+        self.store.get(self.rows.get(self.selected, &self.store)?)
+    }
+
+    /// The sessions of the lines from the first one shown on, and whether each is the selected one.
+    pub fn visible(&self, height: usize) -> impl Iterator<Item = (&Session, bool)> {
+        let lines = self
+            .rows
+            .window(self.top, &self.store)
+            .take(height)
+            .zip(self.top..);
+        lines.filter_map(|(place, i)| Some((self.store.get(place)?, i == self.selected)))
+    }
+
+    /// Number of the selected line, from 1; 0 when there is none.
+    pub fn position(&self) -> usize {
+        if self.rows.is_empty() {
+            0
+        } else {
+            self.selected + 1
+        }
+    }
+
+    /// Finds the selected session's line. If it is not shown any more, its line stays selected.
+    pub(super) fn follow(&mut self) {
+        let finished = self.store.totals().finished;
+        if let Selection::Session(id, place) = self.selection {
+            let is_it = |p: &Place| self.store.get(*p).is_some_and(|s| s.id() == id);
+            // if it is not where it was, it has ended since
+            let ended = (self.finished..finished).rev().map(Place::Finished);
+            match std::iter::once(place).chain(ended).find(is_it) {
+                Some(place) => {
+                    self.selection = Selection::Session(id, place);
+                    if let Some(session) = self.store.get(place)
+                        && self.choice.shows(session)
+                    {
+                        self.selected = self.rows.line_of(place, session, &self.store);
+                    }
+                }
+                None => self.select(self.selected),
+            }
+        }
+        self.finished = finished;
+        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
+        if self.selection == Selection::Top {
+            self.selected = 0;
+        }
+        self.scroll_to_selection();
+    }
+
+    pub(super) fn move_selection(&mut self, motion: Motion) {
+        let page = self.layout().rows();
+        self.select(moved(self.selected, motion, page));
+        if motion == Motion::Top {
+            self.selection = Selection::Top;
+        }
+    }
+
+    /// Selects a line, the nearest that there is, and from now on the session on it.
+    pub fn select(&mut self, line: usize) {
+        self.selected = line.min(self.rows.len().saturating_sub(1));
+        let place = self.rows.get(self.selected, &self.store);
+        self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {
+            Some((place, session)) => Selection::Session(session.id(), place),
+            None => Selection::Top,
+        };
+        self.scroll_to_selection();
+    }
+
+    pub(super) fn scroll_to_selection(&mut self) {
+        let height = self.layout().rows().max(1);
+        let last_top = self.rows.len().saturating_sub(height);
+        self.top = self
+            .top
+            .min(self.selected)
+            .max((self.selected + 1).saturating_sub(height))
+            .min(last_top);
+    }
+
+    /// By a column that is on the screen, or the one beside it, which is scrolled to then: what one cannot see one does
+    /// not sort by. Only the first order of all, the busiest on top, is among them even so.
+    pub(super) fn sort_by_neighbour(&mut self, step: isize) {
+        self.stop_following();
+        let width = self.size.width;
+        let window = layout::table::window(self.columns.view(), width);
+        let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();
+        let is_automatic = self.columns.chosen().is_none();
+        let mut columns = if is_automatic && self.columns.view().scroll == 0 {
+            shown.clone() // for the others there is no room, so they are not meant
+        } else {
+            window.all
+        };
+        let busiest = fields::busiest();
+        let is_hidden = !columns.contains(&busiest);
+        if is_hidden {
+            columns.push(busiest);
+        }
+        let is_there = |field| shown.contains(field) || is_hidden && *field == busiest;
+        let now = columns.iter().position(|f| *f == self.sort.field);
+        let next = match now.filter(|_| is_there(&self.sort.field)) {
+            Some(i) => {
+                let next = (i as isize + step).rem_euclid(columns.len() as isize);
+                columns.get(next as usize)
+            }
+            None => shown.first(),
+        };
+        if let Some(&field) = next {
+            self.sort = Sort {
+                field,
+                inverted: false,
+            };
+            if !(is_hidden && field == busiest) {
+                self.columns.reveal(field, width);
+            }
+        }
+        self.restart();
+    }
+
+    /// How many lines the table has in all.
+    pub fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+}

@@ -1,0 +1,623 @@
+//! The configuration file: one row of [`SETTINGS`] is a setting, its explanation and its default.
+//!
+//! Responsible for reading the file and for saying what is wrong with it where. Not for what the command line says
+//! instead (`cli`), which is stronger.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::model::fields;
+use crate::text::suggest::nearest;
+use crate::text::units;
+use crate::ui::keys::{KEYS, Keymap, Press};
+use crate::ui::state::columns;
+use crate::ui::state::columns::List;
+use crate::ui::theme;
+use crate::ui::theme::{NamedTheme, THEMES};
+
+/// The settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The columns of the dashboard at the start; `None`: what was chosen last, or what fits.
+    pub columns: Option<List>,
+    /// How it looks; `None`: as fits the terminal.
+    pub theme: Option<&'static NamedTheme>,
+    /// How often it is refreshed.
+    pub interval: Duration,
+    /// How many finished sessions it keeps.
+    pub keep: usize,
+    /// Clicks and the wheel are for the dashboard, and not for the terminal.
+    pub mouse: bool,
+    /// What its keys mean.
+    pub keymap: Keymap,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            columns: None,
+            theme: None,
+            interval: Duration::from_secs(1),
+            keep: 100_000,
+            mouse: true,
+            keymap: Keymap::default(),
+        }
+    }
+}
+
+/// One row of [`SETTINGS`].
+pub struct Setting {
+    /// Its key in the file.
+    pub name: &'static str,
+    /// What it means, in lines of a comment.
+    pub help: fn() -> Vec<String>,
+    /// Its value in a configuration, as TOML.
+    get: fn(&Config) -> String,
+    /// Takes a value; an error says what it takes.
+    set: fn(&mut Config, &DeValue<'_>) -> Result<(), Wrong>,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Setting({})", self.name)
+    }
+}
+
+/// The word for what is not set.
+const AUTO: &str = "auto";
+
+/// Every setting but the keys.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        name: "columns",
+        help: || {
+            let words: Vec<&str> = fields::columns().map(|(f, _)| f.word).collect();
+            let mut lines = vec![
+                "Columns of the session table, in their order, like [\"comm\", \"raddr\", \"status\"]. \"auto\": those that"
+                    .into(),
+                "were chosen with the key `columns` in an earlier run, else as many as there is room for. There are:".into(),
+            ];
+            lines.extend(lines_of(&words));
+            lines
+        },
+        get: |config| match &config.columns {
+            None => quoted(AUTO),
+            Some(list) => array(list.iter().map(|f| f.word)),
+        },
+        set: |config, value| {
+            config.columns = match value {
+                DeValue::String(s) if s == AUTO => None,
+                DeValue::Array(words) if !words.is_empty() => {
+                    let mut list = List::new();
+                    for word in words {
+                        list.push(column(word, &list)?);
+                    }
+                    Some(list)
+                }
+                _ => {
+                    return Err(Wrong::takes(
+                        "\"auto\" or a list like [\"comm\", \"raddr\"]",
+                        value,
+                    ));
+                }
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "theme",
+        help: || {
+            let mut lines = vec![
+                "\"auto\": dark, light where COLORFGBG says so, monochrome where TERM has no colours. NO_COLOR is stronger than"
+                    .into(),
+                "what is set here, and --theme is stronger than NO_COLOR. There are:".into(),
+            ];
+            lines.extend(
+                THEMES
+                    .iter()
+                    .map(|t| format!("  {:<14} {}", t.name, t.help)),
+            );
+            lines
+        },
+        get: |config| quoted(config.theme.map_or(AUTO, |t| t.name)),
+        set: |config, value| {
+            let names: Vec<&str> = theme::names().collect();
+            config.theme = match value.as_str() {
+                Some(AUTO) => None,
+                Some(name) => Some(
+                    theme::by_name(name).ok_or_else(|| Wrong::unknown("theme", name, &names))?,
+                ),
+                None => return Err(Wrong::takes("a theme's name", value)),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "interval",
+        help: || vec!["How often the dashboard is refreshed: 100ms to 1h.".into()],
+        get: |config| {
+            let time = jiff::SignedDuration::try_from(config.interval).unwrap_or_default();
+            quoted(&format!("{time:#}"))
+        },
+        set: |config, value| {
+            let text = value
+                .as_str()
+                .ok_or_else(|| Wrong::takes("a time like \"1s\" or \"500ms\"", value))?;
+            config.interval = units::interval(text).map_err(Wrong::new)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "keep",
+        help: || vec!["How many finished sessions the dashboard keeps.".into()],
+        get: |config| config.keep.to_string(),
+        set: |config, value| {
+            let number = value.as_integer();
+            let number = number.and_then(|n| usize::from_str_radix(n.as_str(), n.radix()).ok());
+            config.keep = number.ok_or_else(|| Wrong::takes("a whole number from 0", value))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "mouse",
+        help: || {
+            vec!["Clicks and the wheel are for the dashboard. false: for the terminal, to select text.".into()]
+        },
+        get: |config| config.mouse.to_string(),
+        set: |config, value| {
+            config.mouse = value
+                .as_bool()
+                .ok_or_else(|| Wrong::takes("true or false", value))?;
+            Ok(())
+        },
+    },
+];
+
+/// The table of keys.
+const KEYS_TABLE: &str = "keys";
+
+/// What is wrong with a value, and where if that is a part of it.
+#[derive(Debug)]
+struct Wrong {
+    message: String,
+    span: Option<Range<usize>>,
+}
+
+impl Wrong {
+    fn new(message: String) -> Self {
+        Wrong {
+            message,
+            span: None,
+        }
+    }
+
+    fn takes(what: &str, value: &DeValue<'_>) -> Self {
+        Wrong::new(format!("it takes {what}, and this is {}", kind(value)))
+    }
+
+    fn unknown(what: &str, name: &str, names: &[&str]) -> Self {
+        let near = nearest(name, names.iter().copied());
+        let hint = match near.as_slice() {
+            [] if names.len() > 20 => "; --print-config lists them".to_owned(),
+            [] => format!("; there are {}", names.join(", ")),
+            near => format!("; did you mean `{}`?", near.join("` or `")),
+        };
+        Wrong::new(format!("there is no {what} `{}`{hint}", visible(name)))
+    }
+
+    fn at(self, span: Range<usize>) -> Self {
+        Wrong {
+            span: Some(span),
+            ..self
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is there, or should be, and cannot be read.
+    #[error("cannot read the configuration {}: {source}", .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is read, and wrong.
+    #[error("{}:{line}:{column}: {message}", .file.display())]
+    Wrong {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Character in it, from 1.
+        column: usize,
+        /// The key, and what is wrong with it.
+        message: String,
+    },
+}
+
+/// Where the configuration is, by the XDG base directory specification: in `$XDG_CONFIG_HOME`, or `~/.config`.
+pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |path: Option<PathBuf>| path.filter(|p| p.is_absolute());
+    let folder = absolute(config_home).or_else(|| Some(absolute(home)?.join(".config")));
+    folder.map(|f| f.join("tcplife/config.toml"))
+}
+
+impl Config {
+    /// Reads a file that must be there.
+    ///
+    /// # Errors
+    /// If it cannot be read, or something in it is wrong.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let failed = |source| ConfigError::Read {
+            file: file.into(),
+            source,
+        };
+        let bytes = fs::read(file).map_err(failed)?;
+        let wrong = |text: &str, at: usize, message: String| {
+            let before = text.get(..at).unwrap_or(text);
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            ConfigError::Wrong {
+                file: file.into(),
+                line: before.matches('\n').count() + 1,
+                column: line.chars().count() + 1,
+                message,
+            }
+        };
+        match String::from_utf8(bytes) {
+            Ok(text) => Config::parse(&text).map_err(|e| wrong(&text, e.at, e.message)),
+            Err(e) => {
+                let at = e.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(e.as_bytes());
+                Err(wrong(&text, at, "this is not UTF-8".into()))
+            }
+        }
+    }
+
+    /// Reads the usual file; without one everything is as usual.
+    ///
+    /// # Errors
+    /// As [`Config::read`], but that there is none that may be read.
+    pub fn read_usual() -> Result<Self, ConfigError> {
+        let dir = |name| std::env::var_os(name).map(PathBuf::from);
+        match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
+            None => Ok(Config::default()),
+            Some(file) => match Config::read(&file) {
+                // what one may not read is not one's own, as where HOME is still another user's
+                Err(ConfigError::Read { source, .. })
+                    if matches!(
+                        source.kind(),
+                        ErrorKind::NotFound
+                            | ErrorKind::NotADirectory
+                            | ErrorKind::PermissionDenied
+                    ) =>
+                {
+                    Ok(Config::default())
+                }
+                other => other,
+            },
+        }
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// The first mistake.
+    fn parse(text: &str) -> Result<Self, Mistake> {
+        let table = DeTable::parse(text).map_err(|e| Mistake {
+            at: e.span().map_or(0, |s| s.start),
+            message: e.message().to_owned(),
+        })?;
+        let mut config = Config::default();
+        let mut mistakes = Vec::new();
+        for (key, value) in table.get_ref() {
+            let name: &str = key.get_ref();
+            let result = match (SETTINGS.iter().find(|s| s.name == name), value.get_ref()) {
+                (Some(setting), value) => (setting.set)(&mut config, value),
+                (None, DeValue::Table(keys)) if name == KEYS_TABLE => {
+                    mistakes.extend(config.bind(keys));
+                    continue;
+                }
+                (None, value) if name == KEYS_TABLE => Err(Wrong::takes("a table", value)),
+                (None, _) => {
+                    let names = SETTINGS.iter().map(|s| s.name).chain([KEYS_TABLE]);
+                    let names: Vec<&str> = names.collect();
+                    Err(Wrong::unknown("setting", name, &names).at(key.span()))
+                }
+            };
+            mistakes.extend(
+                result
+                    .err()
+                    .map(|wrong| Mistake::new(name, value.span(), wrong)),
+            );
+        }
+        match mistakes.into_iter().min_by_key(|m| m.at) {
+            Some(first) => Err(first),
+            None => Ok(config),
+        }
+    }
+
+    /// Takes other keys.
+    fn bind(&mut self, table: &DeTable<'_>) -> Option<Mistake> {
+        let mut mistakes = Vec::new();
+        for (name, value) in table {
+            let bound = presses(name, value.get_ref());
+            match bound {
+                Ok(presses) => self.keymap.bind(name.get_ref(), &presses),
+                Err(wrong) => mistakes.push(Mistake::new(name.get_ref(), value.span(), wrong)),
+            }
+        }
+        let first = mistakes.into_iter().min_by_key(|m| m.at);
+        first.or_else(|| {
+            let (press, a, b) = self.keymap.conflict()?;
+            let named = |name: &str| table.iter().find(|(n, _)| n.get_ref() == name);
+            // the one that stands last is the one that is too much
+            let by_place = |(name, _): &(&Spanned<_>, _)| name.span().start;
+            let (name, value) = [a, b].into_iter().filter_map(named).max_by_key(by_place)?;
+            let other = if name.get_ref() == a { b } else { a };
+            let message = format!(
+                "{} means `{other}` already; give that another key",
+                press.name()
+            );
+            Some(Mistake::new(
+                name.get_ref(),
+                value.span(),
+                Wrong::new(message),
+            ))
+        })
+    }
+
+    /// The file that says all this, with comments.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::from(
+            "# tcplife's configuration. The file is read from $XDG_CONFIG_HOME/tcplife/config.toml, else from\n# ~/.config/tcplife/config.toml; flags are stronger. All of it can be left out.\n",
+        );
+        for setting in SETTINGS {
+            text += "\n";
+            for line in (setting.help)() {
+                text += &format!("# {line}\n");
+            }
+            text += &format!("{} = {}\n", setting.name, (setting.get)(self));
+        }
+        text += &format!(
+            "\n# Keys: a list for each meaning, at least one key long. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
+        );
+        for (i, row) in self.keymap.all().iter().enumerate() {
+            let name = row.key.name;
+            if KEYS[..i].iter().all(|k| k.name != name) {
+                let keys: Vec<String> = row.presses.iter().map(|p| p.name()).collect();
+                let line = format!("{name} = {}", array(keys.iter().map(String::as_str)));
+                text += &format!("{line:<44} # {}\n", row.key.help);
+            }
+        }
+        text
+    }
+}
+
+/// What is wrong, and where in the text.
+#[derive(Debug, PartialEq)]
+struct Mistake {
+    at: usize,
+    message: String,
+}
+
+impl Mistake {
+    fn new(key: &str, span: Range<usize>, wrong: Wrong) -> Self {
+        Mistake {
+            at: wrong.span.unwrap_or(span).start,
+            message: format!("{}: {}", visible(key), wrong.message),
+        }
+    }
+}
+
+/// The field that a word of the list of columns means, if it is not in the list already.
+fn column(word: &Spanned<DeValue<'_>>, list: &List) -> Result<&'static fields::Field, Wrong> {
+    let wrong = |wrong: Wrong| wrong.at(word.span());
+    let name = word.get_ref().as_str();
+    let name = name.ok_or_else(|| wrong(Wrong::takes("names of columns", word.get_ref())))?;
+    let words: Vec<&str> = fields::columns().map(|(f, _)| f.word).collect();
+    match columns::by_word(name) {
+        None => Err(wrong(Wrong::unknown("column", name, &words))),
+        Some(field) if list.contains(&field) => {
+            Err(wrong(Wrong::new(format!("`{name}` is there already"))))
+        }
+        Some(field) => Ok(field),
+    }
+}
+
+/// The keys for a meaning.
+fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<Press>, Wrong> {
+    let meaning = name.get_ref().as_ref();
+    let names: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
+    if !names.contains(&meaning) {
+        return Err(Wrong::unknown("meaning of keys", meaning, &names).at(name.span()));
+    }
+    let is_typed = KEYS
+        .iter()
+        .any(|k| k.name == meaning && k.is_in(crate::ui::action::Mode::Prompt));
+    let one = |text: &str| {
+        let press = Press::parse(text).ok_or_else(|| {
+            Wrong::new(format!(
+                "there is no key `{}`; it takes a character, ^A to ^Z, F1 to F12, or a name like Space, Enter, Esc, PgDn",
+                visible(text)
+            ))
+        })?;
+        if is_typed && press.is_text() {
+            return Err(Wrong::new(format!(
+                "`{}` is text where this is typed",
+                press.name()
+            )));
+        }
+        Ok(press)
+    };
+    let takes = |value| Wrong::takes("a key like \"s\" or a list like [\"s\", \"F6\"]", value);
+    match value {
+        DeValue::String(text) => Ok(vec![one(text)?]),
+        DeValue::Array(keys) if !keys.is_empty() => keys
+            .iter()
+            .map(|key| {
+                let text = key.get_ref().as_str();
+                let press = text.ok_or_else(|| takes(key.get_ref())).and_then(one);
+                press.map_err(|wrong| wrong.at(key.span()))
+            })
+            .collect(),
+        value => Err(takes(value)),
+    }
+}
+
+/// What a value is, in an error.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "a yes or no",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(list) if list.is_empty() => "an empty list",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A text of the file, in an error: what would move a cursor is left out.
+fn visible(text: &str) -> String {
+    crate::text::sanitize::clean(text)
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+fn array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = texts.map(quoted).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+/// Words on lines of a comment.
+fn lines_of(words: &[&str]) -> Vec<String> {
+    let mut lines = vec![String::from(" ")];
+    for word in words {
+        if lines.last().is_some_and(|l| l.len() + word.len() > 110) {
+            lines.push(String::from(" "));
+        }
+        if let Some(line) = lines.last_mut() {
+            *line += &format!(" {word}");
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let folder = std::env::temp_dir().join(format!("tcplife-config-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join(format!(
+            "{:x}.toml",
+            text.len() * 1000 + text.matches('e').count()
+        ));
+        fs::write(&file, text).expect("writing");
+        let error = Config::read(&file).expect_err(text).to_string();
+        let _ = fs::remove_dir_all(&folder);
+        error
+            .split_once(".toml:")
+            .expect("the file's name")
+            .1
+            .to_owned()
+    }
+
+    #[test]
+    fn the_default_that_is_printed_is_the_default() {
+        let text = Config::default().to_toml();
+        insta::assert_snapshot!(text);
+        assert_eq!(Config::parse(&text), Ok(Config::default()));
+        assert_eq!(Config::parse(""), Ok(Config::default()));
+        assert!(text.lines().all(|l| l.chars().count() <= 120), "{text}");
+    }
+
+    #[test]
+    fn what_is_set_comes_back() {
+        let text = "columns = ['comm', 'raddr']\ntheme = 'light'\ninterval = '1m30s'\nkeep = 1_000\n\
+                    [keys]\nsort-next = ['F6', '\"']\nquit = '\\'\naccept = ['Enter', '^O']\n";
+        let config = Config::parse(text).expect("a configuration");
+        assert_eq!(config.columns.as_ref().map(Vec::len), Some(2));
+        assert_eq!(config.theme.map(|t| t.name), Some("light"));
+        assert_eq!(config.interval, Duration::from_secs(90));
+        assert_eq!(config.keep, 1000);
+        assert_ne!(config.keymap, Keymap::default());
+        assert_eq!(Config::parse(&config.to_toml()), Ok(config));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
+        let lines: Vec<String> = [
+            "themes = 1",
+            "teme = 'dark'",
+            "theme = 'drak'",
+            "theme = 'pink'",
+            "theme = 3",
+            "theme =",
+            "theme = 'dark'\ntheme = 'light'",
+            "keep = 10\ncolumns = ['pid',\n  'radr']",
+            "columns = []",
+            "columns = 'all'",
+            "columns = ['tx', 'tx']",
+            "columns = ['addr']",
+            "columns = [true]",
+            "interval = '1ms'",
+            "interval = 1",
+            "keep = -1",
+            "keep = 1.5",
+            "keys = 1",
+            "[keys]\nsort = 's'",
+            "[keys]\nsort-nxt = 's'",
+            "[keys]\nsort-next = 'c'",
+            "[keys]\nsort-next = 'x'\ninvert = ['I', 'x']",
+            "[keys]\nsort-next = ['s', 'Ctrl-S']",
+            "[keys]\nsort-next = []",
+            "[keys]\nsort-next = 1970-01-01",
+            "[keys]\naccept = 'x'",
+            "[mouse]\non = true",
+            "theme = \"\\u001b[2J\"",
+        ]
+        .iter()
+        .map(|text| format!("{}\n    {}", text.replace('\n', "\n  "), error(text)))
+        .collect();
+        assert!(!lines.iter().any(|l| l.contains('\x1b')));
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_text_is_refused() {
+        let file = std::env::temp_dir().join(format!("tcplife-not-text-{}", std::process::id()));
+        fs::write(&file, b"keep = 1\n# \xff\n").expect("writing");
+        let error = Config::read(&file).expect_err("it is wrong").to_string();
+        fs::remove_file(&file).expect("cleaning up");
+        assert!(error.ends_with(":2:3: this is not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn the_place_follows_the_specification() {
+        let path = |config: Option<&str>, home: Option<&str>| {
+            usual_file(config.map(Into::into), home.map(Into::into))
+        };
+        let of = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(path(Some("/c"), Some("/h")), of("/c/tcplife/config.toml"));
+        assert_eq!(
+            path(Some("c"), Some("/h")),
+            of("/h/.config/tcplife/config.toml")
+        );
+        assert_eq!(path(None, None), None);
+    }
+}

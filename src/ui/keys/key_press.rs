@@ -1,0 +1,156 @@
+//! A key as it is pressed, and its name as people write it.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// One key, as a terminal reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Press {
+    code: KeyCode,
+    ctrl: bool,
+}
+
+pub const fn char(c: char) -> Press {
+    code(KeyCode::Char(c))
+}
+
+pub const fn code(code: KeyCode) -> Press {
+    Press { code, ctrl: false }
+}
+
+pub const fn ctrl(c: char) -> Press {
+    Press {
+        code: KeyCode::Char(c),
+        ctrl: true,
+    }
+}
+
+impl Press {
+    /// The key that the event tells of.
+    pub fn of(event: KeyEvent) -> Self {
+        Press {
+            code: event.code,
+            ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
+        }
+    }
+
+    /// The event that a terminal makes of it.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn event(self) -> KeyEvent {
+        let modifiers = if self.ctrl {
+            KeyModifiers::CONTROL
+        } else {
+            KeyModifiers::NONE
+        };
+        KeyEvent::new(self.code, modifiers)
+    }
+
+    /// The key of that name, as [`Press::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
+    pub fn parse(text: &str) -> Option<Press> {
+        let mut chars = text.chars();
+        match (chars.next()?, chars.next(), chars.next()) {
+            (c, None, _) if !c.is_control() => {
+                let arrow = match c {
+                    '↑' => KeyCode::Up,
+                    '↓' => KeyCode::Down,
+                    '←' => KeyCode::Left,
+                    '→' => KeyCode::Right,
+                    c => KeyCode::Char(c),
+                };
+                return Some(code(arrow));
+            }
+            // terminals send the same for these
+            ('^', Some('i' | 'I'), None) => return Some(code(KeyCode::Tab)),
+            ('^', Some('m' | 'M'), None) => return Some(code(KeyCode::Enter)),
+            ('^', Some(c), None) if c.is_ascii_alphabetic() => {
+                return Some(ctrl(c.to_ascii_lowercase()));
+            }
+            _ => {}
+        }
+        let function = text.strip_prefix(['F', 'f']).map(str::parse);
+        if let Some(Ok(n @ 1..=12)) = function {
+            return Some(code(KeyCode::F(n)));
+        }
+        let mut named = NAMED.iter();
+        named
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, key)| code(*key))
+    }
+
+    /// True if it is a character, which a prompt takes as text.
+    pub fn is_text(self) -> bool {
+        matches!(self.code, KeyCode::Char(_)) && !self.ctrl
+    }
+
+    /// The key as it is written on keyboards and in manuals.
+    pub fn name(self) -> String {
+        match self.code {
+            KeyCode::Char(' ') => "Space".into(),
+            KeyCode::Char(c) if self.ctrl => format!("^{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Down => "↓".into(),
+            KeyCode::Up => "↑".into(),
+            KeyCode::Left => "←".into(),
+            KeyCode::Right => "→".into(),
+            KeyCode::PageDown => "PgDn".into(),
+            KeyCode::PageUp => "PgUp".into(),
+            KeyCode::BackTab => "Shift-Tab".into(),
+            KeyCode::F(n) => format!("F{n}"),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+/// Keys that have a name of their own in the configuration, besides the one that is written on them.
+const NAMED: [(&str, KeyCode); 16] = [
+    ("Space", KeyCode::Char(' ')),
+    ("Enter", KeyCode::Enter),
+    ("Tab", KeyCode::Tab),
+    ("Shift-Tab", KeyCode::BackTab),
+    ("Esc", KeyCode::Esc),
+    ("Backspace", KeyCode::Backspace),
+    ("Delete", KeyCode::Delete),
+    ("Insert", KeyCode::Insert),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+];
+
+/// The names of keys that do the same, as the help shows them.
+pub fn names(presses: &[Press]) -> String {
+    let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
+    names.join(" ")
+}
+
+/// The character that a key types, if it types one.
+pub fn text(event: KeyEvent) -> Option<char> {
+    let command = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
+    match event.code {
+        KeyCode::Char(c) if !event.modifiers.intersects(command) => Some(c),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::keys::KEYS;
+
+    #[test]
+    fn keys_can_be_written_as_they_are_shown() {
+        for press in KEYS.iter().flat_map(|k| k.presses) {
+            assert_eq!(Press::parse(&press.name()), Some(*press));
+        }
+        assert_eq!(Press::parse("pgdn"), Some(code(KeyCode::PageDown)));
+        assert_eq!(Press::parse("left"), Some(code(KeyCode::Left)));
+        assert_eq!(Press::parse("^i"), Some(code(KeyCode::Tab)));
+        assert_eq!(Press::parse("^"), Some(char('^')));
+        for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
+            assert_eq!(Press::parse(wrong), None, "{wrong:?}");
+        }
+    }
+}

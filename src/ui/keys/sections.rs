@@ -1,0 +1,93 @@
+//! Where keys are explained together, in the help and in the documents: one row of [`PLACES`] is a part of both.
+
+use crate::ui::action::Mode;
+use crate::ui::keys::Key;
+use crate::ui::keys::table::SCREENS;
+
+/// Where keys are explained together: one row of [`PLACES`].
+#[derive(Debug)]
+pub struct Place {
+    /// The name of the part of the documents.
+    pub section: &'static str,
+    /// The heading of the part of the help.
+    pub heading: &'static str,
+    /// The modes that it is about.
+    pub modes: &'static [Mode],
+    /// What is in force there too, and is explained elsewhere; none for the first place.
+    besides: Option<Mode>,
+}
+
+impl Place {
+    /// True if the key is explained there.
+    pub fn lists(&self, key: &Key) -> bool {
+        let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
+        !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
+    }
+}
+
+const fn place(
+    section: &'static str,
+    heading: &'static str,
+    modes: &'static [Mode],
+    besides: Option<Mode>,
+) -> Place {
+    Place {
+        section,
+        heading,
+        modes,
+        besides,
+    }
+}
+
+/// Every place, in the order of the help.
+pub static PLACES: &[Place] = &[
+    place("keys", "KEYS", &[Mode::Table], None),
+    place(
+        "talkers",
+        "KEYS IN A TALKER PANE, besides those above",
+        &[Mode::Talkers],
+        Some(Mode::Table),
+    ),
+    place(
+        "screens",
+        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
+        SCREENS,
+        Some(Mode::Table),
+    ),
+    place(
+        "detail",
+        "KEYS IN A SESSION'S DETAIL",
+        &[Mode::Detail],
+        Some(Mode::Table),
+    ),
+    place(
+        "columns",
+        "KEYS WHILE CHOOSING COLUMNS",
+        &[Mode::Columns],
+        Some(Mode::Table),
+    ),
+    place(
+        "prompt",
+        "KEYS WHILE TYPING A FILTER",
+        &[Mode::Prompt],
+        Some(Mode::Table),
+    ),
+    place(
+        "export",
+        "KEYS WHILE EXPORTING",
+        &[Mode::FileName, Mode::Replace, Mode::Writing],
+        Some(Mode::Prompt),
+    ),
+];
+
+/// What it does, for the help.
+pub static MOUSE: &[(&str, &str)] = &[
+    ("click", "select; once more: open it, or narrow to it"),
+    ("click on a heading", "sort by it; again: invert"),
+    ("click on a key below", "what the key does"),
+    ("wheel", "scroll what is under the pointer"),
+    (
+        "Shift and the mouse",
+        "the terminal's own selection, in most terminals; with --no-mouse it needs no Shift",
+    ),
+];

@@ -1,0 +1,37 @@
+//! What fits: of columns, those that there is room for.
+//!
+//! Responsible for which of them go when it is narrow. How wide each is, and where, is for those who draw them.
+
+/// The columns that fit. Those with the highest `drop` go first, and of equal ones the rightmost; one stays in any case.
+pub fn columns<C>(
+    mut columns: Vec<C>,
+    drop: impl Fn(&C) -> u8,
+    fits: impl Fn(&[C]) -> bool,
+) -> Vec<C> {
+    while columns.len() > 1
+        && !fits(&columns)
+        // of equal ones it finds the last
+        && let Some(goes) = (0..columns.len()).max_by_key(|&i| drop(&columns[i]))
+    {
+        columns.remove(goes);
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matters_least_goes_first_and_one_stays() {
+        let fitting = |room: usize| -> String {
+            let all = vec![('a', 0), ('b', 2), ('c', 1), ('d', 2), ('e', 0)];
+            let fitting = columns(all, |c| c.1, |shown| shown.len() <= room);
+            fitting.iter().map(|c| c.0).collect()
+        };
+        assert_eq!(
+            [5, 4, 3, 2, 1, 0].map(fitting),
+            ["abcde", "abce", "ace", "ae", "a", "a"]
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! The footer: which keys fit, and the cells of each.
+
+use std::ops::Range;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::ui::action::Mode;
+use crate::ui::keys::{Bound, Keymap};
+
+/// The keys that fit, and the cells of each.
+pub fn keys(keymap: &Keymap, mode: Mode, width: u16) -> Vec<(&Bound, Range<usize>)> {
+    let modes = [mode];
+    let all = keymap.rows(&modes).filter(|r| !r.key.footer.is_empty());
+    let mut x = 0;
+    let mut placed = Vec::new();
+    for row in all {
+        let cells = x..x + name(row).width() + 1 + row.key.footer.width();
+        if cells.end > width.into() {
+            break;
+        }
+        x = cells.end + GAP;
+        placed.push((row, cells));
+    }
+    placed
+}
+
+/// Cells between two keys.
+pub const GAP: usize = 2;
+
+pub fn name(row: &Bound) -> String {
+    row.presses.first().map(|p| p.name()).unwrap_or_default()
+}

@@ -1,0 +1,196 @@
+//! The panes of top talkers: what each is about, where it is, and which figures fit.
+
+use ratatui::layout::Rect;
+
+use crate::model::aggregate::By;
+use crate::model::aggregate::figures::{FIGURES, Figure};
+use crate::ui::layout::fit;
+
+/// What a pane is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Who owns the sessions.
+    Processes,
+    /// Whom they are with.
+    Peers,
+    /// What they are for.
+    Ports,
+}
+
+impl Subject {
+    /// All of them, from left to right.
+    pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
+
+    pub fn by(self, grouped: bool) -> By {
+        match (self, grouped) {
+            (Subject::Processes, false) => By::Process,
+            (Subject::Processes, true) => By::Program,
+            (Subject::Peers, false) => By::Peer,
+            (Subject::Peers, true) => By::Subnet,
+            (Subject::Ports, _) => By::Port,
+        }
+    }
+
+    /// Cells that a name needs.
+    pub fn name_width(self) -> u16 {
+        match self {
+            Subject::Processes => 15,
+            Subject::Peers => 17,
+            Subject::Ports => 6,
+        }
+    }
+}
+
+/// What has the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The session table.
+    Table,
+    /// A talker pane.
+    Pane(Subject),
+}
+
+impl Focus {
+    const ALL: [Focus; 4] = [
+        Focus::Table,
+        Focus::Pane(Subject::Processes),
+        Focus::Pane(Subject::Peers),
+        Focus::Pane(Subject::Ports),
+    ];
+
+    /// The one that many further.
+    pub fn step(self, by: isize) -> Focus {
+        let now = Focus::ALL.iter().position(|f| *f == self).unwrap_or(0);
+        Focus::ALL[(now as isize + by).rem_euclid(Focus::ALL.len() as isize) as usize]
+    }
+}
+
+/// The three panes beside each other, each as wide as its names need it; `None` if they do not fit.
+pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
+    let names: u16 = Subject::ALL.iter().map(|s| s.name_width()).sum();
+    let figures = area.width.checked_sub(names + 2)? / 3;
+    let least: u16 = FIGURES
+        .iter()
+        .filter(|f| f.drop <= 1)
+        .map(|f| f.width + 1)
+        .sum();
+    let mut x = area.x;
+    (figures >= least).then(|| {
+        Subject::ALL.map(|subject| {
+            let width = subject.name_width() + figures;
+            let pane = Rect { x, width, ..area };
+            x += width + 1;
+            pane
+        })
+    })
+}
+
+/// The figures that fit a pane of that width.
+pub fn figures(subject: Subject, width: u16) -> Vec<&'static Figure> {
+    let fits = |shown: &[&Figure]| needed(subject, shown) <= width;
+    fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
+}
+
+fn needed(subject: Subject, shown: &[&Figure]) -> u16 {
+    let figures: u16 = shown.iter().map(|f| f.width + 1).sum();
+    subject.name_width() + figures
+}
+
+/// Cells of the names, and of the course: what is left over goes to a course of a second a cell first, then to the
+/// names, up to what the longest address takes.
+fn widths(subject: Subject, shown: &[&Figure], width: u16) -> (u16, u16) {
+    const WIDEST_NAME: u16 = 42;
+    const WIDEST_COURSE: u16 = 60;
+    let mut spare = width.saturating_sub(needed(subject, shown));
+    let course = shown.iter().find(|f| f.is_course).map_or(0, |f| f.width);
+    let mut share = |now: u16, most: u16| {
+        let grown = most.saturating_sub(now).min(spare);
+        spare -= grown;
+        now + grown
+    };
+    // some for the course, so that its shape can be seen; then names as a whole
+    let course = share(course, if course == 0 { 0 } else { 15 });
+    let name = share(subject.name_width().min(width), WIDEST_NAME.min(width));
+    let course = share(course, if course == 0 { 0 } else { WIDEST_COURSE });
+    (name, course)
+}
+
+/// A figure, its first cell and how many it has: behind the names, a cell between each.
+pub type Placed = (&'static Figure, u16, u16);
+
+/// How many cells the names have in a pane of that width, and where the figures are.
+pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
+    let shown = figures(subject, width);
+    let (name_width, course_width) = widths(subject, &shown, width);
+    let mut x = name_width;
+    let place = |figure: &'static Figure| {
+        let width = match figure.is_course {
+            true => course_width,
+            false => figure.width,
+        };
+        let placed = (figure, x + 1, width);
+        x += width + 1;
+        placed
+    };
+    (name_width, shown.into_iter().map(place).collect())
+}
+
+/// The figure whose heading is at a cell of the line, or before which it is.
+pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static Figure> {
+    let (_, placed) = placed(subject, width);
+    let here = placed
+        .into_iter()
+        .find(|(_, at, width)| (at - 1..at + width).contains(&x));
+    here.map(|(figure, _, _)| figure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_share_the_width() {
+        for width in 0..400 {
+            let area = Rect::new(0, 5, width, 10);
+            let Some(panes) = side_by_side(area) else {
+                assert!(width < 80);
+                continue;
+            };
+            assert!(panes.windows(2).all(|w| w[0].right() + 1 == w[1].x));
+            assert!(panes[2].right() <= area.right());
+            for (subject, pane) in Subject::ALL.into_iter().zip(panes) {
+                let shown = figures(subject, pane.width);
+                let (name, course) = widths(subject, &shown, pane.width);
+                let used: u16 = shown
+                    .iter()
+                    .map(|f| 1 + if f.is_course { course } else { f.width })
+                    .sum();
+                assert!(name + used <= pane.width, "{width}: {subject:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_matters_most_stays() {
+        let titles = |width| -> Vec<&str> {
+            let pane = side_by_side(Rect::new(0, 0, width, 10)).map_or(width, |p| p[1].width);
+            let shown = figures(Subject::Peers, pane);
+            shown.iter().map(|f| f.title).collect()
+        };
+        assert_eq!(titles(80), ["OPEN", "B/s"]);
+        assert_eq!(titles(120), ["OPEN", "NEW/s", "B/s", "60 s"]);
+        assert_eq!(titles(200).len(), FIGURES.len());
+        assert_eq!(titles(60).len(), 6);
+    }
+
+    #[test]
+    fn the_keyboard_goes_round() {
+        let mut focus = Focus::Table;
+        for _ in 0..4 {
+            let next = focus.step(1);
+            assert_eq!(next.step(-1), focus);
+            focus = next;
+        }
+        assert_eq!(focus, Focus::Table);
+    }
+}

@@ -1,0 +1,381 @@
+//! The columns of the session table that are on the screen, and where.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::model::fields;
+use crate::model::fields::{Column, Field, Kind};
+use crate::ui::layout::fit;
+
+/// What the columns depend on, besides the width.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ColumnView<'a> {
+    /// Those that were chosen; `None`: as many as fit.
+    pub chosen: Option<&'a [&'static Field]>,
+    /// There are or were addresses of IPv6: before, no address is longer than those of IPv4.
+    pub has_v6: bool,
+    /// How far the table is scrolled sideways. 0: as the window has room; n: at full width, without the n-1 columns that
+    /// come after the first.
+    pub scroll: usize,
+}
+
+/// A column that is on the screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// What it shows.
+    pub field: &'static Field,
+    /// Its heading.
+    pub title: &'static str,
+    /// Its first cell.
+    pub x: u16,
+    /// How many cells it has.
+    pub width: u16,
+}
+
+/// The part of the table that is on the screen.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// The columns that are there.
+    pub shown: Vec<Shown>,
+    /// All columns that one can scroll to, in their order.
+    pub all: Vec<&'static Field>,
+    /// The cell in which it is said that there are more on the left; `None`: there are none.
+    pub left: Option<u16>,
+    /// True if there is more on the right.
+    pub right: bool,
+    /// How far one can scroll.
+    pub last: usize,
+}
+
+impl Window {
+    /// True if that column is on the screen.
+    pub fn shows(&self, field: &Field) -> bool {
+        self.shown.iter().any(|c| c.field == field)
+    }
+}
+
+/// A column, and how many cells it takes when nothing of it is cut.
+#[derive(Clone, Copy)]
+struct Listed {
+    field: &'static Field,
+    column: Column,
+    whole: u16,
+}
+
+impl Listed {
+    fn new((field, column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
+        let is_short = field.kind == Kind::Addr && !columns.has_v6;
+        let more = if is_short { 0 } else { column.grow };
+        Listed {
+            field,
+            column,
+            whole: column.width + more,
+        }
+    }
+}
+
+/// Cells that columns take with one between each two of them.
+fn needed(columns: &[Listed], width: fn(&Listed) -> u16) -> u16 {
+    let cells = columns.iter().map(|c| width(c) + 1).sum::<u16>();
+    cells.saturating_sub(1)
+}
+
+fn least(listed: &Listed) -> u16 {
+    listed.column.width
+}
+
+fn whole(listed: &Listed) -> u16 {
+    listed.whole
+}
+
+/// The columns that are shown in that width unless others are chosen, and those that there is no room for.
+fn automatic(columns: ColumnView<'_>, width: u16) -> (Vec<Listed>, Vec<Listed>) {
+    let all = || fields::columns().map(|c| Listed::new(c, columns));
+    let fits = |columns: &[Listed]| needed(columns, least) <= width;
+    let fitting = fit::columns(all().collect(), |c| c.column.drop, fits);
+    let has_room = |listed: &Listed| fitting.iter().any(|f| f.field == listed.field);
+    let others = all().filter(|c| !has_room(c)).collect();
+    (fitting, others)
+}
+
+/// The columns that are shown in that width unless others are chosen.
+pub fn fitting(columns: ColumnView<'_>, width: u16) -> Vec<&'static Field> {
+    let (fitting, _) = automatic(columns, width);
+    fitting.iter().map(|c| c.field).collect()
+}
+
+/// A cell for the sign that there is more, and one before it.
+const SIGN: u16 = 2;
+
+/// The part of the table that is in a window of that width. It depends on nothing else: columns that moved with what
+/// the rows happen to hold could not be read.
+///
+/// Unless the table is scrolled, addresses and names are cut so that as many columns as possible can be seen: those
+/// that are chosen from the left on, or the most important ones, and then those without room follow on their right. The
+/// first step to the right shows all of them whole, each further one leaves out a column after the first, which stays.
+pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
+    let column = |field: &&'static Field| Some(Listed::new((*field, field.column?), columns));
+    let (all, fit) = match columns.chosen {
+        Some(list) => {
+            let list: Vec<Listed> = list.iter().filter_map(column).collect();
+            let mut fit = list.len();
+            while fit > 1 {
+                let sign = if fit < list.len() { SIGN } else { 0 };
+                if needed(&list[..fit], least) + sign <= width {
+                    break;
+                }
+                fit -= 1;
+            }
+            (list, fit)
+        }
+        None => {
+            let (mut list, others) = automatic(columns, width);
+            let fit = list.len();
+            list.extend(others);
+            (list, fit)
+        }
+    };
+    let last = if needed(&all, whole) <= width {
+        0
+    } else {
+        1 + most_hidden(&all, width)
+    };
+    let scroll = columns.scroll.min(last);
+    let (shown, left, right) = match scroll.checked_sub(1) {
+        None => {
+            // beside a heading that leaves it no room, the sign takes what is spare; no column gives way to it
+            let fills = |c: &Listed| c.column.title.width() >= c.column.width.into();
+            let sign = last > 0 && all[..fit].last().is_some_and(fills);
+            let spare = width.saturating_sub(needed(&all[..fit], least) + u16::from(sign));
+            (grown(&all[..fit], spare), None, last > 0)
+        }
+        Some(hidden) => {
+            let (start, left) = start(&all, hidden, width);
+            let mut shown = unfolded(&all[..stay(&all, width)]);
+            let rest = &all[shown.len() + hidden..];
+            let fit = (1..=rest.len())
+                .rev()
+                .find(|&n| {
+                    let sign = if n < rest.len() { SIGN } else { 0 };
+                    start + needed(&rest[..n], whole) + sign <= width
+                })
+                .unwrap_or(1);
+            let mut moved = unfolded(&rest[..fit]);
+            // what does not fit as a whole takes what is left, if that is enough to be read
+            if let Some(next) = rest.get(fit) {
+                let x = needed(&rest[..fit], whole) + 1;
+                let room = width.saturating_sub(start + x + SIGN);
+                if room >= next.column.width {
+                    moved.push(Shown {
+                        field: next.field,
+                        title: next.column.title,
+                        x,
+                        width: room,
+                    });
+                }
+            }
+            let moved = moved.into_iter();
+            shown.extend(moved.map(|c| Shown {
+                x: c.x + start,
+                ..c
+            }));
+            (shown, left, fit < rest.len())
+        }
+    };
+    Window {
+        shown,
+        all: all.iter().map(|c| c.field).collect(),
+        left,
+        right,
+        last,
+    }
+}
+
+/// How many columns on the left stay where they are: the first, unless it takes most of the window.
+fn stay(all: &[Listed], width: u16) -> usize {
+    match all {
+        [first, _, ..] if first.whole <= width / 2 => 1,
+        _ => 0,
+    }
+}
+
+/// The cell in which columns begin that are moved, when so many are hidden before them, and that of the sign for them.
+fn start(all: &[Listed], hidden: usize, width: u16) -> (u16, Option<u16>) {
+    let stays = needed(&all[..stay(all, width)], whole);
+    let gap = u16::from(stays > 0);
+    if hidden == 0 {
+        (stays + gap, None)
+    } else {
+        (stays + gap + SIGN, Some(stays + gap))
+    }
+}
+
+/// How many columns are hidden when the last one is on the screen.
+fn most_hidden(all: &[Listed], width: u16) -> usize {
+    let moving = &all[stay(all, width)..];
+    let fits =
+        |hidden: &usize| start(all, *hidden, width).0 + needed(&moving[*hidden..], whole) <= width;
+    let last = moving.len().saturating_sub(1);
+    (0..last).find(fits).unwrap_or(last)
+}
+
+/// Columns with the spare cells given to those that can make use of them.
+fn grown(columns: &[Listed], mut spare: u16) -> Vec<Shown> {
+    beside_each_other(columns, |listed| {
+        let more = listed.column.grow.min(spare);
+        spare -= more;
+        listed.column.width + more
+    })
+}
+
+/// Columns of which nothing is cut.
+fn unfolded(columns: &[Listed]) -> Vec<Shown> {
+    beside_each_other(columns, whole)
+}
+
+fn beside_each_other(columns: &[Listed], mut width: impl FnMut(&Listed) -> u16) -> Vec<Shown> {
+    let mut x = 0;
+    columns
+        .iter()
+        .map(|listed| {
+            let shown = Shown {
+                field: listed.field,
+                title: listed.column.title,
+                x,
+                width: width(listed),
+            };
+            x += shown.width + 1;
+            shown
+        })
+        .collect()
+}
+
+/// The field whose heading is at a cell of the line; the cell behind a heading belongs to it too.
+pub fn heading_at(columns: ColumnView<'_>, width: u16, x: u16) -> Option<&'static Field> {
+    let shown = window(columns, width).shown.into_iter();
+    shown.rev().find(|c| c.x <= x).map(|c| c.field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::Batch;
+    use crate::model::session::Session;
+    use crate::testing::sample::finished as sample;
+    use crate::ui::action::Sideways;
+    use crate::ui::state::columns::{Columns, kept};
+
+    fn titles(columns: &Columns, width: u16) -> String {
+        let shown = window(columns.view(), width).shown;
+        let titles: Vec<&str> = shown.iter().map(|c| c.title).collect();
+        titles.join(" ")
+    }
+
+    fn automatic() -> Columns {
+        chosen("")
+    }
+
+    fn automatic_titles(width: u16) -> String {
+        titles(&automatic(), width)
+    }
+
+    fn chosen(words: &str) -> Columns {
+        let mut columns = Columns::new(kept(words), None);
+        columns.look(&Batch {
+            closed: vec![Session {
+                laddr: "2001:db8::1".parse().expect("an address"),
+                ..sample()
+            }],
+            ..Batch::default()
+        });
+        columns
+    }
+
+    #[test]
+    fn columns_never_reach_over_the_edge() {
+        for width in 0..400 {
+            for mut columns in [
+                automatic(),
+                chosen("laddr raddr status pid"),
+                chosen("pid raddr unit cgroup tx rx"),
+            ] {
+                for _ in 0..50 {
+                    let window = window(columns.view(), width);
+                    let shown = &window.shown;
+                    let end = shown.last().map_or(0, |c| c.x + c.width);
+                    // what is wider than the window is cut
+                    assert!(end <= width || shown.len() <= 2, "{width}: {shown:?}");
+                    assert!(!shown.is_empty());
+                    assert!(shown.windows(2).all(|w| w[0].x + w[0].width < w[1].x));
+                    let at_the_end = shown.last().map(|c| c.field) == window.all.last().copied();
+                    assert!(window.right || at_the_end, "{width}: {shown:?}");
+                    columns.go(Sideways::Right, width);
+                }
+                assert!(
+                    window(columns.view(), width)
+                        .shows(window(columns.view(), width).all.last().expect("one"))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_columns_that_matter_most_stay() {
+        assert_eq!(
+            automatic_titles(80),
+            "PID COMM LPORT RADDR RPORT TX RX AGE STATUS"
+        );
+        assert_eq!(
+            automatic_titles(120),
+            "PID COMM LADDR LPORT RADDR RPORT TX RX RATE AGE STATUS RTT RETR"
+        );
+        assert_eq!(
+            automatic_titles(200),
+            "PID COMM OWNER LADDR LPORT RADDR RPORT DIR TX RX UNACKED UNREAD RATE TX/s RX/s AGE CONN STATUS RTT MINRTT RETR CWND MSS NETNS"
+        );
+        let all = fields::columns().count();
+        assert_eq!(automatic_titles(1000).split(' ').count(), all);
+    }
+
+    #[test]
+    fn the_first_step_shows_addresses_whole_and_the_next_hide_columns() {
+        let mut columns = automatic();
+        let mut step = |to| {
+            columns.go(to, 80);
+            titles(&columns, 80)
+        };
+        assert_eq!(step(Sideways::Right), "PID COMM LPORT RADDR RPORT");
+        assert_eq!(step(Sideways::Right), "PID LPORT RADDR RPORT TX RX");
+        assert_eq!(step(Sideways::Right), "PID RADDR RPORT TX RX AGE");
+        assert_eq!(step(Sideways::Left), "PID LPORT RADDR RPORT TX RX");
+        assert!(step(Sideways::End).ends_with(" UNIT"));
+        assert_eq!(step(Sideways::Start), automatic_titles(80));
+        let raddr = |columns: &Columns| {
+            let shown = window(columns.view(), 80).shown;
+            shown.iter().find(|c| c.title == "RADDR").map(|c| c.width)
+        };
+        assert_eq!(raddr(&columns), Some(15));
+        columns.go(Sideways::Right, 80);
+        assert_eq!(raddr(&columns), Some(39));
+    }
+
+    #[test]
+    fn without_ipv6_addresses_take_no_room_for_them() {
+        let mut columns = Columns::default();
+        columns.go(Sideways::Right, 80);
+        assert_eq!(titles(&columns, 80), "PID COMM LPORT RADDR RPORT TX RX AGE");
+    }
+
+    #[test]
+    fn what_is_chosen_is_shown_and_nothing_else() {
+        let mut columns = chosen("raddr mss comm");
+        assert_eq!(titles(&columns, 200), "RADDR MSS COMM");
+        columns.go(Sideways::Right, 200);
+        assert_eq!(columns.view().scroll, 0, "there is nothing more to be seen");
+        let mut columns = chosen("pid comm laddr raddr rport tx rx status rtt retr cwnd mss");
+        assert_eq!(titles(&columns, 60), "PID COMM LADDR RADDR RPORT");
+        let mss = fields::by_word("mss").expect("a field");
+        columns.reveal(mss, 60);
+        assert!(window(columns.view(), 60).shows(mss));
+        assert_eq!(titles(&columns, 60), "PID RX STATUS RTT RETR CWND MSS");
+    }
+}

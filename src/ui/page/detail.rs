@@ -1,0 +1,492 @@
+//! One session by itself: what is known of it, part by part.
+
+use std::collections::VecDeque;
+
+use ratatui::layout::Rect;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::host::processes::ProcessInfo;
+use crate::model::bottleneck::{Spent, Verdict, verdict};
+use crate::model::commands::commands;
+use crate::model::fields;
+use crate::model::fields::{FIELDS, Field, Kind, Value};
+use crate::model::session::{Direction, Session};
+use crate::model::store::Store;
+use crate::ui::action::{Action, Mode};
+use crate::ui::keys::Keymap;
+use crate::ui::layout::bars::bars;
+use crate::ui::state::detail::Detail;
+use crate::ui::state::names::Names;
+
+/// How a text stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// What one looks for first.
+    Figure,
+    /// Drawn, not written.
+    Chart,
+    /// Worth a look.
+    Warning,
+}
+
+/// A line of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DetailLine {
+    /// Who and whom.
+    Title(String),
+    /// What the lines below are about.
+    Heading(String),
+    /// A name and what there is to say; without a name, it goes on from the line above.
+    Entry(String, String, Tone),
+    /// To be copied: from the edge on, without anything around it.
+    Command(String),
+}
+
+/// Cells of a name, with what is around it.
+pub const NAME: usize = 14;
+/// From this height on the rates have a chart of several lines.
+const HIGH: u16 = 30;
+
+/// All lines, for a screen of that size.
+pub fn lines(
+    detail: &Detail,
+    store: &Store,
+    keymap: &Keymap,
+    names: &Names,
+    area: Rect,
+) -> Vec<DetailLine> {
+    let session = &detail.session;
+    let mut page = Page {
+        lines: Vec::new(),
+        width: area.width.into(),
+    };
+    title(&mut page, detail, names);
+    page.heading("RATES");
+    let high = area.height >= HIGH;
+    let rows = if high { 3 } else { 1 };
+    // of what is over the mean says more than a zero
+    let seconds = session.duration_ns() as f32 / 1e9;
+    let now = |rate: f32, bytes: u64| match session.is_open() {
+        true => (rate, "now"),
+        false if seconds > 0.0 => (bytes as f32 / seconds, "avg"),
+        false => (0.0, "avg"),
+    };
+    let (tx, rx) = (session.tx_bytes, session.rx_bytes);
+    page.rate("out", now(session.tx_rate, tx), tx, &detail.tx, rows);
+    page.rate("in", now(session.rx_rate, rx), rx, &detail.rx, rows);
+    if high {
+        page.heading("PHASES");
+    }
+    phases(&mut page, session, high);
+    page.heading("PATH");
+    path(&mut page, session);
+    page.heading("WHAT LIMITS HOW FAST WE SEND");
+    // of what was open before the start one does not know for how long it had nothing to do
+    let when = if session.age_is_lower_bound {
+        "while busy"
+    } else {
+        "in all"
+    };
+    let in_all = verdict(Spent::of(session));
+    page.entry(when, &said(&in_all, true), Tone::Figure);
+    if detail.tx.len() > 1 {
+        let spent = Spent::between(&detail.first, session);
+        page.entry("watched", &said(&verdict(spent), false), Tone::Plain);
+    }
+    page.heading("OWNER");
+    owner(&mut page, detail);
+    page.heading("THE OTHER END");
+    match &detail.other {
+        Some(other) => {
+            let text = format!(
+                "{} goes there: {}, {}, tx {}, rx {}",
+                keymap.of(Mode::Detail, Action::OtherEnd),
+                who(other),
+                status(other),
+                fields::bytes(other.tx_bytes),
+                fields::bytes(other.rx_bytes)
+            );
+            page.entry("here", &text, Tone::Figure);
+        }
+        None if detail.is_searching(store) => page.entry("", "looked for …", Tone::Plain),
+        None => page.entry("", "is not on this host, as far as is known", Tone::Plain),
+    }
+    let key = |action| keymap.of(Mode::Detail, action);
+    let (first, second) = (key(Action::Copy), key(Action::CopyOther));
+    page.heading(&format!(
+        "COMMANDS: {first} copies the first, {second} the second"
+    ));
+    for command in commands(session, detail.inside()) {
+        page.command(&command);
+    }
+    page.heading("ALL FIGURES");
+    for field in FIELDS {
+        if let Some(value) = exact(field, session, names) {
+            page.figure(field.word, &value, field.help);
+        }
+    }
+    page.lines
+}
+
+fn title(page: &mut Page, detail: &Detail, names: &Names) {
+    let session = &detail.session;
+    let (ours, theirs) = session.ends();
+    let (arrow, how) = match session.direction {
+        Direction::Out => ("→", "we opened it"),
+        Direction::In => ("←", "the peer opened it"),
+        Direction::Unknown => ("↔", "open before the start"),
+    };
+    let age = cell("dur", session);
+    let meaning = if detail.vanished {
+        "It is gone, and how it ended was lost."
+    } else if session.is_open() {
+        session.state.help()
+    } else {
+        session.reason.help()
+    };
+    page.title(&format!(
+        "{}  {}  {age}  {meaning}",
+        who(session),
+        status(session)
+    ));
+    page.title(&format!("{ours} {arrow} {theirs}  {how}"));
+    if let Some((ours, theirs)) = names.ends(session) {
+        page.title(&format!("{ours} {arrow} {theirs}"));
+    }
+}
+
+/// Each on a line of its own where there is room.
+fn phases(page: &mut Page, session: &Session, high: bool) {
+    let connect = match session.connect_us() {
+        Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
+        None if session.direction == Direction::In => "the peer's".into(),
+        None if session.age_is_lower_bound => "before the start".into(),
+        None => format!("{}, never established", cell("dur", session)),
+    };
+    let whole = session.duration_ns();
+    let transfer = if session.established_ns == 0 && !session.age_is_lower_bound {
+        "-".into()
+    } else {
+        let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
+        let bound = if session.age_is_lower_bound {
+            "≥"
+        } else {
+            ""
+        };
+        format!("{bound}{}", fields::micros(ns / 1000))
+    };
+    let close = match u64::from(session.close_us) {
+        0 if session.is_open() => "not yet".into(),
+        0 => "without a FIN".into(),
+        us if session.is_open() => format!("{} so far", fields::micros(us)),
+        us => fields::micros(us),
+    };
+    let parts = [
+        ("connect", connect),
+        ("transfer", transfer),
+        ("close", close),
+    ];
+    if high {
+        for (name, text) in parts {
+            page.entry(name, &text, Tone::Plain);
+        }
+    } else {
+        let texts = parts.map(|(name, text)| format!("{name} {text}"));
+        page.entry("phases", &texts.join("; "), Tone::Plain);
+    }
+}
+
+fn path(page: &mut Page, session: &Session) {
+    let (now, best) = (session.srtt_us, session.min_rtt_us);
+    let text = match (now, best) {
+        (0, _) => "not measured".into(),
+        (_, 0) => fields::micros(now.into()),
+        _ => {
+            let when = if session.is_open() { "now" } else { "at last" };
+            let mut text = format!(
+                "{} {when}, {} at best",
+                fields::micros(now.into()),
+                fields::micros(best.into())
+            );
+            if now >= best.saturating_mul(2) {
+                text += &format!(": {} times that, queues or a busy peer", now / best);
+            }
+            text
+        }
+    };
+    page.entry("round trip", &text, Tone::Plain);
+    let window = u64::from(session.cwnd) * u64::from(session.mss);
+    let mut text = format!(
+        "{} of {} bytes",
+        fields::number(session.cwnd.into(), "segment"),
+        session.mss
+    );
+    if let Some(a_second) = (window * 1_000_000).checked_div(u64::from(now)) {
+        text += &format!(": {}/s at this round trip", fields::bytes(a_second));
+    }
+    page.entry("window", &text, Tone::Plain);
+    let sent = session.tx_bytes + session.retransmitted_bytes;
+    let part = session.retransmitted_bytes as f64 / sent.max(1) as f64 * 100.0;
+    let (text, tone) = match session.retransmits {
+        0 => ("none".into(), Tone::Plain),
+        n => (
+            format!(
+                "{}, {} bytes, {part:.2}% of what was sent",
+                fields::number(n.into(), "segment"),
+                fields::bytes(session.retransmitted_bytes)
+            ),
+            Tone::Warning,
+        ),
+    };
+    page.entry("sent again", &text, tone);
+    let text = format!(
+        "{} bytes not acknowledged, {} not read by the application",
+        fields::bytes(session.unacked_bytes.into()),
+        fields::bytes(session.unread_bytes.into())
+    );
+    page.entry("waiting", &text, Tone::Plain);
+}
+
+/// A verdict in words; the greatest part explained if that is wanted.
+fn said(verdict: &Verdict, explained: bool) -> String {
+    match verdict {
+        Verdict::NothingSent => "nothing was sent: if anything, the other end knows".into(),
+        Verdict::TooShort => "too short to tell".into(),
+        Verdict::Parts(parts) => {
+            let texts: Vec<String> = parts
+                .iter()
+                .map(|(limit, part)| format!("{} {:.0}%", limit.name(), part * 100.0))
+                .collect();
+            let all = texts.join(", ");
+            match parts.first().filter(|_| explained) {
+                Some((limit, _)) => format!("{all}. {}", limit.help()),
+                None => all,
+            }
+        }
+    }
+}
+
+fn owner(page: &mut Page, detail: &Detail) {
+    let session = &detail.session;
+    page.entry("process", &who(session), Tone::Figure);
+    let how = format!("{}: {}", session.owner.name(), session.owner.help());
+    page.entry("known by", &how, Tone::Plain);
+    let ended = !session.is_open() || detail.vanished;
+    match &detail.process {
+        _ if session.pid == 0 => {}
+        Some(p) if p.pid != session.pid => {}
+        None => page.entry("", "asked for …", Tone::Plain),
+        Some(p) if p.gone => page.entry("command", "the process is gone", Tone::Plain),
+        Some(p) if ended && p.started_ns > session.end_ns => page.entry(
+            "command",
+            "the process is gone, and another has its id now",
+            Tone::Plain,
+        ),
+        Some(p) => process(page, p),
+    }
+    if let Some(field) = fields::by_word("cgroup") {
+        page.entry("cgroup", &fields::cell(field, session), Tone::Plain);
+    }
+}
+
+fn process(page: &mut Page, process: &ProcessInfo) {
+    page.entry("command", &process.command, Tone::Plain);
+    if let Some(exe) = &process.exe {
+        page.entry("program", exe, Tone::Plain);
+    }
+    if let Some((uid, name)) = &process.user {
+        let name = name.as_deref().unwrap_or("no name");
+        page.entry("user", &format!("{name} ({uid})"), Tone::Plain);
+    }
+    let parents: Vec<String> = process
+        .parents
+        .iter()
+        .map(|(pid, name)| format!("{name} {pid}"))
+        .collect();
+    if !parents.is_empty() {
+        page.entry("parents", &parents.join(" ← "), Tone::Plain);
+    }
+}
+
+fn who(session: &Session) -> String {
+    if session.pid == 0 {
+        "nobody known".into()
+    } else {
+        format!("{} {}", session.comm.as_str(), session.pid)
+    }
+}
+
+fn status(session: &Session) -> &'static str {
+    if session.is_open() {
+        session.state.name()
+    } else {
+        session.reason.name()
+    }
+}
+
+fn cell(word: &str, session: &Session) -> String {
+    fields::by_word(word).map_or(String::new(), |f| fields::cell(f, session))
+}
+
+/// A figure with all its digits; `None`: it has no value.
+fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
+    match ((field.get)(session), field.kind) {
+        (Value::Missing, _) => None,
+        (Value::Uint(n), Kind::Bytes | Kind::Rate) => Some(n.to_string()),
+        (Value::Uint(us), Kind::Micros) if us >= 1000 => {
+            let bound = fields::bound(field, session);
+            let (s, us) = (us / 1_000_000, us % 1_000_000);
+            Some(format!("{bound}{s}.{us:06}s"))
+        }
+        _ => Some(names.plain_cell(field, session)),
+    }
+}
+
+/// The lines so far.
+struct Page {
+    lines: Vec<DetailLine>,
+    width: usize,
+}
+
+impl Page {
+    fn title(&mut self, text: &str) {
+        let lines = wrapped(text, self.width);
+        self.lines.extend(lines.into_iter().map(DetailLine::Title));
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.lines.push(DetailLine::Heading(text.to_owned()));
+    }
+
+    fn entry(&mut self, name: &str, text: &str, tone: Tone) {
+        let mut name = name.to_owned();
+        for line in wrapped(text, self.width.saturating_sub(NAME)) {
+            let name = std::mem::take(&mut name);
+            self.lines.push(DetailLine::Entry(name, line, tone));
+        }
+    }
+
+    fn command(&mut self, text: &str) {
+        let lines = wrapped(text, self.width);
+        self.lines
+            .extend(lines.into_iter().map(DetailLine::Command));
+    }
+
+    /// A rate and when that is, the bytes in all, and the course while it is watched.
+    fn rate(
+        &mut self,
+        name: &str,
+        (rate, when): (f32, &str),
+        bytes: u64,
+        rates: &VecDeque<f32>,
+        rows: usize,
+    ) {
+        let most = rates.iter().copied().fold(0.0, f32::max);
+        let a_second = |rate: f32| format!("{}/s", fields::bytes(rate as u64));
+        // what flowed while nobody watched is in the mean only
+        let seen = if most > 0.0 {
+            a_second(most)
+        } else {
+            "-".into()
+        };
+        let mut text = format!("{:>8} {when} {seen:>8} at most", a_second(rate));
+        let room = self.width.saturating_sub(NAME);
+        if room > 60 {
+            text += &format!(" {:>7} in all", fields::bytes(bytes));
+        }
+        let beside = room.saturating_sub(text.len() + 2);
+        let width = if rows == 1 { beside } else { room };
+        let newest = rates.len().saturating_sub(width);
+        let values: Vec<f32> = rates.iter().skip(newest).copied().collect();
+        let mut charts = bars(&values, rows).into_iter();
+        let text = match charts.next().filter(|_| rows == 1) {
+            Some(chart) => format!("{text}  {chart}"),
+            None => text,
+        };
+        let line = |name: &str, text, tone| DetailLine::Entry(name.to_owned(), text, tone);
+        self.lines.push(line(name, text, Tone::Figure));
+        if rows > 1 {
+            for chart in bars(&values, rows) {
+                self.lines.push(line("", chart, Tone::Chart));
+            }
+        }
+    }
+
+    fn figure(&mut self, word: &str, value: &str, help: &str) {
+        const VALUE: usize = 16;
+        let long = value.width() > VALUE || self.width < NAME + VALUE + 30;
+        if long {
+            self.entry(word, value, Tone::Plain);
+        } else {
+            self.entry(word, &format!("{value:<VALUE$} {help}"), Tone::Plain);
+        }
+    }
+}
+
+/// A text on as many lines as it takes, broken at spaces where there are some.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while rest.width() > width {
+        let mut used = 0;
+        let fitting = rest.char_indices().find(|(_, c)| {
+            used += c.width().unwrap_or(0);
+            used > width
+        });
+        // a wide character in a single cell fits nowhere
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let end = fitting.map_or(rest.len(), |(at, _)| at).max(first);
+        // the space at which the next line would begin counts too
+        let space = rest
+            .match_indices(' ')
+            .map(|(at, _)| at)
+            .take_while(|at| *at <= end)
+            .last();
+        let (line, next) = match space.filter(|at| *at > 0) {
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => rest.split_at(end),
+        };
+        lines.push(line.to_owned());
+        rest = next;
+    }
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest.to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_at_spaces_where_there_are_some() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two", 7), ["one two"]);
+        assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrapped("日本", 1), ["日", "本"]);
+        assert_eq!(wrapped("", 4), [""]);
+        assert_eq!(wrapped("ab", 0), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_verdict_reads_as_a_sentence() {
+        let spent = Spent {
+            whole_us: Some(1_000_000),
+            busy_us: 300_000,
+            rwnd_us: 250_000,
+            sndbuf_us: 0,
+            sent: 1,
+        };
+        let brief = "our application 70%, the peer's window 25%, the network 5%";
+        assert_eq!(said(&verdict(spent), false), brief);
+        assert_eq!(
+            said(&verdict(spent), true),
+            format!("{brief}. It had nothing to send")
+        );
+    }
+}

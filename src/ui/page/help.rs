@@ -1,0 +1,116 @@
+//! The help: every key, and every column, from their tables.
+
+use crate::filter;
+use crate::model::aggregate::figures::FIGURES;
+use crate::model::fields;
+use crate::model::session::Reason;
+use crate::ui::keys::sections::MOUSE;
+use crate::ui::keys::{Keymap, PLACES};
+
+/// A line of the help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HelpLine {
+    /// What the lines below are about.
+    Heading(&'static str),
+    /// A name and what it means; without a name, it goes on from the line above.
+    Entry(String, &'static str),
+    /// Room between two parts.
+    Blank,
+}
+
+/// The whole of it, on a screen of that width.
+pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
+    let meaning = usize::from(width).saturating_sub(NAME + GAPS);
+    let meaning = meaning.clamp(LEAST_MEANING, MEANING);
+    let contents = contents(keymap).into_iter();
+    contents.flat_map(|line| wrapped(line, meaning)).collect()
+}
+
+fn contents(keymap: &Keymap) -> Vec<HelpLine> {
+    let mut lines = Vec::new();
+    for place in PLACES {
+        if !lines.is_empty() {
+            lines.push(HelpLine::Blank);
+        }
+        lines.push(HelpLine::Heading(place.heading));
+        let rows = keymap.rows(place.modes).filter(|r| place.lists(r.key));
+        lines.extend(rows.map(|r| HelpLine::Entry(r.names(), r.key.help)));
+    }
+    lines.extend([HelpLine::Blank, HelpLine::Heading("MOUSE")]);
+    let mouse = MOUSE.iter();
+    lines.extend(mouse.map(|(what, meaning)| HelpLine::Entry((*what).into(), meaning)));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
+    let forms = filter::GRAMMAR.iter();
+    lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("FIELDS OF FILTERS")]);
+    let rows = filter::help_rows();
+    lines.extend(rows.map(|row| HelpLine::Entry(row.example, row.meaning)));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("COLUMNS, as many as fit unless others are chosen"),
+    ]);
+    lines.extend(fields::columns().map(|(f, c)| HelpLine::Entry(c.title.into(), f.help)));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("FIGURES OF TALKERS, as many as fit"),
+    ]);
+    lines.extend(
+        FIGURES
+            .iter()
+            .map(|f| HelpLine::Entry(f.title.into(), f.help)),
+    );
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("WHAT THE CHARTS, THE FAILURES AND THE MARK COUNT"),
+    ]);
+    lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("WHY A SESSION ENDED")]);
+    let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
+    lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
+    lines
+}
+
+/// What is on the screens that take the table's place.
+const COUNTED: [(&str, &str); 4] = [
+    (
+        "charts",
+        "of the sessions of the table: open ones as they stand, finished ones as long as they are kept; p50, p90 and p99 within 2.5 %",
+    ),
+    (
+        "failures",
+        "of the same sessions those that ended otherwise than by FIN; /s over the last 10 s",
+    ),
+    (
+        "mark",
+        "all sessions but the dashboard's own, whatever the filter. Rates against the minute before it, times (geometric means) and losses against ten, as far as sessions are kept",
+    ),
+    (
+        "worse",
+        "a time from 10 sessions on both sides that is half as long again; a rate, or the part of sessions with losses, that is twice as much. Times, losses (from 20 sessions) and what is counted must not look like chance; bytes must be 10 kB/s",
+    ),
+];
+
+/// Cells of a name, and what is before and behind it.
+pub const NAME: usize = 24;
+const GAPS: usize = 4;
+/// Cells of what it means at most: with the name eighty, which are read with ease; and at least.
+const MEANING: usize = 80 - NAME - GAPS;
+const LEAST_MEANING: usize = 20;
+
+/// An entry on as many lines as it takes.
+fn wrapped(line: HelpLine, meaning: usize) -> Vec<HelpLine> {
+    let HelpLine::Entry(mut name, mut rest) = line else {
+        return vec![line];
+    };
+    let mut lines = Vec::new();
+    while rest.len() > meaning {
+        let spaces = rest.match_indices(' ').map(|(at, _)| at);
+        let Some(at) = spaces.take_while(|&at| at <= meaning).last() else {
+            break;
+        };
+        lines.push(HelpLine::Entry(std::mem::take(&mut name), &rest[..at]));
+        rest = &rest[at + 1..];
+    }
+    lines.push(HelpLine::Entry(name, rest));
+    lines
+}

@@ -1,0 +1,81 @@
+//! The screen of what is other since the mark: the worst first. What the dashboard causes itself does not count.
+//!
+//! Responsible for the order of the differences and for which is selected. Not for what is a difference
+//! (`crate::model::baseline`), nor for what is drawn (`view::mark`).
+
+use crate::model::aggregate::{Key, Talkers};
+use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::ui::action::Motion;
+use crate::ui::state::list::List;
+
+/// Lines of what is gone, and of what is new: a server has many clients that come and go.
+const MOST: usize = 200;
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    found: Vec<Difference>,
+    pub list: List<(Key, Finding)>,
+    /// How many figures are worse, how many talkers are gone, how many new.
+    pub counts: [usize; 3],
+}
+
+impl Comparison {
+    /// Compares anew.
+    pub fn refresh(&mut self, mark: &Mark, talkers: &Talkers, height: usize) {
+        let mut found = mark.differences(talkers);
+        found.sort_by(|a, b| {
+            let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
+            let (mine, theirs) = (weight(a), weight(b));
+            urgency(a.finding)
+                .cmp(&urgency(b.finding))
+                .then_with(|| theirs.0.total_cmp(&mine.0))
+                .then_with(|| theirs.1.total_cmp(&mine.1))
+                .then_with(|| theirs.2.cmp(&mine.2))
+                .then_with(|| a.key.cmp(&b.key))
+        });
+        self.counts = [0; 3];
+        found.retain(|difference| {
+            let kind = match difference.finding {
+                Finding::Worse(_) => 0,
+                Finding::Gone => 1,
+                Finding::New => 2,
+            };
+            self.counts[kind] += 1;
+            kind == 0 || self.counts[kind] <= MOST
+        });
+        let order = found.iter().map(|d| (d.key, d.finding)).collect();
+        self.found = found;
+        self.list.set(order, height);
+    }
+
+    /// Lines from the first that is shown on, and whether each is the selected one.
+    pub fn rows(&self) -> impl Iterator<Item = (&Difference, bool)> {
+        self.list.shown().filter_map(|(line, selected)| {
+            let mut found = self.found.iter();
+            let difference = found.find(|d| (d.key, d.finding) == line)?;
+            Some((difference, selected))
+        })
+    }
+
+    /// Whom the selected line is about.
+    pub fn selected(&self) -> Option<Key> {
+        self.list.selected().map(|(key, _)| key)
+    }
+
+    /// Moves the selection.
+    pub fn go(&mut self, motion: Motion, height: usize) {
+        self.list.go(motion, height);
+    }
+}
+
+/// What is read first: what fails, what takes longer, what is more, who is gone, who is new.
+fn urgency(finding: Finding) -> u8 {
+    match finding {
+        Finding::Worse(Figure::Failed) => 0,
+        Finding::Worse(Figure::Lossy | Figure::Connect | Figure::Rtt | Figure::Duration) => 1,
+        Finding::Worse(Figure::New | Figure::Bytes) => 2,
+        Finding::Gone => 3,
+        Finding::New => 4,
+    }
+}

@@ -1,0 +1,270 @@
+//! Which columns the session table has, in which order, and the screen on which they are chosen.
+//!
+//! Responsible for the choice and for how far the table is scrolled sideways. Not for how wide columns are and which
+//! of them fit (`view::table`).
+
+use crate::model::batch::Batch;
+use crate::model::fields;
+use crate::model::fields::Field;
+use crate::ui::action::Sideways;
+use crate::ui::layout::table::{ColumnView, fitting, window};
+
+/// Fields with a column, in the order of the table.
+pub type List = Vec<&'static Field>;
+
+/// The columns of the session table.
+#[derive(Debug, Default)]
+pub struct Columns {
+    /// Those that were chosen; `None`: as many as fit.
+    chosen: Option<List>,
+    /// Those that the configuration has.
+    configured: Option<List>,
+    /// 0: as the window has room; n: as wide as they are, without the n-1 that come after the first.
+    scroll: usize,
+    /// True from the first IPv6 session on: before, no address is longer than those of IPv4.
+    has_v6: bool,
+    /// The screen on which they are chosen, while it is there.
+    pub chooser: Option<Chooser>,
+}
+
+/// The screen on which columns are chosen.
+#[derive(Debug)]
+pub struct Chooser {
+    /// Every column, and whether it is shown.
+    pub rows: Vec<(&'static Field, bool)>,
+    /// The selected line.
+    pub selected: usize,
+    before: Option<List>,
+}
+
+impl Columns {
+    /// Those of the configuration, else those that were chosen in an earlier run.
+    pub fn new(configured: Option<List>, before: Option<List>) -> Self {
+        Columns {
+            chosen: configured.clone().or(before),
+            configured,
+            ..Columns::default()
+        }
+    }
+
+    /// Those that were chosen; `None`: as many as fit.
+    pub fn chosen(&self) -> Option<&[&'static Field]> {
+        self.chosen.as_deref()
+    }
+
+    /// True if the configuration says which columns there are at the start.
+    pub fn are_configured(&self) -> bool {
+        self.configured.is_some()
+    }
+
+    /// Takes in which addresses there are.
+    pub fn look(&mut self, batch: &Batch) {
+        let mut sessions = batch
+            .open
+            .iter()
+            .flat_map(|look| &look.changed)
+            .chain(&batch.closed);
+        self.has_v6 = self.has_v6 || sessions.any(|s| s.ip() == 6);
+    }
+
+    /// What the layout of the table depends on.
+    pub fn view(&self) -> ColumnView<'_> {
+        ColumnView {
+            chosen: self.chosen.as_deref(),
+            has_v6: self.has_v6,
+            scroll: self.scroll,
+        }
+    }
+
+    /// Scrolls the table of that width.
+    pub fn go(&mut self, to: Sideways, width: u16) {
+        let last = window(self.view(), width).last;
+        let now = self.scroll.min(last);
+        self.scroll = match to {
+            Sideways::Left => now.saturating_sub(1),
+            Sideways::Right => (now + 1).min(last),
+            Sideways::Start => 0,
+            Sideways::End => last,
+        };
+    }
+
+    /// Scrolls as little as it takes to have that column on the screen.
+    pub fn reveal(&mut self, field: &Field, width: u16) {
+        let last = window(self.view(), width).last;
+        let now = self.scroll.min(last);
+        let mut places: Vec<usize> = (0..=last).collect();
+        places.sort_by_key(|place| place.abs_diff(now));
+        for place in places {
+            self.scroll = place;
+            if window(self.view(), width).shows(field) {
+                return;
+            }
+        }
+        self.scroll = now;
+    }
+
+    pub fn open(&mut self, width: u16) {
+        self.chooser = Some(Chooser {
+            rows: self.rows(width),
+            selected: 0,
+            before: self.chosen.clone(),
+        });
+    }
+
+    /// Every column: those that are shown in their order, and each of the others behind the one that it usually follows.
+    fn rows(&self, width: u16) -> Vec<(&'static Field, bool)> {
+        let shown = match &self.chosen {
+            Some(list) => list.clone(),
+            None => fitting(self.view(), width),
+        };
+        let mut rows: Vec<_> = shown.iter().map(|f| (*f, true)).collect();
+        let mut place = 0;
+        for (field, _) in fields::columns() {
+            match rows.iter().position(|(f, _)| *f == field) {
+                Some(at) => place = at + 1,
+                None => {
+                    rows.insert(place, (field, false));
+                    place += 1;
+                }
+            }
+        }
+        rows
+    }
+
+    /// Shows the selected column, or does not; the last one stays.
+    pub fn toggle(&mut self, width: u16) {
+        let Some(chooser) = &mut self.chooser else {
+            return;
+        };
+        let others = chooser.rows.iter().filter(|(_, shown)| *shown).count();
+        let (field, shown) = &mut chooser.rows[chooser.selected];
+        if *shown && others == 1 {
+            return;
+        }
+        *shown = !*shown;
+        let (field, shown) = (*field, *shown);
+        self.apply();
+        if shown {
+            self.reveal(field, width);
+        }
+    }
+
+    /// Moves the selected column.
+    pub fn shift(&mut self, step: isize, width: u16) {
+        let Some(chooser) = &mut self.chooser else {
+            return;
+        };
+        let from = chooser.selected;
+        let Some(to) = from
+            .checked_add_signed(step)
+            .filter(|to| *to < chooser.rows.len())
+        else {
+            return;
+        };
+        chooser.rows.swap(from, to);
+        chooser.selected = to;
+        let (field, shown) = chooser.rows[to];
+        self.apply();
+        if shown {
+            self.reveal(field, width);
+        }
+    }
+
+    fn apply(&mut self) {
+        if let Some(chooser) = &self.chooser {
+            let shown = chooser.rows.iter().filter(|(_, shown)| *shown);
+            self.chosen = Some(shown.map(|(field, _)| *field).collect());
+        }
+    }
+
+    /// What the configuration has, else as many as fit.
+    pub fn reset(&mut self, width: u16) {
+        self.chosen = self.configured.clone();
+        self.scroll = 0;
+        let rows = self.rows(width);
+        if let Some(chooser) = &mut self.chooser {
+            chooser.rows = rows;
+        }
+    }
+
+    /// Leaves the screen. What is to be kept for the next run, if that is another choice than before: words of fields;
+    /// none: nothing was chosen.
+    pub fn leave(&mut self) -> Option<Vec<&'static str>> {
+        let before = self.chooser.take()?.before;
+        let is_other = self.configured.is_none() && before != self.chosen;
+        let words = self.chosen.iter().flatten().map(|f| f.word);
+        is_other.then(|| words.collect())
+    }
+}
+
+/// The columns that an earlier run kept. Words that are none (of another version) are left out.
+pub fn kept(text: &str) -> Option<List> {
+    let list: List = text.split_whitespace().filter_map(by_word).collect();
+    (!list.is_empty()).then_some(list)
+}
+
+/// The field of that word, if it has a column.
+pub fn by_word(word: &str) -> Option<&'static Field> {
+    fields::by_word(word).filter(|f| f.column.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(list: &[&'static Field]) -> String {
+        let words: Vec<&str> = list.iter().map(|f| f.word).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn what_is_not_shown_stands_where_it_usually_is() {
+        let list = kept("rport tx pid").expect("columns");
+        let rows = Columns::new(Some(list), None).rows(80);
+        let place = |word| {
+            let mut rows = rows.iter();
+            rows.position(|(f, _)| f.word == word).expect("a row")
+        };
+        assert_eq!(rows.len(), fields::columns().count());
+        assert_eq!(
+            (place("comm"), place("rport") + 1),
+            (place("pid") + 1, place("direction"))
+        );
+        // in the usual order nothing is anywhere else
+        let usual: List = fields::columns().map(|(f, _)| f).collect();
+        let rows = Columns::default().rows(80);
+        assert!(rows.iter().map(|(f, _)| *f).eq(usual));
+    }
+
+    #[test]
+    fn the_configuration_is_stronger_than_what_was_chosen_before() {
+        let list = |text| kept(text);
+        let mut columns = Columns::new(list("pid tx"), list("rx"));
+        assert_eq!(columns.chosen().map(words).as_deref(), Some("pid tx"));
+        columns.open(80);
+        columns.toggle(80);
+        assert_eq!(columns.chosen().map(words).as_deref(), Some("tx"));
+        assert_eq!(columns.leave(), None, "it is not kept");
+        let mut columns = Columns::new(None, list("rx tx"));
+        columns.open(80);
+        columns.reset(80);
+        assert_eq!(columns.leave(), Some(vec![]), "it is forgotten");
+    }
+
+    #[test]
+    fn the_last_column_stays() {
+        let mut columns = Columns::new(kept("pid"), None);
+        columns.open(80);
+        columns.toggle(80);
+        assert_eq!(columns.chosen().map(words).as_deref(), Some("pid"));
+    }
+
+    #[test]
+    fn words_of_other_versions_are_left_out() {
+        assert_eq!(
+            kept("nonsense raddr port").map(|l| words(&l)).as_deref(),
+            Some("raddr")
+        );
+        assert_eq!(kept(" \n"), None);
+    }
+}

@@ -1,0 +1,259 @@
+//! One session, watched: everything that is known of it, kept up with what comes.
+//!
+//! Responsible for following the session to its end, for the course of its rates, and for finding its other end when
+//! that is on this host too. Not for what is drawn (`view::detail`), nor for asking /proc (an effect).
+
+use std::collections::VecDeque;
+
+use crate::host::processes::ProcessInfo;
+use crate::model::session::{Session, SessionId};
+use crate::model::store::{Change, Place, Store};
+
+/// Looks of which the rates are kept.
+const WATCHED: usize = 300;
+/// Finished sessions that are tried for the other end at a time.
+const CHUNK: u64 = 1 << 15;
+
+/// A session that is watched.
+#[derive(Debug)]
+pub struct Detail {
+    /// As it is now.
+    pub session: Session,
+    /// As it was when one began to watch.
+    pub first: Session,
+    /// It is not there any more, and how it ended was lost.
+    pub vanished: bool,
+    /// Bytes a second at each look, sent and received.
+    pub tx: VecDeque<f32>,
+    /// Likewise.
+    pub rx: VecDeque<f32>,
+    /// What /proc says of the owner.
+    pub process: Option<ProcessInfo>,
+    /// The session's other end.
+    pub other: Option<Session>,
+    /// First line that is shown.
+    pub top: usize,
+    asked: u32,
+    /// The next finished session that is tried for the other end, going back from here.
+    untried: u64,
+}
+
+impl Detail {
+    /// Begins to watch a session.
+    pub fn new(session: Session, store: &Store) -> Self {
+        let mut detail = Detail {
+            first: session.clone(),
+            vanished: false,
+            tx: VecDeque::new(),
+            rx: VecDeque::new(),
+            process: None,
+            other: None,
+            top: 0,
+            asked: 0,
+            untried: store.finished_numbers().end,
+            session,
+        };
+        detail.sample();
+        let mut open = store.open().map(|(_, s)| s);
+        detail.other = open.find(|s| detail.is_other_end(s)).cloned();
+        detail.search(store);
+        detail
+    }
+
+    /// Which one it is.
+    pub fn id(&self) -> SessionId {
+        self.session.id()
+    }
+
+    /// The owner, if it is in another network namespace than we are.
+    pub fn inside(&self) -> Option<u32> {
+        let owner = self.process.as_ref().filter(|p| p.pid == self.session.pid);
+        owner.filter(|p| p.is_elsewhere).map(|p| p.pid)
+    }
+
+    /// The process to be asked for: the owner, if that has not been done yet.
+    pub fn unknown_process(&mut self) -> Option<u32> {
+        let pid = self.session.pid;
+        let is_new = pid != 0 && pid != self.asked;
+        self.asked = pid;
+        is_new.then_some(pid)
+    }
+
+    /// Takes in what changed of a session, whichever.
+    pub fn take(&mut self, change: &Change<'_>) {
+        match (change.before, change.now) {
+            (_, Some(now)) if now.id() == self.id() => {
+                self.session = now.clone();
+                if !now.is_open() {
+                    (self.session.tx_rate, self.session.rx_rate) = (0.0, 0.0);
+                }
+            }
+            (Some(before), None) if before.id() == self.id() => self.vanished = true,
+            (_, Some(now)) if self.is_other_end(now) => self.other = Some(now.clone()),
+            _ => {}
+        }
+    }
+
+    /// The open sessions were looked at. What is unchanged has grown older.
+    pub fn look(&mut self, store: &Store) {
+        for session in std::iter::once(&mut self.session).chain(&mut self.other) {
+            let now = store.get(Place::Open(session.cookie));
+            if let Some(now) = now.filter(|now| now.id() == session.id()) {
+                session.clone_from(now);
+            }
+        }
+        if self.session.is_open() && !self.vanished {
+            self.sample();
+        }
+    }
+
+    /// True while the other end is looked for.
+    pub fn is_searching(&self, store: &Store) -> bool {
+        self.other.is_none() && self.untried > store.finished_numbers().start
+    }
+
+    /// Tries some more of the finished sessions.
+    pub fn search(&mut self, store: &Store) {
+        if !self.is_searching(store) {
+            return;
+        }
+        let first = store.finished_numbers().start;
+        let from = self.untried.saturating_sub(CHUNK).max(first);
+        let mut tried = (from..self.untried).rev();
+        self.other = tried
+            .find_map(|n| {
+                let session = store.get(Place::Finished(n))?;
+                self.is_other_end(session).then_some(session)
+            })
+            .cloned();
+        self.untried = from;
+    }
+
+    fn sample(&mut self) {
+        for (rates, rate) in [
+            (&mut self.tx, self.session.tx_rate),
+            (&mut self.rx, self.session.rx_rate),
+        ] {
+            if rates.len() == WATCHED {
+                rates.pop_front();
+            }
+            rates.push_back(rate);
+        }
+    }
+
+    /// The same addresses and ports the other way round, at the same time: ports are used again.
+    fn is_other_end(&self, other: &Session) -> bool {
+        /// One end may be over a little before the other begins to be seen.
+        const SLACK_NS: u64 = 1_000_000_000;
+        let mine = &self.session;
+        let begins_in_time =
+            |a: &Session, b: &Session| a.is_open() || b.start_ns <= a.end_ns + SLACK_NS;
+        mine.rport == other.lport
+            && mine.lport == other.rport
+            && mine.raddr == other.laddr
+            && mine.laddr == other.raddr
+            && mine.id() != other.id()
+            && begins_in_time(mine, other)
+            && begins_in_time(other, mine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::Batch;
+    use crate::testing::sample::finished as sample;
+
+    fn client() -> Session {
+        Session {
+            cookie: 1,
+            ..sample()
+        }
+    }
+
+    fn server() -> Session {
+        let client = client();
+        Session {
+            cookie: 2,
+            lport: client.rport,
+            rport: client.lport,
+            ..client
+        }
+    }
+
+    fn store(closed: Vec<Session>) -> Store {
+        let mut store = Store::new(1 << 20);
+        store.apply(Batch {
+            closed,
+            ..Batch::default()
+        });
+        store
+    }
+
+    #[test]
+    fn the_other_end_is_found_however_far_back() {
+        let others = (10..100_000).map(|cookie| Session {
+            cookie,
+            lport: 9,
+            ..sample()
+        });
+        let all = [server(), client()].into_iter().chain(others);
+        let store = store(all.collect());
+        let mut detail = Detail::new(client(), &store);
+        assert_eq!(detail.other, None);
+        let mut steps = 0;
+        while detail.is_searching(&store) {
+            detail.search(&store);
+            steps += 1;
+        }
+        assert_eq!(detail.other.map(|s| s.cookie), Some(2));
+        assert!(steps > 1, "it was not done at once");
+    }
+
+    #[test]
+    fn the_same_ports_at_another_time_are_another_connection() {
+        let later = Session {
+            start_ns: 60_000_000_000,
+            end_ns: 61_000_000_000,
+            ..server()
+        };
+        let store = store(vec![client(), later]);
+        assert_eq!(Detail::new(client(), &store).other, None);
+    }
+
+    #[test]
+    fn a_socket_that_is_connected_to_itself_has_no_other_end() {
+        let own = Session {
+            rport: 46644,
+            ..client()
+        };
+        let store = store(vec![own.clone()]);
+        assert_eq!(Detail::new(own, &store).other, None);
+    }
+
+    #[test]
+    fn an_other_end_that_comes_later_is_noticed() {
+        let mut detail = Detail::new(client(), &store(vec![]));
+        let server = server();
+        detail.take(&Change {
+            before: None,
+            now: Some(&server),
+            moved: 0,
+            uncounted: 0,
+            is_new: true,
+            is_back: false,
+        });
+        assert_eq!(detail.other, Some(server));
+    }
+
+    #[test]
+    fn the_owner_is_asked_for_once_until_it_is_another() {
+        let mut detail = Detail::new(client(), &store(vec![]));
+        assert_eq!(detail.unknown_process(), Some(22597));
+        assert_eq!(detail.unknown_process(), None);
+        detail.session.pid = 7;
+        assert_eq!(detail.unknown_process(), Some(7));
+        detail.session.pid = 0;
+        assert_eq!(detail.unknown_process(), None);
+    }
+}

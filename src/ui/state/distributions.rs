@@ -1,0 +1,198 @@
+//! The distributions screen: how long the sessions of the table lasted, how far away their peers are, how long connecting
+//! took, and how much they moved.
+//!
+//! Responsible for the counts and for what is selected. Not for scales and percentiles (`crate::model::histogram`), nor for what
+//! is drawn (`view::distributions`).
+
+use crate::model::fields;
+use crate::model::fields::{Field, Value};
+use crate::model::histogram::{BYTES, Bucket, Histogram, Scale, TIME};
+use crate::model::session::Session;
+use crate::model::store::Store;
+use crate::ui::action::{Motion, moved};
+use crate::ui::state::counted::{Count, Counted};
+use crate::ui::state::view_filter::Choice;
+
+/// What is looked at: one row of [`MEASURES`].
+#[derive(Debug)]
+pub struct Measure {
+    /// The field's word in a filter.
+    pub word: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    scale: fn() -> &'static Scale,
+}
+
+/// Every distribution, as they are read.
+pub static MEASURES: [Measure; 4] = [
+    Measure {
+        word: "dur",
+        title: "DURATION",
+        scale: || &TIME,
+    },
+    Measure {
+        word: "rtt",
+        title: "RTT",
+        scale: || &TIME,
+    },
+    Measure {
+        word: "conn",
+        title: "CONNECT",
+        scale: || &TIME,
+    },
+    Measure {
+        word: "bytes",
+        title: "BYTES",
+        scale: || &BYTES,
+    },
+];
+
+impl Measure {
+    /// What a filter has to say so that it lets through what is in the bucket.
+    pub fn filter(&self, bucket: &Bucket) -> String {
+        let (word, scale) = (self.word, (self.scale)());
+        let below = bucket.to.map(|to| format!("{word} < {}", scale.label(to)));
+        let from = (bucket.from > 0).then(|| format!("{word} >= {}", scale.label(bucket.from)));
+        match (from, below) {
+            (Some(from), Some(below)) => format!("{from} and {below}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => format!("{word} >= 0"),
+        }
+    }
+}
+
+/// The four histograms of some sessions.
+#[derive(Debug)]
+pub struct Spread([(Option<&'static Field>, Histogram); 4]);
+
+impl Default for Spread {
+    fn default() -> Self {
+        let histogram = |m: &Measure| (fields::by_word(m.word), Histogram::new((m.scale)()));
+        Spread(MEASURES.each_ref().map(histogram))
+    }
+}
+
+impl Spread {
+    /// Each histogram, with the session's value if it has one.
+    fn each<'a>(
+        &'a mut self,
+        session: &'a Session,
+    ) -> impl Iterator<Item = (&'a mut Histogram, u64)> {
+        self.0
+            .iter_mut()
+            .filter_map(|(field, histogram)| match (field.as_ref()?.get)(session) {
+                Value::Uint(value) => Some((histogram, value)),
+                _ => None,
+            })
+    }
+}
+
+impl Count for Spread {
+    fn add(&mut self, session: &Session) {
+        self.each(session).for_each(|(h, value)| h.add(value));
+    }
+
+    fn remove(&mut self, session: &Session) {
+        self.each(session).for_each(|(h, value)| h.remove(value));
+    }
+}
+
+#[cfg(test)]
+impl Spread {
+    /// The counts of all buckets.
+    pub fn counts(&self) -> Vec<Vec<u64>> {
+        let counts = |(_, h): &(_, Histogram)| {
+            let buckets = h.buckets(crate::model::histogram::Level::Inner);
+            buckets.iter().map(|b| b.count).collect()
+        };
+        self.0.iter().map(counts).collect()
+    }
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct Distributions {
+    pub counted: Counted<Spread>,
+    /// The one that has the keyboard.
+    pub selected: usize,
+    /// In each a value of the selected bucket: the screen's width decides which buckets there are. `None`: the fullest one.
+    chosen: [Option<u64>; 4],
+}
+
+impl Distributions {
+    /// Of the sessions that the table shows.
+    pub fn new(store: &Store, choice: &Choice) -> Self {
+        Distributions {
+            counted: Counted::new(Spread::default, store, choice),
+            selected: 0,
+            chosen: [None; 4],
+        }
+    }
+
+    /// One of the distributions.
+    pub fn histogram(&self, which: usize) -> Histogram {
+        let mut histogram = self.counted.finished.0[which].1.clone();
+        histogram.merge(&self.counted.open.0[which].1);
+        histogram
+    }
+
+    /// The selected one of these buckets.
+    pub fn bucket(&self, which: usize, buckets: &[Bucket]) -> usize {
+        match self.chosen[which] {
+            Some(value) => {
+                let above = buckets.partition_point(|b| b.from <= value);
+                above.saturating_sub(1)
+            }
+            None => {
+                let fullest = (0..buckets.len()).rev().max_by_key(|i| buckets[*i].count);
+                fullest.unwrap_or(0)
+            }
+        }
+    }
+
+    /// The keyboard goes to another histogram.
+    pub fn turn(&mut self, by: isize) {
+        let many = MEASURES.len() as isize;
+        self.selected = (self.selected as isize + by).rem_euclid(many) as usize;
+    }
+
+    /// Selects another one of these buckets.
+    pub fn go(&mut self, motion: Motion, buckets: &[Bucket]) {
+        /// Buckets that are passed at once.
+        const PAGE: usize = 3;
+        let to = moved(self.bucket(self.selected, buckets), motion, PAGE);
+        let to = to.min(buckets.len().saturating_sub(1));
+        self.chosen[self.selected] = buckets.get(to).map(|b| b.from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::histogram::Level;
+    use crate::testing::sample::finished as sample;
+
+    #[test]
+    fn a_bucket_s_filter_lets_through_what_is_in_it() {
+        for us in [0, 1, 3, 9, 12, 99, 1_234, 30_000_000, 65_000_000, 1 << 50] {
+            let session = Session {
+                established_ns: 0,
+                end_ns: sample().start_ns + us * 1000,
+                tx_bytes: us,
+                rx_bytes: 0,
+                ..sample()
+            };
+            let mut spread = Spread::default();
+            spread.add(&session);
+            for (measure, (_, histogram)) in MEASURES.iter().zip(&spread.0) {
+                for level in [Level::Fine, Level::Coarse, Level::Decade] {
+                    for bucket in histogram.buckets(level) {
+                        let filter = Filter::parse(&measure.filter(&bucket)).expect("a filter");
+                        assert_eq!(filter.matches(&session), bucket.count == 1, "{filter:?}");
+                    }
+                }
+            }
+        }
+    }
+}

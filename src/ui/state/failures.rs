@@ -1,0 +1,354 @@
+//! The failures screen: which connections fail, of whom, to where, why, and how often of late.
+//!
+//! Responsible for counting them by reason, destination and program, and for their order. Not for what is drawn
+//! (`view::failures`).
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::filter::select;
+use crate::model::aggregate::Key;
+use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::rate_history::RateHistory;
+use crate::model::session::{Comm, Direction, Reason, Session};
+use crate::model::store::{Place, Store};
+use crate::ui::action::Motion;
+use crate::ui::state::counted::{Count, Counted};
+use crate::ui::state::list::List;
+use crate::ui::state::view_filter::Choice;
+
+/// Kinds of failures that are kept at least.
+const KEEP: usize = 2048;
+/// Seconds that count as of late.
+pub const RECENT_S: u64 = 10;
+/// A second.
+const S: u64 = 1_000_000_000;
+
+/// What tells one kind of failures from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Failure {
+    /// Why it ended.
+    pub reason: Reason,
+    /// Who opened it.
+    pub direction: Direction,
+    /// The peer's address; `None` of a session that the peer opened, as it is our service that fails then.
+    pub addr: Option<IpAddr>,
+    /// The peer's port, or ours of a session that the peer opened.
+    pub port: u16,
+    /// Name of the owner; empty: not known.
+    pub comm: Comm,
+}
+
+impl Failure {
+    fn of(session: &Session) -> Option<Failure> {
+        let is_in = session.direction == Direction::In;
+        session.reason.is_failure().then_some(Failure {
+            reason: session.reason,
+            direction: session.direction,
+            addr: (!is_in).then_some(session.raddr),
+            port: if is_in { session.lport } else { session.rport },
+            comm: session.comm,
+        })
+    }
+
+    /// What a filter has to say so that it lets exactly these through.
+    pub fn filter(&self) -> String {
+        let to = match self.addr {
+            Some(addr) => format!("raddr {addr} and rport {}", self.port),
+            None => format!("lport {}", self.port),
+        };
+        format!(
+            "reason {} and direction {} and {to} and {}",
+            self.reason.name(),
+            self.direction.name(),
+            select::of_key(&Key::Program(self.comm))
+        )
+    }
+
+    /// Where it was to go, by that name or else by number: `→ 10.0.0.9:5432`, or to us: `← :443`.
+    pub fn destination(&self, name: Option<String>) -> String {
+        match self.addr {
+            Some(addr) => {
+                let end = || SocketAddr::new(addr, self.port).to_string();
+                format!("→ {}", name.unwrap_or_else(end))
+            }
+            None => format!("← {}", name.unwrap_or_else(|| format!(":{}", self.port))),
+        }
+    }
+}
+
+/// The failures of one kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// When the last one was, ns.
+    pub last_ns: u64,
+    /// How many in each second; the one under way needs a place too.
+    recent: RateHistory<u32, { RECENT_S as usize + 1 }>,
+}
+
+impl Tally {
+    /// How many there were in the seconds before that instant.
+    fn recent(&self, now_ns: u64) -> u32 {
+        let end = now_ns / S;
+        // the second that is under way counts as well: what has just happened is what one looks for
+        let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.recent.newest_s());
+        seconds.map(|s| self.recent.at(s)).sum()
+    }
+}
+
+impl Sums for Tally {
+    fn weight(&self) -> (bool, u64) {
+        (false, self.count)
+    }
+
+    fn add(&mut self, other: &Tally) {
+        self.count += other.count;
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.recent.merge(&other.recent);
+    }
+}
+
+/// The failures among some sessions.
+#[derive(Debug, Default)]
+pub struct Failed(
+    Bounded<Failure, Tally>,
+    /// The second in which the last of all ended.
+    u64,
+);
+
+impl Count for Failed {
+    fn add(&mut self, session: &Session) {
+        if let Some(failure) = Failure::of(session) {
+            let tally = self.0.entry(failure, KEEP);
+            tally.count += 1;
+            tally.last_ns = tally.last_ns.max(session.end_ns);
+            self.1 = self.1.max(session.end_ns / S);
+            tally.recent.add(session.end_ns / S, 1);
+        }
+    }
+
+    fn remove(&mut self, session: &Session) {
+        let Some(failure) = Failure::of(session) else {
+            return;
+        };
+        let tally = self.0.counted(failure);
+        // what was of late was so, kept or not
+        tally.count = tally.count.saturating_sub(1);
+        // the screen leaves out what is neither kept nor of late
+        if tally.count == 0 && tally.recent.newest_s() + RECENT_S < self.1 {
+            self.0.forget(failure);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Failed {
+    /// All tallies, in the order of what is tallied.
+    pub fn counts(&self) -> Vec<(Failure, u64)> {
+        let kept = self.0.iter().filter(|(_, t)| t.count > 0);
+        let mut counts: Vec<_> = kept.map(|(f, t)| (f, t.count)).collect();
+        counts.sort_unstable();
+        counts
+    }
+}
+
+/// A line of the screen.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Which failures; `None`: all of those that were let go.
+    pub failure: Option<Failure>,
+    /// How many.
+    pub tally: &'a Tally,
+    /// A second, of late.
+    pub rate: f64,
+    /// It is the selected one.
+    pub selected: bool,
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct Failures {
+    pub counted: Counted<Failed>,
+    pub list: List<Failure>,
+    now_ns: u64,
+    /// Since then all that failed was counted.
+    since_ns: u64,
+}
+
+impl Failures {
+    /// Of the sessions that the table shows.
+    pub fn new(store: &Store, choice: &Choice) -> Self {
+        Failures {
+            counted: Counted::new(Failed::default, store, choice),
+            list: List::with_rest(),
+            now_ns: 0,
+            since_ns: known_since(store),
+        }
+    }
+
+    /// The same of other sessions.
+    pub fn restart(&mut self, store: &Store, choice: &Choice) {
+        self.counted.restart(store, choice);
+        self.since_ns = known_since(store);
+    }
+
+    /// Sorts anew: by what fails most of late, then by what failed most. The trace runs since `first_ns`.
+    pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
+        (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
+        let tallies = self.counted.finished.0.iter();
+        let mut order: Vec<_> = tallies
+            .map(|(failure, t)| (Reverse((t.recent(now_ns), t.count, t.last_ns)), failure))
+            .filter(|(Reverse((recent, count, _)), _)| *recent > 0 || *count > 0)
+            .collect();
+        order.sort_unstable();
+        self.list
+            .set(order.into_iter().map(|(_, f)| f).collect(), height);
+    }
+
+    /// Moves the selection.
+    pub fn go(&mut self, motion: Motion, height: usize) {
+        self.list.go(motion, height);
+    }
+
+    /// The selected failures.
+    pub fn selected(&self) -> Option<Failure> {
+        self.list.selected()
+    }
+
+    /// How many kinds there are, how many failures in all, and how many kinds were let go.
+    pub fn counts(&self) -> (usize, u64, u64) {
+        let (rest, let_go) = self.counted.finished.0.rest();
+        let kept = self.counted.finished.0.iter();
+        let all = kept.map(|(_, t)| t.count).sum::<u64>() + rest.count;
+        (self.list.len(), all, let_go)
+    }
+
+    /// The seconds that count as of late, if the sessions of all of them were there to be counted.
+    pub fn seconds(&self) -> f64 {
+        let known = self.now_ns.saturating_sub(self.since_ns) as f64 / S as f64;
+        known.clamp(1.0, RECENT_S as f64)
+    }
+
+    /// Since the last of them, ns.
+    pub fn ago_ns(&self, tally: &Tally) -> u64 {
+        self.now_ns.saturating_sub(tally.last_ns)
+    }
+
+    /// Lines from the first that is shown on; the last of all is what was let go.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let failed = &self.counted.finished.0;
+        let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds();
+        let rows = self.list.shown().filter_map(move |(failure, selected)| {
+            let tally = failed.get(failure)?;
+            Some(Row {
+                failure: Some(failure),
+                tally,
+                rate: rate(tally),
+                selected,
+            })
+        });
+        let (rest, let_go) = failed.rest();
+        rows.chain((let_go > 0).then(|| Row {
+            failure: None,
+            tally: rest,
+            rate: rate(rest),
+            selected: false,
+        }))
+    }
+}
+
+/// Since when all that ended is kept: the beginning, unless some were let go.
+fn known_since(store: &Store) -> u64 {
+    match store.finished_numbers().start {
+        0 => 0,
+        oldest => store
+            .get(Place::Finished(oldest))
+            .map_or(u64::MAX, |s| s.end_ns),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::session::Evidence;
+    use crate::testing::sample::finished as sample;
+
+    fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
+        Session {
+            reason,
+            direction,
+            comm: Comm::from(comm),
+            owner: if comm.is_empty() {
+                Evidence::None
+            } else {
+                Evidence::Connect
+            },
+            end_ns: end_s * S,
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn a_failure_s_filter_lets_through_exactly_its_sessions() {
+        let mut sessions = Vec::new();
+        for reason in [Reason::Refused, Reason::LocalReset, Reason::LocalFin] {
+            for direction in [Direction::In, Direction::Out, Direction::Unknown] {
+                for comm in ["", "a b", "and"] {
+                    sessions.push(failed(reason, direction, comm, 2));
+                }
+            }
+        }
+        for one in &sessions {
+            let Some(failure) = Failure::of(one) else {
+                assert_eq!(one.reason, Reason::LocalFin);
+                continue;
+            };
+            let filter = Filter::parse(&failure.filter()).expect("a filter");
+            for other in &sessions {
+                assert_eq!(filter.matches(other), other == one, "{}", failure.filter());
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_of_late_is_counted_second_by_second() {
+        let mut counted = Failed::default();
+        let add = |counted: &mut Failed, s| {
+            counted.add(&failed(Reason::Refused, Direction::Out, "a", s));
+        };
+        [100, 105, 105, 109, 91, 90, 50]
+            .into_iter()
+            .for_each(|s| add(&mut counted, s));
+        let recent = |counted: &Failed, s: u64| {
+            let (_, tally) = counted.0.iter().next().expect("a tally");
+            tally.recent(s * S)
+        };
+        assert_eq!(recent(&counted, 109), 4);
+        assert_eq!(recent(&counted, 110), 3);
+        assert_eq!(recent(&counted, 115), 1);
+        assert_eq!(recent(&counted, 300), 0);
+        counted.remove(&failed(Reason::Refused, Direction::Out, "a", 50));
+        counted.remove(&failed(Reason::Refused, Direction::Out, "a", 105));
+        assert_eq!(recent(&counted, 110), 3, "whether it is kept or not");
+    }
+
+    #[test]
+    fn however_many_kinds_there_are_they_are_bounded_and_all_counted() {
+        let mut counted = Failed::default();
+        let kind = |i: u64| Session {
+            lport: (i % 60_000) as u16,
+            reason: Reason::ALL[3 + (i / 60_000) as usize],
+            direction: Direction::In,
+            ..failed(Reason::Refused, Direction::In, "a", 10)
+        };
+        (0..100_000).for_each(|i| counted.add(&kind(i)));
+        let kept = counted.0.iter().count();
+        assert!((KEEP..=2 * KEEP).contains(&kept), "{kept}");
+        let (rest, let_go) = counted.0.rest();
+        assert_eq!((rest.count, rest.recent(10 * S)), (let_go, let_go as u32));
+        assert_eq!(kept as u64 + let_go, 100_000);
+    }
+}

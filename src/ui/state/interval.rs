@@ -1,0 +1,92 @@
+//! How often the picture is another: the refresh interval.
+//!
+//! Responsible for the steps that the keys take. Not for keeping to it: the collector looks that often.
+
+use std::time::Duration;
+
+use crate::model::fields;
+
+/// What the keys choose from, ms.
+const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
+
+/// The refresh interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub interval: Duration,
+    /// A key has changed it.
+    chosen: bool,
+}
+
+impl Pace {
+    /// Unless another is asked for.
+    pub const DEFAULT: Duration = Duration::from_secs(1);
+
+    /// From the start on.
+    pub fn new(interval: Duration) -> Self {
+        Pace {
+            interval,
+            chosen: false,
+        }
+    }
+
+    /// The next longer interval, or the next shorter one; at the end of the steps it stays.
+    pub fn step(&mut self, longer: bool) {
+        let steps = || STEPS.iter().map(|ms| Duration::from_millis(*ms));
+        let next = match longer {
+            true => steps().find(|s| *s > self.interval),
+            false => steps().rev().find(|s| *s < self.interval),
+        };
+        self.interval = next.unwrap_or(self.interval);
+        self.chosen = true;
+    }
+
+    /// True if a key has changed it.
+    pub fn is_chosen(&self) -> bool {
+        self.chosen
+    }
+
+    /// In words, if it is not what everybody expects, or was changed.
+    pub fn said(&self) -> Option<String> {
+        let said = || {
+            let micros = fields::micros(self.interval.as_micros() as u64);
+            format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
+        };
+        (self.chosen || self.interval != Self::DEFAULT).then(said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_go_from_wherever_one_is_and_end() {
+        let mut pace = Pace::new(Duration::from_millis(700));
+        assert_eq!(pace.said().as_deref(), Some("every 700ms"));
+        pace.step(false);
+        assert_eq!(pace.said().as_deref(), Some("every 500ms"));
+        for _ in 0..5 {
+            pace.step(false);
+        }
+        assert_eq!(pace.said().as_deref(), Some("every 100ms"));
+        for _ in 0..20 {
+            pace.step(true);
+        }
+        assert_eq!(pace.said().as_deref(), Some("every 1m"));
+        // longer than any step: it stays, and comes back
+        let mut pace = Pace::new(Duration::from_secs(3600));
+        pace.step(true);
+        assert_eq!(pace.interval, Duration::from_secs(3600));
+        pace.step(false);
+        assert_eq!(pace.said().as_deref(), Some("every 1m"));
+    }
+
+    #[test]
+    fn the_default_is_said_once_it_was_chosen() {
+        let mut pace = Pace::new(Pace::DEFAULT);
+        assert_eq!(pace.said(), None);
+        pace.step(true);
+        pace.step(false);
+        assert_eq!(pace.said().as_deref(), Some("every 1s"));
+    }
+}

@@ -1,0 +1,22 @@
+//! The parts of the dashboard's state, each by itself: what it holds, and how it changes.
+
+pub mod baseline;
+pub mod columns;
+pub mod counted;
+pub mod detail;
+pub mod distributions;
+pub mod export;
+pub mod failures;
+pub mod freeze;
+pub mod history;
+pub mod interval;
+pub mod line;
+pub mod list;
+pub mod names;
+pub mod notice;
+pub mod prompt;
+pub mod rows;
+pub mod screens;
+pub mod self_traffic;
+pub mod top_talkers;
+pub mod view_filter;

@@ -1,0 +1,214 @@
+//! Names in place of addresses and ports: which are shown, which are known, which are wanted.
+//!
+//! Responsible for keeping them within bounds and for as long as they hold, and for that only what is on the screen is
+//! asked for. Not for asking (`crate::host::resolver`).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::host::resolver::Answer;
+use crate::host::services::Services;
+use crate::model::aggregate::{By, Key};
+use crate::model::fields;
+use crate::model::fields::{Field, Kind, Value};
+use crate::model::session::Session;
+use crate::ui::state::failures::Failure;
+
+/// Addresses that are remembered.
+const MOST: usize = 10_000;
+
+/// Names of addresses and ports.
+#[derive(Debug)]
+pub struct Names {
+    /// Finds the names of users, which are always shown.
+    pub user: fn(u32) -> Option<&'static str>,
+    /// Addresses are shown by name.
+    pub addresses: bool,
+    /// Ports of services are shown by name.
+    pub ports: bool,
+    known: HashMap<IpAddr, Known>,
+    pub services: Option<Services>,
+}
+
+#[derive(Debug)]
+struct Known {
+    name: Option<Arc<str>>,
+    until_ns: u64,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            user: |_| None,
+            addresses: false,
+            ports: false,
+            known: HashMap::new(),
+            services: None,
+        }
+    }
+}
+
+impl Names {
+    /// A field's cell, without names of addresses and ports.
+    pub fn plain_cell(&self, field: &Field, session: &Session) -> String {
+        let name = match ((field.get)(session), field.kind) {
+            (Value::Uint(uid), Kind::User) => u32::try_from(uid).ok().and_then(self.user),
+            _ => None,
+        };
+        name.map_or_else(|| fields::cell(field, session), str::to_owned)
+    }
+
+    /// The name of an address, if addresses are shown by name and it is known.
+    pub fn address(&self, addr: IpAddr) -> Option<&str> {
+        let known = self.known.get(&addr).filter(|_| self.addresses)?;
+        known.name.as_deref()
+    }
+
+    /// The name of a port, if ports are shown by name and it is known.
+    pub fn port(&self, port: u16) -> Option<&str> {
+        self.services.as_ref().filter(|_| self.ports)?.name(port)
+    }
+
+    /// The name of a session's port, if that is the end that serves. The other end's is any that was free, and its name
+    /// would mean nothing.
+    fn served(&self, session: &Session, port: u64) -> Option<&str> {
+        let serves = By::Port.key(session);
+        let port = u16::try_from(port).ok().filter(|p| serves == Key::Port(*p));
+        self.port(port?)
+    }
+
+    /// A field's cell, by name if there is one. A port's name that does not fit says less than its number.
+    pub fn cell(&self, field: &Field, session: &Session, width: u16) -> String {
+        let name = match ((field.get)(session), field.kind) {
+            (Value::Addr(addr), _) => self.address(addr),
+            (Value::Uint(port), Kind::Port) => self
+                .served(session, port)
+                .filter(|name| name.width() <= width.into()),
+            _ => None,
+        };
+        name.map_or_else(|| self.plain_cell(field, session), str::to_owned)
+    }
+
+    /// A talker's name, likewise.
+    pub fn talker(&self, key: Key, width: usize) -> String {
+        let name = match key {
+            Key::Peer(addr) => self.address(addr),
+            Key::Port(port) => self.port(port).filter(|name| name.width() <= width),
+            _ => None,
+        };
+        name.map_or_else(|| key.to_string(), str::to_owned)
+    }
+
+    /// A session's ends by name, ours first; `None`: there is no name in it.
+    pub fn ends(&self, session: &Session) -> Option<(String, String)> {
+        let (ours, theirs) = session.ends();
+        let [ours_named, theirs_named] = [ours, theirs].map(|end| {
+            self.end(
+                end.ip(),
+                end.port(),
+                self.served(session, end.port().into()),
+            )
+        });
+        (ours_named.is_some() || theirs_named.is_some()).then(|| {
+            let or = |named: Option<String>, end: std::net::SocketAddr| {
+                named.unwrap_or_else(|| end.to_string())
+            };
+            (or(ours_named, ours), or(theirs_named, theirs))
+        })
+    }
+
+    /// Where failures were to go, with the names that are known.
+    pub fn destination(&self, failure: &Failure) -> String {
+        let service = self.port(failure.port);
+        failure.destination(match failure.addr {
+            Some(addr) => self.end(addr, failure.port, service),
+            None => service.map(|name| format!(":{name}")),
+        })
+    }
+
+    /// An end by name; `None`: there is no name in it.
+    fn end(&self, addr: IpAddr, port: u16, service: Option<&str>) -> Option<String> {
+        let host = self.address(addr);
+        if host.is_none() && service.is_none() {
+            return None;
+        }
+        let host = match (host, addr) {
+            (Some(host), _) => host.to_owned(),
+            (None, IpAddr::V4(a)) => a.to_string(),
+            (None, IpAddr::V6(a)) => format!("[{a}]"),
+        };
+        let port = service.map_or_else(|| port.to_string(), str::to_owned);
+        Some(format!("{host}:{port}"))
+    }
+
+    /// What of it there is to say at the top.
+    pub fn said(&self) -> Option<&'static str> {
+        match (self.addresses, self.ports) {
+            (true, true) => Some("names of addresses, ports"),
+            (true, false) => Some("names of addresses"),
+            (false, true) => Some("names of ports"),
+            (false, false) => None,
+        }
+    }
+
+    /// Takes in an answer that came at this instant.
+    pub fn learn(&mut self, answer: Answer, now_ns: u64) {
+        if self.known.len() >= MOST && !self.known.contains_key(&answer.addr) {
+            self.known.retain(|_, known| known.until_ns > now_ns);
+            if self.known.len() >= MOST {
+                self.known.clear(); // what is on the screen comes again
+            }
+        }
+        let ttl_ns = u64::try_from(answer.ttl.as_nanos()).unwrap_or(u64::MAX);
+        let known = Known {
+            name: answer.name,
+            until_ns: now_ns.saturating_add(ttl_ns),
+        };
+        self.known.insert(answer.addr, known);
+    }
+
+    pub fn is_wanted(&self, addr: IpAddr, now_ns: u64) -> bool {
+        let known = self.known.get(&addr);
+        known.is_none_or(|k| k.until_ns <= now_ns) && !addr.is_unspecified()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn answer(i: u32, ttl_s: u64) -> Answer {
+        Answer {
+            addr: std::net::Ipv4Addr::from_bits(i).into(),
+            name: Some(format!("host-{i}").into()),
+            ttl: Duration::from_secs(ttl_s),
+        }
+    }
+
+    #[test]
+    fn names_are_kept_within_bounds_and_as_long_as_they_hold() {
+        let mut names = Names {
+            addresses: true,
+            ..Names::default()
+        };
+        let first = answer(1, 30).addr;
+        assert!(names.is_wanted(first, 0));
+        names.learn(answer(1, 30), 0);
+        assert!(!names.is_wanted(first, 29 * S));
+        assert!(names.is_wanted(first, 30 * S));
+        // until there is a newer answer the old one is better than none
+        assert_eq!(names.address(first), Some("host-1"));
+        for i in 0..25_000 {
+            names.learn(answer(i + 2, 3600), 31 * S);
+            assert!(names.known.len() <= MOST);
+        }
+        assert!(!names.is_wanted(answer(25_001, 0).addr, 32 * S));
+    }
+}

@@ -1,0 +1,348 @@
+//! The line on which a filter is typed: editing, history, completion.
+//!
+//! Responsible for the text and for what it means at the moment. Not for what then happens to the table (`app`), nor
+//! for where history is kept (`history`).
+
+use crate::filter::{Completions, Filter, FilterError, UidOf, complete};
+use crate::model::fields::Field;
+use crate::ui::action::{Edit, Purpose};
+use crate::ui::state::line::Line;
+
+/// A line that is being typed.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What for.
+    pub purpose: Purpose,
+    line: Line,
+    before: Filter,
+    state: Result<Filter, FilterError>,
+    history: Vec<String>,
+    users: UidOf,
+    /// The line of the history that is shown, and what had been typed before.
+    recalled: Option<(usize, String)>,
+    completing: Option<Completing>,
+}
+
+/// A completion under way: the same key goes on to the next candidate.
+#[derive(Debug)]
+struct Completing {
+    completions: Completions,
+    /// The text and the cursor before, as a byte offset.
+    before: (String, usize),
+    chosen: Option<usize>,
+}
+
+impl Prompt {
+    /// A line that starts with the filter in force.
+    pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>, users: UidOf) -> Self {
+        Prompt {
+            purpose,
+            line: Line::new(filter.source().to_owned()),
+            before: filter.clone(),
+            state: Ok(filter.clone()),
+            history,
+            users,
+            recalled: None,
+            completing: None,
+        }
+    }
+
+    /// The text and its cursor.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.line.text()
+    }
+
+    /// The filter that the text is; else what is wrong, and then the last valid one stays in force.
+    pub fn state(&self) -> Result<&Filter, &FilterError> {
+        self.state.as_ref()
+    }
+
+    /// The filter that the text is as a whole, if it is one: what might have become a field is a word now, and what might
+    /// have been the beginning of a text is all of it.
+    pub fn finish(&mut self) -> Option<Filter> {
+        self.state = Filter::parse_with(self.text(), self.users);
+        self.state.as_ref().ok().cloned()
+    }
+
+    /// The filter that was in force when the line was opened.
+    pub fn before(&self) -> &Filter {
+        &self.before
+    }
+
+    /// What fits at the cursor, and which of it is in the text, while one is completing.
+    pub fn candidates(&self) -> Option<(&Completions, Option<usize>)> {
+        self.completing.as_ref().map(|c| (&c.completions, c.chosen))
+    }
+
+    /// Types a text: a key, or what was pasted. Line ends become spaces, and other control characters nothing.
+    pub fn insert(&mut self, text: &str) {
+        self.line.insert(text);
+        self.changed();
+    }
+
+    /// Changes the line. `values` gives those of a field that are on the screen.
+    pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) {
+        match edit {
+            Edit::Request(request) => {
+                self.line.edit(request);
+                self.changed();
+            }
+            Edit::Older => {
+                let newest = self.history.len();
+                let at = self.recalled.as_ref().map_or(newest, |(at, _)| *at);
+                if at > 0 {
+                    self.recall(at - 1);
+                }
+            }
+            Edit::Newer => {
+                if let Some((at, _)) = self.recalled {
+                    self.recall(at + 1);
+                }
+            }
+            Edit::Complete => self.complete(values),
+        }
+    }
+
+    /// The lines that are kept, the newest last, after this one has been accepted.
+    pub fn into_history(self) -> Vec<String> {
+        let text = self.text().trim().to_owned();
+        let mut history = self.history;
+        if !text.is_empty() {
+            history.retain(|line| *line != text);
+            history.push(text);
+        }
+        history
+    }
+
+    fn recall(&mut self, at: usize) {
+        let typed = match self.recalled.take() {
+            Some((_, typed)) => typed,
+            None => self.text().to_owned(),
+        };
+        match self.history.get(at).cloned() {
+            Some(line) => {
+                self.set(line);
+                self.recalled = Some((at, typed));
+            }
+            None => self.set(typed),
+        }
+    }
+
+    fn set(&mut self, text: String) {
+        self.line = Line::new(text);
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.recalled = None;
+        self.completing = None;
+        self.read();
+    }
+
+    fn read(&mut self) {
+        self.state = Filter::parse_typed(self.text(), self.line.cursor(), self.users);
+    }
+
+    /// The first time what all that fit have in common, then one after the other, then the text as it was.
+    fn complete(&mut self, values: &dyn Fn(&Field) -> Vec<String>) {
+        let Some(completing) = &mut self.completing else {
+            let (text, cursor) = (self.text().to_owned(), self.line.cursor());
+            let completions = complete(&text, cursor, values);
+            let texts: Vec<&str> = completions
+                .candidates
+                .iter()
+                .map(|c| c.text.as_str())
+                .collect();
+            let common = common_prefix(&texts).to_owned();
+            let single = texts.len() == 1;
+            if common.len() > cursor - completions.span.start.min(cursor) {
+                let with_space = if single { format!("{common} ") } else { common };
+                self.put(&text, &completions.span, &with_space);
+            }
+            if !single {
+                self.completing = Some(Completing {
+                    completions,
+                    before: (text, cursor),
+                    chosen: None,
+                });
+            }
+            return;
+        };
+        let next = completing.chosen.map_or(0, |i| i + 1);
+        completing.chosen = (next < completing.completions.candidates.len()).then_some(next);
+        let (text, span) = (
+            completing.before.0.clone(),
+            completing.completions.span.clone(),
+        );
+        match completing
+            .chosen
+            .and_then(|i| completing.completions.candidates.get(i))
+        {
+            Some(candidate) => {
+                let candidate = candidate.text.clone();
+                self.put(&text, &span, &candidate);
+            }
+            None => {
+                let cursor = text[..completing.before.1].chars().count();
+                self.line = Line::with_cursor(text, cursor);
+                self.read();
+            }
+        }
+    }
+
+    /// The text with something else in a place, the cursor behind it.
+    fn put(&mut self, text: &str, span: &std::ops::Range<usize>, what: &str) {
+        let begin = format!("{}{what}", &text[..span.start]);
+        let cursor = begin.chars().count();
+        self.line = Line::with_cursor(begin + &text[span.end..], cursor);
+        self.read();
+    }
+}
+
+fn common_prefix<'a>(texts: &[&'a str]) -> &'a str {
+    let Some((first, rest)) = texts.split_first() else {
+        return "";
+    };
+    let mut end = first.len();
+    for text in rest {
+        let same = first
+            .char_indices()
+            .zip(text.chars())
+            .find(|((_, a), b)| a != b);
+        end = end.min(same.map_or(text.len().min(first.len()), |((at, _), _)| at));
+    }
+    &first[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use tui_input::InputRequest;
+
+    use super::*;
+
+    fn prompt(text: &str, history: &[&str]) -> Prompt {
+        let mut prompt = Prompt::new(
+            Purpose::Filter,
+            &Filter::default(),
+            history.iter().map(|&l| l.to_owned()).collect(),
+            |_| None,
+        );
+        prompt.insert(text);
+        prompt
+    }
+
+    fn no_values(_: &Field) -> Vec<String> {
+        Vec::new()
+    }
+
+    #[test]
+    fn graphemes_are_edited_whole() {
+        let mut p = prompt("comm e\u{301}", &[]);
+        p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
+        assert_eq!(p.text(), "comm ");
+        p.insert("日本");
+        assert_eq!(p.line().scroll(40), (0, 9));
+        p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
+        p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
+        p.insert("nginx");
+        p.edit(Edit::Request(InputRequest::DeletePrevWord), &no_values);
+        assert_eq!(p.text(), "comm ");
+    }
+
+    #[test]
+    fn what_is_pasted_cannot_break_the_line() {
+        assert_eq!(
+            prompt("port\n443\x1b[31m\t\u{7}", &[]).text(),
+            "port 443[31m "
+        );
+    }
+
+    #[test]
+    fn history_goes_back_and_comes_back_to_what_was_typed() {
+        let mut p = prompt("draft", &["port 22", "port 443"]);
+        let mut go = |edit| {
+            p.edit(edit, &no_values);
+            p.text().to_owned()
+        };
+        assert_eq!(go(Edit::Newer), "draft");
+        assert_eq!(go(Edit::Older), "port 443");
+        assert_eq!(go(Edit::Older), "port 22");
+        assert_eq!(go(Edit::Older), "port 22");
+        assert_eq!(go(Edit::Newer), "port 443");
+        assert_eq!(go(Edit::Newer), "draft");
+        assert_eq!(p.into_history(), ["port 22", "port 443", "draft"]);
+        assert_eq!(
+            prompt("port 22", &["port 22", "x"]).into_history(),
+            ["x", "port 22"]
+        );
+        assert_eq!(prompt("  ", &["x"]).into_history(), ["x"]);
+    }
+
+    #[test]
+    fn one_candidate_is_taken_and_several_go_round() {
+        let mut p = prompt("reas", &[]);
+        p.edit(Edit::Complete, &no_values);
+        assert_eq!(p.text(), "reason ");
+        p.insert("re");
+        p.edit(Edit::Complete, &no_values);
+        assert_eq!(p.text(), "reason re");
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            p.edit(Edit::Complete, &no_values);
+            seen.push(p.text().to_owned());
+        }
+        seen.sort();
+        assert_eq!(
+            seen,
+            [
+                "reason re",
+                "reason refused",
+                "reason remote-fin",
+                "reason remote-reset"
+            ]
+        );
+    }
+
+    #[test]
+    fn values_on_the_screen_are_offered() {
+        let mut p = prompt("comm ng", &[]);
+        let values = |f: &Field| {
+            if f.word == "comm" {
+                vec!["nginx".to_owned()]
+            } else {
+                vec![]
+            }
+        };
+        p.edit(Edit::Complete, &values);
+        assert_eq!(p.text(), "comm nginx ");
+    }
+
+    #[test]
+    fn what_is_incomplete_is_told_from_what_is_wrong() {
+        assert!(prompt("port 443", &[]).state().is_ok());
+        assert!(
+            prompt("port ", &[])
+                .state()
+                .is_err_and(|e| e.is_incomplete())
+        );
+        assert!(
+            prompt("port abc", &[])
+                .state()
+                .is_err_and(|e| !e.is_incomplete())
+        );
+    }
+
+    #[test]
+    fn common_beginnings_are_found() {
+        assert_eq!(common_prefix(&["remote-fin", "remote-reset"]), "remote-");
+        assert_eq!(common_prefix(&["ä1", "äb"]), "ä");
+        assert_eq!(common_prefix(&["a"]), "a");
+        assert_eq!(common_prefix(&["a", "ab"]), "a");
+        assert_eq!(common_prefix(&[]), "");
+    }
+}

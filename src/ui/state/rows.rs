@@ -1,0 +1,559 @@
+//! Which sessions the table has, in which order: kept up to date a bit at a time, however many there are.
+//!
+//! Responsible for that no key, no batch and no frame ever waits for all of them. Finished sessions do not change, so
+//! they are tried and sorted once, in chunks, and each chunk stays as a sorted run; a line is found across the runs by
+//! its rank. Open sessions are another run, made anew at each look. Not for what is drawn (`view`).
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use crate::model::fields::{Field, Kind, Value};
+use crate::model::session::Session;
+use crate::model::store::{Place, Store};
+
+/// Finished sessions that are tried and sorted at a time: a few milliseconds.
+const CHUNK: u64 = 1 << 16;
+
+/// Where a session stands in the order. Smaller is further up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// The sorted field's value, in the direction of the order.
+    key: u128,
+    /// Among equals the open ones, then the newest: so that lines do not jump about.
+    age: u64,
+    /// Cookie or number.
+    id: u64,
+}
+
+impl Rank {
+    /// Below all others.
+    fn last(id: u64) -> Self {
+        Rank {
+            key: u128::MAX,
+            age: u64::MAX,
+            id,
+        }
+    }
+}
+
+/// A sorted stretch of finished sessions. What they are sorted by is looked up in the store when it is asked for, so that
+/// a session takes two bytes here.
+#[derive(Debug)]
+struct Run {
+    /// The numbers that were tried.
+    tried: Range<u64>,
+    /// What the offsets count from.
+    base: u64,
+    /// Those that are shown, sorted, by their numbers' offsets.
+    sorted: Vec<u16>,
+}
+
+impl Run {
+    /// Of these numbers, which are not more than a chunk, those that have these ranks.
+    fn new(tried: Range<u64>, ranks: Vec<Rank>) -> Self {
+        let mut run = Run {
+            base: tried.start,
+            tried,
+            sorted: Vec::new(),
+        };
+        run.set(ranks);
+        run
+    }
+
+    fn set(&mut self, mut ranks: Vec<Rank>) {
+        ranks.sort();
+        // an offset is less than a chunk
+        self.sorted = ranks.iter().map(|r| (r.id - self.base) as u16).collect();
+    }
+
+    fn number(&self, offset: u16) -> u64 {
+        self.base + u64::from(offset)
+    }
+}
+
+/// The order of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// By this field.
+    pub field: &'static Field,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+impl Order {
+    fn rank(&self, place: Place, session: &Session) -> Rank {
+        let key = sort_key(match ((self.field.get)(session), self.field.kind) {
+            (Value::Uint(rate), Kind::Rate) => Value::Uint(leading(rate)),
+            (value, _) => value,
+        });
+        let key = if self.descending { !key } else { key };
+        const FINISHED: u64 = 1 << 63;
+        match place {
+            Place::Open(id) => Rank {
+                key,
+                age: (FINISHED - 1).saturating_sub(session.start_ns),
+                id,
+            },
+            Place::Finished(id) => Rank {
+                key,
+                age: u64::MAX - id.min(FINISHED - 1),
+                id,
+            },
+        }
+    }
+}
+
+/// The two leading digits: rates that differ in others only are as good as equal, and lines that changed places with each
+/// other at every look could not be read.
+fn leading(rate: u64) -> u64 {
+    let unit = 10_u64.pow(rate.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    rate / unit * unit
+}
+
+/// A number that sorts as the value does; what is missing comes first. Of a text the first sixteen bytes count, of an IPv6
+/// address all bits but the last: what is equal in them is in the order of age.
+fn sort_key(value: Value<'_>) -> u128 {
+    match value {
+        Value::Missing => 0,
+        Value::Uint(n) => u128::from(n) + 1,
+        Value::Bool(b) => u128::from(b) + 1,
+        Value::Addr(std::net::IpAddr::V4(a)) => u128::from(a.to_bits()) + 1,
+        Value::Addr(std::net::IpAddr::V6(a)) => a.to_bits() >> 1 | 1 << 127,
+        Value::Text(text) => {
+            let mut bytes = [0; 16];
+            let len = text.len().min(16);
+            bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+            u128::from_be_bytes(bytes)
+        }
+    }
+}
+
+/// The lines of the table.
+#[derive(Debug)]
+pub struct Rows {
+    order: Order,
+    open: Vec<Rank>,
+    /// Newest first; next to each other they have tried all numbers from `untried` on.
+    runs: VecDeque<Run>,
+    /// The next finished session to be tried, going back from here.
+    untried: u64,
+}
+
+impl Rows {
+    /// No lines yet; [`Rows::restart`] tells of which sessions they will be.
+    pub fn new(order: Order) -> Self {
+        Rows {
+            order,
+            open: Vec::new(),
+            runs: VecDeque::new(),
+            untried: 0,
+        }
+    }
+
+    /// Another order, or another choice of sessions. The open sessions and the newest finished ones are there when it
+    /// returns, the older ones come by [`Rows::work`].
+    pub fn restart(&mut self, order: Order, store: &Store, shows: impl Fn(&Session) -> bool) {
+        self.order = order;
+        self.runs.clear();
+        self.untried = store.finished_numbers().end;
+        self.look_at_open(store, &shows);
+        self.work(store, shows);
+    }
+
+    /// The store has changed: open sessions have other figures, some have ended, old ones were let go.
+    pub fn refresh(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
+        self.look_at_open(store, &shows);
+        let kept = store.finished_numbers();
+        self.let_go(store);
+        // what is new
+        let mut from = self
+            .runs
+            .front()
+            .map_or(self.untried, |r| r.tried.end)
+            .max(kept.start);
+        while from < kept.end {
+            let room = match self.runs.front() {
+                Some(newest) if newest.tried.end == from => {
+                    CHUNK.saturating_sub(newest.tried.end - newest.base)
+                }
+                _ => 0,
+            };
+            let to = kept.end.min(from + if room == 0 { CHUNK } else { room });
+            let mut ranks = self.tried(store, from..to, &shows);
+            match self.runs.pop_front() {
+                Some(mut newest) if room > 0 => {
+                    newest.tried.end = to;
+                    let before = (0..newest.sorted.len()).map(|i| self.rank(&newest, i, store));
+                    // two sorted stretches: a merge
+                    ranks.sort_unstable();
+                    newest.set(before.chain(ranks).collect());
+                    self.runs.push_front(newest);
+                }
+                newest => {
+                    if let Some(full) = newest {
+                        self.runs.push_front(full);
+                    }
+                    self.runs.push_front(Run::new(from..to, ranks));
+                }
+            }
+            from = to;
+        }
+    }
+
+    /// Old sessions were let go: they have no line any more.
+    pub fn let_go(&mut self, store: &Store) {
+        let first = store.finished_numbers().start;
+        self.untried = self.untried.max(first);
+        while self.runs.back().is_some_and(|r| r.tried.end <= first) {
+            self.runs.pop_back();
+        }
+        if let Some(oldest) = self.runs.back_mut().filter(|r| r.tried.start < first) {
+            oldest.tried.start = first;
+            let base = oldest.base;
+            oldest.sorted.retain(|o| base + u64::from(*o) >= first);
+        }
+    }
+
+    /// Tries a chunk of the finished sessions that have not been tried yet. False if there was none left.
+    pub fn work(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) -> bool {
+        let start = store.finished_numbers().start;
+        if self.untried <= start {
+            return false;
+        }
+        let tried = self.untried.saturating_sub(CHUNK).max(start)..self.untried;
+        self.untried = tried.start;
+        let ranks = self.tried(store, tried.clone(), &shows);
+        self.runs.push_back(Run::new(tried, ranks));
+        true
+    }
+
+    /// True if there are finished sessions that have not been tried yet.
+    pub fn is_incomplete(&self, store: &Store) -> bool {
+        self.untried > store.finished_numbers().start
+    }
+
+    /// How many lines there are, of those that were tried.
+    pub fn len(&self) -> usize {
+        (0..self.lists()).map(|list| self.len_of(list)).sum()
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The session on a line.
+    pub fn get(&self, line: usize, store: &Store) -> Option<Place> {
+        self.window(line, store).next()
+    }
+
+    /// The sessions from a line on.
+    pub fn window<'a>(&'a self, line: usize, store: &'a Store) -> impl Iterator<Item = Place> {
+        let mut at = self.split(line, store);
+        let head = move |list: usize, at: usize| {
+            (at < self.len_of(list)).then(|| self.rank_in(list, at, store))
+        };
+        let mut heads: Vec<Option<Rank>> =
+            at.iter().enumerate().map(|(i, at)| head(i, *at)).collect();
+        std::iter::from_fn(move || {
+            let ranks = heads.iter().enumerate();
+            let (list, rank) = ranks
+                .filter_map(|(list, rank)| Some((list, (*rank)?)))
+                .min_by_key(|(_, rank)| *rank)?;
+            at[list] += 1;
+            heads[list] = head(list, at[list]);
+            Some(if list == 0 {
+                Place::Open(rank.id)
+            } else {
+                Place::Finished(rank.id)
+            })
+        })
+    }
+
+    /// The line that a session is on, or would be on if it were shown.
+    pub fn line_of(&self, place: Place, session: &Session, store: &Store) -> usize {
+        let rank = self.order.rank(place, session);
+        let before = |list| self.before(list, 0..self.len_of(list), rank, store);
+        (0..self.lists()).map(before).sum()
+    }
+
+    /// How many lists there are: the open ones, then the runs of finished ones.
+    fn lists(&self) -> usize {
+        1 + self.runs.len()
+    }
+
+    fn len_of(&self, list: usize) -> usize {
+        match list.checked_sub(1) {
+            None => self.open.len(),
+            Some(run) => self.runs[run].sorted.len(),
+        }
+    }
+
+    fn rank_in(&self, list: usize, at: usize, store: &Store) -> Rank {
+        match list.checked_sub(1) {
+            None => self.open[at],
+            Some(run) => self.rank(&self.runs[run], at, store),
+        }
+    }
+
+    fn rank(&self, run: &Run, at: usize, store: &Store) -> Rank {
+        let number = run.number(run.sorted[at]);
+        let place = Place::Finished(number);
+        // what the store has let go is let go here before anybody asks; if not, it would be below all others
+        store
+            .get(place)
+            .map_or(Rank::last(number), |s| self.order.rank(place, s))
+    }
+
+    /// How many of a list come before a rank, if that is known to be in this part of it.
+    fn before(&self, list: usize, part: Range<usize>, rank: Rank, store: &Store) -> usize {
+        let (mut from, mut to) = (part.start, part.end);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if self.rank_in(list, middle, store) < rank {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
+    }
+
+    fn look_at_open(&mut self, store: &Store, shows: &impl Fn(&Session) -> bool) {
+        self.open.clear();
+        let open = store.open().filter(|(_, s)| shows(s));
+        self.open
+            .extend(open.map(|(place, s)| self.order.rank(place, s)));
+        self.open.sort_unstable();
+    }
+
+    fn tried(
+        &self,
+        store: &Store,
+        numbers: Range<u64>,
+        shows: &impl Fn(&Session) -> bool,
+    ) -> Vec<Rank> {
+        let sessions =
+            numbers.filter_map(|n| Some((Place::Finished(n), store.get(Place::Finished(n))?)));
+        sessions
+            .filter(|(_, s)| shows(s))
+            .map(|(place, s)| self.order.rank(place, s))
+            .collect()
+    }
+
+    /// How many of each list come before a line: narrowed by halves of the longest rest.
+    fn split(&self, line: usize, store: &Store) -> Vec<usize> {
+        let mut from = vec![0; self.lists()];
+        let mut to: Vec<usize> = (0..self.lists()).map(|list| self.len_of(list)).collect();
+        loop {
+            let rest = |i: &usize| to[*i] - from[*i];
+            let Some(longest) = (0..to.len()).max_by_key(rest).filter(|i| rest(i) > 0) else {
+                return from;
+            };
+            let middle = from[longest] + rest(&longest) / 2;
+            let pivot = self.rank_in(longest, middle, store);
+            let before: Vec<usize> = (0..to.len())
+                .map(|list| self.before(list, from[list]..to[list], pivot, store))
+                .collect();
+            let rank: usize = before.iter().sum();
+            if rank == line {
+                return before;
+            }
+            if rank < line {
+                from = before;
+                from[longest] += 1; // the pivot itself comes before the line too
+            } else {
+                to = before;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::Batch;
+    use crate::model::fields::by_word;
+    use crate::model::session::{Comm, State};
+    use crate::testing::sample::finished as sample;
+
+    fn order(word: &str, descending: bool) -> Order {
+        Order {
+            field: by_word(word).expect("a field"),
+            descending,
+        }
+    }
+
+    /// Numbers that look like chance and are the same each time.
+    fn scattered(n: u64) -> u64 {
+        n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+    }
+
+    fn session(cookie: u64, state: State) -> Session {
+        Session {
+            cookie,
+            state,
+            start_ns: cookie,
+            tx_bytes: scattered(cookie) % 5000,
+            comm: Comm::from(["nginx", "curl", "sshd"][(scattered(cookie) % 3) as usize]),
+            ..sample()
+        }
+    }
+
+    fn batch(open: Range<u64>, closed: Range<u64>) -> Batch {
+        let opened: Vec<Session> = open.map(|c| session(c, State::Established)).collect();
+        Batch {
+            open: Some(opened.into()),
+            closed: closed.map(|c| session(c, State::Closed)).collect(),
+            ..Batch::default()
+        }
+    }
+
+    /// The same, the slow way.
+    fn sorted(store: &Store, order: Order, shows: impl Fn(&Session) -> bool) -> Vec<Place> {
+        let mut all: Vec<_> = store
+            .open()
+            .chain(store.finished())
+            .filter(|(_, s)| shows(s))
+            .collect();
+        all.sort_by_key(|(place, s)| order.rank(*place, s));
+        all.into_iter().map(|(place, _)| place).collect()
+    }
+
+    fn all(rows: &Rows, store: &Store) -> Vec<Place> {
+        rows.window(0, store).collect()
+    }
+
+    #[test]
+    fn rates_that_are_as_good_as_equal_do_not_change_places() {
+        let digits: Vec<u64> = [0, 7, 42, 99, 105, 5_043_000, u64::MAX].map(leading).into();
+        let expected = [0, 7, 42, 99, 100, 5_000_000, 18_000_000_000_000_000_000];
+        assert_eq!(digits, expected);
+        let busy = |cookie, tx_rate| Session {
+            tx_rate,
+            rx_rate: 0.0,
+            ..session(cookie, State::Established)
+        };
+        let order = order("rate", true);
+        let rank = |cookie, rate| order.rank(Place::Open(cookie), &busy(cookie, rate));
+        for (first, second) in [(5.04e6, 5.01e6), (5.01e6, 5.04e6)] {
+            assert!(rank(2, first) < rank(1, second), "the newer one, as before");
+        }
+        assert!(rank(1, 5.1e6) < rank(2, 5.0e6));
+    }
+
+    #[test]
+    fn lines_are_what_sorting_everything_gives() {
+        let mut store = Store::new(150_000);
+        let mut rows = Rows::new(order("tx", true));
+        let shows = |s: &Session| s.comm.as_str() != "curl";
+        rows.restart(order("tx", true), &store, shows);
+        for (i, order) in [order("tx", true), order("comm", false), order("tx", false)]
+            .into_iter()
+            .enumerate()
+        {
+            let i = i as u64;
+            // more than a chunk at once, a few, then so many that old ones are let go
+            for closed in [0..70_000, 70_000..70_010, 70_010..140_000] {
+                store.apply(batch(
+                    1_000_000..1_000_000 + 50 * i,
+                    closed.start + i * 140_000..closed.end + i * 140_000,
+                ));
+                rows.refresh(&store, shows);
+            }
+            assert_eq!(rows.len(), sorted(&store, rows.order, shows).len());
+            rows.restart(order, &store, shows);
+            while rows.work(&store, shows) {}
+            assert!(!rows.is_incomplete(&store));
+            let want = sorted(&store, order, shows);
+            assert_eq!(all(&rows, &store), want);
+            for line in [
+                0,
+                1,
+                7,
+                want.len() / 3,
+                want.len() - 1,
+                want.len(),
+                want.len() + 5,
+            ] {
+                assert_eq!(
+                    rows.get(line, &store),
+                    want.get(line).copied(),
+                    "line {line} of {}",
+                    want.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_restart_shows_the_newest_at_once_and_the_rest_later() {
+        let mut store = Store::new(usize::MAX);
+        store.apply(batch(0..0, 0..200_000));
+        let mut rows = Rows::new(order("tx", true));
+        rows.restart(order("dur", true), &store, |_| true);
+        assert_eq!(rows.len() as u64, CHUNK);
+        assert!(rows.is_incomplete(&store));
+        assert_eq!(rows.get(0, &store), Some(Place::Finished(199_999)));
+        // new ones come in meanwhile
+        store.apply(batch(0..0, 200_000..200_100));
+        rows.refresh(&store, |_| true);
+        assert_eq!(rows.get(0, &store), Some(Place::Finished(200_099)));
+        while rows.work(&store, |_| true) {}
+        assert_eq!(rows.len(), 200_100);
+        assert_eq!(
+            all(&rows, &store),
+            sorted(&store, order("dur", true), |_| true)
+        );
+    }
+
+    #[test]
+    fn a_session_is_found_on_its_line() {
+        let mut store = Store::new(usize::MAX);
+        store.apply(batch(500_000..500_020, 0..70_000));
+        let order = order("tx", true);
+        let mut rows = Rows::new(order);
+        rows.restart(order, &store, |_| true);
+        while rows.work(&store, |_| true) {}
+        for place in [
+            Place::Open(500_007),
+            Place::Finished(0),
+            Place::Finished(69_999),
+            Place::Finished(33_333),
+        ] {
+            let line = rows.line_of(place, store.get(place).expect("a session"), &store);
+            assert_eq!(rows.get(line, &store), Some(place));
+        }
+    }
+
+    #[test]
+    fn values_sort_as_they_should() {
+        let addr = |a: &str| Value::Addr(a.parse().expect("an address"));
+        for rising in [
+            vec![
+                Value::Missing,
+                Value::Uint(0),
+                Value::Uint(1),
+                Value::Uint(u64::MAX),
+            ],
+            vec![
+                Value::Missing,
+                addr("0.0.0.0"),
+                addr("10.0.0.9"),
+                addr("10.0.0.10"),
+                addr("::1"),
+                addr("fe80::"),
+            ],
+            vec![
+                Value::Missing,
+                Value::Text("a"),
+                Value::Text("ab"),
+                Value::Text("b"),
+            ],
+            vec![Value::Missing, Value::Bool(false), Value::Bool(true)],
+        ] {
+            let keys: Vec<u128> = rising.iter().map(|v| sort_key(*v)).collect();
+            assert!(keys.windows(2).all(|w| w[0] < w[1]), "{rising:?}: {keys:?}");
+        }
+    }
+}

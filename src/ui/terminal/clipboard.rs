@@ -1,0 +1,83 @@
+//! The clipboard of the terminal that one sits at, over ssh too: OSC 52.
+//!
+//! Responsible for what a key copies, and for the sequence that brings it there through a terminal multiplexer. Not for
+//! writing it (`term`).
+
+use ratatui::crossterm::Command;
+use ratatui::crossterm::clipboard::CopyToClipboard;
+
+use crate::host::session_env::Multiplexer;
+
+/// Bytes of a string that GNU screen passes on at a time: older ones keep 256 of it.
+const SCREEN_CHUNK: usize = 240;
+
+const DCS: &str = "\x1bP";
+const ST: &str = "\x1b\\";
+const BEL: &str = "\x07";
+
+/// What the terminal is to be sent so that it copies a text.
+pub fn sequence(text: &str, multiplexer: Option<Multiplexer>) -> String {
+    let mut plain = String::new();
+    // a string takes all that is written to it
+    let _ = CopyToClipboard::to_clipboard_from(text).write_ansi(&mut plain);
+    match multiplexer {
+        None => plain,
+        // by itself where `set-clipboard` is on, else through it where `allow-passthrough` is: what tmux does not take it
+        // drops, and twice the same is no harm
+        Some(Multiplexer::Tmux) => {
+            let doubled = plain.replace('\x1b', "\x1b\x1b");
+            format!("{plain}{DCS}tmux;{doubled}{ST}")
+        }
+        // it passes on what is in a device control string, which must not have the end of one in it
+        Some(Multiplexer::Screen) => {
+            let inner = plain.strip_suffix(ST).unwrap_or(&plain).to_owned() + BEL;
+            let chunks = inner.as_bytes().chunks(SCREEN_CHUNK);
+            let chunks = chunks.map(|c| format!("{DCS}{}{ST}", String::from_utf8_lossy(c)));
+            chunks.collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
+    use super::*;
+
+    /// What a terminal would make of the sequence.
+    fn copied(sequence: &str) -> String {
+        let text = sequence.strip_prefix("\x1b]52;c;").expect("OSC 52");
+        let text = text.strip_suffix(ST).or(text.strip_suffix(BEL));
+        let bytes = BASE64_STANDARD.decode(text.expect("an end"));
+        String::from_utf8(bytes.expect("base64")).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_terminal_gets_the_text() {
+        for text in ["", "x", "ss -tinemo src '[::1]:1'", "日本語 µs"] {
+            assert_eq!(copied(&sequence(text, None)), text);
+        }
+    }
+
+    #[test]
+    fn tmux_gets_it_for_itself_and_to_pass_on() {
+        let both = sequence("text", Some(Multiplexer::Tmux));
+        let (plain, passed) = both.split_once("\x1bPtmux;").expect("both");
+        assert_eq!(copied(plain), "text");
+        let passed = passed.strip_suffix(ST).expect("the end of the string");
+        assert_eq!(copied(&passed.replace("\x1b\x1b", "\x1b")), "text");
+    }
+
+    #[test]
+    fn screen_passes_it_on_in_pieces() {
+        let text = "0123456789".repeat(100);
+        let sequence = sequence(&text, Some(Multiplexer::Screen));
+        let pieces: Vec<&str> = sequence
+            .split_terminator(ST)
+            .map(|p| p.strip_prefix(DCS).expect("a string"))
+            .collect();
+        assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() <= SCREEN_CHUNK));
+        assert_eq!(copied(&pieces.concat()), text);
+    }
+}

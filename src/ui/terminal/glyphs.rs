@@ -1,0 +1,126 @@
+//! Which characters the terminal can show.
+//!
+//! Responsible for what stands in for the others: ASCII of the same width. Not for the text of others, which is data.
+
+use std::ffi::OsStr;
+
+use unicode_width::UnicodeWidthStr;
+
+/// What the dashboard draws besides ASCII, and what stands in for it.
+const STAND_INS: &[(&str, &str)] = &[
+    ("…", "~"),
+    ("≥", ">"),
+    ("µ", "u"),
+    ("→", ">"),
+    ("←", "<"),
+    ("↔", "-"),
+    ("↑", "^"),
+    ("↓", "v"),
+    ("‹", "<"),
+    ("›", ">"),
+    ("▸", ">"),
+    ("▲", "^"),
+    ("×", "x"),
+    ("±", "~"),
+    ("─", "-"),
+    ("┴", "+"),
+    ("▁", "."),
+    ("▂", "."),
+    ("▃", ":"),
+    ("▄", ":"),
+    ("▅", "+"),
+    ("▆", "+"),
+    ("▇", "#"),
+    ("█", "#"),
+];
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyphs {
+    /// All that is drawn.
+    All,
+    /// UTF-8, with a font of few characters: the Linux console.
+    Few,
+    /// ASCII.
+    Ascii,
+}
+
+impl Glyphs {
+    /// By the kind of the terminal and the variables of the locale, the decisive one first. Where none is set, as in a
+    /// container, the terminal is one that does more than the default locale promises.
+    pub fn of(term: &str, locale: &[Option<&OsStr>]) -> Self {
+        let mut set = locale.iter().flatten().filter(|value| !value.is_empty());
+        let is_utf8 = set.next().is_none_or(|value| {
+            let value = value.to_string_lossy().to_ascii_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        });
+        match (is_utf8, term) {
+            (false, _) => Glyphs::Ascii,
+            (true, "linux") => Glyphs::Few,
+            (true, _) => Glyphs::All,
+        }
+    }
+
+    /// For this process.
+    pub fn for_environment() -> Self {
+        let value = |name| std::env::var_os(name);
+        let term = value("TERM").unwrap_or_default();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(value);
+        Self::of(
+            &term.to_string_lossy(),
+            &locale.each_ref().map(Option::as_deref),
+        )
+    }
+
+    /// A cell's text as it can be shown, in as many cells.
+    pub fn shown(self, symbol: &str) -> &str {
+        if self == Glyphs::All || symbol.is_ascii() {
+            return symbol;
+        }
+        let stand_in = STAND_INS.iter().find(|(drawn, _)| *drawn == symbol);
+        match (stand_in, self) {
+            (Some((_, ascii)), _) => ascii,
+            (None, Glyphs::Ascii) if symbol.width() > 1 => "??",
+            (None, Glyphs::Ascii) => "?",
+            (None, _) => symbol,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_and_the_terminal_decide() {
+        let of = |term, locale: [&str; 3]| {
+            let locale = locale.map(|v| (!v.is_empty()).then(|| OsStr::new(v)));
+            Glyphs::of(term, &locale)
+        };
+        assert_eq!(of("xterm", ["", "", "en_US.UTF-8"]), Glyphs::All);
+        assert_eq!(of("xterm", ["", "de_DE.utf8", "C"]), Glyphs::All);
+        assert_eq!(of("xterm", ["", "", ""]), Glyphs::All);
+        assert_eq!(of("xterm", ["", "", "C"]), Glyphs::Ascii);
+        assert_eq!(of("xterm", ["POSIX", "C.UTF-8", "C.UTF-8"]), Glyphs::Ascii);
+        assert_eq!(of("linux", ["", "", "C.UTF-8"]), Glyphs::Few);
+        assert_eq!(of("linux", ["", "", "C"]), Glyphs::Ascii);
+    }
+
+    #[test]
+    fn stand_ins_are_ascii_and_as_wide() {
+        for (drawn, ascii) in STAND_INS {
+            assert!(ascii.is_ascii() && drawn.width() == ascii.len(), "{drawn}");
+        }
+        for bar in crate::ui::layout::bars::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1)
+        {
+            for c in bar.chars() {
+                let shown = Glyphs::Few.shown(c.encode_utf8(&mut [0; 4])).to_owned();
+                assert!(shown.is_ascii(), "{c}: {shown}");
+            }
+        }
+        assert_eq!(Glyphs::Few.shown("日"), "日");
+        assert_eq!(Glyphs::Ascii.shown("日"), "??");
+        assert_eq!(Glyphs::Ascii.shown("é"), "?");
+        assert_eq!(Glyphs::All.shown("…"), "…");
+    }
+}

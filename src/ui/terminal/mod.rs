@@ -1,0 +1,338 @@
+//! The terminal: the only file that touches it, but for the thread that writes (`out`).
+//!
+//! Responsible for that it is as it was on every way out, for the keys that come from it, and for noticing that it
+//! has gone. Not for what is drawn (`view`), nor in which bytes (`wire`).
+
+use std::mem::ManuallyDrop;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::{io, panic};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, RecvError, Sender, bounded, never};
+use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
+use ratatui::crossterm::style::Print;
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{cursor, queue};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Frame, Terminal};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fd::OwnedFd;
+
+use crate::ui::terminal::glyphs::Glyphs;
+use crate::ui::terminal::wire::Wire;
+
+pub mod clipboard;
+pub mod glyphs;
+pub mod wire;
+mod writer;
+use crate::ui::terminal::writer::Out;
+
+/// What gives the terminal back, while the dashboard has it.
+static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
+
+struct Taken {
+    out: Out,
+    mouse: bool,
+}
+
+fn taken() -> MutexGuard<'static, Option<Taken>> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Presses and the wheel, at any column: not motion, which over a slow link is waste, and which crossterm's own command
+/// asks for.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
+/// The terminal, in raw mode on its alternate screen until this is dropped.
+pub struct Screen {
+    /// Never dropped: it would show the cursor, which `restore` does.
+    terminal: ManuallyDrop<Terminal<Wire>>,
+    out: Out,
+    mouse: bool,
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Screen").finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    /// Takes the terminal, and its mouse if that is wanted.
+    ///
+    /// # Errors
+    /// If it cannot do what the dashboard needs; it is untouched then.
+    pub fn take(mouse: bool) -> anyhow::Result<Self> {
+        let kind = std::env::var("TERM").unwrap_or_default();
+        let is = match kind.as_str() {
+            "" => Some("not set"),
+            "dumb" => Some("`dumb`"),
+            _ => None,
+        };
+        if let Some(is) = is {
+            bail!(
+                "the dashboard needs a terminal that can move its cursor, and TERM is {is}. Set TERM to what the terminal is, or use -o text"
+            );
+        }
+        restore_on_panic();
+        let wire = Wire::new(size()?, Glyphs::for_environment());
+        let mut screen = Screen {
+            terminal: ManuallyDrop::new(Terminal::new(wire)?),
+            out: Out::new()?,
+            mouse,
+        };
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    fn enter(&mut self) -> anyhow::Result<()> {
+        enable_raw_mode().context("cannot switch the terminal to raw mode")?;
+        *taken() = Some(Taken {
+            out: self.out.clone(),
+            mouse: self.mouse,
+        });
+        let mut bytes = Vec::new();
+        queue!(
+            bytes,
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            cursor::Hide
+        )?;
+        if self.mouse {
+            queue!(bytes, Print(MOUSE_ON))?;
+        }
+        self.out.send(bytes);
+        self.redraw()
+    }
+
+    /// How large it is: the next frame is as large.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub fn size(&mut self) -> anyhow::Result<Size> {
+        let size = size()?;
+        self.terminal.backend_mut().resize(size);
+        Ok(size)
+    }
+
+    /// Forgets what is on the screen, so that the next frame draws all of it.
+    ///
+    /// # Errors
+    /// If it does not say how large it is.
+    pub fn redraw(&mut self) -> anyhow::Result<()> {
+        // Terminal::clear would ask for the cursor's position and wait for the answer: over a slow link, in vain
+        let area = Rect::from((Position::ORIGIN, self.size()?));
+        self.terminal
+            .resize(area)
+            .context("cannot clear the terminal")
+    }
+
+    /// True if the terminal has taken the frame before: one that is drawn now is not behind others.
+    pub fn is_ready(&self) -> bool {
+        self.out.is_idle()
+    }
+
+    /// Tells when the terminal has taken what was drawn; for [`Screen::on_written`].
+    pub fn written(&self) -> Receiver<io::Result<()>> {
+        self.out.written().clone()
+    }
+
+    /// Takes what [`Screen::written`] told.
+    ///
+    /// # Errors
+    /// If the terminal cannot be written to.
+    pub fn on_written(&mut self, result: Result<io::Result<()>, RecvError>) -> anyhow::Result<()> {
+        self.out.on_written();
+        match result {
+            Ok(result) => result.context("cannot draw on the terminal"),
+            Err(_) => bail!("the thread that writes to the terminal panicked, which is a bug"),
+        }
+    }
+
+    /// Draws a frame: only what is another than before, shown at once by terminals that can. What is as before is not
+    /// written at all.
+    ///
+    /// # Errors
+    /// If the view draws what is no frame, which is a bug.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
+        self.terminal
+            .draw(render)
+            .context("cannot draw on the terminal")?;
+        let changed = self.terminal.backend_mut().take();
+        if !changed.is_empty() {
+            let mut bytes = Vec::with_capacity(changed.len() + 16);
+            queue!(bytes, BeginSynchronizedUpdate)?;
+            bytes.extend(changed);
+            queue!(bytes, EndSynchronizedUpdate)?;
+            self.out.send(bytes);
+        }
+        Ok(())
+    }
+
+    /// Sends it a sequence that draws nothing, behind the frame that may be on its way.
+    pub fn send(&mut self, sequence: &str) {
+        self.out.send(sequence.into());
+    }
+
+    /// Gives the terminal to the shell and stops, as ^Z does, until the shell says to continue.
+    ///
+    /// # Errors
+    /// If the terminal cannot be given or taken.
+    pub fn suspend(&mut self) -> anyhow::Result<()> {
+        restore();
+        // the whole job, as the terminal would: sudo and make wait for us otherwise
+        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
+            .context("cannot stop this process")?;
+        // nothing is left of one that was given up
+        self.out = Out::new()?;
+        let wire = Wire::new(size()?, Glyphs::for_environment());
+        self.terminal = ManuallyDrop::new(Terminal::new(wire)?);
+        self.enter()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// A serial console does not know its size, and says 0: then it is what the environment says, or as a terminal of old.
+fn size() -> anyhow::Result<Size> {
+    let (width, height) =
+        ratatui::crossterm::terminal::size().context("cannot ask the terminal for its size")?;
+    let known = |told: u16, name, usual| {
+        let named = || std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0);
+        match told {
+            0 => named().unwrap_or(usual),
+            told => told,
+        }
+    };
+    Ok(Size {
+        width: known(width, "COLUMNS", 80),
+        height: known(height, "LINES", 24),
+    })
+}
+
+/// Makes the terminal what it was. It may have gone, so nothing here can fail.
+fn restore() {
+    let Some(taken) = taken().take() else { return };
+    let mut bytes = Vec::new();
+    let mouse = if taken.mouse { MOUSE_OFF } else { "" };
+    let _ = queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        Print(mouse),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    taken.out.finish(&bytes);
+    let _ = disable_raw_mode();
+}
+
+/// A panic of the dashboard's own thread restores the terminal before it is reported. Another thread's is reported by
+/// whoever joins it, when the terminal is free.
+fn restore_on_panic() {
+    let dashboard = std::thread::current().id();
+    let default = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == dashboard {
+            restore();
+        }
+        if taken().is_none() {
+            default(info);
+        }
+    }));
+}
+
+/// What the input thread has to say.
+#[derive(Debug)]
+pub enum Input {
+    /// Something was typed.
+    Event(Event),
+    /// The terminal has gone.
+    Gone,
+}
+
+/// A thread that reads the terminal until it is dropped.
+#[derive(Debug)]
+pub struct Keyboard {
+    /// What was typed, as it comes.
+    pub received: Receiver<Input>,
+    stop: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keyboard {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// If the kernel refuses a descriptor or a thread.
+    pub fn new() -> anyhow::Result<Self> {
+        let (tx, received) = bounded(256);
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an event descriptor")?;
+        let stopped = stop
+            .try_clone()
+            .context("cannot make an event descriptor")?;
+        let thread = std::thread::Builder::new()
+            .name("tcplife-input".into())
+            .spawn(move || {
+                // whoever takes them may be gone, and then there is nobody to tell
+                if read_until_stopped(&stopped, &tx).is_err() {
+                    let _ = tx.send(Input::Gone);
+                }
+            })?;
+        Ok(Keyboard {
+            received,
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// How long crossterm looks for input when there is some. With no time at all it does not look; what it has read and not
+/// handed on would wait for the next key if it were not given the time to.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Hands on what is typed until told to stop; an error if the terminal has gone. That is looked for before it is read: a
+/// read would return nothing at once, for ever.
+fn read_until_stopped(stop: &OwnedFd, tx: &Sender<Input>) -> anyhow::Result<()> {
+    let stdin = io::stdin();
+    loop {
+        let mut fds = [
+            PollFd::new(&stdin, PollFlags::IN),
+            PollFd::new(stop, PollFlags::IN),
+        ];
+        match poll(&mut fds, None) {
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other?,
+        };
+        if !fds[1].revents().is_empty() {
+            return Ok(());
+        }
+        if fds[0].revents() != PollFlags::IN {
+            bail!("the terminal has gone");
+        }
+        while event::poll(LOOK)? {
+            tx.send(Input::Event(event::read()?))?;
+        }
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            // it may wait for room in the channel, which nobody will make
+            self.received = never();
+            let _ = thread.join();
+        }
+    }
+}

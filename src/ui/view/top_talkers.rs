@@ -1,0 +1,102 @@
+//! The talker panes: where they are, which figures fit, and their lines.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::model::aggregate::Key;
+use crate::model::fields::Kind;
+use crate::ui::app::App;
+use crate::ui::layout::bars::sparkline;
+use crate::ui::layout::panes::{Focus, Subject, placed};
+use crate::ui::state::names::Names;
+use crate::ui::state::top_talkers::Row;
+use crate::ui::theme::Theme;
+use crate::ui::view::table::shorten;
+
+pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut lines = area.rows();
+    let Some(heading) = lines.next() else { return };
+    let (talkers, pane) = (app.panes().talkers(), app.panes().pane(subject));
+    let (name_width, shown) = placed(subject, area.width);
+    let has_keyboard = app.focus == Focus::Pane(subject);
+
+    let style = theme.heading;
+    buffer.set_style(heading, style);
+    let (count, let_go) = pane.counts(talkers);
+    let more = if let_go > 0 { "+" } else { "" };
+    let place = match pane.position() {
+        0 => String::new(),
+        line => format!("{}/", line + 1),
+    };
+    let title = format!("{} {place}{count}{more}", pane.title());
+    let title_style = if has_keyboard {
+        theme.heading_sorted
+    } else {
+        style
+    };
+    buffer.set_stringn(heading.x, heading.y, title, name_width.into(), title_style);
+    for &(figure, x, width) in &shown {
+        let style = if figure.title == pane.sorted_by().title {
+            theme.heading_sorted
+        } else {
+            theme.heading
+        };
+        let text = if figure.is_course {
+            figure.title.to_owned()
+        } else {
+            format!("{:>1$}", figure.title, usize::from(width))
+        };
+        put(buffer, (area.x + x, heading.y), area, &text, width, style);
+    }
+
+    for (row, line) in pane.rows(talkers).zip(lines) {
+        let style = match (row.selected && has_keyboard, row.talker.open > 0) {
+            (true, _) => theme.selected,
+            (false, open) => theme.row(open),
+        };
+        buffer.set_style(line, style);
+        let name = name(&row, let_go, &app.names, name_width.into());
+        buffer.set_stringn(line.x, line.y, name, name_width.into(), style);
+        for &(figure, x, width) in &shown {
+            let text = if figure.is_course {
+                sparkline(&talkers.course(row.talker, width.into()))
+            } else {
+                (figure.text)((figure.get)(talkers, row.talker))
+            };
+            let text = format!("{text:>0$}", usize::from(width));
+            put(buffer, (area.x + x, line.y), area, &text, width, style);
+        }
+    }
+}
+
+/// A figure, as much of it as there is room for.
+fn put(
+    buffer: &mut Buffer,
+    (x, y): (u16, u16),
+    area: Rect,
+    text: &str,
+    width: u16,
+    style: ratatui::style::Style,
+) {
+    let room = area.right().saturating_sub(x).min(width);
+    if room > 0 {
+        buffer.set_stringn(x, y, text, room.into(), style);
+    }
+}
+
+/// Who it is, in that many cells. A process's id stays whole: it tells processes apart, and is what one needs.
+fn name(row: &Row<'_>, let_go: u64, names: &Names, width: usize) -> String {
+    match row.key {
+        None => shorten(&format!("+{let_go} let go"), width, Kind::Text),
+        Some(Key::Process(pid, comm)) if pid != 0 => {
+            let pid = format!(" {pid}");
+            let comm = shorten(comm.as_str(), width.saturating_sub(pid.width()), Kind::Text);
+            comm + &pid
+        }
+        Some(key @ (Key::Peer(_) | Key::Subnet(_))) => {
+            shorten(&names.talker(key, width), width, Kind::Addr)
+        }
+        Some(key) => shorten(&names.talker(key, width), width, Kind::Text),
+    }
+}
