@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should say so and fail"
 )]
 
+#[path = "../common"]
 mod common {
     pub(crate) mod host;
     pub(crate) mod net;
