@@ -14,9 +14,33 @@ use serde_json::Value;
 use super::host::{PATIENCE, TCPLIFE};
 use super::net;
 
+/// A child process that is killed when the test ends, even if the test fails.
+pub(crate) struct Kept(pub(crate) Child);
+
+impl Kept {
+    /// Its exit status, if it exits within that time.
+    pub(crate) fn exits_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + time;
+        loop {
+            let status = self.0.try_wait().expect("a child of ours");
+            if status.is_some() || Instant::now() > deadline {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The program, its lines as they come.
 pub(crate) struct Running {
-    child: Child,
+    child: Kept,
     lines: Receiver<String>,
     errors: Option<JoinHandle<String>>,
 }
@@ -36,6 +60,15 @@ impl Ended {
     pub(crate) fn assert_well(&self) {
         let is_well = self.status.success() && self.errors.is_empty();
         assert!(is_well, "{}: {}", self.status, self.errors);
+    }
+
+    /// Takes the last line, which of a run of `-o json` that ended well is the summary.
+    #[track_caller]
+    pub(crate) fn take_summary(&mut self) -> Value {
+        self.assert_well();
+        let summary = json(&self.rest.pop().expect("a summary"));
+        assert_eq!(summary["event"], "summary", "{summary}");
+        summary
     }
 }
 
@@ -69,7 +102,7 @@ impl Running {
             text
         });
         Running {
-            child,
+            child: Kept(child),
             lines,
             errors: Some(errors),
         }
@@ -121,15 +154,14 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id() as i32).expect("a process id");
-        kill_process(pid, signal).expect("it runs");
+        kill_process(Pid::from_child(&self.child.0), signal).expect("it runs");
     }
 
     /// Stops it, so that nobody takes sessions out of the kernel, and waits until it has stopped.
     pub(crate) fn hold(&self) {
         self.signal(Signal::STOP);
         let deadline = Instant::now() + PATIENCE;
-        let threads = format!("/proc/{}/task", self.child.id());
+        let threads = format!("/proc/{}/task", self.child.0.id());
         while fs::read_dir(&threads)
             .expect("it runs")
             .any(|t| state(&t.expect("a thread").path().join("stat")) != Some('T'))
@@ -187,35 +219,16 @@ impl Running {
     }
 
     fn end(&mut self) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
-        let mut rest = Vec::new();
-        let status = loop {
-            rest.extend(self.lines.try_iter());
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                break status;
-            }
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
-                panic!("tcplife does not end; its last lines: {rest:#?}");
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        let Some(status) = self.child.exits_within(PATIENCE) else {
+            let rest: Vec<String> = self.lines.try_iter().collect();
+            panic!("tcplife does not exit; its last lines: {rest:#?}");
         };
-        rest.extend(self.lines.iter());
+        let rest = self.lines.iter().collect();
         let errors = self.errors.take().map(JoinHandle::join);
         Ended {
             status,
             rest,
             errors: errors.and_then(Result::ok).unwrap_or_default(),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // after a test that failed; it has ended otherwise
-        if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
         }
     }
 }
