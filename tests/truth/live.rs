@@ -74,6 +74,27 @@ fn start() -> Collector {
     collector::start(config).expect("the collector starts")
 }
 
+/// Stops the collector. Its failure is wrong too.
+fn outcome(name: &str, sessions: usize, mut wrong: Vec<String>, collector: Collector) -> Outcome {
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: name.into(),
+        sessions,
+        skipped: None,
+        wrong,
+    }
+}
+
+/// A listener, and both ends of a session with it.
+fn loopback() -> (TcpListener, TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let server = listener.accept().expect("a client").0;
+    (listener, client, server)
+}
+
 /// What is open at the next look.
 fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
     for batch in collector.batches().iter() {
@@ -89,9 +110,8 @@ fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
 /// A worker that does nothing with the session that its master handed over is found all the same, after a while.
 pub(crate) fn find_idle_worker() -> Outcome {
     let collector = start();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
-    let accepted = OwnedFd::from(listener.accept().expect("a client").0);
+    let (_listener, client, server) = loopback();
+    let accepted = OwnedFd::from(server);
     let cookie = sys::cookie(&accepted);
     let copy = accepted.try_clone().expect("dup");
     let mut worker = Command::new(std::env::current_exe().expect("this program"));
@@ -135,24 +155,14 @@ pub(crate) fn find_idle_worker() -> Outcome {
     drop(child.stdin.take());
     let _ = child.wait();
     drop(client);
-    if let Err(e) = collector.join() {
-        wrong.push(format!("{e:#}"));
-    }
-    Outcome {
-        name: "idle-worker-is-found".into(),
-        sessions: 2,
-        skipped: None,
-        wrong,
-    }
+    outcome("idle-worker-is-found", 2, wrong, collector)
 }
 
 /// The kernel tells only what has changed since the look before: that must be whatever changes, and nothing else.
 pub(crate) fn follow_what_changes() -> Outcome {
     let collector = start();
     let mut store = Store::new(0);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
-    let mut server = listener.accept().expect("a client").0;
+    let (_listener, mut client, mut server) = loopback();
     let [ours, theirs] =
         [&client, &server].map(|end| sys::cookie(&end.try_clone().expect("dup").into()));
     let mut wrong = Vec::new();
@@ -198,15 +208,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
         }
     }
     drop((client, server));
-    if let Err(e) = collector.join() {
-        wrong.push(format!("{e:#}"));
-    }
-    Outcome {
-        name: "only-changes-are-told".into(),
-        sessions: 2,
-        skipped: None,
-        wrong,
-    }
+    outcome("only-changes-are-told", 2, wrong, collector)
 }
 
 /// The sessions from before the start stand still: both must show the same.
@@ -263,13 +265,5 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
             wrong.push(format!("its age is a lower bound: {want}"));
         }
     }
-    if let Err(e) = collector.join() {
-        wrong.push(format!("{e:#}"));
-    }
-    Outcome {
-        name: "open-as-ss-shows".into(),
-        sessions,
-        skipped: None,
-        wrong,
-    }
+    outcome("open-as-ss-shows", sessions, wrong, collector)
 }
