@@ -11,6 +11,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
+use rustix::process::Pid;
 use serde_json::{Value, json};
 
 use crate::link::{self, Quality};
@@ -48,7 +52,7 @@ impl Flag {
 pub(crate) struct Cx {
     family: Family,
     first_port: u16,
-    children: RefCell<Vec<(i32, &'static str)>>,
+    children: RefCell<Vec<(Pid, &'static str)>>,
     all_spaces: RefCell<Vec<OwnedFd>>,
 }
 
@@ -154,7 +158,8 @@ impl Cx {
     }
 
     fn await_suite(&self) {
-        let got = sys::read(0, &mut [0; 1]).expect("a word from the suite");
+        let got =
+            rustix::io::read(rustix::stdio::stdin(), &mut [0; 1]).expect("a word from the suite");
         assert_eq!(got, 1, "the suite is gone");
     }
 
@@ -241,10 +246,9 @@ impl Cx {
     }
 
     /// A process of that name.
-    pub(crate) fn fork(&self, name: &'static str, f: impl FnOnce()) -> i32 {
-        let pid = sys::fork(|| {
+    pub(crate) fn fork(&self, name: &'static str, f: impl FnOnce()) -> Pid {
+        let pid = sys::fork(name, || {
             self.children.borrow_mut().clear();
-            sys::set_name(name);
             f();
         });
         self.children.borrow_mut().push((pid, name));
@@ -264,18 +268,24 @@ impl Cx {
         }
     }
 
-    /// A server process and a client process that is connected to it, each with its end.
-    pub(crate) fn two(&self, net: &Net, server: impl FnOnce(End), client: impl FnOnce(End)) {
+    /// A server process with a listener of its own: it owns its sessions as long as nothing better is known.
+    pub(crate) fn server(&self, net: &Net, f: impl FnOnce(OwnedFd)) {
         let listening = Flag::new();
         self.fork("tl-server", || {
-            // it is the owner as long as nothing better is known
             let listener = net.listener(self.port(0));
-            net.enter_server();
             listening.raise();
+            f(listener);
+        });
+        listening.wait_for(1);
+    }
+
+    /// A server process and a client process that is connected to it, each with its end.
+    pub(crate) fn two(&self, net: &Net, server: impl FnOnce(End), client: impl FnOnce(End)) {
+        self.server(net, |listener| {
+            net.enter_server();
             server(End::accept(&listener));
         });
         self.fork("tl-client", || {
-            listening.wait_for(1);
             client(End::connect(net.server(self.port(0))));
         });
         self.join();
@@ -323,7 +333,7 @@ static LINK: AtomicU64 = AtomicU64::new(0);
 
 fn say(value: &Value) {
     let line = format!("{value}\n");
-    let sent = sys::write(1, line.as_bytes()).expect("stdout");
+    let sent = rustix::io::write(rustix::stdio::stdout(), line.as_bytes()).expect("stdout");
     assert_eq!(sent, line.len(), "a pipe takes a short line whole");
 }
 
@@ -341,6 +351,19 @@ pub(crate) enum EndOf {
     Peers,
     /// Between these, or later, but not later than the peer's does.
     Both([u64; 2]),
+}
+
+impl EndOf {
+    pub(crate) fn now() -> EndOf {
+        let now = sys::now();
+        EndOf::Mine([now, now])
+    }
+
+    /// Now, or later, but not later than the peer's does.
+    pub(crate) fn from_now() -> EndOf {
+        let now = sys::now();
+        EndOf::Both([now, now])
+    }
 }
 
 /// One end of a session.
@@ -392,7 +415,7 @@ impl End {
     }
 
     pub(crate) fn connect_socket(fd: OwnedFd, remote: SocketAddr) -> End {
-        let (result, begun) = sys::timed(|| sys::connect(&fd, remote));
+        let (result, begun) = sys::timed(|| rustix::net::connect(&fd, &remote));
         result.unwrap_or_else(|e| panic!("connect to {remote}: {e}"));
         Self::connected(fd, remote, begun)
     }
@@ -419,7 +442,7 @@ impl End {
 
     pub(crate) fn accepted(fd: OwnedFd) -> End {
         let local = sys::local_addr(&fd);
-        let remote = sys::peer_addr(&fd).unwrap_or_else(|e| panic!("getpeername: {e}"));
+        let remote = sys::peer_addr(&fd);
         // some time before: when the handshake was over, or with fast open later
         End::new(fd, local, remote, false, [0, sys::now()])
     }
@@ -465,7 +488,8 @@ impl End {
         let data = vec![b'x'; count.min(256 * 1024)];
         let mut left = count;
         while left > 0 {
-            let sent = sys::send(self.fd(), &data[..left.min(data.len())], 0)
+            let some = &data[..left.min(data.len())];
+            let sent = sys::send(self.fd(), some, SendFlags::empty())
                 .unwrap_or_else(|e| panic!("send: {e}"));
             left -= sent;
             self.tx += sent as u64;
@@ -481,7 +505,7 @@ impl End {
     /// Writes as long as the socket takes something.
     pub(crate) fn write_until_full(&mut self) {
         let data = vec![b'x'; 64 * 1024];
-        while let Ok(sent) = sys::send(self.fd(), &data, libc::MSG_DONTWAIT) {
+        while let Ok(sent) = sys::send(self.fd(), &data, SendFlags::DONTWAIT) {
             self.tx += sent as u64;
         }
     }
@@ -492,7 +516,7 @@ impl End {
         sys::until("nothing on its way", || {
             TcpInfo::of(self.fd()).unacked() == 0
         });
-        sys::queued(self.fd(), libc::TIOCOUTQ) as u64
+        sys::unacknowledged(self.fd())
     }
 
     /// Reads so many bytes, no more.
@@ -501,7 +525,7 @@ impl End {
         let mut left = count;
         while left > 0 {
             let room = left.min(buffer.len());
-            let got = sys::recv(self.fd(), &mut buffer[..room], 0)
+            let got = sys::recv(self.fd(), &mut buffer[..room], RecvFlags::empty())
                 .unwrap_or_else(|e| panic!("recv: {e}"));
             assert!(got > 0, "the peer closed, {left} bytes early");
             left -= got;
@@ -518,7 +542,8 @@ impl End {
     pub(crate) fn read_to_end(&mut self) {
         let mut buffer = vec![0; 256 * 1024];
         loop {
-            match sys::recv(self.fd(), &mut buffer, 0).unwrap_or_else(|e| panic!("recv: {e}")) {
+            let got = sys::recv(self.fd(), &mut buffer, RecvFlags::empty());
+            match got.unwrap_or_else(|e| panic!("recv: {e}")) {
                 0 => return,
                 got => self.read_some(got),
             }
@@ -526,30 +551,30 @@ impl End {
     }
 
     /// Waits for what the peer, or the network, does to it.
-    pub(crate) fn read_error(&mut self) -> i32 {
-        sys::recv(self.fd(), &mut [0; 1], 0)
-            .expect_err("the session is over")
-            .raw_os_error()
-            .expect("an error of the kernel")
+    pub(crate) fn read_error(&mut self) -> Errno {
+        sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session is over")
+    }
+
+    /// Waits for what ends it, without reading.
+    pub(crate) fn broken(&self) {
+        sys::poll(self.fd(), PollFlags::empty());
     }
 
     /// Waits for that much to have arrived, without reading.
     pub(crate) fn arrived(&mut self, count: usize) {
-        sys::until("data", || sys::queued(self.fd(), libc::FIONREAD) >= count);
+        sys::until("data", || sys::unread(self.fd()) >= count);
         self.rx += count as u64;
         self.want("unread_bytes", count);
     }
 
     /// What has arrived is all that is to come, and is not read.
     pub(crate) fn all_has_arrived(&mut self) {
-        self.arrived(sys::queued(self.fd(), libc::FIONREAD));
+        self.arrived(sys::unread(self.fd()));
     }
 
     /// Waits for everything that was written to be acknowledged, which may take a delayed acknowledgement.
     pub(crate) fn acknowledged(&self) {
-        sys::until("acknowledgements", || {
-            sys::queued(self.fd(), libc::TIOCOUTQ) == 0
-        });
+        sys::until("acknowledgements", || sys::unacknowledged(self.fd()) == 0);
     }
 
     pub(crate) fn local_port(&self) -> u16 {
@@ -561,7 +586,9 @@ impl End {
     }
 
     pub(crate) fn shutdown_write(&self) -> [u64; 2] {
-        sys::timed(|| sys::shutdown(self.fd(), libc::SHUT_WR)).1
+        let (done, window) = sys::timed(|| shutdown(self.fd(), Shutdown::Write));
+        done.expect("shutdown");
+        window
     }
 
     /// It is open before tcplife starts, and nothing more happens to it until it has been looked at.
@@ -579,20 +606,19 @@ impl End {
         Self::connected(copy, remote, [0; 2]).stands(state, "scan");
     }
 
+    /// Closes the descriptor; when that was.
+    pub(crate) fn close_fd(&mut self) -> [u64; 2] {
+        let fd = self.take_fd();
+        sys::timed(|| drop(fd)).1
+    }
+
     /// Closes, which ends the session: at once, or, of the one that closes first, when its FIN is
     /// acknowledged, which the peer does when it closes at the latest.
     pub(crate) fn close(mut self, reason: &str) {
-        let fd = self.take_fd();
-        let ((), window) = sys::timed(|| drop(fd));
-        let first = reason == "local-fin";
-        self.ended(
-            reason,
-            if first {
-                EndOf::Both(window)
-            } else {
-                EndOf::Mine(window)
-            },
-        );
+        let window = self.close_fd();
+        let is_first = reason == "local-fin";
+        let end = if is_first { EndOf::Both } else { EndOf::Mine };
+        self.ended(reason, end(window));
     }
 
     /// Closes a session that the peer has ended before.
@@ -603,8 +629,7 @@ impl End {
 
     /// An MPTCP socket lets go of its subflow later, when the other side has said that it has no more data.
     pub(crate) fn close_mptcp(mut self, reason: &str) {
-        let fd = self.take_fd();
-        let ((), [from, to]) = sys::timed(|| drop(fd));
+        let [from, to] = self.close_fd();
         // the program's socket is none of TCP's
         self.want.remove("cookie");
         self.ended(reason, EndOf::Mine([from, to + 2_000_000_000]));

@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 
 use serde_json::Value;
 
+use crate::sys;
+
 /// What a case's processes told, and where they were.
 pub(crate) struct Story {
     pub(crate) name: String,
@@ -44,7 +46,7 @@ impl Story {
     }
 
     fn rows<'a>(&self, rows: &'a [Value]) -> Vec<&'a Value> {
-        let inodes = crate::inodes(&self.spaces);
+        let inodes: Vec<u64> = self.spaces.iter().map(sys::inode).collect();
         let ours = |row: &&Value| row["netns"].as_u64().is_some_and(|n| inodes.contains(&n));
         rows.iter().filter(ours).collect()
     }

@@ -5,9 +5,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{read, write};
 
 use crate::sys;
 
@@ -40,7 +43,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
     loop {
         let mut idle = true;
         for (from, out) in [(a, true), (b, false)] {
-            while let Ok(len) = sys::read(from.as_raw_fd(), &mut buffer) {
+            while let Ok(len) = read(from, &mut buffer[..]) {
                 idle = false;
                 let packet = &buffer[..len];
                 let cut_here = if out { CUT_OUT } else { CUT_IN };
@@ -51,7 +54,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                     continue;
                 };
                 if let (true, Some(codes)) = (out, quality.unreachable) {
-                    let _ = sys::write(a.as_raw_fd(), &icmp_unreachable(packet, codes));
+                    let _ = write(a, &icmp_unreachable(packet, codes));
                     continue;
                 }
                 if out && data > 0 {
@@ -77,14 +80,16 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                 break;
             }
             if let Some(Reverse((_, _, out, packet))) = waiting.pop() {
-                let _ = sys::write(if out { b } else { a }.as_raw_fd(), &packet);
+                let _ = write(if out { b } else { a }, &packet);
             }
         }
         if idle {
-            let time = waiting
+            let left = waiting
                 .peek()
                 .map(|Reverse((due, ..))| Duration::from_nanos(due.saturating_sub(sys::now())));
-            sys::wait_readable([a, b], time);
+            let left = left.map(|time| Timespec::try_from(time).expect("a short time"));
+            let mut ends = [a, b].map(|fd| PollFd::new(fd, PollFlags::IN));
+            let _ = poll(&mut ends, left.as_ref());
         }
     }
 }

@@ -15,12 +15,13 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 
 mod cases;
@@ -30,6 +31,7 @@ mod link;
 mod live;
 mod peer;
 mod sys;
+mod uring;
 
 use cases::{CASES, Case, When};
 use generator::{Cx, Family};
@@ -130,7 +132,7 @@ fn main() -> ExitCode {
         Some("--sit-on-inherited") => {
             sys::mortal(sys::LIFETIME);
             // until the suite closes its side
-            let _ = sys::read(0, &mut [0; 1]);
+            let _ = rustix::io::read(rustix::stdio::stdin(), &mut [0; 1]);
             return ExitCode::SUCCESS;
         }
         _ => (),
@@ -166,7 +168,7 @@ fn main() -> ExitCode {
 }
 
 fn cannot_run() -> Option<String> {
-    if !sys::is_root() {
+    if !geteuid().is_root() {
         return Some("it takes root, for BPF and for network namespaces".into());
     }
     for tool in ["ip", "ss"] {
@@ -261,9 +263,7 @@ impl Tcplife {
     }
 
     fn stop(mut self) -> Vec<Value> {
-        let pid = i32::try_from(self.child.id()).expect("a pid");
-        // SAFETY: no pointers; the child is not waited for yet.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
         self.seen.extend(self.rows.iter());
         let status = self.child.wait().expect("tcplife ends");
         assert!(status.success(), "tcplife: {status}");
@@ -437,15 +437,4 @@ fn finish(
     println!("\n{:.1} s", begun.elapsed().as_secs_f64());
     println!("truth: {} passed, {failed} failed", outcomes.len() - failed);
     ExitCode::from(u8::from(failed > 0))
-}
-
-/// The inode numbers of these namespaces.
-fn inodes(spaces: &[OwnedFd]) -> Vec<u64> {
-    spaces
-        .iter()
-        .map(|fd| {
-            assert!(fd.as_raw_fd() >= 0);
-            sys::inode(fd)
-        })
-        .collect()
 }

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 use serde_json::Value;
 
 use crate::judge::Story;
-use crate::sys;
 
 /// Where Debian has it; other builds of that name are found on the PATH.
 const PROGRAMS: [&str; 2] = ["/usr/sbin/tcplife", "tcplife"];
@@ -23,6 +27,16 @@ pub(crate) struct Row {
     ports: (u64, u64),
     /// TX and RX in KB, as they were printed.
     kb: [String; 2],
+}
+
+/// A pseudo-terminal: the side to read from, and the one to write to.
+fn terminal() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = openpt(flags)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let its = ioctl_tiocgptpeer(&ours, flags)?;
+    Ok((ours, its))
 }
 
 /// It, while it runs.
@@ -46,31 +60,18 @@ impl Peer {
 
     fn start_program(program: &str) -> Result<Self, String> {
         // on a terminal it prints by the line, into a pipe when a page is full
-        let (ours, its) = sys::terminal();
+        let (ours, its) = terminal().map_err(|e| format!("no terminal: {e}"))?;
         let mut command = Command::new(program);
         command.arg("-w").stdout(its).stderr(Stdio::null());
         // it wants tracefs, which not every host has mounted: it gets one that only it sees
         // SAFETY: system calls on constant strings, async-signal-safe.
         unsafe {
             command.pre_exec(|| {
-                if libc::unshare(libc::CLONE_NEWNS) != 0 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                let none = std::ptr::null();
-                libc::mount(
-                    none,
-                    c"/".as_ptr(),
-                    none,
-                    libc::MS_REC | libc::MS_PRIVATE,
-                    none.cast(),
-                );
-                libc::mount(
-                    c"tracefs".as_ptr(),
-                    c"/sys/kernel/tracing".as_ptr(),
-                    c"tracefs".as_ptr(),
-                    0,
-                    none.cast(),
-                );
+                unshare_unsafe(UnshareFlags::NEWNS)?;
+                let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+                let _ = mount_change(c"/", private);
+                let (at, none) = (c"/sys/kernel/tracing", MountFlags::empty());
+                let _ = mount(c"tracefs", at, c"tracefs", none, None);
                 Ok(())
             });
         }
@@ -101,13 +102,11 @@ impl Peer {
 
     /// All its rows. It is quick to print: what it has seen comes before it ends.
     pub(crate) fn stop(mut self) -> Result<Vec<Row>, String> {
-        let pid = i32::try_from(self.child.id()).map_err(|e| e.to_string())?;
         let mut rows = Vec::new();
         while let Ok(row) = self.rows.recv_timeout(Duration::from_millis(500)) {
             rows.push(row);
         }
-        // SAFETY: no pointers; the child is not waited for yet.
-        unsafe { libc::kill(pid, libc::SIGINT) };
+        kill_process(Pid::from_child(&self.child), Signal::INT).map_err(|e| e.to_string())?;
         rows.extend(self.rows.iter());
         self.child.wait().map_err(|e| e.to_string())?;
         Ok(rows)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::shapes::{bound, connect_from, delayed, drain, open_with_data};
 use crate::generator::{Cx, End, EndOf, Flag, skip, sysctl};
-use crate::sys::{self, TcpInfo};
+use crate::sys::TcpInfo;
 
 pub(super) fn simultaneous_open(cx: &Cx) {
     let net = cx.link(delayed(20));
@@ -30,8 +30,7 @@ pub(super) fn simultaneous_open(cx: &Cx) {
         end.write(1000);
         end.read(2000);
         end.acknowledged();
-        let fd = end.take_fd();
-        let ((), window) = sys::timed(|| drop(fd));
+        let window = end.close_fd();
         end.link_takes_ms(20);
         end.ended("local-fin", EndOf::Both(window));
     });
@@ -52,11 +51,11 @@ pub(super) fn self_connect(cx: &Cx) {
 pub(super) fn fast_open(cx: &Cx) {
     let net = cx.link(delayed(10));
     net.enter_server();
-    sysctl("ipv4/tcp_fastopen", "3");
+    // by every listener
+    sysctl("ipv4/tcp_fastopen", "1027");
     net.enter_client();
     sysctl("ipv4/tcp_fastopen", "3");
     let listener = net.listener(cx.port(0));
-    sys::tcp_option(&listener, libc::TCP_FASTOPEN, 16);
     cx.fork("tl-server", || {
         for _ in 0..2 {
             // the second is accepted, and read from, before its handshake is over

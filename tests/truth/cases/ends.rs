@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::shapes::{delayed, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, Net};
-use crate::sys::{self, TcpInfo};
+use crate::sys;
 
 pub(super) fn client_closes_first(cx: &Cx) {
     exchange_client_closes(cx, &cx.loopback());
@@ -179,8 +179,7 @@ pub(super) fn simultaneous_close(cx: &Cx) {
     let close = |mut end: End| {
         now.raise();
         now.wait_for(2);
-        let fd = end.take_fd();
-        let ((), [from, to]) = sys::timed(|| drop(fd));
+        let [from, to] = end.close_fd();
         // our FIN is acknowledged one round trip later
         let trip = 40_000_000;
         end.ended(
@@ -214,8 +213,7 @@ pub(super) fn data_after_close(cx: &Cx) {
         |mut s| {
             s.read(10);
             read.raise();
-            let fd = s.take_fd();
-            let ((), [from, to]) = sys::timed(|| drop(fd));
+            let [from, to] = s.close_fd();
             s.ended(
                 "local-reset",
                 EndOf::Mine([from + 15_000_000, to + 45_000_000]),
@@ -225,9 +223,7 @@ pub(super) fn data_after_close(cx: &Cx) {
             c.write(10);
             read.wait_for(1);
             c.write(700);
-            sys::until("the reset", || {
-                TcpInfo::of(c.fd()).state() == sys::TCP_CLOSE
-            });
+            c.state_is(sys::TCP_CLOSE);
             let now = sys::now();
             c.unacknowledged(700);
             c.ended("remote-reset", EndOf::Mine([now - 2_000_000, now]));

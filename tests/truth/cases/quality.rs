@@ -3,6 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
+use rustix::net::SendFlags;
+use rustix::net::sockopt::set_socket_send_buffer_size;
+
 use super::shapes::{HERE, delayed, is_reset};
 use crate::generator::{Cx, End, Flag, Net, skip};
 use crate::link::Quality;
@@ -105,7 +109,7 @@ pub(super) fn rate_limited(cx: &Cx) {
 
 pub(super) fn sndbuf_limited(cx: &Cx) {
     let net = cx.link(delayed(5));
-    let small = |fd: &OwnedFd| sys::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 40_000);
+    let small = |fd: &OwnedFd| set_socket_send_buffer_size(fd, 40_000).expect("SO_SNDBUF");
     transfer(cx, &net, 1_000_000, small, |info| {
         if info.sndbuf_limited() == 0 {
             skip("this machine was too slow to fill the buffer");
@@ -136,9 +140,9 @@ pub(super) fn rwnd_limited(cx: &Cx) {
             }
             slow.raise();
             while c.tx < BYTES as u64 {
-                sys::poll(c.fd(), libc::POLLOUT);
+                sys::poll(c.fd(), PollFlags::OUT);
                 let room = (BYTES as u64 - c.tx).min(65_536) as usize;
-                if let Ok(sent) = sys::send(c.fd(), &vec![b'x'; room], 0) {
+                if let Ok(sent) = sys::send(c.fd(), &vec![b'x'; room], SendFlags::empty()) {
                     c.tx += sent as u64;
                 }
             }
