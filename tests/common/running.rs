@@ -1,4 +1,4 @@
-//! A tcplife that runs and prints, line by line.
+//! A running tcplife, and the lines that it prints.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -38,7 +38,7 @@ impl Drop for Kept {
     }
 }
 
-/// The program, its lines as they come.
+/// A running tcplife.
 pub(crate) struct Running {
     child: Kept,
     lines: Receiver<String>,
@@ -55,7 +55,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// That it ended well, and without a word on stderr.
+    /// Asserts that it exited with success and wrote nothing to stderr.
     #[track_caller]
     pub(crate) fn assert_well(&self) {
         let is_well = self.status.success() && self.errors.is_empty();
@@ -77,7 +77,7 @@ impl Running {
         Running::of(Command::new(TCPLIFE).args(args))
     }
 
-    /// Starts it by a command that becomes it.
+    /// Starts it with a command that executes it.
     fn of(command: &mut Command) -> Running {
         let mut child = command
             .env("TZ", "UTC")
@@ -108,7 +108,7 @@ impl Running {
         }
     }
 
-    /// Starts one that prints a header, and waits for that: from then on it misses nothing.
+    /// Starts it with flags that print a header, and waits for the header: from then on it misses nothing.
     pub(crate) fn with_header(args: &[&str]) -> (Running, String) {
         let mut running = Running::start(args);
         let header = running.line();
@@ -116,13 +116,13 @@ impl Running {
     }
 
     /// Starts it with `-o json`, which has no header. A session of ours that it reports shows that it is ready.
-    /// The filters among the flags must let sessions of that listener through.
+    /// The flags must match sessions of that listener.
     pub(crate) fn json(args: &[&str], probe: &TcpListener) -> Running {
         let running = Running::start(&[&["-o", "json"], args].concat());
         running.once_ready(probe)
     }
 
-    /// As [`Running::json`], where hangups are ignored, as nohup starts it.
+    /// Like [`Running::json`], with hangups ignored, as nohup starts it.
     pub(crate) fn json_ignoring_hangups(args: &[&str], probe: &TcpListener) -> Running {
         let mut command = Command::new("sh");
         command.args([
@@ -157,7 +157,7 @@ impl Running {
         kill_process(Pid::from_child(&self.child.0), signal).expect("it runs");
     }
 
-    /// Stops it, so that nobody takes sessions out of the kernel, and waits until it has stopped.
+    /// Stops it, so that nothing empties the ring, and waits until it has stopped.
     pub(crate) fn hold(&self) {
         self.signal(Signal::STOP);
         let deadline = Instant::now() + PATIENCE;
@@ -188,7 +188,7 @@ impl Running {
         }
     }
 
-    /// Lines until there is one like that, which is the last of them.
+    /// The next lines, as far as one that is wanted.
     pub(crate) fn lines_until(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = Vec::new();
@@ -201,19 +201,19 @@ impl Running {
         lines
     }
 
-    /// The next row of `-o json` that is like that.
+    /// The next row of `-o json` that is wanted.
     pub(crate) fn row_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let lines = self.lines_until(|line| wanted(&json(line)));
         json(lines.last().expect("the row that was waited for"))
     }
 
-    /// Interrupts it, and waits for its end.
+    /// Interrupts it, and waits until it exits.
     pub(crate) fn interrupt(self) -> Ended {
         self.signal(Signal::INT);
         self.wait()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it exits by itself.
     pub(crate) fn wait(mut self) -> Ended {
         self.end()
     }
@@ -233,7 +233,7 @@ impl Running {
     }
 }
 
-/// The letter of a /proc stat file that says what the task does.
+/// The state letter of a /proc stat file.
 fn state(stat: &std::path::Path) -> Option<char> {
     let text = fs::read_to_string(stat).ok()?;
     text[text.rfind(')')? + 1..].trim_start().chars().next()

@@ -1,7 +1,7 @@
-//! What a case is made of: namespaces, processes, and the ends of sessions that write down what they did.
+//! Building blocks of cases: namespaces, processes, and the ends of sessions, which record what they did.
 //!
 //! An end counts the bytes that it wrote and read, notes the time around every call that begins or ends a
-//! session, and writes one JSON line when it is through. `want` in that line has the keys of `tcplife -o json`.
+//! session, and writes one JSON line when it is done. `want` in that line has the keys of `tcplife -o json`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::link::{self, Quality};
 use crate::sys::{self, TcpInfo};
 
-/// Which addresses, in which sockets.
+/// Addresses of a case, and the sockets that they are used in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     V4,
@@ -29,7 +29,7 @@ pub(crate) enum Family {
     Mapped,
 }
 
-/// A number that all processes of a case see.
+/// A counter that all processes of a case share.
 #[derive(Clone, Copy)]
 pub(crate) struct Flag(pub(crate) &'static AtomicU32);
 
@@ -40,7 +40,7 @@ impl Flag {
     pub(crate) fn raise(self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
-    /// Until it was raised that often.
+    /// Waits until it was raised that often.
     pub(crate) fn wait_for(self, times: u32) {
         sys::until("another process of the case", || {
             self.0.load(Ordering::SeqCst) >= times
@@ -148,7 +148,7 @@ impl Cx {
         }
     }
 
-    /// Tells the suite of the namespaces; it holds them open, so that their numbers are not used again.
+    /// Tells the suite about the namespaces. The suite holds them open, so that their inodes are not reused.
     fn announce(&self, spaces: &[OwnedFd]) {
         let fds: Vec<i32> = spaces.iter().map(AsRawFd::as_raw_fd).collect();
         let copies = spaces.iter().map(|fd| fd.try_clone().expect("dup"));
@@ -163,7 +163,7 @@ impl Cx {
         assert_eq!(got, 1, "the suite is gone");
     }
 
-    /// Everything stands that is to be there before tcplife starts: waits for it.
+    /// All preexisting sessions are ready: waits until tcplife runs.
     pub(crate) fn hold(&self) {
         say(&json!({"ready": true}));
         self.await_suite();
@@ -182,7 +182,7 @@ impl Cx {
         }
     }
 
-    /// Two namespaces and a link as good as that.
+    /// Two namespaces and a link of this quality.
     pub(crate) fn link(&self, quality: Quality) -> Net {
         // the process that is the link waits for a processor now and then
         LINK.store(
@@ -255,12 +255,12 @@ impl Cx {
         pid
     }
 
-    /// Waits for all but the link, which is no longer needed then.
+    /// Waits for all processes but the link, which ends with this one.
     pub(crate) fn join(&self) {
         let children = self.children.take();
         for &(pid, name) in children.iter().filter(|c| c.1 != "tl-link") {
             let status = sys::wait(pid);
-            // 137: killed, which some are to be
+            // a victim is killed on purpose
             assert!(
                 status == 0 || name == "tl-victim",
                 "{name} ended with {status}"
@@ -291,7 +291,7 @@ impl Cx {
         self.join();
     }
 
-    /// Until every session in these namespaces is over: a link is needed as long.
+    /// Waits until every session in these namespaces is closed: they need the link until then.
     pub(crate) fn settle(&self) {
         for space in self.all_spaces.borrow().iter() {
             sys::enter_netns(space);
@@ -300,7 +300,7 @@ impl Cx {
     }
 }
 
-/// The local ports of this namespace's sessions that are not over.
+/// The local ports of the open sessions in this namespace.
 pub(crate) fn sessions() -> Vec<u16> {
     const FIN_WAIT_2: &str = "05";
     const TIME_WAIT: &str = "06";
@@ -323,12 +323,12 @@ pub(crate) fn sessions() -> Vec<u16> {
     ports
 }
 
-/// Until the session of that local port is over.
+/// Waits until the session of that local port is closed.
 pub(crate) fn session_is_over(port: u16) {
     sys::until("a session's end", || !sessions().contains(&port));
 }
 
-/// How much later the other side may learn of what happens, ns: for this process and its children.
+/// Delay in ns until the other side learns of an event: for this process and its children.
 static LINK: AtomicU64 = AtomicU64::new(0);
 
 fn say(value: &Value) {
@@ -337,19 +337,19 @@ fn say(value: &Value) {
     assert_eq!(sent, line.len(), "a pipe takes a short line whole");
 }
 
-/// This host does not allow what the case is about.
+/// Reports that this host does not support the case.
 pub(crate) fn skip(why: &str) {
     say(&json!({"skipped": why}));
 }
 
-/// When the session ends, as the end that writes knows it.
+/// When the session closes, as this end knows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndOf {
     /// Between these.
     Mine([u64; 2]),
-    /// When the peer's does.
+    /// When the peer's end closes.
     Peers,
-    /// Between these, or later, but not later than the peer's does.
+    /// Between these, or later, but not later than the peer's end.
     Both([u64; 2]),
 }
 
@@ -359,7 +359,7 @@ impl EndOf {
         EndOf::Mine([now, now])
     }
 
-    /// Now, or later, but not later than the peer's does.
+    /// Now, or later, but not later than the peer's end.
     pub(crate) fn from_now() -> EndOf {
         let now = sys::now();
         EndOf::Both([now, now])
@@ -447,7 +447,7 @@ impl End {
         End::new(fd, local, remote, false, [0, sys::now()])
     }
 
-    /// What this side says of a session that it never had in hands: a child that is never accepted.
+    /// An end that no process ever has a descriptor of: a child that is never accepted.
     pub(crate) fn unseen(like: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> End {
         let copy = like.try_clone().expect("dup");
         let mut end = End::new(copy, local, remote, false, [0; 2]);
@@ -463,22 +463,22 @@ impl End {
         self.fd.take().expect("open until it is ended")
     }
 
-    /// tcplife must say this.
+    /// tcplife must report this value.
     pub(crate) fn want(&mut self, key: &'static str, value: impl Into<Value>) {
         self.want.insert(key, value.into());
     }
 
-    /// The end comes so much later than the call that brings it about.
+    /// The session closes so much later than the call that closes it.
     pub(crate) fn link_takes_ms(&mut self, ms: u64) {
         self.slack = LINK.load(Ordering::Relaxed) + ms * 1_000_000;
     }
 
-    /// Whatever tcplife says of this is right.
+    /// Any value that tcplife reports is correct.
     pub(crate) fn any(&mut self, key: &'static str) {
         self.any.push(key);
     }
 
-    /// tcplife must say something between these.
+    /// tcplife must report a value between these.
     pub(crate) fn want_between(&mut self, key: &'static str, low: u64, high: u64) {
         self.ranges.insert(key, [low, high]);
     }
@@ -502,7 +502,7 @@ impl End {
         self.want("unacked_bytes", bytes);
     }
 
-    /// Writes as long as the socket takes something.
+    /// Writes until the socket's buffer is full.
     pub(crate) fn write_until_full(&mut self) {
         let data = vec![b'x'; 64 * 1024];
         while let Ok(sent) = sys::send(self.fd(), &data, SendFlags::DONTWAIT) {
@@ -510,7 +510,7 @@ impl End {
         }
     }
 
-    /// Writes until the other side, which does not read, has room for nothing more. How much it did not take.
+    /// Writes until the other side, which does not read, has no room left. Returns the bytes that it did not take.
     pub(crate) fn fill_the_other_side(&mut self) -> u64 {
         self.write_until_full();
         sys::until("nothing on its way", || {
@@ -550,12 +550,12 @@ impl End {
         }
     }
 
-    /// Waits for what the peer, or the network, does to it.
+    /// Waits until the peer or the network breaks the session, and returns the error.
     pub(crate) fn read_error(&mut self) -> Errno {
         sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session is over")
     }
 
-    /// Waits for what ends it, without reading.
+    /// Waits until the session is broken, without reading.
     pub(crate) fn broken(&self) {
         sys::poll(self.fd(), PollFlags::empty());
     }
@@ -567,7 +567,7 @@ impl End {
         self.want("unread_bytes", count);
     }
 
-    /// What has arrived is all that is to come, and is not read.
+    /// All data has arrived, and stays unread.
     pub(crate) fn all_has_arrived(&mut self) {
         self.arrived(sys::unread(self.fd()));
     }
@@ -591,7 +591,7 @@ impl End {
         window
     }
 
-    /// It is open before tcplife starts, and nothing more happens to it until it has been looked at.
+    /// It is preexisting, and does not change until it was compared with a snapshot.
     pub(crate) fn stands(&self, state: &str, owner: &str) {
         let netns = sys::netns_of(self.fd());
         say(&json!({"stands": {
@@ -600,7 +600,7 @@ impl End {
         }}));
     }
 
-    /// The same of a socket without a session yet.
+    /// The same for a socket that is not connected yet.
     pub(crate) fn stands_socket(fd: &OwnedFd, remote: SocketAddr, state: &str) {
         let copy = fd.try_clone().expect("dup");
         Self::connected(copy, remote, [0; 2]).stands(state, "scan");
@@ -621,16 +621,16 @@ impl End {
         self.ended(reason, end(window));
     }
 
-    /// Closes a session that the peer has ended before.
+    /// Closes a session that the peer has closed before.
     pub(crate) fn close_over(mut self, reason: &str) {
         drop(self.fd.take());
         self.ended(reason, EndOf::Peers);
     }
 
-    /// An MPTCP socket lets go of its subflow later, when the other side has said that it has no more data.
+    /// An MPTCP socket closes its subflow later, when the other side has reported its end of data.
     pub(crate) fn close_mptcp(mut self, reason: &str) {
         let [from, to] = self.close_fd();
-        // the program's socket is none of TCP's
+        // the program's socket is not the TCP socket
         self.want.remove("cookie");
         self.ended(reason, EndOf::Mine([from, to + 2_000_000_000]));
     }
@@ -640,7 +640,7 @@ impl End {
         self.close(reason);
     }
 
-    /// Writes down what this end did.
+    /// Records what this end did.
     pub(crate) fn ended(mut self, reason: &str, end: EndOf) {
         let evidence = match (self.out, self.has_read) {
             (true, _) => "connect",

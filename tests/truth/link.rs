@@ -1,7 +1,7 @@
-//! A link between two namespaces that loses, delays and refuses exactly what it is told to.
+//! A link between two namespaces that loses, delays and rejects exactly the packets it is told to.
 //!
 //! A process reads packets from one TUN interface and writes them to the other. `tc netem` would be less work,
-//! but loses at random, and is a module that many kernels come without; here it is known which packet was lost.
+//! but it loses at random, and many kernels lack the module. Here it is known which packet was lost.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,9 +24,9 @@ pub(crate) const CUT_IN: u32 = 2;
 pub(crate) struct Quality {
     /// Each way.
     pub(crate) delay: Duration,
-    /// Every so many-th packet with data from the first namespace is lost.
+    /// Loses every nth packet with data from the first namespace.
     pub(crate) lose_every: Option<u32>,
-    /// Bytes a second, from the first namespace.
+    /// Bytes per second, from the first namespace.
     pub(crate) rate: Option<u64>,
     /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes: of
     /// ICMP and of ICMPv6.
@@ -94,7 +94,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
     }
 }
 
-/// How much data a TCP packet carries; `None` if it is another.
+/// Bytes of data in a TCP packet; `None` for other protocols.
 fn tcp_data(packet: &[u8]) -> Option<usize> {
     let (header, total, protocol) = match packet.first()? >> 4 {
         4 => (
@@ -127,7 +127,7 @@ fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     (!(sum as u16)).to_be_bytes()
 }
 
-/// What a router says who will not forward it: RFC 792 type 3, RFC 4443 type 1.
+/// The answer of a router that does not forward the packet: RFC 792 type 3, RFC 4443 type 1.
 fn icmp_unreachable(packet: &[u8], codes: [u8; 2]) -> Vec<u8> {
     if packet[0] >> 4 == 4 {
         let quoted = &packet[..packet.len().min(28)];

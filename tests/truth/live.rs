@@ -1,4 +1,4 @@
-//! Open sessions: what `ss` shows in every network namespace, the live figures must have.
+//! Open sessions: every one that `ss` shows, in any network namespace, must be in a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use tcplife::store::{Place, Store};
 use crate::judge::Outcome;
 use crate::sys;
 
-/// Every network namespace that a process is in, by inode.
+/// The network namespaces of all processes, by inode.
 fn namespaces() -> BTreeMap<u64, OwnedFd> {
     let mut found = BTreeMap::new();
     for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
@@ -32,7 +32,7 @@ fn namespaces() -> BTreeMap<u64, OwnedFd> {
     found
 }
 
-/// `local peer` and cookie of each session, as `ss` has it.
+/// The cookies of the open sessions in a namespace, as `ss` shows them.
 fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let mut command = Command::new("ss");
     command.args(["-tanHe"]);
@@ -107,7 +107,7 @@ fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
     panic!("the collector ended");
 }
 
-/// A worker that does nothing with the session that its master handed over is found all the same, after a while.
+/// A worker that inherits a session and never uses it is found by a later scan.
 pub(crate) fn find_idle_worker() -> Outcome {
     let collector = start();
     let (_listener, client, server) = loopback();
@@ -158,7 +158,7 @@ pub(crate) fn find_idle_worker() -> Outcome {
     outcome("idle-worker-is-found", 2, wrong, collector)
 }
 
-/// The kernel tells only what has changed since the look before: that must be whatever changes, and nothing else.
+/// A snapshot has the sessions that changed since the one before: all of them, and no others.
 pub(crate) fn follow_what_changes() -> Outcome {
     let collector = start();
     let mut store = Store::new(0);
@@ -166,7 +166,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
     let [ours, theirs] =
         [&client, &server].map(|end| sys::cookie(&end.try_clone().expect("dup").into()));
     let mut wrong = Vec::new();
-    // what both ends look like once they are only named
+    // the state of both ends once a snapshot reports them as unchanged
     let mut settled = |what: &str, expected: [(State, u64, u32); 2]| {
         let end = Instant::now() + Duration::from_secs(20);
         for batch in collector.batches().iter() {
@@ -211,7 +211,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
     outcome("only-changes-are-told", 2, wrong, collector)
 }
 
-/// The sessions from before the start stand still: both must show the same.
+/// Preexisting sessions that do not change: tcplife and ss must show the same.
 pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
     let collector = start();
     let mut store = Store::new(0);
@@ -220,7 +220,7 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         .iter()
         .map(|(&inode, space)| (inode, ss(space), ss(space)))
         .collect();
-    // the host's own sessions come and go meanwhile: only what both saw before and after counts
+    // the host's own sessions come and go meanwhile: only those count that were there before and after
     let waiting = collector.batches().len();
     let waiting = collector.batches().iter().take(waiting);
     waiting.for_each(|batch| store.apply(batch));

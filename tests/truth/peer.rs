@@ -20,7 +20,7 @@ use crate::judge::Story;
 /// Where Debian has it; other builds of that name are found on the PATH.
 const PROGRAMS: [&str; 2] = ["/usr/sbin/tcplife", "tcplife"];
 
-/// A line of its.
+/// A row that it printed.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pid: u64,
@@ -39,14 +39,14 @@ fn terminal() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     Ok((ours, its))
 }
 
-/// It, while it runs.
+/// A running tcplife of libbpf-tools.
 pub(crate) struct Peer {
     child: Child,
     rows: Receiver<Row>,
 }
 
 impl Peer {
-    /// An error tells why there is nothing to compare with.
+    /// Fails with the reason if there is none to compare with.
     pub(crate) fn start() -> Result<Self, String> {
         let mut last = String::new();
         for program in PROGRAMS {
@@ -59,11 +59,11 @@ impl Peer {
     }
 
     fn start_program(program: &str) -> Result<Self, String> {
-        // on a terminal it prints by the line, into a pipe when a page is full
+        // it prints line by line on a terminal, and by the page into a pipe
         let (ours, its) = terminal().map_err(|e| format!("no terminal: {e}"))?;
         let mut command = Command::new(program);
         command.arg("-w").stdout(its).stderr(Stdio::null());
-        // it wants tracefs, which not every host has mounted: it gets one that only it sees
+        // it needs tracefs, which not every host has mounted: it gets a private one
         // SAFETY: system calls on constant strings, async-signal-safe.
         unsafe {
             command.pre_exec(|| {
@@ -100,7 +100,7 @@ impl Peer {
         Ok(Peer { child, rows })
     }
 
-    /// All its rows. It is quick to print: what it has seen comes before it ends.
+    /// Stops it when it prints no more, and returns all rows.
     pub(crate) fn stop(mut self) -> Result<Vec<Row>, String> {
         let mut rows = Vec::new();
         while let Ok(row) = self.rows.recv_timeout(Duration::from_millis(500)) {
@@ -140,7 +140,7 @@ struct Score {
     bytes: usize,
 }
 
-/// How much of the truth each has. Ports tell the sessions apart: no two cases share the port of a listener.
+/// Prints how much each reports correctly. Ports distinguish sessions: no two cases share a listener's port.
 pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]) {
     let mut of_ports: BTreeMap<(u64, u64), Vec<&Row>> = BTreeMap::new();
     for row in theirs {
@@ -162,7 +162,7 @@ pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]
             let found = of_ports.get_mut(&(port("lport"), port("rport")));
             if let Some(row) = found.and_then(|r| (!r.is_empty()).then(|| r.remove(0))) {
                 group.theirs.shown += 1;
-                // where nobody is the owner any more, it has no way to say so
+                // it cannot report that a session has no owner any more
                 let nobody = want["pid"].is_null() && row.pid == 0;
                 group.theirs.owner += usize::from(want["pid"] == row.pid || nobody);
                 let same = row.kb == [kb(&want["tx_bytes"]), kb(&want["rx_bytes"])];

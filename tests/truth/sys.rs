@@ -2,7 +2,7 @@
 //!
 //! Every failure is a panic that names the call: a generator that cannot do what its case says proves nothing.
 //! `libc` is for the calls that rustix does not have: TCP_INFO, SIOCGSKNS (whose result is a descriptor), fork, _exit
-//! and alarm.
+//! and alarm; and for the numbers and the struct of ioctls.
 
 use std::ffi::{CString, c_int};
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,4 @@
-//! What was there before tcplife: it is found as it is, and goes on.
+//! Preexisting sessions and listeners.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use crate::generator::{Cx, End, EndOf, Flag, Net, skip, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
 use crate::sys::{self, TcpInfo};
 
-/// Where the processes of a case wait for tcplife.
+/// A gate at which the processes of a case wait until tcplife runs.
 #[derive(Clone, Copy)]
 struct Gate {
     standing: Flag,
@@ -28,19 +28,19 @@ impl Gate {
         }
     }
 
-    /// All of this process is as it is to be found: waits until tcplife runs.
+    /// This process is ready: waits until tcplife runs.
     fn wait(self) {
         self.standing.raise();
         self.go.wait_for(1);
     }
 
-    /// Until so many stand there, and tcplife runs.
+    /// Waits until so many are ready, and until tcplife runs.
     fn hold(self, cx: &Cx, standing: u32) {
         self.standing.wait_for(standing);
         cx.hold();
     }
 
-    /// A server and a client, the latter given the server's address. Both stand when tcplife starts.
+    /// A server, and a client that is given its address. Waits until both are ready, and until tcplife runs.
     fn hold_two(
         self,
         cx: &Cx,
@@ -54,7 +54,7 @@ impl Gate {
         self.hold(cx, 2);
     }
 
-    /// Lets them go on, to their end.
+    /// Lets them go on, and waits until they exit.
     fn go_on(self, cx: &Cx) {
         self.go.raise();
         cx.join();
@@ -66,7 +66,7 @@ fn from_before(end: &mut End) {
     end.want("connect_us", serde_json::Value::Null);
 }
 
-/// Nobody but the scan has seen its owner do anything, until it closes.
+/// Only the scan knows the owner until it closes.
 fn known_by_close(end: &mut End) {
     from_before(end);
     end.want("owner", "close");
@@ -84,7 +84,7 @@ pub(super) fn listener(cx: &Cx) {
     let accepted = Flag::new();
     cx.server(&net, |listener| {
         answer_one(&listener);
-        // it does nothing with this one that would tell whose it is
+        // it does nothing with this one that would show the owner
         let mut s = End::accept(&listener);
         accepted.raise();
         s.want("owner", "listen");
@@ -112,7 +112,7 @@ pub(super) fn prefork(cx: &Cx) {
     cx.join();
 }
 
-/// What a process has of it is no TCP socket, and the one behind it has no descriptor.
+/// The process's socket is an MPTCP socket, and the TCP socket behind it has no descriptor.
 pub(super) fn multipath_listener(cx: &Cx) {
     let net = cx.loopback();
     let Ok(fd) = sys::mptcp() else {
@@ -232,7 +232,7 @@ pub(super) fn unaccepted(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// Nobody ever had it in hands, before or after: only the listener's owner can be told.
+/// No process ever has a descriptor of it: only the listener's owner is known.
 pub(super) fn never_accepted(cx: &Cx) {
     let net = cx.loopback();
     let gate = Gate::new();
@@ -259,7 +259,7 @@ pub(super) fn never_accepted(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// Once the other end stands: closes while the link is cut, with data and the FIN on their way.
+/// Once the other end is ready: closes while the link is cut, so that data and FIN are not acknowledged.
 fn orphaned(gate: Gate, net: &Net, mut end: End, reason: &str) {
     gate.standing.wait_for(1);
     net.cut(CUT_IN | CUT_OUT);
@@ -271,7 +271,7 @@ fn orphaned(gate: Gate, net: &Net, mut end: End, reason: &str) {
     gate.standing.raise();
 }
 
-/// Without a process at all: it has exited, and its FIN is on the way.
+/// No process has it any more, and its FIN is not acknowledged.
 pub(super) fn orphan_fin_wait_1(cx: &Cx) {
     let net = cx.link(HERE);
     let gate = Gate::new();
@@ -306,7 +306,7 @@ pub(super) fn orphan_last_ack(cx: &Cx) {
         c.state_is(sys::TCP_FIN_WAIT2);
         gate.wait();
         from_before(&mut c);
-        // the last data may come with the FIN, and then the end is before the reading
+        // the last data may come with the FIN, and then it closes before it is read
         c.any("owner");
         c.read_to_end();
         c.close_over("local-fin");
@@ -372,7 +372,7 @@ pub(super) fn in_flight(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// Data in the SYN, and nobody saw it: who opened must show all the same.
+/// Data in a SYN from before the start: the direction must be right all the same.
 pub(super) fn fast_open(cx: &Cx) {
     let net = cx.loopback();
     // no cookies: the first SYN carries data, and every listener takes it
@@ -401,7 +401,7 @@ pub(super) fn fast_open(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// The data of the SYN was not taken, and sent again: it must not count twice, nor hide who opened.
+/// The SYN's data was ignored and retransmitted: it must neither count twice nor hide the direction.
 pub(super) fn fast_open_ignored(cx: &Cx) {
     let net = cx.loopback();
     sysctl("ipv4/tcp_fastopen", "5");
@@ -424,7 +424,7 @@ pub(super) fn fast_open_ignored(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// What was lost and sent again before the start is in the counters, and is not data.
+/// Segments that were retransmitted before the start are in the counters, and are no data.
 pub(super) fn retransmitted(cx: &Cx) {
     let quality = Quality {
         lose_every: Some(9),

@@ -1,4 +1,4 @@
-//! Bytes that are not simply written and read.
+//! Bytes that are not just written and read: urgent, unread, unacknowledged.
 
 use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
@@ -45,7 +45,7 @@ pub(super) fn receiver_full(cx: &Cx) {
         |mut s| {
             full.wait_for(1);
             s.all_has_arrived();
-            // nobody read: the listener, which is this process too, is all that is known
+            // nobody read: only the owner of the listener is known, which is this process too
             s.want("owner", "listen");
             seen.raise();
             s.broken();

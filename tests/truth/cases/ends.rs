@@ -1,4 +1,4 @@
-//! The ways of closing, by either side, in order or with a reset.
+//! Ways to close, by either side, with a FIN or with a reset.
 
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ pub(super) fn half_close_by_server(cx: &Cx) {
         |mut c| {
             c.read_to_end();
             c.write(1000);
-            // the record is made when the FIN comes, whatever is read after
+            // the session closes when the FIN comes, whatever is read afterwards
             read.wait_for(1);
             c.close("remote-fin");
         },
@@ -203,8 +203,7 @@ pub(super) fn simultaneous_close(cx: &Cx) {
     );
 }
 
-/// We closed in order, and then the peer's data came: our side resets it, and notes the same error as if the
-/// peer had.
+/// Data arrives after our close: our side sends a reset, and notes the same error as if the peer had.
 pub(super) fn data_after_close(cx: &Cx) {
     let net = cx.link(delayed(20));
     let read = Flag::new();
@@ -231,8 +230,8 @@ pub(super) fn data_after_close(cx: &Cx) {
     );
 }
 
-/// Our FIN waits behind data that the peer has no room for. What it sends meanwhile is read, so that its reset is not
-/// our answer to data that nobody wants.
+/// Our FIN is queued after data that the peer has no room for. Its data is read, so that the reset is the peer's and
+/// not ours for unread data.
 pub(super) fn reset_after_shutdown(cx: &Cx) {
     let (full, closed) = (Flag::new(), Flag::new());
     cx.two(

@@ -1,5 +1,5 @@
-//! What comes to nothing, or breaks: attempts that fail, children that nobody accepts, timeouts, and sessions that
-//! somebody else ends.
+//! Sessions that fail: refused and timed-out attempts, children that nobody accepts, broken links, and sessions that
+//! `ss` kills.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::generator::{Cx, End, EndOf, Family, Flag, Net, session_is_over, sysct
 use crate::link::{CUT_IN, CUT_OUT, Quality};
 use crate::sys;
 
-/// connect() from a port that is known, which fails with that error; the time that it took.
+/// A connect() from a known port that fails with that error, and the time that it took.
 fn attempt(local: SocketAddr, remote: SocketAddr, error: Errno) -> (End, [u64; 2]) {
     let fd = bound(local, remote);
     let window = connect_fails(&fd, remote, error);
@@ -54,7 +54,7 @@ pub(super) fn network_unreachable(cx: &Cx) {
     unreachable(cx, [0, 0], [Errno::NETUNREACH; 2]);
 }
 
-/// A firewall on the way says so.
+/// A firewall on the way rejects it.
 pub(super) fn prohibited(cx: &Cx) {
     unreachable(cx, [13, 1], [Errno::HOSTUNREACH, Errno::ACCESS]);
 }
@@ -202,7 +202,7 @@ pub(super) fn half_open_peer(cx: &Cx) {
     );
 }
 
-/// Kills what that filter of ss lets through; the time that it took.
+/// Kills the sessions that match that filter of ss. Returns the time that it took.
 fn kill_by_ss(filter: &str) -> [u64; 2] {
     let (output, window) = sys::timed(|| Command::new("ss").args(["-tK", filter]).output());
     let output = output.expect("ss");
@@ -231,7 +231,7 @@ pub(super) fn killed_by_ss(cx: &Cx) {
     );
 }
 
-/// Who kills it is not its owner, even if nobody else has shown.
+/// The process that kills it is not its owner, even if no other is known.
 pub(super) fn killed_by_ss_unread(cx: &Cx) {
     let accepted = Flag::new();
     cx.two(
@@ -252,7 +252,7 @@ pub(super) fn killed_by_ss_unread(cx: &Cx) {
     );
 }
 
-/// What happens to the client's end; the server's end, which knows nothing of it, goes after it.
+/// The client's end closes first, unnoticed by the server's end, which is reset afterwards.
 fn outlived(cx: &Cx, net: &Net, client: impl FnOnce(End)) {
     let over = Flag::new();
     cx.two(
@@ -315,7 +315,7 @@ pub(super) fn link_down(cx: &Cx) {
             c.write(1000);
             let reason = match c.read_error() {
                 Errno::TIMEDOUT => "timeout",
-                // once ARP has found nobody
+                // when ARP gets no answer
                 Errno::HOSTUNREACH => "unreachable",
                 other => panic!("error {other}"),
             };

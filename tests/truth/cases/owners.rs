@@ -1,4 +1,4 @@
-//! Whose it is: processes that share, pass on, inherit and lose their sockets.
+//! Owners: processes that share, pass on, inherit and lose their sockets.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -66,7 +66,7 @@ pub(super) fn fork_parent_closes_last(cx: &Cx) {
             s.read(100);
             s.write(200);
             s.read_to_end();
-            // its exit leaves the parent's descriptor, and so the session, open
+            // the parent's descriptor keeps the session open after the exit
             let now = sys::now();
             s.ended("remote-fin", EndOf::Mine([now, now + 1_000_000_000]));
         });
@@ -129,7 +129,7 @@ pub(super) fn inherited(cx: &Cx) {
     cx.join();
 }
 
-/// What runs after the exec of [`inherited`].
+/// Runs after the exec of [`inherited`].
 pub(crate) fn serve_inherited(fd: OwnedFd) {
     sys::mortal(sys::LIFETIME);
     sys::set_name("tl-execd");
@@ -174,7 +174,7 @@ pub(super) fn io_uring_registered(cx: &Cx) {
     if Uring::new().is_none() {
         return skip("no io_uring");
     }
-    // nothing but that it listens tells the owner
+    // only its listener shows the owner
     cx.server(&net, |listener| {
         let mut ring = Uring::new().expect("io_uring");
         let mut s = End::accept(&listener);
@@ -222,7 +222,7 @@ pub(super) fn killed(cx: &Cx) {
     cx.join();
 }
 
-/// Decided: who connected stays the owner, whoever reads later.
+/// By decision, the process that connected stays the owner, whoever reads later.
 pub(super) fn child_reads(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
@@ -238,7 +238,7 @@ pub(super) fn child_reads(cx: &Cx) {
     cx.join();
 }
 
-/// The end comes in softirq context, while other processes run.
+/// It closes in softirq context, while other processes run.
 pub(super) fn closed_in_softirq(cx: &Cx) {
     let net = cx.link(delayed(2));
     let listener = net.listener(cx.port(0));

@@ -1,4 +1,4 @@
-//! Figures of how well it goes: round trips, losses, and what limits the speed.
+//! Figures of quality: round trips, retransmits, and bottlenecks.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::generator::{Cx, End, Flag, Net, skip};
 use crate::link::Quality;
 use crate::sys::{self, TcpInfo};
 
-/// At rest, so that nothing changes any more.
+/// The session is idle, so that TCP_INFO has the final values.
 fn as_tcp_info_says(end: &mut End) {
     let info = TcpInfo::of(end.fd());
     end.want("retransmits", info.total_retrans());
@@ -61,7 +61,7 @@ pub(super) fn round_trip_time(cx: &Cx) {
     );
 }
 
-/// Sends so much to one who reads at once. When nothing changes any more, the kernel's figures are as they are to be.
+/// Sends so much to a peer that reads at once, and compares the figures once they no longer change.
 fn transfer(cx: &Cx, net: &Net, bytes: usize, tune: impl Fn(&OwnedFd), check: impl Fn(&TcpInfo)) {
     let read = Flag::new();
     cx.two(
@@ -117,7 +117,7 @@ pub(super) fn sndbuf_limited(cx: &Cx) {
     });
 }
 
-/// The reader begins when the writer has been waiting for a while.
+/// The reader starts when the writer has been waiting for a while.
 pub(super) fn rwnd_limited(cx: &Cx) {
     const BYTES: usize = 12_000_000;
     let (slow, read) = (Flag::new(), Flag::new());

@@ -1,4 +1,4 @@
-//! What many cases are made of.
+//! Parts that many cases share.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -25,7 +25,7 @@ pub(super) fn delayed(ms: u64) -> Quality {
     }
 }
 
-// ---- how one begins
+// ---- how a session begins
 
 /// A socket at that address, for a connection to that one.
 pub(super) fn bound(local: SocketAddr, remote: SocketAddr) -> OwnedFd {
@@ -38,7 +38,7 @@ pub(super) fn connect_from(local: SocketAddr, remote: SocketAddr) -> End {
     End::connect_socket(bound(local, remote), remote)
 }
 
-/// connect(), which fails with that error; the time that it took.
+/// A connect() that fails with that error. Returns the time that it took.
 pub(super) fn connect_fails(fd: &OwnedFd, remote: SocketAddr, error: Errno) -> [u64; 2] {
     let (result, window) = sys::timed(|| rustix::net::connect(fd, &remote));
     assert_eq!(result, Err(error), "connect");
@@ -57,7 +57,7 @@ pub(super) fn open_with_data(addr: SocketAddr) -> End {
     c
 }
 
-// ---- how one ends
+// ---- how a session closes
 
 /// Reads all that the other side writes, and closes after it.
 pub(super) fn drain(mut end: End) {
@@ -77,7 +77,7 @@ pub(super) fn times_out(mut end: End) {
     end.ended("timeout", EndOf::now());
 }
 
-/// Closes the listener and every copy of its descriptor; when that was.
+/// Closes the listener and every copy of its descriptor. Returns when that was.
 pub(super) fn drop_listener(fd: OwnedFd, ends: &mut [&mut End]) -> [u64; 2] {
     for end in ends {
         drop(end.take_fd());
@@ -93,7 +93,7 @@ pub(super) fn keepalive(fd: &OwnedFd) {
     sockopt::set_tcp_keepcnt(fd, 1).expect("TCP_KEEPCNT");
 }
 
-// ---- who serves
+// ---- workers
 
 /// A process that listens, and its workers of these names, which share the listener.
 pub(super) fn workers(cx: &Cx, net: &Net, names: &[&'static str], work: impl Fn(&OwnedFd)) {

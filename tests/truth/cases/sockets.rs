@@ -1,4 +1,4 @@
-//! One socket and several sessions, or none.
+//! Sockets that have several sessions, or none.
 
 use std::net::SocketAddr;
 
@@ -93,7 +93,7 @@ pub(super) fn listener_turned_client(cx: &Cx) {
     cx.join();
 }
 
-/// Decided: the subflows are what is on the wire, and each is shown as the TCP session that it is.
+/// By decision, each subflow is shown as the TCP session that it is on the wire.
 pub(super) fn multipath(cx: &Cx) {
     let net = cx.loopback();
     if sys::mptcp().is_err() {
