@@ -1,4 +1,4 @@
-//! What the tests of the real program ask of the host, and how they say that it is not there.
+//! Requirements of the tests that run the real program, and how they are skipped where a requirement is missing.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,11 +8,10 @@ use std::time::Duration;
 /// The program under test.
 pub(crate) const TCPLIFE: &str = env!("CARGO_BIN_EXE_tcplife");
 
-/// How long a test waits for what must come at once, on a busy machine.
+/// How long a test waits, on a busy machine, for what is due at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Says on the real stderr, not on the one that the test harness keeps to itself, that a test did not run. Where it
-/// must run, that is a failure.
+/// Reports a skipped test on the real stderr, which the test harness does not capture. Fails where the test must run.
 pub(crate) fn skip(why: &str) {
     assert!(
         std::env::var_os("TCPLIFE_REQUIRE_KERNEL").is_none_or(|v| v.is_empty() || v == "0"),
@@ -22,8 +21,8 @@ pub(crate) fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "\n*** SKIPPED {name}: {why}");
 }
 
-/// Whether sessions can be seen here. Only what tcplife names as a lack of the host counts: whatever else goes wrong
-/// is for the test to fail of.
+/// Whether tcplife can capture here. Only what tcplife itself reports as missing on the host counts: any other error
+/// must fail the test.
 pub(crate) fn kernel_or_skip() -> bool {
     static LACKS: OnceLock<Option<String>> = OnceLock::new();
     let lacks = LACKS.get_or_init(|| {
@@ -50,7 +49,7 @@ pub(crate) fn kernel_or_skip() -> bool {
     }
 }
 
-/// Whether a command that a test uses does here what the test needs of it: `probe` is run to see.
+/// Whether a command that a test needs works here, which `probe` shows.
 pub(crate) fn tool_or_skip(probe: &[&str]) -> bool {
     let works = Command::new(probe[0])
         .args(&probe[1..])

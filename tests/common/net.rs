@@ -1,4 +1,4 @@
-//! TCP sessions of our own, on loopback, with byte counts that are known.
+//! TCP sessions of our own, on loopback, with known byte counts.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use super::host::skip;
 
 pub(crate) const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 pub(crate) const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
-/// One session, both ends ours.
+/// Both ends of a session.
 pub(crate) struct Pair {
     pub(crate) client: TcpStream,
     pub(crate) server: TcpStream,
@@ -23,7 +23,7 @@ pub(crate) fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Whether IPv6 is there to be tested.
+/// Whether the loopback device has IPv6.
 pub(crate) fn v6_or_skip() -> bool {
     let there = TcpListener::bind(V6).is_ok();
     if !there {
@@ -45,13 +45,13 @@ impl Pair {
         self.client.local_addr().expect("it is connected").port()
     }
 
-    /// That many bytes there, and that many back; few enough for the sockets' buffers.
+    /// Sends that many bytes there, and that many back; few enough for the sockets' buffers.
     pub(crate) fn exchange(&mut self, there: usize, back: usize) {
         move_bytes(&mut self.client, &mut self.server, there);
         move_bytes(&mut self.server, &mut self.client, back);
     }
 
-    /// The client closes, then the server. Both sessions are over then.
+    /// The client closes, then the server. Both ends are closed then.
     pub(crate) fn close(self) {
         let Pair { client, mut server } = self;
         client.shutdown(Shutdown::Write).expect("it is connected");

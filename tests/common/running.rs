@@ -1,4 +1,4 @@
-//! A tcplife that runs and prints, line by line.
+//! A running tcplife, and the lines that it prints.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -14,9 +14,33 @@ use serde_json::Value;
 use super::host::{PATIENCE, TCPLIFE};
 use super::net;
 
-/// The program, its lines as they come.
+/// A child process that is killed when the test ends, even if the test fails.
+pub(crate) struct Kept(pub(crate) Child);
+
+impl Kept {
+    /// Its exit status, if it exits within that time.
+    pub(crate) fn exits_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + time;
+        loop {
+            let status = self.0.try_wait().expect("a child of ours");
+            if status.is_some() || Instant::now() > deadline {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A running tcplife.
 pub(crate) struct Running {
-    child: Child,
+    child: Kept,
     lines: Receiver<String>,
     errors: Option<JoinHandle<String>>,
 }
@@ -31,11 +55,20 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// That it ended well, and without a word on stderr.
+    /// Asserts that it exited with success and wrote nothing to stderr.
     #[track_caller]
     pub(crate) fn assert_well(&self) {
         let is_well = self.status.success() && self.errors.is_empty();
         assert!(is_well, "{}: {}", self.status, self.errors);
+    }
+
+    /// Takes the last line, which of a run of `-o json` that ended well is the summary.
+    #[track_caller]
+    pub(crate) fn take_summary(&mut self) -> Value {
+        self.assert_well();
+        let summary = json(&self.rest.pop().expect("a summary"));
+        assert_eq!(summary["event"], "summary", "{summary}");
+        summary
     }
 }
 
@@ -44,7 +77,7 @@ impl Running {
         Running::of(Command::new(TCPLIFE).args(args))
     }
 
-    /// Starts it by a command that becomes it.
+    /// Starts it with a command that executes it.
     fn of(command: &mut Command) -> Running {
         let mut child = command
             .env("TZ", "UTC")
@@ -69,13 +102,13 @@ impl Running {
             text
         });
         Running {
-            child,
+            child: Kept(child),
             lines,
             errors: Some(errors),
         }
     }
 
-    /// Starts one that prints a header, and waits for that: from then on it misses nothing.
+    /// Starts it with flags that print a header, and waits for the header: from then on it misses nothing.
     pub(crate) fn with_header(args: &[&str]) -> (Running, String) {
         let mut running = Running::start(args);
         let header = running.line();
@@ -83,13 +116,13 @@ impl Running {
     }
 
     /// Starts it with `-o json`, which has no header. A session of ours that it reports shows that it is ready.
-    /// The filters among the flags must let sessions of that listener through.
+    /// The flags must match sessions of that listener.
     pub(crate) fn json(args: &[&str], probe: &TcpListener) -> Running {
         let running = Running::start(&[&["-o", "json"], args].concat());
         running.once_ready(probe)
     }
 
-    /// As [`Running::json`], where hangups are ignored, as nohup starts it.
+    /// Like [`Running::json`], with hangups ignored, as nohup starts it.
     pub(crate) fn json_ignoring_hangups(args: &[&str], probe: &TcpListener) -> Running {
         let mut command = Command::new("sh");
         command.args([
@@ -121,15 +154,14 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id() as i32).expect("a process id");
-        kill_process(pid, signal).expect("it runs");
+        kill_process(Pid::from_child(&self.child.0), signal).expect("it runs");
     }
 
-    /// Stops it, so that nobody takes sessions out of the kernel, and waits until it has stopped.
+    /// Stops it, so that nothing empties the ring, and waits until it has stopped.
     pub(crate) fn hold(&self) {
         self.signal(Signal::STOP);
         let deadline = Instant::now() + PATIENCE;
-        let threads = format!("/proc/{}/task", self.child.id());
+        let threads = format!("/proc/{}/task", self.child.0.id());
         while fs::read_dir(&threads)
             .expect("it runs")
             .any(|t| state(&t.expect("a thread").path().join("stat")) != Some('T'))
@@ -156,7 +188,7 @@ impl Running {
         }
     }
 
-    /// Lines until there is one like that, which is the last of them.
+    /// The next lines, as far as one that is wanted.
     pub(crate) fn lines_until(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = Vec::new();
@@ -169,38 +201,29 @@ impl Running {
         lines
     }
 
-    /// The next row of `-o json` that is like that.
+    /// The next row of `-o json` that is wanted.
     pub(crate) fn row_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let lines = self.lines_until(|line| wanted(&json(line)));
         json(lines.last().expect("the row that was waited for"))
     }
 
-    /// Interrupts it, and waits for its end.
+    /// Interrupts it, and waits until it exits.
     pub(crate) fn interrupt(self) -> Ended {
         self.signal(Signal::INT);
         self.wait()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it exits by itself.
     pub(crate) fn wait(mut self) -> Ended {
         self.end()
     }
 
     fn end(&mut self) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
-        let mut rest = Vec::new();
-        let status = loop {
-            rest.extend(self.lines.try_iter());
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                break status;
-            }
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
-                panic!("tcplife does not end; its last lines: {rest:#?}");
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        let Some(status) = self.child.exits_within(PATIENCE) else {
+            let rest: Vec<String> = self.lines.try_iter().collect();
+            panic!("tcplife does not exit; its last lines: {rest:#?}");
         };
-        rest.extend(self.lines.iter());
+        let rest = self.lines.iter().collect();
         let errors = self.errors.take().map(JoinHandle::join);
         Ended {
             status,
@@ -210,17 +233,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // after a test that failed; it has ended otherwise
-        if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-/// The letter of a /proc stat file that says what the task does.
+/// The state letter of a /proc stat file.
 fn state(stat: &std::path::Path) -> Option<char> {
     let text = fs::read_to_string(stat).ok()?;
     text[text.rfind(')')? + 1..].trim_start().chars().next()

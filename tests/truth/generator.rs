@@ -1,7 +1,7 @@
-//! What a case is made of: namespaces, processes, and the ends of sessions that write down what they did.
+//! Building blocks of cases: namespaces, processes, and the ends of sessions, which record what they did.
 //!
 //! An end counts the bytes that it wrote and read, notes the time around every call that begins or ends a
-//! session, and writes one JSON line when it is through. `want` in that line has the keys of `tcplife -o json`.
+//! session, and writes one JSON line when it is done. `want` in that line has the keys of `tcplife -o json`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,12 +11,16 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
+use rustix::process::Pid;
 use serde_json::{Value, json};
 
 use crate::link::{self, Quality};
 use crate::sys::{self, TcpInfo};
 
-/// Which addresses, in which sockets.
+/// Addresses of a case, and the sockets that they are used in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     V4,
@@ -25,7 +29,7 @@ pub(crate) enum Family {
     Mapped,
 }
 
-/// A number that all processes of a case see.
+/// A counter that all processes of a case share.
 #[derive(Clone, Copy)]
 pub(crate) struct Flag(pub(crate) &'static AtomicU32);
 
@@ -36,7 +40,7 @@ impl Flag {
     pub(crate) fn raise(self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
-    /// Until it was raised that often.
+    /// Waits until it was raised that often.
     pub(crate) fn wait_for(self, times: u32) {
         sys::until("another process of the case", || {
             self.0.load(Ordering::SeqCst) >= times
@@ -48,7 +52,7 @@ impl Flag {
 pub(crate) struct Cx {
     family: Family,
     first_port: u16,
-    children: RefCell<Vec<(i32, &'static str)>>,
+    children: RefCell<Vec<(Pid, &'static str)>>,
     all_spaces: RefCell<Vec<OwnedFd>>,
 }
 
@@ -144,7 +148,7 @@ impl Cx {
         }
     }
 
-    /// Tells the suite of the namespaces; it holds them open, so that their numbers are not used again.
+    /// Tells the suite about the namespaces. The suite holds them open, so that their inodes are not reused.
     fn announce(&self, spaces: &[OwnedFd]) {
         let fds: Vec<i32> = spaces.iter().map(AsRawFd::as_raw_fd).collect();
         let copies = spaces.iter().map(|fd| fd.try_clone().expect("dup"));
@@ -154,11 +158,12 @@ impl Cx {
     }
 
     fn await_suite(&self) {
-        let got = sys::read(0, &mut [0; 1]).expect("a word from the suite");
+        let got =
+            rustix::io::read(rustix::stdio::stdin(), &mut [0; 1]).expect("a word from the suite");
         assert_eq!(got, 1, "the suite is gone");
     }
 
-    /// Everything stands that is to be there before tcplife starts: waits for it.
+    /// All preexisting sessions are ready: waits until tcplife runs.
     pub(crate) fn hold(&self) {
         say(&json!({"ready": true}));
         self.await_suite();
@@ -177,7 +182,7 @@ impl Cx {
         }
     }
 
-    /// Two namespaces and a link as good as that.
+    /// Two namespaces and a link of this quality.
     pub(crate) fn link(&self, quality: Quality) -> Net {
         // the process that is the link waits for a processor now and then
         LINK.store(
@@ -241,22 +246,21 @@ impl Cx {
     }
 
     /// A process of that name.
-    pub(crate) fn fork(&self, name: &'static str, f: impl FnOnce()) -> i32 {
-        let pid = sys::fork(|| {
+    pub(crate) fn fork(&self, name: &'static str, f: impl FnOnce()) -> Pid {
+        let pid = sys::fork(name, || {
             self.children.borrow_mut().clear();
-            sys::set_name(name);
             f();
         });
         self.children.borrow_mut().push((pid, name));
         pid
     }
 
-    /// Waits for all but the link, which is no longer needed then.
+    /// Waits for all processes but the link, which ends with this one.
     pub(crate) fn join(&self) {
         let children = self.children.take();
         for &(pid, name) in children.iter().filter(|c| c.1 != "tl-link") {
             let status = sys::wait(pid);
-            // 137: killed, which some are to be
+            // a victim is killed on purpose
             assert!(
                 status == 0 || name == "tl-victim",
                 "{name} ended with {status}"
@@ -264,24 +268,30 @@ impl Cx {
         }
     }
 
-    /// A server process and a client process that is connected to it, each with its end.
-    pub(crate) fn two(&self, net: &Net, server: impl FnOnce(End), client: impl FnOnce(End)) {
+    /// A server process with a listener of its own: it owns its sessions as long as nothing better is known.
+    pub(crate) fn server(&self, net: &Net, f: impl FnOnce(OwnedFd)) {
         let listening = Flag::new();
         self.fork("tl-server", || {
-            // it is the owner as long as nothing better is known
             let listener = net.listener(self.port(0));
-            net.enter_server();
             listening.raise();
+            f(listener);
+        });
+        listening.wait_for(1);
+    }
+
+    /// A server process and a client process that is connected to it, each with its end.
+    pub(crate) fn two(&self, net: &Net, server: impl FnOnce(End), client: impl FnOnce(End)) {
+        self.server(net, |listener| {
+            net.enter_server();
             server(End::accept(&listener));
         });
         self.fork("tl-client", || {
-            listening.wait_for(1);
             client(End::connect(net.server(self.port(0))));
         });
         self.join();
     }
 
-    /// Until every session in these namespaces is over: a link is needed as long.
+    /// Waits until every session in these namespaces is closed: they need the link until then.
     pub(crate) fn settle(&self) {
         for space in self.all_spaces.borrow().iter() {
             sys::enter_netns(space);
@@ -290,7 +300,7 @@ impl Cx {
     }
 }
 
-/// The local ports of this namespace's sessions that are not over.
+/// The local ports of the open sessions in this namespace.
 pub(crate) fn sessions() -> Vec<u16> {
     const FIN_WAIT_2: &str = "05";
     const TIME_WAIT: &str = "06";
@@ -313,34 +323,47 @@ pub(crate) fn sessions() -> Vec<u16> {
     ports
 }
 
-/// Until the session of that local port is over.
+/// Waits until the session of that local port is closed.
 pub(crate) fn session_is_over(port: u16) {
     sys::until("a session's end", || !sessions().contains(&port));
 }
 
-/// How much later the other side may learn of what happens, ns: for this process and its children.
+/// Delay in ns until the other side learns of an event: for this process and its children.
 static LINK: AtomicU64 = AtomicU64::new(0);
 
 fn say(value: &Value) {
     let line = format!("{value}\n");
-    let sent = sys::write(1, line.as_bytes()).expect("stdout");
+    let sent = rustix::io::write(rustix::stdio::stdout(), line.as_bytes()).expect("stdout");
     assert_eq!(sent, line.len(), "a pipe takes a short line whole");
 }
 
-/// This host does not allow what the case is about.
+/// Reports that this host does not support the case.
 pub(crate) fn skip(why: &str) {
     say(&json!({"skipped": why}));
 }
 
-/// When the session ends, as the end that writes knows it.
+/// When the session closes, as this end knows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndOf {
     /// Between these.
     Mine([u64; 2]),
-    /// When the peer's does.
+    /// When the peer's end closes.
     Peers,
-    /// Between these, or later, but not later than the peer's does.
+    /// Between these, or later, but not later than the peer's end.
     Both([u64; 2]),
+}
+
+impl EndOf {
+    pub(crate) fn now() -> EndOf {
+        let now = sys::now();
+        EndOf::Mine([now, now])
+    }
+
+    /// Now, or later, but not later than the peer's end.
+    pub(crate) fn from_now() -> EndOf {
+        let now = sys::now();
+        EndOf::Both([now, now])
+    }
 }
 
 /// One end of a session.
@@ -392,7 +415,7 @@ impl End {
     }
 
     pub(crate) fn connect_socket(fd: OwnedFd, remote: SocketAddr) -> End {
-        let (result, begun) = sys::timed(|| sys::connect(&fd, remote));
+        let (result, begun) = sys::timed(|| rustix::net::connect(&fd, &remote));
         result.unwrap_or_else(|e| panic!("connect to {remote}: {e}"));
         Self::connected(fd, remote, begun)
     }
@@ -419,12 +442,12 @@ impl End {
 
     pub(crate) fn accepted(fd: OwnedFd) -> End {
         let local = sys::local_addr(&fd);
-        let remote = sys::peer_addr(&fd).unwrap_or_else(|e| panic!("getpeername: {e}"));
+        let remote = sys::peer_addr(&fd);
         // some time before: when the handshake was over, or with fast open later
         End::new(fd, local, remote, false, [0, sys::now()])
     }
 
-    /// What this side says of a session that it never had in hands: a child that is never accepted.
+    /// An end that no process ever has a descriptor of: a child that is never accepted.
     pub(crate) fn unseen(like: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> End {
         let copy = like.try_clone().expect("dup");
         let mut end = End::new(copy, local, remote, false, [0; 2]);
@@ -440,22 +463,22 @@ impl End {
         self.fd.take().expect("open until it is ended")
     }
 
-    /// tcplife must say this.
+    /// tcplife must report this value.
     pub(crate) fn want(&mut self, key: &'static str, value: impl Into<Value>) {
         self.want.insert(key, value.into());
     }
 
-    /// The end comes so much later than the call that brings it about.
+    /// The session closes so much later than the call that closes it.
     pub(crate) fn link_takes_ms(&mut self, ms: u64) {
         self.slack = LINK.load(Ordering::Relaxed) + ms * 1_000_000;
     }
 
-    /// Whatever tcplife says of this is right.
+    /// Any value that tcplife reports is correct.
     pub(crate) fn any(&mut self, key: &'static str) {
         self.any.push(key);
     }
 
-    /// tcplife must say something between these.
+    /// tcplife must report a value between these.
     pub(crate) fn want_between(&mut self, key: &'static str, low: u64, high: u64) {
         self.ranges.insert(key, [low, high]);
     }
@@ -465,7 +488,8 @@ impl End {
         let data = vec![b'x'; count.min(256 * 1024)];
         let mut left = count;
         while left > 0 {
-            let sent = sys::send(self.fd(), &data[..left.min(data.len())], 0)
+            let some = &data[..left.min(data.len())];
+            let sent = sys::send(self.fd(), some, SendFlags::empty())
                 .unwrap_or_else(|e| panic!("send: {e}"));
             left -= sent;
             self.tx += sent as u64;
@@ -478,21 +502,21 @@ impl End {
         self.want("unacked_bytes", bytes);
     }
 
-    /// Writes as long as the socket takes something.
+    /// Writes until the socket's buffer is full.
     pub(crate) fn write_until_full(&mut self) {
         let data = vec![b'x'; 64 * 1024];
-        while let Ok(sent) = sys::send(self.fd(), &data, libc::MSG_DONTWAIT) {
+        while let Ok(sent) = sys::send(self.fd(), &data, SendFlags::DONTWAIT) {
             self.tx += sent as u64;
         }
     }
 
-    /// Writes until the other side, which does not read, has room for nothing more. How much it did not take.
+    /// Writes until the other side, which does not read, has no room left. Returns the bytes that it did not take.
     pub(crate) fn fill_the_other_side(&mut self) -> u64 {
         self.write_until_full();
         sys::until("nothing on its way", || {
             TcpInfo::of(self.fd()).unacked() == 0
         });
-        sys::queued(self.fd(), libc::TIOCOUTQ) as u64
+        sys::unacknowledged(self.fd())
     }
 
     /// Reads so many bytes, no more.
@@ -501,7 +525,7 @@ impl End {
         let mut left = count;
         while left > 0 {
             let room = left.min(buffer.len());
-            let got = sys::recv(self.fd(), &mut buffer[..room], 0)
+            let got = sys::recv(self.fd(), &mut buffer[..room], RecvFlags::empty())
                 .unwrap_or_else(|e| panic!("recv: {e}"));
             assert!(got > 0, "the peer closed, {left} bytes early");
             left -= got;
@@ -518,38 +542,39 @@ impl End {
     pub(crate) fn read_to_end(&mut self) {
         let mut buffer = vec![0; 256 * 1024];
         loop {
-            match sys::recv(self.fd(), &mut buffer, 0).unwrap_or_else(|e| panic!("recv: {e}")) {
+            let got = sys::recv(self.fd(), &mut buffer, RecvFlags::empty());
+            match got.unwrap_or_else(|e| panic!("recv: {e}")) {
                 0 => return,
                 got => self.read_some(got),
             }
         }
     }
 
-    /// Waits for what the peer, or the network, does to it.
-    pub(crate) fn read_error(&mut self) -> i32 {
-        sys::recv(self.fd(), &mut [0; 1], 0)
-            .expect_err("the session is over")
-            .raw_os_error()
-            .expect("an error of the kernel")
+    /// Waits until the peer or the network breaks the session, and returns the error.
+    pub(crate) fn read_error(&mut self) -> Errno {
+        sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session is over")
+    }
+
+    /// Waits until the session is broken, without reading.
+    pub(crate) fn broken(&self) {
+        sys::poll(self.fd(), PollFlags::empty());
     }
 
     /// Waits for that much to have arrived, without reading.
     pub(crate) fn arrived(&mut self, count: usize) {
-        sys::until("data", || sys::queued(self.fd(), libc::FIONREAD) >= count);
+        sys::until("data", || sys::unread(self.fd()) >= count);
         self.rx += count as u64;
         self.want("unread_bytes", count);
     }
 
-    /// What has arrived is all that is to come, and is not read.
+    /// All data has arrived, and stays unread.
     pub(crate) fn all_has_arrived(&mut self) {
-        self.arrived(sys::queued(self.fd(), libc::FIONREAD));
+        self.arrived(sys::unread(self.fd()));
     }
 
     /// Waits for everything that was written to be acknowledged, which may take a delayed acknowledgement.
     pub(crate) fn acknowledged(&self) {
-        sys::until("acknowledgements", || {
-            sys::queued(self.fd(), libc::TIOCOUTQ) == 0
-        });
+        sys::until("acknowledgements", || sys::unacknowledged(self.fd()) == 0);
     }
 
     pub(crate) fn local_port(&self) -> u16 {
@@ -561,10 +586,12 @@ impl End {
     }
 
     pub(crate) fn shutdown_write(&self) -> [u64; 2] {
-        sys::timed(|| sys::shutdown(self.fd(), libc::SHUT_WR)).1
+        let (done, window) = sys::timed(|| shutdown(self.fd(), Shutdown::Write));
+        done.expect("shutdown");
+        window
     }
 
-    /// It is open before tcplife starts, and nothing more happens to it until it has been looked at.
+    /// It is preexisting, and does not change until it was compared with a snapshot.
     pub(crate) fn stands(&self, state: &str, owner: &str) {
         let netns = sys::netns_of(self.fd());
         say(&json!({"stands": {
@@ -573,39 +600,37 @@ impl End {
         }}));
     }
 
-    /// The same of a socket without a session yet.
+    /// The same for a socket that is not connected yet.
     pub(crate) fn stands_socket(fd: &OwnedFd, remote: SocketAddr, state: &str) {
         let copy = fd.try_clone().expect("dup");
         Self::connected(copy, remote, [0; 2]).stands(state, "scan");
     }
 
+    /// Closes the descriptor; when that was.
+    pub(crate) fn close_fd(&mut self) -> [u64; 2] {
+        let fd = self.take_fd();
+        sys::timed(|| drop(fd)).1
+    }
+
     /// Closes, which ends the session: at once, or, of the one that closes first, when its FIN is
     /// acknowledged, which the peer does when it closes at the latest.
     pub(crate) fn close(mut self, reason: &str) {
-        let fd = self.take_fd();
-        let ((), window) = sys::timed(|| drop(fd));
-        let first = reason == "local-fin";
-        self.ended(
-            reason,
-            if first {
-                EndOf::Both(window)
-            } else {
-                EndOf::Mine(window)
-            },
-        );
+        let window = self.close_fd();
+        let is_first = reason == "local-fin";
+        let end = if is_first { EndOf::Both } else { EndOf::Mine };
+        self.ended(reason, end(window));
     }
 
-    /// Closes a session that the peer has ended before.
+    /// Closes a session that the peer has closed before.
     pub(crate) fn close_over(mut self, reason: &str) {
         drop(self.fd.take());
         self.ended(reason, EndOf::Peers);
     }
 
-    /// An MPTCP socket lets go of its subflow later, when the other side has said that it has no more data.
+    /// An MPTCP socket closes its subflow later, when the other side has reported its end of data.
     pub(crate) fn close_mptcp(mut self, reason: &str) {
-        let fd = self.take_fd();
-        let ((), [from, to]) = sys::timed(|| drop(fd));
-        // the program's socket is none of TCP's
+        let [from, to] = self.close_fd();
+        // the program's socket is not the TCP socket
         self.want.remove("cookie");
         self.ended(reason, EndOf::Mine([from, to + 2_000_000_000]));
     }
@@ -615,7 +640,7 @@ impl End {
         self.close(reason);
     }
 
-    /// Writes down what this end did.
+    /// Records what this end did.
     pub(crate) fn ended(mut self, reason: &str, end: EndOf) {
         let evidence = match (self.out, self.has_read) {
             (true, _) => "connect",

@@ -1,11 +1,13 @@
-//! Compares what the generators did with what tcplife says.
+//! Compares what the generators did with what tcplife reports.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use serde_json::Value;
 
-/// What a case's processes told, and where they were.
+use crate::sys;
+
+/// A case's record: its sessions and its network namespaces.
 pub(crate) struct Story {
     pub(crate) name: String,
     /// Held open, so that the kernel does not give a number to another case's namespace.
@@ -25,7 +27,7 @@ pub(crate) struct Outcome {
     pub(crate) wrong: Vec<String>,
 }
 
-/// What tells one session from all others that are alive at its time.
+/// These keys together distinguish sessions that are open at the same time.
 const KEYS: [&str; 5] = ["netns", "laddr", "lport", "raddr", "rport"];
 
 fn key(row: &Value) -> String {
@@ -44,12 +46,12 @@ impl Story {
     }
 
     fn rows<'a>(&self, rows: &'a [Value]) -> Vec<&'a Value> {
-        let inodes = crate::inodes(&self.spaces);
+        let inodes: Vec<u64> = self.spaces.iter().map(sys::inode).collect();
         let ours = |row: &&Value| row["netns"].as_u64().is_some_and(|n| inodes.contains(&n));
         rows.iter().filter(ours).collect()
     }
 
-    /// Whether as many sessions have ended as it made.
+    /// Whether all of its sessions are reported.
     pub(crate) fn is_complete(&self, rows: &[Value]) -> bool {
         self.broken.is_some() || self.rows(rows).len() >= self.told.len()
     }
@@ -59,7 +61,7 @@ impl Story {
         for row in self.rows(rows) {
             shown.entry(key(row)).or_default().push(row);
         }
-        // in order of time, when a socket pair is used again
+        // a socket pair that is used again is in order of time
         self.told
             .iter()
             .map(|told| {
@@ -165,14 +167,14 @@ impl Story {
         let longest = longest + (longest / 20).max(5000);
         let shortest = end[0].saturating_sub(begun[1]);
         let shortest = shortest.saturating_sub((shortest / 20).max(5000));
-        // what began before the start is as old as that at least
+        // the age of a preexisting session is a lower bound
         let too_short = shown < shortest && told["want"]["age_is_lower_bound"] == false;
         (too_short || shown > longest)
             .then(|| format!("its duration is between {shortest} and {longest} us, shown {shown}"))
     }
 }
 
-/// The line of the whole run.
+/// The outcome of the whole run.
 pub(crate) fn nothing_lost(rows: &[Value]) -> Outcome {
     let summaries: Vec<&Value> = rows.iter().filter(|r| r["event"] == "summary").collect();
     let mut wrong = Vec::new();

@@ -1,13 +1,16 @@
-//! A link between two namespaces that loses, delays and refuses exactly what it is told to.
+//! A link between two namespaces that loses, delays and rejects exactly the packets it is told to.
 //!
 //! A process reads packets from one TUN interface and writes them to the other. `tc netem` would be less work,
-//! but loses at random, and is a module that many kernels come without; here it is known which packet was lost.
+//! but it loses at random, and many kernels lack the module. Here it is known which packet was lost.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{read, write};
 
 use crate::sys;
 
@@ -21,9 +24,9 @@ pub(crate) const CUT_IN: u32 = 2;
 pub(crate) struct Quality {
     /// Each way.
     pub(crate) delay: Duration,
-    /// Every so many-th packet with data from the first namespace is lost.
+    /// Loses every nth packet with data from the first namespace.
     pub(crate) lose_every: Option<u32>,
-    /// Bytes a second, from the first namespace.
+    /// Bytes per second, from the first namespace.
     pub(crate) rate: Option<u64>,
     /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes: of
     /// ICMP and of ICMPv6.
@@ -40,7 +43,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
     loop {
         let mut idle = true;
         for (from, out) in [(a, true), (b, false)] {
-            while let Ok(len) = sys::read(from.as_raw_fd(), &mut buffer) {
+            while let Ok(len) = read(from, &mut buffer[..]) {
                 idle = false;
                 let packet = &buffer[..len];
                 let cut_here = if out { CUT_OUT } else { CUT_IN };
@@ -51,7 +54,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                     continue;
                 };
                 if let (true, Some(codes)) = (out, quality.unreachable) {
-                    let _ = sys::write(a.as_raw_fd(), &icmp_unreachable(packet, codes));
+                    let _ = write(a, &icmp_unreachable(packet, codes));
                     continue;
                 }
                 if out && data > 0 {
@@ -77,19 +80,21 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                 break;
             }
             if let Some(Reverse((_, _, out, packet))) = waiting.pop() {
-                let _ = sys::write(if out { b } else { a }.as_raw_fd(), &packet);
+                let _ = write(if out { b } else { a }, &packet);
             }
         }
         if idle {
-            let time = waiting
+            let left = waiting
                 .peek()
                 .map(|Reverse((due, ..))| Duration::from_nanos(due.saturating_sub(sys::now())));
-            sys::wait_readable([a, b], time);
+            let left = left.map(|time| Timespec::try_from(time).expect("a short time"));
+            let mut ends = [a, b].map(|fd| PollFd::new(fd, PollFlags::IN));
+            let _ = poll(&mut ends, left.as_ref());
         }
     }
 }
 
-/// How much data a TCP packet carries; `None` if it is another.
+/// Bytes of data in a TCP packet; `None` for other protocols.
 fn tcp_data(packet: &[u8]) -> Option<usize> {
     let (header, total, protocol) = match packet.first()? >> 4 {
         4 => (
@@ -122,7 +127,7 @@ fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     (!(sum as u16)).to_be_bytes()
 }
 
-/// What a router says who will not forward it: RFC 792 type 3, RFC 4443 type 1.
+/// The answer of a router that does not forward the packet: RFC 792 type 3, RFC 4443 type 1.
 fn icmp_unreachable(packet: &[u8], codes: [u8; 2]) -> Vec<u8> {
     if packet[0] >> 4 == 4 {
         let quoted = &packet[..packet.len().min(28)];

@@ -1,4 +1,4 @@
-//! Open sessions: what `ss` shows in every network namespace, the live figures must have.
+//! Open sessions: every one that `ss` shows, in any network namespace, must be in a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use tcplife::testing::model::{Capture, Evidence, Place, Session, State, Store};
 use crate::judge::Outcome;
 use crate::sys;
 
-/// Every network namespace that a process is in, by inode.
+/// The network namespaces of all processes, by inode.
 fn namespaces() -> BTreeMap<u64, OwnedFd> {
     let mut found = BTreeMap::new();
     for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
@@ -30,7 +30,7 @@ fn namespaces() -> BTreeMap<u64, OwnedFd> {
     found
 }
 
-/// `local peer` and cookie of each session, as `ss` has it.
+/// The cookies of the open sessions in a namespace, as `ss` shows them.
 fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let mut command = Command::new("ss");
     command.args(["-tanHe"]);
@@ -72,6 +72,27 @@ fn start() -> Collector {
     collector::start(config).expect("the collector starts")
 }
 
+/// Stops the collector. Its failure is wrong too.
+fn outcome(name: &str, sessions: usize, mut wrong: Vec<String>, collector: Collector) -> Outcome {
+    if let Err(e) = collector.join() {
+        wrong.push(format!("{e:#}"));
+    }
+    Outcome {
+        name: name.into(),
+        sessions,
+        skipped: None,
+        wrong,
+    }
+}
+
+/// A listener, and both ends of a session with it.
+fn loopback() -> (TcpListener, TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let server = listener.accept().expect("a client").0;
+    (listener, client, server)
+}
+
 /// What is open at the next look.
 fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
     for batch in collector.batches().iter() {
@@ -84,12 +105,11 @@ fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
     panic!("the collector ended");
 }
 
-/// A worker that does nothing with the session that its master handed over is found all the same, after a while.
+/// A worker that inherits a session and never uses it is found by a later scan.
 pub(crate) fn find_idle_worker() -> Outcome {
     let collector = start();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
-    let accepted = OwnedFd::from(listener.accept().expect("a client").0);
+    let (_listener, client, server) = loopback();
+    let accepted = OwnedFd::from(server);
     let cookie = sys::cookie(&accepted);
     let copy = accepted.try_clone().expect("dup");
     let mut worker = Command::new(std::env::current_exe().expect("this program"));
@@ -133,28 +153,18 @@ pub(crate) fn find_idle_worker() -> Outcome {
     drop(child.stdin.take());
     let _ = child.wait();
     drop(client);
-    if let Err(e) = collector.join() {
-        wrong.push(format!("{e:#}"));
-    }
-    Outcome {
-        name: "idle-worker-is-found".into(),
-        sessions: 2,
-        skipped: None,
-        wrong,
-    }
+    outcome("idle-worker-is-found", 2, wrong, collector)
 }
 
-/// The kernel tells only what has changed since the look before: that must be whatever changes, and nothing else.
+/// A snapshot has the sessions that changed since the one before: all of them, and no others.
 pub(crate) fn follow_what_changes() -> Outcome {
     let collector = start();
     let mut store = Store::new(0);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
-    let mut server = listener.accept().expect("a client").0;
+    let (_listener, mut client, mut server) = loopback();
     let [ours, theirs] =
         [&client, &server].map(|end| sys::cookie(&end.try_clone().expect("dup").into()));
     let mut wrong = Vec::new();
-    // what both ends look like once they are only named
+    // the state of both ends once a snapshot reports them as unchanged
     let mut settled = |what: &str, expected: [(State, u64, u32); 2]| {
         let end = Instant::now() + Duration::from_secs(20);
         for batch in collector.batches().iter() {
@@ -196,18 +206,10 @@ pub(crate) fn follow_what_changes() -> Outcome {
         }
     }
     drop((client, server));
-    if let Err(e) = collector.join() {
-        wrong.push(format!("{e:#}"));
-    }
-    Outcome {
-        name: "only-changes-are-told".into(),
-        sessions: 2,
-        skipped: None,
-        wrong,
-    }
+    outcome("only-changes-are-told", 2, wrong, collector)
 }
 
-/// The sessions from before the start stand still: both must show the same.
+/// Preexisting sessions that do not change: tcplife and ss must show the same.
 pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
     let collector = start();
     let mut store = Store::new(0);
@@ -216,7 +218,7 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         .iter()
         .map(|(&inode, space)| (inode, ss(space), ss(space)))
         .collect();
-    // the host's own sessions come and go meanwhile: only what both saw before and after counts
+    // the host's own sessions come and go meanwhile: only those count that were there before and after
     let waiting = collector.batches().len();
     let waiting = collector.batches().iter().take(waiting);
     waiting.for_each(|batch| store.apply(batch));
@@ -261,13 +263,5 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
             wrong.push(format!("its age is a lower bound: {want}"));
         }
     }
-    if let Err(e) = collector.join() {
-        wrong.push(format!("{e:#}"));
-    }
-    Outcome {
-        name: "open-as-ss-shows".into(),
-        sessions,
-        skipped: None,
-        wrong,
-    }
+    outcome("open-as-ss-shows", sessions, wrong, collector)
 }

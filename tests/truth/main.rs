@@ -1,11 +1,11 @@
-//! The ground truth: generators make real sessions and write down what they did; tcplife must say the same.
+//! Ground truth: generators make real sessions and record what they did; tcplife must report the same.
 //!
-//! `cargo test --test truth [NAME...]` runs the cases whose names contain one of the words; `-- --accuracy` runs
-//! them with libbpf-tools' tcplife beside and prints how much that one has right.
+//! `cargo test --test truth [NAME...]` runs the cases whose names contain one of the words; `-- --accuracy` also runs
+//! libbpf-tools' tcplife beside them and prints how much of each it reports correctly.
 //!
-//! This file finds out whether that can be done here, and runs it: tcplife once for all cases, the cases side
-//! by side, each in processes and network namespaces of its own (this binary again, `--generate CASE`). `cases`
-//! has the cases, `generator` what they are made of, `judge` compares.
+//! This file checks that the host allows it, and runs it: tcplife once for all cases, the cases in parallel, each in
+//! its own processes and network namespaces (this binary again, `--generate CASE`). `cases` has the cases, `generator`
+//! their building blocks, and `judge` compares.
 
 #![expect(
     clippy::expect_used,
@@ -15,12 +15,13 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 
 mod cases;
@@ -30,6 +31,7 @@ mod link;
 mod live;
 mod peer;
 mod sys;
+mod uring;
 
 use cases::{CASES, Case, When};
 use generator::{Cx, Family};
@@ -68,7 +70,7 @@ impl Run {
     }
 }
 
-/// What `cargo test` and people may say.
+/// Command line, as `cargo test` or a person writes it.
 #[derive(Default)]
 struct Arguments {
     list: bool,
@@ -85,7 +87,7 @@ impl Arguments {
         while let Some(argument) = given.next() {
             match argument.as_str() {
                 "--list" => arguments.list = true,
-                // there is none
+                // no case is ignored
                 "--ignored" => arguments.skip.push(String::new()),
                 "--accuracy" => arguments.accuracy = true,
                 "--exact" => arguments.exact = true,
@@ -130,7 +132,7 @@ fn main() -> ExitCode {
         Some("--sit-on-inherited") => {
             sys::mortal(sys::LIFETIME);
             // until the suite closes its side
-            let _ = sys::read(0, &mut [0; 1]);
+            let _ = rustix::io::read(rustix::stdio::stdin(), &mut [0; 1]);
             return ExitCode::SUCCESS;
         }
         _ => (),
@@ -160,13 +162,13 @@ fn main() -> ExitCode {
         println!("truth: 0 passed, 0 failed");
         return ExitCode::SUCCESS;
     }
-    // it takes seconds; what has not ended by then never will
+    // it takes seconds; a run that has not ended by then never will
     sys::mortal(300);
     suite(&runs, arguments.accuracy)
 }
 
 fn cannot_run() -> Option<String> {
-    if !sys::is_root() {
+    if !geteuid().is_root() {
         return Some("it takes root, for BPF and for network namespaces".into());
     }
     for tool in ["ip", "ss"] {
@@ -229,7 +231,7 @@ impl Tcplife {
         }
     }
 
-    /// Until a session that is made for it shows: so do all that ended before.
+    /// Waits until a session that is made for it is shown: all that closed before are shown then, too.
     fn probe(&mut self) {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
@@ -249,7 +251,7 @@ impl Tcplife {
         }
     }
 
-    /// Until this is so, at most that long.
+    /// Waits until this holds, at most that long.
     fn wait_until(&mut self, time: Duration, so: impl Fn(&[Value]) -> bool) {
         let end = Instant::now() + time;
         while !so(&self.seen) {
@@ -261,9 +263,7 @@ impl Tcplife {
     }
 
     fn stop(mut self) -> Vec<Value> {
-        let pid = i32::try_from(self.child.id()).expect("a pid");
-        // SAFETY: no pointers; the child is not waited for yet.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
         self.seen.extend(self.rows.iter());
         let status = self.child.wait().expect("tcplife ends");
         assert!(status.success(), "tcplife: {status}");
@@ -271,7 +271,7 @@ impl Tcplife {
     }
 }
 
-/// What comes from a case's processes.
+/// A message from a case's processes.
 enum News {
     /// These sessions are open.
     Ready(Vec<Value>),
@@ -340,7 +340,7 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
     let mut live: Vec<Outcome> = Vec::new();
 
     std::thread::scope(|scope| {
-        // beside the others, as it waits for long
+        // in parallel, as they wait for long
         let looks: [fn() -> Outcome; 2] = [live::find_idle_worker, live::follow_what_changes];
         let looks = (!before.is_empty() && !accuracy).then(|| looks.map(|look| scope.spawn(look)));
         for &run in &before {
@@ -388,7 +388,7 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
                 stories.push(*story);
             }
         }
-        // some sessions end by a timer, long after their processes
+        // some sessions are closed by a timer, long after their processes have exited
         tcplife.wait_until(Duration::from_secs(10), |rows| {
             stories.iter().all(|story| story.is_complete(rows))
         });
@@ -437,15 +437,4 @@ fn finish(
     println!("\n{:.1} s", begun.elapsed().as_secs_f64());
     println!("truth: {} passed, {failed} failed", outcomes.len() - failed);
     ExitCode::from(u8::from(failed > 0))
-}
-
-/// The inode numbers of these namespaces.
-fn inodes(spaces: &[OwnedFd]) -> Vec<u64> {
-    spaces
-        .iter()
-        .map(|fd| {
-            assert!(fd.as_raw_fd() >= 0);
-            sys::inode(fd)
-        })
-        .collect()
 }

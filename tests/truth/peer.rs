@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 use serde_json::Value;
 
 use crate::judge::Story;
-use crate::sys;
 
 /// Where Debian has it; other builds of that name are found on the PATH.
 const PROGRAMS: [&str; 2] = ["/usr/sbin/tcplife", "tcplife"];
 
-/// A line of its.
+/// A row that it printed.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pid: u64,
@@ -25,14 +29,24 @@ pub(crate) struct Row {
     kb: [String; 2],
 }
 
-/// It, while it runs.
+/// A pseudo-terminal: the side to read from, and the one to write to.
+fn terminal() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = openpt(flags)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let its = ioctl_tiocgptpeer(&ours, flags)?;
+    Ok((ours, its))
+}
+
+/// A running tcplife of libbpf-tools.
 pub(crate) struct Peer {
     child: Child,
     rows: Receiver<Row>,
 }
 
 impl Peer {
-    /// An error tells why there is nothing to compare with.
+    /// Fails with the reason if there is none to compare with.
     pub(crate) fn start() -> Result<Self, String> {
         let mut last = String::new();
         for program in PROGRAMS {
@@ -45,32 +59,19 @@ impl Peer {
     }
 
     fn start_program(program: &str) -> Result<Self, String> {
-        // on a terminal it prints by the line, into a pipe when a page is full
-        let (ours, its) = sys::terminal();
+        // it prints line by line on a terminal, and by the page into a pipe
+        let (ours, its) = terminal().map_err(|e| format!("no terminal: {e}"))?;
         let mut command = Command::new(program);
         command.arg("-w").stdout(its).stderr(Stdio::null());
-        // it wants tracefs, which not every host has mounted: it gets one that only it sees
+        // it needs tracefs, which not every host has mounted: it gets a private one
         // SAFETY: system calls on constant strings, async-signal-safe.
         unsafe {
             command.pre_exec(|| {
-                if libc::unshare(libc::CLONE_NEWNS) != 0 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                let none = std::ptr::null();
-                libc::mount(
-                    none,
-                    c"/".as_ptr(),
-                    none,
-                    libc::MS_REC | libc::MS_PRIVATE,
-                    none.cast(),
-                );
-                libc::mount(
-                    c"tracefs".as_ptr(),
-                    c"/sys/kernel/tracing".as_ptr(),
-                    c"tracefs".as_ptr(),
-                    0,
-                    none.cast(),
-                );
+                unshare_unsafe(UnshareFlags::NEWNS)?;
+                let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+                let _ = mount_change(c"/", private);
+                let (at, none) = (c"/sys/kernel/tracing", MountFlags::empty());
+                let _ = mount(c"tracefs", at, c"tracefs", none, None);
                 Ok(())
             });
         }
@@ -99,15 +100,13 @@ impl Peer {
         Ok(Peer { child, rows })
     }
 
-    /// All its rows. It is quick to print: what it has seen comes before it ends.
+    /// Stops it when it prints no more, and returns all rows.
     pub(crate) fn stop(mut self) -> Result<Vec<Row>, String> {
-        let pid = i32::try_from(self.child.id()).map_err(|e| e.to_string())?;
         let mut rows = Vec::new();
         while let Ok(row) = self.rows.recv_timeout(Duration::from_millis(500)) {
             rows.push(row);
         }
-        // SAFETY: no pointers; the child is not waited for yet.
-        unsafe { libc::kill(pid, libc::SIGINT) };
+        kill_process(Pid::from_child(&self.child), Signal::INT).map_err(|e| e.to_string())?;
         rows.extend(self.rows.iter());
         self.child.wait().map_err(|e| e.to_string())?;
         Ok(rows)
@@ -141,7 +140,7 @@ struct Score {
     bytes: usize,
 }
 
-/// How much of the truth each has. Ports tell the sessions apart: no two cases share the port of a listener.
+/// Prints how much each reports correctly. Ports distinguish sessions: no two cases share a listener's port.
 pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]) {
     let mut of_ports: BTreeMap<(u64, u64), Vec<&Row>> = BTreeMap::new();
     for row in theirs {
@@ -163,7 +162,7 @@ pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]
             let found = of_ports.get_mut(&(port("lport"), port("rport")));
             if let Some(row) = found.and_then(|r| (!r.is_empty()).then(|| r.remove(0))) {
                 group.theirs.shown += 1;
-                // where nobody is the owner any more, it has no way to say so
+                // it cannot report that a session has no owner any more
                 let nobody = want["pid"].is_null() && row.pid == 0;
                 group.theirs.owner += usize::from(want["pid"] == row.pid || nobody);
                 let same = row.kb == [kb(&want["tx_bytes"]), kb(&want["rx_bytes"])];

@@ -1,16 +1,33 @@
 //! The system calls that the generators make: sockets to the byte, processes, namespaces.
 //!
-//! Every failure is a panic that names the call: a generator that cannot do what its case says has no truth to
-//! tell.
+//! Every failure is a panic that names the call: a generator that cannot do what its case says proves nothing.
+//! `libc` is for the calls that rustix does not have: TCP_INFO, SIOCGSKNS (whose result is a descriptor), fork, _exit
+//! and alarm; and for the numbers and the struct of ioctls.
 
-use std::io;
-use std::mem::{MaybeUninit, size_of, zeroed};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ffi::{CString, c_int};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::{MaybeUninit, zeroed};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::ptr::null_mut;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use libc::{c_int, c_void, socklen_t};
+use rustix::cmsg_space;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::{FdFlags, Result, fcntl_setfd, ioctl_fionbio};
+use rustix::ioctl::{Getter, Opcode, Updater, ioctl};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketType, getpeername, getsockname, ipproto, recvmsg,
+    sendmsg, socket, sockopt,
+};
+use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, waitpid};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use rustix::time::{ClockId, clock_gettime};
 
 pub(crate) const TCP_CLOSE: u8 = 7;
 pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
@@ -24,33 +41,22 @@ fn done(what: &str, result: c_int) -> c_int {
     result
 }
 
+// ---- time
+
 /// CLOCK_MONOTONIC in ns, the kernel's `bpf_ktime_get_ns`.
 pub(crate) fn now() -> u64 {
-    // SAFETY: an all-zero timespec is one.
-    let mut t: libc::timespec = unsafe { zeroed() };
-    // SAFETY: `t` is writable for the call.
-    done("clock_gettime", unsafe {
-        libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t)
-    });
+    let t = clock_gettime(ClockId::Monotonic);
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
-/// The network namespace that a socket belongs to, wherever its process is.
-pub(crate) fn netns_of(fd: &OwnedFd) -> u64 {
-    const SIOCGSKNS: libc::Ioctl = 0x894c;
-    // SAFETY: no pointers; it returns a new descriptor.
-    let space = unsafe { libc::ioctl(fd.as_raw_fd(), SIOCGSKNS) };
-    inode(&own(done("SIOCGSKNS", space)))
-}
-
-/// What it returns, and the time before and after.
+/// The result, and the time before and after.
 pub(crate) fn timed<T>(f: impl FnOnce() -> T) -> (T, [u64; 2]) {
     let before = now();
     let result = f();
     (result, [before, now()])
 }
 
-/// Looks until it is so. What is waited for is under way already; a minute is an error.
+/// Waits until it is so. What is waited for is under way already; a minute is an error.
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let end = now() + 60_000_000_000;
     while !so() {
@@ -59,249 +65,72 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-struct RawAddr {
-    storage: libc::sockaddr_storage,
-    len: socklen_t,
-}
-
-fn raw_addr(addr: SocketAddr) -> RawAddr {
-    // SAFETY: an all-zero sockaddr_storage is one (AF_UNSPEC).
-    let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
-    let len = match addr {
-        SocketAddr::V4(a) => {
-            let sin = libc::sockaddr_in {
-                sin_family: libc::AF_INET as u16,
-                sin_port: a.port().to_be(),
-                sin_addr: libc::in_addr {
-                    s_addr: u32::from(*a.ip()).to_be(),
-                },
-                sin_zero: [0; 8],
-            };
-            // SAFETY: sockaddr_storage is as large and as aligned as every sockaddr.
-            unsafe {
-                std::ptr::from_mut(&mut storage)
-                    .cast::<libc::sockaddr_in>()
-                    .write(sin)
-            };
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(a) => {
-            let sin6 = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as u16,
-                sin6_port: a.port().to_be(),
-                sin6_flowinfo: 0,
-                sin6_addr: libc::in6_addr {
-                    s6_addr: a.ip().octets(),
-                },
-                sin6_scope_id: a.scope_id(),
-            };
-            // SAFETY: as above.
-            unsafe {
-                std::ptr::from_mut(&mut storage)
-                    .cast::<libc::sockaddr_in6>()
-                    .write(sin6)
-            };
-            size_of::<libc::sockaddr_in6>()
-        }
-    };
-    RawAddr {
-        storage,
-        len: len as socklen_t,
-    }
-}
-
-fn addr_of(storage: &libc::sockaddr_storage) -> SocketAddr {
-    match c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says that it is one, and the storage is large enough.
-            let sin = unsafe {
-                std::ptr::from_ref(storage)
-                    .cast::<libc::sockaddr_in>()
-                    .read()
-            };
-            let ip = Ipv4Addr::from(u32::from_be(sin.sin_addr.s_addr));
-            SocketAddr::new(ip.into(), u16::from_be(sin.sin_port))
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let sin6 = unsafe {
-                std::ptr::from_ref(storage)
-                    .cast::<libc::sockaddr_in6>()
-                    .read()
-            };
-            let ip = Ipv6Addr::from(sin6.sin6_addr.s6_addr);
-            // what is spoken on the wire
-            let ip = ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4);
-            SocketAddr::new(ip, u16::from_be(sin6.sin6_port))
-        }
-        other => panic!("an address of family {other}"),
-    }
-}
-
-pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> OwnedFd {
-    try_socket(family, kind, protocol).unwrap_or_else(|e| panic!("socket: {e}"))
-}
-
-pub(crate) fn try_socket(family: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
-    // SAFETY: no pointers; a descriptor that is returned is ours alone.
-    match unsafe { libc::socket(family, kind, protocol) } {
-        -1 => Err(io::Error::last_os_error()),
-        fd => Ok(own(fd)),
-    }
-}
+// ---- sockets
 
 /// A TCP socket of the family that can speak to this address. An IPv4 address in an IPv6 socket is written
 /// as `::ffff:a.b.c.d`.
 pub(crate) fn tcp(addr: SocketAddr) -> OwnedFd {
     let family = if addr.is_ipv4() {
-        libc::AF_INET
+        AddressFamily::INET
     } else {
-        libc::AF_INET6
+        AddressFamily::INET6
     };
-    socket(family, libc::SOCK_STREAM, 0)
+    socket(family, SocketType::STREAM, None).expect("socket")
 }
 
-fn own(fd: RawFd) -> OwnedFd {
-    // SAFETY: the kernel has just made it for us.
-    unsafe { OwnedFd::from_raw_fd(fd) }
-}
-
-pub(crate) fn bind(fd: &OwnedFd, addr: SocketAddr) {
-    setsockopt(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1);
-    let raw = raw_addr(addr);
-    // SAFETY: the address is alive and `len` is its length.
-    let result = unsafe { libc::bind(fd.as_raw_fd(), (&raw const raw.storage).cast(), raw.len) };
-    done("bind", result);
+pub(crate) fn udp() -> OwnedFd {
+    socket(AddressFamily::INET, SocketType::DGRAM, None).expect("socket")
 }
 
 /// A multipath TCP socket, if the kernel has them.
-pub(crate) fn mptcp() -> io::Result<OwnedFd> {
-    const IPPROTO_MPTCP: c_int = 262;
-    try_socket(libc::AF_INET, libc::SOCK_STREAM, IPPROTO_MPTCP)
+pub(crate) fn mptcp() -> Result<OwnedFd> {
+    socket(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        Some(ipproto::MPTCP),
+    )
 }
 
-pub(crate) fn listen(fd: &OwnedFd, backlog: c_int) {
-    // SAFETY: no pointers.
-    done("listen", unsafe { libc::listen(fd.as_raw_fd(), backlog) });
+pub(crate) fn bind(fd: &OwnedFd, addr: SocketAddr) {
+    sockopt::set_socket_reuseaddr(fd, true).expect("SO_REUSEADDR");
+    rustix::net::bind(fd, &addr).expect("bind");
 }
 
-pub(crate) fn connect(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
-    let raw = raw_addr(addr);
-    // SAFETY: the address is alive and `len` is its length.
-    match unsafe { libc::connect(fd.as_raw_fd(), (&raw const raw.storage).cast(), raw.len) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+pub(crate) fn listen(fd: &OwnedFd, backlog: i32) {
+    rustix::net::listen(fd, backlog).expect("listen");
+}
+
+pub(crate) fn accept(fd: &OwnedFd) -> OwnedFd {
+    rustix::net::accept(fd).expect("accept")
 }
 
 /// connect() to AF_UNSPEC: takes the connection off the socket.
 pub(crate) fn disconnect(fd: &OwnedFd) {
-    // SAFETY: an all-zero sockaddr is AF_UNSPEC.
-    let raw: libc::sockaddr = unsafe { zeroed() };
-    // SAFETY: the address is alive and that long.
-    let result = unsafe {
-        libc::connect(
-            fd.as_raw_fd(),
-            &raw,
-            size_of::<libc::sockaddr>() as socklen_t,
-        )
-    };
-    done("connect(AF_UNSPEC)", result);
-}
-
-pub(crate) fn accept(fd: &OwnedFd) -> OwnedFd {
-    // SAFETY: no address is asked for.
-    let result =
-        unsafe { libc::accept(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
-    own(done("accept", result))
-}
-
-/// `None` if nobody waits; the listener does not block.
-pub(crate) fn try_accept(fd: &OwnedFd) -> Option<OwnedFd> {
-    // SAFETY: no address is asked for.
-    let result =
-        unsafe { libc::accept(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
-    (result >= 0).then(|| own(result))
-}
-
-/// The descriptor itself, in a process that got it by fork and whose parent's owner stays in the parent.
-pub(crate) fn take(fd: &OwnedFd) -> OwnedFd {
-    own(fd.as_raw_fd())
-}
-
-type NameCall = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut socklen_t) -> c_int;
-
-fn name(fd: &OwnedFd, call: NameCall) -> io::Result<SocketAddr> {
-    // SAFETY: an all-zero sockaddr_storage is one.
-    let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
-    let mut len = size_of::<libc::sockaddr_storage>() as socklen_t;
-    // SAFETY: both are writable, and `len` tells how much.
-    match unsafe { call(fd.as_raw_fd(), (&raw mut storage).cast(), &mut len) } {
-        0 => Ok(addr_of(&storage)),
-        _ => Err(io::Error::last_os_error()),
-    }
+    rustix::net::connect_unspec(fd).expect("connect(AF_UNSPEC)");
 }
 
 pub(crate) fn local_addr(fd: &OwnedFd) -> SocketAddr {
-    name(fd, libc::getsockname).unwrap_or_else(|e| panic!("getsockname: {e}"))
+    let addr = getsockname(fd).expect("getsockname");
+    addr.try_into().expect("an IP address")
 }
 
-pub(crate) fn peer_addr(fd: &OwnedFd) -> io::Result<SocketAddr> {
-    name(fd, libc::getpeername)
-}
-
-pub(crate) fn setsockopt(fd: &OwnedFd, level: c_int, option: c_int, value: c_int) {
-    // SAFETY: the value is alive and that long.
-    let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            level,
-            option,
-            (&raw const value).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    };
-    done("setsockopt", result);
-}
-
-pub(crate) fn tcp_option(fd: &OwnedFd, option: c_int, value: c_int) {
-    setsockopt(fd, libc::IPPROTO_TCP, option, value);
+pub(crate) fn peer_addr(fd: &OwnedFd) -> SocketAddr {
+    let addr = getpeername(fd).expect("getpeername");
+    let addr = addr.expect("an address");
+    addr.try_into().expect("an IP address")
 }
 
 /// A close is a reset from now on.
 pub(crate) fn linger_zero(fd: &OwnedFd) {
-    let value = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    // SAFETY: the value is alive and that long.
-    let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const value).cast(),
-            size_of::<libc::linger>() as socklen_t,
-        )
-    };
-    done("SO_LINGER", result);
+    sockopt::set_socket_linger(fd, Some(Duration::ZERO)).expect("SO_LINGER");
+}
+
+pub(crate) fn user_timeout(fd: &OwnedFd, ms: u32) {
+    sockopt::set_tcp_user_timeout(fd, ms).expect("TCP_USER_TIMEOUT");
 }
 
 pub(crate) fn cookie(fd: &OwnedFd) -> u64 {
-    let mut value = 0_u64;
-    let mut len = size_of::<u64>() as socklen_t;
-    // SAFETY: both are writable, and `len` tells how much.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_COOKIE,
-            (&raw mut value).cast(),
-            &mut len,
-        )
-    };
-    done("SO_COOKIE", result);
-    value
+    sockopt::socket_cookie(fd).expect("SO_COOKIE")
 }
 
 /// TCP_INFO, by the offsets of include/uapi/linux/tcp.h.
@@ -371,98 +200,85 @@ impl TcpInfo {
     }
 }
 
-/// Bytes that wait to be read (`FIONREAD`), or to be acknowledged (`TIOCOUTQ`).
-pub(crate) fn queued(fd: &OwnedFd, request: libc::Ioctl) -> usize {
-    let mut count: c_int = 0;
-    // SAFETY: both requests write one int.
-    done("ioctl", unsafe {
-        libc::ioctl(fd.as_raw_fd(), request, &mut count)
-    });
-    count as usize
+/// Bytes that wait to be read.
+pub(crate) fn unread(fd: &OwnedFd) -> usize {
+    rustix::io::ioctl_fionread(fd).expect("FIONREAD") as usize
 }
 
-/// How much was taken of it.
-pub(crate) fn send(fd: &OwnedFd, data: &[u8], flags: c_int) -> io::Result<usize> {
-    // SAFETY: the data is alive and that long.
-    let sent = unsafe {
-        libc::send(
-            fd.as_raw_fd(),
-            data.as_ptr().cast(),
-            data.len(),
-            flags | libc::MSG_NOSIGNAL,
-        )
+/// Bytes that were written and are not acknowledged yet.
+pub(crate) fn unacknowledged(fd: &OwnedFd) -> u64 {
+    // SAFETY: the request writes one int.
+    let count = unsafe { ioctl(fd, Getter::<{ libc::TIOCOUTQ as Opcode }, c_int>::new()) };
+    count.expect("TIOCOUTQ") as u64
+}
+
+/// The number of bytes that the socket took.
+pub(crate) fn send(fd: &OwnedFd, data: &[u8], flags: SendFlags) -> Result<usize> {
+    rustix::net::send(fd, data, flags | SendFlags::NOSIGNAL)
+}
+
+pub(crate) fn recv(fd: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> Result<usize> {
+    rustix::net::recv(fd, buffer, flags).map(|(got, _)| got)
+}
+
+/// Waits for it to be ready for these, or broken.
+pub(crate) fn poll(fd: &OwnedFd, events: PollFlags) {
+    let minute = Timespec {
+        tv_sec: 60,
+        tv_nsec: 0,
     };
-    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
-}
-
-/// sendto() with MSG_FASTOPEN: connects and hands over the first data at once.
-pub(crate) fn send_fast_open(fd: &OwnedFd, data: &[u8], addr: SocketAddr) -> usize {
-    let raw = raw_addr(addr);
-    // SAFETY: data and address are alive and that long.
-    let sent = unsafe {
-        libc::sendto(
-            fd.as_raw_fd(),
-            data.as_ptr().cast(),
-            data.len(),
-            libc::MSG_FASTOPEN | libc::MSG_NOSIGNAL,
-            (&raw const raw.storage).cast(),
-            raw.len,
-        )
-    };
-    usize::try_from(sent).unwrap_or_else(|_| panic!("MSG_FASTOPEN: {}", io::Error::last_os_error()))
-}
-
-pub(crate) fn recv(fd: &OwnedFd, buffer: &mut [u8], flags: c_int) -> io::Result<usize> {
-    // SAFETY: the buffer is writable and that long.
-    let got = unsafe {
-        libc::recv(
-            fd.as_raw_fd(),
-            buffer.as_mut_ptr().cast(),
-            buffer.len(),
-            flags,
-        )
-    };
-    usize::try_from(got).map_err(|_| io::Error::last_os_error())
-}
-
-pub(crate) fn shutdown(fd: &OwnedFd, how: c_int) {
-    // SAFETY: no pointers.
-    done("shutdown", unsafe { libc::shutdown(fd.as_raw_fd(), how) });
-}
-
-/// Waits for it to be readable or writable or broken.
-pub(crate) fn poll(fd: &OwnedFd, events: i16) {
-    let mut pollfd = libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events,
-        revents: 0,
-    };
-    // SAFETY: one pollfd, writable.
-    done("poll", unsafe { libc::poll(&mut pollfd, 1, 60_000) });
+    rustix::event::poll(&mut [PollFd::new(fd, events)], Some(&minute)).expect("poll");
 }
 
 pub(crate) fn nonblocking(fd: &OwnedFd) {
-    // SAFETY: no pointers.
-    done("fcntl", unsafe {
-        libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK)
-    });
+    ioctl_fionbio(fd, true).expect("FIONBIO");
 }
 
-/// Survives an exec.
+/// Keeps it open over an exec.
 pub(crate) fn keep_over_exec(fd: &OwnedFd) {
-    // SAFETY: no pointers.
-    done("fcntl", unsafe {
-        libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0)
-    });
+    fcntl_setfd(fd, FdFlags::empty()).expect("F_SETFD");
 }
+
+pub(crate) fn unix_pair() -> (OwnedFd, OwnedFd) {
+    let (a, b) = UnixStream::pair().expect("socketpair");
+    (a.into(), b.into())
+}
+
+/// SCM_RIGHTS.
+pub(crate) fn send_fd(over: &OwnedFd, fd: &OwnedFd) {
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fds = [fd.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+    sendmsg(
+        over,
+        &[IoSlice::new(b"x")],
+        &mut control,
+        SendFlags::empty(),
+    )
+    .expect("sendmsg");
+}
+
+pub(crate) fn recv_fd(over: &OwnedFd) -> OwnedFd {
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut into = [IoSliceMut::new(&mut byte)];
+    recvmsg(over, &mut into, &mut control, RecvFlags::empty()).expect("recvmsg");
+    let mut fds = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    fds.next()
+        .and_then(|mut fds| fds.next())
+        .expect("a descriptor")
+}
+
+// ---- processes
 
 pub(crate) fn set_name(name: &str) {
-    let mut raw = [0_u8; 16];
-    raw[..name.len()].copy_from_slice(name.as_bytes());
-    // SAFETY: 16 bytes that end in a zero.
-    done("PR_SET_NAME", unsafe {
-        libc::prctl(libc::PR_SET_NAME, raw.as_ptr())
-    });
+    let name = CString::new(name).expect("a name without a zero");
+    rustix::thread::set_name(&name).expect("PR_SET_NAME");
 }
 
 /// The name of the process, which is its first thread's.
@@ -473,400 +289,100 @@ pub(crate) fn process_name() -> String {
 
 /// Ends this process if its parent does, or in that many seconds at the latest.
 pub(crate) fn mortal(seconds: u32) {
+    set_parent_process_death_signal(Some(Signal::KILL)).expect("PR_SET_PDEATHSIG");
     // SAFETY: no pointers.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        libc::alarm(seconds);
-    }
+    unsafe { libc::alarm(seconds) };
 }
 
-/// A child that runs it and exits. This process has one thread.
-pub(crate) fn fork(f: impl FnOnce()) -> i32 {
+/// A child of that name that runs it and exits. This process has one thread.
+pub(crate) fn fork(name: &str, f: impl FnOnce()) -> Pid {
     // SAFETY: the generators have one thread, so the child may do everything that the parent may.
     let pid = done("fork", unsafe { libc::fork() });
-    if pid == 0 {
+    if let Some(pid) = Pid::from_raw(pid) {
+        return pid;
+    }
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         mortal(LIFETIME);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
-        exit(i32::from(result.is_err()));
-    }
-    pid
-}
-
-pub(crate) fn exit(status: i32) -> ! {
+        set_name(name);
+        f();
+    }));
     // SAFETY: no pointers; nothing of the parent's is to be flushed or dropped here.
-    unsafe { libc::_exit(status) }
+    unsafe { libc::_exit(i32::from(result.is_err())) }
 }
 
-/// The status as a shell would tell it.
-pub(crate) fn wait(pid: i32) -> i32 {
-    let mut status = 0;
-    // SAFETY: one int, writable.
-    done("waitpid", unsafe { libc::waitpid(pid, &mut status, 0) });
-    if libc::WIFEXITED(status) {
-        libc::WEXITSTATUS(status)
-    } else {
-        128 + libc::WTERMSIG(status)
-    }
-}
-
-pub(crate) fn kill(pid: i32) {
-    // SAFETY: no pointers; the child is not waited for yet, so the number is its.
-    done("kill", unsafe { libc::kill(pid, libc::SIGKILL) });
-}
-
-pub(crate) fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the buffer is writable and that long.
-    let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
-    usize::try_from(got).map_err(|_| io::Error::last_os_error())
-}
-
-pub(crate) fn write(fd: RawFd, data: &[u8]) -> io::Result<usize> {
-    // SAFETY: the data is alive and that long.
-    let sent = unsafe { libc::write(fd, data.as_ptr().cast(), data.len()) };
-    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
-}
-
-/// A pseudo-terminal: the side to read from, and the one to write to.
-pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
-    let (mut ours, mut its) = (0, 0);
-    let none = std::ptr::null_mut();
-    // SAFETY: two ints, writable; neither name, modes nor size are asked for.
-    let result = unsafe { libc::openpty(&mut ours, &mut its, none, none.cast(), none.cast()) };
-    done("openpty", result);
-    (own(ours), own(its))
-}
-
-pub(crate) fn unix_pair() -> (OwnedFd, OwnedFd) {
-    let mut fds = [0; 2];
-    // SAFETY: two ints, writable.
-    done("socketpair", unsafe {
-        libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, fds.as_mut_ptr())
-    });
-    (own(fds[0]), own(fds[1]))
-}
-
-#[repr(C, align(8))]
-struct Control([u8; 64]);
-
-fn with_control<T>(call: impl FnOnce(&mut libc::msghdr) -> T) -> T {
-    let mut byte = [b'x'];
-    let mut iov = libc::iovec {
-        iov_base: byte.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    let mut control = Control([0; 64]);
-    // SAFETY: an all-zero msghdr is one.
-    let mut msg: libc::msghdr = unsafe { zeroed() };
-    msg.msg_iov = &mut iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = control.0.as_mut_ptr().cast();
-    // SAFETY: arithmetic on a constant.
-    msg.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<c_int>() as u32) } as usize;
-    call(&mut msg)
-}
-
-/// SCM_RIGHTS.
-pub(crate) fn send_fd(over: &OwnedFd, fd: &OwnedFd) {
-    with_control(|msg| {
-        // SAFETY: the control buffer is aligned and large enough for one descriptor.
-        let result = unsafe {
-            let cmsg = libc::CMSG_FIRSTHDR(msg);
-            (*cmsg).cmsg_level = libc::SOL_SOCKET;
-            (*cmsg).cmsg_type = libc::SCM_RIGHTS;
-            (*cmsg).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
-            libc::CMSG_DATA(cmsg)
-                .cast::<c_int>()
-                .write_unaligned(fd.as_raw_fd());
-            libc::sendmsg(over.as_raw_fd(), msg, 0)
-        };
-        done("sendmsg(SCM_RIGHTS)", result as c_int);
-    });
-}
-
-pub(crate) fn recv_fd(over: &OwnedFd) -> OwnedFd {
-    with_control(|msg| {
-        // SAFETY: the buffers of `msg` are writable and as long as it says.
-        let got = unsafe { libc::recvmsg(over.as_raw_fd(), msg, 0) };
-        done("recvmsg", got as c_int);
-        // SAFETY: the kernel has filled in the control message; the descriptor in it is ours.
-        unsafe {
-            let cmsg = libc::CMSG_FIRSTHDR(msg);
-            assert!(!cmsg.is_null(), "no descriptor came");
-            own(libc::CMSG_DATA(cmsg).cast::<c_int>().read_unaligned())
-        }
-    })
+/// The exit status as a shell would report it.
+pub(crate) fn wait(pid: Pid) -> i32 {
+    let waited = waitpid(Some(pid), WaitOptions::empty()).expect("waitpid");
+    let (_, status) = waited.expect("a child that has ended");
+    let signal = || 128 + status.terminating_signal().expect("exited or killed");
+    status.exit_status().unwrap_or_else(signal)
 }
 
 /// A word that this process and its children share.
 pub(crate) fn shared_word() -> &'static AtomicU32 {
     // SAFETY: an anonymous mapping of one page, zeroed, aligned, and never unmapped.
     unsafe {
-        let page = libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        assert!(page != libc::MAP_FAILED, "mmap");
-        AtomicU32::from_ptr(page.cast())
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let page = mmap_anonymous(null_mut(), 4096, protection, MapFlags::SHARED);
+        AtomicU32::from_ptr(page.expect("mmap").cast())
     }
 }
 
+// ---- network namespaces
+
 /// A new network namespace around this process; its descriptor.
 pub(crate) fn new_netns() -> OwnedFd {
-    // SAFETY: no pointers.
-    done("unshare(CLONE_NEWNET)", unsafe {
-        libc::unshare(libc::CLONE_NEWNET)
-    });
-    OwnedFd::from(std::fs::File::open("/proc/self/ns/net").expect("/proc/self/ns/net"))
+    // SAFETY: the table of descriptors stays shared.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("unshare(CLONE_NEWNET)");
+    File::open("/proc/self/ns/net")
+        .expect("/proc/self/ns/net")
+        .into()
 }
 
-pub(crate) fn enter_netns(fd: &impl AsRawFd) {
+pub(crate) fn enter_netns(fd: &OwnedFd) {
+    move_into_link_name_space(fd.as_fd(), Some(LinkNameSpaceType::Network)).expect("setns");
+}
+
+/// The network namespace that a socket belongs to, wherever its process is.
+pub(crate) fn netns_of(fd: &OwnedFd) -> u64 {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
     // SAFETY: no pointers.
-    done("setns", unsafe {
-        libc::setns(fd.as_raw_fd(), libc::CLONE_NEWNET)
+    let space = done("SIOCGSKNS", unsafe {
+        libc::ioctl(fd.as_raw_fd(), SIOCGSKNS)
     });
+    // SAFETY: the kernel has just made the descriptor for us.
+    inode(&unsafe { OwnedFd::from_raw_fd(space) })
 }
 
 pub(crate) fn inode(fd: &OwnedFd) -> u64 {
-    let mut stat = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: large enough for a stat, which is filled if the call does not fail.
-    let stat = unsafe {
-        done("fstat", libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()));
-        stat.assume_init()
-    };
-    stat.st_ino
+    rustix::fs::fstat(fd).expect("fstat").st_ino
 }
 
-#[repr(C)]
-struct IfReq {
-    name: [u8; 16],
-    flags: i16,
-    pad: [u8; 22],
-}
-
-fn ifreq(name: &str, flags: c_int) -> IfReq {
-    let mut req = IfReq {
-        name: [0; 16],
-        flags: flags as i16,
-        pad: [0; 22],
-    };
-    req.name[..name.len()].copy_from_slice(name.as_bytes());
-    req
+/// An ioctl that takes the name and the flags of an interface.
+fn interface_ioctl<const REQUEST: Opcode>(fd: &OwnedFd, name: &str, flags: c_int) {
+    // SAFETY: all zeros are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as _;
+    }
+    request.ifr_ifru.ifru_flags = flags as _;
+    // SAFETY: the callers' requests read and write an ifreq with flags.
+    unsafe { ioctl(fd, Updater::<REQUEST, _>::new(&mut request)) }.expect(name);
 }
 
 /// `ip link set lo up`
 pub(crate) fn loopback_up() {
-    let fd = socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
-    let req = ifreq("lo", libc::IFF_UP | libc::IFF_RUNNING);
-    // SAFETY: an ifreq with flags, as SIOCSIFFLAGS reads it.
-    done("SIOCSIFFLAGS", unsafe {
-        libc::ioctl(fd.as_raw_fd(), libc::SIOCSIFFLAGS, &req)
-    });
+    let flags = libc::IFF_UP | libc::IFF_RUNNING;
+    interface_ioctl::<{ libc::SIOCSIFFLAGS as Opcode }>(&udp(), "lo", flags);
 }
 
 /// A TUN interface in this namespace: what the kernel routes there is read from the descriptor.
 pub(crate) fn tun(name: &str) -> OwnedFd {
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/net/tun")
-        .unwrap_or_else(|e| panic!("/dev/net/tun: {e}"));
-    let fd = OwnedFd::from(file);
-    let req = ifreq(name, libc::IFF_TUN | libc::IFF_NO_PI);
-    // SAFETY: an ifreq with flags, as TUNSETIFF reads it.
-    done("TUNSETIFF", unsafe {
-        libc::ioctl(fd.as_raw_fd(), libc::TUNSETIFF as libc::Ioctl, &req)
-    });
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).open("/dev/net/tun");
+    let fd = OwnedFd::from(file.expect("/dev/net/tun"));
+    let flags = libc::IFF_TUN | libc::IFF_NO_PI;
+    interface_ioctl::<{ libc::TUNSETIFF as Opcode }>(&fd, name, flags);
     nonblocking(&fd);
     fd
-}
-
-/// Waits for one of these to be readable, at most that long.
-pub(crate) fn wait_readable(fds: [&OwnedFd; 2], time: Option<Duration>) {
-    let mut polls = fds.map(|fd| libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    });
-    let timeout = time.map(|t| libc::timespec {
-        tv_sec: t.as_secs() as libc::time_t,
-        tv_nsec: t.subsec_nanos().into(),
-    });
-    let timeout = timeout
-        .as_ref()
-        .map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: two pollfds, writable; a timeout or none; no signal mask.
-    unsafe { libc::ppoll(polls.as_mut_ptr(), 2, timeout, std::ptr::null()) };
-}
-
-/// Whether this process may do all that.
-pub(crate) fn is_root() -> bool {
-    // SAFETY: no pointers.
-    unsafe { libc::geteuid() == 0 }
-}
-
-/// The smallest io_uring there is: one operation at a time, handed to a kernel worker.
-pub(crate) struct Uring {
-    fd: OwnedFd,
-    sq: *mut u8,
-    cq: *mut u8,
-    sqes: *mut u8,
-    params: UringParams,
-}
-
-/// struct io_uring_params of include/uapi/linux/io_uring.h
-#[repr(C)]
-struct UringParams {
-    head: [u32; 10],
-    sq_off: [u32; 10],
-    cq_off: [u32; 10],
-}
-
-impl Uring {
-    /// `None` if this kernel has none, or forbids it.
-    pub(crate) fn new() -> Option<Uring> {
-        let mut params = UringParams {
-            head: [0; 10],
-            sq_off: [0; 10],
-            cq_off: [0; 10],
-        };
-        // SAFETY: the parameters are writable and zero.
-        let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, 4_u32, &mut params) };
-        if fd < 0 {
-            return None;
-        }
-        let fd = own(fd as RawFd);
-        let map = |offset: libc::off_t| {
-            // SAFETY: a new mapping of the ring's own memory; 4 entries fit a page.
-            let at = unsafe {
-                libc::mmap(
-                    std::ptr::null_mut(),
-                    4096,
-                    libc::PROT_READ | libc::PROT_WRITE,
-                    libc::MAP_SHARED | libc::MAP_POPULATE,
-                    fd.as_raw_fd(),
-                    offset,
-                )
-            };
-            assert!(at != libc::MAP_FAILED, "mmap of io_uring");
-            at.cast::<u8>()
-        };
-        let (sq, cq, sqes) = (map(0), map(0x800_0000), map(0x1000_0000));
-        Some(Uring {
-            fd,
-            sq,
-            cq,
-            sqes,
-            params,
-        })
-    }
-
-    fn word(base: *mut u8, offset: u32) -> &'static AtomicU32 {
-        // SAFETY: the kernel gave the offset of an aligned word in the mapping, which stays.
-        unsafe { AtomicU32::from_ptr(base.add(offset as usize).cast()) }
-    }
-
-    fn run(&mut self, opcode: u8, fd: &OwnedFd, addr: *const c_void, len: u32, offset: u64) -> i32 {
-        use std::sync::atomic::Ordering::{Acquire, Release};
-        const IOSQE_ASYNC: u8 = 1 << 4;
-        let mask = Self::word(self.sq, self.params.sq_off[2]).load(Acquire);
-        let tail_at = Self::word(self.sq, self.params.sq_off[1]);
-        let tail = tail_at.load(Acquire);
-        let slot = tail & mask;
-        // SAFETY: slot is below the number of entries; an SQE is 64 bytes.
-        unsafe {
-            let sqe = self.sqes.add(slot as usize * 64);
-            sqe.write_bytes(0, 64);
-            sqe.write(opcode);
-            sqe.add(1).write(IOSQE_ASYNC);
-            sqe.add(4).cast::<i32>().write(fd.as_raw_fd());
-            sqe.add(8).cast::<u64>().write(offset);
-            sqe.add(16).cast::<u64>().write(addr as u64);
-            sqe.add(24).cast::<u32>().write(len);
-        }
-        Self::word(self.sq, self.params.sq_off[6] + slot * 4).store(slot, Release);
-        tail_at.store(tail.wrapping_add(1), Release);
-        const GETEVENTS: u32 = 1;
-        // SAFETY: submits the one entry above, whose buffers the caller keeps until this returns.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_io_uring_enter,
-                self.fd.as_raw_fd(),
-                1_u32,
-                1_u32,
-                GETEVENTS,
-                std::ptr::null::<c_void>(),
-                0_usize,
-            )
-        };
-        done("io_uring_enter", result as c_int);
-        let head_at = Self::word(self.cq, self.params.cq_off[0]);
-        let tail_at = Self::word(self.cq, self.params.cq_off[1]);
-        until("a completion", || {
-            tail_at.load(Acquire) != head_at.load(Acquire)
-        });
-        let mask = Self::word(self.cq, self.params.cq_off[2]).load(Acquire);
-        let head = head_at.load(Acquire);
-        // SAFETY: the kernel has filled this entry: user_data u64, res i32, flags u32.
-        let result = unsafe {
-            self.cq
-                .add(self.params.cq_off[5] as usize + (head & mask) as usize * 16 + 8)
-                .cast::<i32>()
-                .read()
-        };
-        head_at.store(head.wrapping_add(1), Release);
-        result
-    }
-
-    pub(crate) fn connect(&mut self, fd: &OwnedFd, addr: SocketAddr) {
-        const IORING_OP_CONNECT: u8 = 16;
-        let raw = raw_addr(addr);
-        let result = self.run(
-            IORING_OP_CONNECT,
-            fd,
-            (&raw const raw.storage).cast(),
-            0,
-            raw.len.into(),
-        );
-        assert_eq!(result, 0, "io_uring connect");
-    }
-
-    pub(crate) fn recv(&mut self, fd: &OwnedFd, buffer: &mut [u8]) -> usize {
-        const IORING_OP_RECV: u8 = 27;
-        let len = buffer.len() as u32;
-        let got = self.run(IORING_OP_RECV, fd, buffer.as_mut_ptr().cast(), len, 0);
-        usize::try_from(got).expect("io_uring recv")
-    }
-
-    pub(crate) fn send(&mut self, fd: &OwnedFd, data: &[u8]) -> usize {
-        const IORING_OP_SEND: u8 = 26;
-        let sent = self.run(
-            IORING_OP_SEND,
-            fd,
-            data.as_ptr().cast(),
-            data.len() as u32,
-            0,
-        );
-        usize::try_from(sent).expect("io_uring send")
-    }
-
-    /// Makes the ring hold these descriptors. They live as long as it, whatever is closed.
-    pub(crate) fn register(&mut self, fds: &[&OwnedFd]) {
-        const IORING_REGISTER_FILES: u32 = 2;
-        let raw: Vec<RawFd> = fds.iter().map(|fd| fd.as_raw_fd()).collect();
-        // SAFETY: as many ints as it says.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_io_uring_register,
-                self.fd.as_raw_fd(),
-                IORING_REGISTER_FILES,
-                raw.as_ptr(),
-                raw.len() as u32,
-            )
-        };
-        done("io_uring_register", result as c_int);
-    }
 }

@@ -1,14 +1,19 @@
-//! What was there before tcplife: it is found as it is, and goes on.
+//! Preexisting sessions and listeners.
+
+use std::net::SocketAddr;
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
 
 use super::shapes::{
     HERE, answer_one, ask, ask_often, connect_fails, connect_from, drain, drop_listener, is_reset,
-    open_with_data,
+    open_with_data, workers,
 };
-use crate::generator::{Cx, End, EndOf, Flag, skip, sysctl};
+use crate::generator::{Cx, End, EndOf, Flag, Net, skip, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
 use crate::sys::{self, TcpInfo};
 
-/// Where the processes of a case wait for tcplife.
+/// A gate at which the processes of a case wait until tcplife runs.
 #[derive(Clone, Copy)]
 struct Gate {
     standing: Flag,
@@ -23,19 +28,33 @@ impl Gate {
         }
     }
 
-    /// All of this process is as it is to be found: waits until tcplife runs.
+    /// This process is ready: waits until tcplife runs.
     fn wait(self) {
         self.standing.raise();
         self.go.wait_for(1);
     }
 
-    /// Until so many stand there, and tcplife runs.
+    /// Waits until so many are ready, and until tcplife runs.
     fn hold(self, cx: &Cx, standing: u32) {
         self.standing.wait_for(standing);
         cx.hold();
     }
 
-    /// Lets them go on, to their end.
+    /// A server, and a client that is given its address. Waits until both are ready, and until tcplife runs.
+    fn hold_two(
+        self,
+        cx: &Cx,
+        net: &Net,
+        server: impl FnOnce(End),
+        client: impl FnOnce(SocketAddr),
+    ) {
+        let listener = net.listener(cx.port(0));
+        cx.fork("tl-server", || server(End::accept(&listener)));
+        cx.fork("tl-client", || client(net.server(cx.port(0))));
+        self.hold(cx, 2);
+    }
+
+    /// Lets them go on, and waits until they exit.
     fn go_on(self, cx: &Cx) {
         self.go.raise();
         cx.join();
@@ -47,6 +66,12 @@ fn from_before(end: &mut End) {
     end.want("connect_us", serde_json::Value::Null);
 }
 
+/// Only the scan knows the owner until it closes.
+fn known_by_close(end: &mut End) {
+    from_before(end);
+    end.want("owner", "close");
+}
+
 fn nobody(end: &mut End) {
     from_before(end);
     end.want("owner", "unknown");
@@ -56,19 +81,16 @@ fn nobody(end: &mut End) {
 
 pub(super) fn listener(cx: &Cx) {
     let net = cx.loopback();
-    let (listening, accepted) = (Flag::new(), Flag::new());
-    cx.fork("tl-server", || {
-        let listener = net.listener(cx.port(0));
-        listening.raise();
+    let accepted = Flag::new();
+    cx.server(&net, |listener| {
         answer_one(&listener);
-        // it does nothing with this one that would tell whose it is
+        // it does nothing with this one that would show the owner
         let mut s = End::accept(&listener);
         accepted.raise();
         s.want("owner", "listen");
-        sys::poll(s.fd(), 0);
+        s.broken();
         s.close_over("remote-reset");
     });
-    listening.wait_for(1);
     cx.hold();
     cx.fork("tl-client", || {
         ask(net.server(cx.port(0)));
@@ -81,24 +103,16 @@ pub(super) fn listener(cx: &Cx) {
 
 pub(super) fn prefork(cx: &Cx) {
     let net = cx.loopback();
-    let listening = Flag::new();
-    cx.fork("tl-master", || {
-        let listener = net.listener(cx.port(0));
-        let worker = sys::fork(|| {
-            sys::set_name("tl-worker");
-            listening.raise();
-            answer_one(&listener);
-            answer_one(&listener);
-        });
-        assert_eq!(sys::wait(worker), 0);
+    workers(cx, &net, &["tl-worker"], |listener| {
+        answer_one(listener);
+        answer_one(listener);
     });
-    listening.wait_for(1);
     cx.hold();
     ask_often(cx, &net, 2);
     cx.join();
 }
 
-/// What a process has of it is no TCP socket, and the one behind it has no descriptor.
+/// The process's socket is an MPTCP socket, and the TCP socket behind it has no descriptor.
 pub(super) fn multipath_listener(cx: &Cx) {
     let net = cx.loopback();
     let Ok(fd) = sys::mptcp() else {
@@ -157,9 +171,8 @@ pub(super) fn established(cx: &Cx) {
         c.write(10);
         s.read(10);
         gate.wait();
-        from_before(&mut c);
+        known_by_close(&mut c);
         from_before(&mut s);
-        c.want("owner", "close");
         s.want("owner", "scan");
         c.reset("local-reset");
         s.close_over("remote-reset");
@@ -171,21 +184,18 @@ pub(super) fn established(cx: &Cx) {
 pub(super) fn half_closed(cx: &Cx) {
     let net = cx.loopback();
     let (gate, read) = (Gate::new(), Flag::new());
-    let listener = net.listener(cx.port(0));
-    cx.fork("tl-server", || {
-        let mut s = End::accept(&listener);
+    let server = |mut s: End| {
         s.read_to_end();
         s.state_is(sys::TCP_CLOSE_WAIT);
         s.stands("close-wait", "scan");
         gate.wait();
-        from_before(&mut s);
-        s.want("owner", "close");
+        known_by_close(&mut s);
         s.write(3000);
         read.wait_for(1);
         s.close("remote-fin");
-    });
-    cx.fork("tl-client", || {
-        let mut c = End::connect(net.server(cx.port(0)));
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = End::connect(addr);
         c.write(1000);
         c.shutdown_write();
         c.state_is(sys::TCP_FIN_WAIT2);
@@ -198,40 +208,35 @@ pub(super) fn half_closed(cx: &Cx) {
         c.read_to_end();
         c.close_over("local-fin");
     });
-    gate.hold(cx, 2);
     gate.go_on(cx);
 }
 
 pub(super) fn unaccepted(cx: &Cx) {
     let net = cx.loopback();
     let gate = Gate::new();
-    cx.fork("tl-server", || {
-        let listener = net.listener(cx.port(0));
+    cx.server(&net, |listener| {
         gate.wait();
         let mut s = End::accept(&listener);
         from_before(&mut s);
         drain(s);
     });
-    gate.standing.wait_for(1);
     cx.fork("tl-client", || {
         let mut c = End::connect(net.server(cx.port(0)));
         c.write(123);
         c.acknowledged();
         gate.wait();
-        from_before(&mut c);
-        c.want("owner", "close");
+        known_by_close(&mut c);
         c.close("local-fin");
     });
     gate.hold(cx, 2);
     gate.go_on(cx);
 }
 
-/// Nobody ever had it in hands, before or after: only the listener's owner can be told.
+/// No process ever has a descriptor of it: only the listener's owner is known.
 pub(super) fn never_accepted(cx: &Cx) {
     let net = cx.loopback();
     let gate = Gate::new();
-    cx.fork("tl-server", || {
-        let fd = net.listener(cx.port(0));
+    cx.server(&net, |fd| {
         gate.wait();
         let mut child = End::unseen(&fd, net.server(cx.port(0)), net.client(cx.port(1)));
         let window = drop_listener(fd, &mut [&mut child]);
@@ -240,7 +245,6 @@ pub(super) fn never_accepted(cx: &Cx) {
         child.want("owner", "listen");
         child.ended("never-accepted", EndOf::Mine(window));
     });
-    gate.standing.wait_for(1);
     cx.fork("tl-client", || {
         let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
         let mut c = connect_from(local, remote);
@@ -255,33 +259,35 @@ pub(super) fn never_accepted(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// Without a process at all: it has exited, and its FIN is on the way.
+/// Once the other end is ready: closes while the link is cut, so that data and FIN are not acknowledged.
+fn orphaned(gate: Gate, net: &Net, mut end: End, reason: &str) {
+    gate.standing.wait_for(1);
+    net.cut(CUT_IN | CUT_OUT);
+    end.write(1000);
+    nobody(&mut end);
+    end.close_fd();
+    let now = sys::now();
+    end.ended(reason, EndOf::Mine([now, now + 60_000_000_000]));
+    gate.standing.raise();
+}
+
+/// No process has it any more, and its FIN is not acknowledged.
 pub(super) fn orphan_fin_wait_1(cx: &Cx) {
     let net = cx.link(HERE);
     let gate = Gate::new();
-    let listener = net.listener(cx.port(0));
-    cx.fork("tl-server", || {
-        let mut s = End::accept(&listener);
+    let server = |mut s: End| {
         s.read(100);
         gate.wait();
         s.read_to_end();
         from_before(&mut s);
         s.close("remote-fin");
-    });
-    cx.fork("tl-client", || {
-        let mut c = End::connect(net.server(cx.port(0)));
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = End::connect(addr);
         c.write(100);
         c.acknowledged();
-        gate.standing.wait_for(1);
-        net.cut(CUT_IN | CUT_OUT);
-        c.write(1000);
-        nobody(&mut c);
-        drop(c.take_fd());
-        let now = sys::now();
-        c.ended("local-fin", EndOf::Mine([now, now + 60_000_000_000]));
-        gate.standing.raise();
+        orphaned(gate, &net, c, "local-fin");
     });
-    gate.hold(cx, 2);
     net.cut(0);
     gate.go_on(cx);
 }
@@ -289,32 +295,22 @@ pub(super) fn orphan_fin_wait_1(cx: &Cx) {
 pub(super) fn orphan_last_ack(cx: &Cx) {
     let net = cx.link(HERE);
     let gate = Gate::new();
-    let listener = net.listener(cx.port(0));
-    cx.fork("tl-server", || {
-        let mut s = End::accept(&listener);
+    let server = |mut s: End| {
         s.read_to_end();
-        gate.standing.wait_for(1);
-        net.cut(CUT_IN | CUT_OUT);
-        s.write(1000);
-        nobody(&mut s);
-        drop(s.take_fd());
-        let now = sys::now();
-        s.ended("remote-fin", EndOf::Mine([now, now + 60_000_000_000]));
-        gate.standing.raise();
-    });
-    cx.fork("tl-client", || {
-        let mut c = End::connect(net.server(cx.port(0)));
+        orphaned(gate, &net, s, "remote-fin");
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = End::connect(addr);
         c.write(100);
         c.shutdown_write();
         c.state_is(sys::TCP_FIN_WAIT2);
         gate.wait();
         from_before(&mut c);
-        // the last data may come with the FIN, and then the end is before the reading
+        // the last data may come with the FIN, and then it closes before it is read
         c.any("owner");
         c.read_to_end();
         c.close_over("local-fin");
     });
-    gate.hold(cx, 2);
     net.cut(0);
     gate.go_on(cx);
 }
@@ -329,10 +325,10 @@ pub(super) fn connecting(cx: &Cx) {
         let remote = net.server(cx.port(0));
         let fd = sys::tcp(remote);
         sys::nonblocking(&fd);
-        connect_fails(&fd, remote, libc::EINPROGRESS);
+        connect_fails(&fd, remote, Errno::INPROGRESS);
         End::stands_socket(&fd, remote, "syn-sent");
         gate.wait();
-        let ((), begun) = sys::timed(|| sys::poll(&fd, libc::POLLOUT));
+        let ((), begun) = sys::timed(|| sys::poll(&fd, PollFlags::OUT));
         let mut c = End::connected(fd, remote, begun);
         c.write(100);
         c.want("age_is_lower_bound", true);
@@ -376,16 +372,13 @@ pub(super) fn in_flight(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// Data in the SYN, and nobody saw it: who opened must show all the same.
+/// Data in a SYN from before the start: the direction must be right all the same.
 pub(super) fn fast_open(cx: &Cx) {
     let net = cx.loopback();
-    // no cookies: the first SYN carries data, and the listener takes it
+    // no cookies: the first SYN carries data, and every listener takes it
     sysctl("ipv4/tcp_fastopen", "1543");
     let gate = Gate::new();
-    let listener = net.listener(cx.port(0));
-    sys::tcp_option(&listener, libc::TCP_FASTOPEN, 16);
-    cx.fork("tl-server", || {
-        let mut s = End::accept(&listener);
+    let server = |mut s: End| {
         s.read(1000);
         s.write(20);
         s.acknowledged();
@@ -393,52 +386,45 @@ pub(super) fn fast_open(cx: &Cx) {
         gate.wait();
         from_before(&mut s);
         drain(s);
-    });
-    cx.fork("tl-client", || {
-        let mut c = open_with_data(net.server(cx.port(0)));
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = open_with_data(addr);
         c.read(20);
         assert!(TcpInfo::of(c.fd()).syn_data(), "data in the SYN");
         c.acknowledged();
         c.stands("established", "scan");
         gate.wait();
         c.write(100);
-        from_before(&mut c);
-        c.want("owner", "close");
+        known_by_close(&mut c);
         c.close("local-fin");
     });
-    gate.hold(cx, 2);
     gate.go_on(cx);
 }
 
-/// The data of the SYN was not taken, and sent again: it must not count twice, nor hide who opened.
+/// The SYN's data was ignored and retransmitted: it must neither count twice nor hide the direction.
 pub(super) fn fast_open_ignored(cx: &Cx) {
     let net = cx.loopback();
     sysctl("ipv4/tcp_fastopen", "5");
     let gate = Gate::new();
-    let listener = net.listener(cx.port(0));
-    cx.fork("tl-server", || {
-        let mut s = End::accept(&listener);
+    let server = |mut s: End| {
         s.read(1000);
         s.stands("established", "scan");
         gate.wait();
-        from_before(&mut s);
-        s.want("owner", "close");
+        known_by_close(&mut s);
         drain(s);
-    });
-    cx.fork("tl-client", || {
-        let mut c = open_with_data(net.server(cx.port(0)));
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = open_with_data(addr);
         c.acknowledged();
         c.stands("established", "scan");
         gate.wait();
-        from_before(&mut c);
-        c.want("owner", "close");
+        known_by_close(&mut c);
         c.close("local-fin");
     });
-    gate.hold(cx, 2);
     gate.go_on(cx);
 }
 
-/// What was lost and sent again before the start is in the counters, and is not data.
+/// Segments that were retransmitted before the start are in the counters, and are no data.
 pub(super) fn retransmitted(cx: &Cx) {
     let quality = Quality {
         lose_every: Some(9),
@@ -446,17 +432,15 @@ pub(super) fn retransmitted(cx: &Cx) {
     };
     let net = cx.link(quality);
     let gate = Gate::new();
-    let listener = net.listener(cx.port(0));
-    cx.fork("tl-server", || {
-        let mut s = End::accept(&listener);
+    let server = |mut s: End| {
         s.read(300_000);
         s.stands("established", "scan");
         gate.wait();
         from_before(&mut s);
         drain(s);
-    });
-    cx.fork("tl-client", || {
-        let mut c = End::connect(net.server(cx.port(0)));
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = End::connect(addr);
         c.write(300_000);
         c.acknowledged();
         assert!(
@@ -467,11 +451,9 @@ pub(super) fn retransmitted(cx: &Cx) {
         gate.wait();
         c.write(200_000);
         c.acknowledged();
-        from_before(&mut c);
-        c.want("owner", "close");
+        known_by_close(&mut c);
         c.want_between("retransmits", TcpInfo::of(c.fd()).total_retrans(), 1000);
         c.close("local-fin");
     });
-    gate.hold(cx, 2);
     gate.go_on(cx);
 }

@@ -1,10 +1,10 @@
-//! The other ways to begin than a `connect` to a listener: both sides at once, alone, with data in the SYN.
+//! Sessions that do not begin with a `connect` to a listener: simultaneous open, self-connect, fast open.
 
 use std::net::SocketAddr;
 
 use super::shapes::{bound, connect_from, delayed, drain, open_with_data};
 use crate::generator::{Cx, End, EndOf, Flag, skip, sysctl};
-use crate::sys::{self, TcpInfo};
+use crate::sys::TcpInfo;
 
 pub(super) fn simultaneous_open(cx: &Cx) {
     let net = cx.link(delayed(20));
@@ -30,8 +30,7 @@ pub(super) fn simultaneous_open(cx: &Cx) {
         end.write(1000);
         end.read(2000);
         end.acknowledged();
-        let fd = end.take_fd();
-        let ((), window) = sys::timed(|| drop(fd));
+        let window = end.close_fd();
         end.link_takes_ms(20);
         end.ended("local-fin", EndOf::Both(window));
     });
@@ -52,14 +51,14 @@ pub(super) fn self_connect(cx: &Cx) {
 pub(super) fn fast_open(cx: &Cx) {
     let net = cx.link(delayed(10));
     net.enter_server();
-    sysctl("ipv4/tcp_fastopen", "3");
+    // on every listener
+    sysctl("ipv4/tcp_fastopen", "1027");
     net.enter_client();
     sysctl("ipv4/tcp_fastopen", "3");
     let listener = net.listener(cx.port(0));
-    sys::tcp_option(&listener, libc::TCP_FASTOPEN, 16);
     cx.fork("tl-server", || {
         for _ in 0..2 {
-            // the second is accepted, and read from, before its handshake is over
+            // the second is accepted, and read from, before its handshake is complete
             let mut s = End::accept(&listener);
             s.read(1000);
             s.write(500);
@@ -73,7 +72,7 @@ pub(super) fn fast_open(cx: &Cx) {
             let mut c = open_with_data(net.server(cx.port(0)));
             c.read(500);
             if data_in_syn && !TcpInfo::of(c.fd()).syn_data() {
-                // the kernel distrusts fast open for a while when a SYN with data took long
+                // the kernel stops using fast open for a while when a SYN with data took long
                 skip("the kernel put no data into the SYN");
             }
             c.acknowledged();
@@ -88,7 +87,7 @@ pub(super) fn fast_open(cx: &Cx) {
 
 pub(super) fn fast_open_ignored(cx: &Cx) {
     let net = cx.loopback();
-    // data in the SYN without a cookie, to a listener that knows nothing of it
+    // data in the SYN without a cookie, to a listener without fast open
     sysctl("ipv4/tcp_fastopen", "5");
     let listener = net.listener(cx.port(0));
     cx.fork("tl-server", || drain(End::accept(&listener)));

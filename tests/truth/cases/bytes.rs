@@ -1,7 +1,10 @@
-//! Bytes that are not simply written and read.
+//! Bytes that are not just written and read: urgent, unread, unacknowledged.
 
-use super::shapes::{HERE, drain, keepalive};
-use crate::generator::{Cx, EndOf, Flag};
+use rustix::event::PollFlags;
+use rustix::net::{RecvFlags, SendFlags, sockopt};
+
+use super::shapes::{HERE, drain, keepalive, times_out};
+use crate::generator::{Cx, Flag};
 use crate::link::{CUT_IN, CUT_OUT};
 use crate::sys;
 
@@ -10,14 +13,14 @@ pub(super) fn urgent(cx: &Cx) {
         &cx.loopback(),
         |mut s| {
             s.read(100);
-            sys::poll(s.fd(), libc::POLLPRI);
-            let got = sys::recv(s.fd(), &mut [0; 1], libc::MSG_OOB).expect("the urgent byte");
+            sys::poll(s.fd(), PollFlags::PRI);
+            let got = sys::recv(s.fd(), &mut [0; 1], RecvFlags::OOB).expect("the urgent byte");
             s.read_some(got);
             drain(s);
         },
         |mut c| {
             c.write(100);
-            c.tx += sys::send(c.fd(), b"!", libc::MSG_OOB).expect("urgent") as u64;
+            c.tx += sys::send(c.fd(), b"!", SendFlags::OOB).expect("urgent") as u64;
             c.write(100);
             c.close("local-fin");
         },
@@ -26,7 +29,7 @@ pub(super) fn urgent(cx: &Cx) {
 
 pub(super) fn small_writes(cx: &Cx) {
     cx.two(&cx.loopback(), drain, |mut c| {
-        sys::tcp_option(c.fd(), libc::TCP_NODELAY, 1);
+        sockopt::set_tcp_nodelay(c.fd(), true).expect("TCP_NODELAY");
         for _ in 0..2000 {
             c.write(1);
         }
@@ -42,10 +45,10 @@ pub(super) fn receiver_full(cx: &Cx) {
         |mut s| {
             full.wait_for(1);
             s.all_has_arrived();
-            // nobody read: the listener, which is this process too, is all that is known
+            // nobody read: only the owner of the listener is known, which is this process too
             s.want("owner", "listen");
             seen.raise();
-            sys::poll(s.fd(), 0);
+            s.broken();
             s.close_over("remote-reset");
         },
         |mut c| {
@@ -69,9 +72,7 @@ pub(super) fn never_acknowledged(cx: &Cx) {
             keepalive(s.fd());
             got.raise();
             gone.wait_for(1);
-            assert_eq!(s.read_error(), libc::ETIMEDOUT);
-            let now = sys::now();
-            s.ended("timeout", EndOf::Mine([now, now]));
+            times_out(s);
         },
         |mut c| {
             c.write(100);

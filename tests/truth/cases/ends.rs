@@ -1,10 +1,10 @@
-//! The ways of closing, by either side, in order or with a reset.
+//! Ways to close, by either side, with a FIN or with a reset.
 
 use std::time::Duration;
 
 use super::shapes::{delayed, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, Net};
-use crate::sys::{self, TcpInfo};
+use crate::sys;
 
 pub(super) fn client_closes_first(cx: &Cx) {
     exchange_client_closes(cx, &cx.loopback());
@@ -140,7 +140,7 @@ pub(super) fn half_close_by_server(cx: &Cx) {
         |mut c| {
             c.read_to_end();
             c.write(1000);
-            // the record is made when the FIN comes, whatever is read after
+            // the session closes when the FIN comes, whatever is read afterwards
             read.wait_for(1);
             c.close("remote-fin");
         },
@@ -179,8 +179,7 @@ pub(super) fn simultaneous_close(cx: &Cx) {
     let close = |mut end: End| {
         now.raise();
         now.wait_for(2);
-        let fd = end.take_fd();
-        let ((), [from, to]) = sys::timed(|| drop(fd));
+        let [from, to] = end.close_fd();
         // our FIN is acknowledged one round trip later
         let trip = 40_000_000;
         end.ended(
@@ -204,8 +203,7 @@ pub(super) fn simultaneous_close(cx: &Cx) {
     );
 }
 
-/// We closed in order, and then the peer's data came: our side resets it, and notes the same error as if the
-/// peer had.
+/// Data arrives after our close: our side sends a reset, and notes the same error as if the peer had.
 pub(super) fn data_after_close(cx: &Cx) {
     let net = cx.link(delayed(20));
     let read = Flag::new();
@@ -214,8 +212,7 @@ pub(super) fn data_after_close(cx: &Cx) {
         |mut s| {
             s.read(10);
             read.raise();
-            let fd = s.take_fd();
-            let ((), [from, to]) = sys::timed(|| drop(fd));
+            let [from, to] = s.close_fd();
             s.ended(
                 "local-reset",
                 EndOf::Mine([from + 15_000_000, to + 45_000_000]),
@@ -225,9 +222,7 @@ pub(super) fn data_after_close(cx: &Cx) {
             c.write(10);
             read.wait_for(1);
             c.write(700);
-            sys::until("the reset", || {
-                TcpInfo::of(c.fd()).state() == sys::TCP_CLOSE
-            });
+            c.state_is(sys::TCP_CLOSE);
             let now = sys::now();
             c.unacknowledged(700);
             c.ended("remote-reset", EndOf::Mine([now - 2_000_000, now]));
@@ -235,8 +230,8 @@ pub(super) fn data_after_close(cx: &Cx) {
     );
 }
 
-/// Our FIN waits behind data that the peer has no room for. What it sends meanwhile is read, so that its reset is not
-/// our answer to data that nobody wants.
+/// Our FIN is queued after data that the peer has no room for. Its data is read, so that the reset is the peer's and
+/// not ours for unread data.
 pub(super) fn reset_after_shutdown(cx: &Cx) {
     let (full, closed) = (Flag::new(), Flag::new());
     cx.two(

@@ -1,18 +1,20 @@
-//! What comes to nothing, or breaks: attempts that fail, children that nobody accepts, timeouts, and sessions that
-//! somebody else ends.
+//! Sessions that fail: refused and timed-out attempts, children that nobody accepts, broken links, and sessions that
+//! `ss` kills.
 
 use std::net::SocketAddr;
 use std::process::Command;
 
+use rustix::io::Errno;
+
 use super::shapes::{
-    HERE, bound, connect_fails, connect_from, drain, drop_listener, is_reset, keepalive,
+    HERE, bound, connect_fails, connect_from, drain, drop_listener, is_reset, keepalive, times_out,
 };
 use crate::generator::{Cx, End, EndOf, Family, Flag, Net, session_is_over, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
 use crate::sys;
 
-/// connect() from a port that is known, which fails with that error; the time that it took.
-fn attempt(local: SocketAddr, remote: SocketAddr, error: i32) -> (End, [u64; 2]) {
+/// A connect() from a known port that fails with that error, and the time that it took.
+fn attempt(local: SocketAddr, remote: SocketAddr, error: Errno) -> (End, [u64; 2]) {
     let fd = bound(local, remote);
     let window = connect_fails(&fd, remote, error);
     let mut end = End::attempt(fd, local, remote, window);
@@ -23,11 +25,8 @@ fn attempt(local: SocketAddr, remote: SocketAddr, error: i32) -> (End, [u64; 2])
 pub(super) fn refused(cx: &Cx) {
     let net = cx.loopback();
     cx.fork("tl-client", || {
-        let (end, window) = attempt(
-            net.client(cx.port(1)),
-            net.server(cx.port(0)),
-            libc::ECONNREFUSED,
-        );
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let (end, window) = attempt(local, remote, Errno::CONNREFUSED);
         end.ended("refused", EndOf::Mine(window));
     });
     cx.join();
@@ -38,11 +37,8 @@ pub(super) fn connect_timeout(cx: &Cx) {
     net.cut(CUT_IN | CUT_OUT);
     sysctl("ipv4/tcp_syn_retries", "1");
     cx.fork("tl-client", || {
-        let (mut end, [from, to]) = attempt(
-            net.client(cx.port(1)),
-            net.server(cx.port(0)),
-            libc::ETIMEDOUT,
-        );
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let (mut end, [from, to]) = attempt(local, remote, Errno::TIMEDOUT);
         // it begins with the call and ends with it
         end.begun = [from, from];
         end.ended("connect-timeout", EndOf::Mine([to, to]));
@@ -51,19 +47,19 @@ pub(super) fn connect_timeout(cx: &Cx) {
 }
 
 pub(super) fn host_unreachable(cx: &Cx) {
-    unreachable(cx, [1, 3], [libc::EHOSTUNREACH; 2]);
+    unreachable(cx, [1, 3], [Errno::HOSTUNREACH; 2]);
 }
 
 pub(super) fn network_unreachable(cx: &Cx) {
-    unreachable(cx, [0, 0], [libc::ENETUNREACH; 2]);
+    unreachable(cx, [0, 0], [Errno::NETUNREACH; 2]);
 }
 
-/// A firewall on the way says so.
+/// A firewall on the way rejects it.
 pub(super) fn prohibited(cx: &Cx) {
-    unreachable(cx, [13, 1], [libc::EHOSTUNREACH, libc::EACCES]);
+    unreachable(cx, [13, 1], [Errno::HOSTUNREACH, Errno::ACCESS]);
 }
 
-fn unreachable(cx: &Cx, codes: [u8; 2], errors: [i32; 2]) {
+fn unreachable(cx: &Cx, codes: [u8; 2], errors: [Errno; 2]) {
     let net = cx.link(Quality {
         unreachable: Some(codes),
         ..HERE
@@ -86,10 +82,10 @@ pub(super) fn no_route(cx: &Cx) {
     };
     let addr: SocketAddr = addr.parse().expect("an address");
     cx.fork("tl-client", || {
-        let error = sys::connect(&sys::tcp(addr), addr).expect_err("there is no route");
+        let result = rustix::net::connect(sys::tcp(addr), &addr);
         assert!(matches!(
-            error.raw_os_error(),
-            Some(libc::ENETUNREACH | libc::EADDRNOTAVAIL)
+            result,
+            Err(Errno::NETUNREACH | Errno::ADDRNOTAVAIL)
         ));
     });
     cx.join();
@@ -102,7 +98,7 @@ pub(super) fn cancelled(cx: &Cx) {
         let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
         let fd = bound(local, remote);
         sys::nonblocking(&fd);
-        let begun = connect_fails(&fd, remote, libc::EINPROGRESS);
+        let begun = connect_fails(&fd, remote, Errno::INPROGRESS);
         End::attempt(fd, local, remote, begun).close("cancelled");
     });
     cx.join();
@@ -118,7 +114,7 @@ pub(super) fn no_local_port(cx: &Cx) {
         let first = End::connect(remote);
         let fd = sys::tcp(remote);
         // the one port is taken
-        let window = connect_fails(&fd, remote, libc::EADDRNOTAVAIL);
+        let window = connect_fails(&fd, remote, Errno::ADDRNOTAVAIL);
         let mut second = End::attempt(fd, net.client(0), remote, window);
         second.want("lport", serde_json::Value::Null);
         second.ended("no-port", EndOf::Mine(window));
@@ -129,10 +125,8 @@ pub(super) fn no_local_port(cx: &Cx) {
 
 pub(super) fn never_accepted(cx: &Cx) {
     let net = cx.loopback();
-    let (listening, queued) = (Flag::new(), Flag::new());
-    cx.fork("tl-server", || {
-        let fd = net.listener(cx.port(0));
-        listening.raise();
+    let queued = Flag::new();
+    cx.server(&net, |fd| {
         queued.wait_for(1);
         let server = net.server(cx.port(0));
         let mut open = End::unseen(&fd, server, net.client(cx.port(1)));
@@ -145,7 +139,6 @@ pub(super) fn never_accepted(cx: &Cx) {
             child.ended("never-accepted", EndOf::Mine(window));
         }
     });
-    listening.wait_for(1);
     cx.fork("tl-client", || {
         let connect = |port| connect_from(net.client(port), net.server(cx.port(0)));
         let mut open = connect(cx.port(1));
@@ -162,10 +155,8 @@ pub(super) fn never_accepted(cx: &Cx) {
 
 pub(super) fn reset_before_accept(cx: &Cx) {
     let net = cx.loopback();
-    let (listening, reset) = (Flag::new(), Flag::new());
-    cx.fork("tl-server", || {
-        let fd = net.listener(cx.port(0));
-        listening.raise();
+    let reset = Flag::new();
+    cx.server(&net, |fd| {
         reset.wait_for(1);
         let mut child = End::unseen(&fd, net.server(cx.port(0)), net.client(cx.port(1)));
         drop(sys::accept(&fd));
@@ -173,7 +164,6 @@ pub(super) fn reset_before_accept(cx: &Cx) {
         child.want("owner", "listen");
         child.ended("remote-reset", EndOf::Peers);
     });
-    listening.wait_for(1);
     cx.fork("tl-client", || {
         let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
         let mut c = connect_from(local, remote);
@@ -205,14 +195,14 @@ pub(super) fn half_open_peer(cx: &Cx) {
             net.cut(0);
             c.write(500);
             let (error, window) = sys::timed(|| c.read_error());
-            assert_eq!(error, libc::ECONNRESET);
+            assert_eq!(error, Errno::CONNRESET);
             c.unacknowledged(500);
             c.ended("remote-reset", EndOf::Mine(window));
         },
     );
 }
 
-/// Kills what that filter of ss lets through; the time that it took.
+/// Kills the sessions that match that filter of ss. Returns the time that it took.
 fn kill_by_ss(filter: &str) -> [u64; 2] {
     let (output, window) = sys::timed(|| Command::new("ss").args(["-tK", filter]).output());
     let output = output.expect("ss");
@@ -235,20 +225,20 @@ pub(super) fn killed_by_ss(cx: &Cx) {
             read.wait_for(1);
             let port = sys::local_addr(c.fd()).port();
             let window = kill_by_ss(&format!("sport = :{port}"));
-            assert_eq!(c.read_error(), libc::ECONNABORTED);
+            assert_eq!(c.read_error(), Errno::CONNABORTED);
             c.ended("aborted", EndOf::Mine(window));
         },
     );
 }
 
-/// Who kills it is not its owner, even if nobody else has shown.
+/// The process that kills it is not its owner, even if no other is known.
 pub(super) fn killed_by_ss_unread(cx: &Cx) {
     let accepted = Flag::new();
     cx.two(
         &cx.loopback(),
         |mut s| {
             accepted.raise();
-            let port = sys::peer_addr(s.fd()).expect("connected").port();
+            let port = sys::peer_addr(s.fd()).port();
             s.arrived(100);
             let window = kill_by_ss(&format!("dport = :{port}"));
             s.want("owner", "listen");
@@ -262,7 +252,7 @@ pub(super) fn killed_by_ss_unread(cx: &Cx) {
     );
 }
 
-/// What happens to the client's end; the server's end, which knows nothing of it, goes after it.
+/// The client's end closes first, unnoticed by the server's end, which is reset afterwards.
 fn outlived(cx: &Cx, net: &Net, client: impl FnOnce(End)) {
     let over = Flag::new();
     cx.two(
@@ -283,26 +273,22 @@ fn outlived(cx: &Cx, net: &Net, client: impl FnOnce(End)) {
 
 pub(super) fn keepalive_timeout(cx: &Cx) {
     let net = cx.link(HERE);
-    outlived(cx, &net, |mut c| {
+    outlived(cx, &net, |c| {
         keepalive(c.fd());
         net.cut(CUT_IN | CUT_OUT);
-        assert_eq!(c.read_error(), libc::ETIMEDOUT);
-        let now = sys::now();
-        c.ended("timeout", EndOf::Mine([now, now]));
+        times_out(c);
     });
 }
 
 pub(super) fn retransmission_timeout(cx: &Cx) {
     let net = cx.link(HERE);
     outlived(cx, &net, |mut c| {
-        sys::tcp_option(c.fd(), libc::TCP_USER_TIMEOUT, 700);
+        sys::user_timeout(c.fd(), 700);
         net.cut(CUT_IN | CUT_OUT);
         c.write(1000);
-        assert_eq!(c.read_error(), libc::ETIMEDOUT);
-        let now = sys::now();
         c.unacknowledged(1000);
         c.want_between("retransmits", 1, 10);
-        c.ended("timeout", EndOf::Mine([now, now]));
+        times_out(c);
     });
 }
 
@@ -325,17 +311,17 @@ pub(super) fn link_down(cx: &Cx) {
             c.write(100);
             c.acknowledged();
             down.wait_for(1);
-            sys::tcp_option(c.fd(), libc::TCP_USER_TIMEOUT, 700);
+            sys::user_timeout(c.fd(), 700);
             c.write(1000);
             let reason = match c.read_error() {
-                libc::ETIMEDOUT => "timeout",
-                // once ARP has found nobody
-                libc::EHOSTUNREACH => "unreachable",
+                Errno::TIMEDOUT => "timeout",
+                // when ARP gets no answer
+                Errno::HOSTUNREACH => "unreachable",
                 other => panic!("error {other}"),
             };
-            let now = sys::now();
+            let end = EndOf::now();
             c.unacknowledged(1000);
-            c.ended(reason, EndOf::Mine([now, now]));
+            c.ended(reason, end);
             over.raise();
         },
     );

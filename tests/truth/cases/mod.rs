@@ -1,6 +1,6 @@
-//! Every case: real sockets in processes of their own, and what is true of them.
+//! Every case: real sockets in processes of their own, and what tcplife must report.
 //!
-//! This file has the table of them, the others what they do; what many of them do is in `shapes`.
+//! This file is the table of the cases, and `shapes` has what many of them share.
 
 use crate::generator::{Cx, Family};
 
@@ -55,7 +55,7 @@ const fn before(name: &'static str, families: &'static [Family], run: fn(&Cx)) -
     }
 }
 
-/// All of them. Those that wait longest come first, so that the whole suite takes no longer than they do.
+/// All cases. Those that wait longest come first, so that the suite takes no longer than they do.
 #[rustfmt::skip]
 pub(crate) static CASES: &[Case] = &[
     before("listener-from-before", ALL, before::listener),

@@ -1,48 +1,34 @@
-//! Whose it is: processes that share, pass on, inherit and lose their sockets.
+//! Owners: processes that share, pass on, inherit and lose their sockets.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use super::shapes::{answer, answer_one, ask, ask_often, delayed, drain};
+use rustix::net::{RecvFlags, sockopt};
+use rustix::process::{Signal, kill_process};
+
+use super::shapes::{answer, answer_one, ask, ask_often, delayed, drain, workers};
 use crate::generator::{Cx, End, EndOf, Flag, skip};
-use crate::sys::{self, TcpInfo, Uring};
+use crate::sys;
+use crate::uring::Uring;
 
 pub(super) fn prefork(cx: &Cx) {
     let net = cx.loopback();
-    let ready = Flag::new();
-    cx.fork("tl-master", || {
-        let listener = net.listener(cx.port(0));
-        let workers = ["tl-worker-1", "tl-worker-2"].map(|name| {
-            sys::fork(|| {
-                sys::set_name(name);
-                answer_one(&listener);
-                answer_one(&listener);
-            })
-        });
-        ready.raise();
-        assert_eq!(workers.map(sys::wait), [0, 0]);
+    workers(cx, &net, &["tl-worker-1", "tl-worker-2"], |listener| {
+        answer_one(listener);
+        answer_one(listener);
     });
-    ready.wait_for(1);
     ask_often(cx, &net, 4);
     cx.join();
 }
 
 pub(super) fn prefork_writes(cx: &Cx) {
     let net = cx.loopback();
-    let ready = Flag::new();
-    cx.fork("tl-master", || {
-        let listener = net.listener(cx.port(0));
-        let worker = sys::fork(|| {
-            sys::set_name("tl-worker");
-            let mut s = End::accept(&listener);
-            s.write(300);
-            s.close("local-fin");
-        });
-        ready.raise();
-        assert_eq!(sys::wait(worker), 0);
+    workers(cx, &net, &["tl-worker"], |listener| {
+        let mut s = End::accept(listener);
+        s.write(300);
+        s.close("local-fin");
     });
-    ready.wait_for(1);
     cx.fork("tl-client", || {
         drain(End::connect(net.server(cx.port(0))));
     });
@@ -56,13 +42,11 @@ pub(super) fn fork_a_connection(cx: &Cx) {
         for _ in 0..2 {
             let fd = sys::accept(&listener);
             let alone = Flag::new();
-            let child = sys::fork(|| {
-                sys::set_name("tl-child");
+            // the child has a copy of the descriptor, and the parent's is closed with the closure
+            let child = sys::fork("tl-child", move || {
                 alone.wait_for(1);
-                // the fork has copied the descriptor, and the parent's is closed
-                answer(End::accepted(sys::take(&fd)));
+                answer(End::accepted(fd));
             });
-            drop(fd);
             alone.raise();
             assert_eq!(sys::wait(child), 0);
         }
@@ -76,13 +60,13 @@ pub(super) fn fork_parent_closes_last(cx: &Cx) {
     let listener = net.listener(cx.port(0));
     cx.fork("tl-server", || {
         let fd = sys::accept(&listener);
-        let child = sys::fork(|| {
-            sys::set_name("tl-child");
-            let mut s = End::accepted(sys::take(&fd));
+        let copy = fd.try_clone().expect("dup");
+        let child = sys::fork("tl-child", move || {
+            let mut s = End::accepted(copy);
             s.read(100);
             s.write(200);
             s.read_to_end();
-            // its exit leaves the parent's descriptor, and so the session, open
+            // the parent's descriptor keeps the session open after the exit
             let now = sys::now();
             s.ended("remote-fin", EndOf::Mine([now, now + 1_000_000_000]));
         });
@@ -145,7 +129,7 @@ pub(super) fn inherited(cx: &Cx) {
     cx.join();
 }
 
-/// What runs after the exec of [`inherited`].
+/// Runs after the exec of [`inherited`].
 pub(crate) fn serve_inherited(fd: OwnedFd) {
     sys::mortal(sys::LIFETIME);
     sys::set_name("tl-execd");
@@ -190,21 +174,16 @@ pub(super) fn io_uring_registered(cx: &Cx) {
     if Uring::new().is_none() {
         return skip("no io_uring");
     }
-    let listening = Flag::new();
-    cx.fork("tl-server", || {
-        // nothing but that it listens tells the owner
-        let listener = net.listener(cx.port(0));
-        listening.raise();
+    // only its listener shows the owner
+    cx.server(&net, |listener| {
         let mut ring = Uring::new().expect("io_uring");
         let mut s = End::accept(&listener);
         s.write(10);
         ring.register(&[s.fd()]);
         drop(s.take_fd());
         s.want("owner", "listen");
-        let now = sys::now();
-        s.ended("local-fin", EndOf::Both([now, now]));
+        s.ended("local-fin", EndOf::from_now());
     });
-    listening.wait_for(1);
     cx.fork("tl-client", || {
         drain(End::connect(net.server(cx.port(0))));
     });
@@ -216,8 +195,7 @@ pub(super) fn exit_open(cx: &Cx) {
         c.write(100);
         // the descriptor stays open until the exit
         std::mem::forget(c.fd().try_clone());
-        let now = sys::now();
-        c.ended("local-fin", EndOf::Both([now, now]));
+        c.ended("local-fin", EndOf::from_now());
     });
 }
 
@@ -235,17 +213,16 @@ pub(super) fn killed(cx: &Cx) {
         let mut c = End::connect(net.server(cx.port(0)));
         c.write(100);
         let copy = c.fd().try_clone().expect("dup");
-        let now = sys::now();
-        c.ended("local-fin", EndOf::Both([now, now]));
+        c.ended("local-fin", EndOf::from_now());
         got.raise();
-        let _ = sys::recv(&copy, &mut [0; 1], 0);
+        let _ = sys::recv(&copy, &mut [0; 1], RecvFlags::empty());
     });
     got.wait_for(2);
-    sys::kill(victim);
+    kill_process(victim, Signal::KILL).expect("it runs");
     cx.join();
 }
 
-/// Decided: who connected stays the owner, whoever reads later.
+/// By decision, the process that connected stays the owner, whoever reads later.
 pub(super) fn child_reads(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
@@ -253,10 +230,7 @@ pub(super) fn child_reads(cx: &Cx) {
     cx.fork("tl-parent", || {
         let mut c = End::connect(net.server(cx.port(0)));
         c.write(100);
-        let child = sys::fork(|| {
-            sys::set_name("tl-child");
-            c.read(200);
-        });
+        let child = sys::fork("tl-child", || c.read(200));
         assert_eq!(sys::wait(child), 0);
         c.read_some(200);
         c.close("local-fin");
@@ -264,7 +238,7 @@ pub(super) fn child_reads(cx: &Cx) {
     cx.join();
 }
 
-/// The end comes in softirq context, while other processes run.
+/// It closes in softirq context, while other processes run.
 pub(super) fn closed_in_softirq(cx: &Cx) {
     let net = cx.link(delayed(2));
     let listener = net.listener(cx.port(0));
@@ -281,7 +255,7 @@ pub(super) fn closed_in_softirq(cx: &Cx) {
         c.shutdown_write();
         c.link_takes_ms(2);
         // busy: whatever comes in on this processor interrupts this process, or the link's
-        sys::until("the end", || TcpInfo::of(c.fd()).state() == sys::TCP_CLOSE);
+        c.state_is(sys::TCP_CLOSE);
         c.close_over("local-fin");
     });
     for name in ["tl-busy-1", "tl-busy-2"] {
@@ -301,13 +275,13 @@ pub(super) fn reuseport(cx: &Cx) {
         cx.fork(name, || {
             let addr = net.server(cx.port(0));
             let fd = sys::tcp(addr);
-            sys::setsockopt(&fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1);
+            sockopt::set_socket_reuseport(&fd, true).expect("SO_REUSEPORT");
             sys::bind(&fd, addr);
             sys::listen(&fd, 64);
             sys::nonblocking(&fd);
             listening.raise();
             sys::until("all sessions", || {
-                if let Some(accepted) = sys::try_accept(&fd) {
+                if let Ok(accepted) = rustix::net::accept(&fd) {
                     answer(End::accepted(accepted));
                     served.raise();
                 }

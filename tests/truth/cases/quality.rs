@@ -1,14 +1,18 @@
-//! Figures of how well it goes: round trips, losses, and what limits the speed.
+//! Figures of quality: round trips, retransmits, and bottlenecks.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+
+use rustix::event::PollFlags;
+use rustix::net::SendFlags;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::shapes::{HERE, delayed, is_reset};
 use crate::generator::{Cx, End, Flag, Net, skip};
 use crate::link::Quality;
 use crate::sys::{self, TcpInfo};
 
-/// At rest, so that nothing changes any more.
+/// The session is idle, so that TCP_INFO has the final values.
 fn as_tcp_info_says(end: &mut End) {
     let info = TcpInfo::of(end.fd());
     end.want("retransmits", info.total_retrans());
@@ -57,7 +61,7 @@ pub(super) fn round_trip_time(cx: &Cx) {
     );
 }
 
-/// Sends so much to one who reads at once. When nothing changes any more, the kernel's figures are as they are to be.
+/// Sends so much to a peer that reads at once, and compares the figures once they no longer change.
 fn transfer(cx: &Cx, net: &Net, bytes: usize, tune: impl Fn(&OwnedFd), check: impl Fn(&TcpInfo)) {
     let read = Flag::new();
     cx.two(
@@ -105,7 +109,7 @@ pub(super) fn rate_limited(cx: &Cx) {
 
 pub(super) fn sndbuf_limited(cx: &Cx) {
     let net = cx.link(delayed(5));
-    let small = |fd: &OwnedFd| sys::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 40_000);
+    let small = |fd: &OwnedFd| set_socket_send_buffer_size(fd, 40_000).expect("SO_SNDBUF");
     transfer(cx, &net, 1_000_000, small, |info| {
         if info.sndbuf_limited() == 0 {
             skip("this machine was too slow to fill the buffer");
@@ -113,7 +117,7 @@ pub(super) fn sndbuf_limited(cx: &Cx) {
     });
 }
 
-/// The reader begins when the writer has been waiting for a while.
+/// The reader starts when the writer has been waiting for a while.
 pub(super) fn rwnd_limited(cx: &Cx) {
     const BYTES: usize = 12_000_000;
     let (slow, read) = (Flag::new(), Flag::new());
@@ -136,9 +140,9 @@ pub(super) fn rwnd_limited(cx: &Cx) {
             }
             slow.raise();
             while c.tx < BYTES as u64 {
-                sys::poll(c.fd(), libc::POLLOUT);
+                sys::poll(c.fd(), PollFlags::OUT);
                 let room = (BYTES as u64 - c.tx).min(65_536) as usize;
-                if let Ok(sent) = sys::send(c.fd(), &vec![b'x'; room], 0) {
+                if let Ok(sent) = sys::send(c.fd(), &vec![b'x'; room], SendFlags::empty()) {
                     c.tx += sent as u64;
                 }
             }

@@ -1,10 +1,13 @@
-//! What many cases are made of.
+//! Parts that many cases share.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use crate::generator::{Cx, End, Net};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, sendto, sockopt};
+
+use crate::generator::{Cx, End, EndOf, Flag, Net};
 use crate::link::Quality;
 use crate::sys;
 
@@ -22,7 +25,7 @@ pub(super) fn delayed(ms: u64) -> Quality {
     }
 }
 
-// ---- how one begins
+// ---- how a session begins
 
 /// A socket at that address, for a connection to that one.
 pub(super) fn bound(local: SocketAddr, remote: SocketAddr) -> OwnedFd {
@@ -35,25 +38,26 @@ pub(super) fn connect_from(local: SocketAddr, remote: SocketAddr) -> End {
     End::connect_socket(bound(local, remote), remote)
 }
 
-/// connect(), which fails with that error; the time that it took.
-pub(super) fn connect_fails(fd: &OwnedFd, remote: SocketAddr, error: i32) -> [u64; 2] {
-    let (result, window) = sys::timed(|| sys::connect(fd, remote));
-    let got = result.expect_err("must fail").raw_os_error();
-    assert_eq!(got, Some(error), "connect");
+/// A connect() that fails with that error. Returns the time that it took.
+pub(super) fn connect_fails(fd: &OwnedFd, remote: SocketAddr, error: Errno) -> [u64; 2] {
+    let (result, window) = sys::timed(|| rustix::net::connect(fd, &remote));
+    assert_eq!(result, Err(error), "connect");
     window
 }
 
 /// Connects with TCP fast open, and writes 1000 bytes, in the SYN if the kernel does so.
 pub(super) fn open_with_data(addr: SocketAddr) -> End {
     let fd = sys::tcp(addr);
-    let (sent, begun) = sys::timed(|| sys::send_fast_open(&fd, &[b'x'; 1000], addr));
+    let fast_open = SendFlags::from_bits_retain(libc::MSG_FASTOPEN as u32);
+    let (sent, begun) = sys::timed(|| sendto(&fd, &[b'x'; 1000], fast_open, &addr));
+    let sent = sent.expect("MSG_FASTOPEN");
     let mut c = End::connected(fd, addr, begun);
     c.tx = sent as u64;
     c.write(1000 - sent);
     c
 }
 
-// ---- how one ends
+// ---- how a session closes
 
 /// Reads all that the other side writes, and closes after it.
 pub(super) fn drain(mut end: End) {
@@ -63,11 +67,17 @@ pub(super) fn drain(mut end: End) {
 
 /// Waits for the other side's reset.
 pub(super) fn is_reset(mut end: End) {
-    assert_eq!(end.read_error(), libc::ECONNRESET);
+    assert_eq!(end.read_error(), Errno::CONNRESET);
     end.close_over("remote-reset");
 }
 
-/// Closes the listener and every copy of its descriptor; when that was.
+/// Waits for the kernel to give up on the other side.
+pub(super) fn times_out(mut end: End) {
+    assert_eq!(end.read_error(), Errno::TIMEDOUT);
+    end.ended("timeout", EndOf::now());
+}
+
+/// Closes the listener and every copy of its descriptor. Returns when that was.
 pub(super) fn drop_listener(fd: OwnedFd, ends: &mut [&mut End]) -> [u64; 2] {
     for end in ends {
         drop(end.take_fd());
@@ -76,10 +86,32 @@ pub(super) fn drop_listener(fd: OwnedFd, ends: &mut [&mut End]) -> [u64; 2] {
 }
 
 pub(super) fn keepalive(fd: &OwnedFd) {
-    sys::setsockopt(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
-    sys::tcp_option(fd, libc::TCP_KEEPIDLE, 1);
-    sys::tcp_option(fd, libc::TCP_KEEPINTVL, 1);
-    sys::tcp_option(fd, libc::TCP_KEEPCNT, 1);
+    let second = Duration::from_secs(1);
+    sockopt::set_socket_keepalive(fd, true).expect("SO_KEEPALIVE");
+    sockopt::set_tcp_keepidle(fd, second).expect("TCP_KEEPIDLE");
+    sockopt::set_tcp_keepintvl(fd, second).expect("TCP_KEEPINTVL");
+    sockopt::set_tcp_keepcnt(fd, 1).expect("TCP_KEEPCNT");
+}
+
+// ---- workers
+
+/// A process that listens, and its workers of these names, which share the listener.
+pub(super) fn workers(cx: &Cx, net: &Net, names: &[&'static str], work: impl Fn(&OwnedFd)) {
+    let ready = Flag::new();
+    cx.fork("tl-master", || {
+        let listener = net.listener(cx.port(0));
+        let fork = |name: &&'static str| {
+            sys::fork(name, || {
+                ready.raise();
+                work(&listener);
+            })
+        };
+        let workers: Vec<_> = names.iter().map(fork).collect();
+        for worker in workers {
+            assert_eq!(sys::wait(worker), 0);
+        }
+    });
+    ready.wait_for(names.len() as u32);
 }
 
 // ---- a question of 100 bytes and an answer of 200

@@ -1,6 +1,11 @@
-//! One socket and several sessions, or none.
+//! Sockets that have several sessions, or none.
 
 use std::net::SocketAddr;
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, connect, ipproto, shutdown, socket,
+};
 
 use super::shapes::{answer_one, ask_over, connect_fails, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, listener, skip};
@@ -19,7 +24,7 @@ pub(super) fn connect_again(cx: &Cx) {
         let remote = net.server(cx.port(0));
         let fd = sys::tcp(remote);
         for _ in 0..2 {
-            let window = connect_fails(&fd, remote, libc::ECONNREFUSED);
+            let window = connect_fails(&fd, remote, Errno::CONNREFUSED);
             let local = SocketAddr::new(remote.ip(), sys::local_addr(&fd).port());
             let copy = fd.try_clone().expect("dup");
             End::attempt(copy, local, remote, window).ended("refused", EndOf::Mine(window));
@@ -82,13 +87,13 @@ pub(super) fn listener_turned_client(cx: &Cx) {
     cx.fork("tl-server", || answer_one(&listener_fd));
     cx.fork("tl-turned", || {
         let fd = listener(net.client(cx.port(1)));
-        sys::shutdown(&fd, libc::SHUT_RD);
+        shutdown(&fd, Shutdown::Read).expect("shutdown");
         ask_over(End::connect_socket(fd, net.server(cx.port(0))));
     });
     cx.join();
 }
 
-/// Decided: the subflows are what is on the wire, and each is shown as the TCP session that it is.
+/// By decision, each subflow is shown as the TCP session that it is on the wire.
 pub(super) fn multipath(cx: &Cx) {
     let net = cx.loopback();
     if sys::mptcp().is_err() {
@@ -122,18 +127,17 @@ pub(super) fn other_protocols(cx: &Cx) {
     let net = cx.loopback();
     cx.fork("tl-udp", || {
         let addr = net.server(cx.port(0));
-        let receiver = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
+        let (receiver, sender) = (sys::udp(), sys::udp());
         sys::bind(&receiver, addr);
-        let sender = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
-        sys::connect(&sender, addr).expect("UDP");
-        sys::send(&sender, b"hello", 0).expect("UDP");
-        sys::recv(&receiver, &mut [0; 8], 0).expect("UDP");
-        let (a, b) = sys::unix_pair();
-        sys::send(&a, b"hello", 0).expect("unix");
-        sys::recv(&b, &mut [0; 8], 0).expect("unix");
+        connect(&sender, &addr).expect("UDP");
+        for (from, to) in [(sender, receiver), sys::unix_pair()] {
+            sys::send(&from, b"hello", SendFlags::empty()).expect("a datagram");
+            sys::recv(&to, &mut [0; 8], RecvFlags::empty()).expect("a datagram");
+        }
         // few kernels have it
-        if let Ok(sctp) = sys::try_socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_SCTP) {
-            let _ = sys::connect(&sctp, addr);
+        let sctp = Some(ipproto::SCTP);
+        if let Ok(sctp) = socket(AddressFamily::INET, SocketType::STREAM, sctp) {
+            let _ = connect(&sctp, &addr);
         }
         // a TCP socket that never does anything
         drop(sys::tcp(addr));

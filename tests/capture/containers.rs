@@ -1,0 +1,89 @@
+//! Containers, which are known by their control group.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json as object;
+
+use crate::common::host::{kernel_or_skip, skip, tool_or_skip};
+use crate::common::net::{Pair, V4, listen, port};
+use crate::common::running::Running;
+use crate::rows::assert_has;
+
+/// A control group that is removed when the test ends.
+struct Group(PathBuf);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+        if let Some(parent) = self.0.parent() {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+/// The mount point of cgroup2, if groups can be made there.
+fn cgroups() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let root = mounts.lines().find_map(|l| {
+        let words: Vec<&str> = l.split(' ').collect();
+        (words.get(2) == Some(&"cgroup2")).then(|| PathBuf::from(words[1]))
+    })?;
+    let group = root.join(format!("tcplife-test-{}", std::process::id()));
+    let writable = fs::create_dir(&group).is_ok();
+    let _ = fs::remove_dir(&group);
+    writable.then_some(root)
+}
+
+#[test]
+fn container_started_later_is_named_by_its_cgroup() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let Some(root) = cgroups() else {
+        skip("no control groups (v2) can be made here");
+        return;
+    };
+    let id = format!(
+        "{:064x}",
+        0x00c0_ffee_0000_0000_u64 + u64::from(std::process::id())
+    );
+    let probe = listen(V4);
+    let mut tcplife = Running::json(&[], &probe);
+    let group = Group(root.join("docker").join(&id));
+    fs::create_dir_all(&group.0).expect("a control group");
+    let script = format!(
+        "echo $$ > '{}/cgroup.procs' && exec 3<>/dev/tcp/127.0.0.1/{} && read -n 1 -u 3",
+        group.0.display(),
+        port(&probe)
+    );
+    let mut client = Command::new("bash")
+        .args(["-c", &script])
+        .spawn()
+        .expect("bash can be started");
+    let server = probe.accept().expect("bash connects").0;
+    let rport = server.peer_addr().expect("it is connected").port();
+    drop(server);
+    client.wait().expect("bash exits");
+
+    let row = tcplife.row_until(|row| row["lport"] == rport && row["rport"] == port(&probe));
+    let cgroup = format!("/docker/{id}");
+    let expected = object!({"container": id[..12], "runtime": "docker", "cgroup": cgroup});
+    assert_has(&row, &expected);
+    // this test's own group is another
+    let pair = Pair::open(&probe, V4);
+    let ours = pair.client_port();
+    pair.close();
+    let row = tcplife.row_until(|row| row["lport"] == ours);
+    assert_ne!(row["container"], id[..12], "{row}");
+    assert!(
+        Path::new(&format!(
+            "{}{}",
+            root.display(),
+            row["cgroup"].as_str().expect("a path")
+        ))
+        .is_dir()
+    );
+    tcplife.interrupt();
+}

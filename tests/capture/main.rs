@@ -1,0 +1,28 @@
+//! The real program on the real kernel, with sessions of our own: the rows it prints, what its filters match, and how
+//! it exits.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and fail"
+)]
+
+#[path = "../common"]
+mod common {
+    pub(crate) mod host;
+    pub(crate) mod net;
+    pub(crate) mod running;
+}
+
+mod containers;
+mod exit;
+mod filters;
+mod missed;
+mod output;
+mod ports;
+mod preexisting;
+mod puppet;
+mod rows;
+
+use std::time::Duration;
+
+/// A row is due within 100 ms on an idle machine. This one is busy.
+const SOON: Duration = Duration::from_secs(2);
