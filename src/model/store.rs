@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
@@ -33,9 +34,37 @@ pub struct Totals {
     pub byte_rate: f64,
 }
 
-/// What a batch changed of one session.
+/// What happened to one session. Whoever counts or follows sessions takes these, and derives nothing from the store that
+/// an event has told already.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// It is seen for the first time, open.
+    Opened(Change<'a>),
+    /// It was open before and is still.
+    Updated(Change<'a>),
+    /// It has closed.
+    Closed(Change<'a>),
+    /// It is not among the open ones any more, and how it closed was not reported; or it is not followed any more.
+    Vanished(Change<'a>),
+    /// A closed session is not kept any more; its number, and what it was.
+    Evicted(u64, &'a Session),
+}
+
+impl<'a> Event<'a> {
+    /// What changed of the session; `None` of one that is not kept any more, of which nothing did.
+    pub fn change(&self) -> Option<&Change<'a>> {
+        match self {
+            Event::Opened(c) | Event::Updated(c) | Event::Closed(c) | Event::Vanished(c) => Some(c),
+            Event::Evicted(..) => None,
+        }
+    }
+}
+
+/// What changed of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
+    /// Where it is in the store; `None`: nowhere, as it is gone, or will not be kept.
+    pub at: Option<Place>,
     /// As it was, open, at the look before; `None`: it was not known.
     pub before: Option<&'a Session>,
     /// As it is; `None`: it is gone, and how it ended was lost.
@@ -54,6 +83,7 @@ impl<'a> Change<'a> {
     /// It is not among the open ones any more, and nobody knows how it ended.
     fn gone(session: &'a Session, uncounted: u64) -> Self {
         Change {
+            at: None,
             before: Some(session),
             now: None,
             moved: 0,
@@ -67,7 +97,8 @@ impl<'a> Change<'a> {
     pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
         let before = self.before.filter(|s| is_meant(s));
         let now = self.now.filter(|s| is_meant(s));
-        (before.is_some() || now.is_some()).then_some(Change {
+        let is_any = before.is_some() || now.is_some();
+        is_any.then_some(Change {
             before,
             now,
             ..self
@@ -130,31 +161,27 @@ impl Store {
     /// Takes in what the collector brings.
     #[cfg(any(test, feature = "testing"))]
     pub fn apply(&mut self, batch: Batch) {
-        self.apply_and_tell(batch, |_| ());
+        self.ingest(batch, |_| ());
     }
 
-    /// The same, and tells what changed, session by session.
-    pub fn apply_and_tell(&mut self, batch: Batch, mut tell: impl FnMut(Change<'_>)) {
+    /// Takes in what the collector brings, and reports it session by session.
+    pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(Event<'_>)) {
         self.totals.lost = self.totals.lost.max(batch.lost);
         let read = batch.open.is_some();
         if let Some(look) = batch.open {
-            self.look(look, batch.taken_ns, &mut tell);
+            self.look(look, batch.taken_ns, &mut report);
         }
         for mut session in batch.closed {
             let old = self.take_away(session.id());
-            self.moved += changed(&mut session, old.as_ref(), &mut self.uncounted, &mut tell);
+            let at = Some(Place::Finished(self.totals.finished));
+            let old = old.as_ref();
+            self.moved += changed(&mut session, at, old, &mut self.uncounted, &mut report);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
             self.totals.finished += 1;
             self.ended += 1;
-            if self.finished.len() == self.keep
-                && let Some(session) = self.finished.pop_front()
-            {
-                self.uncounted.forget(&session);
-            }
-            if self.keep > 0 {
-                self.finished.push_back(session);
-            } else {
-                self.uncounted.forget(&session);
+            self.finished.push_back(session);
+            if self.finished.len() > self.keep {
+                self.evict_oldest(&mut report);
             }
         }
         let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
@@ -168,14 +195,28 @@ impl Store {
         }
     }
 
+    /// The oldest of the closed sessions is not kept any more.
+    fn evict_oldest(&mut self, report: &mut impl FnMut(Event<'_>)) {
+        let number = self.finished_numbers().start;
+        if let Some(session) = self.finished.pop_front() {
+            report(Event::Evicted(number, &session));
+            self.uncounted.forget(&session);
+        }
+    }
+
+    /// How many closed sessions are kept.
+    pub fn keep(&self) -> usize {
+        self.keep
+    }
+
     /// A session that has ended while what is here stands still, and that is not to be kept: it is told of and counted,
     /// and nothing else changes until [`Store::let_go_of_passed`].
-    pub fn pass(&mut self, mut session: Session, mut tell: impl FnMut(Change<'_>)) {
+    pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(Event<'_>)) {
         let id = session.id();
         let open = self.open.get(&id.cookie).map(|open| &open.session);
         let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
         let before = known.find(|s| s.id() == id);
-        self.moved += changed(&mut session, before, &mut self.uncounted, &mut tell);
+        self.moved += changed(&mut session, None, before, &mut self.uncounted, &mut report);
         self.passed += 1;
         match before {
             Some(_) => self.passed_open.push(id),
@@ -185,12 +226,12 @@ impl Store {
 
     /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
     /// none of the finished ones stays.
-    pub fn let_go_of_passed(&mut self) -> bool {
+    pub fn let_go_of_passed(&mut self, mut report: impl FnMut(Event<'_>)) -> bool {
         if self.passed == 0 {
             return false;
         }
-        for session in self.finished.drain(..) {
-            self.uncounted.forget(&session);
+        while !self.finished.is_empty() {
+            self.evict_oldest(&mut report);
         }
         self.totals.finished += self.passed;
         self.ended += self.passed;
@@ -204,17 +245,19 @@ impl Store {
     }
 
     /// Takes in what is open. Where a session is known it stays: most of them have not changed.
-    fn look(&mut self, found: Look, now_ns: u64, tell: &mut impl FnMut(Change<'_>)) {
+    fn look(&mut self, found: Look, now_ns: u64, report: &mut impl FnMut(Event<'_>)) {
         self.look += 1;
         let look = self.look;
         let mut seen = 0;
         let mut gone = std::mem::take(&mut self.gone);
         for mut session in found.changed {
             let cookie = session.cookie;
+            let at = Some(Place::Open(cookie));
             match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
                     let before = take_same(&mut gone, session.id());
-                    self.moved += changed(&mut session, before.as_ref(), &mut self.uncounted, tell);
+                    let before = before.as_ref();
+                    self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
                     place.insert(Open { session, look });
                     seen += 1;
                 }
@@ -223,7 +266,7 @@ impl Store {
                     let before = Some(old).filter(|old| old.id() == session.id());
                     let is_another = before.is_none();
                     seen += usize::from(place.get().look != look);
-                    self.moved += changed(&mut session, before, &mut self.uncounted, tell);
+                    self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
                     let old = place.insert(Open { session, look }).session;
                     if is_another {
                         self.gone.insert(cookie, old);
@@ -242,7 +285,7 @@ impl Store {
             }
         }
         for lost in gone.values() {
-            tell(Change::gone(lost, self.uncounted.of(lost)));
+            report(Event::Vanished(Change::gone(lost, self.uncounted.of(lost))));
             self.uncounted.forget(lost);
         }
         if self.open.len() > seen {
@@ -256,7 +299,7 @@ impl Store {
     pub fn follow_only(
         &mut self,
         is_followed: impl Fn(&Session) -> bool,
-        mut tell: impl FnMut(Change<'_>),
+        mut report: impl FnMut(Event<'_>),
     ) {
         let open = self.open.extract_if(|_, open| !is_followed(&open.session));
         let open = open.map(|(_, open)| open.session);
@@ -265,7 +308,8 @@ impl Store {
             if self.passed_open.contains(&session.id()) {
                 continue; // that it is over has been told
             }
-            tell(Change::gone(&session, self.uncounted.of(&session)));
+            let change = Change::gone(&session, self.uncounted.of(&session));
+            report(Event::Vanished(change));
             self.uncounted.leave(&session);
         }
     }
@@ -311,8 +355,19 @@ impl Store {
     }
 
     /// The numbers of the finished sessions that are kept.
-    pub fn finished_numbers(&self) -> std::ops::Range<u64> {
+    pub fn finished_numbers(&self) -> Range<u64> {
         self.totals.finished - self.finished.len() as u64..self.totals.finished
+    }
+
+    /// The closed sessions of these numbers, as far as they are kept.
+    pub fn closed(
+        &self,
+        numbers: Range<u64>,
+    ) -> impl DoubleEndedIterator<Item = (Place, &Session)> {
+        numbers.filter_map(|number| {
+            let at = Place::Finished(number);
+            Some((at, self.get(at)?))
+        })
     }
 
     /// The session at a place, if it is still there.
@@ -325,6 +380,50 @@ impl Store {
                     .get(usize::try_from(number.checked_sub(first)?).ok()?)
             }
         }
+    }
+}
+
+/// The closed sessions that were there already when somebody began to count them: handed out from the newest back, a chunk
+/// at a time, so that nothing waits for all of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Backfill {
+    /// Those from this number on have been handed out, or are no concern of this.
+    next: u64,
+    chunk: u64,
+}
+
+impl Backfill {
+    /// All that are kept now, that many at a time.
+    pub fn new(store: &Store, chunk: u64) -> Self {
+        Backfill {
+            next: store.finished_numbers().end,
+            chunk,
+        }
+    }
+
+    /// True if none is left.
+    pub fn is_done(&self, store: &Store) -> bool {
+        self.next <= store.finished_numbers().start
+    }
+
+    /// The number before which the next ones are.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// True if the session of that number has been handed out, or came later.
+    pub fn has_reached(&self, number: u64) -> bool {
+        self.next <= number
+    }
+
+    /// The numbers of the next ones, for [`Store::closed`]; empty when none is left.
+    pub fn take_chunk(&mut self, store: &Store) -> Range<u64> {
+        let end = self.next;
+        self.next = end
+            .saturating_sub(self.chunk)
+            .max(store.finished_numbers().start)
+            .min(end);
+        self.next..end
     }
 }
 
@@ -376,12 +475,13 @@ impl Uncounted {
     }
 }
 
-/// Sets the rates, tells of it, and returns the bytes that moved.
+/// Sets the rates, reports it, and returns the bytes that moved.
 fn changed(
     session: &mut Session,
+    at: Option<Place>,
     before: Option<&Session>,
     uncounted: &mut Uncounted,
-    tell: &mut impl FnMut(Change<'_>),
+    report: &mut impl FnMut(Event<'_>),
 ) -> u64 {
     let since_start = set_rates(session, before);
     let left = match before {
@@ -389,13 +489,19 @@ fn changed(
         None => uncounted.come_back(session),
     };
     let moved = left.map_or(since_start, |had| session.bytes().saturating_sub(had));
-    tell(Change {
+    let change = Change {
+        at,
         before,
         now: Some(session),
         moved,
         uncounted: uncounted.note(session),
         is_new: before.is_none() && left.is_none() && !session.age_is_lower_bound,
         is_back: left.is_some(),
+    };
+    report(match (before, session.is_open()) {
+        (_, false) => Event::Closed(change),
+        (None, true) => Event::Opened(change),
+        (Some(_), true) => Event::Updated(change),
     });
     moved
 }
@@ -529,20 +635,84 @@ mod tests {
             ..Batch::default()
         };
         let mut told = 0;
-        store.apply_and_tell(unchanged(2, &[1, 2]), |_| told += 1);
+        store.ingest(unchanged(2, &[1, 2]), |_| told += 1);
         assert_eq!(told, 0);
         let one = store.get(Place::Open(1)).expect("it is open");
         assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
         // nobody has told of 3 here, and 2 was passed over once: it is no other session
         store.apply(unchanged(3, &[1, 3]));
         assert_eq!(store.open_count(), 1);
-        store.apply_and_tell(unchanged(4, &[1, 2]), |_| told += 1);
+        store.ingest(unchanged(4, &[1, 2]), |_| told += 1);
         assert_eq!((store.open_count(), told), (2, 0));
         store.apply(unchanged(5, &[1]));
         let again = look(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
         let mut told = Vec::new();
-        store.apply_and_tell(again, |c| told.push((c.moved, c.is_new)));
+        store.ingest(again, |event| {
+            told.extend(event.change().map(|c| (c.moved, c.is_new)));
+        });
         assert_eq!(told, [(0, false), (200, false)]);
+    }
+
+    #[test]
+    fn events_of_a_session_tell_its_whole_life_with_references() {
+        let mut store = Store::new(1);
+        let events = |store: &mut Store, batch| {
+            let mut events = Vec::new();
+            store.ingest(batch, |event| {
+                events.push(match event {
+                    Event::Opened(c) => format!("opened {:?}", c.at),
+                    Event::Updated(c) => format!("updated {:?}", c.at),
+                    Event::Closed(c) => format!("closed {:?}", c.at),
+                    Event::Vanished(c) => format!("vanished {:?}", c.at),
+                    Event::Evicted(number, s) => format!("evicted {number}: {}", s.cookie),
+                });
+            });
+            events
+        };
+        let first = look(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
+        let opened = ["opened Some(Open(7))", "opened Some(Open(8))"];
+        assert_eq!(events(&mut store, first), opened);
+        let second = look(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
+        let closed_one = ["updated Some(Open(7))", "closed Some(Finished(0))"];
+        assert_eq!(events(&mut store, second), closed_one);
+        // 9 was never seen open; 7 is gone, and that is known for sure at the look after
+        let third = look(3, vec![], vec![closed(9, 5, 3 * S)]);
+        let evicted = ["closed Some(Finished(1))", "evicted 0: 8"];
+        assert_eq!(events(&mut store, third), evicted);
+        assert_eq!(
+            events(&mut store, look(4, vec![], vec![])),
+            ["vanished None"]
+        );
+        // what is passed in a frozen picture has no place in the store, and takes the places of all others
+        let mut passed = Vec::new();
+        store.pass(closed(10, 5, 4 * S), |event| {
+            passed.extend(event.change().map(|c| c.at));
+        });
+        assert_eq!(passed, [None]);
+        let mut evicted = Vec::new();
+        assert!(store.let_go_of_passed(|event| match event {
+            Event::Evicted(number, session) => evicted.push((number, session.cookie)),
+            other => panic!("{other:?}"),
+        }));
+        assert_eq!((evicted, store.totals().finished), (vec![(1, 9)], 3));
+    }
+
+    #[test]
+    fn backfill_hands_out_what_was_there_once_and_from_the_newest_back() {
+        let mut store = Store::new(6);
+        let batch =
+            |cookies: Range<u64>| look(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
+        store.apply(batch(0..6));
+        let mut backfill = Backfill::new(&store, 2);
+        assert_eq!(backfill.take_chunk(&store), 4..6);
+        // what comes later is not handed out, and what is evicted meanwhile is not either
+        store.apply(batch(6..9));
+        assert!(backfill.has_reached(6) && backfill.has_reached(4) && !backfill.has_reached(3));
+        assert_eq!(backfill.take_chunk(&store), 3..4);
+        assert!(backfill.is_done(&store));
+        assert_eq!(backfill.take_chunk(&store), 3..3);
+        let cookies = store.closed(0..100).rev().map(|(_, s)| s.cookie);
+        assert_eq!(cookies.collect::<Vec<_>>(), [8, 7, 6, 5, 4, 3]);
     }
 
     #[test]
@@ -551,9 +721,10 @@ mod tests {
         let mut told = Vec::new();
         let mut apply = |batch| {
             told.clear();
-            store.apply_and_tell(batch, |c| {
+            store.ingest(batch, |event| {
                 let cookie = |s: Option<&Session>| s.map(|s| s.cookie);
-                told.push((cookie(c.before), cookie(c.now), c.moved, c.is_new));
+                let told_of = |c: &Change<'_>| (cookie(c.before), cookie(c.now), c.moved, c.is_new);
+                told.extend(event.change().map(told_of));
             });
             told.clone()
         };

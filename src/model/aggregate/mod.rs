@@ -425,7 +425,11 @@ mod tests {
                 closed,
                 ..Batch::default()
             };
-            self.0.apply_and_tell(batch, |c| self.1.take(&c));
+            self.0.ingest(batch, |event| {
+                if let Some(change) = event.change() {
+                    self.1.take(change);
+                }
+            });
             self.1.look(at_s * S);
             if self.1.is_inexact() {
                 self.1.recount(self.0.open().map(|(_, s)| s));

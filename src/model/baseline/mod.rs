@@ -11,7 +11,7 @@ use crate::model::aggregate::bounded_map::{Bounded, Sums};
 use crate::model::aggregate::{By, Key, Talkers};
 use crate::model::fields;
 use crate::model::session::{Session, SessionId};
-use crate::model::store::{Change, Place, Store};
+use crate::model::store::{Backfill, Change, Place, Store};
 
 /// By what sessions are compared. Programs and not processes: after a restart these are others.
 pub const KINDS: [By; 3] = [By::Peer, By::Program, By::Port];
@@ -313,8 +313,8 @@ pub struct Mark {
     looking: Option<Looking>,
     /// Segments that the sessions open at the mark had sent more than once by then.
     retransmits: HashMap<SessionId, u32>,
-    /// The next finished session to be counted, going back from here.
-    uncounted: u64,
+    /// The closed sessions from before it, on the way to its sums.
+    backfill: Backfill,
     /// Those that were open at the mark and are still to be counted: as they were then, so before anything changes of them.
     uncounted_open: FxHashSet<SessionId>,
     now_ns: u64,
@@ -348,7 +348,7 @@ impl Mark {
             open: Open::default(),
             looking: None,
             retransmits: HashMap::new(),
-            uncounted: kept.end,
+            backfill: Backfill::new(store, CHUNK),
             uncounted_open: FxHashSet::default(),
             now_ns: at_ns,
             is_inexact: KINDS.iter().any(|by| talkers.rest(*by).1 > 0),
@@ -393,9 +393,7 @@ impl Mark {
 
     /// True while there is something to be counted: what was before it, or what is open.
     pub fn is_working(&self, store: &Store) -> bool {
-        !self.uncounted_open.is_empty()
-            || self.looking.is_some()
-            || self.uncounted > store.finished_numbers().start
+        !self.uncounted_open.is_empty() || self.looking.is_some() || !self.backfill.is_done(store)
     }
 
     /// Counts some of it. True if there is something new to be seen.
@@ -409,14 +407,10 @@ impl Mark {
             self.count_open(looking, store, counts);
             return is_last;
         }
-        let first = store.finished_numbers().start;
-        let from = self.uncounted.saturating_sub(CHUNK).max(first);
-        for number in (from..self.uncounted).rev() {
-            if let Some(session) = store.get(Place::Finished(number)).filter(|s| counts(s)) {
-                self.count_before(session);
-            }
+        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        for (_, session) in closed.filter(|(_, s)| counts(s)) {
+            self.count_before(session);
         }
-        self.uncounted = from;
         !self.is_working(store)
     }
 
@@ -730,10 +724,11 @@ mod tests {
                 ..Batch::default()
             };
             let (talkers, mark) = (&mut self.talkers, &mut self.mark);
-            self.store.apply_and_tell(batch, |change| {
-                talkers.take(&change);
+            self.store.ingest(batch, |event| {
+                let Some(change) = event.change() else { return };
+                talkers.take(change);
                 if let Some(mark) = mark {
-                    mark.take(&change);
+                    mark.take(change);
                 }
             });
             self.talkers.look(at_s * S);

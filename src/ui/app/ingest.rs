@@ -3,11 +3,14 @@
 use crate::model::baseline::Mark;
 use crate::model::batch::Batch;
 use crate::model::session::Session;
-use crate::model::store::Change;
+use crate::model::store::{Event, Store};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::state::columns::Columns;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::freeze::Waiting;
+use crate::ui::state::rows::Rows;
+use crate::ui::state::screens::Screen;
 use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::Choice;
 
@@ -25,39 +28,42 @@ impl App {
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
         }
-        self.columns.look(&batch);
-        let looked = batch.open.is_some();
-        let changed = looked | self.notice.pass(batch.taken_ns);
-        if let Some(waiting) = &mut self.frozen {
-            for session in waiting.take(batch, self.keep) {
-                self.store.pass(session, |change| {
-                    let (mark, detail) = (&mut self.mark, &mut self.detail);
-                    tell(&change, &mut self.choice, &mut self.panes, mark, detail);
-                });
+        let is_snapshot = batch.open.is_some();
+        let changed = is_snapshot | self.notice.pass(batch.taken_ns);
+        if let Some(mut waiting) = self.frozen.take() {
+            let (store, mut observers) = self.observed();
+            for session in waiting.take(batch, store.keep()) {
+                store.pass(session, |event| observers.take(&event));
             }
+            self.frozen = Some(waiting);
             return changed;
         }
-        (self.now_ns, self.clock) = (batch.taken_ns, batch.clock);
-        self.screen_lets_go(&batch);
-        let finished = self.store.totals().finished;
-        self.choice.own.count_finished(&batch.closed, finished);
-        self.store.apply_and_tell(batch, |change| {
-            let (mark, detail) = (&mut self.mark, &mut self.detail);
-            tell(&change, &mut self.choice, &mut self.panes, mark, detail);
-        });
-        let first_kept = self.store.finished_numbers().start;
-        self.choice.own.let_go(first_kept);
-        self.rows.let_go(&self.store);
-        if looked {
-            if let Some(detail) = &mut self.detail {
-                detail.look(&self.store);
-            }
-            self.panes.look(self.now_ns, &self.store, &self.choice);
+        let now_ns = batch.taken_ns;
+        (self.now_ns, self.clock) = (now_ns, batch.clock);
+        let (store, mut observers) = self.observed();
+        store.ingest(batch, |event| observers.take(&event));
+        observers.rows.settle();
+        if is_snapshot {
+            observers.look(store, now_ns);
             self.look_since_mark();
             self.refresh();
+            self.refresh_screen();
         }
-        self.screen_takes(looked);
         changed
+    }
+
+    /// The store, and all that take its events.
+    pub(super) fn observed(&mut self) -> (&mut Store, Observers<'_>) {
+        let observers = Observers {
+            choice: &mut self.choice,
+            columns: &mut self.columns,
+            rows: &mut self.rows,
+            panes: &mut self.panes,
+            mark: self.mark.as_deref_mut(),
+            detail: self.detail.as_mut(),
+            screen: self.screen.as_mut(),
+        };
+        (&mut self.store, observers)
     }
 
     /// Batches wait from now on …
@@ -68,7 +74,8 @@ impl App {
     /// … and come in.
     pub fn thaw(&mut self) {
         if let Some(waiting) = self.frozen.take() {
-            let others = self.store.let_go_of_passed();
+            let (store, mut observers) = self.observed();
+            let others = store.let_go_of_passed(|event| observers.take(&event));
             for batch in waiting.into_batches() {
                 self.batch(batch);
             }
@@ -128,22 +135,46 @@ impl App {
     }
 }
 
-/// What changed of a session goes to all that count.
-pub(super) fn tell(
-    change: &Change<'_>,
-    choice: &mut Choice,
-    panes: &mut Panes,
-    mark: &mut Option<Box<Mark>>,
-    detail: &mut Option<Detail>,
-) {
-    choice.own.count_open(change);
-    panes.take(change, choice);
-    if let Some(mark) = mark
-        && let Some(change) = choice.own.without(change)
-    {
-        mark.take(&change);
+/// All that count or follow sessions, and take the events of the store for it.
+pub(super) struct Observers<'a> {
+    choice: &'a mut Choice,
+    columns: &'a mut Columns,
+    rows: &'a mut Rows,
+    panes: &'a mut Panes,
+    mark: Option<&'a mut Mark>,
+    detail: Option<&'a mut Detail>,
+    screen: Option<&'a mut Screen>,
+}
+
+impl Observers<'_> {
+    /// Hands an event to each of them.
+    pub(super) fn take(&mut self, event: &Event<'_>) {
+        self.choice.own.take(event);
+        self.columns.take(event);
+        self.rows.take(event);
+        if let Some(screen) = &mut self.screen {
+            screen.take(event, self.choice);
+        }
+        let Some(change) = event.change() else { return };
+        self.panes.take(change, self.choice);
+        if let Some(mark) = &mut self.mark
+            && let Some(change) = self.choice.own.without(change)
+        {
+            mark.take(&change);
+        }
+        if let Some(detail) = &mut self.detail {
+            detail.take(change);
+        }
     }
-    if let Some(detail) = detail {
-        detail.take(change);
+
+    /// A snapshot has come in whole: what counts the open ones again does so.
+    fn look(&mut self, store: &Store, now_ns: u64) {
+        if let Some(detail) = &mut self.detail {
+            detail.look(store);
+        }
+        self.panes.look(now_ns, store, self.choice);
+        if let Some(screen) = &mut self.screen {
+            screen.look(store, self.choice);
+        }
     }
 }

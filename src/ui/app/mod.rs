@@ -130,7 +130,6 @@ pub struct App {
     pub mark: Option<Box<Mark>>,
     pub panes: Panes,
     pub store: Store,
-    pub keep: usize,
     pub rows: Rows,
     /// Finished sessions when the selected one was looked for last.
     finished: u64,
@@ -181,7 +180,6 @@ impl App {
             mark: None,
             panes: Panes::default(),
             store: Store::new(keep),
-            keep,
             rows: Rows::new(sort.order()),
             finished: 0,
             selection: Selection::Top,

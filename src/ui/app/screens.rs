@@ -1,7 +1,6 @@
 //! Opening, leaving and refreshing the screens that take the place of the table.
 
 use crate::filter::select;
-use crate::model::batch::Batch;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout;
@@ -90,57 +89,22 @@ impl App {
         }
     }
 
-    /// Before a batch comes into the store: what that will let go.
-    pub fn screen_lets_go(&mut self, batch: &Batch) {
-        let (store, choice, coming) = (&self.store, &self.choice, batch.closed.len());
-        match &mut self.screen {
-            Some(Screen::Distributions(s)) => s.counted.let_go(store, choice, coming, self.keep),
-            Some(Screen::Failures(s)) => s.counted.let_go(store, choice, coming, self.keep),
-            Some(Screen::Marked(_)) | None => {}
-        }
-    }
-
-    /// After it has come in, with a look at the open sessions or without.
-    pub fn screen_takes(&mut self, looked: bool) {
-        let (store, choice) = (&self.store, &self.choice);
-        match &mut self.screen {
-            Some(Screen::Distributions(shown)) => {
-                shown.counted.take(store, choice);
-                if looked {
-                    shown.counted.look(store, choice);
-                }
-            }
-            Some(Screen::Failures(shown)) => shown.counted.take(store, choice),
-            Some(Screen::Marked(_)) | None => {}
-        }
-        if looked {
-            self.refresh_screen();
-        }
-    }
-
     /// Other sessions are meant.
     pub fn restart_screen(&mut self) {
-        let (store, choice) = (&self.store, &self.choice);
-        match &mut self.screen {
-            Some(Screen::Distributions(shown)) => shown.counted.restart(store, choice),
-            Some(Screen::Failures(shown)) => shown.restart(store, choice),
-            Some(Screen::Marked(_)) | None => {}
+        if let Some(screen) = &mut self.screen {
+            screen.restart(&self.store, &self.choice);
         }
         self.refresh_screen();
     }
 
     /// True while there is something to be counted.
     pub fn is_screen_working(&self) -> bool {
-        let is_marking = self
-            .mark
-            .as_ref()
-            .is_some_and(|m| m.is_working(&self.store));
-        is_marking
-            || match &self.screen {
-                Some(Screen::Distributions(shown)) => shown.counted.is_working(&self.store),
-                Some(Screen::Failures(shown)) => shown.counted.is_working(&self.store),
-                Some(Screen::Marked(_)) | None => false,
-            }
+        let mark = self.mark.as_ref();
+        mark.is_some_and(|m| m.is_working(&self.store))
+            || self
+                .screen
+                .as_ref()
+                .is_some_and(|s| s.is_working(&self.store))
     }
 
     /// Counts a part.
@@ -151,11 +115,10 @@ impl App {
             mark_has_news = mark.work(store, |s| !choice.own.is(s));
         }
         match &mut self.screen {
-            Some(Screen::Distributions(shown)) => shown.counted.work(store, choice),
-            Some(Screen::Failures(shown)) => shown.counted.work(store, choice),
             // to compare takes longer than to count a part
             Some(Screen::Marked(_)) if !mark_has_news => return,
-            Some(Screen::Marked(_)) | None => {}
+            Some(screen) => screen.work(store, choice),
+            None => {}
         }
         self.refresh_screen();
     }

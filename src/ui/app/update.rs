@@ -13,7 +13,6 @@ use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::app::ingest::tell;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::{Focus, Subject};
 use crate::ui::page;
@@ -251,13 +250,8 @@ impl App {
             Purpose::Capture => {
                 let capture = self.capture.intersection(&filter.capture());
                 // what is not captured is not followed: it would stand there as it was until it ends
-                self.store.follow_only(
-                    |s| filter.matches(s),
-                    |change| {
-                        let (mark, detail) = (&mut self.mark, &mut self.detail);
-                        tell(&change, &mut self.choice, &mut self.panes, mark, detail);
-                    },
-                );
+                let (store, mut observers) = self.observed();
+                store.follow_only(|s| filter.matches(s), |event| observers.take(&event));
                 self.capture_filter = filter;
                 self.refresh();
                 Some(Effect::Capture(capture))

@@ -260,6 +260,7 @@ mod tests {
     use super::*;
     use crate::model::batch::Batch;
     use crate::model::session::Session;
+    use crate::model::store::Store;
     use crate::testing::sample::finished as sample;
     use crate::ui::action::Sideways;
     use crate::ui::state::columns::{Columns, kept};
@@ -280,13 +281,15 @@ mod tests {
 
     fn chosen(words: &str) -> Columns {
         let mut columns = Columns::new(kept(words), None);
-        columns.look(&Batch {
+        let mut store = Store::new(1);
+        let batch = Batch {
             closed: vec![Session {
                 laddr: "2001:db8::1".parse().expect("an address"),
                 ..sample()
             }],
             ..Batch::default()
-        });
+        };
+        store.ingest(batch, |event| columns.take(&event));
         columns
     }
 

@@ -3,9 +3,9 @@
 //! Responsible for the choice and for how far the table is scrolled sideways. Not for how wide columns are and which
 //! of them fit (`view::table`).
 
-use crate::model::batch::Batch;
 use crate::model::fields;
 use crate::model::fields::Field;
+use crate::model::store::Event;
 use crate::ui::action::Sideways;
 use crate::ui::layout::table::{ColumnView, fitting, window};
 
@@ -57,14 +57,10 @@ impl Columns {
         self.configured.is_some()
     }
 
-    /// Takes in which addresses there are.
-    pub fn look(&mut self, batch: &Batch) {
-        let mut sessions = batch
-            .open
-            .iter()
-            .flat_map(|look| &look.changed)
-            .chain(&batch.closed);
-        self.has_v6 = self.has_v6 || sessions.any(|s| s.ip() == 6);
+    /// Takes what happened to a session: which kinds of addresses there are.
+    pub fn take(&mut self, event: &Event<'_>) {
+        let now = event.change().and_then(|change| change.now);
+        self.has_v6 = self.has_v6 || now.is_some_and(|s| s.ip() == 6);
     }
 
     /// What the layout of the table depends on.

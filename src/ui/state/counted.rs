@@ -1,12 +1,10 @@
 //! Figures of exactly the sessions that the table shows, kept up to date however many there are.
 //!
-//! Responsible for that each of them is counted once: the open ones anew at each look, the finished ones a chunk at a
-//! time, and those that the store lets go are taken back. Not for what is counted.
-
-use std::ops::Range;
+//! Counts each of them once: the open ones again at each snapshot, the closed ones by the events of the store and a chunk at
+//! a time, and takes back those that are evicted. Not for what is counted.
 
 use crate::model::session::Session;
-use crate::model::store::{Place, Store};
+use crate::model::store::{Backfill, Change, Event, Store};
 use crate::ui::state::view_filter::Choice;
 
 /// Finished sessions that are counted at a time: a few milliseconds.
@@ -26,21 +24,20 @@ pub struct Counted<T> {
     empty: fn() -> T,
     /// Of the open sessions.
     pub open: T,
-    /// Of the finished ones.
-    pub finished: T,
-    /// Numbers of the finished sessions that were tried.
-    tried: Range<u64>,
+    /// Of the closed ones.
+    pub closed: T,
+    /// Those that had closed already when counting began.
+    backfill: Backfill,
 }
 
 impl<T: Count> Counted<T> {
-    /// Counts the open sessions and the newest finished ones; the older ones are counted by [`Counted::work`].
+    /// Counts the open sessions and the newest closed ones; the older ones are counted by [`Counted::work`].
     pub fn new(empty: fn() -> T, store: &Store, choice: &Choice) -> Self {
-        let end = store.finished_numbers().end;
         let mut counted = Counted {
             empty,
             open: empty(),
-            finished: empty(),
-            tried: end..end,
+            closed: empty(),
+            backfill: Backfill::new(store, CHUNK),
         };
         counted.look(store, choice);
         counted.work(store, choice);
@@ -52,26 +49,21 @@ impl<T: Count> Counted<T> {
         *self = Counted::new(self.empty, store, choice);
     }
 
-    /// Before that many finished sessions come into the store, which keeps so many: what it will let go is taken back.
-    pub fn let_go(&mut self, store: &Store, choice: &Choice, coming: usize, keep: usize) {
-        let end = store.finished_numbers().end + coming as u64;
-        let first = end.saturating_sub(keep as u64).min(self.tried.end);
-        for number in self.tried.start..first {
-            if let Some(session) = chosen(store, choice, number) {
-                self.finished.remove(session);
+    /// Takes what happened to a session: what has closed is counted, and what is not kept any more is taken back.
+    pub fn take(&mut self, event: &Event<'_>, choice: &Choice) {
+        match event {
+            Event::Closed(Change {
+                at: Some(_),
+                now: Some(session),
+                ..
+            }) if choice.shows(session) => self.closed.add(session),
+            Event::Evicted(number, session)
+                if self.backfill.has_reached(*number) && choice.shows(session) =>
+            {
+                self.closed.remove(session);
             }
+            _ => {}
         }
-        self.tried.start = self.tried.start.max(first);
-    }
-
-    /// After they have come: the new ones are counted.
-    pub fn take(&mut self, store: &Store, choice: &Choice) {
-        let kept = store.finished_numbers();
-        if self.tried.end < kept.start {
-            self.tried = kept.start..kept.start;
-        }
-        self.count(self.tried.end..kept.end, store, choice);
-        self.tried.end = kept.end;
     }
 
     /// The open sessions have other figures.
@@ -82,31 +74,18 @@ impl<T: Count> Counted<T> {
         }
     }
 
-    /// True while there are finished sessions that have not been counted yet.
+    /// True while there are closed sessions that have not been counted yet.
     pub fn is_working(&self, store: &Store) -> bool {
-        self.tried.start > store.finished_numbers().start
+        !self.backfill.is_done(store)
     }
 
     /// Counts some of them.
     pub fn work(&mut self, store: &Store, choice: &Choice) {
-        let first = store.finished_numbers().start;
-        let from = self.tried.start.saturating_sub(CHUNK).max(first);
-        self.count(from..self.tried.start, store, choice);
-        self.tried.start = self.tried.start.min(from);
-    }
-
-    fn count(&mut self, numbers: Range<u64>, store: &Store, choice: &Choice) {
-        for number in numbers {
-            if let Some(session) = chosen(store, choice, number) {
-                self.finished.add(session);
-            }
+        let closed = store.closed(self.backfill.take_chunk(store));
+        for (_, session) in closed.filter(|(_, s)| choice.shows(s)) {
+            self.closed.add(session);
         }
     }
-}
-
-fn chosen<'a>(store: &'a Store, choice: &Choice, number: u64) -> Option<&'a Session> {
-    let session = store.get(Place::Finished(number));
-    session.filter(|s| choice.shows(s))
 }
 
 #[cfg(test)]
@@ -172,12 +151,11 @@ mod tests {
                 match spread {
                     None => store.apply(batch),
                     Some((spread, failed)) => {
-                        spread.let_go(store, &choice, batch.closed.len(), keep);
-                        failed.let_go(store, &choice, batch.closed.len(), keep);
-                        store.apply(batch);
-                        spread.take(store, &choice);
+                        store.ingest(batch, |event| {
+                            spread.take(&event, &choice);
+                            failed.take(&event, &choice);
+                        });
                         spread.look(store, &choice);
-                        failed.take(store, &choice);
                         failed.look(store, &choice);
                     }
                 }
@@ -197,12 +175,12 @@ mod tests {
                 failed.work(&store, &choice);
             }
             let anew = whole(Spread::default, &store, &choice);
-            prop_assert_eq!(spread.finished.counts(), anew.finished.counts());
+            prop_assert_eq!(spread.closed.counts(), anew.closed.counts());
             prop_assert_eq!(spread.open.counts(), anew.open.counts());
             let anew = whole(Failed::default, &store, &choice);
-            prop_assert_eq!(failed.finished.counts(), anew.finished.counts());
+            prop_assert_eq!(failed.closed.counts(), anew.closed.counts());
             let shown = store.open().chain(store.finished()).filter(|(_, s)| choice.shows(s)).count();
-            let counted = spread.finished.counts()[0].iter().sum::<u64>() + spread.open.counts()[0].iter().sum::<u64>();
+            let counted = spread.closed.counts()[0].iter().sum::<u64>() + spread.open.counts()[0].iter().sum::<u64>();
             prop_assert_eq!(counted, shown as u64);
         }
     }

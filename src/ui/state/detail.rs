@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::host::processes::ProcessInfo;
 use crate::model::session::{Session, SessionId};
-use crate::model::store::{Change, Place, Store};
+use crate::model::store::{Backfill, Change, Place, Store};
 
 /// Looks of which the rates are kept.
 const WATCHED: usize = 300;
@@ -34,8 +34,8 @@ pub struct Detail {
     /// First line that is shown.
     pub top: usize,
     asked: u32,
-    /// The next finished session that is tried for the other end, going back from here.
-    untried: u64,
+    /// The closed sessions that are tried for the other end.
+    backfill: Backfill,
 }
 
 impl Detail {
@@ -50,7 +50,7 @@ impl Detail {
             other: None,
             top: 0,
             asked: 0,
-            untried: store.finished_numbers().end,
+            backfill: Backfill::new(store, CHUNK),
             session,
         };
         detail.sample();
@@ -109,7 +109,7 @@ impl Detail {
 
     /// True while the other end is looked for.
     pub fn is_searching(&self, store: &Store) -> bool {
-        self.other.is_none() && self.untried > store.finished_numbers().start
+        self.other.is_none() && !self.backfill.is_done(store)
     }
 
     /// Tries some more of the finished sessions.
@@ -117,16 +117,9 @@ impl Detail {
         if !self.is_searching(store) {
             return;
         }
-        let first = store.finished_numbers().start;
-        let from = self.untried.saturating_sub(CHUNK).max(first);
-        let mut tried = (from..self.untried).rev();
-        self.other = tried
-            .find_map(|n| {
-                let session = store.get(Place::Finished(n))?;
-                self.is_other_end(session).then_some(session)
-            })
-            .cloned();
-        self.untried = from;
+        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        let mut sessions = closed.map(|(_, session)| session);
+        self.other = sessions.find(|s| self.is_other_end(s)).cloned();
     }
 
     fn sample(&mut self) {
@@ -236,6 +229,7 @@ mod tests {
         let mut detail = Detail::new(client(), &store(vec![]));
         let server = server();
         detail.take(&Change {
+            at: None,
             before: None,
             now: Some(&server),
             moved: 0,

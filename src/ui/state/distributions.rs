@@ -131,7 +131,7 @@ impl Distributions {
 
     /// One of the distributions.
     pub fn histogram(&self, which: usize) -> Histogram {
-        let mut histogram = self.counted.finished.0[which].1.clone();
+        let mut histogram = self.counted.closed.0[which].1.clone();
         histogram.merge(&self.counted.open.0[which].1);
         histogram
     }

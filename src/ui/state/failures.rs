@@ -197,7 +197,7 @@ impl Failures {
     /// Sorts anew: by what fails most of late, then by what failed most. The trace runs since `first_ns`.
     pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
         (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
-        let tallies = self.counted.finished.0.iter();
+        let tallies = self.counted.closed.0.iter();
         let mut order: Vec<_> = tallies
             .map(|(failure, t)| (Reverse((t.recent(now_ns), t.count, t.last_ns)), failure))
             .filter(|(Reverse((recent, count, _)), _)| *recent > 0 || *count > 0)
@@ -219,8 +219,8 @@ impl Failures {
 
     /// How many kinds there are, how many failures in all, and how many kinds were let go.
     pub fn counts(&self) -> (usize, u64, u64) {
-        let (rest, let_go) = self.counted.finished.0.rest();
-        let kept = self.counted.finished.0.iter();
+        let (rest, let_go) = self.counted.closed.0.rest();
+        let kept = self.counted.closed.0.iter();
         let all = kept.map(|(_, t)| t.count).sum::<u64>() + rest.count;
         (self.list.len(), all, let_go)
     }
@@ -238,7 +238,7 @@ impl Failures {
 
     /// Lines from the first that is shown on; the last of all is what was let go.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let failed = &self.counted.finished.0;
+        let failed = &self.counted.closed.0;
         let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds();
         let rows = self.list.shown().filter_map(move |(failure, selected)| {
             let tally = failed.get(failure)?;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::model::fields::{Field, Kind, Value};
 use crate::model::session::Session;
-use crate::model::store::{Place, Store};
+use crate::model::store::{Backfill, Event, Place, Store};
 
 /// Finished sessions that are tried and sorted at a time: a few milliseconds.
 const CHUNK: u64 = 1 << 16;
@@ -133,10 +133,12 @@ fn sort_key(value: Value<'_>) -> u128 {
 pub struct Rows {
     order: Order,
     open: Vec<Rank>,
-    /// Newest first; next to each other they have tried all numbers from `untried` on.
+    /// Newest first; next to each other they have tried all numbers that `backfill` has handed out.
     runs: VecDeque<Run>,
-    /// The next finished session to be tried, going back from here.
-    untried: u64,
+    /// Those that have not been tried yet.
+    backfill: Backfill,
+    /// The first closed session that is still kept.
+    kept_from: u64,
 }
 
 impl Rows {
@@ -146,7 +148,8 @@ impl Rows {
             order,
             open: Vec::new(),
             runs: VecDeque::new(),
-            untried: 0,
+            backfill: Backfill::default(),
+            kept_from: 0,
         }
     }
 
@@ -155,7 +158,7 @@ impl Rows {
     pub fn restart(&mut self, order: Order, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.order = order;
         self.runs.clear();
-        self.untried = store.finished_numbers().end;
+        self.backfill = Backfill::new(store, CHUNK);
         self.look_at_open(store, &shows);
         self.work(store, shows);
     }
@@ -164,12 +167,11 @@ impl Rows {
     pub fn refresh(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.look_at_open(store, &shows);
         let kept = store.finished_numbers();
-        self.let_go(store);
         // what is new
         let mut from = self
             .runs
             .front()
-            .map_or(self.untried, |r| r.tried.end)
+            .map_or(self.backfill.next(), |r| r.tried.end)
             .max(kept.start);
         while from < kept.end {
             let room = match self.runs.front() {
@@ -200,10 +202,16 @@ impl Rows {
         }
     }
 
-    /// Old sessions were let go: they have no line any more.
-    pub fn let_go(&mut self, store: &Store) {
-        let first = store.finished_numbers().start;
-        self.untried = self.untried.max(first);
+    /// Takes what happened to a session: one that is not kept any more has no line. [`Rows::settle`] removes it.
+    pub fn take(&mut self, event: &Event<'_>) {
+        if let Event::Evicted(number, _) = event {
+            self.kept_from = number + 1;
+        }
+    }
+
+    /// Removes what was evicted, once for all events of a batch.
+    pub fn settle(&mut self) {
+        let first = self.kept_from;
         while self.runs.back().is_some_and(|r| r.tried.end <= first) {
             self.runs.pop_back();
         }
@@ -216,12 +224,10 @@ impl Rows {
 
     /// Tries a chunk of the finished sessions that have not been tried yet. False if there was none left.
     pub fn work(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) -> bool {
-        let start = store.finished_numbers().start;
-        if self.untried <= start {
+        if self.backfill.is_done(store) {
             return false;
         }
-        let tried = self.untried.saturating_sub(CHUNK).max(start)..self.untried;
-        self.untried = tried.start;
+        let tried = self.backfill.take_chunk(store);
         let ranks = self.tried(store, tried.clone(), &shows);
         self.runs.push_back(Run::new(tried, ranks));
         true
@@ -229,7 +235,7 @@ impl Rows {
 
     /// True if there are finished sessions that have not been tried yet.
     pub fn is_incomplete(&self, store: &Store) -> bool {
-        self.untried > store.finished_numbers().start
+        !self.backfill.is_done(store)
     }
 
     /// How many lines there are, of those that were tried.
@@ -333,9 +339,8 @@ impl Rows {
         numbers: Range<u64>,
         shows: &impl Fn(&Session) -> bool,
     ) -> Vec<Rank> {
-        let sessions =
-            numbers.filter_map(|n| Some((Place::Finished(n), store.get(Place::Finished(n))?)));
-        sessions
+        store
+            .closed(numbers)
             .filter(|(_, s)| shows(s))
             .map(|(place, s)| self.order.rank(place, s))
             .collect()
@@ -409,6 +414,12 @@ mod tests {
         }
     }
 
+    /// Takes in a batch as the dashboard does.
+    fn ingest(store: &mut Store, rows: &mut Rows, batch: Batch) {
+        store.ingest(batch, |event| rows.take(&event));
+        rows.settle();
+    }
+
     /// The same, the slow way.
     fn sorted(store: &Store, order: Order, shows: impl Fn(&Session) -> bool) -> Vec<Place> {
         let mut all: Vec<_> = store
@@ -455,10 +466,9 @@ mod tests {
             let i = i as u64;
             // more than a chunk at once, a few, then so many that old ones are let go
             for closed in [0..70_000, 70_000..70_010, 70_010..140_000] {
-                store.apply(batch(
-                    1_000_000..1_000_000 + 50 * i,
-                    closed.start + i * 140_000..closed.end + i * 140_000,
-                ));
+                let open = 1_000_000..1_000_000 + 50 * i;
+                let closed = closed.start + i * 140_000..closed.end + i * 140_000;
+                ingest(&mut store, &mut rows, batch(open, closed));
                 rows.refresh(&store, shows);
             }
             assert_eq!(rows.len(), sorted(&store, rows.order, shows).len());
@@ -496,7 +506,7 @@ mod tests {
         assert!(rows.is_incomplete(&store));
         assert_eq!(rows.get(0, &store), Some(Place::Finished(199_999)));
         // new ones come in meanwhile
-        store.apply(batch(0..0, 200_000..200_100));
+        ingest(&mut store, &mut rows, batch(0..0, 200_000..200_100));
         rows.refresh(&store, |_| true);
         assert_eq!(rows.get(0, &store), Some(Place::Finished(200_099)));
         while rows.work(&store, |_| true) {}

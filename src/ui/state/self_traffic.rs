@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use crate::host::session_env::{SshConnection, Surroundings};
 use crate::model::session::{Evidence, Session};
-use crate::model::store::Change;
+use crate::model::store::{Change, Event, Place};
 
 /// Which sessions are the dashboard's own, and whether they are shown.
 #[derive(Debug, Default)]
@@ -19,8 +19,8 @@ pub struct Own {
     pid: u32,
     ssh: Vec<SshConnection>,
     open: usize,
-    /// Numbers of those that are over, the oldest first.
-    finished: VecDeque<u64>,
+    /// Numbers of the closed ones that are kept, the oldest first.
+    closed: VecDeque<u64>,
 }
 
 impl Own {
@@ -53,31 +53,29 @@ impl Own {
         change.among(|s| !self.is(s))
     }
 
-    /// Counts what ended. `finished` sessions were over before it.
-    pub fn count_finished(&mut self, ended: &[Session], finished: u64) {
-        let numbered = (finished..).zip(ended);
-        let own = numbered.filter(|(_, session)| self.is(session));
-        let numbers: Vec<u64> = own.map(|(number, _)| number).collect();
-        self.finished.extend(numbers);
-    }
-
-    /// Counts what is open.
-    pub fn count_open(&mut self, change: &Change<'_>) {
-        let was = change.before.is_some_and(|s| self.is(s));
-        let is = change.now.is_some_and(|s| s.is_open() && self.is(s));
-        self.open = (self.open + usize::from(is)).saturating_sub(was.into());
-    }
-
-    /// Those that are over and not kept any more are not counted.
-    pub fn let_go(&mut self, first_kept: u64) {
-        while self.finished.front().is_some_and(|n| *n < first_kept) {
-            self.finished.pop_front();
+    /// Counts what happened to a session, if it is one of them.
+    pub fn take(&mut self, event: &Event<'_>) {
+        if let Some(change) = event.change() {
+            let was = change.before.is_some_and(|s| self.is(s));
+            let is = change.now.is_some_and(|s| s.is_open() && self.is(s));
+            self.open = (self.open + usize::from(is)).saturating_sub(was.into());
+        }
+        match event {
+            Event::Closed(Change {
+                at: Some(Place::Finished(number)),
+                now: Some(session),
+                ..
+            }) if self.is(session) => self.closed.push_back(*number),
+            Event::Evicted(number, _) if self.closed.front() == Some(number) => {
+                self.closed.pop_front();
+            }
+            _ => {}
         }
     }
 
     /// How many there are, open or kept.
     pub fn known(&self) -> usize {
-        self.open + self.finished.len()
+        self.open + self.closed.len()
     }
 
     /// What of it there is to say at the top.

@@ -5,7 +5,7 @@
 
 use crate::model::aggregate::figures::{FIGURES, Figure, busiest};
 use crate::model::aggregate::{By, Key, Talker, Talkers};
-use crate::model::store::{Change, Place, Store};
+use crate::model::store::{Backfill, Change, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
@@ -130,8 +130,7 @@ impl Pane {
 #[derive(Debug)]
 struct Narrowed {
     talkers: Talkers,
-    /// The next finished session to be counted, going back from here.
-    uncounted: u64,
+    backfill: Backfill,
 }
 
 /// The three panes, and all that they may have to show.
@@ -222,9 +221,8 @@ impl Panes {
 
     /// True while there is something to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
-        let first = store.finished_numbers().start;
-        let uncounted = self.narrowed.as_ref().is_some_and(|n| n.uncounted > first);
-        self.is_visible() && (self.restarting || uncounted)
+        let left = |n: &Narrowed| !n.backfill.is_done(store);
+        self.is_visible() && (self.restarting || self.narrowed.as_ref().is_some_and(left))
     }
 
     /// Counts a part: the open sessions first, then some of the finished ones at a time.
@@ -239,20 +237,13 @@ impl Panes {
             }
             self.narrowed = Some(Narrowed {
                 talkers,
-                uncounted: store.finished_numbers().end,
+                backfill: Backfill::new(store, CHUNK),
             });
         } else if let Some(narrowed) = &mut self.narrowed {
-            let first = store.finished_numbers().start;
-            let from = narrowed.uncounted.saturating_sub(CHUNK).max(first);
-            for number in (from..narrowed.uncounted).rev() {
-                if let Some(session) = store.get(Place::Finished(number))
-                    && choice.selects(session)
-                {
-                    let uncounted = store.uncounted(session);
-                    narrowed.talkers.recall(session, uncounted);
-                }
+            let closed = store.closed(narrowed.backfill.take_chunk(store)).rev();
+            for (_, session) in closed.filter(|(_, s)| choice.selects(s)) {
+                narrowed.talkers.recall(session, store.uncounted(session));
             }
-            narrowed.uncounted = from;
         }
         self.refresh();
     }
