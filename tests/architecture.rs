@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
 const UI_LAYERS: &[&[&str]] = &[
     &["action", "theme"],
     &["keys"],
-    &["layout"],
+    &["input", "layout"],
     &["state"],
     &["page", "config"],
     &["app"],
@@ -32,7 +32,10 @@ const UI_LAYERS: &[&[&str]] = &[
 ];
 
 /// Crates that only the files below one folder name: who would replace one has to look nowhere else.
-const CONFINED: &[(&str, &str)] = &[("libbpf_rs", "src/collector/kernel/")];
+const CONFINED: &[(&str, &str)] = &[
+    ("libbpf_rs", "src/collector/kernel/"),
+    ("crossterm", "src/ui/terminal/"),
+];
 
 /// Every source file with its text, without tests: a test may use whatever it needs.
 fn sources() -> Vec<(String, String)> {

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Size;
 use tcplife::testing::model::{Batch, Capture, State};
 use tcplife::testing::sample::BusyHost;
-use tcplife::testing::ui::{self, App, DARK};
+use tcplife::testing::ui::{self, App, DARK, KeyCode, Press};
 
 /// The size of the terminal that the budgets speak of.
 pub(crate) const SIZE: Size = Size {
@@ -119,20 +118,12 @@ impl Dashboard {
 
     /// A key; `\n` is Esc, which leaves the prompt as it was.
     pub(crate) fn press(&mut self, key: char) -> Answer {
-        let code = match key {
-            '\n' => KeyCode::Esc,
-            c => KeyCode::Char(c),
+        let (code, typed) = match key {
+            '\n' => (KeyCode::Esc, None),
+            c => (KeyCode::Char(c), Some(c)),
         };
-        let event = KeyEvent::new(code, KeyModifiers::NONE);
         let start = Instant::now();
-        match (
-            self.app.keymap.lookup(self.app.mode, event),
-            ui::text(event),
-        ) {
-            (Some(action), _) => drop(self.app.update(action)),
-            (None, Some(c)) => self.app.text(&c.to_string()),
-            (None, None) => {}
-        }
+        self.app.key(Press::new(code, false), typed);
         self.draw();
         let frame = start.elapsed();
         Answer {

@@ -33,7 +33,7 @@ pub mod ui {
     pub use crate::ui::action::Mode;
     pub use crate::ui::app::App;
     pub use crate::ui::config::Config;
-    pub use crate::ui::keys::{KEYS, PLACES, text};
+    pub use crate::ui::keys::{KEYS, KeyCode, PLACES, Press};
     pub use crate::ui::terminal::Screen;
     pub use crate::ui::theme::{DARK, THEMES};
     pub use crate::ui::view::draw;

@@ -81,8 +81,8 @@ pub enum Action {
     NextPane,
     /// The keyboard goes to the pane before.
     PreviousPane,
-    /// The keyboard goes back to the table.
-    Leave,
+    /// Back: leave the topmost layer.
+    Back,
     /// Peers by network, processes by name, or each by itself.
     Group,
     /// Narrow the filter to the selected talker.

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use crossbeam_channel::{Receiver, select};
 use jiff::tz::TimeZone;
-use ratatui::crossterm::event::{Event, KeyEventKind};
 use ratatui::layout::Size;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
@@ -29,6 +28,7 @@ use crate::output::export_file::{Said, Writer};
 pub mod action;
 pub mod app;
 pub mod config;
+pub mod input;
 pub mod keys;
 pub mod layout;
 pub mod page;
@@ -43,10 +43,11 @@ mod tests;
 use app::App;
 use app::effect::Effect;
 use config::Config;
+use input::Input;
 use state::columns::{self, Columns};
 use state::export::Order;
 use state::history;
-use terminal::{Input, Keyboard, Screen, clipboard};
+use terminal::{Keyboard, Screen, clipboard};
 use theme::{Environment, Look, NamedTheme};
 
 /// How the dashboard is to be.
@@ -240,7 +241,7 @@ impl<'a> Outside<'a> {
         match effect {
             Effect::Quit => {
                 // what was chosen until now is meant
-                if let Some(words) = app.columns.leave() {
+                if let Some(words) = app.leave_chooser() {
                     keep(self.columns.as_deref(), &[words.join(" ")]);
                 }
                 return Ok(false);
@@ -337,22 +338,12 @@ fn carry_out(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writ
 
 fn on_input(app: &mut App, input: Input) -> Option<Effect> {
     match input {
-        Input::Event(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-            match (app.keymap.lookup(app.mode, key), keys::text(key)) {
-                (Some(action), _) => app.update(action),
-                (None, Some(c)) => {
-                    app.text(c.encode_utf8(&mut [0; 4]));
-                    None
-                }
-                (None, None) => None,
-            }
-        }
-        Input::Event(Event::Paste(text)) => {
+        Input::Key(press, typed) => app.key(press, typed),
+        Input::Paste(text) => {
             app.text(&text);
             None
         }
-        Input::Event(Event::Mouse(mouse)) => app.mouse(mouse),
-        Input::Event(_) => None,
+        Input::Mouse(mouse) => app.mouse(mouse),
         Input::Gone => Some(Effect::Quit),
     }
 }

@@ -104,6 +104,39 @@ fn columns_of_the_configuration_are_stronger_than_those_chosen_before() {
     seen.quit();
 }
 
+/// All that tcplife 0.1 wrote for a user: `--print-config`, the columns and the filters of a run.
+#[test]
+fn files_of_version_0_1_work_as_they_did() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let home = Home::new("files-of-0.1");
+    home.configure(include_str!("../data/config-0.1.toml"));
+    let state = |name: &str, text: &str| {
+        fs::write(home.0.join("tcplife").join(name), text).expect("writing");
+    };
+    state(
+        "columns",
+        "comm rport dur conn adopted retr retrbytes status\n",
+    );
+    state("history", "lport 1\nretr > 0 or adopted yes\n");
+    let mut seen = home.dashboard(&["-L", &only(&[&listen(V4)])], &[]);
+    assert_eq!(
+        headings(&seen),
+        ["COMM", "RPORT", "AGE", "CONN", "RETR", "RESENT", "STATUS"]
+    );
+    seen.press("/\x10\r"); // ^P: the newest filter of the history
+    seen.wait_for("the filter", |s| {
+        s.shows("filter: retr > 0 or adopted yes") && s.is_whole()
+    });
+    seen.press("?");
+    seen.wait_for("the help", |s| s.shows("KEYS"));
+    seen.press("q");
+    seen.wait_for("the table", |s| shows_column(s, "RESENT"));
+    seen.press("q");
+    seen.ends("q", 0);
+}
+
 #[test]
 fn the_table_scrolls_sideways() {
     if !kernel_or_skip() || !v6_or_skip() {

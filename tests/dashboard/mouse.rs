@@ -82,6 +82,8 @@ fn one_can_do_without_the_keyboard() {
     seen.wait_for("the help", |s| s.shows("KEYS"));
     seen.click_on("q back");
     seen.wait_for("the panes again", |s| s.shows("PROCESS 1"));
+    seen.click_on("Esc back");
+    seen.wait_for("the list", |s| s.shows("q quit"));
     seen.click_on("q quit");
     seen.ends("a click on q", 0);
     let text = seen.pty.text();

@@ -170,5 +170,7 @@ fn keys_copy_to_the_terminal_s_clipboard() {
     copies("\ry", &[&format!("ss -tinemo src 127.0.0.1:{lport} dst ")]);
     copies("Y", &["tcpdump -nni any host ", &rport.to_string()]);
     copies("\x7f\ty", &[&format!("pid {}", std::process::id())]);
+    seen.press("q");
+    seen.wait_for("the list", |s| s.shows("q quit"));
     seen.quit();
 }

@@ -10,7 +10,7 @@ impl App {
     pub fn mark(&mut self) {
         if self.mark.is_none() {
             self.mark_anew();
-            let key = self.keymap.of(self.mode, Action::Mark);
+            let key = self.keymap.of(self.layers.mode(), Action::Mark);
             self.notice
                 .say(format!("marked; {key} again: what is other since"));
         } else {
@@ -32,15 +32,15 @@ impl App {
     /// There is nothing to compare with any more.
     pub fn unmark(&mut self) {
         self.mark = None;
-        if matches!(self.screen, Some(Screen::Marked(_))) {
-            self.screen = None;
+        if matches!(self.layers.screen(), Some(Screen::Marked(_))) {
+            self.layers.take_screen();
         }
-        self.turn_to(self.focus);
+        self.fit();
     }
 
     /// The open sessions were looked at, or are to be compared from now on.
     pub fn look_since_mark(&mut self) {
-        let is_shown = matches!(self.screen, Some(Screen::Marked(_)));
+        let is_shown = matches!(self.layers.screen(), Some(Screen::Marked(_)));
         if let Some(mark) = &mut self.mark {
             mark.look(self.now_ns, is_shown.then_some(&self.store));
         }

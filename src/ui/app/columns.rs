@@ -1,37 +1,48 @@
 //! The column chooser's keys.
 
-use crate::ui::action::{Action, moved};
+use std::ops::ControlFlow::{Break, Continue};
+
+use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::app::update::Offer;
 use crate::ui::layout::chooser;
+use crate::ui::state::layers::Layer;
 
 impl App {
-    /// What a key does on the screen on which columns are chosen.
-    pub fn update_columns(&mut self, action: Action) -> Option<Effect> {
+    /// Begins to choose columns.
+    pub(super) fn choose_columns(&mut self) {
+        let chooser = self.columns.chooser(self.layout().table.width);
+        self.layers.push(Layer::Chooser(chooser));
+        self.fit();
+    }
+
+    /// What a key does while columns are chosen.
+    pub(super) fn update_chooser(&mut self, action: Action) -> Offer {
         let layout = self.layout();
-        let width = layout.table.width;
+        let (width, page) = (layout.table.width, chooser::page(layout.main));
+        let Some(chooser) = self.layers.chooser_mut() else {
+            return Continue(());
+        };
+        let columns = &mut self.columns;
         match action {
-            Action::Columns => {
-                self.columns.open(width);
-                self.turn_to(self.focus);
+            Action::ToggleColumn => chooser.toggle(columns, width),
+            Action::MoveColumn(step) => chooser.shift(step, columns, width),
+            Action::ResetColumns => chooser.reset(columns, width),
+            Action::Move(motion) => chooser.go(motion, page),
+            Action::Back => {
+                let words = self.leave_chooser();
+                self.fit();
+                return Break(words.map(Effect::KeepColumns));
             }
-            Action::Leave => {
-                let words = self.columns.leave();
-                self.turn_to(self.focus);
-                return words.map(Effect::KeepColumns);
-            }
-            Action::ToggleColumn => self.columns.toggle(width),
-            Action::MoveColumn(step) => self.columns.shift(step, width),
-            Action::ResetColumns => self.columns.reset(width),
-            Action::Move(motion) => {
-                let page = chooser::page(layout.main);
-                if let Some(chooser) = &mut self.columns.chooser {
-                    let last = chooser.rows.len().saturating_sub(1);
-                    chooser.selected = moved(chooser.selected, motion, page).min(last);
-                }
-            }
-            _ => {}
+            _ => return Continue(()),
         }
-        None
+        Break(None)
+    }
+
+    /// Ends choosing, if columns are being chosen. What is to be kept for the next run: words of fields, if they are others
+    /// than before.
+    pub fn leave_chooser(&mut self) -> Option<Vec<&'static str>> {
+        self.layers.take_chooser()?.changed(&self.columns)
     }
 }

@@ -40,7 +40,7 @@ fn line(session: &Session, clock: &Clock) -> String {
 impl App {
     /// Copies what is selected where one is; `nth` of what there is to be copied.
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
-        let text = match (&self.detail, self.focus) {
+        let text = match (self.layers.detail(), self.layers.focus()) {
             (Some(detail), _) => {
                 let commands = commands(&detail.session, detail.inside());
                 commands.into_iter().nth(nth)

@@ -1,15 +1,18 @@
 //! Exporting: what each key and each report of the writer does to an [`Export`], and the blocks that go to the file.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::time::Duration;
 
 use tui_input::InputRequest;
 
 use crate::output::Summary;
 use crate::output::export_file::{Block, Said};
-use crate::ui::action::{Action, Edit, Mode};
+use crate::ui::action::{Action, Edit};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::app::update::Offer;
 use crate::ui::state::export::{Export, Format, Order, Progress, ROWS, Stage, grouped};
+use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
 
 impl App {
@@ -17,42 +20,50 @@ impl App {
     pub fn name_export(&mut self) {
         let now = self.clock.wall(self.now_ns).to_zoned(self.zone.clone());
         let name = now.strftime("tcplife-%Y%m%d-%H%M%S.csv").to_string();
-        self.export = Some(Export {
+        self.layers.push(Layer::Export(Box::new(Export {
             line: Line::new(name),
             stage: Stage::Naming(None),
             holds: false,
-        });
-        self.stage_export(Stage::Naming(None));
+        })));
+        self.fit();
     }
 
     /// Does what a key asks for while there is an export.
-    pub fn update_export(&mut self, action: Action) -> Option<Effect> {
-        let export = self.export.as_mut()?;
-        match (&export.stage, action) {
-            (Stage::Naming(_), Action::Accept) => return self.begin_export(false),
-            (Stage::Naming(_), Action::Edit(Edit::Request(request))) => self.edit_export(request),
-            (Stage::Asking(None), Action::Replace) => return self.begin_export(true),
+    pub(super) fn update_export(&mut self, action: Action) -> Offer {
+        let Some(export) = self.layers.export() else {
+            return Continue(());
+        };
+        let effect = match (&export.stage, action) {
+            (Stage::Naming(_), Action::Accept) => self.begin_export(false),
+            (Stage::Naming(_), Action::Edit(Edit::Request(request))) => {
+                self.edit_export(request);
+                None
+            }
+            (Stage::Asking(None), Action::Replace) => self.begin_export(true),
             (Stage::Asking(Some(done)), Action::Replace) => {
                 let done = done.clone();
                 self.stage_export(Stage::Writing(done));
-                return Some(Effect::Export(Order::Replace));
+                Some(Effect::Export(Order::Replace))
             }
-            (Stage::Naming(_), Action::Cancel) => self.leave_export(),
+            (Stage::Naming(_), Action::Cancel) => {
+                self.leave_export();
+                None
+            }
             (Stage::Asking(_), Action::Cancel) => {
                 self.stage_export(Stage::Naming(None));
-                return Some(Effect::Export(Order::Cancel));
+                Some(Effect::Export(Order::Cancel))
             }
             (Stage::Writing(_), Action::Cancel) => {
                 self.leave_export();
-                return Some(Effect::Export(Order::Cancel));
+                Some(Effect::Export(Order::Cancel))
             }
-            _ => {}
-        }
-        None
+            _ => return Continue(()),
+        };
+        Break(effect)
     }
 
     fn edit_export(&mut self, request: InputRequest) {
-        if let Some(export) = &mut self.export {
+        if let Some(export) = self.layers.export_mut() {
             export.line.edit(request);
             export.stage = Stage::Naming(None);
         }
@@ -60,7 +71,7 @@ impl App {
 
     /// What is typed into the name, or pasted.
     pub fn type_export(&mut self, text: &str) {
-        if let Some(export) = &mut self.export
+        if let Some(export) = self.layers.export_mut()
             && matches!(export.stage, Stage::Naming(_))
         {
             export.line.insert(text);
@@ -69,7 +80,7 @@ impl App {
     }
 
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
-        let export = self.export.as_ref()?;
+        let export = self.layers.export()?;
         if export.format().is_none() {
             let wrong = "takes .csv, or .json or .jsonl for an object a line";
             let wrong = (export.ending(), wrong.to_owned());
@@ -84,7 +95,7 @@ impl App {
     /// Takes in what the file has to say.
     pub fn exported(&mut self, said: Said) {
         let lost = self.store().totals().lost;
-        let Some(export) = &mut self.export else {
+        let Some(export) = self.layers.export_mut() else {
             return; // cancelled meanwhile
         };
         match said {
@@ -125,7 +136,7 @@ impl App {
             "the export was cancelled, and nothing of it is left"
         };
         // who is asked for another name knows
-        if self.export.is_none() {
+        if self.layers.export().is_none() {
             self.notice.say(text.into());
         }
     }
@@ -135,7 +146,7 @@ impl App {
         if self.rows.is_incomplete(&self.store) {
             return None;
         }
-        let export = self.export.as_ref()?;
+        let export = self.layers.export()?;
         let (format, Stage::Writing(progress)) = (export.format()?, &export.stage) else {
             return None;
         };
@@ -147,7 +158,7 @@ impl App {
         // a vector takes all that is written to it
         let _ = self.write_rows(format, &mut next, &mut block);
         next.wanted -= 1;
-        if let Some(export) = &mut self.export {
+        if let Some(export) = self.layers.export_mut() {
             export.stage = Stage::Writing(next);
         }
         Some(block)
@@ -187,24 +198,19 @@ impl App {
 
     /// While it is being written: how much of it is, in percent.
     pub fn export_percent(&self) -> Option<usize> {
-        let progress = self.export.as_ref()?.progress()?;
+        let progress = self.layers.export()?.progress()?;
         Some(progress.lines * 100 / self.rows.len().max(1))
     }
 
     /// True if the picture is held because of the export alone.
     pub fn export_holds(&self) -> bool {
-        self.export.as_ref().is_some_and(|e| e.holds)
+        self.layers.export().is_some_and(|e| e.holds)
     }
 
     fn stage_export(&mut self, stage: Stage) {
-        self.mode = match stage {
-            Stage::Naming(_) => Mode::FileName,
-            Stage::Asking(_) => Mode::Replace,
-            Stage::Writing(_) => Mode::Writing,
-        };
         // what is written, or waits only for an answer, is the table at one moment
         let hold = matches!(stage, Stage::Writing(_) | Stage::Asking(Some(_)));
-        if let Some(export) = &mut self.export {
+        if let Some(export) = self.layers.export_mut() {
             export.stage = stage;
         }
         self.hold_for_export(hold);
@@ -212,7 +218,7 @@ impl App {
     }
 
     fn hold_for_export(&mut self, hold: bool) {
-        let Some(export) = &mut self.export else {
+        let Some(export) = self.layers.export_mut() else {
             return;
         };
         let held = export.holds;
@@ -230,7 +236,7 @@ impl App {
 
     fn leave_export(&mut self) {
         self.hold_for_export(false);
-        self.export = None;
-        self.leave_prompt();
+        self.layers.take_export();
+        self.fit();
     }
 }

@@ -39,9 +39,9 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let action = action_at(app, layout.footer.width, column - layout.footer.x);
         return action.map_or(Hit::Nothing, Hit::Key);
     }
-    let reads = matches!(app.mode, Mode::Detail | Mode::Help | Mode::Columns);
-    if reads || app.screen.is_some() {
-        let line = match &app.screen {
+    let reads = matches!(app.layers.mode(), Mode::Detail | Mode::Help | Mode::Columns);
+    if reads || app.layers.screen().is_some() {
+        let line = match app.layers.screen() {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
             Some(Screen::Failures(_)) => lines::FAILURES.at(layout.main, row),
@@ -79,7 +79,7 @@ fn action_at(app: &App, width: u16, x: u16) -> Option<Action> {
     if app.notice.get().is_some() {
         return None; // that is what is there
     }
-    let keys = footer::keys(&app.keymap, app.mode, width).into_iter();
+    let keys = footer::keys(&app.keymap, app.layers.mode(), width).into_iter();
     let mut here = keys.filter(|(_, cells)| cells.contains(&x.into()));
     here.next().map(|(row, _)| row.key.action)
 }

@@ -7,10 +7,9 @@ use crate::model::store::{Event, Store};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::state::columns::Columns;
-use crate::ui::state::detail::Detail;
 use crate::ui::state::freeze::Waiting;
+use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
-use crate::ui::state::screens::Screen;
 use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::Choice;
 
@@ -60,8 +59,7 @@ impl App {
             rows: &mut self.rows,
             panes: &mut self.panes,
             mark: self.mark.as_deref_mut(),
-            detail: self.detail.as_mut(),
-            screen: self.screen.as_mut(),
+            layers: &mut self.layers,
         };
         (&mut self.store, observers)
     }
@@ -88,18 +86,20 @@ impl App {
 
     /// True while there are finished sessions that have not been tried yet: [`App::work`] does that.
     pub fn is_working(&self) -> bool {
-        let searching = |d: &Detail| d.is_searching(&self.store);
         self.rows.is_incomplete(&self.store)
             || self.panes.is_working(&self.store)
             || self.is_screen_working()
-            || self.detail.as_ref().is_some_and(searching)
+            || self
+                .layers
+                .detail()
+                .is_some_and(|d| d.is_searching(&self.store))
     }
 
     /// Tries some more of the finished sessions after the filter or the order has changed.
     pub fn work(&mut self) {
         self.rows.work(&self.store, |s| self.choice.shows(s));
         self.panes.work(&self.store, &self.choice);
-        if let Some(detail) = &mut self.detail {
+        if let Some(detail) = self.layers.detail_mut() {
             detail.search(&self.store);
         }
         if self.is_screen_working() {
@@ -116,7 +116,7 @@ impl App {
 
     /// What is to be done outside because of what came in.
     pub fn due(&mut self) -> Option<Effect> {
-        let pid = self.detail.as_mut()?.unknown_process()?;
+        let pid = self.layers.detail_mut()?.unknown_process()?;
         Some(Effect::LookUp(pid))
     }
 
@@ -142,8 +142,7 @@ pub(super) struct Observers<'a> {
     rows: &'a mut Rows,
     panes: &'a mut Panes,
     mark: Option<&'a mut Mark>,
-    detail: Option<&'a mut Detail>,
-    screen: Option<&'a mut Screen>,
+    layers: &'a mut Layers,
 }
 
 impl Observers<'_> {
@@ -152,7 +151,7 @@ impl Observers<'_> {
         self.choice.own.take(event);
         self.columns.take(event);
         self.rows.take(event);
-        if let Some(screen) = &mut self.screen {
+        if let Some(screen) = self.layers.screen_mut() {
             screen.take(event, self.choice);
         }
         let Some(change) = event.change() else { return };
@@ -162,18 +161,18 @@ impl Observers<'_> {
         {
             mark.take(&change);
         }
-        if let Some(detail) = &mut self.detail {
+        if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
         }
     }
 
     /// A snapshot has come in whole: what counts the open ones again does so.
     fn look(&mut self, store: &Store, now_ns: u64) {
-        if let Some(detail) = &mut self.detail {
+        if let Some(detail) = self.layers.detail_mut() {
             detail.look(store);
         }
         self.panes.look(now_ns, store, self.choice);
-        if let Some(screen) = &mut self.screen {
+        if let Some(screen) = self.layers.screen_mut() {
             screen.look(store, self.choice);
         }
     }

@@ -17,21 +17,16 @@ use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::SessionId;
 use crate::model::store::{Place, Store};
-use crate::ui::action::Mode;
 use crate::ui::keys::Keymap;
 use crate::ui::layout;
-use crate::ui::layout::panes::Focus;
 use crate::ui::layout::{Layout, lines};
 use crate::ui::state::columns::Columns;
-use crate::ui::state::detail::Detail;
-use crate::ui::state::export::Export;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::interval::Pace;
+use crate::ui::state::layers::Layers;
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
-use crate::ui::state::prompt::Prompt;
 use crate::ui::state::rows::{Order, Rows};
-use crate::ui::state::screens::Screen;
 use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::Choice;
 use crate::ui::theme::Look;
@@ -91,10 +86,6 @@ pub struct App {
     pub capture_filter: Filter,
     /// Which sessions are shown.
     pub choice: Choice,
-    /// The line that is being typed.
-    pub prompt: Option<Prompt>,
-    /// The file that is about to be written.
-    pub export: Option<Export>,
     /// What there is to say once.
     pub notice: Notice,
     /// Names of addresses and ports.
@@ -104,10 +95,8 @@ pub struct App {
     history: Vec<String>,
     /// Finds the ids of users that a filter names.
     pub uid_of: UidOf,
-    /// What has the keyboard.
-    pub mode: Mode,
-    /// What has it when nothing lies above the table.
-    pub focus: Focus,
+    /// What lies above the list of sessions.
+    pub layers: Layers,
     /// The order of the table.
     pub sort: Sort,
     /// Its columns.
@@ -120,12 +109,6 @@ pub struct App {
     pub before_following: Option<Sort>,
     /// How often the picture is another.
     pub pace: Pace,
-    /// First line of the help that is shown.
-    pub help_top: usize,
-    /// The session that is looked at by itself.
-    pub detail: Option<Detail>,
-    /// What is in the table's place.
-    pub screen: Option<Screen>,
     /// What now is compared with.
     pub mark: Option<Box<Mark>>,
     pub panes: Panes,
@@ -159,24 +142,18 @@ impl App {
             capture,
             capture_filter: Filter::default(),
             choice: Choice::new(Filter::default()),
-            prompt: None,
-            export: None,
             notice: Notice::default(),
             names: Names::default(),
             surroundings: Surroundings::default(),
             history: Vec::new(),
             uid_of: |_| None,
-            mode: Mode::Table,
-            focus: Focus::Table,
+            layers: Layers::default(),
             sort,
             columns: Columns::default(),
             keymap: Keymap::default(),
             look: Look::default(),
             before_following: None,
             pace: Pace::new(Pace::DEFAULT),
-            help_top: 0,
-            detail: None,
-            screen: None,
             mark: None,
             panes: Panes::default(),
             store: Store::new(keep),
@@ -233,14 +210,10 @@ impl App {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
     }
 
-    /// True while a line is being typed.
-    pub fn is_prompting(&self) -> bool {
-        self.prompt.is_some() || self.export.is_some()
-    }
-
+    /// Where the parts of the screen are.
     pub fn layout(&self) -> Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
-        layout::layout(area, self.is_prompting(), self.focus)
+        layout::layout(area, self.layers.is_prompting(), self.layers.focus())
     }
 
     /// What is on the screen has another size.

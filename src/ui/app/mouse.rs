@@ -2,24 +2,22 @@
 //!
 //! Responsible for nothing that keys cannot do. What is under the pointer `view::hit` knows.
 
-use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-
 use crate::ui::action::{Action, Motion};
 use crate::ui::app::effect::Effect;
 use crate::ui::app::hit::{Hit, hit};
 use crate::ui::app::{App, Selection, Sort};
+use crate::ui::input::{Mouse, MouseKind};
 use crate::ui::layout::panes::Focus;
 use crate::ui::state::list::{WHEEL_LINES, wheeled};
 
 impl App {
     /// Does what the mouse asks for.
-    pub fn mouse(&mut self, event: MouseEvent) -> Option<Effect> {
-        let hit = hit(self, event.column, event.row);
-        match event.kind {
-            MouseEventKind::Down(MouseButton::Left) => self.click(hit),
-            MouseEventKind::ScrollDown => self.wheel(hit, true),
-            MouseEventKind::ScrollUp => self.wheel(hit, false),
-            _ => None,
+    pub fn mouse(&mut self, mouse: Mouse) -> Option<Effect> {
+        let hit = hit(self, mouse.column, mouse.row);
+        match mouse.kind {
+            MouseKind::Click => self.click(hit),
+            MouseKind::WheelDown => self.wheel(hit, true),
+            MouseKind::WheelUp => self.wheel(hit, false),
         }
     }
 
@@ -27,7 +25,7 @@ impl App {
         match hit {
             Hit::Key(action) => return self.update(action),
             // what is typed goes on to belong to the prompt
-            _ if self.is_prompting() => {}
+            _ if self.layers.is_prompting() => {}
             Hit::Heading(field) => {
                 self.turn_to(Focus::Table);
                 if self.sort.field == field {
@@ -43,7 +41,7 @@ impl App {
             Hit::Row(line) => {
                 let line = self.top + line;
                 if line < self.row_count() {
-                    let again = self.focus == Focus::Table
+                    let again = self.layers.focus() == Focus::Table
                         && self.selected == line
                         && self.selection != Selection::Top;
                     self.turn_to(Focus::Table);
@@ -60,7 +58,7 @@ impl App {
                 }
             }
             Hit::PaneRow(subject, line) => {
-                let had_keyboard = self.focus == Focus::Pane(subject);
+                let had_keyboard = self.layers.focus() == Focus::Pane(subject);
                 self.turn_to(Focus::Pane(subject));
                 if self.panes.click(subject, line) && had_keyboard {
                     return self.update(Action::Narrow);

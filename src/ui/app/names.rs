@@ -40,7 +40,7 @@ impl App {
     /// The addresses on the screen that have to be asked for, each once, from top to bottom.
     pub fn unnamed(&self) -> Vec<IpAddr> {
         let mut wanted = Vec::new();
-        if !self.names.addresses || self.mode == Mode::Help {
+        if !self.names.addresses || self.layers.mode() == Mode::Help {
             return wanted;
         }
         let mut want = |addr: IpAddr| {
@@ -48,12 +48,12 @@ impl App {
                 wanted.push(addr);
             }
         };
-        if let Some(detail) = &self.detail {
+        if let Some(detail) = self.layers.detail() {
             want(detail.session.raddr);
             want(detail.session.laddr);
             return wanted;
         }
-        if let Some(Screen::Failures(shown)) = &self.screen {
+        if let Some(Screen::Failures(shown)) = self.layers.screen() {
             let rows = shown.rows().take(self.layout().main.height.into());
             rows.filter_map(|r| r.failure?.addr).for_each(want);
             return wanted;

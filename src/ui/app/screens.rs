@@ -1,20 +1,24 @@
 //! Opening, leaving and refreshing the screens that take the place of the table.
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use crate::filter::select;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
+use crate::ui::app::update::Offer;
 use crate::ui::layout;
 use crate::ui::layout::lines;
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
+use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 
 impl App {
-    /// Opens a screen, or leaves it again.
+    /// Opens a screen, in the place of another one that is there; or leaves it again.
     pub fn toggle_screen(&mut self, mode: Mode) {
-        let is_there = self.screen.as_ref().is_some_and(|s| s.mode() == mode);
-        self.screen = match mode {
-            _ if is_there => None,
+        let before = self.layers.take_screen().map(|screen| screen.mode());
+        let screen = match mode {
+            _ if before == Some(mode) => None,
             Mode::Distributions => {
                 let distributions = Distributions::new(&self.store, &self.choice);
                 Some(Screen::Distributions(Box::new(distributions)))
@@ -26,53 +30,78 @@ impl App {
             Mode::Marked => Some(Screen::Marked(Box::default())),
             _ => None,
         };
+        if let Some(screen) = screen {
+            self.layers.push(Layer::Screen(screen));
+        }
         self.look_since_mark();
-        self.refresh_screen();
-        self.turn_to(self.focus);
+        self.fit();
     }
 
     /// Does what a key asks for there.
-    pub fn update_screen(&mut self, action: Action) {
+    pub(super) fn update_screen(&mut self, action: Action) -> Offer {
         let area = self.layout().main;
-        let mut narrow = None;
-        match (&mut self.screen, action) {
-            (Some(Screen::Distributions(shown)), Action::NextPane) => shown.turn(1),
-            (Some(Screen::Distributions(shown)), Action::PreviousPane) => shown.turn(-1),
-            (Some(Screen::Distributions(shown)), Action::Move(_) | Action::Narrow) => {
+        let Some(screen) = self.layers.screen_mut() else {
+            return Continue(());
+        };
+        let narrow = match (screen, action) {
+            (_, Action::Back) => {
+                self.layers.take_screen();
+                self.fit();
+                return Break(None);
+            }
+            (Screen::Distributions(shown), Action::NextPane) => {
+                shown.turn(1);
+                None
+            }
+            (Screen::Distributions(shown), Action::PreviousPane) => {
+                shown.turn(-1);
+                None
+            }
+            (Screen::Distributions(shown), Action::Move(_) | Action::Narrow) => {
                 let which = shown.selected;
                 let width = layout::distributions::areas(area, which)[which].width;
                 let buckets = layout::distributions::buckets(&shown.histogram(which), width);
                 if let Action::Move(motion) = action {
                     shown.go(motion, &buckets);
+                    None
                 } else {
                     let bucket = buckets.get(shown.bucket(which, &buckets));
-                    narrow = bucket.map(|b| MEASURES[which].filter(b));
+                    bucket.map(|b| MEASURES[which].filter(b))
                 }
             }
-            (Some(Screen::Failures(shown)), Action::Move(motion)) => {
+            (Screen::Failures(shown), Action::Move(motion)) => {
                 shown.go(motion, lines::FAILURES.count(area));
+                None
             }
-            (Some(Screen::Failures(shown)), Action::Narrow) => {
-                narrow = shown.selected().map(|f| f.filter());
-            }
-            (Some(Screen::Marked(shown)), Action::Move(motion)) => {
+            (Screen::Failures(shown), Action::Narrow) => shown.selected().map(|f| f.filter()),
+            (Screen::Marked(shown), Action::Move(motion)) => {
                 shown.go(motion, lines::BASELINE.count(area));
+                None
             }
-            (Some(Screen::Marked(shown)), Action::Narrow) => {
-                narrow = shown.selected().map(|key| select::of_key(&key));
+            (Screen::Marked(shown), Action::Narrow) => {
+                shown.selected().map(|key| select::of_key(&key))
             }
-            _ => {}
-        }
+            (Screen::Marked(_), Action::MarkAnew) => {
+                self.mark_anew();
+                None
+            }
+            (Screen::Marked(_), Action::Unmark) => {
+                self.unmark();
+                None
+            }
+            _ => return Continue(()),
+        };
         if let Some(filter) = narrow {
-            self.screen = None;
+            self.layers.take_screen();
             self.narrow(&filter);
-            self.turn_to(self.focus);
+            self.fit();
         }
+        Break(None)
     }
 
     /// Selects what is on a line of it, the first shown is 0. True if it was chosen already.
     pub fn click_on_screen(&mut self, line: usize) -> bool {
-        match &mut self.screen {
+        match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.click(line),
             Some(Screen::Marked(shown)) => shown.list.click(line),
             Some(Screen::Distributions(_)) | None => false,
@@ -82,7 +111,7 @@ impl App {
     /// Scrolls its lines; the selection stays in sight.
     pub fn wheel_on_screen(&mut self, down: bool) {
         let area = self.layout().main;
-        match &mut self.screen {
+        match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.wheel(lines::FAILURES.count(area), down),
             Some(Screen::Marked(shown)) => shown.list.wheel(lines::BASELINE.count(area), down),
             Some(Screen::Distributions(_)) | None => {}
@@ -91,7 +120,7 @@ impl App {
 
     /// Other sessions are meant.
     pub fn restart_screen(&mut self) {
-        if let Some(screen) = &mut self.screen {
+        if let Some(screen) = self.layers.screen_mut() {
             screen.restart(&self.store, &self.choice);
         }
         self.refresh_screen();
@@ -102,8 +131,8 @@ impl App {
         let mark = self.mark.as_ref();
         mark.is_some_and(|m| m.is_working(&self.store))
             || self
-                .screen
-                .as_ref()
+                .layers
+                .screen()
                 .is_some_and(|s| s.is_working(&self.store))
     }
 
@@ -114,7 +143,7 @@ impl App {
         if let Some(mark) = &mut self.mark {
             mark_has_news = mark.work(store, |s| !choice.own.is(s));
         }
-        match &mut self.screen {
+        match self.layers.screen_mut() {
             // to compare takes longer than to count a part
             Some(Screen::Marked(_)) if !mark_has_news => return,
             Some(screen) => screen.work(store, choice),
@@ -126,7 +155,7 @@ impl App {
     /// Puts the lines in order.
     pub fn refresh_screen(&mut self) {
         let area = self.layout().main;
-        match (&mut self.screen, &self.mark) {
+        match (self.layers.screen_mut(), &self.mark) {
             (Some(Screen::Failures(shown)), _) => {
                 let height = lines::FAILURES.count(area);
                 shown.refresh(self.first_ns, self.now_ns, height);

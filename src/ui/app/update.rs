@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow::{self, Break, Continue};
 
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, select};
 use crate::host::processes::ProcessInfo;
@@ -13,81 +14,84 @@ use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::keys::Press;
 use crate::ui::layout::panes;
-use crate::ui::layout::panes::{Focus, Subject};
+use crate::ui::layout::panes::Focus;
 use crate::ui::page;
 use crate::ui::state::detail::Detail;
+use crate::ui::state::layers::Layer;
 use crate::ui::state::prompt::Prompt;
 
+/// What became of an action that a layer was offered: taken, with what is then to be done outside; or passed down.
+pub(super) type Offer = ControlFlow<Option<Effect>>;
+
 impl App {
-    /// Does what a key asks for.
+    /// Does what a key asks for: the topmost layer takes it or passes it down, to the list at last.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
         self.notice.clear();
+        let modes: Vec<Mode> = self.layers.modes().collect();
+        for mode in modes {
+            if let Break(effect) = self.offer(mode, action) {
+                return effect;
+            }
+        }
+        None
+    }
+
+    /// A key was pressed, which may type a character: what it means where the keyboard is.
+    pub fn key(&mut self, press: Press, typed: Option<char>) -> Option<Effect> {
+        match (self.keymap.lookup(self.layers.mode(), press), typed) {
+            (Some(action), _) => self.update(action),
+            (None, Some(c)) => {
+                self.text(c.encode_utf8(&mut [0; 4]));
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Offers an action to the layer in which these keys are in force.
+    fn offer(&mut self, mode: Mode, action: Action) -> Offer {
+        match mode {
+            Mode::Table => Break(self.update_list(action)),
+            Mode::Talkers => self.update_pane(action),
+            Mode::Detail => self.update_detail(action),
+            Mode::Columns => self.update_chooser(action),
+            Mode::Distributions | Mode::Failures | Mode::Marked => self.update_screen(action),
+            Mode::Help => self.update_help(action),
+            Mode::Prompt => self.update_prompt(action),
+            Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
+        }
+    }
+
+    /// The list, below all layers: what is not about one of them, too.
+    fn update_list(&mut self, action: Action) -> Option<Effect> {
         match action {
             Action::Quit => return Some(Effect::Quit),
-            Action::Own => self.toggle_own(),
-            Action::Names => self.toggle_names(),
-            Action::PortNames => return self.toggle_port_names(),
-            Action::Copy => return self.copy(0),
-            Action::CopyOther => return self.copy(1),
-            Action::Export => self.name_export(),
-            Action::Accept | Action::Cancel | Action::Edit(_) | Action::Replace
-                if self.export.is_some() =>
-            {
-                return self.update_export(action);
-            }
-            Action::Prompt(_) | Action::Edit(_) | Action::Accept | Action::Cancel => {
-                return self.update_prompt(action);
-            }
             Action::Redraw => return Some(Effect::Redraw),
             Action::Suspend => return Some(Effect::Suspend),
-            Action::Help => {
-                self.mode = if self.mode == Mode::Help {
-                    self.main_mode()
-                } else {
-                    Mode::Help
-                };
-                self.help_top = 0;
-            }
+            Action::Help => self.layers.push(Layer::Help(0)),
+            Action::Prompt(purpose) => self.open_prompt(purpose),
+            Action::Export => self.name_export(),
+            Action::Columns => self.choose_columns(),
             Action::Screen(mode) => self.toggle_screen(mode),
             Action::Mark => self.mark(),
-            Action::MarkAnew => self.mark_anew(),
-            Action::Unmark => self.unmark(),
-            Action::NextPane | Action::PreviousPane | Action::Move(_) | Action::Narrow
-                if self.screen.as_ref().is_some_and(|s| s.mode() == self.mode) =>
-            {
-                self.update_screen(action);
-            }
-            Action::NextPane => self.turn_to(self.focus.step(1)),
-            Action::PreviousPane => self.turn_to(self.focus.step(-1)),
-            Action::Leave if self.mode == Mode::Detail => {
-                self.detail = None;
-                self.turn_to(self.focus);
-            }
-            Action::Columns => return self.update_columns(action),
-            Action::Theme => self.look.turn(),
-            action if self.mode == Mode::Columns => return self.update_columns(action),
-            Action::Leave if self.screen.is_some() => {
-                self.screen = None;
-                self.turn_to(self.focus);
-            }
-            Action::Leave => self.turn_to(Focus::Table),
+            Action::NextPane => self.turn_to(Focus::Table.step(1)),
+            Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
                 self.catch_up();
                 let session = self.selected().cloned();
                 return self.open(session);
             }
-            Action::OtherEnd => {
-                let other = self.detail.as_ref().and_then(|d| d.other.clone());
-                return self.open(other);
-            }
+            Action::Copy => return self.copy(0),
+            Action::Own => self.toggle_own(),
+            Action::Names => self.toggle_names(),
+            Action::PortNames => return self.toggle_port_names(),
+            Action::Theme => self.look.turn(),
             Action::Widen => {
                 if self.choice.back() {
                     self.choose();
                 }
-            }
-            Action::Move(motion) if matches!(self.mode, Mode::Help | Mode::Detail) => {
-                self.scroll_page(motion);
             }
             Action::Family(family) => {
                 self.choice.toggle(family);
@@ -102,73 +106,6 @@ impl App {
             Action::Freeze => self.thaw(),
             Action::Follow => self.toggle_following(),
             Action::Pace { longer } => return self.change_pace(longer),
-            action => match self.focus {
-                Focus::Table => self.update_table(action),
-                Focus::Pane(subject) => self.update_pane(subject, action),
-            },
-        }
-        None
-    }
-
-    /// What a line that is typed asks for, from its beginning to its end.
-    fn update_prompt(&mut self, action: Action) -> Option<Effect> {
-        match action {
-            Action::Prompt(purpose) => {
-                let filter = match purpose {
-                    Purpose::Filter => &self.choice.filter,
-                    Purpose::Capture => &self.capture_filter,
-                };
-                self.prompt = Some(Prompt::new(
-                    purpose,
-                    filter,
-                    self.history.clone(),
-                    self.uid_of,
-                ));
-                self.mode = Mode::Prompt;
-                self.fit();
-            }
-            Action::Edit(edit) => {
-                if let Some(mut prompt) = self.prompt.take() {
-                    let before = prompt.before().clone();
-                    prompt.edit(edit, &|field| self.values(field, &before));
-                    self.prompt = Some(prompt);
-                    self.typed();
-                }
-            }
-            Action::Accept => return self.accept(),
-            _ => {
-                if let Some(prompt) = self.prompt.take() {
-                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
-                        self.choice.filter = prompt.before().clone();
-                        self.choose();
-                    }
-                    self.leave_prompt();
-                }
-            }
-        }
-        None
-    }
-
-    /// Moves about in what is read: the help, or a session's detail.
-    fn scroll_page(&mut self, motion: Motion) {
-        let area = self.layout().main;
-        let page = usize::from(area.height);
-        let scrolled = |top: usize, lines: usize| {
-            let last = lines.saturating_sub(page);
-            moved(top.min(last), motion, page).min(last)
-        };
-        if self.mode == Mode::Help {
-            let lines = page::help::lines(&self.keymap, area.width);
-            self.help_top = scrolled(self.help_top, lines.len());
-        } else if let Some(detail) = &mut self.detail {
-            let lines = page::detail::lines(detail, &self.store, &self.keymap, &self.names, area);
-            detail.top = scrolled(detail.top, lines.len());
-        }
-    }
-
-    /// What has another meaning in each pane: in the session table …
-    fn update_table(&mut self, action: Action) {
-        match action {
             Action::Move(motion) => self.move_selection(motion),
             Action::SortNext => self.sort_by_neighbour(1),
             Action::SortPrevious => self.sort_by_neighbour(-1),
@@ -178,13 +115,35 @@ impl App {
                 self.sort.inverted = !self.sort.inverted;
                 self.restart();
             }
-            _ => {}
+            // what is about a layer that is not there
+            Action::Accept
+            | Action::Back
+            | Action::Cancel
+            | Action::CopyOther
+            | Action::Edit(_)
+            | Action::Group
+            | Action::MarkAnew
+            | Action::MoveColumn(_)
+            | Action::Narrow
+            | Action::OtherEnd
+            | Action::Replace
+            | Action::ResetColumns
+            | Action::ToggleColumn
+            | Action::Unmark => {}
         }
+        None
     }
 
-    /// … and in a talker pane.
-    fn update_pane(&mut self, subject: Subject, action: Action) {
+    /// A pane of top talkers.
+    fn update_pane(&mut self, action: Action) -> Offer {
+        let focus = self.layers.focus();
+        let Focus::Pane(subject) = focus else {
+            return Continue(());
+        };
         match action {
+            Action::Back => self.turn_to(Focus::Table),
+            Action::NextPane => self.turn_to(focus.step(1)),
+            Action::PreviousPane => self.turn_to(focus.step(-1)),
             Action::Move(motion) => self.panes.go(subject, motion),
             Action::SortNext | Action::SortPrevious => {
                 let area = self.layout().talkers[subject as usize];
@@ -199,8 +158,89 @@ impl App {
                     self.narrow(&select::of_key(&key));
                 }
             }
-            _ => {}
+            _ => return Continue(()),
         }
+        Break(None)
+    }
+
+    /// One session by itself.
+    fn update_detail(&mut self, action: Action) -> Offer {
+        let area = self.layout().main;
+        let Some(detail) = self.layers.detail_mut() else {
+            return Continue(());
+        };
+        match action {
+            Action::Back => {
+                self.layers.take_detail();
+                self.fit();
+            }
+            Action::Move(motion) => {
+                let lines =
+                    page::detail::lines(detail, &self.store, &self.keymap, &self.names, area);
+                detail.top = scrolled(detail.top, motion, lines.len(), area);
+            }
+            Action::OtherEnd => {
+                let other = detail.other.clone();
+                return Break(self.open(other));
+            }
+            Action::Copy => return Break(self.copy(0)),
+            Action::CopyOther => return Break(self.copy(1)),
+            _ => return Continue(()),
+        }
+        Break(None)
+    }
+
+    /// The help.
+    fn update_help(&mut self, action: Action) -> Offer {
+        let area = self.layout().main;
+        match (self.layers.help_mut(), action) {
+            (Some(top), Action::Move(motion)) => {
+                let lines = page::help::lines(&self.keymap, area.width);
+                *top = scrolled(*top, motion, lines.len(), area);
+            }
+            (Some(_), Action::Help | Action::Back) => {
+                self.layers.take_help();
+            }
+            _ => return Continue(()),
+        }
+        Break(None)
+    }
+
+    /// A filter that is being typed.
+    fn update_prompt(&mut self, action: Action) -> Offer {
+        match action {
+            Action::Edit(edit) => {
+                if let Some(mut prompt) = self.layers.take_prompt() {
+                    let before = prompt.before().clone();
+                    prompt.edit(edit, &|field| self.values(field, &before));
+                    self.layers.push(Layer::Prompt(prompt));
+                    self.typed();
+                }
+            }
+            Action::Accept => return Break(self.accept()),
+            Action::Cancel => {
+                if let Some(prompt) = self.layers.take_prompt() {
+                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
+                        self.choice.filter = prompt.before().clone();
+                        self.choose();
+                    }
+                    self.fit();
+                }
+            }
+            _ => return Continue(()),
+        }
+        Break(None)
+    }
+
+    /// Begins to type a filter.
+    fn open_prompt(&mut self, purpose: Purpose) {
+        let filter = match purpose {
+            Purpose::Filter => &self.choice.filter,
+            Purpose::Capture => &self.capture_filter,
+        };
+        let prompt = Prompt::new(purpose, filter, self.history.clone(), self.uid_of);
+        self.layers.push(Layer::Prompt(Box::new(prompt)));
+        self.fit();
     }
 
     /// Narrows the filter to what another one lets through, too.
@@ -215,7 +255,7 @@ impl App {
 
     /// What is typed in the prompt, or pasted into it. Elsewhere a text means nothing.
     pub fn text(&mut self, text: &str) {
-        if let Some(prompt) = &mut self.prompt {
+        if let Some(prompt) = self.layers.prompt_mut() {
             prompt.insert(text);
             self.typed();
         }
@@ -224,7 +264,7 @@ impl App {
 
     /// Applies what has been typed so far; while it is no filter, the last one stays in force.
     fn typed(&mut self) {
-        if let Some(prompt) = &self.prompt
+        if let Some(prompt) = self.layers.prompt()
             && prompt.purpose == Purpose::Filter
             && let Ok(filter) = prompt.state()
             && *filter != self.choice.filter
@@ -236,7 +276,7 @@ impl App {
 
     /// Takes the prompt's filter; if it is none, the prompt stays and says why.
     fn accept(&mut self) -> Option<Effect> {
-        let prompt = self.prompt.as_mut()?;
+        let prompt = self.layers.prompt_mut()?;
         // a word that might have become a field is one now
         let filter = prompt.finish()?;
         let mut is_other = false;
@@ -257,40 +297,21 @@ impl App {
                 Some(Effect::Capture(capture))
             }
         };
-        if let Some(prompt) = self.prompt.take() {
+        if let Some(prompt) = self.layers.take_prompt() {
             self.history = prompt.into_history();
         }
         if is_other {
             self.choose();
         }
-        self.leave_prompt();
+        self.fit();
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }
 
-    pub fn leave_prompt(&mut self) {
-        self.mode = self.main_mode();
-        self.fit();
-    }
-
-    /// What has the keyboard when nothing lies above the panes.
-    pub fn main_mode(&self) -> Mode {
-        match (&self.screen, self.focus) {
-            _ if self.detail.is_some() => Mode::Detail,
-            _ if self.columns.chooser.is_some() => Mode::Columns,
-            (Some(screen), _) => screen.mode(),
-            (None, Focus::Table) => Mode::Table,
-            (None, Focus::Pane(_)) => Mode::Talkers,
-        }
-    }
-
-    pub fn turn_to(&mut self, focus: Focus) {
-        if let Focus::Pane(left) = self.focus
-            && self.focus != focus
-        {
+    /// Gives the keyboard to the list or to a pane.
+    pub(super) fn turn_to(&mut self, focus: Focus) {
+        if let Some(left) = self.layers.turn_to(focus) {
             self.panes.leave(left);
         }
-        self.focus = focus;
-        self.mode = self.main_mode();
         self.fit();
     }
 
@@ -323,14 +344,16 @@ impl App {
 
     /// Shows a session by itself.
     fn open(&mut self, session: Option<Session>) -> Option<Effect> {
-        self.detail = Some(Detail::new(session?, &self.store));
-        self.turn_to(self.focus);
+        let detail = Box::new(Detail::new(session?, &self.store));
+        self.layers.take_detail();
+        self.layers.push(Layer::Detail(detail));
+        self.fit();
         self.due()
     }
 
     /// Takes in what was found out about a process.
     pub fn process(&mut self, process: ProcessInfo) {
-        if let Some(detail) = &mut self.detail
+        if let Some(detail) = self.layers.detail_mut()
             && detail.session.pid == process.pid
         {
             detail.process = Some(process);
@@ -342,4 +365,11 @@ impl App {
         self.size = size;
         self.fit();
     }
+}
+
+/// The first line that is shown of a page of so many lines, after a motion.
+fn scrolled(top: usize, motion: Motion, lines: usize, area: Rect) -> usize {
+    let page = usize::from(area.height);
+    let last = lines.saturating_sub(page);
+    moved(top.min(last), motion, page).min(last)
 }

@@ -1,6 +1,43 @@
 //! A key as it is pressed, and its name as people write it.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+/// A key of the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyCode {
+    /// The key that types this character.
+    Char(char),
+    /// A function key, from 1.
+    F(u8),
+    /// An arrow.
+    Up,
+    /// An arrow.
+    Down,
+    /// An arrow.
+    Left,
+    /// An arrow.
+    Right,
+    /// Home.
+    Home,
+    /// End.
+    End,
+    /// Page up.
+    PageUp,
+    /// Page down.
+    PageDown,
+    /// Tab.
+    Tab,
+    /// Tab with Shift.
+    BackTab,
+    /// Enter.
+    Enter,
+    /// Escape.
+    Esc,
+    /// Backspace.
+    Backspace,
+    /// Delete.
+    Delete,
+    /// Insert.
+    Insert,
+}
 
 /// One key, as a terminal reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,23 +62,15 @@ pub const fn ctrl(c: char) -> Press {
 }
 
 impl Press {
-    /// The key that the event tells of.
-    pub fn of(event: KeyEvent) -> Self {
-        Press {
-            code: event.code,
-            ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
-        }
+    /// A key, pressed with Ctrl or without.
+    pub const fn new(code: KeyCode, ctrl: bool) -> Self {
+        Press { code, ctrl }
     }
 
-    /// The event that a terminal makes of it.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn event(self) -> KeyEvent {
-        let modifiers = if self.ctrl {
-            KeyModifiers::CONTROL
-        } else {
-            KeyModifiers::NONE
-        };
-        KeyEvent::new(self.code, modifiers)
+    /// The key, and whether Ctrl is pressed with it.
+    #[cfg(test)]
+    pub fn parts(self) -> (KeyCode, bool) {
+        (self.code, self.ctrl)
     }
 
     /// The key of that name, as [`Press::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
@@ -124,15 +153,6 @@ const NAMED: [(&str, KeyCode); 16] = [
 pub fn names(presses: &[Press]) -> String {
     let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
     names.join(" ")
-}
-
-/// The character that a key types, if it types one.
-pub fn text(event: KeyEvent) -> Option<char> {
-    let command = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
-    match event.code {
-        KeyCode::Char(c) if !event.modifiers.intersects(command) => Some(c),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use ratatui::crossterm::event::KeyEvent;
-
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::{KEYS, Key, Press, key_press};
 
@@ -36,8 +34,7 @@ impl Default for Keymap {
 
 impl Keymap {
     /// What a key means in a mode.
-    pub fn lookup(&self, mode: Mode, event: KeyEvent) -> Option<Action> {
-        let press = Press::of(event);
+    pub fn lookup(&self, mode: Mode, press: Press) -> Option<Action> {
         self.rows(&[mode])
             .find(|r| r.presses.contains(&press))
             .map(|r| r.key.action)
@@ -89,10 +86,8 @@ impl Bound {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::crossterm::event::{KeyCode, KeyModifiers};
-
     use super::*;
-    use crate::ui::keys::key_press::char;
+    use crate::ui::keys::key_press::{char, ctrl};
 
     #[test]
     fn no_key_means_two_things_in_one_mode() {
@@ -126,10 +121,7 @@ mod tests {
             (Mode::Replace, Action::Cancel),
             (Mode::Writing, Action::Cancel),
         ] {
-            let quit = Keymap::default().lookup(
-                mode,
-                KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
-            );
+            let quit = Keymap::default().lookup(mode, ctrl('c'));
             assert_eq!(quit, Some(action), "{mode:?}");
         }
     }

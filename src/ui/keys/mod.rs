@@ -9,7 +9,7 @@ mod keymap;
 pub mod sections;
 mod table;
 
-pub use key_press::{Press, text};
+pub use key_press::{KeyCode, Press};
 pub use keymap::{Bound, Keymap};
 pub use sections::PLACES;
 pub use table::KEYS;

@@ -6,7 +6,7 @@
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::store::Event;
-use crate::ui::action::Sideways;
+use crate::ui::action::{Motion, Sideways, moved};
 use crate::ui::layout::table::{ColumnView, fitting, window};
 
 /// Fields with a column, in the order of the table.
@@ -23,8 +23,6 @@ pub struct Columns {
     scroll: usize,
     /// True from the first IPv6 session on: before, no address is longer than those of IPv4.
     has_v6: bool,
-    /// The screen on which they are chosen, while it is there.
-    pub chooser: Option<Chooser>,
 }
 
 /// The screen on which columns are chosen.
@@ -99,12 +97,13 @@ impl Columns {
         self.scroll = now;
     }
 
-    pub fn open(&mut self, width: u16) {
-        self.chooser = Some(Chooser {
+    /// The screen on which they are chosen.
+    pub fn chooser(&self, width: u16) -> Chooser {
+        Chooser {
             rows: self.rows(width),
             selected: 0,
             before: self.chosen.clone(),
-        });
+        }
     }
 
     /// Every column: those that are shown in their order, and each of the others behind the one that it usually follows.
@@ -126,69 +125,65 @@ impl Columns {
         }
         rows
     }
+}
 
+impl Chooser {
     /// Shows the selected column, or does not; the last one stays.
-    pub fn toggle(&mut self, width: u16) {
-        let Some(chooser) = &mut self.chooser else {
-            return;
-        };
-        let others = chooser.rows.iter().filter(|(_, shown)| *shown).count();
-        let (field, shown) = &mut chooser.rows[chooser.selected];
+    pub fn toggle(&mut self, columns: &mut Columns, width: u16) {
+        let others = self.rows.iter().filter(|(_, shown)| *shown).count();
+        let (field, shown) = &mut self.rows[self.selected];
         if *shown && others == 1 {
             return;
         }
         *shown = !*shown;
         let (field, shown) = (*field, *shown);
-        self.apply();
+        self.apply(columns);
         if shown {
-            self.reveal(field, width);
+            columns.reveal(field, width);
         }
     }
 
     /// Moves the selected column.
-    pub fn shift(&mut self, step: isize, width: u16) {
-        let Some(chooser) = &mut self.chooser else {
-            return;
-        };
-        let from = chooser.selected;
+    pub fn shift(&mut self, step: isize, columns: &mut Columns, width: u16) {
+        let from = self.selected;
         let Some(to) = from
             .checked_add_signed(step)
-            .filter(|to| *to < chooser.rows.len())
+            .filter(|to| *to < self.rows.len())
         else {
             return;
         };
-        chooser.rows.swap(from, to);
-        chooser.selected = to;
-        let (field, shown) = chooser.rows[to];
-        self.apply();
+        self.rows.swap(from, to);
+        self.selected = to;
+        let (field, shown) = self.rows[to];
+        self.apply(columns);
         if shown {
-            self.reveal(field, width);
+            columns.reveal(field, width);
         }
     }
 
-    fn apply(&mut self) {
-        if let Some(chooser) = &self.chooser {
-            let shown = chooser.rows.iter().filter(|(_, shown)| *shown);
-            self.chosen = Some(shown.map(|(field, _)| *field).collect());
-        }
+    fn apply(&self, columns: &mut Columns) {
+        let shown = self.rows.iter().filter(|(_, shown)| *shown);
+        columns.chosen = Some(shown.map(|(field, _)| *field).collect());
     }
 
     /// What the configuration has, else as many as fit.
-    pub fn reset(&mut self, width: u16) {
-        self.chosen = self.configured.clone();
-        self.scroll = 0;
-        let rows = self.rows(width);
-        if let Some(chooser) = &mut self.chooser {
-            chooser.rows = rows;
-        }
+    pub fn reset(&mut self, columns: &mut Columns, width: u16) {
+        columns.chosen = columns.configured.clone();
+        columns.scroll = 0;
+        self.rows = columns.rows(width);
     }
 
-    /// Leaves the screen. What is to be kept for the next run, if that is another choice than before: words of fields;
-    /// none: nothing was chosen.
-    pub fn leave(&mut self) -> Option<Vec<&'static str>> {
-        let before = self.chooser.take()?.before;
-        let is_other = self.configured.is_none() && before != self.chosen;
-        let words = self.chosen.iter().flatten().map(|f| f.word);
+    /// Moves the selection.
+    pub fn go(&mut self, motion: Motion, page: usize) {
+        let last = self.rows.len().saturating_sub(1);
+        self.selected = moved(self.selected, motion, page).min(last);
+    }
+
+    /// What is to be kept for the next run, if that is another choice than before: words of fields; none: nothing was
+    /// chosen.
+    pub fn changed(&self, columns: &Columns) -> Option<Vec<&'static str>> {
+        let is_other = columns.configured.is_none() && self.before != columns.chosen;
+        let words = columns.chosen.iter().flatten().map(|f| f.word);
         is_other.then(|| words.collect())
     }
 }
@@ -237,21 +232,21 @@ mod tests {
         let list = |text| kept(text);
         let mut columns = Columns::new(list("pid tx"), list("rx"));
         assert_eq!(columns.chosen().map(words).as_deref(), Some("pid tx"));
-        columns.open(80);
-        columns.toggle(80);
+        let mut chooser = columns.chooser(80);
+        chooser.toggle(&mut columns, 80);
         assert_eq!(columns.chosen().map(words).as_deref(), Some("tx"));
-        assert_eq!(columns.leave(), None, "it is not kept");
+        assert_eq!(chooser.changed(&columns), None, "it is not kept");
         let mut columns = Columns::new(None, list("rx tx"));
-        columns.open(80);
-        columns.reset(80);
-        assert_eq!(columns.leave(), Some(vec![]), "it is forgotten");
+        let mut chooser = columns.chooser(80);
+        chooser.reset(&mut columns, 80);
+        assert_eq!(chooser.changed(&columns), Some(vec![]), "it is forgotten");
     }
 
     #[test]
     fn the_last_column_stays() {
         let mut columns = Columns::new(kept("pid"), None);
-        columns.open(80);
-        columns.toggle(80);
+        let mut chooser = columns.chooser(80);
+        chooser.toggle(&mut columns, 80);
         assert_eq!(columns.chosen().map(words).as_deref(), Some("pid"));
     }
 

@@ -10,6 +10,7 @@ pub mod failures;
 pub mod freeze;
 pub mod history;
 pub mod interval;
+pub mod layers;
 pub mod line;
 pub mod list;
 pub mod names;

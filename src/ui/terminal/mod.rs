@@ -11,7 +11,10 @@ use std::{io, panic};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, RecvError, Sender, bounded, never};
-use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
+use ratatui::crossterm::event::{
+    self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyEventKind, KeyModifiers,
+    MouseButton, MouseEventKind,
+};
 use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -23,6 +26,8 @@ use ratatui::{Frame, Terminal};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
+use crate::ui::input::{Input, Mouse, MouseKind};
+use crate::ui::keys::{KeyCode, Press};
 use crate::ui::terminal::glyphs::Glyphs;
 use crate::ui::terminal::wire::Wire;
 
@@ -252,15 +257,6 @@ fn restore_on_panic() {
     }));
 }
 
-/// What the input thread has to say.
-#[derive(Debug)]
-pub enum Input {
-    /// Something was typed.
-    Event(Event),
-    /// The terminal has gone.
-    Gone,
-}
-
 /// A thread that reads the terminal until it is dropped.
 #[derive(Debug)]
 pub struct Keyboard {
@@ -321,9 +317,64 @@ fn read_until_stopped(stop: &OwnedFd, tx: &Sender<Input>) -> anyhow::Result<()> 
             bail!("the terminal has gone");
         }
         while event::poll(LOOK)? {
-            tx.send(Input::Event(event::read()?))?;
+            if let Some(input) = translate(event::read()?) {
+                tx.send(input)?;
+            }
         }
     }
+}
+
+/// An event of the library that reads the terminal; `None` of one that means nothing to the dashboard.
+fn translate(event: Event) -> Option<Input> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => {
+            let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+            let is_command = key
+                .modifiers
+                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER);
+            let typed = match key.code {
+                event::KeyCode::Char(c) if !is_command => Some(c),
+                _ => None,
+            };
+            Some(Input::Key(Press::new(key_code(key.code)?, ctrl), typed))
+        }
+        Event::Paste(text) => Some(Input::Paste(text)),
+        Event::Mouse(mouse) => {
+            let kind = match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => MouseKind::Click,
+                MouseEventKind::ScrollUp => MouseKind::WheelUp,
+                MouseEventKind::ScrollDown => MouseKind::WheelDown,
+                _ => return None,
+            };
+            let (column, row) = (mouse.column, mouse.row);
+            Some(Input::Mouse(Mouse { kind, column, row }))
+        }
+        _ => None,
+    }
+}
+
+fn key_code(code: event::KeyCode) -> Option<KeyCode> {
+    use event::KeyCode as Read;
+    Some(match code {
+        Read::Char(c) => KeyCode::Char(c),
+        Read::F(n) => KeyCode::F(n),
+        Read::Up => KeyCode::Up,
+        Read::Down => KeyCode::Down,
+        Read::Left => KeyCode::Left,
+        Read::Right => KeyCode::Right,
+        Read::Home => KeyCode::Home,
+        Read::End => KeyCode::End,
+        Read::PageUp => KeyCode::PageUp,
+        Read::PageDown => KeyCode::PageDown,
+        Read::Tab => KeyCode::Tab,
+        Read::BackTab => KeyCode::BackTab,
+        Read::Enter => KeyCode::Enter,
+        Read::Esc => KeyCode::Esc,
+        Read::Backspace => KeyCode::Backspace,
+        Read::Delete => KeyCode::Delete,
+        Read::Insert => KeyCode::Insert,
+        _ => return None,
+    })
 }
 
 impl Drop for Keyboard {
@@ -334,5 +385,84 @@ impl Drop for Keyboard {
             self.received = never();
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::crossterm::event::KeyEvent;
+
+    use super::*;
+    use crate::ui::keys::KEYS;
+
+    #[test]
+    fn key_events_of_every_row_of_the_key_table_are_understood() {
+        for press in KEYS.iter().flat_map(|key| key.presses) {
+            let (code, ctrl) = press.parts();
+            let read = [
+                (KeyCode::Up, event::KeyCode::Up),
+                (KeyCode::Down, event::KeyCode::Down),
+                (KeyCode::Left, event::KeyCode::Left),
+                (KeyCode::Right, event::KeyCode::Right),
+                (KeyCode::Home, event::KeyCode::Home),
+                (KeyCode::End, event::KeyCode::End),
+                (KeyCode::PageUp, event::KeyCode::PageUp),
+                (KeyCode::PageDown, event::KeyCode::PageDown),
+                (KeyCode::Tab, event::KeyCode::Tab),
+                (KeyCode::BackTab, event::KeyCode::BackTab),
+                (KeyCode::Enter, event::KeyCode::Enter),
+                (KeyCode::Esc, event::KeyCode::Esc),
+                (KeyCode::Backspace, event::KeyCode::Backspace),
+                (KeyCode::Delete, event::KeyCode::Delete),
+                (KeyCode::Insert, event::KeyCode::Insert),
+            ];
+            let code = match code {
+                KeyCode::Char(c) => event::KeyCode::Char(c),
+                KeyCode::F(n) => event::KeyCode::F(n),
+                other => {
+                    read.iter()
+                        .find(|(code, _)| *code == other)
+                        .expect("a key")
+                        .1
+                }
+            };
+            let modifiers = if ctrl {
+                KeyModifiers::CONTROL
+            } else {
+                KeyModifiers::NONE
+            };
+            let input = translate(Event::Key(KeyEvent::new(code, modifiers)));
+            let Some(Input::Key(read, typed)) = input else {
+                panic!("{press:?}: {input:?}");
+            };
+            assert_eq!((read, typed.is_some()), (*press, press.is_text()));
+        }
+    }
+
+    #[test]
+    fn mouse_events_other_than_clicks_and_the_wheel_mean_nothing() {
+        let mouse = |kind| {
+            translate(Event::Mouse(event::MouseEvent {
+                kind,
+                column: 10,
+                row: 5,
+                modifiers: KeyModifiers::NONE,
+            }))
+        };
+        let is = |kind| {
+            Some(Input::Mouse(Mouse {
+                kind,
+                column: 10,
+                row: 5,
+            }))
+        };
+        assert_eq!(
+            mouse(MouseEventKind::Down(MouseButton::Left)),
+            is(MouseKind::Click)
+        );
+        assert_eq!(mouse(MouseEventKind::ScrollUp), is(MouseKind::WheelUp));
+        assert_eq!(mouse(MouseEventKind::Down(MouseButton::Right)), None);
+        assert_eq!(mouse(MouseEventKind::Up(MouseButton::Left)), None);
+        assert_eq!(mouse(MouseEventKind::Moved), None);
     }
 }

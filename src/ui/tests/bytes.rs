@@ -137,7 +137,7 @@ fn all_that_is_drawn_has_a_stand_in() {
             if !there.is_empty() {
                 press(&mut app, there);
             }
-            assert_eq!(app.mode, mode);
+            assert_eq!(app.layers.mode(), mode);
             // what can be scrolled to, too
             for _ in 0..20 {
                 let terminal = terminal(&app, &DARK, size);

@@ -28,7 +28,7 @@ fn the_table_follows_at_once_and_the_choice_is_kept() {
         "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "dur", "status",
     ];
     assert_eq!(kept, Some(Effect::KeepColumns(words.into())));
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(press(&mut app, "c Esc"), None, "it is as it was");
     assert_eq!(
         press(&mut app, "c r c"),
@@ -89,7 +89,7 @@ fn the_help_comes_and_goes_over_the_columns() {
     press(&mut app, "c ?");
     assert!(screen(&app, SIZE).contains("KEYS"));
     press(&mut app, "q");
-    assert_eq!(app.mode, Mode::Columns);
+    assert_eq!(app.layers.mode(), Mode::Columns);
 }
 
 #[test]
@@ -111,5 +111,5 @@ fn other_keys_are_shown_wherever_keys_are() {
         "{shown}"
     );
     press(&mut app, "q f");
-    assert_eq!(app.mode, Mode::Prompt);
+    assert_eq!(app.layers.mode(), Mode::Prompt);
 }

@@ -88,7 +88,7 @@ fn it_follows_the_session_to_its_end() {
     app.batch(look(33, vec![], others.collect()));
     assert!(screen(&app, SIZE).contains("remote-reset"));
     press(&mut app, "Esc");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_other_end_is_a_key_away() {
     press(&mut app, "x");
     assert!(screen(&app, SIZE).contains("psql 71  established"));
     press(&mut app, "q");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_process_that_took_the_id_later_is_not_the_owner() {
 fn help_and_freeze_come_back_to_it() {
     let mut app = watching(SIZE);
     press(&mut app, "? q");
-    assert_eq!(app.mode, Mode::Detail);
+    assert_eq!(app.layers.mode(), Mode::Detail);
     press(&mut app, "Space");
     let frozen = screen(&app, SIZE);
     app.batch(look(40, vec![later(40, busiest())], vec![]));
@@ -180,7 +180,7 @@ fn help_and_freeze_come_back_to_it() {
 fn without_a_session_there_is_no_detail() {
     let mut app = unused(2, SIZE);
     assert_eq!(press(&mut app, "Enter"), None);
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
     type_text(&mut app, "x");
     assert!(!screen(&app, SIZE).contains(".jsonl"));
     assert_eq!(press(&mut app, "Esc"), None);
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn what_failed_is_said_and_the_name_can_be_changed() {
     press(&mut app, "Enter");
     app.exported(Said::Failed("No such file or directory".into()));
     insta::assert_snapshot!(screen(&app, SIZE));
-    assert_eq!(app.mode, Mode::FileName);
+    assert_eq!(app.layers.mode(), Mode::FileName);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
@@ -14,6 +13,7 @@ use crate::testing::sample::finished as sample;
 use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::keys::{KeyCode, Press};
 use crate::ui::theme::{DARK, MONOCHROME, Theme};
 use crate::ui::{keys, view};
 
@@ -208,10 +208,10 @@ fn column(app: &App, title: &str) -> Vec<String> {
         .expect("a column on the screen");
     let terminal = terminal(app, &MONOCHROME, SIZE);
     let buffer = terminal.backend().buffer();
-    (3..3 + app
-        .row_count()
-        .min(crate::ui::layout::layout(buffer.area, app.prompt.is_some(), app.focus).rows())
-        as u16)
+    (3..3 + app.row_count().min(
+        crate::ui::layout::layout(buffer.area, app.layers.is_prompting(), app.layers.focus())
+            .rows(),
+    ) as u16)
         .map(|y| {
             // the cell behind a wide character is part of it
             let mut cells = at.x..at.x + at.width;
@@ -233,17 +233,14 @@ fn column(app: &App, title: &str) -> Vec<String> {
 fn press(app: &mut App, script: &str) -> Option<Effect> {
     let mut effect = None;
     for name in script.split(' ') {
-        let mode = app.mode;
+        let mode = app.layers.mode();
         let named = app
             .keymap
             .rows(std::slice::from_ref(&mode))
             .flat_map(|r| r.presses.iter());
         let press = named.copied().find(|p| p.name() == name);
-        let event = press
-            .unwrap_or_else(|| panic!("{name} means nothing in {mode:?}"))
-            .event();
-        let action = app.keymap.lookup(app.mode, event);
-        effect = app.update(action.expect("an action"));
+        let press = press.unwrap_or_else(|| panic!("{name} means nothing in {mode:?}"));
+        effect = app.key(press, None);
     }
     effect
 }
@@ -257,9 +254,10 @@ fn press_and_settle(app: &mut App, script: &str) {
 /// Types a text into the prompt, key by key.
 fn type_text(app: &mut App, text: &str) {
     for c in text.chars() {
-        let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        assert_eq!(app.keymap.lookup(app.mode, event), None, "{c} is a command");
-        app.text(&keys::text(event).expect("a character").to_string());
+        let press = Press::new(KeyCode::Char(c), false);
+        let mode = app.layers.mode();
+        assert_eq!(app.keymap.lookup(mode, press), None, "{c} is a command");
+        app.key(press, Some(c));
     }
 }
 
@@ -743,7 +741,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
     assert_eq!(app.row_count(), 2);
     assert!(screen(&app, SIZE).contains("`fast` is not"));
     assert_eq!(press(&mut app, "Enter"), None, "what is wrong is not taken");
-    assert_eq!(app.mode, Mode::Prompt);
+    assert_eq!(app.layers.mode(), Mode::Prompt);
 }
 
 #[test]

@@ -1,17 +1,11 @@
 //! Clicks and the wheel, at the places where a user sees things.
 
-use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-
 use super::*;
-use crate::ui::action::Mode;
+use crate::ui::input::{Mouse, MouseKind};
 
-fn event(kind: MouseEventKind, (column, row): (usize, usize)) -> MouseEvent {
-    MouseEvent {
-        kind,
-        column: column as u16,
-        row: row as u16,
-        modifiers: KeyModifiers::NONE,
-    }
+fn mouse(kind: MouseKind, (column, row): (usize, usize)) -> Mouse {
+    let (column, row) = (column as u16, row as u16);
+    Mouse { kind, column, row }
 }
 
 /// Where a text is on the screen, from a line on.
@@ -37,10 +31,7 @@ fn find(app: &App, size: Size, text: &str, from: usize) -> (usize, usize) {
 }
 
 fn click(app: &mut App, at: (usize, usize)) -> Option<Effect> {
-    let released = event(MouseEventKind::Up(MouseButton::Left), at);
-    let effect = app.mouse(event(MouseEventKind::Down(MouseButton::Left), at));
-    assert_eq!(app.mouse(released), None);
-    effect
+    app.mouse(mouse(MouseKind::Click, at))
 }
 
 fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect> {
@@ -56,14 +47,14 @@ fn a_click_selects_and_another_opens_the_detail() {
     click_on(&mut app, SIZE, "redis", 3);
     assert!(selected_line(&app).contains("redis"));
     click_on(&mut app, SIZE, "remote-reset", 3);
-    assert_eq!(app.mode, Mode::Detail);
+    assert_eq!(app.layers.mode(), Mode::Detail);
     assert!(screen(&app, SIZE).contains("redis-server"));
     // the first line, which nobody has chosen, is only selected at first
     press(&mut app, "Esc g");
     click(&mut app, (0, 3));
-    assert_eq!((app.mode, app.position()), (Mode::Table, 1));
+    assert_eq!((app.layers.mode(), app.position()), (Mode::Table, 1));
     click(&mut app, (40, 3));
-    assert_eq!(app.mode, Mode::Detail);
+    assert_eq!(app.layers.mode(), Mode::Detail);
 }
 
 #[test]
@@ -75,10 +66,6 @@ fn a_click_where_there_is_nothing_does_nothing() {
         assert_eq!(click(&mut app, at), None);
         assert_eq!(screen(&app, SIZE), before, "{at:?}");
     }
-    let right = event(MouseEventKind::Down(MouseButton::Right), (10, 5));
-    app.mouse(right);
-    app.mouse(event(MouseEventKind::Moved, (10, 5)));
-    assert_eq!(screen(&app, SIZE), before);
 }
 
 #[test]
@@ -121,7 +108,7 @@ fn a_click_in_a_talker_pane_goes_there() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     click_on(&mut app, LARGE, "203.0.113.80", panes);
-    assert_eq!(app.mode, Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::Talkers);
     assert!(!app.choice.filter.source().contains("203"), "selected only");
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     click_on(&mut app, LARGE, "10.0.0.9", panes);
@@ -132,9 +119,9 @@ fn a_click_in_a_talker_pane_goes_there() {
     );
     // back to the table by a click, and the other way round
     click(&mut app, (5, 3));
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     click_on(&mut app, LARGE, "PORT", panes);
-    assert_eq!(app.mode, Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::Talkers);
 }
 
 #[test]
@@ -186,11 +173,11 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
         let mut app = app(SIZE);
         let (x, y) = find(&app, SIZE, text, 23);
         click(&mut app, (x + text.len() - 1, y));
-        assert_eq!(app.mode, mode, "{text}");
+        assert_eq!(app.layers.mode(), mode, "{text}");
         // and back, by a click too
         let back = if mode == Mode::Prompt { "Esc" } else { "back" };
         click_on(&mut app, SIZE, back, 23);
-        assert_eq!(app.mode, Mode::Table, "{text}");
+        assert_eq!(app.layers.mode(), Mode::Table, "{text}");
     }
     let mut app = app(SIZE);
     assert_eq!(click(&mut app, (6, 23)), None, "between two keys");
@@ -204,7 +191,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
     for text in ["never-accepted", "timeout"] {
         click_on(&mut app, SIZE, text, 3);
         assert!(selected_line(&app).contains(text));
-        assert_eq!(app.mode, Mode::Failures);
+        assert_eq!(app.layers.mode(), Mode::Failures);
     }
     // the heading, the line below the last one, what is said at the bottom
     let before = screen(&app, SIZE);
@@ -213,7 +200,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
         assert_eq!(screen(&app, SIZE), before, "{y}");
     }
     click_on(&mut app, SIZE, "timeout", 3);
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     assert!(app.choice.filter.source().contains("timeout"));
     assert_eq!(app.row_count(), 1);
 }
@@ -243,7 +230,7 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
         "all lines are in sight"
     );
     click(&mut app, at);
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(app.choice.filter.source(), "comm new-1");
 }
 
@@ -261,10 +248,10 @@ fn the_prompt_keeps_the_keyboard() {
 
 fn wheel(app: &mut App, down: bool, at: (usize, usize)) {
     let kind = match down {
-        true => MouseEventKind::ScrollDown,
-        false => MouseEventKind::ScrollUp,
+        true => MouseKind::WheelDown,
+        false => MouseKind::WheelUp,
     };
-    assert_eq!(app.mouse(event(kind, at)), None);
+    assert_eq!(app.mouse(mouse(kind, at)), None);
 }
 
 #[test]
@@ -299,7 +286,7 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
     let moved = line(&app, LARGE, panes + 1);
     let name = |line: &str| -> String { line.chars().skip(x + 1).take(15).collect() };
     assert_eq!(name(&moved), name(&fourth));
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     wheel(&mut app, false, (x, panes));
     assert_eq!(line(&app, LARGE, panes + 1), peers);
     // what is read

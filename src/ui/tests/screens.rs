@@ -93,13 +93,13 @@ fn a_mark_says_how_one_gets_to_what_is_other_since() {
         let said = |app: &App| screen(app, SIZE).contains("marked; m again: what is other since");
         assert!(said(&app), "{script}");
         press(&mut app, "m");
-        assert!(!said(&app) && app.mode == Mode::Marked, "{script}");
+        assert!(!said(&app) && app.layers.mode() == Mode::Marked, "{script}");
     }
 }
 
 /// What the selected bar of each histogram says: which one it is, and how many sessions are in it.
 fn bars(app: &App) -> Vec<(&'static str, u64)> {
-    let Some(Screen::Distributions(shown)) = &app.screen else {
+    let Some(Screen::Distributions(shown)) = app.layers.screen() else {
         panic!("no distributions");
     };
     let count = |which| {
@@ -124,7 +124,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     assert_eq!(bars(&app)[1].1, 0, "what was refused has no RTT");
     assert!(screen(&app, SIZE).contains("no session has one"));
     press(&mut app, "Enter");
-    assert_eq!(app.mode, Mode::Distributions);
+    assert_eq!(app.layers.mode(), Mode::Distributions);
     let refused = app.row_count();
     // what comes in is counted, what does not match is not
     app.batch(look(41, vec![], vec![session(4, 41), session(5, 41)]));
@@ -159,14 +159,14 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
         ("d Shift-Tab k k", "bytes"),
     ] {
         press(&mut app, script);
-        let Some(Screen::Distributions(shown)) = &app.screen else {
+        let Some(Screen::Distributions(shown)) = app.layers.screen() else {
             panic!("no distributions");
         };
         let which = shown.selected;
         let buckets = crate::ui::layout::distributions::buckets(&shown.histogram(which), 39);
         let many = buckets[shown.bucket(which, &buckets)].count;
         press(&mut app, "Enter");
-        assert_eq!(app.mode, Mode::Table);
+        assert_eq!(app.layers.mode(), Mode::Table);
         assert_eq!(app.row_count() as u64, many);
         let source = app.choice.filter.source().to_owned();
         assert!(
@@ -206,7 +206,7 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "f");
     let rows = |app: &App| -> Vec<(String, u64)> {
-        let Some(Screen::Failures(shown)) = &app.screen else {
+        let Some(Screen::Failures(shown)) = app.layers.screen() else {
             panic!("no failures");
         };
         let of = |f: crate::ui::state::failures::Failure| {
@@ -230,14 +230,14 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
     for (line, (name, count)) in all.iter().enumerate() {
         press(&mut app, if line == 0 { "g" } else { "j" });
         press(&mut app, "Enter");
-        assert_eq!(app.mode, Mode::Table);
+        assert_eq!(app.layers.mode(), Mode::Table);
         assert_eq!(app.row_count() as u64, *count, "{name}");
         press(&mut app, "Backspace f");
         (0..line).for_each(|_| press(&mut app, "j"));
     }
     // they follow what comes, and the selection follows its line
     press(&mut app, "g j");
-    let selected = |app: &App| match &app.screen {
+    let selected = |app: &App| match app.layers.screen() {
         Some(Screen::Failures(shown)) => shown.selected().map(|f| f.reason),
         _ => None,
     };
@@ -262,7 +262,7 @@ fn without_failures_it_says_so() {
     press(&mut app, "o f");
     assert!(screen(&app, SIZE).contains("No session failed"));
     press(&mut app, "Enter j G Esc");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]
@@ -280,13 +280,11 @@ fn one_goes_from_screen_to_screen_and_back() {
         ("Tab d Esc", Mode::Talkers),
     ] {
         press(&mut app, script);
-        assert_eq!(app.mode, mode, "{script}");
+        assert_eq!(app.layers.mode(), mode, "{script}");
     }
     assert_eq!(
-        app.keymap.lookup(
-            Mode::Failures,
-            KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)
-        ),
+        app.keymap
+            .lookup(Mode::Failures, Press::new(KeyCode::Char('c'), true)),
         Some(Action::Quit)
     );
 }
@@ -360,7 +358,7 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
     let mut app = web_server(SIZE, 1000);
     assert!(!screen(&app, SIZE).contains("marked"));
     press(&mut app, "m");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     assert!(screen(&app, SIZE).contains("marked 0s ago"));
     app.batch(look(
         43,
@@ -372,7 +370,7 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
     ));
     assert!(screen(&app, SIZE).contains("marked 3s ago"));
     press(&mut app, "m");
-    assert_eq!(app.mode, Mode::Marked);
+    assert_eq!(app.layers.mode(), Mode::Marked);
     assert!(screen(&app, SIZE).contains("since 3s"));
     // nobody asks the database any more
     assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
@@ -380,9 +378,9 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
     assert!(screen(&app, SIZE).contains("marked 0s ago"));
     assert!(screen(&app, SIZE).contains("Nothing is worse"));
     press(&mut app, "m");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     press(&mut app, "m d m x");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     assert!(!screen(&app, SIZE).contains("marked"));
 }
 
@@ -390,7 +388,7 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
 fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     let mut app = failover(SIZE);
     press(&mut app, "m");
-    let rows = |app: &App| match &app.screen {
+    let rows = |app: &App| match app.layers.screen() {
         Some(Screen::Marked(shown)) => {
             let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
             rows.collect::<Vec<_>>()
@@ -411,7 +409,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     }
     assert_eq!(of("10.0.0.10"), ["New"], "{found:?}");
     press(&mut app, "g Enter");
-    assert_eq!(app.mode, Mode::Table);
+    assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
         app.choice.filter.source(),
         crate::filter::select::of_key(&found[0].0)
@@ -437,7 +435,7 @@ fn failures_a_second_are_counted_however_few_are_kept() {
         }
     }
     settle(&mut app);
-    let Some(Screen::Failures(shown)) = &app.screen else {
+    let Some(Screen::Failures(shown)) = app.layers.screen() else {
         panic!("no failures");
     };
     let row = shown.rows().next().expect("a line");

@@ -129,7 +129,7 @@ fn enter_narrows_and_backspace_goes_back_out() {
     assert_eq!(app.row_count(), 1);
     // the other panes show what is left
     assert_eq!(names(&app, Subject::Processes), ["nginx 22597"]);
-    assert_eq!(app.focus, Focus::Pane(Subject::Peers));
+    assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
     press(&mut app, "Tab Enter");
     assert!(source(&app).ends_with("and addr 198.51.100.7 and port 443"));
     press(&mut app, "Enter");
@@ -215,11 +215,11 @@ fn the_selection_follows_its_talker() {
 fn help_and_prompt_come_back_to_the_pane() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab ? Esc");
-    assert_eq!(app.mode, Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::Talkers);
     press(&mut app, "/ Esc");
-    assert_eq!(app.mode, Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::Talkers);
     press(&mut app, "4 o o Space p");
-    assert_eq!(app.mode, Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::Talkers);
 }
 
 #[test]

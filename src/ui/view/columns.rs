@@ -7,12 +7,10 @@ use ratatui::widgets::{Clear, Widget};
 
 use crate::ui::app::App;
 use crate::ui::layout::chooser::{area, page};
+use crate::ui::state::columns::Chooser;
 use crate::ui::theme::Theme;
 
-pub fn draw(app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
-    let Some(chooser) = &app.columns.chooser else {
-        return;
-    };
+pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
     let area = area(main);
     Clear.render(area, buffer);
     buffer.set_style(area, theme.base);

@@ -8,10 +8,10 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use crate::ui::app::App;
 use crate::ui::page::detail::{DetailLine, NAME, Tone, lines};
+use crate::ui::state::detail::Detail;
 use crate::ui::theme::Theme;
 
-pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(detail) = &app.detail else { return };
+pub fn draw(detail: &Detail, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = lines(detail, app.store(), &app.keymap, &app.names, area);
     let top = lines.len().saturating_sub(area.height.into());
     let styled = lines

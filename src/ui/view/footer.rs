@@ -20,7 +20,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return Line::styled(text, style).render(area, buffer);
     }
     let mut line = Line::default();
-    for (row, _) in keys(&app.keymap, app.mode, area.width) {
+    for (row, _) in keys(&app.keymap, app.layers.mode(), area.width) {
         line.push_span(Span::styled(name(row), theme.key));
         let word = row.key.footer;
         line.push_span(format!(" {word:0$}", word.width() + GAP));

@@ -9,12 +9,12 @@ use crate::ui::app::App;
 use crate::ui::page::help::{HelpLine, NAME, lines};
 use crate::ui::theme::Theme;
 
-pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+pub fn draw(top: usize, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = lines(&app.keymap, area.width);
     let last = lines.len().saturating_sub(area.height.into());
     let text: Vec<Line<'_>> = lines
         .into_iter()
-        .skip(app.help_top.min(last))
+        .skip(top.min(last))
         .map(|line| match line {
             HelpLine::Heading(title) => Line::styled(title, theme.title),
             HelpLine::Entry(name, meaning) => Line::from(vec![

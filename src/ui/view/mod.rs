@@ -5,10 +5,10 @@
 
 use ratatui::Frame;
 
-use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::layout::layout;
 use crate::ui::layout::panes::Subject;
+use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 use crate::ui::theme::Theme;
 
@@ -28,34 +28,36 @@ pub mod top_talkers;
 /// Draws the whole screen.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
-    let layout = layout(area, app.is_prompting(), app.focus);
-    frame.buffer_mut().set_style(area, theme.base);
-    header::draw(app, theme, &layout, frame.buffer_mut());
+    let layout = layout(area, app.layers.is_prompting(), app.layers.focus());
     let buffer = frame.buffer_mut();
-    match (app.mode, &app.screen) {
-        (Mode::Detail, _) => detail::draw(app, theme, layout.main, buffer),
-        (Mode::Help, _) => help::draw(app, theme, layout.main, buffer),
-        (_, Some(Screen::Distributions(shown))) => {
+    buffer.set_style(area, theme.base);
+    header::draw(app, theme, &layout, buffer);
+    match app.layers.page() {
+        Some(Layer::Detail(shown)) => detail::draw(shown, app, theme, layout.main, buffer),
+        Some(Layer::Help(top)) => help::draw(*top, app, theme, layout.main, buffer),
+        Some(Layer::Screen(Screen::Distributions(shown))) => {
             distributions::draw(shown, app, theme, layout.main, buffer);
         }
-        (_, Some(Screen::Failures(shown))) => {
+        Some(Layer::Screen(Screen::Failures(shown))) => {
             failures::draw(shown, app, theme, layout.main, buffer);
         }
-        (_, Some(Screen::Marked(shown))) => baseline::draw(shown, app, theme, layout.main, buffer),
-        (_, None) => {
+        Some(Layer::Screen(Screen::Marked(shown))) => {
+            baseline::draw(shown, app, theme, layout.main, buffer);
+        }
+        _ => {
             table::draw(app, theme, layout.table, buffer);
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
                 top_talkers::draw(app, subject, theme, area, buffer);
             }
+            if let Some(chooser) = app.layers.chooser() {
+                columns::draw(chooser, app, theme, layout.main, buffer);
+            }
         }
     }
-    if app.mode == Mode::Columns {
-        columns::draw(app, theme, layout.main, frame.buffer_mut());
-    }
-    if let Some(prompt) = &app.prompt {
+    if let Some(prompt) = app.layers.prompt() {
         prompt::draw(prompt, theme, layout.prompt, frame);
     }
-    if let Some(export) = &app.export {
+    if let Some(export) = app.layers.export() {
         export::draw(export, theme, layout.prompt, frame);
     }
     footer::draw(app, theme, layout.footer, frame.buffer_mut());

@@ -41,7 +41,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
     }
     for ((session, selected), line) in app.visible(lines::TABLE.count(area)).zip(lines) {
-        let selected = selected && app.focus == Focus::Table;
+        let selected = selected && app.layers.focus() == Focus::Table;
         let style = if selected {
             theme.selected
         } else {

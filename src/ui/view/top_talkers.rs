@@ -19,7 +19,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     let Some(heading) = lines.next() else { return };
     let (talkers, pane) = (app.panes().talkers(), app.panes().pane(subject));
     let (name_width, shown) = placed(subject, area.width);
-    let has_keyboard = app.focus == Focus::Pane(subject);
+    let has_keyboard = app.layers.focus() == Focus::Pane(subject);
 
     let style = theme.heading;
     buffer.set_style(heading, style);
