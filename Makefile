@@ -37,10 +37,10 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench build run test lint deny static clean picture accuracy bench
+.PHONY: help setup setup-test setup-bench build run test test-bare lint deny static clean picture accuracy bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the build needs, when something is missing
 	@$(SETUP)
@@ -74,6 +74,10 @@ else
 	fi
 	$(CARGO) test --locked
 endif
+
+test-bare: ## try ./dev run and ./dev test on a fresh Debian (root; minutes); DEBIAN=trixie
+	@$(SETUP) bare
+	scripts/test-bare.sh $(DEBIAN)
 
 lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings are errors
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null || { \
