@@ -26,12 +26,10 @@ command -v debootstrap >/dev/null || die 'no debootstrap here; scripts/setup.sh 
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/tcplife-bare.XXXXXX")
 remove_root() {
-    local mounted
-    for mounted in proc sys dev; do
-        ! mountpoint -q "$root/$mounted" || umount --recursive --lazy "$root/$mounted"
-    done
+    ! mountpoint -q "$root" || umount --recursive --lazy "$root"
     rm -rf --one-file-system -- "$root"
 }
+chmod 755 "$root"
 trap remove_root EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -75,8 +73,10 @@ config=${CARGO_HOME:-${HOME:-/root}/.cargo}/config.toml
 environment=()
 while IFS= read -r name; do
     environment+=("$name=${!name}")
-done < <(compgen -e | grep -iE '^(https?|no|all)_proxy$|^CARGO_(SOURCE|REGISTR|HTTP|NET)' || true)
+done < <(compgen -e | grep -iE '^(https?|no|all)_proxy$|^CARGO_(SOURCE|REGISTR|HTTP|NET)|^TCPLIFE_REQUIRE_KERNEL$' || true)
 
+# Itself a mount, as / is elsewhere: unshare --mount, which tests use, takes that.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
