@@ -68,6 +68,13 @@ contains() {
     return 1
 }
 
+# names_of NEEDS: prints them, of each only the first of its names.
+names_of() {
+    names=''
+    for need in $1; do names="$names ${need%%|*}"; done
+    echo "${names# }"
+}
+
 # column NUMBER COLUMN...: prints the column of that number, from 1 on, with commas as spaces.
 column() {
     shift "$1"
@@ -156,7 +163,7 @@ find_packages() {
         names=$(column "$number" $columns)
         if [ "$names" = - ]; then
             contains "$without" "$need" ||
-                say "missing: $need, and $manager has no package of it; going on without"
+                say "missing: ${need%%|*}, and $manager has no package of it; going on without"
             without="$without $need"
             continue
         fi
@@ -345,7 +352,7 @@ run_rustup() {
         die "rustup's installer failed (see above); install Rust $msrv or newer in another way, then try again"
 }
 
-# --- all of it ---
+# --- main ---
 
 # Installs what is missing, with the manager, and Rust.
 set_up() {
@@ -356,11 +363,11 @@ set_up() {
         sudo='sudo '
         command -v sudo >/dev/null || sudo=none
     fi
-    told="missing: $missing${missing:+${rust:+, }}${rust:+Rust $msrv or newer${old:+ ($old)}}"
+    report="missing: $(names_of "$missing")${missing:+${rust:+, }}${rust:+Rust $msrv or newer${old:+ ($old)}}"
 
     # What Rust there is to install is known only with fresh lists.
     if [ -n "$update" ] && [ "$sudo" != none ]; then
-        say "$told"
+        say "$report"
         say "refreshing the package lists: $sudo$hint"
         # A broken third-party list fails this and seldom matters to the packages wanted here.
         # shellcheck disable=SC2086 # the command's words
@@ -376,17 +383,17 @@ set_up() {
     if [ -n "$missing$rust_packages" ]; then
         [ -n "$manager" ] || {
             find_packages
-            die "$told; none of $managers is here to install it with: install it in this system's own way (Debian calls the packages $packages), then try again"
+            die "$report; none of $managers is here to install it with: install it in this system's own way (Debian calls the packages $packages), then try again"
         }
         find_packages
         packages="$packages${packages:+${rust_packages:+ }}$rust_packages"
     fi
     if [ -n "$packages" ]; then
         [ "$sudo" != none ] || {
-            [ -n "$missing" ] || told="$told (or only for yourself, with rustup: https://rustup.rs)"
-            die "$told; neither root nor sudo here to install it with, so run as root: ${hint:+$hint && }$install $packages"
+            [ -n "$missing" ] || report="$report (or only for yourself, with rustup: https://rustup.rs)"
+            die "$report; neither root nor sudo here to install it with, so run as root: ${hint:+$hint && }$install $packages"
         }
-        [ -n "$update" ] || say "$told"
+        [ -n "$update" ] || say "$report"
         say "installing with $sudo$manager: $packages"
         # shellcheck disable=SC2086 # the command's and the list's words
         as_root $install $packages ||
@@ -394,7 +401,7 @@ set_up() {
         find_missing
         find_packages
         [ -z "$missing" ] ||
-            die "$manager reported success, and yet missing: $missing; look whether they are outside PATH ($PATH)"
+            die "$manager reported success, and yet missing: $(names_of "$missing"); look whether they are outside PATH ($PATH)"
     fi
     [ -n "$rust" ] || return 0
     [ -n "$rust_packages" ] || run_rustup

@@ -7,10 +7,12 @@
 )]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use tempfile::TempDir;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -188,6 +190,15 @@ impl Machine {
         self.command("packaged/curl", &body);
     }
 
+    fn env(&self) -> Vec<(&'static str, String)> {
+        let path = |name| self.path(name).display().to_string();
+        let mut env = self.env.clone();
+        env.push(("PATH", path("bin")));
+        env.push(("HOME", path("home")));
+        env.push(("SSL_CERT_FILE", "/there".to_owned())); // the host's certificates do not count
+        env
+    }
+
     fn dev(&self, args: &[&str]) -> Run {
         self.run("dev", args)
     }
@@ -197,10 +208,7 @@ impl Machine {
         let output = Command::new(Path::new(REPOSITORY).join(script))
             .args(args)
             .env_clear()
-            .env("PATH", self.path("bin"))
-            .env("HOME", self.path("home"))
-            .env("SSL_CERT_FILE", "/there") // whether the host has certificates is not the question
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.env())
             .stdin(Stdio::null())
             .output()
             .expect("the script can be started");
@@ -355,6 +363,35 @@ fn rustup_that_cannot_be_downloaded_fails_with_the_command() {
         "`curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs` failed",
         "in another way, then try again",
     ]);
+}
+
+#[test]
+fn rustup_refused_at_the_prompt_is_not_run() {
+    let machine = Machine::complete(&rust(0));
+    fs::remove_file(machine.path("bin/cargo")).expect("no cargo");
+    machine.command("bin/curl", "");
+    let mut command = CommandBuilder::new(Path::new(REPOSITORY).join("dev"));
+    command.arg("run");
+    command.env_clear();
+    command.cwd(machine.dir.path());
+    for (name, value) in machine.env() {
+        command.env(name, value);
+    }
+    let pty = native_pty_system()
+        .openpty(PtySize::default())
+        .expect("a terminal");
+    let mut keys = pty.master.take_writer().expect("a writer");
+    keys.write_all(b"n\n").expect("typing");
+    let mut child = pty.slave.spawn_command(command).expect("it can be started");
+    drop(pty.slave);
+    let mut text = String::new();
+    let mut screen = pty.master.try_clone_reader().expect("a reader");
+    screen.read_to_string(&mut text).expect("what it prints");
+    assert_eq!(child.wait().expect("its end").exit_code(), 1, "{text}");
+    assert!(text.contains("go on? [Y/n] "), "{text}");
+    assert!(text.contains("not installed; get Rust"), "{text}");
+    let log = fs::read_to_string(machine.path("log")).expect("a log");
+    assert!(!log.contains("curl"), "{log}");
 }
 
 /// Each other manager: its name, its question for a version, its answer, and what is installed.
