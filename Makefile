@@ -1,4 +1,5 @@
 # The one door to the project; each target is thin over cargo and installs what it lacks first.
+# `./dev TARGET` does the same where even make is missing.
 #
 #   make run ARGS='-p 1234'       ARGS go to tcplife
 #   make test SUDO=1              run the tests, not cargo, through sudo: the kernel tests too
@@ -7,7 +8,11 @@
 
 .DEFAULT_GOAL := build
 
-CARGO ?= cargo
+SETUP := CARGO='$(CARGO)' scripts/setup.sh
+# Unless one is named, the cargo that setup.sh finds new enough; looked for once, after setup.
+ifeq ($(strip $(CARGO)),)
+CARGO = $(eval CARGO := $$(shell scripts/setup.sh cargo))$(CARGO)
+endif
 # cargo takes a CARGO in its environment for its own path, which "cargo +nightly" is not.
 unexport CARGO
 
@@ -16,9 +21,8 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET_DIR)/release/tcplife
-SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+SCRIPTS := dev .ci/run $(wildcard scripts/*.sh)
 BPF_SOURCES := $(wildcard src/bpf/*.[ch])
-SETUP := CARGO='$(CARGO)' scripts/setup.sh
 RUN_AS_ROOT := target."cfg(unix)".runner = ["sudo", "--preserve-env"]
 
 # $(call check,TOOL,ARGUMENTS): a tool that not everybody has may be absent, which is said, and
@@ -33,13 +37,19 @@ else \
 fi
 endef
 
-.PHONY: help setup build run test lint deny static clean picture accuracy bench
+.PHONY: help setup setup-test setup-bench build run test test-bare lint deny static clean picture accuracy bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the build needs, when something is missing
 	@$(SETUP)
+
+setup-test:
+	@$(SETUP) test
+
+setup-bench:
+	@$(SETUP) bench || echo 'make bench: going on without what could not be installed' >&2
 
 build: setup ## build target/release/tcplife (the default)
 	$(CARGO) build --locked --release
@@ -55,8 +65,7 @@ run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
 		exit 1; \
 	fi
 
-test: ## run all tests; those that load BPF programs take root, or SUDO=1
-	@$(SETUP) test
+test: setup-test ## run all tests; those that load BPF programs take root, or SUDO=1
 ifdef SUDO
 	$(CARGO) test --locked --config '$(RUN_AS_ROOT)'
 else
@@ -65,6 +74,10 @@ else
 	fi
 	$(CARGO) test --locked
 endif
+
+test-bare: ## try ./dev run and ./dev test on a fresh Debian (root; minutes); DEBIAN=trixie
+	@$(SETUP) bare
+	scripts/test-bare.sh $(DEBIAN)
 
 lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings are errors
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null || { \
@@ -96,6 +109,5 @@ picture: build ## make the documents' pictures anew, from the real program (as r
 accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)
 	$(CARGO) test --locked --test truth -- --accuracy
 
-bench: ## hold tcplife against its budgets, beside its peers, as root or SUDO=1; QUICK=1: in two minutes
-	@$(SETUP) bench || echo 'make bench: going on without what could not be installed' >&2
+bench: setup-bench ## hold tcplife against its budgets, beside its peers, as root or SUDO=1; QUICK=1: in two minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)

@@ -1,24 +1,25 @@
-#!/usr/bin/env bash
-# Installs what tcplife's build lacks on this machine, with the distribution's package manager.
+#!/bin/sh
+# Installs what tcplife's build lacks on this machine: packages with the distribution's package
+# manager, Rust as a package where that is new enough, and otherwise with rustup.
 #
 #   scripts/setup.sh              what the build needs
 #   scripts/setup.sh test         also what the tests need
 #   scripts/setup.sh lint         also what `make lint` uses beyond cargo
 #   scripts/setup.sh bench        also the tools that `make bench` measures tcplife beside
 #   scripts/setup.sh static       also what scripts/static.sh needs to build libelf itself
+#   scripts/setup.sh bare         also what scripts/test-bare.sh needs
+#   scripts/setup.sh cargo        install nothing; print the cargo command to build with
 #
 # Every build goes through here, so when nothing is missing it is quick, prints nothing and never
-# asks for sudo. Rust itself it does not install: which Rust a machine has is its user's choice.
-set -euo pipefail
-cd -- "${BASH_SOURCE[0]%/*}/.."
+# asks for sudo. POSIX sh, because a bare machine has nothing else. stdout stays free for the
+# program that is built and run afterwards.
+set -euf
+case $0 in */*) cd -- "${0%/*}/.." ;; *) cd .. ;; esac
 
-# Debian keeps tc out of an ordinary user's PATH: without these it would look missing for ever.
-PATH=$PATH:/usr/sbin:/sbin
-
-# One row a need: what it is for, the command, header (.h) or library (.a) looked for, and the
-# packages that bring it, one column a manager. A comma joins several packages, a bar the names that
-# a command has; - says that a distribution has no package, and one does without.
-managers=(apt-get dnf pacman zypper apk)
+# One row per need: the role it belongs to, the command, file (/), header (.h) or library (.a) looked
+# for, and the packages that bring it, one column per manager. A comma joins several packages, a bar
+# the names that a command or file has; - says that a distribution has no package, and is optional.
+managers='apt-get dnf pacman zypper apk'
 needs='
 build  clang         clang               clang                  clang              clang               clang
 build  cc            gcc,libc6-dev       gcc,glibc-devel        gcc                gcc,glibc-devel     gcc,musl-dev
@@ -27,9 +28,11 @@ build  pkg-config    pkg-config          pkgconf-pkg-config     pkgconf         
 build  libelf.h      libelf-dev          elfutils-libelf-devel  libelf             libelf-devel        elfutils-dev
 build  zlib.h        zlib1g-dev          zlib-devel             zlib               zlib-devel          zlib-dev
 build  linux/types.h linux-libc-dev      kernel-headers         linux-api-headers  linux-glibc-devel   linux-headers
+build  CA-certificates ca-certificates     ca-certificates        ca-certificates    ca-certificates     ca-certificates
+test   bash          bash                bash                   bash               bash                bash
 test   ip            iproute2            iproute                iproute2           iproute2            iproute2
 test   ss            iproute2            iproute                iproute2           iproute2            iproute2
-test   tc            iproute2            iproute-tc             iproute2           iproute2            iproute2
+test   tc|/usr/sbin/tc|/sbin/tc iproute2 iproute-tc             iproute2           iproute2            iproute2
 test   setpriv       util-linux          util-linux             util-linux         util-linux          util-linux
 test   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 test   python3       python3             python3                python             python3             python3
@@ -40,12 +43,17 @@ bench  nethogs       nethogs             nethogs                nethogs         
 bench  tcplife-libbpf|bpf-tcplife|/usr/sbin/tcplife libbpf-tools libbpf-tools      -                   -                   -
 lint   shellcheck    shellcheck          ShellCheck             shellcheck         ShellCheck          shellcheck
 lint   clang-format  clang-format        clang-tools-extra      clang              clang-tools         clang-extra-tools
+static bash          bash                bash                   bash               bash                bash
 static libc.a        libc6-dev           glibc-static           glibc              glibc-devel-static  musl-dev
 static autoreconf    autoconf,automake   autoconf,automake      autoconf,automake  autoconf,automake   autoconf,automake
 static autopoint     autopoint,gettext   gettext-devel          gettext            gettext-tools       gettext-dev
 static flex          flex                flex                   flex               flex                flex
 static bison         bison               bison                  bison              bison               bison
 static gawk          gawk                gawk                   gawk               gawk                gawk
+bare   bash          bash                bash                   bash               bash                bash
+bare   debootstrap|/usr/sbin/debootstrap debootstrap debootstrap debootstrap       debootstrap         debootstrap
+bare   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
+rustup curl          curl                curl                   curl               curl                curl
 '
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -54,210 +62,383 @@ die() {
     exit 1
 }
 
+# contains LIST WORD: whether a list with spaces between has that word.
+contains() {
+    case " $1 " in *" $2 "*) return 0 ;; esac
+    return 1
+}
+
+# names_of NEEDS: prints them, of each only the first of its names.
+names_of() {
+    names=''
+    for need in $1; do names="$names ${need%%|*}"; done
+    echo "${names# }"
+}
+
+# column NUMBER COLUMN...: prints the column of that number, from 1 on, with commas as spaces.
+column() {
+    shift "$1"
+    IFS=,
+    # shellcheck disable=SC2086 # a comma joins packages
+    set -- $1
+    IFS=' '
+    echo "$*"
+}
+
+# --- packages ---
+
 # Whether all the headers named are here, wherever a distribution puts them: the compiler knows.
 has_headers() {
-    local header
-    if command -v cc >/dev/null; then
-        printf '#include <%s>\n' "$@" | cc -E -x c -o /dev/null - 2>/dev/null
-    else
-        for header in "$@"; do
-            [[ -e /usr/include/$header ]] || return
-        done
-    fi
+    command -v cc >/dev/null || return
+    printf '#include <%s>\n' "$@" | cc -E -x c -o /dev/null - 2>/dev/null
 }
 
 # The compiler answers with the path of a library that it finds, and else with the bare name.
-has_library() { [[ $(cc -print-file-name="$1" 2>/dev/null) == /* ]]; }
+has_library() {
+    case $(cc -print-file-name="$1" 2>/dev/null) in /*) return 0 ;; esac
+    return 1
+}
 
 # Whether one of the commands named, with bars between, is here.
 has_command() {
-    local name names
-    IFS='|' read -ra names <<<"$1"
-    for name in "${names[@]}"; do
-        command -v "$name" >/dev/null && return
+    has_rest=$1
+    while [ -n "$has_rest" ]; do
+        command -v "${has_rest%%|*}" >/dev/null && return
+        case $has_rest in *'|'*) has_rest=${has_rest#*|} ;; *) has_rest= ;; esac
     done
     return 1
 }
 
-# find_missing ROLE...: sets `missing` to what these roles need and this machine lacks.
-find_missing() {
-    local roles=" $* " role need headers=()
-    missing=()
-    while read -r role need _; do
-        [[ -n $role && $roles == *" $role "* ]] || continue
-        case $need in
-        *.h) headers+=("$need") ;;
-        *.a) has_library "$need" || missing+=("$need") ;;
-        *) has_command "$need" || missing+=("$need") ;;
-        esac
-    done <<<"$needs"
-    # One run of the compiler answers for all headers; only a "no" is worth asking one by one.
-    has_headers "${headers[@]}" && return
-    for need in "${headers[@]}"; do
-        has_headers "$need" || missing+=("$need")
+# The certificates that cargo checks crates.io with, where the distributions keep them.
+has_certificates() {
+    [ -z "${SSL_CERT_FILE-}" ] || return 0
+    for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+        /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
+        [ ! -s "$file" ] || return 0
     done
+    return 1
 }
 
-# do_without INDEX: takes out of `missing` what managers[INDEX] has no package of.
-do_without() {
-    local need row columns wanted=()
-    while read -r _ need row; do
-        [[ -n $need && " ${missing[*]} " == *" $need "* ]] || continue
-        read -ra columns <<<"$row"
-        if [[ ${columns[$1]} == - ]]; then
-            say "missing: $need, and ${managers[$1]} has no package of it; going on without"
-        else
-            wanted+=("$need")
-        fi
-    done <<<"$needs"
-    missing=(${wanted[@]+"${wanted[@]}"})
-}
-
-# find_packages INDEX: sets `packages` to what managers[INDEX] calls the missing things.
-find_packages() {
-    local need row columns package
-    packages=()
-    while read -r _ need row; do
-        [[ -n $need && " ${missing[*]} " == *" $need "* ]] || continue
-        read -ra columns <<<"$row"
-        for package in ${columns[$1]//,/ }; do
-            [[ " ${packages[*]-} " == *" $package "* ]] || packages+=("$package")
+# Sets `missing` to what these roles need and this machine lacks.
+find_missing() {
+    missing='' headers=''
+    while read -r role need _; do
+        contains "$roles" "${role:-none}" || continue
+        case $need in
+        *.h) headers="$headers $need" ;;
+        *.a) has_library "$need" || missing="$missing $need" ;;
+        CA-certificates) has_certificates || missing="$missing $need" ;;
+        *) has_command "$need" || missing="$missing $need" ;;
+        esac
+    done <<EOF
+$needs
+EOF
+    # One run of the compiler answers for all headers; only a "no" is worth asking one by one.
+    # shellcheck disable=SC2086 # the list's words
+    if ! has_headers $headers; then
+        for need in $headers; do
+            has_headers "$need" || missing="$missing $need"
         done
-    done <<<"$needs"
+    fi
+    missing=${missing# }
 }
 
-# install_packages INDEX: with managers[INDEX], as root.
-install_packages() {
-    local manager=${managers[$1]} packages install update=() as_root=()
-    find_packages "$1"
+# Sets `manager` to the package manager of this machine, or to nothing, and `number` to its column.
+find_manager() {
+    number=0
+    for manager in $managers; do
+        number=$((number + 1))
+        command -v "$manager" >/dev/null && return
+    done
+    manager='' number=1
+}
+
+# Sets `packages` to what the manager calls the missing things, and takes out of `missing` what it
+# has no package of: tcplife builds without.
+find_packages() {
+    packages='' wanted=''
+    while read -r _ need columns; do
+        contains "$missing" "${need:-none}" || continue
+        # shellcheck disable=SC2086 # the row's columns
+        names=$(column "$number" $columns)
+        if [ "$names" = - ]; then
+            contains "$without" "$need" ||
+                say "missing: ${need%%|*}, and $manager has no package of it; going on without"
+            without="$without $need"
+            continue
+        fi
+        contains "$wanted" "$need" || wanted="$wanted $need"
+        for name in $names; do
+            contains "$packages" "$name" || packages="$packages $name"
+        done
+    done <<EOF
+$needs
+EOF
+    missing=${wanted# } packages=${packages# }
+}
+
+as_root() {
+    if [ "$uid" = 0 ]; then "$@"; else sudo "$@"; fi
+} </dev/null >&2
+
+# The commands of each manager. Other than apt-get, they refresh their lists themselves, or (pacman)
+# must not: installing from fresh lists without upgrading the rest can break an Arch system.
+set_commands() {
+    update='' hint=''
     case $manager in
     apt-get)
         # A freshly booted machine may be holding the lock for its own upgrades.
-        update=(apt-get -o DPkg::Lock::Timeout=300 -qq update)
-        install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
-            -qq -y --no-install-recommends install "${packages[@]}")
+        update='apt-get -o DPkg::Lock::Timeout=300 -qq update' hint='apt-get update'
+        install='env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq -y --no-install-recommends --no-remove install'
         ;;
-    dnf) install=(dnf -y install "${packages[@]}") ;;
-    # Not -Sy: installing from fresh lists without upgrading the rest can break an Arch system.
-    pacman) install=(pacman -S --needed --noconfirm "${packages[@]}") ;;
-    zypper) install=(zypper --non-interactive install --no-recommends "${packages[@]}") ;;
-    apk) install=(apk add --no-cache "${packages[@]}") ;;
-    esac
-
-    if ((EUID != 0)); then
-        command -v sudo >/dev/null ||
-            die "missing: ${missing[*]}; neither root nor sudo here to install it with, so run as root: ${update[*]:+${update[*]} && }${install[*]}"
-        as_root=(sudo)
-    fi
-    say "missing: ${missing[*]}; installing with ${as_root[*]:+${as_root[*]} }$manager: ${packages[*]}"
-    # A broken third-party list fails the update and seldom matters to the packages wanted here.
-    if ((${#update[@]})) && ! ${as_root[@]+"${as_root[@]}"} "${update[@]}"; then
-        say "\`${update[*]}\` failed; going on with the package lists there are"
-    fi
-    ${as_root[@]+"${as_root[@]}"} "${install[@]}" ||
-        die "\`${install[*]}\` failed (see above); refresh the package lists ($(refresh_hint "$manager")), or install these by hand: ${packages[*]}"
-}
-
-refresh_hint() {
-    case $1 in
-    apt-get) echo 'apt-get update' ;;
-    dnf) echo 'dnf makecache' ;;
-    pacman) echo 'pacman -Syu' ;;
-    zypper) echo 'zypper refresh' ;;
-    apk) echo 'apk update' ;;
+    dnf) install='dnf -y install' hint='dnf makecache' ;;
+    pacman) install='pacman -S --needed --noconfirm' hint='pacman -Syu' ;;
+    zypper) install='zypper --non-interactive install --no-recommends' hint='zypper refresh' ;;
+    apk) install='apk add --no-cache' hint='apk update' ;;
     esac
 }
 
-setup_packages() {
-    local missing packages i
-    find_missing "$@"
-    ((${#missing[@]})) || return 0
-    for i in "${!managers[@]}"; do
-        command -v "${managers[i]}" >/dev/null || continue
-        do_without "$i"
-        ((${#missing[@]})) || return 0
-        install_packages "$i"
-        find_missing "$@"
-        do_without "$i"
-        ((${#missing[@]} == 0)) ||
-            die "${managers[i]} reported success, and yet missing: ${missing[*]}; look whether they are outside PATH ($PATH)"
-        return 0
-    done
-    find_packages 0
-    die "missing: ${missing[*]}; none of ${managers[*]} is here to install them with: install them in this system's own way (Debian calls the packages ${packages[*]}), then try again"
-}
+# --- Rust ---
 
 # The oldest Rust that builds tcplife: Cargo.toml is the one place that says so.
 read_msrv() {
-    local line
-    while read -r line; do
-        if [[ $line =~ ^rust-version[[:space:]]*=[[:space:]]*\"([0-9]+)\.([0-9]+) ]]; then
-            msrv=("${BASH_REMATCH[@]:1:2}")
-            return
-        fi
+    while read -r key equals value _; do
+        [ "$key $equals" = 'rust-version =' ] || continue
+        value=${value#\"}
+        msrv=${value%%\"*}
+        msrv_major=${msrv%%.*} msrv_minor=${msrv#*.}
+        msrv_minor=${msrv_minor%%.*}
+        return
     done <Cargo.toml
     die "Cargo.toml has no line 'rust-version = \"MAJOR.MINOR\"', which says what Rust to ask for"
 }
 
-# cargo_version COMMAND...: sets `version` to what that cargo says; fails when it is no working cargo.
-cargo_version() {
-    version=$("$@" --version) && [[ $version =~ ^cargo\ ([0-9]+)\.([0-9]+) ]] || return
-    version=("${BASH_REMATCH[@]:1:2}")
-}
-
+# new_enough VERSION: whether a Rust of that version builds tcplife.
 new_enough() {
-    ((version[0] > msrv[0] || (version[0] == msrv[0] && version[1] >= msrv[1])))
+    its_major=${1%%.*} its_minor=${1#*.}
+    its_minor=${its_minor%%[!0-9]*}
+    case $its_major in '' | *[!0-9]*) return 1 ;; esac
+    [ "$its_major" -gt "$msrv_major" ] ||
+        { [ "$its_major" = "$msrv_major" ] && [ "${its_minor:-0}" -ge "$msrv_minor" ]; }
 }
 
-check_rust() {
-    local msrv version cargo home_cargo hint i
-    read_msrv
-    read -ra cargo <<<"${CARGO:-cargo}"
-    home_cargo=${CARGO_HOME:-${HOME-}/.cargo}/bin/cargo
+# cargo_version COMMAND: sets `version` to what that cargo says; fails when it is no working cargo.
+cargo_version() {
+    # shellcheck disable=SC2086 # such as `cargo +nightly`
+    version=$($1 --version 2>&1) || return
+    case $version in 'cargo '*) ;; *) return 1 ;; esac
+    version=${version#cargo }
+    version=${version%% *}
+}
 
-    hint='with rustup (https://rustup.rs)'
-    for i in "${!managers[@]}"; do
-        command -v "${managers[i]}" >/dev/null || continue
-        case ${managers[i]} in
-        pacman) hint="with \`pacman -S rust\`, or $hint" ;;
-        apk) hint="with \`apk add cargo\` if that is ${msrv[0]}.${msrv[1]} or newer, else $hint" ;;
-        *) hint="with \`${managers[i]} install cargo\` if that is ${msrv[0]}.${msrv[1]} or newer, else $hint" ;;
-        esac
-        break
+# Sets `cargo` to the command of a Rust that is new enough: that of CARGO if it is set, else the
+# first of cargo on PATH, rustup's, and Ubuntu's versioned ones. Without one it fails, `old` says
+# which are too old, and `broken` which do not work.
+find_cargo() {
+    old='' broken='' cargo=${CARGO-}
+    if [ -n "$cargo" ]; then
+        command -v "${cargo%% *}" >/dev/null ||
+            die "CARGO=$cargo names no command; leave it unset to use the cargo on PATH"
+        cargo_version "$cargo" || die "\`$cargo --version\` does not work (it said: ${version:-nothing})"
+        new_enough "$version" ||
+            die "Rust $msrv or newer is needed, and CARGO=$cargo is $version; leave it unset to use another"
+        return
+    fi
+    for cargo in cargo "$home_cargo"; do
+        command -v "$cargo" >/dev/null || continue
+        if ! cargo_version "$cargo"; then
+            broken="\`$(command -v "$cargo") --version\` does not work (it said: ${version:-nothing})"
+        elif new_enough "$version"; then
+            return
+        elif [ -z "$old" ]; then
+            old="$(command -v "$cargo") is $version"
+        fi
     done
+    # Of several, the newest.
+    cargo='' minor=$msrv_minor
+    while [ "$minor" -lt $((msrv_minor + 100)) ]; do
+        suffix=$msrv_major.$minor
+        if command -v "cargo-$suffix" >/dev/null && command -v "rustc-$suffix" >/dev/null; then
+            cargo="env RUSTC=rustc-$suffix RUSTDOC=rustdoc-$suffix cargo-$suffix"
+        fi
+        minor=$((minor + 1))
+    done
+    [ -n "$cargo" ]
+}
 
-    if ! command -v "${cargo[0]}" >/dev/null; then
-        if [[ -n ${CARGO-} && ${cargo[0]} != cargo ]]; then
-            die "CARGO=$CARGO names no command; leave it unset to use the cargo on PATH"
-        elif [[ -x $home_cargo ]]; then
-            cargo[0]=$home_cargo
-        elif [[ ${EUID}${SUDO_USER:+s} == 0s ]]; then
-            # The usual reason: rustup installs for one user, and sudo has root's PATH and home.
-            die "Rust ${msrv[0]}.${msrv[1]} or newer is needed and root has none (looked for cargo on PATH and for $home_cargo); build as $SUDO_USER without sudo, or install Rust for root $hint"
-        else
-            die "Rust ${msrv[0]}.${msrv[1]} or newer is needed and there is none (looked for cargo on PATH and for $home_cargo); install it $hint"
+# A Rust that its user put here, and which is not used as it is, is the user's to mend.
+respect_own_rust() {
+    [ -z "$broken" ] ||
+        die "$broken; if rustup put it there, \`rustup default stable\` mends it, else remove it or name another: CARGO=/path/to/cargo"
+    if [ -n "$old" ] && { command -v rustup >/dev/null || [ -x "$home_cargo" ]; }; then
+        die "Rust $msrv or newer is needed, and $old; get a newer one with \`rustup update stable\`"
+    fi
+    # rustup installs for one user, and sudo has root's PATH and home.
+    [ -n "$sudo_user" ] || return 0
+    own=$(getent passwd "$sudo_user" 2>/dev/null) || return 0
+    own=${own%:*}
+    own=${own##*:}/.cargo/bin/cargo
+    [ ! -x "$own" ] ||
+        die "Rust $msrv or newer is needed and root has none, but $sudo_user has $own; run this as $sudo_user without sudo: it calls sudo where it needs to"
+}
+
+# candidate PACKAGE: prints the version of it that the manager would install, if there is one.
+candidate() {
+    case $manager in
+    apt-get) LC_ALL=C apt-cache policy "$1" | value_of Candidate: ;;
+    # one line per architecture, of the same version
+    dnf) dnf -q repoquery --latest-limit=1 --queryformat '%{version}\n' "$1" ;;
+    pacman) LC_ALL=C pacman -Si "$1" | value_of Version ;;
+    zypper) LC_ALL=C zypper --non-interactive --quiet info "$1" | value_of Version ;;
+    apk) apk search --no-cache -x "$1" | while read -r line; do echo "${line#"$1"-}"; done ;;
+    esac 2>/dev/null </dev/null | {
+        read -r line || :
+        echo "${line#*[0-9]:}" # without the epoch
+    }
+}
+
+# value_of LABEL: the value beside it, with or without a colon between.
+value_of() {
+    while read -r label value rest; do
+        [ "$label" = "$1" ] || continue
+        [ "$value" != : ] || value=$rest
+        echo "$value"
+    done
+}
+
+# Sets `rust_packages` to the distribution's packages of a Rust that is new enough, or to nothing.
+choose_rust() {
+    rust_packages=''
+    case $manager in
+    apt-get)
+        # Debian keeps a newer Rust for its browsers, and Ubuntu several by their version.
+        newest=$msrv_minor suffixes=-web
+        for name in $(apt-cache pkgnames "rustc-$msrv_major." 2>/dev/null); do
+            minor=${name#"rustc-$msrv_major."}
+            case $minor in '' | *[!0-9]*) continue ;; esac
+            if [ "$minor" -ge "$newest" ] && new_enough "$(candidate "$name")"; then
+                newest=$minor suffixes="-web -$msrv_major.$minor"
+            fi
+        done
+        for suffix in '' $suffixes; do
+            new_enough "$(candidate "rustc$suffix")" || continue
+            # They conflict with an older Rust that is installed, which stays.
+            if apt-get -qq -s --no-remove install "cargo$suffix" "rustc$suffix" >/dev/null 2>&1; then
+                rust_packages="cargo$suffix rustc$suffix"
+                return
+            fi
+        done
+        ;;
+    pacman) ! new_enough "$(candidate rust)" || rust_packages=rust ;;
+    ?*) ! new_enough "$(candidate cargo)" || rust_packages=cargo ;;
+    esac
+}
+
+# The last resort: rustup's own installer.
+run_rustup() {
+    download="curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs"
+    flags='-y --profile minimal'
+    [ -z "$sudo_user" ] ||
+        die "Rust $msrv or newer is needed, no package here is one, and rustup installs for one user: run this as $sudo_user without sudo"
+    say "no package here is Rust $msrv or newer; installing it for $(id -un) alone, in ${home_cargo%/bin/cargo}, with rustup: $download | sh -s -- $flags"
+    if [ -t 0 ] && [ -t 2 ]; then
+        printf 'setup: go on? [Y/n] ' >&2
+        read -r answer || answer=n
+        case $answer in '' | [Yy]*) ;; *) die "not installed; get Rust $msrv or newer in another way, then try again" ;; esac
+    fi
+    installer=$($download) || die "\`$download\` failed (see above); install Rust $msrv or newer in another way, then try again"
+    # shellcheck disable=SC2086 # the flags' words
+    printf '%s\n' "$installer" | sh -s -- $flags >&2 ||
+        die "rustup's installer failed (see above); install Rust $msrv or newer in another way, then try again"
+}
+
+# --- main ---
+
+# Installs what is missing, with the manager, and Rust.
+set_up() {
+    find_manager
+    set_commands
+    sudo='' rust_packages=''
+    if [ "$uid" != 0 ]; then
+        sudo='sudo '
+        command -v sudo >/dev/null || sudo=none
+    fi
+    report="missing: $(names_of "$missing")${missing:+${rust:+, }}${rust:+Rust $msrv or newer${old:+ ($old)}}"
+
+    # What Rust there is to install is known only with fresh lists.
+    if [ -n "$update" ] && [ "$sudo" != none ]; then
+        say "$report"
+        say "refreshing the package lists: $sudo$hint"
+        # A broken third-party list fails this and seldom matters to the packages wanted here.
+        # shellcheck disable=SC2086 # the command's words
+        as_root $update || say "\`$update\` failed; going on with the package lists there are"
+    fi
+    if [ -n "$rust" ]; then
+        choose_rust
+        if [ -z "$rust_packages" ]; then
+            roles="$roles rustup"
+            find_missing
         fi
     fi
-    cargo_version "${cargo[@]}" ||
-        die "\`${cargo[*]} --version\` does not work (it said: ${version:-nothing}); if rustup put it there, \`rustup default stable\` mends it, else install Rust $hint"
-    new_enough && return
-    if command -v rustup >/dev/null; then
-        hint="with \`rustup update stable\`"
-    elif [[ ${cargo[0]} != "$home_cargo" && -x $home_cargo ]]; then
-        hint="by putting ${home_cargo%/*} first on PATH, or $hint"
+    if [ -n "$missing$rust_packages" ]; then
+        [ -n "$manager" ] || {
+            find_packages
+            die "$report; none of $managers is here to install it with: install it in this system's own way (Debian calls the packages $packages), then try again"
+        }
+        find_packages
+        packages="$packages${packages:+${rust_packages:+ }}$rust_packages"
     fi
-    die "Rust ${msrv[0]}.${msrv[1]} or newer is needed, and \`${cargo[*]}\` ($(command -v "${cargo[0]}")) is ${version[0]}.${version[1]}; get a newer one $hint"
+    if [ -n "$packages" ]; then
+        [ "$sudo" != none ] || {
+            [ -n "$missing" ] || report="$report (or only for yourself, with rustup: https://rustup.rs)"
+            die "$report; neither root nor sudo here to install it with, so run as root: ${hint:+$hint && }$install $packages"
+        }
+        [ -n "$update" ] || say "$report"
+        say "installing with $sudo$manager: $packages"
+        # shellcheck disable=SC2086 # the command's and the list's words
+        as_root $install $packages ||
+            die "\`$sudo$install $packages\` failed (see above); refresh the package lists ($hint), or install these by hand: $packages"
+        find_missing
+        find_packages
+        [ -z "$missing" ] ||
+            die "$manager reported success, and yet missing: $(names_of "$missing"); look whether they are outside PATH ($PATH)"
+    fi
+    [ -n "$rust" ] || return 0
+    [ -n "$rust_packages" ] || run_rustup
+    find_cargo ||
+        die "${rust_packages:-rustup} reported success, and yet no cargo of Rust $msrv or newer works (looked for cargo and cargo-$msrv_major.* on PATH, $PATH, and for $home_cargo)${old:+; $old}${broken:+; $broken}"
 }
 
-roles=(build)
+usage='usage: scripts/setup.sh [test] [lint] [bench] [static] [bare], or scripts/setup.sh cargo'
+roles=build
 for argument in "$@"; do
     case $argument in
-    test | lint | bench | static) roles+=("$argument") ;;
+    test | lint | bench | static | bare) roles="$roles $argument" ;;
+    cargo) roles=cargo ;;
     *)
-        say "unknown argument '$argument'; usage: scripts/setup.sh [test] [lint] [bench] [static]"
+        say "unknown argument '$argument'; $usage"
         exit 2
         ;;
     esac
 done
-setup_packages "${roles[@]}"
-check_rust
+
+uid=$(id -u)
+sudo_user=''
+if [ "$uid" = 0 ] && [ "${SUDO_USER:-root}" != root ]; then sudo_user=$SUDO_USER; fi
+home_cargo=${CARGO_HOME:-${HOME-}/.cargo}/bin/cargo
+packages='' without=''
+read_msrv
+
+if [ "$roles" = cargo ]; then
+    # Without one that works, what says so is the cargo that then fails.
+    find_cargo || cargo=cargo
+    printf '%s\n' "$cargo"
+    exit
+fi
+find_missing
+rust=''
+find_cargo || {
+    respect_own_rust
+    rust=missing
+}
+[ -z "$missing$rust" ] || set_up
