@@ -3,13 +3,18 @@
 //! Responsible for the sums on both sides, of all and of each peer, program and port, within bounds, and for which
 //! differences are more than chance. Not for their order on the screen (`ui::mark`).
 
+pub mod diff;
+mod stats;
+
 use std::collections::HashMap;
 
+use diff::Watched;
+pub use diff::{Difference, Figure, Finding};
 use rustc_hash::FxHashSet;
+use stats::{Compared, Side};
 
-use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::bounded_map::Bounded;
 use crate::model::aggregate::{By, Key, Talkers};
-use crate::model::fields;
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{Backfill, Change, Place, Store};
 
@@ -28,248 +33,8 @@ const OPEN_CHUNK: usize = 1 << 11;
 /// A second.
 const S: u64 = 1_000_000_000;
 
-/// Sessions on both sides that a time is compared of at least.
-pub const ENOUGH: u64 = 10;
-/// Sessions on both sides that losses are compared of at least.
-const ENOUGH_FOR_LOSS: u64 = 20;
-/// Failures that are worth a line.
-const FAILURES: u64 = 5;
-/// Sessions with losses, as well: one of few is a great part of them.
-const LOSSY: u64 = 3;
-/// So many times more of something is worth a line …
-const MORE: f64 = 2.0;
-/// … and so many times longer, from a difference of so many µs on.
-const LONGER: f64 = 1.5;
-const LONGER_US: f64 = 50.0;
-/// Bytes a second from which on it is worth a line.
-const HEAVY: f64 = 10_000.0;
-/// Time on both sides that rates are compared over at least, s.
-const LONG: f64 = 5.0;
-/// Standard errors that a difference must have, so that one in a thousand is chance.
-const SURE: f64 = 3.0;
 /// A session that has been open for so long at the mark is held, ns: that it goes says something.
 const HELD_NS: u64 = 10 * S;
-
-/// The logarithms of some times: one that is ten times as long counts as much as one that is a tenth.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times {
-    count: f64,
-    sum: f64,
-    squares: f64,
-}
-
-impl Times {
-    fn add(&mut self, us: u64) {
-        let log = (us.max(1) as f64).ln();
-        self.count += 1.0;
-        self.sum += log;
-        self.squares += log * log;
-    }
-
-    fn merge(&mut self, other: &Times) {
-        self.count += other.count;
-        self.sum += other.sum;
-        self.squares += other.squares;
-    }
-
-    fn mean(&self) -> f64 {
-        self.sum / self.count
-    }
-
-    /// The geometric mean, µs.
-    fn typical(&self) -> Option<f64> {
-        (self.count > 0.0).then(|| self.mean().exp())
-    }
-
-    /// The square of the mean's standard error.
-    fn error(&self) -> f64 {
-        let variance = (self.squares - self.sum * self.mean()) / (self.count - 1.0).max(1.0);
-        variance.max(0.0) / self.count.max(1.0)
-    }
-
-    /// True if these are longer, and that is neither chance nor little (Welch's test on the logarithms).
-    fn are_longer_than(&self, before: &Times) -> bool {
-        let enough = ENOUGH as f64;
-        let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
-            return false;
-        };
-        let difference = self.mean() - before.mean();
-        self.count >= enough
-            && before.count >= enough
-            && now >= then * LONGER
-            && now - then >= LONGER_US
-            && difference >= SURE * (self.error() + before.error()).sqrt()
-    }
-}
-
-/// Sums on one side of the mark.
-#[derive(Clone, Copy, Debug, Default)]
-struct Side {
-    opened: u64,
-    failed: u64,
-    /// Sessions that had segments sent more than once, and all of which one knows.
-    lossy: u64,
-    seen: u64,
-    rtt: Times,
-    connect: Times,
-    duration: Times,
-}
-
-impl Side {
-    fn merge(&mut self, other: &Side) {
-        self.opened += other.opened;
-        self.failed += other.failed;
-        self.lossy += other.lossy;
-        self.seen += other.seen;
-        self.rtt.merge(&other.rtt);
-        self.connect.merge(&other.connect);
-        self.duration.merge(&other.duration);
-    }
-
-    /// What a session counts: if its connect counts, and if it had losses on this side.
-    fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
-        self.seen += 1;
-        self.lossy += u64::from(lossy);
-        if session.srtt_us != 0 {
-            self.rtt.add(session.srtt_us.into());
-        }
-        if let Some(us) = session.connect_us().filter(|_| connects) {
-            self.connect.add(us);
-        }
-        let lasted = session.established_ns != 0 && !session.age_is_lower_bound;
-        if !session.is_open() && lasted {
-            self.duration.add(session.duration_ns() / 1000);
-        }
-    }
-}
-
-/// Both sides.
-#[derive(Clone, Debug, Default)]
-struct Compared {
-    /// It was there before the mark.
-    known: bool,
-    /// Sessions that were open at the mark and had been for a while.
-    held: u64,
-    /// Bytes in all at the mark, and a second before it.
-    bytes: u64,
-    byte_rate: f64,
-    before: Side,
-    /// Of what has ended since.
-    ended: Side,
-}
-
-impl Sums for Compared {
-    fn weight(&self) -> (bool, u64) {
-        let sessions = self.before.seen + self.ended.seen;
-        (self.held > 0, self.bytes + 1000 * sessions)
-    }
-
-    fn add(&mut self, other: &Compared) {
-        self.known |= other.known;
-        self.held += other.held;
-        self.bytes += other.bytes;
-        self.byte_rate += other.byte_rate;
-        self.before.merge(&other.before);
-        self.ended.merge(&other.ended);
-    }
-}
-
-/// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Figure {
-    /// Failures a second.
-    Failed,
-    /// Part of the sessions that had segments sent more than once.
-    Lossy,
-    /// Connect latency.
-    Connect,
-    /// Smoothed round-trip time.
-    Rtt,
-    /// Duration of what ended.
-    Duration,
-    /// Sessions opened a second.
-    New,
-    /// Bytes a second, both directions.
-    Bytes,
-}
-
-impl Figure {
-    /// All of them, the worst first.
-    pub const ALL: [Figure; 7] = [
-        Figure::Failed,
-        Figure::Lossy,
-        Figure::Connect,
-        Figure::Rtt,
-        Figure::Duration,
-        Figure::New,
-        Figure::Bytes,
-    ];
-
-    /// Its heading.
-    pub fn title(self) -> &'static str {
-        match self {
-            Figure::Failed => "FAILED/s",
-            Figure::Lossy => "LOSSY",
-            Figure::Connect => "CONNECT",
-            Figure::Rtt => "RTT",
-            Figure::Duration => "DURATION",
-            Figure::New => "NEW/s",
-            Figure::Bytes => "B/s",
-        }
-    }
-
-    /// How a value reads, in at most seven characters.
-    pub fn text(self, value: Option<f64>) -> String {
-        match (self, value) {
-            (_, None) => "-".into(),
-            (Figure::Failed | Figure::New, Some(n)) => match n {
-                ..=0.0 => "0".into(),
-                ..0.095 => format!("{n:.2}"),
-                ..9.95 => format!("{n:.1}"),
-                _ => fields::bytes(n.round() as u64),
-            },
-            (Figure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
-            (Figure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
-            (_, Some(us)) => fields::micros(us.round() as u64),
-        }
-    }
-}
-
-/// What is to be said of a talker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Finding {
-    /// A figure is worse than before.
-    Worse(Figure),
-    /// It has nothing open any more, and opens nothing.
-    Gone,
-    /// It was not there before.
-    New,
-}
-
-/// A difference.
-#[derive(Clone, Copy, Debug)]
-pub struct Difference {
-    /// Of whom.
-    pub key: Key,
-    /// What is to be said.
-    pub finding: Finding,
-    /// The figure before the mark; of what is gone the sessions that it held, or how many a second it opened.
-    pub before: Option<f64>,
-    /// The figure since, `None` of what held sessions and is gone; sessions of what is new.
-    pub since: Option<f64>,
-    /// Of what is new, bytes since.
-    pub bytes: u64,
-}
-
-impl Difference {
-    /// How many times more it is.
-    pub fn ratio(&self) -> f64 {
-        match (self.before, self.since) {
-            (Some(before), Some(since)) if before > 0.0 => since / before,
-            (_, since) => since.map_or(1.0, |_| f64::INFINITY),
-        }
-    }
-}
 
 /// Sums of what is open.
 #[derive(Debug, Default)]
@@ -522,36 +287,13 @@ impl Mark {
     pub fn overall(&self, figure: Figure, talkers: &Talkers) -> (Option<f64>, Option<f64>) {
         let mut since = self.all.ended;
         since.merge(&self.open.all);
-        self.figure(figure, &self.all, &since, talkers.bytes())
+        diff::figure(figure, &self.all, &since, talkers.bytes(), self.watched())
     }
 
-    fn seconds(&self) -> (f64, f64) {
-        let seconds = |ns: u64| ns as f64 / S as f64;
-        (seconds(self.before_ns()), seconds(self.ago_ns()))
-    }
-
-    fn figure(
-        &self,
-        figure: Figure,
-        compared: &Compared,
-        since: &Side,
-        bytes: u64,
-    ) -> (Option<f64>, Option<f64>) {
-        let before = &compared.before;
-        let (then_s, now_s) = self.seconds();
-        let rate = |n: u64, s: f64| (s > 0.0).then(|| n as f64 / s);
-        let part = |side: &Side| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
-        match figure {
-            Figure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
-            Figure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
-            Figure::Lossy => (part(before), part(since)),
-            Figure::Connect => (before.connect.typical(), since.connect.typical()),
-            Figure::Rtt => (before.rtt.typical(), since.rtt.typical()),
-            Figure::Duration => (before.duration.typical(), since.duration.typical()),
-            Figure::Bytes => {
-                let moved = bytes.saturating_sub(compared.bytes);
-                (Some(compared.byte_rate), rate(moved, now_s))
-            }
+    fn watched(&self) -> Watched {
+        Watched {
+            before_s: self.before_ns() as f64 / S as f64,
+            since_s: self.ago_ns() as f64 / S as f64,
         }
     }
 
@@ -570,88 +312,11 @@ impl Mark {
                 since.merge(open.get(&key).unwrap_or(&none));
                 let bytes = talkers.get(by, key).map_or(compared.bytes, |t| t.bytes);
                 let has_open = open.contains_key(&key);
-                self.compare(key, compared, &since, has_open, bytes, &mut found);
+                let watched = self.watched();
+                diff::compare(key, compared, &since, has_open, bytes, watched, &mut found);
             }
         }
         found
-    }
-
-    fn compare(
-        &self,
-        key: Key,
-        compared: &Compared,
-        since: &Side,
-        has_open: bool,
-        bytes: u64,
-        found: &mut Vec<Difference>,
-    ) {
-        let (then_s, now_s) = self.seconds();
-        let mut find = |finding, before, since| {
-            found.push(Difference {
-                key,
-                finding,
-                before,
-                since,
-                bytes: bytes.saturating_sub(compared.bytes),
-            });
-        };
-        if !compared.known {
-            if since.seen > 0 {
-                find(Finding::New, None, Some(since.seen as f64));
-            }
-            if since.failed >= FAILURES {
-                let (before, since) = self.figure(Figure::Failed, compared, since, bytes);
-                find(Finding::Worse(Figure::Failed), before, since);
-            }
-            return;
-        }
-        let expected = compared.before.opened as f64 / then_s.max(1.0) * now_s;
-        let was_there = compared.held > 0 || expected >= FAILURES as f64;
-        if was_there && !has_open && since.opened == 0 {
-            match compared.held {
-                0 => {
-                    let (before, since) = self.figure(Figure::New, compared, since, bytes);
-                    find(Finding::Gone, before, since);
-                }
-                held => find(Finding::Gone, Some(held as f64), None),
-            }
-        }
-        for figure in Figure::ALL {
-            let (before, now) = self.figure(figure, compared, since, bytes);
-            let (Some(then), Some(now)) = (before, now) else {
-                continue;
-            };
-            let more = now > 0.0 && now >= then * MORE;
-            let (old, new) = (&compared.before, since);
-            let is_worse = match figure {
-                // counts that come by chance have a variance as great as they are
-                Figure::Failed => {
-                    let error =
-                        old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
-                    more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
-                }
-                Figure::New => {
-                    let error =
-                        old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
-                    let long = then_s >= LONG && now_s >= LONG;
-                    more && long && new.opened >= ENOUGH && now - then >= SURE * error.sqrt()
-                }
-                Figure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
-                Figure::Lossy => {
-                    let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
-                    let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
-                    let error = (both * (1.0 - both) * counts).sqrt();
-                    let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
-                    more && enough && now - then >= SURE * error
-                }
-                Figure::Connect => new.connect.are_longer_than(&old.connect),
-                Figure::Rtt => new.rtt.are_longer_than(&old.rtt),
-                Figure::Duration => new.duration.are_longer_than(&old.duration),
-            };
-            if is_worse {
-                find(Finding::Worse(figure), before, Some(now));
-            }
-        }
     }
 }
 
@@ -671,6 +336,7 @@ fn each(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::baseline::stats::ENOUGH;
     use crate::model::batch::Batch;
     use crate::model::session::{Direction, Reason, State};
     use crate::testing::sample::finished as sample;

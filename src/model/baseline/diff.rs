@@ -1,0 +1,227 @@
+//! Which differences from a baseline are worth a line: figures that are worse, what is gone, what is new.
+
+use crate::model::aggregate::Key;
+use crate::model::baseline::stats::{Compared, ENOUGH, SURE, Side};
+use crate::model::fields;
+
+/// Sessions on both sides that losses are compared of at least.
+const ENOUGH_FOR_LOSS: u64 = 20;
+/// Failures that are worth a line.
+const FAILURES: u64 = 5;
+/// Sessions with losses, as well: one of few is a great part of them.
+const LOSSY: u64 = 3;
+/// So many times more of something is worth a line …
+const MORE: f64 = 2.0;
+/// Bytes a second from which on it is worth a line.
+const HEAVY: f64 = 10_000.0;
+/// Time on both sides that rates are compared over at least, s.
+const LONG: f64 = 5.0;
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Figure {
+    /// Failures a second.
+    Failed,
+    /// Part of the sessions that had segments sent more than once.
+    Lossy,
+    /// Connect latency.
+    Connect,
+    /// Smoothed round-trip time.
+    Rtt,
+    /// Duration of what ended.
+    Duration,
+    /// Sessions opened a second.
+    New,
+    /// Bytes a second, both directions.
+    Bytes,
+}
+
+impl Figure {
+    /// All of them, the worst first.
+    pub const ALL: [Figure; 7] = [
+        Figure::Failed,
+        Figure::Lossy,
+        Figure::Connect,
+        Figure::Rtt,
+        Figure::Duration,
+        Figure::New,
+        Figure::Bytes,
+    ];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Figure::Failed => "FAILED/s",
+            Figure::Lossy => "LOSSY",
+            Figure::Connect => "CONNECT",
+            Figure::Rtt => "RTT",
+            Figure::Duration => "DURATION",
+            Figure::New => "NEW/s",
+            Figure::Bytes => "B/s",
+        }
+    }
+
+    /// How a value reads, in at most seven characters.
+    pub fn text(self, value: Option<f64>) -> String {
+        match (self, value) {
+            (_, None) => "-".into(),
+            (Figure::Failed | Figure::New, Some(n)) => match n {
+                ..=0.0 => "0".into(),
+                ..0.095 => format!("{n:.2}"),
+                ..9.95 => format!("{n:.1}"),
+                _ => fields::bytes(n.round() as u64),
+            },
+            (Figure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
+            (Figure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
+            (_, Some(us)) => fields::micros(us.round() as u64),
+        }
+    }
+}
+
+/// What is to be said of a talker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Finding {
+    /// A figure is worse than before.
+    Worse(Figure),
+    /// It has nothing open any more, and opens nothing.
+    Gone,
+    /// It was not there before.
+    New,
+}
+
+/// A difference.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// Of whom.
+    pub key: Key,
+    /// What is to be said.
+    pub finding: Finding,
+    /// The figure before the mark; of what is gone the sessions that it held, or how many a second it opened.
+    pub before: Option<f64>,
+    /// The figure since, `None` of what held sessions and is gone; sessions of what is new.
+    pub since: Option<f64>,
+    /// Of what is new, bytes since.
+    pub bytes: u64,
+}
+
+impl Difference {
+    /// How many times more it is.
+    pub fn ratio(&self) -> f64 {
+        match (self.before, self.since) {
+            (Some(before), Some(since)) if before > 0.0 => since / before,
+            (_, since) => since.map_or(1.0, |_| f64::INFINITY),
+        }
+    }
+}
+
+/// How long was watched before the baseline and since, s.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched {
+    /// Before.
+    pub before_s: f64,
+    /// Since.
+    pub since_s: f64,
+}
+
+/// A figure before the baseline and since. `bytes` are all that have moved by now.
+pub fn figure(
+    figure: Figure,
+    compared: &Compared,
+    since: &Side,
+    bytes: u64,
+    watched: Watched,
+) -> (Option<f64>, Option<f64>) {
+    let before = &compared.before;
+    let (then_s, now_s) = (watched.before_s, watched.since_s);
+    let rate = |n: u64, s: f64| (s > 0.0).then(|| n as f64 / s);
+    let part = |side: &Side| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
+    match figure {
+        Figure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
+        Figure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
+        Figure::Lossy => (part(before), part(since)),
+        Figure::Connect => (before.connect.typical(), since.connect.typical()),
+        Figure::Rtt => (before.rtt.typical(), since.rtt.typical()),
+        Figure::Duration => (before.duration.typical(), since.duration.typical()),
+        Figure::Bytes => {
+            let moved = bytes.saturating_sub(compared.bytes);
+            (Some(compared.byte_rate), rate(moved, now_s))
+        }
+    }
+}
+
+/// What is more than chance of one key is added to what was found.
+pub fn compare(
+    key: Key,
+    compared: &Compared,
+    since: &Side,
+    has_open: bool,
+    bytes: u64,
+    watched: Watched,
+    found: &mut Vec<Difference>,
+) {
+    let (then_s, now_s) = (watched.before_s, watched.since_s);
+    let mut find = |finding, before, since| {
+        found.push(Difference {
+            key,
+            finding,
+            before,
+            since,
+            bytes: bytes.saturating_sub(compared.bytes),
+        });
+    };
+    if !compared.known {
+        if since.seen > 0 {
+            find(Finding::New, None, Some(since.seen as f64));
+        }
+        if since.failed >= FAILURES {
+            let (before, since) = self::figure(Figure::Failed, compared, since, bytes, watched);
+            find(Finding::Worse(Figure::Failed), before, since);
+        }
+        return;
+    }
+    let expected = compared.before.opened as f64 / then_s.max(1.0) * now_s;
+    let was_there = compared.held > 0 || expected >= FAILURES as f64;
+    if was_there && !has_open && since.opened == 0 {
+        match compared.held {
+            0 => {
+                let (before, since) = self::figure(Figure::New, compared, since, bytes, watched);
+                find(Finding::Gone, before, since);
+            }
+            held => find(Finding::Gone, Some(held as f64), None),
+        }
+    }
+    for figure in Figure::ALL {
+        let (before, now) = self::figure(figure, compared, since, bytes, watched);
+        let (Some(then), Some(now)) = (before, now) else {
+            continue;
+        };
+        let more = now > 0.0 && now >= then * MORE;
+        let (old, new) = (&compared.before, since);
+        let is_worse = match figure {
+            // counts that come by chance have a variance as great as they are
+            Figure::Failed => {
+                let error = old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
+                more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
+            }
+            Figure::New => {
+                let error = old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
+                let long = then_s >= LONG && now_s >= LONG;
+                more && long && new.opened >= ENOUGH && now - then >= SURE * error.sqrt()
+            }
+            Figure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
+            Figure::Lossy => {
+                let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
+                let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
+                let error = (both * (1.0 - both) * counts).sqrt();
+                let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
+                more && enough && now - then >= SURE * error
+            }
+            Figure::Connect => new.connect.are_longer_than(&old.connect),
+            Figure::Rtt => new.rtt.are_longer_than(&old.rtt),
+            Figure::Duration => new.duration.are_longer_than(&old.duration),
+        };
+        if is_worse {
+            find(Finding::Worse(figure), before, Some(now));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Sums on both sides of a baseline, and whether times differ by more than chance.
+
+use crate::model::aggregate::bounded_map::Sums;
+use crate::model::session::Session;
+
+/// Sessions on both sides that a time is compared of at least.
+pub const ENOUGH: u64 = 10;
+/// … and so many times longer, from a difference of so many µs on.
+pub const LONGER: f64 = 1.5;
+pub const LONGER_US: f64 = 50.0;
+/// Standard errors that a difference must have, so that one in a thousand is chance.
+pub const SURE: f64 = 3.0;
+
+/// The logarithms of some times: one that is ten times as long counts as much as one that is a tenth.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Times {
+    pub fn add(&mut self, us: u64) {
+        let log = (us.max(1) as f64).ln();
+        self.count += 1.0;
+        self.sum += log;
+        self.squares += log * log;
+    }
+
+    pub fn merge(&mut self, other: &Times) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.squares += other.squares;
+    }
+
+    pub fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    /// The geometric mean, µs.
+    pub fn typical(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.mean().exp())
+    }
+
+    /// The square of the mean's standard error.
+    pub fn error(&self) -> f64 {
+        let variance = (self.squares - self.sum * self.mean()) / (self.count - 1.0).max(1.0);
+        variance.max(0.0) / self.count.max(1.0)
+    }
+
+    /// True if these are longer, and that is neither chance nor little (Welch's test on the logarithms).
+    pub fn are_longer_than(&self, before: &Times) -> bool {
+        let enough = ENOUGH as f64;
+        let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
+            return false;
+        };
+        let difference = self.mean() - before.mean();
+        self.count >= enough
+            && before.count >= enough
+            && now >= then * LONGER
+            && now - then >= LONGER_US
+            && difference >= SURE * (self.error() + before.error()).sqrt()
+    }
+}
+
+/// Sums on one side of the mark.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Side {
+    pub opened: u64,
+    pub failed: u64,
+    /// Sessions that had segments sent more than once, and all of which one knows.
+    pub lossy: u64,
+    pub seen: u64,
+    pub rtt: Times,
+    pub connect: Times,
+    pub duration: Times,
+}
+
+impl Side {
+    pub fn merge(&mut self, other: &Side) {
+        self.opened += other.opened;
+        self.failed += other.failed;
+        self.lossy += other.lossy;
+        self.seen += other.seen;
+        self.rtt.merge(&other.rtt);
+        self.connect.merge(&other.connect);
+        self.duration.merge(&other.duration);
+    }
+
+    /// What a session counts: if its connect counts, and if it had losses on this side.
+    pub fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
+        self.seen += 1;
+        self.lossy += u64::from(lossy);
+        if session.srtt_us != 0 {
+            self.rtt.add(session.srtt_us.into());
+        }
+        if let Some(us) = session.connect_us().filter(|_| connects) {
+            self.connect.add(us);
+        }
+        let lasted = session.established_ns != 0 && !session.age_is_lower_bound;
+        if !session.is_open() && lasted {
+            self.duration.add(session.duration_ns() / 1000);
+        }
+    }
+}
+
+/// Both sides.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    /// It was there before the mark.
+    pub known: bool,
+    /// Sessions that were open at the mark and had been for a while.
+    pub held: u64,
+    /// Bytes in all at the mark, and a second before it.
+    pub bytes: u64,
+    pub byte_rate: f64,
+    pub before: Side,
+    /// Of what has ended since.
+    pub ended: Side,
+}
+
+impl Sums for Compared {
+    fn weight(&self) -> (bool, u64) {
+        let sessions = self.before.seen + self.ended.seen;
+        (self.held > 0, self.bytes + 1000 * sessions)
+    }
+
+    fn add(&mut self, other: &Compared) {
+        self.known |= other.known;
+        self.held += other.held;
+        self.bytes += other.bytes;
+        self.byte_rate += other.byte_rate;
+        self.before.merge(&other.before);
+        self.ended.merge(&other.ended);
+    }
+}
