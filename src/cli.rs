@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::styling::Styles;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::filter::Filter;
 use crate::model::capture_filter::{Capture, Family, PortSet};
@@ -336,7 +336,9 @@ impl From<clap::Error> for Stop {
 /// The whole of `--help`.
 #[cfg(any(test, feature = "testing"))]
 pub fn help() -> String {
-    Cli::command().render_help().to_string()
+    <Cli as clap::CommandFactory>::command()
+        .render_help()
+        .to_string()
 }
 
 /// A process id: PID_MAX_LIMIT is 2^22.
@@ -398,7 +400,7 @@ mod tests {
 
     #[test]
     fn the_table_of_flags_is_consistent() {
-        Cli::command().debug_assert();
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //!
 //! Responsible for what the documents and the dashboard's help say about filters, so that neither is a second list.
 
-use std::fmt::Write;
-
 use crate::filter::literal::{example, operators, takes_briefly};
 use crate::model::fields::FIELDS;
 
@@ -87,6 +85,8 @@ is `adopted yes`, and what stands behind it is the next term unless it is nearly
 /// The whole of it as Markdown, for the documents.
 #[cfg(any(test, feature = "testing"))]
 pub fn help_markdown() -> String {
+    use std::fmt::Write;
+
     let mut text = String::from("| filter | means |\n|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|");
     for (form, meaning) in GRAMMAR {

@@ -6,8 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::session::Session;
-
 /// The sessions that the kernel reports; all of them unless narrowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {
@@ -48,7 +46,7 @@ impl Capture {
 
     /// True if the session passes: the same decision as `wanted()` of tcplife.bpf.c.
     #[cfg(any(test, feature = "testing"))]
-    pub fn accepts(&self, session: &Session) -> bool {
+    pub fn accepts(&self, session: &crate::model::session::Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
         self.pid.is_none_or(|pid| pid == session.pid)
             && self.netns.is_none_or(|netns| netns == session.netns)

@@ -1,17 +1,10 @@
 //! Taking in batches: from the collector to the store, and from there to everything that counts sessions.
 
-use crate::model::baseline::Mark;
 use crate::model::batch::Batch;
 use crate::model::session::Session;
-use crate::model::store::{Event, Store};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
-use crate::ui::state::layers::Layers;
-use crate::ui::state::rows::Rows;
-use crate::ui::state::top_talkers::Panes;
-use crate::ui::state::view_filter::Choice;
 
 impl App {
     /// Takes in a batch. True if the picture is another now: once for every look at the open sessions, so that
@@ -49,19 +42,6 @@ impl App {
             self.refresh_screen();
         }
         changed
-    }
-
-    /// The store, and all that take its events.
-    pub(super) fn observed(&mut self) -> (&mut Store, Observers<'_>) {
-        let observers = Observers {
-            choice: &mut self.choice,
-            columns: &mut self.columns,
-            rows: &mut self.rows,
-            panes: &mut self.panes,
-            mark: self.mark.as_deref_mut(),
-            layers: &mut self.layers,
-        };
-        (&mut self.store, observers)
     }
 
     /// Batches wait from now on …
@@ -132,48 +112,5 @@ impl App {
         self.rows
             .restart(order, &self.store, |s| self.choice.shows(s));
         self.follow();
-    }
-}
-
-/// All that count or follow sessions, and take the events of the store for it.
-pub(super) struct Observers<'a> {
-    choice: &'a mut Choice,
-    columns: &'a mut Columns,
-    rows: &'a mut Rows,
-    panes: &'a mut Panes,
-    mark: Option<&'a mut Mark>,
-    layers: &'a mut Layers,
-}
-
-impl Observers<'_> {
-    /// Hands an event to each of them.
-    pub(super) fn take(&mut self, event: &Event<'_>) {
-        self.choice.own.take(event);
-        self.columns.take(event);
-        self.rows.take(event);
-        if let Some(screen) = self.layers.screen_mut() {
-            screen.take(event, self.choice);
-        }
-        let Some(change) = event.change() else { return };
-        self.panes.take(change, self.choice);
-        if let Some(mark) = &mut self.mark
-            && let Some(change) = self.choice.own.without(change)
-        {
-            mark.take(&change);
-        }
-        if let Some(detail) = self.layers.detail_mut() {
-            detail.take(change);
-        }
-    }
-
-    /// A snapshot has come in whole: what counts the open ones again does so.
-    fn look(&mut self, store: &Store, now_ns: u64) {
-        if let Some(detail) = self.layers.detail_mut() {
-            detail.look(store);
-        }
-        self.panes.look(now_ns, store, self.choice);
-        if let Some(screen) = self.layers.screen_mut() {
-            screen.look(store, self.choice);
-        }
     }
 }

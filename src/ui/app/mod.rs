@@ -42,6 +42,7 @@ mod ingest;
 mod interval;
 mod mouse;
 mod names;
+mod observers;
 mod screens;
 mod selection;
 mod self_traffic;

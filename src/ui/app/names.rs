@@ -6,7 +6,6 @@ use crate::host::resolver::Answer;
 use crate::host::services::Services;
 use crate::model::aggregate::Key;
 use crate::model::fields::{Kind, Value};
-use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout;
@@ -40,7 +39,7 @@ impl App {
     /// The addresses on the screen that have to be asked for, each once, from top to bottom.
     pub fn unnamed(&self) -> Vec<IpAddr> {
         let mut wanted = Vec::new();
-        if !self.names.addresses || self.layers.mode() == Mode::Help {
+        if !self.names.addresses || self.layers.help().is_some() {
             return wanted;
         }
         let mut want = |addr: IpAddr| {

@@ -8,6 +8,10 @@ use crate::ui::keys::table::SCREENS;
 #[derive(Debug)]
 pub struct Place {
     /// The name of the part of the documents.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "the test that writes the documents reads it")
+    )]
     pub section: &'static str,
     /// The heading of the part of the help.
     pub heading: &'static str,
