@@ -8,3 +8,4 @@ pub mod services;
 pub mod session_env;
 pub mod signals;
 pub mod users;
+pub mod waker;

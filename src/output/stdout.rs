@@ -143,9 +143,9 @@ impl<'a> Patient<'a> {
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             let mut fds = [
                 PollFd::new(&self.out, PollFlags::OUT),
-                PollFd::from_borrowed_fd(self.end.signals.bell(), PollFlags::IN),
+                PollFd::new(self.end.signals.waker(), PollFlags::IN),
             ];
-            // the bell was heard, and does not fall silent
+            // the waker stays readable once a signal has come
             let asked = if give_up.is_some() { 1 } else { 2 };
             match poll(&mut fds[..asked], timeout.as_ref()) {
                 Ok(_) => {}
