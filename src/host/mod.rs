@@ -1,7 +1,7 @@
 //! What is read of this machine besides its sessions: processes, names, mounts, signals, our own surroundings.
 
 pub mod cgroup;
-pub mod mounts;
+pub mod proc;
 pub mod processes;
 pub mod resolver;
 pub mod services;

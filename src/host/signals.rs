@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::host::proc::Process;
 use crate::host::waker::Waker;
 
 /// Delivers signals until it is dropped.
@@ -71,13 +72,10 @@ impl Watch {
     }
 }
 
-/// True if this process ignores the signal, as nohup asks for. Where that is not told, true: it is better left alone.
+/// True if this process ignores the signal, as nohup asks for. Without /proc, true: the signal is better left alone.
 pub fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
-    ignored
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
+    let ignored = Process::own().status().ignored_signals;
+    ignored.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Drop for Watch {

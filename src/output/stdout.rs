@@ -13,6 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::host::proc::Process;
 use crate::host::signals::{Watch, is_ignored};
 
 /// How long a reader that takes nothing is waited for when the run is to end.
@@ -66,7 +67,7 @@ pub fn stdout() -> io::Result<OwnedFd> {
     let stdout = io::stdout();
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     if stdout.is_terminal()
-        && let Ok(terminal) = rustix::fs::open("/proc/self/fd/1", flags, Mode::empty())
+        && let Ok(terminal) = rustix::fs::open(Process::own().descriptor(1), flags, Mode::empty())
     {
         return Ok(terminal);
     }
