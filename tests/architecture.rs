@@ -35,6 +35,7 @@ const UI_LAYERS: &[&[&str]] = &[
 const CONFINED: &[(&str, &str)] = &[
     ("crossterm", "src/ui/terminal/"),
     ("eventfd", "src/host/waker.rs"),
+    ("humansize", "src/model/fields/format.rs"),
     ("libbpf_rs", "src/collector/kernel/"),
     ("\"/proc", "src/host/proc.rs"),
 ];
