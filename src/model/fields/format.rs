@@ -1,6 +1,6 @@
 //! How figures read in a few characters: sizes, times, numbers of things.
 
-use humansize::{DECIMAL, format_size};
+use humansize::{BINARY, DECIMAL, format_size};
 
 /// Bytes with their unit, a power of 1000: `0B`, `999B`, `1.2kB`, `10.5MB`.
 pub fn size(n: u64) -> String {
@@ -30,6 +30,12 @@ pub fn round_size(n: u64) -> String {
 fn in_powers_of_1000(n: u64, zeroes: usize) -> String {
     let options = DECIMAL.space_after_value(false).decimal_places(1);
     format_size(n, options.decimal_zeroes(zeroes))
+}
+
+/// Bytes in powers of 1024, as one types them: `4Ki`, `16Mi`.
+pub fn binary_size(n: u64) -> String {
+    let text = format_size(n, BINARY.space_after_value(false));
+    text.trim_end_matches('B').to_owned()
 }
 
 /// So many of something: `1 kind`, `2 kinds`.
@@ -110,6 +116,9 @@ mod tests {
         }
         for (n, text) in [(0, "0B"), (1, "1B"), (1_500, "1.5kB"), (20_000, "20kB")] {
             assert_eq!(round_size(n), text);
+        }
+        for (n, text) in [(1 << 12, "4Ki"), (1 << 24, "16Mi"), (1 << 30, "1Gi")] {
+            assert_eq!(binary_size(n), text);
         }
     }
 
