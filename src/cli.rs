@@ -10,7 +10,9 @@ use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::filter::Filter;
 use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::fields;
 use crate::text::units;
+use crate::text::units::{SIZES, scaled};
 use crate::ui::config::Config;
 use crate::ui::theme;
 use crate::ui::theme::NamedTheme;
@@ -111,10 +113,18 @@ pub struct Cli {
     #[arg(long)]
     pub print_config: bool,
 
-    /// Memory for sessions that wait for tcplife: a power of two, like 256K or 16M; K, M and G are powers
-    /// of 1024
-    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_size)]
-    pub ring_size: u32,
+    /// Memory for sessions that wait for tcplife, like 256Ki or 64Mi; rounded up to a power of two
+    #[arg(long, value_name = "SIZE", default_value = "16Mi", value_parser = ring_size)]
+    pub ring_size: RingSize,
+}
+
+/// The size of the ring buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingSize {
+    /// Bytes: a power of two and whole pages, as the kernel takes.
+    pub bytes: u32,
+    /// A notice if the size that was asked for is another.
+    pub notice: Option<String>,
 }
 
 /// What is shown, and how.
@@ -363,24 +373,29 @@ fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
         .try_map(|name| theme::by_name(&name).ok_or("it takes the name of a theme"))
 }
 
-/// A ring buffer's size: the kernel takes powers of two, from a page on.
-fn ring_size(text: &str) -> Result<u32, String> {
-    let unit = text.find(|c: char| !c.is_ascii_digit());
-    let (digits, unit) = text.split_at(unit.unwrap_or(text.len()));
-    let shift = match unit.strip_suffix('B').unwrap_or(unit) {
-        "" => Some(0),
-        "k" | "K" | "Ki" => Some(10),
-        "m" | "M" | "Mi" => Some(20),
-        "g" | "G" | "Gi" => Some(30),
-        _ => None,
+/// The kernel takes powers of two, from a page on: other sizes are rounded up.
+fn ring_size(text: &str) -> Result<RingSize, String> {
+    const MAX: u64 = 1 << 30;
+    let wrong = |hint: String| format!("{hint}it takes a size up to 1Gi, like 256Ki or 64Mi");
+    let asked = match scaled(text, SIZES, Some(1)) {
+        Ok(asked @ 1..=MAX) => asked,
+        Ok(_) => return Err(wrong(String::new())),
+        Err(why) => return Err(wrong(why.unit_hint())),
     };
-    let size = digits
-        .parse::<u32>()
-        .ok()
-        .zip(shift)
-        .and_then(|(n, shift)| n.checked_mul(1 << shift));
-    size.filter(|n| n.is_power_of_two() && (4096..=1 << 30).contains(n))
-        .ok_or_else(|| "it takes a power of two from 4K to 1G".into())
+    let page = rustix::param::page_size() as u64;
+    let bytes = asked.next_power_of_two().max(page);
+    let reason = match asked < page {
+        true => "a page of memory",
+        false => "a power of two",
+    };
+    let notice = || {
+        let rounded = fields::binary_size(bytes);
+        format!("--ring-size {text}: rounded up to {rounded}, {reason}")
+    };
+    Ok(RingSize {
+        notice: (bytes != asked).then(notice),
+        bytes: u32::try_from(bytes).map_err(|_| wrong(String::new()))?,
+    })
 }
 
 #[cfg(test)]
@@ -471,7 +486,9 @@ mod tests {
             "tcplife --duration 0s",
             "tcplife --count 0",
             "tcplife --interval 1ms",
-            "tcplife --ring-size 5000",
+            "tcplife --duration 5sec",
+            "tcplife --ring-size 2G",
+            "tcplife --ring-size 16Q",
             "tcplife --nonsense",
             "tcplife stray",
             "tcplife -o json -T",
@@ -490,40 +507,66 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read() {
+    fn ring_size_takes_what_a_filter_takes() {
+        let canonical = |text: &str| Filter::parse(&format!("tx > {text}")).map(|f| f.canonical());
         for (text, size) in [
             ("4096", 4096),
-            ("256K", 1 << 18),
-            ("16M", 1 << 24),
-            ("16m", 1 << 24),
+            ("4096B", 4096),
+            ("4Ki", 4096),
+            ("256K", 256_000),
+            ("256Ki", 1 << 18),
+            ("16M", 16_000_000),
+            ("16m", 16_000_000),
+            ("16MB", 16_000_000),
             ("16Mi", 1 << 24),
-            ("16MB", 1 << 24),
+            ("16mi", 1 << 24),
             ("16MiB", 1 << 24),
-            ("1G", 1 << 30),
-            ("1GiB", 1 << 30),
-            ("1024M", 1 << 30),
+            ("1.5Mi", 3 << 19),
+            ("1G", 1_000_000_000),
+            ("1Gi", 1 << 30),
+            ("1024Mi", 1 << 30),
+            ("1Mi512Ki", 3 << 19),
         ] {
-            assert_eq!(ring_size(text), Ok(size), "{text}");
+            let ring = ring_size(text).expect(text);
+            assert_eq!(
+                u64::from(ring.bytes),
+                u64::next_power_of_two(size),
+                "{text}"
+            );
+            assert_eq!(ring.notice.is_some(), !size.is_power_of_two(), "{text}");
+            let of_filter = canonical(text).expect(text);
+            assert_eq!(Ok(of_filter), canonical(&size.to_string()), "{text}");
         }
         for text in [
-            "",
-            "M",
-            "0",
-            "2048",
-            "3M",
-            "2048M",
-            "2G",
-            "4G",
-            "16Ti",
-            "16M16",
-            "16 M",
-            "4096i",
-            "99999999999",
-            "-4K",
-            "16MiBiB",
-            "4096BB",
+            "", "M", "16Q", "16M16", "4096i", "-4K", "16MiBiB", "4096BB", "1Ki1Ki",
         ] {
             assert!(ring_size(text).is_err(), "{text}");
+            assert!(canonical(text).is_err(), "{text}");
         }
+        for text in ["0", "1.1Gi", "2G", "16Ti", "99999999999", "16 M"] {
+            assert!(ring_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ring_size_that_is_rounded_is_said() {
+        let notice = |text| ring_size(text).expect(text).notice;
+        assert_eq!(notice("16Mi"), None);
+        assert_eq!(
+            notice("20M").as_deref(),
+            Some("--ring-size 20M: rounded up to 32Mi, a power of two")
+        );
+        assert_eq!(
+            notice("1G").as_deref(),
+            Some("--ring-size 1G: rounded up to 1Gi, a power of two")
+        );
+        let page = fields::binary_size(rustix::param::page_size() as u64);
+        assert_eq!(
+            notice("1"),
+            Some(format!(
+                "--ring-size 1: rounded up to {page}, a page of memory"
+            ))
+        );
+        assert_eq!(read("tcplife").expect("flags").ring_size.bytes, 1 << 24);
     }
 }

@@ -92,7 +92,7 @@ fn run(
         interval: (output == Output::Dashboard).then_some(settings.interval),
         // rows are written once, so each has to be right; the dashboard can draw meanwhile
         scan_first: output != Output::Dashboard,
-        ring_bytes: cli.ring_size,
+        ring_bytes: cli.ring_size.bytes,
     };
     let collector = kernel::start(config)?;
     if output == Output::Dashboard {
@@ -102,8 +102,12 @@ fn run(
             config: settings,
             theme: cli.theme,
             duration: cli.duration,
+            notice: cli.ring_size.notice.clone(),
         };
         return ui::run(collector, options);
+    }
+    if let Some(notice) = &cli.ring_size.notice {
+        stdout::say(notice);
     }
     let end = End::new(cli.duration)?;
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;

@@ -31,10 +31,13 @@ const UI_LAYERS: &[&[&str]] = &[
     &["view", "terminal"],
 ];
 
-/// Crates that only the files below one folder name: who would replace one has to look nowhere else.
+/// Crates and files of the system that are named in one place only: who would replace one has to look nowhere else.
 const CONFINED: &[(&str, &str)] = &[
-    ("libbpf_rs", "src/collector/kernel/"),
     ("crossterm", "src/ui/terminal/"),
+    ("eventfd", "src/host/waker.rs"),
+    ("humansize", "src/model/fields/format.rs"),
+    ("libbpf_rs", "src/collector/kernel/"),
+    ("\"/proc", "src/host/proc.rs"),
 ];
 
 /// Every source file with its text, without tests: a test may use whatever it needs.
@@ -175,16 +178,16 @@ fn imports_against_the_order_are_found() {
 }
 
 #[test]
-fn libraries_of_the_kernel_and_the_terminal_are_named_in_one_folder_each() {
+fn confined_names_are_used_in_one_place_each() {
     let mut wrong = Vec::new();
     for (file, text) in sources() {
-        for (library, folder) in CONFINED
+        for (name, place) in CONFINED
             .iter()
-            .filter(|(_, folder)| !file.starts_with(folder))
+            .filter(|(_, place)| !file.starts_with(place))
         {
-            let named = lines(&text).filter(|(_, line)| line.contains(library));
+            let named = lines(&text).filter(|(_, line)| line.contains(name));
             wrong.extend(
-                named.map(|(number, _)| format!("{file}:{number}: {library} belongs to {folder}")),
+                named.map(|(number, _)| format!("{file}:{number}: {name} belongs to {place}")),
             );
         }
     }

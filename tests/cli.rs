@@ -112,17 +112,32 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
         ("--keep many", &["--keep", "'many'", "from 0"]),
         ("--theme pink", &["--theme", "'pink'", "dark, light"]),
         (
-            "--ring-size 3",
-            &["--ring-size", "'3'", "a power of two from 4K"],
+            "--ring-size 2Gi",
+            &["--ring-size", "'2Gi'", "a size up to 1Gi"],
         ),
-        (
-            "--ring-size M",
-            &["--ring-size", "'M'", "a power of two from 4K"],
-        ),
+        ("--ring-size M", &["--ring-size", "'M'", "a size up to 1Gi"]),
     ] {
         let args: Vec<&str> = args.split(' ').collect();
         let words = [words, &["--help"]].concat();
         assert_one_line(&format!("{args:?}"), &tcplife(&args), 2, &words);
+    }
+}
+
+#[test]
+fn ring_size_that_is_rounded_is_said_on_stderr() {
+    if !kernel_or_skip() {
+        return;
+    }
+    for (size, said) in [
+        (
+            "100k",
+            "tcplife: --ring-size 100k: rounded up to 128Ki, a power of two\n",
+        ),
+        ("128Ki", ""),
+    ] {
+        let run = tcplife(&["-o", "json", "--duration", "100ms", "--ring-size", size]);
+        assert_eq!(String::from_utf8_lossy(&run.stderr), said);
+        assert_eq!(run.status.code(), Some(0), "{size}");
     }
 }
 

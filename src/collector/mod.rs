@@ -3,16 +3,14 @@
 //! Responsible for the thread's life: that it is ready before anything else starts, that it stops when told to,
 //! that what it died of is told. `bpf` talks to the kernel, `decode` understands what the kernel says.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use rustix::event::{EventfdFlags, eventfd};
 
+use crate::host::waker::Waker;
 use crate::model::batch::Batch;
 use crate::model::capture_filter::Capture;
 
@@ -27,19 +25,13 @@ pub struct Orders {
     stop: Arc<AtomicBool>,
     captures: Receiver<Capture>,
     intervals: Receiver<Duration>,
-    bell: Arc<OwnedFd>,
+    waker: Waker,
 }
 
 impl Orders {
-    /// Readable when there is an order that was not looked at, or may be.
-    pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
-    }
-
-    /// The bell is not readable any more, until the next order. To be called before the orders are looked at.
-    pub fn silence(&self) {
-        // when it was not rung there is nothing to read
-        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+    /// Readable when there is an order that was not looked at, or may be. To be drained before the orders are looked at.
+    pub fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// True if the thread is to end.
@@ -65,7 +57,7 @@ pub struct Collector {
     stop: Arc<AtomicBool>,
     captures: Sender<Capture>,
     intervals: Sender<Duration>,
-    bell: Arc<OwnedFd>,
+    waker: Waker,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -84,13 +76,12 @@ impl Collector {
         let stop = Arc::new(AtomicBool::new(false));
         let (captures, asked) = unbounded();
         let (intervals, paces) = unbounded();
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        let bell = Arc::new(bell.context("cannot make an eventfd")?);
+        let waker = Waker::new()?;
         let orders = Orders {
             stop: Arc::clone(&stop),
             captures: asked,
             intervals: paces,
-            bell: Arc::clone(&bell),
+            waker: waker.clone(),
         };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -106,7 +97,7 @@ impl Collector {
             stop,
             captures,
             intervals,
-            bell,
+            waker,
             thread,
         };
         match ready_rx.recv() {
@@ -129,25 +120,20 @@ impl Collector {
     pub fn capture(&self, capture: Capture) {
         // a thread that has ended captures nothing; the closed channel of batches tells
         let _ = self.captures.send(capture);
-        self.ring();
+        self.waker.wake();
     }
 
     /// Changes how often the open sessions' figures are read, from now on.
     pub fn look_every(&self, interval: Duration) {
         // as above
         let _ = self.intervals.send(interval);
-        self.ring();
+        self.waker.wake();
     }
 
     /// Tells the thread to stop: it takes what is waiting in the kernel, sends that, and ends.
     pub fn request_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.ring();
-    }
-
-    fn ring(&self) {
-        // it fails only when it has been rung 2^64 times and nobody listens
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        self.waker.wake();
     }
 
     /// Stops the thread, whatever it still has to send, and waits for its end.

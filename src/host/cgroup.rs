@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use crate::host::mounts::{Mount, mounts};
+use crate::host::proc::{Mount, Process};
 use crate::model::cgroup::Cgroup;
 
 /// Paths of cgroup ids, found by walking the hierarchy and remembered.
@@ -31,7 +31,7 @@ const REMEMBERED: usize = 65_536;
 impl Cgroups {
     /// Of this host, where cgroup2 is mounted.
     pub fn of_this_host() -> Self {
-        Cgroups::below(cgroup2_mount(mounts()))
+        Cgroups::below(cgroup2_mount(Process::own().mounts()))
     }
 
     /// Of a host that has none.
@@ -108,21 +108,20 @@ fn cgroup2_mount(mounts: Vec<Mount>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::mounts::read;
 
     #[test]
     fn the_mount_is_found_among_others() {
-        let mounts = "31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro\n\
+        let mounts = b"31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro\n\
                       32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid shared:7 - cgroup2 cgroup2 rw\n";
         assert_eq!(
-            cgroup2_mount(read(mounts)),
+            cgroup2_mount(Mount::parse_all(mounts)),
             Some("/sys/fs/cgroup/unified".into())
         );
         assert_eq!(
-            cgroup2_mount(read("31 24 0:27 / /sys rw - sysfs sysfs rw\n")),
+            cgroup2_mount(Mount::parse_all(b"31 24 0:27 / /sys rw - sysfs sysfs rw\n")),
             None
         );
-        assert_eq!(cgroup2_mount(read("nonsense")), None);
+        assert_eq!(cgroup2_mount(Mount::parse_all(b"nonsense")), None);
     }
 
     #[test]

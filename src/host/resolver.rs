@@ -21,9 +21,10 @@ use domain::base::iana::Rcode;
 use domain::base::{Message, MessageBuilder, Name, Rtype, ToName};
 use domain::rdata::Ptr;
 use resolv_conf::ScopedIp;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::OwnedFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::host::waker::Waker;
 
 /// The port of name servers.
 const DNS: u16 = 53;
@@ -59,7 +60,7 @@ pub struct Resolver {
     wanted: Sender<Vec<IpAddr>>,
     /// What it found out.
     pub answers: Receiver<Answer>,
-    wake: OwnedFd,
+    waker: Waker,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -75,11 +76,8 @@ impl Resolver {
     fn with(sources: impl Fn() -> Sources + Send + 'static) -> anyhow::Result<Self> {
         let (wanted, told) = unbounded();
         let (tx, answers) = unbounded();
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .context("cannot make an event descriptor")?;
-        let woken = wake
-            .try_clone()
-            .context("cannot make an event descriptor")?;
+        let waker = Waker::new()?;
+        let woken = waker.clone();
         let thread = std::thread::Builder::new()
             .name("tcplife-names".into())
             .spawn(move || {
@@ -97,7 +95,7 @@ impl Resolver {
         Ok(Resolver {
             wanted,
             answers,
-            wake,
+            waker,
             thread: Some(thread),
         })
     }
@@ -106,11 +104,7 @@ impl Resolver {
     pub fn want(&self, addresses: Vec<IpAddr>) {
         // a thread that has ended answers nothing, and addresses stay addresses
         let _ = self.wanted.send(addresses);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        self.waker.wake();
     }
 }
 
@@ -118,7 +112,7 @@ impl Drop for Resolver {
     fn drop(&mut self) {
         // without anybody who could want something it ends
         self.wanted = unbounded().0;
-        self.wake();
+        self.waker.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -218,7 +212,7 @@ struct Work {
 
 impl Work {
     /// Does what there is to do and waits for more. False: nobody wants anything any more.
-    fn step(&mut self, woken: &OwnedFd, sources: &impl Fn() -> Sources) -> bool {
+    fn step(&mut self, woken: &Waker, sources: &impl Fn() -> Sources) -> bool {
         loop {
             match self.told.try_recv() {
                 Ok(wanted) => self.wanted = wanted,
@@ -267,7 +261,7 @@ impl Work {
     }
 
     /// Waits for answers, for what is told, and until then.
-    fn wait(&mut self, woken: &OwnedFd, until: Option<Instant>) {
+    fn wait(&mut self, woken: &Waker, until: Option<Instant>) {
         let mut fds = vec![PollFd::new(woken, PollFlags::IN)];
         let open = self.questions.iter().filter_map(|q| q.socket.as_ref());
         fds.extend(open.map(|socket| PollFd::new(socket, PollFlags::IN)));
@@ -277,7 +271,7 @@ impl Work {
         if poll(&mut fds, wait.as_ref()).is_err() {
             return; // interrupted
         }
-        let _ = rustix::io::read(woken, &mut [0; 8]);
+        woken.drain();
         let mut going = Vec::new();
         for mut question in std::mem::take(&mut self.questions) {
             match self.look(&mut question) {

@@ -1,59 +1,27 @@
-//! Names of ports: what is usually served there.
-//!
-//! Responsible for the host's list of them, services(5), and for a short one where the host has none.
+//! Names of ports, from the host's own list: services(5).
 
 use std::collections::HashMap;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::text::sanitize::clean;
 
-/// Where the host's list is.
+/// The host's list.
 const FILE: &str = "/etc/services";
 
-/// What one meets most, by the IANA registry of service names or by the servers that are known under them.
-const USUAL: &[(u16, &str)] = &[
-    (20, "ftp-data"),
-    (21, "ftp"),
-    (22, "ssh"),
-    (23, "telnet"),
-    (25, "smtp"),
-    (53, "domain"),
-    (80, "http"),
-    (110, "pop3"),
-    (111, "sunrpc"),
-    (143, "imap2"),
-    (179, "bgp"),
-    (389, "ldap"),
-    (443, "https"),
-    (445, "microsoft-ds"),
-    (465, "submissions"),
-    (514, "shell"),
-    (587, "submission"),
-    (636, "ldaps"),
-    (853, "domain-s"),
-    (873, "rsync"),
-    (993, "imaps"),
-    (995, "pop3s"),
-    (1433, "ms-sql-s"),
-    (1883, "mqtt"),
-    (2049, "nfs"),
-    (2379, "etcd-client"),
-    (2380, "etcd-server"),
-    (3128, "squid"),
-    (3306, "mysql"),
-    (3389, "ms-wbt-server"),
-    (5432, "postgresql"),
-    (5671, "amqps"),
-    (5672, "amqp"),
-    (5900, "vnc"),
-    (6379, "redis"),
-    (6443, "kubernetes"),
-    (8080, "http-alt"),
-    (9092, "kafka"),
-    (9200, "elasticsearch"),
-    (11211, "memcached"),
-    (27017, "mongodb"),
-];
+/// Why there are no names of ports.
+#[derive(Debug, thiserror::Error)]
+pub enum NoServices {
+    /// Minimal systems and containers come without a list.
+    #[error("no {FILE} here")]
+    Missing,
+    /// There is a list that cannot be read.
+    #[error("cannot read {FILE}: {0}")]
+    Unreadable(#[source] io::Error),
+    /// There is a list, and no TCP port in it.
+    #[error("{FILE} names no TCP port")]
+    Empty,
+}
 
 /// Names of TCP ports.
 #[derive(Clone, Debug, Default)]
@@ -62,25 +30,29 @@ pub struct Services {
 }
 
 impl Services {
-    /// The host's list; the short one if it has none.
-    pub fn load() -> Self {
+    /// Reads the host's list.
+    ///
+    /// # Errors
+    /// If it names no TCP port, or cannot be read.
+    pub fn load() -> Result<Self, NoServices> {
         Services::from_file(Path::new(FILE))
     }
 
-    fn from_file(path: &Path) -> Self {
-        let text = std::fs::read(path).unwrap_or_default();
+    fn from_file(path: &Path) -> Result<Self, NoServices> {
+        let text = std::fs::read(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => NoServices::Missing,
+            _ => NoServices::Unreadable(error),
+        })?;
         let services = Services::parse(&String::from_utf8_lossy(&text));
-        if services.names.is_empty() {
-            let names = USUAL.iter().map(|(port, name)| (*port, (*name).into()));
-            return Services {
-                names: names.collect(),
-            };
+        match services.names.is_empty() {
+            true => Err(NoServices::Empty),
+            false => Ok(services),
         }
-        services
     }
 
-    /// Lines of `NAME PORT/PROTOCOL ALIAS… # COMMENT`; of several the first counts, as for getservbyport(3).
-    fn parse(text: &str) -> Self {
+    /// Lines of `NAME PORT/PROTOCOL ALIAS… # COMMENT`; if a port is named twice, the first name wins, as in
+    /// getservbyport(3).
+    pub(crate) fn parse(text: &str) -> Self {
         let mut names = HashMap::new();
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default();
@@ -95,7 +67,7 @@ impl Services {
         Services { names }
     }
 
-    /// What is usually served at a port.
+    /// The name of a port.
     pub fn name(&self, port: u16) -> Option<&str> {
         self.names.get(&port).map(|name| &**name)
     }
@@ -106,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_s_list_is_read() {
+    fn services_are_read_from_the_host_s_list() {
         let text = "# services\n\nhttp\t\t80/tcp\t\twww\t# WorldWideWeb\ntftp 69/udp\nwww 80/tcp\n\
                     bad\nworse x/tcp\nbell\u{7}s 7/tcp\n";
         let services = Services::parse(text);
@@ -116,10 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_the_usual_ones_are_known() {
-        let services = Services::from_file(Path::new("/none"));
-        assert_eq!(services.name(443), Some("https"));
-        assert_eq!(services.name(50_000), None);
-        assert!(USUAL.windows(2).all(|w| w[0].0 < w[1].0), "each once");
+    fn services_without_a_usable_list_say_why() {
+        let why = |path: &Path| Services::from_file(path).expect_err("no names").to_string();
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("services");
+        assert_eq!(why(&file), "no /etc/services here");
+        std::fs::write(&file, "# nothing\ntftp 69/udp\n").expect("writing");
+        assert_eq!(why(&file), "/etc/services names no TCP port");
+        let error = why(folder.path());
+        assert!(error.starts_with("cannot read /etc/services: "), "{error}");
     }
 }

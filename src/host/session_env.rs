@@ -3,10 +3,9 @@
 //! Responsible for finding both in the environment, ours and that of the processes that started us: sudo takes the
 //! variables away from us, but not from the shell that it was called in.
 
-use std::ffi::OsStr;
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::host::proc::Process;
 use crate::host::processes::ProcessInfo;
 
 /// What stands between us and the terminal.
@@ -57,8 +56,8 @@ impl Surroundings {
                 _ => {}
             }
             // what may not be read is not known
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            found.take(&|name| value(&environment, name).map(<[u8]>::to_vec));
+            let environment = Process::new(pid).environment();
+            found.take(&|name| environment.get(name).map(<[u8]>::to_vec));
         }
         found
     }
@@ -84,13 +83,6 @@ fn of_terminal(term: &str) -> Option<Multiplexer> {
         Some("screen") => Some(Multiplexer::Screen),
         _ => None,
     }
-}
-
-/// A variable's value in `/proc/PID/environ`.
-fn value<'a>(environment: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let name = OsStr::new(name).as_encoded_bytes();
-    let mut variables = environment.split(|b| *b == 0);
-    variables.find_map(|v| v.strip_prefix(name)?.strip_prefix(b"="))
 }
 
 /// `SSH_CONNECTION`, by sshd(8): the client's address and port, then the server's.
@@ -143,18 +135,6 @@ mod tests {
         ] {
             assert_eq!(parse(text), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn variables_are_found_by_their_whole_name() {
-        let environment = b"XTMUX=1\0TMUX=/tmp/tmux-0/default,7,0\0EMPTY=\0";
-        assert_eq!(
-            value(environment, "TMUX"),
-            Some(&b"/tmp/tmux-0/default,7,0"[..])
-        );
-        assert_eq!(value(environment, "EMPTY"), Some(&b""[..]));
-        assert_eq!(value(environment, "TMU"), None);
-        assert_eq!(value(b"", "TMUX"), None);
     }
 
     #[test]

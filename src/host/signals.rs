@@ -3,23 +3,24 @@
 //! Responsible for asynchronous signals never interrupting anything but a wait. Not for what they mean to whoever
 //! receives them.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, unbounded};
-use rustix::event::{EventfdFlags, eventfd};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+
+use crate::host::proc::Process;
+use crate::host::waker::Waker;
 
 /// Delivers signals until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
     /// The signals' numbers, as they arrive.
     pub received: Receiver<i32>,
-    bell: Arc<OwnedFd>,
+    waker: Waker,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,12 +43,11 @@ impl Watch {
             .and_then(|_| signal_hook::flag::register(signal, seen))
             .with_context(|| format!("cannot catch signal {signal}"))?;
         }
-        let bell = eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an eventfd")?;
-        let bell = Arc::new(bell);
+        let waker = Waker::new()?;
         let mut caught = Signals::new(signals).context("cannot catch signals")?;
         let handle = caught.handle();
         let (tx, received) = unbounded();
-        let rung = Arc::clone(&bell);
+        let wakes = waker.clone();
         let thread = std::thread::Builder::new()
             .name("tcplife-signals".into())
             .spawn(move || {
@@ -55,31 +55,27 @@ impl Watch {
                     if tx.send(signal).is_err() {
                         break;
                     }
-                    // it fails only after 2^64 signals
-                    let _ = rustix::io::write(&rung, &1_u64.to_ne_bytes());
+                    wakes.wake();
                 }
             })?;
         Ok(Watch {
             received,
-            bell,
+            waker,
             handle,
             thread: Some(thread),
         })
     }
 
-    /// Readable from the first signal on, for who waits for a descriptor too.
-    pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+    /// Readable from the first signal on, for a wait that includes descriptors.
+    pub fn waker(&self) -> &Waker {
+        &self.waker
     }
 }
 
-/// True if this process ignores the signal, as nohup asks for. Where that is not told, true: it is better left alone.
+/// True if this process ignores the signal, as nohup asks for. Without /proc, true: the signal is better left alone.
 pub fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
-    ignored
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
+    let ignored = Process::own().status().ignored_signals;
+    ignored.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Drop for Watch {

@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use crate::model::fields;
+
 /// No bucket is wider than this part of its lower border, so that a value in its middle is off by half of it at most.
 const WIDTH: f64 = 0.05;
 
@@ -24,47 +26,43 @@ pub enum Level {
     Decade,
 }
 
-/// Borders between buckets, with units.
+/// Borders between buckets.
 #[derive(Debug)]
 pub struct Scale {
-    units: &'static [(u64, &'static str)],
+    /// A border as text, but for 0.
+    label: fn(u64) -> String,
     borders: Vec<u64>,
     levels: Vec<Level>,
 }
 
 /// Times, µs.
 pub static TIME: LazyLock<Scale> = LazyLock::new(|| {
-    Scale::new(&[
-        (1, "µs"),
-        (1_000, "ms"),
-        (1_000_000, "s"),
-        (60_000_000, "m"),
-        (3_600_000_000, "h"),
-        (86_400_000_000, "d"),
-    ])
+    let units = [
+        1,
+        1_000,
+        1_000_000,
+        60_000_000,
+        3_600_000_000,
+        86_400_000_000,
+    ];
+    Scale::new(&units, fields::round_micros)
 });
 
 /// Bytes.
 pub static BYTES: LazyLock<Scale> = LazyLock::new(|| {
-    Scale::new(&[
-        (1, "B"),
-        (1_000, "kB"),
-        (1_000_000, "MB"),
-        (1_000_000_000, "GB"),
-        (1_000_000_000_000, "TB"),
-        (1_000_000_000_000_000, "PB"),
-    ])
+    let units = [0, 3, 6, 9, 12, 15].map(|power| 10_u64.pow(power));
+    Scale::new(&units, fields::round_size)
 });
 
 impl Scale {
-    fn new(units: &'static [(u64, &'static str)]) -> Self {
+    fn new(units: &[u64], label: fn(u64) -> String) -> Self {
         /// Tenths of a unit. Of each decade these are about as far from each other as one can see.
         const TENTHS: [u64; 10] = [10, 12, 15, 20, 25, 30, 40, 50, 60, 80];
         /// Decades of the last unit.
         const LAST: u64 = 1_000;
         let mut shown = vec![(0, Level::Decade)];
-        for (i, (unit, _)) in units.iter().enumerate() {
-            let next = units.get(i + 1).map_or(unit * LAST, |u| u.0);
+        for (i, unit) in units.iter().enumerate() {
+            let next = units.get(i + 1).copied().unwrap_or(unit * LAST);
             let decades = (0..).map(|e| 10_u64.pow(e)).take_while(|d| unit * d < next);
             for (decade, tenths) in decades.flat_map(|d| TENTHS.map(|t| (d, t))) {
                 let ten_times = unit * decade * tenths;
@@ -96,7 +94,7 @@ impl Scale {
             }
         }
         Scale {
-            units,
+            label,
             borders,
             levels,
         }
@@ -109,13 +107,9 @@ impl Scale {
 
     /// A border as one would write it, in a filter too: `0`, `1.5ms`, `20kB`.
     pub fn label(&self, border: u64) -> String {
-        let unit = self.units.iter().rev().find(|u| u.0 <= border);
-        match unit {
-            None => "0".into(),
-            Some((unit, name)) if border.is_multiple_of(*unit) => {
-                format!("{}{name}", border / unit)
-            }
-            Some((unit, name)) => format!("{:.1}{name}", border as f64 / *unit as f64),
+        match border {
+            0 => "0".into(),
+            border => (self.label)(border),
         }
     }
 }

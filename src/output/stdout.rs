@@ -13,6 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::host::proc::Process;
 use crate::host::signals::{Watch, is_ignored};
 
 /// How long a reader that takes nothing is waited for when the run is to end.
@@ -66,7 +67,7 @@ pub fn stdout() -> io::Result<OwnedFd> {
     let stdout = io::stdout();
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     if stdout.is_terminal()
-        && let Ok(terminal) = rustix::fs::open("/proc/self/fd/1", flags, Mode::empty())
+        && let Ok(terminal) = rustix::fs::open(Process::own().descriptor(1), flags, Mode::empty())
     {
         return Ok(terminal);
     }
@@ -143,9 +144,9 @@ impl<'a> Patient<'a> {
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             let mut fds = [
                 PollFd::new(&self.out, PollFlags::OUT),
-                PollFd::from_borrowed_fd(self.end.signals.bell(), PollFlags::IN),
+                PollFd::new(self.end.signals.waker(), PollFlags::IN),
             ];
-            // the bell was heard, and does not fall silent
+            // the waker stays readable once a signal has come
             let asked = if give_up.is_some() { 1 } else { 2 };
             match poll(&mut fds[..asked], timeout.as_ref()) {
                 Ok(_) => {}

@@ -1,8 +1,8 @@
-//! Numbers with units: sizes and times.
-//!
-//! Responsible for their spelling and their values. Not for the words of the error (`literal`).
+//! Numbers with units, sizes and times: one parser for filters, flags and the configuration.
 
 use std::time::Duration;
+
+use crate::text::sanitize::clean;
 
 /// A unit's names, in lower case, and what it is a multiple of.
 pub type Unit = (&'static [&'static str], u64);
@@ -42,6 +42,16 @@ pub enum Unscaled {
     /// Less than one of what is counted.
     Fraction,
     TooGreat,
+}
+
+impl Unscaled {
+    /// The beginning of an error that goes on with what would be right; empty if only the unit's name could be said.
+    pub fn unit_hint(&self) -> String {
+        match self {
+            Unscaled::Unit(unit, _) => format!("there is no unit `{}`; ", clean(unit.trim())),
+            _ => String::new(),
+        }
+    }
 }
 
 /// Numbers with units: `10MB`, `1.5s`, and as the table shows them `2m03s`. A number alone takes the default; where
@@ -120,21 +130,33 @@ impl Decimal {
     }
 }
 
-/// A time like `10s`, `1m30s`, `500ms`; a bare number is seconds.
+/// A time as flags and the configuration take it: what a filter takes (`10s`, `1m30s`, `1.5h`), or a number of seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let takes = "a time like 10s, 1m30s or 500ms";
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .and_then(|s| Duration::try_from_secs_f64(s).ok());
-    let time = seconds.or_else(|| text.parse::<jiff::SignedDuration>().ok()?.try_into().ok());
-    match time {
-        Some(time) if time.is_zero() => Err(format!("it takes {takes}, longer than nothing")),
-        Some(time) if time > Duration::from_secs(100 * 365 * 86_400) => {
-            Err("that is over a hundred years".into())
+    const TAKES: &str = "it takes a time like 10s, 1m30s or 500ms";
+    const SECOND: u64 = 1_000_000;
+    const CENTURY: u64 = 100 * 365 * 86_400 * SECOND;
+    match scaled(text, TIMES, Some(SECOND)) {
+        Ok(0) | Err(Unscaled::Fraction) => Err(format!("{TAKES}, longer than nothing")),
+        Ok(us @ ..=CENTURY) => Ok(Duration::from_micros(us)),
+        Ok(_) | Err(Unscaled::TooGreat) => Err("that is over a hundred years".into()),
+        Err(why) => Err(format!("{}{TAKES}", why.unit_hint())),
+    }
+}
+
+/// A time as [`duration`] reads it, to the microsecond: `1m30s`, `1s500ms`.
+pub fn spelled(time: Duration) -> String {
+    let mut rest = time.as_micros();
+    let mut text = String::new();
+    for (names, factor) in TIMES.iter().rev() {
+        let factor = u128::from(*factor);
+        if rest >= factor {
+            text += &format!("{}{}", rest / factor, names[0]);
+            rest %= factor;
         }
-        Some(time) => Ok(time),
-        None => Err(format!("it takes {takes}")),
+    }
+    match text.is_empty() {
+        true => "0s".into(),
+        false => text,
     }
 }
 
@@ -169,8 +191,12 @@ mod tests {
             assert_eq!(scaled(&text, TIMES, None).ok(), Some(us), "{text}");
         }
         for n in [0, 999, 1_200, 51_700, 5_000_000_000] {
-            let text = crate::model::fields::bytes(n);
-            assert_eq!(scaled(&text, SIZES, Some(1)).ok(), Some(n), "{text}");
+            for text in [
+                crate::model::fields::bytes(n),
+                crate::model::fields::size(n),
+            ] {
+                assert_eq!(scaled(&text, SIZES, Some(1)).ok(), Some(n), "{text}");
+            }
         }
     }
 
@@ -188,17 +214,94 @@ mod tests {
         assert_eq!(scaled("1", TIMES, None).ok(), None);
     }
 
+    /// Microseconds of a filter's time.
+    fn filter_time(text: &str) -> Option<u64> {
+        scaled(text, TIMES, None).ok()
+    }
+
     #[test]
-    fn times_are_read() {
+    fn duration_takes_what_a_filter_takes() {
         for (text, ms) in [
             ("10s", 10_000),
+            ("10S", 10_000),
             ("1m30s", 90_000),
+            ("1min30s", 90_000),
+            ("2m03s", 123_000),
             ("500ms", 500),
-            ("2", 2000),
-            ("1.5s", 1500),
+            ("500000µs", 500),
+            ("500000us", 500),
+            ("1.5s", 1_500),
+            (".5s", 500),
+            ("1.5h", 5_400_000),
             ("1h", 3_600_000),
+            ("2d", 172_800_000),
+            ("1d12h30m15s500ms", 131_415_500),
         ] {
+            let time = Duration::from_millis(ms);
+            assert_eq!(duration(text), Ok(time), "{text}");
+            assert_eq!(filter_time(text), Some(ms * 1000), "{text}");
+            assert_eq!(duration(&spelled(time)), Ok(time), "{text}");
+        }
+        // a flag's number alone is seconds; a filter's has no unit
+        for (text, ms) in [("2", 2_000), ("0.5", 500), (".25", 250), ("1.5", 1_500)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+            assert_eq!(filter_time(text), None, "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "soon",
+            "-1s",
+            "+1s",
+            "nan",
+            "inf",
+            "1e3",
+            "1s1m",
+            "1s1s",
+            "1m5",
+            "1 s",
+            "5x",
+            "1,5s",
+            "0x10",
+            "1.s",
+            "P1D",
+            "10 seconds",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+            assert_eq!(filter_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn duration_errors_say_what_helps() {
+        let error = |text| duration(text).expect_err(text);
+        let takes = "it takes a time like 10s, 1m30s or 500ms";
+        assert_eq!(error("soon"), takes);
+        assert_eq!(error("5sec"), format!("there is no unit `sec`; {takes}"));
+        assert_eq!(error("1m 30s"), format!("there is no unit `m`; {takes}"));
+        assert_eq!(
+            error("5\u{1b}[2J"),
+            format!("there is no unit `?[`; {takes}")
+        );
+        for nothing in ["0", "0s", "0.1us"] {
+            assert_eq!(error(nothing), format!("{takes}, longer than nothing"));
+        }
+        for long in ["36501d", "9999999999999d", &"9".repeat(30)] {
+            assert_eq!(error(long), "that is over a hundred years");
+        }
+        assert_eq!(duration("36500d"), Ok(Duration::from_secs(36_500 * 86_400)));
+    }
+
+    #[test]
+    fn spelled_times_are_short() {
+        for (ms, text) in [
+            (0, "0s"),
+            (500, "500ms"),
+            (1_500, "1s500ms"),
+            (90_000, "1m30s"),
+            (86_400_000, "1d"),
+        ] {
+            assert_eq!(spelled(Duration::from_millis(ms)), text);
         }
     }
 }

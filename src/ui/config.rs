@@ -141,10 +141,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "interval",
         help: || vec!["How often the dashboard is refreshed: 100ms to 1h.".into()],
-        get: |config| {
-            let time = jiff::SignedDuration::try_from(config.interval).unwrap_or_default();
-            quoted(&format!("{time:#}"))
-        },
+        get: |config| quoted(&units::spelled(config.interval)),
         set: |config, value| {
             let text = value
                 .as_str()
@@ -577,6 +574,7 @@ mod tests {
             "columns = [true]",
             "interval = '1ms'",
             "interval = 1",
+            "interval = '5sec'",
             "keep = -1",
             "keep = 1.5",
             "keys = 1",

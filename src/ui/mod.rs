@@ -63,6 +63,8 @@ pub struct Options {
     pub theme: Option<&'static NamedTheme>,
     /// Ends by itself after this time.
     pub duration: Option<Duration>,
+    /// A notice to begin with: a line on the terminal would be hidden at once.
+    pub notice: Option<String>,
 }
 
 /// Runs until it is quit, told to end, or the terminal goes.
@@ -222,6 +224,9 @@ impl<'a> Outside<'a> {
         app.names.user = users::known_name;
         app.columns = Columns::new(options.config.columns, before);
         app.keymap = options.config.keymap;
+        if let Some(notice) = options.notice {
+            app.notice.say(notice);
+        }
         app.look = Look::new(options.theme, options.config.theme, &Environment::read());
         app
     }

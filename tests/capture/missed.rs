@@ -81,8 +81,10 @@ fn ring_full_stderr_counts_missed_and_names_remedy() {
     }
     let (listener, only) = listen_for_flag();
     for format in ["text", "csv"] {
-        let (missing, errors) =
-            missed(&["-o", format, "-L", &only, "--ring-size", "4K"], &listener);
+        let (missing, errors) = missed(
+            &["-o", format, "-L", &only, "--ring-size", "4Ki"],
+            &listener,
+        );
         assert_eq!(errors.lines().count(), 1, "{errors}");
         assert!(
             errors.contains(&format!(" {missing} sessions")) && errors.contains("--ring-size"),
@@ -98,7 +100,7 @@ fn ring_full_before_filter_stderr_says_up_to() {
         return;
     }
     let (listener, only) = listen_for_flag();
-    let flags = ["-s", "-L", &only, "-f", "tx > 0", "--ring-size", "4K"];
+    let flags = ["-s", "-L", &only, "-f", "tx > 0", "--ring-size", "4Ki"];
     let (lost, errors) = missed(&flags, &listener);
     assert_eq!(
         errors,

@@ -177,6 +177,7 @@ fn panicking_dashboard() {
             config: Config::default(),
             theme: None,
             duration: None,
+            notice: None,
         };
         if let Err(error) = ui::run(collector, options) {
             eprintln!("tcplife: {error:#}");

@@ -47,6 +47,19 @@ fn keys_change_the_refresh_interval_while_it_runs() {
 }
 
 #[test]
+fn ring_size_that_is_rounded_is_said_on_the_screen() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener]), "--ring-size", "100k"]);
+    seen.wait_for("the notice", |s| {
+        s.shows("--ring-size 100k: rounded up to 128Ki, a power of two")
+    });
+    seen.quit();
+}
+
+#[test]
 fn the_newest_is_followed() {
     if !kernel_or_skip() {
         return;

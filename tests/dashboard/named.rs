@@ -12,16 +12,19 @@ use crate::seen::{Seen, brisk, only};
 /// Where the test's own name server is: servers of resolv.conf(5) have the usual port.
 const SERVER: &str = "127.0.53.77";
 
-/// A dashboard that has a hosts file and name servers of its own.
-fn with_names(ports: &str, resolv_conf: &str) -> (Seen, tempfile::TempDir) {
+/// A dashboard that has a hosts file, name servers and names of ports of its own.
+fn with_names(ports: &str, resolv_conf: &str, services: &str) -> (Seen, tempfile::TempDir) {
     let etc = tempfile::tempdir().expect("a directory");
-    let path = |name: &str| etc.path().join(name).display().to_string();
-    fs::write(path("resolv.conf"), resolv_conf).expect("a file");
-    fs::write(path("hosts"), "192.0.2.1 other\n").expect("a file");
+    for (name, text) in [
+        ("resolv.conf", resolv_conf),
+        ("hosts", "192.0.2.1 other\n"),
+        ("services", services),
+    ] {
+        fs::write(etc.path().join(name), text).expect("a file");
+    }
     let script = format!(
-        "mount --bind {} /etc/resolv.conf && mount --bind {} /etc/hosts && exec \"$@\"",
-        path("resolv.conf"),
-        path("hosts")
+        "for name in resolv.conf hosts services; do mount --bind {}/$name /etc/$name || exit; done; exec \"$@\"",
+        etc.path().display()
     );
     let mut argv = vec!["unshare", "-m", "sh", "-c", &script, "sh"];
     argv.extend(brisk(&["-L", ports]));
@@ -31,8 +34,7 @@ fn with_names(ports: &str, resolv_conf: &str) -> (Seen, tempfile::TempDir) {
 }
 
 fn mounts_or_skip() -> bool {
-    let there =
-        "mount --bind /etc/hosts /etc/hosts && mount --bind /etc/resolv.conf /etc/resolv.conf";
+    let there = "for name in resolv.conf hosts services; do mount --bind /etc/$name /etc/$name || exit; done";
     kernel_or_skip() && tool_or_skip(&["unshare", "-m", "sh", "-c", there])
 }
 
@@ -65,12 +67,11 @@ fn keys_show_names_of_addresses_and_ports() {
     if !mounts_or_skip() || !serve("host-1.example") {
         return;
     }
-    // a port that has a name everywhere
     let Ok(listener) = std::net::TcpListener::bind("127.0.0.1:465") else {
         return skip("port 465 cannot be had");
     };
     let conf = format!("nameserver {SERVER}\n");
-    let (mut seen, _etc) = with_names("465", &conf);
+    let (mut seen, _etc) = with_names("465", &conf, "submissions 465/tcp\n");
     let pair = Pair::open(&listener, V4);
     let rport = pair.client_port();
     seen.wait_for("the session", |s| s.row(465, rport).is_some());
@@ -93,7 +94,9 @@ fn keys_show_names_of_addresses_and_ports() {
     });
     seen.press("N");
     seen.wait_for("the port's name", |s| {
-        s.shows(&format!("← host-1.example:{rport}")) && !s.shows("host-1.example:465 ←")
+        s.shows(&format!(
+            "host-1.example:submissions ← host-1.example:{rport}"
+        ))
     });
     seen.press("nN\x1b");
     seen.wait_for("the address, in the table", |s| {
@@ -103,13 +106,13 @@ fn keys_show_names_of_addresses_and_ports() {
 }
 
 #[test]
-fn without_an_answer_nothing_waits_and_nothing_is_said() {
+fn names_without_an_answer_or_a_list_stay_addresses_and_numbers() {
     if !mounts_or_skip() {
         return;
     }
     // nobody answers there (RFC 5737), or there is not even a way
     let listener = listen(V4);
-    let (mut seen, _etc) = with_names(&only(&[&listener]), "nameserver 192.0.2.53\n");
+    let (mut seen, _etc) = with_names(&only(&[&listener]), "nameserver 192.0.2.53\n", "");
     let pair = Pair::open(&listener, V4);
     let (lport, rport) = (port(&listener), pair.client_port());
     seen.wait_for("the session", |s| s.row(lport, rport).is_some());
@@ -117,6 +120,10 @@ fn without_an_answer_nothing_waits_and_nothing_is_said() {
     seen.wait_for("that names are on", |s| s.shows("names of addresses"));
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(row.cell("RADDR"), "127.0.0.1");
+    seen.press("N");
+    seen.wait_for("that there are no names of ports", |s| {
+        s.shows("/etc/services names no TCP port: ports stay numbers")
+    });
     let before = Instant::now();
     seen.quit();
     assert!(before.elapsed().as_secs() < 2, "{:?}", before.elapsed());

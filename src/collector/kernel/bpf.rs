@@ -249,7 +249,7 @@ impl Rounds<'_> {
     fn run(mut self, rest: &Rest, tx: &Sender<Batch>, orders: &Orders) -> anyhow::Result<()> {
         let mut idle_rounds = 0;
         loop {
-            orders.silence();
+            orders.waker().drain();
             let last = orders.stop();
             if let Some(capture) = orders.capture() {
                 self.variables.set_filter(&capture);
@@ -366,7 +366,10 @@ impl Rest {
         let all = epoll::create(epoll::CreateFlags::CLOEXEC).context(waiting)?;
         // Edge-triggered: the kernel's word counts, not that there is something in the ring, which is normal.
         let kernel = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        for (fd, flags) in [(sessions, kernel), (orders.bell(), epoll::EventFlags::IN)] {
+        for (fd, flags) in [
+            (sessions, kernel),
+            (orders.waker().as_fd(), epoll::EventFlags::IN),
+        ] {
             epoll::add(&all, fd, epoll::EventData::new_u64(0), flags).context(waiting)?;
         }
         Ok(Rest(all))

@@ -4,14 +4,14 @@
 //! another's namespace. Not for what is looked at there (`bpf`).
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::host::mounts::{Mount, mounts};
+use crate::host::proc::{Mount, Process};
 
 /// Looks from this thread's namespace, and from every other that can be found and entered.
 ///
@@ -23,9 +23,10 @@ use crate::host::mounts::{Mount, mounts};
 pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     look()?;
     let mut seen = HashSet::new();
-    seen.extend(id_of("/proc/thread-self/ns/net".into()));
-    let others: Vec<File> = processes()
-        .chain(mounted())
+    seen.extend(id_of(Process::own_thread().net_namespace()));
+    let processes = Process::all().map(|process| process.net_namespace());
+    let others: Vec<File> = processes
+        .chain(mounted(Process::own().mounts()))
         .filter(|path| id_of(path.clone()).is_some_and(|id| seen.insert(id)))
         .filter_map(|path| File::open(path).ok())
         .collect();
@@ -57,26 +58,8 @@ fn id_of(path: PathBuf) -> Option<(u64, u64)> {
     Some((stat.st_dev, stat.st_ino))
 }
 
-/// Those that processes are in.
-fn processes() -> impl Iterator<Item = PathBuf> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| {
-            let name = entry.file_name();
-            name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
-        })
-        .map(|entry| entry.path().join("ns/net"))
-}
-
-/// Those that `ip netns add` and container runtimes keep by a mount, with or without a process.
-fn mounted() -> impl Iterator<Item = PathBuf> {
-    points(mounts()).into_iter()
-}
-
-/// A namespace is mounted if what is mounted is one.
-fn points(mounts: Vec<Mount>) -> Vec<PathBuf> {
+/// Namespaces that `ip netns add` and container runtimes keep by a mount, with or without a process.
+fn mounted(mounts: Vec<Mount>) -> Vec<PathBuf> {
     let namespaces = mounts.into_iter().filter(|m| m.root.starts_with("net:["));
     namespaces.map(|m| m.point).collect()
 }
@@ -84,29 +67,31 @@ fn points(mounts: Vec<Mount>) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::mounts::read;
 
     #[test]
     fn namespaces_are_found_among_the_mounts() {
-        let mounts = "\
+        let mounts = b"\
 22 1 259:0 / / rw,relatime - ext4 /dev/vda rw
 91 22 0:4 net:[4026532177] /run/netns/blue rw shared:12 - nsfs nsfs rw
 92 22 0:4 mnt:[4026532178] /run/snapd/ns/x.mnt rw - nsfs nsfs rw
 93 22 0:4 net:[4026532179] /run/netns/a\\040b rw shared:13 - nsfs nsfs rw
 ";
         assert_eq!(
-            points(read(mounts)),
+            mounted(Mount::parse_all(mounts)),
             [PathBuf::from("/run/netns/blue"), "/run/netns/a b".into()]
         );
-        assert_eq!(points(read("nonsense\n\n")), [] as [PathBuf; 0]);
+        assert_eq!(
+            mounted(Mount::parse_all(b"nonsense\n\n")),
+            [] as [PathBuf; 0]
+        );
     }
 
     #[test]
     fn this_thread_looks_first() {
-        let own = id_of("/proc/thread-self/ns/net".into());
+        let own = id_of(Process::own_thread().net_namespace());
         let seen = std::sync::Mutex::new(Vec::new());
         in_each(|| {
-            let here = id_of("/proc/thread-self/ns/net".into());
+            let here = id_of(Process::own_thread().net_namespace());
             seen.lock().expect("no panic").push(here);
             Ok(())
         })

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::host::proc::Process;
+
 /// The oldest kernel that has socket storage (5.11) and cookies (5.12) in tracing programs.
 const OLDEST: (u32, u32) = (5, 12);
 
@@ -52,7 +54,7 @@ pub enum StartError {
 struct Facts {
     release: String,
     btf: bool,
-    /// `CapEff` of /proc/self/status.
+    /// Effective capabilities of this process.
     capabilities: u64,
     /// /sys/kernel/security/lockdown, empty when there is none.
     lockdown: String,
@@ -60,8 +62,6 @@ struct Facts {
 
 impl Facts {
     fn gather() -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
         Facts {
             release: rustix::system::uname()
                 .release()
@@ -69,9 +69,7 @@ impl Facts {
                 .into_owned(),
             btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
             // no /proc: assume the best, the kernel will say
-            capabilities: effective
-                .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-                .unwrap_or(u64::MAX),
+            capabilities: Process::own().status().capabilities.unwrap_or(u64::MAX),
             lockdown: fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default(),
         }
     }

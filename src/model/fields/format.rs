@@ -1,20 +1,41 @@
 //! How figures read in a few characters: sizes, times, numbers of things.
 
-/// Bytes in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
-pub fn bytes(n: u64) -> String {
+use humansize::{BINARY, DECIMAL, format_size};
+
+/// Bytes with their unit, a power of 1000: `0B`, `999B`, `1.2kB`, `10.5MB`.
+pub fn size(n: u64) -> String {
     if n < 1000 {
-        return n.to_string();
+        return in_powers_of_1000(n, 0);
     }
-    let tenths = |tenth: u64| n / tenth + u64::from(n % tenth >= tenth / 2);
-    let (mut tenth, mut unit) = (100, 'k');
-    for greater in ['M', 'G', 'T', 'P', 'E'] {
-        // rounded: 999,950 are a million
-        if tenths(tenth) < 10_000 {
-            break;
-        }
-        (tenth, unit) = (tenth * 1000, greater);
-    }
-    format!("{}.{}{unit}", tenths(tenth) / 10, tenths(tenth) % 10)
+    // rounded here: the crate rounds after it has chosen the unit, and 999,950 B would be 1000.0kB
+    let tenth = 10_u64.pow(n.ilog10() / 3 * 3 - 1);
+    let rest = n % tenth;
+    let up = if rest >= tenth / 2 { tenth } else { 0 };
+    in_powers_of_1000((n - rest).saturating_add(up), 1)
+}
+
+/// The same for a cell, without the `B`, in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
+pub fn bytes(n: u64) -> String {
+    let mut text = size(n);
+    text.pop();
+    text
+}
+
+/// The same for a round number, without `.0`: `1B`, `20kB`, `1.5MB`.
+pub fn round_size(n: u64) -> String {
+    in_powers_of_1000(n, 0)
+}
+
+/// A number with a decimal and its unit; a decimal that is 0 takes this many places.
+fn in_powers_of_1000(n: u64, zeroes: usize) -> String {
+    let options = DECIMAL.space_after_value(false).decimal_places(1);
+    format_size(n, options.decimal_zeroes(zeroes))
+}
+
+/// Bytes in powers of 1024, as one types them: `4Ki`, `16Mi`.
+pub fn binary_size(n: u64) -> String {
+    let text = format_size(n, BINARY.space_after_value(false));
+    text.trim_end_matches('B').to_owned()
 }
 
 /// So many of something: `1 kind`, `2 kinds`.
@@ -42,6 +63,24 @@ pub fn micros(us: u64) -> String {
                 _ => format!("{}d", s / 86_400),
             }
         }
+    }
+}
+
+/// A round time, as one would write it: `1µs`, `1.5ms`, `20s`, `2h`.
+pub fn round_micros(us: u64) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (86_400_000_000, "d"),
+        (3_600_000_000, "h"),
+        (60_000_000, "m"),
+        (1_000_000, "s"),
+        (1_000, "ms"),
+        (1, "µs"),
+    ];
+    let fits = |unit: &&(u64, &str)| unit.0 <= us;
+    let (unit, name) = UNITS.iter().find(fits).unwrap_or(&UNITS[5]);
+    match us.is_multiple_of(*unit) {
+        true => format!("{}{name}", us / unit),
+        false => format!("{:.1}{name}", us as f64 / *unit as f64),
     }
 }
 
@@ -73,6 +112,13 @@ mod tests {
             (u64::MAX, "18.4E"),
         ] {
             assert_eq!(bytes(n), text);
+            assert_eq!(size(n), format!("{text}B"));
+        }
+        for (n, text) in [(0, "0B"), (1, "1B"), (1_500, "1.5kB"), (20_000, "20kB")] {
+            assert_eq!(round_size(n), text);
+        }
+        for (n, text) in [(1 << 12, "4Ki"), (1 << 24, "16Mi"), (1 << 30, "1Gi")] {
+            assert_eq!(binary_size(n), text);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::model::session::Session;
 mod format;
 mod table;
 
-pub use format::{bytes, micros, number, seconds};
+pub use format::{binary_size, bytes, micros, number, round_micros, round_size, seconds, size};
 pub use table::FIELDS;
 
 /// A field's value for one session.

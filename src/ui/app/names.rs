@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::host::resolver::Answer;
-use crate::host::services::Services;
+use crate::host::services::{NoServices, Services};
 use crate::model::aggregate::Key;
 use crate::model::fields::{Kind, Value};
 use crate::ui::app::App;
@@ -26,9 +26,15 @@ impl App {
         unknown.then_some(Effect::Services)
     }
 
-    /// Takes in what is served at which port.
-    pub fn services(&mut self, services: Services) {
-        self.names.services = Some(services);
+    /// Takes in the names of ports. Without any, ports stay numbers, and the next press of the key looks again.
+    pub fn services(&mut self, services: Result<Services, NoServices>) {
+        match services {
+            Ok(services) => self.names.services = Some(services),
+            Err(why) => {
+                self.names.ports = false;
+                self.notice.complain(format!("{why}: ports stay numbers"));
+            }
+        }
     }
 
     /// Takes in the name of an address.

@@ -105,8 +105,8 @@ pub fn lines(
                 keymap.of(Mode::Detail, Action::OtherEnd),
                 who(other),
                 status(other),
-                fields::bytes(other.tx_bytes),
-                fields::bytes(other.rx_bytes)
+                fields::size(other.tx_bytes),
+                fields::size(other.rx_bytes)
             );
             page.entry("here", &text, Tone::Figure);
         }
@@ -224,7 +224,7 @@ fn path(page: &mut Page, session: &Session) {
         session.mss
     );
     if let Some(a_second) = (window * 1_000_000).checked_div(u64::from(now)) {
-        text += &format!(": {}/s at this round trip", fields::bytes(a_second));
+        text += &format!(": {}/s at this round trip", fields::size(a_second));
     }
     page.entry("window", &text, Tone::Plain);
     let sent = session.tx_bytes + session.retransmitted_bytes;
@@ -233,18 +233,18 @@ fn path(page: &mut Page, session: &Session) {
         0 => ("none".into(), Tone::Plain),
         n => (
             format!(
-                "{}, {} bytes, {part:.2}% of what was sent",
+                "{}, {}, {part:.2}% of what was sent",
                 fields::number(n.into(), "segment"),
-                fields::bytes(session.retransmitted_bytes)
+                fields::size(session.retransmitted_bytes)
             ),
             Tone::Warning,
         ),
     };
     page.entry("sent again", &text, tone);
     let text = format!(
-        "{} bytes not acknowledged, {} not read by the application",
-        fields::bytes(session.unacked_bytes.into()),
-        fields::bytes(session.unread_bytes.into())
+        "{} not acknowledged, {} not read by the application",
+        fields::size(session.unacked_bytes.into()),
+        fields::size(session.unread_bytes.into())
     );
     page.entry("waiting", &text, Tone::Plain);
 }
@@ -384,17 +384,17 @@ impl Page {
         rows: usize,
     ) {
         let most = rates.iter().copied().fold(0.0, f32::max);
-        let a_second = |rate: f32| format!("{}/s", fields::bytes(rate as u64));
+        let a_second = |rate: f32| format!("{}/s", fields::size(rate as u64));
         // what flowed while nobody watched is in the mean only
         let seen = if most > 0.0 {
             a_second(most)
         } else {
             "-".into()
         };
-        let mut text = format!("{:>8} {when} {seen:>8} at most", a_second(rate));
+        let mut text = format!("{:>9} {when} {seen:>9} at most", a_second(rate));
         let room = self.width.saturating_sub(NAME);
         if room > 60 {
-            text += &format!(" {:>7} in all", fields::bytes(bytes));
+            text += &format!(" {:>8} in all", fields::size(bytes));
         }
         let beside = room.saturating_sub(text.len() + 2);
         let width = if rows == 1 { beside } else { room };

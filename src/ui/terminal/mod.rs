@@ -23,9 +23,9 @@ use ratatui::crossterm::terminal::{
 use ratatui::crossterm::{cursor, queue};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, Terminal};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::fd::OwnedFd;
+use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::host::waker::Waker;
 use crate::ui::input::{Input, Mouse, MouseKind};
 use crate::ui::keys::{KeyCode, Press};
 use crate::ui::terminal::glyphs::Glyphs;
@@ -262,7 +262,7 @@ fn restore_on_panic() {
 pub struct Keyboard {
     /// What was typed, as it comes.
     pub received: Receiver<Input>,
-    stop: OwnedFd,
+    stop: Waker,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -273,10 +273,8 @@ impl Keyboard {
     /// If the kernel refuses a descriptor or a thread.
     pub fn new() -> anyhow::Result<Self> {
         let (tx, received) = bounded(256);
-        let stop = eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an event descriptor")?;
-        let stopped = stop
-            .try_clone()
-            .context("cannot make an event descriptor")?;
+        let stop = Waker::new()?;
+        let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("tcplife-input".into())
             .spawn(move || {
@@ -299,7 +297,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Hands on what is typed until told to stop; an error if the terminal has gone. That is looked for before it is read: a
 /// read would return nothing at once, for ever.
-fn read_until_stopped(stop: &OwnedFd, tx: &Sender<Input>) -> anyhow::Result<()> {
+fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
     let stdin = io::stdin();
     loop {
         let mut fds = [
@@ -379,7 +377,7 @@ fn key_code(code: event::KeyCode) -> Option<KeyCode> {
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        self.stop.wake();
         if let Some(thread) = self.thread.take() {
             // it may wait for room in the channel, which nobody will make
             self.received = never();

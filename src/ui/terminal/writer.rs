@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcflush};
 
+use crate::host::waker::Waker;
 use crate::output::stdout;
 
 /// How long the terminal is given to take what is on its way when the program ends.
@@ -33,7 +34,7 @@ pub struct Out {
     waiting: Arc<AtomicUsize>,
     tty: Arc<OwnedFd>,
     /// Readable from the moment on when nobody waits for the terminal any more.
-    give_up: Arc<OwnedFd>,
+    give_up: Waker,
 }
 
 impl Out {
@@ -43,12 +44,10 @@ impl Out {
     /// If the kernel refuses a descriptor or a thread.
     pub fn new() -> anyhow::Result<Self> {
         let tty = Arc::new(stdout::stdout().context("cannot open the terminal")?);
-        let give_up =
-            eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an event descriptor")?;
-        let give_up = Arc::new(give_up);
+        let give_up = Waker::new()?;
         let (bytes, orders) = unbounded::<Vec<u8>>();
         let (tell, written) = unbounded();
-        let fds = (Arc::clone(&tty), Arc::clone(&give_up));
+        let fds = (Arc::clone(&tty), give_up.clone());
         // it is not waited for: it may be in a write that nobody takes
         std::thread::Builder::new()
             .name("tcplife-output".into())
@@ -105,7 +104,7 @@ impl Out {
         if self.wait() {
             self.send(bytes.to_vec());
         } else {
-            let _ = rustix::io::write(&self.give_up, &1_u64.to_ne_bytes());
+            self.give_up.wake();
             // the frame that is stuck in there is given up now
             self.wait();
             let _ = tcflush(&self.tty, QueueSelector::OFlush);
@@ -116,7 +115,7 @@ impl Out {
 }
 
 /// Writes all of it, or gives up when it would have to wait although nobody waits for it any more.
-fn write(tty: &OwnedFd, give_up: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+fn write(tty: &OwnedFd, give_up: &Waker, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(tty, bytes) {
             Ok(n) => bytes = &bytes[n..],

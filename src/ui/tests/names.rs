@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::host::resolver::Answer;
-use crate::host::services::Services;
+use crate::host::services::{NoServices, Services};
 
 pub fn named(size: Size) -> App {
     let mut app = app(size);
@@ -26,9 +26,27 @@ pub fn named(size: Size) -> App {
         });
     }
     if press(&mut app, "N") == Some(Effect::Services) {
-        app.services(Services::load());
+        app.services(Ok(Services::parse(
+            "ssh 22/tcp\nhttp 80/tcp\nhttps 443/tcp\n",
+        )));
     }
     app
+}
+
+#[test]
+fn port_names_without_a_list_are_refused_on_the_screen() {
+    let mut app = app(SIZE);
+    for _ in 0..2 {
+        // every press looks again: the list may have been installed meanwhile
+        assert_eq!(press(&mut app, "N"), Some(Effect::Services));
+        app.services(Err(NoServices::Missing));
+        let shown = screen(&app, SIZE);
+        let notice = "no /etc/services here: ports stay numbers";
+        assert!(
+            shown.contains(notice) && !shown.contains("names of ports"),
+            "{shown}"
+        );
+    }
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn said(difference: &Difference, width: usize) -> String {
     };
     let ratio = difference.ratio();
     let times = match difference.finding {
-        Finding::New => fields::bytes(difference.bytes) + "B",
+        Finding::New => fields::size(difference.bytes),
         Finding::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
         Finding::Worse(_) if ratio.is_finite() => format!("×{}", fields::bytes(ratio as u64)),
         _ => String::new(),

@@ -204,7 +204,7 @@ fn percent(part: u64, all: u64) -> String {
 /// A value of a measure.
 fn text(which: usize, value: u64) -> String {
     match MEASURES[which].word {
-        "bytes" => fields::bytes(value),
+        "bytes" => fields::size(value),
         _ => fields::micros(value),
     }
 }

@@ -59,7 +59,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             Span::styled(totals.lost.to_string(), lost),
         ],
         figure("", format!("{}/s", short(totals.finished_rate))),
-        figure("", format!("{}B/s", fields::bytes(totals.byte_rate as u64))),
+        figure("", format!("{}/s", fields::size(totals.byte_rate as u64))),
         figure("up ", uptime(app.uptime_s())),
         vec![Span::raw(app.host.as_str())],
     ];

@@ -1,0 +1,284 @@
+//! What proc(5) says of processes: the only module that reads /proc.
+//!
+//! The crate `procfs` (0.18) does not serve: it fails on a process whose name or arguments are not UTF-8 and on every mount
+//! if one of them is not, leaves `\040` in mount points, and drops empty arguments.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// Bytes of a command line that are read.
+const MAX_COMMAND_LINE: u64 = 4096;
+
+/// A directory of /proc. Whatever cannot be read in it (the process has exited, is another user's, or /proc is not mounted)
+/// is `None` or empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process(PathBuf);
+
+impl Process {
+    /// This process.
+    pub fn own() -> Self {
+        Process("/proc/self".into())
+    }
+
+    /// The calling thread, which may be in another namespace than its process.
+    pub fn own_thread() -> Self {
+        Process("/proc/thread-self".into())
+    }
+
+    /// The process of that id.
+    pub fn new(pid: u32) -> Self {
+        Process(format!("/proc/{pid}").into())
+    }
+
+    /// Every process that is visible.
+    pub fn all() -> impl Iterator<Item = Process> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some(Process::new(entry.file_name().to_str()?.parse().ok()?)))
+    }
+
+    /// Name, parent and start.
+    pub fn stat(&self) -> Option<Stat> {
+        Stat::parse(&fs::read(self.0.join("stat")).ok()?)
+    }
+
+    /// User, signals and capabilities.
+    pub fn status(&self) -> Status {
+        Status::parse(&self.read("status"))
+    }
+
+    /// Arguments with a zero after each, cut off after `MAX_COMMAND_LINE` bytes; empty for a kernel thread.
+    pub fn command_line(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Ok(file) = fs::File::open(self.0.join("cmdline")) {
+            // a part of it is better than nothing
+            let _ = file.take(MAX_COMMAND_LINE).read_to_end(&mut bytes);
+        }
+        bytes
+    }
+
+    /// The file that it runs.
+    pub fn exe(&self) -> Option<PathBuf> {
+        fs::read_link(self.0.join("exe")).ok()
+    }
+
+    /// The environment that it started with.
+    pub fn environment(&self) -> Environment {
+        Environment(self.read("environ"))
+    }
+
+    /// The file that stands for its network namespace.
+    pub fn net_namespace(&self) -> PathBuf {
+        self.0.join("ns/net")
+    }
+
+    /// The file that stands for one of its descriptors: opening it opens anew what is open there.
+    pub fn descriptor(&self, fd: u32) -> PathBuf {
+        self.0.join(format!("fd/{fd}"))
+    }
+
+    /// The mounts that it sees.
+    pub fn mounts(&self) -> Vec<Mount> {
+        Mount::parse_all(&self.read("mountinfo"))
+    }
+
+    fn read(&self, file: &str) -> Vec<u8> {
+        fs::read(self.0.join(file)).unwrap_or_default()
+    }
+}
+
+/// A part of `/proc/PID/stat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The name as the process chose it: to be sanitized.
+    pub name: String,
+    /// The parent's id.
+    pub parent: u32,
+    /// Start, in ticks since the boot.
+    pub started_ticks: u64,
+}
+
+impl Stat {
+    /// `PID (NAME) STATE PPID …`: the name may have parentheses and spaces in it.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let line = String::from_utf8_lossy(line);
+        let (open, close) = (line.find('(')?, line.rfind(')')?);
+        let name = line.get(open + 1..close)?.to_owned();
+        let rest: Vec<&str> = line.get(close + 1..)?.split_whitespace().collect();
+        Some(Stat {
+            name,
+            parent: rest.get(1)?.parse().ok()?,
+            // the 22nd of the line
+            started_ticks: rest.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+/// A part of `/proc/PID/status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The effective user id.
+    pub uid: Option<u32>,
+    /// A bit for each ignored signal, from signal 1 on.
+    pub ignored_signals: Option<u64>,
+    /// A bit for each effective capability.
+    pub capabilities: Option<u64>,
+}
+
+impl Status {
+    fn parse(text: &[u8]) -> Self {
+        // a name that is not UTF-8 is in here too
+        let text = String::from_utf8_lossy(text);
+        let value = |key| text.lines().find_map(|line| line.strip_prefix(key));
+        let mask = |key| u64::from_str_radix(value(key)?.trim(), 16).ok();
+        Status {
+            // real, effective, …
+            uid: value("Uid:").and_then(|ids| ids.split_whitespace().nth(1)?.parse().ok()),
+            ignored_signals: mask("SigIgn:"),
+            capabilities: mask("CapEff:"),
+        }
+    }
+}
+
+/// The contents of `/proc/PID/environ`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment(Vec<u8>);
+
+impl Environment {
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let mut variables = self.0.split(|b| *b == 0);
+        variables.find_map(|v| v.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    }
+}
+
+/// One line of `/proc/PID/mountinfo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The part of the file system that is mounted: a directory, or of a namespace `net:[…]` and the like.
+    pub root: String,
+    /// The directory or file it is mounted on.
+    pub point: PathBuf,
+    /// The type of the file system.
+    pub kind: String,
+}
+
+impl Mount {
+    /// The mounts of such a file; a line that is none is passed over.
+    pub(crate) fn parse_all(mountinfo: &[u8]) -> Vec<Self> {
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mount = |line: &[u8]| {
+            let mut words = line.split(|b| *b == b' ');
+            let (root, point) = (words.nth(3)?, words.next()?);
+            // optional fields, and a `-` after them
+            words.find(|word| *word == b"-")?;
+            Some(Mount {
+                root: lossy(root),
+                point: OsString::from_vec(unescape(point)).into(),
+                kind: lossy(words.next()?),
+            })
+        };
+        mountinfo.split(|b| *b == b'\n').filter_map(mount).collect()
+    }
+}
+
+/// Spaces and the like are written as `\040`, in octal; all else as it is.
+fn unescape(mut text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    while let Some((&first, rest)) = text.split_first() {
+        let digits = rest.get(..3).and_then(|d| std::str::from_utf8(d).ok());
+        let escaped = digits.and_then(|d| u8::from_str_radix(d, 8).ok());
+        let (byte, rest) = match escaped.filter(|_| first == b'\\') {
+            Some(byte) => (byte, &rest[3..]),
+            None => (first, rest),
+        };
+        plain.push(byte);
+        text = rest;
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn own_process_is_among_all() {
+        let own = Process::new(std::process::id());
+        assert!(Process::all().any(|p| p == own));
+        assert_eq!(own.status(), Process::own().status());
+        assert!(own.exe().is_some() && !own.command_line().is_empty());
+        assert!(!own.mounts().is_empty());
+    }
+
+    #[test]
+    fn process_that_is_gone_has_nothing() {
+        // above what the kernel gives (PID_MAX_LIMIT)
+        let gone = Process::new(5_000_000);
+        assert_eq!((gone.stat(), gone.exe()), (None, None));
+        assert_eq!(gone.status(), Status::default());
+        assert_eq!(gone.environment().get("PATH"), None);
+        assert!(gone.command_line().is_empty() && gone.mounts().is_empty());
+    }
+
+    #[test]
+    fn stat_name_may_contain_anything() {
+        let line =
+            b"42 (a) b (c\x1b\xff) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2";
+        let stat = Stat::parse(line).expect("a process");
+        assert_eq!(stat.name, "a) b (c\u{1b}\u{fffd}");
+        assert_eq!((stat.parent, stat.started_ticks), (7, 12345));
+        for bad in ["", "42", "42 (a", "42 (a) S", ")("] {
+            assert!(Stat::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn status_of_a_name_that_is_not_utf8_is_read() {
+        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\n";
+        let expected = Status {
+            uid: Some(0),
+            ignored_signals: Some(1 << 12 | 1),
+            capabilities: Some(1 << 38 | 1 << 39),
+        };
+        assert_eq!(Status::parse(text), expected);
+        assert_eq!(Status::parse(b""), Status::default());
+        assert_eq!(Status::parse(b"Uid:\nSigIgn: x\n"), Status::default());
+    }
+
+    #[test]
+    fn environment_variables_are_found_by_their_whole_name() {
+        let environment = Environment(b"XTMUX=1\0TMUX=/tmp/tmux-0/default,7,0\0EMPTY=\0".to_vec());
+        assert_eq!(
+            environment.get("TMUX"),
+            Some(&b"/tmp/tmux-0/default,7,0"[..])
+        );
+        assert_eq!(environment.get("EMPTY"), Some(&b""[..]));
+        assert_eq!(environment.get("TMU"), None);
+        assert_eq!(Environment::default().get("TMUX"), None);
+    }
+
+    #[test]
+    fn mount_points_are_read_byte_by_byte() {
+        let mounts = Mount::parse_all(
+            b"\n22 1 259:0 / / rw,relatime - ext4 /dev/vda rw\nnonsense\n22 1 259:0 / / rw,relatime ext4\n\
+              93 22 0:4 net:[4026532179] /run/netns/a\\040b\\134c rw shared:13 master:1 - nsfs nsfs rw\n\
+              94 22 0:4 / /mnt/\xff\\9\\ rw - tmpfs x rw",
+        );
+        let points: Vec<&[u8]> = mounts
+            .iter()
+            .map(|m| m.point.as_os_str().as_bytes())
+            .collect();
+        assert_eq!(points, [&b"/"[..], b"/run/netns/a b\\c", b"/mnt/\xff\\9\\"]);
+        assert_eq!(mounts[0].point, Path::new("/"));
+        assert_eq!(
+            (&*mounts[1].root, &*mounts[1].kind),
+            ("net:[4026532179]", "nsfs")
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Wake-up of a thread that waits in poll(2) or epoll(7): an eventfd.
+//!
+//! A channel wakes whoever receives on it and nobody else; a `Waker` is for a thread that waits for descriptors.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use anyhow::Context;
+use rustix::event::{EventfdFlags, eventfd};
+
+/// A descriptor that is readable from [`wake`](Self::wake) until [`drain`](Self::drain). Clones share it.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<OwnedFd>);
+
+impl Waker {
+    /// Creates one that is not readable yet.
+    ///
+    /// # Errors
+    /// If the kernel has no descriptor left.
+    pub fn new() -> anyhow::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let fd = eventfd(0, flags).context("cannot create an eventfd to wake a thread with")?;
+        Ok(Waker(Arc::new(fd)))
+    }
+
+    /// Makes it readable.
+    pub fn wake(&self) {
+        // it fails only after 2^64 calls without a drain, and then it is readable
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Makes it unreadable until the next [`wake`](Self::wake). Call this before looking for what one is woken for: what
+    /// arrives in between then wakes again.
+    pub fn drain(&self) {
+        // there is nothing to read if nobody called `wake`
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::*;
+
+    fn is_readable(waker: &Waker) -> bool {
+        let mut fds = [PollFd::new(waker, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).expect("poll") == 1
+    }
+
+    #[test]
+    fn waker_is_readable_from_wake_until_drain() {
+        let waker = Waker::new().expect("a descriptor");
+        assert!(!is_readable(&waker));
+        waker.drain(); // does not wait
+        waker.clone().wake();
+        waker.wake();
+        assert!(is_readable(&waker) && is_readable(&waker));
+        waker.drain();
+        assert!(!is_readable(&waker), "one drain is enough for two wakes");
+    }
+
+    #[test]
+    fn waker_ends_the_wait_of_another_thread() {
+        let waker = Waker::new().expect("a descriptor");
+        let waits = waker.clone();
+        let thread = std::thread::spawn(move || {
+            poll(&mut [PollFd::new(&waits, PollFlags::IN)], None).expect("poll")
+        });
+        waker.wake();
+        assert_eq!(thread.join().expect("no panic"), 1);
+    }
+}
