@@ -12,8 +12,6 @@ use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::terminal::glyphs::Glyphs;
-
 /// How a cell looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Look {
@@ -36,7 +34,6 @@ impl Look {
 #[derive(Debug)]
 pub struct Wire {
     bytes: Vec<u8>,
-    glyphs: Glyphs,
     size: Size,
     /// The cursor that is to be seen after this frame.
     cursor: Option<Position>,
@@ -46,10 +43,9 @@ pub struct Wire {
 
 impl Wire {
     /// For a terminal of that size, on which the cursor is hidden.
-    pub fn new(size: Size, glyphs: Glyphs) -> Self {
+    pub fn new(size: Size) -> Self {
         Wire {
             bytes: Vec::new(),
-            glyphs,
             size,
             cursor: None,
             seen: None,
@@ -208,8 +204,7 @@ impl Backend for Wire {
             }
             self.style(look, Look::of(cell));
             look = Look::of(cell);
-            let symbol = self.glyphs.shown(cell.symbol());
-            self.bytes.extend_from_slice(symbol.as_bytes());
+            self.bytes.extend_from_slice(cell.symbol().as_bytes());
             // terminals differ in how wide other than narrow characters are; and at the end of the line in where the
             // cursor is
             let is_narrow = cell.symbol().width() == 1;
@@ -426,7 +421,7 @@ mod tests {
         let numbers = &mut Numbers::from(1);
         for round in 0..60 {
             let size = Size::new(1 + numbers.index(60) as u16, 1 + numbers.index(20) as u16);
-            let mut terminal = Terminal::new(Wire::new(size, Glyphs::All)).expect("a terminal");
+            let mut terminal = Terminal::new(Wire::new(size)).expect("a terminal");
             let length = |n| std::num::NonZeroU16::new(n).expect("not zero");
             let mut shown = vt100::Parser::new(length(size.height), length(size.width), 0);
             let mut picture = Buffer::empty(ratatui::layout::Rect::from((Position::ORIGIN, size)));
@@ -474,8 +469,7 @@ mod tests {
 
     #[test]
     fn a_frame_as_the_one_before_sends_nothing() {
-        let mut terminal =
-            Terminal::new(Wire::new(Size::new(20, 5), Glyphs::All)).expect("a terminal");
+        let mut terminal = Terminal::new(Wire::new(Size::new(20, 5))).expect("a terminal");
         for cursor in [None, Some((3, 2))] {
             for nth in 0..3 {
                 terminal
