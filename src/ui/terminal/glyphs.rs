@@ -1,9 +1,8 @@
-//! Which characters the terminal can show.
-//!
-//! Responsible for what stands in for the others: ASCII of the same width. Not for the text of others, which is data.
+//! The characters that the terminal can show, and ASCII of the same width for those that it cannot.
 
 use std::ffi::OsStr;
 
+use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
 
 /// What the dashboard draws besides ASCII, and what stands in for it.
@@ -72,17 +71,29 @@ impl Glyphs {
         )
     }
 
-    /// A cell's text as it can be shown, in as many cells.
-    pub fn shown(self, symbol: &str) -> &str {
-        if self == Glyphs::All || symbol.is_ascii() {
-            return symbol;
+    /// Replaces what the terminal cannot show, each with as many cells.
+    pub fn replace_missing(self, buffer: &mut Buffer) {
+        if self == Glyphs::All {
+            return;
         }
-        let stand_in = STAND_INS.iter().find(|(drawn, _)| *drawn == symbol);
-        match (stand_in, self) {
-            (Some((_, ascii)), _) => ascii,
-            (None, Glyphs::Ascii) if symbol.width() > 1 => "??",
-            (None, Glyphs::Ascii) => "?",
-            (None, _) => symbol,
+        for cell in &mut buffer.content {
+            if let Some(ascii) = self.stand_in(cell.symbol()) {
+                cell.set_symbol(ascii);
+            }
+        }
+    }
+
+    /// What to show instead of a cell's text.
+    fn stand_in(self, symbol: &str) -> Option<&'static str> {
+        if symbol.is_ascii() {
+            return None;
+        }
+        let known = STAND_INS.iter().find(|(drawn, _)| *drawn == symbol);
+        match (known, self) {
+            (Some((_, ascii)), _) => Some(ascii),
+            (None, Glyphs::Ascii) if symbol.width() > 1 => Some("??"),
+            (None, Glyphs::Ascii) => Some("?"),
+            (None, _) => None,
         }
     }
 }
@@ -111,16 +122,23 @@ mod tests {
         for (drawn, ascii) in STAND_INS {
             assert!(ascii.is_ascii() && drawn.width() == ascii.len(), "{drawn}");
         }
-        for bar in crate::ui::layout::bars::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1)
-        {
-            for c in bar.chars() {
-                let shown = Glyphs::Few.shown(c.encode_utf8(&mut [0; 4])).to_owned();
-                assert!(shown.is_ascii(), "{c}: {shown}");
-            }
-        }
-        assert_eq!(Glyphs::Few.shown("日"), "日");
-        assert_eq!(Glyphs::Ascii.shown("日"), "??");
-        assert_eq!(Glyphs::Ascii.shown("é"), "?");
-        assert_eq!(Glyphs::All.shown("…"), "…");
+    }
+
+    #[test]
+    fn replace_missing_keeps_what_the_terminal_has() {
+        let bars = crate::ui::layout::bars::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1);
+        let drawn = format!("日é…x{}", bars.concat());
+        let shown = |glyphs: Glyphs| {
+            let mut buffer = Buffer::with_lines([drawn.as_str()]);
+            glyphs.replace_missing(&mut buffer);
+            // a wide character is in the first of its two cells
+            let cells = buffer.content().iter().map(|cell| cell.symbol());
+            cells.collect::<String>()
+        };
+        let (all, few, ascii) = (shown(Glyphs::All), shown(Glyphs::Few), shown(Glyphs::Ascii));
+        assert!(all.starts_with("日 é…x"), "{all}");
+        assert!(few.starts_with("日 é~x"), "{few}");
+        assert!(few["日 é".len()..].is_ascii(), "{few}");
+        assert!(ascii.starts_with("?? ?~x") && ascii.is_ascii(), "{ascii}");
     }
 }

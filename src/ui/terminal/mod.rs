@@ -58,6 +58,7 @@ const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 pub struct Screen {
     /// Never dropped: it would show the cursor, which `restore` does.
     terminal: ManuallyDrop<Terminal<Wire>>,
+    glyphs: Glyphs,
     out: Out,
     mouse: bool,
 }
@@ -86,9 +87,9 @@ impl Screen {
             );
         }
         restore_on_panic();
-        let wire = Wire::new(size()?, Glyphs::for_environment());
         let mut screen = Screen {
-            terminal: ManuallyDrop::new(Terminal::new(wire)?),
+            terminal: ManuallyDrop::new(Terminal::new(Wire::new(size()?))?),
+            glyphs: Glyphs::for_environment(),
             out: Out::new()?,
             mouse,
         };
@@ -166,9 +167,12 @@ impl Screen {
     /// # Errors
     /// If the view draws what is no frame, which is a bug.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
-        self.terminal
-            .draw(render)
-            .context("cannot draw on the terminal")?;
+        let glyphs = self.glyphs;
+        let frame = self.terminal.draw(|frame| {
+            render(frame);
+            glyphs.replace_missing(frame.buffer_mut());
+        });
+        frame.context("cannot draw on the terminal")?;
         let changed = self.terminal.backend_mut().take();
         if !changed.is_empty() {
             let mut bytes = Vec::with_capacity(changed.len() + 16);
@@ -196,8 +200,7 @@ impl Screen {
             .context("cannot stop this process")?;
         // nothing is left of one that was given up
         self.out = Out::new()?;
-        let wire = Wire::new(size()?, Glyphs::for_environment());
-        self.terminal = ManuallyDrop::new(Terminal::new(wire)?);
+        self.terminal = ManuallyDrop::new(Terminal::new(Wire::new(size()?))?);
         self.enter()
     }
 }
