@@ -55,7 +55,7 @@ struct sock_state {
 	__u8 adopted;
 	__u8 comm[COMM_LEN];
 	__u32 data_segs; /* segments with data that had come when we closed first */
-	__u32 shown; /* digest of what the collector was last shown of it while it is open */
+	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
 };
 _Static_assert(sizeof(struct sock_state) == 56,
 	       "with the kernel's 72 bytes it fills a slab of 128");
@@ -87,7 +87,7 @@ struct {
 
 /* Two, so that the collector can write one while the other is in force. */
 struct capture_filter filters[2];
-__u32 filter_in_force;
+__u32 active_filter;
 
 /*
  * While sessions end one after the other the collector looks by itself every few ms, and is woken only when this much
@@ -95,16 +95,16 @@ __u32 filter_in_force;
  * When none has ended for a while it sleeps, and the next one wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
-__u32 collector_called;
-__u32 collector_sleeps;
+__u32 wakeup_pending;
+__u32 consumer_idle;
 
-__u64 lost; /* sessions that found the ring full */
-__u32 looks_forgotten; /* another number: the collector has forgotten what it was shown */
-int scanner; /* thread that walks iter/tcp, which locks every socket that it passes */
+__u64 ring_full; /* sessions that found the ring full */
+__u32 snapshot_gen; /* changed by the collector to get every session in full again */
+int scanner_tid; /* thread that walks iter/tcp, which locks every socket that it passes */
 __u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
 __u64 scan_ns;
 
-static __always_inline void take_task(struct sock_state *st, struct task_struct *task,
+static __always_inline void set_owner(struct sock_state *st, struct task_struct *task,
 				      __u8 evidence)
 {
 	struct task_struct *leader = task;
@@ -117,20 +117,20 @@ static __always_inline void take_task(struct sock_state *st, struct task_struct 
 }
 
 /* The current task as owner, if it holds the socket's lock and nothing better is known. */
-static __always_inline void take_current(struct sock_state *st, struct sock *sk, __u8 evidence)
+static __always_inline void set_owner_current(struct sock_state *st, struct sock *sk, __u8 evidence)
 {
 	struct task_struct *task;
 
 	if (st->owner > evidence || !sk->sk_lock.owned)
 		return;
 	task = bpf_get_current_task_btf();
-	if (evidence == OWNER_CLOSE && (task->flags & PF_KTHREAD || task->pid == scanner))
+	if (evidence == OWNER_CLOSE && (task->flags & PF_KTHREAD || task->pid == scanner_tid))
 		return;
-	take_task(st, task, evidence);
+	set_owner(st, task, evidence);
 }
 
 /* A child's storage is its listener's until the child is first met. */
-static __always_inline void make_child(struct sock_state *st, __u64 now)
+static __always_inline void init_child(struct sock_state *st, __u64 now)
 {
 	st->listener = 0;
 	st->adopted = 0;
@@ -161,10 +161,10 @@ static __always_inline bool has_port(const __u64 *bits, __u16 port)
 	return bits[port >> 6] >> (port & 63) & 1;
 }
 
-static __always_inline bool wanted(struct tcp_sock *tp, __u8 ip, __u16 lport, __u16 rport,
-				   __u32 pid)
+static __always_inline bool is_captured(struct tcp_sock *tp, __u8 ip, __u16 lport, __u16 rport,
+					__u32 pid)
 {
-	const struct capture_filter *f = &filters[filter_in_force & 1];
+	const struct capture_filter *f = &filters[active_filter & 1];
 
 	if (f->ip && f->ip != ip)
 		return false;
@@ -193,8 +193,8 @@ static __always_inline __u8 ip_version(struct sock *sk)
 	return 4;
 }
 
-static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
-				 const struct sock_state *st, __u64 now)
+static __always_inline void fill_record(struct session_record *r, struct tcp_sock *tp,
+					const struct sock_state *st, __u64 now)
 {
 	struct sock *sk = sock_of(tp);
 	struct sock_common *skc = &sk->__sk_common;
@@ -273,18 +273,17 @@ static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
 }
 
 /* How the collector is to hear of a record: by itself, of the first that it has not read, or now. */
-static __always_inline __u64 how_to_wake(void)
+static __always_inline __u64 get_wakeup_flags(void)
 {
-	if (!collector_called &&
-	    bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
-		collector_called = 1;
+	if (!wakeup_pending && bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
+		wakeup_pending = 1;
 		return BPF_RB_FORCE_WAKEUP;
 	}
-	return collector_sleeps ? 0 : BPF_RB_NO_WAKEUP;
+	return consumer_idle ? 0 : BPF_RB_NO_WAKEUP;
 }
 
 /* A session that has ended, to the collector. */
-static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, int oldstate)
+static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state *st, int oldstate)
 {
 	struct sock *sk = sock_of(tp);
 	struct session_record *r = NULL;
@@ -294,10 +293,10 @@ static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, i
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (wanted(tp, ip, lport, rport, st ? st->pid : 0)) {
+	if (is_captured(tp, ip, lport, rport, st ? st->pid : 0)) {
 		r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
 		if (!r)
-			__sync_fetch_and_add(&lost, 1);
+			__sync_fetch_and_add(&ring_full, 1);
 	}
 	if (r) {
 		r->ip = ip;
@@ -305,7 +304,7 @@ static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, i
 		r->rport = rport;
 		r->state = oldstate;
 		r->closed = 1;
-		fill(r, tp, st, bpf_ktime_get_ns());
+		fill_record(r, tp, st, bpf_ktime_get_ns());
 		/*
 		 * Data for a process that has closed: the kernel resets, and notes the same
 		 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
@@ -324,10 +323,10 @@ static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, i
 		st->owner = OWNER_NONE;
 	}
 	if (r)
-		bpf_ringbuf_submit(r, how_to_wake());
+		bpf_ringbuf_submit(r, get_wakeup_flags());
 }
 
-static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
+static __always_inline int handle_transition(struct sock *sk, int oldstate, int newstate)
 {
 	__u8 evidence = OWNER_NONE;
 	struct sock_state *st;
@@ -358,7 +357,7 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 			return 0;
 		now = bpf_ktime_get_ns();
 		if (st->listener)
-			make_child(st, now);
+			init_child(st, now);
 		if (!st->established_ns)
 			st->established_ns = now;
 		return 0;
@@ -369,7 +368,7 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		if (!st)
 			return 0;
 		if (st->listener)
-			make_child(st, bpf_ktime_get_ns());
+			init_child(st, bpf_ktime_get_ns());
 		if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
 			st->closing_ns = bpf_ktime_get_ns();
 		if (newstate == TCP_CLOSE_WAIT) /* the peer's doing */
@@ -395,7 +394,7 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 			 */
 			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
 				return 0;
-			make_child(st, bpf_ktime_get_ns());
+			init_child(st, bpf_ktime_get_ns());
 		}
 		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
 		if (sk->sk_err != ECONNABORTED)
@@ -405,10 +404,10 @@ static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
 		return 0;
 	}
 	if (st && evidence)
-		take_current(st, sk, evidence);
+		set_owner_current(st, sk, evidence);
 	if (newstate != TCP_CLOSE || !tp)
 		return 0;
-	report(tp, st, oldstate);
+	report_closed(tp, st, oldstate);
 	return 0;
 }
 
@@ -430,7 +429,7 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 	if (!f)
 		return 0;
 	f->sk = 0;
-	follow(sk, oldstate, newstate);
+	handle_transition(sk, oldstate, newstate);
 	f->states = oldstate << 8 | newstate;
 	f->sk = (__u64)sk;
 	return 0;
@@ -446,7 +445,7 @@ int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
 	if (f->sk == (__u64)sk && f->states == (oldstate << 8 | newstate))
 		f->sk = 0;
 	else
-		follow(sk, oldstate, newstate);
+		handle_transition(sk, oldstate, newstate);
 	return 0;
 }
 
@@ -469,10 +468,10 @@ int BPF_PROG(on_read, struct sock *sk)
 	if (st->owner > OWNER_READ)
 		return 0;
 	if (st->listener) /* fast open: data before the handshake is over */
-		make_child(st, bpf_ktime_get_ns());
+		init_child(st, bpf_ktime_get_ns());
 	task = bpf_get_current_task_btf();
 	if (st->owner != OWNER_READ || st->pid != task->tgid)
-		take_task(st, task, OWNER_READ);
+		set_owner(st, task, OWNER_READ);
 	return 0;
 }
 
@@ -513,7 +512,7 @@ static __always_inline void adopt_queue(struct sock *listener, const struct sock
 /* Who holds which TCP socket: at the start for what was there before, later for what only its listener is
  * known of. */
 SEC("iter/task_file")
-int scan(struct bpf_iter__task_file *ctx)
+int scan_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
@@ -546,13 +545,13 @@ int scan(struct bpf_iter__task_file *ctx)
 			return 0;
 		if (state == TCP_LISTEN) {
 			/* prefork: the first that is found, the master, stands for all */
-			take_task(st, task, OWNER_LISTEN);
+			set_owner(st, task, OWNER_LISTEN);
 			adopt_queue(sk, st);
 			return 0;
 		}
 	}
 	if (state != TCP_LISTEN && !st->listener && st->owner <= OWNER_SCAN)
-		take_task(st, task, OWNER_SCAN);
+		set_owner(st, task, OWNER_SCAN);
 	return 0;
 }
 
@@ -569,7 +568,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	struct sock *sk;
 	__u8 state;
 
-	scanner = bpf_get_current_task_btf()->pid;
+	scanner_tid = bpf_get_current_task_btf()->pid;
 	if (!skc)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(skc); /* no request and no TIME_WAIT is one */
@@ -582,7 +581,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-static __always_inline __u64 mixed(__u64 sum, __u64 word)
+static __always_inline __u64 mix(__u64 sum, __u64 word)
 {
 	return (sum ^ word) * 0x9e3779b97f4a7c15ULL;
 }
@@ -598,21 +597,21 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 {
 	struct sock_common *skc = &sk->__sk_common;
 	const __u64 *comm = (const __u64 *)st->comm;
-	__u64 sum = looks_forgotten;
+	__u64 sum = snapshot_gen;
 
-	sum = mixed(sum, st->start_ns);
-	sum = mixed(sum, st->established_ns);
-	sum = mixed(sum, st->closing_ns);
-	sum = mixed(sum, (__u64)st->pid << 32 | st->owner << 8 | skc->skc_state);
-	sum = mixed(sum, comm[0]);
-	sum = mixed(sum, comm[1]);
-	sum = mixed(sum, (__u64)sk->sk_uid.val << 32 |
-				 (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
-	sum = mixed(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
-	sum = mixed(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
-	sum = mixed(sum, (__u64)tp->delivered << 32 | tp->segs_out);
-	sum = mixed(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
-	sum = mixed(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
+	sum = mix(sum, st->start_ns);
+	sum = mix(sum, st->established_ns);
+	sum = mix(sum, st->closing_ns);
+	sum = mix(sum, (__u64)st->pid << 32 | st->owner << 8 | skc->skc_state);
+	sum = mix(sum, comm[0]);
+	sum = mix(sum, comm[1]);
+	sum = mix(sum, (__u64)sk->sk_uid.val << 32 |
+			       (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
+	sum = mix(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
+	sum = mix(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
+	sum = mix(sum, (__u64)tp->delivered << 32 | tp->segs_out);
+	sum = mix(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
+	sum = mix(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
 	return sum >> 32 ?: 1; /* 0: never shown */
 }
 
@@ -621,14 +620,14 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
  * an earlier look, only which one it is. Most sessions of a host are idle.
  */
 SEC("iter/bpf_sk_storage_map")
-int live(struct bpf_iter__bpf_sk_storage_map *ctx)
+int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock_state *st = ctx->value;
 	struct sock *sk = ctx->sk;
 	struct session_record r; /* all of it is filled: padding has no place in it */
 	struct tcp_sock *tp;
 	struct unchanged_session unchanged = {};
-	__u32 now_shown;
+	__u32 digest_now;
 	__u8 state;
 
 	if (!sk || !st)
@@ -644,18 +643,18 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	r.state = state;
 	r.closed = 0;
-	if (!wanted(tp, r.ip, r.lport, r.rport, st->pid))
+	if (!is_captured(tp, r.ip, r.lport, r.rport, st->pid))
 		return 0;
 	/* before the figures are read: what changes meanwhile shows at the next look */
-	now_shown = digest(sk, tp, st);
-	if (now_shown == st->shown && !BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
+	digest_now = digest(sk, tp, st);
+	if (digest_now == st->snapshot_digest && !BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
 		unchanged.cookie = bpf_get_socket_cookie(sk);
 		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
 		return 0;
 	}
-	fill(&r, tp, st, bpf_ktime_get_ns());
+	fill_record(&r, tp, st, bpf_ktime_get_ns());
 	/* what does not fit any more is thrown away, and the program is run again for it */
 	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
-		st->shown = now_shown;
+		st->snapshot_digest = digest_now;
 	return 0;
 }

@@ -200,9 +200,9 @@ impl Iterators {
         };
         let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
         Ok(Iterators {
-            scan: attached(&skel.progs.scan, IterOpts::None)?,
+            scan: attached(&skel.progs.scan_files, IterOpts::None)?,
             scan_orphans: attached(&skel.progs.scan_orphans, IterOpts::None)?,
-            live: attached(&skel.progs.live, IterOpts::Map(states))?,
+            live: attached(&skel.progs.dump_open_sessions, IterOpts::Map(states))?,
         })
     }
 
