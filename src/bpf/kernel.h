@@ -57,6 +57,14 @@ enum {
 	TCP_CLOSING = 11,
 };
 
+/* include/net/tcp.h: enum tcp_chrono; tcp_sock.chrono_stat begins with TCP_CHRONO_BUSY */
+enum {
+	TCP_CHRONO_UNSPEC = 0,
+	TCP_CHRONO_BUSY = 1,
+	TCP_CHRONO_RWND_LIMITED = 2,
+	TCP_CHRONO_SNDBUF_LIMITED = 3,
+};
+
 /* include/net/sock.h: enum sock_flags */
 enum { SOCK_DEAD = 0, SOCK_DONE = 1 };
 

@@ -221,17 +221,17 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->chrono[0] = tp->chrono_stat[0];
 	r->chrono[1] = tp->chrono_stat[1];
 	r->chrono[2] = tp->chrono_stat[2];
-	/* the phase that still runs is not in chrono_stat yet: net/ipv4/tcp.c, tcp_get_info_chrono_stats */
+	/* chrono_stat lacks the phase that still runs: net/ipv4/tcp.c, tcp_get_info_chrono_stats */
 	chrono_type = BPF_CORE_READ_BITFIELD(tp, chrono_type);
-	if (chrono_type) {
+	if (chrono_type != TCP_CHRONO_UNSPEC) {
 		__u32 since = (__u32)bpf_jiffies64() - tp->chrono_start;
 
-		if (chrono_type == 1)
-			r->chrono[0] += since;
-		else if (chrono_type == 2)
-			r->chrono[1] += since;
+		if (chrono_type == TCP_CHRONO_BUSY)
+			r->chrono[TCP_CHRONO_BUSY - 1] += since;
+		else if (chrono_type == TCP_CHRONO_RWND_LIMITED)
+			r->chrono[TCP_CHRONO_RWND_LIMITED - 1] += since;
 		else
-			r->chrono[2] += since;
+			r->chrono[TCP_CHRONO_SNDBUF_LIMITED - 1] += since;
 	}
 	r->uid = sk->sk_uid.val;
 	r->netns = skc->skc_net.net->ns.inum;
@@ -647,7 +647,8 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	/* before the figures are read: what changes meanwhile shows at the next look */
 	digest_now = digest(sk, tp, st);
-	if (digest_now == st->snapshot_digest && !BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
+	if (digest_now == st->snapshot_digest &&
+	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
 		unchanged.cookie = bpf_get_socket_cookie(sk);
 		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
 		return 0;

@@ -46,7 +46,7 @@ struct session_record {
 	__u32 total_retrans;
 	__u32 cwnd;
 	__u32 mss;
-	__u32 chrono[3]; /* jiffies: busy, limited by the peer's window, by our send buffer */
+	__u32 chrono[3]; /* jiffies spent busy, limited by the peer's window, by our send buffer */
 	__u32 pid; /* thread group id of the owner */
 	__u32 uid; /* of the socket */
 	__u32 netns; /* inode of the network namespace */
