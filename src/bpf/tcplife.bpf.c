@@ -85,20 +85,28 @@ struct {
 	__type(value, struct followed);
 } followed SEC(".maps");
 
-/* Two, so that the collector can write one while the other is in force. */
+/* For variables that the collector writes while programs run: one access, of the whole value. */
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
+
+/*
+ * Two, so that the collector can write one while the other is in force. It writes active_filter
+ * last; a program reads that once and keeps to the filter that it found.
+ */
 struct capture_filter filters[2];
 __u32 active_filter;
 
 /*
- * While sessions end one after the other the collector looks by itself every few ms, and is woken only when this much
- * waits in the ring: once, until it has emptied it, as a busy processor may keep it waiting and each waking is an interrupt.
- * When none has ended for a while it sleeps, and the next one wakes it.
+ * While sessions end one after the other the collector reads the ring by itself every 50 ms, and is
+ * woken only when this much waits there: once, until it has emptied the ring, as a busy processor may
+ * keep it waiting and each wake-up is an interrupt. When none has ended for a while it sleeps, and the
+ * next one wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
-__u32 wakeup_pending;
-__u32 consumer_idle;
+__u32 wakeup_pending; /* set here, cleared by the collector */
+__u32 consumer_idle; /* written by the collector */
 
-__u64 ring_full; /* sessions that found the ring full */
+__u64 ring_full; /* sessions that found the ring full; read by the collector */
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
 int scanner_tid; /* thread that walks iter/tcp, which locks every socket that it passes */
 __u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
@@ -124,7 +132,8 @@ static __always_inline void set_owner_current(struct sock_state *st, struct sock
 	if (st->owner > evidence || !sk->sk_lock.owned)
 		return;
 	task = bpf_get_current_task_btf();
-	if (evidence == OWNER_CLOSE && (task->flags & PF_KTHREAD || task->pid == scanner_tid))
+	if (evidence == OWNER_CLOSE &&
+	    (task->flags & PF_KTHREAD || task->pid == READ_ONCE(scanner_tid)))
 		return;
 	set_owner(st, task, evidence);
 }
@@ -164,7 +173,7 @@ static __always_inline bool has_port(const __u64 *bits, __u16 port)
 static __always_inline bool is_captured(struct tcp_sock *tp, __u8 ip, __u16 lport, __u16 rport,
 					__u32 pid)
 {
-	const struct capture_filter *f = &filters[active_filter & 1];
+	const struct capture_filter *f = &filters[READ_ONCE(active_filter) & 1];
 
 	if (f->ip && f->ip != ip)
 		return false;
@@ -272,14 +281,15 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	}
 }
 
-/* How the collector is to hear of a record: by itself, of the first that it has not read, or now. */
+/* Two processors may both wake the collector at the same moment: one wake-up too many, no harm. */
 static __always_inline __u64 get_wakeup_flags(void)
 {
-	if (!wakeup_pending && bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
-		wakeup_pending = 1;
+	if (!READ_ONCE(wakeup_pending) &&
+	    bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
+		WRITE_ONCE(wakeup_pending, 1);
 		return BPF_RB_FORCE_WAKEUP;
 	}
-	return consumer_idle ? 0 : BPF_RB_NO_WAKEUP;
+	return READ_ONCE(consumer_idle) ? 0 : BPF_RB_NO_WAKEUP;
 }
 
 /* A session that has ended, to the collector. */
@@ -568,7 +578,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	struct sock *sk;
 	__u8 state;
 
-	scanner_tid = bpf_get_current_task_btf()->pid;
+	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
 	if (!skc)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(skc); /* no request and no TIME_WAIT is one */
@@ -597,7 +607,7 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 {
 	struct sock_common *skc = &sk->__sk_common;
 	const __u64 *comm = (const __u64 *)st->comm;
-	__u64 sum = snapshot_gen;
+	__u64 sum = READ_ONCE(snapshot_gen);
 
 	sum = mix(sum, st->start_ns);
 	sum = mix(sum, st->established_ns);
