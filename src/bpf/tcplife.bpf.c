@@ -336,89 +336,109 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 		bpf_ringbuf_submit(r, get_wakeup_flags());
 }
 
-static __always_inline int handle_transition(struct sock *sk, int oldstate, int newstate)
+/* connect() and listen(): a session or a listener begins. */
+static __always_inline void handle_open(struct sock *sk, int newstate)
 {
-	__u8 evidence = OWNER_NONE;
 	struct sock_state *st;
-	struct tcp_sock *tp = NULL;
+
+	st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!st)
+		return;
+	st->listener = newstate == TCP_LISTEN;
+	st->adopted = 0;
+	st->direction = DIRECTION_OUT;
+	st->established_ns = 0;
+	st->closing_ns = 0;
+	st->start_ns = bpf_ktime_get_ns();
+	st->owner = OWNER_NONE;
+	set_owner_current(st, sk, st->listener ? OWNER_LISTEN : OWNER_CONNECT);
+}
+
+/* The handshake is complete. */
+static __always_inline void handle_established(struct sock *sk)
+{
+	struct sock_state *st = state_of(sk);
 	__u64 now;
 
-	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
-		return 0;
+	if (!st)
+		return;
+	now = bpf_ktime_get_ns();
+	if (st->listener)
+		init_child(st, now);
+	if (!st->established_ns)
+		st->established_ns = now;
+}
 
-	switch (newstate) {
-	case TCP_SYN_SENT:
-	case TCP_LISTEN:
-		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (!st)
-			return 0;
-		st->listener = newstate == TCP_LISTEN;
-		st->adopted = 0;
-		st->direction = DIRECTION_OUT;
-		st->established_ns = 0;
-		st->closing_ns = 0;
-		st->start_ns = bpf_ktime_get_ns();
-		st->owner = OWNER_NONE;
-		evidence = st->listener ? OWNER_LISTEN : OWNER_CONNECT;
-		break;
-	case TCP_ESTABLISHED:
-		st = state_of(sk);
-		if (!st)
-			return 0;
-		now = bpf_ktime_get_ns();
-		if (st->listener)
-			init_child(st, now);
-		if (!st->established_ns)
-			st->established_ns = now;
-		return 0;
-	case TCP_CLOSE_WAIT:
-	case TCP_FIN_WAIT1:
-	case TCP_LAST_ACK:
-		st = state_of(sk);
-		if (!st)
-			return 0;
-		if (st->listener)
-			init_child(st, bpf_ktime_get_ns());
-		if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
-			st->closing_ns = bpf_ktime_get_ns();
-		if (newstate == TCP_CLOSE_WAIT) /* the peer's doing */
-			return 0;
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (tp)
-			st->data_segs = tp->data_segs_in;
-		evidence = OWNER_CLOSE;
-		break;
-	case TCP_CLOSE:
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (!tp || oldstate == TCP_LISTEN)
-			return 0;
-		st = state_of(sk);
-		if (!st) /* it was there before us */
-			break;
+/* A FIN, the peer's (TCP_CLOSE_WAIT) or ours. */
+static __always_inline void handle_fin(struct sock *sk, int oldstate, int newstate)
+{
+	struct sock_state *st = state_of(sk);
+	struct tcp_sock *tp;
+
+	if (!st)
+		return;
+	if (st->listener)
+		init_child(st, bpf_ktime_get_ns());
+	if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
+		st->closing_ns = bpf_ktime_get_ns();
+	if (newstate == TCP_CLOSE_WAIT)
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		st->data_segs = tp->data_segs_in;
+	set_owner_current(st, sk, OWNER_CLOSE);
+}
+
+/* The end of a session, or of an attempt at one. */
+static __always_inline void handle_close(struct sock *sk, int oldstate)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct sock_state *st;
+
+	if (!tp || oldstate == TCP_LISTEN)
+		return;
+	st = state_of(sk);
+	if (st) { /* if not, it was open before the start */
 		if (!st->start_ns) /* reported already */
-			return 0;
+			return;
 		if (st->listener) {
 			/*
-			 * Two packets of one handshake on two processors make two children, and one is
-			 * thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a session.
+			 * Two packets of one handshake on two processors make two children, and one
+			 * is thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a
+			 * session.
 			 */
 			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
-				return 0;
+				return;
 			init_child(st, bpf_ktime_get_ns());
 		}
 		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
 		if (sk->sk_err != ECONNABORTED)
-			evidence = OWNER_CLOSE;
-		break;
-	default:
-		return 0;
+			set_owner_current(st, sk, OWNER_CLOSE);
 	}
-	if (st && evidence)
-		set_owner_current(st, sk, evidence);
-	if (newstate != TCP_CLOSE || !tp)
-		return 0;
 	report_closed(tp, st, oldstate);
-	return 0;
+}
+
+static __always_inline void handle_transition(struct sock *sk, int oldstate, int newstate)
+{
+	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
+		return;
+	switch (newstate) {
+	case TCP_SYN_SENT:
+	case TCP_LISTEN:
+		handle_open(sk, newstate);
+		break;
+	case TCP_ESTABLISHED:
+		handle_established(sk);
+		break;
+	case TCP_CLOSE_WAIT:
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		handle_fin(sk, oldstate, newstate);
+		break;
+	case TCP_CLOSE:
+		handle_close(sk, oldstate);
+		break;
+	}
 }
 
 /*
