@@ -165,6 +165,14 @@ static __always_inline struct sock_state *state_of(struct sock *sk)
 	return bpf_sk_storage_get(&states, sk, 0, 0);
 }
 
+/* Without CONFIG_NET_NS there is one namespace, which has no inode: 0. */
+static __always_inline __u32 netns_of(const struct sock_common *skc)
+{
+	if (!bpf_core_field_exists(skc->skc_net.net))
+		return 0;
+	return skc->skc_net.net->ns.inum;
+}
+
 static __always_inline bool has_port(const __u64 *bits, __u16 port)
 {
 	return bits[port >> 6] >> (port & 63) & 1;
@@ -179,7 +187,7 @@ static __always_inline bool is_captured(struct tcp_sock *tp, __u8 ip, __u16 lpor
 		return false;
 	if (f->pid && f->pid != pid)
 		return false;
-	if (f->netns && f->netns != sock_of(tp)->__sk_common.skc_net.net->ns.inum)
+	if (f->netns && f->netns != netns_of(&sock_of(tp)->__sk_common))
 		return false;
 	if (f->by_lport && !has_port(f->lports, lport))
 		return false;
@@ -197,7 +205,10 @@ static __always_inline bool is_mapped(const struct in6_addr *a)
 
 static __always_inline __u8 ip_version(struct sock *sk)
 {
-	if (sk->__sk_common.skc_family == AF_INET6 && !is_mapped(&sk->__sk_common.skc_v6_daddr))
+	struct sock_common *skc = &sk->__sk_common;
+
+	if (bpf_core_field_exists(skc->skc_v6_daddr) && skc->skc_family == AF_INET6 &&
+	    !is_mapped(&skc->skc_v6_daddr))
 		return 6;
 	return 4;
 }
@@ -243,18 +254,18 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 			r->chrono[TCP_CHRONO_SNDBUF_LIMITED - 1] += since;
 	}
 	r->uid = sk->sk_uid.val;
-	r->netns = skc->skc_net.net->ns.inum;
+	r->netns = netns_of(skc);
 	r->err = sk->sk_err;
-	if (r->ip == 4) {
-		__builtin_memset(r->laddr, 0, sizeof(r->laddr));
-		__builtin_memset(r->raddr, 0, sizeof(r->raddr));
-		*(__be32 *)r->laddr = skc->skc_rcv_saddr;
-		*(__be32 *)r->raddr = skc->skc_daddr;
-	} else {
+	if (bpf_core_field_exists(skc->skc_v6_daddr) && r->ip == 6) {
 		for (int i = 0; i < 4; i++) {
 			((__be32 *)r->laddr)[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
 			((__be32 *)r->raddr)[i] = skc->skc_v6_daddr.in6_u.u6_addr32[i];
 		}
+	} else {
+		__builtin_memset(r->laddr, 0, sizeof(r->laddr));
+		__builtin_memset(r->raddr, 0, sizeof(r->raddr));
+		*(__be32 *)r->laddr = skc->skc_rcv_saddr;
+		*(__be32 *)r->raddr = skc->skc_daddr;
 	}
 	r->fin_received = skc->skc_flags >> SOCK_DONE & 1;
 	r->orphan = skc->skc_flags >> SOCK_DEAD & 1;

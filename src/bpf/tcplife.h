@@ -49,7 +49,7 @@ struct session_record {
 	__u32 chrono[3]; /* jiffies spent busy, limited by the peer's window, by our send buffer */
 	__u32 pid; /* thread group id of the owner */
 	__u32 uid; /* of the socket */
-	__u32 netns; /* inode of the network namespace */
+	__u32 netns; /* inode of the network namespace; 0: a kernel without CONFIG_NET_NS */
 	__s32 err; /* sk_err */
 	__u16 lport;
 	__u16 rport;

@@ -102,7 +102,7 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let mut object = MaybeUninit::uninit();
-    let mut skel = load(&mut object, config)?;
+    let mut skel = load(skel::TcplifeSkelBuilder::default(), &mut object, config)?;
     let _following = follow(&skel)?;
     let started_ns = monotonic_ns();
     if !config.scan_first {
@@ -151,10 +151,11 @@ pub(super) fn run(
 
 /// The programs, in the kernel and not attached yet.
 fn load<'o>(
+    builder: skel::TcplifeSkelBuilder,
     object: &'o mut MaybeUninit<OpenObject>,
     config: &Config,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
-    let mut open = skel::TcplifeSkelBuilder::default()
+    let mut open = builder
         .open(object)
         .map_err(refused("opening the BPF programs"))?;
     open.maps
@@ -434,7 +435,93 @@ fn jiffies_a_second(jiffies: u64, monotonic_ns: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::support;
     use super::*;
+    use crate::capture::Capture;
+
+    /// True if the programs can be loaded here. If not, says so on the real stderr, or fails where they must load.
+    fn kernel_or_skip() -> bool {
+        let Err(lack) = support::check() else {
+            return true;
+        };
+        assert!(
+            std::env::var_os("TCPLIFE_REQUIRE_KERNEL").is_none_or(|v| v.is_empty() || v == "0"),
+            "TCPLIFE_REQUIRE_KERNEL is set, and a test cannot run: {lack}"
+        );
+        let name = std::thread::current().name().unwrap_or("?").to_owned();
+        let _ = writeln!(io::stderr(), "\n*** SKIPPED {name}: {lack}");
+        false
+    }
+
+    fn any_session() -> Config {
+        Config {
+            capture: Capture::default(),
+            interval: None,
+            scan_first: true,
+            ring_bytes: 1 << 16,
+        }
+    }
+
+    /// The kernel's type information with other names in place of these.
+    fn btf_without(names: &[&str]) -> tempfile::NamedTempFile {
+        let mut btf = std::fs::read("/sys/kernel/btf/vmlinux").expect("the kernel's types");
+        for name in names {
+            let string = format!("\0{name}\0");
+            // the strings come last
+            let at = btf
+                .windows(string.len())
+                .rposition(|w| w == string.as_bytes());
+            let at = at.unwrap_or_else(|| panic!("no {name} in the kernel's types"));
+            btf[at + 1] = b'X';
+        }
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&btf).expect("it is written");
+        file
+    }
+
+    /// Kernels without CONFIG_IPV6 and CONFIG_NET_NS, and older than 5.15, lack members that the programs read.
+    #[test]
+    fn load_btf_without_optional_members_reports_sessions() {
+        if !kernel_or_skip() {
+            return;
+        }
+        let btf = btf_without(&["skc_v6_daddr", "skc_v6_rcv_saddr", "net", "cgroup"]);
+        let mut builder = skel::TcplifeSkelBuilder::default();
+        let options = builder.object_builder_mut();
+        options.btf_custom_path(btf.path()).expect("a path");
+        let mut object = MaybeUninit::uninit();
+        let skel = load(builder, &mut object, &any_session()).expect("the programs load");
+        let _links = follow(&skel).expect("they attach");
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("it is bound");
+        let client = TcpStream::connect(addr).expect("loopback");
+        drop(listener.accept().expect("a client"));
+        drop(client);
+        let ours = RefCell::new(Vec::new());
+        let mut ring = RingBufferBuilder::new();
+        ring.add(&skel.maps.sessions, |bytes| {
+            let r: types::session_record =
+                bytemuck::try_pod_read_unaligned(bytes).expect("a record");
+            if r.lport == addr.port() || r.rport == addr.port() {
+                let figures = (r.ip, r.netns, r.cgroup, r.laddr[0], r.raddr[0]);
+                ours.borrow_mut().push(figures);
+            }
+            0
+        })
+        .expect("a ring");
+        let ring = ring.build().expect("a ring");
+        let end = Instant::now() + Duration::from_secs(10);
+        while ours.borrow().len() < 2 && Instant::now() < end {
+            ring.consume().expect("records");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let ours = ours.borrow();
+        assert_eq!(*ours, [(4, 0, 0, 127, 127); 2]);
+    }
 
     #[test]
     fn the_tick_rate_is_found_at_any_uptime() {
