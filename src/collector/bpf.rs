@@ -178,6 +178,9 @@ fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
         program.attach_trace().map_err(refused(attaching))
     };
     let progs = &skel.progs;
+    // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c, func_add).
+    // on_state must come before on_state_nested, which skips the transitions that the first has left a note of: in the other
+    // order there never is a note, and each transition is handled twice.
     Ok([
         attached(&progs.on_state)?,
         attached(&progs.on_state_nested)?,
@@ -438,6 +441,8 @@ mod tests {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
 
+    use libbpf_rs::{MapCore as _, MapFlags};
+
     use super::super::support;
     use super::*;
     use crate::capture::Capture;
@@ -521,6 +526,59 @@ mod tests {
         }
         let ours = ours.borrow();
         assert_eq!(*ours, [(4, 0, 0, 127, 127); 2]);
+    }
+
+    /// How many of so many transitions leave the note that on_state makes for on_state_nested. They happen on this thread's
+    /// processor, within listen().
+    fn notes_left(skel: &skel::TcplifeSkel<'_>, transitions: usize) -> usize {
+        const CLOSE_TO_LISTEN: u64 = 7 << 8 | 10;
+        let cpu = rustix::thread::sched_getcpu();
+        let mut only = rustix::thread::CpuSet::new();
+        only.set(cpu);
+        rustix::thread::sched_setaffinity(None, &only).expect("a thread that stays where it is");
+        let mut seen = 0;
+        let mut left = 0;
+        for _ in 0..transitions {
+            let _listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let followed = &skel.maps.followed;
+            let notes = followed.lookup_percpu(&0_u32.to_ne_bytes(), MapFlags::ANY);
+            let note = notes.expect("the map can be read").expect("its only value");
+            let word = |i: usize| note[cpu].chunks(8).nth(i).expect("two words").try_into();
+            let [sk, states] = [0, 1].map(|i| u64::from_ne_bytes(word(i).expect("8 bytes")));
+            seen += usize::from(states == CLOSE_TO_LISTEN);
+            left += usize::from(sk != 0);
+        }
+        // others may use this processor, too
+        assert!(seen > transitions / 2, "on_state was run for {seen}");
+        left
+    }
+
+    #[test]
+    fn follow_transition_is_handled_by_one_program() {
+        if !kernel_or_skip() {
+            return;
+        }
+        let mut object = MaybeUninit::uninit();
+        let builder = skel::TcplifeSkelBuilder::default();
+        let skel = load(builder, &mut object, &any_session()).expect("the programs load");
+        let links = follow(&skel).expect("they attach");
+        // an interrupt in the few ns after on_state_nested has done its work may leave one
+        let left = notes_left(&skel, 100);
+        assert!(
+            left < 10,
+            "on_state_nested found {} of 100 notes",
+            100 - left
+        );
+        drop(links);
+
+        let attach = |program: &ProgramMut<'_>| program.attach_trace().expect("it attaches");
+        let _turned_around = [&skel.progs.on_state_nested, &skel.progs.on_state].map(attach);
+        let left = notes_left(&skel, 100);
+        assert!(
+            left > 90,
+            "on_state_nested ran first and found {} notes",
+            100 - left
+        );
     }
 
     #[test]
