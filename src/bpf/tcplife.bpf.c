@@ -58,7 +58,7 @@ struct sock_state {
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
 };
 _Static_assert(sizeof(struct sock_state) == 56,
-	       "with the kernel's 72 bytes it fills a slab of 128");
+	       "with the kernel's 72 bytes (Linux 6.1 to 7.3) it fills a slab of 128");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -108,7 +108,7 @@ __u32 consumer_idle; /* written by the collector */
 
 __u64 ring_full; /* sessions that found the ring full; read by the collector */
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
-int scanner_tid; /* thread that walks iter/tcp, which locks every socket that it passes */
+int scanner_tid; /* walks iter/tcp, which locks every socket that it passes (Linux 5.15) */
 __u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
 __u64 scan_ns;
 
@@ -151,9 +151,10 @@ static __always_inline void init_child(struct sock_state *st, __u64 now)
 }
 
 /*
- * The socket, by way of what bpf_skc_to_tcp_sock returned. For each pointer that is read through one that came with the
- * event the verifier looks for names among all types of the kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a
- * millisecond each time; through this one it need not.
+ * The socket, by way of what bpf_skc_to_tcp_sock() returned. For each pointer that is read through one
+ * that came with the event, the verifier of Linux 6.3 and later searches the names of all types of the
+ * kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a millisecond each time on 6.18; through this
+ * one it does not.
  */
 static __always_inline struct sock *sock_of(struct tcp_sock *tp)
 {
@@ -223,6 +224,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->taken_ns = now;
 	r->cgroup = 0;
+	/* before Linux 5.15 there was a tagged word, which cgroup v1 may have taken over */
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		r->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 	r->bytes_acked = tp->bytes_acked;
@@ -453,14 +455,16 @@ static __always_inline void handle_transition(struct sock *sk, int oldstate, int
 }
 
 /*
- * The kernel does not run a program that interrupts itself on a processor: what a softirq does to other
- * sockets while on_state runs would be missed (kernel/trace/bpf_trace.c, __bpf_trace_run, counts it as
- * recursion_misses). So there is a second program, which the kernel runs after the first for every
- * transition, and which follows what the first was not run for.
+ * From Linux 6.1 on, the kernel does not run a program that interrupts itself on a processor: what a
+ * softirq does to other sockets while on_state runs would be missed (kernel/trace/bpf_trace.c,
+ * __bpf_trace_run, counts it as recursion_misses). So there is a second program, attached after the
+ * first and therefore run after it, which handles the transitions that the first was not run for. On
+ * older kernels there are none.
  *
- * The first leaves a note of what it has followed, and the second looks for it. An interrupt between the
- * two may have left another; then a transition is followed twice, which changes nothing. None of an
- * earlier transition can be there while the first runs: it begins with removing it.
+ * The first leaves a note of the transition that it has handled, and the second looks for it. An
+ * interrupt between the two may have replaced it; then the transition is handled twice, which changes
+ * nothing. A note of an earlier transition is never mistaken for one of this: the first program begins
+ * by removing it.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
@@ -532,8 +536,9 @@ static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
 }
 
 /*
- * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The verifier goes through
- * every turn of the loop: an instruction more in it is a millisecond more until the programs are loaded.
+ * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The verifier
+ * goes through every turn of the loop: each instruction in it adds a millisecond to the loading of the
+ * programs (on Linux 6.18).
  */
 static __always_inline void adopt_queue(struct sock *listener, const struct sock_state *its)
 {
@@ -545,7 +550,8 @@ static __always_inline void adopt_queue(struct sock *listener, const struct sock
 		return;
 	child.listener = 0;
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
-	/* a queue holds one more than its limit, 4096 by default; a child that has a state keeps it */
+	/* a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
+	 * child that has a state keeps it */
 	for (int i = 0; i < 4097 && req; i++, req = req->dl_next)
 		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }

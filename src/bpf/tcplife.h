@@ -32,7 +32,7 @@ struct session_record {
 	__u64 start_ns; /* first SYN, or accepted, or first seen by the scan; 0: never seen before */
 	__u64 established_ns; /* 0: never, or before the start */
 	__u64 closing_ns; /* the first FIN, of either end; 0: none, or before the start */
-	__u64 cgroup; /* cgroup v2 id of the socket; 0: not known */
+	__u64 cgroup; /* cgroup v2 id of the socket; 0: Linux before 5.15 */
 	__u64 bytes_acked; /* as tcp_sock counts: with SYN and FIN */
 	__u64 bytes_received; /* as tcp_sock counts: with the peer's FIN */
 	__u64 bytes_sent; /* data with retransmissions, without SYN and FIN */

@@ -180,7 +180,7 @@ fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
     let progs = &skel.progs;
     // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c, func_add).
     // on_state must come before on_state_nested, which skips the transitions that the first has left a note of: in the other
-    // order there never is a note, and each transition is handled twice.
+    // order the note comes too late, and each transition is handled twice.
     Ok([
         attached(&progs.on_state)?,
         attached(&progs.on_state_nested)?,
