@@ -4,6 +4,9 @@
  *
  * preserve_access_index makes every access a CO-RE relocation: libbpf puts in the offsets of the
  * kernel that it loads into, so order and gaps here mean nothing, and no BTF is needed to build.
+ *
+ * A member with a configuration option or a version beside it is not in every kernel: it is read only
+ * after bpf_core_field_exists().
  */
 #ifndef TCPLIFE_KERNEL_H
 #define TCPLIFE_KERNEL_H
@@ -57,6 +60,14 @@ enum {
 	TCP_CLOSING = 11,
 };
 
+/* include/net/tcp.h: enum tcp_chrono; tcp_sock.chrono_stat begins with TCP_CHRONO_BUSY */
+enum {
+	TCP_CHRONO_UNSPEC = 0,
+	TCP_CHRONO_BUSY = 1,
+	TCP_CHRONO_RWND_LIMITED = 2,
+	TCP_CHRONO_SNDBUF_LIMITED = 3,
+};
+
 /* include/net/sock.h: enum sock_flags */
 enum { SOCK_DEAD = 0, SOCK_DONE = 1 };
 
@@ -81,7 +92,7 @@ struct net {
 };
 
 typedef struct {
-	struct net *net;
+	struct net *net; /* CONFIG_NET_NS */
 } possible_net_t;
 
 struct sock_common {
@@ -93,8 +104,8 @@ struct sock_common {
 	volatile unsigned char skc_state;
 	unsigned long skc_flags;
 	possible_net_t skc_net;
-	struct in6_addr skc_v6_daddr;
-	struct in6_addr skc_v6_rcv_saddr;
+	struct in6_addr skc_v6_daddr; /* CONFIG_IPV6 */
+	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
 };
 
 typedef struct {
@@ -114,7 +125,7 @@ struct cgroup {
 };
 
 struct sock_cgroup_data {
-	struct cgroup *cgroup;
+	struct cgroup *cgroup; /* Linux 5.15 and CONFIG_SOCK_CGROUP_DATA */
 };
 
 struct sock {

@@ -55,10 +55,10 @@ struct sock_state {
 	__u8 adopted;
 	__u8 comm[COMM_LEN];
 	__u32 data_segs; /* segments with data that had come when we closed first */
-	__u32 shown; /* digest of what the collector was last shown of it while it is open */
+	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
 };
 _Static_assert(sizeof(struct sock_state) == 56,
-	       "with the kernel's 72 bytes it fills a slab of 128");
+	       "with the kernel's 72 bytes (Linux 6.1 to 7.3) it fills a slab of 128");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -85,26 +85,34 @@ struct {
 	__type(value, struct followed);
 } followed SEC(".maps");
 
-/* Two, so that the collector can write one while the other is in force. */
-struct capture_filter filters[2];
-__u32 filter_in_force;
+/* For variables that the collector writes while programs run: one access, of the whole value. */
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 
 /*
- * While sessions end one after the other the collector looks by itself every few ms, and is woken only when this much
- * waits in the ring: once, until it has emptied it, as a busy processor may keep it waiting and each waking is an interrupt.
- * When none has ended for a while it sleeps, and the next one wakes it.
+ * Two, so that the collector can write one while the other is in force. It writes active_filter
+ * last; a program reads that once and keeps to the filter that it found.
+ */
+struct capture_filter filters[2];
+__u32 active_filter;
+
+/*
+ * While sessions end one after the other the collector reads the ring by itself every 50 ms, and is
+ * woken only when this much waits there: once, until it has emptied the ring, as a busy processor may
+ * keep it waiting and each wake-up is an interrupt. When none has ended for a while it sleeps, and the
+ * next one wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
-__u32 collector_called;
-__u32 collector_sleeps;
+__u32 wakeup_pending; /* set here, cleared by the collector */
+__u32 consumer_idle; /* written by the collector */
 
-__u64 lost; /* sessions that found the ring full */
-__u32 looks_forgotten; /* another number: the collector has forgotten what it was shown */
-int scanner; /* thread that walks iter/tcp, which locks every socket that it passes */
+__u64 ring_full; /* sessions that found the ring full; read by the collector */
+__u32 snapshot_gen; /* changed by the collector to get every session in full again */
+int scanner_tid; /* walks iter/tcp, which locks every socket that it passes (Linux 5.15) */
 __u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
 __u64 scan_ns;
 
-static __always_inline void take_task(struct sock_state *st, struct task_struct *task,
+static __always_inline void set_owner(struct sock_state *st, struct task_struct *task,
 				      __u8 evidence)
 {
 	struct task_struct *leader = task;
@@ -117,20 +125,21 @@ static __always_inline void take_task(struct sock_state *st, struct task_struct 
 }
 
 /* The current task as owner, if it holds the socket's lock and nothing better is known. */
-static __always_inline void take_current(struct sock_state *st, struct sock *sk, __u8 evidence)
+static __always_inline void set_owner_current(struct sock_state *st, struct sock *sk, __u8 evidence)
 {
 	struct task_struct *task;
 
 	if (st->owner > evidence || !sk->sk_lock.owned)
 		return;
 	task = bpf_get_current_task_btf();
-	if (evidence == OWNER_CLOSE && (task->flags & PF_KTHREAD || task->pid == scanner))
+	if (evidence == OWNER_CLOSE &&
+	    (task->flags & PF_KTHREAD || task->pid == READ_ONCE(scanner_tid)))
 		return;
-	take_task(st, task, evidence);
+	set_owner(st, task, evidence);
 }
 
 /* A child's storage is its listener's until the child is first met. */
-static __always_inline void make_child(struct sock_state *st, __u64 now)
+static __always_inline void init_child(struct sock_state *st, __u64 now)
 {
 	st->listener = 0;
 	st->adopted = 0;
@@ -142,9 +151,10 @@ static __always_inline void make_child(struct sock_state *st, __u64 now)
 }
 
 /*
- * The socket, by way of what bpf_skc_to_tcp_sock returned. For each pointer that is read through one that came with the
- * event the verifier looks for names among all types of the kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a
- * millisecond each time; through this one it need not.
+ * The socket, by way of what bpf_skc_to_tcp_sock() returned. For each pointer that is read through one
+ * that came with the event, the verifier of Linux 6.3 and later searches the names of all types of the
+ * kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a millisecond each time on 6.18; through this
+ * one it does not.
  */
 static __always_inline struct sock *sock_of(struct tcp_sock *tp)
 {
@@ -156,21 +166,29 @@ static __always_inline struct sock_state *state_of(struct sock *sk)
 	return bpf_sk_storage_get(&states, sk, 0, 0);
 }
 
+/* Without CONFIG_NET_NS there is one namespace, which has no inode: 0. */
+static __always_inline __u32 netns_of(const struct sock_common *skc)
+{
+	if (!bpf_core_field_exists(skc->skc_net.net))
+		return 0;
+	return skc->skc_net.net->ns.inum;
+}
+
 static __always_inline bool has_port(const __u64 *bits, __u16 port)
 {
 	return bits[port >> 6] >> (port & 63) & 1;
 }
 
-static __always_inline bool wanted(struct tcp_sock *tp, __u8 ip, __u16 lport, __u16 rport,
-				   __u32 pid)
+static __always_inline bool is_captured(struct tcp_sock *tp, __u8 ip, __u16 lport, __u16 rport,
+					__u32 pid)
 {
-	const struct capture_filter *f = &filters[filter_in_force & 1];
+	const struct capture_filter *f = &filters[READ_ONCE(active_filter) & 1];
 
 	if (f->ip && f->ip != ip)
 		return false;
 	if (f->pid && f->pid != pid)
 		return false;
-	if (f->netns && f->netns != sock_of(tp)->__sk_common.skc_net.net->ns.inum)
+	if (f->netns && f->netns != netns_of(&sock_of(tp)->__sk_common))
 		return false;
 	if (f->by_lport && !has_port(f->lports, lport))
 		return false;
@@ -188,13 +206,16 @@ static __always_inline bool is_mapped(const struct in6_addr *a)
 
 static __always_inline __u8 ip_version(struct sock *sk)
 {
-	if (sk->__sk_common.skc_family == AF_INET6 && !is_mapped(&sk->__sk_common.skc_v6_daddr))
+	struct sock_common *skc = &sk->__sk_common;
+
+	if (bpf_core_field_exists(skc->skc_v6_daddr) && skc->skc_family == AF_INET6 &&
+	    !is_mapped(&skc->skc_v6_daddr))
 		return 6;
 	return 4;
 }
 
-static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
-				 const struct sock_state *st, __u64 now)
+static __always_inline void fill_record(struct session_record *r, struct tcp_sock *tp,
+					const struct sock_state *st, __u64 now)
 {
 	struct sock *sk = sock_of(tp);
 	struct sock_common *skc = &sk->__sk_common;
@@ -203,6 +224,7 @@ static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->taken_ns = now;
 	r->cgroup = 0;
+	/* before Linux 5.15 there was a tagged word, which cgroup v1 may have taken over */
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		r->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 	r->bytes_acked = tp->bytes_acked;
@@ -221,31 +243,31 @@ static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
 	r->chrono[0] = tp->chrono_stat[0];
 	r->chrono[1] = tp->chrono_stat[1];
 	r->chrono[2] = tp->chrono_stat[2];
-	/* the phase that still runs is not in chrono_stat yet: net/ipv4/tcp.c, tcp_get_info_chrono_stats */
+	/* chrono_stat lacks the phase that still runs: net/ipv4/tcp.c, tcp_get_info_chrono_stats */
 	chrono_type = BPF_CORE_READ_BITFIELD(tp, chrono_type);
-	if (chrono_type) {
+	if (chrono_type != TCP_CHRONO_UNSPEC) {
 		__u32 since = (__u32)bpf_jiffies64() - tp->chrono_start;
 
-		if (chrono_type == 1)
-			r->chrono[0] += since;
-		else if (chrono_type == 2)
-			r->chrono[1] += since;
+		if (chrono_type == TCP_CHRONO_BUSY)
+			r->chrono[TCP_CHRONO_BUSY - 1] += since;
+		else if (chrono_type == TCP_CHRONO_RWND_LIMITED)
+			r->chrono[TCP_CHRONO_RWND_LIMITED - 1] += since;
 		else
-			r->chrono[2] += since;
+			r->chrono[TCP_CHRONO_SNDBUF_LIMITED - 1] += since;
 	}
 	r->uid = sk->sk_uid.val;
-	r->netns = skc->skc_net.net->ns.inum;
+	r->netns = netns_of(skc);
 	r->err = sk->sk_err;
-	if (r->ip == 4) {
-		__builtin_memset(r->laddr, 0, sizeof(r->laddr));
-		__builtin_memset(r->raddr, 0, sizeof(r->raddr));
-		*(__be32 *)r->laddr = skc->skc_rcv_saddr;
-		*(__be32 *)r->raddr = skc->skc_daddr;
-	} else {
+	if (bpf_core_field_exists(skc->skc_v6_daddr) && r->ip == 6) {
 		for (int i = 0; i < 4; i++) {
 			((__be32 *)r->laddr)[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
 			((__be32 *)r->raddr)[i] = skc->skc_v6_daddr.in6_u.u6_addr32[i];
 		}
+	} else {
+		__builtin_memset(r->laddr, 0, sizeof(r->laddr));
+		__builtin_memset(r->raddr, 0, sizeof(r->raddr));
+		*(__be32 *)r->laddr = skc->skc_rcv_saddr;
+		*(__be32 *)r->raddr = skc->skc_daddr;
 	}
 	r->fin_received = skc->skc_flags >> SOCK_DONE & 1;
 	r->orphan = skc->skc_flags >> SOCK_DEAD & 1;
@@ -272,19 +294,19 @@ static __always_inline void fill(struct session_record *r, struct tcp_sock *tp,
 	}
 }
 
-/* How the collector is to hear of a record: by itself, of the first that it has not read, or now. */
-static __always_inline __u64 how_to_wake(void)
+/* Two processors may both wake the collector at the same moment: one wake-up too many, no harm. */
+static __always_inline __u64 get_wakeup_flags(void)
 {
-	if (!collector_called &&
+	if (!READ_ONCE(wakeup_pending) &&
 	    bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes) {
-		collector_called = 1;
+		WRITE_ONCE(wakeup_pending, 1);
 		return BPF_RB_FORCE_WAKEUP;
 	}
-	return collector_sleeps ? 0 : BPF_RB_NO_WAKEUP;
+	return READ_ONCE(consumer_idle) ? 0 : BPF_RB_NO_WAKEUP;
 }
 
 /* A session that has ended, to the collector. */
-static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, int oldstate)
+static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state *st, int oldstate)
 {
 	struct sock *sk = sock_of(tp);
 	struct session_record *r = NULL;
@@ -294,10 +316,10 @@ static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, i
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (wanted(tp, ip, lport, rport, st ? st->pid : 0)) {
+	if (is_captured(tp, ip, lport, rport, st ? st->pid : 0)) {
 		r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
 		if (!r)
-			__sync_fetch_and_add(&lost, 1);
+			__sync_fetch_and_add(&ring_full, 1);
 	}
 	if (r) {
 		r->ip = ip;
@@ -305,7 +327,7 @@ static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, i
 		r->rport = rport;
 		r->state = oldstate;
 		r->closed = 1;
-		fill(r, tp, st, bpf_ktime_get_ns());
+		fill_record(r, tp, st, bpf_ktime_get_ns());
 		/*
 		 * Data for a process that has closed: the kernel resets, and notes the same
 		 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
@@ -324,103 +346,125 @@ static __always_inline void report(struct tcp_sock *tp, struct sock_state *st, i
 		st->owner = OWNER_NONE;
 	}
 	if (r)
-		bpf_ringbuf_submit(r, how_to_wake());
+		bpf_ringbuf_submit(r, get_wakeup_flags());
 }
 
-static __always_inline int follow(struct sock *sk, int oldstate, int newstate)
+/* connect() and listen(): a session or a listener begins. */
+static __always_inline void handle_open(struct sock *sk, int newstate)
 {
-	__u8 evidence = OWNER_NONE;
 	struct sock_state *st;
-	struct tcp_sock *tp = NULL;
+
+	st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!st)
+		return;
+	st->listener = newstate == TCP_LISTEN;
+	st->adopted = 0;
+	st->direction = DIRECTION_OUT;
+	st->established_ns = 0;
+	st->closing_ns = 0;
+	st->start_ns = bpf_ktime_get_ns();
+	st->owner = OWNER_NONE;
+	set_owner_current(st, sk, st->listener ? OWNER_LISTEN : OWNER_CONNECT);
+}
+
+/* The handshake is complete. */
+static __always_inline void handle_established(struct sock *sk)
+{
+	struct sock_state *st = state_of(sk);
 	__u64 now;
 
-	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
-		return 0;
+	if (!st)
+		return;
+	now = bpf_ktime_get_ns();
+	if (st->listener)
+		init_child(st, now);
+	if (!st->established_ns)
+		st->established_ns = now;
+}
 
-	switch (newstate) {
-	case TCP_SYN_SENT:
-	case TCP_LISTEN:
-		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (!st)
-			return 0;
-		st->listener = newstate == TCP_LISTEN;
-		st->adopted = 0;
-		st->direction = DIRECTION_OUT;
-		st->established_ns = 0;
-		st->closing_ns = 0;
-		st->start_ns = bpf_ktime_get_ns();
-		st->owner = OWNER_NONE;
-		evidence = st->listener ? OWNER_LISTEN : OWNER_CONNECT;
-		break;
-	case TCP_ESTABLISHED:
-		st = state_of(sk);
-		if (!st)
-			return 0;
-		now = bpf_ktime_get_ns();
-		if (st->listener)
-			make_child(st, now);
-		if (!st->established_ns)
-			st->established_ns = now;
-		return 0;
-	case TCP_CLOSE_WAIT:
-	case TCP_FIN_WAIT1:
-	case TCP_LAST_ACK:
-		st = state_of(sk);
-		if (!st)
-			return 0;
-		if (st->listener)
-			make_child(st, bpf_ktime_get_ns());
-		if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
-			st->closing_ns = bpf_ktime_get_ns();
-		if (newstate == TCP_CLOSE_WAIT) /* the peer's doing */
-			return 0;
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (tp)
-			st->data_segs = tp->data_segs_in;
-		evidence = OWNER_CLOSE;
-		break;
-	case TCP_CLOSE:
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (!tp || oldstate == TCP_LISTEN)
-			return 0;
-		st = state_of(sk);
-		if (!st) /* it was there before us */
-			break;
+/* A FIN, the peer's (TCP_CLOSE_WAIT) or ours. */
+static __always_inline void handle_fin(struct sock *sk, int oldstate, int newstate)
+{
+	struct sock_state *st = state_of(sk);
+	struct tcp_sock *tp;
+
+	if (!st)
+		return;
+	if (st->listener)
+		init_child(st, bpf_ktime_get_ns());
+	if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
+		st->closing_ns = bpf_ktime_get_ns();
+	if (newstate == TCP_CLOSE_WAIT)
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		st->data_segs = tp->data_segs_in;
+	set_owner_current(st, sk, OWNER_CLOSE);
+}
+
+/* The end of a session, or of an attempt at one. */
+static __always_inline void handle_close(struct sock *sk, int oldstate)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct sock_state *st;
+
+	if (!tp || oldstate == TCP_LISTEN)
+		return;
+	st = state_of(sk);
+	if (st) { /* if not, it was open before the start */
 		if (!st->start_ns) /* reported already */
-			return 0;
+			return;
 		if (st->listener) {
 			/*
-			 * Two packets of one handshake on two processors make two children, and one is
-			 * thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a session.
+			 * Two packets of one handshake on two processors make two children, and one
+			 * is thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a
+			 * session.
 			 */
 			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
-				return 0;
-			make_child(st, bpf_ktime_get_ns());
+				return;
+			init_child(st, bpf_ktime_get_ns());
 		}
 		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
 		if (sk->sk_err != ECONNABORTED)
-			evidence = OWNER_CLOSE;
-		break;
-	default:
-		return 0;
+			set_owner_current(st, sk, OWNER_CLOSE);
 	}
-	if (st && evidence)
-		take_current(st, sk, evidence);
-	if (newstate != TCP_CLOSE || !tp)
-		return 0;
-	report(tp, st, oldstate);
-	return 0;
+	report_closed(tp, st, oldstate);
+}
+
+static __always_inline void handle_transition(struct sock *sk, int oldstate, int newstate)
+{
+	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
+		return;
+	switch (newstate) {
+	case TCP_SYN_SENT:
+	case TCP_LISTEN:
+		handle_open(sk, newstate);
+		break;
+	case TCP_ESTABLISHED:
+		handle_established(sk);
+		break;
+	case TCP_CLOSE_WAIT:
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		handle_fin(sk, oldstate, newstate);
+		break;
+	case TCP_CLOSE:
+		handle_close(sk, oldstate);
+		break;
+	}
 }
 
 /*
- * The kernel does not run a program that interrupts itself on a processor: what a softirq does to other
- * sockets while on_state runs would be missed (kernel/trace/bpf_trace.c, __bpf_trace_run, counts it as
- * recursion_misses). So there is a second program, which the kernel runs after the first for every
- * transition, and which follows what the first was not run for.
+ * From Linux 6.1 on, the kernel does not run a program that interrupts itself on a processor: what a
+ * softirq does to other sockets while on_state runs would be missed (kernel/trace/bpf_trace.c,
+ * __bpf_trace_run, counts it as recursion_misses). So there is a second program, attached after the
+ * first and therefore run after it, which handles the transitions that the first was not run for. On
+ * older kernels there are none.
  *
- * The first leaves a note of what it has followed, and the second looks for it. An interrupt between the
- * two may have left another; then a transition is followed twice, which changes nothing. None of an
- * earlier transition can be there while the first runs: it begins with removing it.
+ * The first leaves a note of the transition that it has handled, and the second looks for it. An
+ * interrupt between the two may have replaced it; then the transition is handled twice, which changes
+ * nothing. A note of an earlier transition is never mistaken for one of this: the first program begins
+ * by removing it.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
@@ -430,7 +474,7 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 	if (!f)
 		return 0;
 	f->sk = 0;
-	follow(sk, oldstate, newstate);
+	handle_transition(sk, oldstate, newstate);
 	f->states = oldstate << 8 | newstate;
 	f->sk = (__u64)sk;
 	return 0;
@@ -446,7 +490,7 @@ int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
 	if (f->sk == (__u64)sk && f->states == (oldstate << 8 | newstate))
 		f->sk = 0;
 	else
-		follow(sk, oldstate, newstate);
+		handle_transition(sk, oldstate, newstate);
 	return 0;
 }
 
@@ -469,10 +513,10 @@ int BPF_PROG(on_read, struct sock *sk)
 	if (st->owner > OWNER_READ)
 		return 0;
 	if (st->listener) /* fast open: data before the handshake is over */
-		make_child(st, bpf_ktime_get_ns());
+		init_child(st, bpf_ktime_get_ns());
 	task = bpf_get_current_task_btf();
 	if (st->owner != OWNER_READ || st->pid != task->tgid)
-		take_task(st, task, OWNER_READ);
+		set_owner(st, task, OWNER_READ);
 	return 0;
 }
 
@@ -492,8 +536,9 @@ static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
 }
 
 /*
- * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The verifier goes through
- * every turn of the loop: an instruction more in it is a millisecond more until the programs are loaded.
+ * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The verifier
+ * goes through every turn of the loop: each instruction in it adds a millisecond to the loading of the
+ * programs (on Linux 6.18).
  */
 static __always_inline void adopt_queue(struct sock *listener, const struct sock_state *its)
 {
@@ -505,7 +550,8 @@ static __always_inline void adopt_queue(struct sock *listener, const struct sock
 		return;
 	child.listener = 0;
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
-	/* a queue holds one more than its limit, 4096 by default; a child that has a state keeps it */
+	/* a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
+	 * child that has a state keeps it */
 	for (int i = 0; i < 4097 && req; i++, req = req->dl_next)
 		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }
@@ -513,7 +559,7 @@ static __always_inline void adopt_queue(struct sock *listener, const struct sock
 /* Who holds which TCP socket: at the start for what was there before, later for what only its listener is
  * known of. */
 SEC("iter/task_file")
-int scan(struct bpf_iter__task_file *ctx)
+int scan_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
@@ -546,13 +592,13 @@ int scan(struct bpf_iter__task_file *ctx)
 			return 0;
 		if (state == TCP_LISTEN) {
 			/* prefork: the first that is found, the master, stands for all */
-			take_task(st, task, OWNER_LISTEN);
+			set_owner(st, task, OWNER_LISTEN);
 			adopt_queue(sk, st);
 			return 0;
 		}
 	}
 	if (state != TCP_LISTEN && !st->listener && st->owner <= OWNER_SCAN)
-		take_task(st, task, OWNER_SCAN);
+		set_owner(st, task, OWNER_SCAN);
 	return 0;
 }
 
@@ -569,7 +615,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	struct sock *sk;
 	__u8 state;
 
-	scanner = bpf_get_current_task_btf()->pid;
+	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
 	if (!skc)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(skc); /* no request and no TIME_WAIT is one */
@@ -582,7 +628,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-static __always_inline __u64 mixed(__u64 sum, __u64 word)
+static __always_inline __u64 mix(__u64 sum, __u64 word)
 {
 	return (sum ^ word) * 0x9e3779b97f4a7c15ULL;
 }
@@ -598,21 +644,21 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 {
 	struct sock_common *skc = &sk->__sk_common;
 	const __u64 *comm = (const __u64 *)st->comm;
-	__u64 sum = looks_forgotten;
+	__u64 sum = READ_ONCE(snapshot_gen);
 
-	sum = mixed(sum, st->start_ns);
-	sum = mixed(sum, st->established_ns);
-	sum = mixed(sum, st->closing_ns);
-	sum = mixed(sum, (__u64)st->pid << 32 | st->owner << 8 | skc->skc_state);
-	sum = mixed(sum, comm[0]);
-	sum = mixed(sum, comm[1]);
-	sum = mixed(sum, (__u64)sk->sk_uid.val << 32 |
-				 (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
-	sum = mixed(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
-	sum = mixed(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
-	sum = mixed(sum, (__u64)tp->delivered << 32 | tp->segs_out);
-	sum = mixed(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
-	sum = mixed(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
+	sum = mix(sum, st->start_ns);
+	sum = mix(sum, st->established_ns);
+	sum = mix(sum, st->closing_ns);
+	sum = mix(sum, (__u64)st->pid << 32 | st->owner << 8 | skc->skc_state);
+	sum = mix(sum, comm[0]);
+	sum = mix(sum, comm[1]);
+	sum = mix(sum, (__u64)sk->sk_uid.val << 32 |
+			       (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
+	sum = mix(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
+	sum = mix(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
+	sum = mix(sum, (__u64)tp->delivered << 32 | tp->segs_out);
+	sum = mix(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
+	sum = mix(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
 	return sum >> 32 ?: 1; /* 0: never shown */
 }
 
@@ -621,14 +667,14 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
  * an earlier look, only which one it is. Most sessions of a host are idle.
  */
 SEC("iter/bpf_sk_storage_map")
-int live(struct bpf_iter__bpf_sk_storage_map *ctx)
+int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock_state *st = ctx->value;
 	struct sock *sk = ctx->sk;
 	struct session_record r; /* all of it is filled: padding has no place in it */
 	struct tcp_sock *tp;
 	struct unchanged_session unchanged = {};
-	__u32 now_shown;
+	__u32 digest_now;
 	__u8 state;
 
 	if (!sk || !st)
@@ -644,18 +690,19 @@ int live(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	r.state = state;
 	r.closed = 0;
-	if (!wanted(tp, r.ip, r.lport, r.rport, st->pid))
+	if (!is_captured(tp, r.ip, r.lport, r.rport, st->pid))
 		return 0;
 	/* before the figures are read: what changes meanwhile shows at the next look */
-	now_shown = digest(sk, tp, st);
-	if (now_shown == st->shown && !BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
+	digest_now = digest(sk, tp, st);
+	if (digest_now == st->snapshot_digest &&
+	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
 		unchanged.cookie = bpf_get_socket_cookie(sk);
 		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
 		return 0;
 	}
-	fill(&r, tp, st, bpf_ktime_get_ns());
+	fill_record(&r, tp, st, bpf_ktime_get_ns());
 	/* what does not fit any more is thrown away, and the program is run again for it */
 	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
-		st->shown = now_shown;
+		st->snapshot_digest = digest_now;
 	return 0;
 }

@@ -32,7 +32,7 @@ struct session_record {
 	__u64 start_ns; /* first SYN, or accepted, or first seen by the scan; 0: never seen before */
 	__u64 established_ns; /* 0: never, or before the start */
 	__u64 closing_ns; /* the first FIN, of either end; 0: none, or before the start */
-	__u64 cgroup; /* cgroup v2 id of the socket; 0: not known */
+	__u64 cgroup; /* cgroup v2 id of the socket; 0: Linux before 5.15 */
 	__u64 bytes_acked; /* as tcp_sock counts: with SYN and FIN */
 	__u64 bytes_received; /* as tcp_sock counts: with the peer's FIN */
 	__u64 bytes_sent; /* data with retransmissions, without SYN and FIN */
@@ -46,10 +46,10 @@ struct session_record {
 	__u32 total_retrans;
 	__u32 cwnd;
 	__u32 mss;
-	__u32 chrono[3]; /* jiffies: busy, limited by the peer's window, by our send buffer */
+	__u32 chrono[3]; /* jiffies spent busy, limited by the peer's window, by our send buffer */
 	__u32 pid; /* thread group id of the owner */
 	__u32 uid; /* of the socket */
-	__u32 netns; /* inode of the network namespace */
+	__u32 netns; /* inode of the network namespace; 0: a kernel without CONFIG_NET_NS */
 	__s32 err; /* sk_err */
 	__u16 lport;
 	__u16 rport;

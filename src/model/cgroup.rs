@@ -7,7 +7,7 @@ use crate::text::sanitize::clean;
 /// A control group (v2). The default is one of which nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
-    /// The kernel's id: the inode number of its directory.
+    /// The kernel's id: the inode number of its directory. 0: the kernel is older than Linux 5.15.
     pub id: u64,
     /// Its path below the mount point; `None`: it is gone, or the hierarchy cannot be read.
     pub path: Option<String>,

@@ -104,7 +104,7 @@ pub fn run(
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let mut object = MaybeUninit::uninit();
-    let mut skel = load(&mut object, config)?;
+    let mut skel = load(skel::TcplifeSkelBuilder::default(), &mut object, config)?;
     let _following = follow(&skel)?;
     let started_ns = monotonic_ns();
     if !config.scan_first {
@@ -153,10 +153,11 @@ pub fn run(
 
 /// The programs, in the kernel and not attached yet.
 fn load<'o>(
+    builder: skel::TcplifeSkelBuilder,
     object: &'o mut MaybeUninit<OpenObject>,
     config: &Config,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
-    let mut open = skel::TcplifeSkelBuilder::default()
+    let mut open = builder
         .open(object)
         .map_err(refused("opening the BPF programs"))?;
     open.maps
@@ -179,6 +180,9 @@ fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
         program.attach_trace().map_err(refused(attaching))
     };
     let progs = &skel.progs;
+    // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c, func_add).
+    // on_state must come before on_state_nested, which skips the transitions that the first has left a note of: in the other
+    // order the note comes too late, and each transition is handled twice.
     Ok([
         attached(&progs.on_state)?,
         attached(&progs.on_state_nested)?,
@@ -202,9 +206,9 @@ impl Iterators {
         };
         let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
         Ok(Iterators {
-            scan: attached(&skel.progs.scan, IterOpts::None)?,
+            scan: attached(&skel.progs.scan_files, IterOpts::None)?,
             scan_orphans: attached(&skel.progs.scan_orphans, IterOpts::None)?,
-            live: attached(&skel.progs.live, IterOpts::Map(states))?,
+            live: attached(&skel.progs.dump_open_sessions, IterOpts::Map(states))?,
         })
     }
 
@@ -439,7 +443,148 @@ fn jiffies_a_second(jiffies: u64, monotonic_ns: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    use libbpf_rs::{MapCore as _, MapFlags};
+
     use super::*;
+    use crate::collector::kernel::preflight;
+    use crate::model::capture_filter::Capture;
+
+    /// True if the programs can be loaded here. If not, says so on the real stderr, or fails where they must load.
+    fn kernel_or_skip() -> bool {
+        let Err(lack) = preflight::check() else {
+            return true;
+        };
+        assert!(
+            std::env::var_os("TCPLIFE_REQUIRE_KERNEL").is_none_or(|v| v.is_empty() || v == "0"),
+            "TCPLIFE_REQUIRE_KERNEL is set, and a test cannot run: {lack}"
+        );
+        let name = std::thread::current().name().unwrap_or("?").to_owned();
+        let _ = writeln!(io::stderr(), "\n*** SKIPPED {name}: {lack}");
+        false
+    }
+
+    fn any_session() -> Config {
+        Config {
+            capture: Capture::default(),
+            interval: None,
+            scan_first: true,
+            ring_bytes: 1 << 16,
+        }
+    }
+
+    /// The kernel's type information with other names in place of these.
+    fn btf_without(names: &[&str]) -> tempfile::NamedTempFile {
+        let mut btf = std::fs::read("/sys/kernel/btf/vmlinux").expect("the kernel's types");
+        for name in names {
+            let string = format!("\0{name}\0");
+            // the strings come last
+            let at = btf
+                .windows(string.len())
+                .rposition(|w| w == string.as_bytes());
+            let at = at.unwrap_or_else(|| panic!("no {name} in the kernel's types"));
+            btf[at + 1] = b'X';
+        }
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&btf).expect("it is written");
+        file
+    }
+
+    /// Kernels without CONFIG_IPV6 and CONFIG_NET_NS, and older than 5.15, lack members that the programs read.
+    #[test]
+    fn load_btf_without_optional_members_reports_sessions() {
+        if !kernel_or_skip() {
+            return;
+        }
+        let btf = btf_without(&["skc_v6_daddr", "skc_v6_rcv_saddr", "net", "cgroup"]);
+        let mut builder = skel::TcplifeSkelBuilder::default();
+        let options = builder.object_builder_mut();
+        options.btf_custom_path(btf.path()).expect("a path");
+        let mut object = MaybeUninit::uninit();
+        let skel = load(builder, &mut object, &any_session()).expect("the programs load");
+        let _links = follow(&skel).expect("they attach");
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("it is bound");
+        let client = TcpStream::connect(addr).expect("loopback");
+        drop(listener.accept().expect("a client"));
+        drop(client);
+        let ours = RefCell::new(Vec::new());
+        let mut ring = RingBufferBuilder::new();
+        ring.add(&skel.maps.sessions, |bytes| {
+            let r: types::session_record =
+                bytemuck::try_pod_read_unaligned(bytes).expect("a record");
+            if r.lport == addr.port() || r.rport == addr.port() {
+                let figures = (r.ip, r.netns, r.cgroup, r.laddr[0], r.raddr[0]);
+                ours.borrow_mut().push(figures);
+            }
+            0
+        })
+        .expect("a ring");
+        let ring = ring.build().expect("a ring");
+        let end = Instant::now() + Duration::from_secs(10);
+        while ours.borrow().len() < 2 && Instant::now() < end {
+            ring.consume().expect("records");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let ours = ours.borrow();
+        assert_eq!(*ours, [(4, 0, 0, 127, 127); 2]);
+    }
+
+    /// How many of so many transitions leave the note that on_state makes for on_state_nested. They happen on this thread's
+    /// processor, within listen().
+    fn notes_left(skel: &skel::TcplifeSkel<'_>, transitions: usize) -> usize {
+        const CLOSE_TO_LISTEN: u64 = 7 << 8 | 10;
+        let cpu = rustix::thread::sched_getcpu();
+        let mut only = rustix::thread::CpuSet::new();
+        only.set(cpu);
+        rustix::thread::sched_setaffinity(None, &only).expect("a thread that stays where it is");
+        let mut seen = 0;
+        let mut left = 0;
+        for _ in 0..transitions {
+            let _listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let followed = &skel.maps.followed;
+            let notes = followed.lookup_percpu(&0_u32.to_ne_bytes(), MapFlags::ANY);
+            let note = notes.expect("the map can be read").expect("its only value");
+            let word = |i: usize| note[cpu].chunks(8).nth(i).expect("two words").try_into();
+            let [sk, states] = [0, 1].map(|i| u64::from_ne_bytes(word(i).expect("8 bytes")));
+            seen += usize::from(states == CLOSE_TO_LISTEN);
+            left += usize::from(sk != 0);
+        }
+        // others may use this processor, too
+        assert!(seen > transitions / 2, "on_state was run for {seen}");
+        left
+    }
+
+    #[test]
+    fn follow_transition_is_handled_by_one_program() {
+        if !kernel_or_skip() {
+            return;
+        }
+        let mut object = MaybeUninit::uninit();
+        let builder = skel::TcplifeSkelBuilder::default();
+        let skel = load(builder, &mut object, &any_session()).expect("the programs load");
+        let links = follow(&skel).expect("they attach");
+        // an interrupt in the few ns after on_state_nested has done its work may leave one
+        let left = notes_left(&skel, 100);
+        assert!(
+            left < 10,
+            "on_state_nested found {} of 100 notes",
+            100 - left
+        );
+        drop(links);
+
+        let attach = |program: &ProgramMut<'_>| program.attach_trace().expect("it attaches");
+        let _turned_around = [&skel.progs.on_state_nested, &skel.progs.on_state].map(attach);
+        let left = notes_left(&skel, 100);
+        assert!(
+            left > 90,
+            "on_state_nested ran first and found {} notes",
+            100 - left
+        );
+    }
 
     #[test]
     fn the_tick_rate_is_found_at_any_uptime() {

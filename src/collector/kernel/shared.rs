@@ -19,27 +19,27 @@ impl<'a> Variables<'a> {
     /// No thread walks iter/tcp any more.
     pub fn forget_scanner(&self) {
         // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
-        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner) }.store(0, Ordering::Relaxed);
+        unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner_tid) }.store(0, Ordering::Relaxed);
     }
 
     /// This side has emptied the ring buffer: it is to be called when it has filled up once more.
     pub fn answer_call(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
-        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_called) }
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).wakeup_pending) }
             .store(0, Ordering::SeqCst);
     }
 
     /// Whether the next session that ends is to wake this side.
     pub fn set_sleeps(&self, sleeps: bool) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
-        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).collector_sleeps) }
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).consumer_idle) }
             .store(sleeps.into(), Ordering::SeqCst);
     }
 
     /// Every open session is to be told of at the next look, changed or not.
     pub fn forget_looks(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
-        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).looks_forgotten) }
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).snapshot_gen) }
             .fetch_add(1, Ordering::Relaxed);
     }
 
@@ -47,14 +47,14 @@ impl<'a> Variables<'a> {
     pub fn lost(&self) -> u64 {
         // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
         // this side it is only read, through this.
-        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).lost) }.load(Ordering::Relaxed)
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).ring_full) }.load(Ordering::Relaxed)
     }
 
     /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
     /// keeps to the one that it began with.
     pub fn set_filter(&self, capture: &Capture) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
-        let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).filter_in_force) };
+        let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).active_filter) };
         let next = (in_force.load(Ordering::Relaxed) + 1) & 1;
         // SAFETY: `next` is 0 or 1, and no program reads that filter until the store below.
         unsafe {
