@@ -1,6 +1,6 @@
 //! Every TCP session of a Linux host: captured in the kernel, shown live or line by line.
 //!
-//! The binary calls [`main`]. What tests and benchmarks need of the rest is exported by [`testing`] alone.
+//! The binary calls [`main`]. What tests and benchmarks need of the rest is exported by `testing` alone.
 
 mod cli;
 mod collector;

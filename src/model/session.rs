@@ -205,7 +205,7 @@ pub struct SessionId {
 /// One TCP session of this host, as it ended or as it stands. A connection within the host is two sessions,
 /// one for each end.
 ///
-/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`] turns them into wall-clock time.
+/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`](crate::model::batch::Clock) turns them into wall-clock time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// The kernel's socket cookie, what `ss -e` prints as `sk:`.

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, at, never, select, tick};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -109,7 +109,6 @@ pub fn run(
     end: &End,
     limits: Limits,
 ) -> anyhow::Result<()> {
-    let started = Instant::now();
     let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
     let mut summary = Summary {
@@ -138,7 +137,7 @@ pub fn run(
     while let Ok(batch) = batches.recv_timeout(Duration::from_secs(5)) {
         write_batch(sink, &batch, &limits, &mut summary)?;
     }
-    summary.duration = started.elapsed();
+    summary.duration = end.started.elapsed();
     summary.untaken = end.untaken();
     sink.end(&summary)?;
     sink.flush()?;

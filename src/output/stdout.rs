@@ -27,6 +27,8 @@ const PIPE_BUF: usize = 4096;
 #[derive(Debug)]
 pub struct End {
     pub signals: Watch,
+    /// When the run began.
+    pub started: Instant,
     pub at: Option<Instant>,
     untaken: Cell<u64>,
 }
@@ -45,9 +47,11 @@ impl End {
     }
 
     fn with(signals: Watch, after: Option<Duration>) -> Self {
+        let started = Instant::now();
         End {
             signals,
-            at: after.map(|time| Instant::now() + time),
+            started,
+            at: after.map(|time| started + time),
             untaken: Cell::new(0),
         }
     }

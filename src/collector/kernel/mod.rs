@@ -29,7 +29,7 @@ pub struct Config {
 /// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed.
 ///
 /// # Errors
-/// [`StartError`] if the kernel does not let it, with what would help.
+/// [`preflight::StartError`] if the kernel does not let it, with what would help.
 pub fn start(config: Config) -> anyhow::Result<Collector> {
     preflight::check()?;
     Collector::spawn("tcplife-bpf", move |tx, orders, ready| {
