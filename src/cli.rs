@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::filter::Filter;
-use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields;
 use crate::text::units;
 use crate::text::units::{SIZES, scaled};
@@ -243,7 +243,7 @@ impl Cli {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
         })?;
-        if output != Output::Dashboard && !filter.can_fit_finished() {
+        if output != Output::Dashboard && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes sessions that are over, and none of those can fit the filter of \
                  -f. What is open is shown by -o dashboard",

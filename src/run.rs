@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::filter::Filter;
-use crate::model::capture_filter::Capture;
-use crate::output::stdout::{End, Patient};
+use crate::model::capture_filter::CaptureFilter;
+use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::{Limits, Sink, Times, stdout};
-use crate::ui::config::Config;
+use crate::ui::config::CollectorConfig;
 use crate::{output, ui};
 
 /// The whole program: from the command line to the exit status.
@@ -23,12 +23,12 @@ pub fn main() -> ExitCode {
         Err(stop) => return stopped(stop),
     };
     if cli.print_config {
-        return stopped(Stop::Help(Config::default().to_toml()));
+        return stopped(Stop::Help(CollectorConfig::default().to_toml()));
     }
     let output = cli.output(is_on_a_terminal());
     let settings = match output {
         Output::Dashboard => cli.settings(),
-        _ => Ok(Config::default()), // it says nothing of lines
+        _ => Ok(CollectorConfig::default()), // it says nothing of lines
     };
     let (filter, config) = match (cli.session_filter(output), settings) {
         (Ok(filter), Ok(config)) => (filter, config),
@@ -80,14 +80,14 @@ fn run(
     output: Output,
     capture: Capture,
     filter: Filter,
-    settings: Config,
+    settings: CollectorConfig,
 ) -> anyhow::Result<()> {
     if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(
             "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
         );
     }
-    let config = kernel::Config {
+    let config = kernel::CollectorConfig {
         capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(settings.interval),
         // rows are written once, so each has to be right; the dashboard can draw meanwhile
@@ -111,7 +111,7 @@ fn run(
     }
     let end = End::new(cli.duration)?;
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
-    let out = BufWriter::new(Patient::new(stdout, &end));
+    let out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,

@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use tcplife::testing::model::{FIELDS, Field, Value};
-use tcplife::testing::ui::{KEYS, PLACES, THEMES};
+use tcplife::testing::ui::{HELP_SECTIONS, KEYS, THEMES};
 use tcplife::testing::{cli, filter};
 
 /// Which document has which section.
@@ -60,7 +60,7 @@ fn assert_section(name: &str, text: &str) {
 fn the_documents_say_what_the_tables_say() {
     assert_section("flags", &format!("```text\n{}```\n", cli::help()));
 
-    for place in PLACES {
+    for place in HELP_SECTIONS {
         let mut keys = String::from("| key | does |\n|---|---|\n");
         for key in KEYS.iter().filter(|k| place.lists(k)) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
@@ -97,7 +97,7 @@ fn the_keys_that_may_be_null_are_listed() {
         srtt_us: 0,
         min_rtt_us: 0,
         cgroup: std::sync::Arc::default(),
-        ..tcplife::testing::sample::finished()
+        ..tcplife::testing::sample::closed_session()
     };
     let null: Vec<&str> = FIELDS
         .iter()

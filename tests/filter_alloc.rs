@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use tcplife::testing::filter::Filter;
 use tcplife::testing::model::{Comm, Reason, Session};
-use tcplife::testing::sample::finished;
+use tcplife::testing::sample::closed_session;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };

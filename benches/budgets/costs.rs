@@ -67,7 +67,7 @@ fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
 
 /// What the dashboard itself did while the churn was on.
 #[derive(Clone, Copy)]
-struct Watched {
+struct WatchedTime {
     /// User and system time by wall time.
     cores: f64,
     sessions_a_second: f64,
@@ -108,8 +108,9 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     if talk != Talk::Bare {
         return Ok(budgets);
     }
-    let of =
-        |figure: fn(&Watched) -> f64| Spread::of(&watched.iter().map(figure).collect::<Vec<_>>());
+    let of = |figure: fn(&WatchedTime) -> f64| {
+        Spread::of(&watched.iter().map(figure).collect::<Vec<_>>())
+    };
     let rate = of(|w| w.sessions_a_second).median;
     budgets.push(Budget::figure(
         format!(
@@ -129,13 +130,13 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     Ok(budgets)
 }
 
-fn with_dashboard(load: Load) -> anyhow::Result<(f64, Watched)> {
+fn with_dashboard(load: Load) -> anyhow::Result<(f64, WatchedTime)> {
     let screen = Screen::tcplife(&[])?;
     let (cpu, bytes) = (host::cpu_of(screen.pid())?, screen.bytes());
     let made = load.run()?;
     let wall = made.wall.as_secs_f64();
     let seconds = |d: Duration| d.as_secs_f64();
-    let watched = Watched {
+    let watched = WatchedTime {
         cores: seconds(host::cpu_of(screen.pid())?.saturating_sub(cpu)) / wall,
         sessions_a_second: made.sessions() as f64 / wall,
         bytes_a_second: (screen.bytes() - bytes) as f64 / wall,

@@ -45,7 +45,7 @@ struct Counted {
     made: u64,
     shown: u64,
     /// What is said of the others.
-    lost: u64,
+    missed: u64,
 }
 
 /// So many of what had to be told were not. Too many are as wrong. What no program is run for is the noise.
@@ -57,7 +57,7 @@ fn off(what: String, made: u64, told: u64, blind: &Blind) -> anyhow::Result<Budg
     Ok(Budget::figure(what, NONE, "", off))
 }
 
-fn lost(what: &str, made: Made, shown: u64, blind: &Blind) -> anyhow::Result<Budget> {
+fn missed(what: &str, made: Made, shown: u64, blind: &Blind) -> anyhow::Result<Budget> {
     let what = format!(
         "{what}: {} sessions, {}/s",
         Short(made.sessions() as f64),
@@ -129,7 +129,7 @@ fn overflow_text(bench: &Bench) -> anyhow::Result<Counted> {
     Ok(Counted {
         made: made.connections,
         shown: printed.rows,
-        lost: said.unwrap_or(0),
+        missed: said.unwrap_or(0),
     })
 }
 

@@ -51,7 +51,7 @@ pub(crate) enum Verdict {
     /// What it takes is not here.
     Skipped,
     /// Nothing was asked.
-    Compared,
+    BaselineEntry,
 }
 
 impl Verdict {
@@ -62,7 +62,7 @@ impl Verdict {
             Verdict::Missed => "MISSED",
             Verdict::Failed => "FAILED",
             Verdict::Skipped => "skipped",
-            Verdict::Compared => "",
+            Verdict::BaselineEntry => "",
         }
     }
 }
@@ -152,7 +152,7 @@ impl Budget {
         let over = match self.limit {
             Limit::AtMost(limit) => judged.median - limit,
             Limit::AtLeast(limit) => limit - judged.median,
-            Limit::None => return Verdict::Compared,
+            Limit::None => return Verdict::BaselineEntry,
         };
         if over <= 0.0 {
             Verdict::Met

@@ -11,7 +11,7 @@ use ratatui::layout::Size;
 use serde_json::{Value, json};
 use tcplife::testing::collector::{self, Config};
 use tcplife::testing::filter::Filter;
-use tcplife::testing::model::{Batch, Capture, Look, Session, State, Store};
+use tcplife::testing::model::{Batch, CaptureFilter, OpenSnapshot, Session, State, Store};
 use tcplife::testing::sample::BusyHost;
 use tcplife::testing::ui::App;
 
@@ -97,7 +97,7 @@ fn said(mut child: Child) -> anyhow::Result<Value> {
 pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
     host::end_after(Duration::from_secs(120));
     let mut store = Store::new(KEEP);
-    let mut app = App::new("bench".into(), Capture::default(), KEEP, SIZE);
+    let mut app = App::new("bench".into(), CaptureFilter::default(), KEEP, SIZE);
     let mut sessions = 0;
     let mut take = |batch: Batch| {
         sessions += batch.closed.len();
@@ -107,7 +107,7 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
         }
     };
     let collector = collector::start(Config {
-        capture: Capture::default(),
+        capture: CaptureFilter::default(),
         interval: None,
         scan_first: true,
         ring_bytes: 16 << 20,
@@ -210,7 +210,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
     let mut host = BusyHost::default();
     let mut app = App::new(
         "bench".into(),
-        Capture::default(),
+        CaptureFilter::default(),
         kept as usize,
         Size::new(80, 24),
     );
@@ -220,7 +220,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
         let now = left.min(ARRIVING / 5);
         app.batch(Batch {
             taken_ns: 1,
-            open: Some(Look::default()),
+            open: Some(OpenSnapshot::default()),
             closed: (left - now..left)
                 .map(|c| host.session(c, State::Closed))
                 .collect(),

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
-use tcplife::testing::model::{Batch, Capture, State};
+use tcplife::testing::model::{Batch, CaptureFilter, State};
 use tcplife::testing::sample::BusyHost;
-use tcplife::testing::ui::{self, App, DARK, KeyCode, Press};
+use tcplife::testing::ui::{self, App, DARK, KeyCode, KeyPress};
 
 /// The size of the terminal that the budgets speak of.
 pub(crate) const SIZE: Size = Size {
@@ -56,7 +56,12 @@ impl Dashboard {
     pub(crate) fn new(kept: u64, open: u64) -> Self {
         let Ok(terminal) = Terminal::new(TestBackend::new(SIZE.width, SIZE.height));
         let mut dashboard = Dashboard {
-            app: App::new("bench".into(), Capture::default(), kept as usize, SIZE),
+            app: App::new(
+                "bench".into(),
+                CaptureFilter::default(),
+                kept as usize,
+                SIZE,
+            ),
             terminal,
             host: BusyHost::default(),
             kept,
@@ -75,17 +80,17 @@ impl Dashboard {
     }
 
     /// So many sessions end; a look at the open ones may go with it.
-    pub(crate) fn arrive(&mut self, ended: u64, looked: bool) {
-        let batch = self.batch(ended, looked);
+    pub(crate) fn arrive(&mut self, ended: u64, is_snapshot: bool) {
+        let batch = self.batch(ended, is_snapshot);
         self.app.batch(batch);
     }
 
     /// What [`Dashboard::arrive`] hands over.
-    pub(crate) fn batch(&mut self, ended: u64, looked: bool) -> Batch {
+    pub(crate) fn batch(&mut self, ended: u64, is_snapshot: bool) -> Batch {
         self.batches += 1;
         let host = &mut self.host;
         let open = |c| host.session(1 << 62 | c, State::Established);
-        let open = looked.then(|| (0..self.open).map(open).collect::<Vec<_>>().into());
+        let open = is_snapshot.then(|| (0..self.open).map(open).collect::<Vec<_>>().into());
         let first = self.batches << 32;
         let closed = (first..first + ended)
             .map(|c| self.host.session(c, State::Closed))
@@ -123,7 +128,7 @@ impl Dashboard {
             c => (KeyCode::Char(c), Some(c)),
         };
         let start = Instant::now();
-        self.app.key(Press::new(code, false), typed);
+        self.app.key(KeyPress::new(code, false), typed);
         self.draw();
         let frame = start.elapsed();
         Answer {

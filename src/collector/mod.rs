@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::host::waker::Waker;
 use crate::model::batch::Batch;
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 
 pub mod kernel;
 
@@ -23,7 +23,7 @@ const WAITING_BATCHES: usize = 64;
 #[derive(Debug)]
 pub struct Orders {
     stop: Arc<AtomicBool>,
-    captures: Receiver<Capture>,
+    captures: Receiver<CaptureFilter>,
     intervals: Receiver<Duration>,
     waker: Waker,
 }
@@ -40,7 +40,7 @@ impl Orders {
     }
 
     /// The newest capture asked for, if there is one since the last call.
-    pub fn capture(&self) -> Option<Capture> {
+    pub fn capture(&self) -> Option<CaptureFilter> {
         self.captures.try_iter().last()
     }
 
@@ -55,7 +55,7 @@ impl Orders {
 pub struct Collector {
     batches: Option<Receiver<Batch>>,
     stop: Arc<AtomicBool>,
-    captures: Sender<Capture>,
+    captures: Sender<CaptureFilter>,
     intervals: Sender<Duration>,
     waker: Waker,
     thread: JoinHandle<anyhow::Result<()>>,
@@ -117,14 +117,14 @@ impl Collector {
     }
 
     /// Narrows or widens what the kernel reports, from now on. Nothing that passes both filters is lost meanwhile.
-    pub fn capture(&self, capture: Capture) {
+    pub fn capture(&self, capture: CaptureFilter) {
         // a thread that has ended captures nothing; the closed channel of batches tells
         let _ = self.captures.send(capture);
         self.waker.wake();
     }
 
     /// Changes how often the open sessions' figures are read, from now on.
-    pub fn look_every(&self, interval: Duration) {
+    pub fn set_interval(&self, interval: Duration) {
         // as above
         let _ = self.intervals.send(interval);
         self.waker.wake();

@@ -5,9 +5,9 @@
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
-use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, kind_of, read};
-use crate::model::fields::{Field, Kind, by_word};
+use crate::model::fields::{Field, FieldKind, by_word};
 
 /// Pieces that are tried as one value at most: `10 MB - 20 MB` has five.
 const MOST_PIECES: usize = 5;
@@ -25,7 +25,10 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) ->
     if first.kind != Tok::Word || !first.text.starts_with(is_of_a_number) {
         return None;
     }
-    let has_units = matches!(kind_of(field), Kind::Bytes | Kind::Rate | Kind::Micros);
+    let has_units = matches!(
+        kind_of(field),
+        FieldKind::Bytes | FieldKind::Rate | FieldKind::Micros
+    );
     let words = behind
         .iter()
         .take(MOST_PIECES - 1)

@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use crate::filter::eval::ends;
 use crate::filter::expr::Op;
-use crate::filter::lex::{Kind as Tok, Token, is_plain_word, lex};
+use crate::filter::lex::{Token, TokenKind as Tok, is_plain_word, lex};
 use crate::filter::literal::{kind_of, operators, real_names};
 use crate::filter::quoted;
-use crate::model::fields::{FIELDS, Field, Kind, by_word};
+use crate::model::fields::{FIELDS, Field, FieldKind, by_word};
 
 /// Something that fits where the cursor is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ fn candidates(
                 let signs = operators(field).iter();
                 all.extend(signs.map(|op| candidate(op.symbol(), meaning(*op))));
             }
-            if kind_of(field) == Kind::Bool {
+            if kind_of(field) == FieldKind::Bool {
                 all.extend(joins); // it is a term already
             }
             all
@@ -157,9 +157,9 @@ fn meaning(op: Op) -> &'static str {
 fn values_of(field: &'static Field, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Candidate> {
     let fixed = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     let texts: Vec<String> = match kind_of(field) {
-        Kind::Names(names) => real_names(names).map(str::to_owned).collect(),
-        Kind::Bool => fixed(&["yes", "no"]),
-        Kind::Ip => fixed(&["4", "6"]),
+        FieldKind::Names(names) => real_names(names).map(str::to_owned).collect(),
+        FieldKind::Bool => fixed(&["yes", "no"]),
+        FieldKind::Ip => fixed(&["4", "6"]),
         _ => ends(field).flat_map(values).collect(),
     };
     let mut candidates: Vec<Candidate> = Vec::new();

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
-use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, example, expected, operators};
 use crate::model::fields::{FIELDS, Field};
-use crate::text::suggest::nearest;
+use crate::text::suggest::suggest;
 
 /// The text ends where a term should begin.
 pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {

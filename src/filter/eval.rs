@@ -1,7 +1,7 @@
 //! Tries sessions: an expression made ready so that a session costs no allocation and few instructions.
 //!
 //! Responsible for what a term means. Not for what was written (`expr`), nor for what the kernel can decide of it
-//! (`implied`).
+//! (`pushdown`).
 //!
 //! A figure that a session does not have makes every comparison with it false, whichever the operator; `!=` and `!~`
 //! are `not` before their opposites, and so are true. Of `port` and `addr` either end may fit.
@@ -13,7 +13,7 @@ use regex::Regex;
 
 use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::build_regex;
-use crate::model::fields::{FIELDS, Field, Kind, Value, by_word};
+use crate::model::fields::{FIELDS, Field, FieldKind, Value, by_word};
 use crate::model::session::Session;
 
 /// An expression that is ready to be tried.
@@ -110,7 +110,7 @@ impl Node {
 /// The fields that are meant by one: two by `port` and `addr`.
 pub fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
     let (one, other) = match field.kind {
-        Kind::Either(one, other) => (by_word(one), by_word(other)),
+        FieldKind::Either(one, other) => (by_word(one), by_word(other)),
         _ => (Some(field), None),
     };
     one.into_iter().chain(other)
@@ -120,7 +120,7 @@ pub fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
 fn searched(needle: &Needle) -> impl Iterator<Item = &'static Field> {
     FIELDS
         .iter()
-        .filter(|f| f.is_searched() && (f.kind != Kind::Addr || needle.is_like_an_address()))
+        .filter(|f| f.is_searched() && (f.kind != FieldKind::Addr || needle.is_like_an_address()))
 }
 
 /// The numbers that satisfy a comparison, as sorted ranges that do not touch; nothing for other values. The sense

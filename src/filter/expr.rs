@@ -196,7 +196,7 @@ impl fmt::Display for Term {
 impl Literal {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
         let unit = match field.kind {
-            crate::model::fields::Kind::Micros => "us",
+            crate::model::fields::FieldKind::Micros => "us",
             _ => "",
         };
         match self {

@@ -18,7 +18,7 @@ type Result<T> = std::result::Result<T, EmptyError>;
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// Anything without space and without the characters that mean something.
     Word,
     /// A text in quotes, without them.
@@ -41,7 +41,7 @@ pub enum Kind {
 /// A piece of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token<'s> {
-    pub kind: Kind,
+    pub kind: TokenKind,
     pub text: &'s str,
     pub span: Range<usize>,
 }
@@ -53,8 +53,7 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     loop {
         // neither can fail: the first may take nothing, the second takes any character
         let _ = space(&mut input);
-        let after_match =
-            matches!(tokens.last(), Some(Token { kind: Kind::Op(op), .. }) if op.takes_regex());
+        let after_match = matches!(tokens.last(), Some(Token { kind: TokenKind::Op(op), .. }) if op.takes_regex());
         let next = if after_match {
             alt((quoted, pattern, token))
                 .with_taken()
@@ -77,33 +76,37 @@ fn is_special(c: char) -> bool {
 
 /// True if the text is one word for the lexer, and no keyword.
 pub fn is_plain_word(text: &str) -> bool {
-    !text.is_empty() && !text.contains(is_special) && keyword(text) == Kind::Word
+    !text.is_empty() && !text.contains(is_special) && keyword(text) == TokenKind::Word
 }
 
 fn space<'s>(input: &mut Input<'s>) -> Result<&'s str> {
     take_while(0.., char::is_whitespace).parse_next(input)
 }
 
-fn token(input: &mut Input<'_>) -> Result<Kind> {
+fn token(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((quoted, operator, punctuation, word)).parse_next(input)
 }
 
-fn word(input: &mut Input<'_>) -> Result<Kind> {
+fn word(input: &mut Input<'_>) -> Result<TokenKind> {
     take_while(1.., |c| !is_special(c))
         .map(keyword)
         .parse_next(input)
 }
 
-fn keyword(word: &str) -> Kind {
-    [("and", Kind::And), ("or", Kind::Or), ("not", Kind::Not)]
-        .into_iter()
-        .find(|(name, _)| word.eq_ignore_ascii_case(name))
-        .map_or(Kind::Word, |(_, kind)| kind)
+fn keyword(word: &str) -> TokenKind {
+    [
+        ("and", TokenKind::And),
+        ("or", TokenKind::Or),
+        ("not", TokenKind::Not),
+    ]
+    .into_iter()
+    .find(|(name, _)| word.eq_ignore_ascii_case(name))
+    .map_or(TokenKind::Word, |(_, kind)| kind)
 }
 
 /// The longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` denies what
 /// follows; it may stand before another: `!!a`.
-fn operator(input: &mut Input<'_>) -> Result<Kind> {
+fn operator(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
         (
             "!",
@@ -115,8 +118,8 @@ fn operator(input: &mut Input<'_>) -> Result<Kind> {
         take_while(1.., ['=', '<', '>', '~', '!']).map(Some),
     ))
     .map(|run: Option<&str>| match run {
-        None => Kind::Not,
-        Some(run) => op(run).map_or(Kind::Stray, Kind::Op),
+        None => TokenKind::Not,
+        Some(run) => op(run).map_or(TokenKind::Stray, TokenKind::Op),
     })
     .parse_next(input)
 }
@@ -135,21 +138,21 @@ fn op(run: &str) -> Option<Op> {
     })
 }
 
-fn punctuation(input: &mut Input<'_>) -> Result<Kind> {
+fn punctuation(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
-        "&&".value(Kind::And),
-        "||".value(Kind::Or),
-        "(".value(Kind::Open),
-        ")".value(Kind::Close),
-        ",".value(Kind::Comma),
-        alt(("&", "|")).value(Kind::Stray),
+        "&&".value(TokenKind::And),
+        "||".value(TokenKind::Or),
+        "(".value(TokenKind::Open),
+        ")".value(TokenKind::Close),
+        ",".value(TokenKind::Comma),
+        alt(("&", "|")).value(TokenKind::Stray),
     ))
     .parse_next(input)
 }
 
 /// Between single quotes everything stands for itself. Between double quotes `\"` and `\\` stand for the second
 /// character, and any other backslash for itself, so that most regular expressions need no second one.
-fn quoted(input: &mut Input<'_>) -> Result<Kind> {
+fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     let quote = alt(('"', '\'')).parse_next(input)?;
     let mut text = String::new();
     loop {
@@ -265,8 +268,8 @@ mod tests {
         assert_eq!(text(r#""a \"b\" \\ \d""#), r#"a "b" \ \d"#);
         assert_eq!(text(r"'a \' "), r"a \");
         assert_eq!(text("''"), "");
-        assert_eq!(cut("'a\""), [("'a\"".into(), Kind::Unclosed)]);
-        assert_eq!(cut(r#""a\""#)[0].1, Kind::Unclosed);
+        assert_eq!(cut("'a\""), [("'a\"".into(), TokenKind::Unclosed)]);
+        assert_eq!(cut(r#""a\""#)[0].1, TokenKind::Unclosed);
     }
 
     #[test]
@@ -287,13 +290,13 @@ mod tests {
             assert_eq!(
                 cut(text)
                     .into_iter()
-                    .find(|(_, kind)| *kind == Kind::Pattern),
-                Some((pattern.into(), Kind::Pattern)),
+                    .find(|(_, kind)| *kind == TokenKind::Pattern),
+                Some((pattern.into(), TokenKind::Pattern)),
                 "{text}"
             );
         }
-        assert_eq!(cut("comm ~ 'a b'")[2].1, Kind::Quoted("a b".into()));
-        assert_eq!(cut("comm ~ )")[2].1, Kind::Close);
+        assert_eq!(cut("comm ~ 'a b'")[2].1, TokenKind::Quoted("a b".into()));
+        assert_eq!(cut("comm ~ )")[2].1, TokenKind::Close);
         assert_eq!(cut("comm ~").len(), 2);
     }
 }

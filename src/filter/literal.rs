@@ -8,9 +8,9 @@ use std::ops::Range;
 use crate::filter::UidOf;
 use crate::filter::error::{SUGGESTION, quoted};
 use crate::filter::expr::{Literal, Net, Op};
-use crate::model::fields::{Field, Kind, by_word};
+use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::Comm;
-use crate::text::suggest::nearest;
+use crate::text::suggest::suggest;
 use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
 
 /// Bytes that a compiled regular expression may take: enough for a few Unicode classes, and a bound on what a line
@@ -49,9 +49,9 @@ const ORDER: &[Op] = &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
 const TEXT: &[Op] = &[Op::Eq, Op::Ne, Op::Match, Op::NotMatch];
 
 /// The kind of a field's values; of one that stands for two others: theirs.
-pub fn kind_of(field: &Field) -> Kind {
+pub fn kind_of(field: &Field) -> FieldKind {
     match field.kind {
-        Kind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
+        FieldKind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
         kind => kind,
     }
 }
@@ -59,39 +59,48 @@ pub fn kind_of(field: &Field) -> Kind {
 /// The operators that a field takes.
 pub fn operators(field: &Field) -> &'static [Op] {
     match kind_of(field) {
-        Kind::Count | Kind::Id | Kind::Bytes | Kind::Rate | Kind::Micros | Kind::Port => ORDER,
-        Kind::Ip | Kind::User | Kind::Bool | Kind::Either(..) => EQUALITY,
-        Kind::Addr | Kind::Text | Kind::Comm | Kind::Names(_) => TEXT,
+        FieldKind::Count
+        | FieldKind::Id
+        | FieldKind::Bytes
+        | FieldKind::Rate
+        | FieldKind::Micros
+        | FieldKind::Port => ORDER,
+        FieldKind::Ip | FieldKind::User | FieldKind::Bool | FieldKind::Either(..) => EQUALITY,
+        FieldKind::Addr | FieldKind::Text | FieldKind::Comm | FieldKind::Names(_) => TEXT,
     }
 }
 
 /// What a field takes, in words.
 pub fn takes(field: &Field) -> String {
     match kind_of(field) {
-        Kind::Count => "a number".into(),
-        Kind::Id => "a number, decimal or 0x…".into(),
-        Kind::Bytes => "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into(),
-        Kind::Rate => "bytes a second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into(),
-        Kind::Micros => "a time with its unit: us ms s m h d".into(),
-        Kind::Ip => "4 or 6".into(),
-        Kind::User => "a user's name or id".into(),
-        Kind::Addr => "an address or a network".into(),
-        Kind::Port => "a port, 0 to 65535".into(),
-        Kind::Text => "a text".into(),
-        Kind::Comm => "a process's name".into(),
-        Kind::Names(names) => format!("one of {}", list(names)),
-        Kind::Bool => "yes or no".into(),
-        Kind::Either(..) => "a value".into(),
+        FieldKind::Count => "a number".into(),
+        FieldKind::Id => "a number, decimal or 0x…".into(),
+        FieldKind::Bytes => {
+            "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into()
+        }
+        FieldKind::Rate => {
+            "bytes a second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into()
+        }
+        FieldKind::Micros => "a time with its unit: us ms s m h d".into(),
+        FieldKind::Ip => "4 or 6".into(),
+        FieldKind::User => "a user's name or id".into(),
+        FieldKind::Addr => "an address or a network".into(),
+        FieldKind::Port => "a port, 0 to 65535".into(),
+        FieldKind::Text => "a text".into(),
+        FieldKind::Comm => "a process's name".into(),
+        FieldKind::Names(names) => format!("one of {}", list(names)),
+        FieldKind::Bool => "yes or no".into(),
+        FieldKind::Either(..) => "a value".into(),
     }
 }
 
 /// The same where the units are explained elsewhere.
 pub fn takes_briefly(field: &Field) -> String {
     match kind_of(field) {
-        Kind::Bytes => "a size".into(),
-        Kind::Rate => "a size, a second".into(),
-        Kind::Micros => "a time".into(),
-        Kind::Bool => "yes or no, also true or false; alone: yes".into(),
+        FieldKind::Bytes => "a size".into(),
+        FieldKind::Rate => "a size, a second".into(),
+        FieldKind::Micros => "a time".into(),
+        FieldKind::Bool => "yes or no, also true or false; alone: yes".into(),
         _ => takes(field),
     }
 }
@@ -108,21 +117,21 @@ fn list(names: &'static [&'static str]) -> String {
 /// A term with the field, as an example.
 pub fn example(field: &Field) -> String {
     let value = match kind_of(field) {
-        Kind::Count => "> 10",
-        Kind::Id => "1234",
-        Kind::Bytes => "> 10MB",
-        Kind::Rate => "> 1MB",
-        Kind::Micros => "> 50ms",
-        Kind::Ip => "6",
-        Kind::User => "root",
-        Kind::Addr => "10.0.0.0/8",
-        Kind::Port => "443",
-        Kind::Text => "~ ^a",
-        Kind::Comm => "curl",
+        FieldKind::Count => "> 10",
+        FieldKind::Id => "1234",
+        FieldKind::Bytes => "> 10MB",
+        FieldKind::Rate => "> 1MB",
+        FieldKind::Micros => "> 50ms",
+        FieldKind::Ip => "6",
+        FieldKind::User => "root",
+        FieldKind::Addr => "10.0.0.0/8",
+        FieldKind::Port => "443",
+        FieldKind::Text => "~ ^a",
+        FieldKind::Comm => "curl",
         // not the first, which may be one that hardly ever comes up
-        Kind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
-        Kind::Bool => "yes",
-        Kind::Either(..) => "",
+        FieldKind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
+        FieldKind::Bool => "yes",
+        FieldKind::Either(..) => "",
     };
     format!("{} {value}", field.word)
 }
@@ -132,7 +141,7 @@ pub fn expected(field: &Field) -> String {
     let takes = takes(field);
     let word = field.word;
     match kind_of(field) {
-        Kind::Names(_) | Kind::Bool | Kind::Ip => format!("`{word}` takes {takes}"),
+        FieldKind::Names(_) | FieldKind::Bool | FieldKind::Ip => format!("`{word}` takes {takes}"),
         _ => format!("`{word}` takes {takes}, like `{}`", example(field)),
     }
 }
@@ -151,14 +160,14 @@ pub fn read(
         )
     };
     match kind_of(field) {
-        Kind::Addr => net(field, text).map(Literal::Net),
-        Kind::Text => plain(field, text, in_quotes).map(Literal::Text),
-        Kind::Comm => {
+        FieldKind::Addr => net(field, text).map(Literal::Net),
+        FieldKind::Text => plain(field, text, in_quotes).map(Literal::Text),
+        FieldKind::Comm => {
             plain(field, text, in_quotes)?;
             Ok(Literal::Text(Comm::from(text).as_str().to_owned()))
         }
-        Kind::Names(names) => name(field, names, text).map(Literal::Name),
-        Kind::Bool => match (
+        FieldKind::Names(names) => name(field, names, text).map(Literal::Name),
+        FieldKind::Bool => match (
             text.to_ascii_lowercase().as_str(),
             near_bool(text).as_slice(),
         ) {
@@ -168,7 +177,7 @@ pub fn read(
             // or the beginning of a word that is a term of its own: `adopted tree` may become `trees`
             (_, near) => Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
         },
-        Kind::User => match whole(text).or_else(|| users(text)) {
+        FieldKind::User => match whole(text).or_else(|| users(text)) {
             Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
             None => Err(Bad::new(
                 format!("this host has no user {}", quoted(text)),
@@ -176,12 +185,12 @@ pub fn read(
             )
             .partial(true)),
         },
-        Kind::Ip => match text {
+        FieldKind::Ip => match text {
             "4" => Ok(Literal::Number(4, 4)),
             "6" => Ok(Literal::Number(6, 6)),
             _ => Err(bad()),
         },
-        Kind::Either(..) => Err(bad()),
+        FieldKind::Either(..) => Err(bad()),
         kind => range(field, kind, text),
     }
 }
@@ -195,13 +204,13 @@ pub fn near_bool(word: &str) -> Vec<&'static str> {
     let begins = |name: &&str| name.starts_with(&lower);
     let begun: Vec<&str> = BOOLS.iter().copied().filter(begins).collect();
     match begun.is_empty() {
-        true => nearest(&lower, BOOLS.iter().copied()),
+        true => suggest(&lower, BOOLS.iter().copied()),
         false => begun,
     }
 }
 
 /// A number, or two with a `-` between them.
-fn range(field: &Field, kind: Kind, text: &str) -> Result<Literal, Bad> {
+fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
     let (from, to) = match text.split_once('-') {
         Some((from, "")) if !from.is_empty() => {
@@ -235,27 +244,29 @@ fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// The greatest number that a kind can have.
-fn greatest(kind: Kind) -> u64 {
+fn greatest(kind: FieldKind) -> u64 {
     match kind {
-        Kind::Port => u16::MAX.into(),
+        FieldKind::Port => u16::MAX.into(),
         _ => u64::MAX,
     }
 }
 
-fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
+fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
     let bad = |what: &str| Bad::new(format!("{} {what}", quoted(text)), expected(field));
     match kind {
-        Kind::Bytes | Kind::Rate => {
+        FieldKind::Bytes | FieldKind::Rate => {
             let text = match kind {
-                Kind::Rate => text.strip_suffix("/s").unwrap_or(text),
+                FieldKind::Rate => text.strip_suffix("/s").unwrap_or(text),
                 _ => text,
             };
             return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
         }
-        Kind::Micros => return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field)),
+        FieldKind::Micros => {
+            return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field));
+        }
         _ => {}
     }
-    if kind == Kind::Id
+    if kind == FieldKind::Id
         && let Some(hex) = text.strip_prefix("0x")
     {
         let number = u64::from_str_radix(hex, 16).ok();
@@ -265,7 +276,7 @@ fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
     }
     if !is_digits(text) {
         let what = match kind {
-            Kind::Port => "is not a port",
+            FieldKind::Port => "is not a port",
             _ => "is not a number",
         };
         return Err(bad(what));
@@ -339,7 +350,7 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
         .filter(|n| lower.len() > 1 && n.contains(&lower))
         .collect();
     let near = if within.is_empty() {
-        nearest(&lower, real_names(names))
+        suggest(&lower, real_names(names))
     } else {
         within
     };

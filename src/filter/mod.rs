@@ -32,7 +32,7 @@ use expr::Expr;
 pub use help::help_markdown;
 pub use help::{GRAMMAR, help_rows};
 
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::Session;
 
 /// Finds the id of a user by name.
@@ -131,7 +131,7 @@ impl Filter {
     }
 
     /// False if no session that is over can be meant, as far as is sure.
-    pub fn can_fit_finished(&self) -> bool {
+    pub fn can_match_closed(&self) -> bool {
         satisfiable::can_fit(&self.expr)
     }
 
@@ -147,8 +147,8 @@ impl Filter {
     }
 
     /// What the kernel can decide of it: a capture that lets through whatever is meant, and maybe more.
-    pub fn capture(&self) -> Capture {
-        pushdown::implied(&self.expr, false)
+    pub fn capture(&self) -> CaptureFilter {
+        pushdown::pushdown(&self.expr, false)
     }
 
     /// True if [`Filter::capture`] is known to let through nothing that is not meant.

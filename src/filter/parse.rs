@@ -23,15 +23,15 @@ use winnow::token::any;
 use crate::filter::UidOf;
 use crate::filter::adjacent::{pieces, wrong_behind};
 use crate::filter::diagnostics::{
-    expected_after, missing_term, missing_value, no_comparison, no_denial, no_term, no_value,
+    expected_after, missing_term, missing_value, no_comparison, no_negation, no_term, no_value,
     stray, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
-use crate::filter::lex::{Kind as Tok, Token, lex};
+use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
-use crate::model::fields::{FIELDS, Field, Kind, by_word};
-use crate::text::suggest::nearest;
+use crate::model::fields::{FIELDS, Field, FieldKind, by_word};
+use crate::text::suggest::suggest;
 
 /// Bytes of a filter at most. Whoever needs more has a list that belongs in a regular expression.
 pub const LONGEST: usize = 16 * 1024;
@@ -145,14 +145,14 @@ fn alternatives(input: &mut Input<'_>) -> Result<Expr> {
 }
 
 fn all(input: &mut Input<'_>) -> Result<Expr> {
-    let first = denied(input)?;
+    let first = negated(input)?;
     let next = |input: &mut Input<'_>| {
         let joined = opt(is(Tok::And)).parse_next(input)?.is_some();
         match peek(input).map(|t| &t.kind) {
             None | Some(Tok::Or | Tok::Close) if !joined => {
                 Err(ErrMode::Backtrack(FilterError::from_input(input)))
             }
-            _ => denied(input),
+            _ => negated(input),
         }
     };
     let mut parts = vec![first];
@@ -172,7 +172,7 @@ fn one_or(mut parts: Vec<Expr>, several: fn(Vec<Expr>) -> Expr) -> Expr {
     }
 }
 
-fn denied(input: &mut Input<'_>) -> Result<Expr> {
+fn negated(input: &mut Input<'_>) -> Result<Expr> {
     let denials: usize = repeat(
         0..,
         is(Tok::Not).map(|t: &Token<'_>| {
@@ -309,7 +309,7 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
         Tok::Quoted(text) => (text.as_str(), true),
         _ => return Ok(()),
     };
-    let near = nearest(&word.text.to_lowercase(), FIELDS.iter().map(|f| f.word));
+    let near = suggest(&word.text.to_lowercase(), FIELDS.iter().map(|f| f.word));
     let fits: Vec<&str> = near
         .into_iter()
         .filter(|w| {
@@ -347,12 +347,12 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         }
         Some((Tok::Stray, token)) => return fail(stray(token)),
         Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
-            if kind != Kind::Bool || is_meant_as_bool(token, input) =>
+            if kind != FieldKind::Bool || is_meant_as_bool(token, input) =>
         {
             Op::Eq
         }
-        _ if kind == Kind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
-        Some((Tok::Not, token)) if token.text == "!" => return fail(no_denial(token)),
+        _ if kind == FieldKind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
+        Some((Tok::Not, token)) if token.text == "!" => return fail(no_negation(token)),
         next => return fail(no_comparison(field, word, next.is_some())),
     };
     let value = |input: &mut Input<'_>| value(field, op, input);

@@ -5,26 +5,26 @@
 
 use crate::filter::eval::{ends, ranges};
 use crate::filter::expr::{Expr, Literal, Term};
-use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields::Field;
 
-/// The narrowest capture that is known to let through whatever fits the expression, or if `denied` whatever does not.
-pub fn implied(expr: &Expr, denied: bool) -> Capture {
-    match (expr, denied) {
-        (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, denied),
-        (Expr::Any(parts), false) | (Expr::All(parts), true) => union(parts, denied),
-        (Expr::Not(part), denied) => implied(part, !denied),
-        (Expr::Term(Term::Words(_)), _) => Capture::default(),
-        (Expr::Term(Term::Compare { field, op, values }), denied) => {
-            let denied = denied != op.is_negative();
+/// The narrowest capture that is known to let through whatever fits the expression, or if `negated` whatever does not.
+pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
+    match (expr, negated) {
+        (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, negated),
+        (Expr::Any(parts), false) | (Expr::All(parts), true) => union(parts, negated),
+        (Expr::Not(part), negated) => pushdown(part, !negated),
+        (Expr::Term(Term::Words(_)), _) => CaptureFilter::default(),
+        (Expr::Term(Term::Compare { field, op, values }), negated) => {
+            let negated = negated != op.is_negative();
             let captures = ends(field).map(|end| match values.first() {
-                Some(Literal::Number(..)) => by_number(end, &ranges(*op, values), denied),
-                Some(Literal::Net(_)) => by_net(end, values, denied),
-                _ => Capture::default(),
+                Some(Literal::Number(..)) => by_number(end, &ranges(*op, values), negated),
+                Some(Literal::Net(_)) => by_net(end, values, negated),
+                _ => CaptureFilter::default(),
             });
             // one end fits, or of a denial neither does
             captures
-                .reduce(|a, b| match denied {
+                .reduce(|a, b| match negated {
                     false => a.union(&b),
                     true => a.intersection(&b),
                 })
@@ -40,95 +40,95 @@ pub fn is_whole(expr: &Expr) -> bool {
 }
 
 /// How many demands of "either end" there are in what the kernel decides; `None`: it does not decide all.
-fn demands(expr: &Expr, denied: bool) -> Option<usize> {
-    match (expr, denied) {
+fn demands(expr: &Expr, negated: bool) -> Option<usize> {
+    match (expr, negated) {
         (Expr::All(parts), false) | (Expr::Any(parts), true) => {
-            parts.iter().map(|part| demands(part, denied)).sum()
+            parts.iter().map(|part| demands(part, negated)).sum()
         }
         (Expr::Any(_), false) | (Expr::All(_), true) | (Expr::Term(Term::Words(_)), _) => None,
-        (Expr::Not(part), denied) => demands(part, !denied),
-        (Expr::Term(Term::Compare { field, op, values }), denied) => {
-            let denied = denied != op.is_negative();
+        (Expr::Not(part), negated) => demands(part, !negated),
+        (Expr::Term(Term::Compare { field, op, values }), negated) => {
+            let negated = negated != op.is_negative();
             let ranges = ranges(*op, values);
             let is_decided = ends(field).all(|end| match (end.word, &ranges[..]) {
                 ("ip" | "rport", _) => true,
                 // no comparison fits a port that is not known, which is 0 to the kernel
-                ("lport", ranges) => denied || ranges.first().is_none_or(|&(from, _)| from > 0),
-                ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !denied,
+                ("lport", ranges) => negated || ranges.first().is_none_or(|&(from, _)| from > 0),
+                ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !negated,
                 _ => false,
             });
-            let is_of_either_end = !denied && ends(field).count() > 1;
+            let is_of_either_end = !negated && ends(field).count() > 1;
             is_decided.then_some(usize::from(is_of_either_end))
         }
     }
 }
 
-fn intersection(parts: &[Expr], denied: bool) -> Capture {
-    parts.iter().fold(Capture::default(), |sum, part| {
-        sum.intersection(&implied(part, denied))
+fn intersection(parts: &[Expr], negated: bool) -> CaptureFilter {
+    parts.iter().fold(CaptureFilter::default(), |sum, part| {
+        sum.intersection(&pushdown(part, negated))
     })
 }
 
-fn union(parts: &[Expr], denied: bool) -> Capture {
-    parts.iter().fold(Capture::nothing(), |sum, part| {
-        sum.union(&implied(part, denied))
+fn union(parts: &[Expr], negated: bool) -> CaptureFilter {
+    parts.iter().fold(CaptureFilter::nothing(), |sum, part| {
+        sum.union(&pushdown(part, negated))
     })
 }
 
-fn by_number(field: &Field, ranges: &[(u64, u64)], denied: bool) -> Capture {
-    if ranges.is_empty() && !denied {
-        return Capture::nothing(); // `pid < 0`
+fn by_number(field: &Field, ranges: &[(u64, u64)], negated: bool) -> CaptureFilter {
+    if ranges.is_empty() && !negated {
+        return CaptureFilter::nothing(); // `pid < 0`
     }
-    let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != denied;
+    let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != negated;
     match (field.word, ranges) {
         // one of these is all that the kernel takes, and 0 means any to it
-        ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !denied => {
+        ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !negated => {
             let Ok(n) = u32::try_from(n) else {
-                return Capture::nothing();
+                return CaptureFilter::nothing();
             };
             let is_pid = field.word == "pid";
-            Capture {
+            CaptureFilter {
                 pid: is_pid.then_some(n),
                 netns: (!is_pid).then_some(n),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
         }
         ("ip", _) => match (holds(4), holds(6)) {
-            (true, true) => Capture::default(),
+            (true, true) => CaptureFilter::default(),
             (true, false) => family(Family::V4),
             (false, true) => family(Family::V6),
-            (false, false) => Capture::nothing(),
+            (false, false) => CaptureFilter::nothing(),
         },
         ("lport", _) => {
-            let mut ports = ports(ranges, denied);
-            if denied {
+            let mut ports = ports(ranges, negated);
+            if negated {
                 // port 0 stands for a port that is not known, which no comparison fits and so any denial does
                 ports = ports.union(&PortSet::from_ranges([(0, 0)]));
             }
-            Capture {
+            CaptureFilter {
                 lports: (!ports.is_everything()).then_some(ports),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
         }
         ("rport", _) => {
-            let ports = ports(ranges, denied);
-            Capture {
+            let ports = ports(ranges, negated);
+            CaptureFilter {
                 rports: (!ports.is_everything()).then_some(ports),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
         }
-        _ => Capture::default(),
+        _ => CaptureFilter::default(),
     }
 }
 
-/// The ports in these ranges, or if `denied` those between them.
-fn ports(ranges: &[(u64, u64)], denied: bool) -> PortSet {
+/// The ports in these ranges, or if `negated` those between them.
+fn ports(ranges: &[(u64, u64)], negated: bool) -> PortSet {
     let port = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
     let within = ranges
         .iter()
         .filter(|&&(from, _)| from <= u16::MAX.into())
         .map(|&(from, to)| (port(from), port(to)));
-    if !denied {
+    if !negated {
         return PortSet::from_ranges(within);
     }
     let mut between = Vec::new();
@@ -144,23 +144,23 @@ fn ports(ranges: &[(u64, u64)], denied: bool) -> PortSet {
 }
 
 /// Both addresses of a session are of its family.
-fn by_net(field: &Field, values: &[Literal], denied: bool) -> Capture {
-    if denied || !["laddr", "raddr"].contains(&field.word) {
-        return Capture::default();
+fn by_net(field: &Field, values: &[Literal], negated: bool) -> CaptureFilter {
+    if negated || !["laddr", "raddr"].contains(&field.word) {
+        return CaptureFilter::default();
     }
     let is_v4 = |v: &Literal| matches!(v, Literal::Net(net) if net.is_ipv4());
     let v4 = values.iter().filter(|v| is_v4(v)).count();
     match v4 {
         0 => family(Family::V6),
         n if n == values.len() => family(Family::V4),
-        _ => Capture::default(),
+        _ => CaptureFilter::default(),
     }
 }
 
-fn family(family: Family) -> Capture {
-    Capture {
+fn family(family: Family) -> CaptureFilter {
+    CaptureFilter {
         family: Some(family),
-        ..Capture::default()
+        ..CaptureFilter::default()
     }
 }
 

@@ -11,13 +11,13 @@ use crate::model::session::{Reason, State};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Outcomes {
     fits: bool,
-    fits_not: bool,
+    never_matches: bool,
 }
 
 /// Nothing is known.
 const EITHER: Outcomes = Outcomes {
     fits: true,
-    fits_not: true,
+    never_matches: true,
 };
 
 /// False if no session that is over can fit.
@@ -29,13 +29,13 @@ fn outcomes(expr: &Expr) -> Outcomes {
     match expr {
         Expr::All(parts) => Outcomes {
             fits: parts.iter().all(|p| outcomes(p).fits),
-            fits_not: parts.iter().any(|p| outcomes(p).fits_not),
+            never_matches: parts.iter().any(|p| outcomes(p).never_matches),
         },
         Expr::Any(parts) => Outcomes {
             fits: parts.iter().any(|p| outcomes(p).fits),
-            fits_not: parts.iter().all(|p| outcomes(p).fits_not),
+            never_matches: parts.iter().all(|p| outcomes(p).never_matches),
         },
-        Expr::Not(part) => denied(outcomes(part)),
+        Expr::Not(part) => negated(outcomes(part)),
         Expr::Term(Term::Words(_)) => EITHER,
         Expr::Term(Term::Compare { field, op, values }) => {
             let Ok(check) = Check::new(*op, values) else {
@@ -43,17 +43,17 @@ fn outcomes(expr: &Expr) -> Outcomes {
             };
             let mut found = Outcomes {
                 fits: false,
-                fits_not: false,
+                never_matches: false,
             };
             for field in ends(field) {
                 let Some(values) = values_when_over(field) else {
                     return EITHER;
                 };
                 found.fits |= values.iter().any(|v| check.fits(*v));
-                found.fits_not |= values.iter().any(|v| !check.fits(*v));
+                found.never_matches |= values.iter().any(|v| !check.fits(*v));
             }
             if op.is_negative() {
-                denied(found)
+                negated(found)
             } else {
                 found
             }
@@ -61,10 +61,10 @@ fn outcomes(expr: &Expr) -> Outcomes {
     }
 }
 
-fn denied(outcomes: Outcomes) -> Outcomes {
+fn negated(outcomes: Outcomes) -> Outcomes {
     Outcomes {
-        fits: outcomes.fits_not,
-        fits_not: outcomes.fits,
+        fits: outcomes.never_matches,
+        never_matches: outcomes.fits,
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use crate::filter::Filter;
     use crate::model::fields::by_word;
     use crate::model::session::Session;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn what_only_an_open_session_can_fit_is_told() {
@@ -117,7 +117,7 @@ mod tests {
             ("last established", true),
         ] {
             let parsed = Filter::parse(filter).expect(filter);
-            assert_eq!(parsed.can_fit_finished(), can, "{filter}");
+            assert_eq!(parsed.can_match_closed(), can, "{filter}");
         }
     }
 

@@ -4,15 +4,15 @@ use crate::filter::quoted;
 use crate::model::aggregate::Key;
 
 /// The filter that selects the sessions of a talker.
-pub fn of_key(key: &Key) -> String {
+pub fn of_key(key: &GroupKey) -> String {
     match key {
-        Key::Process(0, _) => "owner unknown".into(),
-        Key::Process(pid, _) => format!("pid {pid}"),
-        Key::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
-        Key::Program(comm) => format!("comm {}", quoted(comm.as_str())),
-        Key::Peer(addr) => format!("addr {addr}"),
-        Key::Subnet(_) => format!("addr {key}"),
-        Key::Port(port) => format!("port {port}"),
+        GroupKey::Process(0, _) => "owner unknown".into(),
+        GroupKey::Process(pid, _) => format!("pid {pid}"),
+        GroupKey::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
+        GroupKey::Program(comm) => format!("comm {}", quoted(comm.as_str())),
+        GroupKey::Peer(addr) => format!("addr {addr}"),
+        GroupKey::Subnet(_) => format!("addr {key}"),
+        GroupKey::Port(port) => format!("port {port}"),
     }
 }
 
@@ -22,7 +22,7 @@ mod tests {
     use crate::filter::Filter;
     use crate::model::aggregate::By;
     use crate::model::session::{Comm, Evidence, Session};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn open(comm: &str, raddr: &str) -> Session {
         Session {
@@ -46,7 +46,7 @@ mod tests {
             open("and", "2001:db8:1:2:3::4"),
             nobody,
         ] {
-            for by in By::ALL {
+            for by in GroupBy::ALL {
                 let text = of_key(&by.key(&session));
                 let filter = Filter::parse(&text);
                 assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");

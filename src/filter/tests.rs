@@ -9,8 +9,8 @@ use proptest::test_runner::FileFailurePersistence;
 use super::*;
 use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::{kind_of, operators, real_names};
-use crate::model::capture_filter::Capture;
-use crate::model::fields::{FIELDS, Field, Kind};
+use crate::model::capture_filter::CaptureFilter;
+use crate::model::fields::{FIELDS, Field, FieldKind};
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// Few values, so that expressions and sessions meet often; and the ends of what there is.
@@ -66,9 +66,9 @@ fn net() -> impl Strategy<Value = Literal> {
 
 fn number(field: &'static Field) -> BoxedStrategy<Literal> {
     let one = match kind_of(field) {
-        Kind::Port => select(PORTS).prop_map(u64::from).boxed(),
-        Kind::Ip => select(&[4, 6][..]).boxed(),
-        Kind::User => select(&[0_u64, 7, 4_294_967_295][..]).boxed(),
+        FieldKind::Port => select(PORTS).prop_map(u64::from).boxed(),
+        FieldKind::Ip => select(&[4, 6][..]).boxed(),
+        FieldKind::User => select(&[0_u64, 7, 4_294_967_295][..]).boxed(),
         _ => select(NUMBERS).boxed(),
     };
     if !is_ordered(field) {
@@ -89,12 +89,12 @@ fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
             .boxed();
     }
     match kind_of(field) {
-        Kind::Addr => net().boxed(),
-        Kind::Names(names) => select(real_names(names).collect::<Vec<_>>())
+        FieldKind::Addr => net().boxed(),
+        FieldKind::Names(names) => select(real_names(names).collect::<Vec<_>>())
             .prop_map(Literal::Name)
             .boxed(),
-        Kind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
-        Kind::Text | Kind::Comm => select(TEXTS)
+        FieldKind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
+        FieldKind::Text | FieldKind::Comm => select(TEXTS)
             .prop_map(|t| Literal::Text(t.to_owned()))
             .boxed(),
         _ => number(field),
@@ -167,18 +167,18 @@ fn session() -> impl Strategy<Value = Session> {
     )
         .prop_map(
             |((laddr, raddr), (lport, rport), comm, owner, pid, (state, reason, direction), n)| {
-                let mut s = crate::testing::sample::finished();
+                let mut s = crate::testing::sample::closed_session();
                 (s.laddr, s.raddr, s.lport, s.rport) = (laddr, raddr, lport, rport);
                 (s.comm, s.owner) = (Comm::from(comm), owner);
                 s.pid = if owner == Evidence::None { 0 } else { pid };
                 (s.state, s.reason, s.direction) = (state, reason, direction);
-                (s.tx_bytes, s.rx_bytes, s.age_is_lower_bound) = n;
+                (s.tx_bytes, s.rx_bytes, s.preexisting) = n;
                 s
             },
         )
 }
 
-fn capture() -> impl Strategy<Value = Capture> {
+fn capture() -> impl Strategy<Value = CaptureFilter> {
     filter().prop_map(|f| f.capture())
 }
 
@@ -194,7 +194,7 @@ proptest! {
     fn no_session_that_is_over_fits_what_none_can_fit(f in filter(), s in session()) {
         let reason = if s.reason == Reason::Open { Reason::Unknown } else { s.reason };
         let over = Session { state: State::Closed, reason, ..s };
-        prop_assert!(!f.matches(&over) || f.can_fit_finished(), "{}", f.canonical());
+        prop_assert!(!f.matches(&over) || f.can_match_closed(), "{}", f.canonical());
     }
 
     #[test]
@@ -258,8 +258,8 @@ proptest! {
         s in session(),
         n in select(PORTS),
     ) {
-        prop_assume!(!matches!(field.kind, Kind::Either(..)));
-        let unit = if field.kind == Kind::Micros { "us" } else { "" };
+        prop_assume!(!matches!(field.kind, FieldKind::Either(..)));
+        let unit = if field.kind == FieldKind::Micros { "us" } else { "" };
         let matches = |op: &str| {
             let text = format!("{} {op} {n}{unit}", field.word);
             Filter::parse(&text).expect("a filter").matches(&s)

@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::host::proc::Process;
 use crate::host::users::name_of;
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
 /// Ticks per second of the times in /proc: USER_HZ, part of the kernel's interface, the same on all that BPF runs on.
 const USER_HZ: u64 = 100;
@@ -53,7 +53,7 @@ impl ProcessInfo {
             let Some(stat) = Process::new(parent).stat() else {
                 break;
             };
-            parents.push((parent, clean(&stat.name)));
+            parents.push((parent, sanitize(&stat.name)));
             parent = stat.parent;
         }
         ProcessInfo {
@@ -61,7 +61,7 @@ impl ProcessInfo {
             gone: false,
             started_ns: monotonic_ns(stat.started_ticks),
             command: join(&process.command_line()),
-            exe: process.exe().map(|path| clean(&path.to_string_lossy())),
+            exe: process.exe().map(|path| sanitize(&path.to_string_lossy())),
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
             parents,
             is_elsewhere: theirs.is_some() && theirs != netns(&Process::own()),
@@ -76,7 +76,7 @@ fn join(bytes: &[u8]) -> String {
     let arguments: Vec<String> = bytes[..end]
         .split(|&b| b == 0)
         .filter(|_| end > 0)
-        .map(|arg| clean(&String::from_utf8_lossy(arg)))
+        .map(|arg| sanitize(&String::from_utf8_lossy(arg)))
         .collect();
     match arguments.as_slice() {
         // a title is one text

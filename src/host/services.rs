@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
 /// The host's list.
 const FILE: &str = "/etc/services";
@@ -60,7 +60,7 @@ impl Services {
             if let (Some(name), Some(port)) = (words.next(), words.next())
                 && let Some(port) = port.strip_suffix("/tcp").and_then(|p| p.parse().ok())
             {
-                let name = || clean(name).into_boxed_str();
+                let name = || sanitize(name).into_boxed_str();
                 names.entry(port).or_insert_with(name);
             }
         }

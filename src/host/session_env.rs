@@ -28,7 +28,7 @@ pub struct SshConnection {
 
 /// What the dashboard runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct SessionEnv {
     /// Our own process.
     pub pid: u32,
     /// What stands between us and the terminal.
@@ -38,11 +38,11 @@ pub struct Surroundings {
     pub ssh: Vec<SshConnection>,
 }
 
-impl Surroundings {
+impl SessionEnv {
     /// Looks around.
-    pub fn look() -> Self {
+    pub fn detect() -> Self {
         let parents = ProcessInfo::look_up(std::process::id()).parents;
-        let mut found = Surroundings {
+        let mut found = SessionEnv {
             pid: std::process::id(),
             multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),
             ssh: Vec::new(),
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn each_connection_counts_once_and_the_multiplexer_is_known() {
-        let mut found = Surroundings::default();
+        let mut found = SessionEnv::default();
         let shell = |name: &str| match name {
             "SSH_CONNECTION" => Some(b"192.0.2.77 5 10.0.0.5 22".to_vec()),
             "STY" => Some(b"7.pts-0".to_vec()),

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
 /// The id of the user of that name.
 pub fn uid_of(name: &str) -> Option<u32> {
@@ -23,7 +23,7 @@ pub fn known_name(uid: u32) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<u32, String>> = LazyLock::new(|| {
         let mut names = HashMap::new();
         for (name, uid) in entries(&passwd()) {
-            names.entry(uid).or_insert_with(|| clean(name));
+            names.entry(uid).or_insert_with(|| sanitize(name));
         }
         names
     });
@@ -39,7 +39,7 @@ fn find_name(passwd: &str, uid: u32) -> Option<String> {
     let mut users = entries(passwd);
     users
         .find(|(_, id)| *id == uid)
-        .map(|(name, _)| clean(name))
+        .map(|(name, _)| sanitize(name))
 }
 
 /// The file; nothing if it cannot be read.

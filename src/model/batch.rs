@@ -10,11 +10,11 @@ use crate::model::session::Session;
 pub struct Batch {
     /// What is open; `None`: not looked at this time. What ended is still in here if it ended after the look, so this
     /// goes before `closed`.
-    pub open: Option<Look>,
+    pub open: Option<OpenSnapshot>,
     /// Sessions that ended since the batch before.
     pub closed: Vec<Session>,
     /// Sessions lost since the start: they ended when the ring buffer was full.
-    pub lost: u64,
+    pub missed: u64,
     /// When this batch was made, ns of CLOCK_MONOTONIC.
     pub taken_ns: u64,
     /// To turn the sessions' instants into wall-clock time.
@@ -23,17 +23,17 @@ pub struct Batch {
 
 /// The sessions that are open.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Look {
+pub struct OpenSnapshot {
     /// Those that were not at the look before, or were otherwise.
     pub changed: Vec<Session>,
     /// Cookies of all others: of them only time has passed. Some may never have been told here, as a filter was in the way.
     pub unchanged: Vec<u64>,
 }
 
-impl Look {
+impl OpenSnapshot {
     /// What this look is after that one, for who has seen neither.
     #[must_use]
-    pub fn after(mut self, earlier: Look, now_ns: u64) -> Look {
+    pub fn after(mut self, earlier: OpenSnapshot, now_ns: u64) -> OpenSnapshot {
         let unchanged: FxHashSet<u64> = self.unchanged.iter().copied().collect();
         let mut still = earlier.changed;
         still.retain(|session| unchanged.contains(&session.cookie));
@@ -45,10 +45,10 @@ impl Look {
     }
 }
 
-impl From<Vec<Session>> for Look {
+impl From<Vec<Session>> for OpenSnapshot {
     /// All of them are new.
     fn from(changed: Vec<Session>) -> Self {
-        Look {
+        OpenSnapshot {
             changed,
             unchanged: Vec::new(),
         }
@@ -84,7 +84,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     const S: u64 = 1_000_000_000;
 
@@ -96,12 +96,12 @@ mod tests {
             end_ns: at_s * S,
             ..sample()
         };
-        let earlier = Look {
+        let earlier = OpenSnapshot {
             changed: vec![session(1, 10, 1), session(2, 20, 1), session(3, 30, 1)],
             unchanged: vec![4, 5],
         };
         // 1 and 4 change, 3 and 5 are gone, 6 is new
-        let later = Look {
+        let later = OpenSnapshot {
             changed: vec![session(1, 11, 2), session(4, 40, 2), session(6, 60, 2)],
             unchanged: vec![2],
         };

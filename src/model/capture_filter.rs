@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// The sessions that the kernel reports; all of them unless narrowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capture {
+pub struct CaptureFilter {
     /// Only what this process owns.
     pub pid: Option<u32>,
     /// Only this network namespace, by its inode number.
@@ -23,18 +23,18 @@ pub struct Capture {
     pub ports: Option<PortSet>,
 }
 
-impl Capture {
+impl CaptureFilter {
     /// True if every session passes.
     pub fn is_everything(&self) -> bool {
-        *self == Capture::default()
+        *self == CaptureFilter::default()
     }
 
     /// The capture that no session passes: what contradictory filters come to. An empty set of ports says so to
     /// the kernel without a flag of its own.
     pub fn nothing() -> Self {
-        Capture {
+        CaptureFilter {
             lports: Some(PortSet::default()),
-            ..Capture::default()
+            ..CaptureFilter::default()
         }
     }
 
@@ -58,9 +58,9 @@ impl Capture {
 
     /// The narrowest capture that whatever passes both passes. It may let more through if both want ports of either end:
     /// a capture cannot say "one of these, and one of those".
-    pub fn intersection(&self, other: &Capture) -> Capture {
+    pub fn intersection(&self, other: &CaptureFilter) -> CaptureFilter {
         let both = || {
-            Some(Capture {
+            Some(CaptureFilter {
                 pid: common(self.pid, other.pid)?,
                 netns: common(self.netns, other.netns)?,
                 family: common(self.family, other.family)?,
@@ -72,12 +72,12 @@ impl Capture {
                 },
             })
         };
-        both().unwrap_or_else(Capture::nothing)
+        both().unwrap_or_else(CaptureFilter::nothing)
     }
 
     /// The narrowest capture that whatever passes either of them passes. It may let more through: a capture
     /// cannot say "this port of ours or that one of the peer's", but for "one of the two, whichever end's".
-    pub fn union(&self, other: &Capture) -> Capture {
+    pub fn union(&self, other: &CaptureFilter) -> CaptureFilter {
         if self.is_nothing() {
             return other.clone();
         }
@@ -90,7 +90,7 @@ impl Capture {
             (None, None) => widened(&self.of_either_end(), &other.of_either_end()),
             _ => widened(&self.ports, &other.ports),
         };
-        Capture {
+        CaptureFilter {
             pid: self.pid.filter(|_| self.pid == other.pid),
             netns: self.netns.filter(|_| self.netns == other.netns),
             family: self.family.filter(|_| self.family == other.family),
@@ -131,7 +131,7 @@ fn widened(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<PortSet> {
     (!ports.is_everything()).then_some(ports)
 }
 
-impl fmt::Display for Capture {
+impl fmt::Display for CaptureFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_nothing() {
             return f.write_str("nothing");
@@ -328,13 +328,13 @@ mod tests {
 
     #[test]
     fn a_capture_says_what_it_takes() {
-        assert_eq!(Capture::default().to_string(), "everything");
-        let capture = Capture {
+        assert_eq!(CaptureFilter::default().to_string(), "everything");
+        let capture = CaptureFilter {
             pid: Some(7),
             netns: Some(4_026_531_840),
             family: Some(Family::V6),
             lports: "22,80".parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
         let said = "pid 7 and netns 4026531840 and IPv6 and lport 22,80";
         assert_eq!(capture.to_string(), said);
@@ -366,14 +366,14 @@ mod tests {
 
     #[test]
     fn captures_are_intersected_exactly() {
-        let capture = |pid, family, l: &str, r: &str| Capture {
+        let capture = |pid, family, l: &str, r: &str| CaptureFilter {
             pid,
             family,
             lports: l.parse().ok(),
             rports: r.parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
-        let all = Capture::default();
+        let all = CaptureFilter::default();
         let a = capture(Some(7), None, "22,80", "");
         let b = capture(None, Some(Family::V4), "80-90", "443");
         assert_eq!(
@@ -391,22 +391,22 @@ mod tests {
                 capture(None, Some(Family::V6), "", ""),
             ),
             (capture(None, None, "22", ""), capture(None, None, "23", "")),
-            (Capture::nothing(), all),
+            (CaptureFilter::nothing(), all),
         ] {
-            assert_eq!(x.intersection(&y), Capture::nothing(), "{x} with {y}");
+            assert_eq!(x.intersection(&y), CaptureFilter::nothing(), "{x} with {y}");
             assert!(x.intersection(&y).is_nothing());
         }
-        assert_eq!(Capture::nothing().to_string(), "nothing");
+        assert_eq!(CaptureFilter::nothing().to_string(), "nothing");
     }
 
     #[test]
     fn a_union_lets_through_what_either_does() {
-        let capture = |l: &str, r: &str| Capture {
+        let capture = |l: &str, r: &str| CaptureFilter {
             lports: l.parse().ok(),
             rports: r.parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
-        let of = |a: Capture, b: Capture| a.union(&b).to_string();
+        let of = |a: CaptureFilter, b: CaptureFilter| a.union(&b).to_string();
         assert_eq!(of(capture("22", ""), capture("80", "")), "lport 22,80");
         assert_eq!(of(capture("22", ""), capture("", "80")), "port 22,80");
         assert_eq!(
@@ -420,26 +420,26 @@ mod tests {
             of(capture("0-99", ""), capture("100-65535", "")),
             "everything"
         );
-        assert_eq!(of(Capture::nothing(), capture("22", "")), "lport 22");
-        assert_eq!(of(capture("22", ""), Capture::nothing()), "lport 22");
+        assert_eq!(of(CaptureFilter::nothing(), capture("22", "")), "lport 22");
+        assert_eq!(of(capture("22", ""), CaptureFilter::nothing()), "lport 22");
     }
 
     #[test]
     fn a_capture_decides_as_the_kernel_does() {
-        let s = crate::testing::sample::finished();
+        let s = crate::testing::sample::closed_session();
         let accepts = |pid, family, l: &str, r: &str| {
-            Capture {
+            CaptureFilter {
                 pid,
                 family,
                 lports: l.parse().ok(),
                 rports: r.parse().ok(),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
             .accepts(&s)
         };
-        let within = |netns| Capture {
+        let within = |netns| CaptureFilter {
             netns: Some(netns),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
         assert!(within(s.netns).accepts(&s));
         assert!(!within(s.netns + 1).accepts(&s));
@@ -449,11 +449,11 @@ mod tests {
         assert!(!accepts(None, Some(Family::V6), "", ""));
         assert!(!accepts(None, None, "28527", ""));
         assert!(!accepts(None, None, "", "46644"));
-        assert!(!Capture::nothing().accepts(&s));
+        assert!(!CaptureFilter::nothing().accepts(&s));
         for (either, is_accepted) in [("46644", true), ("28527", true), ("1-9", false)] {
-            let capture = Capture {
+            let capture = CaptureFilter {
                 ports: either.parse().ok(),
-                ..Capture::default()
+                ..CaptureFilter::default()
             };
             assert_eq!(capture.accepts(&s), is_accepted, "{either}");
         }

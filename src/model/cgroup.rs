@@ -2,7 +2,7 @@
 //!
 //! Knows how container runtimes and systemd name their groups. Asks no runtime: a host in trouble is not asked for more.
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
 /// A control group (v2). The default is one of which nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Within {
 impl Cgroup {
     /// The group of that id, if its path is known.
     pub fn new(id: u64, path: Option<String>) -> Self {
-        let path = path.map(|p| clean(&p));
+        let path = path.map(|p| sanitize(&p));
         let within = path.as_deref().map(Within::read).unwrap_or_default();
         Cgroup { id, path, within }
     }

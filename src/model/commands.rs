@@ -35,7 +35,7 @@ pub fn commands(session: &Session, inside: Option<u32>) -> [String; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn commands_can_be_pasted_into_a_shell() {

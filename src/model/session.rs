@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::cgroup::Cgroup;
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
 /// An enum whose variants have a name that users see and type, and a line that explains it.
 macro_rules! named_enum {
@@ -160,7 +160,7 @@ impl Comm {
     /// name must not be able to drive the reader's terminal.
     pub fn new(raw: [u8; 16]) -> Self {
         let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
-        let text = clean(&String::from_utf8_lossy(&raw[..len]));
+        let text = sanitize(&String::from_utf8_lossy(&raw[..len]));
         let mut clean = [0; 16];
         clean[..text.len()].copy_from_slice(text.as_bytes());
         Comm(clean)
@@ -277,7 +277,7 @@ pub struct Session {
     /// Who opened it.
     pub direction: Direction,
     /// It was open before tcplife was: its real age is unknown and greater.
-    pub age_is_lower_bound: bool,
+    pub preexisting: bool,
 }
 
 impl Session {
@@ -330,7 +330,7 @@ impl Session {
 
     /// How long the handshake took, µs; only of a session that we opened while tcplife looked.
     pub fn connect_us(&self) -> Option<u64> {
-        (self.direction == Direction::Out && self.established_ns != 0 && !self.age_is_lower_bound)
+        (self.direction == Direction::Out && self.established_ns != 0 && !self.preexisting)
             .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
     }
 
@@ -358,7 +358,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn a_session_stays_within_its_memory_budget() {

@@ -9,27 +9,27 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::batch::{Batch, Look};
+use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::session::{Session, SessionId};
 
 /// Names a session in the store, as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum SessionRef {
     /// Open; by its cookie.
     Open(u64),
     /// Finished; the how manieth, counted from the first ever.
-    Finished(u64),
+    Closed(u64),
 }
 
 /// Sums over everything seen since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
     /// Sessions that ended.
-    pub finished: u64,
+    pub closed: u64,
     /// Sessions that ended and could not be recorded.
-    pub lost: u64,
+    pub missed: u64,
     /// Sessions that ended, a second, of late.
-    pub finished_rate: f64,
+    pub closed_rate: f64,
     /// Bytes a second, both directions, of late.
     pub byte_rate: f64,
 }
@@ -37,7 +37,7 @@ pub struct Totals {
 /// What happened to one session. Whoever counts or follows sessions takes these, and derives nothing from the store that
 /// an event has told already.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
+pub enum StoreEvent<'a> {
     /// It is seen for the first time, open.
     Opened(Change<'a>),
     /// It was open before and is still.
@@ -50,12 +50,15 @@ pub enum Event<'a> {
     Evicted(u64, &'a Session),
 }
 
-impl<'a> Event<'a> {
+impl<'a> StoreEvent<'a> {
     /// What changed of the session; `None` of one that is not kept any more, of which nothing did.
     pub fn change(&self) -> Option<&Change<'a>> {
         match self {
-            Event::Opened(c) | Event::Updated(c) | Event::Closed(c) | Event::Vanished(c) => Some(c),
-            Event::Evicted(..) => None,
+            StoreEvent::Opened(c)
+            | StoreEvent::Updated(c)
+            | StoreEvent::Closed(c)
+            | StoreEvent::Vanished(c) => Some(c),
+            StoreEvent::Evicted(..) => None,
         }
     }
 }
@@ -64,7 +67,7 @@ impl<'a> Event<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
     /// Where it is in the store; `None`: nowhere, as it is gone, or will not be kept.
-    pub at: Option<Place>,
+    pub at: Option<SessionRef>,
     /// As it was, open, at the look before; `None`: it was not known.
     pub before: Option<&'a Session>,
     /// As it is; `None`: it is gone, and how it ended was lost.
@@ -108,7 +111,7 @@ impl<'a> Change<'a> {
 
 /// An open session.
 #[derive(Debug)]
-struct Open {
+struct OpenSession {
     session: Session,
     /// The look that found it last.
     look: u64,
@@ -118,13 +121,13 @@ struct Open {
 #[derive(Debug)]
 pub struct Store {
     /// By cookie. The kernel counts them, so that nobody can choose them badly.
-    open: FxHashMap<u64, Open>,
+    open: FxHashMap<u64, OpenSession>,
     /// How often the open sessions were looked at.
     look: u64,
     /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
     /// soon after; what has not come by the next look was lost.
     gone: FxHashMap<u64, Session>,
-    finished: VecDeque<Session>,
+    closed: VecDeque<Session>,
     /// See [`Change::uncounted`].
     uncounted: Uncounted,
     keep: usize,
@@ -146,7 +149,7 @@ impl Store {
             open: FxHashMap::default(),
             look: 0,
             gone: FxHashMap::default(),
-            finished: VecDeque::new(),
+            closed: VecDeque::new(),
             uncounted: Uncounted::default(),
             keep,
             passed: 0,
@@ -165,22 +168,22 @@ impl Store {
     }
 
     /// Takes in what the collector brings, and reports it session by session.
-    pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(Event<'_>)) {
-        self.totals.lost = self.totals.lost.max(batch.lost);
+    pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(StoreEvent<'_>)) {
+        self.totals.missed = self.totals.missed.max(batch.missed);
         let read = batch.open.is_some();
         if let Some(look) = batch.open {
-            self.look(look, batch.taken_ns, &mut report);
+            self.apply_snapshot(look, batch.taken_ns, &mut report);
         }
         for mut session in batch.closed {
             let old = self.take_away(session.id());
-            let at = Some(Place::Finished(self.totals.finished));
+            let at = Some(SessionRef::Closed(self.totals.closed));
             let old = old.as_ref();
             self.moved += changed(&mut session, at, old, &mut self.uncounted, &mut report);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
-            self.totals.finished += 1;
+            self.totals.closed += 1;
             self.ended += 1;
-            self.finished.push_back(session);
-            if self.finished.len() > self.keep {
+            self.closed.push_back(session);
+            if self.closed.len() > self.keep {
                 self.evict_oldest(&mut report);
             }
         }
@@ -188,7 +191,7 @@ impl Store {
         // of a shorter time than about a second the figures would jump
         if read && seconds > 0.9 {
             if self.read_ns != 0 {
-                self.totals.finished_rate = self.ended as f64 / seconds;
+                self.totals.closed_rate = self.ended as f64 / seconds;
                 self.totals.byte_rate = self.moved as f64 / seconds;
             }
             (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, 0);
@@ -196,10 +199,10 @@ impl Store {
     }
 
     /// The oldest of the closed sessions is not kept any more.
-    fn evict_oldest(&mut self, report: &mut impl FnMut(Event<'_>)) {
-        let number = self.finished_numbers().start;
-        if let Some(session) = self.finished.pop_front() {
-            report(Event::Evicted(number, &session));
+    fn evict_oldest(&mut self, report: &mut impl FnMut(StoreEvent<'_>)) {
+        let number = self.closed_numbers().start;
+        if let Some(session) = self.closed.pop_front() {
+            report(StoreEvent::Evicted(number, &session));
             self.uncounted.forget(&session);
         }
     }
@@ -210,8 +213,8 @@ impl Store {
     }
 
     /// A session that has ended while what is here stands still, and that is not to be kept: it is told of and counted,
-    /// and nothing else changes until [`Store::let_go_of_passed`].
-    pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(Event<'_>)) {
+    /// and nothing else changes until [`Store::drop_passed`].
+    pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(StoreEvent<'_>)) {
         let id = session.id();
         let open = self.open.get(&id.cookie).map(|open| &open.session);
         let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
@@ -226,14 +229,14 @@ impl Store {
 
     /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
     /// none of the finished ones stays.
-    pub fn let_go_of_passed(&mut self, mut report: impl FnMut(Event<'_>)) -> bool {
+    pub fn drop_passed(&mut self, mut report: impl FnMut(StoreEvent<'_>)) -> bool {
         if self.passed == 0 {
             return false;
         }
-        while !self.finished.is_empty() {
+        while !self.closed.is_empty() {
             self.evict_oldest(&mut report);
         }
-        self.totals.finished += self.passed;
+        self.totals.closed += self.passed;
         self.ended += self.passed;
         self.passed = 0;
         for id in std::mem::take(&mut self.passed_open) {
@@ -245,20 +248,25 @@ impl Store {
     }
 
     /// Takes in what is open. Where a session is known it stays: most of them have not changed.
-    fn look(&mut self, found: Look, now_ns: u64, report: &mut impl FnMut(Event<'_>)) {
+    fn apply_snapshot(
+        &mut self,
+        found: OpenSnapshot,
+        now_ns: u64,
+        report: &mut impl FnMut(StoreEvent<'_>),
+    ) {
         self.look += 1;
         let look = self.look;
         let mut seen = 0;
         let mut gone = std::mem::take(&mut self.gone);
         for mut session in found.changed {
             let cookie = session.cookie;
-            let at = Some(Place::Open(cookie));
+            let at = Some(SessionRef::Open(cookie));
             match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
                     let before = take_same(&mut gone, session.id());
                     let before = before.as_ref();
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    place.insert(Open { session, look });
+                    place.insert(OpenSession { session, look });
                     seen += 1;
                 }
                 Entry::Occupied(mut place) => {
@@ -267,7 +275,7 @@ impl Store {
                     let is_another = before.is_none();
                     seen += usize::from(place.get().look != look);
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    let old = place.insert(Open { session, look }).session;
+                    let old = place.insert(OpenSession { session, look }).session;
                     if is_another {
                         self.gone.insert(cookie, old);
                     }
@@ -276,7 +284,7 @@ impl Store {
         }
         for cookie in found.unchanged {
             if let Some(session) = gone.remove(&cookie) {
-                self.open.insert(cookie, Open { session, look: 0 });
+                self.open.insert(cookie, OpenSession { session, look: 0 });
             }
             if let Some(open) = self.open.get_mut(&cookie) {
                 seen += usize::from(open.look != look);
@@ -285,7 +293,10 @@ impl Store {
             }
         }
         for lost in gone.values() {
-            report(Event::Vanished(Change::gone(lost, self.uncounted.of(lost))));
+            report(StoreEvent::Vanished(Change::gone(
+                lost,
+                self.uncounted.of(lost),
+            )));
             self.uncounted.forget(lost);
         }
         if self.open.len() > seen {
@@ -299,7 +310,7 @@ impl Store {
     pub fn follow_only(
         &mut self,
         is_followed: impl Fn(&Session) -> bool,
-        mut report: impl FnMut(Event<'_>),
+        mut report: impl FnMut(StoreEvent<'_>),
     ) {
         let open = self.open.extract_if(|_, open| !is_followed(&open.session));
         let open = open.map(|(_, open)| open.session);
@@ -309,7 +320,7 @@ impl Store {
                 continue; // that it is over has been told
             }
             let change = Change::gone(&session, self.uncounted.of(&session));
-            report(Event::Vanished(change));
+            report(StoreEvent::Vanished(change));
             self.uncounted.leave(&session);
         }
     }
@@ -340,43 +351,43 @@ impl Store {
     }
 
     /// The open sessions, in no order.
-    pub fn open(&self) -> impl Iterator<Item = (Place, &Session)> {
+    pub fn open(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
         self.open
             .iter()
-            .map(|(cookie, open)| (Place::Open(*cookie), &open.session))
+            .map(|(cookie, open)| (SessionRef::Open(*cookie), &open.session))
     }
 
     /// The finished sessions that are kept, newest first.
-    pub fn finished(&self) -> impl Iterator<Item = (Place, &Session)> {
-        (0..self.totals.finished)
+    pub fn closed(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
+        (0..self.totals.closed)
             .rev()
-            .map(Place::Finished)
-            .zip(self.finished.iter().rev())
+            .map(SessionRef::Closed)
+            .zip(self.closed.iter().rev())
     }
 
     /// The numbers of the finished sessions that are kept.
-    pub fn finished_numbers(&self) -> Range<u64> {
-        self.totals.finished - self.finished.len() as u64..self.totals.finished
+    pub fn closed_numbers(&self) -> Range<u64> {
+        self.totals.closed - self.closed.len() as u64..self.totals.closed
     }
 
     /// The closed sessions of these numbers, as far as they are kept.
     pub fn closed(
         &self,
         numbers: Range<u64>,
-    ) -> impl DoubleEndedIterator<Item = (Place, &Session)> {
+    ) -> impl DoubleEndedIterator<Item = (SessionRef, &Session)> {
         numbers.filter_map(|number| {
-            let at = Place::Finished(number);
+            let at = SessionRef::Closed(number);
             Some((at, self.get(at)?))
         })
     }
 
     /// The session at a place, if it is still there.
-    pub fn get(&self, place: Place) -> Option<&Session> {
+    pub fn get(&self, place: SessionRef) -> Option<&Session> {
         match place {
-            Place::Open(cookie) => Some(&self.open.get(&cookie)?.session),
-            Place::Finished(number) => {
-                let first = self.finished_numbers().start;
-                self.finished
+            SessionRef::Open(cookie) => Some(&self.open.get(&cookie)?.session),
+            SessionRef::Closed(number) => {
+                let first = self.closed_numbers().start;
+                self.closed
                     .get(usize::try_from(number.checked_sub(first)?).ok()?)
             }
         }
@@ -396,14 +407,14 @@ impl Backfill {
     /// All that are kept now, that many at a time.
     pub fn new(store: &Store, chunk: u64) -> Self {
         Backfill {
-            next: store.finished_numbers().end,
+            next: store.closed_numbers().end,
             chunk,
         }
     }
 
     /// True if none is left.
     pub fn is_done(&self, store: &Store) -> bool {
-        self.next <= store.finished_numbers().start
+        self.next <= store.closed_numbers().start
     }
 
     /// The number before which the next ones are.
@@ -421,7 +432,7 @@ impl Backfill {
         let end = self.next;
         self.next = end
             .saturating_sub(self.chunk)
-            .max(store.finished_numbers().start)
+            .max(store.closed_numbers().start)
             .min(end);
         self.next..end
     }
@@ -457,7 +468,7 @@ impl Uncounted {
 
     /// The same from the first time on.
     fn note(&mut self, session: &Session) -> u64 {
-        if !session.age_is_lower_bound {
+        if !session.preexisting {
             return 0;
         }
         let bytes = || session.bytes();
@@ -469,7 +480,7 @@ impl Uncounted {
     }
 
     fn forget(&mut self, session: &Session) {
-        if session.age_is_lower_bound {
+        if session.preexisting {
             self.before_start.remove(&session.id());
         }
     }
@@ -478,10 +489,10 @@ impl Uncounted {
 /// Sets the rates, reports it, and returns the bytes that moved.
 fn changed(
     session: &mut Session,
-    at: Option<Place>,
+    at: Option<SessionRef>,
     before: Option<&Session>,
     uncounted: &mut Uncounted,
-    report: &mut impl FnMut(Event<'_>),
+    report: &mut impl FnMut(StoreEvent<'_>),
 ) -> u64 {
     let since_start = set_rates(session, before);
     let left = match before {
@@ -495,13 +506,13 @@ fn changed(
         now: Some(session),
         moved,
         uncounted: uncounted.note(session),
-        is_new: before.is_none() && left.is_none() && !session.age_is_lower_bound,
+        is_new: before.is_none() && left.is_none() && !session.preexisting,
         is_back: left.is_some(),
     };
     report(match (before, session.is_open()) {
-        (_, false) => Event::Closed(change),
-        (None, true) => Event::Opened(change),
-        (Some(_), true) => Event::Updated(change),
+        (_, false) => StoreEvent::Closed(change),
+        (None, true) => StoreEvent::Opened(change),
+        (Some(_), true) => StoreEvent::Updated(change),
     });
     moved
 }
@@ -515,7 +526,7 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
             session.rx_bytes.saturating_sub(b.rx_bytes),
             b.end_ns,
         ),
-        None if session.age_is_lower_bound => (0, 0, session.start_ns),
+        None if session.preexisting => (0, 0, session.start_ns),
         None => (session.tx_bytes, session.rx_bytes, session.start_ns),
     };
     let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
@@ -530,7 +541,7 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
 mod tests {
     use super::*;
     use crate::model::session::State;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     const S: u64 = 1_000_000_000;
 
@@ -552,7 +563,7 @@ mod tests {
         }
     }
 
-    fn look(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    fn apply_snapshot(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
         Batch {
             taken_ns: at_s * S,
             open: Some(open.into()),
@@ -566,7 +577,7 @@ mod tests {
         let mut store = Store::new(10);
         store.apply(look(10, vec![open(1, 500, 10 * S)], vec![]));
         store.apply(look(12, vec![open(1, 2500, 12 * S)], vec![]));
-        let session = store.get(Place::Open(1)).expect("it is open");
+        let session = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!(session.tx_rate, 1000.0);
         assert_eq!(store.totals().byte_rate, 1000.0);
         // it ends with 500 bytes more: those count too
@@ -576,7 +587,7 @@ mod tests {
         });
         store.apply(look(14, vec![], vec![]));
         assert_eq!(
-            (store.totals().byte_rate, store.totals().finished_rate),
+            (store.totals().byte_rate, store.totals().closed_rate),
             (250.0, 0.5)
         );
         assert_eq!(store.open_count(), 0);
@@ -587,20 +598,23 @@ mod tests {
         let mut store = Store::new(10);
         store.apply(look(1, vec![], vec![]));
         let old = Session {
-            age_is_lower_bound: true,
+            preexisting: true,
             ..open(1, 1 << 40, 2 * S)
         };
         store.apply(look(2, vec![old], vec![]));
         assert_eq!(store.totals().byte_rate, 0.0);
-        assert_eq!(store.get(Place::Open(1)).expect("it is open").tx_rate, 0.0);
+        assert_eq!(
+            store.get(SessionRef::Open(1)).expect("it is open").tx_rate,
+            0.0
+        );
     }
 
     #[test]
     fn a_session_that_ends_during_the_look_is_finished() {
         let mut store = Store::new(10);
         store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
-        assert_eq!((store.open_count(), store.totals().finished), (0, 1));
-        assert_eq!(store.get(Place::Finished(0)).map(|s| s.cookie), Some(1));
+        assert_eq!((store.open_count(), store.totals().closed), (0, 1));
+        assert_eq!(store.get(SessionRef::Closed(0)).map(|s| s.cookie), Some(1));
     }
 
     #[test]
@@ -628,7 +642,7 @@ mod tests {
         store.apply(look(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
         let unchanged = |at_s: u64, cookies: &[u64]| Batch {
             taken_ns: at_s * S,
-            open: Some(Look {
+            open: Some(OpenSnapshot {
                 changed: vec![],
                 unchanged: cookies.to_vec(),
             }),
@@ -637,7 +651,7 @@ mod tests {
         let mut told = 0;
         store.ingest(unchanged(2, &[1, 2]), |_| told += 1);
         assert_eq!(told, 0);
-        let one = store.get(Place::Open(1)).expect("it is open");
+        let one = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
         // nobody has told of 3 here, and 2 was passed over once: it is no other session
         store.apply(unchanged(3, &[1, 3]));
@@ -660,11 +674,11 @@ mod tests {
             let mut events = Vec::new();
             store.ingest(batch, |event| {
                 events.push(match event {
-                    Event::Opened(c) => format!("opened {:?}", c.at),
-                    Event::Updated(c) => format!("updated {:?}", c.at),
-                    Event::Closed(c) => format!("closed {:?}", c.at),
-                    Event::Vanished(c) => format!("vanished {:?}", c.at),
-                    Event::Evicted(number, s) => format!("evicted {number}: {}", s.cookie),
+                    StoreEvent::Opened(c) => format!("opened {:?}", c.at),
+                    StoreEvent::Updated(c) => format!("updated {:?}", c.at),
+                    StoreEvent::Closed(c) => format!("closed {:?}", c.at),
+                    StoreEvent::Vanished(c) => format!("vanished {:?}", c.at),
+                    StoreEvent::Evicted(number, s) => format!("evicted {number}: {}", s.cookie),
                 });
             });
             events
@@ -690,11 +704,11 @@ mod tests {
         });
         assert_eq!(passed, [None]);
         let mut evicted = Vec::new();
-        assert!(store.let_go_of_passed(|event| match event {
-            Event::Evicted(number, session) => evicted.push((number, session.cookie)),
+        assert!(store.drop_passed(|event| match event {
+            StoreEvent::Evicted(number, session) => evicted.push((number, session.cookie)),
             other => panic!("{other:?}"),
         }));
-        assert_eq!((evicted, store.totals().finished), (vec![(1, 9)], 3));
+        assert_eq!((evicted, store.totals().closed), (vec![(1, 9)], 3));
     }
 
     #[test]
@@ -711,7 +725,7 @@ mod tests {
         assert_eq!(backfill.take_chunk(&store), 3..4);
         assert!(backfill.is_done(&store));
         assert_eq!(backfill.take_chunk(&store), 3..3);
-        let cookies = store.closed(0..100).rev().map(|(_, s)| s.cookie);
+        let cookies = store.closed_in(0..100).rev().map(|(_, s)| s.cookie);
         assert_eq!(cookies.collect::<Vec<_>>(), [8, 7, 6, 5, 4, 3]);
     }
 
@@ -757,8 +771,8 @@ mod tests {
         store.apply(look(1, vec![open(1, 500, S)], vec![]));
         store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
         let id = |place| store.get(place).map(Session::id);
-        assert_eq!(id(Place::Open(1)), Some(again.id()));
-        assert_eq!(id(Place::Finished(0)), Some(closed(1, 600, 2 * S).id()));
+        assert_eq!(id(SessionRef::Open(1)), Some(again.id()));
+        assert_eq!(id(SessionRef::Closed(0)), Some(closed(1, 600, 2 * S).id()));
     }
 
     #[test]
@@ -769,11 +783,11 @@ mod tests {
             ..Batch::default()
         };
         store.apply(batch(5));
-        assert_eq!(store.totals().finished, 5);
-        let kept: Vec<Place> = store.finished().map(|(place, _)| place).collect();
-        assert_eq!(kept, [Place::Finished(4), Place::Finished(3)]);
-        assert_eq!(store.get(Place::Finished(3)).map(|s| s.cookie), Some(3));
-        assert_eq!(store.get(Place::Finished(2)), None);
-        assert_eq!(store.get(Place::Finished(5)), None);
+        assert_eq!(store.totals().closed, 5);
+        let kept: Vec<SessionRef> = store.closed().map(|(place, _)| place).collect();
+        assert_eq!(kept, [SessionRef::Closed(4), SessionRef::Closed(3)]);
+        assert_eq!(store.get(SessionRef::Closed(3)).map(|s| s.cookie), Some(3));
+        assert_eq!(store.get(SessionRef::Closed(2)), None);
+        assert_eq!(store.get(SessionRef::Closed(5)), None);
     }
 }

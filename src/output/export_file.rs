@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the thread has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum WriterReport {
     /// It can take a block.
     Ready,
     /// There is a file of that name, and nothing was written. The last word.
@@ -33,10 +33,13 @@ pub enum Said {
     Failed(String),
 }
 
-impl Said {
+impl WriterReport {
     /// True if nothing comes after it.
     pub fn is_last(&self) -> bool {
-        matches!(self, Said::Exists | Said::Done | Said::Failed(_))
+        matches!(
+            self,
+            WriterReport::Exists | WriterReport::Done | WriterReport::Failed(_)
+        )
     }
 }
 
@@ -50,7 +53,7 @@ pub struct Block {
 }
 
 /// What the thread is told.
-enum Order {
+enum WriterCommand {
     Write(Block),
     Replace,
 }
@@ -58,9 +61,9 @@ enum Order {
 /// A file that is being written. Dropped before it is done, nothing is left of it.
 #[derive(Debug)]
 pub struct Writer {
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<WriterCommand>>,
     /// What the thread has to say.
-    pub said: Receiver<Said>,
+    pub said: Receiver<WriterReport>,
 }
 
 impl Writer {
@@ -76,7 +79,7 @@ impl Writer {
             .spawn(move || {
                 let last = write(&path, replace, &told, &tx);
                 // whoever asked for it may be gone, and then there is nobody to tell
-                let last = last.unwrap_or_else(|e| Some(Said::Failed(reason(&e))));
+                let last = last.unwrap_or_else(|e| Some(WriterReport::Failed(reason(&e))));
                 last.map(|said| tx.send(said));
             })?;
         Ok(Writer {
@@ -87,12 +90,12 @@ impl Writer {
 
     /// Hands on a block. There may be as many as it has said that it is ready for.
     pub fn write(&self, block: Block) {
-        self.order(Order::Write(block));
+        self.order(WriterCommand::Write(block));
     }
 
     /// Puts it in the place of the file that came meanwhile.
     pub fn replace(&self) {
-        self.order(Order::Replace);
+        self.order(WriterCommand::Replace);
     }
 
     /// Stops it. True if it was too late for that, and the file is there.
@@ -106,12 +109,12 @@ impl Writer {
         let deadline = Instant::now() + PATIENCE;
         let mut is_done = false;
         while let Ok(said) = self.said.recv_deadline(deadline) {
-            is_done |= said == Said::Done;
+            is_done |= said == WriterReport::Done;
         }
         is_done
     }
 
-    fn order(&self, order: Order) {
+    fn order(&self, order: WriterCommand) {
         // a thread that has ended has said why
         if let Some(orders) = &self.orders {
             let _ = orders.send(order);
@@ -129,21 +132,21 @@ impl Drop for Writer {
 fn write(
     path: &Path,
     mut replace: bool,
-    orders: &Receiver<Order>,
-    said: &Sender<Said>,
-) -> io::Result<Option<Said>> {
+    orders: &Receiver<WriterCommand>,
+    said: &Sender<WriterReport>,
+) -> io::Result<Option<WriterReport>> {
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         // a device's or a pipe's place is not taken; a link's is, and where it leads to stays as it is
         Ok(there) if !there.is_file() && !there.is_symlink() => {
             return Err(io::Error::other("it is there, and not a file"));
         }
-        Ok(_) if !replace => return Ok(Some(Said::Exists)),
+        Ok(_) if !replace => return Ok(Some(WriterReport::Exists)),
         _ => {}
     }
     let mut file = temporary(path)?;
     for _ in 0..WAITING_BLOCKS {
-        if said.send(Said::Ready).is_err() {
+        if said.send(WriterReport::Ready).is_err() {
             return Ok(None);
         }
     }
@@ -152,10 +155,10 @@ fn write(
             return Ok(None);
         };
         match order {
-            Order::Write(block) => {
+            WriterCommand::Write(block) => {
                 file.write_all(&block.bytes)?;
                 if !block.is_last {
-                    if said.send(Said::Ready).is_err() {
+                    if said.send(WriterReport::Ready).is_err() {
                         return Ok(None);
                     }
                     continue;
@@ -163,7 +166,7 @@ fn write(
                 // some disks say only now that they are full
                 file.as_file().sync_all()?;
             }
-            Order::Replace => replace = true,
+            WriterCommand::Replace => replace = true,
         }
         // that may have taken a while
         if orders.try_recv().is_err_and(|e| e.is_disconnected()) {
@@ -175,10 +178,10 @@ fn write(
             file.persist_noclobber(path)
         };
         match named {
-            Ok(_) => return Ok(Some(Said::Done)),
+            Ok(_) => return Ok(Some(WriterReport::Done)),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists && !replace => {
                 file = e.file;
-                if said.send(Said::Taken).is_err() {
+                if said.send(WriterReport::Taken).is_err() {
                     return Ok(None);
                 }
             }
@@ -260,7 +263,7 @@ mod tests {
         tempfile::tempdir().expect("a directory")
     }
 
-    fn next(writer: &Writer) -> Said {
+    fn next(writer: &Writer) -> WriterReport {
         writer
             .said
             .recv_timeout(Duration::from_secs(10))
@@ -268,14 +271,14 @@ mod tests {
     }
 
     /// Writes that, and returns the last that was said.
-    fn written(writer: &Writer, text: &str) -> Said {
+    fn written(writer: &Writer, text: &str) -> WriterReport {
         match next(writer) {
-            Said::Ready => writer.write(block(text, true)),
+            WriterReport::Ready => writer.write(block(text, true)),
             other => return other,
         }
         loop {
             match next(writer) {
-                Said::Ready => {}
+                WriterReport::Ready => {}
                 other => return other,
             }
         }
@@ -296,11 +299,11 @@ mod tests {
         let path = folder.path().join("a.csv");
         let writer = Writer::start(path.clone(), false).expect("a thread");
         for text in ["one ", "two "] {
-            assert_eq!(next(&writer), Said::Ready);
+            assert_eq!(next(&writer), WriterReport::Ready);
             writer.write(block(text, false));
         }
         assert!(!path.exists(), "not before it is whole");
-        assert_eq!(written(&writer, "three"), Said::Done);
+        assert_eq!(written(&writer, "three"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "one two three");
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -313,9 +316,9 @@ mod tests {
         let path = folder.path().join("a.csv");
         fs::write(&path, "old").expect("a file");
         let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
-        assert_eq!(written(&start(false), "new"), Said::Exists);
+        assert_eq!(written(&start(false), "new"), WriterReport::Exists);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "old");
-        assert_eq!(written(&start(true), "new"), Said::Done);
+        assert_eq!(written(&start(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "new");
     }
 
@@ -324,14 +327,14 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("a.csv");
         let writer = Writer::start(path.clone(), false).expect("a thread");
-        assert_eq!(next(&writer), Said::Ready);
+        assert_eq!(next(&writer), WriterReport::Ready);
         fs::write(&path, "somebody's").expect("a file");
         writer.write(block("ours", true));
-        assert_eq!(next(&writer), Said::Ready);
-        assert_eq!(next(&writer), Said::Taken);
+        assert_eq!(next(&writer), WriterReport::Ready);
+        assert_eq!(next(&writer), WriterReport::Taken);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody's");
         writer.replace();
-        assert_eq!(next(&writer), Said::Done);
+        assert_eq!(next(&writer), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "ours");
         assert_eq!(names(&folder), ["a.csv"]);
     }
@@ -340,7 +343,7 @@ mod tests {
     fn nothing_is_left_of_one_that_nobody_wants_any_more() {
         let folder = folder();
         let writer = Writer::start(folder.path().join("a.csv"), false).expect("a thread");
-        assert_eq!(next(&writer), Said::Ready);
+        assert_eq!(next(&writer), WriterReport::Ready);
         writer.write(block("half of it", false));
         drop(writer);
         assert_eq!(names(&folder), [] as [&str; 0]);
@@ -352,7 +355,7 @@ mod tests {
         for i in 0..50 {
             let path = folder.path().join(format!("{i}.csv"));
             let writer = Writer::start(path.clone(), false).expect("a thread");
-            assert_eq!(next(&writer), Said::Ready);
+            assert_eq!(next(&writer), WriterReport::Ready);
             writer.write(block("all of it", true));
             // at any moment
             std::thread::sleep(Duration::from_micros(i * 20));
@@ -367,15 +370,15 @@ mod tests {
         fs::write(&other, "precious").expect("a file");
         std::os::unix::fs::symlink(&other, &path).expect("a link");
         let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
-        assert_eq!(written(&start(false), "new"), Said::Exists);
-        assert_eq!(written(&start(true), "new"), Said::Done);
+        assert_eq!(written(&start(false), "new"), WriterReport::Exists);
+        assert_eq!(written(&start(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&other).expect("a file"), "precious");
         assert!(!path.is_symlink());
         // one that leads nowhere is no way to make a file elsewhere
         let dangling = folder.path().join("b.csv");
         std::os::unix::fs::symlink(folder.path().join("made"), &dangling).expect("a link");
         let writer = Writer::start(dangling, false).expect("a thread");
-        assert_eq!(written(&writer, "new"), Said::Exists);
+        assert_eq!(written(&writer, "new"), WriterReport::Exists);
     }
 
     #[test]
@@ -384,7 +387,7 @@ mod tests {
         let failed = |path: PathBuf| {
             let writer = Writer::start(path, true).expect("a thread");
             match written(&writer, "new") {
-                Said::Failed(reason) => reason,
+                WriterReport::Failed(reason) => reason,
                 other => panic!("{other:?}"),
             }
         };

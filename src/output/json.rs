@@ -67,14 +67,14 @@ impl<W: Write> Sink for Json<W> {
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         if summary.untaken > 0 {
-            summary.say_lost(); // nobody would take it here
+            summary.say_missed(); // nobody would take it here
             return Ok(());
         }
         let mut serializer = serde_json::Serializer::new(&mut self.out);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("event", "summary")?;
         map.serialize_entry("sessions", &summary.sessions)?;
-        map.serialize_entry("lost", &summary.lost)?;
+        map.serialize_entry("lost", &summary.missed)?;
         let duration_us = u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX);
         map.serialize_entry("duration_us", &duration_us)?;
         SerializeMap::end(map)?;

@@ -50,7 +50,7 @@ pub trait Sink {
     /// # Errors
     /// If writing fails.
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
-        summary.say_lost();
+        summary.say_missed();
         Ok(())
     }
 }
@@ -61,9 +61,9 @@ pub struct Summary {
     /// Rows written.
     pub sessions: u64,
     /// Sessions that ended and could not be recorded.
-    pub lost: u64,
+    pub missed: u64,
     /// Whether the filter would have let through all that were lost: the kernel decides it.
-    pub lost_are_all_meant: bool,
+    pub missed_all_match: bool,
     /// Lines that were not written, because nobody takes them.
     pub untaken: u64,
     /// How long the run was.
@@ -71,9 +71,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn say_lost(&self) {
-        let lost = self.lost;
-        let missing = match (lost, self.lost_are_all_meant) {
+    fn say_missed(&self) {
+        let lost = self.missed;
+        let missing = match (lost, self.missed_all_match) {
             (0, _) => return,
             (_, true) => {
                 format!(
@@ -98,7 +98,7 @@ pub struct Limits {
 }
 
 /// Writes every session that the batches bring, until the end, so many, or until the reader of stdout has gone. A
-/// reader that is there and takes nothing does not hold up the end: see [`Patient`](stdout::Patient).
+/// reader that is there and takes nothing does not hold up the end: see [`DeadlineWriter`](stdout::Patient).
 ///
 /// # Errors
 /// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone.
@@ -112,7 +112,7 @@ pub fn run(
     let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
     let mut summary = Summary {
-        lost_are_all_meant: limits.filter.is_decided_by_capture(),
+        missed_all_match: limits.filter.is_decided_by_capture(),
         ..Summary::default()
     };
     let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
@@ -156,7 +156,7 @@ fn write_batch(
     limits: &Limits,
     summary: &mut Summary,
 ) -> io::Result<()> {
-    summary.lost = batch.lost;
+    summary.missed = batch.missed;
     let room = limits
         .count
         .map_or(u64::MAX, |n| n.saturating_sub(summary.sessions));
@@ -232,7 +232,7 @@ impl Stopwatch {
 mod tests {
     use super::*;
     use crate::model::session::{Comm, Evidence};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     /// The sessions of the golden files: what the columns must cope with.
     pub fn golden_sessions() -> Vec<Session> {
@@ -268,7 +268,7 @@ mod tests {
             pid: 0,
             comm: Comm::from(""),
             established_ns: 0,
-            age_is_lower_bound: true,
+            preexisting: true,
             end_ns: comma.end_ns + 1,
             ..plain.clone()
         };

@@ -81,7 +81,7 @@ pub fn stdout() -> io::Result<OwnedFd> {
 /// Writes rows, the pieces of which a [`BufWriter`](io::BufWriter) before it collects. While the run goes on, a reader may
 /// take its time; when it is to end, a reader that takes nothing for a second gets no more.
 #[derive(Debug)]
-pub struct Patient<'a> {
+pub struct DeadlineWriter<'a> {
     out: OwnedFd,
     end: &'a End,
     /// A file takes whatever there is, and to ask it would only cost time.
@@ -90,13 +90,13 @@ pub struct Patient<'a> {
     rows: Vec<u8>,
 }
 
-impl<'a> Patient<'a> {
+impl<'a> DeadlineWriter<'a> {
     /// Writes there until that end.
     pub fn new(out: OwnedFd, end: &'a End) -> Self {
         let is_terminal = out.is_terminal();
         let kind = fstat(&out).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let may_wait = is_terminal || matches!(kind, Ok(FileType::Fifo | FileType::Socket));
-        Patient {
+        DeadlineWriter {
             out,
             end,
             may_wait,
@@ -180,7 +180,7 @@ fn rows_end(bytes: &[u8]) -> usize {
     last.map_or(bytes.len(), |at| at + 1)
 }
 
-impl Write for Patient<'_> {
+impl Write for DeadlineWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.rows.extend_from_slice(bytes);
         if self.rows.len() >= FULL {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     /// Writes rows of all lengths, so that their ends are nowhere in particular; as JSON is, in small pieces.
-    fn write_rows(count: usize, out: &mut Patient) {
+    fn write_rows(count: usize, out: &mut DeadlineWriter) {
         for nth in 0..count {
             for part in [&nth.to_string(), " ", &"x".repeat(nth % 700), "\n"] {
                 out.write_all(part.as_bytes()).expect("the reader is there");
@@ -243,7 +243,7 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_millis(1));
         let began = Instant::now();
-        write_rows(1000, &mut Patient::new(writer.into(), &end));
+        write_rows(1000, &mut DeadlineWriter::new(writer.into(), &end));
         assert!(began.elapsed() >= PATIENCE, "it could have read yet");
         let taken = assert_rows_are_whole(&read_all(reader));
         assert!(taken > 0);
@@ -255,7 +255,7 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::ZERO);
         let reading = std::thread::spawn(|| read_all(reader));
-        write_rows(10_000, &mut Patient::new(writer.into(), &end));
+        write_rows(10_000, &mut DeadlineWriter::new(writer.into(), &end));
         let text = reading.join().expect("it reads");
         assert_eq!(assert_rows_are_whole(&text), 10_000);
         assert_eq!(end.untaken(), 0);
@@ -266,7 +266,7 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_secs(3600));
         let row = format!("{}\n", "x".repeat(3 * FULL));
-        let mut out = Patient::new(writer.into(), &end);
+        let mut out = DeadlineWriter::new(writer.into(), &end);
         out.write_all(row.as_bytes()).expect("there is room");
         out.flush().expect("there is room");
         drop(out);
@@ -278,7 +278,7 @@ mod tests {
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
         let end = ends_after(Duration::from_secs(3600));
-        let mut out = Patient::new(writer.into(), &end);
+        let mut out = DeadlineWriter::new(writer.into(), &end);
         out.write_all(b"row\n").expect("it waits");
         let error = out.flush().expect_err("nobody reads it");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

@@ -99,7 +99,7 @@ impl<W: Write> Sink for Text<W> {
             )?;
         }
         // bcc has no such rows, so the mark can hurt nobody who reads its columns
-        let bound = if s.age_is_lower_bound { "≥" } else { "" };
+        let bound = if s.preexisting { "≥" } else { "" };
         writeln!(self.out, "{bound}{:.2}", s.duration_ns() as f64 / 1e6)
     }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_beside_characters_of_any_width() {
-        let session = crate::testing::sample::finished();
+        let session = crate::testing::sample::closed_session();
         let mut out = Vec::new();
         let mut text = Text::new(&mut out, false, Times::default(), TimeZone::UTC);
         for comm in ["curl", "中文", "中文中文中", "a中文中文中文", "e\u{301}tat"] {

@@ -9,7 +9,7 @@ use crate::model::cgroup::Cgroup;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// A finished session, to be changed to what is needed.
-pub fn finished() -> Session {
+pub fn closed_session() -> Session {
     Session {
         cookie: 0x1001,
         start_ns: 1_000_000_000,
@@ -45,7 +45,7 @@ pub fn finished() -> Session {
         reason: Reason::LocalFin,
         owner: Evidence::Connect,
         direction: Direction::Out,
-        age_is_lower_bound: false,
+        preexisting: false,
     }
 }
 
@@ -68,7 +68,7 @@ impl Default for BusyHost {
                 netns: 1,
                 owner: Evidence::Read,
                 direction: Direction::In,
-                ..finished()
+                ..closed_session()
             },
         }
     }

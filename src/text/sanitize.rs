@@ -13,7 +13,7 @@ pub fn is_harmful(c: char) -> bool {
 }
 
 /// The text, with `?` for each character that does harm.
-pub fn clean(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     let harmless = |c| if is_harmful(c) { '?' } else { c };
     text.chars().map(harmless).collect()
 }
@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn nothing_drives_the_terminal() {
         assert_eq!(
-            clean("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é\u{61c}\u{e0041}"),
+            sanitize("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é\u{61c}\u{e0041}"),
             "a?[2J?b?31m?c?d?é??"
         );
     }

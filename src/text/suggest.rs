@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn near_is_a_letter_or_two() {
-        let near = |word| nearest(word, ["port", "lport", "rport", "reason", "tx"].into_iter());
+        let near = |word| suggest(word, ["port", "lport", "rport", "reason", "tx"].into_iter());
         assert_eq!(near("prot"), ["port"]);
         assert_eq!(near("sport"), ["port", "lport", "rport"]);
         assert_eq!(near("raeson"), ["reason"]);

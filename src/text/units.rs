@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
 /// A unit's names, in lower case, and what it is a multiple of.
 pub type Unit = (&'static [&'static str], u64);
@@ -48,7 +48,7 @@ impl Unscaled {
     /// The beginning of an error that goes on with what would be right; empty if only the unit's name could be said.
     pub fn unit_hint(&self) -> String {
         match self {
-            Unscaled::Unit(unit, _) => format!("there is no unit `{}`; ", clean(unit.trim())),
+            Unscaled::Unit(unit, _) => format!("there is no unit `{}`; ", sanitize(unit.trim())),
             _ => String::new(),
         }
     }

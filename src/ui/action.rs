@@ -69,7 +69,7 @@ pub enum Action {
     /// Follow the newest session, or go back to the order before.
     Follow,
     /// A longer refresh interval, or a shorter one.
-    Pace {
+    Interval {
         /// Longer.
         longer: bool,
     },
@@ -96,7 +96,7 @@ pub enum Action {
     /// Begin to type a filter.
     Prompt(Purpose),
     /// Show or hide what the dashboard itself causes.
-    Own,
+    SelfTraffic,
     /// Addresses by name, or as they are.
     Names,
     /// Ports by name, or as they are.
@@ -118,11 +118,11 @@ pub enum Action {
     /// Open the screen with these keys, or leave it.
     Screen(Mode),
     /// Set a mark to compare with; if there is one, show what is other since, or leave that.
-    Mark,
+    Baseline,
     /// Compare with now.
-    MarkAnew,
+    NewBaseline,
     /// Forget the mark.
-    Unmark,
+    ClearBaseline,
     /// Draw everything anew.
     Redraw,
     /// Stop as ^Z does.
@@ -172,7 +172,7 @@ pub enum Mode {
     /// The session table has the keyboard.
     Table,
     /// A talker pane has it.
-    Talkers,
+    TopTalkers,
     /// One session has the whole screen.
     Detail,
     /// Columns are being chosen.
@@ -182,7 +182,7 @@ pub enum Mode {
     /// The failures have it.
     Failures,
     /// What is other since the mark has it.
-    Marked,
+    Baseline,
     /// The help lies above it.
     Help,
     /// A filter is being typed: keys that are not in the table are text.

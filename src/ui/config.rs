@@ -13,11 +13,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::model::fields;
-use crate::text::suggest::nearest;
+use crate::text::suggest::suggest;
 use crate::text::units;
-use crate::ui::keys::{KEYS, Keymap, Press};
+use crate::ui::keys::{KEYS, KeyPress, Keymap};
 use crate::ui::state::columns;
-use crate::ui::state::columns::List;
+use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
 use crate::ui::theme::{NamedTheme, THEMES};
 
@@ -25,7 +25,7 @@ use crate::ui::theme::{NamedTheme, THEMES};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The columns of the dashboard at the start; `None`: what was chosen last, or what fits.
-    pub columns: Option<List>,
+    pub columns: Option<ColumnList>,
     /// How it looks; `None`: as fits the terminal.
     pub theme: Option<&'static NamedTheme>,
     /// How often it is refreshed.
@@ -94,7 +94,7 @@ pub static SETTINGS: &[Setting] = &[
             config.columns = match value {
                 DeValue::String(s) if s == AUTO => None,
                 DeValue::Array(words) if !words.is_empty() => {
-                    let mut list = List::new();
+                    let mut list = ColumnList::new();
                     for word in words {
                         list.push(column(word, &list)?);
                     }
@@ -199,7 +199,7 @@ impl Wrong {
     }
 
     fn unknown(what: &str, name: &str, names: &[&str]) -> Self {
-        let near = nearest(name, names.iter().copied());
+        let near = suggest(name, names.iter().copied());
         let hint = match near.as_slice() {
             [] if names.len() > 20 => "; --print-config lists them".to_owned(),
             [] => format!("; there are {}", names.join(", ")),
@@ -416,7 +416,7 @@ impl Mistake {
 }
 
 /// The field that a word of the list of columns means, if it is not in the list already.
-fn column(word: &Spanned<DeValue<'_>>, list: &List) -> Result<&'static fields::Field, Wrong> {
+fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fields::Field, Wrong> {
     let wrong = |wrong: Wrong| wrong.at(word.span());
     let name = word.get_ref().as_str();
     let name = name.ok_or_else(|| wrong(Wrong::takes("names of columns", word.get_ref())))?;
@@ -431,7 +431,7 @@ fn column(word: &Spanned<DeValue<'_>>, list: &List) -> Result<&'static fields::F
 }
 
 /// The keys for a meaning.
-fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<Press>, Wrong> {
+fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<KeyPress>, Wrong> {
     let meaning = name.get_ref().as_ref();
     let names: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
     if !names.contains(&meaning) {
@@ -441,7 +441,7 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<P
         .iter()
         .any(|k| k.name == meaning && k.is_in(crate::ui::action::Mode::Prompt));
     let one = |text: &str| {
-        let press = Press::parse(text).ok_or_else(|| {
+        let press = KeyPress::parse(text).ok_or_else(|| {
             Wrong::new(format!(
                 "there is no key `{}`; it takes a character, ^A to ^Z, F1 to F12, or a name like Space, Enter, Esc, PgDn",
                 visible(text)
@@ -486,7 +486,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 
 /// A text of the file, in an error: what would move a cursor is left out.
 fn visible(text: &str) -> String {
-    crate::text::sanitize::clean(text)
+    crate::text::sanitize::sanitize(text)
 }
 
 fn quoted(text: &str) -> String {

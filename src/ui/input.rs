@@ -1,12 +1,12 @@
 //! What comes from the terminal, whatever library reads it.
 
-use crate::ui::keys::Press;
+use crate::ui::keys::KeyPress;
 
 /// What was typed, clicked or pasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A key, and the character that it types, if it types one.
-    Key(Press, Option<char>),
+    Key(KeyPress, Option<char>),
     /// A text that was pasted.
     Paste(String),
     /// A press of the left button, or a turn of the wheel.

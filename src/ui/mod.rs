@@ -19,11 +19,11 @@ use crate::filter::Filter;
 use crate::host::processes::ProcessInfo;
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::services::Services;
-use crate::host::session_env::Surroundings;
+use crate::host::session_env::SessionEnv;
 use crate::host::signals::Watch;
 use crate::host::users;
-use crate::model::capture_filter::Capture;
-use crate::output::export_file::{Said, Writer};
+use crate::model::capture_filter::CaptureFilter;
+use crate::output::export_file::{Writer, WriterReport};
 
 pub mod action;
 pub mod app;
@@ -45,10 +45,10 @@ use app::effect::Effect;
 use config::Config;
 use input::Input;
 use state::columns::{self, Columns};
-use state::export::Order;
+use state::export::ExportCommand;
 use state::history;
-use terminal::{Keyboard, Screen, clipboard};
-use theme::{Environment, Look, NamedTheme};
+use terminal::{Keyboard, TerminalGuard, clipboard};
+use theme::{Appearance, Environment, NamedTheme};
 
 /// How the dashboard is to be.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub struct Options {
 /// If the terminal cannot be used, or what the collector failed of. The terminal is as it was in any case.
 pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
-    let mut screen = Screen::take(options.config.mouse)?;
+    let mut screen = TerminalGuard::take(options.config.mouse)?;
     let result = dashboard(&mut screen, &signals, &collector, options);
     drop(screen);
     // what the collector ended of explains more than that it ended
@@ -88,7 +88,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
 const FRAME: Duration = Duration::from_millis(50);
 
 fn dashboard(
-    screen: &mut Screen,
+    screen: &mut TerminalGuard,
     signals: &Watch,
     collector: &Collector,
     options: Options,
@@ -106,7 +106,7 @@ fn dashboard(
     loop {
         // while the terminal takes its time, what it has not got yet becomes newer
         if dirty && screen.is_ready() {
-            screen.draw(|frame| view::draw(&app, app.look.styles(), frame))?;
+            screen.draw(|frame| view::draw(&app, app.appearance.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
             outside.ask_for_names(&mut app);
@@ -156,11 +156,11 @@ fn dashboard(
                 Err(_) => outside.resolver = None,
             },
             recv(said(outside.writer.as_ref())) -> said => {
-                let said = said.unwrap_or_else(|_| Said::Failed("the thread that writes it panicked, which is a bug".into()));
+                let said = said.unwrap_or_else(|_| WriterReport::Failed("the thread that writes it panicked, which is a bug".into()));
                 if said.is_last() {
                     outside.writer = None;
                 }
-                dirty |= said != Said::Ready || drawn.elapsed() >= FRAME;
+                dirty |= said != WriterReport::Ready || drawn.elapsed() >= FRAME;
                 app.exported(said);
             }
             // many sessions are tried a bit at a time: a key does not wait for them
@@ -218,7 +218,7 @@ impl<'a> Outside<'a> {
             .with_filter(options.filter, load(&self.history))
             .with_interval(options.config.interval)
             .at_home(directory("HOME"), TimeZone::system())
-            .within(Surroundings::look());
+            .within(SessionEnv::detect());
         let before = columns::kept(&load(&self.columns).join(" "));
         app.uid_of = users::uid_of;
         app.names.user = users::known_name;
@@ -227,7 +227,7 @@ impl<'a> Outside<'a> {
         if let Some(notice) = options.notice {
             app.notice.say(notice);
         }
-        app.look = Look::new(options.theme, options.config.theme, &Environment::read());
+        app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
         app
     }
 
@@ -241,7 +241,7 @@ impl<'a> Outside<'a> {
         &mut self,
         effect: Effect,
         app: &mut App,
-        screen: &mut Screen,
+        screen: &mut TerminalGuard,
     ) -> anyhow::Result<bool> {
         match effect {
             Effect::Quit => {
@@ -252,10 +252,10 @@ impl<'a> Outside<'a> {
                 return Ok(false);
             }
             Effect::Capture(capture) => self.collector.capture(capture),
-            Effect::Interval(interval) => self.collector.look_every(interval),
+            Effect::Interval(interval) => self.collector.set_interval(interval),
             Effect::LookUp(pid) => app.process(ProcessInfo::look_up(pid)),
             Effect::Copy(text) => {
-                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer));
+                screen.send(&clipboard::sequence(&text, app.session_env.multiplexer));
             }
             Effect::Export(order) => self.writer = carry_out(order, self.writer.take(), app),
             Effect::Services => app.services(Services::load()),
@@ -319,22 +319,22 @@ fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
 }
 
 /// What the file has to say that is being written, if one is.
-fn said(writer: Option<&Writer>) -> Receiver<Said> {
+fn said(writer: Option<&Writer>) -> Receiver<WriterReport> {
     writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
 }
 
 /// Does what the order says with the file, and returns who writes it from now on.
-fn carry_out(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
+fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
     match order {
-        Order::Begin { path, replace } => match Writer::start(path, replace) {
+        ExportCommand::Begin { path, replace } => match Writer::start(path, replace) {
             Ok(writer) => Some(writer),
             Err(e) => {
-                app.exported(Said::Failed(format!("no thread for it: {e}")));
+                app.exported(WriterReport::Failed(format!("no thread for it: {e}")));
                 None
             }
         },
-        Order::Replace => writer.inspect(Writer::replace),
-        Order::Cancel => {
+        ExportCommand::Replace => writer.inspect(Writer::replace),
+        ExportCommand::Cancel => {
             app.export_cancelled(writer.is_some_and(Writer::cancel));
             None
         }

@@ -25,7 +25,7 @@ pub struct Theme {
     /// Open sessions.
     pub open: Style,
     /// Finished sessions.
-    pub finished: Style,
+    pub closed: Style,
     /// The selected line.
     pub selected: Style,
     /// Keys in footer and help.
@@ -107,7 +107,7 @@ pub static MONOCHROME: Theme = Theme {
     heading: UNDERLINED,
     heading_sorted: UNDERLINED.add_modifier(Modifier::BOLD),
     open: BOLD,
-    finished: PLAIN,
+    closed: PLAIN,
     selected: REVERSED,
     key: BOLD,
     warning: PLAIN,
@@ -125,7 +125,7 @@ pub static DARK: Theme = Theme {
     heading: PLAIN.fg(Color::Black).bg(Color::Green),
     heading_sorted: PLAIN.fg(Color::Black).bg(Color::Cyan),
     open: BOLD,
-    finished: PLAIN,
+    closed: PLAIN,
     selected: REVERSED,
     key: BOLD.fg(Color::Cyan),
     warning: PLAIN.fg(Color::Yellow),
@@ -143,7 +143,7 @@ pub static LIGHT: Theme = Theme {
     heading: PLAIN.fg(Color::Gray).bg(Color::Blue),
     heading_sorted: PLAIN.fg(Color::Gray).bg(Color::Magenta),
     open: BOLD,
-    finished: PLAIN,
+    closed: PLAIN,
     selected: REVERSED,
     key: BOLD.fg(Color::Blue),
     warning: PLAIN.fg(Color::Magenta),
@@ -168,7 +168,7 @@ const fn high_contrast(black: Color, white: Color, yellow: Color) -> Theme {
         heading: black_on_white,
         heading_sorted: PLAIN.fg(black).bg(yellow),
         open: yellow_on_black,
-        finished: white_on_black,
+        closed: white_on_black,
         selected: black_on_white,
         key: yellow_on_black,
         warning: yellow_on_black,
@@ -198,7 +198,7 @@ const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -
         heading: PLAIN.fg(black).bg(blue),
         heading_sorted: PLAIN.fg(black).bg(yellow),
         open: BOLD,
-        finished: PLAIN,
+        closed: PLAIN,
         selected: REVERSED,
         key: BOLD.fg(blue),
         warning: PLAIN.fg(yellow),
@@ -211,7 +211,7 @@ const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -
 impl Theme {
     /// A session's line.
     pub fn row(&self, open: bool) -> Style {
-        if open { self.open } else { self.finished }
+        if open { self.open } else { self.closed }
     }
 }
 
@@ -276,7 +276,7 @@ impl Environment {
 
 /// A theme on a terminal.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Appearance {
     /// The theme.
     pub theme: &'static NamedTheme,
     many: bool,
@@ -284,9 +284,9 @@ pub struct Look {
     pub is_turned: bool,
 }
 
-impl Default for Look {
+impl Default for Appearance {
     fn default() -> Self {
-        Look {
+        Appearance {
             theme: &THEMES[0],
             many: false,
             is_turned: false,
@@ -294,7 +294,7 @@ impl Default for Look {
     }
 }
 
-impl Look {
+impl Appearance {
     /// The theme that the command line asks for, else none of colours if `NO_COLOR` is set, else what the configuration
     /// says, else what fits the terminal.
     pub fn new(
@@ -307,7 +307,7 @@ impl Look {
             .or_else(no_color)
             .or(configured)
             .or(environment.theme());
-        Look {
+        Appearance {
             theme: theme.unwrap_or(&THEMES[0]),
             many: environment.has_256_colours(),
             is_turned: false,
@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     fn look(flag: &str, configured: &str, environment: &Environment) -> &'static str {
-        Look::new(by_name(flag), by_name(configured), environment)
+        Appearance::new(by_name(flag), by_name(configured), environment)
             .theme
             .name
     }
@@ -372,7 +372,7 @@ mod tests {
                 colorfgbg: colorfgbg.into(),
                 ..Environment::default()
             };
-            let look = Look::new(None, None, &environment);
+            let look = Appearance::new(None, None, &environment);
             assert_eq!((look.theme.name, look.many), (name, many), "{term}");
         }
     }
@@ -389,7 +389,7 @@ mod tests {
                 t.heading,
                 t.heading_sorted,
                 t.open,
-                t.finished,
+                t.closed,
                 t.selected,
                 t.key,
                 t.warning,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tcplife::testing::collector::Collector;
 use tcplife::testing::filter::Filter;
-use tcplife::testing::model::Capture;
+use tcplife::testing::model::CaptureFilter;
 use tcplife::testing::ui::{self, Config};
 
 use crate::common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
@@ -172,7 +172,7 @@ const ROLE: &str = "TCPLIFE_TEST_ROLE";
 fn panicking_dashboard() {
     let dashboard = |collector| {
         let options = ui::Options {
-            capture: Capture::default(),
+            capture: CaptureFilter::default(),
             filter: Filter::default(),
             config: Config::default(),
             theme: None,
@@ -186,7 +186,7 @@ fn panicking_dashboard() {
     };
     match std::env::var(ROLE).as_deref() {
         Ok("ui") => {
-            let _screen = ui::Screen::take(true).expect("a terminal");
+            let _screen = ui::TerminalGuard::take(true).expect("a terminal");
             panic!("boom");
         }
         Ok("collector") => {

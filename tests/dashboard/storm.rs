@@ -18,14 +18,14 @@ use crate::seen::{Seen, length, only};
 fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
     Some(match mode {
         Mode::Table => ("", ""),
-        Mode::Talkers => ("\t", "\x1b[Z"),
+        Mode::TopTalkers => ("\t", "\x1b[Z"),
         Mode::Detail => ("\r", "q"),
         Mode::Help => ("?", "q"),
         Mode::Prompt => ("/\x15comm x or port > 1", "\r"),
         Mode::Columns => ("c", "q"),
         Mode::Distributions => ("d", "q"),
         Mode::Failures => ("f", "q"),
-        Mode::Marked => ("mm", "x"),
+        Mode::Baseline => ("mm", "x"),
         Mode::FileName => ("e", "\x03"),
         Mode::Replace | Mode::Writing => return None,
     })

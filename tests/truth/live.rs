@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use tcplife::testing::collector::{self, Collector, Config};
-use tcplife::testing::model::{Capture, Evidence, Place, Session, State, Store};
+use tcplife::testing::model::{CaptureFilter, Evidence, Session, SessionRef, State, Store};
 
 use crate::judge::Outcome;
 use crate::sys;
@@ -64,7 +64,7 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
 
 fn start() -> Collector {
     let config = Config {
-        capture: Capture::default(),
+        capture: CaptureFilter::default(),
         interval: Some(Duration::from_millis(100)),
         scan_first: true,
         ring_bytes: 1 << 20,
@@ -132,7 +132,7 @@ pub(crate) fn find_idle_worker() -> Outcome {
         .take_while(|_| Instant::now() < end)
     {
         store.apply(batch);
-        if let Some(session) = store.get(Place::Open(cookie)) {
+        if let Some(session) = store.get(SessionRef::Open(cookie)) {
             let owner = (session.owner, session.pid);
             if owners.last() != Some(&owner) {
                 owners.push(owner);
@@ -171,7 +171,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
             let unchanged = batch.open.as_ref().map_or(&[][..], |look| &look.unchanged);
             let is_settled = unchanged.contains(&ours) && unchanged.contains(&theirs);
             store.apply(batch);
-            let ends = [ours, theirs].map(|cookie| store.get(Place::Open(cookie)).cloned());
+            let ends = [ours, theirs].map(|cookie| store.get(SessionRef::Open(cookie)).cloned());
             if let [Some(ours), Some(theirs)] = ends
                 && is_settled
             {
@@ -259,7 +259,7 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         if figures != *want {
             wrong.push(format!("it is {want}, shown {figures}"));
         }
-        if !s.age_is_lower_bound {
+        if !s.preexisting {
             wrong.push(format!("its age is a lower bound: {want}"));
         }
     }

@@ -177,7 +177,7 @@ fn cannot_run() -> Option<String> {
         }
     }
     let config = tcplife::testing::collector::Config {
-        capture: tcplife::testing::model::Capture::default(),
+        capture: tcplife::testing::model::CaptureFilter::default(),
         interval: None,
         scan_first: true,
         ring_bytes: 1 << 16,

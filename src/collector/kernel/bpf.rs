@@ -19,13 +19,13 @@ use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::Orders;
-use crate::collector::kernel::decode::{BadRecord, Context, decode};
-use crate::collector::kernel::delta::Looks;
+use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
+use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::preflight::StartError;
-use crate::collector::kernel::shared::Variables;
-use crate::collector::kernel::{Config, netns, shared};
+use crate::collector::kernel::shared::SharedState;
+use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
-use crate::model::batch::{Batch, Clock, Look};
+use crate::model::batch::{Batch, Clock, OpenSnapshot};
 use crate::model::session::Session;
 
 #[expect(
@@ -97,7 +97,7 @@ fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> StartError {
 
 /// Collects until told to stop, or until nobody takes the batches any more.
 pub fn run(
-    config: &Config,
+    config: &CollectorConfig,
     tx: Sender<Batch>,
     orders: &Orders,
     ready: &dyn Fn(),
@@ -117,8 +117,8 @@ pub fn run(
 
     let bss = skel.maps.bss_data.as_deref_mut();
     let bss = bss.context("the programs have no variables")?;
-    let taken = Taken {
-        context: RefCell::new(Context {
+    let taken = RingRecords {
+        context: RefCell::new(DecodeContext {
             hz: jiffies_a_second(bss.scan_jiffies, bss.scan_ns),
             started_ns,
             cgroups: Cgroups::of_this_host(),
@@ -126,7 +126,7 @@ pub fn run(
         closed: RefCell::default(),
         bad_record: RefCell::default(),
     };
-    let variables = Variables::new(bss);
+    let variables = SharedState::new(bss);
     // the number of the thread may be another's from now on
     variables.forget_scanner();
     let mapping = "mapping the ring buffer";
@@ -144,8 +144,8 @@ pub fn run(
         ring,
         taken: &taken,
         interval: config.interval,
-        looks: Looks::default(),
-        looked: None,
+        deltas: DeltaTracker::default(),
+        snapshot_at: None,
         last_scan_ns: started_ns,
     };
     rounds.run(&rest, &tx, orders)
@@ -155,7 +155,7 @@ pub fn run(
 fn load<'o>(
     builder: skel::TcplifeSkelBuilder,
     object: &'o mut MaybeUninit<OpenObject>,
-    config: &Config,
+    config: &CollectorConfig,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = builder
         .open(object)
@@ -219,13 +219,13 @@ impl Iterators {
 }
 
 /// What was taken from the ring buffer, and is not handed on yet.
-struct Taken {
-    context: RefCell<Context>,
+struct RingRecords {
+    context: RefCell<DecodeContext>,
     closed: RefCell<Vec<Session>>,
     bad_record: RefCell<Option<BadRecord>>,
 }
 
-impl Taken {
+impl RingRecords {
     /// libbpf wants 0, else it stops.
     fn take(&self, bytes: &[u8]) -> i32 {
         match decode(bytes, &mut self.context.borrow_mut()) {
@@ -239,13 +239,13 @@ impl Taken {
 /// Looks at what is open and takes what has ended, round after round.
 struct Rounds<'a> {
     iterators: &'a Iterators,
-    variables: Variables<'a>,
+    variables: SharedState<'a>,
     ring: RingBuffer<'a>,
-    taken: &'a Taken,
+    taken: &'a RingRecords,
     /// Between one look and the next; `None`: there are none.
     interval: Option<Duration>,
-    looks: Looks,
-    looked: Option<Instant>,
+    deltas: DeltaTracker,
+    snapshot_at: Option<Instant>,
     last_scan_ns: u64,
 }
 
@@ -257,13 +257,13 @@ impl Rounds<'_> {
             let last = orders.stop();
             if let Some(capture) = orders.capture() {
                 self.variables.set_filter(&capture);
-                self.variables.forget_looks();
-                self.looked = None;
+                self.variables.request_full_snapshot();
+                self.snapshot_at = None;
             }
             self.interval = orders.interval().or(self.interval);
             let mut batch = new_batch();
-            if self.until_look().is_some_and(|t| last || t.is_zero()) {
-                batch.open = Some(self.look()?);
+            if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
+                batch.open = Some(self.snapshot()?);
             }
             let (has_taken, is_wanted) = self.drain(batch, last, tx)?;
             if last || !is_wanted {
@@ -275,34 +275,34 @@ impl Rounds<'_> {
             // a call from before has brought what is taken already: the next is for what comes while this side rests
             self.variables.answer_call();
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
-            rest.until(self.until_look().map_or(most, |look| look.min(most)))?;
+            rest.until(self.until_snapshot().map_or(most, |look| look.min(most)))?;
         }
     }
 
     /// How long until the next look; `None`: there is none.
-    fn until_look(&self) -> Option<Duration> {
-        let passed = |every| self.looked.map_or(every, |at| at.elapsed());
+    fn until_snapshot(&self) -> Option<Duration> {
+        let passed = |every| self.snapshot_at.map_or(every, |at| at.elapsed());
         self.interval
             .map(|every| every.saturating_sub(passed(every)))
     }
 
-    fn look(&mut self) -> anyhow::Result<Look> {
-        self.looks.begin();
+    fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
+        self.deltas.begin();
         walk(&self.iterators.live, &mut |bytes| {
             let mut context = self.taken.context.borrow_mut();
-            Ok(self.looks.take(bytes, &mut context)?)
+            Ok(self.deltas.take(bytes, &mut context)?)
         })
         .context("cannot read the figures of the open sessions")?;
-        let found = self.looks.end();
-        if self.looks.is_amiss() {
-            self.variables.forget_looks();
+        let found = self.deltas.end();
+        if self.deltas.is_amiss() {
+            self.variables.request_full_snapshot();
         }
-        if scan_is_due(self.looks.unowned(), self.last_scan_ns, monotonic_ns()) {
+        if scan_is_due(self.deltas.unowned(), self.last_scan_ns, monotonic_ns()) {
             self.last_scan_ns = monotonic_ns();
             // whom it finds shows at the next look
             self.iterators.scan()?;
         }
-        self.looked = Some(Instant::now());
+        self.snapshot_at = Some(Instant::now());
         Ok(found)
     }
 
@@ -325,7 +325,7 @@ impl Rounds<'_> {
                 return Err(e.into());
             }
             batch.closed = self.taken.closed.take();
-            batch.lost = self.variables.lost();
+            batch.missed = self.variables.missed();
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
             let is_worth_it = batch.open.is_some() || !batch.closed.is_empty() || last;
@@ -450,7 +450,7 @@ mod tests {
 
     use super::*;
     use crate::collector::kernel::preflight;
-    use crate::model::capture_filter::Capture;
+    use crate::model::capture_filter::CaptureFilter;
 
     /// True if the programs can be loaded here. If not, says so on the real stderr, or fails where they must load.
     fn kernel_or_skip() -> bool {
@@ -466,9 +466,9 @@ mod tests {
         false
     }
 
-    fn any_session() -> Config {
-        Config {
-            capture: Capture::default(),
+    fn any_session() -> CollectorConfig {
+        CollectorConfig {
+            capture: CaptureFilter::default(),
             interval: None,
             scan_first: true,
             ring_bytes: 1 << 16,
@@ -618,7 +618,7 @@ mod tests {
     fn a_session_is_found_in_memory_of_any_alignment() {
         let mut bytes = vec![0; size_of::<types::session_record>() + 1];
         bytes[1] = 7;
-        let mut context = Context {
+        let mut context = DecodeContext {
             hz: 250,
             started_ns: 0,
             cgroups: Cgroups::none(),

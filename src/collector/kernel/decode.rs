@@ -37,7 +37,7 @@ mod errno {
 
 /// What a record does not say itself.
 #[derive(Debug)]
-pub struct Context {
+pub struct DecodeContext {
     /// The kernel's jiffies a second.
     pub hz: u32,
     /// When tcplife started: the age of what the kernel side never saw begin counts from there.
@@ -61,7 +61,7 @@ fn min_rtt_us(r: &session_record) -> u32 {
 ///
 /// # Errors
 /// If the length is not that of a record.
-pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord> {
+pub fn decode(bytes: &[u8], context: &mut DecodeContext) -> Result<Session, BadRecord> {
     if bytes.len() != size_of::<session_record>() {
         return Err(BadRecord(bytes.len()));
     }
@@ -70,7 +70,7 @@ pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord>
     Ok(session(&r, context))
 }
 
-fn session(r: &session_record, context: &mut Context) -> Session {
+fn session(r: &session_record, context: &mut DecodeContext) -> Session {
     let state = state(r.state);
     let (tx_bytes, opened) = sent(r, state);
     let direction = match Opened(r.direction.into()) {
@@ -126,7 +126,7 @@ fn session(r: &session_record, context: &mut Context) -> Session {
         },
         owner: evidence,
         direction,
-        age_is_lower_bound: r.adopted == 1,
+        preexisting: r.adopted == 1,
     }
 }
 
@@ -280,8 +280,8 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
 mod tests {
     use super::*;
 
-    fn context(started_ns: u64) -> Context {
-        Context {
+    fn context(started_ns: u64) -> DecodeContext {
+        DecodeContext {
             hz: 250,
             started_ns,
             cgroups: Cgroups::none(),
@@ -607,7 +607,7 @@ mod tests {
             ..record()
         };
         let s = session(&r, &mut context(1_000));
-        assert_eq!((s.duration_ns(), s.age_is_lower_bound), (4_000, true));
+        assert_eq!((s.duration_ns(), s.preexisting), (4_000, true));
     }
 
     #[test]

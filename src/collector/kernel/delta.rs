@@ -7,35 +7,35 @@
 use rustc_hash::FxHashMap;
 
 use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
-use crate::collector::kernel::decode::{BadRecord, Context, decode};
-use crate::model::batch::Look;
+use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
+use crate::model::batch::OpenSnapshot;
 use crate::model::session::{Evidence, Session, State};
 
 /// What there was at the last look.
 #[derive(Debug, Default)]
-pub struct Looks {
+pub struct DeltaTracker {
     /// By cookie.
-    known: FxHashMap<u64, Known>,
+    known: FxHashMap<u64, KnownSession>,
     /// How many looks have begun.
     look: u64,
-    found: Look,
+    found: OpenSnapshot,
     is_amiss: bool,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownSession {
     /// The last look that it was in.
     look: u64,
     /// Its start, if no process that works on it has shown.
     unowned_ns: Option<u64>,
 }
 
-impl Looks {
+impl DeltaTracker {
     /// Begins a look.
     pub fn begin(&mut self) {
         self.look += 1;
         self.is_amiss = false;
-        self.found = Look {
+        self.found = OpenSnapshot {
             changed: Vec::new(),
             unchanged: Vec::with_capacity(self.known.len()),
         };
@@ -46,7 +46,7 @@ impl Looks {
     ///
     /// # Errors
     /// If a record is none.
-    pub fn take(&mut self, bytes: &[u8], context: &mut Context) -> Result<usize, BadRecord> {
+    pub fn take(&mut self, bytes: &[u8], context: &mut DecodeContext) -> Result<usize, BadRecord> {
         let mut rest = bytes;
         while let Some(first) = rest.first_chunk() {
             let is_unchanged = u64::from_ne_bytes(*first) == 0;
@@ -69,7 +69,7 @@ impl Looks {
     }
 
     fn take_changed(&mut self, session: Session) {
-        let known = Known {
+        let known = KnownSession {
             look: self.look,
             unowned_ns: is_unowned(&session).then_some(session.start_ns),
         };
@@ -91,7 +91,7 @@ impl Looks {
     }
 
     /// Ends a look.
-    pub fn end(&mut self) -> Look {
+    pub fn end(&mut self) -> OpenSnapshot {
         if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
             self.known.retain(|_, known| known.look == self.look);
         }
@@ -147,8 +147,8 @@ mod tests {
     }
 
     /// What has changed, with its bytes, and what has not.
-    fn look(looks: &mut Looks, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
-        let mut context = Context {
+    fn look(looks: &mut DeltaTracker, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
+        let mut context = DecodeContext {
             hz: 1000,
             started_ns: 0,
             cgroups: Cgroups::none(),
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_has_changed_comes_whole_and_the_rest_by_its_cookie() {
-        let mut looks = Looks::default();
+        let mut looks = DeltaTracker::default();
         let first = look(&mut looks, &[told(1, 5, 0), told(2, 6, 0)]);
         assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
         let second = look(&mut looks, &[as_before(2), told(1, 9, 0)]);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_was_not_there_the_last_time_has_to_be_told_again() {
-        let mut looks = Looks::default();
+        let mut looks = DeltaTracker::default();
         look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
         look(&mut looks, &[as_before(1)]);
         assert!(!looks.is_amiss());
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn nobody_s_sessions_are_remembered_while_nothing_happens_to_them() {
-        let mut looks = Looks::default();
-        let unowned = |looks: &Looks| looks.unowned().collect::<Vec<_>>();
+        let mut looks = DeltaTracker::default();
+        let unowned = |looks: &DeltaTracker| looks.unowned().collect::<Vec<_>>();
         look(&mut looks, &[told(1, 0, 1), told(2, 0, 4)]);
         assert_eq!(unowned(&looks), [1_000_000_000]);
         look(&mut looks, &[as_before(1), as_before(2)]);

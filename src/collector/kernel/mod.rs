@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::collector::Collector;
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 
 mod bpf;
 mod decode;
@@ -14,7 +14,7 @@ mod shared;
 
 /// What the collector is to do.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct CollectorConfig {
     /// What the kernel reports.
     pub capture: Capture,
     /// How often the open sessions' figures are read; `None`: never.
@@ -30,7 +30,7 @@ pub struct Config {
 ///
 /// # Errors
 /// [`preflight::StartError`] if the kernel does not let it, with what would help.
-pub fn start(config: Config) -> anyhow::Result<Collector> {
+pub fn start(config: CollectorConfig) -> anyhow::Result<Collector> {
     preflight::check()?;
     Collector::spawn("tcplife-bpf", move |tx, orders, ready| {
         bpf::run(&config, tx, orders, ready)

@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crate::collector::kernel::bpf::types;
-use crate::model::capture_filter::{Capture, PortSet};
+use crate::model::capture_filter::{CaptureFilter, PortSet};
 
 /// The variables of the programs: memory that the kernel reads and writes at the same time.
-pub struct Variables<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
+pub struct SharedState<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
 
-impl<'a> Variables<'a> {
+impl<'a> SharedState<'a> {
     pub fn new(bss: &'a mut types::bss) -> Self {
-        Variables(bss, PhantomData)
+        SharedState(bss, PhantomData)
     }
 
     /// No thread walks iter/tcp any more.
@@ -37,14 +37,14 @@ impl<'a> Variables<'a> {
     }
 
     /// Every open session is to be told of at the next look, changed or not.
-    pub fn forget_looks(&self) {
+    pub fn request_full_snapshot(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).snapshot_gen) }
             .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Sessions that found the ring buffer full.
-    pub fn lost(&self) -> u64 {
+    pub fn missed(&self) -> u64 {
         // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
         // this side it is only read, through this.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).ring_full) }.load(Ordering::Relaxed)
@@ -52,7 +52,7 @@ impl<'a> Variables<'a> {
 
     /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
     /// keeps to the one that it began with.
-    pub fn set_filter(&self, capture: &Capture) {
+    pub fn set_filter(&self, capture: &CaptureFilter) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).active_filter) };
         let next = (in_force.load(Ordering::Relaxed) + 1) & 1;
@@ -65,7 +65,7 @@ impl<'a> Variables<'a> {
 }
 
 /// The same words as `capture_filter` of tcplife.h.
-pub fn kernel_filter(capture: &Capture) -> types::capture_filter {
+pub fn kernel_filter(capture: &CaptureFilter) -> types::capture_filter {
     let bits = |set: &Option<PortSet>| {
         let mut words = [0_u64; 1024];
         for port in set.iter().flat_map(|s| s.ranges()).flatten() {
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn ports_become_bits() {
-        let capture = Capture {
+        let capture = CaptureFilter {
             lports: "0,22,64-65,65535".parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
         let filter = kernel_filter(&capture);
         assert_eq!((filter.by_lport, filter.by_rport), (1, 0));

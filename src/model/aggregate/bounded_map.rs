@@ -15,23 +15,23 @@ pub(crate) trait Sums {
 
 /// Sums by key.
 #[derive(Debug)]
-pub(crate) struct Bounded<K, V> {
+pub(crate) struct BoundedMap<K, V> {
     kept: HashMap<K, V>,
-    rest: V,
-    let_go: u64,
+    other_sums: V,
+    evicted: u64,
 }
 
-impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Default for Bounded<K, V> {
+impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Default for BoundedMap<K, V> {
     fn default() -> Self {
-        Bounded {
+        BoundedMap {
             kept: HashMap::new(),
-            rest: V::default(),
-            let_go: 0,
+            other_sums: V::default(),
+            evicted: 0,
         }
     }
 }
 
-impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Bounded<K, V> {
+impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
     /// The sums of that key. When there are twice as many as are kept, half of them is let go at once, so that a new one
     /// costs no more than another: those with the least weight.
     pub(crate) fn entry(&mut self, key: K, keep: usize) -> &mut V {
@@ -43,8 +43,8 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Bounded<K, V> {
             }
             for (_, key) in &least[..many] {
                 if let Some(sums) = self.kept.remove(key) {
-                    self.rest.add(&sums);
-                    self.let_go += 1;
+                    self.other_sums.add(&sums);
+                    self.evicted += 1;
                 }
             }
         }
@@ -52,8 +52,8 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Bounded<K, V> {
     }
 
     /// The sums that those of this key are in: its own, or those of all that were let go.
-    pub(crate) fn counted(&mut self, key: K) -> &mut V {
-        self.kept.get_mut(&key).unwrap_or(&mut self.rest)
+    pub(crate) fn sums_of(&mut self, key: K) -> &mut V {
+        self.kept.get_mut(&key).unwrap_or(&mut self.other_sums)
     }
 
     /// The same, if it is kept.
@@ -70,7 +70,7 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Bounded<K, V> {
     pub(crate) fn sums_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.kept
             .values_mut()
-            .chain(std::iter::once(&mut self.rest))
+            .chain(std::iter::once(&mut self.other_sums))
     }
 
     /// One has nothing to show any more.
@@ -79,7 +79,7 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Bounded<K, V> {
     }
 
     /// The sums of those that were let go, and how many times one was.
-    pub(crate) fn rest(&self) -> (&V, u64) {
-        (&self.rest, self.let_go)
+    pub(crate) fn other(&self) -> (&V, u64) {
+        (&self.other_sums, self.evicted)
     }
 }

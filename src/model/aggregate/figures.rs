@@ -1,11 +1,11 @@
 //! The figures of top talkers: one row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
 
-use crate::model::aggregate::{Talker, Talkers};
+use crate::model::aggregate::{Aggregate, Aggregates};
 use crate::model::fields;
 
 /// A figure of a talker: one row of [`FIGURES`].
 #[derive(Debug)]
-pub struct Figure {
+pub struct AggregateFigure {
     /// Its heading.
     pub title: &'static str,
     /// What it means, in a line.
@@ -17,14 +17,14 @@ pub struct Figure {
     /// It is drawn as its course over time.
     pub is_course: bool,
     /// Its value.
-    pub get: fn(&Talkers, &Talker) -> f64,
+    pub get: fn(&Talkers, &Aggregate) -> f64,
     /// How that reads.
     pub text: fn(f64) -> String,
 }
 
 /// Every figure, from left to right.
-pub static FIGURES: &[Figure] = &[
-    Figure {
+pub static FIGURES: &[AggregateFigure] = &[
+    AggregateFigure {
         title: "OPEN",
         help: "sessions that are open",
         width: 5,
@@ -33,29 +33,29 @@ pub static FIGURES: &[Figure] = &[
         get: |_, t| t.open as f64,
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "NEW/s",
         help: "sessions that were opened, a second",
         width: 5,
         drop: 3,
         is_course: false,
-        get: Talkers::new_rate,
+        get: Aggregates::new_rate,
         text: |n| match n {
             ..=0.0 => "-".into(),
             ..10.0 => format!("{n:.1}"),
             _ => count(n),
         },
     },
-    Figure {
+    AggregateFigure {
         title: "B/s",
         help: "bytes a second, both directions",
         width: 6,
         drop: 0,
         is_course: false,
-        get: Talkers::byte_rate,
+        get: Aggregates::byte_rate,
         text: |n| if n < 1.0 { "-".into() } else { count(n) },
     },
-    Figure {
+    AggregateFigure {
         title: "60 s",
         help: "bytes of the last minute; each talker on a scale of its own",
         width: 6,
@@ -64,7 +64,7 @@ pub static FIGURES: &[Figure] = &[
         get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "SESSIONS",
         help: "sessions in all",
         width: 8,
@@ -73,7 +73,7 @@ pub static FIGURES: &[Figure] = &[
         get: |_, t| t.sessions as f64,
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "BYTES",
         help: "bytes in all, both directions, since the start",
         width: 6,
@@ -82,13 +82,13 @@ pub static FIGURES: &[Figure] = &[
         get: |_, t| t.bytes as f64,
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "SHARE",
         help: "part of the bytes of all talkers",
         width: 5,
         drop: 6,
         is_course: false,
-        get: Talkers::share,
+        get: Aggregates::share,
         text: |n| match n * 100.0 {
             0.0 => "-".into(),
             ..1.0 => "<1%".into(),

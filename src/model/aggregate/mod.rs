@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
 use crate::model::session::{Comm, Direction, Session};
 use crate::model::store::Change;
@@ -21,7 +21,7 @@ const S: u64 = 1_000_000_000;
 
 /// By what sessions are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum GroupBy {
     /// The process that owns it.
     Process,
     /// That process's name, whichever process has it.
@@ -34,21 +34,27 @@ pub enum By {
     Port,
 }
 
-impl By {
+impl GroupBy {
     /// All of them, in their order.
-    pub const ALL: [By; 5] = [By::Process, By::Program, By::Peer, By::Subnet, By::Port];
+    pub const ALL: [GroupBy; 5] = [
+        GroupBy::Process,
+        GroupBy::Program,
+        GroupBy::Peer,
+        GroupBy::Subnet,
+        GroupBy::Port,
+    ];
 
     /// Whom a session belongs to.
-    pub fn key(self, session: &Session) -> Key {
+    pub fn key(self, session: &Session) -> GroupKey {
         match self {
-            By::Process => Key::Process(session.pid, session.comm),
-            By::Program => Key::Program(session.comm),
-            By::Peer => Key::Peer(session.raddr),
-            By::Subnet => Key::Subnet(match session.raddr {
+            GroupBy::Process => GroupKey::Process(session.pid, session.comm),
+            GroupBy::Program => GroupKey::Program(session.comm),
+            GroupBy::Peer => GroupKey::Peer(session.raddr),
+            GroupBy::Subnet => GroupKey::Subnet(match session.raddr {
                 IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & !0xff).into(),
                 IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() >> 64 << 64).into(),
             }),
-            By::Port => Key::Port(match session.direction {
+            GroupBy::Port => GroupKey::Port(match session.direction {
                 Direction::In => session.lport,
                 Direction::Out => session.rport,
                 // services have low ports, and clients get high ones
@@ -60,7 +66,7 @@ impl By {
 
 /// Names a talker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
+pub enum GroupKey {
     /// Id and name; 0: not known.
     Process(u32, Comm),
     /// Name; empty: not known.
@@ -73,16 +79,16 @@ pub enum Key {
     Port(u16),
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for GroupKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Key::Process(0, _) => f.write_str("-"),
-            Key::Process(pid, comm) => write!(f, "{} {pid}", comm.as_str()),
-            Key::Program(comm) if comm.as_str().is_empty() => f.write_str("-"),
-            Key::Program(comm) => f.write_str(comm.as_str()),
-            Key::Peer(addr) => write!(f, "{addr}"),
-            Key::Subnet(addr) => write!(f, "{addr}/{}", if addr.is_ipv4() { 24 } else { 64 }),
-            Key::Port(port) => write!(f, "{port}"),
+            GroupKey::Process(0, _) => f.write_str("-"),
+            GroupKey::Process(pid, comm) => write!(f, "{} {pid}", comm.as_str()),
+            GroupKey::Program(comm) if comm.as_str().is_empty() => f.write_str("-"),
+            GroupKey::Program(comm) => f.write_str(comm.as_str()),
+            GroupKey::Peer(addr) => write!(f, "{addr}"),
+            GroupKey::Subnet(addr) => write!(f, "{addr}/{}", if addr.is_ipv4() { 24 } else { 64 }),
+            GroupKey::Port(port) => write!(f, "{port}"),
         }
     }
 }
@@ -96,7 +102,7 @@ struct Flow {
 
 /// The sums of one talker.
 #[derive(Clone, Debug, Default)]
-pub struct Talker {
+pub struct Aggregate {
     /// Sessions that are open.
     pub open: u64,
     /// Sessions in all.
@@ -111,7 +117,7 @@ pub struct Talker {
     history: RateHistory<f32, { HISTORY_S + 4 }>,
 }
 
-impl Talker {
+impl Aggregate {
     /// What flows now: at this look.
     fn flow(&mut self, look: u64) -> &mut Flow {
         if self.look != look {
@@ -132,13 +138,13 @@ impl Talker {
     }
 }
 
-impl Sums for Talker {
+impl Sums for Aggregate {
     /// Whoever has something open stays; of the others who has most to show.
     fn weight(&self) -> (bool, u64) {
         (self.open > 0, self.bytes + 1000 * self.sessions)
     }
 
-    fn add(&mut self, other: &Talker) {
+    fn add(&mut self, other: &Aggregate) {
         self.open += other.open;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
@@ -157,14 +163,14 @@ impl Sums for Talker {
 
 /// The talkers of one kind.
 #[derive(Debug, Default)]
-struct Board(Bounded<Key, Talker>);
+struct Group(BoundedMap<GroupKey, Aggregate>);
 
-impl Board {
-    fn take(&mut self, by: By, change: &Change<'_>, keep: usize, look: u64) {
+impl Group {
+    fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, look: u64) {
         let before = change.before.map(|s| by.key(s));
         let Some(now) = change.now else {
             if let Some(key) = before {
-                let talker = self.0.counted(key);
+                let talker = self.0.sums_of(key);
                 talker.open = talker.open.saturating_sub(1);
             }
             return;
@@ -177,13 +183,13 @@ impl Board {
         {
             // its owner is known better now: what was counted goes along
             brought = counted_bytes(old, change.uncounted);
-            let other = self.0.counted(old_key);
+            let other = self.0.sums_of(old_key);
             other.open = other.open.saturating_sub(1);
             other.sessions = other.sessions.saturating_sub(1);
             other.bytes = other.bytes.saturating_sub(brought);
         }
         let talker = if stays {
-            self.0.counted(key)
+            self.0.sums_of(key)
         } else {
             self.0.entry(key, keep)
         };
@@ -211,8 +217,8 @@ fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
 
 /// Every process, program, peer, network and port that has sessions.
 #[derive(Debug)]
-pub struct Talkers {
-    boards: [Board; 5],
+pub struct Aggregates {
+    boards: [Group; 5],
     keep: usize,
     /// The look under way, how long the one before it took, and when that was.
     look: u64,
@@ -221,17 +227,17 @@ pub struct Talkers {
     bytes: u64,
 }
 
-impl Default for Talkers {
+impl Default for Aggregates {
     fn default() -> Self {
-        Talkers::new(KEEP)
+        Aggregates::new(KEEP)
     }
 }
 
-impl Talkers {
+impl Aggregates {
     /// Keeps about that many of each kind.
     pub fn new(keep: usize) -> Self {
-        Talkers {
-            boards: By::ALL.map(|_| Board::default()),
+        Aggregates {
+            boards: GroupBy::ALL.map(|_| Group::default()),
             keep: keep.max(1),
             look: 1,
             look_s: 0.0,
@@ -242,11 +248,11 @@ impl Talkers {
 
     /// None yet, at the same moment.
     pub fn emptied(&self) -> Self {
-        Talkers {
+        Aggregates {
             look: self.look,
             look_s: self.look_s,
             looked_ns: self.looked_ns,
-            ..Talkers::new(self.keep)
+            ..Aggregates::new(self.keep)
         }
     }
 
@@ -260,7 +266,7 @@ impl Talkers {
             return; // most of what is open does nothing
         }
         self.bytes += change.moved;
-        for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
+        for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
             board.take(by, change, self.keep, self.look);
         }
     }
@@ -271,7 +277,7 @@ impl Talkers {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
         self.bytes += bytes;
-        for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
+        for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
             let talker = board.0.entry(by.key(session), self.keep);
             talker.open += u64::from(session.is_open());
             talker.sessions += 1;
@@ -287,7 +293,7 @@ impl Talkers {
     }
 
     /// The open sessions were looked at: rates are what moved since the look before.
-    pub fn look(&mut self, taken_ns: u64) {
+    pub fn end_snapshot(&mut self, taken_ns: u64) {
         self.look_s = match self.looked_ns {
             0 => 0.0,
             before => taken_ns.saturating_sub(before) as f64 / S as f64,
@@ -296,10 +302,10 @@ impl Talkers {
         self.look += 1;
     }
 
-    /// True if talkers that have open sessions were let go: then [`Talkers::recount`] puts the numbers of open
+    /// True if talkers that have open sessions were let go: then [`Aggregates::recount`] puts the numbers of open
     /// sessions right again.
     pub fn is_inexact(&self) -> bool {
-        self.boards.iter().any(|b| b.0.rest().0.open > 0)
+        self.boards.iter().any(|b| b.0.other().0.open > 0)
     }
 
     /// Counts the open sessions anew.
@@ -308,29 +314,29 @@ impl Talkers {
             board.0.sums_mut().for_each(|t| t.open = 0);
         }
         for session in open {
-            for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
-                board.0.counted(by.key(session)).open += 1;
+            for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
+                board.0.sums_of(by.key(session)).open += 1;
             }
         }
     }
 
-    fn board(&self, by: By) -> &Bounded<Key, Talker> {
+    fn board(&self, by: GroupBy) -> &BoundedMap<GroupKey, Aggregate> {
         &self.boards[by as usize].0
     }
 
     /// The talkers of a kind, in no order.
-    pub fn of(&self, by: By) -> impl Iterator<Item = (Key, &Talker)> {
+    pub fn of(&self, by: GroupBy) -> impl Iterator<Item = (GroupKey, &Aggregate)> {
         self.board(by).iter()
     }
 
     /// One of them.
-    pub fn get(&self, by: By, key: Key) -> Option<&Talker> {
+    pub fn get(&self, by: GroupBy, key: GroupKey) -> Option<&Aggregate> {
         self.board(by).get(key)
     }
 
     /// The sums of those that were let go, and how many times one was.
-    pub fn rest(&self, by: By) -> (&Talker, u64) {
-        self.board(by).rest()
+    pub fn other(&self, by: GroupBy) -> (&Aggregate, u64) {
+        self.board(by).other()
     }
 
     /// Bytes of all talkers, both directions.
@@ -339,12 +345,12 @@ impl Talkers {
     }
 
     /// Bytes a second, at the last look.
-    pub fn byte_rate(&self, talker: &Talker) -> f64 {
+    pub fn byte_rate(&self, talker: &Aggregate) -> f64 {
         self.a_second(talker.flow_before(self.look).bytes)
     }
 
     /// New sessions a second, at the last look.
-    pub fn new_rate(&self, talker: &Talker) -> f64 {
+    pub fn new_rate(&self, talker: &Aggregate) -> f64 {
         self.a_second(talker.flow_before(self.look).new)
     }
 
@@ -357,17 +363,17 @@ impl Talkers {
     }
 
     /// Its part of all bytes, from 0 to 1.
-    pub fn share(&self, talker: &Talker) -> f64 {
+    pub fn share(&self, talker: &Aggregate) -> f64 {
         talker.bytes as f64 / self.bytes.max(1) as f64
     }
 
     /// Its last minute in that many cells at most: bytes a second.
-    pub fn course(&self, talker: &Talker, width: usize) -> Vec<f32> {
+    pub fn course(&self, talker: &Aggregate, width: usize) -> Vec<f32> {
         cells(&self.history(talker), self.looked_ns / S, width)
     }
 
     /// Bytes of each of the last seconds that were over at the last look, the oldest first.
-    pub fn history(&self, talker: &Talker) -> [f32; HISTORY_S] {
+    pub fn history(&self, talker: &Aggregate) -> [f32; HISTORY_S] {
         let end = self.looked_ns / S;
         let mut history = [0.0; HISTORY_S];
         for (i, bytes) in history.iter_mut().enumerate() {
@@ -384,7 +390,7 @@ mod tests {
     use crate::model::batch::Batch;
     use crate::model::session::State;
     use crate::model::store::Store;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn open(cookie: u64, comm: &str, raddr: &str, bytes: u64, end_s: u64) -> Session {
         Session {
@@ -411,11 +417,11 @@ mod tests {
     }
 
     /// A store and its talkers.
-    struct Host(Store, Talkers);
+    struct Host(Store, Aggregates);
 
     impl Host {
         fn new(keep: usize) -> Self {
-            Host(Store::new(100), Talkers::new(keep))
+            Host(Store::new(100), Aggregates::new(keep))
         }
 
         fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
@@ -430,19 +436,19 @@ mod tests {
                     self.1.take(change);
                 }
             });
-            self.1.look(at_s * S);
+            self.1.end_snapshot(at_s * S);
             if self.1.is_inexact() {
                 self.1.recount(self.0.open().map(|(_, s)| s));
             }
         }
 
         /// Open, sessions, bytes of a talker.
-        fn sums(&self, by: By, name: &str) -> Option<(u64, u64, u64)> {
+        fn sums(&self, by: GroupBy, name: &str) -> Option<(u64, u64, u64)> {
             let (_, t) = self.1.of(by).find(|(key, _)| key.to_string() == name)?;
             Some((t.open, t.sessions, t.bytes))
         }
 
-        fn rates(&self, by: By, name: &str) -> (f64, f64) {
+        fn rates(&self, by: GroupBy, name: &str) -> (f64, f64) {
             let found = self.1.of(by).find(|(key, _)| key.to_string() == name);
             let (_, t) = found.expect("a talker");
             (self.1.new_rate(t), self.1.byte_rate(t))
@@ -466,24 +472,24 @@ mod tests {
             vec![closed(open(2, "curl", "10.0.0.2", 80, 11))],
         );
         for (by, name, sums) in [
-            (By::Process, "curl 4", (1, 2, 680)),
-            (By::Process, "wget 4", (0, 1, 7)),
-            (By::Program, "curl", (1, 2, 680)),
-            (By::Peer, "10.0.0.1", (1, 1, 600)),
-            (By::Peer, "10.0.0.2", (0, 1, 80)),
-            (By::Subnet, "10.0.0.0/24", (1, 2, 680)),
-            (By::Subnet, "10.0.1.0/24", (0, 1, 7)),
-            (By::Port, "443", (1, 3, 687)),
+            (GroupBy::Process, "curl 4", (1, 2, 680)),
+            (GroupBy::Process, "wget 4", (0, 1, 7)),
+            (GroupBy::Program, "curl", (1, 2, 680)),
+            (GroupBy::Peer, "10.0.0.1", (1, 1, 600)),
+            (GroupBy::Peer, "10.0.0.2", (0, 1, 80)),
+            (GroupBy::Subnet, "10.0.0.0/24", (1, 2, 680)),
+            (GroupBy::Subnet, "10.0.1.0/24", (0, 1, 7)),
+            (GroupBy::Port, "443", (1, 3, 687)),
         ] {
             assert_eq!(host.sums(by, name), Some(sums), "{name}");
         }
-        assert_eq!(host.rates(By::Process, "curl 4"), (0.0, 265.0));
-        assert_eq!(host.rates(By::Process, "wget 4"), (0.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 265.0));
+        assert_eq!(host.rates(GroupBy::Process, "wget 4"), (0.0, 0.0));
         // nothing moves any more, and what was lost is not open
         host.look(13, vec![], vec![]);
-        assert_eq!(host.rates(By::Process, "curl 4"), (0.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 0.0));
         host.look(14, vec![], vec![]);
-        assert_eq!(host.sums(By::Peer, "10.0.0.1"), Some((0, 1, 600)));
+        assert_eq!(host.sums(GroupBy::Peer, "10.0.0.1"), Some((0, 1, 600)));
     }
 
     #[test]
@@ -492,11 +498,11 @@ mod tests {
         host.look(10, vec![], vec![]);
         let many = |from, to| (from..to).map(|c| closed(open(c, "ab", "::1", 0, 11)));
         host.look(12, vec![], many(1, 7).collect());
-        assert_eq!(host.rates(By::Peer, "::1"), (3.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Peer, "::1"), (3.0, 0.0));
         host.look(14, vec![], many(7, 9).collect());
-        assert_eq!(host.rates(By::Subnet, "::/64"), (1.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Subnet, "::/64"), (1.0, 0.0));
         host.look(16, vec![], vec![]);
-        assert_eq!(host.rates(By::Program, "ab"), (0.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Program, "ab"), (0.0, 0.0));
     }
 
     #[test]
@@ -504,14 +510,14 @@ mod tests {
         let mut host = Host::new(100);
         host.look(10, vec![open(1, "master", "::1", 100, 10)], vec![]);
         host.look(11, vec![open(1, "worker!", "::1", 150, 11)], vec![]);
-        assert_eq!(host.sums(By::Program, "master"), Some((0, 0, 0)));
-        assert_eq!(host.sums(By::Program, "worker!"), Some((1, 1, 150)));
-        assert_eq!(host.rates(By::Program, "worker!"), (0.0, 50.0));
+        assert_eq!(host.sums(GroupBy::Program, "master"), Some((0, 0, 0)));
+        assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((1, 1, 150)));
+        assert_eq!(host.rates(GroupBy::Program, "worker!"), (0.0, 50.0));
         // at its end, too
         host.look(12, vec![], vec![closed(open(1, "end", "::1", 160, 12))]);
-        assert_eq!(host.sums(By::Program, "worker!"), Some((0, 0, 0)));
-        assert_eq!(host.sums(By::Program, "end"), Some((0, 1, 160)));
-        assert_eq!(host.sums(By::Peer, "::1"), Some((0, 1, 160)));
+        assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((0, 0, 0)));
+        assert_eq!(host.sums(GroupBy::Program, "end"), Some((0, 1, 160)));
+        assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 1, 160)));
     }
 
     #[test]
@@ -521,7 +527,7 @@ mod tests {
         host.look(101, vec![open(1, "a", "::1", 30, 101)], vec![]);
         host.look(104, vec![open(1, "a", "::1", 330, 104)], vec![]);
         let history = |host: &Host| {
-            let (_, t) = host.1.of(By::Program).next().expect("a talker");
+            let (_, t) = host.1.of(GroupBy::Program).next().expect("a talker");
             host.1.history(t).map(|b| b.round() as u32)
         };
         assert_eq!(history(&host)[56..], [30, 100, 100, 100]);
@@ -535,16 +541,16 @@ mod tests {
     #[test]
     fn the_ports_are_the_services() {
         let port = |direction| {
-            By::Port.key(&Session {
+            GroupBy::Port.key(&Session {
                 direction,
                 lport: 443,
                 rport: 22,
                 ..sample()
             })
         };
-        assert_eq!(port(Direction::In), Key::Port(443));
-        assert_eq!(port(Direction::Out), Key::Port(22));
-        assert_eq!(port(Direction::Unknown), Key::Port(22));
+        assert_eq!(port(Direction::In), GroupKey::Port(443));
+        assert_eq!(port(Direction::Out), GroupKey::Port(22));
+        assert_eq!(port(Direction::Unknown), GroupKey::Port(22));
     }
 
     #[test]
@@ -559,15 +565,15 @@ mod tests {
         let old: Vec<Session> = (500..505).map(|c| peer(c, 0)).collect();
         host.look(10, old.clone(), heavy.chain(light).collect());
         host.look(11, old, vec![]);
-        let kept: Vec<Key> = host.1.of(By::Peer).map(|(key, _)| key).collect();
+        let kept: Vec<GroupKey> = host.1.of(GroupBy::Peer).map(|(key, _)| key).collect();
         assert!((20..=40).contains(&kept.len()), "{}", kept.len());
         for c in (0..10).chain(500..505) {
-            assert!(kept.contains(&By::Peer.key(&peer(c, 0))), "{c}");
+            assert!(kept.contains(&GroupBy::Peer.key(&peer(c, 0))), "{c}");
         }
-        let (rest, let_go) = host.1.rest(By::Peer);
-        assert_eq!(let_go as usize, 505 - kept.len());
-        assert_eq!((rest.sessions, rest.bytes), (let_go, let_go));
-        let sum: u64 = host.1.of(By::Peer).map(|(_, t)| t.bytes).sum();
+        let (rest, evicted) = host.1.other(GroupBy::Peer);
+        assert_eq!(evicted as usize, 505 - kept.len());
+        assert_eq!((rest.sessions, rest.bytes), (evicted, evicted));
+        let sum: u64 = host.1.of(GroupBy::Peer).map(|(_, t)| t.bytes).sum();
         assert_eq!(sum + rest.bytes, 10_000_490);
     }
 
@@ -577,8 +583,8 @@ mod tests {
         let peer = |c: u64| open(c, "a", &format!("10.0.{c}.1"), c * 1000, 10);
         host.look(10, (0..40).map(peer).collect(), vec![]);
         let open = |host: &Host| -> u64 {
-            let rest = host.1.rest(By::Peer).0.open;
-            host.1.of(By::Peer).map(|(_, t)| t.open).sum::<u64>() + rest
+            let rest = host.1.other(GroupBy::Peer).0.open;
+            host.1.of(GroupBy::Peer).map(|(_, t)| t.open).sum::<u64>() + rest
         };
         assert_eq!(open(&host), 40);
         host.look(
@@ -596,7 +602,7 @@ mod tests {
     fn what_was_there_before_is_recalled() {
         let mut host = Host::new(100);
         let before = |bytes, end_s| Session {
-            age_is_lower_bound: true,
+            preexisting: true,
             ..open(3, "b", "::3", bytes, end_s)
         };
         let first = vec![open(1, "a", "::1", 100, 10), before(5000, 10)];
@@ -604,21 +610,21 @@ mod tests {
         let ended = closed(open(2, "a", "::1", 800, 9));
         let then = vec![open(1, "a", "::1", 300, 12), before(5070, 12)];
         host.look(12, then, vec![ended]);
-        assert_eq!(host.sums(By::Peer, "::3"), Some((1, 1, 70)));
+        assert_eq!(host.sums(GroupBy::Peer, "::3"), Some((1, 1, 70)));
         let mut again = host.1.emptied();
-        let sessions = host.0.open().chain(host.0.finished());
+        let sessions = host.0.open().chain(host.0.closed());
         sessions.for_each(|(_, s)| again.recall(s, host.0.uncounted(s)));
         host.1 = again;
-        assert_eq!(host.sums(By::Peer, "::1"), Some((1, 2, 1100)));
-        assert_eq!(host.rates(By::Peer, "::1"), (0.0, 100.0));
-        assert_eq!(host.sums(By::Peer, "::3"), Some((1, 1, 70)));
-        let mut peers = host.1.of(By::Peer);
+        assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((1, 2, 1100)));
+        assert_eq!(host.rates(GroupBy::Peer, "::1"), (0.0, 100.0));
+        assert_eq!(host.sums(GroupBy::Peer, "::3"), Some((1, 1, 70)));
+        let mut peers = host.1.of(GroupBy::Peer);
         let (_, t) = peers.find(|(_, t)| t.sessions == 2).expect("a talker");
         let sum: f32 = host.1.history(t).iter().sum();
         assert_eq!(sum.round(), 1100.0);
         drop(peers);
         // and goes on from there
         host.look(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
-        assert_eq!(host.sums(By::Peer, "::1"), Some((0, 2, 1150)));
+        assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 2, 1150)));
     }
 }

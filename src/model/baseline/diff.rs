@@ -1,7 +1,7 @@
 //! Which differences from a baseline are worth a line: figures that are worse, what is gone, what is new.
 
 use crate::model::aggregate::Key;
-use crate::model::baseline::stats::{Compared, ENOUGH, SURE, Side};
+use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SURE, SideSums};
 use crate::model::fields;
 
 /// Sessions on both sides that losses are compared of at least.
@@ -19,7 +19,7 @@ const LONG: f64 = 5.0;
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Figure {
+pub enum BaselineFigure {
     /// Failures a second.
     Failed,
     /// Part of the sessions that had segments sent more than once.
@@ -36,28 +36,28 @@ pub enum Figure {
     Bytes,
 }
 
-impl Figure {
+impl BaselineFigure {
     /// All of them, the worst first.
-    pub const ALL: [Figure; 7] = [
-        Figure::Failed,
-        Figure::Lossy,
-        Figure::Connect,
-        Figure::Rtt,
-        Figure::Duration,
-        Figure::New,
-        Figure::Bytes,
+    pub const ALL: [BaselineFigure; 7] = [
+        BaselineFigure::Failed,
+        BaselineFigure::Lossy,
+        BaselineFigure::Connect,
+        BaselineFigure::Rtt,
+        BaselineFigure::Duration,
+        BaselineFigure::New,
+        BaselineFigure::Bytes,
     ];
 
     /// Its heading.
     pub fn title(self) -> &'static str {
         match self {
-            Figure::Failed => "FAILED/s",
-            Figure::Lossy => "LOSSY",
-            Figure::Connect => "CONNECT",
-            Figure::Rtt => "RTT",
-            Figure::Duration => "DURATION",
-            Figure::New => "NEW/s",
-            Figure::Bytes => "B/s",
+            BaselineFigure::Failed => "FAILED/s",
+            BaselineFigure::Lossy => "LOSSY",
+            BaselineFigure::Connect => "CONNECT",
+            BaselineFigure::Rtt => "RTT",
+            BaselineFigure::Duration => "DURATION",
+            BaselineFigure::New => "NEW/s",
+            BaselineFigure::Bytes => "B/s",
         }
     }
 
@@ -65,14 +65,14 @@ impl Figure {
     pub fn text(self, value: Option<f64>) -> String {
         match (self, value) {
             (_, None) => "-".into(),
-            (Figure::Failed | Figure::New, Some(n)) => match n {
+            (BaselineFigure::Failed | BaselineFigure::New, Some(n)) => match n {
                 ..=0.0 => "0".into(),
                 ..0.095 => format!("{n:.2}"),
                 ..9.95 => format!("{n:.1}"),
                 _ => fields::bytes(n.round() as u64),
             },
-            (Figure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
-            (Figure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
+            (BaselineFigure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
+            (BaselineFigure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
             (_, Some(us)) => fields::micros(us.round() as u64),
         }
     }
@@ -80,9 +80,9 @@ impl Figure {
 
 /// What is to be said of a talker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Finding {
+pub enum DifferenceKind {
     /// A figure is worse than before.
-    Worse(Figure),
+    Worse(BaselineFigure),
     /// It has nothing open any more, and opens nothing.
     Gone,
     /// It was not there before.
@@ -93,9 +93,9 @@ pub enum Finding {
 #[derive(Clone, Copy, Debug)]
 pub struct Difference {
     /// Of whom.
-    pub key: Key,
+    pub key: GroupKey,
     /// What is to be said.
-    pub finding: Finding,
+    pub finding: DifferenceKind,
     /// The figure before the mark; of what is gone the sessions that it held, or how many a second it opened.
     pub before: Option<f64>,
     /// The figure since, `None` of what held sessions and is gone; sessions of what is new.
@@ -116,7 +116,7 @@ impl Difference {
 
 /// How long was watched before the baseline and since, s.
 #[derive(Clone, Copy, Debug)]
-pub struct Watched {
+pub struct WatchedTime {
     /// Before.
     pub before_s: f64,
     /// Since.
@@ -125,24 +125,24 @@ pub struct Watched {
 
 /// A figure before the baseline and since. `bytes` are all that have moved by now.
 pub fn figure(
-    figure: Figure,
-    compared: &Compared,
-    since: &Side,
+    figure: BaselineFigure,
+    compared: &BaselineEntry,
+    since: &SideSums,
     bytes: u64,
-    watched: Watched,
+    watched: WatchedTime,
 ) -> (Option<f64>, Option<f64>) {
     let before = &compared.before;
     let (then_s, now_s) = (watched.before_s, watched.since_s);
     let rate = |n: u64, s: f64| (s > 0.0).then(|| n as f64 / s);
-    let part = |side: &Side| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
+    let part = |side: &SideSums| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
     match figure {
-        Figure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
-        Figure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
-        Figure::Lossy => (part(before), part(since)),
-        Figure::Connect => (before.connect.typical(), since.connect.typical()),
-        Figure::Rtt => (before.rtt.typical(), since.rtt.typical()),
-        Figure::Duration => (before.duration.typical(), since.duration.typical()),
-        Figure::Bytes => {
+        BaselineFigure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
+        BaselineFigure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
+        BaselineFigure::Lossy => (part(before), part(since)),
+        BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
+        BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),
+        BaselineFigure::Duration => (before.duration.typical(), since.duration.typical()),
+        BaselineFigure::Bytes => {
             let moved = bytes.saturating_sub(compared.bytes);
             (Some(compared.byte_rate), rate(moved, now_s))
         }
@@ -151,12 +151,12 @@ pub fn figure(
 
 /// What is more than chance of one key is added to what was found.
 pub fn compare(
-    key: Key,
-    compared: &Compared,
-    since: &Side,
+    key: GroupKey,
+    compared: &BaselineEntry,
+    since: &SideSums,
     has_open: bool,
     bytes: u64,
-    watched: Watched,
+    watched: WatchedTime,
     found: &mut Vec<Difference>,
 ) {
     let (then_s, now_s) = (watched.before_s, watched.since_s);
@@ -171,11 +171,12 @@ pub fn compare(
     };
     if !compared.known {
         if since.seen > 0 {
-            find(Finding::New, None, Some(since.seen as f64));
+            find(DifferenceKind::New, None, Some(since.seen as f64));
         }
         if since.failed >= FAILURES {
-            let (before, since) = self::figure(Figure::Failed, compared, since, bytes, watched);
-            find(Finding::Worse(Figure::Failed), before, since);
+            let (before, since) =
+                self::figure(BaselineFigure::Failed, compared, since, bytes, watched);
+            find(DifferenceKind::Worse(BaselineFigure::Failed), before, since);
         }
         return;
     }
@@ -184,13 +185,14 @@ pub fn compare(
     if was_there && !has_open && since.opened == 0 {
         match compared.held {
             0 => {
-                let (before, since) = self::figure(Figure::New, compared, since, bytes, watched);
-                find(Finding::Gone, before, since);
+                let (before, since) =
+                    self::figure(BaselineFigure::New, compared, since, bytes, watched);
+                find(DifferenceKind::Gone, before, since);
             }
-            held => find(Finding::Gone, Some(held as f64), None),
+            held => find(DifferenceKind::Gone, Some(held as f64), None),
         }
     }
-    for figure in Figure::ALL {
+    for figure in BaselineFigure::ALL {
         let (before, now) = self::figure(figure, compared, since, bytes, watched);
         let (Some(then), Some(now)) = (before, now) else {
             continue;
@@ -199,29 +201,29 @@ pub fn compare(
         let (old, new) = (&compared.before, since);
         let is_worse = match figure {
             // counts that come by chance have a variance as great as they are
-            Figure::Failed => {
+            BaselineFigure::Failed => {
                 let error = old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
                 more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
             }
-            Figure::New => {
+            BaselineFigure::New => {
                 let error = old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
                 let long = then_s >= LONG && now_s >= LONG;
                 more && long && new.opened >= ENOUGH && now - then >= SURE * error.sqrt()
             }
-            Figure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
-            Figure::Lossy => {
+            BaselineFigure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
+            BaselineFigure::Lossy => {
                 let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
                 let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
                 let error = (both * (1.0 - both) * counts).sqrt();
                 let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
                 more && enough && now - then >= SURE * error
             }
-            Figure::Connect => new.connect.are_longer_than(&old.connect),
-            Figure::Rtt => new.rtt.are_longer_than(&old.rtt),
-            Figure::Duration => new.duration.are_longer_than(&old.duration),
+            BaselineFigure::Connect => new.connect.are_longer_than(&old.connect),
+            BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt),
+            BaselineFigure::Duration => new.duration.are_longer_than(&old.duration),
         };
         if is_worse {
-            find(Finding::Worse(figure), before, Some(now));
+            find(DifferenceKind::Worse(figure), before, Some(now));
         }
     }
 }

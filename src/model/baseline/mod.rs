@@ -8,18 +8,18 @@ mod stats;
 
 use std::collections::HashMap;
 
-use diff::Watched;
-pub use diff::{Difference, Figure, Finding};
+use diff::WatchedTime;
+pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use rustc_hash::FxHashSet;
-use stats::{Compared, Side};
+use stats::{BaselineEntry, SideSums};
 
-use crate::model::aggregate::bounded_map::Bounded;
-use crate::model::aggregate::{By, Key, Talkers};
+use crate::model::aggregate::bounded_map::BoundedMap;
+use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
 use crate::model::session::{Session, SessionId};
-use crate::model::store::{Backfill, Change, Place, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Store};
 
 /// By what sessions are compared. Programs and not processes: after a restart these are others.
-pub const KINDS: [By; 3] = [By::Peer, By::Program, By::Port];
+pub const KINDS: [GroupBy; 3] = [GroupBy::Peer, GroupBy::Program, GroupBy::Port];
 /// How far back the rates before the mark go, s.
 pub const RATES_S: u64 = 60;
 /// How far back the times and losses before it go, s: of them one needs many.
@@ -38,26 +38,26 @@ const HELD_NS: u64 = 10 * S;
 
 /// Sums of what is open.
 #[derive(Debug, Default)]
-struct Open {
-    all: Side,
-    kinds: [HashMap<Key, Side>; 3],
+struct OpenSums {
+    all: SideSums,
+    kinds: [HashMap<GroupKey, SideSums>; 3],
 }
 
 /// What is open, on the way to its sums.
 #[derive(Debug)]
-struct Looking {
+struct OpenCount {
     /// Cookies of those that are still to be counted.
     waiting: Vec<u64>,
-    open: Open,
+    open: OpenSums,
     /// There was another look meanwhile.
     is_stale: bool,
 }
 
-impl Looking {
+impl OpenCount {
     fn new(store: &Store) -> Self {
-        Looking {
+        OpenCount {
             waiting: store.open().map(|(_, session)| session.cookie).collect(),
-            open: Open::default(),
+            open: OpenSums::default(),
             is_stale: false,
         }
     }
@@ -65,17 +65,17 @@ impl Looking {
 
 /// A moment to compare with.
 #[derive(Debug)]
-pub struct Mark {
+pub struct Baseline {
     at_ns: u64,
     /// Since when rates and times before it are known.
     rates_ns: u64,
     times_ns: u64,
-    all: Compared,
-    kinds: [Bounded<Key, Compared>; 3],
+    all: BaselineEntry,
+    kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
     /// Of what is open, at the last look that was counted.
-    open: Open,
+    open: OpenSums,
     /// One that is being counted.
-    looking: Option<Looking>,
+    looking: Option<OpenCount>,
     /// Segments that the sessions open at the mark had sent more than once by then.
     retransmits: HashMap<SessionId, u32>,
     /// The closed sessions from before it, on the way to its sums.
@@ -87,8 +87,8 @@ pub struct Mark {
     is_inexact: bool,
 }
 
-impl Mark {
-    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Mark::work`]. Here as there,
+impl Baseline {
+    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Baseline::work`]. Here as there,
     /// `counts` says which sessions count: the same as in the talkers' sums.
     pub fn new(
         first_ns: u64,
@@ -97,26 +97,26 @@ impl Mark {
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) -> Self {
-        let kept = store.finished_numbers();
+        let kept = store.closed_numbers();
         // of what was before the oldest that is kept one does not know all
-        let known_ns = match store.get(Place::Finished(kept.start)) {
+        let known_ns = match store.get(SessionRef::Closed(kept.start)) {
             Some(oldest) if kept.start > 0 => oldest.end_ns.max(first_ns),
             _ => first_ns,
         };
         let since = |s: u64| at_ns.saturating_sub(s * S).max(known_ns).min(at_ns);
-        let mut mark = Mark {
+        let mut mark = Baseline {
             at_ns,
             rates_ns: since(RATES_S),
             times_ns: since(TIMES_S),
-            all: Compared::default(),
+            all: BaselineEntry::default(),
             kinds: Default::default(),
-            open: Open::default(),
+            open: OpenSums::default(),
             looking: None,
             retransmits: HashMap::new(),
             backfill: Backfill::new(store, CHUNK),
             uncounted_open: FxHashSet::default(),
             now_ns: at_ns,
-            is_inexact: KINDS.iter().any(|by| talkers.rest(*by).1 > 0),
+            is_inexact: KINDS.iter().any(|by| talkers.other(*by).1 > 0),
         };
         let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
         for (by, kind) in KINDS.into_iter().zip(&mut mark.kinds) {
@@ -126,7 +126,7 @@ impl Mark {
                 compared.known = true;
                 compared.bytes = talker.bytes;
                 compared.byte_rate = moved / past_s;
-                if by == By::Port {
+                if by == GroupBy::Port {
                     mark.all.byte_rate += compared.byte_rate;
                 }
             }
@@ -153,7 +153,7 @@ impl Mark {
 
     /// True if one of those that are called new may have been there, long before the mark.
     pub fn is_inexact(&self) -> bool {
-        self.is_inexact || self.kinds.iter().any(|kind| kind.rest().1 > 0)
+        self.is_inexact || self.kinds.iter().any(|kind| kind.other().1 > 0)
     }
 
     /// True while there is something to be counted: what was before it, or what is open.
@@ -188,7 +188,7 @@ impl Mark {
             .collect();
         for id in some {
             self.uncounted_open.remove(&id);
-            let session = store.get(Place::Open(id.cookie));
+            let session = store.get(SessionRef::Open(id.cookie));
             if let Some(session) = session.filter(|s| s.id() == id) {
                 self.count_before(session);
             }
@@ -197,19 +197,19 @@ impl Mark {
 
     fn count_open(
         &mut self,
-        mut looking: Looking,
+        mut looking: OpenCount,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) {
         let left = looking.waiting.len().saturating_sub(OPEN_CHUNK);
         for cookie in looking.waiting.drain(left..) {
-            let session = store.get(Place::Open(cookie));
+            let session = store.get(SessionRef::Open(cookie));
             let Some(session) = session.filter(|s| counts(s)) else {
                 continue;
             };
             let is_lossy = self.is_lossy(session);
-            let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
-            let Open { all, kinds } = &mut looking.open;
+            let opened = session.start_ns >= self.at_ns && !session.preexisting;
+            let OpenSums { all, kinds } = &mut looking.open;
             let kinds = KINDS.into_iter().zip(kinds);
             let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
             for side in sides.chain(std::iter::once(all)) {
@@ -221,7 +221,7 @@ impl Mark {
             Some(looking)
         } else {
             self.open = looking.open;
-            looking.is_stale.then(|| Looking::new(store))
+            looking.is_stale.then(|| OpenCount::new(store))
         };
     }
 
@@ -236,7 +236,7 @@ impl Mark {
             return;
         };
         let is_lossy = self.is_lossy(session);
-        let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
+        let opened = session.start_ns >= self.at_ns && !session.preexisting;
         each(&mut self.all, &mut self.kinds, session, |compared| {
             let side = &mut compared.ended;
             side.opened += u64::from(opened);
@@ -246,13 +246,13 @@ impl Mark {
         self.retransmits.remove(&session.id());
     }
 
-    /// The open sessions were looked at; they are counted, by [`Mark::work`], only if somebody looks at the differences.
-    pub fn look(&mut self, now_ns: u64, open: Option<&Store>) {
+    /// The open sessions were looked at; they are counted, by [`Baseline::work`], only if somebody looks at the differences.
+    pub fn take_snapshot(&mut self, now_ns: u64, open: Option<&Store>) {
         self.now_ns = now_ns;
         let Some(store) = open else { return };
         match &mut self.looking {
             Some(looking) => looking.is_stale = true,
-            None => self.looking = Some(Looking::new(store)),
+            None => self.looking = Some(OpenCount::new(store)),
         }
     }
 
@@ -267,12 +267,12 @@ impl Mark {
             return;
         }
         let (at, rates, times) = (self.at_ns, self.rates_ns, self.times_ns);
-        let is_new = !session.age_is_lower_bound;
+        let is_new = !session.preexisting;
         let opened = is_new && (rates..at).contains(&session.start_ns);
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
         let is_held = session.is_open() && at.saturating_sub(session.start_ns) >= HELD_NS
-            || session.is_open() && session.age_is_lower_bound;
+            || session.is_open() && session.preexisting;
         each(&mut self.all, &mut self.kinds, session, |compared| {
             compared.known = true;
             compared.held += u64::from(is_held);
@@ -284,29 +284,33 @@ impl Mark {
     }
 
     /// A figure of all sessions, before the mark and since.
-    pub fn overall(&self, figure: Figure, talkers: &Talkers) -> (Option<f64>, Option<f64>) {
+    pub fn overall(
+        &self,
+        figure: BaselineFigure,
+        talkers: &Aggregates,
+    ) -> (Option<f64>, Option<f64>) {
         let mut since = self.all.ended;
         since.merge(&self.open.all);
         diff::figure(figure, &self.all, &since, talkers.bytes(), self.watched())
     }
 
-    fn watched(&self) -> Watched {
-        Watched {
+    fn watched(&self) -> WatchedTime {
+        WatchedTime {
             before_s: self.before_ns() as f64 / S as f64,
             since_s: self.ago_ns() as f64 / S as f64,
         }
     }
 
     /// All that is more than chance, in no order.
-    pub fn differences(&self, talkers: &Talkers) -> Vec<Difference> {
-        let none = Side::default();
+    pub fn differences(&self, talkers: &Aggregates) -> Vec<Difference> {
+        let none = SideSums::default();
         let mut found = Vec::new();
         for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
             // who has only open sessions has no sums of its own yet
             let unseen = open.keys().filter(|key| kind.get(**key).is_none());
             let unseen = unseen.map(|key| (*key, None));
             for (key, compared) in kind.iter().map(|(k, c)| (k, Some(c))).chain(unseen) {
-                let nothing = Compared::default();
+                let nothing = BaselineEntry::default();
                 let compared = compared.unwrap_or(&nothing);
                 let mut since = compared.ended;
                 since.merge(open.get(&key).unwrap_or(&none));
@@ -322,10 +326,10 @@ impl Mark {
 
 /// The sums that a session belongs to.
 fn each(
-    all: &mut Compared,
-    kinds: &mut [Bounded<Key, Compared>; 3],
+    all: &mut BaselineEntry,
+    kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
     session: &Session,
-    mut count: impl FnMut(&mut Compared),
+    mut count: impl FnMut(&mut BaselineEntry),
 ) {
     count(all);
     for (by, kind) in KINDS.into_iter().zip(kinds) {
@@ -339,7 +343,7 @@ mod tests {
     use crate::model::baseline::stats::ENOUGH;
     use crate::model::batch::Batch;
     use crate::model::session::{Direction, Reason, State};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     /// A session with a peer that began and ended then, ms, and whose connect took so long.
     fn ended(cookie: u64, peer: u8, from_ms: u64, to_ms: u64, connect_us: u64) -> Session {
@@ -370,14 +374,14 @@ mod tests {
     struct Host {
         store: Store,
         talkers: Talkers,
-        mark: Option<Mark>,
+        mark: Option<Baseline>,
     }
 
     impl Host {
         fn new() -> Self {
             Host {
                 store: Store::new(10_000),
-                talkers: Talkers::default(),
+                talkers: Aggregates::default(),
                 mark: None,
             }
         }
@@ -397,15 +401,15 @@ mod tests {
                     mark.take(change);
                 }
             });
-            self.talkers.look(at_s * S);
+            self.talkers.end_snapshot(at_s * S);
             if let Some(mark) = &mut self.mark {
-                mark.look(at_s * S, Some(&self.store));
+                mark.take_snapshot(at_s * S, Some(&self.store));
                 count(mark, &self.store);
             }
         }
 
         fn mark(&mut self, at_s: u64) {
-            let mut mark = Mark::new(S, at_s * S, &self.talkers, &self.store, |_| true);
+            let mut mark = Baseline::new(S, at_s * S, &self.talkers, &self.store, |_| true);
             count(&mut mark, &self.store);
             self.mark = Some(mark);
         }
@@ -414,7 +418,7 @@ mod tests {
             let mark = self.mark.as_ref().expect("a mark");
             let found = mark.differences(&self.talkers).into_iter();
             let mut found: Vec<_> = found
-                .filter(|d| matches!(d.key, Key::Peer(_)))
+                .filter(|d| matches!(d.key, GroupKey::Peer(_)))
                 .map(|d| format!("{} {:?}", d.key, d.finding))
                 .collect();
             found.sort();
@@ -422,7 +426,7 @@ mod tests {
         }
     }
 
-    fn count(mark: &mut Mark, store: &Store) {
+    fn count(mark: &mut Baseline, store: &Store) {
         while mark.is_working(store) {
             mark.work(store, |_| true);
         }
@@ -489,10 +493,10 @@ mod tests {
             ]
         );
         let mark = host.mark.as_ref().expect("a mark");
-        let (before, since) = mark.overall(Figure::New, &host.talkers);
+        let (before, since) = mark.overall(BaselineFigure::New, &host.talkers);
         assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
         assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
-        let (before, since) = mark.overall(Figure::Failed, &host.talkers);
+        let (before, since) = mark.overall(BaselineFigure::Failed, &host.talkers);
         assert_eq!((before, since), (Some(0.0), Some(0.3)));
     }
 

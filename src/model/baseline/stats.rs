@@ -13,13 +13,13 @@ pub const SURE: f64 = 3.0;
 
 /// The logarithms of some times: one that is ten times as long counts as much as one that is a tenth.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Times {
+pub struct TimeStats {
     count: f64,
     sum: f64,
     squares: f64,
 }
 
-impl Times {
+impl TimeStats {
     pub fn add(&mut self, us: u64) {
         let log = (us.max(1) as f64).ln();
         self.count += 1.0;
@@ -27,7 +27,7 @@ impl Times {
         self.squares += log * log;
     }
 
-    pub fn merge(&mut self, other: &Times) {
+    pub fn merge(&mut self, other: &TimeStats) {
         self.count += other.count;
         self.sum += other.sum;
         self.squares += other.squares;
@@ -49,7 +49,7 @@ impl Times {
     }
 
     /// True if these are longer, and that is neither chance nor little (Welch's test on the logarithms).
-    pub fn are_longer_than(&self, before: &Times) -> bool {
+    pub fn are_longer_than(&self, before: &TimeStats) -> bool {
         let enough = ENOUGH as f64;
         let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
             return false;
@@ -65,19 +65,19 @@ impl Times {
 
 /// Sums on one side of the mark.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Side {
+pub struct SideSums {
     pub opened: u64,
     pub failed: u64,
     /// Sessions that had segments sent more than once, and all of which one knows.
     pub lossy: u64,
     pub seen: u64,
-    pub rtt: Times,
-    pub connect: Times,
-    pub duration: Times,
+    pub rtt: TimeStats,
+    pub connect: TimeStats,
+    pub duration: TimeStats,
 }
 
-impl Side {
-    pub fn merge(&mut self, other: &Side) {
+impl SideSums {
+    pub fn merge(&mut self, other: &SideSums) {
         self.opened += other.opened;
         self.failed += other.failed;
         self.lossy += other.lossy;
@@ -97,7 +97,7 @@ impl Side {
         if let Some(us) = session.connect_us().filter(|_| connects) {
             self.connect.add(us);
         }
-        let lasted = session.established_ns != 0 && !session.age_is_lower_bound;
+        let lasted = session.established_ns != 0 && !session.preexisting;
         if !session.is_open() && lasted {
             self.duration.add(session.duration_ns() / 1000);
         }
@@ -106,7 +106,7 @@ impl Side {
 
 /// Both sides.
 #[derive(Clone, Debug, Default)]
-pub struct Compared {
+pub struct BaselineEntry {
     /// It was there before the mark.
     pub known: bool,
     /// Sessions that were open at the mark and had been for a while.
@@ -114,18 +114,18 @@ pub struct Compared {
     /// Bytes in all at the mark, and a second before it.
     pub bytes: u64,
     pub byte_rate: f64,
-    pub before: Side,
+    pub before: SideSums,
     /// Of what has ended since.
-    pub ended: Side,
+    pub ended: SideSums,
 }
 
-impl Sums for Compared {
+impl Sums for BaselineEntry {
     fn weight(&self) -> (bool, u64) {
         let sessions = self.before.seen + self.ended.seen;
         (self.held > 0, self.bytes + 1000 * sessions)
     }
 
-    fn add(&mut self, other: &Compared) {
+    fn add(&mut self, other: &BaselineEntry) {
         self.known |= other.known;
         self.held += other.held;
         self.bytes += other.bytes;

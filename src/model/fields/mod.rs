@@ -18,7 +18,7 @@ pub use table::FIELDS;
 pub enum Value<'a> {
     /// There is none: never measured, or not known.
     Missing,
-    /// A whole number; its unit is the field's [`Kind`].
+    /// A whole number; its unit is the field's [`FieldKind`].
     Uint(u64),
     /// An address.
     Addr(IpAddr),
@@ -30,7 +30,7 @@ pub enum Value<'a> {
 
 /// What a field's values are, and so how they are read, written and compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     /// A plain number.
     Count,
     /// A number that names something: shown as it is.
@@ -61,18 +61,18 @@ pub enum Kind {
     Either(&'static str, &'static str),
 }
 
-impl Kind {
+impl FieldKind {
     /// Numbers are aligned right, so that their magnitudes can be seen from afar.
     pub fn is_number(self) -> bool {
         matches!(
             self,
-            Kind::Count
-                | Kind::Id
-                | Kind::Ip
-                | Kind::Bytes
-                | Kind::Rate
-                | Kind::Micros
-                | Kind::Port
+            FieldKind::Count
+                | FieldKind::Id
+                | FieldKind::Ip
+                | FieldKind::Bytes
+                | FieldKind::Rate
+                | FieldKind::Micros
+                | FieldKind::Port
         )
     }
 }
@@ -101,7 +101,7 @@ pub struct Field {
     /// What it means, in a line.
     pub help: &'static str,
     /// What its values are.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// Its column in the dashboard; `None`: it has none.
     pub column: Option<Column>,
     /// Its value.
@@ -114,8 +114,8 @@ impl Field {
     /// evidence or the direction of most sessions, and `serv` in every unit, where nobody meant it.
     pub fn is_searched(&self) -> bool {
         match self.kind {
-            Kind::Comm | Kind::Addr => true,
-            Kind::Names(_) => self.word == "status",
+            FieldKind::Comm | FieldKind::Addr => true,
+            FieldKind::Names(_) => self.word == "status",
             _ => false,
         }
     }
@@ -154,7 +154,7 @@ pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
 
 /// What stands before the value if it is only known to be no less: how long a session lasts that began before the start.
 pub fn bound(field: &Field, session: &Session) -> &'static str {
-    if field.word == "dur" && session.age_is_lower_bound {
+    if field.word == "dur" && session.preexisting {
         "≥"
     } else {
         ""
@@ -166,10 +166,10 @@ pub fn cell(field: &Field, session: &Session) -> String {
     let value = (field.get)(session);
     match (value, field.kind) {
         (Value::Missing, _) => "-".into(),
-        (Value::Uint(n), Kind::Bytes) => bytes(n),
-        (Value::Uint(0), Kind::Rate) => "-".into(),
-        (Value::Uint(n), Kind::Rate) => bytes(n),
-        (Value::Uint(us), Kind::Micros) => format!("{}{}", bound(field, session), micros(us)),
+        (Value::Uint(n), FieldKind::Bytes) => bytes(n),
+        (Value::Uint(0), FieldKind::Rate) => "-".into(),
+        (Value::Uint(n), FieldKind::Rate) => bytes(n),
+        (Value::Uint(us), FieldKind::Micros) => format!("{}{}", bound(field, session), micros(us)),
         (Value::Uint(n), _) => n.to_string(),
         (Value::Addr(a), _) => a.to_string(),
         (Value::Text(t), _) => t.into(),
@@ -181,7 +181,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
 mod tests {
     use super::*;
     use crate::model::session::Evidence;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn a_bare_word_of_a_filter_looks_in_what_is_on_the_screen() {
@@ -198,7 +198,7 @@ mod tests {
         let mut s = sample();
         let cell_of = |s: &Session, word| cell(by_word(word).expect("a field"), s);
         assert_eq!(cell_of(&s, "dur"), "260µs");
-        s.age_is_lower_bound = true;
+        s.preexisting = true;
         assert_eq!(cell_of(&s, "dur"), "≥260µs");
         assert_eq!(cell_of(&s, "conn"), "-");
         assert_eq!(

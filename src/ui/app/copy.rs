@@ -67,7 +67,7 @@ impl App {
             return None;
         }
         // whether the terminal did it, it does not say
-        let to = match self.surroundings.multiplexer {
+        let to = match self.session_env.multiplexer {
             None => "the terminal's clipboard",
             Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",
             Some(Multiplexer::Screen) => "the terminal's clipboard, through screen",
@@ -80,7 +80,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn a_session_on_a_line() {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 use crate::ui::state::export;
 
 /// What is to be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The kernel is to report this from now on.
-    Capture(Capture),
+    Capture(CaptureFilter),
     /// The open sessions are to be looked at this often from now on.
     Interval(Duration),
     /// What there is to know of that process is wanted: [`App::process`](super::App::process) takes it.
@@ -23,7 +23,7 @@ pub enum Effect {
     /// For the terminal's clipboard.
     Copy(String),
     /// To be done with the file that is exported to: [`App::exported`](super::App::exported) takes what it says.
-    Export(export::Order),
+    Export(export::ExportCommand),
     /// Draw on a terminal of which nothing is known.
     Redraw,
     /// Give the terminal back to the shell until it continues us.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tui_input::InputRequest;
 
 use crate::output::Summary;
-use crate::output::export_file::{Block, Said};
+use crate::output::export_file::{Block, WriterReport};
 use crate::ui::action::{Action, Edit};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
-use crate::ui::state::export::{Export, Format, Order, Progress, ROWS, Stage, grouped};
+use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, Stage, grouped};
 use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
 
@@ -43,7 +43,7 @@ impl App {
             (Stage::Asking(Some(done)), Action::Replace) => {
                 let done = done.clone();
                 self.stage_export(Stage::Writing(done));
-                Some(Effect::Export(Order::Replace))
+                Some(Effect::Export(ExportCommand::Replace))
             }
             (Stage::Naming(_), Action::Cancel) => {
                 self.leave_export();
@@ -51,11 +51,11 @@ impl App {
             }
             (Stage::Asking(_), Action::Cancel) => {
                 self.stage_export(Stage::Naming(None));
-                Some(Effect::Export(Order::Cancel))
+                Some(Effect::Export(ExportCommand::Cancel))
             }
             (Stage::Writing(_), Action::Cancel) => {
                 self.leave_export();
-                Some(Effect::Export(Order::Cancel))
+                Some(Effect::Export(ExportCommand::Cancel))
             }
             _ => return Continue(()),
         };
@@ -89,32 +89,32 @@ impl App {
         }
         let path = export.path(self.home.as_deref());
         self.stage_export(Stage::Writing(Progress::default()));
-        Some(Effect::Export(Order::Begin { path, replace }))
+        Some(Effect::Export(ExportCommand::Begin { path, replace }))
     }
 
     /// Takes in what the file has to say.
-    pub fn exported(&mut self, said: Said) {
-        let lost = self.store().totals().lost;
+    pub fn exported(&mut self, said: WriterReport) {
+        let lost = self.store().totals().missed;
         let Some(export) = self.layers.export_mut() else {
             return; // cancelled meanwhile
         };
         match said {
-            Said::Ready => {
+            WriterReport::Ready => {
                 if let Stage::Writing(progress) = &mut export.stage {
                     progress.wanted += 1;
                 }
             }
-            Said::Exists => self.stage_export(Stage::Asking(None)),
-            Said::Taken => {
+            WriterReport::Exists => self.stage_export(Stage::Asking(None)),
+            WriterReport::Taken => {
                 let done = export.progress().cloned();
                 self.stage_export(Stage::Asking(done));
             }
-            Said::Failed(reason) => {
+            WriterReport::Failed(reason) => {
                 let wrong = format!("cannot write {}: {reason}", export.line.text().trim());
                 let place = 0..export.line.text().len();
                 self.stage_export(Stage::Naming(Some((place, wrong))));
             }
-            Said::Done => {
+            WriterReport::Done => {
                 let name = export.line.text().trim();
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
@@ -185,7 +185,7 @@ impl App {
         if progress.is_whole {
             sink.end(&Summary {
                 sessions: progress.sessions as u64,
-                lost: self.store.totals().lost,
+                missed: self.store.totals().missed,
                 duration: Duration::from_nanos(self.now_ns.saturating_sub(self.first_ns)),
                 ..Summary::default()
             })?;

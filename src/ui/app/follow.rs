@@ -1,6 +1,6 @@
 //! Following the newest session: sorted by start, with the selection kept on top.
 
-use crate::model::fields::{Column, Field, Kind, Value};
+use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::ui::app::{App, Selection, Sort};
 
 /// When a session was opened: an order without a column, because as a figure AGE says it better.
@@ -8,7 +8,7 @@ static OPENED: Field = Field {
     word: "opened",
     json: None,
     help: "when it was opened, the newest first",
-    kind: Kind::Count,
+    kind: FieldKind::Count,
     column: Some(Column {
         title: "newest",
         width: 0,

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Position;
 
-use crate::model::aggregate::figures::Figure;
+use crate::model::aggregate::figures::AggregateFigure;
 use crate::model::fields::Field;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
@@ -18,7 +18,7 @@ pub enum Hit {
     /// A line of the session table, the first one shown is 0; there may be no session on it.
     Row(usize),
     /// The headings of a talker pane, and there that of a figure.
-    PaneHeading(Subject, Option<&'static Figure>),
+    PaneHeading(Subject, Option<&'static AggregateFigure>),
     /// A line of a talker pane, the first one shown is 0; there may be no talker on it.
     PaneRow(Subject, usize),
     /// A line of what takes the table's place, the first one shown is 0; there may be nothing on it.
@@ -45,7 +45,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
             Some(Screen::Failures(_)) => lines::FAILURES.at(layout.main, row),
-            Some(Screen::Marked(_)) => lines::BASELINE.at(layout.main, row),
+            Some(Screen::Baseline(_)) => lines::BASELINE.at(layout.main, row),
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);

@@ -36,8 +36,8 @@ impl App {
         store.ingest(batch, |event| observers.take(&event));
         observers.rows.settle();
         if is_snapshot {
-            observers.look(store, now_ns);
-            self.look_since_mark();
+            observers.take_snapshot(store, now_ns);
+            self.update_baseline();
             self.refresh();
             self.refresh_screen();
         }
@@ -53,7 +53,7 @@ impl App {
     pub fn thaw(&mut self) {
         if let Some(waiting) = self.frozen.take() {
             let (store, mut observers) = self.observed();
-            let others = store.let_go_of_passed(|event| observers.take(&event));
+            let others = store.drop_passed(|event| observers.take(&event));
             for batch in waiting.into_batches() {
                 self.batch(batch);
             }
@@ -77,8 +77,8 @@ impl App {
 
     /// Tries some more of the finished sessions after the filter or the order has changed.
     pub fn work(&mut self) {
-        self.rows.work(&self.store, |s| self.choice.shows(s));
-        self.panes.work(&self.store, &self.choice);
+        self.rows.work(&self.store, |s| self.view_filter.shows(s));
+        self.panes.work(&self.store, &self.view_filter);
         if let Some(detail) = self.layers.detail_mut() {
             detail.search(&self.store);
         }
@@ -102,7 +102,8 @@ impl App {
 
     /// Takes what has changed in the store into the lines.
     pub fn refresh(&mut self) {
-        self.rows.refresh(&self.store, |s| self.choice.shows(s));
+        self.rows
+            .refresh(&self.store, |s| self.view_filter.shows(s));
         self.follow();
     }
 
@@ -110,7 +111,7 @@ impl App {
     pub fn restart(&mut self) {
         let order = self.sort.order();
         self.rows
-            .restart(order, &self.store, |s| self.choice.shows(s));
+            .restart(order, &self.store, |s| self.view_filter.shows(s));
         self.follow();
     }
 }

@@ -9,13 +9,13 @@ use crate::ui::state::interval::Pace;
 impl App {
     /// With a refresh interval that the collector keeps to from the start.
     pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.pace = Pace::new(interval);
+        self.interval = RefreshInterval::new(interval);
         self
     }
 
     /// A longer or shorter interval.
-    pub fn change_pace(&mut self, longer: bool) -> Option<Effect> {
-        self.pace.step(longer);
-        Some(Effect::Interval(self.pace.interval))
+    pub fn change_interval(&mut self, longer: bool) -> Option<Effect> {
+        self.interval.step(longer);
+        Some(Effect::Interval(self.interval.interval))
     }
 }

@@ -9,14 +9,14 @@ use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, UidOf};
-use crate::host::session_env::Surroundings;
+use crate::host::session_env::SessionEnv;
 use crate::model::baseline::Mark;
 use crate::model::batch::Clock;
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::SessionId;
-use crate::model::store::{Place, Store};
+use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::Keymap;
 use crate::ui::layout;
 use crate::ui::layout::{Layout, lines};
@@ -26,10 +26,10 @@ use crate::ui::state::interval::Pace;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
-use crate::ui::state::rows::{Order, Rows};
+use crate::ui::state::rows::{Rows, SortOrder};
 use crate::ui::state::top_talkers::Panes;
-use crate::ui::state::view_filter::Choice;
-use crate::ui::theme::Look;
+use crate::ui::state::view_filter::ViewFilter;
+use crate::ui::theme::Appearance;
 
 mod baseline;
 mod columns;
@@ -58,9 +58,9 @@ pub struct Sort {
 }
 
 impl Sort {
-    fn order(self) -> Order {
+    fn order(self) -> SortOrder {
         let descending = self.field.column.is_some_and(|c| c.descending);
-        Order {
+        SortOrder {
             field: self.field,
             descending: descending != self.inverted,
         }
@@ -73,7 +73,7 @@ pub enum Selection {
     /// The first one, whichever session that is.
     Top,
     /// This session's, wherever it goes; and where it was last.
-    Session(SessionId, Place),
+    Session(SessionId, SessionRef),
 }
 
 /// The state of the dashboard.
@@ -86,13 +86,13 @@ pub struct App {
     /// What else is captured at all: the kernel decides what it can of it, and the rest is decided here.
     pub capture_filter: Filter,
     /// Which sessions are shown.
-    pub choice: Choice,
+    pub view_filter: ViewFilter,
     /// What there is to say once.
     pub notice: Notice,
     /// Names of addresses and ports.
     pub names: Names,
     /// What the dashboard runs in.
-    pub surroundings: Surroundings,
+    pub session_env: SessionEnv,
     history: Vec<String>,
     /// Finds the ids of users that a filter names.
     pub uid_of: UidOf,
@@ -105,13 +105,13 @@ pub struct App {
     /// What the keys mean.
     pub keymap: Keymap,
     /// What everything looks like.
-    pub look: Look,
+    pub appearance: Appearance,
     /// The order before, while the newest are followed.
     pub before_following: Option<Sort>,
     /// How often the picture is another.
-    pub pace: Pace,
+    pub interval: RefreshInterval,
     /// What now is compared with.
-    pub mark: Option<Box<Mark>>,
+    pub baseline: Option<Box<Baseline>>,
     pub panes: Panes,
     pub store: Store,
     pub rows: Rows,
@@ -133,7 +133,7 @@ pub struct App {
 
 impl App {
     /// A dashboard on a terminal of that size, that keeps that many finished sessions.
-    pub fn new(host: String, capture: Capture, keep: usize, size: Size) -> Self {
+    pub fn new(host: String, capture: CaptureFilter, keep: usize, size: Size) -> Self {
         let sort = Sort {
             field: fields::busiest(),
             inverted: false,
@@ -142,20 +142,20 @@ impl App {
             host,
             capture,
             capture_filter: Filter::default(),
-            choice: Choice::new(Filter::default()),
+            view_filter: ViewFilter::new(Filter::default()),
             notice: Notice::default(),
             names: Names::default(),
-            surroundings: Surroundings::default(),
+            session_env: SessionEnv::default(),
             history: Vec::new(),
             uid_of: |_| None,
             layers: Layers::default(),
             sort,
             columns: Columns::default(),
             keymap: Keymap::default(),
-            look: Look::default(),
+            appearance: Appearance::default(),
             before_following: None,
-            pace: Pace::new(Pace::DEFAULT),
-            mark: None,
+            interval: RefreshInterval::new(RefreshInterval::DEFAULT),
+            baseline: None,
             panes: Panes::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
@@ -177,11 +177,11 @@ impl App {
 
     /// With a filter from the start, and those that were used before.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
-        let own = std::mem::take(&mut self.choice.own);
-        self.choice = Choice::new(filter);
-        self.choice.own = own;
+        let own = std::mem::take(&mut self.view_filter.self_traffic);
+        self.view_filter = ViewFilter::new(filter);
+        self.view_filter.self_traffic = own;
         self.history = history;
-        self.panes.restart(&self.choice);
+        self.panes.restart(&self.view_filter);
         self
     }
 
@@ -202,7 +202,7 @@ impl App {
     }
 
     /// True from the first look at what is open on.
-    pub fn has_looked(&self) -> bool {
+    pub fn has_snapshot(&self) -> bool {
         self.first_ns != 0
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::host::resolver::Answer;
 use crate::host::services::{NoServices, Services};
 use crate::model::aggregate::Key;
-use crate::model::fields::{Kind, Value};
+use crate::model::fields::{FieldKind, Value};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout;
@@ -65,7 +65,7 @@ impl App {
         }
         let layout = self.layout();
         let shown = layout::table::window(self.columns.view(), layout.table.width).shown;
-        let addresses = || shown.iter().filter(|c| c.field.kind == Kind::Addr);
+        let addresses = || shown.iter().filter(|c| c.field.kind == FieldKind::Addr);
         for (session, _) in self.visible(layout.rows()) {
             for column in addresses() {
                 if let Value::Addr(addr) = (column.field.get)(session) {
@@ -79,7 +79,7 @@ impl App {
             .pane(Subject::Peers)
             .rows(self.panes().talkers());
         for row in rows.take(lines::PANE.count(pane)) {
-            if let Some(Key::Peer(addr)) = row.key {
+            if let Some(GroupKey::Peer(addr)) = row.key {
                 want(addr);
             }
         }

@@ -20,20 +20,20 @@ impl App {
         let screen = match mode {
             _ if before == Some(mode) => None,
             Mode::Distributions => {
-                let distributions = Distributions::new(&self.store, &self.choice);
+                let distributions = Distributions::new(&self.store, &self.view_filter);
                 Some(Screen::Distributions(Box::new(distributions)))
             }
             Mode::Failures => {
-                let failures = Failures::new(&self.store, &self.choice);
+                let failures = Failures::new(&self.store, &self.view_filter);
                 Some(Screen::Failures(Box::new(failures)))
             }
-            Mode::Marked => Some(Screen::Marked(Box::default())),
+            Mode::Baseline => Some(Screen::Baseline(Box::default())),
             _ => None,
         };
         if let Some(screen) = screen {
             self.layers.push(Layer::Screen(screen));
         }
-        self.look_since_mark();
+        self.update_baseline();
         self.fit();
     }
 
@@ -74,19 +74,19 @@ impl App {
                 None
             }
             (Screen::Failures(shown), Action::Narrow) => shown.selected().map(|f| f.filter()),
-            (Screen::Marked(shown), Action::Move(motion)) => {
+            (Screen::Baseline(shown), Action::Move(motion)) => {
                 shown.go(motion, lines::BASELINE.count(area));
                 None
             }
-            (Screen::Marked(shown), Action::Narrow) => {
+            (Screen::Baseline(shown), Action::Narrow) => {
                 shown.selected().map(|key| select::of_key(&key))
             }
-            (Screen::Marked(_), Action::MarkAnew) => {
-                self.mark_anew();
+            (Screen::Baseline(_), Action::NewBaseline) => {
+                self.set_baseline();
                 None
             }
-            (Screen::Marked(_), Action::Unmark) => {
-                self.unmark();
+            (Screen::Baseline(_), Action::ClearBaseline) => {
+                self.clear_baseline();
                 None
             }
             _ => return Continue(()),
@@ -103,7 +103,7 @@ impl App {
     pub fn click_on_screen(&mut self, line: usize) -> bool {
         match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.click(line),
-            Some(Screen::Marked(shown)) => shown.list.click(line),
+            Some(Screen::Baseline(shown)) => shown.list.click(line),
             Some(Screen::Distributions(_)) | None => false,
         }
     }
@@ -113,7 +113,7 @@ impl App {
         let area = self.layout().main;
         match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.wheel(lines::FAILURES.count(area), down),
-            Some(Screen::Marked(shown)) => shown.list.wheel(lines::BASELINE.count(area), down),
+            Some(Screen::Baseline(shown)) => shown.list.wheel(lines::BASELINE.count(area), down),
             Some(Screen::Distributions(_)) | None => {}
         }
     }
@@ -121,14 +121,14 @@ impl App {
     /// Other sessions are meant.
     pub fn restart_screen(&mut self) {
         if let Some(screen) = self.layers.screen_mut() {
-            screen.restart(&self.store, &self.choice);
+            screen.restart(&self.store, &self.view_filter);
         }
         self.refresh_screen();
     }
 
     /// True while there is something to be counted.
     pub fn is_screen_working(&self) -> bool {
-        let mark = self.mark.as_ref();
+        let mark = self.baseline.as_ref();
         mark.is_some_and(|m| m.is_working(&self.store))
             || self
                 .layers
@@ -138,15 +138,15 @@ impl App {
 
     /// Counts a part.
     pub fn work_on_screen(&mut self) {
-        let (store, choice) = (&self.store, &self.choice);
-        let mut mark_has_news = false;
-        if let Some(mark) = &mut self.mark {
-            mark_has_news = mark.work(store, |s| !choice.own.is(s));
+        let (store, view_filter) = (&self.store, &self.view_filter);
+        let mut baseline_has_news = false;
+        if let Some(mark) = &mut self.baseline {
+            baseline_has_news = mark.work(store, |s| !view_filter.self_traffic.is(s));
         }
         match self.layers.screen_mut() {
             // to compare takes longer than to count a part
-            Some(Screen::Marked(_)) if !mark_has_news => return,
-            Some(screen) => screen.work(store, choice),
+            Some(Screen::Baseline(_)) if !baseline_has_news => return,
+            Some(screen) => screen.work(store, view_filter),
             None => {}
         }
         self.refresh_screen();
@@ -155,12 +155,12 @@ impl App {
     /// Puts the lines in order.
     pub fn refresh_screen(&mut self) {
         let area = self.layout().main;
-        match (self.layers.screen_mut(), &self.mark) {
+        match (self.layers.screen_mut(), &self.baseline) {
             (Some(Screen::Failures(shown)), _) => {
                 let height = lines::FAILURES.count(area);
                 shown.refresh(self.first_ns, self.now_ns, height);
             }
-            (Some(Screen::Marked(shown)), Some(mark)) => {
+            (Some(Screen::Baseline(shown)), Some(mark)) => {
                 shown.refresh(mark, self.panes.all(), lines::BASELINE.count(area));
             }
             _ => {}

@@ -2,7 +2,7 @@
 
 use crate::model::fields;
 use crate::model::session::Session;
-use crate::model::store::Place;
+use crate::model::store::SessionRef;
 use crate::ui::action::{Motion, moved};
 use crate::ui::app::{App, Selection, Sort};
 use crate::ui::layout;
@@ -41,16 +41,16 @@ impl App {
 
     /// Finds the selected session's line. If it is not shown any more, its line stays selected.
     pub(super) fn follow(&mut self) {
-        let finished = self.store.totals().finished;
+        let finished = self.store.totals().closed;
         if let Selection::Session(id, place) = self.selection {
-            let is_it = |p: &Place| self.store.get(*p).is_some_and(|s| s.id() == id);
+            let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
             // if it is not where it was, it has ended since
-            let ended = (self.finished..finished).rev().map(Place::Finished);
+            let ended = (self.finished..finished).rev().map(SessionRef::Closed);
             match std::iter::once(place).chain(ended).find(is_it) {
                 Some(place) => {
                     self.selection = Selection::Session(id, place);
                     if let Some(session) = self.store.get(place)
-                        && self.choice.shows(session)
+                        && self.view_filter.shows(session)
                     {
                         self.selected = self.rows.line_of(place, session, &self.store);
                     }

@@ -14,7 +14,7 @@ use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::keys::Press;
+use crate::ui::keys::KeyPress;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
@@ -39,7 +39,7 @@ impl App {
     }
 
     /// A key was pressed, which may type a character: what it means where the keyboard is.
-    pub fn key(&mut self, press: Press, typed: Option<char>) -> Option<Effect> {
+    pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
         match (self.keymap.lookup(self.layers.mode(), press), typed) {
             (Some(action), _) => self.update(action),
             (None, Some(c)) => {
@@ -54,10 +54,10 @@ impl App {
     fn offer(&mut self, mode: Mode, action: Action) -> Offer {
         match mode {
             Mode::Table => Break(self.update_list(action)),
-            Mode::Talkers => self.update_pane(action),
+            Mode::TopTalkers => self.update_pane(action),
             Mode::Detail => self.update_detail(action),
             Mode::Columns => self.update_chooser(action),
-            Mode::Distributions | Mode::Failures | Mode::Marked => self.update_screen(action),
+            Mode::Distributions | Mode::Failures | Mode::Baseline => self.update_screen(action),
             Mode::Help => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
@@ -75,7 +75,7 @@ impl App {
             Action::Export => self.name_export(),
             Action::Columns => self.choose_columns(),
             Action::Screen(mode) => self.toggle_screen(mode),
-            Action::Mark => self.mark(),
+            Action::Baseline => self.toggle_baseline(),
             Action::NextPane => self.turn_to(Focus::Table.step(1)),
             Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
@@ -84,28 +84,28 @@ impl App {
                 return self.open(session);
             }
             Action::Copy => return self.copy(0),
-            Action::Own => self.toggle_own(),
+            Action::SelfTraffic => self.toggle_self_traffic(),
             Action::Names => self.toggle_names(),
             Action::PortNames => return self.toggle_port_names(),
-            Action::Theme => self.look.turn(),
+            Action::Theme => self.appearance.turn(),
             Action::Widen => {
-                if self.choice.back() {
+                if self.view_filter.back() {
                     self.choose();
                 }
             }
             Action::Family(family) => {
-                self.choice.toggle(family);
+                self.view_filter.toggle(family);
                 self.choose();
             }
             Action::Scope => {
-                self.choice.next_scope();
+                self.view_filter.next_scope();
                 self.restart_screen();
                 self.restart();
             }
             Action::Freeze if self.frozen.is_none() => self.freeze(),
             Action::Freeze => self.thaw(),
             Action::Follow => self.toggle_following(),
-            Action::Pace { longer } => return self.change_pace(longer),
+            Action::Interval { longer } => return self.change_interval(longer),
             Action::Move(motion) => self.move_selection(motion),
             Action::SortNext => self.sort_by_neighbour(1),
             Action::SortPrevious => self.sort_by_neighbour(-1),
@@ -122,14 +122,14 @@ impl App {
             | Action::CopyOther
             | Action::Edit(_)
             | Action::Group
-            | Action::MarkAnew
+            | Action::NewBaseline
             | Action::MoveColumn(_)
             | Action::Narrow
             | Action::OtherEnd
             | Action::Replace
             | Action::ResetColumns
             | Action::ToggleColumn
-            | Action::Unmark => {}
+            | Action::ClearBaseline => {}
         }
         None
     }
@@ -220,8 +220,10 @@ impl App {
             Action::Accept => return Break(self.accept()),
             Action::Cancel => {
                 if let Some(prompt) = self.layers.take_prompt() {
-                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
-                        self.choice.filter = prompt.before().clone();
+                    if prompt.purpose == Purpose::Filter
+                        && *prompt.before() != self.view_filter.filter
+                    {
+                        self.view_filter.filter = prompt.before().clone();
                         self.choose();
                     }
                     self.fit();
@@ -235,7 +237,7 @@ impl App {
     /// Begins to type a filter.
     fn open_prompt(&mut self, purpose: Purpose) {
         let filter = match purpose {
-            Purpose::Filter => &self.choice.filter,
+            Purpose::Filter => &self.view_filter.filter,
             Purpose::Capture => &self.capture_filter,
         };
         let prompt = Prompt::new(purpose, filter, self.history.clone(), self.uid_of);
@@ -245,9 +247,9 @@ impl App {
 
     /// Narrows the filter to what another one lets through, too.
     pub fn narrow(&mut self, to: &str) {
-        let before = self.choice.filter.clone();
+        let before = self.view_filter.filter.clone();
         if let Ok(filter) = before.and(to)
-            && self.choice.go(before, filter)
+            && self.view_filter.go(before, filter)
         {
             self.choose();
         }
@@ -267,9 +269,9 @@ impl App {
         if let Some(prompt) = self.layers.prompt()
             && prompt.purpose == Purpose::Filter
             && let Ok(filter) = prompt.state()
-            && *filter != self.choice.filter
+            && *filter != self.view_filter.filter
         {
-            self.choice.filter = filter.clone();
+            self.view_filter.filter = filter.clone();
             self.choose();
         }
     }
@@ -283,8 +285,8 @@ impl App {
         let effect = match prompt.purpose {
             Purpose::Filter => {
                 // usually it is in force since its last character was typed
-                is_other = filter != self.choice.filter;
-                self.choice.go(prompt.before().clone(), filter);
+                is_other = filter != self.view_filter.filter;
+                self.view_filter.go(prompt.before().clone(), filter);
                 None
             }
             Purpose::Capture => {
@@ -319,7 +321,7 @@ impl App {
     fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
         const ENOUGH: usize = 2000;
         const TRIED: usize = 100_000; // a key's time, when next to nothing is shown
-        let sessions = self.store.open().chain(self.store.finished());
+        let sessions = self.store.open().chain(self.store.closed());
         let tried = sessions.take(TRIED);
         let shown = tried.filter(|(_, s)| before.matches(s)).take(ENOUGH);
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -337,7 +339,7 @@ impl App {
 
     /// Other sessions are meant.
     pub fn choose(&mut self) {
-        self.panes.restart(&self.choice);
+        self.panes.restart(&self.view_filter);
         self.restart_screen();
         self.restart();
     }

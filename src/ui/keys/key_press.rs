@@ -41,30 +41,30 @@ pub enum KeyCode {
 
 /// One key, as a terminal reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Press {
+pub struct KeyPress {
     code: KeyCode,
     ctrl: bool,
 }
 
-pub const fn char(c: char) -> Press {
+pub const fn char(c: char) -> KeyPress {
     code(KeyCode::Char(c))
 }
 
-pub const fn code(code: KeyCode) -> Press {
-    Press { code, ctrl: false }
+pub const fn code(code: KeyCode) -> KeyPress {
+    KeyPress { code, ctrl: false }
 }
 
-pub const fn ctrl(c: char) -> Press {
-    Press {
+pub const fn ctrl(c: char) -> KeyPress {
+    KeyPress {
         code: KeyCode::Char(c),
         ctrl: true,
     }
 }
 
-impl Press {
+impl KeyPress {
     /// A key, pressed with Ctrl or without.
     pub const fn new(code: KeyCode, ctrl: bool) -> Self {
-        Press { code, ctrl }
+        KeyPress { code, ctrl }
     }
 
     /// The key, and whether Ctrl is pressed with it.
@@ -73,8 +73,8 @@ impl Press {
         (self.code, self.ctrl)
     }
 
-    /// The key of that name, as [`Press::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
-    pub fn parse(text: &str) -> Option<Press> {
+    /// The key of that name, as [`KeyPress::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
+    pub fn parse(text: &str) -> Option<KeyPress> {
         let mut chars = text.chars();
         match (chars.next()?, chars.next(), chars.next()) {
             (c, None, _) if !c.is_control() => {
@@ -150,7 +150,7 @@ const NAMED: [(&str, KeyCode); 16] = [
 ];
 
 /// The names of keys that do the same, as the help shows them.
-pub fn names(presses: &[Press]) -> String {
+pub fn names(presses: &[KeyPress]) -> String {
     let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
     names.join(" ")
 }
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn keys_can_be_written_as_they_are_shown() {
         for press in KEYS.iter().flat_map(|k| k.presses) {
-            assert_eq!(Press::parse(&press.name()), Some(*press));
+            assert_eq!(KeyPress::parse(&press.name()), Some(*press));
         }
-        assert_eq!(Press::parse("pgdn"), Some(code(KeyCode::PageDown)));
-        assert_eq!(Press::parse("left"), Some(code(KeyCode::Left)));
-        assert_eq!(Press::parse("^i"), Some(code(KeyCode::Tab)));
-        assert_eq!(Press::parse("^"), Some(char('^')));
+        assert_eq!(KeyPress::parse("pgdn"), Some(code(KeyCode::PageDown)));
+        assert_eq!(KeyPress::parse("left"), Some(code(KeyCode::Left)));
+        assert_eq!(KeyPress::parse("^i"), Some(code(KeyCode::Tab)));
+        assert_eq!(KeyPress::parse("^"), Some(char('^')));
         for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
-            assert_eq!(Press::parse(wrong), None, "{wrong:?}");
+            assert_eq!(KeyPress::parse(wrong), None, "{wrong:?}");
         }
     }
 }

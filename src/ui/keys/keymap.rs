@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use crate::ui::action::{Action, Mode};
-use crate::ui::keys::{KEYS, Key, Press, key_press};
+use crate::ui::keys::{KEYS, KeyBinding, KeyPress, key_press};
 
 /// A row of [`KEYS`] with the keys that it has in this run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
     /// The row.
-    pub key: &'static Key,
+    pub key: &'static KeyBinding,
     /// The keys that do it.
-    pub presses: Cow<'static, [Press]>,
+    pub presses: Cow<'static, [KeyPress]>,
 }
 
 /// The keys of this run: those of [`KEYS`], or what the configuration has instead.
@@ -34,7 +34,7 @@ impl Default for Keymap {
 
 impl Keymap {
     /// What a key means in a mode.
-    pub fn lookup(&self, mode: Mode, press: Press) -> Option<Action> {
+    pub fn lookup(&self, mode: Mode, press: KeyPress) -> Option<Action> {
         self.rows(&[mode])
             .find(|r| r.presses.contains(&press))
             .map(|r| r.key.action)
@@ -59,14 +59,14 @@ impl Keymap {
     }
 
     /// Gives the rows of that name other keys.
-    pub fn bind(&mut self, name: &str, presses: &[Press]) {
+    pub fn bind(&mut self, name: &str, presses: &[KeyPress]) {
         for row in self.rows.iter_mut().filter(|r| r.key.name == name) {
             row.presses = Cow::Owned(presses.to_vec());
         }
     }
 
     /// A key that would mean two things in one mode, and the names of both.
-    pub fn conflict(&self) -> Option<(Press, &'static str, &'static str)> {
+    pub fn conflict(&self) -> Option<(KeyPress, &'static str, &'static str)> {
         let rows = self.rows.iter().enumerate();
         rows.flat_map(|(i, b)| self.rows[..i].iter().map(move |a| (a, b)))
             .filter(|(a, b)| a.key.modes.iter().any(|m| b.key.is_in(*m)))
@@ -109,11 +109,11 @@ mod tests {
     fn one_can_leave_every_mode() {
         for (mode, action) in [
             (Mode::Table, Action::Quit),
-            (Mode::Talkers, Action::Quit),
+            (Mode::TopTalkers, Action::Quit),
             (Mode::Detail, Action::Quit),
             (Mode::Distributions, Action::Quit),
             (Mode::Failures, Action::Quit),
-            (Mode::Marked, Action::Quit),
+            (Mode::Baseline, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Columns, Action::Quit),
             (Mode::Prompt, Action::Cancel),

@@ -9,20 +9,20 @@ mod keymap;
 pub mod sections;
 mod table;
 
-pub use key_press::{KeyCode, Press};
+pub use key_press::{KeyCode, KeyPress};
 pub use keymap::{Bound, Keymap};
-pub use sections::PLACES;
+pub use sections::HELP_SECTIONS;
 pub use table::KEYS;
 
 /// One row of [`KEYS`].
 #[derive(Debug, PartialEq)]
-pub struct Key {
+pub struct KeyBinding {
     /// Its name in the configuration; rows that share it have the same keys.
     pub name: &'static str,
     /// Where it is in force.
     pub modes: &'static [Mode],
     /// The keys that do it, unless the configuration names others.
-    pub presses: &'static [Press],
+    pub presses: &'static [KeyPress],
     /// What it does.
     pub action: Action,
     /// That in words, for the help.
@@ -31,7 +31,7 @@ pub struct Key {
     pub footer: &'static str,
 }
 
-impl Key {
+impl KeyBinding {
     /// True if it is in force there.
     pub fn is_in(&self, mode: Mode) -> bool {
         self.modes.contains(&mode)

@@ -1,12 +1,12 @@
-//! Where keys are explained together, in the help and in the documents: one row of [`PLACES`] is a part of both.
+//! Where keys are explained together, in the help and in the documents: one row of [`HELP_SECTIONS`] is a part of both.
 
 use crate::ui::action::Mode;
 use crate::ui::keys::Key;
 use crate::ui::keys::table::SCREENS;
 
-/// Where keys are explained together: one row of [`PLACES`].
+/// Where keys are explained together: one row of [`HELP_SECTIONS`].
 #[derive(Debug)]
-pub struct Place {
+pub struct HelpSection {
     /// The name of the part of the documents.
     #[cfg_attr(
         not(any(test, feature = "testing")),
@@ -21,9 +21,9 @@ pub struct Place {
     besides: Option<Mode>,
 }
 
-impl Place {
+impl HelpSection {
     /// True if the key is explained there.
-    pub fn lists(&self, key: &Key) -> bool {
+    pub fn lists(&self, key: &KeyBinding) -> bool {
         let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
         !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
     }
@@ -34,8 +34,8 @@ const fn place(
     heading: &'static str,
     modes: &'static [Mode],
     besides: Option<Mode>,
-) -> Place {
-    Place {
+) -> HelpSection {
+    HelpSection {
         section,
         heading,
         modes,
@@ -44,12 +44,12 @@ const fn place(
 }
 
 /// Every place, in the order of the help.
-pub static PLACES: &[Place] = &[
+pub static HELP_SECTIONS: &[HelpSection] = &[
     place("keys", "KEYS", &[Mode::Table], None),
     place(
         "talkers",
         "KEYS IN A TALKER PANE, besides those above",
-        &[Mode::Talkers],
+        &[Mode::TopTalkers],
         Some(Mode::Table),
     ),
     place(

@@ -6,17 +6,17 @@ use tui_input::InputRequest;
 use crate::model::capture_filter::Family;
 use crate::ui::action::{Action, Edit, Mode, Motion, Purpose, Sideways};
 use crate::ui::keys::key_press::{char, code, ctrl};
-use crate::ui::keys::{Key, KeyCode, Press};
+use crate::ui::keys::{KeyBinding, KeyCode, KeyPress};
 
 const fn key(
     name: &'static str,
     modes: &'static [Mode],
-    presses: &'static [Press],
+    presses: &'static [KeyPress],
     action: Action,
     footer: &'static str,
     help: &'static str,
-) -> Key {
-    Key {
+) -> KeyBinding {
+    KeyBinding {
         name,
         modes,
         presses,
@@ -28,20 +28,20 @@ const fn key(
 
 const fn prompt(
     name: &'static str,
-    presses: &'static [Press],
+    presses: &'static [KeyPress],
     action: Action,
     footer: &'static str,
     help: &'static str,
-) -> Key {
+) -> KeyBinding {
     key(name, &[Mode::Prompt], presses, action, footer, help)
 }
 
 const fn edit(
     name: &'static str,
-    presses: &'static [Press],
+    presses: &'static [KeyPress],
     request: InputRequest,
     help: &'static str,
-) -> Key {
+) -> KeyBinding {
     key(
         name,
         TYPING,
@@ -52,42 +52,42 @@ const fn edit(
     )
 }
 
-const QUIT: &[Press] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
-const DOWN: &[Press] = &[char('j'), code(KeyCode::Down)];
-const UP: &[Press] = &[char('k'), code(KeyCode::Up)];
-const PAGE_DOWN: &[Press] = &[code(KeyCode::PageDown), ctrl('f')];
-const PAGE_UP: &[Press] = &[code(KeyCode::PageUp), ctrl('b')];
-const TOP: &[Press] = &[char('g'), code(KeyCode::Home)];
-const BOTTOM: &[Press] = &[char('G'), code(KeyCode::End)];
+const QUIT: &[KeyPress] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
+const DOWN: &[KeyPress] = &[char('j'), code(KeyCode::Down)];
+const UP: &[KeyPress] = &[char('k'), code(KeyCode::Up)];
+const PAGE_DOWN: &[KeyPress] = &[code(KeyCode::PageDown), ctrl('f')];
+const PAGE_UP: &[KeyPress] = &[code(KeyCode::PageUp), ctrl('b')];
+const TOP: &[KeyPress] = &[char('g'), code(KeyCode::Home)];
+const BOTTOM: &[KeyPress] = &[char('G'), code(KeyCode::End)];
 
 /// The sessions and who talks, on one screen.
-const MAIN: &[Mode] = &[Mode::Table, Mode::Talkers];
+const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
 /// What takes the table's place.
-pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Marked];
+pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
 /// Those that are about the sessions that are meant.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The sessions, who talks, and what takes their place.
 const LOOKING: &[Mode] = &[
     Mode::Table,
-    Mode::Talkers,
+    Mode::TopTalkers,
     Mode::Distributions,
     Mode::Failures,
-    Mode::Marked,
+    Mode::Baseline,
 ];
 /// Where one can choose which sessions are meant.
 const CHOOSING: &[Mode] = &[
     Mode::Table,
-    Mode::Talkers,
+    Mode::TopTalkers,
     Mode::Distributions,
     Mode::Failures,
 ];
 /// What changes by itself.
 const LIVE: &[Mode] = &[
     Mode::Table,
-    Mode::Talkers,
+    Mode::TopTalkers,
     Mode::Distributions,
     Mode::Failures,
-    Mode::Marked,
+    Mode::Baseline,
     Mode::Detail,
 ];
 /// What is read, page by page.
@@ -95,18 +95,18 @@ const READING: &[Mode] = &[
     Mode::Detail,
     Mode::Distributions,
     Mode::Failures,
-    Mode::Marked,
+    Mode::Baseline,
     Mode::Help,
     Mode::Columns,
 ];
 
 /// All that is read or gone through above the list, where `q` goes back and does not quit.
 const ABOVE: &[Mode] = &[
-    Mode::Talkers,
+    Mode::TopTalkers,
     Mode::Detail,
     Mode::Distributions,
     Mode::Failures,
-    Mode::Marked,
+    Mode::Baseline,
     Mode::Help,
     Mode::Columns,
 ];
@@ -116,17 +116,17 @@ const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
 
 /// Every key, in the order of the help and of the footer.
 #[rustfmt::skip]
-pub static KEYS: &[Key] = &[
+pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
     key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "back to the sessions"),
     key("help", LOOKING, &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "this help"),
     key("filter", CHOOSING, &[char('/')], Action::Prompt(Purpose::Filter), "filter", "filter: applied as you type; Esc brings back what was"),
     key("capture", MAIN, &[char('C')], Action::Prompt(Purpose::Capture), "", "what is captured at all, by the kernel where it can"),
     key("detail", &[Mode::Table], &[code(KeyCode::Enter)], Action::Open, "more", "everything about the session"),
-    key("narrow", &[Mode::Talkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to this one"),
+    key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to this one"),
     key("narrow", SCREENS, &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to these, and back to the sessions"),
-    key("mark-anew", &[Mode::Marked], &[char('M')], Action::MarkAnew, "mark anew", "compare with now instead"),
-    key("unmark", &[Mode::Marked], &[char('x')], Action::Unmark, "forget", "forget the mark, and back to the sessions"),
+    key("mark-anew", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "mark anew", "compare with now instead"),
+    key("unmark", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "forget", "forget the mark, and back to the sessions"),
     key("next-pane", MAIN, &[code(KeyCode::Tab)], Action::NextPane, "who", "the next pane: sessions, processes, peers, ports"),
     key("previous-pane", MAIN, &[code(KeyCode::BackTab)], Action::PreviousPane, "", "the pane before"),
     key("next-bar", &[Mode::Distributions], &[code(KeyCode::Right)], Action::Move(Motion::Down), "next bar", "the bar to the right"),
@@ -134,12 +134,12 @@ pub static KEYS: &[Key] = &[
     key("next-pane", &[Mode::Distributions], &[code(KeyCode::Tab)], Action::NextPane, "next chart", "the next chart"),
     key("previous-pane", &[Mode::Distributions], &[code(KeyCode::BackTab)], Action::PreviousPane, "", "the chart before"),
     key("widen", COUNTING, &[code(KeyCode::Backspace)], Action::Widen, "wider", "back to the filter before"),
-    key("widen", &[Mode::Talkers], &[code(KeyCode::Backspace)], Action::Widen, "out", "back out: to the filter before"),
-    key("leave-talkers", &[Mode::Talkers], &[code(KeyCode::Esc), char('q')], Action::Back, "back", "back to the sessions"),
-    key("group", &[Mode::Talkers], &[char('a')], Action::Group, "all together", "peers by subnet, processes by name; again: each"),
+    key("widen", &[Mode::TopTalkers], &[code(KeyCode::Backspace)], Action::Widen, "out", "back out: to the filter before"),
+    key("leave-talkers", &[Mode::TopTalkers], &[code(KeyCode::Esc), char('q')], Action::Back, "back", "back to the sessions"),
+    key("group", &[Mode::TopTalkers], &[char('a')], Action::Group, "all together", "peers by subnet, processes by name; again: each"),
     key("charts", LOOKING, &[char('d')], Action::Screen(Mode::Distributions), "charts", "distributions of duration, RTT, connect latency and bytes"),
     key("failures", LOOKING, &[char('f')], Action::Screen(Mode::Failures), "fails", "failures by reason, destination and program"),
-    key("mark", LOOKING, &[char('m')], Action::Mark, "mark", "mark this moment; again: what is other since"),
+    key("mark", LOOKING, &[char('m')], Action::Baseline, "mark", "mark this moment; again: what is other since"),
     key("sort-next", MAIN, &[char('s'), char('>')], Action::SortNext, "sort", "sort by the next column"),
     key("sort-previous", MAIN, &[char('S'), char('<')], Action::SortPrevious, "", "sort by the previous column"),
     key("invert", MAIN, &[char('I')], Action::Invert, "invert", "invert the order"),
@@ -162,15 +162,15 @@ pub static KEYS: &[Key] = &[
     key("scope", CHOOSING, &[char('o')], Action::Scope, "open/finished", "all sessions, only open, only finished"),
     key("freeze", LOOKING, &[char(' '), char('p')], Action::Freeze, "freeze", "freeze the picture and go on again; the capture never stops"),
     key("theme", MAIN, &[char('t')], Action::Theme, "", "the next theme: other colours, or none"),
-    key("own", MAIN, &[char('H')], Action::Own, "", "show what this dashboard causes itself; again: hide it"),
+    key("own", MAIN, &[char('H')], Action::SelfTraffic, "", "show what this dashboard causes itself; again: hide it"),
     key("names", MAIN, &[char('n')], Action::Names, "names", "names of addresses, by reverse DNS; again: addresses"),
     key("port-names", MAIN, &[char('N')], Action::PortNames, "", "names of the services' ports; again: numbers"),
     key("export", MAIN, &[char('e')], Action::Export, "export", "export what the table shows: .csv or .json"),
     key("copy", &[Mode::Table], &[char('y')], Action::Copy, "copy", "copy the session to your terminal's clipboard"),
-    key("copy", &[Mode::Talkers], &[char('y')], Action::Copy, "copy", "copy its filter to your terminal's clipboard"),
+    key("copy", &[Mode::TopTalkers], &[char('y')], Action::Copy, "copy", "copy its filter to your terminal's clipboard"),
     key("follow", MAIN, &[char('F')], Action::Follow, "follow", "follow the newest session; again: the order before"),
-    key("interval-longer", LIVE, &[char('+'), char('=')], Action::Pace { longer: true }, "", "a longer refresh interval: fewer pictures"),
-    key("interval-shorter", LIVE, &[char('-')], Action::Pace { longer: false }, "", "a shorter refresh interval: more pictures"),
+    key("interval-longer", LIVE, &[char('+'), char('=')], Action::Interval { longer: true }, "", "a longer refresh interval: fewer pictures"),
+    key("interval-shorter", LIVE, &[char('-')], Action::Interval { longer: false }, "", "a shorter refresh interval: more pictures"),
     key("redraw", MAIN, &[ctrl('l')], Action::Redraw, "", "draw the whole screen anew"),
     key("suspend", MAIN, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` comes back"),
     key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "back to the sessions"),

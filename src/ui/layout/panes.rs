@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::model::aggregate::By;
-use crate::model::aggregate::figures::{FIGURES, Figure};
+use crate::model::aggregate::figures::{AggregateFigure, FIGURES};
 use crate::ui::layout::fit;
 
 /// What a pane is about.
@@ -21,13 +21,13 @@ impl Subject {
     /// All of them, from left to right.
     pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
 
-    pub fn by(self, grouped: bool) -> By {
+    pub fn by(self, grouped: bool) -> GroupBy {
         match (self, grouped) {
-            (Subject::Processes, false) => By::Process,
-            (Subject::Processes, true) => By::Program,
-            (Subject::Peers, false) => By::Peer,
-            (Subject::Peers, true) => By::Subnet,
-            (Subject::Ports, _) => By::Port,
+            (Subject::Processes, false) => GroupBy::Process,
+            (Subject::Processes, true) => GroupBy::Program,
+            (Subject::Peers, false) => GroupBy::Peer,
+            (Subject::Peers, true) => GroupBy::Subnet,
+            (Subject::Ports, _) => GroupBy::Port,
         }
     }
 
@@ -86,19 +86,19 @@ pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
 }
 
 /// The figures that fit a pane of that width.
-pub fn figures(subject: Subject, width: u16) -> Vec<&'static Figure> {
-    let fits = |shown: &[&Figure]| needed(subject, shown) <= width;
+pub fn figures(subject: Subject, width: u16) -> Vec<&'static AggregateFigure> {
+    let fits = |shown: &[&AggregateFigure]| needed(subject, shown) <= width;
     fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
 }
 
-fn needed(subject: Subject, shown: &[&Figure]) -> u16 {
+fn needed(subject: Subject, shown: &[&AggregateFigure]) -> u16 {
     let figures: u16 = shown.iter().map(|f| f.width + 1).sum();
     subject.name_width() + figures
 }
 
 /// Cells of the names, and of the course: what is left over goes to a course of a second a cell first, then to the
 /// names, up to what the longest address takes.
-fn widths(subject: Subject, shown: &[&Figure], width: u16) -> (u16, u16) {
+fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16) -> (u16, u16) {
     const WIDEST_NAME: u16 = 42;
     const WIDEST_COURSE: u16 = 60;
     let mut spare = width.saturating_sub(needed(subject, shown));
@@ -116,14 +116,14 @@ fn widths(subject: Subject, shown: &[&Figure], width: u16) -> (u16, u16) {
 }
 
 /// A figure, its first cell and how many it has: behind the names, a cell between each.
-pub type Placed = (&'static Figure, u16, u16);
+pub type Placed = (&'static AggregateFigure, u16, u16);
 
 /// How many cells the names have in a pane of that width, and where the figures are.
 pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
     let shown = figures(subject, width);
     let (name_width, course_width) = widths(subject, &shown, width);
     let mut x = name_width;
-    let place = |figure: &'static Figure| {
+    let place = |figure: &'static AggregateFigure| {
         let width = match figure.is_course {
             true => course_width,
             false => figure.width,
@@ -136,7 +136,7 @@ pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
 }
 
 /// The figure whose heading is at a cell of the line, or before which it is.
-pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static Figure> {
+pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static AggregateFigure> {
     let (_, placed) = placed(subject, width);
     let here = placed
         .into_iter()

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
-use crate::model::fields::{Column, Field, Kind};
+use crate::model::fields::{Column, Field, FieldKind};
 use crate::ui::layout::fit;
 
 /// What the columns depend on, besides the width.
@@ -63,7 +63,7 @@ struct Listed {
 
 impl Listed {
     fn new((field, column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
-        let is_short = field.kind == Kind::Addr && !columns.has_v6;
+        let is_short = field.kind == FieldKind::Addr && !columns.has_v6;
         let more = if is_short { 0 } else { column.grow };
         Listed {
             field,
@@ -261,7 +261,7 @@ mod tests {
     use crate::model::batch::Batch;
     use crate::model::session::Session;
     use crate::model::store::Store;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
     use crate::ui::action::Sideways;
     use crate::ui::state::columns::{Columns, kept};
 

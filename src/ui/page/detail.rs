@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::host::processes::ProcessInfo;
-use crate::model::bottleneck::{Spent, Verdict, verdict};
+use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::commands::commands;
 use crate::model::fields;
-use crate::model::fields::{FIELDS, Field, Kind, Value};
+use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Direction, Session};
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
@@ -84,15 +84,15 @@ pub fn lines(
     path(&mut page, session);
     page.heading("WHAT LIMITS HOW FAST WE SEND");
     // of what was open before the start one does not know for how long it had nothing to do
-    let when = if session.age_is_lower_bound {
+    let when = if session.preexisting {
         "while busy"
     } else {
         "in all"
     };
-    let in_all = verdict(Spent::of(session));
+    let in_all = verdict(TimeSpent::of(session));
     page.entry(when, &said(&in_all, true), Tone::Figure);
     if detail.tx.len() > 1 {
-        let spent = Spent::between(&detail.first, session);
+        let spent = TimeSpent::between(&detail.first, session);
         page.entry("watched", &said(&verdict(spent), false), Tone::Plain);
     }
     page.heading("OWNER");
@@ -162,19 +162,15 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
         None if session.direction == Direction::In => "the peer's".into(),
-        None if session.age_is_lower_bound => "before the start".into(),
+        None if session.preexisting => "before the start".into(),
         None => format!("{}, never established", cell("dur", session)),
     };
     let whole = session.duration_ns();
-    let transfer = if session.established_ns == 0 && !session.age_is_lower_bound {
+    let transfer = if session.established_ns == 0 && !session.preexisting {
         "-".into()
     } else {
         let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
-        let bound = if session.age_is_lower_bound {
-            "≥"
-        } else {
-            ""
-        };
+        let bound = if session.preexisting { "≥" } else { "" };
         format!("{bound}{}", fields::micros(ns / 1000))
     };
     let close = match u64::from(session.close_us) {
@@ -334,8 +330,8 @@ fn cell(word: &str, session: &Session) -> String {
 fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
     match ((field.get)(session), field.kind) {
         (Value::Missing, _) => None,
-        (Value::Uint(n), Kind::Bytes | Kind::Rate) => Some(n.to_string()),
-        (Value::Uint(us), Kind::Micros) if us >= 1000 => {
+        (Value::Uint(n), FieldKind::Bytes | FieldKind::Rate) => Some(n.to_string()),
+        (Value::Uint(us), FieldKind::Micros) if us >= 1000 => {
             let bound = fields::bound(field, session);
             let (s, us) = (us / 1_000_000, us % 1_000_000);
             Some(format!("{bound}{s}.{us:06}s"))
@@ -475,7 +471,7 @@ mod tests {
 
     #[test]
     fn a_verdict_reads_as_a_sentence() {
-        let spent = Spent {
+        let spent = TimeSpent {
             whole_us: Some(1_000_000),
             busy_us: 300_000,
             rwnd_us: 250_000,

@@ -5,7 +5,7 @@ use crate::model::aggregate::figures::FIGURES;
 use crate::model::fields;
 use crate::model::session::Reason;
 use crate::ui::keys::sections::MOUSE;
-use crate::ui::keys::{Keymap, PLACES};
+use crate::ui::keys::{HELP_SECTIONS, Keymap};
 
 /// A line of the help.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
 
 fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     let mut lines = Vec::new();
-    for place in PLACES {
+    for place in HELP_SECTIONS {
         if !lines.is_empty() {
             lines.push(HelpLine::Blank);
         }

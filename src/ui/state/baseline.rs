@@ -3,8 +3,8 @@
 //! Responsible for the order of the differences and for which is selected. Not for what is a difference
 //! (`crate::model::baseline`), nor for what is drawn (`view::mark`).
 
-use crate::model::aggregate::{Key, Talkers};
-use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::model::aggregate::{Aggregates, GroupKey};
+use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
 
@@ -15,14 +15,14 @@ const MOST: usize = 200;
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
-    pub list: List<(Key, Finding)>,
+    pub list: List<(GroupKey, DifferenceKind)>,
     /// How many figures are worse, how many talkers are gone, how many new.
     pub counts: [usize; 3],
 }
 
 impl Comparison {
     /// Compares anew.
-    pub fn refresh(&mut self, mark: &Mark, talkers: &Talkers, height: usize) {
+    pub fn refresh(&mut self, mark: &Baseline, talkers: &Talkers, height: usize) {
         let mut found = mark.differences(talkers);
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
@@ -37,9 +37,9 @@ impl Comparison {
         self.counts = [0; 3];
         found.retain(|difference| {
             let kind = match difference.finding {
-                Finding::Worse(_) => 0,
-                Finding::Gone => 1,
-                Finding::New => 2,
+                DifferenceKind::Worse(_) => 0,
+                DifferenceKind::Gone => 1,
+                DifferenceKind::New => 2,
             };
             self.counts[kind] += 1;
             kind == 0 || self.counts[kind] <= MOST
@@ -59,7 +59,7 @@ impl Comparison {
     }
 
     /// Whom the selected line is about.
-    pub fn selected(&self) -> Option<Key> {
+    pub fn selected(&self) -> Option<GroupKey> {
         self.list.selected().map(|(key, _)| key)
     }
 
@@ -70,12 +70,17 @@ impl Comparison {
 }
 
 /// What is read first: what fails, what takes longer, what is more, who is gone, who is new.
-fn urgency(finding: Finding) -> u8 {
+fn urgency(finding: DifferenceKind) -> u8 {
     match finding {
-        Finding::Worse(Figure::Failed) => 0,
-        Finding::Worse(Figure::Lossy | Figure::Connect | Figure::Rtt | Figure::Duration) => 1,
-        Finding::Worse(Figure::New | Figure::Bytes) => 2,
-        Finding::Gone => 3,
-        Finding::New => 4,
+        DifferenceKind::Worse(BaselineFigure::Failed) => 0,
+        DifferenceKind::Worse(
+            BaselineFigure::Lossy
+            | BaselineFigure::Connect
+            | BaselineFigure::Rtt
+            | BaselineFigure::Duration,
+        ) => 1,
+        DifferenceKind::Worse(BaselineFigure::New | BaselineFigure::Bytes) => 2,
+        DifferenceKind::Gone => 3,
+        DifferenceKind::New => 4,
     }
 }

@@ -10,15 +10,15 @@ use crate::ui::action::{Motion, Sideways, moved};
 use crate::ui::layout::table::{ColumnView, fitting, window};
 
 /// Fields with a column, in the order of the table.
-pub type List = Vec<&'static Field>;
+pub type ColumnList = Vec<&'static Field>;
 
 /// The columns of the session table.
 #[derive(Debug, Default)]
 pub struct Columns {
     /// Those that were chosen; `None`: as many as fit.
-    chosen: Option<List>,
+    chosen: Option<ColumnList>,
     /// Those that the configuration has.
-    configured: Option<List>,
+    configured: Option<ColumnList>,
     /// 0: as the window has room; n: as wide as they are, without the n-1 that come after the first.
     scroll: usize,
     /// True from the first IPv6 session on: before, no address is longer than those of IPv4.
@@ -32,12 +32,12 @@ pub struct Chooser {
     pub rows: Vec<(&'static Field, bool)>,
     /// The selected line.
     pub selected: usize,
-    before: Option<List>,
+    before: Option<ColumnList>,
 }
 
 impl Columns {
     /// Those of the configuration, else those that were chosen in an earlier run.
-    pub fn new(configured: Option<List>, before: Option<List>) -> Self {
+    pub fn new(configured: Option<ColumnList>, before: Option<ColumnList>) -> Self {
         Columns {
             chosen: configured.clone().or(before),
             configured,
@@ -56,7 +56,7 @@ impl Columns {
     }
 
     /// Takes what happened to a session: which kinds of addresses there are.
-    pub fn take(&mut self, event: &Event<'_>) {
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
         let now = event.change().and_then(|change| change.now);
         self.has_v6 = self.has_v6 || now.is_some_and(|s| s.ip() == 6);
     }
@@ -189,8 +189,8 @@ impl Chooser {
 }
 
 /// The columns that an earlier run kept. Words that are none (of another version) are left out.
-pub fn kept(text: &str) -> Option<List> {
-    let list: List = text.split_whitespace().filter_map(by_word).collect();
+pub fn kept(text: &str) -> Option<ColumnList> {
+    let list: ColumnList = text.split_whitespace().filter_map(by_word).collect();
     (!list.is_empty()).then_some(list)
 }
 
@@ -222,7 +222,7 @@ mod tests {
             (place("pid") + 1, place("direction"))
         );
         // in the usual order nothing is anywhere else
-        let usual: List = fields::columns().map(|(f, _)| f).collect();
+        let usual: ColumnList = fields::columns().map(|(f, _)| f).collect();
         let rows = Columns::default().rows(80);
         assert!(rows.iter().map(|(f, _)| *f).eq(usual));
     }

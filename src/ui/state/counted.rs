@@ -4,8 +4,8 @@
 //! a time, and takes back those that are evicted. Not for what is counted.
 
 use crate::model::session::Session;
-use crate::model::store::{Backfill, Change, Event, Store};
-use crate::ui::state::view_filter::Choice;
+use crate::model::store::{Backfill, Change, Store, StoreEvent};
+use crate::ui::state::view_filter::ViewFilter;
 
 /// Finished sessions that are counted at a time: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
@@ -32,33 +32,33 @@ pub struct Counted<T> {
 
 impl<T: Count> Counted<T> {
     /// Counts the open sessions and the newest closed ones; the older ones are counted by [`Counted::work`].
-    pub fn new(empty: fn() -> T, store: &Store, choice: &Choice) -> Self {
+    pub fn new(empty: fn() -> T, store: &Store, view_filter: &ViewFilter) -> Self {
         let mut counted = Counted {
             empty,
             open: empty(),
             closed: empty(),
             backfill: Backfill::new(store, CHUNK),
         };
-        counted.look(store, choice);
-        counted.work(store, choice);
+        counted.recount_open(store, view_filter);
+        counted.work(store, view_filter);
         counted
     }
 
     /// The same of other sessions.
-    pub fn restart(&mut self, store: &Store, choice: &Choice) {
-        *self = Counted::new(self.empty, store, choice);
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
+        *self = Counted::new(self.empty, store, view_filter);
     }
 
     /// Takes what happened to a session: what has closed is counted, and what is not kept any more is taken back.
-    pub fn take(&mut self, event: &Event<'_>, choice: &Choice) {
+    pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
         match event {
-            Event::Closed(Change {
+            StoreEvent::Closed(Change {
                 at: Some(_),
                 now: Some(session),
                 ..
-            }) if choice.shows(session) => self.closed.add(session),
-            Event::Evicted(number, session)
-                if self.backfill.has_reached(*number) && choice.shows(session) =>
+            }) if view_filter.shows(session) => self.closed.add(session),
+            StoreEvent::Evicted(number, session)
+                if self.backfill.has_reached(*number) && view_filter.shows(session) =>
             {
                 self.closed.remove(session);
             }
@@ -67,9 +67,9 @@ impl<T: Count> Counted<T> {
     }
 
     /// The open sessions have other figures.
-    pub fn look(&mut self, store: &Store, choice: &Choice) {
+    pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         self.open = (self.empty)();
-        for (_, session) in store.open().filter(|(_, s)| choice.shows(s)) {
+        for (_, session) in store.open().filter(|(_, s)| view_filter.shows(s)) {
             self.open.add(session);
         }
     }
@@ -80,9 +80,9 @@ impl<T: Count> Counted<T> {
     }
 
     /// Counts some of them.
-    pub fn work(&mut self, store: &Store, choice: &Choice) {
-        let closed = store.closed(self.backfill.take_chunk(store));
-        for (_, session) in closed.filter(|(_, s)| choice.shows(s)) {
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
+        let closed = store.closed_in(self.backfill.take_chunk(store));
+        for (_, session) in closed.filter(|(_, s)| view_filter.shows(s)) {
             self.closed.add(session);
         }
     }
@@ -96,7 +96,7 @@ mod tests {
     use crate::filter::Filter;
     use crate::model::batch::Batch;
     use crate::model::session::{Reason, State};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
     use crate::ui::state::distributions::Spread;
     use crate::ui::state::failures::Failed;
 
@@ -121,10 +121,10 @@ mod tests {
     }
 
     /// The same, all at once.
-    fn whole<T: Count>(empty: fn() -> T, store: &Store, choice: &Choice) -> Counted<T> {
-        let mut counted = Counted::new(empty, store, choice);
+    fn whole<T: Count>(empty: fn() -> T, store: &Store, view_filter: &ViewFilter) -> Counted<T> {
+        let mut counted = Counted::new(empty, store, view_filter);
         while counted.is_working(store) {
-            counted.work(store, choice);
+            counted.work(store, view_filter);
         }
         counted
     }
@@ -136,7 +136,7 @@ mod tests {
             // how many were finished before, how many end, how many are open, and whether some work is done
             batches in prop::collection::vec((0_u64..40, 0_u64..20, any::<bool>()), 1..12),
         ) {
-            let choice = Choice::new(Filter::parse("rport 80 or rport 81").expect("a filter"));
+            let view_filter = ViewFilter::new(Filter::parse("rport 80 or rport 81").expect("a filter"));
             let mut store = Store::new(keep);
             let mut cookie = 0;
             let mut apply = |store: &mut Store, spread: Option<(&mut Counted<Spread>, &mut Counted<Failed>)>, (ended, open): (u64, u64)| {
@@ -152,34 +152,34 @@ mod tests {
                     None => store.apply(batch),
                     Some((spread, failed)) => {
                         store.ingest(batch, |event| {
-                            spread.take(&event, &choice);
-                            failed.take(&event, &choice);
+                            spread.take(&event, &view_filter);
+                            failed.take(&event, &view_filter);
                         });
-                        spread.look(store, &choice);
-                        failed.look(store, &choice);
+                        spread.recount_open(store, &view_filter);
+                        failed.recount_open(store, &view_filter);
                     }
                 }
             };
             apply(&mut store, None, (50, 3));
-            let mut spread = Counted::new(Spread::default, &store, &choice);
-            let mut failed = Counted::new(Failed::default, &store, &choice);
+            let mut spread = Counted::new(Spread::default, &store, &view_filter);
+            let mut failed = Counted::new(Failed::default, &store, &view_filter);
             for (ended, open, works) in batches {
                 apply(&mut store, Some((&mut spread, &mut failed)), (ended, open));
                 if works {
-                    spread.work(&store, &choice);
-                    failed.work(&store, &choice);
+                    spread.work(&store, &view_filter);
+                    failed.work(&store, &view_filter);
                 }
             }
             while spread.is_working(&store) || failed.is_working(&store) {
-                spread.work(&store, &choice);
-                failed.work(&store, &choice);
+                spread.work(&store, &view_filter);
+                failed.work(&store, &view_filter);
             }
-            let anew = whole(Spread::default, &store, &choice);
+            let anew = whole(Spread::default, &store, &view_filter);
             prop_assert_eq!(spread.closed.counts(), anew.closed.counts());
             prop_assert_eq!(spread.open.counts(), anew.open.counts());
-            let anew = whole(Failed::default, &store, &choice);
+            let anew = whole(Failed::default, &store, &view_filter);
             prop_assert_eq!(failed.closed.counts(), anew.closed.counts());
-            let shown = store.open().chain(store.finished()).filter(|(_, s)| choice.shows(s)).count();
+            let shown = store.open().chain(store.closed()).filter(|(_, s)| view_filter.shows(s)).count();
             let counted = spread.closed.counts()[0].iter().sum::<u64>() + spread.open.counts()[0].iter().sum::<u64>();
             prop_assert_eq!(counted, shown as u64);
         }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::host::processes::ProcessInfo;
 use crate::model::session::{Session, SessionId};
-use crate::model::store::{Backfill, Change, Place, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Store};
 
 /// Looks of which the rates are kept.
 const WATCHED: usize = 300;
@@ -95,9 +95,9 @@ impl Detail {
     }
 
     /// The open sessions were looked at. What is unchanged has grown older.
-    pub fn look(&mut self, store: &Store) {
+    pub fn take_snapshot(&mut self, store: &Store) {
         for session in std::iter::once(&mut self.session).chain(&mut self.other) {
-            let now = store.get(Place::Open(session.cookie));
+            let now = store.get(SessionRef::Open(session.cookie));
             if let Some(now) = now.filter(|now| now.id() == session.id()) {
                 session.clone_from(now);
             }
@@ -117,7 +117,7 @@ impl Detail {
         if !self.is_searching(store) {
             return;
         }
-        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         let mut sessions = closed.map(|(_, session)| session);
         self.other = sessions.find(|s| self.is_other_end(s)).cloned();
     }
@@ -155,7 +155,7 @@ impl Detail {
 mod tests {
     use super::*;
     use crate::model::batch::Batch;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn client() -> Session {
         Session {

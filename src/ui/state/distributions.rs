@@ -11,7 +11,7 @@ use crate::model::session::Session;
 use crate::model::store::Store;
 use crate::ui::action::{Motion, moved};
 use crate::ui::state::counted::{Count, Counted};
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::view_filter::ViewFilter;
 
 /// What is looked at: one row of [`MEASURES`].
 #[derive(Debug)]
@@ -121,9 +121,9 @@ pub struct Distributions {
 
 impl Distributions {
     /// Of the sessions that the table shows.
-    pub fn new(store: &Store, choice: &Choice) -> Self {
+    pub fn new(store: &Store, view_filter: &ViewFilter) -> Self {
         Distributions {
-            counted: Counted::new(Spread::default, store, choice),
+            counted: Counted::new(Spread::default, store, view_filter),
             selected: 0,
             chosen: [None; 4],
         }
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::filter::Filter;
     use crate::model::histogram::Level;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn a_bucket_s_filter_lets_through_what_is_in_it() {

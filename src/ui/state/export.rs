@@ -42,7 +42,7 @@ impl Format {
 
 /// What is to be done with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum ExportCommand {
     /// Begin it.
     Begin {
         /// Where.

@@ -8,14 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::select;
 use crate::model::aggregate::Key;
-use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::session::{Comm, Direction, Reason, Session};
-use crate::model::store::{Place, Store};
+use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Motion;
 use crate::ui::state::counted::{Count, Counted};
 use crate::ui::state::list::List;
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::view_filter::ViewFilter;
 
 /// Kinds of failures that are kept at least.
 const KEEP: usize = 2048;
@@ -61,7 +61,7 @@ impl Failure {
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            select::of_key(&Key::Program(self.comm))
+            select::of_key(&GroupKey::Program(self.comm))
         )
     }
 
@@ -113,7 +113,7 @@ impl Sums for Tally {
 /// The failures among some sessions.
 #[derive(Debug, Default)]
 pub struct Failed(
-    Bounded<Failure, Tally>,
+    BoundedMap<Failure, Tally>,
     /// The second in which the last of all ended.
     u64,
 );
@@ -133,7 +133,7 @@ impl Count for Failed {
         let Some(failure) = Failure::of(session) else {
             return;
         };
-        let tally = self.0.counted(failure);
+        let tally = self.0.sums_of(failure);
         // what was of late was so, kept or not
         tally.count = tally.count.saturating_sub(1);
         // the screen leaves out what is neither kept nor of late
@@ -156,7 +156,7 @@ impl Failed {
 
 /// A line of the screen.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct FailureRow<'a> {
     /// Which failures; `None`: all of those that were let go.
     pub failure: Option<Failure>,
     /// How many.
@@ -179,18 +179,18 @@ pub struct Failures {
 
 impl Failures {
     /// Of the sessions that the table shows.
-    pub fn new(store: &Store, choice: &Choice) -> Self {
+    pub fn new(store: &Store, view_filter: &ViewFilter) -> Self {
         Failures {
-            counted: Counted::new(Failed::default, store, choice),
-            list: List::with_rest(),
+            counted: Counted::new(Failed::default, store, view_filter),
+            list: List::with_other(),
             now_ns: 0,
             since_ns: known_since(store),
         }
     }
 
     /// The same of other sessions.
-    pub fn restart(&mut self, store: &Store, choice: &Choice) {
-        self.counted.restart(store, choice);
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
+        self.counted.restart(store, view_filter);
         self.since_ns = known_since(store);
     }
 
@@ -219,10 +219,10 @@ impl Failures {
 
     /// How many kinds there are, how many failures in all, and how many kinds were let go.
     pub fn counts(&self) -> (usize, u64, u64) {
-        let (rest, let_go) = self.counted.closed.0.rest();
+        let (rest, evicted) = self.counted.closed.0.other();
         let kept = self.counted.closed.0.iter();
         let all = kept.map(|(_, t)| t.count).sum::<u64>() + rest.count;
-        (self.list.len(), all, let_go)
+        (self.list.len(), all, evicted)
     }
 
     /// The seconds that count as of late, if the sessions of all of them were there to be counted.
@@ -237,20 +237,20 @@ impl Failures {
     }
 
     /// Lines from the first that is shown on; the last of all is what was let go.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn rows(&self) -> impl Iterator<Item = FailureRow<'_>> {
         let failed = &self.counted.closed.0;
         let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds();
         let rows = self.list.shown().filter_map(move |(failure, selected)| {
             let tally = failed.get(failure)?;
-            Some(Row {
+            Some(FailureRow {
                 failure: Some(failure),
                 tally,
                 rate: rate(tally),
                 selected,
             })
         });
-        let (rest, let_go) = failed.rest();
-        rows.chain((let_go > 0).then(|| Row {
+        let (rest, evicted) = failed.other();
+        rows.chain((evicted > 0).then(|| FailureRow {
             failure: None,
             tally: rest,
             rate: rate(rest),
@@ -261,10 +261,10 @@ impl Failures {
 
 /// Since when all that ended is kept: the beginning, unless some were let go.
 fn known_since(store: &Store) -> u64 {
-    match store.finished_numbers().start {
+    match store.closed_numbers().start {
         0 => 0,
         oldest => store
-            .get(Place::Finished(oldest))
+            .get(SessionRef::Closed(oldest))
             .map_or(u64::MAX, |s| s.end_ns),
     }
 }
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
     use crate::filter::Filter;
     use crate::model::session::Evidence;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
         Session {
@@ -347,8 +347,8 @@ mod tests {
         (0..100_000).for_each(|i| counted.add(&kind(i)));
         let kept = counted.0.iter().count();
         assert!((KEEP..=2 * KEEP).contains(&kept), "{kept}");
-        let (rest, let_go) = counted.0.rest();
-        assert_eq!((rest.count, rest.recent(10 * S)), (let_go, let_go as u32));
-        assert_eq!(kept as u64 + let_go, 100_000);
+        let (rest, evicted) = counted.0.other();
+        assert_eq!((rest.count, rest.recent(10 * S)), (evicted, evicted as u32));
+        assert_eq!(kept as u64 + evicted, 100_000);
     }
 }

@@ -11,19 +11,19 @@ const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000
 
 /// The refresh interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct RefreshInterval {
     pub interval: Duration,
     /// A key has changed it.
     chosen: bool,
 }
 
-impl Pace {
+impl RefreshInterval {
     /// Unless another is asked for.
     pub const DEFAULT: Duration = Duration::from_secs(1);
 
     /// From the start on.
     pub fn new(interval: Duration) -> Self {
-        Pace {
+        RefreshInterval {
             interval,
             chosen: false,
         }
@@ -61,32 +61,32 @@ mod tests {
 
     #[test]
     fn steps_go_from_wherever_one_is_and_end() {
-        let mut pace = Pace::new(Duration::from_millis(700));
-        assert_eq!(pace.said().as_deref(), Some("every 700ms"));
-        pace.step(false);
-        assert_eq!(pace.said().as_deref(), Some("every 500ms"));
+        let mut pace = RefreshInterval::new(Duration::from_millis(700));
+        assert_eq!(interval.said().as_deref(), Some("every 700ms"));
+        interval.step(false);
+        assert_eq!(interval.said().as_deref(), Some("every 500ms"));
         for _ in 0..5 {
-            pace.step(false);
+            interval.step(false);
         }
-        assert_eq!(pace.said().as_deref(), Some("every 100ms"));
+        assert_eq!(interval.said().as_deref(), Some("every 100ms"));
         for _ in 0..20 {
-            pace.step(true);
+            interval.step(true);
         }
-        assert_eq!(pace.said().as_deref(), Some("every 1m"));
+        assert_eq!(interval.said().as_deref(), Some("every 1m"));
         // longer than any step: it stays, and comes back
-        let mut pace = Pace::new(Duration::from_secs(3600));
-        pace.step(true);
-        assert_eq!(pace.interval, Duration::from_secs(3600));
-        pace.step(false);
-        assert_eq!(pace.said().as_deref(), Some("every 1m"));
+        let mut pace = RefreshInterval::new(Duration::from_secs(3600));
+        interval.step(true);
+        assert_eq!(interval.interval, Duration::from_secs(3600));
+        interval.step(false);
+        assert_eq!(interval.said().as_deref(), Some("every 1m"));
     }
 
     #[test]
     fn the_default_is_said_once_it_was_chosen() {
-        let mut pace = Pace::new(Pace::DEFAULT);
-        assert_eq!(pace.said(), None);
-        pace.step(true);
-        pace.step(false);
-        assert_eq!(pace.said().as_deref(), Some("every 1s"));
+        let mut pace = RefreshInterval::new(RefreshInterval::DEFAULT);
+        assert_eq!(interval.said(), None);
+        interval.step(true);
+        interval.step(false);
+        assert_eq!(interval.said().as_deref(), Some("every 1s"));
     }
 }

@@ -31,7 +31,7 @@ impl Layer {
     /// The keys that are in force when nothing lies above it.
     fn mode(&self) -> Mode {
         match self {
-            Layer::Pane(_) => Mode::Talkers,
+            Layer::Pane(_) => Mode::TopTalkers,
             Layer::Screen(screen) => screen.mode(),
             Layer::Detail(_) => Mode::Detail,
             Layer::Chooser(_) => Mode::Columns,

@@ -33,7 +33,7 @@ impl<K> Default for List<K> {
 
 impl<K: Copy + PartialEq> List<K> {
     /// With a line below the last one.
-    pub fn with_rest() -> Self {
+    pub fn with_other() -> Self {
         List {
             below: 1,
             ..List::default()

@@ -11,9 +11,9 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::Services;
-use crate::model::aggregate::{By, Key};
+use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::fields;
-use crate::model::fields::{Field, Kind, Value};
+use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
 use crate::ui::state::failures::Failure;
 
@@ -29,12 +29,12 @@ pub struct Names {
     pub addresses: bool,
     /// Ports of services are shown by name.
     pub ports: bool,
-    known: HashMap<IpAddr, Known>,
+    known: HashMap<IpAddr, KnownName>,
     pub services: Option<Services>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownName {
     name: Option<Arc<str>>,
     until_ns: u64,
 }
@@ -55,7 +55,7 @@ impl Names {
     /// A field's cell, without names of addresses and ports.
     pub fn plain_cell(&self, field: &Field, session: &Session) -> String {
         let name = match ((field.get)(session), field.kind) {
-            (Value::Uint(uid), Kind::User) => u32::try_from(uid).ok().and_then(self.user),
+            (Value::Uint(uid), FieldKind::User) => u32::try_from(uid).ok().and_then(self.user),
             _ => None,
         };
         name.map_or_else(|| fields::cell(field, session), str::to_owned)
@@ -75,8 +75,10 @@ impl Names {
     /// The name of a session's port, if that is the end that serves. The other end's is any that was free, and its name
     /// would mean nothing.
     fn served(&self, session: &Session, port: u64) -> Option<&str> {
-        let serves = By::Port.key(session);
-        let port = u16::try_from(port).ok().filter(|p| serves == Key::Port(*p));
+        let serves = GroupBy::Port.key(session);
+        let port = u16::try_from(port)
+            .ok()
+            .filter(|p| serves == GroupKey::Port(*p));
         self.port(port?)
     }
 
@@ -84,7 +86,7 @@ impl Names {
     pub fn cell(&self, field: &Field, session: &Session, width: u16) -> String {
         let name = match ((field.get)(session), field.kind) {
             (Value::Addr(addr), _) => self.address(addr),
-            (Value::Uint(port), Kind::Port) => self
+            (Value::Uint(port), FieldKind::Port) => self
                 .served(session, port)
                 .filter(|name| name.width() <= width.into()),
             _ => None,
@@ -93,10 +95,10 @@ impl Names {
     }
 
     /// A talker's name, likewise.
-    pub fn talker(&self, key: Key, width: usize) -> String {
+    pub fn talker(&self, key: GroupKey, width: usize) -> String {
         let name = match key {
-            Key::Peer(addr) => self.address(addr),
-            Key::Port(port) => self.port(port).filter(|name| name.width() <= width),
+            GroupKey::Peer(addr) => self.address(addr),
+            GroupKey::Port(port) => self.port(port).filter(|name| name.width() <= width),
             _ => None,
         };
         name.map_or_else(|| key.to_string(), str::to_owned)
@@ -163,7 +165,7 @@ impl Names {
             }
         }
         let ttl_ns = u64::try_from(answer.ttl.as_nanos()).unwrap_or(u64::MAX);
-        let known = Known {
+        let known = KnownName {
             name: answer.name,
             until_ns: now_ns.saturating_add(ttl_ns),
         };

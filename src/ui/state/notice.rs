@@ -9,11 +9,11 @@ const STAYS_NS: u64 = 8_000_000_000;
 /// A line that goes by itself.
 #[derive(Debug, Default)]
 pub struct Notice {
-    said: Option<Said>,
+    said: Option<Message>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Message {
     text: String,
     is_alarm: bool,
     /// When the first batch came that found it here.
@@ -32,7 +32,7 @@ impl Notice {
     }
 
     fn put(&mut self, text: String, is_alarm: bool) {
-        self.said = Some(Said {
+        self.said = Some(Message {
             text,
             is_alarm,
             since_ns: None,

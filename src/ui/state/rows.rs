@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::model::fields::{Field, Kind, Value};
+use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
-use crate::model::store::{Backfill, Event, Place, Store};
+use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
 
 /// Finished sessions that are tried and sorted at a time: a few milliseconds.
 const CHUNK: u64 = 1 << 16;
@@ -73,28 +73,28 @@ impl Run {
 
 /// The order of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+pub struct SortOrder {
     /// By this field.
     pub field: &'static Field,
     /// The greatest first.
     pub descending: bool,
 }
 
-impl Order {
-    fn rank(&self, place: Place, session: &Session) -> Rank {
+impl SortOrder {
+    fn rank(&self, place: SessionRef, session: &Session) -> Rank {
         let key = sort_key(match ((self.field.get)(session), self.field.kind) {
-            (Value::Uint(rate), Kind::Rate) => Value::Uint(leading(rate)),
+            (Value::Uint(rate), FieldKind::Rate) => Value::Uint(leading(rate)),
             (value, _) => value,
         });
         let key = if self.descending { !key } else { key };
         const FINISHED: u64 = 1 << 63;
         match place {
-            Place::Open(id) => Rank {
+            SessionRef::Open(id) => Rank {
                 key,
                 age: (FINISHED - 1).saturating_sub(session.start_ns),
                 id,
             },
-            Place::Finished(id) => Rank {
+            SessionRef::Closed(id) => Rank {
                 key,
                 age: u64::MAX - id.min(FINISHED - 1),
                 id,
@@ -131,7 +131,7 @@ fn sort_key(value: Value<'_>) -> u128 {
 /// The lines of the table.
 #[derive(Debug)]
 pub struct Rows {
-    order: Order,
+    order: SortOrder,
     open: Vec<Rank>,
     /// Newest first; next to each other they have tried all numbers that `backfill` has handed out.
     runs: VecDeque<Run>,
@@ -143,7 +143,7 @@ pub struct Rows {
 
 impl Rows {
     /// No lines yet; [`Rows::restart`] tells of which sessions they will be.
-    pub fn new(order: Order) -> Self {
+    pub fn new(order: SortOrder) -> Self {
         Rows {
             order,
             open: Vec::new(),
@@ -155,7 +155,7 @@ impl Rows {
 
     /// Another order, or another choice of sessions. The open sessions and the newest finished ones are there when it
     /// returns, the older ones come by [`Rows::work`].
-    pub fn restart(&mut self, order: Order, store: &Store, shows: impl Fn(&Session) -> bool) {
+    pub fn restart(&mut self, order: SortOrder, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.order = order;
         self.runs.clear();
         self.backfill = Backfill::new(store, CHUNK);
@@ -166,7 +166,7 @@ impl Rows {
     /// The store has changed: open sessions have other figures, some have ended, old ones were let go.
     pub fn refresh(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.look_at_open(store, &shows);
-        let kept = store.finished_numbers();
+        let kept = store.closed_numbers();
         // what is new
         let mut from = self
             .runs
@@ -203,8 +203,8 @@ impl Rows {
     }
 
     /// Takes what happened to a session: one that is not kept any more has no line. [`Rows::settle`] removes it.
-    pub fn take(&mut self, event: &Event<'_>) {
-        if let Event::Evicted(number, _) = event {
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
+        if let StoreEvent::Evicted(number, _) = event {
             self.kept_from = number + 1;
         }
     }
@@ -249,12 +249,12 @@ impl Rows {
     }
 
     /// The session on a line.
-    pub fn get(&self, line: usize, store: &Store) -> Option<Place> {
+    pub fn get(&self, line: usize, store: &Store) -> Option<SessionRef> {
         self.window(line, store).next()
     }
 
     /// The sessions from a line on.
-    pub fn window<'a>(&'a self, line: usize, store: &'a Store) -> impl Iterator<Item = Place> {
+    pub fn window<'a>(&'a self, line: usize, store: &'a Store) -> impl Iterator<Item = SessionRef> {
         let mut at = self.split(line, store);
         let head = move |list: usize, at: usize| {
             (at < self.len_of(list)).then(|| self.rank_in(list, at, store))
@@ -269,15 +269,15 @@ impl Rows {
             at[list] += 1;
             heads[list] = head(list, at[list]);
             Some(if list == 0 {
-                Place::Open(rank.id)
+                SessionRef::Open(rank.id)
             } else {
-                Place::Finished(rank.id)
+                SessionRef::Closed(rank.id)
             })
         })
     }
 
     /// The line that a session is on, or would be on if it were shown.
-    pub fn line_of(&self, place: Place, session: &Session, store: &Store) -> usize {
+    pub fn line_of(&self, place: SessionRef, session: &Session, store: &Store) -> usize {
         let rank = self.order.rank(place, session);
         let before = |list| self.before(list, 0..self.len_of(list), rank, store);
         (0..self.lists()).map(before).sum()
@@ -304,7 +304,7 @@ impl Rows {
 
     fn rank(&self, run: &Run, at: usize, store: &Store) -> Rank {
         let number = run.number(run.sorted[at]);
-        let place = Place::Finished(number);
+        let place = SessionRef::Closed(number);
         // what the store has let go is let go here before anybody asks; if not, it would be below all others
         store
             .get(place)
@@ -340,7 +340,7 @@ impl Rows {
         shows: &impl Fn(&Session) -> bool,
     ) -> Vec<Rank> {
         store
-            .closed(numbers)
+            .closed_in(numbers)
             .filter(|(_, s)| shows(s))
             .map(|(place, s)| self.order.rank(place, s))
             .collect()
@@ -380,10 +380,10 @@ mod tests {
     use crate::model::batch::Batch;
     use crate::model::fields::by_word;
     use crate::model::session::{Comm, State};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
-    fn order(word: &str, descending: bool) -> Order {
-        Order {
+    fn order(word: &str, descending: bool) -> SortOrder {
+        SortOrder {
             field: by_word(word).expect("a field"),
             descending,
         }
@@ -421,17 +421,21 @@ mod tests {
     }
 
     /// The same, the slow way.
-    fn sorted(store: &Store, order: Order, shows: impl Fn(&Session) -> bool) -> Vec<Place> {
+    fn sorted(
+        store: &Store,
+        order: SortOrder,
+        shows: impl Fn(&Session) -> bool,
+    ) -> Vec<SessionRef> {
         let mut all: Vec<_> = store
             .open()
-            .chain(store.finished())
+            .chain(store.closed())
             .filter(|(_, s)| shows(s))
             .collect();
         all.sort_by_key(|(place, s)| order.rank(*place, s));
         all.into_iter().map(|(place, _)| place).collect()
     }
 
-    fn all(rows: &Rows, store: &Store) -> Vec<Place> {
+    fn all(rows: &Rows, store: &Store) -> Vec<SessionRef> {
         rows.window(0, store).collect()
     }
 
@@ -446,7 +450,7 @@ mod tests {
             ..session(cookie, State::Established)
         };
         let order = order("rate", true);
-        let rank = |cookie, rate| order.rank(Place::Open(cookie), &busy(cookie, rate));
+        let rank = |cookie, rate| order.rank(SessionRef::Open(cookie), &busy(cookie, rate));
         for (first, second) in [(5.04e6, 5.01e6), (5.01e6, 5.04e6)] {
             assert!(rank(2, first) < rank(1, second), "the newer one, as before");
         }
@@ -504,11 +508,11 @@ mod tests {
         rows.restart(order("dur", true), &store, |_| true);
         assert_eq!(rows.len() as u64, CHUNK);
         assert!(rows.is_incomplete(&store));
-        assert_eq!(rows.get(0, &store), Some(Place::Finished(199_999)));
+        assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(199_999)));
         // new ones come in meanwhile
         ingest(&mut store, &mut rows, batch(0..0, 200_000..200_100));
         rows.refresh(&store, |_| true);
-        assert_eq!(rows.get(0, &store), Some(Place::Finished(200_099)));
+        assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(200_099)));
         while rows.work(&store, |_| true) {}
         assert_eq!(rows.len(), 200_100);
         assert_eq!(
@@ -526,10 +530,10 @@ mod tests {
         rows.restart(order, &store, |_| true);
         while rows.work(&store, |_| true) {}
         for place in [
-            Place::Open(500_007),
-            Place::Finished(0),
-            Place::Finished(69_999),
-            Place::Finished(33_333),
+            SessionRef::Open(500_007),
+            SessionRef::Closed(0),
+            SessionRef::Closed(69_999),
+            SessionRef::Closed(33_333),
         ] {
             let line = rows.line_of(place, store.get(place).expect("a session"), &store);
             assert_eq!(rows.get(line, &store), Some(place));

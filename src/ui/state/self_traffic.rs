@@ -2,18 +2,18 @@
 //! next, and whatever it opens itself.
 //!
 //! Responsible for knowing it and counting it, so that what is not shown is said. Totals count it like everything else.
-//! Not for finding the ssh session in the first place (`surroundings`).
+//! Not for finding the ssh session in the first place (`session_env`).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::host::session_env::{SshConnection, Surroundings};
+use crate::host::session_env::{SessionEnv, SshConnection};
 use crate::model::session::{Evidence, Session};
-use crate::model::store::{Change, Event, Place};
+use crate::model::store::{Change, SessionRef, StoreEvent};
 
 /// Which sessions are the dashboard's own, and whether they are shown.
 #[derive(Debug, Default)]
-pub struct Own {
+pub struct SelfTraffic {
     /// They are shown like all others.
     pub shown: bool,
     pid: u32,
@@ -23,12 +23,12 @@ pub struct Own {
     closed: VecDeque<u64>,
 }
 
-impl Own {
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Own {
-            pid: surroundings.pid,
-            ssh: surroundings.ssh.clone(),
-            ..Own::default()
+impl SelfTraffic {
+    pub fn new(session_env: &SessionEnv) -> Self {
+        SelfTraffic {
+            pid: session_env.pid,
+            ssh: session_env.ssh.clone(),
+            ..SelfTraffic::default()
         }
     }
 
@@ -54,19 +54,19 @@ impl Own {
     }
 
     /// Counts what happened to a session, if it is one of them.
-    pub fn take(&mut self, event: &Event<'_>) {
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
         if let Some(change) = event.change() {
             let was = change.before.is_some_and(|s| self.is(s));
             let is = change.now.is_some_and(|s| s.is_open() && self.is(s));
             self.open = (self.open + usize::from(is)).saturating_sub(was.into());
         }
         match event {
-            Event::Closed(Change {
-                at: Some(Place::Finished(number)),
+            StoreEvent::Closed(Change {
+                at: Some(SessionRef::Closed(number)),
                 now: Some(session),
                 ..
             }) if self.is(session) => self.closed.push_back(*number),
-            Event::Evicted(number, _) if self.closed.front() == Some(number) => {
+            StoreEvent::Evicted(number, _) if self.closed.front() == Some(number) => {
                 self.closed.pop_front();
             }
             _ => {}
@@ -88,18 +88,18 @@ impl Own {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
     fn both_ends_of_our_ssh_and_what_we_open_are_our_own() {
         let end = |text: &str| text.parse().expect("an address and a port");
-        let own = Own::new(&Surroundings {
+        let own = SelfTraffic::new(&SessionEnv {
             pid: 77,
             ssh: vec![SshConnection {
                 client: end("192.0.2.77:50003"),
                 server: end("10.0.0.5:22"),
             }],
-            ..Surroundings::default()
+            ..SessionEnv::default()
         });
         let session = |ours: &str, theirs: &str| {
             let (ours, theirs): (SocketAddr, SocketAddr) = (end(ours), end(theirs));
@@ -125,6 +125,6 @@ mod tests {
             owner: Evidence::None,
             ..sample()
         };
-        assert!(!Own::default().is(&nobodys));
+        assert!(!SelfTraffic::default().is(&nobodys));
     }
 }

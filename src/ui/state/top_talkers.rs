@@ -3,13 +3,13 @@
 //! Responsible for what the panes show of what the filter selects: with a filter, the sums are those of the sessions
 //! that are kept, counted a bit at a time. Not for the sums (`crate::model::aggregate`), nor for what is drawn (`view`).
 
-use crate::model::aggregate::figures::{FIGURES, Figure, busiest};
-use crate::model::aggregate::{By, Key, Talker, Talkers};
+use crate::model::aggregate::figures::{AggregateFigure, FIGURES, busiest};
+use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::store::{Backfill, Change, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::view_filter::ViewFilter;
 
 /// One pane.
 #[derive(Debug)]
@@ -22,16 +22,16 @@ pub struct Pane {
     pub inverted: bool,
     /// Number of the figure that it is sorted by.
     sort: usize,
-    list: List<Key>,
+    list: List<GroupKey>,
 }
 
 /// A line of a pane.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct TalkerRow<'a> {
     /// Who; `None`: all of those that were let go.
-    pub key: Option<Key>,
+    pub key: Option<GroupKey>,
     /// The sums.
-    pub talker: &'a Talker,
+    pub talker: &'a Aggregate,
     /// It is the selected one.
     pub selected: bool,
 }
@@ -44,33 +44,33 @@ impl Pane {
             inverted: false,
             sort: busiest(),
             // those that were let go have their place below the last
-            list: List::with_rest(),
+            list: List::with_other(),
         }
     }
 
-    fn by(&self) -> By {
+    fn by(&self) -> GroupBy {
         self.subject.by(self.grouped)
     }
 
     /// Heading of the names.
     pub fn title(&self) -> &'static str {
         match self.by() {
-            By::Process => "PROCESS",
-            By::Program => "PROGRAM",
-            By::Peer => "PEER",
-            By::Subnet => "SUBNET",
-            By::Port => "PORT",
+            GroupBy::Process => "PROCESS",
+            GroupBy::Program => "PROGRAM",
+            GroupBy::Peer => "PEER",
+            GroupBy::Subnet => "SUBNET",
+            GroupBy::Port => "PORT",
         }
     }
 
     /// The figure that it is sorted by.
-    pub fn sorted_by(&self) -> &'static Figure {
+    pub fn sorted_by(&self) -> &'static AggregateFigure {
         &FIGURES[self.sort]
     }
 
     /// How many talkers it has, and how many times one was let go.
-    pub fn counts(&self, talkers: &Talkers) -> (usize, u64) {
-        (self.list.len(), talkers.rest(self.by()).1)
+    pub fn counts(&self, talkers: &Aggregates) -> (usize, u64) {
+        (self.list.len(), talkers.other(self.by()).1)
     }
 
     /// Which line is selected, from 0.
@@ -79,22 +79,22 @@ impl Pane {
     }
 
     /// The selected talker.
-    pub fn selected(&self) -> Option<Key> {
+    pub fn selected(&self) -> Option<GroupKey> {
         self.list.selected()
     }
 
     /// Lines from the first that is shown on; the last of all is what was let go.
-    pub fn rows<'a>(&'a self, talkers: &'a Talkers) -> impl Iterator<Item = Row<'a>> {
+    pub fn rows<'a>(&'a self, talkers: &'a Aggregates) -> impl Iterator<Item = TalkerRow<'a>> {
         let by = self.by();
         let rows = self.list.shown().filter_map(move |(key, selected)| {
-            Some(Row {
+            Some(TalkerRow {
                 key: Some(key),
                 talker: talkers.get(by, key)?,
                 selected,
             })
         });
-        let (rest, let_go) = talkers.rest(by);
-        rows.chain((let_go > 0).then_some(Row {
+        let (rest, evicted) = talkers.other(by);
+        rows.chain((evicted > 0).then_some(TalkerRow {
             key: None,
             talker: rest,
             selected: false,
@@ -104,7 +104,7 @@ impl Pane {
     /// Sorts anew.
     fn refresh(&mut self, talkers: &Talkers, height: usize) {
         let figure = self.sorted_by();
-        let mut order: Vec<(f64, Key, &Talker)> = talkers
+        let mut order: Vec<(f64, GroupKey, &Aggregate)> = talkers
             .of(self.by())
             .map(|(key, t)| ((figure.get)(talkers, t), key, t))
             .collect();
@@ -151,7 +151,7 @@ const CHUNK: u64 = 1 << 13;
 impl Default for Panes {
     fn default() -> Self {
         Panes {
-            all: Talkers::default(),
+            all: Aggregates::default(),
             narrowed: None,
             restarting: false,
             panes: Subject::ALL.map(Pane::new),
@@ -162,12 +162,12 @@ impl Default for Panes {
 
 impl Panes {
     /// The sums that are shown.
-    pub fn talkers(&self) -> &Talkers {
+    pub fn talkers(&self) -> &Aggregates {
         self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
     }
 
     /// The sums of all sessions, whatever the filter.
-    pub fn all(&self) -> &Talkers {
+    pub fn all(&self) -> &Aggregates {
         &self.all
     }
 
@@ -177,37 +177,38 @@ impl Panes {
     }
 
     /// Takes in what changed of a session.
-    pub fn take(&mut self, change: &Change<'_>, choice: &Choice) {
-        if let Some(change) = choice.own.without(change) {
+    pub fn take(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
+        if let Some(change) = view_filter.self_traffic.without(change) {
             self.all.take(&change);
         }
         if let Some(narrowed) = &mut self.narrowed
-            && let Some(change) = change.among(|s| choice.selects(s))
+            && let Some(change) = change.among(|s| view_filter.selects(s))
         {
             narrowed.talkers.take(&change);
         }
     }
 
     /// The open sessions were looked at.
-    pub fn look(&mut self, taken_ns: u64, store: &Store, choice: &Choice) {
-        self.all.look(taken_ns);
+    pub fn take_snapshot(&mut self, taken_ns: u64, store: &Store, view_filter: &ViewFilter) {
+        self.all.end_snapshot(taken_ns);
         if self.all.is_inexact() {
             let open = store.open().map(|(_, s)| s);
-            self.all.recount(open.filter(|s| !choice.own.is(s)));
+            self.all
+                .recount(open.filter(|s| !view_filter.self_traffic.is(s)));
         }
         if let Some(Narrowed { talkers, .. }) = &mut self.narrowed {
-            talkers.look(taken_ns);
+            talkers.end_snapshot(taken_ns);
             if talkers.is_inexact() {
                 let open = store.open().map(|(_, s)| s);
-                talkers.recount(open.filter(|s| choice.selects(s)));
+                talkers.recount(open.filter(|s| view_filter.selects(s)));
             }
         }
         self.refresh();
     }
 
     /// Another choice of sessions: counted by [`Panes::work`], so that no key waits for it.
-    pub fn restart(&mut self, choice: &Choice) {
-        self.restarting = !choice.selects_all();
+    pub fn restart(&mut self, view_filter: &ViewFilter) {
+        self.restarting = !view_filter.selects_all();
         if !self.restarting || !self.is_visible() {
             self.narrowed = None;
         }
@@ -226,13 +227,13 @@ impl Panes {
     }
 
     /// Counts a part: the open sessions first, then some of the finished ones at a time.
-    pub fn work(&mut self, store: &Store, choice: &Choice) {
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         if !self.is_working(store) {
             return;
         }
         if std::mem::take(&mut self.restarting) {
             let mut talkers = self.all.emptied();
-            for (_, session) in store.open().filter(|(_, s)| choice.selects(s)) {
+            for (_, session) in store.open().filter(|(_, s)| view_filter.selects(s)) {
                 talkers.recall(session, store.uncounted(session));
             }
             self.narrowed = Some(Narrowed {
@@ -240,8 +241,8 @@ impl Panes {
                 backfill: Backfill::new(store, CHUNK),
             });
         } else if let Some(narrowed) = &mut self.narrowed {
-            let closed = store.closed(narrowed.backfill.take_chunk(store)).rev();
-            for (_, session) in closed.filter(|(_, s)| choice.selects(s)) {
+            let closed = store.closed_in(narrowed.backfill.take_chunk(store)).rev();
+            for (_, session) in closed.filter(|(_, s)| view_filter.selects(s)) {
                 narrowed.talkers.recall(session, store.uncounted(session));
             }
         }
@@ -277,7 +278,7 @@ impl Panes {
     }
 
     /// Sorts by the next of these figures.
-    pub fn sort(&mut self, subject: Subject, shown: &[&'static Figure], step: isize) {
+    pub fn sort(&mut self, subject: Subject, shown: &[&'static AggregateFigure], step: isize) {
         let pane = &mut self.panes[subject as usize];
         let now = shown.iter().position(|f| f.title == pane.sorted_by().title);
         let next = now.map_or(0, |i| {
@@ -291,7 +292,7 @@ impl Panes {
     }
 
     /// Sorts by this figure; if it is sorted by it already, turns the order round.
-    pub fn sort_by(&mut self, subject: Subject, figure: &'static Figure) {
+    pub fn sort_by(&mut self, subject: Subject, figure: &'static AggregateFigure) {
         let pane = &mut self.panes[subject as usize];
         if pane.sorted_by().title == figure.title {
             pane.inverted = !pane.inverted;

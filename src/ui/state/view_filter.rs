@@ -18,12 +18,12 @@ pub enum Scope {
     /// Open ones.
     Open,
     /// Finished ones.
-    Finished,
+    Closed,
 }
 
 /// Which sessions are shown.
 #[derive(Debug)]
-pub struct Choice {
+pub struct ViewFilter {
     /// Open ones, finished ones, or all.
     pub scope: Scope,
     /// Only this family.
@@ -31,19 +31,19 @@ pub struct Choice {
     /// Only those that match.
     pub filter: Filter,
     /// What the dashboard itself causes is hidden unless asked for.
-    pub own: Own,
+    pub self_traffic: SelfTraffic,
     /// Filters that were in force before, the last one last.
     trail: Vec<Filter>,
 }
 
-impl Choice {
+impl ViewFilter {
     /// Everything that matches.
     pub fn new(filter: Filter) -> Self {
-        Choice {
+        ViewFilter {
             scope: Scope::All,
             family: None,
             filter,
-            own: Own::default(),
+            self_traffic: SelfTraffic::default(),
             trail: Vec::new(),
         }
     }
@@ -53,7 +53,7 @@ impl Choice {
         let scope = match self.scope {
             Scope::All => true,
             Scope::Open => session.is_open(),
-            Scope::Finished => !session.is_open(),
+            Scope::Closed => !session.is_open(),
         };
         scope && self.selects(session)
     }
@@ -62,12 +62,12 @@ impl Choice {
     pub fn selects(&self, session: &Session) -> bool {
         self.family.is_none_or(|f| f.version() == session.ip())
             && self.filter.matches(session)
-            && !self.own.hides(session)
+            && !self.self_traffic.hides(session)
     }
 
     /// True if every session is meant but those of our own.
     pub fn selects_all(&self) -> bool {
-        self.family.is_none() && self.filter.is_everything() && !self.own.shown
+        self.family.is_none() && self.filter.is_everything() && !self.self_traffic.shown
     }
 
     /// Only this family from now on; again: both.
@@ -79,8 +79,8 @@ impl Choice {
     pub fn next_scope(&mut self) {
         self.scope = match self.scope {
             Scope::All => Scope::Open,
-            Scope::Open => Scope::Finished,
-            Scope::Finished => Scope::All,
+            Scope::Open => Scope::Closed,
+            Scope::Closed => Scope::All,
         };
     }
 

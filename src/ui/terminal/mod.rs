@@ -27,7 +27,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::host::waker::Waker;
 use crate::ui::input::{Input, Mouse, MouseKind};
-use crate::ui::keys::{KeyCode, Press};
+use crate::ui::keys::{KeyCode, KeyPress};
 use crate::ui::terminal::glyphs::Glyphs;
 use crate::ui::terminal::wire::Wire;
 
@@ -38,15 +38,17 @@ mod writer;
 use crate::ui::terminal::writer::Out;
 
 /// What gives the terminal back, while the dashboard has it.
-static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
+static TAKEN_TERMINAL: Mutex<Option<TakenTerminal>> = Mutex::new(None);
 
-struct Taken {
+struct TakenTerminal {
     out: Out,
     mouse: bool,
 }
 
-fn taken() -> MutexGuard<'static, Option<Taken>> {
-    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn taken() -> MutexGuard<'static, Option<TakenTerminal>> {
+    TAKEN_TERMINAL
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Presses and the wheel, at any column: not motion, which over a slow link is waste, and which crossterm's own command
@@ -55,7 +57,7 @@ const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// The terminal, in raw mode on its alternate screen until this is dropped.
-pub struct Screen {
+pub struct TerminalGuard {
     /// Never dropped: it would show the cursor, which `restore` does.
     terminal: ManuallyDrop<Terminal<Wire>>,
     glyphs: Glyphs,
@@ -63,13 +65,13 @@ pub struct Screen {
     mouse: bool,
 }
 
-impl std::fmt::Debug for Screen {
+impl std::fmt::Debug for TerminalGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Screen").finish_non_exhaustive()
     }
 }
 
-impl Screen {
+impl TerminalGuard {
     /// Takes the terminal, and its mouse if that is wanted.
     ///
     /// # Errors
@@ -87,7 +89,7 @@ impl Screen {
             );
         }
         restore_on_panic();
-        let mut screen = Screen {
+        let mut screen = TerminalGuard {
             terminal: ManuallyDrop::new(Terminal::new(Wire::new(size()?))?),
             glyphs: Glyphs::for_environment(),
             out: Out::new()?,
@@ -99,7 +101,7 @@ impl Screen {
 
     fn enter(&mut self) -> anyhow::Result<()> {
         enable_raw_mode().context("cannot switch the terminal to raw mode")?;
-        *taken() = Some(Taken {
+        *taken() = Some(TakenTerminal {
             out: self.out.clone(),
             mouse: self.mouse,
         });
@@ -144,12 +146,12 @@ impl Screen {
         self.out.is_idle()
     }
 
-    /// Tells when the terminal has taken what was drawn; for [`Screen::on_written`].
+    /// Tells when the terminal has taken what was drawn; for [`TerminalGuard::on_written`].
     pub fn written(&self) -> Receiver<io::Result<()>> {
         self.out.written().clone()
     }
 
-    /// Takes what [`Screen::written`] told.
+    /// Takes what [`TerminalGuard::written`] told.
     ///
     /// # Errors
     /// If the terminal cannot be written to.
@@ -205,7 +207,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         restore();
     }
@@ -337,7 +339,7 @@ fn translate(event: Event) -> Option<Input> {
                 event::KeyCode::Char(c) if !is_command => Some(c),
                 _ => None,
             };
-            Some(Input::Key(Press::new(key_code(key.code)?, ctrl), typed))
+            Some(Input::Key(KeyPress::new(key_code(key.code)?, ctrl), typed))
         }
         Event::Paste(text) => Some(Input::Paste(text)),
         Event::Mouse(mouse) => {

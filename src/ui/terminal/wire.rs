@@ -16,15 +16,15 @@ use unicode_width::UnicodeWidthStr;
 
 /// How a cell looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Look {
+struct CellStyle {
     fg: Color,
     bg: Color,
     modifier: Modifier,
 }
 
-impl Look {
+impl CellStyle {
     fn of(cell: &Cell) -> Self {
-        Look {
+        CellStyle {
             fg: cell.fg,
             bg: cell.bg,
             modifier: cell.modifier,
@@ -83,11 +83,11 @@ impl Wire {
     }
 
     /// From one look to another, in one sequence.
-    fn style(&mut self, from: Look, to: Look) {
+    fn style(&mut self, from: CellStyle, to: CellStyle) {
         if from == to {
             return;
         }
-        if to == Look::default() {
+        if to == CellStyle::default() {
             return self.put(format_args!("\x1b[m"));
         }
         self.put(format_args!("\x1b["));
@@ -97,7 +97,7 @@ impl Wire {
             from
         } else {
             self.put(format_args!("0;"));
-            Look::default()
+            CellStyle::default()
         };
         for (i, modifier) in MODIFIERS.into_iter().enumerate() {
             if (to.modifier - from.modifier).contains(modifier) {
@@ -175,7 +175,7 @@ const MODIFIERS: [Modifier; 9] = [
 const MANY: usize = 3;
 
 fn is_blank(cell: &Cell) -> bool {
-    cell.symbol() == " " && Look::of(cell) == Look::default()
+    cell.symbol() == " " && CellStyle::of(cell) == CellStyle::default()
 }
 
 impl Backend for Wire {
@@ -187,7 +187,7 @@ impl Backend for Wire {
     {
         let cells: Vec<_> = content.collect();
         let mut at = None;
-        let mut look = Look::default();
+        let mut look = CellStyle::default();
         let mut next = 0;
         while let Some(&(x, y, cell)) = cells.get(next) {
             self.go(at, Position { x, y });
@@ -197,15 +197,15 @@ impl Backend for Wire {
                 .take_while(|((x, row, cell), here)| x == here && *row == y && is_blank(cell))
                 .count();
             if blanks > MANY && usize::from(x) + blanks == usize::from(self.size.width) {
-                self.style(look, Look::default());
-                look = Look::default();
+                self.style(look, CellStyle::default());
+                look = CellStyle::default();
                 self.put(format_args!("\x1b[K"));
                 at = Some(Position { x, y });
                 next += blanks;
                 continue;
             }
-            self.style(look, Look::of(cell));
-            look = Look::of(cell);
+            self.style(look, CellStyle::of(cell));
+            look = CellStyle::of(cell);
             self.bytes.extend_from_slice(cell.symbol().as_bytes());
             // terminals differ in how wide other than narrow characters are; and at the end of the line in where the
             // cursor is
@@ -213,7 +213,7 @@ impl Backend for Wire {
             at = (is_narrow && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
             next += 1;
         }
-        self.style(look, Look::default());
+        self.style(look, CellStyle::default());
         Ok(())
     }
 

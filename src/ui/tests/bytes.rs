@@ -120,14 +120,14 @@ fn all_that_is_drawn_has_a_stand_in() {
     for size in [LARGE, SIZE, Size::new(60, 16)] {
         for (mode, there) in [
             (Mode::Table, ""),
-            (Mode::Talkers, "Tab"),
+            (Mode::TopTalkers, "Tab"),
             (Mode::Detail, "Enter"),
             (Mode::Help, "?"),
             (Mode::Prompt, "/"),
             (Mode::Columns, "c"),
             (Mode::Distributions, "d"),
             (Mode::Failures, "f"),
-            (Mode::Marked, "m m"),
+            (Mode::Baseline, "m m"),
             (Mode::FileName, "e"),
         ] {
             let mut app = unused(1000, size);

@@ -1,7 +1,7 @@
 //! What is copied where.
 
 use super::*;
-use crate::host::session_env::{Multiplexer, Surroundings};
+use crate::host::session_env::{Multiplexer, SessionEnv};
 
 fn copied(app: &mut App, key: &str) -> String {
     match press(app, key) {
@@ -53,9 +53,9 @@ fn nothing_selected_is_said() {
 
 #[test]
 fn in_tmux_it_says_what_it_takes() {
-    let mut app = app(SIZE).within(Surroundings {
+    let mut app = app(SIZE).within(SessionEnv {
         multiplexer: Some(Multiplexer::Tmux),
-        ..Surroundings::default()
+        ..SessionEnv::default()
     });
     copied(&mut app, "y");
     assert!(screen(&app, SIZE).contains("set-clipboard"));

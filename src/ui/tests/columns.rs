@@ -96,7 +96,7 @@ fn the_help_comes_and_goes_over_the_columns() {
 fn other_keys_are_shown_wherever_keys_are() {
     let size = Size { height: 60, ..SIZE };
     let mut app = app(size);
-    let key = |name| keys::Press::parse(name).expect("a key");
+    let key = |name| keys::KeyPress::parse(name).expect("a key");
     app.keymap.bind("columns", &[key("F6"), key("^O")]);
     app.keymap.bind("filter", &[key("f")]);
     let shown = screen(&app, size);

@@ -1,19 +1,19 @@
 //! The export: what is typed, asked and written.
 
 use super::*;
-use crate::output::export_file::Said;
+use crate::output::export_file::WriterReport;
 use crate::ui::action::Mode;
-use crate::ui::state::export::Order;
+use crate::ui::state::export::ExportCommand;
 
 /// Writes the file that an effect asked for, as the loop does; returns its path and its text.
 fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
-    let Some(Effect::Export(Order::Begin { path, replace })) = effect else {
+    let Some(Effect::Export(ExportCommand::Begin { path, replace })) = effect else {
         panic!("no file is begun: {effect:?}");
     };
     assert!(!replace);
     let mut text = Vec::new();
     loop {
-        app.exported(Said::Ready);
+        app.exported(WriterReport::Ready);
         settle(app);
         let block = app.export_block().expect("a block");
         text.extend(block.bytes);
@@ -22,7 +22,7 @@ fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
         }
     }
     assert_eq!(app.export_block(), None, "it is whole");
-    app.exported(Said::Done);
+    app.exported(WriterReport::Done);
     let text = String::from_utf8(text).expect("UTF-8");
     (path.to_string_lossy().into_owned(), text)
 }
@@ -36,7 +36,7 @@ fn name(app: &mut App, text: &str) {
 pub fn there_is_such_a_file(size: Size) -> App {
     let mut app = app(size);
     press(&mut app, "e Enter");
-    app.exported(Said::Exists);
+    app.exported(WriterReport::Exists);
     app
 }
 
@@ -97,12 +97,15 @@ fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
 fn a_file_that_is_there_is_asked_about() {
     let mut app = there_is_such_a_file(SIZE);
     // the name can be changed
-    assert_eq!(press(&mut app, "n"), Some(Effect::Export(Order::Cancel)));
+    assert_eq!(
+        press(&mut app, "n"),
+        Some(Effect::Export(ExportCommand::Cancel))
+    );
     type_text(&mut app, ".json");
     press(&mut app, "Enter");
-    app.exported(Said::Exists);
+    app.exported(WriterReport::Exists);
     let replace = match press(&mut app, "y") {
-        Some(Effect::Export(Order::Begin { path, replace })) => {
+        Some(Effect::Export(ExportCommand::Begin { path, replace })) => {
             assert!(path.to_string_lossy().ends_with(".csv.json"));
             replace
         }
@@ -115,13 +118,16 @@ fn a_file_that_is_there_is_asked_about() {
 fn one_that_came_meanwhile_is_asked_about_when_all_is_written() {
     let mut app = app(SIZE);
     press(&mut app, "e Enter");
-    app.exported(Said::Ready);
+    app.exported(WriterReport::Ready);
     assert!(app.export_block().expect("a block").is_last);
-    app.exported(Said::Taken);
+    app.exported(WriterReport::Taken);
     assert!(screen(&app, SIZE).contains("Replace it? y/n"));
-    assert_eq!(press(&mut app, "y"), Some(Effect::Export(Order::Replace)));
+    assert_eq!(
+        press(&mut app, "y"),
+        Some(Effect::Export(ExportCommand::Replace))
+    );
     assert_eq!(app.export_block(), None, "all is written");
-    app.exported(Said::Done);
+    app.exported(WriterReport::Done);
     assert!(screen(&app, SIZE).contains("exported 9 sessions"));
 }
 
@@ -130,7 +136,7 @@ fn what_failed_is_said_and_the_name_can_be_changed() {
     let mut app = app(SIZE);
     name(&mut app, "/none/a.csv");
     press(&mut app, "Enter");
-    app.exported(Said::Failed("No such file or directory".into()));
+    app.exported(WriterReport::Failed("No such file or directory".into()));
     insta::assert_snapshot!(screen(&app, SIZE));
     assert_eq!(app.layers.mode(), Mode::FileName);
 }
@@ -153,7 +159,7 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     press(&mut app, "e Enter");
     let mut bytes = 0;
     for _ in 0..3 {
-        app.exported(Said::Ready);
+        app.exported(WriterReport::Ready);
         bytes += app.export_block().expect("a block").bytes.len();
         app.batch(many(bytes as u64));
     }
@@ -161,16 +167,19 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     let shown = screen(&app, SIZE);
     assert!(shown.contains(" EXPORT 51 % "), "{shown}");
     assert!(!shown.contains("FROZEN"));
-    assert_eq!(press(&mut app, "Esc"), Some(Effect::Export(Order::Cancel)));
+    assert_eq!(
+        press(&mut app, "Esc"),
+        Some(Effect::Export(ExportCommand::Cancel))
+    );
     assert_eq!(app.row_count(), 10_000, "what waited is there");
     app.export_cancelled(false);
     assert!(screen(&app, SIZE).contains("cancelled, and nothing of it is left"));
     // what the file still says is about nothing any more
-    app.exported(Said::Ready);
+    app.exported(WriterReport::Ready);
     assert_eq!(app.export_block(), None);
     // a picture that was frozen before stays so
     press(&mut app, "Space e Enter");
-    app.exported(Said::Ready);
+    app.exported(WriterReport::Ready);
     press(&mut app, "Esc");
     assert!(screen(&app, SIZE).contains("FROZEN, 0 waiting"));
 }

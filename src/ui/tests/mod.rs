@@ -6,14 +6,14 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::batch::{Batch, Look};
-use crate::model::capture_filter::Capture;
+use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
-use crate::testing::sample::finished as sample;
+use crate::testing::sample::closed_session as sample;
 use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::keys::{KeyCode, Press};
+use crate::ui::keys::{KeyCode, KeyPress};
 use crate::ui::theme::{DARK, MONOCHROME, Theme};
 use crate::ui::{keys, view};
 
@@ -133,7 +133,7 @@ fn busiest_ended_since(reason: Reason) -> Batch {
 /// Some of everything that a table must cope with.
 fn sessions() -> Batch {
     let before = Session {
-        age_is_lower_bound: true,
+        preexisting: true,
         direction: Direction::Unknown,
         owner: Evidence::Scan,
         start_ns: S,
@@ -162,7 +162,7 @@ fn sessions() -> Batch {
 
 /// A dashboard that has seen nothing yet, and keeps so many finished sessions.
 fn unused(keep: usize, size: Size) -> App {
-    let mut app = App::new("web-3".into(), Capture::default(), keep, size);
+    let mut app = App::new("web-3".into(), CaptureFilter::default(), keep, size);
     app.names.user = |uid| (uid == 0).then_some("root");
     app
 }
@@ -254,7 +254,7 @@ fn press_and_settle(app: &mut App, script: &str) {
 /// Types a text into the prompt, key by key.
 fn type_text(app: &mut App, text: &str) {
     for c in text.chars() {
-        let press = Press::new(KeyCode::Char(c), false);
+        let press = KeyPress::new(KeyCode::Char(c), false);
         let mode = app.layers.mode();
         assert_eq!(app.keymap.lookup(mode, press), None, "{c} is a command");
         app.key(press, Some(c));
@@ -534,7 +534,7 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
     press(&mut app, "Space");
     let rates = |app: &App| {
         let totals = app.store().totals();
-        (totals.finished, totals.finished_rate)
+        (totals.closed, totals.closed_rate)
     };
     assert_eq!(rates(&app), (8, 0.5));
     app.batch(sent(5_002_000, 13));
@@ -599,7 +599,7 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
             .collect();
         let totals = app.store().totals();
         (
-            totals.finished,
+            totals.closed,
             app.store().open_count(),
             column(&app, "COMM"),
             sums,
@@ -763,9 +763,9 @@ fn the_capture_is_changed_when_it_is_accepted() {
     press(&mut app, "C");
     type_text(&mut app, "lport 443 and tx > 10kB");
     assert_eq!(app.row_count(), 9);
-    let kernel = Capture {
+    let kernel = CaptureFilter {
         lports: "443".parse().ok(),
-        ..Capture::default()
+        ..CaptureFilter::default()
     };
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Capture(kernel)));
     assert!(screen(&app, SIZE).contains("captured: lport 443 and tx > 10kB [kernel: "));
@@ -811,9 +811,9 @@ fn what_is_not_captured_any_more_is_not_shown_as_open() {
     assert_eq!(app.row_count(), 2);
     // the kernel says that the others are still there, as they were
     let unchanged = app.store().open().map(|(_, s)| s.cookie).chain([1, 2, 3]);
-    let found = Look {
+    let found = OpenSnapshot {
         unchanged: unchanged.collect(),
-        ..Look::default()
+        ..OpenSnapshot::default()
     };
     for second in [12, 13] {
         app.batch(Batch {
@@ -872,8 +872,8 @@ fn losses_stand_out() {
     let mut app = app(SIZE);
     app.batch(Batch {
         taken_ns: 11 * S,
-        lost: 17,
-        open: Some(Look::default()),
+        missed: 17,
+        open: Some(OpenSnapshot::default()),
         ..Batch::default()
     });
     assert!(screen(&app, SIZE).contains("lost 17"));
@@ -891,9 +891,9 @@ fn an_empty_table_says_so() {
 
 #[test]
 fn a_narrower_capture_is_shown() {
-    let capture = Capture {
+    let capture = CaptureFilter {
         lports: "22,80".parse().ok(),
-        ..Capture::default()
+        ..CaptureFilter::default()
     };
     let app = App::new("web-3".into(), capture, 2, SIZE);
     assert!(screen(&app, SIZE).contains("captured: lport 22,80"));

@@ -108,8 +108,11 @@ fn a_click_in_a_talker_pane_goes_there() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     click_on(&mut app, LARGE, "203.0.113.80", panes);
-    assert_eq!(app.layers.mode(), Mode::Talkers);
-    assert!(!app.choice.filter.source().contains("203"), "selected only");
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
+    assert!(
+        !app.view_filter.filter.source().contains("203"),
+        "selected only"
+    );
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     assert!(
@@ -121,7 +124,7 @@ fn a_click_in_a_talker_pane_goes_there() {
     click(&mut app, (5, 3));
     assert_eq!(app.layers.mode(), Mode::Table);
     click_on(&mut app, LARGE, "PORT", panes);
-    assert_eq!(app.layers.mode(), Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn talkers_have_names_too() {
     );
     // the filter is about addresses
     press(&mut app, "Shift-Tab g Enter");
-    assert_eq!(app.choice.filter.source(), "addr 198.51.100.7");
+    assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.7");
 }
 
 #[test]

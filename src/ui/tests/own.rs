@@ -1,19 +1,19 @@
 //! What the dashboard itself causes.
 
 use super::*;
-use crate::host::session_env::{SshConnection, Surroundings};
+use crate::host::session_env::{SessionEnv, SshConnection};
 use crate::ui::layout::panes::Subject;
 
 /// Used over the ssh session from 192.0.2.77.
 pub fn over_ssh(size: Size) -> App {
     let end = |text: &str| text.parse().expect("an address and a port");
-    begun(unused(100, size).within(Surroundings {
+    begun(unused(100, size).within(SessionEnv {
         pid: 4711,
         ssh: vec![SshConnection {
             client: end("192.0.2.77:50003"),
             server: end("10.0.0.5:443"),
         }],
-        ..Surroundings::default()
+        ..SessionEnv::default()
     }))
 }
 
@@ -66,11 +66,7 @@ fn it_is_counted_until_it_is_let_go() {
         "{}",
         screen(&app, SIZE)
     );
-    assert_eq!(
-        app.store().totals().finished,
-        157,
-        "totals count everything"
-    );
+    assert_eq!(app.store().totals().closed, 157, "totals count everything");
 }
 
 #[test]
@@ -87,7 +83,7 @@ fn it_is_neither_before_the_mark_nor_since() {
     let mut app = over_ssh(SIZE);
     press(&mut app, "m");
     let more = Session {
-        age_is_lower_bound: true,
+        preexisting: true,
         srtt_us: 900_000,
         ..open(3, "sshd-session", "192.0.2.77", 19_876_543)
     };

@@ -93,7 +93,10 @@ fn a_mark_says_how_one_gets_to_what_is_other_since() {
         let said = |app: &App| screen(app, SIZE).contains("marked; m again: what is other since");
         assert!(said(&app), "{script}");
         press(&mut app, "m");
-        assert!(!said(&app) && app.layers.mode() == Mode::Marked, "{script}");
+        assert!(
+            !said(&app) && app.layers.mode() == Mode::Baseline,
+            "{script}"
+        );
     }
 }
 
@@ -168,7 +171,7 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
         press(&mut app, "Enter");
         assert_eq!(app.layers.mode(), Mode::Table);
         assert_eq!(app.row_count() as u64, many);
-        let source = app.choice.filter.source().to_owned();
+        let source = app.view_filter.filter.source().to_owned();
         assert!(
             many > 0 && source.starts_with(&format!("{word} >= ")),
             "{source}"

@@ -120,7 +120,7 @@ fn enter_narrows_and_backspace_goes_back_out() {
     press(&mut app, "Tab Tab");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
     press(&mut app, "Enter");
-    let source = |app: &App| app.choice.filter.source().to_owned();
+    let source = |app: &App| app.view_filter.filter.source().to_owned();
     assert_eq!(
         source(&app),
         "(comm nginx or comm curl) and addr 198.51.100.7"
@@ -177,15 +177,15 @@ fn peers_and_processes_can_be_grouped() {
         ["198.51.100.0/24", "2001:db8:1111:2222::/64"]
     );
     press(&mut app, "Enter");
-    assert_eq!(app.choice.filter.source(), "addr 198.51.100.0/24");
+    assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.0/24");
     press(&mut app, "Backspace a");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
     press(&mut app, "Shift-Tab a G Enter");
     assert!(names(&app, Subject::Processes).len() < 9);
     assert!(
-        app.choice.filter.source().starts_with("comm "),
+        app.view_filter.filter.source().starts_with("comm "),
         "{:?}",
-        app.choice.filter
+        app.view_filter.filter
     );
     // ports are what they are
     press(&mut app, "Tab Tab a");
@@ -215,11 +215,11 @@ fn the_selection_follows_its_talker() {
 fn help_and_prompt_come_back_to_the_pane() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab ? Esc");
-    assert_eq!(app.layers.mode(), Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
     press(&mut app, "/ Esc");
-    assert_eq!(app.layers.mode(), Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
     press(&mut app, "4 o o Space p");
-    assert_eq!(app.layers.mode(), Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn colourful(size: Size) -> App {
     let mut app = app(size);
     app.batch(Batch {
         taken_ns: 11 * S,
-        lost: 17,
+        missed: 17,
         ..sessions()
     });
     press(&mut app, "s g j Space /");

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::aggregate::Key;
-use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::model::fields;
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::lines;
 use crate::ui::state::baseline::Comparison;
@@ -19,18 +19,18 @@ use crate::ui::view::table::shorten;
 const LABEL: usize = 11;
 const CELL: usize = 9;
 /// The sums, in the order in which they are read.
-const OVERALL: [Figure; 7] = [
-    Figure::New,
-    Figure::Bytes,
-    Figure::Failed,
-    Figure::Connect,
-    Figure::Rtt,
-    Figure::Lossy,
-    Figure::Duration,
+const OVERALL: [BaselineFigure; 7] = [
+    BaselineFigure::New,
+    BaselineFigure::Bytes,
+    BaselineFigure::Failed,
+    BaselineFigure::Connect,
+    BaselineFigure::Rtt,
+    BaselineFigure::Lossy,
+    BaselineFigure::Duration,
 ];
 
 pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(mark) = &app.mark else { return };
+    let Some(mark) = &app.baseline else { return };
     let mut lines = area.rows();
     let mut line = |buffer: &mut Buffer, text: &str, style: Style| {
         if let Some(line) = lines.next() {
@@ -41,7 +41,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     let width = usize::from(area.width);
     for (i, (text, style)) in overall(mark, app, width)
         .into_iter()
-        .zip([theme.heading, theme.finished, theme.figure])
+        .zip([theme.heading, theme.closed, theme.figure])
         .enumerate()
     {
         // where it is low the differences say more
@@ -54,14 +54,14 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     for (difference, selected) in shown.rows().take(lines::BASELINE.count(area)) {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
-            (false, Finding::Worse(Figure::Failed)) => theme.alarm_text,
-            (false, Finding::Worse(_)) => theme.warning,
-            (false, Finding::Gone | Finding::New) => theme.finished,
+            (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
+            (false, DifferenceKind::Worse(_)) => theme.warning,
+            (false, DifferenceKind::Gone | DifferenceKind::New) => theme.closed,
         };
         line(buffer, &said(difference, width), style);
     }
     if area.height > lines::BASELINE.above {
-        let text = summary(shown, mark, app.choice.own.known() > 0);
+        let text = summary(shown, mark, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
         if shown.counts == [0; 3] && area.height > lines::BASELINE.above + 5 {
@@ -81,7 +81,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
 }
 
 /// The figures of all sessions: headings, before, since.
-fn overall(mark: &Mark, app: &App, width: usize) -> [String; 3] {
+fn overall(mark: &Baseline, app: &App, width: usize) -> [String; 3] {
     let mut texts = [
         format!("{:LABEL$}", "ALL"),
         format!(
@@ -112,32 +112,34 @@ fn overall(mark: &Mark, app: &App, width: usize) -> [String; 3] {
 fn said(difference: &Difference, width: usize) -> String {
     let (key, before, since) = (difference.key, difference.before, difference.since);
     let who = match key {
-        Key::Peer(_) | Key::Subnet(_) => "peer",
-        Key::Process(..) | Key::Program(_) => "program",
-        Key::Port(_) => "port",
+        GroupKey::Peer(_) | GroupKey::Subnet(_) => "peer",
+        GroupKey::Process(..) | GroupKey::Program(_) => "program",
+        GroupKey::Port(_) => "port",
     };
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));
     let (what, figure, before, since) = match difference.finding {
-        Finding::Worse(figure) => (
+        DifferenceKind::Worse(figure) => (
             "worse",
             figure.title(),
             figure.text(before),
             figure.text(since),
         ),
-        Finding::Gone if since.is_none() => ("gone", "open", count(before), "-".into()),
-        Finding::Gone => (
+        DifferenceKind::Gone if since.is_none() => ("gone", "open", count(before), "-".into()),
+        DifferenceKind::Gone => (
             "gone",
-            Figure::New.title(),
-            Figure::New.text(before),
-            Figure::New.text(since),
+            BaselineFigure::New.title(),
+            BaselineFigure::New.text(before),
+            BaselineFigure::New.text(since),
         ),
-        Finding::New => ("new", "sessions", "-".into(), count(since)),
+        DifferenceKind::New => ("new", "sessions", "-".into(), count(since)),
     };
     let ratio = difference.ratio();
     let times = match difference.finding {
-        Finding::New => fields::size(difference.bytes),
-        Finding::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
-        Finding::Worse(_) if ratio.is_finite() => format!("×{}", fields::bytes(ratio as u64)),
+        DifferenceKind::New => fields::size(difference.bytes),
+        DifferenceKind::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
+        DifferenceKind::Worse(_) if ratio.is_finite() => {
+            format!("×{}", fields::bytes(ratio as u64))
+        }
         _ => String::new(),
     };
     let name = key.to_string();
@@ -154,9 +156,9 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     let mut line = String::new();
     for (i, (text, cell)) in texts.into_iter().zip(WIDTHS).enumerate() {
         let (cell, kind) = if i == 2 {
-            (name, Kind::Addr)
+            (name, FieldKind::Addr)
         } else {
-            (cell, Kind::Text)
+            (cell, FieldKind::Text)
         };
         let text = shorten(text, cell, kind);
         let pad = " ".repeat(cell - text.width().min(cell));
@@ -170,7 +172,7 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     line
 }
 
-fn summary(shown: &Comparison, mark: &Mark, without_own: bool) -> String {
+fn summary(shown: &Comparison, mark: &Baseline, without_own: bool) -> String {
     let [worse, gone, new] = shown.counts;
     let more = if mark.is_inexact() {
         " (or let go long before)"

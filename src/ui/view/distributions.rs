@@ -92,11 +92,7 @@ fn chart(
                 .to_string()
                 .repeat(if cells > 2 { cells - 1 } else { cells });
             let is_selected = has_keyboard && i == selected;
-            let style = if is_selected {
-                theme.key
-            } else {
-                theme.finished
-            };
+            let style = if is_selected { theme.key } else { theme.closed };
             put(i * cells, y, &bar, style);
         }
     }
@@ -185,9 +181,9 @@ fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store)
         ));
     }
     parts.push(format!("p50…p99 {}", histogram::ERROR));
-    let let_go = store.finished_numbers().start;
-    if let_go > 0 {
-        parts.push(format!("{let_go} let go"));
+    let evicted = store.closed_numbers().start;
+    if evicted > 0 {
+        parts.push(format!("{evicted} let go"));
     }
     parts.join("; ")
 }

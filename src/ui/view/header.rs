@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::fields;
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
 use crate::ui::state::view_filter::Scope;
@@ -45,7 +45,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let figure = |name: &'static str, value: String| {
         vec![Span::raw(name), Span::styled(value, theme.figure)]
     };
-    let lost = if totals.lost == 0 {
+    let lost = if totals.missed == 0 {
         theme.figure
     } else {
         theme.alarm
@@ -53,12 +53,12 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let parts = vec![
         vec![Span::styled("tcplife", theme.title)],
         figure("open ", app.store().open_count().to_string()),
-        figure("finished ", totals.finished.to_string()),
+        figure("finished ", totals.closed.to_string()),
         vec![
             Span::raw("lost "),
-            Span::styled(totals.lost.to_string(), lost),
+            Span::styled(totals.missed.to_string(), lost),
         ],
-        figure("", format!("{}/s", short(totals.finished_rate))),
+        figure("", format!("{}/s", short(totals.closed_rate))),
         figure("", format!("{}/s", fields::size(totals.byte_rate as u64))),
         figure("up ", uptime(app.uptime_s())),
         vec![Span::raw(app.host.as_str())],
@@ -88,7 +88,7 @@ fn short(rate: f64) -> String {
 
 /// What is said on the second line, and where: here in the order in which it stands there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+enum Importance {
     /// How things stand if nobody did anything: where there is room.
     Usual,
     /// What a key has done: a theme, an interval, names.
@@ -101,7 +101,7 @@ enum Rank {
 
 /// A part of the second line.
 struct Part<'a> {
-    rank: Rank,
+    rank: Importance,
     label: &'static str,
     text: Cow<'a, str>,
     style: Style,
@@ -111,7 +111,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn new(rank: Rank, text: impl Into<Cow<'a, str>>) -> Self {
+    fn new(rank: Importance, text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
         Part {
             rank,
@@ -149,7 +149,7 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     // nothing is cut for what is usual
     let needed = |parts: &[Part<'_>]| {
-        let uncut = parts.iter().any(|p| p.rank == Rank::Usual);
+        let uncut = parts.iter().any(|p| p.rank == Importance::Usual);
         let cells = |p: &Part<'_>| if uncut { p.whole() } else { p.least };
         parts.iter().map(|p| cells(p) + 2).sum::<usize>()
     };
@@ -182,26 +182,26 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 /// All that there is to say there.
 fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
-    let scope = match app.choice.scope {
+    let scope = match app.view_filter.scope {
         Scope::All => "all",
         Scope::Open => "open",
-        Scope::Finished => "finished",
+        Scope::Closed => "finished",
     };
     let export = app.export_percent().map(|n| format!(" EXPORT {n} % "));
     let frozen = app.waiting().map(|n| format!(" FROZEN, {n} waiting "));
     let alarms = [export, frozen].into_iter().flatten();
-    let alarms = alarms.map(|text| Part::new(Rank::Needed, text).styled(theme.alarm));
+    let alarms = alarms.map(|text| Part::new(Importance::Needed, text).styled(theme.alarm));
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
-    let marked = app.mark.as_ref().map(|mark| {
+    let marked = app.baseline.as_ref().map(|mark| {
         let ago = uptime(mark.ago_ns() / 1_000_000_000);
-        Part::new(Rank::Said, format!("marked {ago} ago"))
+        Part::new(Importance::Said, format!("marked {ago} ago"))
     });
-    let own = app.choice.own.said();
-    let family = app.choice.family.map(|f| f.name());
-    let filter = (!app.choice.filter.is_everything()).then(|| {
-        Part::new(Rank::Needed, app.choice.filter.source())
+    let own = app.view_filter.self_traffic.said();
+    let family = app.view_filter.family.map(|f| f.name());
+    let filter = (!app.view_filter.filter.is_everything()).then(|| {
+        Part::new(Importance::Needed, app.view_filter.filter.source())
             .styled(theme.figure)
             .elastic("filter: ", the_end_of)
     });
@@ -212,37 +212,41 @@ fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
         (false, true) => format!("by {order} inverted").into(),
     };
     let both = family.is_none().then_some("IPv4+IPv6");
-    let pace = app.pace.said();
-    let (chosen, usual) = match app.pace.is_chosen() {
+    let pace = app.interval.said();
+    let (chosen, usual) = match app.interval.is_chosen() {
         true => (pace, None),
         false => (None, pace),
     };
-    let turned = app.look.is_turned;
-    let theme = turned.then(|| format!("theme {}", app.look.theme.name));
+    let turned = app.appearance.is_turned;
+    let theme = turned.then(|| format!("theme {}", app.appearance.theme.name));
     let captured = captured(app).map(|text| {
-        let part = Part::new(Rank::Explains, text);
+        let part = Part::new(Importance::Explains, text);
         part.elastic("captured: ", the_start_of)
     });
     let part = |rank| move |text| Part::new(rank, text);
     let mut parts: Vec<Part<'_>> = alarms.collect();
-    parts.push(Part::new(Rank::Needed, position));
+    parts.push(Part::new(Importance::Needed, position));
     parts.extend(marked);
-    parts.extend(own.map(|text| Part::new(Rank::Explains, text)));
-    parts.extend(family.map(|text| Part::new(Rank::Needed, text)));
+    parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
+    parts.extend(family.map(|text| Part::new(Importance::Needed, text)));
     parts.extend(filter);
-    parts.extend(both.map(|text| Part::new(Rank::Usual, text)));
-    parts.push(Part::new(Rank::Explains, order));
-    parts.extend(chosen.map(part(Rank::Said)));
-    parts.extend(app.names.said().map(|text| Part::new(Rank::Said, text)));
+    parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
+    parts.push(Part::new(Importance::Explains, order));
+    parts.extend(chosen.map(part(Importance::Said)));
+    parts.extend(
+        app.names
+            .said()
+            .map(|text| Part::new(Importance::Said, text)),
+    );
     parts.extend(captured);
-    parts.extend(theme.map(part(Rank::Said)));
-    parts.extend(usual.map(part(Rank::Usual)));
+    parts.extend(theme.map(part(Importance::Said)));
+    parts.extend(usual.map(part(Importance::Usual)));
     parts
 }
 
 /// A text in that many cells.
 fn the_start_of(text: &str, room: usize) -> String {
-    shorten(text, room, Kind::Text)
+    shorten(text, room, FieldKind::Text)
 }
 
 /// A text in that many cells; if it is too long its end, which is what was added last.

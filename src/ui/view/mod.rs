@@ -41,7 +41,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         Some(Layer::Screen(Screen::Failures(shown))) => {
             failures::draw(shown, app, theme, layout.main, buffer);
         }
-        Some(Layer::Screen(Screen::Marked(shown))) => {
+        Some(Layer::Screen(Screen::Baseline(shown))) => {
             baseline::draw(shown, app, theme, layout.main, buffer);
         }
         _ => {

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::filter::{Completions, FilterError};
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::action::Purpose;
 use crate::ui::state::line::Line;
 use crate::ui::state::prompt::Prompt;
@@ -154,7 +154,7 @@ fn cut(text: &str, width: usize) -> String {
         .last();
     match words {
         Some(words) => format!("{words}{SIGN}"),
-        None => shorten(text, width, Kind::Text),
+        None => shorten(text, width, FieldKind::Text),
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::model::fields::{Field, Kind};
+use crate::model::fields::{Field, FieldKind};
 use crate::model::session::{Reason, Session};
 use crate::ui::app::App;
 use crate::ui::layout::lines;
@@ -64,7 +64,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             height: 1,
             ..area
         };
-        let text = if app.has_looked() {
+        let text = if app.has_snapshot() {
             "No session matches yet: they appear here as they open."
         } else {
             "Looking at what is open …"
@@ -97,11 +97,11 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
 }
 
 /// Cuts a text to a width, with a sign that something is missing. Of an address both ends say most.
-pub fn shorten(text: &str, width: usize, kind: Kind) -> String {
+pub fn shorten(text: &str, width: usize, kind: FieldKind) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let tail = if kind == Kind::Addr {
+    let tail = if kind == FieldKind::Addr {
         width.saturating_sub(1) / 2
     } else {
         0
@@ -129,13 +129,20 @@ mod tests {
 
     #[test]
     fn what_is_cut_says_so() {
-        assert_eq!(shorten("connect-timeout", 13, Kind::Text), "connect-time…");
         assert_eq!(
-            shorten("2001:db8:1111:2222:3333:4444:5555:6666", 15, Kind::Addr),
+            shorten("connect-timeout", 13, FieldKind::Text),
+            "connect-time…"
+        );
+        assert_eq!(
+            shorten(
+                "2001:db8:1111:2222:3333:4444:5555:6666",
+                15,
+                FieldKind::Addr
+            ),
             "2001:db…55:6666"
         );
-        assert_eq!(shorten("ab", 1, Kind::Text), "…");
-        assert_eq!(shorten("日本語", 4, Kind::Text), "日…");
-        assert_eq!(shorten("fits", 4, Kind::Text), "fits");
+        assert_eq!(shorten("ab", 1, FieldKind::Text), "…");
+        assert_eq!(shorten("日本語", 4, FieldKind::Text), "日…");
+        assert_eq!(shorten("fits", 4, FieldKind::Text), "fits");
     }
 }

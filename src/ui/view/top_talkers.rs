@@ -5,12 +5,12 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::aggregate::Key;
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::bars::sparkline;
 use crate::ui::layout::panes::{Focus, Subject, placed};
 use crate::ui::state::names::Names;
-use crate::ui::state::top_talkers::Row;
+use crate::ui::state::top_talkers::TalkerRow;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
@@ -23,8 +23,8 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
 
     let style = theme.heading;
     buffer.set_style(heading, style);
-    let (count, let_go) = pane.counts(talkers);
-    let more = if let_go > 0 { "+" } else { "" };
+    let (count, evicted) = pane.counts(talkers);
+    let more = if evicted > 0 { "+" } else { "" };
     let place = match pane.position() {
         0 => String::new(),
         line => format!("{}/", line + 1),
@@ -56,7 +56,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
             (false, open) => theme.row(open),
         };
         buffer.set_style(line, style);
-        let name = name(&row, let_go, &app.names, name_width.into());
+        let name = name(&row, evicted, &app.names, name_width.into());
         buffer.set_stringn(line.x, line.y, name, name_width.into(), style);
         for &(figure, x, width) in &shown {
             let text = if figure.is_course {
@@ -86,17 +86,21 @@ fn put(
 }
 
 /// Who it is, in that many cells. A process's id stays whole: it tells processes apart, and is what one needs.
-fn name(row: &Row<'_>, let_go: u64, names: &Names, width: usize) -> String {
+fn name(row: &TalkerRow<'_>, evicted: u64, names: &Names, width: usize) -> String {
     match row.key {
-        None => shorten(&format!("+{let_go} let go"), width, Kind::Text),
-        Some(Key::Process(pid, comm)) if pid != 0 => {
+        None => shorten(&format!("+{evicted} let go"), width, FieldKind::Text),
+        Some(GroupKey::Process(pid, comm)) if pid != 0 => {
             let pid = format!(" {pid}");
-            let comm = shorten(comm.as_str(), width.saturating_sub(pid.width()), Kind::Text);
+            let comm = shorten(
+                comm.as_str(),
+                width.saturating_sub(pid.width()),
+                FieldKind::Text,
+            );
             comm + &pid
         }
-        Some(key @ (Key::Peer(_) | Key::Subnet(_))) => {
-            shorten(&names.talker(key, width), width, Kind::Addr)
+        Some(key @ (GroupKey::Peer(_) | GroupKey::Subnet(_))) => {
+            shorten(&names.talker(key, width), width, FieldKind::Addr)
         }
-        Some(key) => shorten(&names.talker(key, width), width, Kind::Text),
+        Some(key) => shorten(&names.talker(key, width), width, FieldKind::Text),
     }
 }
