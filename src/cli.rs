@@ -20,22 +20,22 @@ use crate::ui::theme::NamedTheme;
 /// What `--help` says after the flags.
 const EXAMPLES: &str = "\
 Examples:
-  tcplife                     the dashboard; press ? there for its keys
-  tcplife -o text             a row for every session, when it ends
-  tcplife -stT                CSV, with both times
-  tcplife -L 22,80            only our ports 22 and 80
-  tcplife -D 443 -4           only to port 443 of others, over IPv4
-  tcplife -p 181              only what process 181 owns
-  tcplife -f 'reason refused'   only what was refused
+  tcplife                       start the dashboard; press ? there for its keys
+  tcplife -o text               print a row for each session when it closes
+  tcplife -stT                  print CSV with both times
+  tcplife -L 22,80              print only sessions with local port 22 or 80
+  tcplife -D 443 -4             print only sessions with remote port 443 over IPv4
+  tcplife -p 181                print only sessions owned by process 181
+  tcplife -f 'reason refused'   print only refused connections
   tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
 
-/// Show every TCP session of this host: who, with whom, how much, how long, how well, and why it ended.
+/// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
 #[derive(Debug, Parser)]
 #[command(name = "tcplife", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
 #[command(args_override_self = true)] // so that an alias can be given more flags
 #[command(group(ArgGroup::new("family").args(["ipv4", "ipv6"])))]
 pub struct Cli {
-    /// Print the time of day, HH:MM:SS, before each row
+    /// Print the time of day (HH:MM:SS) before each row
     #[arg(short = 'T', long)]
     pub time: bool,
 
@@ -43,77 +43,78 @@ pub struct Cli {
     #[arg(short = 't', long)]
     pub timestamp: bool,
 
-    /// Wide columns: IP version, room for IPv6 addresses, whole names
+    /// Print wide columns: IP version, full IPv6 addresses, longer names
     #[arg(short, long)]
     pub wide: bool,
 
-    /// Comma-separated values: the same as -o csv
+    /// Print comma-separated values; same as -o csv
     #[arg(short = 's', long, conflicts_with = "output")]
     pub csv: bool,
 
-    /// Only sessions that this process owns
+    /// Show only sessions owned by this process
     #[arg(short, long, value_name = "PID", value_parser = pid)]
     pub pid: Option<u32>,
 
-    /// Only these ports of ours: a list like 22,80,8000-8100
+    /// Show only sessions with these local ports: a list like 22,80,8000-8100
     #[arg(short = 'L', long, value_name = "PORTS")]
     pub localport: Option<PortSet>,
 
-    /// Only these ports of the peer's: a list like 22,80,8000-8100
+    /// Show only sessions with these remote ports: a list like 22,80,8000-8100
     #[arg(short = 'D', long, value_name = "PORTS")]
     pub remoteport: Option<PortSet>,
 
-    /// Only IPv4
+    /// Show only IPv4
     #[arg(short = '4', long)]
     pub ipv4: bool,
 
-    /// Only IPv6
+    /// Show only IPv6
     #[arg(short = '6', long)]
     pub ipv6: bool,
 
-    /// Only sessions that match, like 'port 443 and rtt > 50ms' (? in the dashboard explains)
+    /// Show only sessions that match, like 'port 443 and rtt > 50ms' (press ? in the dashboard for
+    /// the syntax)
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// What to show [default: dashboard on a terminal, else text; -T -t -w --count mean
-    /// text]
+    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w and --count
+    /// imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
-    /// End after this time: 10s, 1m30s, 500ms
+    /// Exit after this time: 10s, 1m30s, 500ms
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub duration: Option<Duration>,
 
-    /// End after this many rows
+    /// Exit after this many rows
     #[arg(long, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
 
-    /// How often the dashboard is refreshed [default: 1s, or as configured]
+    /// Refresh the dashboard this often [default: 1s, or as configured]
     #[arg(short, long, value_name = "TIME", value_parser = units::interval)]
     pub interval: Option<Duration>,
 
-    /// How many finished sessions the dashboard keeps [default: 100000, or as configured]
+    /// Keep this many closed sessions in the dashboard [default: 100000, or as configured]
     #[arg(long, value_name = "N", value_parser = keep)]
     pub keep: Option<usize>,
 
-    /// Leave the mouse to the terminal, for its own way to select text
+    /// Leave the mouse to the terminal, so that it can select text
     #[arg(long)]
     pub no_mouse: bool,
 
-    /// How the dashboard looks, whatever the configuration and NO_COLOR say
+    /// Set the theme of the dashboard, regardless of the configuration and NO_COLOR
     #[arg(long, value_name = "NAME", value_parser = theme_parser())]
     pub theme: Option<&'static NamedTheme>,
 
-    /// The dashboard's configuration [default: $XDG_CONFIG_HOME/tcplife/config.toml, else
-    /// ~/.config/tcplife/config.toml, if there is one]
+    /// Read the configuration of the dashboard from this file [default:
+    /// $XDG_CONFIG_HOME/tcplife/config.toml, else ~/.config/tcplife/config.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Print the configuration with all defaults and what they mean, and end
+    /// Print the configuration with all defaults, explained, and exit
     #[arg(long)]
     pub print_config: bool,
 
-    /// Memory for sessions that wait for tcplife, like 256Ki or 64Mi; rounded up to a power of two
+    /// Set the size of the ring buffer, like 256Ki or 64Mi; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "16Mi", value_parser = ring_size)]
     pub ring_size: RingSize,
 }
@@ -130,13 +131,13 @@ pub struct RingSize {
 /// What is shown, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// Everything, live, on the terminal
+    /// Live view on the terminal
     Dashboard,
     /// Rows of columns
     Text,
     /// Comma-separated values
     Csv,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -211,7 +212,7 @@ impl Cli {
         };
         let name = output.name();
         Err(format!(
-            "{flag} does nothing with -o {name}: it is for {fits}"
+            "{flag} has no effect with -o {name}: it applies to {fits}"
         ))
     }
 
@@ -241,12 +242,12 @@ impl Cli {
         let text = self.filter.as_deref().unwrap_or_default();
         let filter = Filter::parse_with(text, crate::host::users::uid_of).map_err(|e| {
             let report = e.report().replace('\n', "\n  ");
-            Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
+            Stop::Usage(format!("invalid filter (-f):\n  {report}"))
         })?;
         if output != Output::Dashboard && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
-                "no session can match: -o {} writes sessions that are over, and none of those can fit the filter of \
-                 -f. What is open is shown by -o dashboard",
+                "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \
+                 Use -o dashboard to see open sessions",
                 output.name()
             )));
         }
@@ -285,8 +286,8 @@ impl Cli {
         let both = capture.intersection(&implied);
         let what = match both.is_nothing() {
             false => return Ok(both),
-            true if implied.is_nothing() => "the filter of -f contradicts itself",
-            true => "the filter of -f and the other flags contradict each other",
+            true if implied.is_nothing() => "the filter (-f) contradicts itself",
+            true => "the filter (-f) and the other flags contradict each other",
         };
         Err(Stop::Usage(format!("no session can match: {what}")))
     }
@@ -354,29 +355,29 @@ pub fn help() -> String {
 /// A process id: PID_MAX_LIMIT is 2^22.
 fn pid(text: &str) -> Result<u32, String> {
     let pid = text.parse().ok().filter(|n| (1..=1 << 22).contains(n));
-    pid.ok_or_else(|| "it takes a process id from 1 to 4194304".into())
+    pid.ok_or_else(|| "must be a process id from 1 to 4194304".into())
 }
 
 fn count(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|&n| n > 0);
-    count.ok_or_else(|| "it takes a whole number from 1".into())
+    count.ok_or_else(|| "must be a whole number, 1 or more".into())
 }
 
 fn keep(text: &str) -> Result<usize, String> {
     text.parse()
-        .map_err(|_| "it takes a whole number from 0".into())
+        .map_err(|_| "must be a whole number, 0 or more".into())
 }
 
 /// The name of a theme.
 fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
     PossibleValuesParser::new(theme::names())
-        .try_map(|name| theme::by_name(&name).ok_or("it takes the name of a theme"))
+        .try_map(|name| theme::by_name(&name).ok_or("must be the name of a theme"))
 }
 
 /// The kernel takes powers of two, from a page on: other sizes are rounded up.
 fn ring_size(text: &str) -> Result<RingSize, String> {
     const MAX: u64 = 1 << 30;
-    let wrong = |hint: String| format!("{hint}it takes a size up to 1Gi, like 256Ki or 64Mi");
+    let wrong = |hint: String| format!("{hint}must be a size up to 1Gi, like 256Ki or 64Mi");
     let asked = match scaled(text, SIZES, Some(1)) {
         Ok(asked @ 1..=MAX) => asked,
         Ok(_) => return Err(wrong(String::new())),

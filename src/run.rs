@@ -84,7 +84,7 @@ fn run(
 ) -> anyhow::Result<()> {
     if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(
-            "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
+            "the dashboard needs a terminal on stdin and stdout. Without one, use -o text, csv or json"
         );
     }
     let config = kernel::CollectorConfig {

@@ -105,7 +105,7 @@ impl Collector {
             Err(_) => Err(collector
                 .join()
                 .err()
-                .unwrap_or_else(|| anyhow::anyhow!("the {name} thread ended at once"))),
+                .unwrap_or_else(|| anyhow::anyhow!("the {name} thread exited at once"))),
         }
     }
 
@@ -151,7 +151,7 @@ impl Collector {
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("no message");
                 Err(anyhow::anyhow!(
-                    "the collector panicked, which is a bug: {what}"
+                    "the collector panicked; this is a bug: {what}"
                 ))
             }
         }

@@ -69,7 +69,7 @@ pub fn wrong_behind(
     let in_place = |message| FilterError::new(next.span.clone(), message);
     let or_quotes = |text: &str| {
         format!(
-            "{} To look for the word, put it in quotes",
+            "{} To search for the word, quote it",
             did_you_mean(&[text])
         )
     };
@@ -79,14 +79,14 @@ pub fn wrong_behind(
         let error = |message| FilterError::new(next.span.start..end, message);
         if whole.contains('-') && !takes_several {
             let message = format!(
-                "`{}` takes one value, and {} is a range",
+                "`{}` takes one value, not the range {}",
                 op.symbol(),
                 quoted(&whole)
             );
             return Some(error(message).help("only = and != take ranges"));
         }
         let message = format!(
-            "a space cuts {} and {} apart",
+            "a space separates {} and {}",
             quoted(number.text),
             quoted(&texts.join(" "))
         );
@@ -95,7 +95,7 @@ pub fn wrong_behind(
     if next.text == "-" {
         let range = format!("{} -", number.text);
         let message = format!("the range {} has no end", quoted(&range));
-        return Some(in_place(message).help("a range is like `8000-8100`"));
+        return Some(in_place(message).help("a range looks like `8000-8100`"));
     }
     if !is_another(field, next.text) {
         return None;
@@ -104,7 +104,7 @@ pub fn wrong_behind(
     let list = format!("{},{}", number.text, next.text);
     let help = match takes_several && is_number(field, next.text) {
         true => or_quotes(&list),
-        false => format!("to look for it, put it in quotes: {}", in_quotes(next.text)),
+        false => format!("to search for it, quote it: {}", in_quotes(next.text)),
     };
     Some(in_place(message).help(help))
 }

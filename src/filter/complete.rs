@@ -115,7 +115,7 @@ fn candidates(
         help,
     };
     let fields = || FIELDS.iter().map(|f| candidate(f.word, f.help));
-    let not = candidate("not", "the contrary of what follows");
+    let not = candidate("not", "negate the next term");
     let joins = [
         candidate("and", "both"),
         candidate("or", "either"),
@@ -144,12 +144,12 @@ fn meaning(op: Op) -> &'static str {
     match op {
         Op::Eq => "equal",
         Op::Ne => "not equal",
-        Op::Lt => "less",
+        Op::Lt => "less than",
         Op::Le => "less or equal",
-        Op::Gt => "more",
-        Op::Ge => "more or equal",
-        Op::Match => "fits a regular expression",
-        Op::NotMatch => "does not fit a regular expression",
+        Op::Gt => "greater than",
+        Op::Ge => "greater or equal",
+        Op::Match => "matches a regular expression",
+        Op::NotMatch => "does not match a regular expression",
     }
 }
 

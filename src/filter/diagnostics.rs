@@ -14,11 +14,11 @@ use crate::text::suggest::suggest;
 /// The text ends where a term should begin.
 pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
     let message = match previous {
-        Some(t) => format!("nothing comes after {}", quoted(t.text)),
-        None => "nothing is there".into(),
+        Some(t) => format!("expected a term after {}", quoted(t.text)),
+        None => "expected a term".into(),
     };
     FilterError::new(end, message)
-        .help("a term is like `port 443`, or a word to look for")
+        .help("a term looks like `port 443`, or is a word to search for")
         .incomplete()
 }
 
@@ -27,23 +27,23 @@ pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     let at = token.span.clone();
     let error = |message: String| FilterError::new(at, message);
     let to_look = format!(
-        "to look for it, put it in quotes: {}",
+        "to search for it, quote it: {}",
         in_quotes(token.text)
     );
     match &token.kind {
         Tok::And | Tok::Or => {
-            error(format!("no term comes before this {}", quoted(token.text))).help(to_look)
+            error(format!("expected a term before {}", quoted(token.text))).help(to_look)
         }
         Tok::Close => match previous {
-            Some(t) if t.kind == Tok::Open => error("nothing is between the parentheses".into()),
-            Some(t) => error(format!("nothing comes after {}", quoted(t.text)))
-                .help("a term is like `port 443`, or a word to look for"),
-            None => error("this `)` closes nothing".into()).help(to_look),
+            Some(t) if t.kind == Tok::Open => error("expected a term between the parentheses".into()),
+            Some(t) => error(format!("expected a term after {}", quoted(t.text)))
+                .help("a term looks like `port 443`, or is a word to search for"),
+            None => error("unmatched `)`".into()).help(to_look),
         },
-        Tok::Op(_) => error(format!("no field comes before this {}", quoted(token.text)))
-            .help("a comparison is like `rtt > 50ms`"),
-        Tok::Comma => error("no value comes before this `,`".into())
-            .help("several values are like `lport 22,80`"),
+        Tok::Op(_) => error(format!("expected a field before {}", quoted(token.text)))
+            .help("a comparison looks like `rtt > 50ms`"),
+        Tok::Comma => error("expected a value before `,`".into())
+            .help("a list looks like `lport 22,80`"),
         Tok::Unclosed => unclosed(token),
         _ => stray(token),
     }
@@ -52,8 +52,8 @@ pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
 /// A text without its second quote.
 pub fn unclosed(token: &Token<'_>) -> FilterError {
     let quote = token.text.chars().next().unwrap_or('"');
-    FilterError::new(token.span.clone(), format!("this {quote} is never closed"))
-        .help(format!("a {quote} is missing"))
+    FilterError::new(token.span.clone(), format!("unclosed {quote}"))
+        .help(format!("add a closing {quote}"))
         .incomplete()
 }
 
@@ -61,7 +61,7 @@ pub fn unclosed(token: &Token<'_>) -> FilterError {
 pub fn stray(token: &Token<'_>) -> FilterError {
     let error = FilterError::new(
         token.span.clone(),
-        format!("{} is no operator", quoted(token.text)),
+        format!("{} is not an operator", quoted(token.text)),
     );
     let meant = match token.text {
         "&" => "&&",
@@ -82,7 +82,7 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
     let word = token.text.to_lowercase();
     let error = FilterError::new(
         token.span.clone(),
-        format!("there is no field {}", quoted(token.text)),
+        format!("unknown field {}", quoted(token.text)),
     );
     let near = nearest_fields(&word);
     if !near.is_empty() {
@@ -111,7 +111,7 @@ pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     (!words.is_empty()).then(|| {
         FilterError::new(
             token.span.clone(),
-            format!("{} may become {}", quoted(token.text), words.join(", ")),
+            format!("{} could become {}", quoted(token.text), words.join(", ")),
         )
         .incomplete()
     })
@@ -120,7 +120,7 @@ pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
 /// The text ends where a value should be.
 pub fn missing_value(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
     let previous = quoted(previous.map_or("", |t| t.text));
-    FilterError::new(end, format!("no value comes after {previous}")).incomplete()
+    FilterError::new(end, format!("expected a value after {previous}")).incomplete()
 }
 
 /// What is expected after an operator.
@@ -135,7 +135,7 @@ pub fn expected_after(op: Op, field: &Field) -> String {
 pub fn no_denial(token: &Token<'_>) -> FilterError {
     FilterError::new(
         token.span.clone(),
-        "`!` stands before a term, and not before a value",
+        "`!` negates a term, not a value",
     )
     .help("did you mean `!=`?")
 }
@@ -146,7 +146,7 @@ pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError
     match rest {
         false => error.incomplete(),
         true => error.help(format!(
-            "to look for the word, put it in quotes: {}",
+            "to search for the word, quote it: {}",
             in_quotes(word.text)
         )),
     }
@@ -171,17 +171,17 @@ pub fn no_value(token: &Token<'_>) -> FilterError {
     match token.kind {
         Tok::And | Tok::Or | Tok::Not => FilterError::new(
             token.span.clone(),
-            format!("{} is no value", quoted(token.text)),
+            format!("{} is a keyword, not a value", quoted(token.text)),
         )
         .help(format!(
-            "as a text it stands in quotes: {}",
+            "to use it as text, quote it: {}",
             in_quotes(token.text)
         )),
         Tok::Unclosed => unclosed(token),
         Tok::Stray => stray(token),
         _ => FilterError::new(
             token.span.clone(),
-            format!("a value should be here, and not {}", quoted(token.text)),
+            format!("expected a value, not {}", quoted(token.text)),
         ),
     }
 }

@@ -37,50 +37,50 @@ pub fn help_rows() -> impl Iterator<Item = HelpRow> {
 
 /// How terms are written and combined: what it looks like, and what it does.
 pub const GRAMMAR: &[(&str, &str)] = &[
-    ("port 443", "a field and a value: equal"),
+    ("port 443", "a field and a value: equal to it"),
     (
         "rtt > 50ms",
-        "compared with `= != < <= > >=`; times have a unit: us ms s m h d",
+        "a comparison with `= != < <= > >=`; times need a unit: us ms s m h d",
     ),
-    ("lport 22,80,8000-8100", "a list: any of them, ranges too"),
+    ("lport 22,80,8000-8100", "a list of values and ranges: any of them"),
     (
         "tx > 10MB",
         "sizes: k M G T are powers of 1000, Ki Mi Gi Ti of 1024",
     ),
-    ("raddr 10.0.0.0/8", "all addresses of a network"),
+    ("raddr 10.0.0.0/8", "a network: all of its addresses"),
     (
         "comm ~ ^ngin",
-        "`~` a regular expression, `!~` its denial; `(?i)` in front of it: in capitals or not",
+        "`~` matches a regular expression, `!~` negates it; start it with `(?i)` to ignore case",
     ),
     (
         "port 443 and comm curl",
-        "both; `&&` or nothing between them is the same",
+        "both; `&&`, or nothing at all, means the same",
     ),
     (
         "refused or timeout",
-        "either; `||` is the same, and weaker than `and`",
+        "either; `||` means the same; `and` binds more tightly",
     ),
-    ("not port 22", "the contrary; `!` is the same"),
-    ("(curl or wget) port 443", "parentheses group"),
+    ("not port 22", "negation; `!` means the same"),
+    ("(curl or wget) port 443", "parentheses group terms"),
     (
         "curl",
-        "a bare word is looked for in comm, addresses and status, in capitals or not",
+        "a bare word: found in comm, addresses or status, ignoring case",
     ),
     (
         "\"port\"",
-        "quotes around what has spaces, or would mean something else",
+        "quotes: for text that has spaces or would mean something else",
     ),
 ];
 
 /// The rules that no example shows.
 #[cfg(any(test, feature = "testing"))]
 const RULES: &str = "\
-A figure that a session does not have (`-` in the table) fits no comparison. `!=` and `!~` are `not` before their
-opposites, so that `reason != refused` shows what is still open too. Of `port` and `addr` either end may fit, and
-with `!=` neither does. A word directly before an operator is always a field, and a word that is a letter off a
-field and followed by what that field takes is an error: put it in quotes to look for it. So is a unit or another
-number directly behind a number: a value has no spaces in it, and a list has them at its commas only. `adopted` alone
-is `adopted yes`, and what stands behind it is the next term unless it is nearly `yes`, `no`, `true` or `false`.";
+A missing value (`-` in the table) never matches a comparison. `!=` and `!~` negate `=` and `~`, so that
+`reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
+may match. A word directly before an operator is always a field. A word that is one letter off a field name and
+followed by a value of that field is an error: quote it to search for it. A unit or another number directly after a
+number is an error too: values contain no spaces, and lists only at their commas. `adopted` alone means
+`adopted yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
 /// The whole of it as Markdown, for the documents.
 #[cfg(any(test, feature = "testing"))]

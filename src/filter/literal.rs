@@ -79,15 +79,15 @@ pub fn takes(field: &Field) -> String {
             "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into()
         }
         FieldKind::Rate => {
-            "bytes a second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into()
+            "bytes per second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into()
         }
         FieldKind::Micros => "a time with its unit: us ms s m h d".into(),
         FieldKind::Ip => "4 or 6".into(),
-        FieldKind::User => "a user's name or id".into(),
+        FieldKind::User => "a user name or id".into(),
         FieldKind::Addr => "an address or a network".into(),
         FieldKind::Port => "a port, 0 to 65535".into(),
-        FieldKind::Text => "a text".into(),
-        FieldKind::Comm => "a process's name".into(),
+        FieldKind::Text => "text".into(),
+        FieldKind::Comm => "a process name".into(),
         FieldKind::Names(names) => format!("one of {}", list(names)),
         FieldKind::Bool => "yes or no".into(),
         FieldKind::Either(..) => "a value".into(),
@@ -98,9 +98,9 @@ pub fn takes(field: &Field) -> String {
 pub fn takes_briefly(field: &Field) -> String {
     match kind_of(field) {
         FieldKind::Bytes => "a size".into(),
-        FieldKind::Rate => "a size, a second".into(),
+        FieldKind::Rate => "a size per second".into(),
         FieldKind::Micros => "a time".into(),
-        FieldKind::Bool => "yes or no, also true or false; alone: yes".into(),
+        FieldKind::Bool => "yes or no, true or false; alone: yes".into(),
         _ => takes(field),
     }
 }
@@ -155,7 +155,7 @@ pub fn read(
 ) -> Result<Literal, Bad> {
     let bad = || {
         Bad::new(
-            format!("{} is not what `{}` takes", quoted(text), field.word),
+            format!("{} is not a value of `{}`", quoted(text), field.word),
             expected(field),
         )
     };
@@ -180,7 +180,7 @@ pub fn read(
         FieldKind::User => match whole(text).or_else(|| users(text)) {
             Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
             None => Err(Bad::new(
-                format!("this host has no user {}", quoted(text)),
+                format!("no user {} on this host", quoted(text)),
                 expected(field),
             )
             .partial(true)),
@@ -216,13 +216,13 @@ fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
         Some((from, "")) if !from.is_empty() => {
             one(from)?;
             let message = format!("the range {} has no end", quoted(text));
-            return Err(Bad::new(message, "a range is like `8000-8100`").partial(true));
+            return Err(Bad::new(message, "a range looks like `8000-8100`").partial(true));
         }
         Some((from, to)) if !from.is_empty() => {
             let (low, high) = (one(from)?, one(to)?);
             if low > high {
-                let message = format!("the range {} ends before it begins", quoted(text));
-                return Err(Bad::new(message, "the smaller comes first").partial(true));
+                let message = format!("the range {} is reversed", quoted(text));
+                return Err(Bad::new(message, "put the smaller number first").partial(true));
             }
             (low, high)
         }
@@ -283,7 +283,7 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
     }
     match text.parse::<u64>() {
         Ok(n) if n <= greatest(kind) => Ok(n),
-        _ => Err(bad("is too great")),
+        _ => Err(bad("is too large")),
     }
 }
 
@@ -294,11 +294,11 @@ fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
         Unscaled::NotANumber(partial) => (format!("{text} is not a number with a unit"), partial),
         Unscaled::NoUnit => (format!("{text} has no unit"), true),
         Unscaled::Unit(unit, partial) => (
-            format!("{text}: there is no unit {}", quoted(&unit)),
+            format!("{text}: unknown unit {}", quoted(&unit)),
             partial,
         ),
         Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
-        Unscaled::TooGreat => (format!("{text} is too great"), false),
+        Unscaled::TooGreat => (format!("{text} is too large"), false),
     };
     Bad::new(message, expected(field)).partial(partial)
 }
@@ -308,7 +308,7 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
     if let Ok(both) = text.parse::<SocketAddr>() {
         let port = field.word.replace("addr", "port");
         let terms = format!("{} {} {port} {}", field.word, both.ip(), both.port());
-        let help = format!("{} The port is a term of its own", did_you_mean(&[&terms]));
+        let help = format!("{} The port is a separate term", did_you_mean(&[&terms]));
         return Err(Bad::new(message, help));
     }
     let bare = text
@@ -335,7 +335,7 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
             let message = format!("{} is not a network", quoted(text));
             Bad::new(
                 message,
-                format!("its prefix is 0 to {most} bits, like `{addr}/{most}`"),
+                format!("the prefix length is 0 to {most}, like `{addr}/{most}`"),
             )
             .partial(bits.is_empty())
         })
@@ -354,9 +354,9 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
     } else {
         within
     };
-    let message = format!("`{}` is never {}", field.word, quoted(text));
+    let message = format!("{} is not a value of `{}`", quoted(text), field.word);
     let help = match near.is_empty() {
-        true => format!("it is one of {}", list(names)),
+        true => format!("use one of {}", list(names)),
         false => did_you_mean(&near),
     };
     Err(Bad::new(message, help).partial(real_names(names).any(|n| n.starts_with(&lower))))
@@ -388,7 +388,7 @@ pub fn bare_word(text: &str) -> Result<(), Bad> {
     };
     match net(field, text) {
         Ok(_) if text.contains('/') => Err(Bad::new(
-            format!("{} is a network, and no part of an address", quoted(text)),
+            format!("{} is a network, not part of an address", quoted(text)),
             format!("did you mean `addr {text}`?"),
         )),
         Err(bad) if text.parse::<SocketAddr>().is_ok() => Err(bad),
@@ -408,15 +408,15 @@ fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
     };
     let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
     let help =
-        format!("a pattern is a regular expression: `{term}~ {pattern}`; in quotes a `*` is one");
-    let mut bad = Bad::new("`*` is no wildcard here".into(), help);
+        format!("patterns are regular expressions: `{term}~ {pattern}`; quote a literal `*`");
+    let mut bad = Bad::new("`*` is not a wildcard".into(), help);
     bad.at = Some(at..at + 1);
     Err(bad)
 }
 
 /// Checks a regular expression.
 pub fn regex(pattern: &str) -> Result<(), Bad> {
-    let help = "`~` takes a regular expression; in front of a character that is meant as it is goes a `\\`";
+    let help = "`~` takes a regular expression; escape literal special characters with `\\`";
     let parsed = regex_syntax::ast::parse::ParserBuilder::new()
         .nest_limit(50)
         .build()
@@ -439,8 +439,8 @@ pub fn regex(pattern: &str) -> Result<(), Bad> {
     match build_regex(pattern) {
         Ok(_) => Ok(()),
         Err(regex::Error::CompiledTooBig(_)) => Err(Bad::new(
-            "the regular expression is too big".into(),
-            "its repetitions multiply",
+            "the regular expression is too large".into(),
+            "nested repetitions multiply",
         )),
         // what the syntax tree allows and its meaning does not: an unknown Unicode class
         Err(_) => Err(Bad::new(

@@ -132,8 +132,8 @@ fn filter(input: &mut Input<'_>) -> Result<Expr> {
     match peek(input) {
         None => Ok(expr),
         Some(t) => fail(
-            FilterError::new(t.span.clone(), "this `)` closes nothing")
-                .help("to look for a parenthesis, put it in quotes"),
+            FilterError::new(t.span.clone(), "unmatched `)`")
+                .help("to search for a parenthesis, quote it"),
         ),
     }
 }
@@ -199,14 +199,14 @@ fn parenthesised(input: &mut Input<'_>) -> Result<Expr> {
     let open = here(input);
     input.state.depth += 1;
     if input.state.depth > DEEPEST {
-        let message = format!("more than {DEEPEST} parentheses within each other");
+        let message = format!("parentheses are nested more than {DEEPEST} deep");
         return fail(FilterError::new(open, message));
     }
     let close = |input: &mut Input<'_>| match input.next_token() {
         Some(t) if t.kind == Tok::Close => Ok(()),
         _ => fail(
-            FilterError::new(open.clone(), "this `(` is never closed")
-                .help("a `)` is missing")
+            FilterError::new(open.clone(), "unclosed `(`")
+                .help("add a closing `)`")
                 .incomplete(),
         ),
     };
@@ -226,8 +226,8 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
             (None, false) => words(input),
         },
         Tok::Quoted(_) if operator_follows(input) => fail(
-            FilterError::new(token.span.clone(), "a text in quotes is no field")
-                .help("a field's name stands without quotes"),
+            FilterError::new(token.span.clone(), "quoted text is not a field")
+                .help("write field names without quotes"),
         ),
         Tok::Quoted(_) => words(input),
         _ => fail(no_term(token, previous(input))),
@@ -273,7 +273,7 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
             return fail(
                 FilterError::new(
                     token.span.clone(),
-                    "there is nothing to look for in empty quotes",
+                    "empty quotes: nothing to search for",
                 )
                 .incomplete(),
             );
@@ -323,10 +323,10 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
     fail(
         FilterError::new(
             word.span.clone(),
-            format!("there is no field {}", quoted(word.text)),
+            format!("unknown field {}", quoted(word.text)),
         )
         .help(format!(
-            "{} To look for the word, put it in quotes",
+            "{} To search for the word, quote it",
             did_you_mean(&fits)
         )),
     )
@@ -361,7 +361,7 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         if let Some(comma) = peek(input).filter(|t| t.kind == Tok::Comma) {
             let message = format!("`{}` takes one value", op.symbol());
             return fail(
-                FilterError::new(comma.span.clone(), message).help("only = and != take several"),
+                FilterError::new(comma.span.clone(), message).help("only = and != take lists"),
             );
         }
         return term(op, vec![one]);
@@ -405,7 +405,7 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
             let message = format!("`{}` takes one value", op.symbol());
             return fail(
                 FilterError::new(end - 1..end, message)
-                    .help("several are like `~ ^(a|b)`; in quotes a `,` is itself"),
+                    .help("for several, write `~ ^(a|b)`; quote a literal `,`"),
             );
         }
         literal::regex(text).map(|()| Literal::Regex(text.to_owned()))
@@ -432,7 +432,7 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
         && !matches!(op, Op::Eq | Op::Ne)
     {
         let message = format!(
-            "`{}` takes one value, and {} is a range",
+            "`{}` takes one value, not the range {}",
             op.symbol(),
             quoted(text)
         );
@@ -490,8 +490,8 @@ fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
                 && matches!(next.kind, Tok::Word | Tok::Quoted(_) | Tok::Unclosed) =>
         {
             fail(
-                FilterError::new(next.span.clone(), "a quote begins or ends within a word")
-                    .help("quotes go around all of it"),
+                FilterError::new(next.span.clone(), "a quote begins or ends inside a word")
+                    .help("quote the whole word"),
             )
         }
         _ => Ok(()),

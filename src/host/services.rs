@@ -13,13 +13,13 @@ const FILE: &str = "/etc/services";
 #[derive(Debug, thiserror::Error)]
 pub enum NoServices {
     /// Minimal systems and containers come without a list.
-    #[error("no {FILE} here")]
+    #[error("{FILE} does not exist")]
     Missing,
     /// There is a list that cannot be read.
     #[error("cannot read {FILE}: {0}")]
     Unreadable(#[source] io::Error),
     /// There is a list, and no TCP port in it.
-    #[error("{FILE} names no TCP port")]
+    #[error("{FILE} lists no TCP port")]
     Empty,
 }
 

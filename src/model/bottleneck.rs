@@ -32,9 +32,9 @@ impl Bottleneck {
     /// What it means, and what to look at.
     pub fn help(self) -> &'static str {
         match self {
-            Bottleneck::Network => "Data was on its way: look at RTT, retransmits and the window",
-            Bottleneck::PeerWindow => "The peer reads too slowly, or its buffer is too small",
-            Bottleneck::SendBuffer => "It is too small for this path: net.ipv4.tcp_wmem, SO_SNDBUF",
+            Bottleneck::Network => "Data was in flight: check RTT, retransmits and the window",
+            Bottleneck::PeerWindow => "The peer reads too slowly, or its receive buffer is too small",
+            Bottleneck::SendBuffer => "It is too small for this path: check net.ipv4.tcp_wmem, SO_SNDBUF",
             Bottleneck::Application => "It had nothing to send",
         }
     }

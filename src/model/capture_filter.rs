@@ -253,7 +253,7 @@ pub enum BadPorts {
     #[error("`{0}` is not a port (0 to 65535) or a range like 8000-8100")]
     NotAPort(String),
     /// The range has nothing in it.
-    #[error("the range `{0}` ends before it begins")]
+    #[error("the range `{0}` is reversed")]
     Backwards(String),
 }
 

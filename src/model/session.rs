@@ -43,23 +43,23 @@ macro_rules! named_enum {
 named_enum! {
     /// Where the connection stands: RFC 9293 §3.3.2, with the names of `ss`.
     State {
-        /// Our SYN is on its way.
+        /// SYN sent, no answer yet.
         SynSent = "syn-sent",
-        /// The last acknowledgement of the handshake is missing.
+        /// SYN received, final ACK of the handshake missing.
         SynRecv = "syn-recv",
         /// Both directions are open.
         Established = "established",
-        /// We closed, the acknowledgement is missing.
+        /// We closed; our FIN is not acknowledged yet.
         FinWait1 = "fin-wait-1",
-        /// We closed, the peer has not.
+        /// We closed; the peer has not.
         FinWait2 = "fin-wait-2",
-        /// The peer closed, we have not.
+        /// The peer closed; we have not.
         CloseWait = "close-wait",
-        /// Both closed, we later; our acknowledgement is missing.
+        /// The peer closed, then we did; our FIN is not acknowledged yet.
         LastAck = "last-ack",
-        /// Both closed at once.
+        /// Both ends closed at the same time.
         Closing = "closing",
-        /// Over.
+        /// Closed.
         Closed = "closed",
     }
 }
@@ -67,33 +67,33 @@ named_enum! {
 named_enum! {
     /// Why a session ended.
     Reason {
-        /// Not over yet.
+        /// Still open.
         Open = "-",
-        /// We closed first, in order.
+        /// We closed it first, with a FIN.
         LocalFin = "local-fin",
-        /// The peer closed first, in order.
+        /// The peer closed it first, with a FIN.
         RemoteFin = "remote-fin",
-        /// We reset it: data left unread, SO_LINGER 0, or disconnected.
+        /// We reset it: unread data, SO_LINGER 0, or a disconnect.
         LocalReset = "local-reset",
         /// The peer reset it.
         RemoteReset = "remote-reset",
-        /// Nobody listens there (ECONNREFUSED).
+        /// Nothing listens on the port (ECONNREFUSED).
         Refused = "refused",
         /// No answer to our SYNs (ETIMEDOUT).
         ConnectTimeout = "connect-timeout",
         /// The peer stopped answering (ETIMEDOUT).
         Timeout = "timeout",
-        /// There is no way to the peer (EHOSTUNREACH, ENETUNREACH).
+        /// The peer is unreachable (EHOSTUNREACH, ENETUNREACH).
         Unreachable = "unreachable",
-        /// We gave the connect up before an answer came.
+        /// We gave up connecting before an answer came.
         Cancelled = "cancelled",
-        /// No local port was free (EADDRNOTAVAIL): nothing was sent.
+        /// No local port was free (EADDRNOTAVAIL); nothing was sent.
         NoPort = "no-port",
-        /// It waited in the listener's queue and nobody accepted it.
+        /// It waited in the listener's queue and was never accepted.
         NeverAccepted = "never-accepted",
-        /// Killed from outside, as `ss -K` does (ECONNABORTED).
+        /// Killed from outside, as by `ss -K` (ECONNABORTED).
         Aborted = "aborted",
-        /// Not told by what the kernel says.
+        /// The kernel does not say why.
         Unknown = "unknown",
     }
 }
@@ -124,7 +124,7 @@ impl Reason {
 named_enum! {
     /// Who opened the session.
     Direction {
-        /// Open before the start, and nothing tells.
+        /// Open before tcplife started; direction unknown.
         Unknown = "unknown",
         /// We connected.
         Out = "out",
@@ -136,11 +136,11 @@ named_enum! {
 named_enum! {
     /// How the owner is known, weakest evidence first.
     Evidence {
-        /// It is not known.
+        /// Not known.
         None = "unknown",
-        /// It listens on the port; who works on the session has not shown yet.
+        /// It listens on the port; no process has used the session yet.
         Listen = "listen",
-        /// It held the socket when the open files were looked through.
+        /// It held the socket when open files were scanned.
         Scan = "scan",
         /// It closed the socket.
         Close = "close",

@@ -139,7 +139,7 @@ fn write(
         Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         // a device's or a pipe's place is not taken; a link's is, and where it leads to stays as it is
         Ok(there) if !there.is_file() && !there.is_symlink() => {
-            return Err(io::Error::other("it is there, and not a file"));
+            return Err(io::Error::other("it exists and is not a regular file"));
         }
         Ok(_) if !replace => return Ok(Some(WriterReport::Exists)),
         _ => {}
@@ -398,7 +398,7 @@ mod tests {
         assert_eq!(failed(folder.path().into()), "is a directory");
         assert_eq!(
             failed("/dev/full".into()),
-            "it is there, and not a file",
+            "it exists and is not a regular file",
             "a device stays what it is"
         );
     }

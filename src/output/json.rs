@@ -74,7 +74,7 @@ impl<W: Write> Sink for Json<W> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("event", "summary")?;
         map.serialize_entry("sessions", &summary.sessions)?;
-        map.serialize_entry("lost", &summary.missed)?;
+        map.serialize_entry("missed", &summary.missed)?;
         let duration_us = u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX);
         map.serialize_entry("duration_us", &duration_us)?;
         SerializeMap::end(map)?;

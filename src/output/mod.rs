@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::filter::Filter;
 use crate::model::batch::{Batch, Clock};
+use crate::model::fields;
 use crate::model::session::Session;
 
 pub mod csv;
@@ -72,19 +73,15 @@ pub struct Summary {
 
 impl Summary {
     fn say_missed(&self) {
-        let lost = self.missed;
-        let missing = match (lost, self.missed_all_match) {
+        let missed = fields::number(self.missed, "session");
+        let text = match (self.missed, self.missed_all_match) {
             (0, _) => return,
-            (_, true) => {
-                format!(
-                    "{lost} sessions are missing above: they ended while the ring buffer was full"
-                )
-            }
+            (_, true) => format!("missed {missed} that closed while the ring buffer was full"),
             (_, false) => format!(
-                "up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was full, before the filter was asked"
+                "missed {missed} that closed while the ring buffer was full, before the filter (-f) was applied"
             ),
         };
-        say(&format!("{missing}. A greater --ring-size helps"));
+        say(&format!("{text}. A larger --ring-size helps"));
     }
 }
 
@@ -143,8 +140,8 @@ pub fn run(
     sink.flush()?;
     if end.untaken() > 0 {
         say(&format!(
-            "{} lines are missing at the end: the reader of stdout took nothing for a second",
-            end.untaken()
+            "dropped {} at the end: the reader of stdout accepted nothing for a second",
+            fields::number(end.untaken(), "line")
         ));
     }
     Ok(())

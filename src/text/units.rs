@@ -48,7 +48,7 @@ impl Unscaled {
     /// The beginning of an error that goes on with what would be right; empty if only the unit's name could be said.
     pub fn unit_hint(&self) -> String {
         match self {
-            Unscaled::Unit(unit, _) => format!("there is no unit `{}`; ", sanitize(unit.trim())),
+            Unscaled::Unit(unit, _) => format!("unknown unit `{}`; ", sanitize(unit.trim())),
             _ => String::new(),
         }
     }
@@ -132,13 +132,13 @@ impl Decimal {
 
 /// A time as flags and the configuration take it: what a filter takes (`10s`, `1m30s`, `1.5h`), or a number of seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    const TAKES: &str = "it takes a time like 10s, 1m30s or 500ms";
+    const TAKES: &str = "must be a time like 10s, 1m30s or 500ms";
     const SECOND: u64 = 1_000_000;
     const CENTURY: u64 = 100 * 365 * 86_400 * SECOND;
     match scaled(text, TIMES, Some(SECOND)) {
-        Ok(0) | Err(Unscaled::Fraction) => Err(format!("{TAKES}, longer than nothing")),
+        Ok(0) | Err(Unscaled::Fraction) => Err(format!("{TAKES}, more than zero")),
         Ok(us @ ..=CENTURY) => Ok(Duration::from_micros(us)),
-        Ok(_) | Err(Unscaled::TooGreat) => Err("that is over a hundred years".into()),
+        Ok(_) | Err(Unscaled::TooGreat) => Err("must be at most a hundred years".into()),
         Err(why) => Err(format!("{}{TAKES}", why.unit_hint())),
     }
 }
@@ -167,7 +167,7 @@ pub fn interval(text: &str) -> Result<Duration, String> {
     if limits.contains(&time) {
         Ok(time)
     } else {
-        Err("it takes a time from 100ms to 1h".into())
+        Err("must be a time from 100ms to 1h".into())
     }
 }
 
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn duration_errors_say_what_helps() {
         let error = |text| duration(text).expect_err(text);
-        let takes = "it takes a time like 10s, 1m30s or 500ms";
+        let takes = "must be a time like 10s, 1m30s or 500ms";
         assert_eq!(error("soon"), takes);
         assert_eq!(error("5sec"), format!("there is no unit `sec`; {takes}"));
         assert_eq!(error("1m 30s"), format!("there is no unit `m`; {takes}"));
@@ -287,7 +287,7 @@ mod tests {
             assert_eq!(error(nothing), format!("{takes}, longer than nothing"));
         }
         for long in ["36501d", "9999999999999d", &"9".repeat(30)] {
-            assert_eq!(error(long), "that is over a hundred years");
+            assert_eq!(error(long), "must be at most a hundred years");
         }
         assert_eq!(duration("36500d"), Ok(Duration::from_secs(36_500 * 86_400)));
     }

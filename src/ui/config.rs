@@ -79,9 +79,9 @@ pub static SETTINGS: &[Setting] = &[
         help: || {
             let words: Vec<&str> = fields::columns().map(|(f, _)| f.word).collect();
             let mut lines = vec![
-                "Columns of the session table, in their order, like [\"comm\", \"raddr\", \"status\"]. \"auto\": those that"
+                "Columns of the session table, in order, like [\"comm\", \"raddr\", \"status\"]. \"auto\": the columns that were"
                     .into(),
-                "were chosen with the key `columns` in an earlier run, else as many as there is room for. There are:".into(),
+                "chosen with the key `columns` in an earlier run, else as many as fit. Available columns:".into(),
             ];
             lines.extend(lines_of(&words));
             lines
@@ -114,9 +114,9 @@ pub static SETTINGS: &[Setting] = &[
         name: "theme",
         help: || {
             let mut lines = vec![
-                "\"auto\": dark, light where COLORFGBG says so, monochrome where TERM has no colours. NO_COLOR is stronger than"
+                "\"auto\": light if COLORFGBG says so, monochrome if TERM has no colours, else dark. NO_COLOR takes precedence"
                     .into(),
-                "what is set here, and --theme is stronger than NO_COLOR. There are:".into(),
+                "over this setting, and --theme over NO_COLOR. Available themes:".into(),
             ];
             lines.extend(
                 THEMES
@@ -133,14 +133,14 @@ pub static SETTINGS: &[Setting] = &[
                 Some(name) => Some(
                     theme::by_name(name).ok_or_else(|| Wrong::unknown("theme", name, &names))?,
                 ),
-                None => return Err(Wrong::takes("a theme's name", value)),
+                None => return Err(Wrong::takes("the name of a theme", value)),
             };
             Ok(())
         },
     },
     Setting {
         name: "interval",
-        help: || vec!["How often the dashboard is refreshed: 100ms to 1h.".into()],
+        help: || vec!["Refresh interval of the dashboard, from 100ms to 1h.".into()],
         get: |config| quoted(&units::spelled(config.interval)),
         set: |config, value| {
             let text = value
@@ -152,19 +152,19 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "keep",
-        help: || vec!["How many finished sessions the dashboard keeps.".into()],
+        help: || vec!["Number of closed sessions that the dashboard keeps.".into()],
         get: |config| config.keep.to_string(),
         set: |config, value| {
             let number = value.as_integer();
             let number = number.and_then(|n| usize::from_str_radix(n.as_str(), n.radix()).ok());
-            config.keep = number.ok_or_else(|| Wrong::takes("a whole number from 0", value))?;
+            config.keep = number.ok_or_else(|| Wrong::takes("a whole number, 0 or more", value))?;
             Ok(())
         },
     },
     Setting {
         name: "mouse",
         help: || {
-            vec!["Clicks and the wheel are for the dashboard. false: for the terminal, to select text.".into()]
+            vec!["Use the mouse in the dashboard. false: leave it to the terminal, so that it can select text.".into()]
         },
         get: |config| config.mouse.to_string(),
         set: |config, value| {
@@ -195,17 +195,17 @@ impl Wrong {
     }
 
     fn takes(what: &str, value: &DeValue<'_>) -> Self {
-        Wrong::new(format!("it takes {what}, and this is {}", kind(value)))
+        Wrong::new(format!("must be {what}, not {}", kind(value)))
     }
 
     fn unknown(what: &str, name: &str, names: &[&str]) -> Self {
         let near = suggest(name, names.iter().copied());
         let hint = match near.as_slice() {
             [] if names.len() > 20 => "; --print-config lists them".to_owned(),
-            [] => format!("; there are {}", names.join(", ")),
+            [] => format!("; use one of {}", names.join(", ")),
             near => format!("; did you mean `{}`?", near.join("` or `")),
         };
-        Wrong::new(format!("there is no {what} `{}`{hint}", visible(name)))
+        Wrong::new(format!("unknown {what} `{}`{hint}", visible(name)))
     }
 
     fn at(self, span: Range<usize>) -> Self {
@@ -274,7 +274,7 @@ impl Config {
             Err(e) => {
                 let at = e.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(e.as_bytes());
-                Err(wrong(&text, at, "this is not UTF-8".into()))
+                Err(wrong(&text, at, "not valid UTF-8".into()))
             }
         }
     }
@@ -361,7 +361,7 @@ impl Config {
             let (name, value) = [a, b].into_iter().filter_map(named).max_by_key(by_place)?;
             let other = if name.get_ref() == a { b } else { a };
             let message = format!(
-                "{} means `{other}` already; give that another key",
+                "{} is already bound to `{other}`; bind one of the two to another key",
                 press.name()
             );
             Some(Mistake::new(
@@ -375,7 +375,7 @@ impl Config {
     /// The file that says all this, with comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::from(
-            "# tcplife's configuration. The file is read from $XDG_CONFIG_HOME/tcplife/config.toml, else from\n# ~/.config/tcplife/config.toml; flags are stronger. All of it can be left out.\n",
+            "# Configuration of tcplife, read from $XDG_CONFIG_HOME/tcplife/config.toml, else from\n# ~/.config/tcplife/config.toml. Flags take precedence. Every setting is optional.\n",
         );
         for setting in SETTINGS {
             text += "\n";
@@ -385,7 +385,7 @@ impl Config {
             text += &format!("{} = {}\n", setting.name, (setting.get)(self));
         }
         text += &format!(
-            "\n# Keys: a list for each meaning, at least one key long. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
+            "\n# Keys: a list for each action, with at least one key. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
         );
         for (i, row) in self.keymap.all().iter().enumerate() {
             let name = row.key.name;
@@ -419,12 +419,12 @@ impl Mistake {
 fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fields::Field, Wrong> {
     let wrong = |wrong: Wrong| wrong.at(word.span());
     let name = word.get_ref().as_str();
-    let name = name.ok_or_else(|| wrong(Wrong::takes("names of columns", word.get_ref())))?;
+    let name = name.ok_or_else(|| wrong(Wrong::takes("a column name", word.get_ref())))?;
     let words: Vec<&str> = fields::columns().map(|(f, _)| f.word).collect();
     match columns::by_word(name) {
         None => Err(wrong(Wrong::unknown("column", name, &words))),
         Some(field) if list.contains(&field) => {
-            Err(wrong(Wrong::new(format!("`{name}` is there already"))))
+            Err(wrong(Wrong::new(format!("`{name}` is listed twice"))))
         }
         Some(field) => Ok(field),
     }
@@ -435,7 +435,7 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<K
     let meaning = name.get_ref().as_ref();
     let names: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
     if !names.contains(&meaning) {
-        return Err(Wrong::unknown("meaning of keys", meaning, &names).at(name.span()));
+        return Err(Wrong::unknown("action", meaning, &names).at(name.span()));
     }
     let is_typed = KEYS
         .iter()
@@ -443,13 +443,13 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<K
     let one = |text: &str| {
         let press = KeyPress::parse(text).ok_or_else(|| {
             Wrong::new(format!(
-                "there is no key `{}`; it takes a character, ^A to ^Z, F1 to F12, or a name like Space, Enter, Esc, PgDn",
+                "unknown key `{}`; use a character, ^A to ^Z, F1 to F12, or a name like Space, Enter, Esc, PgDn",
                 visible(text)
             ))
         })?;
         if is_typed && press.is_text() {
             return Err(Wrong::new(format!(
-                "`{}` is text where this is typed",
+                "`{}` is text in the prompt and cannot be bound there",
                 press.name()
             )));
         }
@@ -473,10 +473,10 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<K
 /// What a value is, in an error.
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "a yes or no",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(list) if list.is_empty() => "an empty list",
         DeValue::Array(_) => "a list",
@@ -602,7 +602,7 @@ mod tests {
         fs::write(&file, b"keep = 1\n# \xff\n").expect("writing");
         let error = Config::read(&file).expect_err("it is wrong").to_string();
         fs::remove_file(&file).expect("cleaning up");
-        assert!(error.ends_with(":2:3: this is not UTF-8"), "{error}");
+        assert!(error.ends_with(":2:3: not valid UTF-8"), "{error}");
     }
 
     #[test]

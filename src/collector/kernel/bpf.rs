@@ -214,7 +214,7 @@ impl Iterators {
 
     /// Looks through the open files of all processes.
     fn scan(&self) -> anyhow::Result<()> {
-        walk_silent(&self.scan).context("cannot look through the open files of all processes")
+        walk_silent(&self.scan).context("cannot scan the open files of all processes")
     }
 }
 
@@ -292,7 +292,7 @@ impl Rounds<'_> {
             let mut context = self.taken.context.borrow_mut();
             Ok(self.deltas.take(bytes, &mut context)?)
         })
-        .context("cannot read the figures of the open sessions")?;
+        .context("cannot take a snapshot of the open sessions")?;
         let found = self.deltas.end();
         if self.deltas.is_amiss() {
             self.variables.request_full_snapshot();

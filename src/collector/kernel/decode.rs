@@ -13,7 +13,7 @@ use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
 /// A record that cannot be one of this program's own.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a record of {0} bytes came from the kernel, {expected} were expected", expected = size_of::<session_record>())]
+#[error("the kernel sent a record of {0} bytes instead of {expected}", expected = size_of::<session_record>())]
 pub struct BadRecord(pub usize);
 
 /// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux

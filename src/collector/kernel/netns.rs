@@ -45,9 +45,9 @@ pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<(
                     }
                 }
             })
-            .context("cannot start a thread to look into the network namespaces")?;
+            .context("cannot start a thread to enter the network namespaces")?;
         visits.join().map_err(|_| {
-            anyhow::anyhow!("looking into the network namespaces panicked, which is a bug")
+            anyhow::anyhow!("the thread that enters the network namespaces panicked; this is a bug")
         })
     })
 }

@@ -26,7 +26,7 @@ pub struct AggregateFigure {
 pub static FIGURES: &[AggregateFigure] = &[
     AggregateFigure {
         title: "OPEN",
-        help: "sessions that are open",
+        help: "open sessions",
         width: 5,
         drop: 1,
         is_course: false,
@@ -35,7 +35,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "NEW/s",
-        help: "sessions that were opened, a second",
+        help: "new sessions per second",
         width: 5,
         drop: 3,
         is_course: false,
@@ -48,7 +48,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "B/s",
-        help: "bytes a second, both directions",
+        help: "bytes per second, both directions",
         width: 6,
         drop: 0,
         is_course: false,
@@ -57,7 +57,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "60 s",
-        help: "bytes of the last minute; each talker on a scale of its own",
+        help: "bytes over the last minute; each entry has its own scale",
         width: 6,
         drop: 2,
         is_course: true,
@@ -66,7 +66,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "SESSIONS",
-        help: "sessions in all",
+        help: "sessions in total",
         width: 8,
         drop: 5,
         is_course: false,
@@ -75,7 +75,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "BYTES",
-        help: "bytes in all, both directions, since the start",
+        help: "bytes in total, both directions, since the start",
         width: 6,
         drop: 4,
         is_course: false,
@@ -84,7 +84,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "SHARE",
-        help: "part of the bytes of all talkers",
+        help: "share of the total bytes",
         width: 5,
         drop: 6,
         is_course: false,

@@ -81,7 +81,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "user",
         json: None,
-        help: "user of the socket, by name or id",
+        help: "user of the socket, name or id",
         kind: FieldKind::User,
         column: column("USER", 8, 8, 23, false),
         get: |s| Value::Uint(s.uid.into()),
@@ -89,7 +89,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "owner",
         json: Some("owner"),
-        help: "how the owner is known",
+        help: "evidence for the owner",
         kind: FieldKind::Names(Evidence::NAMES),
         column: column("OWNER", 7, 0, 16, false),
         get: |s| Value::Text(s.owner.name()),
@@ -97,7 +97,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "ip",
         json: Some("ip"),
-        help: "4 or 6: what is spoken on the wire",
+        help: "IP version on the wire, 4 or 6",
         kind: FieldKind::Ip,
         column: column("IP", 2, 0, 24, false),
         get: |s| Value::Uint(s.ip().into()),
@@ -105,7 +105,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "laddr",
         json: Some("laddr"),
-        help: "our address",
+        help: "local address",
         kind: FieldKind::Addr,
         column: column("LADDR", 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
@@ -113,7 +113,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "lport",
         json: Some("lport"),
-        help: "our port",
+        help: "local port",
         kind: FieldKind::Port,
         column: column("LPORT", 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
@@ -121,7 +121,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "raddr",
         json: Some("raddr"),
-        help: "the peer's address",
+        help: "remote address",
         kind: FieldKind::Addr,
         column: column("RADDR", 15, 24, 0, false),
         get: |s| Value::Addr(s.raddr),
@@ -129,7 +129,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "rport",
         json: Some("rport"),
-        help: "the peer's port",
+        help: "remote port",
         kind: FieldKind::Port,
         column: column("RPORT", 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
@@ -137,7 +137,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "addr",
         json: None,
-        help: "address of either end",
+        help: "local or remote address",
         kind: FieldKind::Either("laddr", "raddr"),
         column: None,
         get: |_| Value::Missing,
@@ -145,7 +145,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "port",
         json: None,
-        help: "port of either end",
+        help: "local or remote port",
         kind: FieldKind::Either("lport", "rport"),
         column: None,
         get: |_| Value::Missing,
@@ -153,7 +153,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "direction",
         json: Some("direction"),
-        help: "who opened it: out is we, in is the peer",
+        help: "opened by us (out) or by the peer (in)",
         kind: FieldKind::Names(Direction::NAMES),
         column: column("DIR", 7, 0, 12, false),
         get: |s| Value::Text(s.direction.name()),
@@ -161,7 +161,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "tx",
         json: Some("tx_bytes"),
-        help: "bytes of ours that the peer acknowledged",
+        help: "bytes sent and acknowledged by the peer",
         kind: FieldKind::Bytes,
         column: column("TX", 6, 0, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
@@ -169,7 +169,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "rx",
         json: Some("rx_bytes"),
-        help: "bytes of the peer's that arrived",
+        help: "bytes received from the peer",
         kind: FieldKind::Bytes,
         column: column("RX", 6, 0, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
@@ -177,7 +177,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "bytes",
         json: None,
-        help: "bytes of both directions, tx and rx together",
+        help: "bytes in both directions, tx plus rx",
         kind: FieldKind::Bytes,
         column: column("BYTES", 6, 0, 25, true),
         get: |s| Value::Uint(s.bytes()),
@@ -185,7 +185,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "unacked",
         json: Some("unacked_bytes"),
-        help: "bytes written and never acknowledged by the peer",
+        help: "bytes written but not acknowledged by the peer",
         kind: FieldKind::Bytes,
         column: column("UNACKED", 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
@@ -193,7 +193,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "unread",
         json: Some("unread_bytes"),
-        help: "bytes that arrived and were never read by the application",
+        help: "bytes received but not read by the application",
         kind: FieldKind::Bytes,
         column: column("UNREAD", 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
@@ -201,7 +201,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "rate",
         json: None,
-        help: "bytes a second now, both directions",
+        help: "current rate in both directions, bytes per second",
         kind: FieldKind::Rate,
         column: column("RATE", 6, 0, 7, true),
         get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
@@ -209,7 +209,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "txrate",
         json: None,
-        help: "bytes a second going out now",
+        help: "current send rate, bytes per second",
         kind: FieldKind::Rate,
         column: column("TX/s", 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.tx_rate as u64),
@@ -217,7 +217,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "rxrate",
         json: None,
-        help: "bytes a second coming in now",
+        help: "current receive rate, bytes per second",
         kind: FieldKind::Rate,
         column: column("RX/s", 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
@@ -225,15 +225,15 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "dur",
         json: Some("duration_us"),
-        help: "how long it lasted, or has lasted",
+        help: "duration, or age while open",
         kind: FieldKind::Micros,
         column: column("AGE", 7, 0, 4, true),
         get: |s| Value::Uint(s.duration_ns() / 1000),
     },
     Field {
         word: "adopted",
-        json: Some("age_is_lower_bound"),
-        help: "open before the start, so that its age is a lower bound",
+        json: Some("preexisting"),
+        help: "open before tcplife started, so its age is a lower bound",
         kind: FieldKind::Bool,
         column: None,
         get: |s| Value::Bool(s.preexisting),
@@ -241,7 +241,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "conn",
         json: Some("connect_us"),
-        help: "time that the handshake took, of a session that we opened",
+        help: "handshake time, of a session that we opened",
         kind: FieldKind::Micros,
         column: column("CONN", 6, 0, 11, true),
         get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
@@ -249,7 +249,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "close",
         json: Some("close_us"),
-        help: "time since the first FIN, until it was over",
+        help: "time from the first FIN until it closed",
         kind: FieldKind::Micros,
         column: column("CLOSE", 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
@@ -257,7 +257,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "status",
         json: None,
-        help: "its state while it is open, then why it ended",
+        help: "state while open, then the reason it closed",
         kind: FieldKind::Names(&STATUS_NAMES),
         column: column("STATUS", 13, 2, 2, false),
         get: |s| {
@@ -271,7 +271,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "state",
         json: None,
-        help: "where it stands",
+        help: "TCP state",
         kind: FieldKind::Names(State::NAMES),
         column: None,
         get: |s| Value::Text(s.state.name()),
@@ -279,7 +279,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "last",
         json: Some("state_before_close"),
-        help: "its state before it was over",
+        help: "last state before it closed",
         kind: FieldKind::Names(State::NAMES),
         column: column("LAST", 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
@@ -287,7 +287,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "reason",
         json: Some("reason"),
-        help: "why it ended",
+        help: "reason it closed",
         kind: FieldKind::Names(Reason::NAMES),
         column: None,
         get: |s| {
@@ -309,7 +309,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "minrtt",
         json: Some("min_rtt_us"),
-        help: "smallest round-trip time",
+        help: "minimum round-trip time",
         kind: FieldKind::Micros,
         column: column("MINRTT", 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
@@ -317,7 +317,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "retr",
         json: Some("retransmits"),
-        help: "segments sent more than once",
+        help: "retransmitted segments",
         kind: FieldKind::Count,
         column: column("RETR", 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
@@ -325,7 +325,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "retrbytes",
         json: Some("retransmitted_bytes"),
-        help: "bytes sent more than once",
+        help: "retransmitted bytes",
         kind: FieldKind::Bytes,
         column: column("RESENT", 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
@@ -349,7 +349,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "busy",
         json: Some("busy_us"),
-        help: "time with data on the way or waiting",
+        help: "time with data in flight or waiting to be sent",
         kind: FieldKind::Micros,
         column: column("BUSY", 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us()),
@@ -357,7 +357,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "rwndlim",
         json: Some("rwnd_limited_us"),
-        help: "time in which the peer's receive window was the limit",
+        help: "time limited by the peer's receive window",
         kind: FieldKind::Micros,
         column: column("RWNDLIM", 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us()),
@@ -365,7 +365,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "sndlim",
         json: Some("sndbuf_limited_us"),
-        help: "time in which our send buffer was the limit",
+        help: "time limited by our send buffer",
         kind: FieldKind::Micros,
         column: column("SNDLIM", 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us()),
@@ -373,7 +373,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "cookie",
         json: Some("cookie"),
-        help: "the socket's cookie, what `ss -e` prints as sk:",
+        help: "socket cookie, printed by `ss -e` as sk:",
         kind: FieldKind::Id,
         column: column("COOKIE", 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
@@ -381,7 +381,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "netns",
         json: Some("netns"),
-        help: "network namespace, as `lsns -t net` prints it",
+        help: "network namespace, as printed by `lsns -t net`",
         kind: FieldKind::Id,
         column: column("NETNS", 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
@@ -397,7 +397,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "container",
         json: Some("container"),
-        help: "container, by the first twelve characters of its id",
+        help: "first twelve characters of the container id",
         kind: FieldKind::Text,
         column: column("CONTAINER", 12, 0, 21, false),
         get: |s| text_if(s.cgroup.within.container()),
@@ -405,7 +405,7 @@ pub static FIELDS: &[Field] = &[
     Field {
         word: "runtime",
         json: Some("runtime"),
-        help: "what runs the container: docker, containerd, podman and others",
+        help: "container runtime: docker, containerd, podman and others",
         kind: FieldKind::Text,
         column: column("RUNTIME", 10, 0, 29, false),
         get: |s| text_if(s.cgroup.within.runtime),

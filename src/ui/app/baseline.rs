@@ -12,7 +12,7 @@ impl App {
             self.set_baseline();
             let key = self.keymap.of(self.layers.mode(), Action::Baseline);
             self.notice
-                .say(format!("marked; {key} again: what is other since"));
+                .say(format!("baseline set; press {key} again to compare"));
         } else {
             self.toggle_screen(Mode::Baseline);
         }

@@ -23,16 +23,16 @@ fn line(session: &Session, clock: &Clock) -> String {
     };
     let cell = |word| fields::by_word(word).map_or(String::new(), |f| fields::cell(f, session));
     format!(
-        "{:.3} {} pid {} {ours} {arrow} {theirs} {} after {}, {} bytes sent, {} received, rtt {}, {} segments sent again, sk:{:x}",
+        "{:.3} {} pid {} {ours} {arrow} {theirs} {} after {}, {} sent, {} received, rtt {}, {}, sk:{:x}",
         clock.wall(session.end_ns),
         cell("comm"),
         cell("pid"),
         cell("status"),
         cell("dur"),
-        session.tx_bytes,
+        fields::number(session.tx_bytes, "byte"),
         session.rx_bytes,
         cell("rtt"),
-        session.retransmits,
+        fields::number(session.retransmits.into(), "retransmit"),
         session.cookie,
     )
 }
@@ -56,12 +56,12 @@ impl App {
         };
         let Some(text) = text else {
             self.notice
-                .complain("nothing is selected that could be copied".into());
+                .complain("nothing is selected to copy".into());
             return None;
         };
         if text.len() > MOST {
             self.notice.complain(format!(
-                "not copied: {} bytes are more than terminals take",
+                "not copied: {} bytes is more than terminals accept",
                 text.len()
             ));
             return None;

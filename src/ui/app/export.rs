@@ -82,7 +82,7 @@ impl App {
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
         if export.format().is_none() {
-            let wrong = "takes .csv, or .json or .jsonl for an object a line";
+            let wrong = "use .csv, or .json or .jsonl for one object per line";
             let wrong = (export.ending(), wrong.to_owned());
             self.stage_export(Stage::Naming(Some(wrong)));
             return None;
@@ -94,7 +94,7 @@ impl App {
 
     /// Takes in what the file has to say.
     pub fn exported(&mut self, said: WriterReport) {
-        let lost = self.store().totals().missed;
+        let missed = self.store().totals().missed;
         let Some(export) = self.layers.export_mut() else {
             return; // cancelled meanwhile
         };
@@ -119,8 +119,12 @@ impl App {
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
                 let mut text = format!("exported {} session{s} to {name}", grouped(sessions));
-                if lost > 0 {
-                    text += &format!("; the {} lost ones are not in it", grouped(lost as usize));
+                match missed {
+                    0 => {}
+                    1 => text += "; 1 missed session is not in it",
+                    n => {
+                        text += &format!("; {} missed sessions are not in it", grouped(n as usize))
+                    }
                 }
                 self.notice.say(text);
                 self.leave_export();
@@ -131,9 +135,9 @@ impl App {
     /// It was cancelled; `too_late`: when it was done already.
     pub fn export_cancelled(&mut self, too_late: bool) {
         let text = if too_late {
-            "it was written already when it was cancelled: the file is there"
+            "cancelled too late: the file is already written"
         } else {
-            "the export was cancelled, and nothing of it is left"
+            "export cancelled; no file is left behind"
         };
         // who is asked for another name knows
         if self.layers.export().is_none() {

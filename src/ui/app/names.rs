@@ -32,7 +32,7 @@ impl App {
             Ok(services) => self.names.services = Some(services),
             Err(why) => {
                 self.names.ports = false;
-                self.notice.complain(format!("{why}: ports stay numbers"));
+                self.notice.complain(format!("{why}: ports are shown as numbers"));
             }
         }
     }

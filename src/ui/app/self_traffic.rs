@@ -16,7 +16,7 @@ impl App {
     pub fn toggle_self_traffic(&mut self) {
         let own = &mut self.view_filter.self_traffic;
         if own.known() == 0 && !own.shown {
-            let text = "nothing is hidden: no ssh session that this is used over is known";
+            let text = "nothing is hidden: no ssh session of yours was found";
             return self.notice.say(text.into());
         }
         own.shown = !own.shown;

@@ -48,37 +48,37 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     place("keys", "KEYS", &[Mode::Table], None),
     place(
         "talkers",
-        "KEYS IN A TALKER PANE, besides those above",
+        "KEYS IN TOP TALKERS, in addition to those above",
         &[Mode::TopTalkers],
         Some(Mode::Table),
     ),
     place(
         "screens",
-        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
+        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE BASELINE",
         SCREENS,
         Some(Mode::Table),
     ),
     place(
         "detail",
-        "KEYS IN A SESSION'S DETAIL",
+        "KEYS IN SESSION DETAILS",
         &[Mode::Detail],
         Some(Mode::Table),
     ),
     place(
         "columns",
-        "KEYS WHILE CHOOSING COLUMNS",
+        "KEYS IN THE COLUMN CHOOSER",
         &[Mode::Columns],
         Some(Mode::Table),
     ),
     place(
         "prompt",
-        "KEYS WHILE TYPING A FILTER",
+        "KEYS IN THE FILTER PROMPT",
         &[Mode::Prompt],
         Some(Mode::Table),
     ),
     place(
         "export",
-        "KEYS WHILE EXPORTING",
+        "KEYS DURING AN EXPORT",
         &[Mode::FileName, Mode::Replace, Mode::Writing],
         Some(Mode::Prompt),
     ),
@@ -86,12 +86,12 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
 
 /// What it does, for the help.
 pub static MOUSE: &[(&str, &str)] = &[
-    ("click", "select; once more: open it, or narrow to it"),
-    ("click on a heading", "sort by it; again: invert"),
-    ("click on a key below", "what the key does"),
-    ("wheel", "scroll what is under the pointer"),
+    ("click", "select; click again to open or to narrow the filter"),
+    ("click a heading", "sort by that column; click again to reverse"),
+    ("click a key in the footer", "press that key"),
+    ("wheel", "scroll the pane under the pointer"),
     (
-        "Shift and the mouse",
-        "the terminal's own selection, in most terminals; with --no-mouse it needs no Shift",
+        "Shift and drag",
+        "select text, in most terminals; with --no-mouse no Shift is needed",
     ),
 ];

@@ -82,12 +82,12 @@ pub fn lines(
     phases(&mut page, session, high);
     page.heading("PATH");
     path(&mut page, session);
-    page.heading("WHAT LIMITS HOW FAST WE SEND");
+    page.heading("BOTTLENECK");
     // of what was open before the start one does not know for how long it had nothing to do
     let when = if session.preexisting {
         "while busy"
     } else {
-        "in all"
+        "overall"
     };
     let in_all = verdict(TimeSpent::of(session));
     page.entry(when, &said(&in_all, true), Tone::Figure);
@@ -97,11 +97,11 @@ pub fn lines(
     }
     page.heading("OWNER");
     owner(&mut page, detail);
-    page.heading("THE OTHER END");
+    page.heading("OTHER END");
     match &detail.other {
         Some(other) => {
             let text = format!(
-                "{} goes there: {}, {}, tx {}, rx {}",
+                "{} shows it: {}, {}, tx {}, rx {}",
                 keymap.of(Mode::Detail, Action::OtherEnd),
                 who(other),
                 status(other),
@@ -110,8 +110,8 @@ pub fn lines(
             );
             page.entry("here", &text, Tone::Figure);
         }
-        None if detail.is_searching(store) => page.entry("", "looked for …", Tone::Plain),
-        None => page.entry("", "is not on this host, as far as is known", Tone::Plain),
+        None if detail.is_searching(store) => page.entry("", "searching …", Tone::Plain),
+        None => page.entry("", "not found on this host", Tone::Plain),
     }
     let key = |action| keymap.of(Mode::Detail, action);
     let (first, second) = (key(Action::Copy), key(Action::CopyOther));
@@ -121,7 +121,7 @@ pub fn lines(
     for command in commands(session, detail.inside()) {
         page.command(&command);
     }
-    page.heading("ALL FIGURES");
+    page.heading("ALL FIELDS");
     for field in FIELDS {
         if let Some(value) = exact(field, session, names) {
             page.figure(field.word, &value, field.help);
@@ -134,13 +134,13 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
     let session = &detail.session;
     let (ours, theirs) = session.ends();
     let (arrow, how) = match session.direction {
-        Direction::Out => ("→", "we opened it"),
-        Direction::In => ("←", "the peer opened it"),
-        Direction::Unknown => ("↔", "open before the start"),
+        Direction::Out => ("→", "opened by us"),
+        Direction::In => ("←", "opened by the peer"),
+        Direction::Unknown => ("↔", "open before tcplife started"),
     };
     let age = cell("dur", session);
     let meaning = if detail.vanished {
-        "It is gone, and how it ended was lost."
+        "Closed, but its record was missed."
     } else if session.is_open() {
         session.state.help()
     } else {
@@ -161,8 +161,8 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
 fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
-        None if session.direction == Direction::In => "the peer's".into(),
-        None if session.preexisting => "before the start".into(),
+        None if session.direction == Direction::In => "by the peer".into(),
+        None if session.preexisting => "before tcplife started".into(),
         None => format!("{}, never established", cell("dur", session)),
     };
     let whole = session.duration_ns();
@@ -175,7 +175,7 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
     };
     let close = match u64::from(session.close_us) {
         0 if session.is_open() => "not yet".into(),
-        0 => "without a FIN".into(),
+        0 => "no FIN".into(),
         us if session.is_open() => format!("{} so far", fields::micros(us)),
         us => fields::micros(us),
     };
@@ -200,14 +200,14 @@ fn path(page: &mut Page, session: &Session) {
         (0, _) => "not measured".into(),
         (_, 0) => fields::micros(now.into()),
         _ => {
-            let when = if session.is_open() { "now" } else { "at last" };
+            let when = if session.is_open() { "now" } else { "last" };
             let mut text = format!(
-                "{} {when}, {} at best",
+                "{} {when}, {} min",
                 fields::micros(now.into()),
                 fields::micros(best.into())
             );
             if now >= best.saturating_mul(2) {
-                text += &format!(": {} times that, queues or a busy peer", now / best);
+                text += &format!(": {} times the minimum, queues or a busy peer", now / best);
             }
             text
         }
@@ -220,7 +220,7 @@ fn path(page: &mut Page, session: &Session) {
         session.mss
     );
     if let Some(a_second) = (window * 1_000_000).checked_div(u64::from(now)) {
-        text += &format!(": {}/s at this round trip", fields::size(a_second));
+        text += &format!(": {}/s at this RTT", fields::size(a_second));
     }
     page.entry("window", &text, Tone::Plain);
     let sent = session.tx_bytes + session.retransmitted_bytes;
@@ -229,14 +229,14 @@ fn path(page: &mut Page, session: &Session) {
         0 => ("none".into(), Tone::Plain),
         n => (
             format!(
-                "{}, {}, {part:.2}% of what was sent",
+                "{}, {}, {part:.2}% of the bytes sent",
                 fields::number(n.into(), "segment"),
                 fields::size(session.retransmitted_bytes)
             ),
             Tone::Warning,
         ),
     };
-    page.entry("sent again", &text, tone);
+    page.entry("retransmits", &text, tone);
     let text = format!(
         "{} not acknowledged, {} not read by the application",
         fields::size(session.unacked_bytes.into()),
@@ -248,7 +248,7 @@ fn path(page: &mut Page, session: &Session) {
 /// A verdict in words; the greatest part explained if that is wanted.
 fn said(verdict: &Verdict, explained: bool) -> String {
     match verdict {
-        Verdict::NothingSent => "nothing was sent: if anything, the other end knows".into(),
+        Verdict::NothingSent => "nothing was sent; see the other end".into(),
         Verdict::TooShort => "too short to tell".into(),
         Verdict::Parts(parts) => {
             let texts: Vec<String> = parts
@@ -273,11 +273,11 @@ fn owner(page: &mut Page, detail: &Detail) {
     match &detail.process {
         _ if session.pid == 0 => {}
         Some(p) if p.pid != session.pid => {}
-        None => page.entry("", "asked for …", Tone::Plain),
-        Some(p) if p.gone => page.entry("command", "the process is gone", Tone::Plain),
+        None => page.entry("", "looking it up …", Tone::Plain),
+        Some(p) if p.gone => page.entry("command", "the process has exited", Tone::Plain),
         Some(p) if ended && p.started_ns > session.end_ns => page.entry(
             "command",
-            "the process is gone, and another has its id now",
+            "the process has exited; another one has its pid now",
             Tone::Plain,
         ),
         Some(p) => process(page, p),
@@ -293,7 +293,7 @@ fn process(page: &mut Page, process: &ProcessInfo) {
         page.entry("program", exe, Tone::Plain);
     }
     if let Some((uid, name)) = &process.user {
-        let name = name.as_deref().unwrap_or("no name");
+        let name = name.as_deref().unwrap_or("unknown");
         page.entry("user", &format!("{name} ({uid})"), Tone::Plain);
     }
     let parents: Vec<String> = process
@@ -308,7 +308,7 @@ fn process(page: &mut Page, process: &ProcessInfo) {
 
 fn who(session: &Session) -> String {
     if session.pid == 0 {
-        "nobody known".into()
+        "unknown owner".into()
     } else {
         format!("{} {}", session.comm.as_str(), session.pid)
     }
@@ -387,10 +387,10 @@ impl Page {
         } else {
             "-".into()
         };
-        let mut text = format!("{:>9} {when} {seen:>9} at most", a_second(rate));
+        let mut text = format!("{:>9} {when} {seen:>9} max", a_second(rate));
         let room = self.width.saturating_sub(NAME);
         if room > 60 {
-            text += &format!(" {:>8} in all", fields::size(bytes));
+            text += &format!(" {:>8} total", fields::size(bytes));
         }
         let beside = room.saturating_sub(text.len() + 2);
         let width = if rows == 1 { beside } else { room };

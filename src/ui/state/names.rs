@@ -149,9 +149,9 @@ impl Names {
     /// What of it there is to say at the top.
     pub fn said(&self) -> Option<&'static str> {
         match (self.addresses, self.ports) {
-            (true, true) => Some("names of addresses, ports"),
-            (true, false) => Some("names of addresses"),
-            (false, true) => Some("names of ports"),
+            (true, true) => Some("names: addresses, ports"),
+            (true, false) => Some("names: addresses"),
+            (false, true) => Some("names: ports"),
             (false, false) => None,
         }
     }

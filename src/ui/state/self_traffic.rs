@@ -81,7 +81,7 @@ impl SelfTraffic {
     /// What of it there is to say at the top.
     pub fn said(&self) -> Option<String> {
         let what = if self.shown { "shown" } else { "hidden" };
-        (self.known() > 0).then(|| format!("own {} {what}", self.known()))
+        (self.known() > 0).then(|| format!("self traffic: {} {what}", self.known()))
     }
 }
 

@@ -85,7 +85,7 @@ impl TerminalGuard {
         };
         if let Some(is) = is {
             bail!(
-                "the dashboard needs a terminal that can move its cursor, and TERM is {is}. Set TERM to what the terminal is, or use -o text"
+                "the dashboard needs a terminal that can move its cursor, but TERM is {is}. Set TERM to match the terminal, or use -o text"
             );
         }
         restore_on_panic();
@@ -159,7 +159,7 @@ impl TerminalGuard {
         self.out.on_written();
         match result {
             Ok(result) => result.context("cannot draw on the terminal"),
-            Err(_) => bail!("the thread that writes to the terminal panicked, which is a bug"),
+            Err(_) => bail!("the thread that writes to the terminal panicked; this is a bug"),
         }
     }
 
@@ -317,7 +317,7 @@ fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
             return Ok(());
         }
         if fds[0].revents() != PollFlags::IN {
-            bail!("the terminal has gone");
+            bail!("the terminal is gone");
         }
         while event::poll(LOOK)? {
             if let Some(input) = translate(event::read()?) {

@@ -49,7 +49,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             line(buffer, &text, style);
         }
     }
-    let heading = cells(["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "TIMES"], width);
+    let heading = cells(["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "CHANGE"], width);
     line(buffer, &heading, theme.heading);
     for (difference, selected) in shown.rows().take(lines::BASELINE.count(area)) {
         let style = match (selected, difference.finding) {
@@ -67,8 +67,8 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         if shown.counts == [0; 3] && area.height > lines::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
-                "A time is worse from 10 sessions on both sides, if it is half as long again;",
-                "a rate or a loss if it is twice as much. What is counted must not look like chance.",
+                "A time is worse if half as long again, with at least 10 sessions on each side;",
+                "a rate or a loss if it has doubled. Changes that may be chance do not count.",
             ];
             for (text, y) in reasons
                 .into_iter()
@@ -175,13 +175,13 @@ fn cells(texts: [&str; 7], width: usize) -> String {
 fn summary(shown: &Comparison, mark: &Baseline, without_own: bool) -> String {
     let [worse, gone, new] = shown.counts;
     let more = if mark.is_inexact() {
-        " (or let go long before)"
+        " (or evicted long ago)"
     } else {
         ""
     };
     let of = match without_own {
-        true => "of all but our own, not filtered",
-        false => "of all sessions, whatever the filter",
+        true => "all but tcplife's own, unfiltered",
+        false => "all sessions, unfiltered",
     };
     format!("{worse} worse, {gone} gone, {new} new{more}; {of}")
 }

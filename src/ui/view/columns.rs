@@ -53,8 +53,8 @@ pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mu
 /// Where the choice comes from, and how long it lasts.
 fn how(app: &App) -> &'static str {
     match (app.columns.chosen(), app.columns.are_configured()) {
-        (None, _) => ": what there is room for",
+        (None, _) => ": as many as fit",
         (Some(_), false) => ": kept for the next run",
-        (Some(_), true) => ": the next run has those of the configuration",
+        (Some(_), true) => ": the next run uses the configuration",
     }
 }

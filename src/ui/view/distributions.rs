@@ -58,7 +58,7 @@ fn chart(
         .map_or(String::new(), |max| text(which, max));
     let sessions = histogram.count();
     let figures = [
-        format!("{sessions} sessions  max {max}"),
+        format!("{}  max {max}", fields::number(sessions, "session")),
         format!("{sessions}  max {max}"),
     ];
     let room = width.saturating_sub(title.width() + 1);
@@ -75,7 +75,7 @@ fn chart(
     );
     let percentiles = percentiles(which, histogram, width);
     if percentiles.is_empty() {
-        put(0, area.y + 1, " no session has one", theme.quiet);
+        put(0, area.y + 1, " no session has a value", theme.quiet);
         return;
     }
     put(0, area.y + 1, &percentiles, theme.figure);
@@ -168,7 +168,7 @@ fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store)
         let from = scale.label(bucket.from);
         let range = match bucket.to {
             Some(to) => format!("{from} to {}", scale.label(to)),
-            None => format!("{from} and more"),
+            None => format!("{from} or more"),
         };
         let below: u64 = buckets[..at].iter().map(|b| b.count).sum();
         let above = histogram.count() - below - bucket.count;
@@ -183,7 +183,7 @@ fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store)
     parts.push(format!("p50…p99 {}", histogram::ERROR));
     let evicted = store.closed_numbers().start;
     if evicted > 0 {
-        parts.push(format!("{evicted} let go"));
+        parts.push(format!("{evicted} evicted"));
     }
     parts.join("; ")
 }

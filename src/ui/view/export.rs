@@ -23,10 +23,10 @@ pub fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
             (Some(span.clone()), (cell, text, theme.alarm_text))
         }
         Stage::Asking(_) => {
-            let text = "There is a file of that name. Replace it? y/n".to_owned();
+            let text = "The file exists. Replace it? y/n".to_owned();
             (None, (0, text, theme.alarm_text))
         }
-        Stage::Writing(_) => (None, quiet("being written, and the picture holds …")),
+        Stage::Writing(_) => (None, quiet("writing; the display is paused …")),
     };
     typed(LABEL, &export.line, wrong, theme, area, frame);
     below(&Below { x, text, style }, area, frame);

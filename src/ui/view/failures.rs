@@ -75,7 +75,7 @@ static COLUMNS: [FailureColumn; 7] = [
         kind: FieldKind::Text,
         text: |_, _, row| match row.failure {
             Some(failure) => failure.reason.name().into(),
-            None => "other kinds".into(),
+            None => "other".into(),
         },
     },
     FailureColumn {
@@ -170,15 +170,15 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
     if area.height > 1 {
         let (kinds, all, evicted) = shown.counts();
         let text = match all {
-            0 => "No session failed of those that the table shows.".into(),
+            0 => "None of the sessions in the table failed.".into(),
             _ => {
                 let evicted = match evicted {
                     0 => String::new(),
-                    n => format!(" and {n} that were let go"),
+                    n => format!(" and {n} evicted"),
                 };
                 let old = match app.store().closed_numbers().start {
                     0 => String::new(),
-                    n => format!("; {n} sessions let go"),
+                    n => format!("; {} evicted", fields::number(n, "session")),
                 };
                 format!(
                     "{all} failed, of {}{evicted}; /s over the last {:.0} s{old}",

@@ -11,6 +11,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
 use crate::ui::state::view_filter::Scope;
@@ -53,9 +54,9 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let parts = vec![
         vec![Span::styled("tcplife", theme.title)],
         figure("open ", app.store().open_count().to_string()),
-        figure("finished ", totals.closed.to_string()),
+        figure("closed ", totals.closed.to_string()),
         vec![
-            Span::raw("lost "),
+            Span::raw("missed "),
             Span::styled(totals.missed.to_string(), lost),
         ],
         figure("", format!("{}/s", short(totals.closed_rate))),
@@ -145,7 +146,7 @@ impl<'a> Part<'a> {
 }
 
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut parts = looked_at(app, theme);
+    let mut parts = looked_at(app, theme, area.width);
     let width = usize::from(area.width);
     // nothing is cut for what is usual
     let needed = |parts: &[Part<'_>]| {
@@ -180,15 +181,24 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     line.style(theme.quiet).render(area, buffer);
 }
 
+/// From this width on, the key that resumes a paused display is named.
+const HINT_WIDTH: u16 = 60;
+
 /// All that there is to say there.
-fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
+fn looked_at<'a>(app: &'a App, theme: &Theme, width: u16) -> Vec<Part<'a>> {
     let scope = match app.view_filter.scope {
         Scope::All => "all",
         Scope::Open => "open",
-        Scope::Closed => "finished",
+        Scope::Closed => "closed",
     };
     let export = app.export_percent().map(|n| format!(" EXPORT {n} % "));
-    let frozen = app.waiting().map(|n| format!(" FROZEN, {n} waiting "));
+    let frozen = app.waiting().map(|n| match width {
+        ..HINT_WIDTH => format!(" PAUSED, {n} new "),
+        _ => {
+            let key = app.keymap.of(Mode::Table, Action::Freeze);
+            format!(" PAUSED, {n} new ({key} resumes) ")
+        }
+    });
     let alarms = [export, frozen].into_iter().flatten();
     let alarms = alarms.map(|text| Part::new(Importance::Needed, text).styled(theme.alarm));
     let (at, all) = (app.position(), app.row_count());
@@ -196,7 +206,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
     let position = format!("{at}/{all}{working} {scope}");
     let marked = app.baseline.as_ref().map(|mark| {
         let ago = uptime(mark.ago_ns() / 1_000_000_000);
-        Part::new(Importance::Said, format!("marked {ago} ago"))
+        Part::new(Importance::Said, format!("baseline {ago} ago"))
     });
     let own = app.view_filter.self_traffic.said();
     let family = app.view_filter.family.map(|f| f.name());
@@ -209,7 +219,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
     let order = match (app.is_following(), app.sort.inverted) {
         (true, _) => Cow::from("following the newest"),
         (false, false) => format!("by {order}").into(),
-        (false, true) => format!("by {order} inverted").into(),
+        (false, true) => format!("by {order} reversed").into(),
     };
     let both = family.is_none().then_some("IPv4+IPv6");
     let pace = app.interval.said();
@@ -221,7 +231,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
     let theme = turned.then(|| format!("theme {}", app.appearance.theme.name));
     let captured = captured(app).map(|text| {
         let part = Part::new(Importance::Explains, text);
-        part.elastic("captured: ", the_start_of)
+        part.elastic("capture: ", the_start_of)
     });
     let part = |rank| move |text| Part::new(rank, text);
     let mut parts: Vec<Part<'_>> = alarms.collect();

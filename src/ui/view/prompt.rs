@@ -110,7 +110,7 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
         })
         .collect();
     if names.is_empty() {
-        "nothing fits here".into()
+        "no completions".into()
     } else {
         names.join("  ")
     }
@@ -120,7 +120,7 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
 /// the start of the line on.
 fn said(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     let leads: &[&str] = if error.is_incomplete() {
-        &["incomplete, the last filter stays: ", "incomplete: "]
+        &["incomplete, last filter applies: ", "incomplete: "]
     } else {
         &[""]
     };

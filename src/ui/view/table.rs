@@ -65,9 +65,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             ..area
         };
         let text = if app.has_snapshot() {
-            "No session matches yet: they appear here as they open."
+            "No session matches yet. New ones appear as they open."
         } else {
-            "Looking at what is open …"
+            "Reading the open sessions …"
         };
         buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
     }

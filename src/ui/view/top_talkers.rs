@@ -88,7 +88,7 @@ fn put(
 /// Who it is, in that many cells. A process's id stays whole: it tells processes apart, and is what one needs.
 fn name(row: &TalkerRow<'_>, evicted: u64, names: &Names, width: usize) -> String {
     match row.key {
-        None => shorten(&format!("+{evicted} let go"), width, FieldKind::Text),
+        None => shorten(&format!("+{evicted} evicted"), width, FieldKind::Text),
         Some(GroupKey::Process(pid, comm)) if pid != 0 => {
             let pid = format!(" {pid}");
             let comm = shorten(
