@@ -57,7 +57,7 @@ fn what_is_not_here_is_no_failure_and_what_fails_is_one() {
 fn the_table_says_it_in_words() {
     let pairs = [(957.0, 17_824.0)];
     let budgets = [
-        Budget::ratio("kernel time a session", Limit::AtMost(0.1), "ns", &pairs),
+        Budget::ratio("kernel time per session", Limit::AtMost(0.1), "ns", &pairs),
         figure(Limit::AtMost(16.0), &[20.0]),
         Budget::without("iperf3", Limit::AtLeast(0.99), Trouble::Absent),
     ];

@@ -88,7 +88,7 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
         ("-D 1-", &["--remoteport", "'1-'", "8000-8100"]),
         (
             "-D 9-8",
-            &["--remoteport", "'9-8'", "ends before it begins"],
+            &["--remoteport", "'9-8'", "is reversed"],
         ),
         (
             "-o xml",
@@ -106,10 +106,10 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
             "--duration nan",
             &["--duration", "'nan'", "10s, 1m30s or 500ms"],
         ),
-        ("--count x", &["--count", "'x'", "from 1"]),
-        ("--count 0", &["--count", "'0'", "from 1"]),
+        ("--count x", &["--count", "'x'", "1 or more"]),
+        ("--count 0", &["--count", "'0'", "1 or more"]),
         ("--interval 0.01", &["--interval", "'0.01'", "100ms to 1h"]),
-        ("--keep many", &["--keep", "'many'", "from 0"]),
+        ("--keep many", &["--keep", "'many'", "0 or more"]),
         ("--theme pink", &["--theme", "'pink'", "dark, light"]),
         (
             "--ring-size 2Gi",
@@ -370,21 +370,21 @@ fn a_wrong_filter_is_told_with_its_place() {
     assert!(output.stdout.is_empty());
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "tcplife: the filter of -f is wrong:\n  prot 80\n  ^^^^\n  there is no field `prot`; did you mean `port`? To \
-         look for the word, put it in quotes\n"
+        "tcplife: invalid filter (-f):\n  prot 80\n  ^^^^\n  unknown field `prot`; did you mean `port`? To search for \
+         the word, quote it\n"
     );
 }
 
 #[test]
 fn what_can_match_no_session_is_wrong_usage() {
-    const EACH_OTHER: &str = "the filter of -f and the other flags contradict each other";
+    const EACH_OTHER: &str = "the filter (-f) and the other flags contradict each other";
     for (args, why) in [
         (["-4", "-s", "-f", "ip 6"], EACH_OTHER),
         (["-p1", "-w", "-f", "pid 2"], EACH_OTHER),
         (["-L22", "-s", "-f", "lport 80"], EACH_OTHER),
         (
             ["-4", "-s", "-f", "pid 1 and pid 2"],
-            "the filter of -f contradicts itself",
+            "the filter (-f) contradicts itself",
         ),
     ] {
         let words = ["no session can match: ", why];

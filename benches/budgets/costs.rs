@@ -13,7 +13,7 @@ pub(crate) fn measure(bench: &mut Bench) {
         ("4,000 connections/s", 0.10, Load::paced(time, 4000)),
         ("the fastest churn", 0.33, Load::fastest(time)),
     ] {
-        let what = format!("kernel time a session, {what}, by libbpf-tools' tcplife");
+        let what = format!("kernel time per session, {what}, relative to libbpf-tools' tcplife");
         let limit = Limit::AtMost(limit);
         bench.step(&what, limit, |bench| {
             let pairs = bench.rounds(|| {
@@ -25,20 +25,20 @@ pub(crate) fn measure(bench: &mut Bench) {
     }
     for (what, limit, talk) in [
         (
-            "own CPU time a connection with an answer, without by with the dashboard",
+            "workload CPU time per connection with an answer, without / with the dashboard",
             Limit::AtLeast(0.97),
             Talk::Answer,
         ),
         // what nothing is done with but to open and to close it cannot hide what following it costs
         (
-            "own CPU time a bare connection, without by with the dashboard",
+            "workload CPU time per bare connection, without / with the dashboard",
             Limit::None,
             Talk::Bare,
         ),
     ] {
         bench.step(what, limit, |bench| own_work(bench, what, limit, talk));
     }
-    let what = "iperf3 on loopback, with by without the dashboard";
+    let what = "iperf3 on loopback, with / without the dashboard";
     let limit = Limit::AtLeast(0.99);
     bench.step(what, limit, |bench| {
         host::find("iperf3").ok_or(Absent("iperf3"))?;
@@ -114,7 +114,7 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     let rate = of(|w| w.sessions_a_second).median;
     budgets.push(Budget::figure(
         format!(
-            "the dashboard's CPU at {} sessions/s, brought to 50,000/s",
+            "the dashboard's CPU at {} sessions/s, scaled to 50,000/s",
             Short(rate)
         ),
         Limit::AtMost(15.0),

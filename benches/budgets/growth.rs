@@ -33,7 +33,7 @@ pub(crate) struct Growth {
 impl Growth {
     /// What needs no kernel. Two of the budgets are the last points of it.
     pub(crate) fn measure_kept(&mut self, bench: &mut Bench) {
-        let what = "a key until its frame, a million kept, p99";
+        let what = "key to frame, a million kept, p99";
         bench.step(what, Limit::AtMost(16.0), |bench| {
             for power in 2..=6 {
                 let kept = 10_u64.pow(power);
@@ -53,7 +53,7 @@ impl Growth {
                 Spread::of(&[million]),
             )])
         });
-        let what = "memory a kept session";
+        let what = "memory per kept session";
         bench.step(what, Limit::AtMost(200.0), |_| {
             let [.., less, more] = &self.kept[..] else {
                 return Err(anyhow!("it was not measured"));
@@ -91,7 +91,7 @@ impl Growth {
 
     pub(crate) fn markdown(&self) -> String {
         let mut out = String::from(
-            "| finished sessions kept | open | key to frame, p50 | p99 | whole answer, worst | frame | memory |\n|--:|--:|--:|--:|--:|--:|--:|\n",
+            "| closed sessions kept | open | key to frame, p50 | p99 | complete answer, worst | frame | memory |\n|--:|--:|--:|--:|--:|--:|--:|\n",
         );
         for k in &self.kept {
             out += &format!(
@@ -105,7 +105,7 @@ impl Growth {
                 Short(k.bytes / 1e6),
             );
         }
-        out += "\n| open sessions, idle | start to first frame | CPU for a look a second | a look |\n|--:|--:|--:|--:|\n";
+        out += "\n| open sessions, idle | start to first frame | CPU at one snapshot per second | snapshot |\n|--:|--:|--:|--:|\n";
         for o in &self.open {
             out += &format!(
                 "| {} | {} ms | {} % | {} ms |\n",
@@ -137,10 +137,10 @@ impl Growth {
             ];
             let right = [
                 ("start to first frame, ms", open(|o| o.start_ms)),
-                ("CPU for a look, ms", open(|o| o.percent * 10.0)),
+                ("CPU per snapshot, ms", open(|o| o.percent * 10.0)),
             ];
             for (area, title, lines) in [
-                (&halves[0], "finished sessions kept", &left[..]),
+                (&halves[0], "closed sessions kept", &left[..]),
                 (&halves[1], "sessions open", &right[..]),
             ] {
                 chart(area, title, lines).map_err(|e| anyhow!("{e}"))?;

@@ -24,7 +24,7 @@ pub(crate) fn measure(bench: &mut Bench) {
         Ok(vec![
             Budget::figure(what, Limit::AtMost(100.0), "ms", Spread::of(&first)),
             Budget::figure(
-                "start until all of them are on it",
+                "start until all of them are shown",
                 Limit::None,
                 "ms",
                 Spread::of(&all),

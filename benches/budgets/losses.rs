@@ -14,19 +14,19 @@ const TINY_RING: [&str; 2] = ["--ring-size", "4096"];
 
 pub(crate) fn measure(bench: &mut Bench) {
     for format in ["text", "csv", "json"] {
-        bench.step(&format!("lost rows, {format}"), NONE, |bench| {
+        bench.step(&format!("missed rows, {format}"), NONE, |bench| {
             Ok(vec![printed(bench, format)?])
         });
     }
-    bench.step("lost rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
-    bench.step("lost rows, text, beside libbpf-tools' tcplife", NONE, |b| {
+    bench.step("missed rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
+    bench.step("missed rows, text, beside libbpf-tools' tcplife", NONE, |b| {
         Ok(vec![beside(b)?])
     });
     for (what, count) in [
         ("text", overflow_text as Overflow),
         ("dashboard", overflow_dashboard),
     ] {
-        let what = format!("rows + lost − sessions, {what}, ring buffer of a page");
+        let what = format!("rows + missed − sessions, {what}, ring buffer of a page");
         bench.step(&what, NONE, |bench| {
             let blind = Blind::count(Ends::Servers)?;
             let Counted { made, shown, lost } = count(bench)?;
@@ -80,7 +80,7 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
     };
     let made = made.run()?;
     let printed = lines.stop()?;
-    lost(&format!("lost rows, {format}"), made, printed.rows, &blind)
+    lost(&format!("missed rows, {format}"), made, printed.rows, &blind)
 }
 
 fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
@@ -88,11 +88,11 @@ fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
     let mut screen = Screen::tcplife(&[])?;
     // so that the header counts these sessions and no others of the host
     screen.press(&format!("Cport {PORT}\r"))?;
-    screen.when(|text| text.contains("captured: port") && figure(text, "finished").is_some())?;
-    let before = screen.settled("finished")?;
+    screen.when(|text| text.contains("capture: port") && figure(text, "closed").is_some())?;
+    let before = screen.settled("closed")?;
     let made = Load::fastest(bench.times.losses).run()?;
-    let shown = screen.settled("finished")? - before;
-    lost("lost rows, dashboard", made, shown, &blind)
+    let shown = screen.settled("closed")? - before;
+    lost("missed rows, dashboard", made, shown, &blind)
 }
 
 /// Both see the same sessions, and each other's cost.
@@ -102,7 +102,7 @@ fn beside(bench: &Bench) -> anyhow::Result<Budget> {
     let ours = Lines::tcplife("text", &[])?;
     let made = Load::fastest(bench.times.losses / 3).run()?;
     let (ours, theirs) = (ours.stop()?.rows, theirs.stop()?.rows);
-    let what = "lost rows, text, beside libbpf-tools' tcplife";
+    let what = "missed rows, text, beside libbpf-tools' tcplife";
     let mut budget = lost(what, made, ours, &blind)?;
     budget.peer = Some(Spread::of(&[made.sessions().saturating_sub(theirs) as f64]));
     Ok(budget)
@@ -139,8 +139,8 @@ fn overflow_dashboard(bench: &Bench) -> anyhow::Result<Counted> {
     flags.extend(["-L", &port]);
     let screen = Screen::tcplife(&flags)?;
     let made = Load::fastest(bench.times.short).run()?;
-    let shown = screen.settled("finished")?;
-    let lost = figure(&screen.text(), "lost").context("no figure of what was lost")?;
+    let shown = screen.settled("closed")?;
+    let lost = figure(&screen.text(), "missed").context("no figure of what was missed")?;
     Ok(Counted {
         made: made.connections,
         shown,

@@ -26,11 +26,11 @@ const KEEP: usize = 100_000;
 pub(crate) fn measure_kernel(bench: &mut Bench) {
     for (what, limit, then) in [
         (
-            "CPU a session: drain, decode, store",
+            "CPU per session: drain, decode, store",
             Limit::AtMost(1.0),
             "store",
         ),
-        ("the same with the talkers", Limit::None, "talkers"),
+        ("the same with top talkers", Limit::None, "talkers"),
     ] {
         bench.step(what, limit, |bench| {
             let load = Load::fastest(bench.times.short);
@@ -52,7 +52,7 @@ pub(crate) fn measure(bench: &mut Bench) {
             Spread::of(&percent),
         )])
     });
-    let what = "three terms of a filter tried";
+    let what = "evaluations of a filter of three terms";
     bench.step(what, Limit::AtLeast(20.0), |bench| {
         let mut host = BusyHost::default();
         let sessions: Vec<Session> = (0..10_000)

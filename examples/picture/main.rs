@@ -67,7 +67,7 @@ const SCENES: &[Scene] = &[
         keys: "\r/\x15raddr 203.0.113.80\r\r",
         lines: 21, // without the paths and parents of this program
         pause: Duration::from_secs(20),
-        shows: &["WHAT LIMITS", "Both directions are open"],
+        shows: &["BOTTLENECK", "Both directions are open"],
     },
 ];
 
@@ -95,8 +95,8 @@ fn pictures(binary: &str, folder: &str) {
         terminal.wait_for(scene.shows);
         // other processes' sessions are not shown, but they go through the same buffer
         assert!(
-            terminal.shows("lost 0 "),
-            "sessions were lost: try again when this machine is quiet"
+            terminal.shows("missed 0 "),
+            "sessions were missed: try again when this machine is quiet"
         );
         terminal.save(&format!("{folder}/{}.svg", scene.file));
     }
@@ -107,9 +107,9 @@ fn quiet(binary: &Path) -> Terminal {
     for _ in 0..20 {
         let keys = format!("Cnetns {}\r", network::netns());
         let mut terminal = Terminal::start(binary, &keys);
-        terminal.wait_for(&["captured: netns"]);
+        terminal.wait_for(&["capture: netns"]);
         // what was seen before that would stay
-        if terminal.shows("finished 0 ") && terminal.shows("PROCESS 0 ") {
+        if terminal.shows("closed 0 ") && terminal.shows("PROCESS 0 ") {
             return terminal;
         }
     }

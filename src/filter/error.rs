@@ -217,14 +217,14 @@ mod tests {
         let forms = |message: &str, help: &str| FilterError::new(0..0, message).help(help).forms();
         assert_eq!(
             forms(
-                "there is no field `prt`",
-                "did you mean `port`? To look for the word, put it in quotes"
+                "unknown field `prt`",
+                "did you mean `port`? To search for the word, quote it"
             ),
             [
-                "there is no field `prt`; did you mean `port`? To look for the word, put it in quotes",
-                "there is no field `prt`; did you mean `port`?",
+                "unknown field `prt`; did you mean `port`? To search for the word, quote it",
+                "unknown field `prt`; did you mean `port`?",
                 "did you mean `port`?",
-                "there is no field `prt`",
+                "unknown field `prt`",
             ]
         );
         assert_eq!(

@@ -76,9 +76,9 @@ impl Summary {
         let missed = fields::number(self.missed, "session");
         let text = match (self.missed, self.missed_all_match) {
             (0, _) => return,
-            (_, true) => format!("missed {missed} that closed while the ring buffer was full"),
+            (_, true) => format!("missed {missed}: the ring buffer was full"),
             (_, false) => format!(
-                "missed {missed} that closed while the ring buffer was full, before the filter (-f) was applied"
+                "missed up to {missed} that match -f: the ring buffer was full, and the filter never saw them"
             ),
         };
         say(&format!("{text}. A larger --ring-size helps"));

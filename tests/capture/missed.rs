@@ -69,7 +69,7 @@ fn ring_full_summary_counts_missed_exactly() {
     let summary = ended.take_summary();
     lines.extend(ended.rest);
     let rows = lines.iter().filter(|l| is_one(l)).count();
-    let lost = summary["lost"].as_u64().expect("a number") as usize;
+    let lost = summary["missed"].as_u64().expect("a number") as usize;
     assert!(rows > 0 && lost > 0, "{rows} rows, {summary}");
     assert_eq!(rows + lost, SESSIONS, "{summary}");
 }
@@ -105,8 +105,8 @@ fn ring_full_before_filter_stderr_says_up_to() {
     assert_eq!(
         errors,
         format!(
-            "tcplife: up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was \
-             full, before the filter was asked. A greater --ring-size helps\n"
+            "tcplife: missed up to {lost} sessions that match -f: the ring buffer was full, and the filter never saw \
+             them. A larger --ring-size helps\n"
         )
     );
 }

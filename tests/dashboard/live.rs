@@ -38,7 +38,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
     let unseen = rx(&seen);
     assert_eq!(unseen, before, "{}", seen.picture());
     seen.press("------ "); // 100ms, and frozen
-    seen.wait_for("freeze", |s| s.shows("FROZEN") && s.shows("every 100ms"));
+    seen.wait_for("freeze", |s| s.shows("PAUSED") && s.shows("every 100ms"));
     seen.press("+p");
     seen.wait_for("the figures", |s| {
         s.shows("every 200ms") && rx(s).as_deref() == Some("7.0k")

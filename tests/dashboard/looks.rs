@@ -199,7 +199,7 @@ fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
         let text = seen.pty.text();
         assert!(!text.contains('\x1b'), "{text}");
         let wrong = format!(
-            "tcplife: {file}:4:1: sort-nxt: there is no meaning of keys `sort-nxt`; did you mean `sort-next`?\r\n"
+            "tcplife: {file}:4:1: sort-nxt: unknown action `sort-nxt`; did you mean `sort-next`?\r\n"
         );
         assert_eq!(text, wrong);
     }

@@ -50,7 +50,7 @@ fn one_can_do_without_the_keyboard() {
     });
     seen.click_on("   RX ");
     seen.wait_for("the order inverted", |s| {
-        s.shows("by RX inverted") && s.order().last() == Some(&ports[1])
+        s.shows("by RX reversed") && s.order().last() == Some(&ports[1])
     });
     // a line, and once more: its detail
     let mine = format!(" {} ", ports[1]);
@@ -65,7 +65,7 @@ fn one_can_do_without_the_keyboard() {
     seen.wait_for("the beginning", |s| s.shows("RATES"));
     seen.click_on("Esc back");
     seen.wait_for("the table", |s| s.heading().is_some());
-    seen.click_on("Tab who");
+    seen.click_on("Tab pane");
     seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
     let pid = std::process::id().to_string();
     // its line is the one below the headings of the pane
@@ -147,7 +147,7 @@ fn a_click_on_failures_narrows_to_them() {
         assert!(std::net::TcpStream::connect(("127.0.0.1", refused)).is_err());
     }
     seen.wait_for("all of them", |s| s.rows().len() == 3);
-    seen.click_on("f fails");
+    seen.click_on("f failures");
     for _ in 0..2 {
         seen.click_on("ECONNREFUSED");
     }

@@ -85,7 +85,7 @@ fn keys_show_names_of_addresses_and_ports() {
     assert!(cells(&seen).contains("127.0.0.1"), "{}", seen.picture());
     seen.press("n");
     seen.wait_for("its name", |s| {
-        cells(s).contains("host-1.example") && s.shows("names of addresses")
+        cells(s).contains("host-1.example") && s.shows("names: addresses")
     });
     seen.press("\r");
     seen.wait_for("both in the detail", |s| {
@@ -117,12 +117,12 @@ fn names_without_an_answer_or_a_list_stay_addresses_and_numbers() {
     let (lport, rport) = (port(&listener), pair.client_port());
     seen.wait_for("the session", |s| s.row(lport, rport).is_some());
     seen.press("n");
-    seen.wait_for("that names are on", |s| s.shows("names of addresses"));
+    seen.wait_for("that names are on", |s| s.shows("names: addresses"));
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(row.cell("RADDR"), "127.0.0.1");
     seen.press("N");
     seen.wait_for("that there are no names of ports", |s| {
-        s.shows("/etc/services names no TCP port: ports stay numbers")
+        s.shows("/etc/services lists no TCP port: ports are shown as numbers")
     });
     let before = Instant::now();
     seen.quit();
@@ -144,12 +144,12 @@ fn the_ssh_session_that_it_is_used_over_is_hidden_unless_asked_for() {
     seen.wait_for("the other one alone", |s| {
         s.rows().len() == 1
             && s.row(lport, other.client_port()).is_some()
-            && s.shows("own 1 hidden")
+            && s.shows("self traffic: 1 hidden")
             && s.shows("open 2")
     });
     seen.press("H");
     seen.wait_for("both", |s| {
-        s.row(lport, ssh.client_port()).is_some() && s.shows("own 1 shown")
+        s.row(lport, ssh.client_port()).is_some() && s.shows("self traffic: 1 shown")
     });
     seen.press("H");
     seen.wait_for("one again", |s| s.rows().len() == 1);

@@ -118,7 +118,7 @@ fn the_other_questions_are_answered_too() {
     for question in [
         "Who uses the network now?",
         "Why is this transfer slow?",
-        "What is other since the deploy?",
+        "What has changed since the deploy?",
         "Is it slow for all, or for a few?",
         "Which program does not close what its peers have closed?",
     ] {

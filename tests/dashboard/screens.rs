@@ -24,7 +24,7 @@ fn refused_connections_are_a_line_of_the_failures() {
     drop(listener);
     let mut seen = Seen::dashboard(&["-D", &closed.to_string()]);
     seen.press("f");
-    seen.wait_for("the failures", |s| s.shows("No session failed"));
+    seen.wait_for("the failures", |s| s.shows("None of the sessions"));
     for _ in 0..30 {
         let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, closed));
         assert!(refused.is_err(), "nobody listens there");
@@ -62,7 +62,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
     let lasted = began.elapsed().as_secs_f64();
     seen.press("d");
     seen.wait_for("its duration", |s| {
-        s.shows("DURATION") && s.shows("1 sessions  max 1.") && s.shows("3.0k")
+        s.shows("DURATION") && s.shows("1 session  max 1.") && s.shows("3.0k")
     });
     // the bars of a decade
     let borders = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
@@ -77,7 +77,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
     seen.wait_for("the bar's filter", |s| s.shows("filter: dur >="));
     session(&listener, V4, 1, 1); // a short one
     seen.wait_for("the session alone", |s| {
-        s.heading().is_some() && s.shows("finished 2") && s.rows().len() == 1
+        s.heading().is_some() && s.shows("closed 2") && s.rows().len() == 1
     });
     assert!(
         seen.row(port(&listener), rport).is_some(),
@@ -105,7 +105,7 @@ fn a_peer_that_comes_after_the_mark_is_new() {
     session(&listener, to(1), 10, 10);
     seen.wait_for("the first peer", |s| s.shows("127.0.0.1"));
     seen.press("m");
-    seen.wait_for("the mark", |s| s.shows("marked "));
+    seen.wait_for("the baseline", |s| s.shows("baseline set"));
     let other = Pair::open(&listener, to(77));
     seen.wait_for("the other peer", |s| s.shows("127.0.0.77"));
     seen.press("m");
@@ -121,7 +121,7 @@ fn a_peer_that_comes_after_the_mark_is_new() {
     seen.wait_for("no difference from now on", |s| s.shows("Nothing is worse"));
     seen.press("x");
     seen.wait_for("the table", |s| {
-        s.heading().is_some() && !s.shows("marked ")
+        s.heading().is_some() && !s.shows("s ago")
     });
     other.close();
     seen.quit();

@@ -50,7 +50,7 @@ impl Seen {
     pub(crate) fn dashboard(flags: &[&str]) -> Seen {
         let mut seen = Seen::start(pty::command(&brisk(flags)));
         seen.wait_for("the dashboard", |s| {
-            s.shows("PID") && s.shows("open ") && !s.shows("Looking at what is open")
+            s.shows("PID") && s.shows("open ") && !s.shows("Reading the open sessions")
         });
         assert!(seen.terminal.screen().alternate_screen() && seen.terminal.screen().hide_cursor());
         assert!(!seen.pty.is_as_before(), "the terminal is in raw mode now");

@@ -70,7 +70,7 @@ fn live_traffic_is_shown_while_it_flows() {
         tcplife::testing::model::bytes(sent),
         "{row:?}"
     );
-    seen.wait_for("totals", |s| s.shows("open 0") && s.shows("finished 1"));
+    seen.wait_for("totals", |s| s.shows("open 0") && s.shows("closed 1"));
     seen.quit();
 }
 
@@ -101,7 +101,7 @@ fn a_session_from_before_the_start_is_shown_with_its_owner() {
         assert_eq!(row.cell("STATUS"), "established", "{row:?}");
     }
     pair.close();
-    seen.wait_for("end of both", |s| s.shows("finished 2"));
+    seen.wait_for("end of both", |s| s.shows("closed 2"));
     seen.quit();
 }
 
@@ -211,14 +211,14 @@ fn a_frozen_picture_stays_and_counts_what_waits() {
     let rport = open.client_port();
     seen.wait_for("session", |s| s.row(port(&listener), rport).is_some());
     seen.press(" ");
-    seen.wait_for("freeze", |s| s.shows("FROZEN"));
+    seen.wait_for("freeze", |s| s.shows("PAUSED"));
     let table = |s: &Seen| s.lines()[s.heading().expect("headings")..].to_vec();
     let before = table(&seen);
     open.exchange(4321, 0);
     for nth in 1..=3 {
         session(&listener, V4, 1, 1);
         seen.wait_for("number of those that wait", |s| {
-            s.shows(&format!("{nth} waiting"))
+            s.shows(&format!(", {nth} new"))
         });
         assert_eq!(table(&seen), before);
     }
@@ -226,7 +226,7 @@ fn a_frozen_picture_stays_and_counts_what_waits() {
     seen.press("j");
     seen.press("p");
     seen.wait_for("all that waited", |s| {
-        !s.shows("FROZEN")
+        !s.shows("PAUSED")
             && s.rows().len() == 4
             && s.row(port(&listener), rport)
                 .is_some_and(|r| r.cell("RX") == "4.3k")
@@ -262,7 +262,7 @@ fn a_filter_narrows_live_traffic_at_each_key() {
     seen.wait_for("two of them", |s| s.rows().len() == 2);
     seen.press(" and rtt >");
     seen.wait_for("what is missing", |s| {
-        s.shows("the last filter stays") && s.rows().len() == 2
+        s.shows("last filter applies") && s.rows().len() == 2
     });
     seen.press(" 1h");
     seen.wait_for("only what the part before `or` lets through", |s| {
@@ -329,7 +329,7 @@ fn the_capture_can_be_changed_while_it_runs() {
     seen.press(&format!("Clport {}\r", port(&other)));
     seen.wait_for("what is captured", |s| {
         s.shows(&format!(
-            "captured: lport {} [kernel: lport {0}]",
+            "capture: lport {} [kernel: lport {0}]",
             port(&other)
         ))
     });
@@ -413,7 +413,7 @@ fn a_session_s_detail_follows_it_to_its_end() {
     seen.wait_for("what it received", |s| {
         s.lines()
             .iter()
-            .any(|l| l.contains("in all") && l.contains("30.0k"))
+            .any(|l| l.contains("total") && l.contains("30.0k"))
     });
     seen.press("G");
     seen.wait_for("the last figures", |s| s.shows("cgroup"));
@@ -430,7 +430,7 @@ fn a_session_s_detail_follows_it_to_its_end() {
     }
     seen.wait_for("the owner's command line and the other end", |s| {
         let text: String = s.lines().iter().map(|l| l.trim()).collect();
-        text.contains(&exe) && s.shows("Tab goes there")
+        text.contains(&exe) && s.shows("Tab shows it")
     });
     seen.press("\t");
     let swapped = format!("127.0.0.1:{rport} → 127.0.0.1:{lport}");
@@ -562,7 +562,7 @@ fn any_size_is_drawn_whole() {
                 .collect()
         };
         seen.press(" ");
-        seen.wait_for("freeze", |s| s.shows("FROZEN"));
+        seen.wait_for("freeze", |s| s.shows("PAUSED"));
         let (before, drawn) = (still(&seen), seen.pty.written.len());
         seen.press("\x0c"); // ^L
         seen.wait_for("the same picture", |s| {
@@ -571,7 +571,7 @@ fn any_size_is_drawn_whole() {
                 && still(s) == before
         });
         seen.press(" ");
-        seen.wait_for("the end of the freeze", |s| !s.shows("FROZEN"));
+        seen.wait_for("the end of the freeze", |s| !s.shows("PAUSED"));
     }
     seen.quit();
 }

@@ -143,12 +143,12 @@ fn a_terminal_that_nobody_reads_holds_nothing_up() {
         s.is_whole()
             && s.shows("following the newest")
             && s.shows("0/0 all  IPv6")
-            && s.shows(&format!("finished {count} "))
+            && s.shows(&format!("closed {count} "))
     });
     let film = seen.pty.written.len() - before;
     println!("{count} sessions; {film} bytes until the picture was of now");
     assert!(film < 40_000, "{film} bytes");
-    assert!(seen.shows("lost 0"), "{}", seen.picture());
+    assert!(seen.shows("missed 0"), "{}", seen.picture());
     seen.quit();
 }
 

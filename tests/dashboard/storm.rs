@@ -152,7 +152,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
         seen.press(back);
         seen.wait_for("the table", |s| s.heading().is_some() && s.shows("q quit"));
         seen.press(" ");
-        seen.wait_for("freeze", |s| s.shows("FROZEN"));
+        seen.wait_for("freeze", |s| s.shows("PAUSED"));
         seen.press(there);
         seen.settle(Duration::from_millis(300));
         let (before, drawn) = (seen.cells(), seen.pty.written.len());
@@ -171,7 +171,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
         seen.press(back);
         seen.wait_for("the table", |s| s.heading().is_some() && s.shows("q quit"));
         seen.press(" ");
-        seen.wait_for("the end of the freeze", |s| !s.shows("FROZEN"));
+        seen.wait_for("the end of the freeze", |s| !s.shows("PAUSED"));
     }
     seen.quit();
 }

@@ -116,7 +116,7 @@ fn an_export_takes_nobody_s_place_unasked() {
             "cannot write none/a.csv: No such file or directory",
         ),
         ("/proc/a.csv", "cannot write /proc/a.csv: "),
-        ("a.txt", "takes .csv, or .json or .jsonl"),
+        ("a.txt", "use .csv, or .json or .jsonl"),
     ] {
         seen.press(&format!("e\x15{name}\r"));
         seen.wait_for("what is wrong", |s| s.shows(said));

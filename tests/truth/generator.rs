@@ -661,7 +661,7 @@ impl End {
             ("tx_bytes", self.tx.into()),
             ("rx_bytes", self.rx.into()),
             ("unacked_bytes", 0.into()),
-            ("age_is_lower_bound", false.into()),
+            ("preexisting", false.into()),
         ];
         for (key, value) in facts {
             self.want.entry(key).or_insert(value);

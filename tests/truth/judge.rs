@@ -168,7 +168,7 @@ impl Story {
         let shortest = end[0].saturating_sub(begun[1]);
         let shortest = shortest.saturating_sub((shortest / 20).max(5000));
         // the age of a preexisting session is a lower bound
-        let too_short = shown < shortest && told["want"]["age_is_lower_bound"] == false;
+        let too_short = shown < shortest && told["want"]["preexisting"] == false;
         (too_short || shown > longest)
             .then(|| format!("its duration is between {shortest} and {longest} us, shown {shown}"))
     }
@@ -179,14 +179,14 @@ pub(crate) fn nothing_lost(rows: &[Value]) -> Outcome {
     let summaries: Vec<&Value> = rows.iter().filter(|r| r["event"] == "summary").collect();
     let mut wrong = Vec::new();
     match summaries[..] {
-        [summary] if summary["lost"] == 0 => (),
+        [summary] if summary["missed"] == 0 => (),
         _ => wrong.push(format!(
-            "one summary with nothing lost, shown {summaries:?}"
+            "one summary with nothing missed, shown {summaries:?}"
         )),
     }
     let sessions = rows.iter().filter(|r| r["event"] == "close").count();
     Outcome {
-        name: "nothing-lost".into(),
+        name: "nothing-missed".into(),
         sessions,
         skipped: None,
         wrong,

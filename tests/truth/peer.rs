@@ -150,7 +150,7 @@ pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]
     for story in stories {
         for (told, row) in story.pairs(rows) {
             let want = &told["want"];
-            let group = &mut groups[usize::from(want["age_is_lower_bound"] == true)];
+            let group = &mut groups[usize::from(want["preexisting"] == true)];
             group.total += 1;
             if let Some(row) = row {
                 group.ours.shown += 1;

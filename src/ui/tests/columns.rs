@@ -13,7 +13,7 @@ fn titles(app: &App) -> String {
 fn the_table_follows_at_once_and_the_choice_is_kept() {
     let mut app = app(SIZE);
     press(&mut app, "c");
-    assert!(screen(&app, SIZE).contains("what there is room for"));
+    assert!(screen(&app, SIZE).contains("as many as fit"));
     press(&mut app, "Space");
     assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
     press(&mut app, "Space J");

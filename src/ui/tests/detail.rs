@@ -96,7 +96,7 @@ fn an_end_that_was_lost_is_said() {
     let mut app = watching(SIZE);
     app.batch(look(30, vec![], vec![]));
     app.batch(look(31, vec![], vec![]));
-    assert!(screen(&app, SIZE).contains("how it ended was lost"));
+    assert!(screen(&app, SIZE).contains("its record was missed"));
 }
 
 #[test]

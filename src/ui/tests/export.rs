@@ -166,7 +166,7 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     assert_eq!(app.row_count(), 3000);
     let shown = screen(&app, SIZE);
     assert!(shown.contains(" EXPORT 51 % "), "{shown}");
-    assert!(!shown.contains("FROZEN"));
+    assert!(!shown.contains("PAUSED"));
     assert_eq!(
         press(&mut app, "Esc"),
         Some(Effect::Export(ExportCommand::Cancel))
@@ -181,7 +181,7 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     press(&mut app, "Space e Enter");
     app.exported(WriterReport::Ready);
     press(&mut app, "Esc");
-    assert!(screen(&app, SIZE).contains("FROZEN, 0 waiting"));
+    assert!(screen(&app, SIZE).contains("PAUSED, 0 new (Space resumes)"));
 }
 
 #[test]

@@ -76,10 +76,10 @@ fn sorting_goes_back_to_the_order_before() {
         "the column next to the one before"
     );
     press(&mut app, "S F I");
-    assert!(second_line(&app).contains("by TX inverted"));
+    assert!(second_line(&app).contains("by TX reversed"));
     press(&mut app, "F g F");
     assert!(
-        second_line(&app).contains("by TX inverted"),
+        second_line(&app).contains("by TX reversed"),
         "g alone does not end it"
     );
 }

@@ -494,7 +494,7 @@ fn a_frozen_picture_holds_and_says_what_waits() {
         .collect();
     app.batch(look(20, vec![], newer));
     assert_eq!(column(&app, "COMM"), frozen);
-    assert!(screen(&app, SIZE).contains("FROZEN, 5 waiting"));
+    assert!(screen(&app, SIZE).contains("PAUSED, 5 new (Space resumes)"));
     // one can still look around in it
     press(&mut app, "6");
     assert_eq!(column(&app, "RADDR").len(), 2);
@@ -504,7 +504,7 @@ fn a_frozen_picture_holds_and_says_what_waits() {
         5
     );
     assert_eq!(app.store().open_count(), 0);
-    assert!(!screen(&app, SIZE).contains("FROZEN"));
+    assert!(!screen(&app, SIZE).contains("PAUSED"));
 }
 
 #[test]
@@ -768,7 +768,7 @@ fn the_capture_is_changed_when_it_is_accepted() {
         ..CaptureFilter::default()
     };
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Capture(kernel)));
-    assert!(screen(&app, SIZE).contains("captured: lport 443 and tx > 10kB [kernel: "));
+    assert!(screen(&app, SIZE).contains("capture: lport 443 and tx > 10kB [kernel: "));
     // what is not captured does not come in any more
     app.batch(Batch {
         taken_ns: 12 * S,
@@ -786,9 +786,9 @@ fn the_capture_is_changed_when_it_is_accepted() {
 #[test]
 fn what_the_kernel_decides_is_said_unless_it_is_all() {
     for (filter, said) in [
-        ("port 443", "captured: port 443 "),
-        ("port 443 or curl", "captured: port 443 or curl "),
-        ("ip 4 and curl", "captured: ip 4 and curl [kernel: IPv4]"),
+        ("port 443", "capture: port 443 "),
+        ("port 443 or curl", "capture: port 443 or curl "),
+        ("ip 4 and curl", "capture: ip 4 and curl [kernel: IPv4]"),
     ] {
         let mut app = app(SIZE);
         press(&mut app, "C");
@@ -876,7 +876,7 @@ fn losses_stand_out() {
         open: Some(OpenSnapshot::default()),
         ..Batch::default()
     });
-    assert!(screen(&app, SIZE).contains("lost 17"));
+    assert!(screen(&app, SIZE).contains("missed 17"));
     let terminal = terminal(&app, &DARK, SIZE);
     assert!((0..80).any(|x| terminal.backend().buffer()[(x, 0)].bg == Color::Red));
 }
@@ -884,7 +884,7 @@ fn losses_stand_out() {
 #[test]
 fn an_empty_table_says_so() {
     let mut app = unused(2, SIZE);
-    assert!(screen(&app, SIZE).contains("Looking at what is open"));
+    assert!(screen(&app, SIZE).contains("Reading the open sessions"));
     app.batch(look(1, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("No session matches yet"));
 }
@@ -896,7 +896,7 @@ fn a_narrower_capture_is_shown() {
         ..CaptureFilter::default()
     };
     let app = App::new("web-3".into(), capture, 2, SIZE);
-    assert!(screen(&app, SIZE).contains("captured: lport 22,80"));
+    assert!(screen(&app, SIZE).contains("capture: lport 22,80"));
 }
 
 #[test]

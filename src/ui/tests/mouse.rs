@@ -80,7 +80,7 @@ fn a_click_on_a_heading_sorts_and_another_inverts() {
             let last = usize::from(column.x + column.width - 1);
             for (x, said) in [
                 (usize::from(column.x), format!("by {}", column.title)),
-                (last, format!("by {} inverted", column.title)),
+                (last, format!("by {} reversed", column.title)),
             ] {
                 click(&mut app, (x, 2));
                 assert!(
@@ -171,7 +171,7 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
     for (text, mode) in [
         ("? help", Mode::Help),
         ("/ filter", Mode::Prompt),
-        ("Enter more", Mode::Detail),
+        ("Enter open", Mode::Detail),
     ] {
         let mut app = app(SIZE);
         let (x, y) = find(&app, SIZE, text, 23);

@@ -43,7 +43,7 @@ fn port_names_without_a_list_are_refused_on_the_screen() {
         let shown = screen(&app, SIZE);
         let notice = "no /etc/services here: ports stay numbers";
         assert!(
-            shown.contains(notice) && !shown.contains("names of ports"),
+            shown.contains(notice) && !shown.contains("names: ports"),
             "{shown}"
         );
     }

@@ -32,7 +32,7 @@ fn a_key_shows_it_and_hides_it_again() {
     assert!(!before.contains(&"192.0.2.77".to_owned()));
     press(&mut app, "H");
     assert_eq!(app.row_count(), 9);
-    assert!(screen(&app, LARGE).contains("own 1 shown"));
+    assert!(screen(&app, LARGE).contains("self traffic: 1 shown"));
     assert!(peers(&mut app).contains(&"192.0.2.77".to_owned()));
     press(&mut app, "H");
     assert_eq!((app.row_count(), peers(&mut app)), (8, before));
@@ -41,7 +41,7 @@ fn a_key_shows_it_and_hides_it_again() {
     type_text(&mut app, "raddr 192.0.2.77");
     press(&mut app, "Enter");
     assert_eq!(app.row_count(), 0);
-    assert!(screen(&app, LARGE).contains("own 1 hidden"));
+    assert!(screen(&app, LARGE).contains("self traffic: 1 hidden"));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn it_is_counted_until_it_is_let_go() {
         ..closed(9, "curl", "10.0.0.1", Reason::LocalFin)
     });
     app.batch(look(11, vec![], vec![ended]));
-    assert!(screen(&app, SIZE).contains("own 1 hidden"));
+    assert!(screen(&app, SIZE).contains("self traffic: 1 hidden"));
     app.batch(look(12, vec![], many.collect()));
     assert!(
         !screen(&app, SIZE).contains("own"),

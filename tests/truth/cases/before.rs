@@ -62,7 +62,7 @@ impl Gate {
 }
 
 fn from_before(end: &mut End) {
-    end.want("age_is_lower_bound", true);
+    end.want("preexisting", true);
     end.want("connect_us", serde_json::Value::Null);
 }
 
@@ -331,7 +331,7 @@ pub(super) fn connecting(cx: &Cx) {
         let ((), begun) = sys::timed(|| sys::poll(&fd, PollFlags::OUT));
         let mut c = End::connected(fd, remote, begun);
         c.write(100);
-        c.want("age_is_lower_bound", true);
+        c.want("preexisting", true);
         c.want("owner", "close");
         c.close("local-fin");
     });
