@@ -211,7 +211,7 @@ fn write_document(bench: &Bench, growth: &Growth) -> anyhow::Result<()> {
         )
     })?;
     let made = format!(
-        "{}; {} rounds, the median of which counts.\n\n{}\n## Growth\n\n{}\n![The same as lines](performance.svg)\n",
+        "{}; median of {} rounds.\n\n{}\n## Growth\n\n{}\n![The same figures as lines](performance.svg)\n",
         host::machine(),
         bench.rounds,
         table::markdown(&bench.budgets),
