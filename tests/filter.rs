@@ -294,20 +294,20 @@ fn deep_and_long_inputs_are_errors() {
         ("(".repeat(65_536), "the filter is longer than 16384 bytes"),
         (
             "(".repeat(16_384),
-            "more than 64 parentheses within each other",
+            "parentheses are nested more than 64 deep",
         ),
         (
             "not(".repeat(4_000),
-            "more than 64 parentheses within each other",
+            "parentheses are nested more than 64 deep",
         ),
         (
             format!("{}curl{}", "(".repeat(8_000), ")".repeat(8_000)),
-            "more than 64 parentheses within each other",
+            "parentheses are nested more than 64 deep",
         ),
         ("comm ~ a ".repeat(33), "more than 32 regular expressions"),
         (
             "comm ~ (\\pL{999}){9}".into(),
-            "the regular expression is too big",
+            "the regular expression is too large",
         ),
     ] {
         let error = parse(&text).expect_err(&text[..20]);

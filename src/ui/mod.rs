@@ -292,7 +292,7 @@ impl<'a> Outside<'a> {
         if self.resolver.is_none() {
             match Resolver::start() {
                 Ok(started) => self.resolver = Some(started),
-                Err(e) => app.notice.complain(format!("no names of addresses: {e:#}")),
+                Err(e) => app.notice.complain(format!("cannot show addresses as names: {e:#}")),
             }
         }
         if let Some(resolver) = &self.resolver {
@@ -329,7 +329,7 @@ fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Opt
         ExportCommand::Begin { path, replace } => match Writer::start(path, replace) {
             Ok(writer) => Some(writer),
             Err(e) => {
-                app.exported(WriterReport::Failed(format!("no thread for it: {e}")));
+                app.exported(WriterReport::Failed(format!("cannot start a thread: {e}")));
                 None
             }
         },

@@ -643,7 +643,7 @@ mod tests {
         assert_eq!(
             BadRecord(17).to_string(),
             format!(
-                "a record of 17 bytes came from the kernel, {} were expected",
+                "the kernel sent a record of 17 bytes instead of {}",
                 size_of::<session_record>()
             )
         );

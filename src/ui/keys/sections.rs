@@ -88,7 +88,7 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
 pub static MOUSE: &[(&str, &str)] = &[
     ("click", "select; click again to open or to narrow the filter"),
     ("click a heading", "sort by that column; click again to reverse"),
-    ("click a key in the footer", "press that key"),
+    ("click a footer key", "same as pressing the key"),
     ("wheel", "scroll the pane under the pointer"),
     (
         "Shift and drag",

@@ -168,7 +168,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("export", MAIN, &[char('e')], Action::Export, "export", "export the sessions of the table as .csv or .json"),
     key("copy", &[Mode::Table], &[char('y')], Action::Copy, "copy", "copy the session to the terminal's clipboard"),
     key("copy", &[Mode::TopTalkers], &[char('y')], Action::Copy, "copy", "copy the entry's filter to the terminal's clipboard"),
-    key("follow", MAIN, &[char('F')], Action::Follow, "follow", "follow the newest session; press again to undo"),
+    key("follow", MAIN, &[char('F')], Action::Follow, "follow", "follow the newest session; press again to stop"),
     key("interval-longer", LIVE, &[char('+'), char('=')], Action::Interval { longer: true }, "", "refresh less often"),
     key("interval-shorter", LIVE, &[char('-')], Action::Interval { longer: false }, "", "refresh more often"),
     key("redraw", MAIN, &[ctrl('l')], Action::Redraw, "", "redraw the screen"),

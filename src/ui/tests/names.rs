@@ -41,7 +41,7 @@ fn port_names_without_a_list_are_refused_on_the_screen() {
         assert_eq!(press(&mut app, "N"), Some(Effect::Services));
         app.services(Err(NoServices::Missing));
         let shown = screen(&app, SIZE);
-        let notice = "no /etc/services here: ports stay numbers";
+        let notice = "/etc/services does not exist: ports are shown as numbers";
         assert!(
             shown.contains(notice) && !shown.contains("names: ports"),
             "{shown}"
