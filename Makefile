@@ -65,7 +65,7 @@ run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
 		exit 1; \
 	fi
 
-test: setup-test ## run all tests; those that load BPF programs take root, or SUDO=1
+test: setup-test ## run all tests; those that load BPF programs need root or SUDO=1
 ifdef SUDO
 	$(CARGO) test --locked --config '$(RUN_AS_ROOT)'
 else
@@ -91,7 +91,7 @@ lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings
 	$(call check,shellcheck,$(SCRIPTS))
 	$(if $(BPF_SOURCES),$(call check,clang-format,--dry-run -Werror $(BPF_SOURCES)))
 
-deny: setup ## check licences, sources and known flaws of all dependencies (takes cargo-deny)
+deny: setup ## check licences, sources and known flaws of all dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo 'make deny: no cargo-deny here; cargo install --locked cargo-deny' >&2; \
 		exit 1; \
@@ -104,11 +104,11 @@ static: setup ## build one file without shared libraries, to copy to any host
 clean: ## remove everything that was built
 	$(CARGO) clean
 
-picture: build ## make the documents' pictures anew, from the real program (as root)
+picture: build ## regenerate the pictures in the documents, from the real program (root)
 	$(CARGO) run --locked --example picture -- pictures $(BIN) assets
 
-accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)
+accuracy: setup ## compare every figure with the truth, and with libbpf-tools' tcplife (root)
 	$(CARGO) test --locked --test truth -- --accuracy
 
-bench: setup-bench ## hold tcplife against its budgets, beside its peers, as root or SUDO=1; QUICK=1: in two minutes
+bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes two minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)

@@ -92,9 +92,9 @@ mod tests {
         let why = |path: &Path| Services::from_file(path).expect_err("no names").to_string();
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("services");
-        assert_eq!(why(&file), "no /etc/services here");
+        assert_eq!(why(&file), "/etc/services does not exist");
         std::fs::write(&file, "# nothing\ntftp 69/udp\n").expect("writing");
-        assert_eq!(why(&file), "/etc/services names no TCP port");
+        assert_eq!(why(&file), "/etc/services lists no TCP port");
         let error = why(folder.path());
         assert!(error.starts_with("cannot read /etc/services: "), "{error}");
     }
