@@ -138,7 +138,7 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
         Direction::In => ("←", "the peer opened it"),
         Direction::Unknown => ("↔", "open before the start"),
     };
-    let age = cell("dur", session);
+    let age = cell("duration", session);
     let meaning = if detail.vanished {
         "It is gone, and how it ended was lost."
     } else if session.is_open() {
@@ -163,7 +163,7 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
         None if session.direction == Direction::In => "the peer's".into(),
         None if session.preexisting => "before the start".into(),
-        None => format!("{}, never established", cell("dur", session)),
+        None => format!("{}, never established", cell("duration", session)),
     };
     let whole = session.duration_ns();
     let transfer = if session.established_ns == 0 && !session.preexisting {
