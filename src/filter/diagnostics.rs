@@ -8,7 +8,7 @@ use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
 use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, example, expected, operators};
-use crate::model::fields::{FIELDS, Field};
+use crate::model::fields::{FIELDS, Field, words};
 use crate::text::suggest::suggest;
 
 /// The text ends where a term should begin.
@@ -99,14 +99,14 @@ fn nearest_fields(word: &str) -> Vec<&'static str> {
     });
     match titled {
         Some(field) => vec![field.word],
-        None => nearest(word, FIELDS.iter().map(|f| f.word)),
+        None => suggest(word, words()),
     }
 }
 
 /// What else the word at the end may become while it is being typed.
 pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     let lower = token.text.to_lowercase();
-    let all = FIELDS.iter().map(|f| f.word).chain(["and", "or", "not"]);
+    let all = words().chain(["and", "or", "not"]);
     let words: Vec<&str> = all.filter(|w| w.starts_with(&lower)).collect();
     (!words.is_empty()).then(|| {
         FilterError::new(

@@ -79,8 +79,8 @@ A missing value (`-` in the table) never matches a comparison. `!=` and `!~` neg
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
 may match. A word directly before an operator is always a field. A word that is one letter off a field name and
 followed by a value of that field is an error: quote it to search for it. A unit or another number directly after a
-number is an error too: values contain no spaces, and lists only at their commas. `adopted` alone means
-`adopted yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
+number is an error too: values contain no spaces, and lists only at their commas. `preexisting` alone means
+`preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
 /// The whole of it as Markdown, for the documents.
 #[cfg(any(test, feature = "testing"))]

@@ -329,7 +329,7 @@ mod tests {
             labels(&TIME, Level::Fine),
             labels(&BYTES, Level::Coarse)
         ));
-        for (scale, word) in [(&*TIME, "dur"), (&*BYTES, "bytes")] {
+        for (scale, word) in [(&*TIME, "duration"), (&*BYTES, "bytes")] {
             for (border, level) in scale.borders.iter().zip(&scale.levels) {
                 if *level > Level::Inner {
                     let text = format!("{word} < {}", scale.label(*border));
@@ -339,7 +339,7 @@ mod tests {
                             .ok(),
                         crate::filter::Filter::parse(&format!(
                             "{word} < {border}{}",
-                            if word == "dur" { "us" } else { "B" }
+                            if word == "duration" { "us" } else { "B" }
                         ))
                         .map(|f| f.canonical())
                         .ok(),

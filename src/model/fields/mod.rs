@@ -96,6 +96,8 @@ pub struct Column {
 pub struct Field {
     /// The word in a filter, in `--help` and in the configuration.
     pub word: &'static str,
+    /// Other words for it, which a filter and the configuration take, too.
+    pub aliases: &'static [&'static str],
     /// The key in JSON lines, with the unit; `None`: not in there.
     pub json: Option<&'static str>,
     /// What it means, in a line.
@@ -138,7 +140,15 @@ impl std::fmt::Debug for Field {
 
 /// The field of that word.
 pub fn by_word(word: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|f| f.word == word)
+    let mut fields = FIELDS.iter();
+    fields.find(|f| f.word == word || f.aliases.contains(&word))
+}
+
+/// Every word that names a field, aliases included.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    FIELDS
+        .iter()
+        .flat_map(|f| std::iter::once(f.word).chain(f.aliases.iter().copied()))
 }
 
 /// The field that puts the busiest sessions on top.
@@ -154,7 +164,7 @@ pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
 
 /// What stands before the value if it is only known to be no less: how long a session lasts that began before the start.
 pub fn bound(field: &Field, session: &Session) -> &'static str {
-    if field.word == "dur" && session.preexisting {
+    if field.word == "duration" && session.preexisting {
         "≥"
     } else {
         ""
@@ -197,10 +207,10 @@ mod tests {
     fn a_cell_says_what_is_not_known() {
         let mut s = sample();
         let cell_of = |s: &Session, word| cell(by_word(word).expect("a field"), s);
-        assert_eq!(cell_of(&s, "dur"), "260µs");
+        assert_eq!(cell_of(&s, "duration"), "260µs");
         s.preexisting = true;
-        assert_eq!(cell_of(&s, "dur"), "≥260µs");
-        assert_eq!(cell_of(&s, "conn"), "-");
+        assert_eq!(cell_of(&s, "duration"), "≥260µs");
+        assert_eq!(cell_of(&s, "connect"), "-");
         assert_eq!(
             cell_of(&s, "user"),
             "0",

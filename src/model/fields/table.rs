@@ -50,6 +50,7 @@ const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
 pub static FIELDS: &[Field] = &[
     Field {
         word: "pid",
+        aliases: &[],
         json: Some("pid"),
         help: "process id of the owner",
         kind: FieldKind::Id,
@@ -58,6 +59,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "comm",
+        aliases: &[],
         json: Some("comm"),
         help: "name of the owning process",
         kind: FieldKind::Comm,
@@ -72,6 +74,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "uid",
+        aliases: &[],
         json: Some("uid"),
         help: "user id of the socket",
         kind: FieldKind::Id,
@@ -80,6 +83,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "user",
+        aliases: &[],
         json: None,
         help: "user of the socket, name or id",
         kind: FieldKind::User,
@@ -88,6 +92,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "owner",
+        aliases: &[],
         json: Some("owner"),
         help: "evidence for the owner",
         kind: FieldKind::Names(Evidence::NAMES),
@@ -96,6 +101,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "ip",
+        aliases: &[],
         json: Some("ip"),
         help: "IP version on the wire, 4 or 6",
         kind: FieldKind::Ip,
@@ -104,6 +110,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "laddr",
+        aliases: &["src"],
         json: Some("laddr"),
         help: "local address",
         kind: FieldKind::Addr,
@@ -112,6 +119,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "lport",
+        aliases: &["sport"],
         json: Some("lport"),
         help: "local port",
         kind: FieldKind::Port,
@@ -120,6 +128,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "raddr",
+        aliases: &["dst", "peer"],
         json: Some("raddr"),
         help: "remote address",
         kind: FieldKind::Addr,
@@ -128,6 +137,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "rport",
+        aliases: &["dport"],
         json: Some("rport"),
         help: "remote port",
         kind: FieldKind::Port,
@@ -136,6 +146,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "addr",
+        aliases: &[],
         json: None,
         help: "local or remote address",
         kind: FieldKind::Either("laddr", "raddr"),
@@ -144,6 +155,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "port",
+        aliases: &[],
         json: None,
         help: "local or remote port",
         kind: FieldKind::Either("lport", "rport"),
@@ -152,6 +164,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "direction",
+        aliases: &[],
         json: Some("direction"),
         help: "opened by us (out) or by the peer (in)",
         kind: FieldKind::Names(Direction::NAMES),
@@ -160,6 +173,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "tx",
+        aliases: &[],
         json: Some("tx_bytes"),
         help: "bytes sent and acknowledged by the peer",
         kind: FieldKind::Bytes,
@@ -168,6 +182,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "rx",
+        aliases: &[],
         json: Some("rx_bytes"),
         help: "bytes received from the peer",
         kind: FieldKind::Bytes,
@@ -176,6 +191,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "bytes",
+        aliases: &[],
         json: None,
         help: "bytes in both directions, tx plus rx",
         kind: FieldKind::Bytes,
@@ -184,6 +200,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "unacked",
+        aliases: &[],
         json: Some("unacked_bytes"),
         help: "bytes written but not acknowledged by the peer",
         kind: FieldKind::Bytes,
@@ -192,6 +209,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "unread",
+        aliases: &[],
         json: Some("unread_bytes"),
         help: "bytes received but not read by the application",
         kind: FieldKind::Bytes,
@@ -200,6 +218,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "rate",
+        aliases: &[],
         json: None,
         help: "current rate in both directions, bytes per second",
         kind: FieldKind::Rate,
@@ -208,6 +227,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "txrate",
+        aliases: &[],
         json: None,
         help: "current send rate, bytes per second",
         kind: FieldKind::Rate,
@@ -216,6 +236,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "rxrate",
+        aliases: &[],
         json: None,
         help: "current receive rate, bytes per second",
         kind: FieldKind::Rate,
@@ -223,7 +244,8 @@ pub static FIELDS: &[Field] = &[
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
     },
     Field {
-        word: "dur",
+        word: "duration",
+        aliases: &["dur", "age"],
         json: Some("duration_us"),
         help: "duration, or age while open",
         kind: FieldKind::Micros,
@@ -231,7 +253,8 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.duration_ns() / 1000),
     },
     Field {
-        word: "adopted",
+        word: "preexisting",
+        aliases: &["adopted"],
         json: Some("preexisting"),
         help: "open before tcplife started, so its age is a lower bound",
         kind: FieldKind::Bool,
@@ -239,7 +262,8 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Bool(s.preexisting),
     },
     Field {
-        word: "conn",
+        word: "connect",
+        aliases: &["conn"],
         json: Some("connect_us"),
         help: "handshake time, of a session that we opened",
         kind: FieldKind::Micros,
@@ -248,6 +272,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "close",
+        aliases: &[],
         json: Some("close_us"),
         help: "time from the first FIN until it closed",
         kind: FieldKind::Micros,
@@ -256,6 +281,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "status",
+        aliases: &[],
         json: None,
         help: "state while open, then the reason it closed",
         kind: FieldKind::Names(&STATUS_NAMES),
@@ -270,6 +296,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "state",
+        aliases: &[],
         json: None,
         help: "TCP state",
         kind: FieldKind::Names(State::NAMES),
@@ -278,6 +305,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "last",
+        aliases: &[],
         json: Some("state_before_close"),
         help: "last state before it closed",
         kind: FieldKind::Names(State::NAMES),
@@ -286,6 +314,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "reason",
+        aliases: &[],
         json: Some("reason"),
         help: "reason it closed",
         kind: FieldKind::Names(Reason::NAMES),
@@ -300,6 +329,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "rtt",
+        aliases: &[],
         json: Some("srtt_us"),
         help: "smoothed round-trip time",
         kind: FieldKind::Micros,
@@ -308,6 +338,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "minrtt",
+        aliases: &[],
         json: Some("min_rtt_us"),
         help: "minimum round-trip time",
         kind: FieldKind::Micros,
@@ -315,7 +346,8 @@ pub static FIELDS: &[Field] = &[
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
     },
     Field {
-        word: "retr",
+        word: "retransmits",
+        aliases: &["retr"],
         json: Some("retransmits"),
         help: "retransmitted segments",
         kind: FieldKind::Count,
@@ -323,15 +355,17 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.retransmits.into()),
     },
     Field {
-        word: "retrbytes",
+        word: "retransmitted",
+        aliases: &["retrbytes"],
         json: Some("retransmitted_bytes"),
         help: "retransmitted bytes",
         kind: FieldKind::Bytes,
-        column: column("RESENT", 6, 0, 26, true),
+        column: column("RETRB", 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
     },
     Field {
         word: "cwnd",
+        aliases: &[],
         json: Some("cwnd"),
         help: "congestion window, segments",
         kind: FieldKind::Count,
@@ -340,6 +374,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "mss",
+        aliases: &[],
         json: Some("mss"),
         help: "maximum segment size, bytes",
         kind: FieldKind::Count,
@@ -348,6 +383,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "busy",
+        aliases: &[],
         json: Some("busy_us"),
         help: "time with data in flight or waiting to be sent",
         kind: FieldKind::Micros,
@@ -355,7 +391,8 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.busy_us()),
     },
     Field {
-        word: "rwndlim",
+        word: "rwndlimited",
+        aliases: &["rwndlim"],
         json: Some("rwnd_limited_us"),
         help: "time limited by the peer's receive window",
         kind: FieldKind::Micros,
@@ -363,7 +400,8 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.rwnd_limited_us()),
     },
     Field {
-        word: "sndlim",
+        word: "sndbuflimited",
+        aliases: &["sndlim"],
         json: Some("sndbuf_limited_us"),
         help: "time limited by our send buffer",
         kind: FieldKind::Micros,
@@ -372,6 +410,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "cookie",
+        aliases: &[],
         json: Some("cookie"),
         help: "socket cookie, printed by `ss -e` as sk:",
         kind: FieldKind::Id,
@@ -380,6 +419,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "netns",
+        aliases: &[],
         json: Some("netns"),
         help: "network namespace, as printed by `lsns -t net`",
         kind: FieldKind::Id,
@@ -388,6 +428,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "cgroup",
+        aliases: &[],
         json: Some("cgroup"),
         help: "path of the control group (v2)",
         kind: FieldKind::Text,
@@ -396,6 +437,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "container",
+        aliases: &[],
         json: Some("container"),
         help: "first twelve characters of the container id",
         kind: FieldKind::Text,
@@ -404,6 +446,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "runtime",
+        aliases: &[],
         json: Some("runtime"),
         help: "container runtime: docker, containerd, podman and others",
         kind: FieldKind::Text,
@@ -412,6 +455,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "pod",
+        aliases: &[],
         json: Some("pod"),
         help: "uid of the Kubernetes pod",
         kind: FieldKind::Text,
@@ -420,6 +464,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "unit",
+        aliases: &[],
         json: Some("unit"),
         help: "systemd unit",
         kind: FieldKind::Text,
@@ -450,6 +495,10 @@ mod tests {
             );
             assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
             assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
+            for alias in f.aliases {
+                let named = FIELDS.iter().filter(|g| g.word == *alias || g.aliases.contains(alias));
+                assert_eq!(named.count(), 1, "{alias} names one field");
+            }
         }
     }
 

@@ -28,7 +28,7 @@ fn line(session: &Session, clock: &Clock) -> String {
         cell("comm"),
         cell("pid"),
         cell("status"),
-        cell("dur"),
+        cell("duration"),
         fields::number(session.tx_bytes, "byte"),
         session.rx_bytes,
         cell("rtt"),

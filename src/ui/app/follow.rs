@@ -6,6 +6,7 @@ use crate::ui::app::{App, Selection, Sort};
 /// When a session was opened: an order without a column, because as a figure AGE says it better.
 static OPENED: Field = Field {
     word: "opened",
+    aliases: &[],
     json: None,
     help: "when it was opened, the newest first",
     kind: FieldKind::Count,

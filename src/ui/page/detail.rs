@@ -138,7 +138,7 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
         Direction::In => ("←", "opened by the peer"),
         Direction::Unknown => ("↔", "open before tcplife started"),
     };
-    let age = cell("dur", session);
+    let age = cell("duration", session);
     let meaning = if detail.vanished {
         "Closed, but its record was missed."
     } else if session.is_open() {
@@ -163,7 +163,7 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
         None if session.direction == Direction::In => "by the peer".into(),
         None if session.preexisting => "before tcplife started".into(),
-        None => format!("{}, never established", cell("dur", session)),
+        None => format!("{}, never established", cell("duration", session)),
     };
     let whole = session.duration_ns();
     let transfer = if session.established_ns == 0 && !session.preexisting {

@@ -26,7 +26,7 @@ pub struct Measure {
 /// Every distribution, as they are read.
 pub static MEASURES: [Measure; 4] = [
     Measure {
-        word: "dur",
+        word: "duration",
         title: "DURATION",
         scale: || &TIME,
     },
@@ -36,7 +36,7 @@ pub static MEASURES: [Measure; 4] = [
         scale: || &TIME,
     },
     Measure {
-        word: "conn",
+        word: "connect",
         title: "CONNECT",
         scale: || &TIME,
     },

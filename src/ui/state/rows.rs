@@ -505,7 +505,7 @@ mod tests {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(0..0, 0..200_000));
         let mut rows = Rows::new(order("tx", true));
-        rows.restart(order("dur", true), &store, |_| true);
+        rows.restart(order("duration", true), &store, |_| true);
         assert_eq!(rows.len() as u64, CHUNK);
         assert!(rows.is_incomplete(&store));
         assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(199_999)));
@@ -517,7 +517,7 @@ mod tests {
         assert_eq!(rows.len(), 200_100);
         assert_eq!(
             all(&rows, &store),
-            sorted(&store, order("dur", true), |_| true)
+            sorted(&store, order("duration", true), |_| true)
         );
     }
 

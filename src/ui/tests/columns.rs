@@ -25,7 +25,7 @@ fn the_table_follows_at_once_and_the_choice_is_kept() {
     press(&mut app, "J");
     let kept = press(&mut app, "q");
     let words = [
-        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "dur", "status",
+        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "duration", "status",
     ];
     assert_eq!(kept, Some(Effect::KeepColumns(words.into())));
     assert_eq!(app.layers.mode(), Mode::Table);

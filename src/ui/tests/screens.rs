@@ -117,7 +117,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     let mut app = web_server(SIZE, 3000);
     for script in ["d", "4", "6", "6 o", "o", "o"] {
         press(&mut app, script);
-        assert_eq!(bars(&app)[0], ("dur", app.row_count() as u64), "{script}");
+        assert_eq!(bars(&app)[0], ("duration", app.row_count() as u64), "{script}");
         assert_eq!(bars(&app)[3], ("bytes", app.row_count() as u64), "{script}");
     }
     press(&mut app, "/");
@@ -157,7 +157,7 @@ fn what_is_not_kept_any_more_is_not_counted() {
 fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
     let mut app = web_server(SIZE, 5000);
     for (script, word) in [
-        ("d", "dur"),
+        ("d", "duration"),
         ("d Tab →", "rtt"),
         ("d Shift-Tab k k", "bytes"),
     ] {

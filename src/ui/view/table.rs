@@ -80,7 +80,7 @@ fn cell_style(field: &Field, session: &Session, theme: &Theme, style: Style) -> 
         ("status", LocalReset | Cancelled | Unknown) => theme.warning,
         ("status", Open | LocalFin | RemoteFin) => style,
         ("status", _) => theme.alarm_text,
-        ("retr", _) if session.retransmits > 0 => theme.warning,
+        ("retransmits", _) if session.retransmits > 0 => theme.warning,
         _ => style,
     }
 }
