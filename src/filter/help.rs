@@ -10,6 +10,8 @@ use crate::model::fields::FIELDS;
 pub struct HelpRow {
     /// The word.
     pub word: &'static str,
+    /// Other words for the field.
+    pub aliases: &'static [&'static str],
     /// What it takes.
     pub takes: String,
     /// The operators that it takes.
@@ -24,6 +26,7 @@ pub struct HelpRow {
 pub fn help_rows() -> impl Iterator<Item = HelpRow> {
     FIELDS.iter().map(|field| HelpRow {
         word: field.word,
+        aliases: field.aliases,
         takes: takes_briefly(field),
         operators: operators(field)
             .iter()
@@ -97,10 +100,15 @@ pub fn help_markdown() -> String {
         "\n{RULES}\n\n| field | takes | example | is |\n|---|---|---|---|\n"
     );
     for row in help_rows() {
+        let words: Vec<String> = [&[row.word], row.aliases]
+            .concat()
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect();
         let _ = writeln!(
             text,
-            "| `{}` | {} | `{}` | {} |",
-            row.word,
+            "| {} | {} | `{}` | {} |",
+            words.join(", "),
             cell(&row.takes),
             cell(&row.example),
             cell(row.meaning)
