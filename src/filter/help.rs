@@ -100,7 +100,7 @@ pub fn help_markdown() -> String {
         "\n{RULES}\n\n| field | takes | example | is |\n|---|---|---|---|\n"
     );
     for row in help_rows() {
-        let words: Vec<String> = [&[row.word], row.aliases]
+        let words: Vec<String> = [&[row.word][..], row.aliases]
             .concat()
             .iter()
             .map(|word| format!("`{word}`"))
