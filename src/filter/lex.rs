@@ -1,7 +1,6 @@
-//! Cuts a filter's text into tokens with their places.
+//! Splits a filter's text into tokens with their places: words, quoted texts, operators, regular expressions.
 //!
-//! Responsible for where a word, a quoted text, an operator and a regular expression begin and end. Any text can be
-//! cut: what makes no sense is a token of its own, and `parse` says what is wrong with it.
+//! Any text can be split: nonsense becomes a token of its own, and `parse` reports what is wrong with it.
 
 use std::ops::Range;
 
@@ -16,16 +15,16 @@ use crate::filter::expr::Op;
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Anything without space and without the characters that mean something.
+    /// Text without spaces and special characters.
     Word,
-    /// A text in quotes, without them.
+    /// Text in quotes, without the quotes.
     Quoted(String),
-    /// A text whose closing quote is missing.
+    /// Text whose closing quote is missing.
     Unclosed,
-    /// A regular expression, not in quotes.
+    /// Regular expression without quotes.
     Pattern,
     Op(Op),
     And,
@@ -46,7 +45,7 @@ pub struct Token<'s> {
     pub span: Range<usize>,
 }
 
-/// The tokens of a text.
+/// Splits a text into tokens.
 pub fn lex(text: &str) -> Vec<Token<'_>> {
     let mut input = LocatingSlice::new(text);
     let mut tokens: Vec<Token<'_>> = Vec::new();
@@ -69,12 +68,12 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     }
 }
 
-/// True for what ends a word. A `!` does too, so that `a!=b` needs no spaces.
+/// True for a character that ends a word. A `!` does too, so that `a!=b` needs no spaces.
 fn is_special(c: char) -> bool {
     c.is_whitespace() || "()=<>!~,\"'&|".contains(c)
 }
 
-/// True if the text is one word for the lexer, and no keyword.
+/// True if the lexer takes the text as one word that is no keyword.
 pub fn is_plain_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_special) && keyword(text) == TokenKind::Word
 }
@@ -104,8 +103,8 @@ fn keyword(word: &str) -> TokenKind {
     .map_or(TokenKind::Word, |(_, kind)| kind)
 }
 
-/// The longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` denies what
-/// follows; it may stand before another: `!!a`.
+/// Takes the longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` negates
+/// what follows; it may precede another: `!!a`.
 fn operator(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
         (
@@ -150,8 +149,8 @@ fn punctuation(input: &mut Input<'_>) -> Result<TokenKind> {
     .parse_next(input)
 }
 
-/// Between single quotes everything stands for itself. Between double quotes `\"` and `\\` stand for the second
-/// character, and any other backslash for itself, so that most regular expressions need no second one.
+/// In single quotes every character stands for itself. In double quotes `\"` and `\\` stand for the second character,
+/// and any other backslash for itself, so that most regular expressions need no second one.
 fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     let quote = alt(('"', '\'')).parse_next(input)?;
     let mut text = String::new();
@@ -173,8 +172,8 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     }
 }
 
-/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it
-/// opened and so belongs to the filter. In a class like `[()]` these mean nothing.
+/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it opened
+/// and so belongs to the filter. In a class like `[()]` these have no special meaning.
 fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
     let rest: &'s str = input.as_ref();
     let mut depth = 0_usize;

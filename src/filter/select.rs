@@ -1,9 +1,9 @@
-//! Filters that select exactly what a line of a screen stands for.
+//! Filters that select exactly the sessions that a line of a screen stands for.
 
 use crate::filter::quoted;
 use crate::model::aggregate::Key;
 
-/// The filter that selects the sessions of a talker.
+/// Returns the filter that selects the sessions of an aggregate.
 pub fn of_key(key: &GroupKey) -> String {
     match key {
         GroupKey::Process(0, _) => "owner unknown".into(),

@@ -1,4 +1,4 @@
-//! What tests and benchmarks use of this crate, and nothing else does: the one place that exports it.
+//! Exports for tests and benchmarks, and nothing else: the single place that makes modules of this crate visible.
 
 pub mod sample;
 
