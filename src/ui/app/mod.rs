@@ -81,9 +81,9 @@ pub enum Selection {
 pub struct App {
     /// Name of this host, shown in the header.
     pub host: String,
-    /// The part of the capture that the flags set.
+    /// The capture filter set by flags.
     pub capture: Capture,
-    /// The capture filter: the kernel evaluates as much of it as it can, this program the rest.
+    /// The capture filter as an expression: the kernel evaluates as much of it as it can, this program the rest.
     pub capture_filter: Filter,
     pub view_filter: ViewFilter,
     pub notice: Notice,
