@@ -16,7 +16,7 @@ use crate::network::Network;
 /// Maximum duration, whatever happens.
 const TRAFFIC: Duration = Duration::from_secs(150);
 
-/// Where a process runs.
+/// The side on which a process runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     Host,

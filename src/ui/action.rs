@@ -70,6 +70,7 @@ pub enum Action {
     Follow,
     /// Lengthen or shorten the refresh interval.
     Interval {
+        /// Lengthen it; else shorten it.
         longer: bool,
     },
     /// Pause or resume the display.

@@ -275,7 +275,7 @@ impl Config {
     /// Reads the default file; without one, every setting has its default.
     ///
     /// # Errors
-    /// Those of [`Config::read`], but a missing or unreadable file is not an error.
+    /// The same as [`Config::read`], but a missing or unreadable file is none.
     pub fn read_usual() -> Result<Self, ConfigError> {
         let dir = |name| std::env::var_os(name).map(PathBuf::from);
         match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {

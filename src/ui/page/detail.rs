@@ -18,7 +18,7 @@ use crate::ui::layout::bars::bars;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
 
-/// How a text is emphasized.
+/// Emphasis of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     Plain,
