@@ -9,7 +9,6 @@ use crate::model::fields;
 /// Steps, ms.
 const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
-/// The refresh interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshInterval {
     pub interval: Duration,

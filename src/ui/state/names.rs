@@ -1,7 +1,7 @@
 //! Names shown instead of addresses and ports, and which addresses need one.
 //!
-//! Names are kept within bounds and until a newer answer; only addresses on the screen are looked up, by
-//! `crate::host::resolver`.
+//! The number of names is limited, and a name is looked up again after its TTL. Only addresses on the screen are looked
+//! up, by `crate::host::resolver`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
