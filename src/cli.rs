@@ -276,7 +276,7 @@ impl Cli {
     ///
     /// # Errors
     /// [`Stop::Usage`] if there can be no lines.
-    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<Capture, Stop> {
+    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<CaptureFilter, Stop> {
         let capture = self.capture();
         if output == Output::Dashboard {
             return Ok(capture);
@@ -292,13 +292,13 @@ impl Cli {
     }
 
     /// Returns the capture filter that the flags ask for.
-    pub fn capture(&self) -> Capture {
+    pub fn capture(&self) -> CaptureFilter {
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
             (_, true) => Some(Family::V6),
             _ => None,
         };
-        Capture {
+        CaptureFilter {
             pid: self.pid,
             netns: None,
             family,

@@ -13,7 +13,7 @@ use crate::filter::Filter;
 use crate::model::capture_filter::CaptureFilter;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::{Limits, Sink, Times, stdout};
-use crate::ui::config::CollectorConfig;
+use crate::ui::config::Config;
 use crate::{output, ui};
 
 /// Runs the whole program and returns its exit status.
@@ -23,12 +23,12 @@ pub fn main() -> ExitCode {
         Err(stop) => return stopped(stop),
     };
     if cli.print_config {
-        return stopped(Stop::Help(CollectorConfig::default().to_toml()));
+        return stopped(Stop::Help(Config::default().to_toml()));
     }
     let output = cli.output(is_on_a_terminal());
     let settings = match output {
         Output::Dashboard => cli.settings(),
-        _ => Ok(CollectorConfig::default()), // the configuration does not affect line outputs
+        _ => Ok(Config::default()), // the configuration does not affect line outputs
     };
     let (filter, config) = match (cli.session_filter(output), settings) {
         (Ok(filter), Ok(config)) => (filter, config),
@@ -78,9 +78,9 @@ fn is_on_a_terminal() -> bool {
 fn run(
     cli: &Cli,
     output: Output,
-    capture: Capture,
+    capture: CaptureFilter,
     filter: Filter,
-    settings: CollectorConfig,
+    settings: Config,
 ) -> anyhow::Result<()> {
     if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(

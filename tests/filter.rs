@@ -72,7 +72,7 @@ fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Sess
         laddr: addr(laddr),
         raddr: addr(raddr),
         comm: Comm::from(name),
-        ..finished()
+        ..closed_session()
     }
 }
 

@@ -40,7 +40,7 @@ fn session(laddr: [u16; 8], comm: &str) -> Session {
         raddr: [10, 0, 0, 1].into(),
         comm: Comm::from(comm),
         reason: Reason::Refused,
-        ..finished()
+        ..closed_session()
     }
 }
 

@@ -29,10 +29,14 @@ pub(crate) fn measure(bench: &mut Bench) {
         let what = format!("rows + lost − sessions, {what}, ring buffer of a page");
         bench.step(&what, NONE, |bench| {
             let blind = Blind::count(Ends::Servers)?;
-            let Counted { made, shown, lost } = count(bench)?;
-            ensure!(lost > 0, "the ring buffer does not overflow");
-            let what = format!("{what}: {} + {}", Short(shown as f64), Short(lost as f64));
-            Ok(vec![off(what, made, shown + lost, &blind)?])
+            let Counted {
+                made,
+                shown,
+                missed,
+            } = count(bench)?;
+            ensure!(missed > 0, "the ring buffer does not overflow");
+            let what = format!("{what}: {} + {}", Short(shown as f64), Short(missed as f64));
+            Ok(vec![off(what, made, shown + missed, &blind)?])
         });
     }
 }
@@ -81,7 +85,7 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
     };
     let made = made.run()?;
     let printed = lines.stop()?;
-    lost(&format!("lost rows, {format}"), made, printed.rows, &blind)
+    missed(&format!("lost rows, {format}"), made, printed.rows, &blind)
 }
 
 fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
@@ -93,7 +97,7 @@ fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
     let before = screen.settled("finished")?;
     let made = Load::fastest(bench.times.losses).run()?;
     let shown = screen.settled("finished")? - before;
-    lost("lost rows, dashboard", made, shown, &blind)
+    missed("lost rows, dashboard", made, shown, &blind)
 }
 
 /// Both tools see the same sessions, and pay for each other's cost.
@@ -104,7 +108,7 @@ fn beside(bench: &Bench) -> anyhow::Result<Budget> {
     let made = Load::fastest(bench.times.losses / 3).run()?;
     let (ours, theirs) = (ours.stop()?.rows, theirs.stop()?.rows);
     let what = "lost rows, text, beside libbpf-tools' tcplife";
-    let mut budget = lost(what, made, ours, &blind)?;
+    let mut budget = missed(what, made, ours, &blind)?;
     budget.peer = Some(Spread::of(&[made.sessions().saturating_sub(theirs) as f64]));
     Ok(budget)
 }
@@ -141,10 +145,10 @@ fn overflow_dashboard(bench: &Bench) -> anyhow::Result<Counted> {
     let screen = Screen::tcplife(&flags)?;
     let made = Load::fastest(bench.times.short).run()?;
     let shown = screen.settled("finished")?;
-    let lost = figure(&screen.text(), "lost").context("no figure of what was lost")?;
+    let missed = figure(&screen.text(), "lost").context("no figure of what was lost")?;
     Ok(Counted {
         made: made.connections,
         shown,
-        lost,
+        missed,
     })
 }

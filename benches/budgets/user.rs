@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{bounded, select};
 use ratatui::layout::Size;
 use serde_json::{Value, json};
-use tcplife::testing::collector::{self, Config};
+use tcplife::testing::collector::{self, CollectorConfig};
 use tcplife::testing::filter::Filter;
 use tcplife::testing::model::{Batch, CaptureFilter, OpenSnapshot, Session, State, Store};
 use tcplife::testing::sample::BusyHost;
@@ -106,7 +106,7 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
             _ => store.apply(batch),
         }
     };
-    let collector = collector::start(Config {
+    let collector = collector::start(CollectorConfig {
         capture: CaptureFilter::default(),
         interval: None,
         scan_first: true,

@@ -130,7 +130,7 @@ pub fn expected_after(op: Op, field: &Field) -> String {
 }
 
 /// `port !443` is not how to negate it.
-pub fn no_denial(token: &Token<'_>) -> FilterError {
+pub fn no_negation(token: &Token<'_>) -> FilterError {
     FilterError::new(
         token.span.clone(),
         "`!` stands before a term, and not before a value",

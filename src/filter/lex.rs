@@ -15,7 +15,7 @@ use crate::filter::expr::Op;
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
 
-/// Kind of a token.
+/// TokenKind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// Text without spaces and special characters.
@@ -156,10 +156,10 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     let mut text = String::new();
     loop {
         let Ok(c) = any::<_, EmptyError>.parse_next(input) else {
-            return Ok(Kind::Unclosed);
+            return Ok(TokenKind::Unclosed);
         };
         match c {
-            c if c == quote => return Ok(Kind::Quoted(text)),
+            c if c == quote => return Ok(TokenKind::Quoted(text)),
             '\\' if quote == '"' => match input.peek_token() {
                 Some(escaped @ ('"' | '\\')) => {
                     text.push(escaped);
@@ -174,7 +174,7 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
 
 /// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it opened
 /// and so belongs to the filter. In a class like `[()]` these have no special meaning.
-fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
+fn pattern<'s>(input: &mut Input<'s>) -> Result<TokenKind> {
     let rest: &'s str = input.as_ref();
     let mut depth = 0_usize;
     let mut in_class = false;
@@ -204,7 +204,7 @@ fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
         return Err(EmptyError);
     }
     repeat::<_, _, (), _, _>(rest[..length].chars().count(), any)
-        .value(Kind::Pattern)
+        .value(TokenKind::Pattern)
         .parse_next(input)
 }
 
@@ -212,7 +212,7 @@ fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
 mod tests {
     use super::*;
 
-    fn cut(text: &str) -> Vec<(String, Kind)> {
+    fn cut(text: &str) -> Vec<(String, TokenKind)> {
         let tokens = lex(text);
         let mut end = 0;
         for t in &tokens {
@@ -244,23 +244,23 @@ mod tests {
     #[test]
     fn keywords_and_their_symbols_are_one() {
         for text in ["and", "AND", "&&"] {
-            assert_eq!(cut(text)[0].1, Kind::And);
+            assert_eq!(cut(text)[0].1, TokenKind::And);
         }
         assert_eq!(cut("Or || not ! android").len(), 5);
-        assert_eq!(cut("android")[0].1, Kind::Word);
+        assert_eq!(cut("android")[0].1, TokenKind::Word);
     }
 
     #[test]
     fn what_only_looks_like_an_operator_is_a_token_too() {
         for text in ["=~", "=>", "<>", "===", "!==", "&", "|"] {
-            assert_eq!(cut(text), [(text.into(), Kind::Stray)]);
+            assert_eq!(cut(text), [(text.into(), TokenKind::Stray)]);
         }
     }
 
     #[test]
     fn quotes_end_where_they_should() {
         let text = |t: &str| match cut(t).as_slice() {
-            [(_, Kind::Quoted(text))] => text.clone(),
+            [(_, TokenKind::Quoted(text))] => text.clone(),
             other => panic!("{t}: {other:?}"),
         };
         assert_eq!(text(r#""a b""#), "a b");

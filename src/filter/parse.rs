@@ -29,7 +29,7 @@ use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
-use crate::model::fields::{FIELDS, Field, FieldKind, by_word, words};
+use crate::model::fields::{self, Field, FieldKind, by_word};
 use crate::text::suggest::suggest;
 
 /// Maximum length of a filter in bytes. Anything longer is a list that belongs in a regular expression.
@@ -308,7 +308,7 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
         Tok::Quoted(text) => (text.as_str(), true),
         _ => return Ok(()),
     };
-    let near = suggest(&word.text.to_lowercase(), words());
+    let near = suggest(&word.text.to_lowercase(), fields::words());
     let fits: Vec<&str> = near
         .into_iter()
         .filter(|w| {

@@ -369,7 +369,7 @@ impl Store {
     }
 
     /// Iterates over the closed sessions with these numbers that are still kept.
-    pub fn closed(
+    pub fn closed_in(
         &self,
         numbers: Range<u64>,
     ) -> impl DoubleEndedIterator<Item = (SessionRef, &Session)> {
@@ -560,7 +560,7 @@ mod tests {
         }
     }
 
-    fn apply_snapshot(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    fn snapshot(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
         Batch {
             taken_ns: at_s * S,
             open: Some(open.into()),
@@ -572,8 +572,8 @@ mod tests {
     #[test]
     fn rates_are_what_moved_since_the_look_before() {
         let mut store = Store::new(10);
-        store.apply(look(10, vec![open(1, 500, 10 * S)], vec![]));
-        store.apply(look(12, vec![open(1, 2500, 12 * S)], vec![]));
+        store.apply(snapshot(10, vec![open(1, 500, 10 * S)], vec![]));
+        store.apply(snapshot(12, vec![open(1, 2500, 12 * S)], vec![]));
         let session = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!(session.tx_rate, 1000.0);
         assert_eq!(store.totals().byte_rate, 1000.0);
@@ -582,7 +582,7 @@ mod tests {
             closed: vec![closed(1, 3000, 13 * S)],
             ..Batch::default()
         });
-        store.apply(look(14, vec![], vec![]));
+        store.apply(snapshot(14, vec![], vec![]));
         assert_eq!(
             (store.totals().byte_rate, store.totals().closed_rate),
             (250.0, 0.5)
@@ -593,12 +593,12 @@ mod tests {
     #[test]
     fn what_was_open_before_the_start_moves_nothing_at_first() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![], vec![]));
+        store.apply(snapshot(1, vec![], vec![]));
         let old = Session {
             preexisting: true,
             ..open(1, 1 << 40, 2 * S)
         };
-        store.apply(look(2, vec![old], vec![]));
+        store.apply(snapshot(2, vec![old], vec![]));
         assert_eq!(store.totals().byte_rate, 0.0);
         assert_eq!(
             store.get(SessionRef::Open(1)).expect("it is open").tx_rate,
@@ -609,7 +609,7 @@ mod tests {
     #[test]
     fn a_session_that_ends_during_the_look_is_finished() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
+        store.apply(snapshot(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
         assert_eq!((store.open_count(), store.totals().closed), (0, 1));
         assert_eq!(store.get(SessionRef::Closed(0)).map(|s| s.cookie), Some(1));
     }
@@ -617,26 +617,26 @@ mod tests {
     #[test]
     fn what_had_moved_before_the_end_moves_once() {
         let mut store = Store::new(10);
-        store.apply(look(
+        store.apply(snapshot(
             10,
             vec![open(1, 500, 10 * S), open(2, 500, 10 * S)],
             vec![],
         ));
         // one closed before the snapshot and is reported in its batch, the other in a later batch
-        store.apply(look(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
+        store.apply(snapshot(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
         assert_eq!(store.totals().byte_rate, 300.0);
         store.apply(Batch {
             closed: vec![closed(2, 900, 10 * S + S / 2)],
             ..Batch::default()
         });
-        store.apply(look(12, vec![], vec![]));
+        store.apply(snapshot(12, vec![], vec![]));
         assert_eq!(store.totals().byte_rate, 400.0);
     }
 
     #[test]
     fn what_has_not_changed_grows_older_and_nothing_is_told_of_it() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
+        store.apply(snapshot(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
         let unchanged = |at_s: u64, cookies: &[u64]| Batch {
             taken_ns: at_s * S,
             open: Some(OpenSnapshot {
@@ -656,7 +656,7 @@ mod tests {
         store.ingest(unchanged(4, &[1, 2]), |_| told += 1);
         assert_eq!((store.open_count(), told), (2, 0));
         store.apply(unchanged(5, &[1]));
-        let again = look(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
+        let again = snapshot(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
         let mut told = Vec::new();
         store.ingest(again, |event| {
             told.extend(event.change().map(|c| (c.moved, c.is_new)));
@@ -680,18 +680,18 @@ mod tests {
             });
             events
         };
-        let first = look(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
+        let first = snapshot(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
         let opened = ["opened Some(Open(7))", "opened Some(Open(8))"];
         assert_eq!(events(&mut store, first), opened);
-        let second = look(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
+        let second = snapshot(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
         let closed_one = ["updated Some(Open(7))", "closed Some(Finished(0))"];
         assert_eq!(events(&mut store, second), closed_one);
         // 9 was never seen open; 7 is gone, which is certain at the next snapshot
-        let third = look(3, vec![], vec![closed(9, 5, 3 * S)]);
+        let third = snapshot(3, vec![], vec![closed(9, 5, 3 * S)]);
         let evicted = ["closed Some(Finished(1))", "evicted 0: 8"];
         assert_eq!(events(&mut store, third), evicted);
         assert_eq!(
-            events(&mut store, look(4, vec![], vec![])),
+            events(&mut store, snapshot(4, vec![], vec![])),
             ["vanished None"]
         );
         // what is passed while frozen has no place in the store, and takes the places of all others
@@ -712,7 +712,7 @@ mod tests {
     fn backfill_hands_out_what_was_there_once_and_from_the_newest_back() {
         let mut store = Store::new(6);
         let batch =
-            |cookies: Range<u64>| look(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
+            |cookies: Range<u64>| snapshot(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
         store.apply(batch(0..6));
         let mut backfill = Backfill::new(&store, 2);
         assert_eq!(backfill.take_chunk(&store), 4..6);
@@ -739,21 +739,24 @@ mod tests {
             });
             told.clone()
         };
-        let opened = apply(look(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
+        let opened = apply(snapshot(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
         assert_eq!(opened, [(None, Some(1), 5, true), (None, Some(2), 0, true)]);
-        let ended = apply(look(2, vec![], vec![closed(1, 7, S)]));
+        let ended = apply(snapshot(2, vec![], vec![closed(1, 7, S)]));
         assert_eq!(ended, [(Some(1), Some(1), 2, false)]);
         // how the other one closed was missed
-        assert_eq!(apply(look(3, vec![], vec![])), [(Some(2), None, 0, false)]);
-        assert_eq!(apply(look(4, vec![], vec![])), []);
+        assert_eq!(
+            apply(snapshot(3, vec![], vec![])),
+            [(Some(2), None, 0, false)]
+        );
+        assert_eq!(apply(snapshot(4, vec![], vec![])), []);
         // likewise, and its socket has connected again
-        apply(look(5, vec![open(3, 0, 5 * S)], vec![]));
-        apply(look(6, vec![], vec![]));
+        apply(snapshot(5, vec![open(3, 0, 5 * S)], vec![]));
+        apply(snapshot(6, vec![], vec![]));
         let again = Session {
             start_ns: 6 * S,
             ..open(3, 0, 7 * S)
         };
-        let told = apply(look(7, vec![again], vec![]));
+        let told = apply(snapshot(7, vec![again], vec![]));
         let (new, lost) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
         assert_eq!(told, [new, lost]);
     }
@@ -765,8 +768,12 @@ mod tests {
             start_ns: 2 * S,
             ..open(1, 7, 3 * S)
         };
-        store.apply(look(1, vec![open(1, 500, S)], vec![]));
-        store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
+        store.apply(snapshot(1, vec![open(1, 500, S)], vec![]));
+        store.apply(snapshot(
+            3,
+            vec![again.clone()],
+            vec![closed(1, 600, 2 * S)],
+        ));
         let id = |place| store.get(place).map(Session::id);
         assert_eq!(id(SessionRef::Open(1)), Some(again.id()));
         assert_eq!(id(SessionRef::Closed(0)), Some(closed(1, 600, 2 * S).id()));

@@ -1,7 +1,7 @@
 //! Suggestions for a misspelled word: "did you mean".
 
 /// Returns the candidates nearest to a word: one edit away, or two in a longer word. Empty if none is near.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn suggest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut near: Vec<(usize, &str)> = candidates
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|&(distance, c)| distance <= allowance(word).min(allowance(c)))

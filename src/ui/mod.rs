@@ -54,7 +54,7 @@ use theme::{Appearance, Environment, NamedTheme};
 #[derive(Debug)]
 pub struct Options {
     /// The flags that limit what the kernel reports, for the header.
-    pub capture: Capture,
+    pub capture: CaptureFilter,
     /// The initial view filter.
     pub filter: Filter,
     pub config: Config,

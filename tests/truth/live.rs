@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use tcplife::testing::collector::{self, Collector, Config};
+use tcplife::testing::collector::{self, Collector, CollectorConfig};
 use tcplife::testing::model::{CaptureFilter, Evidence, Session, SessionRef, State, Store};
 
 use crate::judge::Outcome;
@@ -63,7 +63,7 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
 }
 
 fn start() -> Collector {
-    let config = Config {
+    let config = CollectorConfig {
         capture: CaptureFilter::default(),
         interval: Some(Duration::from_millis(100)),
         scan_first: true,

@@ -176,7 +176,7 @@ fn cannot_run() -> Option<String> {
             return Some(format!("`{tool}` is missing, which iproute2 has"));
         }
     }
-    let config = tcplife::testing::collector::Config {
+    let config = tcplife::testing::collector::CollectorConfig {
         capture: tcplife::testing::model::CaptureFilter::default(),
         interval: None,
         scan_first: true,

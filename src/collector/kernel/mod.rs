@@ -16,7 +16,7 @@ mod shared;
 #[derive(Clone, Debug)]
 pub struct CollectorConfig {
     /// Sessions that the kernel reports.
-    pub capture: Capture,
+    pub capture: CaptureFilter,
     /// Interval between snapshots of the open sessions; `None`: no snapshots.
     pub interval: Option<Duration>,
     /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.

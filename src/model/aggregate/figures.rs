@@ -15,7 +15,7 @@ pub struct AggregateFigure {
     pub drop: u8,
     /// True if it is drawn as a sparkline over time.
     pub is_course: bool,
-    pub get: fn(&Talkers, &Aggregate) -> f64,
+    pub get: fn(&Aggregates, &Aggregate) -> f64,
     /// Formats the value.
     pub text: fn(f64) -> String,
 }

@@ -1,6 +1,6 @@
 //! Differences from a baseline that are worth reporting: figures that got worse, what is gone, what is new.
 
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SURE, SideSums};
 use crate::model::fields;
 

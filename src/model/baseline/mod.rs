@@ -94,7 +94,7 @@ impl Baseline {
     pub fn new(
         first_ns: u64,
         at_ns: u64,
-        talkers: &Talkers,
+        talkers: &Aggregates,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) -> Self {
@@ -173,7 +173,7 @@ impl Baseline {
             self.count_open(looking, store, counts);
             return is_last;
         }
-        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         for (_, session) in closed.filter(|(_, s)| counts(s)) {
             self.count_before(session);
         }
@@ -375,7 +375,7 @@ mod tests {
 
     struct Host {
         store: Store,
-        talkers: Talkers,
+        talkers: Aggregates,
         mark: Option<Baseline>,
     }
 

@@ -496,7 +496,9 @@ mod tests {
             assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
             assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
             for alias in f.aliases {
-                let named = FIELDS.iter().filter(|g| g.word == *alias || g.aliases.contains(alias));
+                let named = FIELDS
+                    .iter()
+                    .filter(|g| g.word == *alias || g.aliases.contains(alias));
                 assert_eq!(named.count(), 1, "{alias} names one field");
             }
         }

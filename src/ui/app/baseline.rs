@@ -1,6 +1,6 @@
 //! Setting, comparing with and clearing a baseline.
 
-use crate::model::baseline::Mark;
+use crate::model::baseline::Baseline;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::state::screens::Screen;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::state::interval::Pace;
+use crate::ui::state::interval::RefreshInterval;
 
 impl App {
     /// Sets the initial refresh interval, which the collector already uses.

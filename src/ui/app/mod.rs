@@ -10,7 +10,7 @@ use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, UidOf};
 use crate::host::session_env::SessionEnv;
-use crate::model::baseline::Mark;
+use crate::model::baseline::Baseline;
 use crate::model::batch::Clock;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
@@ -22,7 +22,7 @@ use crate::ui::layout;
 use crate::ui::layout::{Layout, lines};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
-use crate::ui::state::interval::Pace;
+use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
@@ -82,7 +82,7 @@ pub struct App {
     /// Name of this host, shown in the header.
     pub host: String,
     /// The capture filter set by flags.
-    pub capture: Capture,
+    pub capture: CaptureFilter,
     /// The capture filter as an expression: the kernel evaluates as much of it as it can, this program the rest.
     pub capture_filter: Filter,
     pub view_filter: ViewFilter,

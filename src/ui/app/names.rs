@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::{NoServices, Services};
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::fields::{FieldKind, Value};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;

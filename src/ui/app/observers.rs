@@ -1,6 +1,6 @@
 //! Observers of store events: one struct, so that a new observer is added only here.
 
-use crate::model::baseline::Mark;
+use crate::model::baseline::Baseline;
 use crate::model::store::{Store, StoreEvent};
 use crate::ui::app::App;
 use crate::ui::state::columns::Columns;
@@ -15,7 +15,7 @@ pub(super) struct Observers<'a> {
     columns: &'a mut Columns,
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
-    mark: Option<&'a mut Baseline>,
+    baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
 }
 
@@ -60,7 +60,7 @@ impl App {
             columns: &mut self.columns,
             rows: &mut self.rows,
             panes: &mut self.panes,
-            mark: self.baseline.as_deref_mut(),
+            baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
         };
         (&mut self.store, observers)

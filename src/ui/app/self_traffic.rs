@@ -2,7 +2,7 @@
 
 use crate::host::session_env::SessionEnv;
 use crate::ui::app::App;
-use crate::ui::state::self_traffic::Own;
+use crate::ui::state::self_traffic::SelfTraffic;
 
 impl App {
     /// Sets the surroundings of the dashboard.

@@ -1,7 +1,7 @@
 //! Sections of keys in the help and in the documentation.
 
 use crate::ui::action::Mode;
-use crate::ui::keys::Key;
+use crate::ui::keys::KeyBinding;
 use crate::ui::keys::table::SCREENS;
 
 /// One row of [`HELP_SECTIONS`].

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::model::aggregate::By;
+use crate::model::aggregate::GroupBy;
 use crate::model::aggregate::figures::{AggregateFigure, FIGURES};
 use crate::ui::layout::fit;
 

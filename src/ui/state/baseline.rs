@@ -20,7 +20,7 @@ pub struct Comparison {
 
 impl Comparison {
     /// Compares with the baseline again.
-    pub fn refresh(&mut self, mark: &Baseline, talkers: &Talkers, height: usize) {
+    pub fn refresh(&mut self, mark: &Baseline, talkers: &Aggregates, height: usize) {
         let mut found = mark.differences(talkers);
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);

@@ -4,7 +4,7 @@
 
 use crate::model::fields;
 use crate::model::fields::Field;
-use crate::model::store::Event;
+use crate::model::store::StoreEvent;
 use crate::ui::action::{Motion, Sideways, moved};
 use crate::ui::layout::table::{ColumnView, fitting, window};
 

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::select;
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::session::{Comm, Direction, Reason, Session};

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn steps_go_from_wherever_one_is_and_end() {
-        let mut pace = RefreshInterval::new(Duration::from_millis(700));
+        let mut interval = RefreshInterval::new(Duration::from_millis(700));
         assert_eq!(interval.said().as_deref(), Some("every 700ms"));
         interval.step(false);
         assert_eq!(interval.said().as_deref(), Some("every 500ms"));
@@ -71,7 +71,7 @@ mod tests {
         }
         assert_eq!(interval.said().as_deref(), Some("every 1m"));
         // longer than any step: it stays, and comes back
-        let mut pace = RefreshInterval::new(Duration::from_secs(3600));
+        let mut interval = RefreshInterval::new(Duration::from_secs(3600));
         interval.step(true);
         assert_eq!(interval.interval, Duration::from_secs(3600));
         interval.step(false);
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_default_is_said_once_it_was_chosen() {
-        let mut pace = RefreshInterval::new(RefreshInterval::DEFAULT);
+        let mut interval = RefreshInterval::new(RefreshInterval::DEFAULT);
         assert_eq!(interval.said(), None);
         interval.step(true);
         interval.step(false);

@@ -95,7 +95,7 @@ impl Pane {
     }
 
     /// Sorts again.
-    fn refresh(&mut self, talkers: &Talkers, height: usize) {
+    fn refresh(&mut self, talkers: &Aggregates, height: usize) {
         let figure = self.sorted_by();
         let mut order: Vec<(f64, GroupKey, &Aggregate)> = talkers
             .of(self.by())
@@ -122,14 +122,14 @@ impl Pane {
 /// Sums of the sessions that the filter matches.
 #[derive(Debug)]
 struct Narrowed {
-    talkers: Talkers,
+    talkers: Aggregates,
     backfill: Backfill,
 }
 
 /// The three panes and their sums.
 #[derive(Debug)]
 pub struct Panes {
-    all: Talkers,
+    all: Aggregates,
     narrowed: Option<Narrowed>,
     /// A new filter is to be counted from the beginning; until then the sums of the previous one are shown.
     restarting: bool,

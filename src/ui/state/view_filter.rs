@@ -5,7 +5,7 @@
 use crate::filter::Filter;
 use crate::model::capture_filter::Family;
 use crate::model::session::Session;
-use crate::ui::state::self_traffic::Own;
+use crate::ui::state::self_traffic::SelfTraffic;
 
 /// Maximum length of the trail.
 const TRAIL: usize = 100;

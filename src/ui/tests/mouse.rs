@@ -204,7 +204,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
     }
     click_on(&mut app, SIZE, "timeout", 3);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert!(app.choice.filter.source().contains("timeout"));
+    assert!(app.view_filter.filter.source().contains("timeout"));
     assert_eq!(app.row_count(), 1);
 }
 
@@ -234,7 +234,7 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
     );
     click(&mut app, at);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert_eq!(app.choice.filter.source(), "comm new-1");
+    assert_eq!(app.view_filter.filter.source(), "comm new-1");
 }
 
 #[test]

@@ -118,7 +118,11 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     let mut app = web_server(SIZE, 3000);
     for script in ["d", "4", "6", "6 o", "o", "o"] {
         press(&mut app, script);
-        assert_eq!(bars(&app)[0], ("duration", app.row_count() as u64), "{script}");
+        assert_eq!(
+            bars(&app)[0],
+            ("duration", app.row_count() as u64),
+            "{script}"
+        );
         assert_eq!(bars(&app)[3], ("bytes", app.row_count() as u64), "{script}");
     }
     press(&mut app, "/");
@@ -195,7 +199,7 @@ fn the_selected_bar_is_said_in_words() {
             .trim_end()
             .to_owned()
     };
-    let nothing = app.store().finished().filter(|(_, s)| s.tx_bytes == 0);
+    let nothing = app.store().closed().filter(|(_, s)| s.tx_bytes == 0);
     let said = format!("▲ 0 to 1B: {} (", nothing.count());
     assert!(at(&app).starts_with(&said), "{}", at(&app));
     let first = at(&app);
@@ -281,14 +285,14 @@ fn one_goes_from_screen_to_screen_and_back() {
         ("d", Mode::Table),
         ("f f", Mode::Table),
         ("f q", Mode::Table),
-        ("Tab d Esc", Mode::Talkers),
+        ("Tab d Esc", Mode::TopTalkers),
     ] {
         press(&mut app, script);
         assert_eq!(app.layers.mode(), mode, "{script}");
     }
     assert_eq!(
         app.keymap
-            .lookup(Mode::Failures, Press::new(KeyCode::Char('c'), true)),
+            .lookup(Mode::Failures, KeyPress::new(KeyCode::Char('c'), true)),
         Some(Action::Quit)
     );
 }
@@ -374,7 +378,7 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
     ));
     assert!(screen(&app, SIZE).contains("marked 3s ago"));
     press(&mut app, "m");
-    assert_eq!(app.layers.mode(), Mode::Marked);
+    assert_eq!(app.layers.mode(), Mode::Baseline);
     assert!(screen(&app, SIZE).contains("since 3s"));
     // no client connects to the database any more
     assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
@@ -393,7 +397,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     let mut app = failover(SIZE);
     press(&mut app, "m");
     let rows = |app: &App| match app.layers.screen() {
-        Some(Screen::Marked(shown)) => {
+        Some(Screen::Baseline(shown)) => {
             let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
             rows.collect::<Vec<_>>()
         }
@@ -415,7 +419,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     press(&mut app, "g Enter");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
-        app.choice.filter.source(),
+        app.view_filter.filter.source(),
         crate::filter::select::of_key(&found[0].0)
     );
     assert!(app.row_count() > 0);

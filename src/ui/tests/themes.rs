@@ -104,8 +104,8 @@ fn what_is_selected_or_sorted_by_looks_otherwise_in_each_theme() {
         let buffer = terminal.backend().buffer();
         assert_ne!(buffer[(70, 3)].style(), buffer[(70, 4)].style());
         assert_ne!(theme.heading, theme.heading_sorted);
-        assert_ne!(theme.alarm_text, theme.finished);
-        assert_ne!(theme.open, theme.finished);
+        assert_ne!(theme.alarm_text, theme.closed);
+        assert_ne!(theme.open, theme.closed);
     }
 }
 

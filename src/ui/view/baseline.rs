@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
