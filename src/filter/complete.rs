@@ -200,7 +200,7 @@ mod tests {
     fn fields_and_keywords() {
         assert_eq!(at("rp|"), (vec!["rport".into()], "rport".into()));
         assert_eq!(at("rtt > 1ms and RP|").1, "rtt > 1ms and rport");
-        assert_eq!(at("port 443 a|").0, ["and", "addr", "adopted"]);
+        assert_eq!(at("port 443 a|").0, ["and", "addr"]);
         assert_eq!(at("(c|or 1)").1, "(comm 1)");
         assert_eq!(at("|").0.len(), FIELDS.len() + 1);
         assert_eq!(at("curl o|").0, ["or", "owner"]);

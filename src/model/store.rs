@@ -684,11 +684,11 @@ mod tests {
         let opened = ["opened Some(Open(7))", "opened Some(Open(8))"];
         assert_eq!(events(&mut store, first), opened);
         let second = snapshot(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
-        let closed_one = ["updated Some(Open(7))", "closed Some(Finished(0))"];
+        let closed_one = ["updated Some(Open(7))", "closed Some(Closed(0))"];
         assert_eq!(events(&mut store, second), closed_one);
         // 9 was never seen open; 7 is gone, which is certain at the next snapshot
         let third = snapshot(3, vec![], vec![closed(9, 5, 3 * S)]);
-        let evicted = ["closed Some(Finished(1))", "evicted 0: 8"];
+        let evicted = ["closed Some(Closed(1))", "evicted 0: 8"];
         assert_eq!(events(&mut store, third), evicted);
         assert_eq!(
             events(&mut store, snapshot(4, vec![], vec![])),
