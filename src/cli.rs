@@ -1,4 +1,4 @@
-//! The command line: what it takes, and what is wrong with what was given.
+//! The command line: flags, their checks, and usage errors.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::ui::config::Config;
 use crate::ui::theme;
 use crate::ui::theme::NamedTheme;
 
-/// What `--help` says after the flags.
+/// Text of `--help` after the flags.
 const EXAMPLES: &str = "\
 Examples:
   tcplife                       start the dashboard; press ? there for its keys
@@ -119,16 +119,16 @@ pub struct Cli {
     pub ring_size: RingSize,
 }
 
-/// The size of the ring buffer.
+/// Size of the ring buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingSize {
-    /// Bytes: a power of two and whole pages, as the kernel takes.
+    /// Bytes: a power of two and whole pages, as the kernel requires.
     pub bytes: u32,
-    /// A notice if the size that was asked for is another.
+    /// A notice if the size differs from the requested one.
     pub notice: Option<String>,
 }
 
-/// What is shown, and how.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// Live view on the terminal
@@ -142,14 +142,14 @@ pub enum Output {
 }
 
 impl Output {
-    /// Its name on the command line.
+    /// Returns its name on the command line.
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |v| v.get_name().to_owned())
     }
 }
 
-/// A flag that does something only with some outputs.
+/// A flag that has an effect only with some outputs.
 struct Needed {
     flag: &'static str,
     is_given: fn(&Cli) -> bool,
@@ -182,17 +182,17 @@ const NEEDED: [Needed; 9] = {
 };
 
 impl Cli {
-    /// Reads the command line.
+    /// Parses the command line.
     ///
     /// # Errors
-    /// [`Stop`] if there is nothing to do but to say something.
+    /// [`Stop`] if the program is to print something and exit.
     pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, Stop> {
         let cli = Cli::try_parse_from(args).map_err(Stop::from)?;
         cli.check().map_err(Stop::usage)?;
         Ok(cli)
     }
 
-    /// What clap's attributes cannot say: flags that would do nothing.
+    /// Rejects flags without effect, which clap's attributes cannot express.
     fn check(&self) -> Result<(), String> {
         let Some(output) = self.chosen() else {
             return Ok(());
@@ -216,7 +216,7 @@ impl Cli {
         ))
     }
 
-    /// The output that the flags ask for, if they do.
+    /// Returns the output that the flags ask for, if they do.
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.count.is_some();
         let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
@@ -224,7 +224,7 @@ impl Cli {
         self.output.or(implied.map(|(_, output)| output))
     }
 
-    /// The output that is asked for, on a terminal or not.
+    /// Returns the output to use, depending on whether stdout is a terminal.
     pub fn output(&self, on_a_terminal: bool) -> Output {
         self.chosen().unwrap_or(if on_a_terminal {
             Output::Dashboard
@@ -233,11 +233,11 @@ impl Cli {
         })
     }
 
-    /// The filter of -f; everything without one. Lines are of sessions that are over, so a filter that none of them can
-    /// fit is wrong with them.
+    /// Returns the filter of -f; without one, the filter that matches everything. Line outputs show closed sessions
+    /// only, so there a filter that none of them can match is an error.
     ///
     /// # Errors
-    /// [`Stop::Usage`] with the place and what is wrong there.
+    /// [`Stop::Usage`] with the place of the error.
     pub fn session_filter(&self, output: Output) -> Result<Filter, Stop> {
         let text = self.filter.as_deref().unwrap_or_default();
         let filter = Filter::parse_with(text, crate::host::users::uid_of).map_err(|e| {
@@ -254,10 +254,10 @@ impl Cli {
         Ok(filter)
     }
 
-    /// The settings: flags are stronger than the configuration, and that is stronger than what is usual.
+    /// Returns the settings: flags take precedence over the configuration, which takes precedence over the defaults.
     ///
     /// # Errors
-    /// [`Stop::Usage`] with the place in the configuration and what is wrong there.
+    /// [`Stop::Usage`] with the place in the configuration.
     pub fn settings(&self) -> Result<Config, Stop> {
         let config = match &self.config {
             Some(file) => Config::read(file),
@@ -272,12 +272,12 @@ impl Cli {
         })
     }
 
-    /// What the kernel is to report for that output. Of lines it decides what it can of the filter too; the dashboard's may
-    /// be another in a moment.
+    /// Returns what the kernel is to report for that output. For line outputs the filter is pushed down as far as
+    /// possible; the dashboard's filter may change at any moment.
     ///
     /// # Errors
     /// [`Stop::Usage`] if there can be no lines.
-    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<Capture, Stop> {
+    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<CaptureFilter, Stop> {
         let capture = self.capture();
         if output == Output::Dashboard {
             return Ok(capture);
@@ -292,14 +292,14 @@ impl Cli {
         Err(Stop::Usage(format!("no session can match: {what}")))
     }
 
-    /// What the flags want the kernel to report.
-    pub fn capture(&self) -> Capture {
+    /// Returns the capture filter that the flags ask for.
+    pub fn capture(&self) -> CaptureFilter {
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
             (_, true) => Some(Family::V6),
             _ => None,
         };
-        Capture {
+        CaptureFilter {
             pid: self.pid,
             netns: None,
             family,
@@ -310,12 +310,12 @@ impl Cli {
     }
 }
 
-/// Why a command line leads no further.
+/// Reason to exit after reading the command line.
 #[derive(Debug)]
 pub enum Stop {
-    /// Help or the version was asked for: this is it.
+    /// The text of `--help` or `--version`.
     Help(String),
-    /// Something is wrong: this is what, in a line.
+    /// A usage error, in one line.
     Usage(String),
 }
 
@@ -334,7 +334,7 @@ impl From<clap::Error> for Stop {
         ) {
             return Stop::Help(text);
         }
-        // clap takes a paragraph; a line is enough, and the rest is in --help
+        // clap prints a paragraph; a line is enough, and the rest is in --help
         let lines = text
             .lines()
             .take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"))
@@ -344,7 +344,7 @@ impl From<clap::Error> for Stop {
     }
 }
 
-/// The whole of `--help`.
+/// Returns the complete `--help`.
 #[cfg(any(test, feature = "testing"))]
 pub fn help() -> String {
     <Cli as clap::CommandFactory>::command()
@@ -352,7 +352,7 @@ pub fn help() -> String {
         .to_string()
 }
 
-/// A process id: PID_MAX_LIMIT is 2^22.
+/// Parses a process id: PID_MAX_LIMIT is 2^22.
 fn pid(text: &str) -> Result<u32, String> {
     let pid = text.parse().ok().filter(|n| (1..=1 << 22).contains(n));
     pid.ok_or_else(|| "must be a process id from 1 to 4194304".into())
@@ -368,13 +368,13 @@ fn keep(text: &str) -> Result<usize, String> {
         .map_err(|_| "must be a whole number, 0 or more".into())
 }
 
-/// The name of a theme.
+/// Parses the name of a theme.
 fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
     PossibleValuesParser::new(theme::names())
         .try_map(|name| theme::by_name(&name).ok_or("must be the name of a theme"))
 }
 
-/// The kernel takes powers of two, from a page on: other sizes are rounded up.
+/// Parses a size. The kernel takes powers of two, from a page on: other sizes are rounded up.
 fn ring_size(text: &str) -> Result<RingSize, String> {
     const MAX: u64 = 1 << 30;
     let wrong = |hint: String| format!("{hint}must be a size up to 1Gi, like 256Ki or 64Mi");

@@ -1,4 +1,4 @@
-//! The direction of imports: what ARCHITECTURE.md says of the folders holds for every file.
+//! The direction of imports: enforces for every file what ARCHITECTURE.md says about the folders.
 
 #![expect(
     clippy::expect_used,
@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders and files of `src/`, from the bottom up: each imports from itself and from those in rows above it, only.
+/// Folders and files of `src/`, from the bottom up: each may import only from itself and from the preceding rows.
 const LAYERS: &[&[&str]] = &[
     &["text"],
     &["model"],
@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
 ];
 
-/// The same of `src/ui/`; its `mod.rs`, the event loop, stands above all of them.
+/// The same for `src/ui/`; its `mod.rs`, the event loop, is above all of them.
 const UI_LAYERS: &[&[&str]] = &[
     &["action", "theme"],
     &["keys"],
@@ -31,7 +31,7 @@ const UI_LAYERS: &[&[&str]] = &[
     &["view", "terminal"],
 ];
 
-/// Crates and files of the system that are named in one place only: who would replace one has to look nowhere else.
+/// Crates and system files that are named in a single place, so that replacing one touches nothing else.
 const CONFINED: &[(&str, &str)] = &[
     ("crossterm", "src/ui/terminal/"),
     ("eventfd", "src/host/waker.rs"),
@@ -40,7 +40,7 @@ const CONFINED: &[(&str, &str)] = &[
     ("\"/proc", "src/host/proc.rs"),
 ];
 
-/// Every source file with its text, without tests: a test may use whatever it needs.
+/// Returns every source file with its text, without tests: a test may use whatever it needs.
 fn sources() -> Vec<(String, String)> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder") {
@@ -73,18 +73,18 @@ fn sources() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The lines of code, without comments, with their numbers.
+/// Iterates over the lines of code, without comments, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = (1..).zip(text.lines());
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Which row a folder or file is in; `None` if it is in none.
+/// Returns the row of a folder or file, if it is in one.
 fn row(layers: &[&[&str]], name: &str) -> Option<usize> {
     layers.iter().position(|row| row.contains(&name))
 }
 
-/// What a path names below a prefix: of `crate::ui::app` below `crate::` it is `ui`.
+/// Returns the names that a line has below a prefix: `ui` for `crate::ui::app` below `crate::`.
 fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
     let ends = |c: char| !c.is_alphanumeric() && c != '_';
     line.match_indices(prefix)
@@ -97,7 +97,7 @@ fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Every import of a file that its layers do not allow.
+/// Returns every import of a file that its layers do not allow.
 fn violations(
     layers: &[&[&str]],
     folder: &str,

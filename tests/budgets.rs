@@ -1,4 +1,4 @@
-//! How `make bench` judges: what its exit status depends on.
+//! The verdicts of `make bench`, which decide its exit status.
 
 #[path = "../benches/budgets/table.rs"]
 mod table;
@@ -38,7 +38,7 @@ fn a_budget_is_missed_by_more_than_the_noise_or_not_at_all() {
 
 #[test]
 fn ratios_are_formed_by_round() {
-    // twice as slow in the last round, both of them
+    // in the last round, both are twice as slow
     let pairs = [(1.0, 10.0), (2.0, 10.0), (4.0, 20.0)];
     let budget = Budget::ratio("something", Limit::AtMost(0.2), "ns", &pairs);
     assert_eq!(budget.verdict(), Verdict::Met);

@@ -1,5 +1,5 @@
-//! The real program where it cannot start: each lack gets one clear line, the right status, and the terminal is left
-//! alone.
+//! The real program where it cannot start: each missing requirement gets one clear line and the right exit status, and
+//! the terminal is left alone.
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot go on should say so and fail"
@@ -18,7 +18,7 @@ use clap::CommandFactory as _;
 use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use common::pty::{self, Pty};
 
-/// Runs a command to its end, without a terminal.
+/// Runs a command until it exits, without a terminal.
 fn run(argv: &[&str]) -> Output {
     Command::new(argv[0])
         .args(&argv[1..])
@@ -31,7 +31,7 @@ fn tcplife(args: &[&str]) -> Output {
     run(&[&[TCPLIFE], args].concat())
 }
 
-/// That it ended with this status, said nothing on stdout, and one line on stderr with these words in it.
+/// Asserts the exit status, an empty stdout, and one line on stderr that contains these words.
 fn assert_one_line(what: &str, run: &Output, status: i32, words: &[&str]) {
     let (out, err) = (
         String::from_utf8_lossy(&run.stdout),
@@ -49,7 +49,7 @@ fn assert_one_line(what: &str, run: &Output, status: i32, words: &[&str]) {
     }
 }
 
-/// That it fails on a terminal too, with that line, and does nothing else to the terminal.
+/// Asserts that it fails on a terminal too, with that line, and changes nothing else on the terminal.
 fn assert_terminal_is_left_alone(what: &str, argv: &[&str], env: &[(&str, &str)], words: &[&str]) {
     let mut command = pty::command(argv);
     for (name, value) in env {
@@ -70,7 +70,7 @@ fn assert_terminal_is_left_alone(what: &str, argv: &[&str], env: &[(&str, &str)]
     );
 }
 
-/// Both: in a pipe as JSON, and as the dashboard on a terminal.
+/// Asserts both: in a pipe as JSON, and as the dashboard on a terminal.
 fn assert_does_not_start(what: &str, argv: &[&str], words: &[&str]) {
     assert_one_line(what, &run(&[argv, &["-o", "json"]].concat()), 1, words);
     assert_terminal_is_left_alone(what, argv, &[], words);
@@ -224,7 +224,7 @@ fn help_into_a_closed_pipe_is_no_failure() {
     assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
 }
 
-/// Nobody is left to read what is wrong: the status says it still.
+/// Nobody is left to read the error, but the exit status still reports it.
 #[test]
 fn a_closed_stderr_does_not_change_the_status() {
     for (flag, status) in [("--nonsense", 2), ("--output=dashboard", 1)] {
@@ -251,7 +251,7 @@ fn the_dashboard_without_a_terminal_names_the_other_outputs() {
     );
 }
 
-/// A copy of the program where everybody may run it: the one under test may lie in somebody's home.
+/// Copies the program to where everybody may run it: the one under test may be in somebody's home directory.
 fn copy_for_everybody() -> (PathBuf, String) {
     use std::os::unix::fs::PermissionsExt;
     let dir = std::env::temp_dir().join(format!("tcplife-test-{}", std::process::id()));
@@ -289,7 +289,7 @@ fn an_ordinary_user_is_told_what_it_takes() {
     fs::remove_dir_all(dir).expect("it is ours");
 }
 
-/// With file capabilities on the program, an ordinary user is no obstacle.
+/// True if tcplife may capture here: as root, or as an ordinary user if the program has file capabilities.
 fn kernel_lets_us_in() -> bool {
     tcplife(&["-o", "json", "--duration", "1ms"])
         .status

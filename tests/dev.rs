@@ -1,5 +1,5 @@
-//! `./dev` on machines made of stub commands: what it installs with each package manager, what it prints, what it hands to
-//! make, and its exit status. `make test-bare` tries it on a real one.
+//! `./dev` on machines made of stub commands: what it installs with each package manager, what it prints, what it
+//! passes to make, and its exit status. `make test-bare` tries it on a real one.
 
 #![expect(
     clippy::expect_used,
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A Rust version that is `later` minor versions after the oldest that builds tcplife.
+/// Returns a Rust version that is `later` minor versions after the oldest that builds tcplife.
 fn rust(later: i32) -> String {
     let (major, minor) = env!("CARGO_PKG_RUST_VERSION")
         .split_once('.')
@@ -26,17 +26,17 @@ fn rust(later: i32) -> String {
     format!("{major}.{}", minor + later)
 }
 
-/// What `./dev` did on a machine.
+/// Result of a run of `./dev`.
 struct Run {
     status: Option<i32>,
-    /// Commands that it called, as the stubs wrote them down.
+    /// Commands that it called, as the stubs recorded them.
     log: Vec<String>,
     out: String,
     err: String,
 }
 
 impl Run {
-    /// The packages that it asked the manager for.
+    /// Returns the packages that it asked the manager for.
     fn installed(&self, install: &str) -> &str {
         self.log
             .iter()
@@ -72,7 +72,7 @@ impl Run {
     }
 }
 
-/// A machine whose commands are those in `bin`. What a package brings is waiting in `packaged`.
+/// A machine whose commands are those in `bin`. The contents of packages are in `packaged`.
 struct Machine {
     dir: TempDir,
     env: Vec<(&'static str, String)>,
@@ -113,7 +113,7 @@ impl Machine {
         self.dir.path().join(name)
     }
 
-    /// A command that writes down how it was called, and then runs `body`.
+    /// Adds a command that records how it was called, and then runs `body`.
     fn command(&self, path: &str, body: &str) {
         let name = Path::new(path).file_name().expect("a name");
         let log = self.path("log");
@@ -128,7 +128,7 @@ impl Machine {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("making it one");
     }
 
-    /// A command of the host that the tests run on.
+    /// Adds a command of the host that the tests run on.
     fn real(&self, name: &str) {
         let path = std::env::var_os("PATH").expect("PATH");
         let file = std::env::split_paths(&path)
@@ -140,7 +140,7 @@ impl Machine {
         symlink(file, link).expect("a link");
     }
 
-    /// A package manager, which installs from `packaged`, and has a cargo of this version there.
+    /// Adds a package manager, which installs from `packaged`, with a cargo of this version.
     fn manager(&self, name: &str, cargo_version: &str, queries: &str) {
         self.command("packaged/cargo", &cargo(cargo_version));
         let body = format!(
@@ -162,7 +162,7 @@ impl Machine {
         self.command(&format!("bin/{name}"), &body);
     }
 
-    /// apt-get and its cache, with these versions of Rust.
+    /// Adds apt-get and its cache, with these versions of Rust.
     fn apt(&self, versions: &[(&str, &str)]) {
         self.manager("apt-get", &rust(8), ":");
         let (mut policy, mut names) = (String::new(), String::new());
@@ -178,7 +178,7 @@ impl Machine {
         self.command("bin/apt-cache", &body);
     }
 
-    /// Makes the rustup installer, and the Rust it installs, be what `curl` gets.
+    /// Makes `curl` return the rustup installer, which installs this version of Rust.
     fn rustup(&self, version: &str) {
         self.command("packaged/rustup-cargo", &cargo(version));
         let body = format!(
@@ -228,7 +228,7 @@ impl Machine {
     }
 }
 
-/// The body of a cargo of this version.
+/// Returns the body of a cargo of this version.
 fn cargo(version: &str) -> String {
     format!("case \"$*\" in *--version) echo 'cargo {version}.0 (0123456789 2025-01-01)' ;; esac")
 }
@@ -394,7 +394,7 @@ fn rustup_refused_at_the_prompt_is_not_run() {
     assert!(!log.contains("curl"), "{log}");
 }
 
-/// Each other manager: its name, its question for a version, its answer, and what is installed.
+/// Every other manager: its name, its query for a version, the answer, and what is installed.
 #[test]
 fn other_managers_install_their_own_names() {
     let version = rust(2);
@@ -441,7 +441,7 @@ fn other_managers_install_their_own_names() {
         assert_eq!(run.installed(install), format!("{build} {cargo}"));
         assert!(!run.called("curl"), "{manager}: {:?}", run.log);
 
-        // of an older one it takes everything but Rust
+        // from an older one it takes everything except Rust
         let machine = Machine::bare();
         let queries = queries.replace(&version, &rust(-1));
         machine.manager(manager, &version, &queries);

@@ -1,5 +1,5 @@
-//! What the documents say of flags, keys and fields is made from the tables that the program itself uses.
-//! `UPDATE_DOCS=1 cargo test --test docs` writes it anew.
+//! The sections of the documents about flags, keys and fields are generated from the tables that the program itself
+//! uses. `UPDATE_DOCS=1 cargo test --test docs` updates them.
 
 #![expect(
     clippy::expect_used,
@@ -12,7 +12,7 @@ use tcplife::testing::model::{FIELDS, Field, Value};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, THEMES};
 use tcplife::testing::{cli, filter};
 
-/// Which document has which section.
+/// Documents and their generated sections.
 const SECTIONS: &[(&str, &[&str])] = &[
     ("README.md", &["keys"]),
     (
@@ -25,7 +25,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("docs/lines.md", &["flags", "fields"]),
 ];
 
-/// The part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
+/// Asserts that the part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` is this text.
 fn assert_section(name: &str, text: &str) {
     let document = SECTIONS.iter().find(|(_, names)| names.contains(&name));
     let (document, _) = document.unwrap_or_else(|| panic!("no document has {name}"));
@@ -55,7 +55,7 @@ fn assert_section(name: &str, text: &str) {
     }
 }
 
-/// One test, so that no two write one document at a time.
+/// A single test, so that no document is written twice at a time.
 #[test]
 fn the_documents_say_what_the_tables_say() {
     assert_section("flags", &format!("```text\n{}```\n", cli::help()));
@@ -117,7 +117,7 @@ fn the_keys_that_may_be_null_are_listed() {
     assert_eq!(listed, null);
 }
 
-/// What a document refers to by a relative path is there.
+/// The targets of relative links in the documents exist.
 #[test]
 fn links_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -159,7 +159,7 @@ fn links_lead_somewhere() {
     assert!(links > 10, "only {links} links were found");
 }
 
-/// What a heading is referred to by.
+/// Returns the anchor of a heading.
 fn anchor_of(line: &str) -> Option<String> {
     let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
     let kept = heading

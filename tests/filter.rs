@@ -1,7 +1,7 @@
-//! The filter language as its users meet it: what a line of text shows, and what is said when it is wrong.
+//! The filter language as users see it: which sessions a filter shows, and the errors.
 //!
-//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` writes them anew, and the
-//! difference is what a change means to users.
+//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` updates them, and the difference
+//! is what a change means to users.
 
 #![expect(
     clippy::expect_used,
@@ -27,7 +27,7 @@ fn read(relative: &str) -> String {
     fs::read_to_string(path(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
 }
 
-/// Holds a file against what it should be, or writes it if that is asked for.
+/// Compares a file with its expected contents, or updates it if requested.
 fn assert_golden(relative: &str, should: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(path(relative), should).expect("a golden file can be written");
@@ -72,7 +72,7 @@ fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Sess
         laddr: addr(laddr),
         raddr: addr(raddr),
         comm: Comm::from(name),
-        ..finished()
+        ..closed_session()
     }
 }
 
@@ -91,7 +91,7 @@ fn in_a_container() -> std::sync::Arc<Cgroup> {
     Cgroup::new(77, Some(path)).into()
 }
 
-/// A dozen sessions as a small host has them.
+/// A dozen sessions, typical of a small host.
 fn sessions() -> Vec<(&'static str, Session)> {
     let web = session("curl", "10.0.0.5", 40_000, "93.184.216.34", 443);
     let mut big = session("wget", "10.0.0.5", 40_001, "10.1.2.3", 80);
@@ -147,7 +147,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     ]
 }
 
-/// The texts of a golden file: what stands in it behind `> `. All else is comments and outcomes.
+/// Returns the filters of a golden file: the lines that begin with `> `. Everything else is comments and outcomes.
 fn texts(golden: &str) -> Vec<&str> {
     golden
         .lines()
@@ -155,7 +155,7 @@ fn texts(golden: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The file with the outcome of each text, indented, below it; comments and empty lines stay.
+/// Returns the file with the outcome of each filter, indented, on the following lines; comments and empty lines stay.
 fn with_outcomes(golden: &str, outcome: impl Fn(&str) -> String) -> String {
     let mut all = String::new();
     for line in golden.lines().filter(|l| !l.starts_with("    ")) {
@@ -225,7 +225,7 @@ fn what_is_wrong_is_told() {
     assert_golden(FILE, &should);
 }
 
-/// What the prompt makes of each key of a line: `.` a filter, `…` not yet, `!` wrong.
+/// The prompt's verdict after each key of a line: `.` a filter, `…` incomplete, `!` wrong.
 #[test]
 fn what_is_being_typed_is_not_called_wrong() {
     const FILE: &str = "tests/filter/typing.txt";
@@ -249,7 +249,7 @@ fn survives(text: &str) {
     match results.swap_remove(0) {
         Ok(filter) => {
             let canonical = filter.canonical();
-            // the same in more words may be over the limit
+            // the canonical form is longer and may exceed the limit
             match parse(&canonical) {
                 Ok(again) => assert_eq!(again, filter, "{text:?}"),
                 Err(e) => assert!(canonical.len() > text.len(), "{}", e.report()),
@@ -376,7 +376,7 @@ proptest! {
     }
 }
 
-/// What a line shows while it is typed, the cursor at `|`.
+/// Returns what a line shows while it is being typed, with the cursor at `|`.
 fn shown(line: &str) -> Vec<&'static str> {
     let cursor = line.find('|').expect("a cursor");
     let filter = Filter::parse_typed(&line.replace('|', ""), cursor, users).expect(line);
@@ -397,7 +397,7 @@ fn the_text_behind_which_the_cursor_stands_is_the_beginning_of_one() {
         ("comm sshd,cur|", "comm sshd or comm ~ ^cur"),
         ("comm cur| and port 443", "comm ~ ^cur and port 443"),
         ("not comm cur|", "not comm ~ ^cur"),
-        // these are whole
+        // these are complete
         ("comm cur |", "comm cur"),
         ("comm cu|r", "comm cur"),
         ("|comm curl", "comm curl"),

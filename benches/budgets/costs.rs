@@ -1,4 +1,4 @@
-//! What it costs a busy host to be watched: time in the kernel, and what its own processes have left.
+//! Cost of tracing for a busy host: time in the kernel, and effects on its own processes.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(crate) fn measure(bench: &mut Bench) {
             Limit::AtLeast(0.97),
             Talk::Answer,
         ),
-        // what nothing is done with but to open and to close it cannot hide what following it costs
+        // a connection that is only opened and closed cannot hide the cost of following it
         (
             "workload CPU time per bare connection, without / with the dashboard",
             Limit::None,
@@ -54,7 +54,7 @@ pub(crate) fn measure(bench: &mut Bench) {
     });
 }
 
-/// What all BPF programs of a tool take for a session.
+/// Run time of all BPF programs of a tool per session.
 fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
     let measuring = host::RunTimes::measure()?;
     let before = host::programs_of(lines.pid())?;
@@ -65,7 +65,7 @@ fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
     Ok(took.as_nanos() as f64 / made.sessions() as f64)
 }
 
-/// What the dashboard itself did while the churn was on.
+/// Load of the dashboard itself during the churn.
 #[derive(Clone, Copy)]
 struct WatchedTime {
     /// User and system time by wall time.
@@ -74,7 +74,7 @@ struct WatchedTime {
     bytes_a_second: f64,
 }
 
-/// What the churn's own processes use a connection, with nobody beside, with the dashboard, with others.
+/// CPU time of the churn's own processes per connection: alone, with the dashboard, with other tools.
 fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Result<Vec<Budget>> {
     let load = Load {
         talk,
@@ -86,7 +86,7 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     let mut theirs = vec![Vec::new(); peers.len()];
     let alone = || anyhow::Ok(load.run()?.cpu_us_a_connection());
     for _ in 0..bench.rounds {
-        // there and back, so that a drift of the host is in both
+        // forth and back, so that a drift of the host affects both
         let first = alone()?;
         let (there, one) = with_dashboard(load)?;
         let (back, other) = with_dashboard(load)?;

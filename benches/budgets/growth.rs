@@ -1,4 +1,4 @@
-//! How it grows with the sessions that are kept and with those that are open: a table, and a picture of it.
+//! Growth with the number of kept and of open sessions, as a table and as a chart.
 
 use anyhow::anyhow;
 use plotters::prelude::*;
@@ -8,7 +8,7 @@ use crate::table::{Budget, Limit, Short, Spread};
 use crate::user::{Keys, keys, memory};
 use crate::{Bench, idle};
 
-/// With so many finished sessions kept, a hundredth of them open.
+/// Figures with this many closed sessions kept, a hundredth as many open.
 pub(crate) struct Kept {
     kept: u64,
     open: u64,
@@ -16,14 +16,13 @@ pub(crate) struct Kept {
     bytes: f64,
 }
 
-/// With so many sessions open.
+/// Figures with this many open sessions.
 pub(crate) struct Open {
     open: u64,
     start_ms: f64,
     percent: f64,
 }
 
-/// What was measured.
 #[derive(Default)]
 pub(crate) struct Growth {
     kept: Vec<Kept>,
@@ -31,7 +30,7 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// What needs no kernel. Two of the budgets are the last points of it.
+    /// Measures everything that needs no kernel. Two of the budgets are the last points of it.
     pub(crate) fn measure_kept(&mut self, bench: &mut Bench) {
         let what = "key to frame, a million kept, p99";
         bench.step(what, Limit::AtMost(16.0), |bench| {
@@ -58,7 +57,7 @@ impl Growth {
             let [.., less, more] = &self.kept[..] else {
                 return Err(anyhow!("it was not measured"));
             };
-            // what is the same however many are kept is in both
+            // the difference removes the part that does not depend on the number
             let bytes = (more.bytes - less.bytes) / (more.kept - less.kept) as f64;
             Ok(vec![Budget::figure(
                 what,
@@ -69,7 +68,7 @@ impl Growth {
         });
     }
 
-    /// What the real program does with idle sessions.
+    /// Measures the real program with idle sessions.
     pub(crate) fn measure_open(&mut self, bench: &Bench) -> anyhow::Result<()> {
         for power in 2..=4 {
             let open = 10_u64.pow(power);
@@ -118,7 +117,7 @@ impl Growth {
         out
     }
 
-    /// The same as a picture: SVG.
+    /// The figures as a chart, in SVG.
     pub(crate) fn picture(&self) -> anyhow::Result<String> {
         let mut svg = String::new();
         {
@@ -159,7 +158,7 @@ fn chart<B: DrawingBackend>(
     title: &str,
     lines: &[Line<'_>],
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    /// Okabe and Ito's: told apart by the colour-blind.
+    /// By Okabe and Ito: distinguishable for the color-blind.
     const COLOURS: [RGBColor; 3] = [
         RGBColor(0, 114, 178),
         RGBColor(213, 94, 0),

@@ -1,6 +1,4 @@
-//! A terminal's screen as an SVG picture.
-//!
-//! Responsible for what the terminal of a reader would do: fonts, colours, cells. Not for what is on the screen.
+//! A terminal's screen as an SVG picture: fonts, colors and cells as a reader's terminal would show them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +7,7 @@ const CELL_H: f32 = 18.0;
 const BACKGROUND: &str = "#16181d";
 const FOREGROUND: &str = "#d6d8dc";
 
-/// The colours of a terminal of today.
+/// The colors of a modern terminal.
 fn colour(colour: vt100::Color, otherwise: &'static str) -> String {
     const SIXTEEN: [&str; 16] = [
         "#16181d", "#e5616b", "#7cbf73", "#d9b45a", "#6ea3e0", "#b98ad9", "#5fb8c4", "#d6d8dc",
@@ -26,10 +24,10 @@ fn colour(colour: vt100::Color, otherwise: &'static str) -> String {
     }
 }
 
-/// An eighth of a cell to a whole one, from below.
+/// From an eighth of a cell to a whole one, from below.
 const BLOCKS: std::ops::RangeInclusive<char> = '▁'..='█';
 
-/// Draws the blocks of a text: those of a font leave gaps between the lines.
+/// Draws block characters as rectangles: those of a font leave gaps between the lines.
 fn blocks(out: &mut String, text: &str, left: f32, top: f32, colour: &str) {
     let cells: Vec<char> = text.chars().collect();
     let mut x = 0;
@@ -48,7 +46,7 @@ fn blocks(out: &mut String, text: &str, left: f32, top: f32, colour: &str) {
     }
 }
 
-/// The screen, drawn.
+/// Renders the screen.
 pub(crate) fn svg(screen: &vt100::Screen) -> String {
     let (lines, columns) = screen.size();
     let (lines, columns) = (lines.get(), columns.get());

@@ -1,6 +1,4 @@
-//! What is said of a token that is not where it should be, or is missing.
-//!
-//! Responsible for the words. `parse` knows when to say them.
+//! Constructors of errors about tokens that are misplaced or missing: the wording. `parse` decides when to use them.
 
 use std::ops::Range;
 
@@ -22,7 +20,7 @@ pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterEr
         .incomplete()
 }
 
-/// What is wrong with a token where a term should begin.
+/// A token that cannot begin a term.
 pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     let at = token.span.clone();
     let error = |message: String| FilterError::new(at, message);
@@ -49,7 +47,7 @@ pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     }
 }
 
-/// A text without its second quote.
+/// A text without its closing quote.
 pub fn unclosed(token: &Token<'_>) -> FilterError {
     let quote = token.text.chars().next().unwrap_or('"');
     FilterError::new(token.span.clone(), format!("unclosed {quote}"))
@@ -57,7 +55,7 @@ pub fn unclosed(token: &Token<'_>) -> FilterError {
         .incomplete()
 }
 
-/// What is no operator, and which one was meant.
+/// Characters that are no operator, with the one that was probably meant.
 pub fn stray(token: &Token<'_>) -> FilterError {
     let error = FilterError::new(
         token.span.clone(),
@@ -77,7 +75,7 @@ pub fn stray(token: &Token<'_>) -> FilterError {
     error.help(format!("did you mean `{meant}`?"))
 }
 
-/// A word before an operator that is no field.
+/// An unknown field before an operator.
 pub fn unknown_field(token: &Token<'_>) -> FilterError {
     let word = token.text.to_lowercase();
     let error = FilterError::new(
@@ -92,7 +90,7 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
     error.help(format!("the fields are {}", all.join(" ")))
 }
 
-/// The fields that a word may have meant: by a column's title or a JSON key, or a few letters off.
+/// Returns the fields that a word may mean: by a column's title or a JSON key, or a few letters off.
 fn nearest_fields(word: &str) -> Vec<&'static str> {
     let titled = FIELDS.iter().find(|f| {
         f.json == Some(word) || f.column.is_some_and(|c| c.title.eq_ignore_ascii_case(word))
@@ -103,7 +101,7 @@ fn nearest_fields(word: &str) -> Vec<&'static str> {
     }
 }
 
-/// What else the word at the end may become while it is being typed.
+/// The last word may still become a field or a keyword while it is being typed.
 pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     let lower = token.text.to_lowercase();
     let all = words().chain(["and", "or", "not"]);
@@ -123,7 +121,7 @@ pub fn missing_value(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterE
     FilterError::new(end, format!("expected a value after {previous}")).incomplete()
 }
 
-/// What is expected after an operator.
+/// Describes what is expected after an operator.
 pub fn expected_after(op: Op, field: &Field) -> String {
     match op.takes_regex() {
         true => format!("`{}` takes a regular expression, like `^ab`", op.symbol()),
@@ -131,8 +129,8 @@ pub fn expected_after(op: Op, field: &Field) -> String {
     }
 }
 
-/// `port !443` is not how it is denied.
-pub fn no_denial(token: &Token<'_>) -> FilterError {
+/// `port !443` is not how to negate it.
+pub fn no_negation(token: &Token<'_>) -> FilterError {
     FilterError::new(
         token.span.clone(),
         "`!` negates a term, not a value",
@@ -140,7 +138,7 @@ pub fn no_denial(token: &Token<'_>) -> FilterError {
     .help("did you mean `!=`?")
 }
 
-/// A field's name, and no value of it. `rest` is what follows, if anything does.
+/// A field without a value of its own. `rest` is true if something follows.
 pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError {
     let error = FilterError::new(word.span.clone(), expected(field));
     match rest {
@@ -152,7 +150,7 @@ pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError
     }
 }
 
-/// An operator that makes no sense for the field.
+/// An operator that the field does not support.
 pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
     let takes: Vec<&str> = operators(field).iter().map(|op| op.symbol()).collect();
     FilterError::new(
@@ -166,7 +164,7 @@ pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
     ))
 }
 
-/// What is wrong with a token where a value should be.
+/// A token where a value should be.
 pub fn no_value(token: &Token<'_>) -> FilterError {
     match token.kind {
         Tok::And | Tok::Or | Tok::Not => FilterError::new(

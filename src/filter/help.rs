@@ -1,28 +1,27 @@
-//! The filter language explained: its words from the table of fields, and the rest in a few lines.
+//! Help for the filter language: its words from the table of fields, and the rest in a few lines.
 //!
-//! Responsible for what the documents and the dashboard's help say about filters, so that neither is a second list.
+//! The documents and the dashboard's help both come from here, so that neither is a second list.
 
 use crate::filter::literal::{example, operators, takes_briefly};
 use crate::model::fields::FIELDS;
 
-/// What is said of one field.
+/// Help on one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelpRow {
-    /// The word.
     pub word: &'static str,
     /// Other words for the field.
     pub aliases: &'static [&'static str],
-    /// What it takes.
+    /// Values that it takes.
     pub takes: String,
-    /// The operators that it takes.
+    /// Operators that it supports.
     pub operators: String,
-    /// A term with it.
+    /// Example of a term with it.
     pub example: String,
-    /// What it means.
+    /// Meaning of the field.
     pub meaning: &'static str,
 }
 
-/// A row for every field, in the order of the table.
+/// Iterates over the help of all fields, in the order of the table.
 pub fn help_rows() -> impl Iterator<Item = HelpRow> {
     FIELDS.iter().map(|field| HelpRow {
         word: field.word,
@@ -38,7 +37,7 @@ pub fn help_rows() -> impl Iterator<Item = HelpRow> {
     })
 }
 
-/// How terms are written and combined: what it looks like, and what it does.
+/// Forms of terms and of their combination, and their meaning.
 pub const GRAMMAR: &[(&str, &str)] = &[
     ("port 443", "a field and a value: equal to it"),
     (
@@ -75,7 +74,7 @@ pub const GRAMMAR: &[(&str, &str)] = &[
     ),
 ];
 
-/// The rules that no example shows.
+/// Rules that no example shows.
 #[cfg(any(test, feature = "testing"))]
 const RULES: &str = "\
 A missing value (`-` in the table) never matches a comparison. `!=` and `!~` negate `=` and `~`, so that
@@ -85,7 +84,7 @@ followed by a value of that field is an error: quote it to search for it. A unit
 number is an error too: values contain no spaces, and lists only at their commas. `preexisting` alone means
 `preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
-/// The whole of it as Markdown, for the documents.
+/// Returns the complete help as Markdown, for the documents.
 #[cfg(any(test, feature = "testing"))]
 pub fn help_markdown() -> String {
     use std::fmt::Write;

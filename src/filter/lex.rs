@@ -1,7 +1,6 @@
-//! Cuts a filter's text into tokens with their places.
+//! Splits a filter's text into tokens with their places: words, quoted texts, operators, regular expressions.
 //!
-//! Responsible for where a word, a quoted text, an operator and a regular expression begin and end. Any text can be
-//! cut: what makes no sense is a token of its own, and `parse` says what is wrong with it.
+//! Any text can be split: nonsense becomes a token of its own, and `parse` reports what is wrong with it.
 
 use std::ops::Range;
 
@@ -16,16 +15,16 @@ use crate::filter::expr::Op;
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
 
-/// What a token is.
+/// TokenKind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Anything without space and without the characters that mean something.
+    /// Text without spaces and special characters.
     Word,
-    /// A text in quotes, without them.
+    /// Text in quotes, without the quotes.
     Quoted(String),
-    /// A text whose closing quote is missing.
+    /// Text whose closing quote is missing.
     Unclosed,
-    /// A regular expression, not in quotes.
+    /// Regular expression without quotes.
     Pattern,
     Op(Op),
     And,
@@ -46,7 +45,7 @@ pub struct Token<'s> {
     pub span: Range<usize>,
 }
 
-/// The tokens of a text.
+/// Splits a text into tokens.
 pub fn lex(text: &str) -> Vec<Token<'_>> {
     let mut input = LocatingSlice::new(text);
     let mut tokens: Vec<Token<'_>> = Vec::new();
@@ -69,12 +68,12 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     }
 }
 
-/// True for what ends a word. A `!` does too, so that `a!=b` needs no spaces.
+/// True for a character that ends a word. A `!` does too, so that `a!=b` needs no spaces.
 fn is_special(c: char) -> bool {
     c.is_whitespace() || "()=<>!~,\"'&|".contains(c)
 }
 
-/// True if the text is one word for the lexer, and no keyword.
+/// True if the lexer takes the text as one word that is no keyword.
 pub fn is_plain_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_special) && keyword(text) == TokenKind::Word
 }
@@ -104,8 +103,8 @@ fn keyword(word: &str) -> TokenKind {
     .map_or(TokenKind::Word, |(_, kind)| kind)
 }
 
-/// The longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` denies what
-/// follows; it may stand before another: `!!a`.
+/// Takes the longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` negates
+/// what follows; it may precede another: `!!a`.
 fn operator(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
         (
@@ -150,17 +149,17 @@ fn punctuation(input: &mut Input<'_>) -> Result<TokenKind> {
     .parse_next(input)
 }
 
-/// Between single quotes everything stands for itself. Between double quotes `\"` and `\\` stand for the second
-/// character, and any other backslash for itself, so that most regular expressions need no second one.
+/// In single quotes every character stands for itself. In double quotes `\"` and `\\` stand for the second character,
+/// and any other backslash for itself, so that most regular expressions need no second one.
 fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     let quote = alt(('"', '\'')).parse_next(input)?;
     let mut text = String::new();
     loop {
         let Ok(c) = any::<_, EmptyError>.parse_next(input) else {
-            return Ok(Kind::Unclosed);
+            return Ok(TokenKind::Unclosed);
         };
         match c {
-            c if c == quote => return Ok(Kind::Quoted(text)),
+            c if c == quote => return Ok(TokenKind::Quoted(text)),
             '\\' if quote == '"' => match input.peek_token() {
                 Some(escaped @ ('"' | '\\')) => {
                     text.push(escaped);
@@ -173,9 +172,9 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     }
 }
 
-/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it
-/// opened and so belongs to the filter. In a class like `[()]` these mean nothing.
-fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
+/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it opened
+/// and so belongs to the filter. In a class like `[()]` these have no special meaning.
+fn pattern<'s>(input: &mut Input<'s>) -> Result<TokenKind> {
     let rest: &'s str = input.as_ref();
     let mut depth = 0_usize;
     let mut in_class = false;
@@ -205,7 +204,7 @@ fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
         return Err(EmptyError);
     }
     repeat::<_, _, (), _, _>(rest[..length].chars().count(), any)
-        .value(Kind::Pattern)
+        .value(TokenKind::Pattern)
         .parse_next(input)
 }
 
@@ -213,7 +212,7 @@ fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
 mod tests {
     use super::*;
 
-    fn cut(text: &str) -> Vec<(String, Kind)> {
+    fn cut(text: &str) -> Vec<(String, TokenKind)> {
         let tokens = lex(text);
         let mut end = 0;
         for t in &tokens {
@@ -245,23 +244,23 @@ mod tests {
     #[test]
     fn keywords_and_their_symbols_are_one() {
         for text in ["and", "AND", "&&"] {
-            assert_eq!(cut(text)[0].1, Kind::And);
+            assert_eq!(cut(text)[0].1, TokenKind::And);
         }
         assert_eq!(cut("Or || not ! android").len(), 5);
-        assert_eq!(cut("android")[0].1, Kind::Word);
+        assert_eq!(cut("android")[0].1, TokenKind::Word);
     }
 
     #[test]
     fn what_only_looks_like_an_operator_is_a_token_too() {
         for text in ["=~", "=>", "<>", "===", "!==", "&", "|"] {
-            assert_eq!(cut(text), [(text.into(), Kind::Stray)]);
+            assert_eq!(cut(text), [(text.into(), TokenKind::Stray)]);
         }
     }
 
     #[test]
     fn quotes_end_where_they_should() {
         let text = |t: &str| match cut(t).as_slice() {
-            [(_, Kind::Quoted(text))] => text.clone(),
+            [(_, TokenKind::Quoted(text))] => text.clone(),
             other => panic!("{t}: {other:?}"),
         };
         assert_eq!(text(r#""a b""#), "a b");

@@ -1,6 +1,4 @@
-//! Reads the values of a filter: what a field of each kind takes, and what is wrong with what it was given.
-//!
-//! Responsible for numbers, units, addresses, names and regular expressions. Not for where they stand (`parse`).
+//! Parses the values of a filter by the kind of the field: numbers, units, addresses, names and regular expressions.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -13,18 +11,18 @@ use crate::model::session::Comm;
 use crate::text::suggest::suggest;
 use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
 
-/// Bytes that a compiled regular expression may take: enough for a few Unicode classes, and a bound on what a line
+/// Maximum size of a compiled regular expression in bytes: enough for a few Unicode classes, and a bound on what a line
 /// of text can cost.
 pub const REGEX_BYTES: usize = 1 << 20;
 
-/// What is wrong with a value.
+/// Error in a value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bad {
     pub message: String,
     pub help: String,
-    /// It may be the beginning of a value.
+    /// True if it may be the beginning of a value.
     pub partial: bool,
-    /// The place in the value, if it is not all of it.
+    /// Place within the value, if the error is not about all of it.
     pub at: Option<Range<usize>>,
 }
 
@@ -48,7 +46,7 @@ const EQUALITY: &[Op] = &[Op::Eq, Op::Ne];
 const ORDER: &[Op] = &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
 const TEXT: &[Op] = &[Op::Eq, Op::Ne, Op::Match, Op::NotMatch];
 
-/// The kind of a field's values; of one that stands for two others: theirs.
+/// Kind of a field's values; for a field that stands for two others, that of theirs.
 pub fn kind_of(field: &Field) -> FieldKind {
     match field.kind {
         FieldKind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
@@ -56,7 +54,7 @@ pub fn kind_of(field: &Field) -> FieldKind {
     }
 }
 
-/// The operators that a field takes.
+/// Operators that a field supports.
 pub fn operators(field: &Field) -> &'static [Op] {
     match kind_of(field) {
         FieldKind::Count
@@ -70,7 +68,7 @@ pub fn operators(field: &Field) -> &'static [Op] {
     }
 }
 
-/// What a field takes, in words.
+/// Describes the values that a field takes.
 pub fn takes(field: &Field) -> String {
     match kind_of(field) {
         FieldKind::Count => "a number".into(),
@@ -94,7 +92,7 @@ pub fn takes(field: &Field) -> String {
     }
 }
 
-/// The same where the units are explained elsewhere.
+/// Like [`takes`], for places where the units are explained elsewhere.
 pub fn takes_briefly(field: &Field) -> String {
     match kind_of(field) {
         FieldKind::Bytes => "a size".into(),
@@ -105,7 +103,7 @@ pub fn takes_briefly(field: &Field) -> String {
     }
 }
 
-/// The names that a field can have, without the one that stands for none.
+/// Returns the names that a field can have, without the one that means none.
 pub fn real_names(names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
     names.iter().copied().filter(|name| *name != "-")
 }
@@ -114,7 +112,7 @@ fn list(names: &'static [&'static str]) -> String {
     real_names(names).collect::<Vec<_>>().join(", ")
 }
 
-/// A term with the field, as an example.
+/// Returns an example of a term with the field.
 pub fn example(field: &Field) -> String {
     let value = match kind_of(field) {
         FieldKind::Count => "> 10",
@@ -128,7 +126,7 @@ pub fn example(field: &Field) -> String {
         FieldKind::Port => "443",
         FieldKind::Text => "~ ^a",
         FieldKind::Comm => "curl",
-        // not the first, which may be one that hardly ever comes up
+        // not the first, which may hardly ever occur
         FieldKind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
         FieldKind::Bool => "yes",
         FieldKind::Either(..) => "",
@@ -136,7 +134,7 @@ pub fn example(field: &Field) -> String {
     format!("{} {value}", field.word)
 }
 
-/// `` `rtt` takes a time …, like `rtt > 50ms` ``.
+/// Formats `` `rtt` takes a time …, like `rtt > 50ms` ``.
 pub fn expected(field: &Field) -> String {
     let takes = takes(field);
     let word = field.word;
@@ -146,7 +144,7 @@ pub fn expected(field: &Field) -> String {
     }
 }
 
-/// Reads a value that a field is compared with.
+/// Parses a value that a field is compared with.
 pub fn read(
     field: &'static Field,
     text: &str,
@@ -195,10 +193,10 @@ pub fn read(
     }
 }
 
-/// What stands for yes and no.
+/// Words for yes and no.
 const BOOLS: &[&str] = &["yes", "no", "true", "false"];
 
-/// Those that a word may have meant: it is the beginning of them, or a letter off.
+/// Returns the words of `BOOLS` that a word may mean: it is their beginning, or one letter off.
 pub fn near_bool(word: &str) -> Vec<&'static str> {
     let lower = word.to_lowercase();
     let begins = |name: &&str| name.starts_with(&lower);
@@ -209,7 +207,7 @@ pub fn near_bool(word: &str) -> Vec<&'static str> {
     }
 }
 
-/// A number, or two with a `-` between them.
+/// Parses a number, or two with a `-` between them.
 fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
     let (from, to) = match text.split_once('-') {
@@ -234,7 +232,7 @@ fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     Ok(Literal::Number(from, to))
 }
 
-/// True for what is a number and nothing else: `parse` would take `+5` too.
+/// True for digits only: `str::parse` would accept `+5` too.
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
@@ -243,7 +241,7 @@ fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|_| is_digits(text))
 }
 
-/// The greatest number that a kind can have.
+/// Greatest number of a kind.
 fn greatest(kind: FieldKind) -> u64 {
     match kind {
         FieldKind::Port => u16::MAX.into(),
@@ -287,7 +285,7 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
     }
 }
 
-/// What is wrong with a number and its unit.
+/// Converts an error about a number and its unit.
 fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
     let text = quoted(text);
     let (message, partial) = match why {
@@ -362,7 +360,7 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
     Err(Bad::new(message, help).partial(real_names(names).any(|n| n.starts_with(&lower))))
 }
 
-/// `` did you mean `a`, `b` or `c`? ``
+/// Formats `` did you mean `a`, `b` or `c`? ``
 pub fn did_you_mean(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     match names.split_last() {
@@ -372,7 +370,7 @@ pub fn did_you_mean(names: &[&str]) -> String {
     }
 }
 
-/// A text that is meant as it is: a `*` without quotes most likely is not.
+/// Parses a literal text: a `*` without quotes most likely is not meant literally.
 fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
     match in_quotes {
         false => no_wildcard(&format!("{} ", field.word), text).map(|()| text.to_owned()),
@@ -380,7 +378,7 @@ fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
     }
 }
 
-/// Checks a bare word: what is pasted from elsewhere and could never be found is worth a word.
+/// Checks a bare word, and rejects pasted text that could never be found.
 pub fn bare_word(text: &str) -> Result<(), Bad> {
     no_wildcard("", text)?;
     let Some(field) = by_word("addr").filter(|_| text.contains(['/', ':'])) else {
@@ -396,7 +394,7 @@ pub fn bare_word(text: &str) -> Result<(), Bad> {
     }
 }
 
-/// Other languages would take a `*` for anything; here it would silently match nothing.
+/// Rejects a `*`, a wildcard in other languages; here it would silently match nothing.
 fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
     let Some(at) = text.find('*') else {
         return Ok(());
@@ -442,7 +440,7 @@ pub fn regex(pattern: &str) -> Result<(), Bad> {
             "the regular expression is too large".into(),
             "nested repetitions multiply",
         )),
-        // what the syntax tree allows and its meaning does not: an unknown Unicode class
+        // valid syntax with an invalid meaning: an unknown Unicode class
         Err(_) => Err(Bad::new(
             "bad regular expression: unknown class".into(),
             help,
@@ -450,7 +448,6 @@ pub fn regex(pattern: &str) -> Result<(), Bad> {
     }
 }
 
-/// Compiles a regular expression.
 pub fn build_regex(pattern: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(REGEX_BYTES)

@@ -1,13 +1,12 @@
-//! Reads a filter's tokens into an expression.
+//! Parses a filter's tokens into an expression: the grammar, and errors about missing or extra tokens.
 //!
-//! Responsible for the grammar, and for telling what is missing or too much in it. Not for cutting the text into
-//! tokens (`lex`), nor for what is within a value (`literal`).
+//! `lex` splits the text into tokens, `literal` parses a value.
 //!
 //! ```text
 //! filter := [ any ]
 //! any    := all ( "or" all )*
-//! all    := denied ( [ "and" ] denied )*
-//! denied := "not"* ( "(" any ")" | term )
+//! all    := negated ( [ "and" ] negated )*
+//! negated := "not"* ( "(" any ")" | term )
 //! term   := FIELD [ OPERATOR ] value ( "," value )*  |  WORD ( "," WORD )*
 //! ```
 
@@ -30,22 +29,22 @@ use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
-use crate::model::fields::{FIELDS, Field, FieldKind, by_word, words};
+use crate::model::fields::{self, Field, FieldKind, by_word};
 use crate::text::suggest::suggest;
 
-/// Bytes of a filter at most. Whoever needs more has a list that belongs in a regular expression.
+/// Maximum length of a filter in bytes. Anything longer is a list that belongs in a regular expression.
 pub const LONGEST: usize = 16 * 1024;
-/// Parentheses within parentheses at most: the reader, and every walk over the expression, recurses by them.
+/// Maximum nesting of parentheses: the parser, and every walk over the expression, recurses by them.
 const DEEPEST: u32 = 64;
-/// Regular expressions at most, as each may take `literal::REGEX_BYTES`.
+/// Maximum number of regular expressions, as each may take `literal::REGEX_BYTES`.
 const MOST_REGEXES: u32 = 32;
 
-/// What every part of the grammar may have to know.
+/// State shared by all parts of the grammar.
 #[derive(Clone, Copy)]
 struct Context<'s> {
     text: &'s str,
     users: UidOf,
-    /// While it is typed: the cursor. The word that it stands behind may not be finished.
+    /// Cursor position while the filter is being typed. The word directly before it may be unfinished.
     cursor: Option<usize>,
     depth: u32,
     regexes: u32,
@@ -72,28 +71,28 @@ impl<'s> ParserError<Input<'s>> for FilterError {
     }
 }
 
-/// The place of the next token, or the end.
+/// Place of the next token, or the end.
 fn here(input: &Input<'_>) -> Range<usize> {
     let end = input.state.text.len();
     peek(input).map_or(end..end, |t| t.span.clone())
 }
 
-/// The next token.
+/// Returns the next token without consuming it.
 fn peek<'s>(input: &Input<'s>) -> Option<&'s Token<'s>> {
     input.input.peek_token()
 }
 
-/// The token before it.
+/// Returns the token before the next one.
 fn previous<'s>(input: &Input<'s>) -> Option<&'s Token<'s>> {
     input.input.previous_tokens().next()
 }
 
-/// An error that no other branch of the grammar can mend.
+/// Fails with an error that no other branch of the grammar can recover from.
 fn fail<T>(error: FilterError) -> Result<T> {
     Err(ErrMode::Cut(error))
 }
 
-/// Reads a filter.
+/// Parses a filter.
 pub fn parse(
     text: &str,
     users: UidOf,
@@ -253,7 +252,7 @@ fn looks_like_operator(token: &Token<'_>) -> bool {
     token.kind == Tok::Stray && !["&", "|"].contains(&token.text)
 }
 
-/// Bare words: no field is named, the text is looked for.
+/// Parses bare words: text to search for, without a field.
 fn words(input: &mut Input<'_>) -> Result<Expr> {
     let first = peek(input);
     let words: Vec<String> = separated(1.., bare_word, is(Tok::Comma)).parse_next(input)?;
@@ -293,13 +292,13 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
     Ok(text)
 }
 
-/// True if the word may go on with the next key.
+/// True if the word may continue with the next key.
 fn is_being_typed(token: &Token<'_>, input: &Input<'_>) -> bool {
     token.kind == Tok::Word && input.state.cursor == Some(token.span.end)
 }
 
-/// `reson refused` looks for two words, and that is not what was meant: a word that is nearly a field's, followed by
-/// what that field takes, is a mistake and no search.
+/// Rejects a likely typo: `reson refused` would search for two words, which nobody means. A word that is nearly a
+/// field's, followed by a value that the field takes, is an error.
 fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
     let (Tok::Word, Some(next)) = (&word.kind, peek(input)) else {
         return Ok(());
@@ -309,7 +308,7 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
         Tok::Quoted(text) => (text.as_str(), true),
         _ => return Ok(()),
     };
-    let near = suggest(&word.text.to_lowercase(), words());
+    let near = suggest(&word.text.to_lowercase(), fields::words());
     let fits: Vec<&str> = near
         .into_iter()
         .filter(|w| {
@@ -332,7 +331,7 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
     )
 }
 
-/// A field and what it is held against.
+/// Parses a field and what it is compared with.
 fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Result<Expr> {
     input.next_token();
     let kind = literal::kind_of(field);
@@ -372,7 +371,7 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
     term(op, values)
 }
 
-/// True for yes and no, and for what is nearly one of them: what else comes behind a field that can stand alone is the
+/// True for yes and no, and for what is nearly one of them: anything else after a field that can stand alone is the
 /// next term.
 fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
     token.kind == Tok::Word
@@ -448,12 +447,12 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     Ok(literal)
 }
 
-/// `tx > 10 MB` would be a number and a word to look for, and that is not what was meant.
+/// Rejects `tx > 10 MB`, which would be a number and a word to search for.
 fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
     let Some(error) = wrong_behind(field, op, number, &input.input) else {
         return Ok(());
     };
-    // what is not finished may yet be a word
+    // an unfinished word may yet become a term
     let is_unfinished = peek(input).is_some_and(|next| is_being_typed(next, input));
     fail(if is_unfinished {
         error.incomplete()
@@ -462,7 +461,7 @@ fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -
     })
 }
 
-/// What `literal` found wrong, in its place in the text.
+/// Places an error of `literal` in the text.
 fn told(bad: Bad, token: &Token<'_>, input: &Input<'_>) -> FilterError {
     let span = match (&token.kind, bad.at) {
         (Tok::Quoted(text), Some(at)) if text.len() + 2 == token.text.len() => {
@@ -482,7 +481,7 @@ fn told(bad: Bad, token: &Token<'_>, input: &Input<'_>) -> FilterError {
     }
 }
 
-/// A quote within a word would cut it in two terms: `a"b c"` is no way to write one.
+/// Rejects a quote within a word, such as `a"b c"`, which would split it in two terms.
 fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
     match peek(input) {
         Some(next)

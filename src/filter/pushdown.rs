@@ -1,14 +1,16 @@
-//! What of a filter the kernel can decide: what the expression implies about pid, namespace, ports and family.
+//! The part of a filter that the kernel decides: what the expression implies about process, namespace, ports and
+//! family.
 //!
-//! Responsible for a capture that lets through at least what the expression does. Not for what the expression means
-//! (`eval`): the whole of it is tried on what the kernel lets through.
+//! The capture filter accepts at least what the expression matches; the whole expression is evaluated on what the
+//! kernel reports.
 
 use crate::filter::eval::{ends, ranges};
 use crate::filter::expr::{Expr, Literal, Term};
 use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields::Field;
 
-/// The narrowest capture that is known to let through whatever fits the expression, or if `negated` whatever does not.
+/// Returns the narrowest capture filter known to accept every match of the expression, or if `negated`, of its
+/// negation.
 pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
     match (expr, negated) {
         (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, negated),
@@ -22,7 +24,7 @@ pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
                 Some(Literal::Net(_)) => by_net(end, values, negated),
                 _ => CaptureFilter::default(),
             });
-            // one end fits, or of a denial neither does
+            // one end matches, or if negated neither does
             captures
                 .reduce(|a, b| match negated {
                     false => a.union(&b),
@@ -33,13 +35,14 @@ pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
     }
 }
 
-/// True if that capture lets through nothing else, so that the kernel decides all of it. It is not said of all of which it
-/// is so: whatever has an "or" may let more through. A capture keeps one demand of "either end", so there may be one.
+/// True if that capture filter accepts nothing else, so that the kernel decides all of it. It may be false although
+/// that is so: anything with an "or" may accept more. A capture filter has one condition on "either end", so only one
+/// is allowed.
 pub fn is_whole(expr: &Expr) -> bool {
     demands(expr, false).is_some_and(|of_either_end| of_either_end <= 1)
 }
 
-/// How many demands of "either end" there are in what the kernel decides; `None`: it does not decide all.
+/// Number of conditions on "either end" in what the kernel decides; `None` if it does not decide all.
 fn demands(expr: &Expr, negated: bool) -> Option<usize> {
     match (expr, negated) {
         (Expr::All(parts), false) | (Expr::Any(parts), true) => {
@@ -52,7 +55,7 @@ fn demands(expr: &Expr, negated: bool) -> Option<usize> {
             let ranges = ranges(*op, values);
             let is_decided = ends(field).all(|end| match (end.word, &ranges[..]) {
                 ("ip" | "rport", _) => true,
-                // no comparison fits a port that is not known, which is 0 to the kernel
+                // no comparison matches an unknown port, which is 0 to the kernel
                 ("lport", ranges) => negated || ranges.first().is_none_or(|&(from, _)| from > 0),
                 ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !negated,
                 _ => false,
@@ -81,7 +84,7 @@ fn by_number(field: &Field, ranges: &[(u64, u64)], negated: bool) -> CaptureFilt
     }
     let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != negated;
     match (field.word, ranges) {
-        // one of these is all that the kernel takes, and 0 means any to it
+        // the kernel takes a single one of these, and 0 means any to it
         ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !negated => {
             let Ok(n) = u32::try_from(n) else {
                 return CaptureFilter::nothing();
@@ -102,7 +105,7 @@ fn by_number(field: &Field, ranges: &[(u64, u64)], negated: bool) -> CaptureFilt
         ("lport", _) => {
             let mut ports = ports(ranges, negated);
             if negated {
-                // port 0 stands for a port that is not known, which no comparison fits and so any denial does
+                // port 0 is an unknown port, which no comparison matches and so any negation does
                 ports = ports.union(&PortSet::from_ranges([(0, 0)]));
             }
             CaptureFilter {
@@ -121,7 +124,7 @@ fn by_number(field: &Field, ranges: &[(u64, u64)], negated: bool) -> CaptureFilt
     }
 }
 
-/// The ports in these ranges, or if `negated` those between them.
+/// Returns the ports in these ranges, or if `negated` those between them.
 fn ports(ranges: &[(u64, u64)], negated: bool) -> PortSet {
     let port = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
     let within = ranges

@@ -1,13 +1,13 @@
-//! Whether a filter can mean a session that is over: line outputs write no others.
+//! Decides whether a filter can match a closed session at all: line outputs write no others.
 //!
-//! Responsible for a "no" that is sure. A "yes" is a maybe.
+//! A "no" is certain; a "yes" is a maybe.
 
 use crate::filter::eval::{Check, ends};
 use crate::filter::expr::{Expr, Term};
 use crate::model::fields::{Field, Value};
 use crate::model::session::{Reason, State};
 
-/// What can come out when an expression is tried on sessions that are over.
+/// Possible results of an expression on closed sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Outcomes {
     fits: bool,
@@ -20,7 +20,7 @@ const EITHER: Outcomes = Outcomes {
     never_matches: true,
 };
 
-/// False if no session that is over can fit.
+/// False if no closed session can match.
 pub fn can_fit(expr: &Expr) -> bool {
     outcomes(expr).fits
 }
@@ -68,7 +68,7 @@ fn negated(outcomes: Outcomes) -> Outcomes {
     }
 }
 
-/// All values that a field can have of a session that is over, of those fields where that is less than of others.
+/// All values that a field can have in a closed session, for the fields where these are fewer than otherwise.
 fn values_when_over(field: &Field) -> Option<Vec<Value<'static>>> {
     match field.word {
         "state" => Some(vec![Value::Text(State::Closed.name())]),

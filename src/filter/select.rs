@@ -1,9 +1,9 @@
-//! Filters that select exactly what a line of a screen stands for.
+//! Filters that select exactly the sessions that a line of a screen stands for.
 
 use crate::filter::quoted;
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 
-/// The filter that selects the sessions of a talker.
+/// Returns the filter that selects the sessions of an aggregate.
 pub fn of_key(key: &GroupKey) -> String {
     match key {
         GroupKey::Process(0, _) => "owner unknown".into(),
@@ -20,7 +20,7 @@ pub fn of_key(key: &GroupKey) -> String {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::model::aggregate::By;
+    use crate::model::aggregate::GroupBy;
     use crate::model::session::{Comm, Evidence, Session};
     use crate::testing::sample::closed_session as sample;
 

@@ -1,4 +1,4 @@
-//! What must hold of any filter and any session: expressions and sessions are made up and held against each other.
+//! Properties of any filter and any session, checked on generated expressions and sessions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,7 +13,7 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields::{FIELDS, Field, FieldKind};
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
-/// Few values, so that expressions and sessions meet often; and the ends of what there is.
+/// Few values, so that expressions and sessions meet often; and the extremes.
 const PORTS: &[u16] = &[0, 1, 22, 80, 443, 8080, 65534, 65535];
 const NUMBERS: &[u64] = &[0, 1, 4, 6, 7, 8, 22, 443, 1000, 65535, 65536, u64::MAX];
 const TEXTS: &[&str] = &[
@@ -102,7 +102,7 @@ fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
 }
 
 fn compare() -> impl Strategy<Value = Expr> {
-    // what the kernel can decide comes up most
+    // favor what the kernel can decide
     let captured: Vec<&Field> = FIELDS
         .iter()
         .filter(|f| {
@@ -208,7 +208,7 @@ proptest! {
         let both = a.accepts(&s) && b.accepts(&s);
         let narrowed = a.intersection(&b);
         prop_assert!(!both || narrowed.accepts(&s), "{} with {}", a, b);
-        // of ports of either end only one demand can be kept
+        // only one condition on ports of either end can be kept
         let is_exact = a.ports.is_none() || b.ports.is_none();
         prop_assert!(both || !narrowed.accepts(&s) || !is_exact, "{} with {}", a, b);
         let either = a.accepts(&s) || b.accepts(&s);

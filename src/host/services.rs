@@ -1,4 +1,4 @@
-//! Names of ports, from the host's own list: services(5).
+//! Service names of ports, from the host's services(5).
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -6,19 +6,18 @@ use std::path::Path;
 
 use crate::text::sanitize::sanitize;
 
-/// The host's list.
 const FILE: &str = "/etc/services";
 
-/// Why there are no names of ports.
+/// Reason that ports have no names.
 #[derive(Debug, thiserror::Error)]
 pub enum NoServices {
-    /// Minimal systems and containers come without a list.
+    /// No file: minimal systems and containers come without one.
     #[error("{FILE} does not exist")]
     Missing,
-    /// There is a list that cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {FILE}: {0}")]
     Unreadable(#[source] io::Error),
-    /// There is a list, and no TCP port in it.
+    /// The file names no TCP port.
     #[error("{FILE} lists no TCP port")]
     Empty,
 }
@@ -50,7 +49,7 @@ impl Services {
         }
     }
 
-    /// Lines of `NAME PORT/PROTOCOL ALIAS… # COMMENT`; if a port is named twice, the first name wins, as in
+    /// Parses lines of `NAME PORT/PROTOCOL ALIAS… # COMMENT`; if a port is named twice, the first name wins, as in
     /// getservbyport(3).
     pub(crate) fn parse(text: &str) -> Self {
         let mut names = HashMap::new();
@@ -67,7 +66,6 @@ impl Services {
         Services { names }
     }
 
-    /// The name of a port.
     pub fn name(&self, port: u16) -> Option<&str> {
         self.names.get(&port).map(|name| &**name)
     }

@@ -1,17 +1,16 @@
-//! What the dashboard runs in: the ssh connection that it is used over, and the terminal multiplexer between.
+//! The environment of the dashboard: the ssh connection it is used over, and a terminal multiplexer in between.
 //!
-//! Responsible for finding both in the environment, ours and that of the processes that started us: sudo takes the
-//! variables away from us, but not from the shell that it was called in.
+//! Both are found in the environment variables of this process and of its ancestors: sudo removes the variables from
+//! our environment, but not from that of the shell it was called in.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::host::proc::Process;
 use crate::host::processes::ProcessInfo;
 
-/// What stands between us and the terminal.
+/// Terminal multiplexer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Multiplexer {
-    /// tmux.
     Tmux,
     /// GNU screen.
     Screen,
@@ -20,26 +19,26 @@ pub enum Multiplexer {
 /// An ssh connection, as its server sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SshConnection {
-    /// Where one sits.
+    /// The user's end.
     pub client: SocketAddr,
-    /// This host.
+    /// This host's end.
     pub server: SocketAddr,
 }
 
-/// What the dashboard runs in.
+/// The environment that the dashboard runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionEnv {
-    /// Our own process.
+    /// Our own process id.
     pub pid: u32,
-    /// What stands between us and the terminal.
+    /// Multiplexer between us and the terminal.
     pub multiplexer: Option<Multiplexer>,
-    /// What it may be used over. In a multiplexer one of them may be of a time long past: then it is none of those that
-    /// are open.
+    /// Connections that the dashboard may be used over. In a multiplexer, one of them may have closed long ago: then it
+    /// matches no open session.
     pub ssh: Vec<SshConnection>,
 }
 
 impl SessionEnv {
-    /// Looks around.
+    /// Reads the environment of this process and its ancestors.
     pub fn detect() -> Self {
         let parents = ProcessInfo::look_up(std::process::id()).parents;
         let mut found = SessionEnv {
@@ -85,11 +84,11 @@ fn of_terminal(term: &str) -> Option<Multiplexer> {
     }
 }
 
-/// `SSH_CONNECTION`, by sshd(8): the client's address and port, then the server's.
+/// Parses `SSH_CONNECTION`, see sshd(8): the client's address and port, then the server's.
 fn parse(text: &str) -> Option<SshConnection> {
     let mut words = text.split_whitespace();
     let mut end = || {
-        // a link-local address has its interface behind it
+        // a link-local address is followed by its interface
         let address = words.next()?.split('%').next()?.parse::<IpAddr>().ok()?;
         let port = words.next()?.parse().ok()?;
         Some(SocketAddr::new(address.to_canonical(), port))

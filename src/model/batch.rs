@@ -1,37 +1,38 @@
-//! What a collector hands to the store: batches of closed sessions, snapshots of the open ones, and the clock to read
-//! their times with.
+//! Data that a collector hands to the store: batches of closed sessions, snapshots of the open ones, and the clock to
+//! convert their times with.
 
 use rustc_hash::FxHashSet;
 
 use crate::model::session::Session;
 
-/// What the collector hands on at a time.
+/// Unit of data from the collector to the store.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// What is open; `None`: not looked at this time. What ended is still in here if it ended after the look, so this
-    /// goes before `closed`.
+    /// Snapshot of the open sessions; `None`: none in this batch. A session that closed after the snapshot is still in
+    /// it, so apply this before `closed`.
     pub open: Option<OpenSnapshot>,
-    /// Sessions that ended since the batch before.
+    /// Sessions closed since the previous batch.
     pub closed: Vec<Session>,
-    /// Sessions lost since the start: they ended when the ring buffer was full.
+    /// Sessions missed since the start: they closed while the ring buffer was full.
     pub missed: u64,
-    /// When this batch was made, ns of CLOCK_MONOTONIC.
+    /// Time at which this batch was made, ns of CLOCK_MONOTONIC.
     pub taken_ns: u64,
-    /// To turn the sessions' instants into wall-clock time.
+    /// Converts the sessions' instants to wall-clock time.
     pub clock: Clock,
 }
 
-/// The sessions that are open.
+/// The open sessions, as the difference to the previous snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpenSnapshot {
-    /// Those that were not at the look before, or were otherwise.
+    /// Sessions that are new or have changed.
     pub changed: Vec<Session>,
-    /// Cookies of all others: of them only time has passed. Some may never have been told here, as a filter was in the way.
+    /// Cookies of all others: only time has passed for them. Some may be unknown here, because a capture filter kept
+    /// them back.
     pub unchanged: Vec<u64>,
 }
 
 impl OpenSnapshot {
-    /// What this look is after that one, for who has seen neither.
+    /// Merges this snapshot onto an earlier one that was not applied yet.
     #[must_use]
     pub fn after(mut self, earlier: OpenSnapshot, now_ns: u64) -> OpenSnapshot {
         let unchanged: FxHashSet<u64> = self.unchanged.iter().copied().collect();
@@ -46,7 +47,7 @@ impl OpenSnapshot {
 }
 
 impl From<Vec<Session>> for OpenSnapshot {
-    /// All of them are new.
+    /// Takes all sessions as new.
     fn from(changed: Vec<Session>) -> Self {
         OpenSnapshot {
             changed,
@@ -55,7 +56,7 @@ impl From<Vec<Session>> for OpenSnapshot {
     }
 }
 
-/// What turns CLOCK_MONOTONIC into wall-clock time, as it was at one moment.
+/// Offset that converts CLOCK_MONOTONIC to wall-clock time, measured at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
     /// Nanoseconds since 1970 (UTC) at monotonic 0.
@@ -63,7 +64,6 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads both clocks.
     pub fn now() -> Self {
         use rustix::time::{ClockId, clock_gettime};
         let ns = |t: rustix::time::Timespec| {
@@ -74,7 +74,7 @@ impl Clock {
         }
     }
 
-    /// The wall-clock time of a monotonic instant.
+    /// Converts a monotonic instant to wall-clock time.
     pub fn wall(&self, monotonic_ns: u64) -> jiff::Timestamp {
         jiff::Timestamp::from_nanosecond(self.epoch_ns + i128::from(monotonic_ns))
             .unwrap_or_default()

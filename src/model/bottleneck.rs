@@ -1,11 +1,10 @@
-//! What limits how fast a session sends: told from what the kernel says of the time it spent waiting.
+//! The bottleneck of a sending session, derived from the waiting times that the kernel counts.
 //!
-//! Responsible for the verdict. The kernel counts on the sender's side only: of a session that merely receives, the
-//! other end knows.
+//! The kernel counts on the sender's side only: for a session that merely receives, the other end knows.
 
 use crate::model::session::Session;
 
-/// What a sender may wait for.
+/// Resource that a sender waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bottleneck {
     /// The congestion window: loss, delay, bandwidth.
@@ -14,12 +13,12 @@ pub enum Bottleneck {
     PeerWindow,
     /// Our own send buffer.
     SendBuffer,
-    /// Nothing was there to be sent.
+    /// Nothing to send.
     Application,
 }
 
 impl Bottleneck {
-    /// In a few words.
+    /// Returns the name in a few words.
     pub fn name(self) -> &'static str {
         match self {
             Bottleneck::Network => "the network",
@@ -29,7 +28,7 @@ impl Bottleneck {
         }
     }
 
-    /// What it means, and what to look at.
+    /// Returns an explanation, and what to check.
     pub fn help(self) -> &'static str {
         match self {
             Bottleneck::Network => "Data was in flight: check RTT, retransmits and the window",
@@ -40,29 +39,29 @@ impl Bottleneck {
     }
 }
 
-/// What can be said.
+/// Result of the analysis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// Nothing was sent, so that nothing limited it.
+    /// Nothing was sent, so nothing limited it.
     NothingSent,
-    /// The kernel's clock for this ticks some hundred times a second: it was too short.
+    /// Too short: the kernel's clock for this ticks only some hundred times per second.
     TooShort,
-    /// Parts of the time, of that in which it was busy if no more is known: from 0 to 1, the greatest first. Their sum is 1.
+    /// Shares of the time from 0 to 1, the greatest first; their sum is 1. Of the busy time if the whole is not known.
     Parts(Vec<(Bottleneck, f64)>),
 }
 
-/// How time was spent, µs.
+/// Time spent, by what limited it, µs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeSpent {
     /// All of it; `None`: not known.
     pub whole_us: Option<u64>,
-    /// With data on the way or waiting.
+    /// With data in flight or waiting.
     pub busy_us: u64,
-    /// Of that limited by the peer's window.
+    /// Part of `busy_us` limited by the peer's window.
     pub rwnd_us: u64,
-    /// Of that limited by our send buffer.
+    /// Part of `busy_us` limited by our send buffer.
     pub sndbuf_us: u64,
-    /// Bytes that were sent, or tried to be.
+    /// Bytes sent, or attempted.
     pub sent: u64,
 }
 
@@ -79,7 +78,7 @@ impl TimeSpent {
         }
     }
 
-    /// Between two looks at a session.
+    /// Between two snapshots of a session.
     pub fn between(before: &Session, now: &Session) -> TimeSpent {
         let since = |time: fn(&Session) -> u64| time(now).saturating_sub(time(before));
         TimeSpent {
@@ -92,13 +91,13 @@ impl TimeSpent {
     }
 }
 
-/// The verdict on that time.
+/// Returns the verdict on that time.
 pub fn verdict(spent: TimeSpent) -> Verdict {
     /// A few ticks.
     const LEAST_US: u64 = 20_000;
     let limited = spent.rwnd_us.saturating_add(spent.sndbuf_us);
     let busy = spent.busy_us.max(limited);
-    // ticks are coarse: it cannot have been busy for longer than it was there
+    // ticks are coarse: it cannot have been busy for longer than it existed
     let whole = spent.whole_us.map_or(busy, |whole| whole.max(busy));
     if busy == 0 && spent.sent == 0 {
         return Verdict::NothingSent;
@@ -156,7 +155,7 @@ mod tests {
 
     #[test]
     fn coarse_ticks_do_not_make_more_than_all() {
-        // a tick of 4 ms more than there was
+        // one 4 ms tick more than the whole time
         assert_eq!(parts(1000, 1004, 0, 0), [(Bottleneck::Network, 100)]);
         assert_eq!(parts(1000, 996, 1000, 0), [(Bottleneck::PeerWindow, 100)]);
     }
@@ -175,12 +174,12 @@ mod tests {
         assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::NothingSent);
         assert_eq!(spent(None, 0, 0), Verdict::NothingSent);
         assert_eq!(spent(None, 4000, 1), Verdict::TooShort);
-        // what took less than a tick was sent all the same
+        // sent in less than a tick
         assert_eq!(
             spent(Some(5_000_000), 0, 1),
             Verdict::Parts(vec![(Bottleneck::Application, 1.0)])
         );
-        // open before the start: of its age only a lower bound is known, and so nothing of its idle time
+        // preexisting: its age is only a lower bound, so its idle time is unknown
         assert_eq!(
             spent(None, 400_000, 1),
             Verdict::Parts(vec![(Bottleneck::Network, 1.0)])

@@ -1,36 +1,35 @@
-//! What is captured at all: the filters of `-p -L -D -4 -6`, and network namespaces, which the kernel decides.
+//! The capture filter: what the kernel reports at all (`-p -L -D -4 -6` and network namespaces).
 //!
-//! Responsible for their values, for reading port lists, and for what two captures have in common. Not for
-//! handing them to the kernel (`collector::bpf`), nor for the filter language.
+//! It also reads port lists, and intersects and unites filters. `collector::kernel::shared` hands it to the kernel; the
+//! filter language is in `filter`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The sessions that the kernel reports; all of them unless narrowed.
+/// The sessions that the kernel reports; all of them by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaptureFilter {
-    /// Only what this process owns.
+    /// Only sessions owned by this process.
     pub pid: Option<u32>,
     /// Only this network namespace, by its inode number.
     pub netns: Option<u32>,
-    /// Only this family.
     pub family: Option<Family>,
-    /// Only these ports of ours.
+    /// Only these local ports.
     pub lports: Option<PortSet>,
-    /// Only these ports of the peer's.
+    /// Only these ports of the peer.
     pub rports: Option<PortSet>,
-    /// Only these ports, whichever end's.
+    /// Only these ports, on either end.
     pub ports: Option<PortSet>,
 }
 
 impl CaptureFilter {
-    /// True if every session passes.
+    /// True if it accepts every session.
     pub fn is_everything(&self) -> bool {
         *self == CaptureFilter::default()
     }
 
-    /// The capture that no session passes: what contradictory filters come to. An empty set of ports says so to
-    /// the kernel without a flag of its own.
+    /// Returns the filter that accepts no session, the result of contradictory filters. An empty set of ports expresses
+    /// this to the kernel without a flag of its own.
     pub fn nothing() -> Self {
         CaptureFilter {
             lports: Some(PortSet::default()),
@@ -38,13 +37,13 @@ impl CaptureFilter {
         }
     }
 
-    /// True if no session can pass.
+    /// True if it accepts no session.
     pub fn is_nothing(&self) -> bool {
         let empty = |ports: &Option<PortSet>| ports.as_ref().is_some_and(PortSet::is_empty);
         empty(&self.lports) || empty(&self.rports) || empty(&self.ports)
     }
 
-    /// True if the session passes: the same decision as `wanted()` of tcplife.bpf.c.
+    /// True if the session passes: the same decision as `wanted()` in tcplife.bpf.c.
     #[cfg(any(test, feature = "testing"))]
     pub fn accepts(&self, session: &crate::model::session::Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
@@ -56,8 +55,8 @@ impl CaptureFilter {
             && (has(&self.ports, session.lport) || has(&self.ports, session.rport))
     }
 
-    /// The narrowest capture that whatever passes both passes. It may let more through if both want ports of either end:
-    /// a capture cannot say "one of these, and one of those".
+    /// Returns the narrowest filter that accepts what both accept. It may accept more if both want ports of either end:
+    /// a capture filter cannot say "one of these, and one of those".
     pub fn intersection(&self, other: &CaptureFilter) -> CaptureFilter {
         let both = || {
             Some(CaptureFilter {
@@ -75,8 +74,8 @@ impl CaptureFilter {
         both().unwrap_or_else(CaptureFilter::nothing)
     }
 
-    /// The narrowest capture that whatever passes either of them passes. It may let more through: a capture
-    /// cannot say "this port of ours or that one of the peer's", but for "one of the two, whichever end's".
+    /// Returns the narrowest filter that accepts what either accepts. It may accept more: a capture filter cannot say
+    /// "this local port or that remote one", except as "one of the two, on either end".
     pub fn union(&self, other: &CaptureFilter) -> CaptureFilter {
         if self.is_nothing() {
             return other.clone();
@@ -100,14 +99,15 @@ impl CaptureFilter {
         }
     }
 
-    /// Ports of which whatever passes has one, at whichever end.
+    /// Ports of which every accepted session has one, on either end.
     fn of_either_end(&self) -> Option<PortSet> {
         let of_one = self.lports.as_ref().or(self.rports.as_ref());
         self.ports.as_ref().or(of_one).cloned()
     }
 }
 
-/// The value that satisfies both demands; `None` if there is none. A demand of `None` is no demand.
+/// Returns the value that satisfies both conditions; outer `None` if there is none. A condition of `None` accepts
+/// anything.
 fn common<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
     match (a, b) {
         (Some(a), Some(b)) if a != b => None,
@@ -115,7 +115,7 @@ fn common<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> 
     }
 }
 
-/// The ports that satisfy both demands; `None` if there are none.
+/// Returns the ports that satisfy both conditions; outer `None` if there are none.
 fn narrowed(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<Option<PortSet>> {
     let ports = match (a, b) {
         (Some(a), Some(b)) => Some(a.intersection(b)),
@@ -125,7 +125,7 @@ fn narrowed(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<Option<PortSet>>
     (!empty).then_some(ports)
 }
 
-/// The ports that satisfy either demand.
+/// Returns the ports that satisfy either condition.
 fn widened(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<PortSet> {
     let ports = a.as_ref()?.union(b.as_ref()?);
     (!ports.is_everything()).then_some(ports)
@@ -150,17 +150,16 @@ impl fmt::Display for CaptureFilter {
     }
 }
 
-/// IPv4 or IPv6, on the wire.
+/// IP version on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// IPv4, by IPv4-mapped IPv6 sockets too.
+    /// IPv4, including that of IPv4-mapped IPv6 sockets.
     V4,
-    /// IPv6.
     V6,
 }
 
 impl Family {
-    /// `IPv4` or `IPv6`.
+    /// Returns `IPv4` or `IPv6`.
     pub fn name(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",
@@ -168,7 +167,7 @@ impl Family {
         }
     }
 
-    /// 4 or 6.
+    /// Returns 4 or 6.
     pub fn version(self) -> u8 {
         match self {
             Family::V4 => 4,
@@ -177,12 +176,12 @@ impl Family {
     }
 }
 
-/// TCP ports, as `22,80,8000-8100` says them.
+/// Set of TCP ports, written as `22,80,8000-8100`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortSet(Vec<(u16, u16)>);
 
 impl PortSet {
-    /// From ranges, both ends included, in any order; those that touch are joined.
+    /// Builds a set from inclusive ranges in any order; adjacent ones are joined.
     pub fn from_ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
         let mut sorted: Vec<(u16, u16)> = ranges.into_iter().filter(|(a, b)| a <= b).collect();
         sorted.sort_unstable();
@@ -196,22 +195,20 @@ impl PortSet {
         PortSet(joined)
     }
 
-    /// True if no port is one of these.
+    /// True if it contains no port.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// True if every port is one of these.
+    /// True if it contains every port.
     pub fn is_everything(&self) -> bool {
         self.joined() == [(0, u16::MAX)]
     }
 
-    /// The ports of either.
     pub fn union(&self, other: &PortSet) -> PortSet {
         PortSet::from_ranges(self.0.iter().chain(&other.0).copied())
     }
 
-    /// The ports of both.
     pub fn intersection(&self, other: &PortSet) -> PortSet {
         let (a, b) = (self.joined(), other.joined());
         let (mut i, mut j) = (0, 0);
@@ -225,7 +222,7 @@ impl PortSet {
         PortSet(common)
     }
 
-    /// True if all of them are among those.
+    /// True if this is a subset of `others`.
     fn is_within(&self, others: &PortSet) -> bool {
         self.intersection(others).0 == self.joined()
     }
@@ -234,25 +231,24 @@ impl PortSet {
         PortSet::from_ranges(self.0.iter().copied()).0
     }
 
-    /// The ranges, both ends included, in the order in which they were given.
+    /// Iterates over the inclusive ranges, in the order in which they were given.
     pub fn ranges(&self) -> impl Iterator<Item = std::ops::RangeInclusive<u16>> + '_ {
         self.0.iter().map(|&(from, to)| from..=to)
     }
 
-    /// True if the port is one of these.
     #[cfg(any(test, feature = "testing"))]
     pub fn contains(&self, port: u16) -> bool {
         self.ranges().any(|r| r.contains(&port))
     }
 }
 
-/// Why a port list cannot be read.
+/// Reason that a port list cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadPorts {
     /// Neither a port nor a range.
     #[error("`{0}` is not a port (0 to 65535) or a range like 8000-8100")]
     NotAPort(String),
-    /// The range has nothing in it.
+    /// The range is empty.
     #[error("the range `{0}` is reversed")]
     Backwards(String),
 }

@@ -1,7 +1,7 @@
-//! What is known of the host's sessions: those that are open, and the newest of those that are over.
+//! The store: the open sessions and the newest closed ones.
 //!
-//! Responsible for keeping them within bounds, for rates, and for totals that stay true when old sessions have
-//! been let go. Not for order or choice (`ui::app`).
+//! It keeps them within bounds, computes rates, and keeps totals correct when old sessions are evicted. Order and
+//! selection are up to `ui::app`.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
@@ -12,46 +12,46 @@ use rustc_hash::FxHashMap;
 use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::session::{Session, SessionId};
 
-/// Names a session in the store, as long as the store keeps it.
+/// Reference to a session in the store, valid as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SessionRef {
-    /// Open; by its cookie.
+    /// Open session, by its cookie.
     Open(u64),
-    /// Finished; the how manieth, counted from the first ever.
+    /// Closed session, by its sequence number since the start.
     Closed(u64),
 }
 
 /// Sums over everything seen since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// Sessions that ended.
+    /// Closed sessions.
     pub closed: u64,
-    /// Sessions that ended and could not be recorded.
+    /// Sessions that closed and could not be recorded.
     pub missed: u64,
-    /// Sessions that ended, a second, of late.
+    /// Recently closed sessions per second.
     pub closed_rate: f64,
-    /// Bytes a second, both directions, of late.
+    /// Recent bytes per second, both directions.
     pub byte_rate: f64,
 }
 
-/// What happened to one session. Whoever counts or follows sessions takes these, and derives nothing from the store that
-/// an event has told already.
+/// Event of one session. Code that counts or follows sessions uses these events, and derives nothing from the
+/// store that an event has already reported.
 #[derive(Clone, Copy, Debug)]
 pub enum StoreEvent<'a> {
-    /// It is seen for the first time, open.
+    /// Seen for the first time, open.
     Opened(Change<'a>),
-    /// It was open before and is still.
+    /// Open before and still open.
     Updated(Change<'a>),
     /// It has closed.
     Closed(Change<'a>),
-    /// It is not among the open ones any more, and how it closed was not reported; or it is not followed any more.
+    /// It is no longer open and its end was not reported, or it is no longer followed.
     Vanished(Change<'a>),
-    /// A closed session is not kept any more; its number, and what it was.
+    /// A closed session was evicted: its number and contents.
     Evicted(u64, &'a Session),
 }
 
 impl<'a> StoreEvent<'a> {
-    /// What changed of the session; `None` of one that is not kept any more, of which nothing did.
+    /// Returns the change of the session; `None` for an evicted one, which did not change.
     pub fn change(&self) -> Option<&Change<'a>> {
         match self {
             StoreEvent::Opened(c)
@@ -63,27 +63,27 @@ impl<'a> StoreEvent<'a> {
     }
 }
 
-/// What changed of one session.
+/// Change of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// Where it is in the store; `None`: nowhere, as it is gone, or will not be kept.
+    /// Its place in the store; `None` if it is gone or will not be kept.
     pub at: Option<SessionRef>,
-    /// As it was, open, at the look before; `None`: it was not known.
+    /// Its previous snapshot, while open; `None` if it was not known.
     pub before: Option<&'a Session>,
-    /// As it is; `None`: it is gone, and how it ended was lost.
+    /// Its current state; `None` if it is gone and its end was missed.
     pub now: Option<&'a Session>,
-    /// Bytes that moved in between, both directions.
+    /// Bytes moved in between, both directions.
     pub moved: u64,
-    /// Bytes that it had moved when it was first seen, if it began before the start: they belong to no interval.
+    /// Bytes that a preexisting session had moved when it was first seen: they belong to no interval.
     pub uncounted: u64,
     /// It was opened in between.
     pub is_new: bool,
-    /// It was followed before, and is again: it has been counted.
+    /// It was followed before and is followed again: it has already been counted.
     pub is_back: bool,
 }
 
 impl<'a> Change<'a> {
-    /// It is not among the open ones any more, and nobody knows how it ended.
+    /// It is no longer open, and its end is not known.
     fn gone(session: &'a Session, uncounted: u64) -> Self {
         Change {
             at: None,
@@ -96,7 +96,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// What of it there is among those sessions that are meant; `None`: nothing.
+    /// Restricts the change to the selected sessions; `None` if neither side is selected.
     pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
         let before = self.before.filter(|s| is_meant(s));
         let now = self.now.filter(|s| is_meant(s));
@@ -109,41 +109,41 @@ impl<'a> Change<'a> {
     }
 }
 
-/// An open session.
+/// Open session in the store.
 #[derive(Debug)]
 struct OpenSession {
     session: Session,
-    /// The look that found it last.
+    /// The last snapshot that contained it.
     look: u64,
 }
 
-/// Open and finished sessions.
+/// Open and closed sessions.
 #[derive(Debug)]
 pub struct Store {
-    /// By cookie. The kernel counts them, so that nobody can choose them badly.
+    /// By cookie. The kernel counts cookies up, so nobody can provoke hash collisions.
     open: FxHashMap<u64, OpenSession>,
-    /// How often the open sessions were looked at.
+    /// Number of snapshots so far.
     look: u64,
-    /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
-    /// soon after; what has not come by the next look was lost.
+    /// Sessions that were in the snapshot before the last one and not in the last. Their end arrives in the same batch
+    /// or soon after; if it has not arrived by the next snapshot, it was missed.
     gone: FxHashMap<u64, Session>,
     closed: VecDeque<Session>,
     /// See [`Change::uncounted`].
     uncounted: Uncounted,
     keep: usize,
-    /// What came by [`Store::pass`]: how many, and those of them that stand among the open ones.
+    /// Sessions that came through [`Store::pass`]: their number, and those that are still among the open ones.
     passed: u64,
     passed_open: Vec<SessionId>,
     totals: Totals,
-    /// When the open sessions' figures were read last.
+    /// Time of the last snapshot, ns.
     read_ns: u64,
-    /// Since then: what ended and what moved.
+    /// Since then: closed sessions and moved bytes.
     ended: u64,
     moved: u64,
 }
 
 impl Store {
-    /// Keeps that many finished sessions.
+    /// Creates a store that keeps `keep` closed sessions.
     pub fn new(keep: usize) -> Self {
         Store {
             open: FxHashMap::default(),
@@ -161,13 +161,13 @@ impl Store {
         }
     }
 
-    /// Takes in what the collector brings.
+    /// Applies a batch.
     #[cfg(any(test, feature = "testing"))]
     pub fn apply(&mut self, batch: Batch) {
         self.ingest(batch, |_| ());
     }
 
-    /// Takes in what the collector brings, and reports it session by session.
+    /// Applies a batch, and reports it session by session.
     pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(StoreEvent<'_>)) {
         self.totals.missed = self.totals.missed.max(batch.missed);
         let read = batch.open.is_some();
@@ -188,7 +188,7 @@ impl Store {
             }
         }
         let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
-        // of a shorter time than about a second the figures would jump
+        // over less than about a second the figures would jump
         if read && seconds > 0.9 {
             if self.read_ns != 0 {
                 self.totals.closed_rate = self.ended as f64 / seconds;
@@ -198,7 +198,7 @@ impl Store {
         }
     }
 
-    /// The oldest of the closed sessions is not kept any more.
+    /// Evicts the oldest closed session.
     fn evict_oldest(&mut self, report: &mut impl FnMut(StoreEvent<'_>)) {
         let number = self.closed_numbers().start;
         if let Some(session) = self.closed.pop_front() {
@@ -207,13 +207,13 @@ impl Store {
         }
     }
 
-    /// How many closed sessions are kept.
+    /// Returns how many closed sessions are kept.
     pub fn keep(&self) -> usize {
         self.keep
     }
 
-    /// A session that has ended while what is here stands still, and that is not to be kept: it is told of and counted,
-    /// and nothing else changes until [`Store::drop_passed`].
+    /// Reports and counts a session that closed while the store is frozen, without keeping it. Nothing else changes
+    /// until [`Store::drop_passed`].
     pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(StoreEvent<'_>)) {
         let id = session.id();
         let open = self.open.get(&id.cookie).map(|open| &open.session);
@@ -227,8 +227,8 @@ impl Store {
         }
     }
 
-    /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
-    /// none of the finished ones stays.
+    /// Catches up with the passed sessions, if there were any. They are newer and more than the store keeps, so that
+    /// none of the closed sessions stays.
     pub fn drop_passed(&mut self, mut report: impl FnMut(StoreEvent<'_>)) -> bool {
         if self.passed == 0 {
             return false;
@@ -247,7 +247,7 @@ impl Store {
         true
     }
 
-    /// Takes in what is open. Where a session is known it stays: most of them have not changed.
+    /// Applies a snapshot. Known sessions are updated in place: most of them have not changed.
     fn apply_snapshot(
         &mut self,
         found: OpenSnapshot,
@@ -306,7 +306,7 @@ impl Store {
         }
     }
 
-    /// Of the open sessions only these are followed from now on.
+    /// Keeps following only the selected open sessions.
     pub fn follow_only(
         &mut self,
         is_followed: impl Fn(&Session) -> bool,
@@ -317,7 +317,7 @@ impl Store {
         let gone = self.gone.extract_if(|_, session| !is_followed(session));
         for session in open.chain(gone.map(|(_, session)| session)) {
             if self.passed_open.contains(&session.id()) {
-                continue; // that it is over has been told
+                continue; // its end has been reported
             }
             let change = Change::gone(&session, self.uncounted.of(&session));
             report(StoreEvent::Vanished(change));
@@ -325,7 +325,7 @@ impl Store {
         }
     }
 
-    /// An open session that has ended, as it was.
+    /// Removes and returns an open session that has closed.
     fn take_away(&mut self, id: SessionId) -> Option<Session> {
         if let Entry::Occupied(place) = self.open.entry(id.cookie)
             && place.get().session.id() == id
@@ -340,24 +340,22 @@ impl Store {
         self.uncounted.of(session)
     }
 
-    /// How many are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
     }
 
-    /// The sums.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The open sessions, in no order.
+    /// Iterates over the open sessions, in no order.
     pub fn open(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
         self.open
             .iter()
             .map(|(cookie, open)| (SessionRef::Open(*cookie), &open.session))
     }
 
-    /// The finished sessions that are kept, newest first.
+    /// Iterates over the kept closed sessions, newest first.
     pub fn closed(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
         (0..self.totals.closed)
             .rev()
@@ -365,13 +363,13 @@ impl Store {
             .zip(self.closed.iter().rev())
     }
 
-    /// The numbers of the finished sessions that are kept.
+    /// Returns the numbers of the kept closed sessions.
     pub fn closed_numbers(&self) -> Range<u64> {
         self.totals.closed - self.closed.len() as u64..self.totals.closed
     }
 
-    /// The closed sessions of these numbers, as far as they are kept.
-    pub fn closed(
+    /// Iterates over the closed sessions with these numbers that are still kept.
+    pub fn closed_in(
         &self,
         numbers: Range<u64>,
     ) -> impl DoubleEndedIterator<Item = (SessionRef, &Session)> {
@@ -381,7 +379,7 @@ impl Store {
         })
     }
 
-    /// The session at a place, if it is still there.
+    /// Returns the session at a reference, if it is still kept.
     pub fn get(&self, place: SessionRef) -> Option<&Session> {
         match place {
             SessionRef::Open(cookie) => Some(&self.open.get(&cookie)?.session),
@@ -394,17 +392,17 @@ impl Store {
     }
 }
 
-/// The closed sessions that were there already when somebody began to count them: handed out from the newest back, a chunk
-/// at a time, so that nothing waits for all of them.
+/// Iterates over the closed sessions that exist when somebody starts counting: newest first and in chunks, so that
+/// nothing waits for all of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backfill {
-    /// Those from this number on have been handed out, or are no concern of this.
+    /// Sessions from this number on are done or out of scope.
     next: u64,
     chunk: u64,
 }
 
 impl Backfill {
-    /// All that are kept now, that many at a time.
+    /// Covers all sessions kept now, `chunk` at a time.
     pub fn new(store: &Store, chunk: u64) -> Self {
         Backfill {
             next: store.closed_numbers().end,
@@ -412,12 +410,11 @@ impl Backfill {
         }
     }
 
-    /// True if none is left.
     pub fn is_done(&self, store: &Store) -> bool {
         self.next <= store.closed_numbers().start
     }
 
-    /// The number before which the next ones are.
+    /// Returns the number that the next chunk ends before.
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -427,7 +424,7 @@ impl Backfill {
         self.next <= number
     }
 
-    /// The numbers of the next ones, for [`Store::closed`]; empty when none is left.
+    /// Returns the numbers of the next chunk, for [`Store::closed`]; empty when none is left.
     pub fn take_chunk(&mut self, store: &Store) -> Range<u64> {
         let end = self.next;
         self.next = end
@@ -438,7 +435,7 @@ impl Backfill {
     }
 }
 
-/// Takes away what was there of the same session: with its cookie there may be an earlier one.
+/// Removes the session only if it is the same one: an earlier session may have the same cookie.
 fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Session> {
     match known.entry(id.cookie) {
         Entry::Occupied(place) if place.get().id() == id => Some(place.remove()),
@@ -449,24 +446,24 @@ fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Sessi
 /// Bytes of sessions that do not count, or not again.
 #[derive(Debug, Default)]
 struct Uncounted {
-    /// What those that began before the start had moved when they were first seen.
+    /// Bytes of preexisting sessions when they were first seen.
     before_start: FxHashMap<SessionId, u64>,
-    /// What those had moved that are not followed for now.
+    /// Bytes of sessions that are not followed at the moment.
     left: FxHashMap<SessionId, u64>,
 }
 
 impl Uncounted {
-    /// It is not followed for now.
+    /// Notes a session that is no longer followed.
     fn leave(&mut self, session: &Session) {
         self.left.insert(session.id(), session.bytes());
     }
 
-    /// What it had moved when it was left, if it was and is back.
+    /// Returns the bytes at the time it was left, if it is followed again.
     fn come_back(&mut self, session: &Session) -> Option<u64> {
         self.left.remove(&session.id())
     }
 
-    /// The same from the first time on.
+    /// Returns the uncounted bytes of a preexisting session, the same from the first time on.
     fn note(&mut self, session: &Session) -> u64 {
         if !session.preexisting {
             return 0;
@@ -486,7 +483,7 @@ impl Uncounted {
     }
 }
 
-/// Sets the rates, reports it, and returns the bytes that moved.
+/// Sets the rates, reports the change, and returns the bytes moved.
 fn changed(
     session: &mut Session,
     at: Option<SessionRef>,
@@ -517,8 +514,8 @@ fn changed(
     moved
 }
 
-/// Rates since the figures before, and the bytes that moved since then. What was open before the start has moved
-/// its bytes before: they belong to no interval.
+/// Sets the rates since the previous figures and returns the bytes moved since. Bytes that a preexisting session moved
+/// before it was first seen belong to no interval.
 fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
     let (tx, rx, since_ns) = match before {
         Some(b) => (
@@ -563,7 +560,7 @@ mod tests {
         }
     }
 
-    fn apply_snapshot(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    fn snapshot(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
         Batch {
             taken_ns: at_s * S,
             open: Some(open.into()),
@@ -575,17 +572,17 @@ mod tests {
     #[test]
     fn rates_are_what_moved_since_the_look_before() {
         let mut store = Store::new(10);
-        store.apply(look(10, vec![open(1, 500, 10 * S)], vec![]));
-        store.apply(look(12, vec![open(1, 2500, 12 * S)], vec![]));
+        store.apply(snapshot(10, vec![open(1, 500, 10 * S)], vec![]));
+        store.apply(snapshot(12, vec![open(1, 2500, 12 * S)], vec![]));
         let session = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!(session.tx_rate, 1000.0);
         assert_eq!(store.totals().byte_rate, 1000.0);
-        // it ends with 500 bytes more: those count too
+        // it closes with 500 bytes more, which count too
         store.apply(Batch {
             closed: vec![closed(1, 3000, 13 * S)],
             ..Batch::default()
         });
-        store.apply(look(14, vec![], vec![]));
+        store.apply(snapshot(14, vec![], vec![]));
         assert_eq!(
             (store.totals().byte_rate, store.totals().closed_rate),
             (250.0, 0.5)
@@ -596,12 +593,12 @@ mod tests {
     #[test]
     fn what_was_open_before_the_start_moves_nothing_at_first() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![], vec![]));
+        store.apply(snapshot(1, vec![], vec![]));
         let old = Session {
             preexisting: true,
             ..open(1, 1 << 40, 2 * S)
         };
-        store.apply(look(2, vec![old], vec![]));
+        store.apply(snapshot(2, vec![old], vec![]));
         assert_eq!(store.totals().byte_rate, 0.0);
         assert_eq!(
             store.get(SessionRef::Open(1)).expect("it is open").tx_rate,
@@ -612,7 +609,7 @@ mod tests {
     #[test]
     fn a_session_that_ends_during_the_look_is_finished() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
+        store.apply(snapshot(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
         assert_eq!((store.open_count(), store.totals().closed), (0, 1));
         assert_eq!(store.get(SessionRef::Closed(0)).map(|s| s.cookie), Some(1));
     }
@@ -620,26 +617,26 @@ mod tests {
     #[test]
     fn what_had_moved_before_the_end_moves_once() {
         let mut store = Store::new(10);
-        store.apply(look(
+        store.apply(snapshot(
             10,
             vec![open(1, 500, 10 * S), open(2, 500, 10 * S)],
             vec![],
         ));
-        // one ended before the look, and that is told in its batch; the other in a batch after it
-        store.apply(look(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
+        // one closed before the snapshot and is reported in its batch, the other in a later batch
+        store.apply(snapshot(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
         assert_eq!(store.totals().byte_rate, 300.0);
         store.apply(Batch {
             closed: vec![closed(2, 900, 10 * S + S / 2)],
             ..Batch::default()
         });
-        store.apply(look(12, vec![], vec![]));
+        store.apply(snapshot(12, vec![], vec![]));
         assert_eq!(store.totals().byte_rate, 400.0);
     }
 
     #[test]
     fn what_has_not_changed_grows_older_and_nothing_is_told_of_it() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
+        store.apply(snapshot(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
         let unchanged = |at_s: u64, cookies: &[u64]| Batch {
             taken_ns: at_s * S,
             open: Some(OpenSnapshot {
@@ -653,13 +650,13 @@ mod tests {
         assert_eq!(told, 0);
         let one = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
-        // nobody has told of 3 here, and 2 was passed over once: it is no other session
+        // 3 was never reported here, and 2 was skipped once: it is still the same session
         store.apply(unchanged(3, &[1, 3]));
         assert_eq!(store.open_count(), 1);
         store.ingest(unchanged(4, &[1, 2]), |_| told += 1);
         assert_eq!((store.open_count(), told), (2, 0));
         store.apply(unchanged(5, &[1]));
-        let again = look(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
+        let again = snapshot(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
         let mut told = Vec::new();
         store.ingest(again, |event| {
             told.extend(event.change().map(|c| (c.moved, c.is_new)));
@@ -683,21 +680,21 @@ mod tests {
             });
             events
         };
-        let first = look(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
+        let first = snapshot(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
         let opened = ["opened Some(Open(7))", "opened Some(Open(8))"];
         assert_eq!(events(&mut store, first), opened);
-        let second = look(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
-        let closed_one = ["updated Some(Open(7))", "closed Some(Finished(0))"];
+        let second = snapshot(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
+        let closed_one = ["updated Some(Open(7))", "closed Some(Closed(0))"];
         assert_eq!(events(&mut store, second), closed_one);
-        // 9 was never seen open; 7 is gone, and that is known for sure at the look after
-        let third = look(3, vec![], vec![closed(9, 5, 3 * S)]);
-        let evicted = ["closed Some(Finished(1))", "evicted 0: 8"];
+        // 9 was never seen open; 7 is gone, which is certain at the next snapshot
+        let third = snapshot(3, vec![], vec![closed(9, 5, 3 * S)]);
+        let evicted = ["closed Some(Closed(1))", "evicted 0: 8"];
         assert_eq!(events(&mut store, third), evicted);
         assert_eq!(
-            events(&mut store, look(4, vec![], vec![])),
+            events(&mut store, snapshot(4, vec![], vec![])),
             ["vanished None"]
         );
-        // what is passed in a frozen picture has no place in the store, and takes the places of all others
+        // what is passed while frozen has no place in the store, and takes the places of all others
         let mut passed = Vec::new();
         store.pass(closed(10, 5, 4 * S), |event| {
             passed.extend(event.change().map(|c| c.at));
@@ -715,11 +712,11 @@ mod tests {
     fn backfill_hands_out_what_was_there_once_and_from_the_newest_back() {
         let mut store = Store::new(6);
         let batch =
-            |cookies: Range<u64>| look(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
+            |cookies: Range<u64>| snapshot(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
         store.apply(batch(0..6));
         let mut backfill = Backfill::new(&store, 2);
         assert_eq!(backfill.take_chunk(&store), 4..6);
-        // what comes later is not handed out, and what is evicted meanwhile is not either
+        // what comes later is not handed out, nor what is evicted meanwhile
         store.apply(batch(6..9));
         assert!(backfill.has_reached(6) && backfill.has_reached(4) && !backfill.has_reached(3));
         assert_eq!(backfill.take_chunk(&store), 3..4);
@@ -742,21 +739,24 @@ mod tests {
             });
             told.clone()
         };
-        let opened = apply(look(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
+        let opened = apply(snapshot(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
         assert_eq!(opened, [(None, Some(1), 5, true), (None, Some(2), 0, true)]);
-        let ended = apply(look(2, vec![], vec![closed(1, 7, S)]));
+        let ended = apply(snapshot(2, vec![], vec![closed(1, 7, S)]));
         assert_eq!(ended, [(Some(1), Some(1), 2, false)]);
-        // how the other one ended was lost
-        assert_eq!(apply(look(3, vec![], vec![])), [(Some(2), None, 0, false)]);
-        assert_eq!(apply(look(4, vec![], vec![])), []);
+        // how the other one closed was missed
+        assert_eq!(
+            apply(snapshot(3, vec![], vec![])),
+            [(Some(2), None, 0, false)]
+        );
+        assert_eq!(apply(snapshot(4, vec![], vec![])), []);
         // likewise, and its socket has connected again
-        apply(look(5, vec![open(3, 0, 5 * S)], vec![]));
-        apply(look(6, vec![], vec![]));
+        apply(snapshot(5, vec![open(3, 0, 5 * S)], vec![]));
+        apply(snapshot(6, vec![], vec![]));
         let again = Session {
             start_ns: 6 * S,
             ..open(3, 0, 7 * S)
         };
-        let told = apply(look(7, vec![again], vec![]));
+        let told = apply(snapshot(7, vec![again], vec![]));
         let (new, lost) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
         assert_eq!(told, [new, lost]);
     }
@@ -768,8 +768,12 @@ mod tests {
             start_ns: 2 * S,
             ..open(1, 7, 3 * S)
         };
-        store.apply(look(1, vec![open(1, 500, S)], vec![]));
-        store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
+        store.apply(snapshot(1, vec![open(1, 500, S)], vec![]));
+        store.apply(snapshot(
+            3,
+            vec![again.clone()],
+            vec![closed(1, 600, 2 * S)],
+        ));
         let id = |place| store.get(place).map(Session::id);
         assert_eq!(id(SessionRef::Open(1)), Some(again.id()));
         assert_eq!(id(SessionRef::Closed(0)), Some(closed(1, 600, 2 * S).id()));

@@ -1,7 +1,6 @@
-//! A file that is there whole or not at all, and never takes another's place unasked.
+//! Export to a file that exists completely or not at all, and never replaces another one unasked.
 //!
-//! Responsible for writing it on a thread of its own, so that no slow disk holds up whoever has the blocks; for its name,
-//! its mode and its owner. Not for what is in it.
+//! It is written on a thread of its own, so that a slow disk holds up nobody, and gets its mode and owner here.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -13,28 +12,28 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::fs::{Gid, Uid, fchown};
 use tempfile::NamedTempFile;
 
-/// Blocks that may wait for the disk.
+/// Maximum number of blocks that wait for the disk.
 const WAITING_BLOCKS: usize = 2;
-/// How long one waits for the thread to take away what it has begun.
+/// Maximum wait for the thread to remove an unfinished file.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the thread has to say.
+/// Report of the writer thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriterReport {
     /// It can take a block.
     Ready,
-    /// There is a file of that name, and nothing was written. The last word.
+    /// A file of that name exists, and nothing was written. Final.
     Exists,
-    /// All is written, and meanwhile somebody made a file of that name: [`Writer::replace`] or drop it.
+    /// All is written, but a file of that name was created meanwhile: [`Writer::replace`] or drop it.
     Taken,
-    /// All of it is in the file of that name. The last word.
+    /// The file is complete. Final.
     Done,
-    /// It could not be done, for this reason, and nothing is left of it. The last word.
+    /// It failed, for this reason, and nothing is left of the file. Final.
     Failed(String),
 }
 
 impl WriterReport {
-    /// True if nothing comes after it.
+    /// True if no other report follows.
     pub fn is_last(&self) -> bool {
         matches!(
             self,
@@ -46,31 +45,30 @@ impl WriterReport {
 /// A part of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// What is in it.
     pub bytes: Vec<u8>,
-    /// There is nothing behind it.
+    /// No block follows.
     pub is_last: bool,
 }
 
-/// What the thread is told.
+/// Command to the writer thread.
 enum WriterCommand {
     Write(Block),
     Replace,
 }
 
-/// A file that is being written. Dropped before it is done, nothing is left of it.
+/// A file being written. If dropped before it is done, nothing is left of it.
 #[derive(Debug)]
 pub struct Writer {
     orders: Option<Sender<WriterCommand>>,
-    /// What the thread has to say.
+    /// Reports of the writer thread.
     pub said: Receiver<WriterReport>,
 }
 
 impl Writer {
-    /// Begins a file of that name; `replace`: in place of one that is there.
+    /// Starts to write a file of that name; `replace`: instead of an existing one.
     ///
     /// # Errors
-    /// If the kernel refuses a thread. Whatever else goes wrong is said by the thread.
+    /// If the kernel refuses a thread. All other errors are reported by the thread.
     pub fn start(path: PathBuf, replace: bool) -> io::Result<Writer> {
         let (orders, told) = unbounded();
         let (tx, said) = bounded(WAITING_BLOCKS + 1);
@@ -78,7 +76,7 @@ impl Writer {
             .name("tcplife-export".into())
             .spawn(move || {
                 let last = write(&path, replace, &told, &tx);
-                // whoever asked for it may be gone, and then there is nobody to tell
+                // the receiver may be gone, and then nobody needs to know
                 let last = last.unwrap_or_else(|e| Some(WriterReport::Failed(reason(&e))));
                 last.map(|said| tx.send(said));
             })?;
@@ -88,17 +86,17 @@ impl Writer {
         })
     }
 
-    /// Hands on a block. There may be as many as it has said that it is ready for.
+    /// Hands over a block. There may be as many as there were [`WriterReport::Ready`] reports.
     pub fn write(&self, block: Block) {
         self.order(WriterCommand::Write(block));
     }
 
-    /// Puts it in the place of the file that came meanwhile.
+    /// Replaces the file that was created meanwhile.
     pub fn replace(&self) {
         self.order(WriterCommand::Replace);
     }
 
-    /// Stops it. True if it was too late for that, and the file is there.
+    /// Cancels the export. Returns true if it was too late, and the file is complete.
     pub fn cancel(mut self) -> bool {
         self.stop()
     }
@@ -115,7 +113,7 @@ impl Writer {
     }
 
     fn order(&self, order: WriterCommand) {
-        // a thread that has ended has said why
+        // a thread that has exited has reported why
         if let Some(orders) = &self.orders {
             let _ = orders.send(order);
         }
@@ -128,7 +126,7 @@ impl Drop for Writer {
     }
 }
 
-/// Writes what comes. `None`: nobody wants it any more, and nothing is left of it.
+/// Writes the blocks. `None`: the export was cancelled, and nothing is left of it.
 fn write(
     path: &Path,
     mut replace: bool,
@@ -137,7 +135,7 @@ fn write(
 ) -> io::Result<Option<WriterReport>> {
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        // a device's or a pipe's place is not taken; a link's is, and where it leads to stays as it is
+        // a device or a pipe is not replaced; a symbolic link is, and its target stays as it is
         Ok(there) if !there.is_file() && !there.is_symlink() => {
             return Err(io::Error::other("it exists and is not a regular file"));
         }
@@ -163,7 +161,7 @@ fn write(
                     }
                     continue;
                 }
-                // some disks say only now that they are full
+                // some disks report only now that they are full
                 file.as_file().sync_all()?;
             }
             WriterCommand::Replace => replace = true,
@@ -190,16 +188,16 @@ fn write(
     }
 }
 
-/// A file beside that one, to be given its name when all is in it; else it goes.
+/// Creates a temporary file next to `path`, to be renamed when it is complete; otherwise it is deleted.
 ///
 /// # Errors
-/// If the folder cannot be written to.
+/// If the directory is not writable.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    // a name that nobody can foresee, made with O_EXCL: in a directory that everybody may write to, nobody's link is followed
+    // unpredictable name and O_EXCL: in a directory that everybody may write to, nobody's link is followed
     let file = tempfile::Builder::new()
         .prefix(".tcplife-")
         .permissions(Permissions::from_mode(0o600))
@@ -209,7 +207,7 @@ pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Under sudo it belongs to who called that, not to root: else they could not even copy it away.
+/// Under sudo, gives the file to the user who called it, not to root: otherwise they could not even copy it.
 fn give_to_who_asked(file: &NamedTempFile) {
     if !rustix::process::geteuid().is_root() {
         return;
@@ -229,7 +227,7 @@ fn give_to_who_asked(file: &NamedTempFile) {
     }
 }
 
-/// Without the temporary name, which nobody has asked for.
+/// Removes the temporary name from an error, as nobody has asked for it.
 fn bare(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|e| e.source());
     let inner = inner.and_then(|e| e.downcast_ref::<io::Error>());
@@ -239,7 +237,7 @@ fn bare(error: io::Error) -> io::Error {
     }
 }
 
-/// An error in words, without its number.
+/// Formats an error without its number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
@@ -270,7 +268,7 @@ mod tests {
             .expect("it says something")
     }
 
-    /// Writes that, and returns the last that was said.
+    /// Writes a text, and returns the last report.
     fn written(writer: &Writer, text: &str) -> WriterReport {
         match next(writer) {
             WriterReport::Ready => writer.write(block(text, true)),
@@ -374,7 +372,7 @@ mod tests {
         assert_eq!(written(&start(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&other).expect("a file"), "precious");
         assert!(!path.is_symlink());
-        // one that leads nowhere is no way to make a file elsewhere
+        // a dangling link must not create a file elsewhere
         let dangling = folder.path().join("b.csv");
         std::os::unix::fs::symlink(folder.path().join("made"), &dangling).expect("a link");
         let writer = Writer::start(dangling, false).expect("a thread");

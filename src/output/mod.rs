@@ -1,7 +1,7 @@
-//! Output that is not the dashboard: one line for every finished session, as it ends.
+//! Line outputs: one line for every session when it closes, instead of the dashboard.
 //!
-//! Responsible for the run: until when, what is flushed when, what is said at the end. The formats are
-//! `text`, `csv` and `json`; `stdout` is the way to stdout, `export_file` is where the dashboard exports to.
+//! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`;
+//! `stdout` writes to stdout, `export_file` to the dashboard's export files.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -23,9 +23,9 @@ pub mod text;
 
 use stdout::{End, say};
 
-/// A format for finished sessions.
+/// An output format for closed sessions.
 pub trait Sink {
-    /// Writes what comes before the first row.
+    /// Writes what precedes the first row.
     ///
     /// # Errors
     /// If writing fails.
@@ -39,14 +39,13 @@ pub trait Sink {
     /// If writing fails.
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()>;
 
-    /// Hands on all that was written.
+    /// Flushes all that was written.
     ///
     /// # Errors
     /// If writing fails.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Writes what comes after the last row. Unless a format has a place for it, what was lost is said on
-    /// stderr.
+    /// Writes what follows the last row. Unless a format has a place for it, missed sessions are reported on stderr.
     ///
     /// # Errors
     /// If writing fails.
@@ -56,18 +55,18 @@ pub trait Sink {
     }
 }
 
-/// What there is to say at the end of a run.
+/// Summary of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Rows written.
     pub sessions: u64,
-    /// Sessions that ended and could not be recorded.
+    /// Sessions that closed and could not be recorded.
     pub missed: u64,
-    /// Whether the filter would have let through all that were lost: the kernel decides it.
+    /// True if the kernel decides the whole filter, so that all missed sessions would have matched.
     pub missed_all_match: bool,
-    /// Lines that were not written, because nobody takes them.
+    /// Rows that were not written, because the reader took nothing.
     pub untaken: u64,
-    /// How long the run was.
+    /// Length of the run.
     pub duration: Duration,
 }
 
@@ -85,20 +84,20 @@ impl Summary {
     }
 }
 
-/// What limits a run: which sessions are written, and how many.
+/// Limits of a run: which sessions are written, and how many.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// Only these.
+    /// Only sessions that match.
     pub filter: Filter,
-    /// It ends after this many rows.
+    /// Exit after this many rows.
     pub count: Option<u64>,
 }
 
-/// Writes every session that the batches bring, until the end, so many, or until the reader of stdout has gone. A
-/// reader that is there and takes nothing does not hold up the end: see [`DeadlineWriter`](stdout::Patient).
+/// Writes the sessions of all batches until the end of the run, `count` rows, or until the reader of stdout is gone. A
+/// reader that takes nothing does not delay the end: see [`DeadlineWriter`](stdout::DeadlineWriter).
 ///
 /// # Errors
-/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone.
+/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader is gone.
 pub fn run(
     batches: &Receiver<Batch>,
     request_stop: &dyn Fn(),
@@ -129,7 +128,7 @@ pub fn run(
             },
         }
     }
-    // what ended before the end of the run is on its way: take it, and how much was lost
+    // sessions that closed before the end of the run are still on their way: take them, and the number of missed ones
     request_stop();
     while let Ok(batch) = batches.recv_timeout(Duration::from_secs(5)) {
         write_batch(sink, &batch, &limits, &mut summary)?;
@@ -169,7 +168,7 @@ fn write_batch(
     sink.flush()
 }
 
-/// `tcplife | head` on a quiet host: without rows to write, only this tells that head has gone.
+/// Detects that head has exited in `tcplife | head` on a quiet host, where no row is written that would fail.
 fn reader_is_gone() -> bool {
     let stdout = io::stdout();
     let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
@@ -183,7 +182,7 @@ fn reader_is_gone() -> bool {
             .intersects(PollFlags::ERR | PollFlags::NVAL)
 }
 
-/// The columns that `-T` and `-t` put before the others of a classic row.
+/// Time columns that `-T` and `-t` put before the others of a classic row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Times {
     /// `-T`: local time of day.
@@ -209,7 +208,7 @@ impl Stopwatch {
         }
     }
 
-    /// The time of day and the seconds, those that were asked for.
+    /// Returns the time of day and the seconds, if requested.
     fn read(&mut self, session: &Session, clock: &Clock) -> (Option<String>, Option<f64>) {
         let first = *self.first_ns.get_or_insert(session.end_ns);
         let time = self.times.time.then(|| {
@@ -219,7 +218,7 @@ impl Stopwatch {
                 .strftime("%H:%M:%S")
                 .to_string()
         });
-        // rows of two CPUs may come a little out of order
+        // rows of two CPUs may be slightly out of order
         let seconds = (session.end_ns as f64 - first as f64) / 1e9;
         (time, self.times.timestamp.then_some(seconds))
     }
@@ -231,7 +230,7 @@ mod tests {
     use crate::model::session::{Comm, Evidence};
     use crate::testing::sample::closed_session as sample;
 
-    /// The sessions of the golden files: what the columns must cope with.
+    /// Sessions of the golden files, chosen to challenge the columns.
     pub fn golden_sessions() -> Vec<Session> {
         let plain = sample();
         let server = Session {

@@ -1,7 +1,6 @@
-//! Stdout for rows, and a reader that may take none of them.
+//! Stdout for rows, whose reader may stall.
 //!
-//! Responsible for that a run ends when it is to end, although nobody reads what it writes, and that whoever reads on
-//! finds whole rows. Not for what is in them, nor for who has gone: a write says that.
+//! Lets a run end even if its reader stalls; output always ends on a row boundary.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -16,25 +15,24 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::host::proc::Process;
 use crate::host::signals::{Watch, is_ignored};
 
-/// How long a reader that takes nothing is waited for when the run is to end.
+/// Grace period for a stalled reader when the run is to end.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// So many bytes of rows are written at once.
+/// Bytes of rows that are written at once.
 const FULL: usize = 8 << 10;
-/// What a pipe that has any room takes as a whole and without waiting: PIPE_BUF of Linux.
+/// Bytes that a pipe with any room takes as a whole and without waiting: PIPE_BUF of Linux.
 const PIPE_BUF: usize = 4096;
 
-/// When a run is to end, and how much nobody had taken by then.
+/// End of a run, and the number of rows that nobody had taken by then.
 #[derive(Debug)]
 pub struct End {
     pub signals: Watch,
-    /// When the run began.
     pub started: Instant,
     pub at: Option<Instant>,
     untaken: Cell<u64>,
 }
 
 impl End {
-    /// At a signal, or after this time. A hangup is none where it was ignored at the start: nohup.
+    /// Ends the run on a signal, or after this time. A hangup that was ignored at the start does not count: nohup.
     ///
     /// # Errors
     /// If the kernel refuses what catches signals.
@@ -56,14 +54,14 @@ impl End {
         }
     }
 
-    /// Lines that were given up because the reader took nothing.
+    /// Returns the number of rows that were dropped because the reader took nothing.
     pub fn untaken(&self) -> u64 {
         self.untaken.get()
     }
 }
 
-/// Stdout. A terminal is opened once more, so that not to wait for it is a matter of this program alone: what stdin and
-/// stdout are open as, they share with the shell. Where it may not be opened, as after su, a write waits.
+/// Returns stdout. A terminal is opened again, so that non-blocking mode affects only this program: the open file of
+/// stdin and stdout is shared with the shell. If it may not be opened, as after su, writes block.
 ///
 /// # Errors
 /// If the kernel refuses a descriptor.
@@ -78,20 +76,20 @@ pub fn stdout() -> io::Result<OwnedFd> {
     stdout.as_fd().try_clone_to_owned()
 }
 
-/// Writes rows, the pieces of which a [`BufWriter`](io::BufWriter) before it collects. While the run goes on, a reader may
-/// take its time; when it is to end, a reader that takes nothing for a second gets no more.
+/// Writes rows that a [`BufWriter`](io::BufWriter) in front of it collects. During the run, a reader may take its time;
+/// once it is to end, a reader that takes nothing for a second gets no more.
 #[derive(Debug)]
 pub struct DeadlineWriter<'a> {
     out: OwnedFd,
     end: &'a End,
-    /// A file takes whatever there is, and to ask it would only cost time.
+    /// False for a file, which takes whatever there is: polling it would only cost time.
     may_wait: bool,
     is_terminal: bool,
     rows: Vec<u8>,
 }
 
 impl<'a> DeadlineWriter<'a> {
-    /// Writes there until that end.
+    /// Creates a writer to `out` until that end.
     pub fn new(out: OwnedFd, end: &'a End) -> Self {
         let is_terminal = out.is_terminal();
         let kind = fstat(&out).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -105,7 +103,7 @@ impl<'a> DeadlineWriter<'a> {
         }
     }
 
-    /// Hands on so many of the bytes that wait.
+    /// Hands over this many of the waiting bytes.
     fn hand_on(&mut self, len: usize) -> io::Result<()> {
         let mut done = 0;
         let mut result = Ok(());
@@ -119,7 +117,7 @@ impl<'a> DeadlineWriter<'a> {
         result
     }
 
-    /// Writes some of it, or gives all of it up. Returns how many bytes are done with.
+    /// Writes some of the bytes, or drops all of them. Returns how many are done with.
     fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
         if self.may_wait && (self.end.untaken() > 0 || !self.wait_for_room()?) {
             let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
@@ -130,21 +128,21 @@ impl<'a> DeadlineWriter<'a> {
         match rustix::io::write(&self.out, piece) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => Ok(written),
-            // it is asked again
+            // polled again
             Err(Errno::INTR | Errno::AGAIN) => Ok(0),
-            // its terminal has gone
+            // the terminal is gone
             Err(Errno::IO) if self.is_terminal => Err(io::ErrorKind::BrokenPipe.into()),
             Err(e) => Err(e.into()),
         }
     }
 
-    /// Waits until the reader has room for more, or has gone. False if the run is to end, and it takes nothing.
+    /// Waits until the reader has room for more, or is gone. Returns false if the run is to end and the reader stalls.
     fn wait_for_room(&self) -> io::Result<bool> {
         let mut give_up: Option<Instant> = None;
         loop {
             let until = give_up.or(self.end.at);
             let left = until.map(|at| at.saturating_duration_since(Instant::now()));
-            // a hundred years at the most, which fit
+            // at most a hundred years, which fit
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             let mut fds = [
                 PollFd::new(&self.out, PollFlags::OUT),
@@ -168,13 +166,13 @@ impl<'a> DeadlineWriter<'a> {
     }
 }
 
-/// As much as a pipe takes at once, in whole rows unless there is one that is longer.
+/// Returns as much as a pipe takes at once: whole rows, unless a single row is longer.
 fn piece(bytes: &[u8]) -> &[u8] {
     let most = &bytes[..bytes.len().min(PIPE_BUF)];
     &most[..rows_end(most)]
 }
 
-/// Where the last whole row ends; the very end if there is none.
+/// Returns the end of the last whole row; the length if there is none.
 fn rows_end(bytes: &[u8]) -> usize {
     let last = bytes.iter().rposition(|&byte| byte == b'\n');
     last.map_or(bytes.len(), |at| at + 1)
@@ -194,7 +192,7 @@ impl Write for DeadlineWriter<'_> {
     }
 }
 
-/// Says something on stderr, if that is there and would not have to be waited for: it may be the pipe that nobody reads.
+/// Reports a message on stderr, unless that is closed or would block: it may be the pipe that nobody reads.
 pub fn say(message: &str) {
     let mut stderr = io::stderr().lock();
     let fd = stderr.as_fd();
@@ -215,7 +213,7 @@ mod tests {
         End::with(Watch::new(&[]).expect("it catches nothing"), Some(time))
     }
 
-    /// Writes rows of all lengths, so that their ends are nowhere in particular; as JSON is, in small pieces.
+    /// Writes rows of all lengths, so that their ends are nowhere in particular; in small pieces, like JSON.
     fn write_rows(count: usize, out: &mut DeadlineWriter) {
         for nth in 0..count {
             for part in [&nth.to_string(), " ", &"x".repeat(nth % 700), "\n"] {

@@ -1,4 +1,4 @@
-//! The classic rows: the columns and widths of bcc's tcplife, to the byte.
+//! Classic text rows: the columns and widths of bcc's tcplife, to the byte.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::model::batch::Clock;
 use crate::model::session::{Evidence, Session};
 use crate::output::{Sink, Stopwatch, Times};
 
-/// Rows of aligned columns.
+/// Writes rows of aligned columns.
 #[derive(Debug)]
 pub struct Text<W> {
     out: W,
@@ -18,7 +18,7 @@ pub struct Text<W> {
 }
 
 impl<W: Write> Text<W> {
-    /// `wide` has room for IPv6 addresses and whole names.
+    /// Creates a sink; `wide` has room for IPv6 addresses and whole names.
     pub fn new(out: W, wide: bool, times: Times, zone: TimeZone) -> Self {
         Text {
             out,
@@ -28,7 +28,7 @@ impl<W: Write> Text<W> {
     }
 }
 
-/// As much of a text as fits into so many columns of the terminal, and blanks up to there.
+/// Cuts or pads a text to this many columns of the terminal.
 fn cell(text: &str, width: usize) -> String {
     let mut cell = String::with_capacity(width);
     let mut left = width;
@@ -98,7 +98,7 @@ impl<W: Write> Sink for Text<W> {
                 s.pid, s.lport, s.rport
             )?;
         }
-        // bcc has no such rows, so the mark can hurt nobody who reads its columns
+        // bcc has no such rows, so this sign cannot break anything that reads its columns
         let bound = if s.preexisting { "≥" } else { "" };
         writeln!(self.out, "{bound}{:.2}", s.duration_ns() as f64 / 1e6)
     }

@@ -1,4 +1,4 @@
-//! What tests and benchmarks use of this crate, and nothing else does: the one place that exports it.
+//! Exports for tests and benchmarks, and nothing else: the single place that makes modules of this crate visible.
 
 pub mod sample;
 
@@ -10,7 +10,7 @@ pub mod cli {
 /// Collecting sessions.
 pub mod collector {
     pub use crate::collector::Collector;
-    pub use crate::collector::kernel::{Config, start};
+    pub use crate::collector::kernel::{CollectorConfig, start};
 }
 
 /// The filter language.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::text::sanitize::sanitize;
 
-/// A unit's names, in lower case, and what it is a multiple of.
+/// Names of a unit, in lower case, and its factor.
 pub type Unit = (&'static [&'static str], u64);
 
 pub const SIZES: &[Unit] = &[
@@ -32,20 +32,20 @@ pub const TIMES: &[Unit] = &[
     (&["d"], 86_400_000_000),
 ];
 
-/// Why a number with units cannot be read.
+/// Reason that a number with units cannot be read.
 pub enum Unscaled {
-    /// It may be the beginning of one.
+    /// Not a number; true if it may be the beginning of one.
     NotANumber(bool),
     NoUnit,
-    /// There is no such unit; whether it may be the beginning of one.
+    /// Unknown unit; true if it may be the beginning of one.
     Unit(String, bool),
-    /// Less than one of what is counted.
+    /// Less than one of the unit counted in.
     Fraction,
     TooGreat,
 }
 
 impl Unscaled {
-    /// The beginning of an error that goes on with what would be right; empty if only the unit's name could be said.
+    /// Beginning of an error message that continues with the valid forms; empty if all it could do is repeat the unit.
     pub fn unit_hint(&self) -> String {
         match self {
             Unscaled::Unit(unit, _) => format!("unknown unit `{}`; ", sanitize(unit.trim())),
@@ -54,8 +54,8 @@ impl Unscaled {
     }
 }
 
-/// Numbers with units: `10MB`, `1.5s`, and as the table shows them `2m03s`. A number alone takes the default; where
-/// there is none, only 0 can do without.
+/// Parses numbers with units: `10MB`, `1.5s`, and the form that the table shows, `2m03s`. A bare number takes the
+/// default unit; without a default, only 0 needs no unit.
 pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, Unscaled> {
     let mut rest = text;
     let mut sum = 0_u64;
@@ -97,7 +97,7 @@ pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, U
     }
 }
 
-/// A decimal number: its digits without the point, and how many of them are behind it.
+/// Decimal number: its digits without the point, and how many of them follow the point.
 struct Decimal {
     digits: u128,
     behind: u32,
@@ -115,8 +115,7 @@ impl Decimal {
         })
     }
 
-    /// The product, without what is left of a whole: nobody counts half bytes in 23.8MiB. Only if nothing is left of
-    /// it at all it is a mistake.
+    /// Multiplies and rounds down: nobody counts half bytes in 23.8MiB. An error only if nothing is left at all.
     fn times(&self, factor: u64) -> Result<u64, Unscaled> {
         let product = self
             .digits
@@ -130,7 +129,8 @@ impl Decimal {
     }
 }
 
-/// A time as flags and the configuration take it: what a filter takes (`10s`, `1m30s`, `1.5h`), or a number of seconds.
+/// Parses a time for flags and the configuration: what a filter takes (`10s`, `1m30s`, `1.5h`), or a bare number of
+/// seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     const TAKES: &str = "must be a time like 10s, 1m30s or 500ms";
     const SECOND: u64 = 1_000_000;
@@ -143,7 +143,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A time as [`duration`] reads it, to the microsecond: `1m30s`, `1s500ms`.
+/// Formats a time so that [`duration`] reads it back, to the microsecond: `1m30s`, `1s500ms`.
 pub fn spelled(time: Duration) -> String {
     let mut rest = time.as_micros();
     let mut text = String::new();
@@ -160,7 +160,7 @@ pub fn spelled(time: Duration) -> String {
     }
 }
 
-/// The refresh interval: fast enough to be live, slow enough to be read.
+/// Parses the refresh interval. Its bounds: fast enough to be live, slow enough to be read.
 pub fn interval(text: &str) -> Result<Duration, String> {
     let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
     let time = duration(text)?;
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(scaled("1", TIMES, None).ok(), None);
     }
 
-    /// Microseconds of a filter's time.
+    /// Parses a filter's time into microseconds.
     fn filter_time(text: &str) -> Option<u64> {
         scaled(text, TIMES, None).ok()
     }
@@ -242,7 +242,7 @@ mod tests {
             assert_eq!(filter_time(text), Some(ms * 1000), "{text}");
             assert_eq!(duration(&spelled(time)), Ok(time), "{text}");
         }
-        // a flag's number alone is seconds; a filter's has no unit
+        // a bare number is seconds in a flag, and has no unit in a filter
         for (text, ms) in [("2", 2_000), ("0.5", 500), (".25", 250), ("1.5", 1_500)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
             assert_eq!(filter_time(text), None, "{text}");

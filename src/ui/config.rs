@@ -1,7 +1,6 @@
 //! The configuration file: one row of [`SETTINGS`] is a setting, its explanation and its default.
 //!
-//! Responsible for reading the file and for saying what is wrong with it where. Not for what the command line says
-//! instead (`cli`), which is stronger.
+//! Reads the file and reports errors with line and column. The command line (`cli`) takes precedence.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,20 +20,18 @@ use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
 use crate::ui::theme::{NamedTheme, THEMES};
 
-/// The settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The columns of the dashboard at the start; `None`: what was chosen last, or what fits.
+    /// Initial columns of the dashboard; `None`: those chosen last, or as many as fit.
     pub columns: Option<ColumnList>,
-    /// How it looks; `None`: as fits the terminal.
+    /// `None`: chosen for the terminal.
     pub theme: Option<&'static NamedTheme>,
-    /// How often it is refreshed.
+    /// The refresh interval.
     pub interval: Duration,
-    /// How many finished sessions it keeps.
+    /// Number of closed sessions to keep.
     pub keep: usize,
-    /// Clicks and the wheel are for the dashboard, and not for the terminal.
+    /// Clicks and the wheel go to the dashboard instead of the terminal.
     pub mouse: bool,
-    /// What its keys mean.
     pub keymap: Keymap,
 }
 
@@ -51,15 +48,14 @@ impl Default for Config {
     }
 }
 
-/// One row of [`SETTINGS`].
 pub struct Setting {
     /// Its key in the file.
     pub name: &'static str,
-    /// What it means, in lines of a comment.
+    /// The explanation, in lines of a comment.
     pub help: fn() -> Vec<String>,
-    /// Its value in a configuration, as TOML.
+    /// The value in a configuration, as TOML.
     get: fn(&Config) -> String,
-    /// Takes a value; an error says what it takes.
+    /// Sets the value; an error lists what is accepted.
     set: fn(&mut Config, &DeValue<'_>) -> Result<(), Wrong>,
 }
 
@@ -69,10 +65,10 @@ impl std::fmt::Debug for Setting {
     }
 }
 
-/// The word for what is not set.
+/// The value of a setting that is not set.
 const AUTO: &str = "auto";
 
-/// Every setting but the keys.
+/// Every setting except the keys.
 pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "columns",
@@ -176,10 +172,10 @@ pub static SETTINGS: &[Setting] = &[
     },
 ];
 
-/// The table of keys.
+/// The TOML table of key bindings.
 const KEYS_TABLE: &str = "keys";
 
-/// What is wrong with a value, and where if that is a part of it.
+/// An error in a value, with its position if only a part is wrong.
 #[derive(Debug)]
 struct Wrong {
     message: String,
@@ -219,29 +215,26 @@ impl Wrong {
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is there, or should be, and cannot be read.
+    /// The file exists or is required, but cannot be read.
     #[error("cannot read the configuration {}: {source}", .file.display())]
     Read {
-        /// The file.
         file: PathBuf,
-        /// What the system says.
         source: std::io::Error,
     },
-    /// It is read, and wrong.
+    /// The file has an error.
     #[error("{}:{line}:{column}: {message}", .file.display())]
     Wrong {
-        /// The file.
         file: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// Character in it, from 1.
+        /// Character in the line, from 1.
         column: usize,
-        /// The key, and what is wrong with it.
+        /// The key, and the error in it.
         message: String,
     },
 }
 
-/// Where the configuration is, by the XDG base directory specification: in `$XDG_CONFIG_HOME`, or `~/.config`.
+/// Path of the configuration by the XDG base directory specification: in `$XDG_CONFIG_HOME`, or `~/.config`.
 pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |path: Option<PathBuf>| path.filter(|p| p.is_absolute());
     let folder = absolute(config_home).or_else(|| Some(absolute(home)?.join(".config")));
@@ -249,10 +242,10 @@ pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option
 }
 
 impl Config {
-    /// Reads a file that must be there.
+    /// Reads a file that must exist.
     ///
     /// # Errors
-    /// If it cannot be read, or something in it is wrong.
+    /// If it cannot be read or has an error.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Read {
             file: file.into(),
@@ -279,16 +272,16 @@ impl Config {
         }
     }
 
-    /// Reads the usual file; without one everything is as usual.
+    /// Reads the default file; without one, every setting has its default.
     ///
     /// # Errors
-    /// As [`Config::read`], but that there is none that may be read.
+    /// The same as [`Config::read`], but a missing or unreadable file is none.
     pub fn read_usual() -> Result<Self, ConfigError> {
         let dir = |name| std::env::var_os(name).map(PathBuf::from);
         match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
             None => Ok(Config::default()),
             Some(file) => match Config::read(&file) {
-                // what one may not read is not one's own, as where HOME is still another user's
+                // an unreadable file belongs to someone else, for example if HOME is still another user's
                 Err(ConfigError::Read { source, .. })
                     if matches!(
                         source.kind(),
@@ -304,10 +297,10 @@ impl Config {
         }
     }
 
-    /// Reads a text.
+    /// Parses the text of a configuration.
     ///
     /// # Errors
-    /// The first mistake.
+    /// The first error.
     fn parse(text: &str) -> Result<Self, Mistake> {
         let table = DeTable::parse(text).map_err(|e| Mistake {
             at: e.span().map_or(0, |s| s.start),
@@ -342,7 +335,7 @@ impl Config {
         }
     }
 
-    /// Takes other keys.
+    /// Applies the key bindings.
     fn bind(&mut self, table: &DeTable<'_>) -> Option<Mistake> {
         let mut mistakes = Vec::new();
         for (name, value) in table {
@@ -356,7 +349,7 @@ impl Config {
         first.or_else(|| {
             let (press, a, b) = self.keymap.conflict()?;
             let named = |name: &str| table.iter().find(|(n, _)| n.get_ref() == name);
-            // the one that stands last is the one that is too much
+            // the one further down in the file is the extra one
             let by_place = |(name, _): &(&Spanned<_>, _)| name.span().start;
             let (name, value) = [a, b].into_iter().filter_map(named).max_by_key(by_place)?;
             let other = if name.get_ref() == a { b } else { a };
@@ -372,7 +365,7 @@ impl Config {
         })
     }
 
-    /// The file that says all this, with comments.
+    /// A configuration file of these settings, with comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::from(
             "# Configuration of tcplife, read from $XDG_CONFIG_HOME/tcplife/config.toml, else from\n# ~/.config/tcplife/config.toml. Flags take precedence. Every setting is optional.\n",
@@ -399,7 +392,7 @@ impl Config {
     }
 }
 
-/// What is wrong, and where in the text.
+/// An error and its position in the text.
 #[derive(Debug, PartialEq)]
 struct Mistake {
     at: usize,
@@ -415,7 +408,7 @@ impl Mistake {
     }
 }
 
-/// The field that a word of the list of columns means, if it is not in the list already.
+/// The field with this word, if it is not in the column list already.
 fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fields::Field, Wrong> {
     let wrong = |wrong: Wrong| wrong.at(word.span());
     let name = word.get_ref().as_str();
@@ -430,7 +423,7 @@ fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fie
     }
 }
 
-/// The keys for a meaning.
+/// Parses the keys for a binding.
 fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<KeyPress>, Wrong> {
     let meaning = name.get_ref().as_ref();
     let names: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
@@ -470,7 +463,7 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<K
     }
 }
 
-/// What a value is, in an error.
+/// The type of a value, for errors.
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
@@ -484,7 +477,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A text of the file, in an error: what would move a cursor is left out.
+/// Text of the file made safe for an error: characters that would move a cursor are removed.
 fn visible(text: &str) -> String {
     crate::text::sanitize::sanitize(text)
 }
@@ -499,7 +492,7 @@ fn array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
-/// Words on lines of a comment.
+/// Wraps words into comment lines.
 fn lines_of(words: &[&str]) -> Vec<String> {
     let mut lines = vec![String::from(" ")];
     for word in words {

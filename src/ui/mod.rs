@@ -1,7 +1,7 @@
 //! The dashboard: everything live, on the terminal.
 //!
-//! Responsible for the loop: what is waited for, when a frame is drawn, how it ends. One thread owns the whole state
-//! (`app`); keys, signals and batches come to it as messages.
+//! Owns the event loop: its inputs, when a frame is drawn, and how it exits. One thread owns the whole state (`app`);
+//! keys, signals and batches reach it as messages.
 
 use std::io;
 use std::net::IpAddr;
@@ -50,33 +50,32 @@ use state::history;
 use terminal::{Keyboard, TerminalGuard, clipboard};
 use theme::{Appearance, Environment, NamedTheme};
 
-/// How the dashboard is to be.
+/// Startup options of the dashboard.
 #[derive(Debug)]
 pub struct Options {
-    /// What the kernel reports, to be shown.
-    pub capture: Capture,
-    /// Which sessions are shown at first.
+    /// The flags that limit what the kernel reports, for the header.
+    pub capture: CaptureFilter,
+    /// The initial view filter.
     pub filter: Filter,
-    /// The settings.
     pub config: Config,
-    /// The theme that the command line asks for, which is stronger than all else.
+    /// The theme from the command line, which takes precedence over everything else.
     pub theme: Option<&'static NamedTheme>,
-    /// Ends by itself after this time.
+    /// Exit after this time.
     pub duration: Option<Duration>,
-    /// A notice to begin with: a line on the terminal would be hidden at once.
+    /// An initial notice: printed before the start, it would be hidden at once.
     pub notice: Option<String>,
 }
 
-/// Runs until it is quit, told to end, or the terminal goes.
+/// Runs until the user quits, a signal asks to exit, or the terminal goes.
 ///
 /// # Errors
-/// If the terminal cannot be used, or what the collector failed of. The terminal is as it was in any case.
+/// If the terminal cannot be used, or if the collector failed. The terminal is restored in any case.
 pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
     let mut screen = TerminalGuard::take(options.config.mouse)?;
     let result = dashboard(&mut screen, &signals, &collector, options);
     drop(screen);
-    // what the collector ended of explains more than that it ended
+    // the collector's error explains more than the fact that it stopped
     collector.join()?;
     match result {
         Err(e) if is_gone(&e) => Ok(()),
@@ -84,7 +83,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     }
 }
 
-/// How often a picture that is not complete yet is drawn.
+/// Minimum time between frames while an incomplete result is shown.
 const FRAME: Duration = Duration::from_millis(50);
 
 fn dashboard(
@@ -99,12 +98,12 @@ fn dashboard(
     let mut outside = Outside::new(collector)?;
     let mut app = outside.app(options, screen.size()?);
     let never = crossbeam_channel::never::<()>();
-    // nobody can send on it, which is told at once
+    // no sender exists, so a receive returns at once
     let (_, at_once) = crossbeam_channel::bounded::<()>(0);
     let mut dirty = true;
     let mut drawn = Instant::now();
     loop {
-        // while the terminal takes its time, what it has not got yet becomes newer
+        // while the terminal is slow, the state changes and the next frame shows the current one
         if dirty && screen.is_ready() {
             screen.draw(|frame| view::draw(&app, app.appearance.styles(), frame))?;
             dirty = false;
@@ -118,16 +117,16 @@ fn dashboard(
             recv(written) -> result => screen.on_written(result)?,
             recv(keys) -> input => match input {
                 Ok(input) => {
-                    // a burst, as of a held key, is worked off before the next frame
+                    // a burst, such as a held key, is processed before the next frame
                     dirty = true;
                     for input in std::iter::once(input).chain(keys.try_iter()) {
                         effect = on_input(&mut app, input);
                         if effect.is_some() {
-                            break; // what comes after it has to wait for it
+                            break; // what follows it must wait for it
                         }
                     }
                 }
-                // it says so when the terminal has gone
+                // a lost terminal is reported as `Input::Gone`
                 Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
             },
             recv(signals.received) -> signal => match signal {
@@ -152,7 +151,7 @@ fn dashboard(
                     app.named(answer);
                     dirty = true;
                 }
-                // without it addresses stay addresses
+                // without it addresses stay numeric
                 Err(_) => outside.resolver = None,
             },
             recv(said(outside.writer.as_ref())) -> said => {
@@ -163,7 +162,7 @@ fn dashboard(
                 dirty |= said != WriterReport::Ready || drawn.elapsed() >= FRAME;
                 app.exported(said);
             }
-            // many sessions are tried a bit at a time: a key does not wait for them
+            // sessions are filtered one chunk at a time, so that a key does not wait for all of them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
                 app.work();
                 dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
@@ -179,16 +178,16 @@ fn dashboard(
     }
 }
 
-/// What the dashboard does outside of its state and its screen.
+/// Everything that the dashboard does outside of its state and its screen.
 struct Outside<'a> {
     collector: &'a Collector,
-    /// `None` only while it is suspended.
+    /// `None` only while suspended.
     keyboard: Option<Keyboard>,
     writer: Option<Writer>,
     resolver: Option<Resolver>,
-    /// The addresses whose names were asked for last.
+    /// Addresses whose names were requested last.
     wanted: Vec<IpAddr>,
-    /// The files of what is kept for the next run, if there is a place for them.
+    /// Files of data kept for the next run, if there is a directory for them.
     history: Option<PathBuf>,
     columns: Option<PathBuf>,
 }
@@ -207,7 +206,7 @@ impl<'a> Outside<'a> {
         })
     }
 
-    /// The state that it begins with.
+    /// Creates the initial state.
     fn app(&self, options: Options, size: Size) -> App {
         let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
         let host = rustix::system::uname()
@@ -236,7 +235,7 @@ impl<'a> Outside<'a> {
         keyboard.map_or_else(crossbeam_channel::never, |k| k.received.clone())
     }
 
-    /// Does what is asked for. False: it was to end.
+    /// Carries out an effect. False: exit.
     fn carry_out(
         &mut self,
         effect: Effect,
@@ -245,7 +244,7 @@ impl<'a> Outside<'a> {
     ) -> anyhow::Result<bool> {
         match effect {
             Effect::Quit => {
-                // what was chosen until now is meant
+                // leaving while choosing keeps the choice
                 if let Some(words) = app.leave_chooser() {
                     keep(self.columns.as_deref(), &[words.join(" ")]);
                 }
@@ -263,7 +262,7 @@ impl<'a> Outside<'a> {
             Effect::KeepColumns(words) => keep(self.columns.as_deref(), &[words.join(" ")]),
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
-                // nobody may read the terminal while the shell has it
+                // nothing may read the terminal while the shell has it
                 self.keyboard = None;
                 screen.suspend()?;
                 self.keyboard = Some(Keyboard::new()?);
@@ -273,7 +272,7 @@ impl<'a> Outside<'a> {
         Ok(true)
     }
 
-    /// Hands on what there is of a file that is being written.
+    /// Passes the available blocks of an export to the writer.
     fn go_on_writing(&self, app: &mut App) {
         if let Some(writer) = &self.writer {
             while let Some(block) = app.export_block() {
@@ -282,7 +281,7 @@ impl<'a> Outside<'a> {
         }
     }
 
-    /// Asks for the names of the addresses that are on the screen; begins to when it is the first time.
+    /// Requests names for the addresses on the screen; starts the resolver the first time.
     fn ask_for_names(&mut self, app: &mut App) {
         let unnamed = app.unnamed();
         if unnamed == self.wanted {
@@ -301,29 +300,29 @@ impl<'a> Outside<'a> {
     }
 }
 
-/// The path in a variable of the environment.
+/// A path from an environment variable.
 fn directory(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
-/// Keeps lines for the next run. A host on which they cannot be kept is no reason to complain.
+/// Saves lines for the next run. If they cannot be saved, nothing is reported.
 fn keep(file: Option<&Path>, lines: &[String]) {
     if let Some(file) = file {
         let _ = history::save(file, lines);
     }
 }
 
-/// What is found out about addresses, if somebody asks.
+/// The resolver's answers, if there is one.
 fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
     resolver.map_or_else(crossbeam_channel::never, |r| r.answers.clone())
 }
 
-/// What the file has to say that is being written, if one is.
+/// The writer's reports, if a file is being written.
 fn said(writer: Option<&Writer>) -> Receiver<WriterReport> {
     writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
 }
 
-/// Does what the order says with the file, and returns who writes it from now on.
+/// Carries out a command on the export file, and returns its writer from now on.
 fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
     match order {
         ExportCommand::Begin { path, replace } => match Writer::start(path, replace) {
@@ -353,7 +352,7 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
     }
 }
 
-/// The terminal went while it was written to: there is nobody left to tell.
+/// True if the terminal went while it was written to, so that no one is left to report to.
 fn is_gone(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -1,4 +1,4 @@
-//! What makes tcplife exit, and how it does.
+//! Reasons for tcplife to exit, and how it exits.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, Stdio};
@@ -135,7 +135,7 @@ fn hangup_ignored_at_start_does_not_exit() {
     tcplife.interrupt().take_summary();
 }
 
-/// `tcplife -s | (sleep 1000)`: the pipe has as many rows as it takes, and stderr counts the others.
+/// `tcplife -s | (sleep 1000)`: the pipe has as many rows as it takes, and stderr reports the number of the others.
 #[test]
 fn stalled_reader_does_not_delay_exit() {
     if !kernel_or_skip() {
@@ -151,9 +151,9 @@ fn stalled_reader_does_not_delay_exit() {
         let flags = ["-s", "-f", &filter, "--duration", duration];
         let (tcplife, reader, header) = start_into_pipe(&flags);
         assert_eq!(header.trim_end(), CSV_HEADER);
-        // one page is the least
+        // one page is the minimum
         rustix::pipe::fcntl_setpipe_size(reader.get_ref(), 1).expect("it may be smaller");
-        // where a page has 4096 bytes, a tenth of them would do
+        // with pages of 4096 bytes, a tenth of them would do
         for _ in 0..1000 {
             session(&listener, V4, 1, 1);
         }
@@ -171,7 +171,7 @@ fn stalled_reader_does_not_delay_exit() {
             .and_then(|line| line.split_once(" lines at the end"))
             .and_then(|(number, _)| number.parse::<usize>().ok())
             .unwrap_or_else(|| panic!("{signal:?}: {errors}"));
-        // the kernel may miss one in a million; and the duration may be over before all sessions have closed
+        // the kernel may miss one in a million; and the duration may elapse before all sessions have closed
         let all = if signal.is_some() {
             1998
         } else {

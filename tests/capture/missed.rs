@@ -1,4 +1,4 @@
-//! Sessions that found the ring buffer full: how they are counted and reported, and which take no room in it.
+//! Sessions that found the ring buffer full: how they are counted and reported, and which sessions take no room in it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -44,7 +44,7 @@ fn overflow(tcplife: &Running, listener: &TcpListener) -> Vec<u16> {
     clients
 }
 
-/// How many rows are missing after an overflow, and what stderr says of them.
+/// Returns the number of missing rows after an overflow, and what stderr reports about them.
 fn missed(flags: &[&str], listener: &TcpListener) -> (usize, String) {
     let (mut tcplife, _) = Running::with_header(flags);
     overflow(&tcplife, listener);
@@ -93,7 +93,7 @@ fn ring_full_stderr_counts_missed_and_names_remedy() {
     }
 }
 
-/// Only user space knows `tx`: nobody can tell which of the missed sessions would have matched.
+/// Only user space knows `tx`, so it is unknown which of the missed sessions would have matched.
 #[test]
 fn ring_full_before_filter_stderr_says_up_to() {
     if !kernel_or_skip() {

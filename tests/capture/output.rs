@@ -190,7 +190,7 @@ fn classic_modes_session_closes_prints_row_at_once() {
     }
 }
 
-/// A number, and how many decimals it has.
+/// Parses a number, and counts its decimals.
 fn decimal(text: &str) -> (f64, usize) {
     let (_, decimals) = text.split_once('.').expect("a decimal point");
     (text.parse().expect("a number"), decimals.len())

@@ -63,7 +63,7 @@ fn preexisting_session_closes_is_reported_whole() {
         [row.lport, row.rport].contains(&peer)
     });
 
-    // a session that begins now, at the listener from before
+    // a session that begins now, at the preexisting listener
     let client = session(&listener, V4, 7, 8);
     let row = tcplife.row_until(|row| row["rport"] == client);
     let expected = object!({"preexisting": false, "pid": me(), "direction": "in"});

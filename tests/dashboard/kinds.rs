@@ -1,4 +1,4 @@
-//! Other terminals than the usual one, and other locales.
+//! Unusual terminals, and unusual locales.
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
@@ -11,7 +11,7 @@ fn what_is_drawn_can_be_read_on_any_terminal() {
         return;
     }
     let listener = listen(V4);
-    // from before the start, so that its age has a sign, and names are cut
+    // preexisting, so that its age has a sign, and with names that are cut
     let pair = Pair::open(&listener, V4);
     let (lport, rport) = (port(&listener), pair.client_port());
     let ports = format!("{lport},{rport}");

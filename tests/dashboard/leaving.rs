@@ -1,4 +1,4 @@
-//! How it leaves the terminal: quit, suspended, hung up, panicked.
+//! How the dashboard leaves the terminal: on quit, suspend, hangup and panic.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn every_way_to_quit_leaves_the_terminal_as_it_was() {
         return;
     }
     let nothing = only(&[&listen(V4)]);
-    // and what is typed ahead is not forgotten
+    // and what is typed ahead is not lost
     for key in ["q", "\x03", "?\x03", "\x0c\x0cq"] {
         let mut seen = Seen::dashboard(&["-L", &nothing]);
         seen.press(key);
@@ -45,7 +45,7 @@ pub(crate) fn is_stopped(pid: Pid) -> bool {
     stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T")
 }
 
-/// It is a session of its own on its terminal, so that it stops nobody but itself.
+/// It has a session of its own on its terminal, so that it stops nobody but itself.
 #[test]
 fn a_suspended_dashboard_gives_the_terminal_back() {
     if !kernel_or_skip() {
@@ -64,7 +64,7 @@ fn a_suspended_dashboard_gives_the_terminal_back() {
             is_stopped(pid) && !s.terminal.screen().alternate_screen()
         });
         seen.gave_the_terminal_back("suspended");
-        // what ended meanwhile is there afterwards
+        // what closed meanwhile is there afterwards
         let client = session(&listener, V4, 1, 1);
         kill_process(pid, Signal::CONT).expect("it is stopped");
         seen.wait_for("dashboard again", |s| {
@@ -121,7 +121,7 @@ fn a_shell_suspends_it_and_takes_it_to_the_front_again() {
     seen.ends("exit", 0);
 }
 
-/// ssh was cut off: with the signal that says so, without it, and where it is ignored.
+/// ssh was cut off: with a SIGHUP, without it, and where it is ignored.
 #[test]
 fn it_ends_when_its_terminal_has_gone() {
     if !kernel_or_skip() {
@@ -159,7 +159,7 @@ fn it_ends_when_its_terminal_has_gone() {
     }
 }
 impl Seen {
-    /// Closes the terminal. All that is left is the process.
+    /// Closes the terminal. Only the process is left.
     fn hang_up(self) -> Kept {
         self.pty.child
     }
@@ -167,7 +167,7 @@ impl Seen {
 
 const ROLE: &str = "TCPLIFE_TEST_ROLE";
 
-/// Not a test: this program once more, as a dashboard that panics, on a terminal.
+/// Not a test: this program started again, as a dashboard that panics, on a terminal.
 #[test]
 fn panicking_dashboard() {
     let dashboard = |collector| {

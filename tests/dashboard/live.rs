@@ -1,4 +1,4 @@
-//! How the picture keeps up: the refresh interval, and following the newest.
+//! How the picture keeps up: the refresh interval, and following the newest session.
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
@@ -20,7 +20,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
             s.shows(&format!("every {said}")) && s.is_whole()
         });
     }
-    // nothing is looked at any more: what moves stays unseen until the interval is short again
+    // no more snapshots: what moves stays unseen until the interval is short again
     let rport = pair.client_port();
     let rx = |s: &Seen| {
         s.row(port(&listener), rport)
@@ -74,7 +74,7 @@ fn the_newest_is_followed() {
         let newest_first: Vec<u16> = pairs.iter().rev().map(Pair::client_port).collect();
         seen.wait_for("the newest on top", |s| s.order() == newest_first);
     }
-    // the oldest has moved most: on top in the order before, not in this one
+    // the oldest has moved most: it is on top in the previous order, but not in this one
     pairs[0].exchange(500_000, 0);
     let rport = pairs[0].client_port();
     seen.wait_for("its figures", |s| {

@@ -1,4 +1,4 @@
-//! What a user makes of the dashboard: columns, themes, keys, and the file that has them.
+//! Customizing the dashboard: columns, themes, keys, and the file that keeps them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::common::net::{Pair, V4, V6, listen, port, v6_or_skip};
 use crate::common::pty::{self, Pty};
 use crate::seen::{Seen, argv, brisk, only, words};
 
-/// A place for a user's files, which goes with it.
+/// A directory for a user's files, which is deleted with it.
 struct Home(PathBuf);
 
 impl Home {
@@ -25,7 +25,7 @@ impl Home {
         file.to_str().expect("a path that is text").to_owned()
     }
 
-    /// The dashboard of this user.
+    /// Starts the dashboard of this user.
     fn dashboard(&self, flags: &[&str], env: &[(&str, &str)]) -> Seen {
         let mut command = pty::command(&brisk(flags));
         for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
@@ -104,7 +104,7 @@ fn columns_of_the_configuration_are_stronger_than_those_chosen_before() {
     seen.quit();
 }
 
-/// All that tcplife 0.1 wrote for a user: `--print-config`, the columns and the filters of a run.
+/// Everything that tcplife 0.1 wrote for a user: `--print-config`, and the columns and filters of a run.
 #[test]
 fn files_of_version_0_1_work_as_they_did() {
     if !kernel_or_skip() {
@@ -235,7 +235,7 @@ fn the_configuration_that_is_printed_can_be_read() {
     seen.quit();
 }
 
-/// How the headings look: colours of text and background.
+/// Returns the colors of the headings: text and background.
 fn look(seen: &Seen) -> (vt100::Color, vt100::Color) {
     let cell = seen.terminal.screen().cell(2, 79).expect("it is there");
     (cell.fgcolor(), cell.bgcolor())
@@ -276,7 +276,7 @@ fn themes_come_from_flag_environment_configuration_and_a_key() {
     }
 }
 
-/// As a serial console is: it does not know how large it is.
+/// Like a serial console, which does not know how large it is.
 #[test]
 fn a_terminal_without_a_size_is_as_large_as_is_said_or_usual() {
     if !kernel_or_skip() {

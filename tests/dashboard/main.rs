@@ -1,5 +1,5 @@
-//! The real dashboard on a real terminal: what a user sees of live sessions, what the keys do, and how the terminal is
-//! left, whatever happens.
+//! The real dashboard on a real terminal: what a user sees of live sessions, what the keys do, and the state that the
+//! terminal is left in, whatever happens.
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot go on should say so and fail"

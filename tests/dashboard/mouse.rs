@@ -8,12 +8,12 @@ use crate::common::pty;
 use crate::leaving::{is_stopped, pid_of};
 use crate::seen::{Seen, argv, only};
 
-/// The modes that a terminal is asked for, and no other: motion would be waste.
+/// Modes requested from the terminal, and no others: motion events would be a waste.
 const ON: &str = "\x1b[?1000h\x1b[?1006h";
 const OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 impl Seen {
-    /// A button or the wheel, at a text on the screen.
+    /// Presses a button or turns the wheel at a text on the screen.
     fn point_at(&mut self, button: u8, text: &str) {
         self.wait_for(text, |s| s.is_whole() && s.shows(text));
         let lines = self.lines();
@@ -24,7 +24,7 @@ impl Seen {
         let Some((x, y)) = found else {
             panic!("no {text}:\n{}", self.picture());
         };
-        // pressed and let go
+        // pressed and released
         self.press(&format!("\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m"));
     }
 
@@ -52,7 +52,7 @@ fn one_can_do_without_the_keyboard() {
     seen.wait_for("the order inverted", |s| {
         s.shows("by RX reversed") && s.order().last() == Some(&ports[1])
     });
-    // a line, and once more: its detail
+    // selects a line; once more: its detail
     let mine = format!(" {} ", ports[1]);
     seen.click_on(&mine);
     seen.wait_for("the selection", |s| s.shows("3/3 all"));
@@ -68,7 +68,7 @@ fn one_can_do_without_the_keyboard() {
     seen.click_on("Tab pane");
     seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
     let pid = std::process::id().to_string();
-    // its line is the one below the headings of the pane
+    // its line follows the headings of the pane
     let lines = seen.lines();
     let heading = lines.iter().position(|l| l.contains("PROCESS 1"));
     let row = heading.expect("headings") + 2;

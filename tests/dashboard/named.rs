@@ -1,4 +1,4 @@
-//! Names of addresses and ports, and what the dashboard causes itself.
+//! Names of addresses and ports, and the dashboard's own traffic.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -9,10 +9,10 @@ use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
 use crate::seen::{Seen, brisk, only};
 
-/// Where the test's own name server is: servers of resolv.conf(5) have the usual port.
+/// Address of the test's own name server: servers of resolv.conf(5) have the usual port.
 const SERVER: &str = "127.0.53.77";
 
-/// A dashboard that has a hosts file, name servers and names of ports of its own.
+/// Starts a dashboard with a hosts file, name servers and port names of its own.
 fn with_names(ports: &str, resolv_conf: &str, services: &str) -> (Seen, tempfile::TempDir) {
     let etc = tempfile::tempdir().expect("a directory");
     for (name, text) in [
@@ -38,7 +38,7 @@ fn mounts_or_skip() -> bool {
     kernel_or_skip() && tool_or_skip(&["unshare", "-m", "sh", "-c", there])
 }
 
-/// Says that every address is this host's. Messages are those of RFC 1035 §4.
+/// Answers with this name for every address. Messages are those of RFC 1035 §4.
 fn serve(name: &'static str) -> bool {
     let Ok(socket) = UdpSocket::bind((SERVER, 53)) else {
         skip("the port of name servers cannot be had");
@@ -110,7 +110,7 @@ fn names_without_an_answer_or_a_list_stay_addresses_and_numbers() {
     if !mounts_or_skip() {
         return;
     }
-    // nobody answers there (RFC 5737), or there is not even a way
+    // nobody answers there (RFC 5737), or there is not even a route
     let listener = listen(V4);
     let (mut seen, _etc) = with_names(&only(&[&listener]), "nameserver 192.0.2.53\n", "");
     let pair = Pair::open(&listener, V4);

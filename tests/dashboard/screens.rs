@@ -1,4 +1,4 @@
-//! The screens that take the table's place, with live traffic.
+//! The screens that replace the table, with live traffic.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port, session};
 use crate::seen::{Seen, only, words};
 
-/// The line that holds all of these, in words.
+/// Returns the line that contains all of these, split into words.
 fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
     let lines = seen.lines();
     let found = lines.iter().find(|l| holds.iter().all(|h| l.contains(h)));
@@ -55,7 +55,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
     let began = Instant::now();
     pair.exchange(3000, 0);
     seen.wait_for("it", |s| s.rows().len() == 1);
-    // it is to last so long
+    // it must last this long
     std::thread::sleep(Duration::from_millis(1100).saturating_sub(began.elapsed()));
     let rport = pair.client_port();
     pair.close();
@@ -64,10 +64,10 @@ fn a_session_is_in_the_bar_of_its_duration() {
     seen.wait_for("its duration", |s| {
         s.shows("DURATION") && s.shows("1 session  max 1.") && s.shows("3.0k")
     });
-    // the bars of a decade
+    // the borders of a decade's bars
     let borders = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     let at = borders.iter().rposition(|b| *b <= lasted).expect("a bar");
-    // its end may have been a moment before it was measured here
+    // it may have closed a moment before it was measured here
     let near = [at.saturating_sub(1), at];
     seen.wait_for("the bar", |s| {
         let said = |i: &usize| format!("▲ {}s to {}s: 1 (100%)", borders[*i], borders[i + 1]);

@@ -1,4 +1,4 @@
-//! A terminal with somebody before it, and the sessions that are to be seen on it.
+//! A terminal with a user, and the sessions that are to be seen on it.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -11,12 +11,12 @@ use crate::common::host::{PATIENCE, TCPLIFE};
 use crate::common::net::port;
 use crate::common::pty::{self, Pty};
 
-/// The command line of a dashboard with these flags.
+/// Returns the command line of a dashboard with these flags.
 pub(crate) fn argv<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     [&[TCPLIFE, "-o", "dashboard"], flags].concat()
 }
 
-/// That of one that is refreshed so often that no test waits for it.
+/// Returns that of one that refreshes so often that no test waits for it.
 pub(crate) fn brisk<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     argv(&[&["--interval", "200ms"], flags].concat())
 }
@@ -32,12 +32,12 @@ impl Seen {
         Seen::sized(command, 24, 80)
     }
 
-    /// On a terminal of that size.
+    /// Starts the command on a terminal of that size.
     pub(crate) fn sized(command: CommandBuilder, rows: u16, cols: u16) -> Seen {
         Seen::on(Pty::start(command, rows, cols), rows, cols)
     }
 
-    /// What is drawn there as so many rows and columns.
+    /// Interprets the terminal's output as so many rows and columns.
     pub(crate) fn on(pty: Pty, rows: u16, cols: u16) -> Seen {
         Seen {
             terminal: vt100::Parser::new(length(rows), length(cols), 0),
@@ -46,7 +46,7 @@ impl Seen {
         }
     }
 
-    /// The dashboard, when its first picture is there.
+    /// Starts the dashboard, and waits for its first frame.
     pub(crate) fn dashboard(flags: &[&str]) -> Seen {
         let mut seen = Seen::start(pty::command(&brisk(flags)));
         seen.wait_for("the dashboard", |s| {
@@ -57,7 +57,7 @@ impl Seen {
         seen
     }
 
-    /// A key or more, as the terminal sends them.
+    /// Sends keys, encoded as the terminal does.
     pub(crate) fn press(&mut self, keys: &str) {
         let to = self.keys.as_mut().expect("the terminal is there");
         to.write_all(keys.as_bytes())
@@ -65,7 +65,7 @@ impl Seen {
             .expect("the terminal is there");
     }
 
-    /// Looks until the screen is like that.
+    /// Reads until the screen matches.
     pub(crate) fn wait_for(&mut self, what: &str, is_there: impl Fn(&Seen) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_there(self) {
@@ -78,7 +78,7 @@ impl Seen {
         }
     }
 
-    /// Waits until it has ended, with this status, and the terminal is as it was before.
+    /// Waits until it exits with this status, and the terminal is as it was before.
     pub(crate) fn ends(&mut self, how: &str, status: u32) {
         let terminal = &mut self.terminal;
         let ended = self.pty.wait(|bytes| terminal.process(bytes));
@@ -91,7 +91,7 @@ impl Seen {
         self.gave_the_terminal_back(how);
     }
 
-    /// Leaves it by the usual key.
+    /// Quits with the usual key.
     pub(crate) fn quit(&mut self) {
         self.press("q");
         self.ends("q", 0);
@@ -117,25 +117,25 @@ impl Seen {
         self.lines().iter().any(|l| l.contains(text))
     }
 
-    /// True if what is on the screen is a frame, and not a part of one.
+    /// True if the screen shows a complete frame.
     pub(crate) fn is_whole(&self) -> bool {
         self.pty.written.ends_with(b"\x1b[?2026l")
     }
 
-    /// Number of the line with the headings.
+    /// Returns the number of the line with the headings.
     pub(crate) fn heading(&self) -> Option<usize> {
         self.lines()
             .iter()
             .position(|l| l.contains("RADDR") && l.contains("RPORT"))
     }
 
-    /// A session's cells, by heading.
+    /// Returns a session's cells, by heading.
     pub(crate) fn row(&self, lport: u16, rport: u16) -> Option<Row> {
         let rows = self.rows();
         rows.into_iter().find(|r| r.ports == Some((lport, rport)))
     }
 
-    /// The sessions on the screen, from top to bottom.
+    /// Returns the sessions on the screen, from top to bottom.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let lines = self.lines();
         let Some(heading) = self.heading() else {
@@ -149,7 +149,7 @@ impl Seen {
             .collect()
     }
 
-    /// The peers' ports of the sessions on the screen, from top to bottom.
+    /// Returns the peers' ports of the sessions on the screen, from top to bottom.
     pub(crate) fn order(&self) -> Vec<u16> {
         self.rows()
             .iter()
@@ -158,7 +158,7 @@ impl Seen {
             .collect()
     }
 
-    /// The heading that looks otherwise than the others: the column that it is sorted by.
+    /// Returns the heading that looks different from the others: the sorted column.
     pub(crate) fn sorted_by(&self) -> Option<String> {
         let line = self.heading()?;
         let text: Vec<char> = self.lines()[line].chars().collect();
@@ -189,7 +189,7 @@ pub(crate) fn words(line: &str) -> Vec<String> {
 pub(crate) struct Row {
     titles: Vec<String>,
     cells: Vec<String>,
-    /// Ours and the peer's.
+    /// Local and remote port.
     pub(crate) ports: Option<(u16, u16)>,
 }
 
@@ -212,7 +212,7 @@ impl Row {
     }
 }
 
-/// Lets the server's ends of sessions with these listeners through, so that each is one line.
+/// Returns a filter for the server's ends of sessions with these listeners, so that each session is one line.
 pub(crate) fn only(listeners: &[&TcpListener]) -> String {
     let ports: Vec<String> = listeners.iter().map(|l| port(l).to_string()).collect();
     ports.join(",")

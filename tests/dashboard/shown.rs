@@ -1,4 +1,4 @@
-//! What is shown of live traffic, and what the keys do.
+//! What the dashboard shows of live traffic, and what the keys do.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -44,7 +44,7 @@ fn live_traffic_is_shown_while_it_flows() {
     assert_eq!(row.cell("PID"), std::process::id().to_string(), "{row:?}");
     assert_eq!(row.cell("STATUS"), "established", "{row:?}");
     assert!(seen.shows("open 1"), "{}", seen.picture());
-    // the figures move: five pictures, one after the other
+    // the figures move: five frames, one after the other
     let started = Instant::now();
     for _ in 0..5 {
         let before = seen.row(lport, rport).expect("it is there");
@@ -222,7 +222,7 @@ fn a_frozen_picture_stays_and_counts_what_waits() {
         });
         assert_eq!(table(&seen), before);
     }
-    // one can still move about in it
+    // moving the selection still works in it
     seen.press("j");
     seen.press("p");
     seen.wait_for("all that waited", |s| {
@@ -364,7 +364,7 @@ fn one_drills_down_to_a_talker_and_back_out() {
         s.shows("PROCESS 1") && s.shows(&format!(" {} ", std::process::id()))
     });
     seen.press("\t\t");
-    // by sessions and bytes the second is the greater one, whatever flows at the moment
+    // by sessions and bytes the second is the greater one, whatever its current traffic
     let (lport, rport) = (port(&listeners[1]), pairs[1].client_port());
     seen.wait_for("the ports", |s| s.shows("PORT 2") && !s.shows("PROCESS"));
     let bytes = |s: &Seen| {
@@ -372,7 +372,7 @@ fn one_drills_down_to_a_talker_and_back_out() {
         line.is_some_and(|l| l.contains("BYTES"))
     };
     assert!(bytes(&seen), "{}", seen.picture());
-    seen.press("sss"); // by the course, by sessions, by bytes
+    seen.press("sss"); // by the sparkline, by sessions, by bytes
     seen.wait_for("the one with more bytes on top", |s| {
         let lines = s.lines();
         let heading = lines.iter().position(|l| l.contains("PORT 2"));
@@ -460,7 +460,7 @@ fn the_help_lists_every_key() {
         .collect();
     let mut shown = Vec::new();
     for _ in 0..20 {
-        // what a key does may take two lines, on two pages
+        // a key's description may take two lines, on two pages
         let lines = seen.lines();
         shown.extend(lines[2..lines.len() - 1].iter().flat_map(|l| words(l)));
         let shown = shown.join(" ");
@@ -468,7 +468,7 @@ fn the_help_lists_every_key() {
         if missing.is_empty() {
             break;
         }
-        let page = |s: &Seen| s.lines()[2..].to_vec(); // the lines above it change by themselves
+        let page = |s: &Seen| s.lines()[2..].to_vec(); // the preceding lines change by themselves
         let before = page(&seen);
         seen.press("\x1b[6~"); // PgDn
         seen.wait_for("next page, whole", |s| s.is_whole() && page(s) != before);

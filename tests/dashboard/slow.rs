@@ -1,4 +1,4 @@
-//! Over a slow link: how many bytes go to the terminal, and what happens when it does not take them.
+//! Slow links: how many bytes go to the terminal, and what happens if it does not take them.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::common::pty::{self, Pty};
 use crate::leaving::pid_of;
 use crate::seen::{Seen, argv, only};
 
-/// Sessions, as fast as this host makes them, until told to stop.
+/// Opens and closes sessions as fast as this host can, until asked to stop.
 struct Load {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
@@ -31,7 +31,7 @@ impl Load {
             while !stopped.load(Ordering::Relaxed) {
                 let client = TcpStream::connect(to).expect("a connection");
                 let server = listener.accept().expect("a connection").0;
-                // a reset, so that no port waits for its time to be over
+                // a reset, so that no port is held by TIME_WAIT
                 set_socket_linger(&client, Some(Duration::ZERO)).expect("a socket");
                 drop(client);
                 drop(server);
@@ -42,14 +42,14 @@ impl Load {
         Load { stop, thread }
     }
 
-    /// Ends it, and says how many there were.
+    /// Stops, and returns the number of sessions.
     fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the load")
     }
 }
 
-/// A dashboard of 120x40 that shows only the server's ends of sessions with that listener.
+/// Starts a dashboard of 120x40 that shows only the server's ends of sessions with that listener.
 fn large(listener: &TcpListener, interval: &str) -> Seen {
     let ports = only(&[listener]);
     let argv = argv(&["-i", interval, "-L", &ports]);
@@ -59,7 +59,7 @@ fn large(listener: &TcpListener, interval: &str) -> Seen {
 }
 
 impl Seen {
-    /// Bytes a second, over a while.
+    /// Bytes per second, over a while.
     fn bytes_a_second(&mut self, seconds: u64) -> usize {
         let before = self.pty.written.len();
         let until = Instant::now() + Duration::from_secs(seconds);
@@ -70,7 +70,7 @@ impl Seen {
         (self.pty.written.len() - before) / seconds as usize
     }
 
-    /// All that was written by the program, whoever reads it, and whoever does not.
+    /// Bytes that the program has written, read or not.
     fn sent(&self) -> u64 {
         let io = std::fs::read_to_string(format!("/proc/{}/io", pid_of(self).as_raw_nonzero()));
         let io = io.expect("it runs");
@@ -78,7 +78,7 @@ impl Seen {
         sent.and_then(|n| n.parse().ok()).expect("a number")
     }
 
-    /// Presses a key that draws all anew, without reading, until nothing goes to the terminal any more.
+    /// Presses a key that redraws everything, without reading, until nothing goes to the terminal any more.
     fn stall(&mut self) {
         let (mut sent, mut since) = (self.sent(), Instant::now());
         let deadline = Instant::now() + PATIENCE;
@@ -124,7 +124,7 @@ fn the_busiest_host_stays_within_the_budget() {
     seen.quit();
 }
 
-/// What it shows then is what is so then, not a film of what was.
+/// Afterwards it shows the current state, not a backlog of old frames.
 #[test]
 fn a_terminal_that_nobody_reads_holds_nothing_up() {
     if !kernel_or_skip() {
@@ -134,9 +134,9 @@ fn a_terminal_that_nobody_reads_holds_nothing_up() {
     let mut seen = large(&listener, "100ms");
     let load = Load::start(listener);
     seen.stall();
-    std::thread::sleep(Duration::from_secs(2)); // sessions go on meanwhile
+    std::thread::sleep(Duration::from_secs(2)); // sessions continue meanwhile
     let count = load.end();
-    // of these keys the last is seen, a few frames later at the most
+    // the last of these keys shows, a few frames later at most
     seen.press("F444466666");
     let before = seen.pty.written.len();
     seen.wait_for("what is so now", |s| {
@@ -173,14 +173,14 @@ fn it_can_be_ended_although_nobody_reads_its_terminal() {
             assert!(Instant::now() < deadline, "{signal:?}: it goes on");
             std::thread::sleep(Duration::from_millis(5));
         }
-        // and whoever looks at it again has a terminal as before
+        // and a user who comes back has the terminal as before
         seen.ends(&format!("{signal:?}"), 0);
         seen = large(&listen(V4), "1s");
     }
     seen.quit();
 }
 
-/// The lines too.
+/// The same for line outputs.
 #[test]
 fn rows_can_be_ended_although_nobody_reads_their_terminal() {
     if !kernel_or_skip() {
@@ -195,7 +195,7 @@ fn rows_can_be_ended_although_nobody_reads_their_terminal() {
         assert!(Instant::now() < deadline, "no header: {}", pty.text());
         pty.read(|_| ());
     }
-    // a terminal holds 64 kB, and a row has over a hundred bytes
+    // a terminal buffers 64 kB, and a row has over a hundred bytes
     for _ in 0..1000 {
         session(&listener, V4, 1, 1);
     }

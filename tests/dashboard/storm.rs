@@ -1,4 +1,4 @@
-//! A window that is dragged about while sessions come and go: the picture is whole afterwards, on every screen.
+//! A window that is resized while sessions come and go: the picture is complete afterwards, on every screen.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,8 @@ use crate::common::pty;
 use crate::leaving::pid_of;
 use crate::seen::{Seen, length, only};
 
-/// From the table there, and back; `None`: it is the line of a file name that says something else for a moment.
+/// Keys from the table to a mode, and back; `None`: it is the prompt for a file name, which briefly shows something
+/// else.
 fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
     Some(match mode {
         Mode::Table => ("", ""),
@@ -40,7 +41,7 @@ impl Seen {
         self.pty.master.resize(size).expect("the terminal is there");
     }
 
-    /// Takes what comes, until nothing has come for so long.
+    /// Reads until nothing has come for so long.
     fn settle(&mut self, quiet: Duration) {
         let deadline = Instant::now() + PATIENCE;
         let (mut written, mut since) = (self.pty.written.len(), Instant::now());
@@ -58,7 +59,7 @@ impl Seen {
         }
     }
 
-    /// Every cell, as it looks; a blank as one sees it.
+    /// Returns every cell with its appearance; a blank as it looks.
     fn cells(&self) -> Vec<String> {
         let screen = self.terminal.screen();
         let (rows, cols) = screen.size();
@@ -118,7 +119,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
             continue;
         };
         seen.press(there);
-        // what a pair moves and what ends, while the size is another every few milliseconds
+        // data moves and sessions close while the size changes every few milliseconds
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let more = listener.try_clone().expect("a listener");
@@ -139,7 +140,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
                 _ => (1 + numbers.below(100) as u16, 1 + numbers.below(300) as u16),
             };
             seen.resize(size.0, size.1);
-            // some of them at once after the one before, some with a frame or two in between
+            // some immediately after the previous one, some with a frame or two in between
             for _ in 0..numbers.below(4) {
                 let terminal = &mut seen.terminal;
                 assert!(seen.pty.read(|bytes| terminal.process(bytes)), "it ended");
@@ -148,7 +149,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
         seen.resize(rows, cols);
         stop.store(true, Ordering::Relaxed);
         open = traffic.join().expect("the traffic");
-        // held, so that nothing but its drawing can be another
+        // paused, so that only its drawing can differ
         seen.press(back);
         seen.wait_for("the table", |s| s.heading().is_some() && s.shows("q quit"));
         seen.press(" ");
@@ -156,7 +157,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
         seen.press(there);
         seen.settle(Duration::from_millis(300));
         let (before, drawn) = (seen.cells(), seen.pty.written.len());
-        kill_process(pid_of(&seen), Signal::CONT).expect("it runs"); // draws all anew, in any mode
+        kill_process(pid_of(&seen), Signal::CONT).expect("it runs"); // redraws everything, in any mode
         seen.wait_for("all of it anew", |s| {
             String::from_utf8_lossy(&s.pty.written[drawn..]).contains("\x1b[2J") && s.is_whole()
         });

@@ -1,4 +1,4 @@
-//! What is taken out of the dashboard: files, and texts for the clipboard.
+//! Output of the dashboard: exported files, and texts for the clipboard.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::common::net::{Pair, V4, listen, port, session};
 use crate::common::pty;
 use crate::seen::{Seen, argv, brisk, only};
 
-/// The dashboard in a directory of its own.
+/// Starts the dashboard in a directory of its own.
 fn in_folder(folder: &Path, ports: &str) -> Seen {
     let mut command = pty::command(&brisk(&["-L", ports]));
     command.cwd(folder);
@@ -70,7 +70,7 @@ fn what_the_table_shows_is_exported() {
     assert_eq!(row.expect("a row")["event"], "open");
     assert_eq!(rows.last().expect("a summary")["sessions"], 4);
 
-    // the other form, by the name that is there already
+    // the other format, by the name that already exists
     seen.press("e");
     seen.wait_for("a name", |s| {
         s.shows("export to: tcplife-") && s.shows(".csv")
@@ -127,12 +127,12 @@ fn an_export_takes_nobody_s_place_unasked() {
     seen.quit();
 }
 
-/// What the terminal was told to copy last.
+/// Returns what the terminal was last asked to copy.
 fn copied(seen: &Seen) -> Option<String> {
     let written = seen.pty.text();
     let (_, text) = written.rsplit_once("\x1b]52;c;")?;
     let (text, _) = text.split_once("\x1b\\")?;
-    // in a multiplexer it comes once more, to be passed on
+    // in a multiplexer it comes once more, to be passed through
     let bytes = BASE64_STANDARD
         .decode(text.trim_end_matches('\x1b'))
         .expect("base64");
@@ -146,7 +146,7 @@ fn keys_copy_to_the_terminal_s_clipboard() {
     }
     let listener = listen(V4);
     let mut command = pty::command(&argv(&["-L", &only(&[&listener])]));
-    // whatever the tests run in
+    // independent of what the tests run in
     for name in ["TMUX", "STY"] {
         command.env(name, "");
     }

@@ -1,4 +1,4 @@
-//! Compares what the generators did with what tcplife reports.
+//! Compares what tcplife reports with what the generators did.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -51,7 +51,7 @@ impl Story {
         rows.iter().filter(ours).collect()
     }
 
-    /// Whether all of its sessions are reported.
+    /// True if all of its sessions are reported.
     pub(crate) fn is_complete(&self, rows: &[Value]) -> bool {
         self.broken.is_some() || self.rows(rows).len() >= self.told.len()
     }
@@ -61,7 +61,7 @@ impl Story {
         for row in self.rows(rows) {
             shown.entry(key(row)).or_default().push(row);
         }
-        // a socket pair that is used again is in order of time
+        // a reused socket pair is ordered by time
         self.told
             .iter()
             .map(|told| {
@@ -127,7 +127,7 @@ impl Story {
         }
     }
 
-    /// The line of the other end of the same connection.
+    /// Returns the line of the other end of the same connection.
     fn other_end(&self, told: &Value) -> Option<&Value> {
         let (a, b) = (&told["want"], |t: &Value| t["want"].clone());
         self.told.iter().find(|other| {
@@ -174,7 +174,7 @@ impl Story {
     }
 }
 
-/// The outcome of the whole run.
+/// Returns the outcome of the whole run.
 pub(crate) fn nothing_lost(rows: &[Value]) -> Outcome {
     let summaries: Vec<&Value> = rows.iter().filter(|r| r["event"] == "summary").collect();
     let mut wrong = Vec::new();

@@ -1,8 +1,8 @@
-//! The open sessions at each look: the kernel tells what has changed since the one before, and of the rest only that it is
-//! still there.
+//! Tracks the open sessions from snapshot to snapshot: the kernel reports what has changed since the previous one, and
+//! of the rest only that it still exists.
 //!
-//! Responsible for reading that, and for noticing when the kernel takes something for known that is not. Not for getting
-//! it (`bpf`), nor for what a record means (`decode`).
+//! Also notices when the kernel takes a session for known that is not. `bpf` gets the bytes, `decode` interprets a
+//! record.
 
 use rustc_hash::FxHashMap;
 
@@ -11,12 +11,11 @@ use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::model::batch::OpenSnapshot;
 use crate::model::session::{Evidence, Session, State};
 
-/// What there was at the last look.
+/// Sessions of the last snapshot.
 #[derive(Debug, Default)]
 pub struct DeltaTracker {
-    /// By cookie.
     known: FxHashMap<u64, KnownSession>,
-    /// How many looks have begun.
+    /// Number of snapshots begun.
     look: u64,
     found: OpenSnapshot,
     is_amiss: bool,
@@ -24,14 +23,14 @@ pub struct DeltaTracker {
 
 #[derive(Debug)]
 struct KnownSession {
-    /// The last look that it was in.
+    /// The last snapshot that it was in.
     look: u64,
-    /// Its start, if no process that works on it has shown.
+    /// Its start time, if no process that works on it has shown.
     unowned_ns: Option<u64>,
 }
 
 impl DeltaTracker {
-    /// Begins a look.
+    /// Begins a snapshot.
     pub fn begin(&mut self) {
         self.look += 1;
         self.is_amiss = false;
@@ -41,11 +40,11 @@ impl DeltaTracker {
         };
     }
 
-    /// Takes what the iterator wrote, and says how many bytes of it are done with: what is cut off at the end is to come
-    /// again when there is more.
+    /// Takes output of the iterator and returns how many bytes it has consumed: a record that is cut off at the end
+    /// must be passed again when there is more.
     ///
     /// # Errors
-    /// If a record is none.
+    /// If the bytes contain an invalid record.
     pub fn take(&mut self, bytes: &[u8], context: &mut DecodeContext) -> Result<usize, BadRecord> {
         let mut rest = bytes;
         while let Some(first) = rest.first_chunk() {
@@ -90,7 +89,7 @@ impl DeltaTracker {
         Ok(())
     }
 
-    /// Ends a look.
+    /// Ends a snapshot.
     pub fn end(&mut self) -> OpenSnapshot {
         if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
             self.known.retain(|_, known| known.look == self.look);
@@ -98,23 +97,23 @@ impl DeltaTracker {
         std::mem::take(&mut self.found)
     }
 
-    /// True if one was not told at the last look that was not known before: the kernel passes over some when others go at that
-    /// moment. It has to tell all of them at the next.
+    /// True if the last snapshot named a session as unchanged that was not known, because the kernel skips some when
+    /// others disappear at that moment. The kernel must then report all of them in the next snapshot.
     pub fn is_amiss(&self) -> bool {
         self.is_amiss
     }
 
-    /// When those began of which no process that works on them has shown.
+    /// Start times of the sessions of which no process that works on them has shown.
     pub fn unowned(&self) -> impl Iterator<Item = u64> {
         self.known.values().filter_map(|known| known.unowned_ns)
     }
 }
 
-/// True if a process may have it in hand, and which one has not shown.
+/// True if a process may be working on the session and has not shown.
 fn is_unowned(session: &Session) -> bool {
     match session.owner {
         Evidence::Listen => true,
-        // one that is closed already has no process, and no scan will find any
+        // a closed one has no process, and no scan will find any
         Evidence::None => matches!(session.state, State::Established | State::CloseWait),
         _ => false,
     }
@@ -146,7 +145,7 @@ mod tests {
         [0_u64, cookie].map(u64::to_ne_bytes).concat()
     }
 
-    /// What has changed, with its bytes, and what has not.
+    /// Returns the changed sessions with their bytes, and the unchanged ones.
     fn look(looks: &mut DeltaTracker, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
         let mut context = DecodeContext {
             hz: 1000,
@@ -154,7 +153,7 @@ mod tests {
             cgroups: Cgroups::none(),
         };
         looks.begin();
-        // in pieces, as they may come
+        // in pieces, as they may arrive
         let mut waiting = Vec::new();
         for piece in bytes.concat().chunks(7) {
             waiting.extend(piece);

@@ -1,7 +1,5 @@
-//! The network namespaces of this host, and how to look from inside each.
-//!
-//! Responsible for finding them and for entering them on a thread of its own, so that nothing else ever runs in
-//! another's namespace. Not for what is looked at there (`bpf`).
+//! Finds the network namespaces of this host and runs code inside each, on a thread of its own, so that nothing else
+//! ever runs in a foreign namespace.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,13 +11,14 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::host::proc::{Mount, Process};
 
-/// Looks from this thread's namespace, and from every other that can be found and entered.
+/// Calls `look` in this thread's namespace, and in every other that can be found and entered.
 ///
-/// Entering takes CAP_SYS_ADMIN. Without it the others are left out: what is open there is shown all the same
-/// if a process has it, and when it ends.
+/// Entering takes CAP_SYS_ADMIN. Without it the others are left out: sessions there are still shown if a process has
+/// them open, and when they close.
 ///
 /// # Errors
-/// What `look` fails of in this thread's own namespace; in another that may be because it is just going away.
+/// If `look` fails in this thread's own namespace; errors in other namespaces are ignored, as these may be
+/// disappearing.
 pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     look()?;
     let mut seen = HashSet::new();
@@ -40,7 +39,7 @@ pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<(
                 for namespace in &others {
                     let kind = Some(LinkNameSpaceType::Network);
                     if move_into_link_name_space(namespace.as_fd(), kind).is_ok() {
-                        // it may be going away
+                        // it may be disappearing
                         let _ = look();
                     }
                 }
@@ -52,13 +51,13 @@ pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<(
     })
 }
 
-/// Device and inode number: what tells namespaces apart.
+/// Device and inode number, which identify a namespace.
 fn id_of(path: PathBuf) -> Option<(u64, u64)> {
     let stat = rustix::fs::stat(&path).ok()?;
     Some((stat.st_dev, stat.st_ino))
 }
 
-/// Namespaces that `ip netns add` and container runtimes keep by a mount, with or without a process.
+/// Returns the namespaces that `ip netns add` and container runtimes keep by a mount, with or without a process.
 fn mounted(mounts: Vec<Mount>) -> Vec<PathBuf> {
     let namespaces = mounts.into_iter().filter(|m| m.root.starts_with("net:["));
     namespaces.map(|m| m.point).collect()

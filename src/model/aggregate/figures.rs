@@ -1,28 +1,26 @@
-//! The figures of top talkers: one row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
+//! The figures of top talkers: each row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
 
 use crate::model::aggregate::{Aggregate, Aggregates};
 use crate::model::fields;
 
-/// A figure of a talker: one row of [`FIGURES`].
+/// Figure of an aggregate: one row of [`FIGURES`].
 #[derive(Debug)]
 pub struct AggregateFigure {
-    /// Its heading.
     pub title: &'static str,
-    /// What it means, in a line.
+    /// Explanation in one line.
     pub help: &'static str,
-    /// Cells that it needs.
+    /// Width in cells.
     pub width: u16,
-    /// Which goes first when the pane is narrow: the highest number. 0 stays always.
+    /// Order in which columns disappear when the pane is narrow: the highest number goes first; 0 always stays.
     pub drop: u8,
-    /// It is drawn as its course over time.
+    /// True if it is drawn as a sparkline over time.
     pub is_course: bool,
-    /// Its value.
-    pub get: fn(&Talkers, &Aggregate) -> f64,
-    /// How that reads.
+    pub get: fn(&Aggregates, &Aggregate) -> f64,
+    /// Formats the value.
     pub text: fn(f64) -> String,
 }
 
-/// Every figure, from left to right.
+/// All figures, from left to right.
 pub static FIGURES: &[AggregateFigure] = &[
     AggregateFigure {
         title: "OPEN",
@@ -97,12 +95,12 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
 ];
 
-/// A number in at most six characters.
+/// Formats a number in at most six characters.
 fn count(n: f64) -> String {
     fields::bytes(n.round() as u64)
 }
 
-/// The figure that one looks for first.
+/// Index of the figure to sort by at first.
 pub fn busiest() -> usize {
     FIGURES.iter().position(|f| f.drop == 0).unwrap_or(0)
 }
@@ -122,7 +120,7 @@ mod tests {
                 } else {
                     value
                 };
-                // a rate of new sessions is one that a host can have
+                // more new sessions per second than any host can have
                 if figure.title == "NEW/s" && value > 1e6 {
                     continue;
                 }

@@ -1,7 +1,7 @@
-//! Who talks: sums of the sessions of each process, peer and port.
+//! Aggregates: sums of the sessions of each process, program, peer, subnet and port.
 //!
-//! Responsible for keeping these sums up to date a change at a time, within bounds however many talkers there are.
-//! Knows no clock: time comes with the sessions and the looks. Not for their order on the screen (`ui::talkers`).
+//! Kept up to date change by change, within bounds however many keys there are. There is no clock in here: time comes
+//! with the sessions and the snapshots. The order on the screen is the job of `ui::talkers`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,28 +14,28 @@ pub mod bounded_map;
 pub mod figures;
 pub mod rate_history;
 
-/// Talkers of a kind that are kept at least.
+/// Minimum number of keys kept for each [`GroupBy`].
 const KEEP: usize = 2048;
-/// A second.
+/// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// By what sessions are summed up.
+/// Criterion by which sessions are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupBy {
-    /// The process that owns it.
+    /// The owning process.
     Process,
-    /// That process's name, whichever process has it.
+    /// Process name, summed over all processes of that name.
     Program,
     /// The peer's address.
     Peer,
-    /// The peer's network: /24 or /64.
+    /// The peer's subnet: /24 or /64.
     Subnet,
-    /// The port of the service: ours if the peer connected, the peer's if we did.
+    /// The service's port: ours if the peer connected, the peer's if we did.
     Port,
 }
 
 impl GroupBy {
-    /// All of them, in their order.
+    /// All variants, in display order.
     pub const ALL: [GroupBy; 5] = [
         GroupBy::Process,
         GroupBy::Program,
@@ -44,7 +44,7 @@ impl GroupBy {
         GroupBy::Port,
     ];
 
-    /// Whom a session belongs to.
+    /// Returns the key that a session counts for.
     pub fn key(self, session: &Session) -> GroupKey {
         match self {
             GroupBy::Process => GroupKey::Process(session.pid, session.comm),
@@ -57,25 +57,23 @@ impl GroupBy {
             GroupBy::Port => GroupKey::Port(match session.direction {
                 Direction::In => session.lport,
                 Direction::Out => session.rport,
-                // services have low ports, and clients get high ones
+                // services have low ports, clients get high ones
                 Direction::Unknown => session.lport.min(session.rport),
             }),
         }
     }
 }
 
-/// Names a talker.
+/// Key of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupKey {
-    /// Id and name; 0: not known.
+    /// Process id and name; 0: not known.
     Process(u32, Comm),
-    /// Name; empty: not known.
+    /// Process name; empty: not known.
     Program(Comm),
-    /// Address.
     Peer(IpAddr),
-    /// First address of the network.
+    /// First address of the subnet.
     Subnet(IpAddr),
-    /// Port.
     Port(u16),
 }
 
@@ -93,32 +91,31 @@ impl std::fmt::Display for GroupKey {
     }
 }
 
-/// What moved between two looks.
+/// Traffic between two snapshots.
 #[derive(Clone, Copy, Debug, Default)]
 struct Flow {
     new: u64,
     bytes: u64,
 }
 
-/// The sums of one talker.
+/// Sums of one key.
 #[derive(Clone, Debug, Default)]
 pub struct Aggregate {
-    /// Sessions that are open.
     pub open: u64,
-    /// Sessions in all.
+    /// Sessions in total, open and closed.
     pub sessions: u64,
-    /// Bytes in all, both directions.
+    /// Total bytes, both directions.
     pub bytes: u64,
-    /// In the look `look`, and in the one before it.
+    /// Traffic of snapshot `look`, and of the one before it.
     flow: Flow,
     flow_before: Flow,
     look: u64,
-    /// Bytes of each second; the one under way needs a place too.
+    /// Bytes of each second. The margin is for the second in progress.
     history: RateHistory<f32, { HISTORY_S + 4 }>,
 }
 
 impl Aggregate {
-    /// What flows now: at this look.
+    /// Traffic of the current snapshot.
     fn flow(&mut self, look: u64) -> &mut Flow {
         if self.look != look {
             let is_next = self.look + 1 == look;
@@ -128,7 +125,7 @@ impl Aggregate {
         &mut self.flow
     }
 
-    /// What flowed until the last look, when `look` is under way.
+    /// Traffic up to the last complete snapshot, while `look` is in progress.
     fn flow_before(&self, look: u64) -> Flow {
         match look.checked_sub(self.look) {
             Some(0) => self.flow_before,
@@ -139,7 +136,7 @@ impl Aggregate {
 }
 
 impl Sums for Aggregate {
-    /// Whoever has something open stays; of the others who has most to show.
+    /// Keys with open sessions stay; of the others, those with the most traffic.
     fn weight(&self) -> (bool, u64) {
         (self.open > 0, self.bytes + 1000 * self.sessions)
     }
@@ -148,7 +145,7 @@ impl Sums for Aggregate {
         self.open += other.open;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
-        // what flowed at looks before this one is over
+        // traffic of earlier snapshots no longer counts
         let look = self.look.max(other.look);
         let flow = if other.look == look {
             other.flow
@@ -161,7 +158,7 @@ impl Sums for Aggregate {
     }
 }
 
-/// The talkers of one kind.
+/// Aggregates of one [`GroupBy`].
 #[derive(Debug, Default)]
 struct Group(BoundedMap<GroupKey, Aggregate>);
 
@@ -181,7 +178,7 @@ impl Group {
         if let (Some(old_key), Some(old)) = (before, change.before)
             && !stays
         {
-            // its owner is known better now: what was counted goes along
+            // a better known owner takes over what was counted so far
             brought = counted_bytes(old, change.uncounted);
             let other = self.0.sums_of(old_key);
             other.open = other.open.saturating_sub(1);
@@ -210,17 +207,17 @@ impl Group {
     }
 }
 
-/// Bytes of a session that count: what it had moved before it was seen does not.
+/// Bytes of a session that count: not those that moved before it was first seen.
 fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
     session.bytes().saturating_sub(uncounted)
 }
 
-/// Every process, program, peer, network and port that has sessions.
+/// Aggregates by process, program, peer, subnet and port.
 #[derive(Debug)]
 pub struct Aggregates {
     boards: [Group; 5],
     keep: usize,
-    /// The look under way, how long the one before it took, and when that was.
+    /// The snapshot in progress, how long the one before it took, and when that was.
     look: u64,
     look_s: f64,
     looked_ns: u64,
@@ -234,7 +231,7 @@ impl Default for Aggregates {
 }
 
 impl Aggregates {
-    /// Keeps about that many of each kind.
+    /// Creates aggregates that keep about `keep` keys of each kind.
     pub fn new(keep: usize) -> Self {
         Aggregates {
             boards: GroupBy::ALL.map(|_| Group::default()),
@@ -246,7 +243,7 @@ impl Aggregates {
         }
     }
 
-    /// None yet, at the same moment.
+    /// Returns empty aggregates at the same moment.
     pub fn emptied(&self) -> Self {
         Aggregates {
             look: self.look,
@@ -256,14 +253,14 @@ impl Aggregates {
         }
     }
 
-    /// Takes in what changed of a session.
+    /// Applies a change of one session.
     pub fn take(&mut self, change: &Change<'_>) {
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
             && now.is_open()
             && (before.pid, before.comm, before.direction) == (now.pid, now.comm, now.direction)
         {
-            return; // most of what is open does nothing
+            return; // most open sessions are idle
         }
         self.bytes += change.moved;
         for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
@@ -271,8 +268,8 @@ impl Aggregates {
         }
     }
 
-    /// Takes in a session that was there before: its bytes, but for those of [`Change::uncounted`], count as if they had
-    /// moved evenly while it lasted.
+    /// Applies a session from before: its bytes, except [`Change::uncounted`], count as if they had moved evenly over
+    /// its life.
     pub fn recall(&mut self, session: &Session, uncounted: u64) {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
@@ -292,7 +289,7 @@ impl Aggregates {
         }
     }
 
-    /// The open sessions were looked at: rates are what moved since the look before.
+    /// Ends a snapshot of the open sessions: rates are what moved since the one before.
     pub fn end_snapshot(&mut self, taken_ns: u64) {
         self.look_s = match self.looked_ns {
             0 => 0.0,
@@ -302,13 +299,13 @@ impl Aggregates {
         self.look += 1;
     }
 
-    /// True if talkers that have open sessions were let go: then [`Aggregates::recount`] puts the numbers of open
-    /// sessions right again.
+    /// True if keys with open sessions were evicted: [`Aggregates::recount`] then corrects the numbers of open
+    /// sessions.
     pub fn is_inexact(&self) -> bool {
         self.boards.iter().any(|b| b.0.other().0.open > 0)
     }
 
-    /// Counts the open sessions anew.
+    /// Recounts the open sessions.
     pub fn recount<'a>(&mut self, open: impl Iterator<Item = &'a Session>) {
         for board in &mut self.boards {
             board.0.sums_mut().for_each(|t| t.open = 0);
@@ -324,32 +321,31 @@ impl Aggregates {
         &self.boards[by as usize].0
     }
 
-    /// The talkers of a kind, in no order.
+    /// Iterates over the aggregates of one kind, in no order.
     pub fn of(&self, by: GroupBy) -> impl Iterator<Item = (GroupKey, &Aggregate)> {
         self.board(by).iter()
     }
 
-    /// One of them.
+    /// Returns the aggregate of a key.
     pub fn get(&self, by: GroupBy, key: GroupKey) -> Option<&Aggregate> {
         self.board(by).get(key)
     }
 
-    /// The sums of those that were let go, and how many times one was.
+    /// Returns the sums of the evicted keys and the number of evictions.
     pub fn other(&self, by: GroupBy) -> (&Aggregate, u64) {
         self.board(by).other()
     }
 
-    /// Bytes of all talkers, both directions.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Bytes a second, at the last look.
+    /// Bytes per second at the last snapshot.
     pub fn byte_rate(&self, talker: &Aggregate) -> f64 {
         self.a_second(talker.flow_before(self.look).bytes)
     }
 
-    /// New sessions a second, at the last look.
+    /// New sessions per second at the last snapshot.
     pub fn new_rate(&self, talker: &Aggregate) -> f64 {
         self.a_second(talker.flow_before(self.look).new)
     }
@@ -362,17 +358,17 @@ impl Aggregates {
         }
     }
 
-    /// Its part of all bytes, from 0 to 1.
+    /// Share of all bytes, from 0 to 1.
     pub fn share(&self, talker: &Aggregate) -> f64 {
         talker.bytes as f64 / self.bytes.max(1) as f64
     }
 
-    /// Its last minute in that many cells at most: bytes a second.
+    /// Bytes per second over the last minute, in at most `width` cells.
     pub fn course(&self, talker: &Aggregate, width: usize) -> Vec<f32> {
         cells(&self.history(talker), self.looked_ns / S, width)
     }
 
-    /// Bytes of each of the last seconds that were over at the last look, the oldest first.
+    /// Bytes of each of the last complete seconds at the last snapshot, the oldest first.
     pub fn history(&self, talker: &Aggregate) -> [f32; HISTORY_S] {
         let end = self.looked_ns / S;
         let mut history = [0.0; HISTORY_S];
@@ -416,7 +412,7 @@ mod tests {
         }
     }
 
-    /// A store and its talkers.
+    /// A store and its aggregates.
     struct Host(Store, Aggregates);
 
     impl Host {
@@ -442,7 +438,7 @@ mod tests {
             }
         }
 
-        /// Open, sessions, bytes of a talker.
+        /// Returns open sessions, all sessions and bytes of a key.
         fn sums(&self, by: GroupBy, name: &str) -> Option<(u64, u64, u64)> {
             let (_, t) = self.1.of(by).find(|(key, _)| key.to_string() == name)?;
             Some((t.open, t.sessions, t.bytes))
@@ -485,7 +481,7 @@ mod tests {
         }
         assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 265.0));
         assert_eq!(host.rates(GroupBy::Process, "wget 4"), (0.0, 0.0));
-        // nothing moves any more, and what was lost is not open
+        // nothing moves any more, and the missed session is not open
         host.look(13, vec![], vec![]);
         assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 0.0));
         host.look(14, vec![], vec![]);
@@ -513,7 +509,7 @@ mod tests {
         assert_eq!(host.sums(GroupBy::Program, "master"), Some((0, 0, 0)));
         assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((1, 1, 150)));
         assert_eq!(host.rates(GroupBy::Program, "worker!"), (0.0, 50.0));
-        // at its end, too
+        // also when it closes
         host.look(12, vec![], vec![closed(open(1, "end", "::1", 160, 12))]);
         assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((0, 0, 0)));
         assert_eq!(host.sums(GroupBy::Program, "end"), Some((0, 1, 160)));
@@ -623,7 +619,7 @@ mod tests {
         let sum: f32 = host.1.history(t).iter().sum();
         assert_eq!(sum.round(), 1100.0);
         drop(peers);
-        // and goes on from there
+        // and continues from there
         host.look(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
         assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 2, 1150)));
     }

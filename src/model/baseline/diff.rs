@@ -1,43 +1,43 @@
-//! Which differences from a baseline are worth a line: figures that are worse, what is gone, what is new.
+//! Differences from a baseline that are worth reporting: figures that got worse, what is gone, what is new.
 
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SURE, SideSums};
 use crate::model::fields;
 
-/// Sessions on both sides that losses are compared of at least.
+/// Minimum number of sessions on each side for comparing losses.
 const ENOUGH_FOR_LOSS: u64 = 20;
-/// Failures that are worth a line.
+/// Minimum number of failures.
 const FAILURES: u64 = 5;
-/// Sessions with losses, as well: one of few is a great part of them.
+/// Minimum number of sessions with losses: a single one of few is already a large share.
 const LOSSY: u64 = 3;
-/// So many times more of something is worth a line …
+/// Minimum increase, as a factor.
 const MORE: f64 = 2.0;
-/// Bytes a second from which on it is worth a line.
+/// Minimum traffic, bytes per second.
 const HEAVY: f64 = 10_000.0;
-/// Time on both sides that rates are compared over at least, s.
+/// Minimum time watched on each side for comparing rates, s.
 const LONG: f64 = 5.0;
 
-/// What is compared.
+/// Figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BaselineFigure {
-    /// Failures a second.
+    /// Failures per second.
     Failed,
-    /// Part of the sessions that had segments sent more than once.
+    /// Share of sessions with retransmits.
     Lossy,
     /// Connect latency.
     Connect,
     /// Smoothed round-trip time.
     Rtt,
-    /// Duration of what ended.
+    /// Duration of closed sessions.
     Duration,
-    /// Sessions opened a second.
+    /// Sessions opened per second.
     New,
-    /// Bytes a second, both directions.
+    /// Bytes per second, both directions.
     Bytes,
 }
 
 impl BaselineFigure {
-    /// All of them, the worst first.
+    /// All variants, the worst first.
     pub const ALL: [BaselineFigure; 7] = [
         BaselineFigure::Failed,
         BaselineFigure::Lossy,
@@ -48,7 +48,6 @@ impl BaselineFigure {
         BaselineFigure::Bytes,
     ];
 
-    /// Its heading.
     pub fn title(self) -> &'static str {
         match self {
             BaselineFigure::Failed => "FAILED/s",
@@ -61,7 +60,7 @@ impl BaselineFigure {
         }
     }
 
-    /// How a value reads, in at most seven characters.
+    /// Formats a value in at most seven characters.
     pub fn text(self, value: Option<f64>) -> String {
         match (self, value) {
             (_, None) => "-".into(),
@@ -78,34 +77,35 @@ impl BaselineFigure {
     }
 }
 
-/// What is to be said of a talker.
+/// Kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DifferenceKind {
     /// A figure is worse than before.
     Worse(BaselineFigure),
-    /// It has nothing open any more, and opens nothing.
+    /// It has no open sessions any more, and opens none.
     Gone,
     /// It was not there before.
     New,
 }
 
-/// A difference.
+/// One difference from the baseline.
 #[derive(Clone, Copy, Debug)]
 pub struct Difference {
-    /// Of whom.
+    /// Key that differs.
     pub key: GroupKey,
-    /// What is to be said.
     pub finding: DifferenceKind,
-    /// The figure before the mark; of what is gone the sessions that it held, or how many a second it opened.
+    /// The figure before the baseline. For [`DifferenceKind::Gone`]: the sessions it held, or how many it opened per
+    /// second.
     pub before: Option<f64>,
-    /// The figure since, `None` of what held sessions and is gone; sessions of what is new.
+    /// The figure since the baseline. For [`DifferenceKind::New`]: its sessions. `None` if it held sessions and is
+    /// gone.
     pub since: Option<f64>,
-    /// Of what is new, bytes since.
+    /// For [`DifferenceKind::New`]: bytes since the baseline.
     pub bytes: u64,
 }
 
 impl Difference {
-    /// How many times more it is.
+    /// Returns the increase as a factor.
     pub fn ratio(&self) -> f64 {
         match (self.before, self.since) {
             (Some(before), Some(since)) if before > 0.0 => since / before,
@@ -114,16 +114,14 @@ impl Difference {
     }
 }
 
-/// How long was watched before the baseline and since, s.
+/// Time watched on both sides of the baseline, s.
 #[derive(Clone, Copy, Debug)]
 pub struct WatchedTime {
-    /// Before.
     pub before_s: f64,
-    /// Since.
     pub since_s: f64,
 }
 
-/// A figure before the baseline and since. `bytes` are all that have moved by now.
+/// Returns a figure before the baseline and since. `bytes` is the total moved by now.
 pub fn figure(
     figure: BaselineFigure,
     compared: &BaselineEntry,
@@ -149,7 +147,7 @@ pub fn figure(
     }
 }
 
-/// What is more than chance of one key is added to what was found.
+/// Appends the significant differences of one key to `found`.
 pub fn compare(
     key: GroupKey,
     compared: &BaselineEntry,
@@ -200,7 +198,7 @@ pub fn compare(
         let more = now > 0.0 && now >= then * MORE;
         let (old, new) = (&compared.before, since);
         let is_worse = match figure {
-            // counts that come by chance have a variance as great as they are
+            // chance counts have a variance equal to their size
             BaselineFigure::Failed => {
                 let error = old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
                 more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()

@@ -1,7 +1,7 @@
-//! A moment to compare with: what the host's sessions were like before it, and what they have been like since.
+//! A baseline: a moment to compare with, and the sums of the sessions before and since.
 //!
-//! Responsible for the sums on both sides, of all and of each peer, program and port, within bounds, and for which
-//! differences are more than chance. Not for their order on the screen (`ui::mark`).
+//! It keeps both sides' sums, of all sessions and by peer, program and port, within bounds, and decides which
+//! differences are significant. Their order on the screen is up to `ui`.
 
 pub mod diff;
 mod stats;
@@ -18,38 +18,38 @@ use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 
-/// By what sessions are compared. Programs and not processes: after a restart these are others.
+/// Criteria that sessions are compared by. Programs instead of processes: a restart changes the process.
 pub const KINDS: [GroupBy; 3] = [GroupBy::Peer, GroupBy::Program, GroupBy::Port];
-/// How far back the rates before the mark go, s.
+/// Length of the period before the baseline that rates are measured over, s.
 pub const RATES_S: u64 = 60;
-/// How far back the times and losses before it go, s: of them one needs many.
+/// Length of the period before the baseline for times and losses, s: those need many sessions.
 pub const TIMES_S: u64 = 600;
-/// Talkers of a kind that are kept at least.
+/// Minimum number of keys kept for each kind.
 const KEEP: usize = 4096;
-/// Finished sessions that are counted at a time: some milliseconds.
+/// Closed sessions counted at a time: some milliseconds of work.
 const CHUNK: u64 = 1 << 13;
-/// Open ones: as none of them is too old to count, each takes longer.
+/// Open sessions counted at a time. None of them is too old to count, so each takes longer.
 const OPEN_CHUNK: usize = 1 << 11;
-/// A second.
+/// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// A session that has been open for so long at the mark is held, ns: that it goes says something.
+/// Age at the baseline from which an open session counts as held, ns: its disappearance means something.
 const HELD_NS: u64 = 10 * S;
 
-/// Sums of what is open.
+/// Sums of the open sessions.
 #[derive(Debug, Default)]
 struct OpenSums {
     all: SideSums,
     kinds: [HashMap<GroupKey, SideSums>; 3],
 }
 
-/// What is open, on the way to its sums.
+/// Open sessions being counted.
 #[derive(Debug)]
 struct OpenCount {
-    /// Cookies of those that are still to be counted.
+    /// Cookies that are still to be counted.
     waiting: Vec<u64>,
     open: OpenSums,
-    /// There was another look meanwhile.
+    /// A newer snapshot arrived meanwhile.
     is_stale: bool,
 }
 
@@ -67,38 +67,39 @@ impl OpenCount {
 #[derive(Debug)]
 pub struct Baseline {
     at_ns: u64,
-    /// Since when rates and times before it are known.
+    /// Start of the known rates and times.
     rates_ns: u64,
     times_ns: u64,
     all: BaselineEntry,
     kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
-    /// Of what is open, at the last look that was counted.
+    /// Sums of the open sessions at the last counted snapshot.
     open: OpenSums,
-    /// One that is being counted.
+    /// The count in progress.
     looking: Option<OpenCount>,
-    /// Segments that the sessions open at the mark had sent more than once by then.
+    /// Retransmits by the time of the baseline, for sessions that were open then.
     retransmits: HashMap<SessionId, u32>,
-    /// The closed sessions from before it, on the way to its sums.
+    /// Closed sessions from before the baseline that are still to be counted.
     backfill: Backfill,
-    /// Those that were open at the mark and are still to be counted: as they were then, so before anything changes of them.
+    /// Sessions that were open at the baseline and are still to be counted. Each is counted as it was then, before any
+    /// change to it applies.
     uncounted_open: FxHashSet<SessionId>,
     now_ns: u64,
-    /// Who has no session any more was perhaps there before.
+    /// Keys may be reported as new although they were there before.
     is_inexact: bool,
 }
 
 impl Baseline {
-    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Baseline::work`]. Here as there,
-    /// `counts` says which sessions count: the same as in the talkers' sums.
+    /// Sets a baseline now, for data recorded since `first_ns`. Earlier sessions are counted by [`Baseline::work`].
+    /// `counts` selects the sessions that count, the same ones as in the aggregates.
     pub fn new(
         first_ns: u64,
         at_ns: u64,
-        talkers: &Talkers,
+        talkers: &Aggregates,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) -> Self {
         let kept = store.closed_numbers();
-        // of what was before the oldest that is kept one does not know all
+        // sessions older than the oldest kept one are known only in part
         let known_ns = match store.get(SessionRef::Closed(kept.start)) {
             Some(oldest) if kept.start > 0 => oldest.end_ns.max(first_ns),
             _ => first_ns,
@@ -141,27 +142,27 @@ impl Baseline {
         mark
     }
 
-    /// How long ago that was, ns, at the last look.
+    /// Time since the baseline at the last snapshot, ns.
     pub fn ago_ns(&self) -> u64 {
         self.now_ns.saturating_sub(self.at_ns)
     }
 
-    /// How long rates were watched before it, ns.
+    /// Time that rates were watched before the baseline, ns.
     pub fn before_ns(&self) -> u64 {
         self.at_ns - self.rates_ns
     }
 
-    /// True if one of those that are called new may have been there, long before the mark.
+    /// True if a key reported as new may have existed long before the baseline.
     pub fn is_inexact(&self) -> bool {
         self.is_inexact || self.kinds.iter().any(|kind| kind.other().1 > 0)
     }
 
-    /// True while there is something to be counted: what was before it, or what is open.
+    /// True while closed or open sessions are still to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
         !self.uncounted_open.is_empty() || self.looking.is_some() || !self.backfill.is_done(store)
     }
 
-    /// Counts some of it. True if there is something new to be seen.
+    /// Counts a chunk. Returns true if there is something new to show.
     pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) -> bool {
         if !self.uncounted_open.is_empty() {
             self.count_uncounted_open(store);
@@ -172,7 +173,7 @@ impl Baseline {
             self.count_open(looking, store, counts);
             return is_last;
         }
-        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         for (_, session) in closed.filter(|(_, s)| counts(s)) {
             self.count_before(session);
         }
@@ -225,7 +226,7 @@ impl Baseline {
         };
     }
 
-    /// Takes in what changed of a session after the mark.
+    /// Applies a change of a session after the baseline.
     pub fn take(&mut self, change: &Change<'_>) {
         if let Some(before) = change.before
             && self.uncounted_open.remove(&before.id())
@@ -246,7 +247,8 @@ impl Baseline {
         self.retransmits.remove(&session.id());
     }
 
-    /// The open sessions were looked at; they are counted, by [`Baseline::work`], only if somebody looks at the differences.
+    /// Notes a snapshot of the open sessions. Pass `open` to have [`Baseline::work`] count them, only while the
+    /// differences are on screen.
     pub fn take_snapshot(&mut self, now_ns: u64, open: Option<&Store>) {
         self.now_ns = now_ns;
         let Some(store) = open else { return };
@@ -256,7 +258,7 @@ impl Baseline {
         }
     }
 
-    /// True if segments were sent more than once since the mark.
+    /// True if the session has had retransmits since the baseline.
     fn is_lossy(&self, session: &Session) -> bool {
         let before = self.retransmits.get(&session.id()).copied();
         session.retransmits > before.unwrap_or(0)
@@ -283,7 +285,7 @@ impl Baseline {
         });
     }
 
-    /// A figure of all sessions, before the mark and since.
+    /// Returns a figure of all sessions, before the baseline and since.
     pub fn overall(
         &self,
         figure: BaselineFigure,
@@ -301,12 +303,12 @@ impl Baseline {
         }
     }
 
-    /// All that is more than chance, in no order.
+    /// Returns all significant differences, in no order.
     pub fn differences(&self, talkers: &Aggregates) -> Vec<Difference> {
         let none = SideSums::default();
         let mut found = Vec::new();
         for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
-            // who has only open sessions has no sums of its own yet
+            // keys with only open sessions have no sums yet
             let unseen = open.keys().filter(|key| kind.get(**key).is_none());
             let unseen = unseen.map(|key| (*key, None));
             for (key, compared) in kind.iter().map(|(k, c)| (k, Some(c))).chain(unseen) {
@@ -324,7 +326,7 @@ impl Baseline {
     }
 }
 
-/// The sums that a session belongs to.
+/// Calls `count` with each of the sums that a session counts for.
 fn each(
     all: &mut BaselineEntry,
     kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
@@ -345,7 +347,7 @@ mod tests {
     use crate::model::session::{Direction, Reason, State};
     use crate::testing::sample::closed_session as sample;
 
-    /// A session with a peer that began and ended then, ms, and whose connect took so long.
+    /// A closed session with a peer, with its start, end and connect time.
     fn ended(cookie: u64, peer: u8, from_ms: u64, to_ms: u64, connect_us: u64) -> Session {
         let start_ns = from_ms * 1_000_000;
         Session {
@@ -373,7 +375,7 @@ mod tests {
 
     struct Host {
         store: Store,
-        talkers: Talkers,
+        talkers: Aggregates,
         mark: Option<Baseline>,
     }
 
@@ -432,7 +434,7 @@ mod tests {
         }
     }
 
-    /// Ten a second to one peer, each some milliseconds long.
+    /// Ten sessions per second to one peer, each some milliseconds long.
     fn steady(peer: u8, from_s: u64, to_s: u64, connect_us: u64) -> Vec<Session> {
         let cookies = from_s * 10..to_s * 10;
         cookies
@@ -527,7 +529,7 @@ mod tests {
         host.mark(40);
         host.look(41, lossy(3, 41), vec![]);
         assert_eq!(host.found(), ["10.0.0.1 Worse(Lossy)"]);
-        // from another mark on these are losses of before
+        // after another baseline these losses are old
         host.mark(41);
         host.look(42, lossy(3, 42), vec![]);
         assert_eq!(host.found(), [""; 0]);

@@ -1,17 +1,17 @@
-//! Sums on both sides of a baseline, and whether times differ by more than chance.
+//! Sums on both sides of a baseline, and significance tests for times.
 
 use crate::model::aggregate::bounded_map::Sums;
 use crate::model::session::Session;
 
-/// Sessions on both sides that a time is compared of at least.
+/// Minimum number of sessions on each side for comparing a time.
 pub const ENOUGH: u64 = 10;
-/// … and so many times longer, from a difference of so many µs on.
+/// Minimum increase of a time, as a factor; [`LONGER_US`] is the one in µs.
 pub const LONGER: f64 = 1.5;
 pub const LONGER_US: f64 = 50.0;
 /// Standard errors that a difference must have, so that one in a thousand is chance.
 pub const SURE: f64 = 3.0;
 
-/// The logarithms of some times: one that is ten times as long counts as much as one that is a tenth.
+/// Statistics of the logarithms of times: ten times as long weighs as much as a tenth.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TimeStats {
     count: f64,
@@ -37,18 +37,18 @@ impl TimeStats {
         self.sum / self.count
     }
 
-    /// The geometric mean, µs.
+    /// Geometric mean, µs.
     pub fn typical(&self) -> Option<f64> {
         (self.count > 0.0).then(|| self.mean().exp())
     }
 
-    /// The square of the mean's standard error.
+    /// Squared standard error of the mean.
     pub fn error(&self) -> f64 {
         let variance = (self.squares - self.sum * self.mean()) / (self.count - 1.0).max(1.0);
         variance.max(0.0) / self.count.max(1.0)
     }
 
-    /// True if these are longer, and that is neither chance nor little (Welch's test on the logarithms).
+    /// True if these times are significantly and noticeably longer (Welch's test on the logarithms).
     pub fn are_longer_than(&self, before: &TimeStats) -> bool {
         let enough = ENOUGH as f64;
         let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
@@ -63,12 +63,12 @@ impl TimeStats {
     }
 }
 
-/// Sums on one side of the mark.
+/// Sums on one side of the baseline.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SideSums {
     pub opened: u64,
     pub failed: u64,
-    /// Sessions that had segments sent more than once, and all of which one knows.
+    /// Sessions with retransmits, and all sessions for which that is known.
     pub lossy: u64,
     pub seen: u64,
     pub rtt: TimeStats,
@@ -87,7 +87,7 @@ impl SideSums {
         self.duration.merge(&other.duration);
     }
 
-    /// What a session counts: if its connect counts, and if it had losses on this side.
+    /// Counts a session: its connect time if `connects`, and a loss on this side if `lossy`.
     pub fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
         self.seen += 1;
         self.lossy += u64::from(lossy);
@@ -104,18 +104,18 @@ impl SideSums {
     }
 }
 
-/// Both sides.
+/// Sums of one key on both sides.
 #[derive(Clone, Debug, Default)]
 pub struct BaselineEntry {
-    /// It was there before the mark.
+    /// True if it was there before the baseline.
     pub known: bool,
-    /// Sessions that were open at the mark and had been for a while.
+    /// Sessions that were open at the baseline and had been for a while.
     pub held: u64,
-    /// Bytes in all at the mark, and a second before it.
+    /// Total bytes at the baseline, and bytes per second before it.
     pub bytes: u64,
     pub byte_rate: f64,
     pub before: SideSums,
-    /// Of what has ended since.
+    /// Sums of what has closed since.
     pub ended: SideSums,
 }
 

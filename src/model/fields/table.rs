@@ -1,4 +1,4 @@
-//! Every field: one row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
+//! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
 use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::model::session::{Direction, Evidence, Reason, State};
@@ -31,7 +31,7 @@ fn some_if(known: bool, value: u64) -> Value<'static> {
     }
 }
 
-/// What `status` can be: every state, then every reason.
+/// Possible values of `status`: every state, then every reason.
 const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
     let mut names = [""; State::NAMES.len() + Reason::NAMES.len()];
     let mut i = 0;
@@ -46,7 +46,7 @@ const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
     names
 };
 
-/// Every field. The order is that of the dashboard's columns and of the JSON keys.
+/// All fields, in the order of the dashboard's columns and of the JSON keys.
 pub static FIELDS: &[Field] = &[
     Field {
         word: "pid",
@@ -496,7 +496,9 @@ mod tests {
             assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
             assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
             for alias in f.aliases {
-                let named = FIELDS.iter().filter(|g| g.word == *alias || g.aliases.contains(alias));
+                let named = FIELDS
+                    .iter()
+                    .filter(|g| g.word == *alias || g.aliases.contains(alias));
                 assert_eq!(named.count(), 1, "{alias} names one field");
             }
         }

@@ -1,12 +1,12 @@
-//! Setting a baseline, comparing with it, forgetting it.
+//! Setting, comparing with and clearing a baseline.
 
-use crate::model::baseline::Mark;
+use crate::model::baseline::Baseline;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::state::screens::Screen;
 
 impl App {
-    /// Sets a mark; if there is one, shows what is other since, or leaves that again.
+    /// Sets a baseline; if there is one, shows or leaves the comparison.
     pub fn toggle_baseline(&mut self) {
         if self.baseline.is_none() {
             self.set_baseline();
@@ -18,7 +18,7 @@ impl App {
         }
     }
 
-    /// From now on the comparison is with now.
+    /// Sets a new baseline.
     pub fn set_baseline(&mut self) {
         let (talkers, own) = (self.panes.all(), &self.view_filter.self_traffic);
         let mark = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store, |s| {
@@ -29,7 +29,6 @@ impl App {
         self.refresh_screen();
     }
 
-    /// There is nothing to compare with any more.
     pub fn clear_baseline(&mut self) {
         self.baseline = None;
         if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
@@ -38,7 +37,7 @@ impl App {
         self.fit();
     }
 
-    /// The open sessions were looked at, or are to be compared from now on.
+    /// Updates the comparison after a snapshot, or when it opens.
     pub fn update_baseline(&mut self) {
         let is_shown = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(mark) = &mut self.baseline {

@@ -1,4 +1,4 @@
-//! Copying what is selected to the clipboard of the terminal.
+//! Copying the selection to the terminal's clipboard.
 
 use crate::filter::select;
 use crate::host::session_env::Multiplexer;
@@ -10,10 +10,10 @@ use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout::panes::Focus;
 
-/// Bytes that terminals take: xterm and those that follow it stop at 100,000 of the encoded text.
+/// Maximum bytes of text: xterm and terminals like it stop at 100,000 bytes of encoded text.
 const MOST: usize = 74_994;
 
-/// A session on one line, for a ticket: when, who, with whom, how it stands, and exact figures.
+/// A session on one line, for a ticket: time, owner, both ends, state, and exact figures.
 fn line(session: &Session, clock: &Clock) -> String {
     let (ours, theirs) = session.ends();
     let arrow = match session.direction {
@@ -38,7 +38,7 @@ fn line(session: &Session, clock: &Clock) -> String {
 }
 
 impl App {
-    /// Copies what is selected where one is; `nth` of what there is to be copied.
+    /// Copies the `nth` text that the selection offers.
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
         let text = match (self.layers.detail(), self.layers.focus()) {
             (Some(detail), _) => {
@@ -66,7 +66,7 @@ impl App {
             ));
             return None;
         }
-        // whether the terminal did it, it does not say
+        // the terminal does not report whether it copied
         let to = match self.session_env.multiplexer {
             None => "the terminal's clipboard",
             Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",

@@ -1,7 +1,7 @@
-//! The dashboard's state, and how a key or a batch changes it.
+//! The dashboard's state, and how keys and batches change it.
 //!
-//! Responsible for what is shown: which sessions, in which order, which is selected. Knows no terminal and no
-//! clock: time comes with the batches, and `view` draws what is here.
+//! Owns which sessions are shown, their order and the selection. It knows no terminal and no clock: time comes with
+//! the batches, and `view` draws the state.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, UidOf};
 use crate::host::session_env::SessionEnv;
-use crate::model::baseline::Mark;
+use crate::model::baseline::Baseline;
 use crate::model::batch::Clock;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
@@ -22,7 +22,7 @@ use crate::ui::layout;
 use crate::ui::layout::{Layout, lines};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
-use crate::ui::state::interval::Pace;
+use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
@@ -48,10 +48,10 @@ mod selection;
 mod self_traffic;
 mod update;
 
-/// The order of the table.
+/// The sort order of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Sort {
-    /// By this field's column.
+    /// The sort column.
     pub field: &'static Field,
     /// Against the column's natural order.
     pub inverted: bool,
@@ -67,12 +67,12 @@ impl Sort {
     }
 }
 
-/// Which line is selected.
+/// The selected line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// The first one, whichever session that is.
+    /// The first line, whichever session that is.
     Top,
-    /// This session's, wherever it goes; and where it was last.
+    /// The line of this session, wherever it moves, and its last known reference.
     Session(SessionId, SessionRef),
 }
 
@@ -81,46 +81,36 @@ pub enum Selection {
 pub struct App {
     /// Name of this host, shown in the header.
     pub host: String,
-    /// What the kernel reports at all, by the flags.
-    pub capture: Capture,
-    /// What else is captured at all: the kernel decides what it can of it, and the rest is decided here.
+    /// The capture filter set by flags.
+    pub capture: CaptureFilter,
+    /// The capture filter as an expression: the kernel evaluates as much of it as it can, this program the rest.
     pub capture_filter: Filter,
-    /// Which sessions are shown.
     pub view_filter: ViewFilter,
-    /// What there is to say once.
     pub notice: Notice,
-    /// Names of addresses and ports.
     pub names: Names,
-    /// What the dashboard runs in.
+    /// Surroundings of the dashboard.
     pub session_env: SessionEnv,
     history: Vec<String>,
     /// Finds the ids of users that a filter names.
     pub uid_of: UidOf,
-    /// What lies above the list of sessions.
     pub layers: Layers,
-    /// The order of the table.
     pub sort: Sort,
-    /// Its columns.
     pub columns: Columns,
-    /// What the keys mean.
     pub keymap: Keymap,
-    /// What everything looks like.
     pub appearance: Appearance,
-    /// The order before, while the newest are followed.
+    /// The previous order, while following the newest session.
     pub before_following: Option<Sort>,
-    /// How often the picture is another.
     pub interval: RefreshInterval,
-    /// What now is compared with.
     pub baseline: Option<Box<Baseline>>,
     pub panes: Panes,
     pub store: Store,
     pub rows: Rows,
-    /// Finished sessions when the selected one was looked for last.
+    /// Number of closed sessions when the selected one was last searched for.
     finished: u64,
     pub selection: Selection,
-    /// The selected line.
+    /// Index of the selected line.
     pub selected: usize,
-    /// The first line that is shown.
+    /// The first visible line.
     pub top: usize,
     pub frozen: Option<Waiting>,
     size: Size,
@@ -132,7 +122,7 @@ pub struct App {
 }
 
 impl App {
-    /// A dashboard on a terminal of that size, that keeps that many finished sessions.
+    /// A dashboard for a terminal of this size, which keeps up to `keep` closed sessions.
     pub fn new(host: String, capture: CaptureFilter, keep: usize, size: Size) -> Self {
         let sort = Sort {
             field: fields::busiest(),
@@ -175,7 +165,7 @@ impl App {
         app
     }
 
-    /// With a filter from the start, and those that were used before.
+    /// Sets the initial filter and the history of earlier ones.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
         let own = std::mem::take(&mut self.view_filter.self_traffic);
         self.view_filter = ViewFilter::new(filter);
@@ -185,39 +175,38 @@ impl App {
         self
     }
 
-    /// For somebody who lives there, in this time zone.
+    /// Sets the user's home directory and time zone.
     pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
         (self.home, self.zone) = (home, zone);
         self
     }
 
-    /// Who talks, of what the filter selects.
+    /// The top talkers panes.
     pub fn panes(&self) -> &Panes {
         &self.panes
     }
 
-    /// What is known of the sessions.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// True from the first look at what is open on.
+    /// True once a snapshot was ingested.
     pub fn has_snapshot(&self) -> bool {
         self.first_ns != 0
     }
 
-    /// How long the trace has run, s, at the moment that is shown.
+    /// Duration of the trace in seconds, at the moment shown.
     pub fn uptime_s(&self) -> u64 {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
     }
 
-    /// Where the parts of the screen are.
+    /// Layout of the screen.
     pub fn layout(&self) -> Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         layout::layout(area, self.layers.is_prompting(), self.layers.focus())
     }
 
-    /// What is on the screen has another size.
+    /// Adapts scroll positions to a changed layout.
     pub fn fit(&mut self) {
         let panes = self.layout().talkers;
         self.panes.resize(panes.map(|pane| lines::PANE.count(pane)));

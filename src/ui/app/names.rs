@@ -1,10 +1,10 @@
-//! Names of addresses and ports: toggling them, and which addresses on the screen still need one.
+//! Names of addresses and ports: toggling them, and addresses on the screen that still need one.
 
 use std::net::IpAddr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::{NoServices, Services};
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::fields::{FieldKind, Value};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
@@ -14,19 +14,19 @@ use crate::ui::layout::panes::Subject;
 use crate::ui::state::screens::Screen;
 
 impl App {
-    /// Addresses by name, or as they are.
+    /// Shows addresses by name or as numbers.
     pub fn toggle_names(&mut self) {
         self.names.addresses = !self.names.addresses;
     }
 
-    /// Ports by name, or as they are.
+    /// Shows ports by name or as numbers.
     pub fn toggle_port_names(&mut self) -> Option<Effect> {
         self.names.ports = !self.names.ports;
         let unknown = self.names.ports && self.names.services.is_none();
         unknown.then_some(Effect::Services)
     }
 
-    /// Takes in the names of ports. Without any, ports stay numbers, and the next press of the key looks again.
+    /// Takes service names. Without any, ports stay numeric, and the next press of the key tries again.
     pub fn services(&mut self, services: Result<Services, NoServices>) {
         match services {
             Ok(services) => self.names.services = Some(services),
@@ -37,12 +37,12 @@ impl App {
         }
     }
 
-    /// Takes in the name of an address.
+    /// Takes the name of an address.
     pub fn named(&mut self, answer: Answer) {
         self.names.learn(answer, self.now_ns);
     }
 
-    /// The addresses on the screen that have to be asked for, each once, from top to bottom.
+    /// Addresses on the screen to look up, each once, from top to bottom.
     pub fn unnamed(&self) -> Vec<IpAddr> {
         let mut wanted = Vec::new();
         if !self.names.addresses || self.layers.help().is_some() {

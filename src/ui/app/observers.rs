@@ -1,6 +1,6 @@
-//! All that take the events of the store: one struct, so that a new observer is added here alone.
+//! Observers of store events: one struct, so that a new observer is added only here.
 
-use crate::model::baseline::Mark;
+use crate::model::baseline::Baseline;
 use crate::model::store::{Store, StoreEvent};
 use crate::ui::app::App;
 use crate::ui::state::columns::Columns;
@@ -9,18 +9,18 @@ use crate::ui::state::rows::Rows;
 use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::ViewFilter;
 
-/// All that count or follow sessions, and take the events of the store for it.
+/// Everything that counts or follows sessions by store events.
 pub(super) struct Observers<'a> {
     view_filter: &'a mut ViewFilter,
     columns: &'a mut Columns,
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
-    mark: Option<&'a mut Baseline>,
+    baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
 }
 
 impl Observers<'_> {
-    /// Hands an event to each of them.
+    /// Passes an event to each observer.
     pub(super) fn take(&mut self, event: &StoreEvent<'_>) {
         self.view_filter.self_traffic.take(event);
         self.columns.take(event);
@@ -40,7 +40,7 @@ impl Observers<'_> {
         }
     }
 
-    /// A snapshot has come in whole: what counts the open ones again does so.
+    /// Takes a complete snapshot: observers count the open sessions again.
     pub(super) fn take_snapshot(&mut self, store: &Store, now_ns: u64) {
         if let Some(detail) = self.layers.detail_mut() {
             detail.take_snapshot(store);
@@ -53,14 +53,14 @@ impl Observers<'_> {
 }
 
 impl App {
-    /// The store, and all that take its events.
+    /// Borrows the store and its observers separately.
     pub(super) fn observed(&mut self) -> (&mut Store, Observers<'_>) {
         let observers = Observers {
             view_filter: &mut self.view_filter,
             columns: &mut self.columns,
             rows: &mut self.rows,
             panes: &mut self.panes,
-            mark: self.baseline.as_deref_mut(),
+            baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
         };
         (&mut self.store, observers)

@@ -1,4 +1,4 @@
-//! Opening, leaving and refreshing the screens that take the place of the table.
+//! Opening, leaving and refreshing the screens shown instead of the table.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -14,7 +14,7 @@ use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 
 impl App {
-    /// Opens a screen, in the place of another one that is there; or leaves it again.
+    /// Opens a screen instead of any other, or leaves it again.
     pub fn toggle_screen(&mut self, mode: Mode) {
         let before = self.layers.take_screen().map(|screen| screen.mode());
         let screen = match mode {
@@ -37,7 +37,7 @@ impl App {
         self.fit();
     }
 
-    /// Does what a key asks for there.
+    /// Handles an action on a screen.
     pub(super) fn update_screen(&mut self, action: Action) -> Offer {
         let area = self.layout().main;
         let Some(screen) = self.layers.screen_mut() else {
@@ -99,7 +99,7 @@ impl App {
         Break(None)
     }
 
-    /// Selects what is on a line of it, the first shown is 0. True if it was chosen already.
+    /// Selects the line at this offset from the first visible one. True if it was selected already.
     pub fn click_on_screen(&mut self, line: usize) -> bool {
         match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.click(line),
@@ -108,7 +108,7 @@ impl App {
         }
     }
 
-    /// Scrolls its lines; the selection stays in sight.
+    /// Scrolls the lines; the selection stays visible.
     pub fn wheel_on_screen(&mut self, down: bool) {
         let area = self.layout().main;
         match self.layers.screen_mut() {
@@ -118,7 +118,7 @@ impl App {
         }
     }
 
-    /// Other sessions are meant.
+    /// Counts again from the start, for a changed filter.
     pub fn restart_screen(&mut self) {
         if let Some(screen) = self.layers.screen_mut() {
             screen.restart(&self.store, &self.view_filter);
@@ -126,7 +126,7 @@ impl App {
         self.refresh_screen();
     }
 
-    /// True while there is something to be counted.
+    /// True while sessions remain to be counted.
     pub fn is_screen_working(&self) -> bool {
         let mark = self.baseline.as_ref();
         mark.is_some_and(|m| m.is_working(&self.store))
@@ -136,7 +136,7 @@ impl App {
                 .is_some_and(|s| s.is_working(&self.store))
     }
 
-    /// Counts a part.
+    /// Counts the next chunk.
     pub fn work_on_screen(&mut self) {
         let (store, view_filter) = (&self.store, &self.view_filter);
         let mut baseline_has_news = false;
@@ -144,7 +144,7 @@ impl App {
             baseline_has_news = mark.work(store, |s| !view_filter.self_traffic.is(s));
         }
         match self.layers.screen_mut() {
-            // to compare takes longer than to count a part
+            // comparing takes longer than counting a chunk
             Some(Screen::Baseline(_)) if !baseline_has_news => return,
             Some(screen) => screen.work(store, view_filter),
             None => {}
@@ -152,7 +152,7 @@ impl App {
         self.refresh_screen();
     }
 
-    /// Puts the lines in order.
+    /// Sorts the lines again.
     pub fn refresh_screen(&mut self) {
         let area = self.layout().main;
         match (self.layers.screen_mut(), &self.baseline) {

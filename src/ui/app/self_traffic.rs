@@ -1,18 +1,18 @@
-//! Keys and surroundings of the traffic that the dashboard itself causes.
+//! Toggling self traffic, and its surroundings.
 
 use crate::host::session_env::SessionEnv;
 use crate::ui::app::App;
-use crate::ui::state::self_traffic::Own;
+use crate::ui::state::self_traffic::SelfTraffic;
 
 impl App {
-    /// In these surroundings.
+    /// Sets the surroundings of the dashboard.
     pub fn within(mut self, session_env: SessionEnv) -> Self {
         self.view_filter.self_traffic = SelfTraffic::new(&session_env);
         self.session_env = session_env;
         self
     }
 
-    /// Shows or hides what the dashboard itself causes.
+    /// Shows or hides self traffic.
     pub fn toggle_self_traffic(&mut self) {
         let own = &mut self.view_filter.self_traffic;
         if own.known() == 0 && !own.shown {

@@ -1,4 +1,4 @@
-//! A key as it is pressed, and its name as people write it.
+//! Key presses and their names.
 
 /// A key of the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,39 +7,25 @@ pub enum KeyCode {
     Char(char),
     /// A function key, from 1.
     F(u8),
-    /// An arrow.
     Up,
-    /// An arrow.
     Down,
-    /// An arrow.
     Left,
-    /// An arrow.
     Right,
-    /// Home.
     Home,
-    /// End.
     End,
-    /// Page up.
     PageUp,
-    /// Page down.
     PageDown,
-    /// Tab.
     Tab,
     /// Tab with Shift.
     BackTab,
-    /// Enter.
     Enter,
-    /// Escape.
     Esc,
-    /// Backspace.
     Backspace,
-    /// Delete.
     Delete,
-    /// Insert.
     Insert,
 }
 
-/// One key, as a terminal reports it.
+/// A key with its modifiers, as a terminal reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPress {
     code: KeyCode,
@@ -62,18 +48,17 @@ pub const fn ctrl(c: char) -> KeyPress {
 }
 
 impl KeyPress {
-    /// A key, pressed with Ctrl or without.
     pub const fn new(code: KeyCode, ctrl: bool) -> Self {
         KeyPress { code, ctrl }
     }
 
-    /// The key, and whether Ctrl is pressed with it.
+    /// The key, and true if Ctrl is pressed with it.
     #[cfg(test)]
     pub fn parts(self) -> (KeyCode, bool) {
         (self.code, self.ctrl)
     }
 
-    /// The key of that name, as [`KeyPress::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
+    /// Parses a key as [`KeyPress::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
     pub fn parse(text: &str) -> Option<KeyPress> {
         let mut chars = text.chars();
         match (chars.next()?, chars.next(), chars.next()) {
@@ -105,12 +90,12 @@ impl KeyPress {
             .map(|(_, key)| code(*key))
     }
 
-    /// True if it is a character, which a prompt takes as text.
+    /// True for a character, which a prompt takes as text.
     pub fn is_text(self) -> bool {
         matches!(self.code, KeyCode::Char(_)) && !self.ctrl
     }
 
-    /// The key as it is written on keyboards and in manuals.
+    /// The key's name as written on keyboards and in manuals.
     pub fn name(self) -> String {
         match self.code {
             KeyCode::Char(' ') => "Space".into(),
@@ -129,7 +114,7 @@ impl KeyPress {
     }
 }
 
-/// Keys that have a name of their own in the configuration, besides the one that is written on them.
+/// Additional key names accepted in the configuration.
 const NAMED: [(&str, KeyCode); 16] = [
     ("Space", KeyCode::Char(' ')),
     ("Enter", KeyCode::Enter),
@@ -149,7 +134,7 @@ const NAMED: [(&str, KeyCode); 16] = [
     ("Right", KeyCode::Right),
 ];
 
-/// The names of keys that do the same, as the help shows them.
+/// Names of keys with the same meaning, as the help shows them.
 pub fn names(presses: &[KeyPress]) -> String {
     let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
     names.join(" ")

@@ -1,20 +1,18 @@
-//! The keys of this run: those of [`KEYS`], or what the configuration has instead.
+//! The key bindings of this run: those of [`KEYS`], or configured ones.
 
 use std::borrow::Cow;
 
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::{KEYS, KeyBinding, KeyPress, key_press};
 
-/// A row of [`KEYS`] with the keys that it has in this run.
+/// A row of [`KEYS`] with its keys in this run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
-    /// The row.
     pub key: &'static KeyBinding,
-    /// The keys that do it.
     pub presses: Cow<'static, [KeyPress]>,
 }
 
-/// The keys of this run: those of [`KEYS`], or what the configuration has instead.
+/// All rows of [`KEYS`], each with its keys in this run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {
     rows: Vec<Bound>,
@@ -33,21 +31,21 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// What a key means in a mode.
+    /// The action of a key in a mode.
     pub fn lookup(&self, mode: Mode, press: KeyPress) -> Option<Action> {
         self.rows(&[mode])
             .find(|r| r.presses.contains(&press))
             .map(|r| r.key.action)
     }
 
-    /// The key that does it in a mode, as it is written on it.
+    /// Name of the key for an action in a mode.
     pub fn of(&self, mode: Mode, action: Action) -> String {
         let row = self.rows(&[mode]).find(|r| r.key.action == action);
         let press = row.and_then(|r| r.presses.first());
         press.map_or_else(String::new, |p| p.name())
     }
 
-    /// What is in force in one of these modes, in the order of the help.
+    /// Rows that are active in one of these modes, in the order of the help.
     pub fn rows(&self, modes: &[Mode]) -> impl Iterator<Item = &Bound> {
         let rows = self.rows.iter();
         rows.filter(move |r| modes.iter().any(|m| r.key.is_in(*m)))
@@ -58,14 +56,14 @@ impl Keymap {
         &self.rows
     }
 
-    /// Gives the rows of that name other keys.
+    /// Binds all rows of this name to other keys.
     pub fn bind(&mut self, name: &str, presses: &[KeyPress]) {
         for row in self.rows.iter_mut().filter(|r| r.key.name == name) {
             row.presses = Cow::Owned(presses.to_vec());
         }
     }
 
-    /// A key that would mean two things in one mode, and the names of both.
+    /// A key with two meanings in one mode, and the names of both.
     pub fn conflict(&self) -> Option<(KeyPress, &'static str, &'static str)> {
         let rows = self.rows.iter().enumerate();
         rows.flat_map(|(i, b)| self.rows[..i].iter().map(move |a| (a, b)))

@@ -1,28 +1,28 @@
-//! Where keys are explained together, in the help and in the documents: one row of [`HELP_SECTIONS`] is a part of both.
+//! Sections of keys in the help and in the documentation.
 
 use crate::ui::action::Mode;
-use crate::ui::keys::Key;
+use crate::ui::keys::KeyBinding;
 use crate::ui::keys::table::SCREENS;
 
-/// Where keys are explained together: one row of [`HELP_SECTIONS`].
+/// One row of [`HELP_SECTIONS`].
 #[derive(Debug)]
 pub struct HelpSection {
-    /// The name of the part of the documents.
+    /// Name of the section in the documentation.
     #[cfg_attr(
         not(any(test, feature = "testing")),
         expect(dead_code, reason = "the test that writes the documents reads it")
     )]
     pub section: &'static str,
-    /// The heading of the part of the help.
+    /// Heading in the help.
     pub heading: &'static str,
-    /// The modes that it is about.
+    /// Modes whose keys it explains.
     pub modes: &'static [Mode],
-    /// What is in force there too, and is explained elsewhere; none for the first place.
+    /// A mode whose keys are active here too, but explained in another section.
     besides: Option<Mode>,
 }
 
 impl HelpSection {
-    /// True if the key is explained there.
+    /// True if this section explains the key.
     pub fn lists(&self, key: &KeyBinding) -> bool {
         let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
         !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
@@ -43,7 +43,7 @@ const fn place(
     }
 }
 
-/// Every place, in the order of the help.
+/// Every section, in the order of the help.
 pub static HELP_SECTIONS: &[HelpSection] = &[
     place("keys", "KEYS", &[Mode::Table], None),
     place(
@@ -84,7 +84,7 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
 ];
 
-/// What it does, for the help.
+/// Mouse actions and their descriptions for the help.
 pub static MOUSE: &[(&str, &str)] = &[
     ("click", "select; click again to open or to narrow the filter"),
     ("click a heading", "sort by that column; click again to reverse"),

@@ -1,5 +1,5 @@
-//! Every key: one row of [`KEYS`] is a key's meaning, its name in the configuration, its line in the help and its place
-//! in the footer.
+//! The key table: one row of [`KEYS`] is a key's meaning, its name in the configuration, its line in the help and its
+//! position in the footer.
 
 use tui_input::InputRequest;
 
@@ -60,13 +60,13 @@ const PAGE_UP: &[KeyPress] = &[code(KeyCode::PageUp), ctrl('b')];
 const TOP: &[KeyPress] = &[char('g'), code(KeyCode::Home)];
 const BOTTOM: &[KeyPress] = &[char('G'), code(KeyCode::End)];
 
-/// The sessions and who talks, on one screen.
+/// The session table and the panes next to it.
 const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
-/// What takes the table's place.
+/// Screens shown instead of the table.
 pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
-/// Those that are about the sessions that are meant.
+/// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
-/// The sessions, who talks, and what takes their place.
+/// The session table, the panes, and the screens shown instead.
 const LOOKING: &[Mode] = &[
     Mode::Table,
     Mode::TopTalkers,
@@ -74,14 +74,14 @@ const LOOKING: &[Mode] = &[
     Mode::Failures,
     Mode::Baseline,
 ];
-/// Where one can choose which sessions are meant.
+/// Modes in which the filter can be changed.
 const CHOOSING: &[Mode] = &[
     Mode::Table,
     Mode::TopTalkers,
     Mode::Distributions,
     Mode::Failures,
 ];
-/// What changes by itself.
+/// Modes whose content changes by itself.
 const LIVE: &[Mode] = &[
     Mode::Table,
     Mode::TopTalkers,
@@ -90,7 +90,7 @@ const LIVE: &[Mode] = &[
     Mode::Baseline,
     Mode::Detail,
 ];
-/// What is read, page by page.
+/// Pages of text.
 const READING: &[Mode] = &[
     Mode::Detail,
     Mode::Distributions,
@@ -100,7 +100,7 @@ const READING: &[Mode] = &[
     Mode::Columns,
 ];
 
-/// All that is read or gone through above the list, where `q` goes back and does not quit.
+/// Everything above the list in which `q` goes back instead of exiting.
 const ABOVE: &[Mode] = &[
     Mode::TopTalkers,
     Mode::Detail,
@@ -111,7 +111,7 @@ const ABOVE: &[Mode] = &[
     Mode::Columns,
 ];
 
-/// A line is typed.
+/// Modes in which a line is typed.
 const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
 
 /// Every key, in the order of the help and of the footer.

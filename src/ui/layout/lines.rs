@@ -1,34 +1,34 @@
-//! The lines of a list, between its headings and what is said below it: how many there are, and which one is where.
+//! Lines of a list between its headings and the text below it: their number, and which one is at a screen line.
 
 use ratatui::layout::Rect;
 
-/// What is left to the lines of a list.
+/// The vertical space of a list's lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Lines {
-    /// Lines of the area above them, with the headings.
+    /// Lines above them in the area, including headings.
     pub above: u16,
-    /// And below.
+    /// Lines below them.
     pub below: u16,
 }
 
 impl Lines {
-    /// How many there are.
+    /// Number of lines in an area.
     pub fn count(self, area: Rect) -> usize {
         area.height.saturating_sub(self.above + self.below).into()
     }
 
-    /// Which of them is at a line of the screen, the first one is 0; there may be nothing on it.
+    /// Index of the line at a screen line, from 0; it may be empty.
     pub fn at(self, area: Rect, row: u16) -> Option<usize> {
         let line = row.checked_sub(area.y + self.above)?.into();
         (line < self.count(area)).then_some(line)
     }
 }
 
-/// The sessions: below the headings.
+/// Sessions: below the headings.
 pub const TABLE: Lines = Lines { above: 1, below: 0 };
-/// The talkers of a pane: below the headings.
+/// Talkers in a pane: below the headings.
 pub const PANE: Lines = Lines { above: 1, below: 0 };
-/// The kinds of failures: between the headings and the sums.
+/// Kinds of failures: between headings and sums.
 pub const FAILURES: Lines = Lines { above: 1, below: 1 };
-/// The differences from the baseline: below the sums.
+/// Differences from the baseline: below the sums.
 pub const BASELINE: Lines = Lines { above: 4, below: 1 };

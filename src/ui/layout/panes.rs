@@ -1,24 +1,22 @@
-//! The panes of top talkers: what each is about, where it is, and which figures fit.
+//! The panes of top talkers: their subjects, their areas, and the figures that fit.
 
 use ratatui::layout::Rect;
 
-use crate::model::aggregate::By;
+use crate::model::aggregate::GroupBy;
 use crate::model::aggregate::figures::{AggregateFigure, FIGURES};
 use crate::ui::layout::fit;
 
-/// What a pane is about.
+/// The subject of a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// Who owns the sessions.
+    /// Owners of the sessions.
     Processes,
-    /// Whom they are with.
     Peers,
-    /// What they are for.
     Ports,
 }
 
 impl Subject {
-    /// All of them, from left to right.
+    /// All subjects, from left to right.
     pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
 
     pub fn by(self, grouped: bool) -> GroupBy {
@@ -41,12 +39,10 @@ impl Subject {
     }
 }
 
-/// What has the keyboard.
+/// The list or pane with the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
-    /// The session table.
     Table,
-    /// A talker pane.
     Pane(Subject),
 }
 
@@ -58,14 +54,14 @@ impl Focus {
         Focus::Pane(Subject::Ports),
     ];
 
-    /// The one that many further.
+    /// Moves on by this many positions.
     pub fn step(self, by: isize) -> Focus {
         let now = Focus::ALL.iter().position(|f| *f == self).unwrap_or(0);
         Focus::ALL[(now as isize + by).rem_euclid(Focus::ALL.len() as isize) as usize]
     }
 }
 
-/// The three panes beside each other, each as wide as its names need it; `None` if they do not fit.
+/// The three panes side by side, their widths by the needs of their names; `None` if they do not fit.
 pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
     let names: u16 = Subject::ALL.iter().map(|s| s.name_width()).sum();
     let figures = area.width.checked_sub(names + 2)? / 3;
@@ -85,7 +81,7 @@ pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
     })
 }
 
-/// The figures that fit a pane of that width.
+/// Figures that fit in a pane of this width.
 pub fn figures(subject: Subject, width: u16) -> Vec<&'static AggregateFigure> {
     let fits = |shown: &[&AggregateFigure]| needed(subject, shown) <= width;
     fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
@@ -96,8 +92,8 @@ fn needed(subject: Subject, shown: &[&AggregateFigure]) -> u16 {
     subject.name_width() + figures
 }
 
-/// Cells of the names, and of the course: what is left over goes to a course of a second a cell first, then to the
-/// names, up to what the longest address takes.
+/// Widths of the names and of the rate history: spare cells first go to a history of one second per cell, then to the
+/// names, up to the longest address.
 fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16) -> (u16, u16) {
     const WIDEST_NAME: u16 = 42;
     const WIDEST_COURSE: u16 = 60;
@@ -108,17 +104,17 @@ fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16) -> (u16, u16
         spare -= grown;
         now + grown
     };
-    // some for the course, so that its shape can be seen; then names as a whole
+    // first some cells of history, so that its shape is visible; then whole names
     let course = share(course, if course == 0 { 0 } else { 15 });
     let name = share(subject.name_width().min(width), WIDEST_NAME.min(width));
     let course = share(course, if course == 0 { 0 } else { WIDEST_COURSE });
     (name, course)
 }
 
-/// A figure, its first cell and how many it has: behind the names, a cell between each.
+/// A figure, its first cell and its width: after the names, with a cell between each.
 pub type Placed = (&'static AggregateFigure, u16, u16);
 
-/// How many cells the names have in a pane of that width, and where the figures are.
+/// Width of the names in a pane, and positions of the figures.
 pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
     let shown = figures(subject, width);
     let (name_width, course_width) = widths(subject, &shown, width);
@@ -135,7 +131,7 @@ pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
     (name_width, shown.into_iter().map(place).collect())
 }
 
-/// The figure whose heading is at a cell of the line, or before which it is.
+/// The figure whose heading is at a cell of the heading line, or starts right after it.
 pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static AggregateFigure> {
     let (_, placed) = placed(subject, width);
     let here = placed

@@ -1,4 +1,4 @@
-//! One session by itself: what is known of it, part by part.
+//! The detail page of one session, section by section.
 
 use std::collections::VecDeque;
 
@@ -18,38 +18,37 @@ use crate::ui::layout::bars::bars;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
 
-/// How a text stands out.
+/// Emphasis of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// As it is.
     Plain,
-    /// What one looks for first.
+    /// A primary figure.
     Figure,
-    /// Drawn, not written.
+    /// Chart characters.
     Chart,
-    /// Worth a look.
+    /// Worth attention.
     Warning,
 }
 
-/// A line of the screen.
+/// A line of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DetailLine {
-    /// Who and whom.
+    /// Owner and both ends.
     Title(String),
-    /// What the lines below are about.
+    /// Heading of a section.
     Heading(String),
-    /// A name and what there is to say; without a name, it goes on from the line above.
+    /// A name and its text; an empty name continues the previous line.
     Entry(String, String, Tone),
-    /// To be copied: from the edge on, without anything around it.
+    /// A command to copy: starts at the edge, with nothing around it.
     Command(String),
 }
 
-/// Cells of a name, with what is around it.
+/// Width of a name, including its margins.
 pub const NAME: usize = 14;
-/// From this height on the rates have a chart of several lines.
+/// Minimum height for rate charts of several lines.
 const HIGH: u16 = 30;
 
-/// All lines, for a screen of that size.
+/// All lines, for a screen of this size.
 pub fn lines(
     detail: &Detail,
     store: &Store,
@@ -66,7 +65,7 @@ pub fn lines(
     page.heading("RATES");
     let high = area.height >= HIGH;
     let rows = if high { 3 } else { 1 };
-    // of what is over the mean says more than a zero
+    // for a closed session the mean says more than a zero
     let seconds = session.duration_ns() as f32 / 1e9;
     let now = |rate: f32, bytes: u64| match session.is_open() {
         true => (rate, "now"),
@@ -83,7 +82,7 @@ pub fn lines(
     page.heading("PATH");
     path(&mut page, session);
     page.heading("BOTTLENECK");
-    // of what was open before the start one does not know for how long it had nothing to do
+    // how long a preexisting session was idle before the start is unknown
     let when = if session.preexisting {
         "while busy"
     } else {
@@ -157,7 +156,7 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
     }
 }
 
-/// Each on a line of its own where there is room.
+/// Phases of the session, each on a line of its own where there is room.
 fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
@@ -245,7 +244,7 @@ fn path(page: &mut Page, session: &Session) {
     page.entry("waiting", &text, Tone::Plain);
 }
 
-/// A verdict in words; the greatest part explained if that is wanted.
+/// Text of a verdict, explaining its largest part if `explained`.
 fn said(verdict: &Verdict, explained: bool) -> String {
     match verdict {
         Verdict::NothingSent => "nothing was sent; see the other end".into(),
@@ -340,7 +339,6 @@ fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
     }
 }
 
-/// The lines so far.
 struct Page {
     lines: Vec<DetailLine>,
     width: usize,
@@ -370,7 +368,7 @@ impl Page {
             .extend(lines.into_iter().map(DetailLine::Command));
     }
 
-    /// A rate and when that is, the bytes in all, and the course while it is watched.
+    /// Adds a rate and its time, the total bytes, and the rate history since the page was opened.
     fn rate(
         &mut self,
         name: &str,
@@ -381,7 +379,7 @@ impl Page {
     ) {
         let most = rates.iter().copied().fold(0.0, f32::max);
         let a_second = |rate: f32| format!("{}/s", fields::size(rate as u64));
-        // what flowed while nobody watched is in the mean only
+        // traffic before the page was opened is only in the mean
         let seen = if most > 0.0 {
             a_second(most)
         } else {
@@ -421,7 +419,7 @@ impl Page {
     }
 }
 
-/// A text on as many lines as it takes, broken at spaces where there are some.
+/// Wraps a text, at spaces where there are some.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -432,10 +430,10 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
             used += c.width().unwrap_or(0);
             used > width
         });
-        // a wide character in a single cell fits nowhere
+        // a wide character never fits a single cell
         let first = rest.chars().next().map_or(0, char::len_utf8);
         let end = fitting.map_or(rest.len(), |(at, _)| at).max(first);
-        // the space at which the next line would begin counts too
+        // a space at which the next line would begin counts too
         let space = rest
             .match_indices(' ')
             .map(|(at, _)| at)

@@ -1,4 +1,4 @@
-//! The help: every key, and every column, from their tables.
+//! The help page: every key and every column, from their tables.
 
 use crate::filter;
 use crate::model::aggregate::figures::FIGURES;
@@ -7,18 +7,18 @@ use crate::model::session::Reason;
 use crate::ui::keys::sections::MOUSE;
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
 
-/// A line of the help.
+/// A line of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelpLine {
-    /// What the lines below are about.
+    /// Heading of a section.
     Heading(&'static str),
-    /// A name and what it means; without a name, it goes on from the line above.
+    /// A name and its meaning; an empty name continues the previous line.
     Entry(String, &'static str),
-    /// Room between two parts.
+    /// A blank line between two sections.
     Blank,
 }
 
-/// The whole of it, on a screen of that width.
+/// All lines, for a screen of this width.
 pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
     let meaning = usize::from(width).saturating_sub(NAME + GAPS);
     let meaning = meaning.clamp(LEAST_MEANING, MEANING);
@@ -70,7 +70,7 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     lines
 }
 
-/// What is on the screens that take the table's place.
+/// Figures on the screens shown instead of the table.
 const COUNTED: [(&str, &str); 4] = [
     (
         "charts",
@@ -90,14 +90,14 @@ const COUNTED: [(&str, &str); 4] = [
     ),
 ];
 
-/// Cells of a name, and what is before and behind it.
+/// Width of a name, and of the gaps around it.
 pub const NAME: usize = 24;
 const GAPS: usize = 4;
-/// Cells of what it means at most: with the name eighty, which are read with ease; and at least.
+/// Maximum width of a meaning, which with the name makes eighty cells, easily read; and its minimum.
 const MEANING: usize = 80 - NAME - GAPS;
 const LEAST_MEANING: usize = 20;
 
-/// An entry on as many lines as it takes.
+/// Wraps an entry.
 fn wrapped(line: HelpLine, meaning: usize) -> Vec<HelpLine> {
     let HelpLine::Entry(mut name, mut rest) = line else {
         return vec![line];

@@ -1,32 +1,29 @@
-//! Figures of exactly the sessions that the table shows, kept up to date however many there are.
+//! Figures of exactly the sessions in the table, updated incrementally however many there are.
 //!
-//! Counts each of them once: the open ones again at each snapshot, the closed ones by the events of the store and a chunk at
-//! a time, and takes back those that are evicted. Not for what is counted.
+//! Each session is counted once: open ones again at each snapshot, closed ones by store events and one chunk at a
+//! time; evicted ones are subtracted.
 
 use crate::model::session::Session;
 use crate::model::store::{Backfill, Change, Store, StoreEvent};
 use crate::ui::state::view_filter::ViewFilter;
 
-/// Finished sessions that are counted at a time: a few milliseconds.
+/// Closed sessions counted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
 
-/// What sessions are counted in.
+/// Figures that sessions can be added to and removed from.
 pub trait Count {
-    /// A session is one of them.
     fn add(&mut self, session: &Session);
-    /// It is none any more; it is as it was when it was added.
+    /// Removes a session, which is the same as when it was added.
     fn remove(&mut self, session: &Session);
 }
 
-/// The counts.
+/// Figures of the open and of the closed sessions, and how far counting has come.
 #[derive(Debug)]
 pub struct Counted<T> {
     empty: fn() -> T,
-    /// Of the open sessions.
     pub open: T,
-    /// Of the closed ones.
     pub closed: T,
-    /// Those that had closed already when counting began.
+    /// Sessions that had closed before counting began.
     backfill: Backfill,
 }
 
@@ -44,12 +41,12 @@ impl<T: Count> Counted<T> {
         counted
     }
 
-    /// The same of other sessions.
+    /// Counts again from the start, for a changed filter.
     pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
         *self = Counted::new(self.empty, store, view_filter);
     }
 
-    /// Takes what happened to a session: what has closed is counted, and what is not kept any more is taken back.
+    /// Adds a closed session, subtracts an evicted one.
     pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
         match event {
             StoreEvent::Closed(Change {
@@ -66,7 +63,7 @@ impl<T: Count> Counted<T> {
         }
     }
 
-    /// The open sessions have other figures.
+    /// Counts the open sessions again.
     pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         self.open = (self.empty)();
         for (_, session) in store.open().filter(|(_, s)| view_filter.shows(s)) {
@@ -74,12 +71,12 @@ impl<T: Count> Counted<T> {
         }
     }
 
-    /// True while there are closed sessions that have not been counted yet.
+    /// True while some closed sessions are not counted yet.
     pub fn is_working(&self, store: &Store) -> bool {
         !self.backfill.is_done(store)
     }
 
-    /// Counts some of them.
+    /// Counts the next chunk of closed sessions.
     pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         let closed = store.closed_in(self.backfill.take_chunk(store));
         for (_, session) in closed.filter(|(_, s)| view_filter.shows(s)) {
@@ -120,7 +117,7 @@ mod tests {
         }
     }
 
-    /// The same, all at once.
+    /// Counts all sessions at once.
     fn whole<T: Count>(empty: fn() -> T, store: &Store, view_filter: &ViewFilter) -> Counted<T> {
         let mut counted = Counted::new(empty, store, view_filter);
         while counted.is_working(store) {
@@ -133,7 +130,7 @@ mod tests {
         #[test]
         fn counting_as_it_comes_is_counting_all_anew(
             keep in 0_usize..60,
-            // how many were finished before, how many end, how many are open, and whether some work is done
+            // sessions closed before, sessions closing, open sessions, and whether to count a chunk
             batches in prop::collection::vec((0_u64..40, 0_u64..20, any::<bool>()), 1..12),
         ) {
             let view_filter = ViewFilter::new(Filter::parse("rport 80 or rport 81").expect("a filter"));

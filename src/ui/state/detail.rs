@@ -1,7 +1,7 @@
-//! One session, watched: everything that is known of it, kept up with what comes.
+//! One session in detail, updated until it closes: its figures, its rate history, and its other end if that is on
+//! this host too.
 //!
-//! Responsible for following the session to its end, for the course of its rates, and for finding its other end when
-//! that is on this host too. Not for what is drawn (`view::detail`), nor for asking /proc (an effect).
+//! Reading /proc is an effect, not done here.
 
 use std::collections::VecDeque;
 
@@ -9,37 +9,33 @@ use crate::host::processes::ProcessInfo;
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 
-/// Looks of which the rates are kept.
+/// Snapshots for which rates are kept.
 const WATCHED: usize = 300;
-/// Finished sessions that are tried for the other end at a time.
+/// Closed sessions searched for the other end in one step.
 const CHUNK: u64 = 1 << 15;
 
-/// A session that is watched.
 #[derive(Debug)]
 pub struct Detail {
-    /// As it is now.
     pub session: Session,
-    /// As it was when one began to watch.
+    /// The session as it was when the detail was opened.
     pub first: Session,
-    /// It is not there any more, and how it ended was lost.
+    /// The session has disappeared, and its close was missed.
     pub vanished: bool,
-    /// Bytes a second at each look, sent and received.
+    /// Bytes per second sent, one value per snapshot.
     pub tx: VecDeque<f32>,
-    /// Likewise.
+    /// Bytes per second received, one value per snapshot.
     pub rx: VecDeque<f32>,
-    /// What /proc says of the owner.
+    /// Facts from /proc about the owner.
     pub process: Option<ProcessInfo>,
-    /// The session's other end.
     pub other: Option<Session>,
-    /// First line that is shown.
+    /// First visible line.
     pub top: usize,
     asked: u32,
-    /// The closed sessions that are tried for the other end.
+    /// Progress of the search for the other end among closed sessions.
     backfill: Backfill,
 }
 
 impl Detail {
-    /// Begins to watch a session.
     pub fn new(session: Session, store: &Store) -> Self {
         let mut detail = Detail {
             first: session.clone(),
@@ -60,18 +56,17 @@ impl Detail {
         detail
     }
 
-    /// Which one it is.
     pub fn id(&self) -> SessionId {
         self.session.id()
     }
 
-    /// The owner, if it is in another network namespace than we are.
+    /// The owner's pid, if it is in another network namespace than tcplife.
     pub fn inside(&self) -> Option<u32> {
         let owner = self.process.as_ref().filter(|p| p.pid == self.session.pid);
         owner.filter(|p| p.is_elsewhere).map(|p| p.pid)
     }
 
-    /// The process to be asked for: the owner, if that has not been done yet.
+    /// Pid of the owner to look up, if that was not requested yet.
     pub fn unknown_process(&mut self) -> Option<u32> {
         let pid = self.session.pid;
         let is_new = pid != 0 && pid != self.asked;
@@ -79,7 +74,7 @@ impl Detail {
         is_new.then_some(pid)
     }
 
-    /// Takes in what changed of a session, whichever.
+    /// Takes a change of any session.
     pub fn take(&mut self, change: &Change<'_>) {
         match (change.before, change.now) {
             (_, Some(now)) if now.id() == self.id() => {
@@ -94,7 +89,7 @@ impl Detail {
         }
     }
 
-    /// The open sessions were looked at. What is unchanged has grown older.
+    /// Takes a snapshot. An unchanged session has grown older.
     pub fn take_snapshot(&mut self, store: &Store) {
         for session in std::iter::once(&mut self.session).chain(&mut self.other) {
             let now = store.get(SessionRef::Open(session.cookie));
@@ -107,12 +102,12 @@ impl Detail {
         }
     }
 
-    /// True while the other end is looked for.
+    /// True while the other end is being searched for.
     pub fn is_searching(&self, store: &Store) -> bool {
         self.other.is_none() && !self.backfill.is_done(store)
     }
 
-    /// Tries some more of the finished sessions.
+    /// Searches the next chunk of closed sessions.
     pub fn search(&mut self, store: &Store) {
         if !self.is_searching(store) {
             return;
@@ -134,9 +129,9 @@ impl Detail {
         }
     }
 
-    /// The same addresses and ports the other way round, at the same time: ports are used again.
+    /// True for the same addresses and ports reversed, at the same time, because ports are reused.
     fn is_other_end(&self, other: &Session) -> bool {
-        /// One end may be over a little before the other begins to be seen.
+        /// One end may close a little before the other is first seen.
         const SLACK_NS: u64 = 1_000_000_000;
         let mine = &self.session;
         let begins_in_time =

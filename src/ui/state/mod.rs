@@ -1,4 +1,4 @@
-//! The parts of the dashboard's state, each by itself: what it holds, and how it changes.
+//! Parts of the dashboard's state, each with its data and how it changes.
 
 pub mod baseline;
 pub mod columns;

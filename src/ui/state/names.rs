@@ -1,7 +1,7 @@
-//! Names in place of addresses and ports: which are shown, which are known, which are wanted.
+//! Names shown instead of addresses and ports, and which addresses need one.
 //!
-//! Responsible for keeping them within bounds and for as long as they hold, and for that only what is on the screen is
-//! asked for. Not for asking (`crate::host::resolver`).
+//! The number of names is limited, and a name is looked up again after its TTL. Only addresses on the screen are looked
+//! up, by `crate::host::resolver`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,17 +17,17 @@ use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
 use crate::ui::state::failures::Failure;
 
-/// Addresses that are remembered.
+/// Maximum number of addresses remembered.
 const MOST: usize = 10_000;
 
 /// Names of addresses and ports.
 #[derive(Debug)]
 pub struct Names {
-    /// Finds the names of users, which are always shown.
+    /// Finds user names, which are always shown.
     pub user: fn(u32) -> Option<&'static str>,
     /// Addresses are shown by name.
     pub addresses: bool,
-    /// Ports of services are shown by name.
+    /// Ports are shown by service name.
     pub ports: bool,
     known: HashMap<IpAddr, KnownName>,
     pub services: Option<Services>,
@@ -52,7 +52,7 @@ impl Default for Names {
 }
 
 impl Names {
-    /// A field's cell, without names of addresses and ports.
+    /// Text of a field, without names of addresses and ports.
     pub fn plain_cell(&self, field: &Field, session: &Session) -> String {
         let name = match ((field.get)(session), field.kind) {
             (Value::Uint(uid), FieldKind::User) => u32::try_from(uid).ok().and_then(self.user),
@@ -72,8 +72,8 @@ impl Names {
         self.services.as_ref().filter(|_| self.ports)?.name(port)
     }
 
-    /// The name of a session's port, if that is the end that serves. The other end's is any that was free, and its name
-    /// would mean nothing.
+    /// The name of a session's port, if that end serves. The other end's port is ephemeral, and its name would mean
+    /// nothing.
     fn served(&self, session: &Session, port: u64) -> Option<&str> {
         let serves = GroupBy::Port.key(session);
         let port = u16::try_from(port)
@@ -82,7 +82,7 @@ impl Names {
         self.port(port?)
     }
 
-    /// A field's cell, by name if there is one. A port's name that does not fit says less than its number.
+    /// Text of a field, by name if there is one. A port's name that does not fit says less than its number.
     pub fn cell(&self, field: &Field, session: &Session, width: u16) -> String {
         let name = match ((field.get)(session), field.kind) {
             (Value::Addr(addr), _) => self.address(addr),
@@ -104,7 +104,7 @@ impl Names {
         name.map_or_else(|| key.to_string(), str::to_owned)
     }
 
-    /// A session's ends by name, ours first; `None`: there is no name in it.
+    /// Both ends by name, the local one first; `None`: neither has a name.
     pub fn ends(&self, session: &Session) -> Option<(String, String)> {
         let (ours, theirs) = session.ends();
         let [ours_named, theirs_named] = [ours, theirs].map(|end| {
@@ -122,7 +122,7 @@ impl Names {
         })
     }
 
-    /// Where failures were to go, with the names that are known.
+    /// Destination of failures, by name where known.
     pub fn destination(&self, failure: &Failure) -> String {
         let service = self.port(failure.port);
         failure.destination(match failure.addr {
@@ -131,7 +131,7 @@ impl Names {
         })
     }
 
-    /// An end by name; `None`: there is no name in it.
+    /// One end by name; `None`: it has no name.
     fn end(&self, addr: IpAddr, port: u16, service: Option<&str>) -> Option<String> {
         let host = self.address(addr);
         if host.is_none() && service.is_none() {
@@ -146,7 +146,7 @@ impl Names {
         Some(format!("{host}:{port}"))
     }
 
-    /// What of it there is to say at the top.
+    /// Text for the header.
     pub fn said(&self) -> Option<&'static str> {
         match (self.addresses, self.ports) {
             (true, true) => Some("names: addresses, ports"),
@@ -156,12 +156,12 @@ impl Names {
         }
     }
 
-    /// Takes in an answer that came at this instant.
+    /// Takes an answer that arrived at `now_ns`.
     pub fn learn(&mut self, answer: Answer, now_ns: u64) {
         if self.known.len() >= MOST && !self.known.contains_key(&answer.addr) {
             self.known.retain(|_, known| known.until_ns > now_ns);
             if self.known.len() >= MOST {
-                self.known.clear(); // what is on the screen comes again
+                self.known.clear(); // addresses on the screen are looked up again
             }
         }
         let ttl_ns = u64::try_from(answer.ttl.as_nanos()).unwrap_or(u64::MAX);

@@ -1,7 +1,6 @@
-//! The screens that take the table's place: distributions, failures, what is other since the mark.
+//! Screens shown instead of the table: distributions, failures, comparison with the baseline.
 //!
-//! Responsible for what their keys do, and for keeping what is on them up to date. What is not on the screen is not
-//! counted.
+//! Only the screen that is shown counts sessions.
 
 use crate::model::store::{Store, StoreEvent};
 use crate::ui::action::Mode;
@@ -10,19 +9,16 @@ use crate::ui::state::distributions::Distributions;
 use crate::ui::state::failures::Failures;
 use crate::ui::state::view_filter::ViewFilter;
 
-/// What is in the table's place.
+/// A screen instead of the table.
 #[derive(Debug)]
 pub enum Screen {
-    /// How durations, round-trip times, connect latencies and bytes are distributed.
     Distributions(Box<Distributions>),
-    /// What fails.
     Failures(Box<Failures>),
-    /// What is other since the mark.
+    /// Comparison with the baseline.
     Baseline(Box<Comparison>),
 }
 
 impl Screen {
-    /// The keys that are in force there.
     pub fn mode(&self) -> Mode {
         match self {
             Screen::Distributions(_) => Mode::Distributions,
@@ -31,7 +27,6 @@ impl Screen {
         }
     }
 
-    /// Takes what happened to a session.
     pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
         match self {
             Screen::Distributions(shown) => shown.counted.take(event, view_filter),
@@ -40,7 +35,7 @@ impl Screen {
         }
     }
 
-    /// The open sessions have other figures.
+    /// Counts the open sessions again.
     pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
             Screen::Distributions(shown) => shown.counted.recount_open(store, view_filter),
@@ -48,7 +43,7 @@ impl Screen {
         }
     }
 
-    /// Other sessions are meant.
+    /// Counts again from the start, for a changed filter.
     pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
             Screen::Distributions(shown) => shown.counted.restart(store, view_filter),
@@ -57,7 +52,7 @@ impl Screen {
         }
     }
 
-    /// True while there are sessions to be counted.
+    /// True while sessions remain to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
         match self {
             Screen::Distributions(shown) => shown.counted.is_working(store),
@@ -66,7 +61,7 @@ impl Screen {
         }
     }
 
-    /// Counts some of them.
+    /// Counts the next chunk.
     pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
             Screen::Distributions(shown) => shown.counted.work(store, view_filter),

@@ -1,8 +1,8 @@
-//! What the dashboard itself causes: the ssh session that it is used over, in which each picture is traffic that makes the
-//! next, and whatever it opens itself.
+//! Self traffic: the ssh session that the dashboard is used over, in which each frame causes traffic for the next
+//! one, and connections of the dashboard itself.
 //!
-//! Responsible for knowing it and counting it, so that what is not shown is said. Totals count it like everything else.
-//! Not for finding the ssh session in the first place (`session_env`).
+//! Recognizes and counts it, so that hidden sessions are reported. Totals include it like all other traffic.
+//! `session_env` finds the ssh session.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,15 +11,14 @@ use crate::host::session_env::{SessionEnv, SshConnection};
 use crate::model::session::{Evidence, Session};
 use crate::model::store::{Change, SessionRef, StoreEvent};
 
-/// Which sessions are the dashboard's own, and whether they are shown.
+/// Identity and visibility of the dashboard's own sessions.
 #[derive(Debug, Default)]
 pub struct SelfTraffic {
-    /// They are shown like all others.
     pub shown: bool,
     pid: u32,
     ssh: Vec<SshConnection>,
     open: usize,
-    /// Numbers of the closed ones that are kept, the oldest first.
+    /// Numbers of closed ones still kept, the oldest first.
     closed: VecDeque<u64>,
 }
 
@@ -32,7 +31,7 @@ impl SelfTraffic {
         }
     }
 
-    /// True if the dashboard causes it. Of an ssh connection within the host that is both ends.
+    /// True if the dashboard causes this session. Includes both ends of an ssh connection within the host.
     pub fn is(&self, session: &Session) -> bool {
         if session.owner != Evidence::None && session.pid == self.pid {
             return true;
@@ -43,17 +42,17 @@ impl SelfTraffic {
         self.ssh.iter().any(|ssh| is(ssh, session.ends()))
     }
 
-    /// True if it is not to be shown.
+    /// True if self traffic is hidden and this session is part of it.
     pub fn hides(&self, session: &Session) -> bool {
         !self.shown && self.is(session)
     }
 
-    /// A change without what is our own; `None`: there is nothing else in it.
+    /// Removes self traffic from a change; `None`: nothing remains.
     pub fn without<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
         change.among(|s| !self.is(s))
     }
 
-    /// Counts what happened to a session, if it is one of them.
+    /// Counts an event of self traffic.
     pub fn take(&mut self, event: &StoreEvent<'_>) {
         if let Some(change) = event.change() {
             let was = change.before.is_some_and(|s| self.is(s));
@@ -73,12 +72,12 @@ impl SelfTraffic {
         }
     }
 
-    /// How many there are, open or kept.
+    /// Number of own sessions, open or kept.
     pub fn known(&self) -> usize {
         self.open + self.closed.len()
     }
 
-    /// What of it there is to say at the top.
+    /// Text for the header.
     pub fn said(&self) -> Option<String> {
         let what = if self.shown { "shown" } else { "hidden" };
         (self.known() > 0).then(|| format!("self traffic: {} {what}", self.known()))

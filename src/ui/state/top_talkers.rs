@@ -1,7 +1,7 @@
-//! The talker panes: which talkers they have, in which order, which is selected.
+//! The top talkers panes: their lines, order and selection.
 //!
-//! Responsible for what the panes show of what the filter selects: with a filter, the sums are those of the sessions
-//! that are kept, counted a bit at a time. Not for the sums (`crate::model::aggregate`), nor for what is drawn (`view`).
+//! With a filter, sums are counted separately over the matching sessions still kept, one chunk at a time. The sums
+//! themselves are in `crate::model::aggregate`.
 
 use crate::model::aggregate::figures::{AggregateFigure, FIGURES, busiest};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
@@ -11,28 +11,23 @@ use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
 use crate::ui::state::view_filter::ViewFilter;
 
-/// One pane.
 #[derive(Debug)]
 pub struct Pane {
-    /// What it is about.
     pub subject: Subject,
-    /// Peers by network, processes by name.
+    /// Peers by subnet, processes by name.
     pub grouped: bool,
     /// The smallest first.
     pub inverted: bool,
-    /// Number of the figure that it is sorted by.
+    /// Index of the sort figure in [`FIGURES`].
     sort: usize,
     list: List<GroupKey>,
 }
 
-/// A line of a pane.
 #[derive(Debug)]
 pub struct TalkerRow<'a> {
-    /// Who; `None`: all of those that were let go.
+    /// `None`: all evicted talkers together.
     pub key: Option<GroupKey>,
-    /// The sums.
     pub talker: &'a Aggregate,
-    /// It is the selected one.
     pub selected: bool,
 }
 
@@ -43,7 +38,7 @@ impl Pane {
             grouped: false,
             inverted: false,
             sort: busiest(),
-            // those that were let go have their place below the last
+            // evicted talkers have their line below the last
             list: List::with_other(),
         }
     }
@@ -52,7 +47,7 @@ impl Pane {
         self.subject.by(self.grouped)
     }
 
-    /// Heading of the names.
+    /// Heading of the name column.
     pub fn title(&self) -> &'static str {
         match self.by() {
             GroupBy::Process => "PROCESS",
@@ -63,27 +58,25 @@ impl Pane {
         }
     }
 
-    /// The figure that it is sorted by.
     pub fn sorted_by(&self) -> &'static AggregateFigure {
         &FIGURES[self.sort]
     }
 
-    /// How many talkers it has, and how many times one was let go.
+    /// Number of talkers, and number of evictions.
     pub fn counts(&self, talkers: &Aggregates) -> (usize, u64) {
         (self.list.len(), talkers.other(self.by()).1)
     }
 
-    /// Which line is selected, from 0.
+    /// Index of the selected line.
     pub fn position(&self) -> usize {
         self.list.position()
     }
 
-    /// The selected talker.
     pub fn selected(&self) -> Option<GroupKey> {
         self.list.selected()
     }
 
-    /// Lines from the first that is shown on; the last of all is what was let go.
+    /// Visible lines; the last one of all stands for evicted talkers.
     pub fn rows<'a>(&'a self, talkers: &'a Aggregates) -> impl Iterator<Item = TalkerRow<'a>> {
         let by = self.by();
         let rows = self.list.shown().filter_map(move |(key, selected)| {
@@ -101,8 +94,8 @@ impl Pane {
         }))
     }
 
-    /// Sorts anew.
-    fn refresh(&mut self, talkers: &Talkers, height: usize) {
+    /// Sorts again.
+    fn refresh(&mut self, talkers: &Aggregates, height: usize) {
         let figure = self.sorted_by();
         let mut order: Vec<(f64, GroupKey, &Aggregate)> = talkers
             .of(self.by())
@@ -114,7 +107,7 @@ impl Pane {
             } else {
                 b.0.total_cmp(&a.0)
             };
-            // among equals who has most, so that nobody jumps about
+            // ties: the most active first, so that lines do not jump
             figures
                 .then_with(|| b.2.open.cmp(&a.2.open))
                 .then_with(|| b.2.bytes.cmp(&a.2.bytes))
@@ -126,26 +119,26 @@ impl Pane {
     }
 }
 
-/// What the filter selects is counted apart.
+/// Sums of the sessions that the filter matches.
 #[derive(Debug)]
 struct Narrowed {
-    talkers: Talkers,
+    talkers: Aggregates,
     backfill: Backfill,
 }
 
-/// The three panes, and all that they may have to show.
+/// The three panes and their sums.
 #[derive(Debug)]
 pub struct Panes {
-    all: Talkers,
+    all: Aggregates,
     narrowed: Option<Narrowed>,
-    /// Another choice of sessions is to be counted from the beginning; what is there meanwhile is of the choice before.
+    /// A new filter is to be counted from the beginning; until then the sums of the previous one are shown.
     restarting: bool,
     panes: [Pane; 3],
-    /// Lines of talkers in each.
+    /// Talker lines in each pane.
     heights: [usize; 3],
 }
 
-/// Finished sessions that are counted at a time: some milliseconds.
+/// Closed sessions counted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
 
 impl Default for Panes {
@@ -161,22 +154,20 @@ impl Default for Panes {
 }
 
 impl Panes {
-    /// The sums that are shown.
+    /// The sums shown.
     pub fn talkers(&self) -> &Aggregates {
         self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
     }
 
-    /// The sums of all sessions, whatever the filter.
+    /// Sums of all sessions, whatever the filter.
     pub fn all(&self) -> &Aggregates {
         &self.all
     }
 
-    /// A pane.
     pub fn pane(&self, subject: Subject) -> &Pane {
         &self.panes[subject as usize]
     }
 
-    /// Takes in what changed of a session.
     pub fn take(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
         if let Some(change) = view_filter.self_traffic.without(change) {
             self.all.take(&change);
@@ -188,7 +179,7 @@ impl Panes {
         }
     }
 
-    /// The open sessions were looked at.
+    /// Takes a completed snapshot.
     pub fn take_snapshot(&mut self, taken_ns: u64, store: &Store, view_filter: &ViewFilter) {
         self.all.end_snapshot(taken_ns);
         if self.all.is_inexact() {
@@ -206,7 +197,7 @@ impl Panes {
         self.refresh();
     }
 
-    /// Another choice of sessions: counted by [`Panes::work`], so that no key waits for it.
+    /// Starts over with a changed filter; [`Panes::work`] does the counting, so that no key waits for it.
     pub fn restart(&mut self, view_filter: &ViewFilter) {
         self.restarting = !view_filter.selects_all();
         if !self.restarting || !self.is_visible() {
@@ -215,18 +206,18 @@ impl Panes {
         self.refresh();
     }
 
-    /// What nobody sees is not counted.
+    /// True if any pane is visible; hidden panes are not counted.
     fn is_visible(&self) -> bool {
         self.heights.iter().any(|height| *height > 0)
     }
 
-    /// True while there is something to be counted.
+    /// True while sessions remain to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
         let left = |n: &Narrowed| !n.backfill.is_done(store);
         self.is_visible() && (self.restarting || self.narrowed.as_ref().is_some_and(left))
     }
 
-    /// Counts a part: the open sessions first, then some of the finished ones at a time.
+    /// Counts one part: first the open sessions, then closed ones a chunk at a time.
     pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         if !self.is_working(store) {
             return;
@@ -249,7 +240,7 @@ impl Panes {
         self.refresh();
     }
 
-    /// The panes have that many lines of talkers.
+    /// Sets the number of talker lines in each pane.
     pub fn resize(&mut self, heights: [usize; 3]) {
         self.heights = heights;
         for (pane, height) in self.panes.iter_mut().zip(heights) {
@@ -257,19 +248,18 @@ impl Panes {
         }
     }
 
-    /// Moves the selection.
     pub fn go(&mut self, subject: Subject, motion: Motion) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.go(motion, height);
     }
 
-    /// Nobody moves about in it any more: those on top are shown again.
+    /// Shows the top lines again after the keyboard focus has left.
     pub fn leave(&mut self, subject: Subject) {
         self.panes[subject as usize].list.reset();
         self.refresh();
     }
 
-    /// Each by itself, or peers by network and processes by name. False if there is nothing to group.
+    /// Groups peers by subnet and processes by name, or shows each by itself again. Ports cannot be grouped.
     pub fn group(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
@@ -277,7 +267,7 @@ impl Panes {
         self.refresh();
     }
 
-    /// Sorts by the next of these figures.
+    /// Sorts by the next of the figures shown.
     pub fn sort(&mut self, subject: Subject, shown: &[&'static AggregateFigure], step: isize) {
         let pane = &mut self.panes[subject as usize];
         let now = shown.iter().position(|f| f.title == pane.sorted_by().title);
@@ -291,7 +281,7 @@ impl Panes {
         self.refresh();
     }
 
-    /// Sorts by this figure; if it is sorted by it already, turns the order round.
+    /// Sorts by this figure, or reverses the order if it is the current one.
     pub fn sort_by(&mut self, subject: Subject, figure: &'static AggregateFigure) {
         let pane = &mut self.panes[subject as usize];
         if pane.sorted_by().title == figure.title {
@@ -302,18 +292,18 @@ impl Panes {
         self.refresh();
     }
 
-    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    /// Selects the line at this offset from the first visible one. True if it was selected already.
     pub fn click(&mut self, subject: Subject, line: usize) -> bool {
         self.panes[subject as usize].list.click(line)
     }
 
-    /// Scrolls; the selection stays in sight.
+    /// Scrolls; the selection stays visible.
     pub fn wheel(&mut self, subject: Subject, down: bool) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.wheel(height, down);
     }
 
-    /// Turns the order round.
+    /// Reverses the order.
     pub fn invert(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.inverted = !pane.inverted;

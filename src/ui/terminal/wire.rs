@@ -2,9 +2,9 @@
 //!
 //! Uses what every terminal since the VT220 understands, and the first eight colors by their short numbers.
 //!
-//! It exists for slow lines: at 1,200 bytes per second and 120×40, ratatui's crossterm backend answers a key after 5.3 s
-//! in the median, this one after 3.4 s. Crossterm also writes the first eight colors as `38;5;6` for `36`, for which the
-//! Linux console turns off bold, and which terminals with only eight take for other attributes.
+//! It exists for slow lines: at 1,200 bytes per second and 120×40, ratatui's crossterm backend answers a key after
+//! 5.3 s in the median, this one after 3.4 s. Crossterm also writes the first eight colors as `38;5;6` for `36`, for
+//! which the Linux console turns off bold, and which terminals with only eight take for other attributes.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-/// How a cell looks.
+/// The style of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct CellStyle {
     fg: Color,
@@ -37,14 +37,14 @@ impl CellStyle {
 pub struct Wire {
     bytes: Vec<u8>,
     size: Size,
-    /// The cursor that is to be seen after this frame.
+    /// The cursor to show after this frame; `None`: hidden.
     cursor: Option<Position>,
-    /// The one that is seen now.
+    /// The cursor shown now.
     seen: Option<Position>,
 }
 
 impl Wire {
-    /// For a terminal of that size, on which the cursor is hidden.
+    /// For a terminal of this size with a hidden cursor.
     pub fn new(size: Size) -> Self {
         Wire {
             bytes: Vec::new(),
@@ -54,23 +54,22 @@ impl Wire {
         }
     }
 
-    /// The terminal has another size.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
     }
 
-    /// What is to be sent: nothing if nothing changed.
+    /// Takes the bytes to send: none if nothing changed.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
     fn put(&mut self, args: std::fmt::Arguments<'_>) {
-        // a vector takes everything
+        // writing to a vector cannot fail
         let _ = self.bytes.write_fmt(args);
     }
 
-    /// From a cell, if it is known where the cursor is, to another: relatively where that is shorter, as for figures one
-    /// below the other.
+    /// Moves the cursor from a cell, if its position is known, to another: relatively where that is shorter, as for
+    /// figures below each other.
     fn go(&mut self, from: Option<Position>, to: Position) {
         let there = match (to.x, to.y) {
             (0, 0) => "\x1b[H".into(),
@@ -82,7 +81,7 @@ impl Wire {
         self.put(format_args!("{}", shortest.unwrap_or(there)));
     }
 
-    /// From one look to another, in one sequence.
+    /// Changes the style, in one sequence.
     fn style(&mut self, from: CellStyle, to: CellStyle) {
         if from == to {
             return;
@@ -92,7 +91,7 @@ impl Wire {
         }
         self.put(format_args!("\x1b["));
         let start = self.bytes.len();
-        // what is switched on is switched off with all the rest
+        // switching an attribute off means resetting all of them
         let from = if to.modifier.contains(from.modifier) {
             from
         } else {
@@ -110,7 +109,7 @@ impl Wire {
             }
         }
         debug_assert!(self.bytes.len() > start, "looks that differ in nothing");
-        // in place of the last separator
+        // instead of the last separator
         self.bytes.pop();
         self.put(format_args!("m"));
     }
@@ -142,7 +141,7 @@ impl Wire {
     }
 }
 
-/// The way to a cell that is not further up.
+/// The relative way to a cell that is not further up.
 fn from_there(at: Position, to: Position) -> Option<String> {
     let right = |cells| match cells {
         0 => String::new(),
@@ -171,7 +170,7 @@ const MODIFIERS: [Modifier; 9] = [
     Modifier::CROSSED_OUT,
 ];
 
-/// So many blanks take more bytes than to erase the rest of the line.
+/// More blanks than this take more bytes than erasing the rest of the line.
 const MANY: usize = 3;
 
 fn is_blank(cell: &Cell) -> bool {
@@ -207,8 +206,8 @@ impl Backend for Wire {
             self.style(look, CellStyle::of(cell));
             look = CellStyle::of(cell);
             self.bytes.extend_from_slice(cell.symbol().as_bytes());
-            // terminals differ in how wide other than narrow characters are; and at the end of the line in where the
-            // cursor is
+            // terminals differ in the width of characters that are not narrow, and in the cursor position at the end
+            // of a line
             let is_narrow = cell.symbol().width() == 1;
             at = (is_narrow && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
             next += 1;
@@ -240,9 +239,9 @@ impl Backend for Wire {
         self.clear_region(ClearType::All)
     }
 
-    /// All of it: a part of the screen is never cleared by itself.
+    /// Clears everything: a part of the screen is never cleared by itself.
     fn clear_region(&mut self, _: ClearType) -> io::Result<()> {
-        // what was to be drawn would be gone
+        // bytes drawn before would be erased anyway
         self.bytes.clear();
         self.put(format_args!("\x1b[m\x1b[2J"));
         Ok(())
@@ -259,7 +258,7 @@ impl Backend for Wire {
         })
     }
 
-    /// The frame is complete: the cursor goes to its place, if it was or is to be another.
+    /// Completes the frame: moves the cursor to its position and shows or hides it, if that changes.
     fn flush(&mut self) -> io::Result<()> {
         if let Some(to) = self.cursor
             && (!self.bytes.is_empty() || self.seen != self.cursor)
@@ -326,9 +325,9 @@ mod tests {
         }
     }
 
-    /// Other lines here and there: texts beside each other, so that none cuts a wide character of another in half.
-    /// Terminals do not agree on how the second half looks of a wide character whose first half is overwritten: with wide
-    /// characters all is plain.
+    /// Writes random texts side by side, so that none cuts a wide character of another in half. Terminals disagree on
+    /// the style of the second half of a wide character whose first half is overwritten: with wide characters all is
+    /// plain.
     fn scribble(buffer: &mut Buffer, numbers: &mut Numbers, wide: bool) {
         let area = buffer.area;
         for _ in 0..numbers.index(8) {
@@ -375,7 +374,7 @@ mod tests {
         } else {
             " "
         };
-        // of a blank one sees less
+        // fewer attributes are visible on a blank
         let has_ink = !text.trim().is_empty();
         let modifiers = [
             has_ink && cell.bold(),

@@ -1,4 +1,4 @@
-//! How many bytes go to the terminal: the same each time, so that a budget can be kept to.
+//! Bytes sent to the terminal: deterministic, so that they can be held to a budget.
 
 use super::*;
 use crate::testing::sample::Numbers;
@@ -6,12 +6,12 @@ use crate::ui::action::Mode;
 use crate::ui::terminal::glyphs::Glyphs;
 use crate::ui::terminal::wire::Wire;
 
-/// A number that looks like chance, and is always the same of the same.
+/// A pseudo-random number, always the same for the same `n`.
 fn numbers(n: u64) -> u64 {
     Numbers::from(n).number()
 }
 
-/// Sessions as a busy host has them.
+/// Sessions like those of a busy host.
 fn some(cookie: u64, at_s: u64, is_open: bool) -> Session {
     let n = numbers(cookie);
     let comm = ["nginx", "curl", "postgres", "redis-server", "sshd-session"][(n % 5) as usize];
@@ -46,7 +46,7 @@ fn busy(at_s: u64, closed: u64, opened: u64) -> Batch {
     )
 }
 
-/// Bytes of each frame, a frame a second.
+/// Bytes of each frame, one frame per second.
 fn frames(app: &mut App, keys: &str, batches: impl Iterator<Item = Batch>) -> Vec<usize> {
     let wire = Wire::new(LARGE);
     let mut terminal = Terminal::new(wire).expect("a terminal");
@@ -103,7 +103,7 @@ fn quiet_sessions_cost_little() {
     }
 }
 
-/// The budget is 30 kB/s at the default interval, which is a frame a second.
+/// The budget is 30 kB/s at the default interval, which is a frame per second.
 #[test]
 fn a_busy_host_stays_within_the_budget() {
     for (keys, budget) in [("", 2000), ("F", 5000), ("s s s", 4000)] {
@@ -138,7 +138,7 @@ fn all_that_is_drawn_has_a_stand_in() {
                 press(&mut app, there);
             }
             assert_eq!(app.layers.mode(), mode);
-            // what can be scrolled to, too
+            // also everything that can be scrolled to
             for _ in 0..20 {
                 let mut buffer = terminal(&app, &DARK, size).backend().buffer().clone();
                 Glyphs::Few.replace_missing(&mut buffer);

@@ -1,4 +1,4 @@
-//! What is copied where.
+//! Copying: the text of each selection.
 
 use super::*;
 use crate::host::session_env::{Multiplexer, SessionEnv};

@@ -1,4 +1,4 @@
-//! The columns of the table: chosen, moved, scrolled to.
+//! Choosing, moving and scrolling the table's columns.
 
 use super::*;
 use crate::ui::action::Mode;
@@ -73,7 +73,7 @@ fn it_sorts_by_what_is_scrolled_to() {
     let mut app = app(SIZE);
     press(&mut app, "→ → →");
     assert_eq!(titles(&app), "PID RADDR RPORT TX RX AGE");
-    press(&mut app, "s"); // the first that is there
+    press(&mut app, "s"); // the first visible one
     assert!(screen(&app, SIZE).contains("by PID"));
     press(&mut app, "S");
     assert!(screen(&app, SIZE).contains("by UNIT"), "it goes round");

@@ -1,4 +1,4 @@
-//! One session by itself.
+//! The detail of one session.
 
 use super::*;
 use crate::host::processes::ProcessInfo;
@@ -17,7 +17,7 @@ fn info(pid: u32) -> ProcessInfo {
     }
 }
 
-/// What it looks like some seconds later.
+/// The session some seconds later.
 fn later(s: u64, session: Session) -> Session {
     Session {
         tx_bytes: session.tx_bytes + (s - 10) * (s - 10) * 40_000,
@@ -32,7 +32,7 @@ fn later(s: u64, session: Session) -> Session {
     }
 }
 
-/// The busiest session is watched for a while.
+/// Opens the busiest session's detail for a while.
 pub fn watching(size: Size) -> App {
     let mut app = app(size);
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
@@ -83,7 +83,7 @@ fn it_follows_the_session_to_its_end() {
     for text in ["remote-reset", "The peer reset it.", "close 1.50s"] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
-    // and keeps it, even if the table has let it go
+    // and keeps it, even if the table has evicted it
     let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
     app.batch(look(33, vec![], others.collect()));
     assert!(screen(&app, SIZE).contains("remote-reset"));
@@ -126,7 +126,7 @@ fn the_other_end_is_a_key_away() {
     assert_eq!(press(&mut app, "Tab"), Some(Effect::LookUp(72)));
     let shown = screen(&app, SIZE);
     assert!(shown.contains("postgres 72  established"), "{shown}");
-    app.process(info(71)); // the answer to the first question, late
+    app.process(info(71)); // the answer to the first request, late
     assert!(!screen(&app, SIZE).contains("nginx: worker"));
     press(&mut app, "x");
     assert!(screen(&app, SIZE).contains("psql 71  established"));

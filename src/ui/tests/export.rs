@@ -1,11 +1,11 @@
-//! The export: what is typed, asked and written.
+//! Exporting: the prompt, the questions and the file.
 
 use super::*;
 use crate::output::export_file::WriterReport;
 use crate::ui::action::Mode;
 use crate::ui::state::export::ExportCommand;
 
-/// Writes the file that an effect asked for, as the loop does; returns its path and its text.
+/// Writes the file that an effect asked for, like the event loop; returns its path and its text.
 fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
     let Some(Effect::Export(ExportCommand::Begin { path, replace })) = effect else {
         panic!("no file is begun: {effect:?}");
@@ -32,7 +32,7 @@ fn name(app: &mut App, text: &str) {
     type_text(app, text);
 }
 
-/// It is to be written, and there is a file of that name.
+/// An export whose file exists already.
 pub fn there_is_such_a_file(size: Size) -> App {
     let mut app = app(size);
     press(&mut app, "e Enter");
@@ -174,10 +174,10 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     assert_eq!(app.row_count(), 10_000, "what waited is there");
     app.export_cancelled(false);
     assert!(screen(&app, SIZE).contains("cancelled, and nothing of it is left"));
-    // what the file still says is about nothing any more
+    // later reports about the file are ignored
     app.exported(WriterReport::Ready);
     assert_eq!(app.export_block(), None);
-    // a picture that was frozen before stays so
+    // a display paused before stays paused
     press(&mut app, "Space e Enter");
     app.exported(WriterReport::Ready);
     press(&mut app, "Esc");

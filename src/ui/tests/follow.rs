@@ -1,8 +1,8 @@
-//! Following the newest.
+//! Following the newest session.
 
 use super::*;
 
-/// Opened at that second.
+/// Sets the second in which a session was opened.
 fn at(second: u64, session: Session) -> Session {
     Session {
         start_ns: second * S,
@@ -48,11 +48,11 @@ fn the_newest_is_on_top_and_selected_whatever_comes() {
         vec![],
     ));
     assert!(selected_line(&app).contains("newer"));
-    // what is filtered out is not followed
+    // a session filtered out is not followed
     press(&mut app, "6");
     assert_eq!(column(&app, "COMM"), ["second"]);
     press(&mut app, "6");
-    // to look at one is to stop there; F follows again
+    // moving to another session stops following; F follows again
     press(&mut app, "j");
     assert!(selected_line(&app).contains("newest"));
     assert!(second_line(&app).contains("by newest"));

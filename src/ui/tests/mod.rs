@@ -43,7 +43,7 @@ const LARGE: Size = Size {
     height: 40,
 };
 
-/// The size of the terminal when one turns it.
+/// The size of a terminal turned by 90 degrees.
 fn turned(size: Size) -> Size {
     Size::new(size.height, size.width)
 }
@@ -87,7 +87,7 @@ fn closed(cookie: u64, comm: &str, raddr: &str, reason: Reason) -> Session {
     }
 }
 
-/// A session, over for that reason.
+/// Closes a session for this reason.
 fn ended(session: Session, reason: Reason) -> Session {
     Session {
         state: State::Closed,
@@ -111,7 +111,7 @@ fn far() -> Session {
     )
 }
 
-/// What a look at that second finds: these are open, and those have ended since the one before.
+/// A snapshot of this second: open sessions, and those closed since the previous one.
 fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
     Batch {
         taken_ns: second * S,
@@ -121,7 +121,8 @@ fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
     }
 }
 
-/// The busiest ended after the look that found [`sessions`]. The table is made anew at each look, and this is none.
+/// Closes the busiest session after the snapshot in [`sessions`]. Lines are rebuilt at each snapshot, and this is
+/// none.
 fn busiest_ended_since(reason: Reason) -> Batch {
     Batch {
         taken_ns: 10 * S + 1,
@@ -160,7 +161,7 @@ fn sessions() -> Batch {
     )
 }
 
-/// A dashboard that has seen nothing yet, and keeps so many finished sessions.
+/// A dashboard without data, which keeps up to `keep` closed sessions.
 fn unused(keep: usize, size: Size) -> App {
     let mut app = App::new("web-3".into(), CaptureFilter::default(), keep, size);
     app.names.user = |uid| (uid == 0).then_some("root");
@@ -179,7 +180,7 @@ fn app(size: Size) -> App {
     begun(unused(100, size))
 }
 
-/// Lets what was begun come to its end.
+/// Completes pending work.
 fn settle(app: &mut App) {
     while app.is_working() {
         app.work();
@@ -199,7 +200,7 @@ fn screen(app: &App, size: Size) -> String {
     terminal(app, &MONOCHROME, size).backend().to_string()
 }
 
-/// The cells of a column, read off the screen.
+/// The cells of a column, read from the screen.
 fn column(app: &App, title: &str) -> Vec<String> {
     let columns = crate::ui::layout::table::window(app.columns.view(), SIZE.width).shown;
     let at = columns
@@ -213,7 +214,7 @@ fn column(app: &App, title: &str) -> Vec<String> {
             .rows(),
     ) as u16)
         .map(|y| {
-            // the cell behind a wide character is part of it
+            // the cell after a wide character is part of it
             let mut cells = at.x..at.x + at.width;
             let mut text = String::new();
             while let Some(x) = cells.next() {
@@ -245,7 +246,7 @@ fn press(app: &mut App, script: &str) -> Option<Effect> {
     effect
 }
 
-/// Presses keys, and lets what they began come to its end.
+/// Presses keys and completes the work that they started.
 fn press_and_settle(app: &mut App, script: &str) {
     press(app, script);
     settle(app);
@@ -261,13 +262,12 @@ fn type_text(app: &mut App, text: &str) {
     }
 }
 
-/// The text of a line.
 fn line(app: &App, size: Size, y: usize) -> String {
     let screen = screen(app, size);
     screen.lines().nth(y).unwrap_or_default().to_owned()
 }
 
-/// The line that is shown as selected.
+/// The selected line on the screen.
 fn selected_line(app: &App) -> String {
     let terminal = terminal(app, &MONOCHROME, SIZE);
     let buffer = terminal.backend().buffer();
@@ -495,7 +495,7 @@ fn a_frozen_picture_holds_and_says_what_waits() {
     app.batch(look(20, vec![], newer));
     assert_eq!(column(&app, "COMM"), frozen);
     assert!(screen(&app, SIZE).contains("PAUSED, 5 new (Space resumes)"));
-    // one can still look around in it
+    // the paused display can still be explored
     press(&mut app, "6");
     assert_eq!(column(&app, "RADDR").len(), 2);
     press(&mut app, "6 p");
@@ -632,7 +632,7 @@ fn a_name_that_is_being_typed_is_the_beginning_of_one_until_it_is_accepted() {
     press(&mut app, "/");
     type_text(&mut app, "comm post");
     assert_eq!(column(&app, "COMM"), ["postgres"]);
-    // what the cursor is not behind is whole
+    // a name counts as unfinished only with the cursor after it
     press(&mut app, "^A");
     assert_eq!(app.row_count(), 0);
     press(&mut app, "^E");
@@ -769,7 +769,7 @@ fn the_capture_is_changed_when_it_is_accepted() {
     };
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Capture(kernel)));
     assert!(screen(&app, SIZE).contains("capture: lport 443 and tx > 10kB [kernel: "));
-    // what is not captured does not come in any more
+    // sessions outside the capture filter are not ingested any more
     app.batch(Batch {
         taken_ns: 12 * S,
         ..sessions()
@@ -809,7 +809,7 @@ fn what_is_not_captured_any_more_is_not_shown_as_open() {
     type_text(&mut app, "tx > 1MB");
     press(&mut app, "Enter");
     assert_eq!(app.row_count(), 2);
-    // the kernel says that the others are still there, as they were
+    // the kernel reports that the others are still open, unchanged
     let unchanged = app.store().open().map(|(_, s)| s.cookie).chain([1, 2, 3]);
     let found = OpenSnapshot {
         unchanged: unchanged.collect(),

@@ -1,4 +1,4 @@
-//! Clicks and the wheel, at the places where a user sees things.
+//! Clicks and the wheel, at the positions where a user sees things.
 
 use super::*;
 use crate::ui::input::{Mouse, MouseKind};
@@ -8,7 +8,7 @@ fn mouse(kind: MouseKind, (column, row): (usize, usize)) -> Mouse {
     Mouse { kind, column, row }
 }
 
-/// Where a text is on the screen, from a line on.
+/// Position of a text on the screen, from a line on.
 fn find(app: &App, size: Size, text: &str, from: usize) -> (usize, usize) {
     let terminal = terminal(app, &MONOCHROME, size);
     let buffer = terminal.backend().buffer();
@@ -196,7 +196,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
         assert!(selected_line(&app).contains(text));
         assert_eq!(app.layers.mode(), Mode::Failures);
     }
-    // the heading, the line below the last one, what is said at the bottom
+    // the heading, the line below the last one, the text at the bottom
     let before = screen(&app, SIZE);
     for y in [2, 15, 22] {
         click(&mut app, (5, y));
@@ -204,7 +204,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
     }
     click_on(&mut app, SIZE, "timeout", 3);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert!(app.choice.filter.source().contains("timeout"));
+    assert!(app.view_filter.filter.source().contains("timeout"));
     assert_eq!(app.row_count(), 1);
 }
 
@@ -234,7 +234,7 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
     );
     click(&mut app, at);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert_eq!(app.choice.filter.source(), "comm new-1");
+    assert_eq!(app.view_filter.filter.source(), "comm new-1");
 }
 
 #[test]
@@ -292,14 +292,14 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
     assert_eq!(app.layers.mode(), Mode::Table);
     wheel(&mut app, false, (x, panes));
     assert_eq!(line(&app, LARGE, panes + 1), peers);
-    // what is read
+    // a page of text
     press(&mut app, "?");
     let fourth = line(&app, LARGE, 5);
     wheel(&mut app, true, (5, 10));
     assert_eq!(line(&app, LARGE, 2), fourth);
 }
 
-/// Nothing is drawn at one place and found at another, and nothing panics, wherever one clicks.
+/// Nothing is drawn at one position and found at another, and no click panics.
 #[test]
 fn any_place_can_be_clicked_at_any_size() {
     for (width, height) in [(1, 1), (5, 3), (20, 8), (60, 16), (80, 24), (120, 40)] {

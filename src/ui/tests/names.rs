@@ -37,7 +37,7 @@ pub fn named(size: Size) -> App {
 fn port_names_without_a_list_are_refused_on_the_screen() {
     let mut app = app(SIZE);
     for _ in 0..2 {
-        // every press looks again: the list may have been installed meanwhile
+        // every press tries again: the list may have been installed meanwhile
         assert_eq!(press(&mut app, "N"), Some(Effect::Services));
         app.services(Err(NoServices::Missing));
         let shown = screen(&app, SIZE);
@@ -59,7 +59,7 @@ fn only_what_is_on_the_screen_is_asked_for() {
     });
     assert_eq!(addresses(&low), [] as [&str; 0], "off at first");
     press(&mut low, "n");
-    // 80 cells have no room for our own
+    // 80 cells have no room for the local address
     assert_eq!(
         addresses(&low),
         [
@@ -77,7 +77,7 @@ fn only_what_is_on_the_screen_is_asked_for() {
     assert_eq!(addresses(&low), ["198.51.100.7", "10.0.0.5"]);
     press(&mut low, "Esc n");
     assert_eq!(addresses(&low), [] as [&str; 0]);
-    // what is known, also that there is no name, is not asked for again
+    // a known name, or the fact that there is none, is not looked up again
     let mut app = named(SIZE);
     assert_eq!(
         addresses(&app),
@@ -120,7 +120,7 @@ fn talkers_have_names_too() {
         "{}",
         screen(&app, SIZE)
     );
-    // the filter is about addresses
+    // the filter uses the address
     press(&mut app, "Shift-Tab g Enter");
     assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.7");
 }

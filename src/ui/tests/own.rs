@@ -1,10 +1,10 @@
-//! What the dashboard itself causes.
+//! Self traffic.
 
 use super::*;
 use crate::host::session_env::{SessionEnv, SshConnection};
 use crate::ui::layout::panes::Subject;
 
-/// Used over the ssh session from 192.0.2.77.
+/// A dashboard used over the ssh session from 192.0.2.77.
 pub fn over_ssh(size: Size) -> App {
     let end = |text: &str| text.parse().expect("an address and a port");
     begun(unused(100, size).within(SessionEnv {
@@ -36,7 +36,7 @@ fn a_key_shows_it_and_hides_it_again() {
     assert!(peers(&mut app).contains(&"192.0.2.77".to_owned()));
     press(&mut app, "H");
     assert_eq!((app.row_count(), peers(&mut app)), (8, before));
-    // a filter that means it does not show it either
+    // a filter that matches it does not show it either
     press(&mut app, "/");
     type_text(&mut app, "raddr 192.0.2.77");
     press(&mut app, "Enter");
@@ -77,7 +77,7 @@ fn without_an_ssh_session_there_is_nothing_to_show() {
     assert_eq!(app.row_count(), 9);
 }
 
-/// What is asked for: the sums of all sessions are without it, before the mark and since.
+/// Self traffic is left out of the sums of all sessions, before the baseline and since.
 #[test]
 fn it_is_neither_before_the_mark_nor_since() {
     let mut app = over_ssh(SIZE);

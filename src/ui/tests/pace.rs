@@ -18,7 +18,7 @@ fn keys_change_the_interval_and_the_second_line_says_so() {
         assert_eq!(press(&mut app, keys), Some(Effect::Interval(interval)));
         assert!(line(&app, SIZE, 1).contains(said), "{keys}: {said}");
     }
-    // in a frozen picture and in a detail too
+    // also with the display paused, and in a detail
     press(&mut app, "Space +");
     assert!(screen(&app, SIZE).contains("every 500ms"));
     press(&mut app, "Enter +");

@@ -1,4 +1,4 @@
-//! The screens that take the table's place.
+//! Screens shown instead of the table.
 
 use super::*;
 use crate::model::fields;
@@ -7,13 +7,13 @@ use crate::ui::state::distributions::MEASURES;
 use crate::ui::state::screens::Screen;
 use crate::ui::tests::press_and_settle as press;
 
-/// Numbers that look like chance and are the same each time.
+/// Pseudo-random numbers, the same each time.
 fn scattered(n: u64) -> u64 {
     let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (n ^ n >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32
 }
 
-/// About so much, from a quarter of it to four times as much; sometimes much more.
+/// A value around `of`, from a quarter of it to four times as much; sometimes much more.
 fn about(n: u64, of: u64) -> u64 {
     let part = |k| scattered(n * 7 + k) % 1000;
     let much = if part(5) > 970 { 30.0 } else { 1.0 };
@@ -21,7 +21,8 @@ fn about(n: u64, of: u64) -> u64 {
     ((of as f64) * 2_f64.powf(sum * 2.0 - 4.0 + 2.0) * much) as u64
 }
 
-/// A web server's: many short sessions of clients, some long ones, and connections to a database of which some fail.
+/// Sessions of a web server: many short ones of clients, some long ones, and connections to a database, of which some
+/// fail.
 fn session(n: u64, end_s: u64) -> Session {
     let to_database = n.is_multiple_of(4);
     let dur_us = if n.is_multiple_of(9) {
@@ -76,7 +77,7 @@ fn session(n: u64, end_s: u64) -> Session {
     }
 }
 
-/// A dashboard that has seen that many of them, the last at 40 s.
+/// A dashboard with this many of them, the last at 40 s.
 pub fn web_server(size: Size, many: u64) -> App {
     let mut app = unused(100_000, size);
     app.batch(look(1, vec![], vec![]));
@@ -100,7 +101,7 @@ fn a_mark_says_how_one_gets_to_what_is_other_since() {
     }
 }
 
-/// What the selected bar of each histogram says: which one it is, and how many sessions are in it.
+/// Each histogram's selected bar: the histogram, and the number of sessions in the bar.
 fn bars(app: &App) -> Vec<(&'static str, u64)> {
     let Some(Screen::Distributions(shown)) = app.layers.screen() else {
         panic!("no distributions");
@@ -117,7 +118,11 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     let mut app = web_server(SIZE, 3000);
     for script in ["d", "4", "6", "6 o", "o", "o"] {
         press(&mut app, script);
-        assert_eq!(bars(&app)[0], ("duration", app.row_count() as u64), "{script}");
+        assert_eq!(
+            bars(&app)[0],
+            ("duration", app.row_count() as u64),
+            "{script}"
+        );
         assert_eq!(bars(&app)[3], ("bytes", app.row_count() as u64), "{script}");
     }
     press(&mut app, "/");
@@ -129,7 +134,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     press(&mut app, "Enter");
     assert_eq!(app.layers.mode(), Mode::Distributions);
     let refused = app.row_count();
-    // what comes in is counted, what does not match is not
+    // new sessions are counted if they match
     app.batch(look(41, vec![], vec![session(4, 41), session(5, 41)]));
     assert_eq!(
         (bars(&app)[0].1, app.row_count()),
@@ -194,7 +199,7 @@ fn the_selected_bar_is_said_in_words() {
             .trim_end()
             .to_owned()
     };
-    let nothing = app.store().finished().filter(|(_, s)| s.tx_bytes == 0);
+    let nothing = app.store().closed().filter(|(_, s)| s.tx_bytes == 0);
     let said = format!("▲ 0 to 1B: {} (", nothing.count());
     assert!(at(&app).starts_with(&said), "{}", at(&app));
     let first = at(&app);
@@ -238,7 +243,7 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
         press(&mut app, "Backspace f");
         (0..line).for_each(|_| press(&mut app, "j"));
     }
-    // they follow what comes, and the selection follows its line
+    // lines are updated, and the selection follows its line
     press(&mut app, "g j");
     let selected = |app: &App| match app.layers.screen() {
         Some(Screen::Failures(shown)) => shown.selected().map(|f| f.reason),
@@ -280,14 +285,14 @@ fn one_goes_from_screen_to_screen_and_back() {
         ("d", Mode::Table),
         ("f f", Mode::Table),
         ("f q", Mode::Table),
-        ("Tab d Esc", Mode::Talkers),
+        ("Tab d Esc", Mode::TopTalkers),
     ] {
         press(&mut app, script);
         assert_eq!(app.layers.mode(), mode, "{script}");
     }
     assert_eq!(
         app.keymap
-            .lookup(Mode::Failures, Press::new(KeyCode::Char('c'), true)),
+            .lookup(Mode::Failures, KeyPress::new(KeyCode::Char('c'), true)),
         Some(Action::Quit)
     );
 }
@@ -321,7 +326,7 @@ fn nothing_breaks_at_any_size() {
     }
 }
 
-/// The web server, marked at 40 s; then its database is slow and refuses, and a new one is used.
+/// The web server with a baseline at 40 s; then its database is slow and refuses, and a new one is used.
 pub fn failover(size: Size) -> App {
     let mut app = web_server(size, 5000);
     press(&mut app, "m");
@@ -373,9 +378,9 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
     ));
     assert!(screen(&app, SIZE).contains("baseline 3s ago"));
     press(&mut app, "m");
-    assert_eq!(app.layers.mode(), Mode::Marked);
+    assert_eq!(app.layers.mode(), Mode::Baseline);
     assert!(screen(&app, SIZE).contains("since 3s"));
-    // nobody asks the database any more
+    // no client connects to the database any more
     assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
     press(&mut app, "M");
     assert!(screen(&app, SIZE).contains("baseline 0s ago"));
@@ -392,7 +397,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     let mut app = failover(SIZE);
     press(&mut app, "m");
     let rows = |app: &App| match app.layers.screen() {
-        Some(Screen::Marked(shown)) => {
+        Some(Screen::Baseline(shown)) => {
             let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
             rows.collect::<Vec<_>>()
         }
@@ -414,7 +419,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     press(&mut app, "g Enter");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
-        app.choice.filter.source(),
+        app.view_filter.filter.source(),
         crate::filter::select::of_key(&found[0].0)
     );
     assert!(app.row_count() > 0);

@@ -1,4 +1,4 @@
-//! Every screen at four sizes, in colour and in monochrome.
+//! Every screen at four sizes, in color and in monochrome.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,10 +7,10 @@ use super::*;
 
 pub const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];
 
-/// A dashboard of that size that shows a screen.
+/// Opens a screen in a dashboard of this size.
 type Begin = fn(Size) -> App;
 
-/// Every screen by its name, and the way to it.
+/// Every screen by name, and how to open it.
 #[rustfmt::skip]
 const SCREENS: &[(&str, Begin)] = &[
     ("sessions", app),
@@ -53,7 +53,7 @@ fn every_screen_at_four_sizes_in_colour_and_in_monochrome() {
     }
 }
 
-/// The text of a screen, and below it how each line looks in either theme: where it has which style, by letters.
+/// The text of a screen, and below it the style of each line in both themes, as letters.
 fn looks(app: &App, size: Size) -> String {
     let mut text = lines(app, &MONOCHROME, size);
     assert_eq!(text, lines(app, &DARK, size), "not in colours alone");
@@ -86,7 +86,7 @@ fn lines(app: &App, theme: &Theme, size: Size) -> String {
         while x < size.width {
             let symbol = terminal.backend().buffer()[(x, y)].symbol();
             line.push_str(symbol);
-            x += symbol.width().max(1) as u16; // what is behind a wide character is not to be seen
+            x += symbol.width().max(1) as u16; // the cell after a wide character is not visible
         }
         format!("{}\n", line.trim_end())
     };

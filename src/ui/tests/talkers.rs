@@ -1,11 +1,11 @@
-//! The talker panes.
+//! The top talkers panes.
 
 use super::*;
 use crate::ui::action::Mode;
 use crate::ui::layout::panes::{Focus, Subject};
 use crate::ui::tests::press_and_settle as press;
 
-/// The dashboard of the other tests, a few seconds later: some of it has moved.
+/// The dashboard of the other tests, a few seconds later, with some traffic since.
 pub fn busy(size: Size) -> App {
     let mut app = app(size);
     for s in 11..40 {
@@ -37,7 +37,7 @@ pub fn busy(size: Size) -> App {
     app
 }
 
-/// The lines of a pane: the names.
+/// The names in a pane.
 fn names(app: &App, subject: Subject) -> Vec<String> {
     let rows = app.panes().pane(subject).rows(app.panes().talkers());
     let names = rows.map(|row| row.key.map_or("rest".into(), |key| key.to_string()));
@@ -127,7 +127,7 @@ fn enter_narrows_and_backspace_goes_back_out() {
     );
     assert!(screen(&app, SIZE).contains("and addr 198.51.100.7"));
     assert_eq!(app.row_count(), 1);
-    // the other panes show what is left
+    // the other panes show what remains
     assert_eq!(names(&app, Subject::Processes), ["nginx 22597"]);
     assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
     press(&mut app, "Tab Enter");
@@ -187,7 +187,7 @@ fn peers_and_processes_can_be_grouped() {
         "{:?}",
         app.view_filter.filter
     );
-    // ports are what they are
+    // ports cannot be grouped
     press(&mut app, "Tab Tab a");
     assert_eq!(app.panes().pane(Subject::Ports).title(), "PORT");
 }

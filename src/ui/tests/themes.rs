@@ -1,4 +1,4 @@
-//! What the themes look like: the text of a screen, and below each line the style of each cell.
+//! Themes: the text of a screen, and below each line the style of each cell.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use super::*;
 use crate::ui::theme::THEMES;
 
-/// A screen with a letter for the style of each cell, and what the letters mean.
+/// A screen with a letter for the style of each cell, and the meaning of the letters.
 fn styled(app: &App, theme: &Theme, size: Size) -> String {
     let terminal = terminal(app, theme, size);
     let buffer = terminal.backend().buffer();
@@ -53,7 +53,7 @@ pub fn said(style: Style) -> String {
     all.trim_end().to_owned()
 }
 
-/// Everything that has a style of its own: a loss, an end of each kind, a freeze, a filter that is wrong.
+/// A screen with every style: missed sessions, a close of each kind, a paused display, a filter with an error.
 fn colourful(size: Size) -> App {
     let mut app = app(size);
     app.batch(Batch {
@@ -62,7 +62,7 @@ fn colourful(size: Size) -> App {
         ..sessions()
     });
     press(&mut app, "s g j Space /");
-    app.text("rtt > fast"); // at once: there are no filters on the way to it
+    app.text("rtt > fast"); // at once, without intermediate filters
     app
 }
 
@@ -104,8 +104,8 @@ fn what_is_selected_or_sorted_by_looks_otherwise_in_each_theme() {
         let buffer = terminal.backend().buffer();
         assert_ne!(buffer[(70, 3)].style(), buffer[(70, 4)].style());
         assert_ne!(theme.heading, theme.heading_sorted);
-        assert_ne!(theme.alarm_text, theme.finished);
-        assert_ne!(theme.open, theme.finished);
+        assert_ne!(theme.alarm_text, theme.closed);
+        assert_ne!(theme.open, theme.closed);
     }
 }
 

@@ -1,11 +1,11 @@
-//! The screen of what is other since the mark: all sessions first, then whom it is about, the worst on top.
+//! The comparison screen: sums of all sessions, then differences since the baseline, the worst first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
@@ -15,10 +15,10 @@ use crate::ui::state::baseline::Comparison;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
-/// Cells of what a line of the sums is about, and of a figure in it.
+/// Cells of a row label and of a figure in the sums.
 const LABEL: usize = 11;
 const CELL: usize = 9;
-/// The sums, in the order in which they are read.
+/// Figures of the sums, in screen order.
 const OVERALL: [BaselineFigure; 7] = [
     BaselineFigure::New,
     BaselineFigure::Bytes,
@@ -44,7 +44,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         .zip([theme.heading, theme.closed, theme.figure])
         .enumerate()
     {
-        // where it is low the differences say more
+        // on a low screen the differences are worth more than the sums
         if i == 0 || lines::BASELINE.count(area) > 0 {
             line(buffer, &text, style);
         }
@@ -80,7 +80,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     }
 }
 
-/// The figures of all sessions: headings, before, since.
+/// Sums of all sessions: headings, before, since.
 fn overall(mark: &Baseline, app: &App, width: usize) -> [String; 3] {
     let mut texts = [
         format!("{:LABEL$}", "ALL"),
@@ -108,7 +108,7 @@ fn overall(mark: &Baseline, app: &App, width: usize) -> [String; 3] {
     texts
 }
 
-/// One difference.
+/// Text of one difference.
 fn said(difference: &Difference, width: usize) -> String {
     let (key, before, since) = (difference.key, difference.before, difference.since);
     let who = match key {
@@ -146,7 +146,7 @@ fn said(difference: &Difference, width: usize) -> String {
     cells([what, who, &name, figure, &before, &since, &times], width)
 }
 
-/// The cells of a line; the name takes what is left.
+/// Cells of a line; the name takes the remaining width.
 fn cells(texts: [&str; 7], width: usize) -> String {
     const WIDTHS: [usize; 7] = [5, 7, 0, 8, 7, 7, 7];
     const WIDEST_NAME: usize = 42;

@@ -1,4 +1,4 @@
-//! The failures screen: a line for each kind, the most frequent of late on top.
+//! The failures screen: a line for each kind, the most frequent recently first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,13 +11,12 @@ use crate::ui::state::failures::{FailureRow, Failures};
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
-/// A column.
 struct FailureColumn {
     title: &'static str,
     width: usize,
-    /// Cells more that it can make use of.
+    /// Additional cells that it can use.
     grow: usize,
-    /// Which goes first when it is narrow: the highest number. 0 stays always.
+    /// Order of removal on a narrow screen: the highest number first; 0 always stays.
     drop: u8,
     is_number: bool,
     kind: FieldKind,
@@ -116,13 +115,13 @@ static COLUMNS: [FailureColumn; 7] = [
     },
 ];
 
-/// The columns that fit, and how wide each is.
+/// The columns that fit, with their widths.
 fn columns(width: usize) -> Vec<(&'static FailureColumn, usize)> {
     let needed = |shown: &[&FailureColumn]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
     let fits = |shown: &[&FailureColumn]| needed(shown) <= width;
     let shown = fit::columns(COLUMNS.iter().collect(), |c| c.drop, fits);
     let mut spare = width.saturating_sub(needed(&shown));
-    // the name first: it is short, and one looks for it
+    // the name first: it is short, and most wanted
     let mut grown: Vec<(&FailureColumn, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();
     for (column, width) in grown.iter_mut().rev() {
         let more = column.grow.min(spare);

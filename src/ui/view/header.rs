@@ -1,4 +1,4 @@
-//! The two lines at the top: the host in numbers, and what is being looked at.
+//! The two header lines: figures of the host, and what the screen shows.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     looking_at(app, theme, layout.looking_at, buffer);
 }
 
-/// Parts of a line, the important ones first: as many as fit, the last of them cut if much of it fits.
+/// Joins as many parts as fit, the important ones first; the last one is cut if much of it fits.
 fn fit(parts: Vec<Vec<Span<'_>>>, width: u16) -> Line<'_> {
     const MUCH: usize = 12;
     let mut line = Line::default();
@@ -67,7 +67,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     fit(parts, area.width).render(area, buffer);
 }
 
-/// How long it has run, in steps that grow with it: a clock that ticked each second would be all that is ever sent to the
+/// Formats the uptime in steps that grow with it: a clock ticking every second would be all the traffic to the
 /// terminal of a quiet host.
 fn uptime(seconds: u64) -> String {
     match seconds {
@@ -78,7 +78,7 @@ fn uptime(seconds: u64) -> String {
     }
 }
 
-/// A rate of events: a decimal while it is small.
+/// Formats a rate of events, with a decimal while it is small.
 fn short(rate: f64) -> String {
     if rate < 10.0 {
         format!("{rate:.1}")
@@ -87,16 +87,16 @@ fn short(rate: f64) -> String {
     }
 }
 
-/// What is said on the second line, and where: here in the order in which it stands there.
+/// Priority of a part of the second line, the least important first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Importance {
-    /// How things stand if nobody did anything: where there is room.
+    /// Defaults, shown only where there is room.
     Usual,
-    /// What a key has done: a theme, an interval, names.
+    /// Results of keys: a theme, an interval, names.
     Said,
-    /// What explains what is on the screen.
+    /// Explanations of the screen's content.
     Explains,
-    /// What one would be misled without.
+    /// Facts whose absence would mislead.
     Needed,
 }
 
@@ -106,7 +106,7 @@ struct Part<'a> {
     label: &'static str,
     text: Cow<'a, str>,
     style: Style,
-    /// Cells that it takes at least; of a longer text the rest goes as this does it.
+    /// Minimum width in cells; `cut` shortens a longer text.
     least: usize,
     cut: fn(&str, usize) -> String,
 }
@@ -132,7 +132,7 @@ impl<'a> Part<'a> {
         Part { style, ..self }
     }
 
-    /// A long text, which says something even if not all of it is there.
+    /// A long text that is still useful when cut.
     fn elastic(self, label: &'static str, cut: fn(&str, usize) -> String) -> Self {
         const MUCH: usize = 16;
         let least = label.len() + self.text.width().min(MUCH);
@@ -148,13 +148,13 @@ impl<'a> Part<'a> {
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut parts = looked_at(app, theme, area.width);
     let width = usize::from(area.width);
-    // nothing is cut for what is usual
+    // nothing is cut to make room for defaults
     let needed = |parts: &[Part<'_>]| {
         let uncut = parts.iter().any(|p| p.rank == Importance::Usual);
         let cells = |p: &Part<'_>| if uncut { p.whole() } else { p.least };
         parts.iter().map(|p| cells(p) + 2).sum::<usize>()
     };
-    // what matters least goes first, of several the last
+    // the least important goes first, the last of equal ones
     while needed(&parts) > width + 2 {
         let least = parts.iter().map(|p| p.rank).min();
         let Some(at) = parts.iter().rposition(|p| Some(p.rank) == least) else {
@@ -181,10 +181,10 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     line.style(theme.quiet).render(area, buffer);
 }
 
-/// From this width on, the key that resumes a paused display is named.
+/// Width from which on the key that resumes a paused display is shown.
 const HINT_WIDTH: u16 = 60;
 
-/// All that there is to say there.
+/// All parts of the second line, in screen order.
 fn looked_at<'a>(app: &'a App, theme: &Theme, width: u16) -> Vec<Part<'a>> {
     let scope = match app.view_filter.scope {
         Scope::All => "all",
@@ -254,12 +254,12 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, width: u16) -> Vec<Part<'a>> {
     parts
 }
 
-/// A text in that many cells.
+/// The start of a text, in `room` cells.
 fn the_start_of(text: &str, room: usize) -> String {
     shorten(text, room, FieldKind::Text)
 }
 
-/// A text in that many cells; if it is too long its end, which is what was added last.
+/// A text in `room` cells; if too long its end, which was added last.
 fn the_end_of(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
@@ -273,7 +273,7 @@ fn the_end_of(text: &str, room: usize) -> String {
     format!("…{}", &text[start..])
 }
 
-/// What is captured at all, if that is not everything, and what of that the kernel decides.
+/// The capture filter, if there is one, and the part of it that the kernel evaluates.
 fn captured(app: &App) -> Option<String> {
     let filter = &app.capture_filter;
     let kernel = app.capture.intersection(&filter.capture());

@@ -1,7 +1,7 @@
-//! The picture: what [`App`] holds, drawn into a frame.
+//! Draws the state of [`App`] into a frame.
 //!
-//! Responsible for where things are: a pure function of the state and the area, so that a screen can be tested
-//! without a terminal. Each module here draws its part.
+//! A pure function of the state and the area, so that screens can be tested without a terminal. Each module here
+//! draws one part.
 
 use ratatui::Frame;
 

@@ -1,4 +1,4 @@
-//! The session table: which columns are on the screen, and their cells.
+//! The session table: its visible columns, and their cells.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,7 +25,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         } else {
             theme.heading
         };
-        // beside the sign, if there is room for both
+        // next to the sign, if there is room for both
         let reaches_the_edge = window.right && column.x + column.width == area.width;
         let beside = u16::from(reaches_the_edge && column.title.width() < column.width.into());
         let title = Shown {
@@ -73,7 +73,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// An end that somebody should look at stands out.
+/// Highlights a close that deserves attention.
 fn cell_style(field: &Field, session: &Session, theme: &Theme, style: Style) -> Style {
     use Reason::*;
     match (field.word, session.reason) {
@@ -96,7 +96,7 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
     buffer.set_stringn(line.x + column.x + indent, line.y, text, room.into(), style);
 }
 
-/// Cuts a text to a width, with a sign that something is missing. Of an address both ends say most.
+/// Cuts a text to a width, with a sign that something is missing. Both ends of an address are kept, as they say most.
 pub fn shorten(text: &str, width: usize, kind: FieldKind) -> String {
     if text.width() <= width {
         return text.to_owned();

@@ -1,10 +1,10 @@
-//! The talker panes: where they are, which figures fit, and their lines.
+//! The top talkers panes: their positions, the figures that fit, and their lines.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::aggregate::Key;
+use crate::model::aggregate::GroupKey;
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::bars::sparkline;
@@ -70,7 +70,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     }
 }
 
-/// A figure, as much of it as there is room for.
+/// Draws a figure, as much of it as there is room for.
 fn put(
     buffer: &mut Buffer,
     (x, y): (u16, u16),
@@ -85,7 +85,7 @@ fn put(
     }
 }
 
-/// Who it is, in that many cells. A process's id stays whole: it tells processes apart, and is what one needs.
+/// The name in `width` cells. A process's pid is never cut: it tells processes apart, and is needed for other tools.
 fn name(row: &TalkerRow<'_>, evicted: u64, names: &Names, width: usize) -> String {
     match row.key {
         None => shorten(&format!("+{evicted} evicted"), width, FieldKind::Text),

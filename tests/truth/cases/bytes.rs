@@ -1,4 +1,4 @@
-//! Bytes that are not just written and read: urgent, unread, unacknowledged.
+//! Bytes other than those simply written and read: urgent, unread, unacknowledged.
 
 use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags, sockopt};

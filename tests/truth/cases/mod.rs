@@ -1,6 +1,6 @@
-//! Every case: real sockets in processes of their own, and what tcplife must report.
+//! All cases: real sockets in processes of their own, and what tcplife must report.
 //!
-//! This file is the table of the cases, and `shapes` has what many of them share.
+//! This file is the table of the cases; `shapes` has what many of them share.
 
 use crate::generator::{Cx, Family};
 
@@ -21,7 +21,7 @@ pub(crate) use owners::serve_inherited;
 pub(crate) enum When {
     /// While tcplife runs.
     During,
-    /// Before it starts; they go on when it runs.
+    /// Before tcplife starts; they continue when it runs.
     Before,
 }
 
