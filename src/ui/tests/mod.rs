@@ -25,11 +25,11 @@ mod export;
 mod follow;
 mod mouse;
 mod names;
-mod own;
-mod pace;
+mod self_traffic;
+mod interval;
 mod screens;
 mod screens_at_all_sizes;
-mod talkers;
+mod top_talkers;
 mod themes;
 
 /// A second, in the unit of the clock.
@@ -468,7 +468,7 @@ fn the_top_stays_the_top() {
 }
 
 #[test]
-fn a_selected_session_that_is_let_go_leaves_its_line() {
+fn a_selected_session_that_is_evicted_leaves_its_line() {
     let mut app = unused(2, SIZE);
     let three = |from: u64| {
         let closed = (from..from + 3)
@@ -779,7 +779,7 @@ fn the_capture_is_changed_when_it_is_accepted() {
     assert_eq!(
         tx.len(),
         3 + 6 + 2,
-        "two of the six finished ones sent more than that"
+        "two of the six closed ones sent more than that"
     );
 }
 
