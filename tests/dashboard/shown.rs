@@ -186,8 +186,7 @@ fn a_key_chooses_open_or_finished_sessions() {
     let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
     let open = Pair::open(&listener, V4);
     let closed = session(&listener, V4, 1, 1);
-    let has =
-        |s: &Seen| [open.client_port(), closed].map(|p| s.row(port(&listener), p).is_some());
+    let has = |s: &Seen| [open.client_port(), closed].map(|p| s.row(port(&listener), p).is_some());
     for (key, what, shown) in [
         ("", "all", [true, true]),
         ("o", "only open ones", [true, false]),

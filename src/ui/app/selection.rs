@@ -45,7 +45,9 @@ impl App {
         if let Selection::Session(id, place) = self.selection {
             let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
             // if it moved, it has closed since
-            let ended = (self.closed_when_followed..closed).rev().map(SessionRef::Closed);
+            let ended = (self.closed_when_followed..closed)
+                .rev()
+                .map(SessionRef::Closed);
             match std::iter::once(place).chain(ended).find(is_it) {
                 Some(place) => {
                     self.selection = Selection::Session(id, place);

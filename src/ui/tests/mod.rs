@@ -2,8 +2,9 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use ratatui::layout::Size;
-use ratatui::style::{Color, Modifier};
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::batch::{Batch, OpenSnapshot};
@@ -21,16 +22,16 @@ mod bytes;
 mod clipboard;
 mod columns;
 mod detail;
+mod every_screen;
 mod export;
 mod follow;
+mod interval;
 mod mouse;
 mod names;
-mod self_traffic;
-mod interval;
 mod screens;
-mod screens_at_all_sizes;
-mod top_talkers;
+mod self_traffic;
 mod themes;
+mod top_talkers;
 
 /// A second, in the unit of the clock.
 const S: u64 = 1_000_000_000;
