@@ -86,10 +86,7 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
         ("-L 22,,80", &["--localport", "'22,,80'", "0 to 65535"]),
         ("-L 65536", &["--localport", "'65536'", "0 to 65535"]),
         ("-D 1-", &["--remoteport", "'1-'", "8000-8100"]),
-        (
-            "-D 9-8",
-            &["--remoteport", "'9-8'", "is reversed"],
-        ),
+        ("-D 9-8", &["--remoteport", "'9-8'", "is reversed"]),
         (
             "-o xml",
             &["--output", "'xml'", "dashboard, text, csv, json"],

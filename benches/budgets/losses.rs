@@ -19,9 +19,11 @@ pub(crate) fn measure(bench: &mut Bench) {
         });
     }
     bench.step("missed rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
-    bench.step("missed rows, text, beside libbpf-tools' tcplife", NONE, |b| {
-        Ok(vec![beside(b)?])
-    });
+    bench.step(
+        "missed rows, text, beside libbpf-tools' tcplife",
+        NONE,
+        |b| Ok(vec![beside(b)?]),
+    );
     for (what, count) in [
         ("text", overflow_text as Overflow),
         ("dashboard", overflow_dashboard),
@@ -85,7 +87,12 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
     };
     let made = made.run()?;
     let printed = lines.stop()?;
-    missed(&format!("missed rows, {format}"), made, printed.rows, &blind)
+    missed(
+        &format!("missed rows, {format}"),
+        made,
+        printed.rows,
+        &blind,
+    )
 }
 
 fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {

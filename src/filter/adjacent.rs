@@ -65,12 +65,8 @@ pub fn wrong_behind(
     }
     let takes_several = matches!(op, Op::Eq | Op::Ne);
     let in_place = |message| FilterError::new(next.span.clone(), message);
-    let or_quotes = |text: &str| {
-        format!(
-            "{} To search for the word, quote it",
-            did_you_mean(&[text])
-        )
-    };
+    let or_quotes =
+        |text: &str| format!("{} To search for the word, quote it", did_you_mean(&[text]));
     if let Some(Pieces { whole, count }) = pieces(field, number, behind) {
         let texts: Vec<&str> = behind.iter().take(count).map(|t| t.text).collect();
         let end = behind.get(count - 1)?.span.end;

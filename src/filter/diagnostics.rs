@@ -24,24 +24,24 @@ pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterEr
 pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     let at = token.span.clone();
     let error = |message: String| FilterError::new(at, message);
-    let to_look = format!(
-        "to search for it, quote it: {}",
-        in_quotes(token.text)
-    );
+    let to_look = format!("to search for it, quote it: {}", in_quotes(token.text));
     match &token.kind {
         Tok::And | Tok::Or => {
             error(format!("expected a term before {}", quoted(token.text))).help(to_look)
         }
         Tok::Close => match previous {
-            Some(t) if t.kind == Tok::Open => error("expected a term between the parentheses".into()),
+            Some(t) if t.kind == Tok::Open => {
+                error("expected a term between the parentheses".into())
+            }
             Some(t) => error(format!("expected a term after {}", quoted(t.text)))
                 .help("a term looks like `port 443`, or is a word to search for"),
             None => error("unmatched `)`".into()).help(to_look),
         },
         Tok::Op(_) => error(format!("expected a field before {}", quoted(token.text)))
             .help("a comparison looks like `rtt > 50ms`"),
-        Tok::Comma => error("expected a value before `,`".into())
-            .help("a list looks like `lport 22,80`"),
+        Tok::Comma => {
+            error("expected a value before `,`".into()).help("a list looks like `lport 22,80`")
+        }
         Tok::Unclosed => unclosed(token),
         _ => stray(token),
     }
@@ -131,11 +131,8 @@ pub fn expected_after(op: Op, field: &Field) -> String {
 
 /// `port !443` is not how to negate it.
 pub fn no_negation(token: &Token<'_>) -> FilterError {
-    FilterError::new(
-        token.span.clone(),
-        "`!` negates a term, not a value",
-    )
-    .help("did you mean `!=`?")
+    FilterError::new(token.span.clone(), "`!` negates a term, not a value")
+        .help("did you mean `!=`?")
 }
 
 /// A field without a value of its own. `rest` is true if something follows.

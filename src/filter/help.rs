@@ -44,7 +44,10 @@ pub const GRAMMAR: &[(&str, &str)] = &[
         "rtt > 50ms",
         "a comparison with `= != < <= > >=`; times need a unit: us ms s m h d",
     ),
-    ("lport 22,80,8000-8100", "a list of values and ranges: any of them"),
+    (
+        "lport 22,80,8000-8100",
+        "a list of values and ranges: any of them",
+    ),
     (
         "tx > 10MB",
         "sizes: k M G T are powers of 1000, Ki Mi Gi Ti of 1024",

@@ -291,10 +291,9 @@ fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
     let (message, partial) = match why {
         Unscaled::NotANumber(partial) => (format!("{text} is not a number with a unit"), partial),
         Unscaled::NoUnit => (format!("{text} has no unit"), true),
-        Unscaled::Unit(unit, partial) => (
-            format!("{text}: unknown unit {}", quoted(&unit)),
-            partial,
-        ),
+        Unscaled::Unit(unit, partial) => {
+            (format!("{text}: unknown unit {}", quoted(&unit)), partial)
+        }
         Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
         Unscaled::TooGreat => (format!("{text} is too large"), false),
     };

@@ -270,11 +270,8 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
         Tok::Word => token.text,
         Tok::Quoted(text) if text.is_empty() => {
             return fail(
-                FilterError::new(
-                    token.span.clone(),
-                    "empty quotes: nothing to search for",
-                )
-                .incomplete(),
+                FilterError::new(token.span.clone(), "empty quotes: nothing to search for")
+                    .incomplete(),
             );
         }
         Tok::Quoted(text) => text,

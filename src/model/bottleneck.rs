@@ -32,8 +32,12 @@ impl Bottleneck {
     pub fn help(self) -> &'static str {
         match self {
             Bottleneck::Network => "Data was in flight: check RTT, retransmits and the window",
-            Bottleneck::PeerWindow => "The peer reads too slowly, or its receive buffer is too small",
-            Bottleneck::SendBuffer => "It is too small for this path: check net.ipv4.tcp_wmem, SO_SNDBUF",
+            Bottleneck::PeerWindow => {
+                "The peer reads too slowly, or its receive buffer is too small"
+            }
+            Bottleneck::SendBuffer => {
+                "It is too small for this path: check net.ipv4.tcp_wmem, SO_SNDBUF"
+            }
             Bottleneck::Application => "It had nothing to send",
         }
     }

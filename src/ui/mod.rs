@@ -291,7 +291,9 @@ impl<'a> Outside<'a> {
         if self.resolver.is_none() {
             match Resolver::start() {
                 Ok(started) => self.resolver = Some(started),
-                Err(e) => app.notice.complain(format!("cannot show addresses as names: {e:#}")),
+                Err(e) => app
+                    .notice
+                    .complain(format!("cannot show addresses as names: {e:#}")),
             }
         }
         if let Some(resolver) = &self.resolver {

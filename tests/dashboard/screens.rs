@@ -120,9 +120,7 @@ fn a_peer_that_comes_after_the_mark_is_new() {
     seen.press("\x7fmM");
     seen.wait_for("no difference from now on", |s| s.shows("Nothing is worse"));
     seen.press("x");
-    seen.wait_for("the table", |s| {
-        s.heading().is_some() && !s.shows("s ago")
-    });
+    seen.wait_for("the table", |s| s.heading().is_some() && !s.shows("s ago"));
     other.close();
     seen.quit();
 }

@@ -55,8 +55,7 @@ impl App {
             }
         };
         let Some(text) = text else {
-            self.notice
-                .complain("nothing is selected to copy".into());
+            self.notice.complain("nothing is selected to copy".into());
             return None;
         };
         if text.len() > MOST {

@@ -32,7 +32,8 @@ impl App {
             Ok(services) => self.names.services = Some(services),
             Err(why) => {
                 self.names.ports = false;
-                self.notice.complain(format!("{why}: ports are shown as numbers"));
+                self.notice
+                    .complain(format!("{why}: ports are shown as numbers"));
             }
         }
     }

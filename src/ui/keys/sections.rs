@@ -86,8 +86,14 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
 
 /// Mouse actions and their descriptions for the help.
 pub static MOUSE: &[(&str, &str)] = &[
-    ("click", "select; click again to open or to narrow the filter"),
-    ("click a heading", "sort by that column; click again to reverse"),
+    (
+        "click",
+        "select; click again to open or to narrow the filter",
+    ),
+    (
+        "click a heading",
+        "sort by that column; click again to reverse",
+    ),
     ("click a footer key", "same as pressing the key"),
     ("wheel", "scroll the pane under the pointer"),
     (

@@ -64,7 +64,10 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
         HelpLine::Heading("WHAT CHARTS, FAILURES AND BASELINE COUNT"),
     ]);
     lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
-    lines.extend([HelpLine::Blank, HelpLine::Heading("REASONS A SESSION CLOSED")]);
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("REASONS A SESSION CLOSED"),
+    ]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
     lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
     lines

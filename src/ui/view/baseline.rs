@@ -49,7 +49,10 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             line(buffer, &text, style);
         }
     }
-    let heading = cells(["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "CHANGE"], width);
+    let heading = cells(
+        ["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "CHANGE"],
+        width,
+    );
     line(buffer, &heading, theme.heading);
     for (difference, selected) in shown.rows().take(lines::BASELINE.count(area)) {
         let style = match (selected, difference.finding) {
