@@ -319,7 +319,7 @@ mod tests {
             error(""),
             "`` is not a port (0 to 65535) or a range like 8000-8100"
         );
-        assert_eq!(error("90-80"), "the range `90-80` ends before it begins");
+        assert_eq!(error("90-80"), "the range `90-80` is reversed");
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn a_process_that_took_the_id_later_is_not_the_owner() {
         height: 60,
     };
     app.resize(tall);
-    assert!(screen(&app, tall).contains("another has its id now"));
+    assert!(screen(&app, tall).contains("another one has its pid now"));
 }
 
 #[test]

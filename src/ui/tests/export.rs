@@ -173,7 +173,7 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     );
     assert_eq!(app.row_count(), 10_000, "what waited is there");
     app.export_cancelled(false);
-    assert!(screen(&app, SIZE).contains("cancelled, and nothing of it is left"));
+    assert!(screen(&app, SIZE).contains("cancelled; no file is left behind"));
     // later reports about the file are ignored
     app.exported(WriterReport::Ready);
     assert_eq!(app.export_block(), None);

@@ -319,7 +319,7 @@ fn the_help_scrolls_and_goes() {
     assert!(!screen(&app, SIZE).contains("KEYS"));
     press(&mut app, "G");
     assert!(
-        screen(&app, SIZE).contains("Not told by what the kernel says"),
+        screen(&app, SIZE).contains("The kernel does not say why"),
         "{}",
         screen(&app, SIZE)
     );
@@ -734,7 +734,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
     type_text(&mut app, " and rtt >");
     assert_eq!(app.row_count(), 2);
     assert!(
-        screen(&app, SIZE).contains("the last filter stays"),
+        screen(&app, SIZE).contains("last filter applies"),
         "{}",
         screen(&app, SIZE)
     );

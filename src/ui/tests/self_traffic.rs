@@ -91,7 +91,7 @@ fn it_is_neither_before_the_mark_nor_since() {
     press(&mut app, "m");
     let shown = screen(&app, SIZE);
     assert!(!shown.contains("192.0.2.77"), "{shown}");
-    assert!(shown.contains("of all but our own"), "{shown}");
+    assert!(shown.contains("all but tcplife's own"), "{shown}");
     let since = shown.lines().find(|l| l.contains("since 10s"));
     let figures: Vec<&str> = since
         .expect("the figures since the mark")

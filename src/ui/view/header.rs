@@ -182,7 +182,7 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Width from which on the key that resumes a paused display is shown.
-const HINT_WIDTH: u16 = 60;
+const HINT_WIDTH: u16 = 80;
 
 /// All parts of the second line, in screen order.
 fn looked_at<'a>(app: &'a App, theme: &Theme, width: u16) -> Vec<Part<'a>> {
