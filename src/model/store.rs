@@ -780,7 +780,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_let_go_and_still_counted() {
+    fn the_oldest_are_evicted_and_still_counted() {
         let mut store = Store::new(2);
         let batch = |n| Batch {
             closed: (0..n).map(|c| closed(c, 0, S)).collect(),

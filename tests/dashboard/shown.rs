@@ -34,7 +34,7 @@ fn live_traffic_is_shown_while_it_flows() {
             client.write_all(&[b'x'; 1000]).expect("it is connected");
             server.read_exact(&mut [0; 1000]).expect("it was sent");
             sent += 1000;
-            std::thread::sleep(Duration::from_millis(5)); // the pace of the traffic
+            std::thread::sleep(Duration::from_millis(5)); // the rate of the traffic
         }
         Pair { client, server }.close();
         sent
@@ -185,13 +185,12 @@ fn a_key_chooses_open_or_finished_sessions() {
     let listener = listen(V4);
     let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
     let open = Pair::open(&listener, V4);
-    let finished = session(&listener, V4, 1, 1);
-    let has =
-        |s: &Seen| [open.client_port(), finished].map(|p| s.row(port(&listener), p).is_some());
+    let closed = session(&listener, V4, 1, 1);
+    let has = |s: &Seen| [open.client_port(), closed].map(|p| s.row(port(&listener), p).is_some());
     for (key, what, shown) in [
         ("", "all", [true, true]),
         ("o", "only open ones", [true, false]),
-        ("o", "only finished ones", [false, true]),
+        ("o", "only closed ones", [false, true]),
         ("o", "all again", [true, true]),
     ] {
         seen.press(key);

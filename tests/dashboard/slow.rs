@@ -85,7 +85,7 @@ impl Seen {
         while since.elapsed() < Duration::from_millis(700) {
             assert!(Instant::now() < deadline, "it goes on writing");
             self.press("\x0c");
-            std::thread::sleep(Duration::from_millis(10)); // the pace of the typing
+            std::thread::sleep(Duration::from_millis(10)); // the speed of the typing
             if self.sent() != sent {
                 (sent, since) = (self.sent(), Instant::now());
             }

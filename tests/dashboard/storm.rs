@@ -129,7 +129,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
                 for pair in &mut open {
                     pair.exchange(1000, 10);
                 }
-                std::thread::sleep(Duration::from_millis(1)); // the pace of the traffic
+                std::thread::sleep(Duration::from_millis(1)); // the rate of the traffic
             }
             open
         });

@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_there_are_the_least_are_let_go_and_still_counted() {
+    fn aggregates_beyond_the_limit_are_evicted_and_still_counted() {
         let mut host = Host::new(20);
         let peer = |c: u64, bytes| {
             let address = format!("10.{}.{}.1", c / 256, c % 256);
@@ -574,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn open_sessions_are_counted_right_even_if_their_talkers_were_let_go() {
+    fn open_sessions_of_evicted_aggregates_are_counted_right() {
         let mut host = Host::new(4);
         let peer = |c: u64| open(c, "a", &format!("10.0.{c}.1"), c * 1000, 10);
         host.look(10, (0..40).map(peer).collect(), vec![]);

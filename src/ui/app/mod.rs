@@ -88,7 +88,7 @@ pub struct App {
     pub view_filter: ViewFilter,
     pub notice: Notice,
     pub names: Names,
-    /// Surroundings of the dashboard.
+    /// The terminal, multiplexer and ssh connection around the dashboard.
     pub session_env: SessionEnv,
     history: Vec<String>,
     /// Finds the ids of users that a filter names.
@@ -106,7 +106,7 @@ pub struct App {
     pub store: Store,
     pub rows: Rows,
     /// Number of closed sessions when the selected one was last searched for.
-    finished: u64,
+    closed_when_followed: u64,
     pub selection: Selection,
     /// Index of the selected line.
     pub selected: usize,
@@ -149,7 +149,7 @@ impl App {
             panes: Panes::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
-            finished: 0,
+            closed_when_followed: 0,
             selection: Selection::Top,
             selected: 0,
             top: 0,

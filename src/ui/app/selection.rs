@@ -41,11 +41,13 @@ impl App {
 
     /// Finds the selected session's line. If it is not shown any more, its line stays selected.
     pub(super) fn follow(&mut self) {
-        let finished = self.store.totals().closed;
+        let closed = self.store.totals().closed;
         if let Selection::Session(id, place) = self.selection {
             let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
             // if it moved, it has closed since
-            let ended = (self.finished..finished).rev().map(SessionRef::Closed);
+            let ended = (self.closed_when_followed..closed)
+                .rev()
+                .map(SessionRef::Closed);
             match std::iter::once(place).chain(ended).find(is_it) {
                 Some(place) => {
                     self.selection = Selection::Session(id, place);
@@ -58,7 +60,7 @@ impl App {
                 None => self.select(self.selected),
             }
         }
-        self.finished = finished;
+        self.closed_when_followed = closed;
         self.selected = self.selected.min(self.rows.len().saturating_sub(1));
         if self.selection == Selection::Top {
             self.selected = 0;

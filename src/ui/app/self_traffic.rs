@@ -1,11 +1,11 @@
-//! Toggling self traffic, and its surroundings.
+//! Hiding and showing the traffic that the dashboard itself causes.
 
 use crate::host::session_env::SessionEnv;
 use crate::ui::app::App;
 use crate::ui::state::self_traffic::SelfTraffic;
 
 impl App {
-    /// Sets the surroundings of the dashboard.
+    /// Sets the terminal, multiplexer and ssh connection around the dashboard.
     pub fn within(mut self, session_env: SessionEnv) -> Self {
         self.view_filter.self_traffic = SelfTraffic::new(&session_env);
         self.session_env = session_env;

@@ -36,7 +36,7 @@ fn the_newest_is_on_top_and_selected_whatever_comes() {
     assert_eq!(
         column(&app, "COMM"),
         ["newest", "third", "second", "first"],
-        "open or finished"
+        "open or closed"
     );
     assert!(second_line(&app).contains("following the newest"));
     app.batch(look(

@@ -2,8 +2,9 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use ratatui::layout::Size;
-use ratatui::style::{Color, Modifier};
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::batch::{Batch, OpenSnapshot};
@@ -21,16 +22,16 @@ mod bytes;
 mod clipboard;
 mod columns;
 mod detail;
+mod every_screen;
 mod export;
 mod follow;
+mod interval;
 mod mouse;
 mod names;
-mod own;
-mod pace;
 mod screens;
-mod screens_at_all_sizes;
-mod talkers;
+mod self_traffic;
 mod themes;
+mod top_talkers;
 
 /// A second, in the unit of the clock.
 const S: u64 = 1_000_000_000;
@@ -468,7 +469,7 @@ fn the_top_stays_the_top() {
 }
 
 #[test]
-fn a_selected_session_that_is_let_go_leaves_its_line() {
+fn a_selected_session_that_is_evicted_leaves_its_line() {
     let mut app = unused(2, SIZE);
     let three = |from: u64| {
         let closed = (from..from + 3)
@@ -779,7 +780,7 @@ fn the_capture_is_changed_when_it_is_accepted() {
     assert_eq!(
         tx.len(),
         3 + 6 + 2,
-        "two of the six finished ones sent more than that"
+        "two of the six closed ones sent more than that"
     );
 }
 

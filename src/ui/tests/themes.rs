@@ -86,7 +86,7 @@ fn each_theme_as_it_is_with_eight_and_with_256_colours() {
 
 #[test]
 fn no_theme_says_anything_in_colours_alone() {
-    for (width, height) in screens_at_all_sizes::SIZES {
+    for (width, height) in every_screen::SIZES {
         let size = Size { width, height };
         let app = colourful(size);
         let text = |theme| terminal(&app, theme, size).backend().to_string();

@@ -222,10 +222,10 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, width: u16) -> Vec<Part<'a>> {
         (false, true) => format!("by {order} reversed").into(),
     };
     let both = family.is_none().then_some("IPv4+IPv6");
-    let pace = app.interval.said();
+    let interval = app.interval.said();
     let (chosen, usual) = match app.interval.is_chosen() {
-        true => (pace, None),
-        false => (None, pace),
+        true => (interval, None),
+        false => (None, interval),
     };
     let turned = app.appearance.is_turned;
     let theme = turned.then(|| format!("theme {}", app.appearance.theme.name));

@@ -45,7 +45,7 @@ fn a_key_shows_it_and_hides_it_again() {
 }
 
 #[test]
-fn it_is_counted_until_it_is_let_go() {
+fn it_is_counted_until_it_is_evicted() {
     let mut app = over_ssh(SIZE);
     let ended = Session {
         start_ns: S,
