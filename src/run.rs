@@ -11,10 +11,11 @@ use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::filter::Filter;
 use crate::model::capture_filter::CaptureFilter;
+use crate::output;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::{Limits, Sink, Times, stdout};
+use crate::ui;
 use crate::ui::config::Config;
-use crate::{output, ui};
 
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {

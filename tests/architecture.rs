@@ -119,7 +119,17 @@ fn violations(
             }
         };
         for (number, line) in lines(text) {
+            // what stands in braces or goes up by `super` would not be seen
+            let hidden = [format!("{prefix}{{"), "super::super".to_owned()];
+            if hidden.iter().any(|path| line.contains(path)) {
+                wrong.push(format!("{file}:{number}: write one `use` per folder"));
+            }
             for target in named(line, prefix) {
+                if row(layers, target).is_none() && !target.is_empty() && layers == LAYERS {
+                    wrong.push(format!(
+                        "{file}:{number}: {target} is in no row of the layers"
+                    ));
+                }
                 let is_above = row(layers, target).is_some_and(|target| target > own);
                 let is_beside = row(layers, target) == Some(own) && !below.starts_with(target);
                 if is_above || is_beside && layers[own].len() > 1 {
@@ -170,6 +180,17 @@ fn imports_against_the_order_are_found() {
     assert_eq!(
         of("src/output/mod.rs", "// crate::collector::start()\n").len(),
         0
+    );
+    assert_eq!(
+        of(
+            "src/model/store.rs",
+            "use crate::{collector::Collector, text};\n"
+        ),
+        ["src/model/store.rs:1: write one `use` per folder"]
+    );
+    assert_eq!(
+        of("src/model/store.rs", "use crate::testing::sample;\n"),
+        ["src/model/store.rs:1: testing is in no row of the layers"]
     );
     assert_eq!(
         of("src/new.rs", ""),

@@ -50,7 +50,7 @@ pub(crate) enum Verdict {
     /// A tool that it needs is not installed.
     Skipped,
     /// There is no limit.
-    BaselineEntry,
+    Compared,
 }
 
 impl Verdict {
@@ -61,7 +61,7 @@ impl Verdict {
             Verdict::Missed => "MISSED",
             Verdict::Failed => "FAILED",
             Verdict::Skipped => "skipped",
-            Verdict::BaselineEntry => "",
+            Verdict::Compared => "",
         }
     }
 }
@@ -151,7 +151,7 @@ impl Budget {
         let over = match self.limit {
             Limit::AtMost(limit) => judged.median - limit,
             Limit::AtLeast(limit) => limit - judged.median,
-            Limit::None => return Verdict::BaselineEntry,
+            Limit::None => return Verdict::Compared,
         };
         if over <= 0.0 {
             Verdict::Met

@@ -96,13 +96,6 @@ impl Filter {
     /// As [`Filter::parse`] of the other's text.
     pub fn and(&self, other: &str) -> Result<Filter, FilterError> {
         let term = Filter::parse(other)?;
-        let is_there = match &self.expr {
-            Expr::All(parts) => parts.contains(&term.expr),
-            expr => *expr == term.expr,
-        };
-        if is_there {
-            return Ok(self.clone());
-        }
         if self.is_everything() {
             return Ok(term);
         }
@@ -110,14 +103,18 @@ impl Filter {
             Expr::All(parts) => parts.clone(),
             expr => vec![expr.clone()],
         };
-        let both = [parts(&self.expr), parts(&term.expr)].concat();
-        let source = self.source.trim();
-        let source = match self.expr {
+        let (mine, theirs) = (parts(&self.expr), parts(&term.expr));
+        if theirs.iter().all(|part| mine.contains(part)) {
+            return Ok(self.clone());
+        }
+        let bound = |filter: &Filter| match filter.expr {
             // binds weaker than `and`
-            Expr::Any(_) => format!("({source}) and {other}"),
-            _ => format!("{source} and {other}"),
+            Expr::Any(_) => format!("({})", filter.source.trim()),
+            _ => filter.source.trim().to_owned(),
         };
-        Filter::new(&source, Expr::All(both))
+        let source = format!("{} and {}", bound(self), bound(&term));
+        parse::check_length(&source)?;
+        Filter::new(&source, Expr::All([mine, theirs].concat()))
     }
 
     /// True if the session matches. Does not allocate.

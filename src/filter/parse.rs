@@ -92,16 +92,22 @@ fn fail<T>(error: FilterError) -> Result<T> {
     Err(ErrMode::Cut(error))
 }
 
+/// Rejects a text that is longer than [`LONGEST`].
+pub fn check_length(text: &str) -> std::result::Result<(), FilterError> {
+    if text.len() > LONGEST {
+        let message = format!("the filter is longer than {LONGEST} bytes");
+        return Err(FilterError::new(LONGEST..text.len(), message).of(text));
+    }
+    Ok(())
+}
+
 /// Parses a filter.
 pub fn parse(
     text: &str,
     users: UidOf,
     cursor: Option<usize>,
 ) -> std::result::Result<Expr, FilterError> {
-    if text.len() > LONGEST {
-        let message = format!("the filter is longer than {LONGEST} bytes");
-        return Err(FilterError::new(LONGEST..text.len(), message).of(text));
-    }
+    check_length(text)?;
     let tokens = lex(text);
     let mut input = Stateful {
         input: TokenSlice::new(&tokens),

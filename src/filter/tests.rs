@@ -271,3 +271,39 @@ proptest! {
         prop_assert!(matches("=") ^ matches("!="));
     }
 }
+
+#[test]
+fn and_reads_back_as_the_filter_that_it_is() {
+    let parse = |text: &str| Filter::parse(text).expect(text);
+    for (first, other, source) in [
+        ("port 443", "comm curl", "port 443 and comm curl"),
+        (
+            "port 1 or port 2",
+            "comm curl",
+            "(port 1 or port 2) and comm curl",
+        ),
+        (
+            "comm curl",
+            "port 1 or port 2",
+            "comm curl and (port 1 or port 2)",
+        ),
+        ("", "port 1 or port 2", "port 1 or port 2"),
+        // what is there already is not added, in whatever number of terms
+        (
+            "tx > 1 and rx > 1 and port 5",
+            "port 5 and tx > 1",
+            "tx > 1 and rx > 1 and port 5",
+        ),
+    ] {
+        let both = parse(first).and(other).expect(other);
+        assert_eq!(both.source(), source);
+        assert_eq!(parse(both.source()), both);
+    }
+    let long = format!("comm {}", "x".repeat(16_370));
+    let error = parse(&long).and("port 443").expect_err("it is too long");
+    assert!(
+        error.report().contains("longer than 16384 bytes"),
+        "{}",
+        error.report()
+    );
+}

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::session::{Session, SessionId};
@@ -66,7 +66,7 @@ impl<'a> StoreEvent<'a> {
 /// Change of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// Its place in the store; `None` if it is gone or will not be kept.
+    /// Where it is in the store; `None`: it is gone, or it closed while the display was paused and has no place.
     pub at: Option<SessionRef>,
     /// Its previous snapshot, while open; `None` if it was not known.
     pub before: Option<&'a Session>,
@@ -133,7 +133,7 @@ pub struct Store {
     keep: usize,
     /// Sessions that came through [`Store::pass`]: their number, and those that are still among the open ones.
     passed: u64,
-    passed_open: Vec<SessionId>,
+    passed_open: FxHashSet<SessionId>,
     totals: Totals,
     /// Time of the last snapshot, ns.
     read_ns: u64,
@@ -153,7 +153,7 @@ impl Store {
             uncounted: Uncounted::default(),
             keep,
             passed: 0,
-            passed_open: Vec::new(),
+            passed_open: FxHashSet::default(),
             totals: Totals::default(),
             read_ns: 0,
             ended: 0,
@@ -222,7 +222,9 @@ impl Store {
         self.moved += changed(&mut session, None, before, &mut self.uncounted, &mut report);
         self.passed += 1;
         match before {
-            Some(_) => self.passed_open.push(id),
+            Some(_) => {
+                self.passed_open.insert(id);
+            }
             None => self.uncounted.forget(&session),
         }
     }
@@ -317,7 +319,9 @@ impl Store {
         let gone = self.gone.extract_if(|_, session| !is_followed(session));
         for session in open.chain(gone.map(|(_, session)| session)) {
             if self.passed_open.contains(&session.id()) {
-                continue; // its end has been reported
+                // its end has been reported
+                self.uncounted.forget(&session);
+                continue;
             }
             let change = Change::gone(&session, self.uncounted.of(&session));
             report(StoreEvent::Vanished(change));
@@ -424,7 +428,7 @@ impl Backfill {
         self.next <= number
     }
 
-    /// Returns the numbers of the next chunk, for [`Store::closed`]; empty when none is left.
+    /// Returns the numbers of the next chunk, for [`Store::closed_in`]; empty when none is left.
     pub fn take_chunk(&mut self, store: &Store) -> Range<u64> {
         let end = self.next;
         self.next = end

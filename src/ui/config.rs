@@ -346,9 +346,20 @@ impl Config {
             }
         }
         let first = mistakes.into_iter().min_by_key(|m| m.at);
+        let named = |name: &str| table.iter().find(|(n, _)| n.get_ref() == name);
         first.or_else(|| {
-            let (press, a, b) = self.keymap.conflict()?;
-            let named = |name: &str| table.iter().find(|(n, _)| n.get_ref() == name);
+            // a key that the file binds is taken from a row that it does not name, if that has another one
+            let (press, a, b) = loop {
+                let (press, a, b) = self.keymap.conflict()?;
+                let is_freed = match (named(a), named(b)) {
+                    (Some(_), None) => self.keymap.unbind(b, press),
+                    (None, Some(_)) => self.keymap.unbind(a, press),
+                    _ => false,
+                };
+                if !is_freed {
+                    break (press, a, b);
+                }
+            };
             // the one further down in the file is the extra one
             let by_place = |(name, _): &(&Spanned<_>, _)| name.span().start;
             let (name, value) = [a, b].into_iter().filter_map(named).max_by_key(by_place)?;
@@ -597,6 +608,21 @@ mod tests {
         let error = Config::read(&file).expect_err("it is wrong").to_string();
         fs::remove_file(&file).expect("cleaning up");
         assert!(error.ends_with(":2:3: not valid UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_the_file_binds_are_taken_from_rows_that_it_does_not_name() {
+        // in version 0.1 neither key meant anything else where these rows are in force
+        for text in [
+            "[keys]\ncolumns = ['F10']\nquit = ['q']\n",
+            "[keys]\nquit = ['Q']\ngroup = ['q']\n",
+        ] {
+            let config = Config::parse(text).expect(text);
+            assert_eq!(config.keymap.conflict(), None);
+        }
+        let error =
+            Config::parse("[keys]\nsort-next = 'c'").expect_err("the only key of `columns`");
+        assert!(error.message.contains("columns"), "{error:?}");
     }
 
     #[test]

@@ -37,7 +37,6 @@ impl App {
         observers.rows.settle();
         if is_snapshot {
             observers.take_snapshot(store, now_ns);
-            self.update_baseline();
             self.refresh();
             self.refresh_screen();
         }
@@ -54,6 +53,7 @@ impl App {
         if let Some(waiting) = self.frozen.take() {
             let (store, mut observers) = self.observed();
             let others = store.drop_passed(|event| observers.take(&event));
+            observers.rows.settle();
             for batch in waiting.into_batches() {
                 self.batch(batch);
             }

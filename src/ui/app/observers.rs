@@ -6,6 +6,7 @@ use crate::ui::app::App;
 use crate::ui::state::columns::Columns;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
+use crate::ui::state::screens::Screen;
 use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::ViewFilter;
 
@@ -30,10 +31,10 @@ impl Observers<'_> {
         }
         let Some(change) = event.change() else { return };
         self.panes.take(change, self.view_filter);
-        if let Some(mark) = &mut self.baseline
+        if let Some(baseline) = &mut self.baseline
             && let Some(change) = self.view_filter.self_traffic.without(change)
         {
-            mark.take(&change);
+            baseline.take(&change);
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
@@ -46,6 +47,10 @@ impl Observers<'_> {
             detail.take_snapshot(store);
         }
         self.panes.take_snapshot(now_ns, store, self.view_filter);
+        let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
+        if let Some(baseline) = &mut self.baseline {
+            baseline.take_snapshot(now_ns, is_compared.then_some(store));
+        }
         if let Some(screen) = self.layers.screen_mut() {
             screen.recount_open(store, self.view_filter);
         }

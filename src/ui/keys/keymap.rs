@@ -63,6 +63,24 @@ impl Keymap {
         }
     }
 
+    /// Takes a key from the rows of that name. False if it is their only one.
+    pub fn unbind(&mut self, name: &str, press: KeyPress) -> bool {
+        let mut rows = self.rows.iter_mut().filter(|r| r.key.name == name);
+        rows.all(|row| {
+            let others: Vec<KeyPress> = row
+                .presses
+                .iter()
+                .copied()
+                .filter(|p| *p != press)
+                .collect();
+            let is_enough = !others.is_empty();
+            if is_enough {
+                row.presses = Cow::Owned(others);
+            }
+            is_enough
+        })
+    }
+
     /// A key with two meanings in one mode, and the names of both.
     pub fn conflict(&self) -> Option<(KeyPress, &'static str, &'static str)> {
         let rows = self.rows.iter().enumerate();
