@@ -50,7 +50,7 @@ fn assert_section(name: &str, text: &str) {
         assert_eq!(
             &all[from..to],
             text,
-            "{document}: UPDATE_DOCS=1 cargo test --test docs writes it anew"
+            "{document}: UPDATE_DOCS=1 cargo test --test docs writes it"
         );
     }
 }

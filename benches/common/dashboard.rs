@@ -28,7 +28,7 @@ pub(crate) const SCRIPTS: [(&str, &str); 9] = [
     ("scroll", "GGgGjkGg"),
     ("charts", "d4466jkd"),
     ("failures", "f4466jkf"),
-    ("since the mark", "mmjkjkMx"),
+    ("since the baseline", "mmjkjkMx"),
 ];
 
 /// A dashboard and a simulated host.

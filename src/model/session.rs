@@ -122,7 +122,7 @@ impl Reason {
 }
 
 named_enum! {
-    /// Who opened the session.
+    /// The side that opened the session.
     Direction {
         /// Open before tcplife started; direction unknown.
         Unknown = "unknown",

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use crate::model::fields;
 use crate::text::suggest::suggest;
 use crate::text::units;
-use crate::ui::keys::{KEYS, KeyPress, Keymap};
+use crate::ui::keys::{KEYS, KeyPress, Keymap, current_name};
 use crate::ui::state::columns;
 use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
@@ -341,12 +341,16 @@ impl Config {
         for (name, value) in table {
             let bound = presses(name, value.get_ref());
             match bound {
-                Ok(presses) => self.keymap.bind(name.get_ref(), &presses),
+                Ok(presses) => self.keymap.bind(current_name(name.get_ref()), &presses),
                 Err(wrong) => mistakes.push(Mistake::new(name.get_ref(), value.span(), wrong)),
             }
         }
         let first = mistakes.into_iter().min_by_key(|m| m.at);
-        let named = |name: &str| table.iter().find(|(n, _)| n.get_ref() == name);
+        let named = |name: &str| {
+            table
+                .iter()
+                .find(|(n, _)| current_name(n.get_ref()) == name)
+        };
         first.or_else(|| {
             // a key that the file binds is taken from a row that it does not name, if that has another one
             let (press, a, b) = loop {
@@ -363,7 +367,11 @@ impl Config {
             // the one further down in the file is the extra one
             let by_place = |(name, _): &(&Spanned<_>, _)| name.span().start;
             let (name, value) = [a, b].into_iter().filter_map(named).max_by_key(by_place)?;
-            let other = if name.get_ref() == a { b } else { a };
+            let other = if current_name(name.get_ref()) == a {
+                b
+            } else {
+                a
+            };
             let message = format!(
                 "{} is already bound to `{other}`; bind one of the two to another key",
                 press.name()
@@ -436,7 +444,7 @@ fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fie
 
 /// Parses the keys for a binding.
 fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<KeyPress>, Wrong> {
-    let meaning = name.get_ref().as_ref();
+    let meaning = current_name(name.get_ref().as_ref());
     let names: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
     if !names.contains(&meaning) {
         return Err(Wrong::unknown("action", meaning, &names).at(name.span()));

@@ -1,4 +1,4 @@
-//! What the dashboard shows of live traffic, and what the keys do.
+//! The dashboard on live traffic: rows, keys, filters.
 
 use std::fs;
 use std::io::{Read, Write};

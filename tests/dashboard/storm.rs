@@ -158,7 +158,7 @@ fn the_picture_is_whole_after_a_storm_of_sizes() {
         seen.settle(Duration::from_millis(300));
         let (before, drawn) = (seen.cells(), seen.pty.written.len());
         kill_process(pid_of(&seen), Signal::CONT).expect("it runs"); // redraws everything, in any mode
-        seen.wait_for("all of it anew", |s| {
+        seen.wait_for("all of it again", |s| {
             String::from_utf8_lossy(&s.pty.written[drawn..]).contains("\x1b[2J") && s.is_whole()
         });
         seen.settle(Duration::from_millis(300));

@@ -552,7 +552,7 @@ impl End {
 
     /// Waits until the peer or the network breaks the session, and returns the error.
     pub(crate) fn read_error(&mut self) -> Errno {
-        sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session is over")
+        sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session has closed")
     }
 
     /// Waits until the session is broken, without reading.

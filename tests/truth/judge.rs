@@ -147,7 +147,7 @@ impl Story {
         let other = self.other_end(told);
         let mut begun = window(&told["begun"])?;
         if told["want"]["direction"] == "in" {
-            // the handshake is over for the client first
+            // the handshake ends at the client first
             let client = window(&other?["begun"])?;
             let on_its_way = told["slack"].as_u64()? / 1000;
             begun = [client[0], client[1].max(begun[1]) + on_its_way];

@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(
             cell_of(&s, "user"),
             "0",
-            "names are for who knows the host's users"
+            "names take the host's list of users"
         );
         s.owner = Evidence::None;
         assert_eq!(

@@ -12,7 +12,7 @@ mod table;
 pub use key_press::{KeyCode, KeyPress};
 pub use keymap::{Bound, Keymap};
 pub use sections::HELP_SECTIONS;
-pub use table::KEYS;
+pub use table::{KEYS, current_name};
 
 /// One row of [`KEYS`].
 #[derive(Debug, PartialEq)]

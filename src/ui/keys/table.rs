@@ -114,6 +114,21 @@ const ABOVE: &[Mode] = &[
 /// Modes in which a line is typed.
 const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
 
+/// Names of rows in version 0.1, which the configuration still takes, and their names now.
+static FORMER_NAMES: &[(&str, &str)] = &[
+    ("mark", "baseline"),
+    ("mark-anew", "new-baseline"),
+    ("unmark", "clear-baseline"),
+    ("own", "self-traffic"),
+    ("freeze", "pause"),
+];
+
+/// The name of a row, given that or its former one.
+pub fn current_name(name: &str) -> &str {
+    let former = FORMER_NAMES.iter().find(|(former, _)| *former == name);
+    former.map_or(name, |(_, current)| current)
+}
+
 /// Every key, in the order of the help and of the footer.
 #[rustfmt::skip]
 pub static KEYS: &[KeyBinding] = &[
@@ -125,8 +140,8 @@ pub static KEYS: &[KeyBinding] = &[
     key("detail", &[Mode::Table], &[code(KeyCode::Enter)], Action::Open, "open", "show the details of the session"),
     key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selected entry"),
     key("narrow", SCREENS, &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selection and show the sessions"),
-    key("mark-anew", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "new baseline", "replace the baseline with a new one"),
-    key("unmark", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline and go back to the sessions"),
+    key("new-baseline", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "new baseline", "replace the baseline with a new one"),
+    key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline and go back to the sessions"),
     key("next-pane", MAIN, &[code(KeyCode::Tab)], Action::NextPane, "pane", "go to the next pane: sessions, processes, peers, ports"),
     key("previous-pane", MAIN, &[code(KeyCode::BackTab)], Action::PreviousPane, "", "go to the previous pane"),
     key("next-bar", &[Mode::Distributions], &[code(KeyCode::Right)], Action::Move(Motion::Down), "next bar", "select the next bar"),
@@ -139,7 +154,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("group", &[Mode::TopTalkers], &[char('a')], Action::Group, "group", "group peers by subnet and processes by name; press again to undo"),
     key("charts", LOOKING, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show distributions of duration, RTT, connect latency and bytes"),
     key("failures", LOOKING, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
-    key("mark", LOOKING, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
+    key("baseline", LOOKING, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
     key("sort-next", MAIN, &[char('s'), char('>')], Action::SortNext, "sort", "sort by the next column"),
     key("sort-previous", MAIN, &[char('S'), char('<')], Action::SortPrevious, "", "sort by the previous column"),
     key("invert", MAIN, &[char('I')], Action::Invert, "reverse", "reverse the sort order"),
@@ -160,9 +175,9 @@ pub static KEYS: &[KeyBinding] = &[
     key("ipv4", CHOOSING, &[char('4')], Action::Family(Family::V4), "IPv4", "show only IPv4; press again for both"),
     key("ipv6", CHOOSING, &[char('6')], Action::Family(Family::V6), "IPv6", "show only IPv6; press again for both"),
     key("scope", CHOOSING, &[char('o')], Action::Scope, "open/closed", "cycle through all, open and closed sessions"),
-    key("freeze", LOOKING, &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display; capture continues"),
+    key("pause", LOOKING, &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display; capture continues"),
     key("theme", MAIN, &[char('t')], Action::Theme, "", "switch to the next theme"),
-    key("own", MAIN, &[char('H')], Action::SelfTraffic, "", "show or hide tcplife's own traffic"),
+    key("self-traffic", MAIN, &[char('H')], Action::SelfTraffic, "", "show or hide tcplife's own traffic"),
     key("names", MAIN, &[char('n')], Action::Names, "names", "show addresses as names, by reverse DNS; press again to undo"),
     key("port-names", MAIN, &[char('N')], Action::PortNames, "", "show ports as service names; press again to undo"),
     key("export", MAIN, &[char('e')], Action::Export, "export", "export the sessions of the table as .csv or .json"),
@@ -180,7 +195,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("copy-other", &[Mode::Detail], &[char('Y')], Action::CopyOther, "tcpdump", "copy the tcpdump command to the terminal's clipboard"),
     key("names", &[Mode::Failures, Mode::Detail], &[char('n')], Action::Names, "names", "show addresses as names; press again to undo"),
     key("port-names", &[Mode::Failures, Mode::Detail], &[char('N')], Action::PortNames, "", "show ports as service names; press again to undo"),
-    key("freeze", &[Mode::Detail], &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display"),
+    key("pause", &[Mode::Detail], &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display"),
     key("toggle-column", &[Mode::Columns], &[char(' '), code(KeyCode::Enter)], Action::ToggleColumn, "show/hide", "show or hide the column"),
     key("column-down", &[Mode::Columns], &[char('J'), char(']'), code(KeyCode::F(8))], Action::MoveColumn(1), "move down", "move the column down (right in the table)"),
     key("column-up", &[Mode::Columns], &[char('K'), char('['), code(KeyCode::F(7))], Action::MoveColumn(-1), "move up", "move the column up (left in the table)"),

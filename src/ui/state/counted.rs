@@ -171,11 +171,11 @@ mod tests {
                 spread.work(&store, &view_filter);
                 failed.work(&store, &view_filter);
             }
-            let anew = whole(Spread::default, &store, &view_filter);
-            prop_assert_eq!(spread.closed.counts(), anew.closed.counts());
-            prop_assert_eq!(spread.open.counts(), anew.open.counts());
-            let anew = whole(Failed::default, &store, &view_filter);
-            prop_assert_eq!(failed.closed.counts(), anew.closed.counts());
+            let recounted = whole(Spread::default, &store, &view_filter);
+            prop_assert_eq!(spread.closed.counts(), recounted.closed.counts());
+            prop_assert_eq!(spread.open.counts(), recounted.open.counts());
+            let recounted = whole(Failed::default, &store, &view_filter);
+            prop_assert_eq!(failed.closed.counts(), recounted.closed.counts());
             let shown = store.open().chain(store.closed()).filter(|(_, s)| view_filter.shows(s)).count();
             let counted = spread.closed.counts()[0].iter().sum::<u64>() + spread.open.counts()[0].iter().sum::<u64>();
             prop_assert_eq!(counted, shown as u64);

@@ -87,7 +87,7 @@ fn only_what_is_on_the_screen_is_asked_for() {
         taken_ns: 71 * S,
         ..sessions()
     });
-    assert_eq!(addresses(&app).len(), 6, "a minute is over");
+    assert_eq!(addresses(&app).len(), 6, "after a minute");
 }
 
 #[test]

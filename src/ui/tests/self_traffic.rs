@@ -94,7 +94,7 @@ fn it_is_neither_before_the_mark_nor_since() {
     assert!(shown.contains("all but tcplife's own"), "{shown}");
     let since = shown.lines().find(|l| l.contains("since 10s"));
     let figures: Vec<&str> = since
-        .expect("the figures since the mark")
+        .expect("the figures since the baseline")
         .split_whitespace()
         .collect();
     assert_eq!(figures[2..7], ["0", "0", "0", "-", "-"], "{shown}");
