@@ -43,7 +43,7 @@ pub struct Cli {
     #[arg(short = 't', long)]
     pub timestamp: bool,
 
-    /// Print wide columns: IP version, full IPv6 addresses, longer names
+    /// Print wide columns: IP version, full IPv6 addresses, full names
     #[arg(short, long)]
     pub wide: bool,
 

@@ -61,20 +61,20 @@ fn the_documents_say_what_the_tables_say() {
     assert_section("flags", &format!("```text\n{}```\n", cli::help()));
 
     for place in HELP_SECTIONS {
-        let mut keys = String::from("| key | does |\n|---|---|\n");
+        let mut keys = String::from("| key | action |\n|---|---|\n");
         for key in KEYS.iter().filter(|k| place.lists(k)) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
         }
         assert_section(place.section, &keys);
     }
 
-    let mut table = String::from("| theme | what it is for |\n|---|---|\n");
+    let mut table = String::from("| theme | description |\n|---|---|\n");
     for theme in THEMES {
         table += &format!("| `{}` | {} |\n", theme.name, theme.help);
     }
     assert_section("themes", &table);
 
-    let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
+    let mut table = String::from("| column | JSON key | meaning |\n|---|---|---|\n");
     let shown = |f: &&Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
     for field in FIELDS.iter().filter(shown) {
         let column = field.column.map_or("", |c| c.title);

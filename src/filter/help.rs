@@ -92,14 +92,14 @@ number is an error too: values contain no spaces, and lists only at their commas
 pub fn help_markdown() -> String {
     use std::fmt::Write;
 
-    let mut text = String::from("| filter | means |\n|---|---|\n");
+    let mut text = String::from("| filter | meaning |\n|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|");
     for (form, meaning) in GRAMMAR {
         let _ = writeln!(text, "| `{}` | {} |", cell(form), cell(meaning)); // a String takes all
     }
     let _ = write!(
         text,
-        "\n{RULES}\n\n| field | takes | example | is |\n|---|---|---|---|\n"
+        "\n{RULES}\n\n| field | takes | example | meaning |\n|---|---|---|---|\n"
     );
     for row in help_rows() {
         let words: Vec<String> = [&[row.word][..], row.aliases]

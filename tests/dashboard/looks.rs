@@ -123,7 +123,7 @@ fn files_of_version_0_1_work_as_they_did() {
     let mut seen = home.dashboard(&["-L", &only(&[&listen(V4)])], &[]);
     assert_eq!(
         headings(&seen),
-        ["COMM", "RPORT", "AGE", "CONN", "RETR", "RESENT", "STATUS"]
+        ["COMM", "RPORT", "AGE", "CONN", "RETR", "RETRB", "STATUS"]
     );
     seen.press("/\x10\r"); // ^P: the newest filter of the history
     seen.wait_for("the filter", |s| {
@@ -132,7 +132,7 @@ fn files_of_version_0_1_work_as_they_did() {
     seen.press("?");
     seen.wait_for("the help", |s| s.shows("KEYS"));
     seen.press("q");
-    seen.wait_for("the table", |s| shows_column(s, "RESENT"));
+    seen.wait_for("the table", |s| shows_column(s, "RETRB"));
     seen.press("q");
     seen.ends("q", 0);
 }

@@ -74,7 +74,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
         near.iter().any(|i| s.shows(&said(i)))
     });
     seen.press("\r");
-    seen.wait_for("the bar's filter", |s| s.shows("filter: dur >="));
+    seen.wait_for("the bar's filter", |s| s.shows("duration < "));
     session(&listener, V4, 1, 1); // a short one
     seen.wait_for("the session alone", |s| {
         s.heading().is_some() && s.shows("closed 2") && s.rows().len() == 1

@@ -146,8 +146,13 @@ impl<'a> Part<'a> {
 }
 
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut parts = looked_at(app, theme, area.width);
     let width = usize::from(area.width);
+    let mut parts = looked_at(app, theme, true);
+    // nothing that matters gives way to the hint
+    let important = parts.iter().filter(|p| p.rank != Importance::Usual);
+    if important.map(|p| p.whole() + 2).sum::<usize>() > width + 2 {
+        parts = looked_at(app, theme, false);
+    }
     // nothing is cut to make room for defaults
     let needed = |parts: &[Part<'_>]| {
         let uncut = parts.iter().any(|p| p.rank == Importance::Usual);
@@ -181,20 +186,17 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     line.style(theme.quiet).render(area, buffer);
 }
 
-/// Width from which on the key that resumes a paused display is shown.
-const HINT_WIDTH: u16 = 80;
-
-/// All parts of the second line, in screen order.
-fn looked_at<'a>(app: &'a App, theme: &Theme, width: u16) -> Vec<Part<'a>> {
+/// All parts of the second line, in screen order; with a hint at the key that resumes a paused display.
+fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let scope = match app.view_filter.scope {
         Scope::All => "all",
         Scope::Open => "open",
         Scope::Closed => "closed",
     };
     let export = app.export_percent().map(|n| format!(" EXPORT {n} % "));
-    let frozen = app.waiting().map(|n| match width {
-        ..HINT_WIDTH => format!(" PAUSED, {n} new "),
-        _ => {
+    let frozen = app.waiting().map(|n| match hint {
+        false => format!(" PAUSED, {n} new "),
+        true => {
             let key = app.keymap.of(Mode::Table, Action::Freeze);
             format!(" PAUSED, {n} new ({key} resumes) ")
         }
