@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,13 +19,19 @@ use crate::seen::{Seen, argv, only};
 /// Opens and closes sessions as fast as this host can, until asked to stop.
 struct Load {
     stop: Arc<AtomicBool>,
+    /// Receives a message after [`MANY`] sessions.
+    many: Receiver<()>,
     thread: JoinHandle<u64>,
 }
+
+/// Sessions that make many frames: two seconds of them on a fast machine.
+const MANY: u64 = 20_000;
 
 impl Load {
     fn start(listener: TcpListener) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let (reached, many) = channel();
         let to = SocketAddr::new(V4.ip(), port(&listener));
         let thread = std::thread::spawn(move || {
             let mut count = 0;
@@ -36,10 +43,14 @@ impl Load {
                 drop(client);
                 drop(server);
                 count += 1;
+                if count == MANY {
+                    // a test that does not wait for it has no receiver any more
+                    let _ = reached.send(());
+                }
             }
             count
         });
-        Load { stop, thread }
+        Load { stop, many, thread }
     }
 
     /// Stops, and returns the number of sessions.
@@ -134,7 +145,7 @@ fn a_terminal_that_nobody_reads_holds_nothing_up() {
     let mut seen = large(&listener, "100ms");
     let load = Load::start(listener);
     seen.stall();
-    std::thread::sleep(Duration::from_secs(2)); // sessions continue meanwhile
+    load.many.recv().expect("the load goes on");
     let count = load.end();
     // the last of these keys shows, a few frames later at most
     seen.press("F444466666");
