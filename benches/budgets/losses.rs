@@ -20,7 +20,7 @@ pub(crate) fn measure(bench: &mut Bench) {
     }
     bench.step("missed rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
     bench.step(
-        "missed rows, text, beside libbpf-tools' tcplife",
+        "missed rows, text, alongside libbpf-tools' tcplife",
         NONE,
         |b| Ok(vec![beside(b)?]),
     );
@@ -114,7 +114,7 @@ fn beside(bench: &Bench) -> anyhow::Result<Budget> {
     let ours = Lines::tcplife("text", &[])?;
     let made = Load::fastest(bench.times.losses / 3).run()?;
     let (ours, theirs) = (ours.stop()?.rows, theirs.stop()?.rows);
-    let what = "missed rows, text, beside libbpf-tools' tcplife";
+    let what = "missed rows, text, alongside libbpf-tools' tcplife";
     let mut budget = missed(what, made, ours, &blind)?;
     budget.peer = Some(Spread::of(&[made.sessions().saturating_sub(theirs) as f64]));
     Ok(budget)

@@ -224,7 +224,7 @@ impl fmt::Display for Short {
 }
 
 const TITLES: [&str; 7] = [
-    "what", "target", "measured", "beside", "ratio", "noise", "verdict",
+    "what", "target", "measured", "reference", "ratio", "noise", "verdict",
 ];
 
 /// The table for a terminal.
