@@ -224,7 +224,13 @@ impl fmt::Display for Short {
 }
 
 const TITLES: [&str; 7] = [
-    "what", "target", "measured", "reference", "ratio", "noise", "verdict",
+    "what",
+    "target",
+    "measured",
+    "reference",
+    "ratio",
+    "noise",
+    "verdict",
 ];
 
 /// The table for a terminal.
