@@ -415,17 +415,17 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_flags_is_consistent() {
+    fn flag_definitions_pass_clap_debug_checks() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
-    fn help_is_as_it_was() {
+    fn help_matches_its_snapshot() {
         insta::assert_snapshot!(help());
     }
 
     #[test]
-    fn the_classic_flags_keep_their_letters() {
+    fn flags_of_classic_tcplife_keep_their_letters() {
         let cli = read("tcplife -stT -p 181 -L 22,80 -D 443 -4").expect("flags");
         assert!(cli.csv && cli.timestamp && cli.time);
         assert_eq!(cli.output(true), Output::Csv);
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn the_output_follows_the_terminal_and_the_flags() {
+    fn output_depends_on_the_terminal_and_the_flags() {
         for (line, on_terminal, in_pipe) in [
             ("tcplife", Output::Dashboard, Output::Text),
             ("tcplife -w", Output::Text, Output::Text),
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn of_flags_that_are_repeated_the_last_counts() {
+    fn flag_repeated_last_value_wins() {
         let line = "tcplife -T -T -s -s -4 -4 -L 22 -L 80 -p 1 -p 2 -f a -f curl --duration 1s --duration 2s";
         let cli = read(line).expect("flags");
         assert!(cli.time && cli.csv);
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_are_named_in_one_line() {
+    fn flags_with_invalid_values_fail_with_one_line_errors() {
         let lines: Vec<String> = [
             "tcplife -p x",
             "tcplife -p 0",
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_size_takes_what_a_filter_takes() {
+    fn ring_size_accepts_the_same_sizes_as_a_filter() {
         let canonical = |text: &str| Filter::parse(&format!("tx > {text}")).map(|f| f.canonical());
         for (text, size) in [
             ("4096", 4096),
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_size_that_is_rounded_is_said() {
+    fn ring_size_rounded_up_gives_a_notice() {
         let notice = |text| ring_size(text).expect(text).notice;
         assert_eq!(notice("16Mi"), None);
         assert_eq!(

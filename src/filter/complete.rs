@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_keywords() {
+    fn complete_offers_fields_and_keywords() {
         assert_eq!(at("rp|"), (vec!["rport".into()], "rport".into()));
         assert_eq!(at("rtt > 1ms and RP|").1, "rtt > 1ms and rport");
         assert_eq!(at("port 443 a|").0, ["and", "addr"]);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_on_the_screen() {
+    fn complete_offers_values_on_the_screen() {
         assert_eq!(
             at("comm |").0[..5],
             ["curl", "sshd", "\"Web Content\"", "\"a*b\"", "\"and\""]
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_operators() {
+    fn complete_offers_names_and_operators() {
         assert_eq!(at("reason ref|").1, "reason refused");
         assert_eq!(at("reason refused,t|").1, "reason refused,timeout");
         assert_eq!(
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cursor_in_any_text_will_do() {
+    fn complete_at_any_cursor_position_does_not_panic() {
         for text in ["", "ä日", "port ä,", "(((", "comm \"ä", "=~ &", "not not"] {
             for cursor in 0..text.len() + 3 {
                 let found = complete(text, cursor, &|_| vec!["ä".into()]);

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn carets_stand_under_the_place() {
+    fn report_puts_carets_under_the_error() {
         assert_eq!(report("port x", 5..6), "port x\n     ^\nwrong");
         assert_eq!(report("port", 4..4), "port\n    ^\nwrong");
         assert_eq!(report("日本 x", 7..8), "日本 x\n     ^\nwrong");
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn in_fewer_words_it_keeps_the_suggestion() {
+    fn forms_shortened_error_keeps_the_suggestion() {
         let forms = |message: &str, help: &str| FilterError::new(0..0, message).help(help).forms();
         assert_eq!(
             forms(
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_text_the_part_around_the_place_is_shown() {
+    fn report_of_long_filter_shows_the_part_around_the_error() {
         let text = format!("{}port{}", "x".repeat(500), "日".repeat(500));
         let lines: Vec<String> = report(&text, 500..504).lines().map(Into::into).collect();
         assert_eq!(

@@ -346,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_written_as_everywhere_else() {
+    fn addr_text_matches_standard_formatting() {
         for addr in [
             "0.0.0.0",
             "255.255.255.255",
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_found_in_capitals_or_not() {
+    fn needle_matches_regardless_of_case() {
         let is_in = |word, text| Needle::new(word).is_in(text);
         assert!(is_in("CURL", "libcurl"));
         assert!(is_in("curl", "CURL"));
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_looked_for_in_the_addresses_that_can_have_it() {
+    fn needle_is_searched_only_in_addresses_that_can_contain_it() {
         let may = |word, addr: &str| Needle::new(word).may_be_in(addr.parse().expect(addr));
         assert!(may("10.", "10.0.0.1"));
         assert!(!may("10:", "10.0.0.1"));
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_joined() {
+    fn ranges_adjacent_are_joined() {
         let n = |from, to| Literal::Number(from, to);
         let of = |op, values: &[Literal]| ranges(op, values);
         assert_eq!(

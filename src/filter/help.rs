@@ -125,7 +125,7 @@ mod tests {
     use crate::filter::{Filter, UidOf};
 
     #[test]
-    fn every_example_is_a_filter() {
+    fn help_examples_are_valid_filters() {
         let users: UidOf = |name| (name == "root").then_some(0);
         for form in help_rows()
             .map(|row| row.example)

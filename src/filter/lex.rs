@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_need_no_spaces() {
+    fn operators_without_spaces_are_separate_tokens() {
         assert_eq!(texts("rtt>50ms"), ["rtt", ">", "50ms"]);
         assert_eq!(texts("a!=b"), ["a", "!=", "b"]);
         assert_eq!(texts("!!a"), ["!!", "a"]);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_and_their_symbols_are_one() {
+    fn keywords_and_their_symbols_are_the_same_token() {
         for text in ["and", "AND", "&&"] {
             assert_eq!(cut(text)[0].1, TokenKind::And);
         }
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_an_operator_is_a_token_too() {
+    fn unknown_operators_are_stray_tokens() {
         for text in ["=~", "=>", "<>", "===", "!==", "&", "|"] {
             assert_eq!(cut(text), [(text.into(), TokenKind::Stray)]);
         }
     }
 
     #[test]
-    fn quotes_end_where_they_should() {
+    fn quoted_text_ends_at_the_closing_quote() {
         let text = |t: &str| match cut(t).as_slice() {
             [(_, TokenKind::Quoted(text))] => text.clone(),
             other => panic!("{t}: {other:?}"),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_ends_where_the_filter_goes_on() {
+    fn pattern_ends_where_the_filter_continues() {
         for (text, pattern) in [
             ("comm ~ ^ngin", "^ngin"),
             ("comm ~ ^(a|b) x", "^(a|b)"),

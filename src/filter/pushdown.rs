@@ -172,7 +172,7 @@ mod tests {
     use crate::filter::Filter;
 
     #[test]
-    fn what_the_kernel_can_decide_is_handed_to_it() {
+    fn pushdown_puts_supported_conditions_into_the_capture_filter() {
         let long = "pid 7 and lport 1-1023 and rport >= 1024 and raddr 10.0.0.0/8 and rtt > 1ms";
         for (filter, capture) in [
             ("", "everything"),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_known_what_the_kernel_decides_the_whole_of() {
+    fn pushdown_knows_which_filters_the_kernel_decides_completely() {
         for (filter, is_whole) in [
             ("", true),
             ("pid 7 and lport 22,80 and ip 4", true),

@@ -90,7 +90,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn what_only_an_open_session_can_fit_is_told() {
+    fn can_match_closed_is_false_if_only_open_sessions_can_match() {
         for (filter, can) in [
             ("", true),
             ("state established", false),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_are_those_that_the_fields_give() {
+    fn closed_values_include_every_value_that_the_fields_return() {
         for reason in Reason::ALL.iter().filter(|r| **r != Reason::Open) {
             let over = Session {
                 state: State::Closed,

@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_talker_s_filter_lets_its_sessions_through() {
+    fn filter_of_aggregate_matches_its_sessions() {
         let nobody = Session {
             owner: Evidence::None,
             pid: 0,

@@ -186,25 +186,25 @@ proptest! {
     #![proptest_config(config("tests/filter/regressions/capture.txt"))]
 
     #[test]
-    fn the_kernel_never_hides_what_the_filter_would_show(f in filter(), s in session()) {
+    fn capture_filter_accepts_every_session_that_the_filter_matches(f in filter(), s in session()) {
         prop_assert!(!f.matches(&s) || f.capture().accepts(&s), "{}: {}", f.canonical(), f.capture());
     }
 
     #[test]
-    fn no_session_that_is_over_fits_what_none_can_fit(f in filter(), s in session()) {
+    fn closed_session_never_matches_filter_that_only_open_ones_can(f in filter(), s in session()) {
         let reason = if s.reason == Reason::Open { Reason::Unknown } else { s.reason };
         let over = Session { state: State::Closed, reason, ..s };
         prop_assert!(!f.matches(&over) || f.can_match_closed(), "{}", f.canonical());
     }
 
     #[test]
-    fn what_the_kernel_decides_is_what_the_filter_says(f in filter(), s in session()) {
+    fn filter_decided_by_the_capture_filter_matches_the_same_sessions(f in filter(), s in session()) {
         let same = f.matches(&s) == f.capture().accepts(&s);
         prop_assert!(!f.is_decided_by_capture() || same, "{}: {}", f.canonical(), f.capture());
     }
 
     #[test]
-    fn two_captures_let_through_what_both_do(a in capture(), b in capture(), s in session()) {
+    fn capture_intersection_and_union_accept_the_expected_sessions(a in capture(), b in capture(), s in session()) {
         let both = a.accepts(&s) && b.accepts(&s);
         let narrowed = a.intersection(&b);
         prop_assert!(!both || narrowed.accepts(&s), "{} with {}", a, b);
@@ -220,7 +220,7 @@ proptest! {
     #![proptest_config(config("tests/filter/regressions/language.txt"))]
 
     #[test]
-    fn what_is_written_is_what_is_read(e in expr()) {
+    fn expr_written_and_parsed_is_unchanged(e in expr()) {
         let text = e.to_string();
         match Filter::parse(&text) {
             Ok(read) => prop_assert_eq!(read.expr, e, "{}", text),
@@ -229,13 +229,13 @@ proptest! {
     }
 
     #[test]
-    fn not_is_the_contrary(e in expr(), s in session()) {
+    fn not_matches_exactly_the_other_sessions(e in expr(), s in session()) {
         let of = |e: Expr| Filter::new("", e).expect("a filter").matches(&s);
         prop_assert_eq!(of(Expr::Not(Box::new(e.clone()))), !of(e));
     }
 
     #[test]
-    fn de_morgan_holds(a in expr(), b in expr(), s in session()) {
+    fn de_morgan_law_holds(a in expr(), b in expr(), s in session()) {
         let matches = |text: String| Filter::parse(&text).expect("a filter").matches(&s);
         prop_assert_eq!(
             matches(format!("not (({a}) and ({b}))")),
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn a_narrower_filter_is_both(e in expr(), s in session()) {
+    fn and_matches_what_both_filters_match(e in expr(), s in session()) {
         let filter = Filter::parse(&e.to_string()).expect("a filter");
         let narrow = filter.and("port 443").expect("a filter");
         let both = filter.matches(&s) && Filter::parse("port 443").expect("a filter").matches(&s);
@@ -253,7 +253,7 @@ proptest! {
     }
 
     #[test]
-    fn an_operator_and_its_contrary_share_the_sessions_that_have_the_figure(
+    fn opposite_comparisons_of_a_known_value_match_exactly_one(
         field in select(FIELDS.iter().filter(|f| is_ordered(f)).collect::<Vec<_>>()),
         s in session(),
         n in select(PORTS),
@@ -273,7 +273,7 @@ proptest! {
 }
 
 #[test]
-fn and_reads_back_as_the_filter_that_it_is() {
+fn and_source_parses_to_the_same_filter() {
     let parse = |text: &str| Filter::parse(text).expect(text);
     for (first, other, source) in [
         ("port 443", "comm curl", "port 443 and comm curl"),

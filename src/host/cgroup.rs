@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mount_is_found_among_others() {
+    fn cgroup2_mount_is_found_among_others() {
         let mounts = b"31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro\n\
                       32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid shared:7 - cgroup2 cgroup2 rw\n";
         assert_eq!(
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_found_by_inode_and_outlive_their_directories() {
+    fn cgroup_path_is_found_by_inode_and_outlives_its_directory() {
         use std::os::unix::fs::MetadataExt;
         let root = std::env::temp_dir().join(format!("tcplife-cgroups-{}", std::process::id()));
         fs::create_dir_all(root.join("system.slice/a.service")).expect("directories");

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_process_is_among_all() {
+    fn process_all_includes_the_current_process() {
         let own = Process::new(std::process::id());
         assert!(Process::all().any(|p| p == own));
         assert_eq!(own.status(), Process::own().status());
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn process_that_is_gone_has_nothing() {
+    fn process_that_has_exited_has_no_data() {
         // above the kernel's maximum (PID_MAX_LIMIT)
         let gone = Process::new(5_000_000);
         assert_eq!((gone.stat(), gone.exe()), (None, None));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn status_of_a_name_that_is_not_utf8_is_read() {
+    fn status_with_name_that_is_not_utf8_is_read() {
         let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\n";
         let expected = Status {
             uid: Some(0),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_variables_are_found_by_their_whole_name() {
+    fn environment_variables_are_found_by_their_full_name() {
         let environment = Environment(b"XTMUX=1\0TMUX=/tmp/tmux-0/default,7,0\0EMPTY=\0".to_vec());
         assert_eq!(
             environment.get("TMUX"),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn mount_points_are_read_byte_by_byte() {
+    fn mount_points_with_any_bytes_are_read() {
         let mounts = Mount::parse_all(
             b"\n22 1 259:0 / / rw,relatime - ext4 /dev/vda rw\nnonsense\n22 1 259:0 / / rw,relatime ext4\n\
               93 22 0:4 net:[4026532179] /run/netns/a\\040b\\134c rw shared:13 master:1 - nsfs nsfs rw\n\

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_finds_itself() {
+    fn process_info_of_current_process_is_found() {
         let me = ProcessInfo::look_up(std::process::id());
         assert!(!me.gone && !me.is_elsewhere);
         assert!(me.command.contains("tcplife"), "{me:?}");
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_gone_is_said_to_be() {
+    fn process_info_of_exited_process_is_reported_as_gone() {
         // above the kernel's maximum (PID_MAX_LIMIT)
         assert!(ProcessInfo::look_up(5_000_000).gone);
     }
 
     #[test]
-    fn a_command_line_cannot_drive_the_terminal() {
+    fn command_line_with_control_characters_is_sanitized() {
         assert_eq!(join(b"curl\0-H\0a: b\0\0"), "curl -H 'a: b'");
         assert_eq!(
             join(b"nginx: worker process\0\0\0"),

@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn names_come_with_their_time_and_so_does_that_there_is_none() {
+    fn resolver_answers_with_and_without_name_have_a_ttl() {
         let server = serve(|a| match a {
             _ if a == addr(1) => Some(("web-1.example.", 300)),
             _ if a == addr(2) => Some(("short.example.", 1)),
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_host_s_name_is_none() {
+    fn resolver_invalid_host_name_becomes_none() {
         let server = serve(|a| {
             let all = [
                 "\\027[2J.example.",
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn another_server_is_asked_and_at_last_nobody() {
+    fn resolver_without_answer_tries_next_server_and_then_stops() {
         let silent = serve(|_| Some(("", 0)));
         let refuses = serve(|_| Some(("refused", 0)));
         let knows = serve(|_| Some(("found.example.", 60)));
@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn few_are_asked_at_a_time_and_those_that_left_the_screen_are_not() {
+    fn resolver_limits_queries_and_drops_addresses_no_longer_wanted() {
         let server = serve(|_| Some(("", 0)));
         let started = Instant::now();
         let resolver = resolver(vec![server.addr]);
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn one_does_not_wait_for_what_is_under_way() {
+    fn resolver_drop_does_not_wait_for_pending_queries() {
         let server = serve(|_| Some(("", 0)));
         let resolver = resolver(vec![server.addr]);
         resolver.want(vec![addr(1)]);
@@ -567,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_files_say_whom_to_ask() {
+    fn resolver_sources_are_read_from_hosts_and_resolv_conf() {
         let etc = tempfile::tempdir().expect("a directory");
         let of = |hosts: &str, conf: &str| {
             fs::write(etc.path().join("hosts"), hosts).expect("a file");

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_are_read_from_the_host_s_list() {
+    fn services_are_read_from_the_tcp_lines_of_the_file() {
         let text = "# services\n\nhttp\t\t80/tcp\t\twww\t# WorldWideWeb\ntftp 69/udp\nwww 80/tcp\n\
                     bad\nworse x/tcp\nbell\u{7}s 7/tcp\n";
         let services = Services::parse(text);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn services_without_a_usable_list_say_why() {
+    fn services_without_a_usable_list_report_why() {
         let why = |path: &Path| Services::from_file(path).expect_err("no names").to_string();
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("services");

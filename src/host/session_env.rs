@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_read_as_sshd_writes_it() {
+    fn ssh_connection_is_parsed_as_sshd_writes_it() {
         let connection = |client, server| {
             Some(SshConnection {
                 client: end(client),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn each_connection_counts_once_and_the_multiplexer_is_known() {
+    fn session_env_keeps_each_connection_once_and_the_multiplexer() {
         let mut found = SessionEnv::default();
         let shell = |name: &str| match name {
             "SSH_CONNECTION" => Some(b"192.0.2.77 5 10.0.0.5 22".to_vec()),

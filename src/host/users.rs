@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_found_by_name() {
+    fn user_is_found_by_name_and_by_uid() {
         let passwd =
             "root:x:0:0:root:/root:/bin/sh\n\nbad\n:x:7:\nalice:x:1000:1000::/:\nbob:x:no\n";
         assert_eq!(find(passwd, "root"), Some(0));

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn waker_ends_the_wait_of_another_thread() {
+    fn waker_wakes_another_thread_from_poll() {
         let waker = Waker::new().expect("a descriptor");
         let waits = waker.clone();
         let thread = std::thread::spawn(move || {

@@ -89,7 +89,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     #[test]
-    fn two_looks_become_one() {
+    fn snapshot_merged_onto_an_earlier_one_keeps_both_changes() {
         let session = |cookie, tx_bytes, at_s: u64| Session {
             cookie,
             tx_bytes,

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_part_of_the_time_limits() {
+    fn bottleneck_parts_are_sorted_by_share_of_time() {
         use Bottleneck::*;
         assert_eq!(parts(1000, 1000, 0, 0), [(Network, 100)]);
         assert_eq!(parts(1000, 50, 0, 0), [(Application, 95), (Network, 5)]);
@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn coarse_ticks_do_not_make_more_than_all() {
+    fn bottleneck_with_coarse_ticks_stays_within_100_percent() {
         // one 4 ms tick more than the whole time
         assert_eq!(parts(1000, 1004, 0, 0), [(Bottleneck::Network, 100)]);
         assert_eq!(parts(1000, 996, 1000, 0), [(Bottleneck::PeerWindow, 100)]);
     }
 
     #[test]
-    fn what_cannot_be_told_is_not() {
+    fn bottleneck_with_too_little_data_has_no_shares() {
         let spent = |whole_us, busy_us, sent| {
             verdict(TimeSpent {
                 whole_us,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_watched_is_the_difference() {
+    fn time_spent_between_two_readings_is_their_difference() {
         let before = Session {
             busy_ms: 1000,
             rwnd_limited_ms: 900,

@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn port_lists_are_read_and_written_alike() {
+    fn port_list_parsed_and_written_is_unchanged() {
         for text in ["22", "22,80", "22,80,8000-8100", "0-65535"] {
             let set: PortSet = text.parse().expect(text);
             assert_eq!(set.to_string(), text);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_port_lists_are_told_apart() {
+    fn port_list_invalid_is_reported_with_the_reason() {
         let error = |text: &str| text.parse::<PortSet>().expect_err(text).to_string();
         assert_eq!(
             error("22,http"),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_says_what_it_takes() {
+    fn capture_filter_is_written_as_its_conditions() {
         assert_eq!(CaptureFilter::default().to_string(), "everything");
         let capture = CaptureFilter {
             pid: Some(7),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn port_sets_are_joined_and_cut() {
+    fn port_set_union_and_intersection_are_exact() {
         for (a, b, union, intersection) in [
             ("22", "80", "22,80", ""),
             ("22,80-90", "85-100", "22,80-100", "85-90"),
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn captures_are_intersected_exactly() {
+    fn capture_filter_intersection_is_exact() {
         let capture = |pid, family, l: &str, r: &str| CaptureFilter {
             pid,
             family,
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_union_lets_through_what_either_does() {
+    fn capture_filter_union_accepts_what_either_accepts() {
         let capture = |l: &str, r: &str| CaptureFilter {
             lports: l.parse().ok(),
             rports: r.parse().ok(),
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_decides_as_the_kernel_does() {
+    fn capture_filter_accepts_the_same_sessions_as_the_kernel() {
         let s = crate::testing::sample::closed_session();
         let accepts = |pid, family, l: &str, r: &str| {
             CaptureFilter {

@@ -186,7 +186,7 @@ mod tests {
     const POD: &str = "8f3c7a52-0d0b-4bd3-9f2c-7f6a1c9b2e11";
 
     #[test]
-    fn containers_pods_and_units_are_read_from_paths() {
+    fn cgroup_path_gives_container_pod_and_unit() {
         let pod_slice = POD.replace('-', "_");
         for (path, runtime, container, pod, unit) in [
             (
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_id_is_what_runtimes_print() {
+    fn container_id_is_shortened_as_runtimes_print_it() {
         let read = |path: &str| Within::read(path).container().map(str::to_owned);
         assert_eq!(
             read(&format!("/docker/{ID}")).as_deref(),

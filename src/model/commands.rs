@@ -38,7 +38,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn commands_can_be_pasted_into_a_shell() {
+    fn commands_are_quoted_for_a_shell() {
         let session = Session {
             raddr: "2001:db8::1".parse().expect("an address"),
             laddr: "2001:db8::2".parse().expect("an address"),

@@ -262,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn percentiles_are_within_the_error_that_is_stated(values in prop::collection::vec(value(), 1..400)) {
+        fn histogram_percentiles_are_within_the_stated_error(values in prop::collection::vec(value(), 1..400)) {
             for scale in [&*TIME, &*BYTES] {
                 let mut histogram = Histogram::new(scale);
                 values.iter().for_each(|v| histogram.add(*v));
@@ -279,7 +279,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_back_was_never_there(
+        fn histogram_removed_values_leave_no_trace(
             stays in prop::collection::vec(value(), 0..100),
             goes in prop::collection::vec(value(), 0..100),
         ) {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_narrow_and_their_borders_rise() {
+    fn histogram_buckets_are_at_most_five_percent_wide() {
         for scale in [&*TIME, &*BYTES] {
             for pair in scale.borders.windows(2) {
                 let width = pair[1] - pair[0];
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn borders_are_round_and_a_filter_reads_them() {
+    fn histogram_borders_are_round_and_can_be_used_in_filters() {
         let labels = |scale: &'static Scale, level| {
             let shown = scale.borders.iter().zip(&scale.levels);
             let shown = shown.filter(|(_, l)| **l >= level);

@@ -356,12 +356,12 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_session_stays_within_its_memory_budget() {
+    fn session_stays_within_its_memory_budget() {
         assert_eq!(std::mem::size_of::<Session>(), 192);
     }
 
     #[test]
-    fn a_process_name_cannot_carry_control_characters() {
+    fn comm_with_control_characters_is_sanitized() {
         assert_eq!(
             Comm::new(*b"a\x1b[31mred\n\0\0\0\0\0\0").as_str(),
             "a?[31mred?"
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_duration_runs_from_the_end_of_the_handshake() {
+    fn duration_starts_at_the_end_of_the_handshake() {
         let mut s = sample();
         assert_eq!(s.duration_ns(), 260_000);
         assert_eq!(s.connect_us(), Some(50));
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_waits_grows_older_and_its_fin_is_longer_ago() {
+    fn wait_until_advances_the_duration_and_the_time_since_the_fin() {
         let mut open = Session {
             end_ns: 5_000_000_000,
             close_us: 0,
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_explained() {
+    fn reason_names_are_unique_and_have_help() {
         for (i, reason) in Reason::ALL.iter().enumerate() {
             assert_eq!(
                 Reason::NAMES.iter().position(|n| *n == reason.name()),

@@ -574,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_what_moved_since_the_look_before() {
+    fn store_rates_count_bytes_since_the_previous_snapshot() {
         let mut store = Store::new(10);
         store.apply(snapshot(10, vec![open(1, 500, 10 * S)], vec![]));
         store.apply(snapshot(12, vec![open(1, 2500, 12 * S)], vec![]));
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_open_before_the_start_moves_nothing_at_first() {
+    fn store_preexisting_session_has_no_rate_at_first() {
         let mut store = Store::new(10);
         store.apply(snapshot(1, vec![], vec![]));
         let old = Session {
@@ -611,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_ends_during_the_look_is_finished() {
+    fn store_session_that_closes_during_the_snapshot_is_closed() {
         let mut store = Store::new(10);
         store.apply(snapshot(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
         assert_eq!((store.open_count(), store.totals().closed), (0, 1));
@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn what_had_moved_before_the_end_moves_once() {
+    fn store_bytes_sent_before_the_close_count_once() {
         let mut store = Store::new(10);
         store.apply(snapshot(
             10,
@@ -638,7 +638,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_changed_grows_older_and_nothing_is_told_of_it() {
+    fn store_unchanged_session_ages_without_an_event() {
         let mut store = Store::new(10);
         store.apply(snapshot(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
         let unchanged = |at_s: u64, cookies: &[u64]| Batch {
@@ -669,7 +669,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_session_tell_its_whole_life_with_references() {
+    fn store_events_cover_a_session_from_opened_to_evicted() {
         let mut store = Store::new(1);
         let events = |store: &mut Store, batch| {
             let mut events = Vec::new();
@@ -713,7 +713,7 @@ mod tests {
     }
 
     #[test]
-    fn backfill_hands_out_what_was_there_once_and_from_the_newest_back() {
+    fn backfill_returns_each_earlier_session_once_newest_first() {
         let mut store = Store::new(6);
         let batch =
             |cookies: Range<u64>| snapshot(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
@@ -731,7 +731,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_told_once() {
+    fn store_reports_every_change_once() {
         let mut store = Store::new(10);
         let mut told = Vec::new();
         let mut apply = |batch| {
@@ -766,7 +766,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_connects_again_is_another_session() {
+    fn store_socket_that_connects_again_is_a_new_session() {
         let mut store = Store::new(10);
         let again = Session {
             start_ns: 2 * S,
@@ -784,7 +784,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_evicted_and_still_counted() {
+    fn store_evicts_the_oldest_and_still_counts_them() {
         let mut store = Store::new(2);
         let batch = |n| Batch {
             closed: (0..n).map(|c| closed(c, 0, S)).collect(),

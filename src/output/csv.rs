@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_rows() {
+    fn csv_rows_match_their_snapshot() {
         insta::assert_snapshot!(rows(false, false));
     }
 

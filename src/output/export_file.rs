@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_there_whole_and_for_its_owner_only() {
+    fn export_file_appears_complete_and_readable_by_its_user_only() {
         let folder = folder();
         let path = folder.path().join("a.csv");
         let writer = Writer::start(path.clone(), false).expect("a thread");
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_replaced_only_when_that_is_said() {
+    fn export_existing_file_is_replaced_only_on_request() {
         let folder = folder();
         let path = folder.path().join("a.csv");
         fs::write(&path, "old").expect("a file");
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_comes_meanwhile_is_not_written_over() {
+    fn export_file_created_meanwhile_is_not_overwritten() {
         let folder = folder();
         let path = folder.path().join("a.csv");
         let writer = Writer::start(path.clone(), false).expect("a thread");
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_one_that_nobody_wants_any_more() {
+    fn export_dropped_writer_leaves_no_file() {
         let folder = folder();
         let writer = Writer::start(folder.path().join("a.csv"), false).expect("a thread");
         assert_eq!(next(&writer), WriterReport::Ready);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cancelled_is_not_there_or_it_is_said() {
+    fn export_cancelled_at_any_moment_reports_whether_the_file_exists() {
         let folder = folder();
         for i in 0..50 {
             let path = folder.path().join(format!("{i}.csv"));
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_s_place_is_taken_and_where_it_leads_to_stays() {
+    fn export_to_a_symlink_replaces_the_link_and_not_its_target() {
         let folder = folder();
         let (path, other) = (folder.path().join("a.csv"), folder.path().join("passwd"));
         fs::write(&other, "precious").expect("a file");
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_wrong_is_said_in_words() {
+    fn export_failure_is_reported_with_its_reason() {
         let folder = folder();
         let failed = |path: PathBuf| {
             let writer = Writer::start(path, true).expect("a thread");

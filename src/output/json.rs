@@ -87,7 +87,7 @@ mod tests {
     use crate::output::tests::rendered;
 
     #[test]
-    fn json_lines() {
+    fn json_rows_match_their_snapshot() {
         insta::assert_snapshot!(rendered(|out| Box::new(Json::new(out))));
     }
 }

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_takes_nothing_is_left_with_whole_rows() {
+    fn stdout_with_stalled_reader_ends_on_a_row_boundary() {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_millis(1));
         let began = Instant::now();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_reads_gets_all_although_the_time_is_over() {
+    fn stdout_with_active_reader_gets_all_rows_after_the_deadline() {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::ZERO);
         let reading = std::thread::spawn(|| read_all(reader));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_fits_into_no_pipe_at_once_arrives() {
+    fn stdout_row_larger_than_the_pipe_arrives_complete() {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_secs(3600));
         let row = format!("{}\n", "x".repeat(3 * FULL));
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_gone_is_an_error() {
+    fn stdout_with_closed_reader_is_a_broken_pipe_error() {
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
         let end = ends_after(Duration::from_secs(3600));

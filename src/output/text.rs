@@ -125,32 +125,32 @@ mod tests {
     }
 
     #[test]
-    fn default_rows() {
+    fn text_rows_have_the_default_columns() {
         insta::assert_snapshot!(rows(false, false, false));
     }
 
     #[test]
-    fn wide_rows() {
+    fn text_rows_wide_have_the_wide_columns() {
         insta::assert_snapshot!(rows(true, false, false));
     }
 
     #[test]
-    fn rows_with_seconds() {
+    fn text_rows_with_timestamp_have_seconds() {
         insta::assert_snapshot!(rows(false, false, true));
     }
 
     #[test]
-    fn rows_with_time_of_day() {
+    fn text_rows_with_time_have_the_time_of_day() {
         insta::assert_snapshot!(rows(false, true, false));
     }
 
     #[test]
-    fn wide_rows_with_both_times() {
+    fn text_rows_wide_have_both_times() {
         insta::assert_snapshot!(rows(true, true, true));
     }
 
     #[test]
-    fn columns_line_up_beside_characters_of_any_width() {
+    fn text_columns_with_characters_of_any_width_are_aligned() {
         let session = crate::testing::sample::closed_session();
         let mut out = Vec::new();
         let mut text = Text::new(&mut out, false, Times::default(), TimeZone::UTC);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_day_is_local() {
+    fn text_time_of_day_is_local() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let local = rendered(|out| {
             Box::new(Text::new(

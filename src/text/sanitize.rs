@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_drives_the_terminal() {
+    fn sanitize_replaces_control_and_invisible_characters() {
         assert_eq!(
             sanitize("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é\u{61c}\u{e0041}"),
             "a?[2J?b?31m?c?d?é??"

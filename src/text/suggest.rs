@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_is_a_letter_or_two() {
+    fn suggest_finds_words_within_a_typo_or_two() {
         let near = |word| suggest(word, ["port", "lport", "rport", "reason", "tx"].into_iter());
         assert_eq!(near("prot"), ["port"]);
         assert_eq!(near("sport"), ["port", "lport", "rport"]);

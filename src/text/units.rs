@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_table_shows_can_be_typed() {
+    fn scaled_accepts_times_and_sizes_as_the_table_shows_them() {
         for us in [
             1,
             999,
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_what_there_is() {
+    fn scaled_at_the_limits_of_64_bits_is_exact_or_rejected() {
         let size = |text: &str| scaled(text, SIZES, Some(1)).ok();
         assert_eq!(size("18446744073709551615"), Some(u64::MAX));
         assert_eq!(size("18446744073709551616"), None);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn duration_takes_what_a_filter_takes() {
+    fn duration_accepts_the_same_times_as_a_filter() {
         for (text, ms) in [
             ("10s", 10_000),
             ("10S", 10_000),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn duration_errors_say_what_helps() {
+    fn duration_errors_name_valid_times() {
         let error = |text| duration(text).expect_err(text);
         let takes = "must be a time like 10s, 1m30s or 500ms";
         assert_eq!(error("soon"), takes);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn spelled_times_are_short() {
+    fn spelled_times_have_no_empty_units() {
         for (ms, text) in [
             (0, "0s"),
             (500, "500ms"),

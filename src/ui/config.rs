@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_that_is_printed_is_the_default() {
+    fn config_default_printed_and_parsed_is_the_default() {
         let text = Config::default().to_toml();
         insta::assert_snapshot!(text);
         assert_eq!(Config::parse(&text), Ok(Config::default()));
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_comes_back() {
+    fn config_written_and_parsed_is_unchanged() {
         let text = "columns = ['comm', 'raddr']\ntheme = 'light'\ninterval = '1m30s'\nkeep = 1_000\n\
                     [keys]\nsort-next = ['F6', '\"']\nquit = '\\'\naccept = ['Enter', '^O']\n";
         let config = Config::parse(text).expect("a configuration");
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
+    fn config_errors_give_position_and_valid_values() {
         let lines: Vec<String> = [
             "themes = 1",
             "teme = 'dark'",
@@ -610,7 +610,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_text_is_refused() {
+    fn config_that_is_not_utf8_is_rejected_with_position() {
         let file = std::env::temp_dir().join(format!("tcplife-not-text-{}", std::process::id()));
         fs::write(&file, b"keep = 1\n# \xff\n").expect("writing");
         let error = Config::read(&file).expect_err("it is wrong").to_string();
@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_the_file_binds_are_taken_from_rows_that_it_does_not_name() {
+    fn config_key_binding_takes_the_key_from_actions_not_in_the_file() {
         // in version 0.1 neither key meant anything else where these rows are in force
         for text in [
             "[keys]\ncolumns = ['F10']\nquit = ['q']\n",
@@ -634,7 +634,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_follows_the_specification() {
+    fn config_path_follows_the_xdg_specification() {
         let path = |config: Option<&str>, home: Option<&str>| {
             usual_file(config.map(Into::into), home.map(Into::into))
         };

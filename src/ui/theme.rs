@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_stronger_than_no_color_and_that_than_the_configuration() {
+    fn theme_flag_overrides_no_color_which_overrides_configuration() {
         let plain = Environment::default();
         let no_color = Environment {
             no_color: "1".into(),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_says_what_it_can_show() {
+    fn theme_and_color_count_follow_the_terminal() {
         for (term, colorterm, colorfgbg, name, many) in [
             ("xterm-256color", "", "", "dark", true),
             ("xterm", "truecolor", "", "dark", true),
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_with_eight_colours_gets_no_others() {
+    fn themes_for_eight_colors_use_only_those() {
         for theme in THEMES {
             let t = theme.eight;
             for style in [
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_explained() {
+    fn theme_names_are_unique_and_have_help() {
         for (i, a) in THEMES.iter().enumerate() {
             assert!(!a.help.is_empty() && a.name != "auto");
             assert!(THEMES[..i].iter().all(|b| b.name != a.name), "{}", a.name);

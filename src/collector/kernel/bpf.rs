@@ -588,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_rate_is_found_at_any_uptime() {
+    fn tick_rate_at_any_uptime_is_found() {
         for hz in [100, 250, 300, 1000] {
             for uptime in [1_u64, 60, 86_400, 86_400 * 400] {
                 let jiffies = (1 << 32) - 300 * u64::from(hz) + uptime * u64::from(hz);
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_looked_through_for_what_has_not_shown_its_owner() {
+    fn file_scan_is_due_only_for_sessions_still_without_owner() {
         const S: u64 = 1_000_000_000;
         let due = |start_s: u64, last_s, now_s| {
             scan_is_due(std::iter::once(start_s * S), last_s * S, now_s * S)
@@ -616,7 +616,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_found_in_memory_of_any_alignment() {
+    fn decode_unaligned_record_succeeds() {
         let mut bytes = vec![0; size_of::<types::session_record>() + 1];
         bytes[1] = 7;
         let mut context = DecodeContext {

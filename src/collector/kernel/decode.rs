@@ -316,7 +316,7 @@ mod tests {
 
     /// 1,000 bytes sent and 50,000 received: the counters as measured on Linux 6.18.
     #[test]
-    fn bytes_are_those_of_the_application() {
+    fn byte_counts_exclude_syn_and_fin() {
         let closed_first = |r| session_record {
             state: 5,
             fin_received: 1,
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn who_opened_shows_in_the_counters_when_the_handshake_was_not_seen() {
+    fn direction_without_observed_handshake_is_derived_from_counters() {
         let r = session_record {
             state: 1,
             bytes_sent: 1500,
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_and_not_acknowledged_is_told_without_syn_and_fin() {
+    fn unacked_bytes_exclude_syn_and_fin() {
         let unacked = |state, snd_una, write_seq, bytes_sent| {
             session(
                 &session_record {
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told() {
+    fn close_reason_is_derived_from_state_and_error() {
         use Reason::*;
         let est = session_record {
             state: 1,
@@ -597,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_before_the_start_is_as_old_as_the_start() {
+    fn duration_of_preexisting_session_counts_from_tool_start() {
         let r = session_record {
             start_ns: 0,
             established_ns: 0,
@@ -610,7 +610,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_in_microseconds() {
+    fn kernel_times_are_converted_to_microseconds_and_milliseconds() {
         let r = session_record {
             srtt_us: 800,
             min_rtt_us: u32::MAX,
@@ -637,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_length_is_an_error() {
+    fn decode_record_of_wrong_length_is_an_error() {
         assert_eq!(decode(&[0; 17], &mut context(0)), Err(BadRecord(17)));
         assert_eq!(
             BadRecord(17).to_string(),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_comes_whole_and_the_rest_by_its_cookie() {
+    fn delta_has_changed_sessions_in_full_and_others_by_cookie() {
         let mut looks = DeltaTracker::default();
         let first = look(&mut looks, &[told(1, 5, 0), told(2, 6, 0)]);
         assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_there_the_last_time_has_to_be_told_again() {
+    fn delta_unchanged_session_not_in_last_snapshot_is_needed_in_full() {
         let mut looks = DeltaTracker::default();
         look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
         look(&mut looks, &[as_before(1)]);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_s_sessions_are_remembered_while_nothing_happens_to_them() {
+    fn delta_sessions_without_owner_are_kept_while_unchanged() {
         let mut looks = DeltaTracker::default();
         let unowned = |looks: &DeltaTracker| looks.unowned().collect::<Vec<_>>();
         look(&mut looks, &[told(1, 0, 1), told(2, 0, 4)]);

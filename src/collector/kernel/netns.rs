@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn namespaces_are_found_among_the_mounts() {
+    fn network_namespaces_are_found_among_the_mounts() {
         let mounts = b"\
 22 1 259:0 / / rw,relatime - ext4 /dev/vda rw
 91 22 0:4 net:[4026532177] /run/netns/blue rw shared:12 - nsfs nsfs rw
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn this_thread_looks_first() {
+    fn in_each_visits_the_current_namespace_first_and_each_once() {
         let own = id_of(Process::own_thread().net_namespace());
         let seen = std::sync::Mutex::new(Vec::new());
         in_each(|| {

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn two_capabilities_and_btf_are_enough() {
+    fn preflight_two_capabilities_and_btf_are_enough() {
         assert_eq!(good().judge(), Ok(()));
         assert_eq!(
             Facts {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_lack_is_named() {
+    fn preflight_error_names_each_missing_requirement() {
         let says = |facts: Facts| facts.judge().expect_err("something is missing").to_string();
         assert!(
             says(Facts {

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_become_bits() {
+    fn kernel_filter_encodes_ports_as_bits() {
         let capture = CaptureFilter {
             lports: "0,22,64-65,65535".parse().ok(),
             ..CaptureFilter::default()

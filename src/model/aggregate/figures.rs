@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_fit_their_columns_and_are_explained() {
+    fn figures_fit_their_columns_and_have_help() {
         for figure in FIGURES {
             assert!(figure.title.len() <= figure.width.into(), "{figure:?}");
             assert!(!figure.help.is_empty() && !figure.help.ends_with('.'));

@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_those_of_the_sessions() {
+    fn aggregate_sums_match_the_sessions() {
         let mut host = Host::new(100);
         host.look(
             10,
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn new_sessions_have_a_rate() {
+    fn aggregate_rate_of_new_sessions_is_per_second() {
         let mut host = Host::new(100);
         host.look(10, vec![], vec![]);
         let many = |from, to| (from..to).map(|c| closed(open(c, "ab", "::1", 0, 11)));
@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_goes_over_to_the_owner_that_is_known_better() {
+    fn aggregate_session_with_better_known_owner_moves_to_it() {
         let mut host = Host::new(100);
         host.look(10, vec![open(1, "master", "::1", 100, 10)], vec![]);
         host.look(11, vec![open(1, "worker!", "::1", 150, 11)], vec![]);
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_minute_is_kept_second_by_second() {
+    fn aggregate_history_has_the_last_minute_by_second() {
         let mut host = Host::new(100);
         host.look(100, vec![open(1, "a", "::1", 0, 100)], vec![]);
         host.look(101, vec![open(1, "a", "::1", 30, 101)], vec![]);
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ports_are_the_services() {
+    fn group_by_port_uses_the_port_of_the_service() {
         let port = |direction| {
             GroupBy::Port.key(&Session {
                 direction,
@@ -574,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn open_sessions_of_evicted_aggregates_are_counted_right() {
+    fn open_sessions_of_evicted_aggregates_are_counted_correctly() {
         let mut host = Host::new(4);
         let peer = |c: u64| open(c, "a", &format!("10.0.{c}.1"), c * 1000, 10);
         host.look(10, (0..40).map(peer).collect(), vec![]);
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_is_recalled() {
+    fn aggregate_recall_restores_sums_rates_and_history() {
         let mut host = Host::new(100);
         let before = |bytes, end_s| Session {
             preexisting: true,

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_moves_on_as_a_whole() {
+    fn cells_a_second_later_cover_the_same_seconds() {
         let history = [0.0, 0.0, 6.0, 0.0, 0.0, 3.0];
         assert_eq!(cells(&history, 12, 6), history);
         assert_eq!(cells(&history, 12, 2), [2.0, 1.0]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_history_of_one_second_takes_no_ring_and_of_more_forgets_the_oldest() {
+    fn rate_history_needs_a_ring_after_one_second_and_drops_the_oldest() {
         let mut history = RateHistory::<u32, 4>::default();
         history.add(10, 1);
         history.add(10, 2);

@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_as_before_is_no_difference() {
+    fn baseline_steady_traffic_has_no_differences() {
         let mut host = Host::new();
         host.look(1, vec![], vec![]);
         host.look(40, vec![], steady(1, 1, 40, 200));
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_gone_slower_and_fails_is_found() {
+    fn baseline_finds_new_gone_slower_and_failing_peers() {
         let mut host = Host::new();
         host.look(1, vec![], vec![]);
         let held = || open(ended(1, 9, 2000, 0, 100), 40);
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn few_sessions_are_no_regression() {
+    fn baseline_too_few_sessions_are_no_regression() {
         let mut host = Host::new();
         host.look(1, vec![], vec![]);
         host.look(40, vec![], steady(1, 1, 40, 200));
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_count_from_the_mark_on() {
+    fn baseline_losses_before_it_do_not_count() {
         let mut host = Host::new();
         let lossy = |n: u32, s| -> Vec<Session> {
             let sessions = (0..40).map(|c| Session {

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_short() {
+    fn sizes_are_formatted_with_short_units() {
         for (n, text) in [
             (0, "0"),
             (999, "999"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_short() {
+    fn times_are_formatted_in_at_most_six_characters() {
         for (us, text) in [
             (0, "0µs"),
             (999, "999µs"),
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn figures_fit_their_column(n in any::<u64>(), shift in 0..64_u32) {
+        fn sizes_and_times_of_any_value_fit_six_characters(n in any::<u64>(), shift in 0..64_u32) {
             let n = n >> shift; // as many small numbers as large ones
             prop_assert!(bytes(n).len() <= 6, "{}", bytes(n));
             let longest = 99_999 * 86_400 * 1_000_000;

@@ -185,7 +185,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_bare_word_of_a_filter_looks_in_what_is_on_the_screen() {
+    fn fields_searched_by_a_bare_word_are_those_on_the_screen() {
         let words: Vec<&str> = FIELDS
             .iter()
             .filter(|f| f.is_searched())
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_says_what_is_not_known() {
+    fn cell_of_unknown_value_is_a_dash_or_a_lower_bound() {
         let mut s = sample();
         let cell_of = |s: &Session, word| cell(by_word(word).expect("a field"), s);
         assert_eq!(cell_of(&s, "duration"), "260µs");

@@ -479,7 +479,7 @@ mod tests {
     use crate::model::fields::{by_word, columns};
 
     #[test]
-    fn words_and_keys_are_unique_and_explained() {
+    fn field_words_and_json_keys_are_unique_and_have_help() {
         for (i, f) in FIELDS.iter().enumerate() {
             assert!(
                 FIELDS[..i].iter().all(|g| g.word != f.word),
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn either_names_two_other_fields_of_one_kind() {
+    fn either_field_combines_two_fields_of_the_same_kind() {
         for f in FIELDS {
             if let FieldKind::Either(a, b) = f.kind {
                 let kind = |word| by_word(word).expect(word).kind;
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_fits_its_column() {
+    fn column_headings_fit_their_columns() {
         for (f, c) in columns() {
             assert!(c.title.len() <= usize::from(c.width), "{}", f.word);
         }

@@ -82,7 +82,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_session_on_a_line() {
+    fn copied_session_is_one_line_of_text() {
         let clock = Clock { epoch_ns: 0 };
         insta::assert_snapshot!(line(&sample(), &clock));
     }

@@ -146,7 +146,7 @@ mod tests {
     use crate::ui::keys::KEYS;
 
     #[test]
-    fn keys_can_be_written_as_they_are_shown() {
+    fn key_press_is_parsed_from_the_name_that_is_shown() {
         for press in KEYS.iter().flat_map(|k| k.presses) {
             assert_eq!(KeyPress::parse(&press.name()), Some(*press));
         }

@@ -106,12 +106,12 @@ mod tests {
     use crate::ui::keys::key_press::{char, ctrl};
 
     #[test]
-    fn no_key_means_two_things_in_one_mode() {
+    fn keymap_default_has_no_conflict() {
         assert_eq!(Keymap::default().conflict(), None);
     }
 
     #[test]
-    fn a_conflict_names_the_key_and_both_meanings() {
+    fn keymap_conflict_names_the_key_and_both_actions() {
         let mut keymap = Keymap::default();
         keymap.bind("invert", &[char('x'), char('c')]);
         assert_eq!(
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn one_can_leave_every_mode() {
+    fn keymap_every_mode_can_be_left_with_ctrl_c() {
         for (mode, action) in [
             (Mode::Table, Action::Quit),
             (Mode::TopTalkers, Action::Quit),

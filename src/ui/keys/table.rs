@@ -240,7 +240,7 @@ mod tests {
     use crate::ui::keys::Keymap;
 
     #[test]
-    fn every_key_is_explained_and_reachable() {
+    fn keys_all_have_help_and_trigger_their_action() {
         let keymap = Keymap::default();
         for key in KEYS {
             assert!(!key.presses.is_empty() && !key.help.is_empty(), "{key:?}");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_for_the_same_keys_wherever_it_is() {
+    fn keys_of_the_same_name_have_the_same_presses_and_action() {
         for (i, a) in KEYS.iter().enumerate() {
             let mut letters = a.name.chars();
             assert!(letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_is_drawn_on_its_own_scale() {
+    fn sparkline_is_scaled_to_its_maximum() {
         assert_eq!(sparkline(&[0.0, 1.0, 4.0, 8.0]), " ▁▄█");
         assert_eq!(sparkline(&[1e9, 0.001, 0.0]), "█▁ ");
         assert_eq!(sparkline(&[0.0, 0.0]), "  ");

@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_matters_least_goes_first_and_one_stays() {
+    fn fit_drops_the_least_important_columns_and_keeps_one() {
         let fitting = |room: usize| -> String {
             let all = vec![('a', 0), ('b', 2), ('c', 1), ('d', 2), ('e', 0)];
             let fitting = columns(all, |c| c.1, |shown| shown.len() <= room);

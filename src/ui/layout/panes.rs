@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panes_share_the_width() {
+    fn panes_side_by_side_fit_the_width() {
         for width in 0..400 {
             let area = Rect::new(0, 5, width, 10);
             let Some(panes) = side_by_side(area) else {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matters_most_stays() {
+    fn panes_narrow_keep_the_most_important_figures() {
         let titles = |width| -> Vec<&str> {
             let pane = side_by_side(Rect::new(0, 0, width, 10)).map_or(width, |p| p[1].width);
             let shown = figures(Subject::Peers, pane);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keyboard_goes_round() {
+    fn focus_stepping_through_all_panes_returns_to_the_table() {
         let mut focus = Focus::Table;
         for _ in 0..4 {
             let next = focus.step(1);

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_never_reach_over_the_edge() {
+    fn columns_at_any_width_fit_the_window() {
         for width in 0..400 {
             for mut columns in [
                 automatic(),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_columns_that_matter_most_stay() {
+    fn columns_in_narrow_window_are_the_most_important() {
         assert_eq!(
             automatic_titles(80),
             "PID COMM LPORT RADDR RPORT TX RX AGE STATUS"
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_shows_addresses_whole_and_the_next_hide_columns() {
+    fn columns_scrolled_show_full_addresses_first_then_move() {
         let mut columns = automatic();
         let mut step = |to| {
             columns.go(to, 80);
@@ -359,14 +359,14 @@ mod tests {
     }
 
     #[test]
-    fn without_ipv6_addresses_take_no_room_for_them() {
+    fn columns_without_ipv6_have_narrow_addresses() {
         let mut columns = Columns::default();
         columns.go(Sideways::Right, 80);
         assert_eq!(titles(&columns, 80), "PID COMM LPORT RADDR RPORT TX RX AGE");
     }
 
     #[test]
-    fn what_is_chosen_is_shown_and_nothing_else() {
+    fn columns_chosen_are_the_only_ones_shown() {
         let mut columns = chosen("raddr mss comm");
         assert_eq!(titles(&columns, 200), "RADDR MSS COMM");
         columns.go(Sideways::Right, 200);

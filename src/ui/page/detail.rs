@@ -457,7 +457,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_broken_at_spaces_where_there_are_some() {
+    fn wrapped_text_breaks_at_spaces_if_there_are_any() {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("one two", 7), ["one two"]);
         assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_reads_as_a_sentence() {
+    fn verdict_is_written_as_a_sentence() {
         let spent = TimeSpent {
             whole_us: Some(1_000_000),
             busy_us: 300_000,

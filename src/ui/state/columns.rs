@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_shown_stands_where_it_usually_is() {
+    fn chooser_lists_hidden_columns_at_their_default_position() {
         let list = kept("rport tx pid").expect("columns");
         let rows = Columns::new(Some(list), None).rows(80);
         let place = |word| {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_is_stronger_than_what_was_chosen_before() {
+    fn columns_in_configuration_take_precedence_over_saved_ones() {
         let list = |text| kept(text);
         let mut columns = Columns::new(list("pid tx"), list("rx"));
         assert_eq!(columns.chosen().map(words).as_deref(), Some("pid tx"));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_column_stays() {
+    fn chooser_last_column_cannot_be_removed() {
         let mut columns = Columns::new(kept("pid"), None);
         let mut chooser = columns.chooser(80);
         chooser.toggle(&mut columns, 80);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_versions_are_left_out() {
+    fn saved_columns_with_unknown_words_ignore_them() {
         assert_eq!(
             kept("nonsense raddr port").map(|l| words(&l)).as_deref(),
             Some("raddr")

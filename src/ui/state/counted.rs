@@ -128,7 +128,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counting_as_it_comes_is_counting_all_anew(
+        fn counted_incrementally_equals_a_full_recount(
             keep in 0_usize..60,
             // sessions closed before, sessions closing, open sessions, and whether to count a chunk
             batches in prop::collection::vec((0_u64..40, 0_u64..20, any::<bool>()), 1..12),

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_end_is_found_however_far_back() {
+    fn other_end_far_back_in_the_store_is_found() {
         let others = (10..100_000).map(|cookie| Session {
             cookie,
             lport: 9,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_ports_at_another_time_are_another_connection() {
+    fn other_end_with_same_ports_at_a_later_time_does_not_match() {
         let later = Session {
             start_ns: 60_000_000_000,
             end_ns: 61_000_000_000,
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_connected_to_itself_has_no_other_end() {
+    fn other_end_of_socket_connected_to_itself_is_none() {
         let own = Session {
             rport: 46644,
             ..client()
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_other_end_that_comes_later_is_noticed() {
+    fn other_end_that_opens_later_is_found() {
         let mut detail = Detail::new(client(), &store(vec![]));
         let server = server();
         detail.take(&Change {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_is_asked_for_once_until_it_is_another() {
+    fn owner_is_requested_once_until_it_changes() {
         let mut detail = Detail::new(client(), &store(vec![]));
         assert_eq!(detail.unknown_process(), Some(22597));
         assert_eq!(detail.unknown_process(), None);

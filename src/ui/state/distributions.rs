@@ -170,7 +170,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_bucket_s_filter_lets_through_what_is_in_it() {
+    fn filter_of_bucket_matches_exactly_its_sessions() {
         for us in [0, 1, 3, 9, 12, 99, 1_234, 30_000_000, 65_000_000, 1 << 50] {
             let session = Session {
                 established_ns: 0,

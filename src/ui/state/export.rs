@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_told_apart() {
+    fn grouped_number_has_thousands_separators() {
         for (n, text) in [
             (0, "0"),
             (999, "999"),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ending_says_what_the_file_is() {
+    fn export_format_follows_the_file_extension() {
         for (name, format) in [
             ("a.csv", Some(Format::Csv)),
             ("~/x/a.b.CSV", Some(Format::Csv)),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_is_the_home_directory() {
+    fn export_path_with_tilde_is_in_the_home_directory() {
         let path = |text: &str, home: Option<&str>| {
             let export = Export {
                 line: Line::new(text.into()),

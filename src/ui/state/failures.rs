@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_s_filter_lets_through_exactly_its_sessions() {
+    fn filter_of_failure_matches_exactly_its_sessions() {
         let mut sessions = Vec::new();
         for reason in [Reason::Refused, Reason::LocalReset, Reason::LocalFin] {
             for direction in [Direction::In, Direction::Out, Direction::Unknown] {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_of_late_is_counted_second_by_second() {
+    fn failures_of_recent_seconds_are_counted_by_second() {
         let mut counted = Failed::default();
         let add = |counted: &mut Failed, s| {
             counted.add(&failed(Reason::Refused, Direction::Out, "a", s));
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_kinds_there_are_they_are_bounded_and_all_counted() {
+    fn failures_of_many_kinds_are_bounded_and_all_counted() {
         let mut counted = Failed::default();
         let kind = |i: u64| Session {
             lport: (i % 60_000) as u16,

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_follows_the_specification() {
+    fn history_path_follows_the_xdg_specification() {
         let path = |state: Option<&str>, home: Option<&str>| {
             file("history", state.map(Into::into), home.map(Into::into))
         };
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_back_and_the_oldest_go() {
+    fn history_saved_is_loaded_without_the_oldest_lines() {
         let folder = std::env::temp_dir().join(format!("tcplife-history-{}", std::process::id()));
         let path = folder.join("deep/history");
         assert_eq!(load(&path), Vec::<String>::new());

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_go_from_wherever_one_is_and_end() {
+    fn interval_steps_from_any_value_and_stops_at_the_limits() {
         let mut interval = RefreshInterval::new(Duration::from_millis(700));
         assert_eq!(interval.said().as_deref(), Some("every 700ms"));
         interval.step(false);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_said_once_it_was_chosen() {
+    fn interval_default_is_shown_only_after_it_was_chosen() {
         let mut interval = RefreshInterval::new(RefreshInterval::DEFAULT);
         assert_eq!(interval.said(), None);
         interval.step(true);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kept_within_bounds_and_as_long_as_they_hold() {
+    fn names_are_bounded_and_expire_after_their_ttl() {
         let mut names = Names {
             addresses: true,
             ..Names::default()

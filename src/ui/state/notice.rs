@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_after_some_seconds_or_with_a_key() {
+    fn notice_disappears_after_some_seconds_or_on_clear() {
         let mut notice = Notice::default();
         assert!(!notice.pass(0));
         notice.say("done".into());

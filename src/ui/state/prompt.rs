@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn graphemes_are_edited_whole() {
+    fn prompt_edits_whole_graphemes() {
         let mut p = prompt("comm e\u{301}", &[]);
         p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
         assert_eq!(p.text(), "comm ");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_cannot_break_the_line() {
+    fn prompt_pasted_control_characters_are_removed() {
         assert_eq!(
             prompt("port\n443\x1b[31m\t\u{7}", &[]).text(),
             "port 443[31m "
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn history_goes_back_and_comes_back_to_what_was_typed() {
+    fn prompt_history_steps_back_and_returns_to_the_draft() {
         let mut p = prompt("draft", &["port 22", "port 443"]);
         let mut go = |edit| {
             p.edit(edit, &no_values);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn one_candidate_is_taken_and_several_go_round() {
+    fn prompt_completion_inserts_one_candidate_and_cycles_several() {
         let mut p = prompt("reas", &[]);
         p.edit(Edit::Complete, &no_values);
         assert_eq!(p.text(), "reason ");
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn values_on_the_screen_are_offered() {
+    fn prompt_completion_offers_values_on_the_screen() {
         let mut p = prompt("comm ng", &[]);
         let values = |f: &Field| {
             if f.word == "comm" {
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_incomplete_is_told_from_what_is_wrong() {
+    fn prompt_incomplete_filter_is_distinguished_from_invalid() {
         assert!(prompt("port 443", &[]).state().is_ok());
         assert!(
             prompt("port ", &[])
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn common_beginnings_are_found() {
+    fn common_prefix_of_candidates_is_found() {
         assert_eq!(common_prefix(&["remote-fin", "remote-reset"]), "remote-");
         assert_eq!(common_prefix(&["ä1", "äb"]), "ä");
         assert_eq!(common_prefix(&["a"]), "a");

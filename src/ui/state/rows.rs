@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_that_are_as_good_as_equal_do_not_change_places() {
+    fn rows_with_nearly_equal_rates_keep_their_order() {
         let digits: Vec<u64> = [0, 7, 42, 99, 105, 5_043_000, u64::MAX].map(leading).into();
         let expected = [0, 7, 42, 99, 100, 5_000_000, 18_000_000_000_000_000_000];
         assert_eq!(digits, expected);
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_what_sorting_everything_gives() {
+    fn rows_match_a_full_sort() {
         let mut store = Store::new(150_000);
         let mut rows = Rows::new(order("tx", true));
         let shows = |s: &Session| s.comm.as_str() != "curl";
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_shows_the_newest_at_once_and_the_rest_later() {
+    fn rows_after_restart_show_the_newest_first_and_the_rest_later() {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(0..0, 0..200_000));
         let mut rows = Rows::new(order("tx", true));
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_found_on_its_line() {
+    fn line_of_session_is_where_it_is_shown() {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(500_000..500_020, 0..70_000));
         let order = order("tx", true);
@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn values_sort_as_they_should() {
+    fn sort_key_orders_values_with_missing_first() {
         let addr = |a: &str| Value::Addr(a.parse().expect("an address"));
         for rising in [
             vec![

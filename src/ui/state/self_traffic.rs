@@ -90,7 +90,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn both_ends_of_our_ssh_and_what_we_open_are_our_own() {
+    fn self_traffic_is_both_ends_of_our_ssh_and_our_process() {
         let end = |text: &str| text.parse().expect("an address and a port");
         let own = SelfTraffic::new(&SessionEnv {
             pid: 77,

@@ -53,14 +53,14 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_the_text() {
+    fn clipboard_sequence_carries_the_text() {
         for text in ["", "x", "ss -tinemo src '[::1]:1'", "日本語 µs"] {
             assert_eq!(copied(&sequence(text, None)), text);
         }
     }
 
     #[test]
-    fn tmux_gets_it_for_itself_and_to_pass_on() {
+    fn clipboard_in_tmux_is_sent_plain_and_as_passthrough() {
         let both = sequence("text", Some(Multiplexer::Tmux));
         let (plain, passed) = both.split_once("\x1bPtmux;").expect("both");
         assert_eq!(copied(plain), "text");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn screen_passes_it_on_in_pieces() {
+    fn clipboard_in_screen_is_sent_in_chunks() {
         let text = "0123456789".repeat(100);
         let sequence = sequence(&text, Some(Multiplexer::Screen));
         let pieces: Vec<&str> = sequence

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_locale_and_the_terminal_decide() {
+    fn glyphs_depend_on_the_locale_and_the_terminal() {
         let of = |term, locale: [&str; 3]| {
             let locale = locale.map(|v| (!v.is_empty()).then(|| OsStr::new(v)));
             Glyphs::of(term, &locale)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn stand_ins_are_ascii_and_as_wide() {
+    fn stand_ins_are_ascii_and_of_the_same_width() {
         for (drawn, ascii) in STAND_INS {
             assert!(ascii.is_ascii() && drawn.width() == ascii.len(), "{drawn}");
         }

@@ -399,7 +399,7 @@ mod tests {
     use crate::ui::keys::KEYS;
 
     #[test]
-    fn key_events_of_every_row_of_the_key_table_are_understood() {
+    fn key_events_of_all_bound_keys_are_translated() {
         for press in KEYS.iter().flat_map(|key| key.presses) {
             let (code, ctrl) = press.parts();
             let read = [
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn mouse_events_other_than_clicks_and_the_wheel_mean_nothing() {
+    fn mouse_events_except_left_click_and_wheel_are_ignored() {
         let mouse = |kind| {
             translate(Event::Mouse(event::MouseEvent {
                 kind,

@@ -418,7 +418,7 @@ mod tests {
 
     /// Whatever changes from frame to frame, a terminal shows what was drawn.
     #[test]
-    fn a_terminal_shows_what_was_drawn() {
+    fn wire_output_shows_what_was_drawn() {
         let numbers = &mut Numbers::from(1);
         for round in 0..60 {
             let size = Size::new(1 + numbers.index(60) as u16, 1 + numbers.index(20) as u16);
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_as_the_one_before_sends_nothing() {
+    fn wire_unchanged_frame_sends_nothing() {
         let mut terminal = Terminal::new(Wire::new(Size::new(20, 5))).expect("a terminal");
         for cursor in [None, Some((3, 2))] {
             for nth in 0..3 {

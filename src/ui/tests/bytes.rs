@@ -73,7 +73,7 @@ fn dashboard() -> App {
 }
 
 #[test]
-fn an_idle_host_costs_next_to_nothing() {
+fn bytes_sent_on_an_idle_host_are_almost_none() {
     let idle = frames(&mut dashboard(), "", (1..130).map(|at| busy(at, 0, 0)));
     // ten single seconds, then tens of them, then minutes
     let ticks = idle.iter().skip(1).filter(|bytes| **bytes > 0).count();
@@ -83,7 +83,7 @@ fn an_idle_host_costs_next_to_nothing() {
 }
 
 #[test]
-fn quiet_sessions_cost_little() {
+fn bytes_sent_with_quiet_sessions_stay_within_the_budget() {
     for (count, budget) in [(5, 50), (100, 150)] {
         let quiet = |at_s| {
             look(
@@ -105,7 +105,7 @@ fn quiet_sessions_cost_little() {
 
 /// The budget is 30 kB/s at the default interval, which is a frame per second.
 #[test]
-fn a_busy_host_stays_within_the_budget() {
+fn bytes_sent_on_a_busy_host_stay_within_the_budget() {
     for (keys, budget) in [("", 2000), ("F", 5000), ("s s s", 4000)] {
         let batches = (1..6).map(|at| busy(at, 50_000, 1000));
         let busy = frames(&mut dashboard(), keys, batches);
@@ -116,7 +116,7 @@ fn a_busy_host_stays_within_the_budget() {
 
 /// On a terminal of few characters nothing that the dashboard draws by itself is missing.
 #[test]
-fn all_that_is_drawn_has_a_stand_in() {
+fn glyphs_drawn_on_every_screen_have_an_ascii_stand_in() {
     for size in [LARGE, SIZE, Size::new(60, 16)] {
         for (mode, there) in [
             (Mode::Table, ""),

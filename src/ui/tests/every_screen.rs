@@ -89,7 +89,7 @@ fn every_screen_at_odd_sizes_draws_inside_its_area() {
 }
 
 #[test]
-fn every_style_of_the_screens_means_the_same_in_both_themes() {
+fn every_screen_has_the_same_emphasis_in_color_and_in_monochrome() {
     for (name, screen) in SCREENS {
         for (width, height) in SIZES {
             let size = Size { width, height };

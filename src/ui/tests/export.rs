@@ -41,7 +41,7 @@ pub fn there_is_such_a_file(size: Size) -> App {
 }
 
 #[test]
-fn a_table_as_csv() {
+fn export_to_csv_writes_the_table() {
     let mut app = app(SIZE);
     let effect = press(&mut app, "e Enter");
     let (path, text) = written(&mut app, effect);
@@ -56,7 +56,7 @@ fn a_table_as_csv() {
 }
 
 #[test]
-fn a_table_as_json() {
+fn export_to_json_writes_the_table() {
     let mut app = app(SIZE);
     name(&mut app, "a.json");
     let effect = press(&mut app, "Enter");
@@ -64,7 +64,7 @@ fn a_table_as_json() {
 }
 
 #[test]
-fn it_is_what_the_table_shows_in_its_order() {
+fn export_has_the_shown_sessions_in_the_shown_order() {
     let mut app = app(SIZE);
     press(&mut app, "4 o o s s I /");
     type_text(&mut app, "comm curl or comm postgres");
@@ -82,7 +82,7 @@ fn it_is_what_the_table_shows_in_its_order() {
 }
 
 #[test]
-fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
+fn export_to_unknown_extension_is_rejected_with_valid_ones() {
     let mut app = app(SIZE);
     name(&mut app, "sessions.txt");
     assert_eq!(press(&mut app, "Enter"), None);
@@ -94,7 +94,7 @@ fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
 }
 
 #[test]
-fn a_file_that_is_there_is_asked_about() {
+fn export_to_existing_file_asks_before_replacing() {
     let mut app = there_is_such_a_file(SIZE);
     // the name can be changed
     assert_eq!(
@@ -115,7 +115,7 @@ fn a_file_that_is_there_is_asked_about() {
 }
 
 #[test]
-fn one_that_came_meanwhile_is_asked_about_when_all_is_written() {
+fn export_to_file_created_meanwhile_asks_after_writing() {
     let mut app = app(SIZE);
     press(&mut app, "e Enter");
     app.exported(WriterReport::Ready);
@@ -132,7 +132,7 @@ fn one_that_came_meanwhile_is_asked_about_when_all_is_written() {
 }
 
 #[test]
-fn what_failed_is_said_and_the_name_can_be_changed() {
+fn export_failure_is_shown_and_the_name_can_be_changed() {
     let mut app = app(SIZE);
     name(&mut app, "/none/a.csv");
     press(&mut app, "Enter");
@@ -142,7 +142,7 @@ fn what_failed_is_said_and_the_name_can_be_changed() {
 }
 
 #[test]
-fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
+fn export_pauses_the_display_and_can_be_cancelled() {
     let mut app = unused(10_000, SIZE);
     let many = |from: u64| {
         let closed = from..from + 3000;
@@ -185,7 +185,7 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
 }
 
 #[test]
-fn what_ended_since_the_last_look_is_in_it_too() {
+fn export_includes_sessions_closed_since_the_last_snapshot() {
     let mut app = app(SIZE);
     app.batch(busiest_ended_since(Reason::RemoteFin));
     let effect = press(&mut app, "e Enter");
@@ -197,7 +197,7 @@ fn what_ended_since_the_last_look_is_in_it_too() {
 }
 
 #[test]
-fn a_table_of_whole_blocks_ends_with_the_last() {
+fn export_at_block_boundaries_writes_every_session() {
     for sessions in [0, 1, 511, 512, 513, 1024] {
         let mut app = unused(10_000, SIZE);
         let closed = (0..sessions).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));

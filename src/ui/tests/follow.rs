@@ -30,7 +30,7 @@ fn dashboard() -> App {
 }
 
 #[test]
-fn the_newest_is_on_top_and_selected_whatever_comes() {
+fn follow_keeps_the_newest_session_on_top_and_selected() {
     let mut app = dashboard();
     press(&mut app, "j j F");
     assert_eq!(
@@ -62,7 +62,7 @@ fn the_newest_is_on_top_and_selected_whatever_comes() {
 }
 
 #[test]
-fn sorting_goes_back_to_the_order_before() {
+fn follow_switched_off_restores_the_previous_order() {
     let mut app = dashboard();
     press(&mut app, "s s s s s s");
     let before = column(&app, "COMM");

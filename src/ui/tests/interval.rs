@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 
 #[test]
-fn keys_change_the_interval_and_the_second_line_says_so() {
+fn interval_changed_by_keys_is_shown_in_the_second_line() {
     let mut app = app(SIZE);
     assert!(!screen(&app, SIZE).contains("every"));
     for (keys, seconds, said) in [
@@ -26,7 +26,7 @@ fn keys_change_the_interval_and_the_second_line_says_so() {
 }
 
 #[test]
-fn an_interval_that_was_asked_for_is_said() {
+fn interval_set_at_start_is_shown() {
     let app = app(SIZE).with_interval(Duration::from_millis(250));
     assert!(screen(&app, SIZE).contains("every 250ms"));
 }

@@ -280,7 +280,7 @@ fn selected_line(app: &App) -> String {
 }
 
 #[test]
-fn the_help_lists_every_key_and_column() {
+fn help_lists_every_key_and_column() {
     let size = Size {
         width: 80,
         height: 80,
@@ -299,7 +299,7 @@ fn the_help_lists_every_key_and_column() {
 }
 
 #[test]
-fn the_help_fits_eighty_columns_and_sixty() {
+fn help_lines_fit_eighty_and_sixty_columns() {
     for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
         for line in crate::ui::page::help::lines(&keys::Keymap::default(), width) {
             if let crate::ui::page::help::HelpLine::Entry(name, meaning) = line {
@@ -313,7 +313,7 @@ fn the_help_fits_eighty_columns_and_sixty() {
 }
 
 #[test]
-fn the_help_scrolls_and_goes() {
+fn help_scrolls_and_closes() {
     let mut app = app(SIZE);
     press(&mut app, "? j j");
     assert!(!screen(&app, SIZE).contains("KEYS"));
@@ -328,7 +328,7 @@ fn the_help_scrolls_and_goes() {
 }
 
 #[test]
-fn colours_mark_what_went_wrong_and_monochrome_has_none() {
+fn colors_highlight_failures_and_monochrome_has_none() {
     let colours = |theme| {
         let terminal = terminal(&app(SIZE), theme, SIZE);
         let cells = terminal.backend().buffer().content().to_vec();
@@ -343,7 +343,7 @@ fn colours_mark_what_went_wrong_and_monochrome_has_none() {
 }
 
 #[test]
-fn nothing_breaks_at_any_size() {
+fn table_and_help_at_any_size_do_not_panic() {
     for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
         for height in 1..12 {
             let size = Size { width, height };
@@ -358,7 +358,7 @@ fn nothing_breaks_at_any_size() {
 }
 
 #[test]
-fn the_busiest_are_on_top_then_the_newest() {
+fn table_shows_the_busiest_first_then_the_newest() {
     assert_eq!(
         column(&app(SIZE), "COMM"),
         [
@@ -376,7 +376,7 @@ fn the_busiest_are_on_top_then_the_newest() {
 }
 
 #[test]
-fn families_are_toggled() {
+fn address_families_are_toggled_by_keys() {
     let mut app = app(SIZE);
     press(&mut app, "6");
     assert_eq!(column(&app, "RADDR"), ["2001:db…55:6666", "::1"]);
@@ -387,7 +387,7 @@ fn families_are_toggled() {
 }
 
 #[test]
-fn open_and_finished_can_be_looked_at_apart() {
+fn open_and_closed_sessions_can_be_shown_separately() {
     let mut app = app(SIZE);
     press(&mut app, "o");
     assert_eq!(column(&app, "STATUS"), ["established"; 3]);
@@ -399,7 +399,7 @@ fn open_and_finished_can_be_looked_at_apart() {
 }
 
 #[test]
-fn it_sorts_by_what_is_on_the_screen_and_inverts() {
+fn sort_keys_use_the_visible_columns_and_reverse() {
     let mut app = app(SIZE);
     // the busiest first, by a column that 80 cells have no room for: the first key starts at the first column
     press(&mut app, "s s s s s s");
@@ -427,7 +427,7 @@ fn it_sorts_by_what_is_on_the_screen_and_inverts() {
 }
 
 #[test]
-fn the_selection_follows_its_session() {
+fn selection_follows_its_session_when_lines_move() {
     let mut app = app(SIZE);
     press(&mut app, "j j j");
     let line = selected_line(&app);
@@ -448,7 +448,7 @@ fn the_selection_follows_its_session() {
 }
 
 #[test]
-fn the_selection_follows_a_session_to_its_end() {
+fn selection_follows_its_session_when_it_closes() {
     let mut app = app(SIZE);
     press(&mut app, "j k");
     assert!(selected_line(&app).contains("established"));
@@ -460,7 +460,7 @@ fn the_selection_follows_a_session_to_its_end() {
 }
 
 #[test]
-fn the_top_stays_the_top() {
+fn selection_on_top_stays_on_top() {
     let mut app = app(SIZE);
     press(&mut app, "j g");
     let busier = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
@@ -469,7 +469,7 @@ fn the_top_stays_the_top() {
 }
 
 #[test]
-fn a_selected_session_that_is_evicted_leaves_its_line() {
+fn selection_of_evicted_session_stays_on_its_line() {
     let mut app = unused(2, SIZE);
     let three = |from: u64| {
         let closed = (from..from + 3)
@@ -486,7 +486,7 @@ fn a_selected_session_that_is_evicted_leaves_its_line() {
 }
 
 #[test]
-fn a_frozen_picture_holds_and_says_what_waits() {
+fn freeze_holds_the_table_and_shows_the_number_of_new_sessions() {
     let mut app = app(SIZE);
     press(&mut app, "Space");
     let frozen = column(&app, "COMM");
@@ -509,7 +509,7 @@ fn a_frozen_picture_holds_and_says_what_waits() {
 }
 
 #[test]
-fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
+fn rates_after_a_freeze_cover_the_frozen_time() {
     let mut app = app(SIZE);
     let sent = |tx_bytes, second| {
         let session = Session {
@@ -548,7 +548,7 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
 }
 
 #[test]
-fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
+fn freeze_with_more_closed_sessions_than_kept_counts_all() {
     let after = |is_frozen: bool| {
         let mut app = begun(unused(3, SIZE));
         let space = |app: &mut App| {
@@ -612,7 +612,7 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
 }
 
 #[test]
-fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
+fn filter_applies_while_typed_and_is_undone_by_escape() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     let mut counts = Vec::new();
@@ -628,7 +628,7 @@ fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
 }
 
 #[test]
-fn a_name_that_is_being_typed_is_the_beginning_of_one_until_it_is_accepted() {
+fn filter_program_name_being_typed_matches_as_prefix_until_accepted() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm post");
@@ -643,7 +643,7 @@ fn a_name_that_is_being_typed_is_the_beginning_of_one_until_it_is_accepted() {
 }
 
 #[test]
-fn the_second_line_says_what_matters_whatever_its_width() {
+fn second_line_at_any_width_shows_the_most_important_parts() {
     let said = |width, keys: &str| {
         let size = Size { width, height: 24 };
         let mut app = app(size);
@@ -666,7 +666,7 @@ fn the_second_line_says_what_matters_whatever_its_width() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_the_most_useful_part_whatever_the_width() {
+fn filter_error_at_any_width_shows_the_most_useful_part() {
     let said = |width, text: &str| {
         let size = Size { width, height: 24 };
         let mut app = app(size);
@@ -704,7 +704,7 @@ fn what_is_wrong_is_said_with_the_most_useful_part_whatever_the_width() {
 }
 
 #[test]
-fn an_accepted_filter_stays_and_is_remembered() {
+fn filter_accepted_stays_and_is_added_to_the_history() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "port 443 and retr > 0");
@@ -726,7 +726,7 @@ fn an_accepted_filter_stays_and_is_remembered() {
 }
 
 #[test]
-fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
+fn filter_incomplete_or_invalid_leaves_the_last_one_applied() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm curl");
@@ -746,7 +746,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
 }
 
 #[test]
-fn what_is_on_the_screen_completes() {
+fn filter_completion_offers_values_on_the_screen() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "reason refused or comm red");
@@ -759,7 +759,7 @@ fn what_is_on_the_screen_completes() {
 }
 
 #[test]
-fn the_capture_is_changed_when_it_is_accepted() {
+fn capture_filter_applies_only_when_accepted() {
     let mut app = app(SIZE);
     press(&mut app, "C");
     type_text(&mut app, "lport 443 and tx > 10kB");
@@ -785,7 +785,7 @@ fn the_capture_is_changed_when_it_is_accepted() {
 }
 
 #[test]
-fn what_the_kernel_decides_is_said_unless_it_is_all() {
+fn capture_kernel_part_is_shown_only_if_it_differs() {
     for (filter, said) in [
         ("port 443", "capture: port 443 "),
         ("port 443 or curl", "capture: port 443 or curl "),
@@ -803,7 +803,7 @@ fn what_the_kernel_decides_is_said_unless_it_is_all() {
 }
 
 #[test]
-fn what_is_not_captured_any_more_is_not_shown_as_open() {
+fn capture_narrowed_drops_open_sessions_outside_it() {
     let mut app = app(SIZE);
     press(&mut app, "o C");
     assert_eq!(app.row_count(), 3);
@@ -827,7 +827,7 @@ fn what_is_not_captured_any_more_is_not_shown_as_open() {
 }
 
 #[test]
-fn what_is_captured_again_is_not_counted_again() {
+fn capture_widened_does_not_count_sessions_twice() {
     let mut app = app(SIZE);
     let sums = |app: &App| {
         let ports = app.panes().pane(crate::ui::layout::panes::Subject::Ports);
@@ -854,7 +854,7 @@ fn what_is_captured_again_is_not_counted_again() {
 }
 
 #[test]
-fn the_prompt_is_there_at_any_size() {
+fn prompt_at_any_size_does_not_panic() {
     for width in [1, 2, 5, 8, 9, 10, 20, 59] {
         for height in 1..10 {
             let size = Size { width, height };
@@ -869,7 +869,7 @@ fn the_prompt_is_there_at_any_size() {
 }
 
 #[test]
-fn losses_stand_out() {
+fn missed_sessions_are_shown_on_red() {
     let mut app = app(SIZE);
     app.batch(Batch {
         taken_ns: 11 * S,
@@ -883,7 +883,7 @@ fn losses_stand_out() {
 }
 
 #[test]
-fn an_empty_table_says_so() {
+fn table_without_sessions_shows_why_it_is_empty() {
     let mut app = unused(2, SIZE);
     assert!(screen(&app, SIZE).contains("Reading the open sessions"));
     app.batch(look(1, vec![], vec![]));
@@ -891,7 +891,7 @@ fn an_empty_table_says_so() {
 }
 
 #[test]
-fn a_narrower_capture_is_shown() {
+fn capture_filter_set_at_start_is_shown() {
     let capture = CaptureFilter {
         lports: "22,80".parse().ok(),
         ..CaptureFilter::default()
@@ -901,7 +901,7 @@ fn a_narrower_capture_is_shown() {
 }
 
 #[test]
-fn keys_have_their_effects() {
+fn keys_redraw_suspend_and_quit_have_their_effects() {
     let mut app = app(SIZE);
     assert_eq!(press(&mut app, "^L"), Some(Effect::Redraw));
     assert_eq!(press(&mut app, "^Z"), Some(Effect::Suspend));

@@ -40,7 +40,7 @@ fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect
 }
 
 #[test]
-fn a_click_selects_and_another_opens_the_detail() {
+fn click_selects_a_session_and_a_second_opens_its_detail() {
     let mut app = app(SIZE);
     click_on(&mut app, SIZE, "postgres", 3);
     assert!(selected_line(&app).contains("postgres"));
@@ -58,7 +58,7 @@ fn a_click_selects_and_another_opens_the_detail() {
 }
 
 #[test]
-fn a_click_where_there_is_nothing_does_nothing() {
+fn click_on_empty_space_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "j j");
     let before = screen(&app, SIZE);
@@ -69,7 +69,7 @@ fn a_click_where_there_is_nothing_does_nothing() {
 }
 
 #[test]
-fn a_click_on_a_heading_sorts_and_another_inverts() {
+fn click_on_heading_sorts_and_a_second_reverses() {
     for size in [SIZE, LARGE] {
         let shown = crate::ui::layout::table::window(app(size).columns.view(), size.width).shown;
         for column in shown {
@@ -94,7 +94,7 @@ fn a_click_on_a_heading_sorts_and_another_inverts() {
 }
 
 #[test]
-fn a_click_on_a_heading_ends_following() {
+fn click_on_heading_stops_following() {
     let mut app = app(SIZE);
     press(&mut app, "F");
     click_on(&mut app, SIZE, "TX", 2);
@@ -104,7 +104,7 @@ fn a_click_on_a_heading_ends_following() {
 }
 
 #[test]
-fn a_click_in_a_talker_pane_goes_there() {
+fn click_in_top_talkers_pane_moves_the_focus_and_a_second_filters() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     click_on(&mut app, LARGE, "203.0.113.80", panes);
@@ -128,7 +128,7 @@ fn a_click_in_a_talker_pane_goes_there() {
 }
 
 #[test]
-fn a_click_on_a_talker_pane_s_heading_sorts_it() {
+fn click_on_pane_heading_sorts_the_pane() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     let peers = |app: &App| -> Vec<String> {
@@ -167,7 +167,7 @@ fn a_click_on_a_talker_pane_s_heading_sorts_it() {
 }
 
 #[test]
-fn a_click_on_a_key_below_does_what_the_key_does() {
+fn click_on_footer_key_does_what_the_key_does() {
     for (text, mode) in [
         ("? help", Mode::Help),
         ("/ filter", Mode::Prompt),
@@ -188,7 +188,7 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
 }
 
 #[test]
-fn a_click_in_the_failures_selects_and_another_narrows() {
+fn click_in_failures_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press_and_settle(&mut app, "f");
     for text in ["never-accepted", "timeout"] {
@@ -209,7 +209,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
 }
 
 #[test]
-fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
+fn click_in_baseline_comparison_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press(&mut app, "m m");
     app.batch(look(
@@ -238,7 +238,7 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
 }
 
 #[test]
-fn the_prompt_keeps_the_keyboard() {
+fn click_outside_the_prompt_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm c");
@@ -258,7 +258,7 @@ fn wheel(app: &mut App, down: bool, at: (usize, usize)) {
 }
 
 #[test]
-fn the_wheel_scrolls_what_is_under_the_pointer() {
+fn wheel_scrolls_what_is_under_the_pointer() {
     let mut app = unused(1000, LARGE);
     let many = (1..200).map(|c| {
         let peer = format!("10.0.{}.{}", c / 100, 1 + c % 100);
@@ -301,7 +301,7 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
 
 /// Nothing is drawn at one position and found at another, and no click panics.
 #[test]
-fn any_place_can_be_clicked_at_any_size() {
+fn mouse_at_any_position_and_size_does_not_panic() {
     for (width, height) in [(1, 1), (5, 3), (20, 8), (60, 16), (80, 24), (120, 40)] {
         let size = Size { width, height };
         for script in ["", "Tab", "?", "Enter", "/", "c", "d", "f", "m m", "e"] {

@@ -34,7 +34,7 @@ pub fn named(size: Size) -> App {
 }
 
 #[test]
-fn port_names_without_a_list_are_refused_on_the_screen() {
+fn port_names_without_a_services_file_show_a_notice() {
     let mut app = app(SIZE);
     for _ in 0..2 {
         // every press tries again: the list may have been installed meanwhile
@@ -50,7 +50,7 @@ fn port_names_without_a_list_are_refused_on_the_screen() {
 }
 
 #[test]
-fn only_what_is_on_the_screen_is_asked_for() {
+fn names_are_requested_only_for_addresses_on_the_screen() {
     let addresses =
         |app: &App| -> Vec<String> { app.unnamed().iter().map(IpAddr::to_string).collect() };
     let mut low = app(Size {
@@ -91,7 +91,7 @@ fn only_what_is_on_the_screen_is_asked_for() {
 }
 
 #[test]
-fn the_detail_has_both() {
+fn names_in_the_detail_are_shown_beside_the_addresses() {
     let mut app = named(SIZE);
     press(&mut app, "Enter");
     let shown = screen(&app, SIZE);
@@ -106,7 +106,7 @@ fn the_detail_has_both() {
 }
 
 #[test]
-fn talkers_have_names_too() {
+fn names_are_shown_in_top_talkers() {
     let mut app = named(SIZE);
     press(&mut app, "Tab Tab");
     assert!(
@@ -126,7 +126,7 @@ fn talkers_have_names_too() {
 }
 
 #[test]
-fn failures_have_names_too() {
+fn names_are_shown_in_failures() {
     let mut app = super::screens::web_server(SIZE, 500);
     press(&mut app, "f");
     assert!(screen(&app, SIZE).contains("→ 10.0.0.9:"));

@@ -87,7 +87,7 @@ pub fn web_server(size: Size, many: u64) -> App {
 }
 
 #[test]
-fn a_mark_says_how_one_gets_to_what_is_other_since() {
+fn baseline_set_shows_how_to_compare() {
     for script in ["m", "Tab m", "d m", "f m"] {
         let mut app = web_server(SIZE, 100);
         press(&mut app, script);
@@ -114,7 +114,7 @@ fn bars(app: &App) -> Vec<(&'static str, u64)> {
 }
 
 #[test]
-fn distributions_are_of_the_sessions_that_the_table_shows() {
+fn distributions_count_the_sessions_that_the_table_shows() {
     let mut app = web_server(SIZE, 3000);
     for script in ["d", "4", "6", "6 o", "o", "o"] {
         press(&mut app, script);
@@ -145,7 +145,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
 }
 
 #[test]
-fn what_is_not_kept_any_more_is_not_counted() {
+fn distributions_do_not_count_evicted_sessions() {
     let mut app = unused(50, SIZE);
     let batch =
         |from: u64, to: u64| look(to, vec![], (from..to).map(|n| session(n, n + 2)).collect());
@@ -159,7 +159,7 @@ fn what_is_not_kept_any_more_is_not_counted() {
 }
 
 #[test]
-fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
+fn distributions_enter_filters_to_the_selected_bar() {
     let mut app = web_server(SIZE, 5000);
     for (script, word) in [
         ("d", "duration"),
@@ -187,7 +187,7 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
 }
 
 #[test]
-fn the_selected_bar_is_said_in_words() {
+fn distributions_selected_bar_is_described_in_words() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "d");
     press(&mut app, "Tab Tab Tab g");
@@ -210,7 +210,7 @@ fn the_selected_bar_is_said_in_words() {
 }
 
 #[test]
-fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
+fn failures_are_counted_by_kind_and_enter_filters_to_one() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "f");
     let rows = |app: &App| -> Vec<(String, u64)> {
@@ -265,7 +265,7 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
 }
 
 #[test]
-fn without_failures_it_says_so() {
+fn failures_screen_without_failures_shows_so() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "o f");
     assert!(screen(&app, SIZE).contains("None of the sessions"));
@@ -274,7 +274,7 @@ fn without_failures_it_says_so() {
 }
 
 #[test]
-fn one_goes_from_screen_to_screen_and_back() {
+fn screens_open_from_each_other_and_close_to_the_table() {
     let mut app = web_server(SIZE, 100);
     for (script, mode) in [
         ("d", Mode::Distributions),
@@ -298,7 +298,7 @@ fn one_goes_from_screen_to_screen_and_back() {
 }
 
 #[test]
-fn no_key_waits_for_all_of_them() {
+fn distributions_of_many_sessions_are_counted_in_the_background() {
     let mut app = web_server(SIZE, 60_000);
     super::press(&mut app, "d");
     assert!(app.is_working(), "it is not all done at once");
@@ -310,7 +310,7 @@ fn no_key_waits_for_all_of_them() {
 }
 
 #[test]
-fn nothing_breaks_at_any_size() {
+fn screens_at_any_size_do_not_panic() {
     for width in (1..20).chain([25, 40, 49, 50, 59, 80, 130]) {
         for height in 1..20 {
             let size = Size { width, height };
@@ -362,7 +362,7 @@ pub fn failover(size: Size) -> App {
 }
 
 #[test]
-fn a_mark_is_set_looked_at_moved_and_forgotten() {
+fn baseline_can_be_set_compared_moved_and_removed() {
     let mut app = web_server(SIZE, 1000);
     assert!(!screen(&app, SIZE).contains("s ago"));
     press(&mut app, "m");
@@ -393,7 +393,7 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
 }
 
 #[test]
-fn enter_on_a_difference_narrows_to_whom_it_is_about() {
+fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     let mut app = failover(SIZE);
     press(&mut app, "m");
     let rows = |app: &App| match app.layers.screen() {
@@ -429,7 +429,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
 }
 
 #[test]
-fn failures_a_second_are_counted_however_few_are_kept() {
+fn failures_per_second_count_evicted_sessions_too() {
     let mut app = begun(unused(10, SIZE));
     press(&mut app, "f");
     for second in 11..40 {

@@ -25,7 +25,7 @@ fn peers(app: &mut App) -> Vec<String> {
 }
 
 #[test]
-fn a_key_shows_it_and_hides_it_again() {
+fn self_traffic_is_toggled_by_a_key() {
     let mut app = over_ssh(LARGE);
     let before = peers(&mut app);
     assert_eq!((app.row_count(), app.store().open_count()), (8, 3));
@@ -45,7 +45,7 @@ fn a_key_shows_it_and_hides_it_again() {
 }
 
 #[test]
-fn it_is_counted_until_it_is_evicted() {
+fn self_traffic_count_excludes_evicted_sessions() {
     let mut app = over_ssh(SIZE);
     let ended = Session {
         start_ns: S,
@@ -70,7 +70,7 @@ fn it_is_counted_until_it_is_evicted() {
 }
 
 #[test]
-fn without_an_ssh_session_there_is_nothing_to_show() {
+fn self_traffic_key_without_ssh_session_shows_a_notice() {
     let mut app = app(SIZE);
     press(&mut app, "H");
     assert!(screen(&app, SIZE).contains("nothing is hidden"));
@@ -79,7 +79,7 @@ fn without_an_ssh_session_there_is_nothing_to_show() {
 
 /// Self traffic is left out of the sums of all sessions, before the baseline and since.
 #[test]
-fn it_is_neither_before_the_mark_nor_since() {
+fn self_traffic_is_excluded_before_and_after_the_baseline() {
     let mut app = over_ssh(SIZE);
     press(&mut app, "m");
     let more = Session {

@@ -67,7 +67,7 @@ fn colourful(size: Size) -> App {
 }
 
 #[test]
-fn each_theme_as_it_is_with_eight_and_with_256_colours() {
+fn themes_in_eight_and_256_colors_match_their_snapshots() {
     let size = Size {
         width: 80,
         height: 16,
@@ -85,7 +85,7 @@ fn each_theme_as_it_is_with_eight_and_with_256_colours() {
 }
 
 #[test]
-fn no_theme_says_anything_in_colours_alone() {
+fn themes_all_show_the_same_text_as_monochrome() {
     for (width, height) in every_screen::SIZES {
         let size = Size { width, height };
         let app = colourful(size);
@@ -98,7 +98,7 @@ fn no_theme_says_anything_in_colours_alone() {
 }
 
 #[test]
-fn what_is_selected_or_sorted_by_looks_otherwise_in_each_theme() {
+fn themes_all_distinguish_the_selection_and_the_sorted_heading() {
     for theme in THEMES.iter().flat_map(|t| [t.eight, t.many]) {
         let terminal = terminal(&app(SIZE), theme, SIZE);
         let buffer = terminal.backend().buffer();
@@ -110,7 +110,7 @@ fn what_is_selected_or_sorted_by_looks_otherwise_in_each_theme() {
 }
 
 #[test]
-fn a_key_steps_through_the_themes_and_says_which() {
+fn theme_key_steps_through_the_themes_and_shows_the_name() {
     let mut app = app(SIZE);
     for theme in THEMES.iter().cycle().skip(1).take(THEMES.len()) {
         press(&mut app, "t");

@@ -45,7 +45,7 @@ fn names(app: &App, subject: Subject) -> Vec<String> {
 }
 
 #[test]
-fn the_panes_in_the_lowest_window_that_has_them() {
+fn top_talkers_in_the_lowest_window_that_fits_match_the_snapshot() {
     let size = Size {
         width: 80,
         height: 30,
@@ -56,7 +56,7 @@ fn the_panes_in_the_lowest_window_that_has_them() {
 }
 
 #[test]
-fn they_are_there_where_there_is_room() {
+fn top_talkers_are_shown_where_there_is_room() {
     let shown = |width, height, script: &str| {
         let size = Size { width, height };
         let mut app = busy(size);
@@ -74,7 +74,7 @@ fn they_are_there_where_there_is_room() {
 }
 
 #[test]
-fn the_busiest_are_on_top() {
+fn top_talkers_show_the_busiest_first() {
     let app = busy(SIZE);
     assert_eq!(names(&app, Subject::Processes)[0], "nginx 22597");
     assert_eq!(
@@ -89,7 +89,7 @@ fn the_busiest_are_on_top() {
 }
 
 #[test]
-fn they_are_sorted_by_what_is_on_the_screen() {
+fn top_talkers_are_sorted_by_visible_columns() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab Tab s");
     let by = |app: &App| app.panes().pane(Subject::Peers).sorted_by().title;
@@ -110,7 +110,7 @@ fn they_are_sorted_by_what_is_on_the_screen() {
 }
 
 #[test]
-fn enter_narrows_and_backspace_goes_back_out() {
+fn top_talkers_enter_adds_a_filter_and_backspace_removes_it() {
     let mut app = busy(SIZE);
     let all = app.row_count();
     press(&mut app, "/");
@@ -146,7 +146,7 @@ fn enter_narrows_and_backspace_goes_back_out() {
 }
 
 #[test]
-fn narrowed_sums_go_on_with_what_comes() {
+fn top_talkers_filtered_sums_include_new_sessions() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab Tab Enter");
     let sums = |app: &App| {
@@ -169,7 +169,7 @@ fn narrowed_sums_go_on_with_what_comes() {
 }
 
 #[test]
-fn peers_and_processes_can_be_grouped() {
+fn top_talkers_peers_and_processes_can_be_grouped() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab Tab a");
     assert_eq!(
@@ -193,7 +193,7 @@ fn peers_and_processes_can_be_grouped() {
 }
 
 #[test]
-fn the_selection_follows_its_talker() {
+fn top_talkers_selection_follows_its_aggregate() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab Tab j j");
     let selected = |app: &App| {
@@ -212,7 +212,7 @@ fn the_selection_follows_its_talker() {
 }
 
 #[test]
-fn help_and_prompt_come_back_to_the_pane() {
+fn top_talkers_help_and_prompt_return_to_the_pane() {
     let mut app = busy(SIZE);
     press(&mut app, "Tab ? Esc");
     assert_eq!(app.layers.mode(), Mode::TopTalkers);
@@ -223,7 +223,7 @@ fn help_and_prompt_come_back_to_the_pane() {
 }
 
 #[test]
-fn nothing_breaks_at_any_size() {
+fn top_talkers_at_any_size_do_not_panic() {
     for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
         for height in (1..14).chain([29, 30, 31]) {
             let size = Size { width, height };
@@ -240,7 +240,7 @@ fn nothing_breaks_at_any_size() {
 }
 
 #[test]
-fn a_pane_that_is_left_shows_who_is_on_top() {
+fn top_talkers_pane_without_focus_shows_its_top_again() {
     const WIDE: Size = Size::new(120, 40);
     let mut app = app(WIDE);
     let title = |app: &App| {

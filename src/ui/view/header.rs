@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_uptime_steps_no_faster_than_it_matters() {
+    fn uptime_is_rounded_to_coarser_steps_with_age() {
         let said = [0, 9, 10, 19, 59, 60, 119, 3599, 3600, 90_000].map(uptime);
         let want = [
             "0s", "9s", "10s", "10s", "50s", "1m", "1m", "59m", "1h00m", "1d01h",

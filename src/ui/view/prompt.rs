@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_word_is_cut_without_a_sign() {
+    fn cut_text_ends_with_an_ellipsis() {
         assert_eq!(cut("one of a, bc, d", 15), "one of a, bc, d");
         assert_eq!(cut("one of a, bc, d", 14), "one of a, bc …");
         assert_eq!(cut("one of a, bc, d", 13), "one of a …");

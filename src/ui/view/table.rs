@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_cut_says_so() {
+    fn shortened_cell_has_an_ellipsis() {
         assert_eq!(
             shorten("connect-timeout", 13, FieldKind::Text),
             "connect-time…"
