@@ -145,7 +145,7 @@ fn violations(
 }
 
 #[test]
-fn imports_of_every_folder_go_one_way() {
+fn imports_in_src_follow_the_layer_order() {
     let sources = sources();
     assert!(
         sources.len() > 80,
@@ -162,7 +162,7 @@ fn imports_of_every_folder_go_one_way() {
 }
 
 #[test]
-fn imports_against_the_order_are_found() {
+fn layer_check_import_against_order_is_reported() {
     let source = |file: &str, text: &str| vec![(file.to_owned(), text.to_owned())];
     let of = |file, text| violations(LAYERS, "src/", "crate::", &source(file, text));
     assert_eq!(
@@ -199,7 +199,7 @@ fn imports_against_the_order_are_found() {
 }
 
 #[test]
-fn confined_names_are_used_in_one_place_each() {
+fn confined_names_in_src_appear_only_in_their_place() {
     let mut wrong = Vec::new();
     for (file, text) in sources() {
         for (name, place) in CONFINED

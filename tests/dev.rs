@@ -239,7 +239,7 @@ const SUDO_APT_INSTALL: &str = "sudo env DEBIAN_FRONTEND=noninteractive apt-get 
 const APT_BUILD: &str = "clang gcc libc6-dev make pkg-config libelf-dev zlib1g-dev linux-libc-dev";
 
 #[test]
-fn dev_on_a_complete_machine_installs_nothing_and_prints_nothing() {
+fn dev_on_complete_machine_installs_and_prints_nothing() {
     let machine = Machine::complete(&rust(0));
     machine.apt(&[]);
     let run = machine.dev(&["run"]);
@@ -249,7 +249,7 @@ fn dev_on_a_complete_machine_installs_nothing_and_prints_nothing() {
 }
 
 #[test]
-fn debian_with_a_newer_rust_for_browsers_installs_that() {
+fn dev_on_debian_with_newer_rustc_web_installs_it() {
     let machine = Machine::bare();
     let web = format!("{}.0+dfsg1-1~deb12u2", rust(8));
     machine.apt(&[("rustc", "1.63.0+dfsg1-2"), ("rustc-web", &web)]);
@@ -273,7 +273,7 @@ fn debian_with_a_newer_rust_for_browsers_installs_that() {
 }
 
 #[test]
-fn debian_whose_own_rust_is_new_enough_installs_that() {
+fn dev_on_debian_with_new_enough_rustc_installs_it() {
     let machine = Machine::bare();
     let own = format!("{}.0+dfsg3-1", rust(0));
     let web = format!("{}.0+dfsg1-1", rust(8));
@@ -287,7 +287,7 @@ fn debian_whose_own_rust_is_new_enough_installs_that() {
 }
 
 #[test]
-fn ubuntu_installs_the_newest_versioned_rust_and_builds_with_it() {
+fn dev_on_ubuntu_installs_newest_versioned_rust_and_uses_it() {
     let machine = Machine::bare();
     let versioned = |later| {
         let version = rust(later);
@@ -317,7 +317,7 @@ fn ubuntu_installs_the_newest_versioned_rust_and_builds_with_it() {
 }
 
 #[test]
-fn debian_with_an_older_rust_installed_keeps_it_and_gets_rustup() {
+fn dev_on_debian_with_older_rust_installed_keeps_it_and_runs_rustup() {
     let machine = Machine::complete("1.65");
     let web = format!("{}.0+dfsg1-1~deb12u2", rust(8));
     machine.apt(&[("rustc", "1.63.0+dfsg1-2"), ("rustc-web", &web)]);
@@ -333,7 +333,7 @@ fn debian_with_an_older_rust_installed_keeps_it_and_gets_rustup() {
 }
 
 #[test]
-fn without_a_new_enough_package_rustup_is_announced_and_run() {
+fn dev_without_new_enough_package_announces_and_runs_rustup() {
     let machine = Machine::bare();
     machine.apt(&[("rustc", "1.63.0+dfsg1-2")]);
     machine.rustup(&rust(0));
@@ -351,7 +351,7 @@ fn without_a_new_enough_package_rustup_is_announced_and_run() {
 }
 
 #[test]
-fn rustup_that_cannot_be_downloaded_fails_with_the_command() {
+fn dev_rustup_download_failing_error_names_the_command() {
     let machine = Machine::bare();
     machine.apt(&[]);
     machine.command(
@@ -366,7 +366,7 @@ fn rustup_that_cannot_be_downloaded_fails_with_the_command() {
 }
 
 #[test]
-fn rustup_refused_at_the_prompt_is_not_run() {
+fn dev_rustup_declined_at_prompt_is_not_run() {
     let machine = Machine::complete(&rust(0));
     fs::remove_file(machine.path("bin/cargo")).expect("no cargo");
     machine.command("bin/curl", "");
@@ -396,7 +396,7 @@ fn rustup_refused_at_the_prompt_is_not_run() {
 
 /// Every other manager: its name, its query for a version, the answer, and what is installed.
 #[test]
-fn other_managers_install_their_own_names() {
+fn dev_on_other_package_managers_installs_their_package_names() {
     let version = rust(2);
     let cases = [
         (
@@ -454,7 +454,7 @@ fn other_managers_install_their_own_names() {
 }
 
 #[test]
-fn machine_without_a_known_manager_is_told_what_is_missing() {
+fn dev_without_known_package_manager_error_lists_missing_tools() {
     Machine::bare().dev(&["run"]).assert_fails(&[
         "missing: clang cc make",
         "none of apt-get dnf pacman zypper apk is here",
@@ -463,7 +463,7 @@ fn machine_without_a_known_manager_is_told_what_is_missing() {
 }
 
 #[test]
-fn neither_root_nor_sudo_names_the_commands_to_run_as_root() {
+fn dev_without_root_or_sudo_error_names_commands_to_run_as_root() {
     let machine = Machine::bare();
     let web = format!("{}.0+dfsg1-1", rust(0));
     machine.apt(&[("rustc-web", &web)]);
@@ -483,7 +483,7 @@ fn neither_root_nor_sudo_names_the_commands_to_run_as_root() {
 }
 
 #[test]
-fn root_installs_without_sudo() {
+fn dev_as_root_installs_without_sudo() {
     let machine = Machine::bare();
     machine.command("bin/id", "[ $1 = -un ] && echo root || echo 0");
     machine.apt(&[("rustc", &format!("{}.0", rust(0)))]);
@@ -497,7 +497,7 @@ fn root_installs_without_sudo() {
 }
 
 #[test]
-fn root_by_sudo_is_sent_back_to_the_user_who_has_rust() {
+fn dev_as_root_by_sudo_error_names_user_to_run_as() {
     let mut machine = Machine::complete(&rust(0));
     fs::rename(machine.path("bin/cargo"), machine.path("packaged/cargo")).expect("no cargo");
     machine.command("bin/id", "[ $1 = -un ] && echo root || echo 0");
@@ -519,7 +519,7 @@ fn root_by_sudo_is_sent_back_to_the_user_who_has_rust() {
 }
 
 #[test]
-fn rust_that_its_user_installed_is_the_users_to_update() {
+fn dev_with_unusable_rustup_rust_error_names_rustup_command() {
     let machine = Machine::complete(&rust(-1));
     machine.command("bin/rustup", "");
     machine
@@ -538,7 +538,7 @@ fn rust_that_its_user_installed_is_the_users_to_update() {
 }
 
 #[test]
-fn cargo_that_is_named_is_used_or_refused() {
+fn dev_with_cargo_variable_set_uses_or_rejects_that_cargo() {
     let mut machine = Machine::complete(&rust(0));
     machine.command("bin/other", &cargo(&rust(-1)));
     machine.env.push(("CARGO", "nowhere +nightly".to_owned()));
@@ -554,7 +554,7 @@ fn cargo_that_is_named_is_used_or_refused() {
 }
 
 #[test]
-fn failing_install_names_the_packages_and_what_would_help() {
+fn dev_install_failing_error_names_packages_and_remedy() {
     let machine = Machine::complete(&rust(0));
     fs::remove_file(machine.path("bin/clang")).expect("no clang");
     machine.command("bin/dnf", "echo 'Error: no mirror' >&2; exit 1");
@@ -570,7 +570,7 @@ fn failing_install_names_the_packages_and_what_would_help() {
 }
 
 #[test]
-fn usage_is_printed_and_unknown_targets_are_refused_before_anything_is_installed() {
+fn dev_help_or_invalid_arguments_print_usage_and_install_nothing() {
     let machine = Machine::bare();
     machine.apt(&[]);
     let help = machine.dev(&["-h"]);
@@ -593,7 +593,7 @@ fn usage_is_printed_and_unknown_targets_are_refused_before_anything_is_installed
 }
 
 #[test]
-fn other_targets_get_their_roles_and_arguments() {
+fn dev_other_targets_install_their_tools_and_pass_arguments() {
     let machine = Machine::complete(&rust(0));
     for tool in ["shellcheck", "clang-format"] {
         machine.command(&format!("packaged/{tool}"), "");
@@ -606,7 +606,7 @@ fn other_targets_get_their_roles_and_arguments() {
 
 /// Through the real make and its shell.
 #[test]
-fn flags_reach_tcplife_as_they_were_typed() {
+fn dev_run_special_characters_reach_tcplife_unchanged() {
     let mut machine = Machine::complete(&rust(0));
     machine.real("make");
     machine.command("bin/id", "echo 0");

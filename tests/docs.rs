@@ -57,7 +57,7 @@ fn assert_section(name: &str, text: &str) {
 
 /// A single test, so that no document is written twice at a time.
 #[test]
-fn the_documents_say_what_the_tables_say() {
+fn docs_generated_sections_match_the_program_tables() {
     assert_section("flags", &format!("```text\n{}```\n", cli::help()));
 
     for place in HELP_SECTIONS {
@@ -86,7 +86,7 @@ fn the_documents_say_what_the_tables_say() {
 }
 
 #[test]
-fn the_keys_that_may_be_null_are_listed() {
+fn docs_nullable_json_keys_are_all_listed() {
     use tcplife::testing::model::{Direction, Evidence, Session, State};
     let nothing_is_known = Session {
         owner: Evidence::None,
@@ -119,7 +119,7 @@ fn the_keys_that_may_be_null_are_listed() {
 
 /// The targets of relative links in the documents exist.
 #[test]
-fn links_lead_somewhere() {
+fn docs_relative_links_point_to_existing_files_and_headings() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = std::fs::read_dir(root.join("docs")).expect("the documents");
     let docs = docs.map(|entry| entry.expect("a document").path());

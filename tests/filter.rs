@@ -170,7 +170,7 @@ fn with_outcomes(golden: &str, outcome: impl Fn(&str) -> String) -> String {
 }
 
 #[test]
-fn expressions_match_what_they_say() {
+fn filter_golden_expressions_match_expected_sessions() {
     const FILE: &str = "tests/filter/expressions.txt";
     let golden = read(FILE);
     let sessions = sessions();
@@ -192,7 +192,7 @@ fn expressions_match_what_they_say() {
 }
 
 #[test]
-fn the_canonical_form_means_the_same() {
+fn filter_canonical_form_parses_to_same_filter() {
     for text in texts(&read("tests/filter/expressions.txt")) {
         let filter = parse(text).expect(text);
         let canonical = filter.canonical();
@@ -201,7 +201,7 @@ fn the_canonical_form_means_the_same() {
 }
 
 #[test]
-fn the_kernel_hides_nothing_of_what_they_match() {
+fn filter_pushdown_accepts_every_matching_session() {
     for text in texts(&read("tests/filter/expressions.txt")) {
         let filter = parse(text).expect(text);
         for (name, s) in &sessions() {
@@ -214,7 +214,7 @@ fn the_kernel_hides_nothing_of_what_they_match() {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn filter_invalid_expressions_report_expected_errors() {
     const FILE: &str = "tests/filter/errors.txt";
     let golden = read(FILE);
     let should = with_outcomes(&golden, |text| match parse(text) {
@@ -227,7 +227,7 @@ fn what_is_wrong_is_told() {
 
 /// The prompt's verdict after each key of a line: `.` a filter, `…` incomplete, `!` wrong.
 #[test]
-fn what_is_being_typed_is_not_called_wrong() {
+fn filter_being_typed_is_incomplete_instead_of_wrong() {
     const FILE: &str = "tests/filter/typing.txt";
     let should = with_outcomes(&read(FILE), |text| {
         (0..=text.len())
@@ -278,7 +278,7 @@ fn survives(text: &str) {
 }
 
 #[test]
-fn odd_inputs_are_survived() {
+fn filter_corpus_inputs_parse_or_report_an_error() {
     let mut files = 0;
     for entry in fs::read_dir(path("tests/filter/corpus")).expect("the corpus") {
         let bytes = fs::read(entry.expect("a file").path()).expect("a file");
@@ -289,7 +289,7 @@ fn odd_inputs_are_survived() {
 }
 
 #[test]
-fn deep_and_long_inputs_are_errors() {
+fn filter_input_over_depth_or_size_limit_is_an_error() {
     for (text, message) in [
         ("(".repeat(65_536), "the filter is longer than 16384 bytes"),
         (
@@ -347,12 +347,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn filter_random_bytes_parse_or_report_an_error(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         survives(&String::from_utf8_lossy(&bytes));
     }
 
     #[test]
-    fn any_text_of_the_language_s_pieces_is_survived(
+    fn filter_random_tokens_parse_or_report_an_error(
         pieces in prop::collection::vec(
             prop_oneof![
                 prop::sample::select(&[
@@ -385,7 +385,7 @@ fn shown(line: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_text_behind_which_the_cursor_stands_is_the_beginning_of_one() {
+fn filter_word_at_cursor_matches_as_prefix() {
     let whole = |line: &str| {
         let filter = parse(line).expect(line);
         let matching = sessions().into_iter().filter(|(_, s)| filter.matches(s));

@@ -45,7 +45,7 @@ fn session(laddr: [u16; 8], comm: &str) -> Session {
 }
 
 #[test]
-fn trying_a_session_takes_no_memory() {
+fn filter_matching_a_session_does_not_allocate() {
     let sessions = [
         session(
             [0xfe80, 0, 0, 0, 0x1111, 0x2222, 0x3333, 0x4444],

@@ -60,7 +60,7 @@ const EXEMPT: &[&str] = &[
 ];
 
 #[test]
-fn old_words_stand_in_no_tracked_file() {
+fn tracked_files_contain_no_replaced_words() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let listed = Command::new("git")
         .arg("ls-files")

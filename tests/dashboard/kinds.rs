@@ -3,10 +3,10 @@
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::seen::{Seen, argv};
+use crate::display::{Seen, argv};
 
 #[test]
-fn what_is_drawn_can_be_read_on_any_terminal() {
+fn dashboard_terminal_or_locale_without_unicode_is_drawn_in_ascii() {
     if !kernel_or_skip() {
         return;
     }

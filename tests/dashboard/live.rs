@@ -2,10 +2,10 @@
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
-use crate::seen::{Seen, only};
+use crate::display::{Seen, only};
 
 #[test]
-fn keys_change_the_refresh_interval_while_it_runs() {
+fn refresh_interval_changed_by_keys_applies_while_running() {
     if !kernel_or_skip() {
         return;
     }
@@ -47,7 +47,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
 }
 
 #[test]
-fn ring_size_that_is_rounded_is_said_on_the_screen() {
+fn ring_size_rounded_up_is_reported_on_screen() {
     if !kernel_or_skip() {
         return;
     }
@@ -60,7 +60,7 @@ fn ring_size_that_is_rounded_is_said_on_the_screen() {
 }
 
 #[test]
-fn the_newest_is_followed() {
+fn follow_newest_enabled_keeps_newest_session_on_top() {
     if !kernel_or_skip() {
         return;
     }

@@ -12,16 +12,16 @@ mod common {
     pub(crate) mod pty;
 }
 
+mod appearance;
+mod display;
+mod exit;
+mod export;
 mod kinds;
-mod leaving;
 mod live;
-mod looks;
 mod mouse;
-mod named;
+mod names;
 mod questions;
+mod resize_storm;
 mod screens;
-mod seen;
-mod shown;
 mod slow;
-mod storm;
-mod taken;
+mod table;

@@ -5,8 +5,8 @@ use rustix::process::{Signal, kill_process};
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::leaving::{is_stopped, pid_of};
-use crate::seen::{Seen, argv, only};
+use crate::display::{Seen, argv, only};
+use crate::exit::{is_stopped, pid_of};
 
 /// Modes requested from the terminal, and no others: motion events would be a waste.
 const ON: &str = "\x1b[?1000h\x1b[?1006h";
@@ -34,7 +34,7 @@ impl Seen {
 }
 
 #[test]
-fn one_can_do_without_the_keyboard() {
+fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     if !kernel_or_skip() {
         return;
     }
@@ -93,7 +93,7 @@ fn one_can_do_without_the_keyboard() {
 }
 
 #[test]
-fn without_the_mouse_the_terminal_keeps_it() {
+fn mouse_disabled_by_flag_is_never_requested_from_terminal() {
     if !kernel_or_skip() {
         return;
     }
@@ -112,7 +112,7 @@ fn without_the_mouse_the_terminal_keeps_it() {
 }
 
 #[test]
-fn the_shell_has_the_mouse_while_it_has_the_terminal() {
+fn mouse_while_suspended_is_released_to_the_shell() {
     if !kernel_or_skip() {
         return;
     }
@@ -135,7 +135,7 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
 }
 
 #[test]
-fn a_click_on_failures_narrows_to_them() {
+fn mouse_clicks_on_failure_filter_the_table() {
     if !kernel_or_skip() {
         return;
     }

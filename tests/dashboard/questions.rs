@@ -10,7 +10,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::common::host::{kernel_or_skip, tool_or_skip};
 use crate::common::net::{Pair, V4, listen};
-use crate::seen::{Seen, only};
+use crate::display::{Seen, only};
 
 /// Keys to press, and the text on the screen afterwards.
 struct Step {
@@ -83,7 +83,7 @@ fn resets(at: &'static str, stop: mpsc::Receiver<()>) {
 }
 
 #[test]
-fn which_process_opens_connections_that_get_reset() {
+fn troubleshooting_keys_for_resets_lead_to_the_process() {
     if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
         return;
     }
@@ -111,7 +111,7 @@ fn which_process_opens_connections_that_get_reset() {
 }
 
 #[test]
-fn the_other_questions_are_answered_too() {
+fn troubleshooting_keys_for_other_questions_show_the_answer() {
     if !kernel_or_skip() {
         return;
     }

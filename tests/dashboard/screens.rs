@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port, session};
-use crate::seen::{Seen, only, words};
+use crate::display::{Seen, only, words};
 
 /// Returns the line that contains all of these, split into words.
 fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
@@ -15,7 +15,7 @@ fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
 }
 
 #[test]
-fn refused_connections_are_a_line_of_the_failures() {
+fn failures_refused_connections_are_grouped_in_one_line() {
     if !kernel_or_skip() {
         return;
     }
@@ -45,7 +45,7 @@ fn refused_connections_are_a_line_of_the_failures() {
 }
 
 #[test]
-fn a_session_is_in_the_bar_of_its_duration() {
+fn distributions_closed_session_is_counted_in_its_duration_bar() {
     if !kernel_or_skip() {
         return;
     }
@@ -94,7 +94,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
 }
 
 #[test]
-fn a_peer_that_comes_after_the_mark_is_new() {
+fn baseline_peer_appearing_later_is_shown_as_new() {
     if !kernel_or_skip() {
         return;
     }

@@ -13,8 +13,8 @@ use rustix::process::{Signal, kill_process};
 use crate::common::host::{PATIENCE, TCPLIFE, kernel_or_skip};
 use crate::common::net::{V4, listen, port, session};
 use crate::common::pty::{self, Pty};
-use crate::leaving::pid_of;
-use crate::seen::{Seen, argv, only};
+use crate::display::{Seen, argv, only};
+use crate::exit::pid_of;
 
 /// Opens and closes sessions as fast as this host can, until asked to stop.
 struct Load {
@@ -105,7 +105,7 @@ impl Seen {
 }
 
 #[test]
-fn next_to_nothing_is_sent_while_nothing_happens() {
+fn terminal_output_on_idle_host_is_at_most_100_bytes_per_second() {
     if !kernel_or_skip() {
         return;
     }
@@ -117,7 +117,7 @@ fn next_to_nothing_is_sent_while_nothing_happens() {
 }
 
 #[test]
-fn the_busiest_host_stays_within_the_budget() {
+fn terminal_output_on_busy_host_stays_within_30_kb_per_second() {
     if !kernel_or_skip() {
         return;
     }
@@ -137,7 +137,7 @@ fn the_busiest_host_stays_within_the_budget() {
 
 /// Afterwards it shows the current state, not a backlog of old frames.
 #[test]
-fn a_terminal_that_nobody_reads_holds_nothing_up() {
+fn terminal_that_stalled_shows_current_state_without_backlog() {
     if !kernel_or_skip() {
         return;
     }
@@ -164,7 +164,7 @@ fn a_terminal_that_nobody_reads_holds_nothing_up() {
 }
 
 #[test]
-fn it_can_be_ended_although_nobody_reads_its_terminal() {
+fn dashboard_on_stalled_terminal_exits_on_signal() {
     if !kernel_or_skip() {
         return;
     }
@@ -193,7 +193,7 @@ fn it_can_be_ended_although_nobody_reads_its_terminal() {
 
 /// The same for line outputs.
 #[test]
-fn rows_can_be_ended_although_nobody_reads_their_terminal() {
+fn row_output_to_stalled_terminal_exits_on_signal() {
     if !kernel_or_skip() {
         return;
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::common::host::{TCPLIFE, kernel_or_skip};
 use crate::common::net::{Pair, V4, V6, listen, port, v6_or_skip};
 use crate::common::pty::{self, Pty};
-use crate::seen::{Seen, argv, brisk, only, words};
+use crate::display::{Seen, argv, brisk, only, words};
 
 /// A directory for a user's files, which is deleted with it.
 struct Home(PathBuf);
@@ -55,7 +55,7 @@ fn shows_column(seen: &Seen, title: &str) -> bool {
 }
 
 #[test]
-fn chosen_columns_are_there_again_in_the_next_run() {
+fn columns_chosen_with_keys_are_kept_for_the_next_run() {
     if !kernel_or_skip() {
         return;
     }
@@ -91,7 +91,7 @@ fn chosen_columns_are_there_again_in_the_next_run() {
 }
 
 #[test]
-fn columns_of_the_configuration_are_stronger_than_those_chosen_before() {
+fn columns_in_configuration_take_precedence_over_saved_ones() {
     if !kernel_or_skip() {
         return;
     }
@@ -106,7 +106,7 @@ fn columns_of_the_configuration_are_stronger_than_those_chosen_before() {
 
 /// Everything that tcplife 0.1 wrote for a user: `--print-config`, and the columns and filters of a run.
 #[test]
-fn files_of_version_0_1_work_as_they_did() {
+fn files_written_by_version_0_1_are_still_accepted() {
     if !kernel_or_skip() {
         return;
     }
@@ -138,7 +138,7 @@ fn files_of_version_0_1_work_as_they_did() {
 }
 
 #[test]
-fn the_table_scrolls_sideways() {
+fn table_wider_than_terminal_scrolls_sideways() {
     if !kernel_or_skip() || !v6_or_skip() {
         return;
     }
@@ -171,7 +171,7 @@ fn the_table_scrolls_sideways() {
 }
 
 #[test]
-fn keys_of_the_configuration_work_and_are_shown() {
+fn keys_in_configuration_work_and_are_shown() {
     if !kernel_or_skip() {
         return;
     }
@@ -188,7 +188,7 @@ fn keys_of_the_configuration_work_and_are_shown() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
+fn configuration_invalid_is_reported_before_terminal_is_changed() {
     let home = Home::new("wrong");
     let file = home.configure("keep = 10\n\n[keys]\nsort-nxt = 's'\n");
     for flags in [&[][..], &["--config", &file]] {
@@ -215,7 +215,7 @@ fn a_wrong_configuration_is_told_before_the_terminal_is_taken() {
 }
 
 #[test]
-fn the_configuration_that_is_printed_can_be_read() {
+fn print_config_output_is_accepted_as_configuration() {
     let printed = Command::new(TCPLIFE)
         .arg("--print-config")
         .stdin(Stdio::null())
@@ -242,7 +242,7 @@ fn look(seen: &Seen) -> (vt100::Color, vt100::Color) {
 }
 
 #[test]
-fn themes_come_from_flag_environment_configuration_and_a_key() {
+fn theme_from_flag_environment_configuration_or_key_sets_colors() {
     use vt100::Color::{Default, Idx};
     if !kernel_or_skip() {
         return;
@@ -278,7 +278,7 @@ fn themes_come_from_flag_environment_configuration_and_a_key() {
 
 /// Like a serial console, which does not know how large it is.
 #[test]
-fn a_terminal_without_a_size_is_as_large_as_is_said_or_usual() {
+fn terminal_without_size_uses_environment_or_80x24() {
     if !kernel_or_skip() {
         return;
     }

@@ -12,7 +12,7 @@ use tcplife::testing::ui::{self, Config};
 use crate::common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::common::net::{V4, listen, port, session};
 use crate::common::pty::{self, Kept};
-use crate::seen::{Seen, argv, only};
+use crate::display::{Seen, argv, only};
 
 pub(crate) fn pid_of(seen: &Seen) -> Pid {
     let pid = seen.pty.child.0.process_id().expect("it runs");
@@ -20,7 +20,7 @@ pub(crate) fn pid_of(seen: &Seen) -> Pid {
 }
 
 #[test]
-fn every_way_to_quit_leaves_the_terminal_as_it_was() {
+fn quit_by_key_signal_or_duration_restores_the_terminal() {
     if !kernel_or_skip() {
         return;
     }
@@ -47,7 +47,7 @@ pub(crate) fn is_stopped(pid: Pid) -> bool {
 
 /// It has a session of its own on its terminal, so that it stops nobody but itself.
 #[test]
-fn a_suspended_dashboard_gives_the_terminal_back() {
+fn suspend_by_key_or_signal_restores_terminal_until_resumed() {
     if !kernel_or_skip() {
         return;
     }
@@ -83,7 +83,7 @@ fn a_suspended_dashboard_gives_the_terminal_back() {
 
 /// As a user does it: ^Z, the shell's prompt, `fg`.
 #[test]
-fn a_shell_suspends_it_and_takes_it_to_the_front_again() {
+fn suspend_then_fg_in_shell_returns_to_the_dashboard() {
     if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
         return;
     }
@@ -123,7 +123,7 @@ fn a_shell_suspends_it_and_takes_it_to_the_front_again() {
 
 /// ssh was cut off: with a SIGHUP, without it, and where it is ignored.
 #[test]
-fn it_ends_when_its_terminal_has_gone() {
+fn terminal_closed_with_or_without_hangup_exits_successfully() {
     if !kernel_or_skip() {
         return;
     }
@@ -169,7 +169,7 @@ const ROLE: &str = "TCPLIFE_TEST_ROLE";
 
 /// Not a test: this program started again, as a dashboard that panics, on a terminal.
 #[test]
-fn panicking_dashboard() {
+fn panicking_dashboard_entry_point() {
     let dashboard = |collector| {
         let options = ui::Options {
             capture: CaptureFilter::default(),
@@ -208,14 +208,14 @@ fn panicking_dashboard() {
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_and_is_told() {
+fn panic_or_failure_restores_terminal_and_shows_message() {
     let program = std::env::current_exe().expect("a program");
     let program = program.to_str().expect("a path that is text");
     for (role, status) in [("ui", 101), ("collector", 1), ("failure", 1)] {
         let argv = [
             program,
             "--exact",
-            "leaving::panicking_dashboard",
+            "exit::panicking_dashboard_entry_point",
             "--nocapture",
         ];
         let mut command = pty::command(&argv);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::seen::{Seen, argv, brisk, only};
+use crate::display::{Seen, argv, brisk, only};
 
 /// Starts the dashboard in a directory of its own.
 fn in_folder(folder: &Path, ports: &str) -> Seen {
@@ -31,7 +31,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_the_table_shows_is_exported() {
+fn export_of_filtered_table_writes_shown_rows_in_order() {
     if !kernel_or_skip() {
         return;
     }
@@ -87,7 +87,7 @@ fn what_the_table_shows_is_exported() {
 }
 
 #[test]
-fn an_export_takes_nobody_s_place_unasked() {
+fn export_existing_file_is_replaced_only_after_confirmation() {
     if !kernel_or_skip() {
         return;
     }
@@ -140,7 +140,7 @@ fn copied(seen: &Seen) -> Option<String> {
 }
 
 #[test]
-fn keys_copy_to_the_terminal_s_clipboard() {
+fn copy_keys_pressed_send_text_to_terminal_clipboard() {
     if !kernel_or_skip() {
         return;
     }

@@ -11,10 +11,10 @@ use tcplife::testing::ui::{KEYS, Mode};
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use crate::common::pty;
-use crate::seen::{Seen, argv, length, only, words};
+use crate::display::{Seen, argv, length, only, words};
 
 #[test]
-fn live_traffic_is_shown_while_it_flows() {
+fn table_live_session_updates_until_it_closes() {
     if !kernel_or_skip() {
         return;
     }
@@ -75,7 +75,7 @@ fn live_traffic_is_shown_while_it_flows() {
 }
 
 #[test]
-fn a_session_from_before_the_start_is_shown_with_its_owner() {
+fn table_preexisting_session_is_shown_with_its_owner() {
     if !kernel_or_skip() {
         return;
     }
@@ -106,7 +106,7 @@ fn a_session_from_before_the_start_is_shown_with_its_owner() {
 }
 
 #[test]
-fn keys_sort_the_table() {
+fn table_sort_keys_pressed_reorder_the_rows() {
     if !kernel_or_skip() {
         return;
     }
@@ -152,7 +152,7 @@ fn keys_sort_the_table() {
 }
 
 #[test]
-fn keys_choose_the_family() {
+fn table_family_keys_pressed_show_only_that_family() {
     if !kernel_or_skip() || !v6_or_skip() {
         return;
     }
@@ -178,7 +178,7 @@ fn keys_choose_the_family() {
 }
 
 #[test]
-fn a_key_chooses_open_or_finished_sessions() {
+fn table_open_key_pressed_cycles_open_closed_and_all_sessions() {
     if !kernel_or_skip() {
         return;
     }
@@ -200,7 +200,7 @@ fn a_key_chooses_open_or_finished_sessions() {
 }
 
 #[test]
-fn a_frozen_picture_stays_and_counts_what_waits() {
+fn table_paused_stays_unchanged_and_counts_new_sessions() {
     if !kernel_or_skip() {
         return;
     }
@@ -234,7 +234,7 @@ fn a_frozen_picture_stays_and_counts_what_waits() {
 }
 
 #[test]
-fn a_filter_narrows_live_traffic_at_each_key() {
+fn filter_prompt_each_key_typed_narrows_the_table() {
     if !kernel_or_skip() || !v6_or_skip() {
         return;
     }
@@ -290,7 +290,7 @@ fn a_filter_narrows_live_traffic_at_each_key() {
 }
 
 #[test]
-fn a_filter_of_one_run_is_in_the_history_of_the_next() {
+fn filter_entered_in_one_run_is_in_history_of_the_next() {
     if !kernel_or_skip() {
         return;
     }
@@ -319,7 +319,7 @@ fn a_filter_of_one_run_is_in_the_history_of_the_next() {
 }
 
 #[test]
-fn the_capture_can_be_changed_while_it_runs() {
+fn capture_filter_changed_while_running_takes_effect() {
     if !kernel_or_skip() {
         return;
     }
@@ -349,7 +349,7 @@ fn the_capture_can_be_changed_while_it_runs() {
 }
 
 #[test]
-fn one_drills_down_to_a_talker_and_back_out() {
+fn top_talkers_drill_down_filters_the_table_and_back_undoes_it() {
     if !kernel_or_skip() {
         return;
     }
@@ -394,7 +394,7 @@ fn one_drills_down_to_a_talker_and_back_out() {
 }
 
 #[test]
-fn a_session_s_detail_follows_it_to_its_end() {
+fn detail_of_open_session_updates_until_it_closes() {
     if !kernel_or_skip() {
         return;
     }
@@ -442,7 +442,7 @@ fn a_session_s_detail_follows_it_to_its_end() {
 }
 
 #[test]
-fn the_help_lists_every_key() {
+fn help_scrolled_through_lists_every_key() {
     if !kernel_or_skip() {
         return;
     }
@@ -484,7 +484,7 @@ fn the_help_lists_every_key() {
 }
 
 #[test]
-fn the_selection_follows_its_session() {
+fn selection_when_sessions_are_added_stays_on_its_session() {
     if !kernel_or_skip() {
         return;
     }
@@ -518,7 +518,7 @@ fn the_selection_follows_its_session() {
 }
 
 #[test]
-fn any_size_is_drawn_whole() {
+fn screen_resized_to_any_size_is_redrawn_completely() {
     if !kernel_or_skip() {
         return;
     }

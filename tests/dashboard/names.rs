@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::common::host::{kernel_or_skip, skip, tool_or_skip};
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::seen::{Seen, brisk, only};
+use crate::display::{Seen, brisk, only};
 
 /// Address of the test's own name server: servers of resolv.conf(5) have the usual port.
 const SERVER: &str = "127.0.53.77";
@@ -63,7 +63,7 @@ fn serve(name: &'static str) -> bool {
 }
 
 #[test]
-fn keys_show_names_of_addresses_and_ports() {
+fn names_switched_on_by_keys_replace_addresses_and_ports() {
     if !mounts_or_skip() || !serve("host-1.example") {
         return;
     }
@@ -106,7 +106,7 @@ fn keys_show_names_of_addresses_and_ports() {
 }
 
 #[test]
-fn names_without_an_answer_or_a_list_stay_addresses_and_numbers() {
+fn names_without_dns_answer_or_services_entry_stay_numeric() {
     if !mounts_or_skip() {
         return;
     }
@@ -130,7 +130,7 @@ fn names_without_an_answer_or_a_list_stay_addresses_and_numbers() {
 }
 
 #[test]
-fn the_ssh_session_that_it_is_used_over_is_hidden_unless_asked_for() {
+fn self_traffic_of_ssh_session_is_hidden_until_requested() {
     if !kernel_or_skip() {
         return;
     }

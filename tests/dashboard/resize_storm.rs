@@ -11,8 +11,8 @@ use tcplife::testing::ui::{KEYS, Mode};
 use crate::common::host::{PATIENCE, kernel_or_skip};
 use crate::common::net::{Pair, V4, listen, session};
 use crate::common::pty;
-use crate::leaving::pid_of;
-use crate::seen::{Seen, length, only};
+use crate::display::{Seen, length, only};
+use crate::exit::pid_of;
 
 /// Keys from the table to a mode, and back; `None`: it is the prompt for a file name, which briefly shows something
 /// else.
@@ -95,7 +95,7 @@ impl Seen {
 }
 
 #[test]
-fn the_picture_is_whole_after_a_storm_of_sizes() {
+fn screen_after_resize_storm_is_complete_in_every_mode() {
     if !kernel_or_skip() {
         return;
     }
