@@ -108,7 +108,7 @@ fn run(
         return ui::run(collector, options);
     }
     if let Some(notice) = &cli.ring_size.notice {
-        stdout::say(notice);
+        stdout::print_to_stderr(notice);
     }
     let end = End::new(cli.duration)?;
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;

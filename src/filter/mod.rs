@@ -14,10 +14,10 @@ mod expr;
 mod help;
 mod lex;
 mod literal;
+pub mod narrowing;
 mod parse;
 mod pushdown;
 mod satisfiable;
-pub mod select;
 #[cfg(test)]
 mod tests;
 

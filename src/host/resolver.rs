@@ -100,7 +100,7 @@ impl Resolver {
     }
 
     /// Replaces the set of wanted addresses.
-    pub fn want(&self, addresses: Vec<IpAddr>) {
+    pub fn set_wanted(&self, addresses: Vec<IpAddr>) {
         // if the thread has exited, addresses stay addresses
         let _ = self.wanted.send(addresses);
         self.waker.wake();
@@ -475,7 +475,7 @@ mod tests {
             _ => None,
         });
         let resolver = resolver(vec![server.addr]);
-        resolver.want(vec![addr(1), addr(2), addr(3), addr(9)]);
+        resolver.set_wanted(vec![addr(1), addr(2), addr(3), addr(9)]);
         let mut all: Vec<_> = (0..4).map(|_| next(&resolver)).collect();
         all.sort();
         let name = |n: &str| Some(n.to_owned());
@@ -507,7 +507,7 @@ mod tests {
             }
         });
         let resolver = resolver(vec![server.addr]);
-        resolver.want((0..4).map(addr).collect());
+        resolver.set_wanted((0..4).map(addr).collect());
         let mut all: Vec<_> = (0..4).map(|_| next(&resolver)).collect();
         all.sort();
         let names: Vec<_> = all.iter().map(|(_, name, _)| name.as_deref()).collect();
@@ -520,15 +520,15 @@ mod tests {
         let refuses = serve(|_| Some(("refused", 0)));
         let knows = serve(|_| Some(("found.example.", 60)));
         let one = resolver(vec![silent.addr, refuses.addr, knows.addr]);
-        one.want(vec![addr(1)]);
+        one.set_wanted(vec![addr(1)]);
         assert_eq!(next(&one).1.as_deref(), Some("found.example"));
         let none = resolver(vec![silent.addr]);
-        none.want(vec![addr(1)]);
+        none.set_wanted(vec![addr(1)]);
         assert_eq!(next(&none), (addr(1), None, KEPT_UNANSWERED.as_secs()));
         assert_eq!(silent.asked.try_iter().count(), 3, "twice, not for ever");
         // nothing listens there
         let gone = resolver(vec!["127.0.0.1:1".parse().expect("an address")]);
-        gone.want(vec![addr(1)]);
+        gone.set_wanted(vec![addr(1)]);
         assert_eq!(next(&gone).1, None);
     }
 
@@ -537,12 +537,12 @@ mod tests {
         let server = serve(|_| Some(("", 0)));
         let started = Instant::now();
         let resolver = resolver(vec![server.addr]);
-        resolver.want((0..250).map(addr).collect());
+        resolver.set_wanted((0..250).map(addr).collect());
         for _ in 0..4 {
             let _ = server.asked.recv_timeout(Duration::from_secs(10));
         }
         assert!(started.elapsed() >= PACE * 3, "{:?}", started.elapsed());
-        resolver.want(vec![]);
+        resolver.set_wanted(vec![]);
         // what is in flight is asked once more, and nothing else
         let mut answers = 0;
         while resolver
@@ -559,7 +559,7 @@ mod tests {
     fn resolver_drop_does_not_wait_for_pending_queries() {
         let server = serve(|_| Some(("", 0)));
         let resolver = resolver(vec![server.addr]);
-        resolver.want(vec![addr(1)]);
+        resolver.set_wanted(vec![addr(1)]);
         let _ = server.asked.recv_timeout(Duration::from_secs(10));
         let before = Instant::now();
         drop(resolver);

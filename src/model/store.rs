@@ -208,7 +208,7 @@ impl Store {
     }
 
     /// Returns how many closed sessions are kept.
-    pub fn keep(&self) -> usize {
+    pub fn keep_limit(&self) -> usize {
         self.keep
     }
 

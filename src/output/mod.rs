@@ -21,7 +21,7 @@ pub mod json;
 pub mod stdout;
 pub mod text;
 
-use stdout::{End, say};
+use stdout::{End, print_to_stderr};
 
 /// An output format for closed sessions.
 pub trait Sink {
@@ -80,7 +80,7 @@ impl Summary {
                 "missed up to {missed} that match -f: the ring buffer was full, and the filter never saw them"
             ),
         };
-        say(&format!("{text}. A larger --ring-size helps"));
+        print_to_stderr(&format!("{text}. A larger --ring-size helps"));
     }
 }
 
@@ -138,7 +138,7 @@ pub fn run(
     sink.end(&summary)?;
     sink.flush()?;
     if end.untaken() > 0 {
-        say(&format!(
+        print_to_stderr(&format!(
             "dropped {} at the end: the reader of stdout accepted nothing for a second",
             fields::number(end.untaken(), "line")
         ));

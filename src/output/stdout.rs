@@ -193,7 +193,7 @@ impl Write for DeadlineWriter<'_> {
 }
 
 /// Reports a message on stderr, unless that is closed or would block: it may be the pipe that nobody reads.
-pub fn say(message: &str) {
+pub fn print_to_stderr(message: &str) {
     let mut stderr = io::stderr().lock();
     let fd = stderr.as_fd();
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];

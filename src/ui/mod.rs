@@ -297,7 +297,7 @@ impl<'a> Outside<'a> {
             }
         }
         if let Some(resolver) = &self.resolver {
-            resolver.want(self.wanted.clone());
+            resolver.set_wanted(self.wanted.clone());
         }
     }
 }

@@ -288,13 +288,13 @@ impl Rounds<'_> {
     }
 
     fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
-        self.deltas.begin();
+        self.deltas.begin_snapshot();
         walk(&self.iterators.live, &mut |bytes| {
             let mut context = self.taken.context.borrow_mut();
             Ok(self.deltas.take(bytes, &mut context)?)
         })
         .context("cannot take a snapshot of the open sessions")?;
-        let found = self.deltas.end();
+        let found = self.deltas.end_snapshot();
         if self.deltas.is_amiss() {
             self.variables.request_full_snapshot();
         }

@@ -31,7 +31,7 @@ struct KnownSession {
 
 impl DeltaTracker {
     /// Begins a snapshot.
-    pub fn begin(&mut self) {
+    pub fn begin_snapshot(&mut self) {
         self.look += 1;
         self.is_amiss = false;
         self.found = OpenSnapshot {
@@ -90,7 +90,7 @@ impl DeltaTracker {
     }
 
     /// Ends a snapshot.
-    pub fn end(&mut self) -> OpenSnapshot {
+    pub fn end_snapshot(&mut self) -> OpenSnapshot {
         if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
             self.known.retain(|_, known| known.look == self.look);
         }
@@ -152,7 +152,7 @@ mod tests {
             started_ns: 0,
             cgroups: Cgroups::none(),
         };
-        looks.begin();
+        looks.begin_snapshot();
         // in pieces, as they may arrive
         let mut waiting = Vec::new();
         for piece in bytes.concat().chunks(7) {
@@ -161,7 +161,7 @@ mod tests {
             waiting.drain(..done);
         }
         assert_eq!(waiting, [0; 0]);
-        let found = looks.end();
+        let found = looks.end_snapshot();
         let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
         (changed.collect(), found.unchanged)
     }

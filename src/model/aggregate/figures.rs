@@ -101,7 +101,7 @@ fn count(n: f64) -> String {
 }
 
 /// Index of the figure to sort by at first.
-pub fn busiest() -> usize {
+pub fn default_sort() -> usize {
     FIGURES.iter().position(|f| f.drop == 0).unwrap_or(0)
 }
 

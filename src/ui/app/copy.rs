@@ -1,6 +1,6 @@
 //! Copying the selection to the terminal's clipboard.
 
-use crate::filter::select;
+use crate::filter::narrowing;
 use crate::host::session_env::Multiplexer;
 use crate::model::batch::Clock;
 use crate::model::commands::commands;
@@ -51,7 +51,7 @@ impl App {
             }
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
-                selected.map(|key| select::of_key(&key))
+                selected.map(|key| narrowing::of_key(&key))
             }
         };
         let Some(text) = text else {

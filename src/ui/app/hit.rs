@@ -7,7 +7,7 @@ use crate::model::fields::Field;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::panes::Subject;
-use crate::ui::layout::{footer, lines, panes, table};
+use crate::ui::layout::{footer, list_area, panes, table};
 use crate::ui::state::screens::Screen;
 
 /// The item at a cell.
@@ -43,14 +43,14 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let line = match app.layers.screen() {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
-            Some(Screen::Failures(_)) => lines::FAILURES.at(layout.main, row),
-            Some(Screen::Baseline(_)) => lines::BASELINE.at(layout.main, row),
+            Some(Screen::Failures(_)) => list_area::FAILURES.at(layout.main, row),
+            Some(Screen::Baseline(_)) => list_area::BASELINE.at(layout.main, row),
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);
     }
     if layout.table.contains(at) {
-        return match lines::TABLE.at(layout.table, row) {
+        return match list_area::TABLE.at(layout.table, row) {
             Some(line) => Hit::Row(line),
             None => table::heading_at(
                 app.columns.view(),
@@ -64,7 +64,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     let Some((subject, area)) = panes.find(|(_, area)| area.contains(at)) else {
         return Hit::Nothing;
     };
-    match lines::PANE.at(area, row) {
+    match list_area::PANE.at(area, row) {
         Some(line) => Hit::PaneRow(subject, line),
         None => {
             let figure = panes::figure_at(subject, area.width, column - area.x);

@@ -24,7 +24,7 @@ impl App {
         let changed = is_snapshot | self.notice.pass(batch.taken_ns);
         if let Some(mut waiting) = self.frozen.take() {
             let (store, mut observers) = self.observed();
-            for session in waiting.take(batch, store.keep()) {
+            for session in waiting.take(batch, store.keep_limit()) {
                 store.pass(session, |event| observers.take(&event));
             }
             self.frozen = Some(waiting);

@@ -19,7 +19,7 @@ use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::Keymap;
 use crate::ui::layout;
-use crate::ui::layout::{Layout, lines};
+use crate::ui::layout::{Layout, list_area};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::interval::RefreshInterval;
@@ -209,7 +209,8 @@ impl App {
     /// Adapts scroll positions to a changed layout.
     pub fn fit(&mut self) {
         let panes = self.layout().talkers;
-        self.panes.resize(panes.map(|pane| lines::PANE.count(pane)));
+        self.panes
+            .resize(panes.map(|pane| list_area::PANE.count(pane)));
         self.refresh_screen();
         self.scroll_to_selection();
     }

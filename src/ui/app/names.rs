@@ -9,7 +9,7 @@ use crate::model::fields::{FieldKind, Value};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::screens::Screen;
 
@@ -79,7 +79,7 @@ impl App {
             .panes()
             .pane(Subject::Peers)
             .rows(self.panes().talkers());
-        for row in rows.take(lines::PANE.count(pane)) {
+        for row in rows.take(list_area::PANE.count(pane)) {
             if let Some(GroupKey::Peer(addr)) = row.key {
                 want(addr);
             }

@@ -32,7 +32,7 @@ impl Observers<'_> {
         let Some(change) = event.change() else { return };
         self.panes.take(change, self.view_filter);
         if let Some(baseline) = &mut self.baseline
-            && let Some(change) = self.view_filter.self_traffic.without(change)
+            && let Some(change) = self.view_filter.self_traffic.exclude_from(change)
         {
             baseline.take(&change);
         }

@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::filter::select;
+use crate::filter::narrowing;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::update::Offer;
 use crate::ui::layout;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
 use crate::ui::state::layers::Layer;
@@ -70,16 +70,16 @@ impl App {
                 }
             }
             (Screen::Failures(shown), Action::Move(motion)) => {
-                shown.go(motion, lines::FAILURES.count(area));
+                shown.go(motion, list_area::FAILURES.count(area));
                 None
             }
             (Screen::Failures(shown), Action::Narrow) => shown.selected().map(|f| f.filter()),
             (Screen::Baseline(shown), Action::Move(motion)) => {
-                shown.go(motion, lines::BASELINE.count(area));
+                shown.go(motion, list_area::BASELINE.count(area));
                 None
             }
             (Screen::Baseline(shown), Action::Narrow) => {
-                shown.selected().map(|key| select::of_key(&key))
+                shown.selected().map(|key| narrowing::of_key(&key))
             }
             (Screen::Baseline(_), Action::NewBaseline) => {
                 self.set_baseline();
@@ -112,8 +112,12 @@ impl App {
     pub fn wheel_on_screen(&mut self, down: bool) {
         let area = self.layout().main;
         match self.layers.screen_mut() {
-            Some(Screen::Failures(shown)) => shown.list.wheel(lines::FAILURES.count(area), down),
-            Some(Screen::Baseline(shown)) => shown.list.wheel(lines::BASELINE.count(area), down),
+            Some(Screen::Failures(shown)) => {
+                shown.list.wheel(list_area::FAILURES.count(area), down)
+            }
+            Some(Screen::Baseline(shown)) => {
+                shown.list.wheel(list_area::BASELINE.count(area), down)
+            }
             Some(Screen::Distributions(_)) | None => {}
         }
     }
@@ -157,11 +161,11 @@ impl App {
         let area = self.layout().main;
         match (self.layers.screen_mut(), &self.baseline) {
             (Some(Screen::Failures(shown)), _) => {
-                let height = lines::FAILURES.count(area);
+                let height = list_area::FAILURES.count(area);
                 shown.refresh(self.first_ns, self.now_ns, height);
             }
             (Some(Screen::Baseline(shown)), Some(mark)) => {
-                shown.refresh(mark, self.panes.all(), lines::BASELINE.count(area));
+                shown.refresh(mark, self.panes.all(), list_area::BASELINE.count(area));
             }
             _ => {}
         }

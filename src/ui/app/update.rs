@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use ratatui::layout::{Rect, Size};
 
-use crate::filter::{Filter, select};
+use crate::filter::{Filter, narrowing};
 use crate::host::processes::ProcessInfo;
 use crate::model::fields;
 use crate::model::fields::Field;
@@ -155,7 +155,7 @@ impl App {
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
                 if let Some(key) = self.panes.pane(subject).selected() {
-                    self.narrow(&select::of_key(&key));
+                    self.narrow(&narrowing::of_key(&key));
                 }
             }
             _ => return Continue(()),

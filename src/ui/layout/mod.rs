@@ -7,7 +7,7 @@ pub mod chooser;
 pub mod distributions;
 pub mod fit;
 pub mod footer;
-pub mod lines;
+pub mod list_area;
 pub mod panes;
 pub mod table;
 
@@ -34,7 +34,7 @@ pub struct Layout {
 impl Layout {
     /// Sessions that the table can show at once.
     pub fn rows(&self) -> usize {
-        lines::TABLE.count(self.table)
+        list_area::TABLE.count(self.table)
     }
 }
 

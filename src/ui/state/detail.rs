@@ -49,7 +49,7 @@ impl Detail {
             backfill: Backfill::new(store, CHUNK),
             session,
         };
-        detail.sample();
+        detail.push_rate_sample();
         let mut open = store.open().map(|(_, s)| s);
         detail.other = open.find(|s| detail.is_other_end(s)).cloned();
         detail.search(store);
@@ -98,7 +98,7 @@ impl Detail {
             }
         }
         if self.session.is_open() && !self.vanished {
-            self.sample();
+            self.push_rate_sample();
         }
     }
 
@@ -117,7 +117,7 @@ impl Detail {
         self.other = sessions.find(|s| self.is_other_end(s)).cloned();
     }
 
-    fn sample(&mut self) {
+    fn push_rate_sample(&mut self) {
         for (rates, rate) in [
             (&mut self.tx, self.session.tx_rate),
             (&mut self.rx, self.session.rx_rate),

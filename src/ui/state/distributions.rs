@@ -9,7 +9,7 @@ use crate::model::histogram::{BYTES, Bucket, Histogram, Scale, TIME};
 use crate::model::session::Session;
 use crate::model::store::Store;
 use crate::ui::action::{Motion, moved};
-use crate::ui::state::counted::{Count, Counted};
+use crate::ui::state::tally::{Count, Counted};
 use crate::ui::state::view_filter::ViewFilter;
 
 /// One row of [`MEASURES`].

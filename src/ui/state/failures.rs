@@ -5,15 +5,15 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::filter::select;
+use crate::filter::narrowing;
 use crate::model::aggregate::GroupKey;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::session::{Comm, Direction, Reason, Session};
 use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Motion;
-use crate::ui::state::counted::{Count, Counted};
 use crate::ui::state::list::List;
+use crate::ui::state::tally::{Count, Counted};
 use crate::ui::state::view_filter::ViewFilter;
 
 /// Minimum number of kinds of failures kept.
@@ -58,7 +58,7 @@ impl Failure {
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            select::of_key(&GroupKey::Program(self.comm))
+            narrowing::of_key(&GroupKey::Program(self.comm))
         )
     }
 

@@ -2,7 +2,6 @@
 
 pub mod baseline;
 pub mod columns;
-pub mod counted;
 pub mod detail;
 pub mod distributions;
 pub mod export;
@@ -19,5 +18,6 @@ pub mod prompt;
 pub mod rows;
 pub mod screens;
 pub mod self_traffic;
+pub mod tally;
 pub mod top_talkers;
 pub mod view_filter;

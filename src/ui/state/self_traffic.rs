@@ -48,7 +48,7 @@ impl SelfTraffic {
     }
 
     /// Removes self traffic from a change; `None`: nothing remains.
-    pub fn without<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
+    pub fn exclude_from<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
         change.among(|s| !self.is(s))
     }
 

@@ -3,7 +3,7 @@
 //! With a filter, sums are counted separately over the matching sessions still kept, one chunk at a time. The sums
 //! themselves are in `crate::model::aggregate`.
 
-use crate::model::aggregate::figures::{AggregateFigure, FIGURES, busiest};
+use crate::model::aggregate::figures::{AggregateFigure, FIGURES, default_sort};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::store::{Backfill, Change, Store};
 use crate::ui::action::Motion;
@@ -37,7 +37,7 @@ impl Pane {
             subject,
             grouped: false,
             inverted: false,
-            sort: busiest(),
+            sort: default_sort(),
             // evicted talkers have their line below the last
             list: List::with_other(),
         }
@@ -169,7 +169,7 @@ impl Panes {
     }
 
     pub fn take(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
-        if let Some(change) = view_filter.self_traffic.without(change) {
+        if let Some(change) = view_filter.self_traffic.exclude_from(change) {
             self.all.take(&change);
         }
         if let Some(narrowed) = &mut self.narrowed

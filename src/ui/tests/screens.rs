@@ -420,7 +420,7 @@ fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
         app.view_filter.filter.source(),
-        crate::filter::select::of_key(&found[0].0)
+        crate::filter::narrowing::of_key(&found[0].0)
     );
     assert!(app.row_count() > 0);
     // the filter changes nothing on the screen

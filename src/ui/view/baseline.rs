@@ -10,7 +10,7 @@ use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKin
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::state::baseline::Comparison;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -45,7 +45,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         .enumerate()
     {
         // on a low screen the differences are worth more than the sums
-        if i == 0 || lines::BASELINE.count(area) > 0 {
+        if i == 0 || list_area::BASELINE.count(area) > 0 {
             line(buffer, &text, style);
         }
     }
@@ -54,7 +54,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         width,
     );
     line(buffer, &heading, theme.heading);
-    for (difference, selected) in shown.rows().take(lines::BASELINE.count(area)) {
+    for (difference, selected) in shown.rows().take(list_area::BASELINE.count(area)) {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
@@ -63,11 +63,11 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         };
         line(buffer, &said(difference, width), style);
     }
-    if area.height > lines::BASELINE.above {
+    if area.height > list_area::BASELINE.above {
         let text = summary(shown, mark, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if shown.counts == [0; 3] && area.height > lines::BASELINE.above + 5 {
+        if shown.counts == [0; 3] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
                 "A time is worse if half as long again, with at least 10 sessions on each side;",
@@ -75,7 +75,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             ];
             for (text, y) in reasons
                 .into_iter()
-                .zip(area.y + lines::BASELINE.above + 1..)
+                .zip(area.y + list_area::BASELINE.above + 1..)
             {
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);
             }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
-use crate::ui::layout::{fit, lines};
+use crate::ui::layout::{fit, list_area};
 use crate::ui::state::failures::{FailureRow, Failures};
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -156,7 +156,7 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
     put(buffer, heading, titles, theme.heading);
     for (row, line) in shown
         .rows()
-        .zip(lines.by_ref().take(lines::FAILURES.count(area)))
+        .zip(lines.by_ref().take(list_area::FAILURES.count(area)))
     {
         let style = match (row.selected, row.rate > 0.0) {
             (true, _) => theme.selected,

@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::model::fields::{Field, FieldKind};
 use crate::model::session::{Reason, Session};
 use crate::ui::app::App;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
 use crate::ui::layout::table::{Shown, window};
 use crate::ui::theme::Theme;
@@ -40,7 +40,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
-    for ((session, selected), line) in app.visible(lines::TABLE.count(area)).zip(lines) {
+    for ((session, selected), line) in app.visible(list_area::TABLE.count(area)).zip(lines) {
         let selected = selected && app.layers.focus() == Focus::Table;
         let style = if selected {
             theme.selected
