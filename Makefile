@@ -91,7 +91,7 @@ lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings
 	$(call check,shellcheck,$(SCRIPTS))
 	$(if $(BPF_SOURCES),$(call check,clang-format,--dry-run -Werror $(BPF_SOURCES)))
 
-deny: setup ## check licences, sources and known flaws of all dependencies (needs cargo-deny)
+deny: setup ## check licenses, sources and known flaws of all dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo 'make deny: no cargo-deny here; cargo install --locked cargo-deny' >&2; \
 		exit 1; \

@@ -1,10 +1,5 @@
 //! The words of the project: what was renamed does not come back under its old name.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test that cannot go on should say so and fail"
-)]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;

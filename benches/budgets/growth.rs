@@ -104,7 +104,7 @@ impl Growth {
                 Short(k.bytes / 1e6),
             );
         }
-        out += "\n| open sessions, idle | start to first frame | CPU at one snapshot per second | snapshot |\n|--:|--:|--:|--:|\n";
+        out += "\n| open sessions, idle | start until all are shown | CPU at one snapshot per second | snapshot |\n|--:|--:|--:|--:|\n";
         for o in &self.open {
             out += &format!(
                 "| {} | {} ms | {} % | {} ms |\n",
@@ -135,7 +135,7 @@ impl Growth {
                 ("memory, MB", kept(|k| k.bytes / 1e6)),
             ];
             let right = [
-                ("start to first frame, ms", open(|o| o.start_ms)),
+                ("start until all are shown, ms", open(|o| o.start_ms)),
                 ("CPU per snapshot, ms", open(|o| o.percent * 10.0)),
             ];
             for (area, title, lines) in [
@@ -179,8 +179,8 @@ fn chart<B: DrawingBackend>(
         .x_label_formatter(&|x| Short(*x).to_string())
         .y_label_formatter(&|y| Short(*y).to_string())
         .draw()?;
-    for ((name, points), colour) in lines.iter().zip(COLOURS) {
-        let style = colour.stroke_width(2);
+    for ((name, points), color) in lines.iter().zip(COLOURS) {
+        let style = color.stroke_width(2);
         chart
             .draw_series(LineSeries::new(points.iter().copied(), style).point_size(3))?
             .label(*name)

@@ -39,7 +39,7 @@ pub fn help_rows() -> impl Iterator<Item = HelpRow> {
 
 /// Forms of terms and of their combination, and their meaning.
 pub const GRAMMAR: &[(&str, &str)] = &[
-    ("port 443", "a field and a value: equal to it"),
+    ("port 443", "a field and a value: the field has this value"),
     (
         "rtt > 50ms",
         "a comparison with `= != < <= > >=`; times need a unit: us ms s m h d",
@@ -84,7 +84,7 @@ A missing value (`-` in the table) never matches a comparison. `!=` and `!~` neg
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
 may match. A word directly before an operator is always a field. A word that is one letter off a field name and
 followed by a value of that field is an error: quote it to search for it. A unit or another number directly after a
-number is an error too: values contain no spaces, and lists only at their commas. `preexisting` alone means
+number is an error too: values contain no spaces, and lists have them only next to commas. `preexisting` alone means
 `preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
 /// Returns the complete help as Markdown, for the documents.

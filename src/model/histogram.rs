@@ -1,4 +1,4 @@
-//! Histograms: counts of values on a logarithmic scale, which can also be taken back.
+//! Histograms: counts of values on a logarithmic scale, from which values can also be removed.
 //!
 //! Owns the scales, whose borders are round numbers in natural units, and percentiles with a known error.
 

@@ -64,7 +64,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// Why a session ended.
+    /// Reason that a session closed.
     Reason {
         /// Still open.
         Open = "-",
@@ -98,7 +98,7 @@ named_enum! {
 }
 
 impl Reason {
-    /// True if the session did not end the way both ends wanted, as far as the kernel reports.
+    /// True if the session did not close the way both ends wanted, as far as the kernel reports.
     pub fn is_failure(self) -> bool {
         !matches!(
             self,

@@ -1,6 +1,6 @@
 //! Export to a file that exists completely or not at all, and never replaces another one unasked.
 //!
-//! It is written on a thread of its own, so that a slow disk holds up nobody, and gets its mode and owner here.
+//! It is written on a thread of its own, so that a slow disk holds up nobody. Its mode and owner are set here.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};

@@ -110,7 +110,7 @@ pub static SETTINGS: &[Setting] = &[
         name: "theme",
         help: || {
             let mut lines = vec![
-                "\"auto\": light if COLORFGBG says so, monochrome if TERM has no colours, else dark. NO_COLOR takes precedence"
+                "\"auto\": light if COLORFGBG says so, monochrome if TERM has no colors, else dark. NO_COLOR takes precedence"
                     .into(),
                 "over this setting, and --theme over NO_COLOR. Available themes:".into(),
             ];

@@ -62,13 +62,13 @@ impl PartialEq for NamedTheme {
 pub static THEMES: &[NamedTheme] = &[
     NamedTheme {
         name: "dark",
-        help: "the terminal's own colours, on a dark background",
+        help: "the terminal's own colors, on a dark background",
         eight: &DARK,
         many: &DARK,
     },
     NamedTheme {
         name: "light",
-        help: "the terminal's own colours, on a light background",
+        help: "the terminal's own colors, on a light background",
         eight: &LIGHT,
         many: &LIGHT,
     },
@@ -86,7 +86,7 @@ pub static THEMES: &[NamedTheme] = &[
     },
     NamedTheme {
         name: "monochrome",
-        help: "no colours: bold, underlined and reversed",
+        help: "no colors: bold, underlined and reversed",
         eight: &MONOCHROME,
         many: &MONOCHROME,
     },
@@ -180,15 +180,15 @@ const fn high_contrast(black: Color, white: Color, yellow: Color) -> Theme {
 /// Sky blue, yellow and orange by Okabe and Ito, which everybody can tell apart (<https://jfly.uni-koeln.de/color/>),
 /// or the nearest available colors.
 pub static COLOUR_BLIND: Theme =
-    colour_blind(Color::Black, Color::Cyan, Color::Yellow, Color::Yellow);
-static COLOUR_BLIND_256: Theme = colour_blind(
+    color_blind(Color::Black, Color::Cyan, Color::Yellow, Color::Yellow);
+static COLOUR_BLIND_256: Theme = color_blind(
     Color::Indexed(16),
     Color::Indexed(74),
     Color::Indexed(227),
     Color::Indexed(214),
 );
 
-const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -> Theme {
+const fn color_blind(black: Color, blue: Color, yellow: Color, orange: Color) -> Theme {
     Theme {
         base: PLAIN,
         title: BOLD.fg(blue),
@@ -265,7 +265,7 @@ impl Environment {
         })
     }
 
-    fn has_256_colours(&self) -> bool {
+    fn has_256_colors(&self) -> bool {
         matches!(self.colorterm.as_str(), "truecolor" | "24bit")
             || ["256color", "direct"].iter().any(|s| self.term.contains(s))
     }
@@ -305,7 +305,7 @@ impl Appearance {
             .or(environment.theme());
         Appearance {
             theme: theme.unwrap_or(&THEMES[0]),
-            many: environment.has_256_colours(),
+            many: environment.has_256_colors(),
             is_turned: false,
         }
     }
@@ -393,10 +393,10 @@ mod tests {
                 t.wrong,
                 t.alarm,
             ] {
-                for colour in [style.fg, style.bg].into_iter().flatten() {
+                for color in [style.fg, style.bg].into_iter().flatten() {
                     use Color::*;
                     let first_eight = [Black, Red, Green, Yellow, Blue, Magenta, Cyan, Gray];
-                    assert!(first_eight.contains(&colour), "{}: {colour}", theme.name);
+                    assert!(first_eight.contains(&color), "{}: {color}", theme.name);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Tracks the open sessions from snapshot to snapshot: the kernel reports what has changed since the previous one, and
 //! of the rest only that it still exists.
 //!
-//! Also notices when the kernel takes a session for known that is not. `bpf` gets the bytes, `decode` interprets a
+//! Also detects when the kernel reports an unknown session as unchanged. `bpf` gets the bytes, `decode` interprets a
 //! record.
 
 use rustc_hash::FxHashMap;
@@ -16,7 +16,7 @@ use crate::model::session::{Evidence, Session, State};
 pub struct DeltaTracker {
     known: FxHashMap<u64, KnownSession>,
     /// Number of snapshots begun.
-    look: u64,
+    snapshot: u64,
     found: OpenSnapshot,
     is_amiss: bool,
 }
@@ -24,7 +24,7 @@ pub struct DeltaTracker {
 #[derive(Debug)]
 struct KnownSession {
     /// The last snapshot that it was in.
-    look: u64,
+    snapshot: u64,
     /// Its start time, if no process that works on it has shown.
     unowned_ns: Option<u64>,
 }
@@ -32,7 +32,7 @@ struct KnownSession {
 impl DeltaTracker {
     /// Begins a snapshot.
     pub fn begin_snapshot(&mut self) {
-        self.look += 1;
+        self.snapshot += 1;
         self.is_amiss = false;
         self.found = OpenSnapshot {
             changed: Vec::new(),
@@ -69,7 +69,7 @@ impl DeltaTracker {
 
     fn take_changed(&mut self, session: Session) {
         let known = KnownSession {
-            look: self.look,
+            snapshot: self.snapshot,
             unowned_ns: is_unowned(&session).then_some(session.start_ns),
         };
         self.known.insert(session.cookie, known);
@@ -81,7 +81,7 @@ impl DeltaTracker {
             bytemuck::try_pod_read_unaligned(item).map_err(|_| BadRecord(item.len()))?;
         match self.known.get_mut(&unchanged.cookie) {
             Some(known) => {
-                known.look = self.look;
+                known.snapshot = self.snapshot;
                 self.found.unchanged.push(unchanged.cookie);
             }
             None => self.is_amiss = true,
@@ -92,7 +92,8 @@ impl DeltaTracker {
     /// Ends a snapshot.
     pub fn end_snapshot(&mut self) -> OpenSnapshot {
         if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
-            self.known.retain(|_, known| known.look == self.look);
+            self.known
+                .retain(|_, known| known.snapshot == self.snapshot);
         }
         std::mem::take(&mut self.found)
     }

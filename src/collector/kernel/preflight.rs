@@ -71,7 +71,7 @@ impl Facts {
         }
     }
 
-    fn judge(&self) -> Result<(), StartError> {
+    fn check_system(&self) -> Result<(), StartError> {
         let mut numbers = self
             .release
             .split(|c: char| !c.is_ascii_digit())
@@ -111,7 +111,7 @@ impl Facts {
 
 /// Checks the host before anything is loaded, because what libbpf reports of a failed load helps nobody.
 pub fn check() -> Result<(), StartError> {
-    Facts::gather().judge()
+    Facts::gather().check_system()
 }
 
 #[cfg(test)]
@@ -129,13 +129,13 @@ mod tests {
 
     #[test]
     fn preflight_two_capabilities_and_btf_are_enough() {
-        assert_eq!(good().judge(), Ok(()));
+        assert_eq!(good().check_system(), Ok(()));
         assert_eq!(
             Facts {
                 capabilities: 1 << 21,
                 ..good()
             }
-            .judge(),
+            .check_system(),
             Ok(())
         );
         assert_eq!(
@@ -143,14 +143,19 @@ mod tests {
                 release: "5.12.0".into(),
                 ..good()
             }
-            .judge(),
+            .check_system(),
             Ok(())
         );
     }
 
     #[test]
     fn preflight_error_names_each_missing_requirement() {
-        let says = |facts: Facts| facts.judge().expect_err("something is missing").to_string();
+        let says = |facts: Facts| {
+            facts
+                .check_system()
+                .expect_err("something is missing")
+                .to_string()
+        };
         assert!(
             says(Facts {
                 release: "5.10.0-33-cloud-amd64".into(),

@@ -106,28 +106,28 @@ pub struct Aggregate {
     pub sessions: u64,
     /// Total bytes, both directions.
     pub bytes: u64,
-    /// Traffic of snapshot `look`, and of the one before it.
+    /// Traffic of snapshot `snapshot`, and of the one before it.
     flow: Flow,
     flow_before: Flow,
-    look: u64,
+    snapshot: u64,
     /// Bytes of each second. The margin is for the second in progress.
     history: RateHistory<f32, { HISTORY_S + 4 }>,
 }
 
 impl Aggregate {
     /// Traffic of the current snapshot.
-    fn flow(&mut self, look: u64) -> &mut Flow {
-        if self.look != look {
-            let is_next = self.look + 1 == look;
+    fn flow(&mut self, snapshot: u64) -> &mut Flow {
+        if self.snapshot != snapshot {
+            let is_next = self.snapshot + 1 == snapshot;
             self.flow_before = if is_next { self.flow } else { Flow::default() };
-            (self.flow, self.look) = (Flow::default(), look);
+            (self.flow, self.snapshot) = (Flow::default(), snapshot);
         }
         &mut self.flow
     }
 
-    /// Traffic up to the last complete snapshot, while `look` is in progress.
-    fn flow_before(&self, look: u64) -> Flow {
-        match look.checked_sub(self.look) {
+    /// Traffic up to the last complete snapshot, while `snapshot` is in progress.
+    fn flow_before(&self, snapshot: u64) -> Flow {
+        match snapshot.checked_sub(self.snapshot) {
             Some(0) => self.flow_before,
             Some(1) => self.flow,
             _ => Flow::default(),
@@ -146,13 +146,13 @@ impl Sums for Aggregate {
         self.sessions += other.sessions;
         self.bytes += other.bytes;
         // traffic of earlier snapshots no longer counts
-        let look = self.look.max(other.look);
-        let flow = if other.look == look {
+        let snapshot = self.snapshot.max(other.snapshot);
+        let flow = if other.snapshot == snapshot {
             other.flow
         } else {
             Flow::default()
         };
-        let mine = self.flow(look);
+        let mine = self.flow(snapshot);
         mine.new += flow.new;
         mine.bytes += flow.bytes;
     }
@@ -163,12 +163,12 @@ impl Sums for Aggregate {
 struct Group(BoundedMap<GroupKey, Aggregate>);
 
 impl Group {
-    fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, look: u64) {
+    fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, snapshot: u64) {
         let before = change.before.map(|s| by.key(s));
         let Some(now) = change.now else {
             if let Some(key) = before {
-                let talker = self.0.sums_of(key);
-                talker.open = talker.open.saturating_sub(1);
+                let aggregate = self.0.sums_of(key);
+                aggregate.open = aggregate.open.saturating_sub(1);
             }
             return;
         };
@@ -185,24 +185,24 @@ impl Group {
             other.sessions = other.sessions.saturating_sub(1);
             other.bytes = other.bytes.saturating_sub(brought);
         }
-        let talker = if stays {
+        let aggregate = if stays {
             self.0.sums_of(key)
         } else {
             self.0.entry(key, keep)
         };
         match (stays, now.is_open()) {
-            (false, true) => talker.open += 1,
-            (true, false) => talker.open = talker.open.saturating_sub(1),
+            (false, true) => aggregate.open += 1,
+            (true, false) => aggregate.open = aggregate.open.saturating_sub(1),
             _ => {}
         }
-        talker.sessions += u64::from(!stays && !change.is_back);
-        talker.bytes += change.moved + brought;
-        let flow = talker.flow(look);
+        aggregate.sessions += u64::from(!stays && !change.is_back);
+        aggregate.bytes += change.moved + brought;
+        let flow = aggregate.flow(snapshot);
         flow.new += u64::from(change.is_new);
         flow.bytes += change.moved;
         if change.moved > 0 {
             let since = change.before.map_or(now.start_ns, |s| s.end_ns);
-            talker.history.spread(change.moved, since, now.end_ns);
+            aggregate.history.spread(change.moved, since, now.end_ns);
         }
     }
 }
@@ -215,12 +215,12 @@ fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
 /// Aggregates by process, program, peer, subnet and port.
 #[derive(Debug)]
 pub struct Aggregates {
-    boards: [Group; 5],
+    groups: [Group; 5],
     keep: usize,
     /// The snapshot in progress, how long the one before it took, and when that was.
-    look: u64,
-    look_s: f64,
-    looked_ns: u64,
+    snapshot: u64,
+    snapshot_s: f64,
+    snapshot_ns: u64,
     bytes: u64,
 }
 
@@ -234,11 +234,11 @@ impl Aggregates {
     /// Creates aggregates that keep about `keep` keys of each kind.
     pub fn new(keep: usize) -> Self {
         Aggregates {
-            boards: GroupBy::ALL.map(|_| Group::default()),
+            groups: GroupBy::ALL.map(|_| Group::default()),
             keep: keep.max(1),
-            look: 1,
-            look_s: 0.0,
-            looked_ns: 0,
+            snapshot: 1,
+            snapshot_s: 0.0,
+            snapshot_ns: 0,
             bytes: 0,
         }
     }
@@ -246,9 +246,9 @@ impl Aggregates {
     /// Returns empty aggregates at the same moment.
     pub fn emptied(&self) -> Self {
         Aggregates {
-            look: self.look,
-            look_s: self.look_s,
-            looked_ns: self.looked_ns,
+            snapshot: self.snapshot,
+            snapshot_s: self.snapshot_s,
+            snapshot_ns: self.snapshot_ns,
             ..Aggregates::new(self.keep)
         }
     }
@@ -263,8 +263,8 @@ impl Aggregates {
             return; // most open sessions are idle
         }
         self.bytes += change.moved;
-        for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
-            board.take(by, change, self.keep, self.look);
+        for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+            group.take(by, change, self.keep, self.snapshot);
         }
     }
 
@@ -274,15 +274,15 @@ impl Aggregates {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
         self.bytes += bytes;
-        for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
-            let talker = board.0.entry(by.key(session), self.keep);
-            talker.open += u64::from(session.is_open());
-            talker.sessions += 1;
-            talker.bytes += bytes;
-            talker.flow(self.look);
-            talker.flow_before.bytes += (rate * self.look_s) as u64;
+        for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+            let aggregate = group.0.entry(by.key(session), self.keep);
+            aggregate.open += u64::from(session.is_open());
+            aggregate.sessions += 1;
+            aggregate.bytes += bytes;
+            aggregate.flow(self.snapshot);
+            aggregate.flow_before.bytes += (rate * self.snapshot_s) as u64;
             if bytes > 0 {
-                talker
+                aggregate
                     .history
                     .spread(bytes, session.start_ns, session.end_ns);
             }
@@ -291,49 +291,49 @@ impl Aggregates {
 
     /// Ends a snapshot of the open sessions: rates are what moved since the one before.
     pub fn end_snapshot(&mut self, taken_ns: u64) {
-        self.look_s = match self.looked_ns {
+        self.snapshot_s = match self.snapshot_ns {
             0 => 0.0,
             before => taken_ns.saturating_sub(before) as f64 / S as f64,
         };
-        self.looked_ns = taken_ns;
-        self.look += 1;
+        self.snapshot_ns = taken_ns;
+        self.snapshot += 1;
     }
 
     /// True if keys with open sessions were evicted: [`Aggregates::recount`] then corrects the numbers of open
     /// sessions.
     pub fn is_inexact(&self) -> bool {
-        self.boards.iter().any(|b| b.0.other().0.open > 0)
+        self.groups.iter().any(|b| b.0.other().0.open > 0)
     }
 
     /// Recounts the open sessions.
     pub fn recount<'a>(&mut self, open: impl Iterator<Item = &'a Session>) {
-        for board in &mut self.boards {
-            board.0.sums_mut().for_each(|t| t.open = 0);
+        for group in &mut self.groups {
+            group.0.sums_mut().for_each(|t| t.open = 0);
         }
         for session in open {
-            for (by, board) in GroupBy::ALL.into_iter().zip(&mut self.boards) {
-                board.0.sums_of(by.key(session)).open += 1;
+            for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+                group.0.sums_of(by.key(session)).open += 1;
             }
         }
     }
 
-    fn board(&self, by: GroupBy) -> &BoundedMap<GroupKey, Aggregate> {
-        &self.boards[by as usize].0
+    fn group(&self, by: GroupBy) -> &BoundedMap<GroupKey, Aggregate> {
+        &self.groups[by as usize].0
     }
 
     /// Iterates over the aggregates of one kind, in no order.
     pub fn of(&self, by: GroupBy) -> impl Iterator<Item = (GroupKey, &Aggregate)> {
-        self.board(by).iter()
+        self.group(by).iter()
     }
 
     /// Returns the aggregate of a key.
     pub fn get(&self, by: GroupBy, key: GroupKey) -> Option<&Aggregate> {
-        self.board(by).get(key)
+        self.group(by).get(key)
     }
 
     /// Returns the sums of the evicted keys and the number of evictions.
     pub fn other(&self, by: GroupBy) -> (&Aggregate, u64) {
-        self.board(by).other()
+        self.group(by).other()
     }
 
     pub fn bytes(&self) -> u64 {
@@ -341,40 +341,40 @@ impl Aggregates {
     }
 
     /// Bytes per second at the last snapshot.
-    pub fn byte_rate(&self, talker: &Aggregate) -> f64 {
-        self.a_second(talker.flow_before(self.look).bytes)
+    pub fn byte_rate(&self, aggregate: &Aggregate) -> f64 {
+        self.a_second(aggregate.flow_before(self.snapshot).bytes)
     }
 
     /// New sessions per second at the last snapshot.
-    pub fn new_rate(&self, talker: &Aggregate) -> f64 {
-        self.a_second(talker.flow_before(self.look).new)
+    pub fn new_rate(&self, aggregate: &Aggregate) -> f64 {
+        self.a_second(aggregate.flow_before(self.snapshot).new)
     }
 
     fn a_second(&self, count: u64) -> f64 {
-        if self.look_s > 0.0 {
-            count as f64 / self.look_s
+        if self.snapshot_s > 0.0 {
+            count as f64 / self.snapshot_s
         } else {
             0.0
         }
     }
 
     /// Share of all bytes, from 0 to 1.
-    pub fn share(&self, talker: &Aggregate) -> f64 {
-        talker.bytes as f64 / self.bytes.max(1) as f64
+    pub fn share(&self, aggregate: &Aggregate) -> f64 {
+        aggregate.bytes as f64 / self.bytes.max(1) as f64
     }
 
     /// Bytes per second over the last minute, in at most `width` cells.
-    pub fn course(&self, talker: &Aggregate, width: usize) -> Vec<f32> {
-        cells(&self.history(talker), self.looked_ns / S, width)
+    pub fn history_cells(&self, aggregate: &Aggregate, width: usize) -> Vec<f32> {
+        cells(&self.history(aggregate), self.snapshot_ns / S, width)
     }
 
     /// Bytes of each of the last complete seconds at the last snapshot, the oldest first.
-    pub fn history(&self, talker: &Aggregate) -> [f32; HISTORY_S] {
-        let end = self.looked_ns / S;
+    pub fn history(&self, aggregate: &Aggregate) -> [f32; HISTORY_S] {
+        let end = self.snapshot_ns / S;
         let mut history = [0.0; HISTORY_S];
         for (i, bytes) in history.iter_mut().enumerate() {
             let s = (end + i as u64).checked_sub(HISTORY_S as u64);
-            *bytes = s.map_or(0.0, |s| talker.history.at(s));
+            *bytes = s.map_or(0.0, |s| aggregate.history.at(s));
         }
         history
     }

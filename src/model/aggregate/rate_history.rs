@@ -92,17 +92,17 @@ impl<const N: usize> RateHistory<f32, N> {
 /// sparkline moves as a whole and does not flicker.
 pub fn cells(history: &[f32], end_s: u64, cells: usize) -> Vec<f32> {
     let seconds = history.len().div_ceil(cells.max(1)).max(1) as u64;
-    let mut course: Vec<(u64, f32, u32)> = Vec::new();
+    let mut history_cells: Vec<(u64, f32, u32)> = Vec::new();
     let first = (end_s + HISTORY_S as u64).saturating_sub(history.len() as u64);
     for (s, value) in (first..).zip(history) {
         let cell = s / seconds;
-        match course.last_mut().filter(|c| c.0 == cell) {
+        match history_cells.last_mut().filter(|c| c.0 == cell) {
             Some((_, sum, count)) => (*sum, *count) = (*sum + value, *count + 1),
-            None => course.push((cell, *value, 1)),
+            None => history_cells.push((cell, *value, 1)),
         }
     }
-    let over = course.len().saturating_sub(cells);
-    let means = course.into_iter().skip(over);
+    let over = history_cells.len().saturating_sub(cells);
+    let means = history_cells.into_iter().skip(over);
     means.map(|(_, sum, count)| sum / count as f32).collect()
 }
 

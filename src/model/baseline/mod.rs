@@ -105,7 +105,7 @@ impl Baseline {
             _ => first_ns,
         };
         let since = |s: u64| at_ns.saturating_sub(s * S).max(known_ns).min(at_ns);
-        let mut mark = Baseline {
+        let mut baseline = Baseline {
             at_ns,
             rates_ns: since(RATES_S),
             times_ns: since(TIMES_S),
@@ -120,7 +120,7 @@ impl Baseline {
             is_inexact: KINDS.iter().any(|by| talkers.other(*by).1 > 0),
         };
         let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
-        for (by, kind) in KINDS.into_iter().zip(&mut mark.kinds) {
+        for (by, kind) in KINDS.into_iter().zip(&mut baseline.kinds) {
             for (key, talker) in talkers.of(by) {
                 let moved: f64 = talkers.history(talker).iter().map(|b| f64::from(*b)).sum();
                 let compared = kind.entry(key, KEEP);
@@ -128,18 +128,20 @@ impl Baseline {
                 compared.bytes = talker.bytes;
                 compared.byte_rate = moved / past_s;
                 if by == GroupBy::Port {
-                    mark.all.byte_rate += compared.byte_rate;
+                    baseline.all.byte_rate += compared.byte_rate;
                 }
             }
         }
-        mark.all.bytes = talkers.bytes();
+        baseline.all.bytes = talkers.bytes();
         for (_, session) in store.open().filter(|(_, s)| counts(s)) {
-            mark.uncounted_open.insert(session.id());
+            baseline.uncounted_open.insert(session.id());
             if session.retransmits > 0 {
-                mark.retransmits.insert(session.id(), session.retransmits);
+                baseline
+                    .retransmits
+                    .insert(session.id(), session.retransmits);
             }
         }
-        mark
+        baseline
     }
 
     /// Time since the baseline at the last snapshot, ns.
@@ -376,7 +378,7 @@ mod tests {
     struct Host {
         store: Store,
         talkers: Aggregates,
-        mark: Option<Baseline>,
+        baseline: Option<Baseline>,
     }
 
     impl Host {
@@ -384,7 +386,7 @@ mod tests {
             Host {
                 store: Store::new(10_000),
                 talkers: Aggregates::default(),
-                mark: None,
+                baseline: None,
             }
         }
 
@@ -395,30 +397,30 @@ mod tests {
                 closed,
                 ..Batch::default()
             };
-            let (talkers, mark) = (&mut self.talkers, &mut self.mark);
+            let (talkers, baseline) = (&mut self.talkers, &mut self.baseline);
             self.store.ingest(batch, |event| {
                 let Some(change) = event.change() else { return };
                 talkers.take(change);
-                if let Some(mark) = mark {
-                    mark.take(change);
+                if let Some(baseline) = baseline {
+                    baseline.take(change);
                 }
             });
             self.talkers.end_snapshot(at_s * S);
-            if let Some(mark) = &mut self.mark {
-                mark.take_snapshot(at_s * S, Some(&self.store));
-                count(mark, &self.store);
+            if let Some(baseline) = &mut self.baseline {
+                baseline.take_snapshot(at_s * S, Some(&self.store));
+                count(baseline, &self.store);
             }
         }
 
         fn mark(&mut self, at_s: u64) {
-            let mut mark = Baseline::new(S, at_s * S, &self.talkers, &self.store, |_| true);
-            count(&mut mark, &self.store);
-            self.mark = Some(mark);
+            let mut baseline = Baseline::new(S, at_s * S, &self.talkers, &self.store, |_| true);
+            count(&mut baseline, &self.store);
+            self.baseline = Some(baseline);
         }
 
         fn found(&self) -> Vec<String> {
-            let mark = self.mark.as_ref().expect("a mark");
-            let found = mark.differences(&self.talkers).into_iter();
+            let baseline = self.baseline.as_ref().expect("a mark");
+            let found = baseline.differences(&self.talkers).into_iter();
             let mut found: Vec<_> = found
                 .filter(|d| matches!(d.key, GroupKey::Peer(_)))
                 .map(|d| format!("{} {:?}", d.key, d.finding))
@@ -428,9 +430,9 @@ mod tests {
         }
     }
 
-    fn count(mark: &mut Baseline, store: &Store) {
-        while mark.is_working(store) {
-            mark.work(store, |_| true);
+    fn count(baseline: &mut Baseline, store: &Store) {
+        while baseline.is_working(store) {
+            baseline.work(store, |_| true);
         }
     }
 
@@ -494,11 +496,11 @@ mod tests {
                 "10.0.0.9 Gone",
             ]
         );
-        let mark = host.mark.as_ref().expect("a mark");
-        let (before, since) = mark.overall(BaselineFigure::New, &host.talkers);
+        let baseline = host.baseline.as_ref().expect("a mark");
+        let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
         assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
         assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
-        let (before, since) = mark.overall(BaselineFigure::Failed, &host.talkers);
+        let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
         assert_eq!((before, since), (Some(0.0), Some(0.3)));
     }
 

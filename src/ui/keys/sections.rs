@@ -29,7 +29,7 @@ impl HelpSection {
     }
 }
 
-const fn place(
+const fn section(
     section: &'static str,
     heading: &'static str,
     modes: &'static [Mode],
@@ -45,38 +45,38 @@ const fn place(
 
 /// Every section, in the order of the help.
 pub static HELP_SECTIONS: &[HelpSection] = &[
-    place("keys", "KEYS", &[Mode::Table], None),
-    place(
+    section("keys", "KEYS", &[Mode::Table], None),
+    section(
         "talkers",
         "KEYS IN TOP TALKERS, in addition to those above",
         &[Mode::TopTalkers],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "screens",
-        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE BASELINE",
+        "KEYS IN DISTRIBUTIONS, FAILURES AND BASELINE",
         SCREENS,
         Some(Mode::Table),
     ),
-    place(
+    section(
         "detail",
         "KEYS IN SESSION DETAILS",
         &[Mode::Detail],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "columns",
         "KEYS IN THE COLUMN CHOOSER",
         &[Mode::Columns],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "prompt",
         "KEYS IN THE FILTER PROMPT",
         &[Mode::Prompt],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "export",
         "KEYS DURING AN EXPORT",
         &[Mode::FileName, Mode::Replace, Mode::Writing],

@@ -98,7 +98,7 @@ fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16) -> (u16, u16
     const WIDEST_NAME: u16 = 42;
     const WIDEST_COURSE: u16 = 60;
     let mut spare = width.saturating_sub(needed(subject, shown));
-    let course = shown.iter().find(|f| f.is_course).map_or(0, |f| f.width);
+    let course = shown.iter().find(|f| f.is_history).map_or(0, |f| f.width);
     let mut share = |now: u16, most: u16| {
         let grown = most.saturating_sub(now).min(spare);
         spare -= grown;
@@ -120,7 +120,7 @@ pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
     let (name_width, course_width) = widths(subject, &shown, width);
     let mut x = name_width;
     let place = |figure: &'static AggregateFigure| {
-        let width = match figure.is_course {
+        let width = match figure.is_history {
             true => course_width,
             false => figure.width,
         };
@@ -159,7 +159,7 @@ mod tests {
                 let (name, course) = widths(subject, &shown, pane.width);
                 let used: u16 = shown
                     .iter()
-                    .map(|f| 1 + if f.is_course { course } else { f.width })
+                    .map(|f| 1 + if f.is_history { course } else { f.width })
                     .sum();
                 assert!(name + used <= pane.width, "{width}: {subject:?}");
             }

@@ -44,7 +44,7 @@ pub enum DetailLine {
 }
 
 /// Width of a name, including its margins.
-pub const NAME: usize = 14;
+pub const NAME: usize = 16;
 /// Minimum height for rate charts of several lines.
 const HIGH: u16 = 30;
 

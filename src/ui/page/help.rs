@@ -89,7 +89,7 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "worse",
-        "a time that is half as long again, with at least 10 sessions on each side; a rate, or the share of sessions with losses, that has doubled. Times, losses (from 20 sessions) and counts must be unlikely to be chance; bytes must reach 10 kB/s",
+        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses, that has doubled. Times, losses (from 20 sessions) and counts must be unlikely to be chance; bytes must reach 10 kB/s",
     ),
 ];
 

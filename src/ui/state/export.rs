@@ -1,7 +1,7 @@
 //! Exporting the table to a file: its name, the question whether to replace an existing file, and the rows.
 //!
 //! Rows are written in the table's order, one block at a time so that no key waits for all of them. Meanwhile the
-//! display is paused and batches wait, so that the file is the table at one moment. The file itself: `output::file`.
+//! display is paused and batches wait, so that the file is the table at one moment. The file itself: `output::export_file`.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

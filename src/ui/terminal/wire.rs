@@ -105,7 +105,7 @@ impl Wire {
         }
         for (base, from, to) in [(30, from.fg, to.fg), (40, from.bg, to.bg)] {
             if from != to {
-                self.colour(base, to);
+                self.color(base, to);
             }
         }
         debug_assert!(self.bytes.len() > start, "looks that differ in nothing");
@@ -115,8 +115,8 @@ impl Wire {
     }
 
     /// ECMA-48 and, from 90 on, aixterm.
-    fn colour(&mut self, base: u8, colour: Color) {
-        let short = match colour {
+    fn color(&mut self, base: u8, color: Color) {
+        let short = match color {
             Color::Reset => 9,
             Color::Black => 0,
             Color::Red => 1,
@@ -289,8 +289,8 @@ mod tests {
             self.below(n as u64) as usize
         }
 
-        fn colour(&mut self) -> Color {
-            let colours = [
+        fn color(&mut self) -> Color {
+            let colors = [
                 Color::Reset,
                 Color::Reset,
                 Color::Black,
@@ -302,7 +302,7 @@ mod tests {
                 Color::Indexed(200),
                 Color::Rgb(1, 2, 3),
             ];
-            colours[self.index(colours.len())]
+            colors[self.index(colors.len())]
         }
 
         fn style(&mut self, plain: bool) -> Style {
@@ -319,7 +319,7 @@ mod tests {
             let modifier = modifiers[self.index(modifiers.len())];
             match self.index(2) {
                 0 => Style::new(),
-                _ => Style::new().fg(self.colour()).bg(self.colour()),
+                _ => Style::new().fg(self.color()).bg(self.color()),
             }
             .add_modifier(modifier)
         }
@@ -386,7 +386,7 @@ mod tests {
     }
 
     fn wanted(cell: &Cell) -> (String, vt100::Color, vt100::Color, [bool; 4]) {
-        let colour = |c| match c {
+        let color = |c| match c {
             Color::Reset => vt100::Color::Default,
             Color::Black => vt100::Color::Idx(0),
             Color::Red => vt100::Color::Idx(1),
@@ -410,8 +410,8 @@ mod tests {
         }
         (
             cell.symbol().to_owned(),
-            colour(cell.fg),
-            colour(cell.bg),
+            color(cell.fg),
+            color(cell.bg),
             modifiers,
         )
     }

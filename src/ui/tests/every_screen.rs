@@ -23,14 +23,14 @@ type Begin = fn(Size) -> App;
 #[rustfmt::skip]
 const SCREENS: &[(&str, Begin)] = &[
     ("sessions", app),
-    ("frozen", |size| pressed(app(size), "j Space")),
+    ("paused", |size| pressed(app(size), "j Space")),
     ("names", names::named),
-    ("own", self_traffic::over_ssh),
+    ("self_traffic", self_traffic::over_ssh),
     ("talkers", |size| pressed(top_talkers::busy(size), "Tab Tab")),
     ("detail", detail::watching),
     ("distributions", |size| pressed(screens::web_server(size, 5000), "d →")),
     ("failures", |size| pressed(screens::web_server(size, 5000), "f j")),
-    ("marked", |size| pressed(screens::failover(size), "m j")),
+    ("baseline", |size| pressed(screens::failover(size), "m j")),
     ("columns", |size| pressed(app(size), "c j j Space j Space")),
     ("help", |size| pressed(app(size), "?")),
     ("filter_completed", |size| pressed(typed(size, "/", "reason "), "Tab")),

@@ -329,7 +329,7 @@ fn help_scrolls_and_closes() {
 
 #[test]
 fn colors_highlight_failures_and_monochrome_has_none() {
-    let colours = |theme| {
+    let colors = |theme| {
         let terminal = terminal(&app(SIZE), theme, SIZE);
         let cells = terminal.backend().buffer().content().to_vec();
         cells
@@ -338,8 +338,8 @@ fn colors_highlight_failures_and_monochrome_has_none() {
             .filter(|c| *c != Color::Reset)
             .collect::<Vec<_>>()
     };
-    assert!(colours(&DARK).contains(&Color::Red));
-    assert_eq!(colours(&MONOCHROME), []);
+    assert!(colors(&DARK).contains(&Color::Red));
+    assert_eq!(colors(&MONOCHROME), []);
 }
 
 #[test]

@@ -41,20 +41,20 @@ fn styled(app: &App, theme: &Theme, size: Size) -> String {
 }
 
 pub fn said(style: Style) -> String {
-    let colour = |name, colour: Option<Color>| match colour {
+    let color = |name, color: Option<Color>| match color {
         None | Some(Color::Reset) => String::new(),
-        Some(colour) => format!("{name}{colour} "),
+        Some(color) => format!("{name}{color} "),
     };
     let mut attributes = String::new();
     for (name, _) in style.add_modifier.iter_names() {
         attributes += &format!("{} ", name.to_lowercase());
     }
-    let all = colour("", style.fg) + &colour("on ", style.bg) + &attributes;
+    let all = color("", style.fg) + &color("on ", style.bg) + &attributes;
     all.trim_end().to_owned()
 }
 
 /// A screen with every style: missed sessions, a close of each kind, a paused display, a filter with an error.
-fn colourful(size: Size) -> App {
+fn colorful(size: Size) -> App {
     let mut app = app(size);
     app.batch(Batch {
         taken_ns: 11 * S,
@@ -72,7 +72,7 @@ fn themes_in_eight_and_256_colors_match_their_snapshots() {
         width: 80,
         height: 16,
     };
-    let app = colourful(size);
+    let app = colorful(size);
     for theme in THEMES {
         let name = theme.name;
         let eight = styled(&app, theme.eight, size);
@@ -88,7 +88,7 @@ fn themes_in_eight_and_256_colors_match_their_snapshots() {
 fn themes_all_show_the_same_text_as_monochrome() {
     for (width, height) in every_screen::SIZES {
         let size = Size { width, height };
-        let app = colourful(size);
+        let app = colorful(size);
         let text = |theme| terminal(&app, theme, size).backend().to_string();
         for theme in THEMES {
             assert_eq!(text(theme.eight), text(&MONOCHROME), "{}", theme.name);

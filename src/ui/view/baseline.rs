@@ -30,7 +30,9 @@ const OVERALL: [BaselineFigure; 7] = [
 ];
 
 pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(mark) = &app.baseline else { return };
+    let Some(baseline) = &app.baseline else {
+        return;
+    };
     let mut lines = area.rows();
     let mut line = |buffer: &mut Buffer, text: &str, style: Style| {
         if let Some(line) = lines.next() {
@@ -39,7 +41,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         }
     };
     let width = usize::from(area.width);
-    for (i, (text, style)) in overall(mark, app, width)
+    for (i, (text, style)) in overall(baseline, app, width)
         .into_iter()
         .zip([theme.heading, theme.closed, theme.figure])
         .enumerate()
@@ -64,13 +66,13 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         line(buffer, &said(difference, width), style);
     }
     if area.height > list_area::BASELINE.above {
-        let text = summary(shown, mark, app.view_filter.self_traffic.known() > 0);
+        let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
         if shown.counts == [0; 3] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
-                "A time is worse if half as long again, with at least 10 sessions on each side;",
+                "A time is worse if at least 1.5 times as long, with 10 sessions on each side;",
                 "a rate or a loss if it has doubled. Changes that may be chance do not count.",
             ];
             for (text, y) in reasons
@@ -84,21 +86,21 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
 }
 
 /// Sums of all sessions: headings, before, since.
-fn overall(mark: &Baseline, app: &App, width: usize) -> [String; 3] {
+fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
     let mut texts = [
         format!("{:LABEL$}", "ALL"),
         format!(
             "{:LABEL$}",
-            format!("before {}", fields::seconds(mark.before_ns()))
+            format!("before {}", fields::seconds(baseline.before_ns()))
         ),
         format!(
             "{:LABEL$}",
-            format!("since {}", fields::seconds(mark.ago_ns()))
+            format!("since {}", fields::seconds(baseline.ago_ns()))
         ),
     ];
     let fitting = width.saturating_sub(LABEL) / CELL;
     for figure in OVERALL.into_iter().take(fitting) {
-        let (before, since) = mark.overall(figure, app.panes().all());
+        let (before, since) = baseline.overall(figure, app.panes().all());
         let cells = [
             figure.title().to_owned(),
             figure.text(before),
@@ -175,9 +177,9 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     line
 }
 
-fn summary(shown: &Comparison, mark: &Baseline, without_own: bool) -> String {
+fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
     let [worse, gone, new] = shown.counts;
-    let more = if mark.is_inexact() {
+    let more = if baseline.is_inexact() {
         " (or evicted long ago)"
     } else {
         ""

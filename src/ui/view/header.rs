@@ -206,8 +206,8 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
-    let marked = app.baseline.as_ref().map(|mark| {
-        let ago = uptime(mark.ago_ns() / 1_000_000_000);
+    let marked = app.baseline.as_ref().map(|baseline| {
+        let ago = uptime(baseline.ago_ns() / 1_000_000_000);
         Part::new(Importance::Said, format!("baseline {ago} ago"))
     });
     let own = app.view_filter.self_traffic.said();

@@ -42,7 +42,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
         } else {
             theme.heading
         };
-        let text = if figure.is_course {
+        let text = if figure.is_history {
             figure.title.to_owned()
         } else {
             format!("{:>1$}", figure.title, usize::from(width))
@@ -59,8 +59,8 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
         let name = name(&row, evicted, &app.names, name_width.into());
         buffer.set_stringn(line.x, line.y, name, name_width.into(), style);
         for &(figure, x, width) in &shown {
-            let text = if figure.is_course {
-                sparkline(&talkers.course(row.talker, width.into()))
+            let text = if figure.is_history {
+                sparkline(&talkers.history_cells(row.talker, width.into()))
             } else {
                 (figure.text)((figure.get)(talkers, row.talker))
             };
