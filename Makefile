@@ -1,19 +1,19 @@
-# The one door to the project; each target is thin over cargo and installs what it lacks first.
-# `./dev TARGET` does the same where even make is missing.
+# The entry point to the project; each target is a thin layer over cargo and first installs what
+# is missing. `./dev TARGET` does the same where even make is missing.
 #
-#   make run ARGS='-p 1234'       ARGS go to tcplife
+#   make run ARGS='-p 1234'       pass ARGS to tcplife
 #   make test SUDO=1              run the tests, not cargo, through sudo: the kernel tests too
 #   make bench QUICK=1            fewer and shorter rounds
-#   make CARGO='cargo +nightly'   another cargo
+#   make CARGO='cargo +nightly'   use another cargo
 
 .DEFAULT_GOAL := build
 
 SETUP := CARGO='$(CARGO)' scripts/setup.sh
-# Unless one is named, the cargo that setup.sh finds new enough; looked for once, after setup.
+# Unless one is named, the cargo that setup.sh finds new enough; determined once, after setup.
 ifeq ($(strip $(CARGO)),)
 CARGO = $(eval CARGO := $$(shell scripts/setup.sh cargo))$(CARGO)
 endif
-# cargo takes a CARGO in its environment for its own path, which "cargo +nightly" is not.
+# cargo takes CARGO in its environment for its own path, which "cargo +nightly" is not.
 unexport CARGO
 
 # rustup puts cargo where only a login shell looks; setup.sh looks there too.
@@ -25,8 +25,8 @@ SCRIPTS := dev .ci/run $(wildcard scripts/*.sh)
 BPF_SOURCES := $(wildcard src/bpf/*.[ch])
 RUN_AS_ROOT := target."cfg(unix)".runner = ["sudo", "--preserve-env"]
 
-# $(call check,TOOL,ARGUMENTS): a tool that not everybody has may be absent, which is said, and
-# which CI takes for a failure.
+# $(call check,TOOL,ARGUMENTS): runs an optional tool. If it is not installed, that is reported, and
+# an error in CI.
 define check
 @if command -v $(1) >/dev/null; then \
 	echo '$(1) $(2)'; $(1) $(2); \
@@ -65,7 +65,7 @@ run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
 		exit 1; \
 	fi
 
-test: setup-test ## run all tests; those that load BPF programs take root, or SUDO=1
+test: setup-test ## run all tests; those that load BPF programs need root or SUDO=1
 ifdef SUDO
 	$(CARGO) test --locked --config '$(RUN_AS_ROOT)'
 else
@@ -86,12 +86,12 @@ lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings
 	}
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked -- -D warnings # what is shipped, without what only tests use
+	$(CARGO) clippy --locked -- -D warnings # the shipped code, without parts that only tests use
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 	$(call check,shellcheck,$(SCRIPTS))
 	$(if $(BPF_SOURCES),$(call check,clang-format,--dry-run -Werror $(BPF_SOURCES)))
 
-deny: setup ## check licences, sources and known flaws of all dependencies (takes cargo-deny)
+deny: setup ## check licenses, sources and known flaws of all dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo 'make deny: no cargo-deny here; cargo install --locked cargo-deny' >&2; \
 		exit 1; \
@@ -104,11 +104,11 @@ static: setup ## build one file without shared libraries, to copy to any host
 clean: ## remove everything that was built
 	$(CARGO) clean
 
-picture: build ## make the documents' pictures anew, from the real program (as root)
+picture: build ## regenerate the pictures in the documents, from the real program (root)
 	$(CARGO) run --locked --example picture -- pictures $(BIN) assets
 
-accuracy: setup ## compare every figure with the truth, and libbpf-tools' tcplife with it (as root)
+accuracy: setup ## compare every figure with the truth, and with libbpf-tools' tcplife (root)
 	$(CARGO) test --locked --test truth -- --accuracy
 
-bench: setup-bench ## hold tcplife against its budgets, beside its peers, as root or SUDO=1; QUICK=1: in two minutes
+bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes two minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)

@@ -1,4 +1,4 @@
-//! Sessions a second that a filter tries; the target is 20 million for three terms.
+//! Sessions per second that a filter is matched against; the target is 20 million for three terms.
 
 use std::hint::black_box;
 
@@ -8,7 +8,7 @@ use tcplife::testing::filter::Filter;
 use tcplife::testing::model::{Session, State};
 use tcplife::testing::sample::BusyHost;
 
-/// Shows allocations, of which trying a session is to make none.
+/// Reports allocations: matching a session must make none.
 #[global_allocator]
 static ALLOC: divan::AllocProfiler = divan::AllocProfiler::system();
 

@@ -1,5 +1,5 @@
-//! How long a key takes until its frame is drawn, by what it asks for and by how many sessions are kept, while more
-//! arrive. `cargo bench --bench view`; `make bench` holds the worst of it against the budget.
+//! Time from a key to its frame, by kind of key and number of kept sessions, while more sessions arrive. Run with
+//! `cargo bench --bench view`; `make bench` checks the worst case against the budget.
 
 use std::time::Duration;
 

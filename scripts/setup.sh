@@ -1,24 +1,25 @@
 #!/bin/sh
-# Installs what tcplife's build lacks on this machine: packages with the distribution's package
-# manager, Rust as a package where that is new enough, and otherwise with rustup.
+# Installs everything missing on this machine that tcplife's build needs: packages with the
+# distribution's package manager, Rust as a package where that is new enough, else with rustup.
 #
-#   scripts/setup.sh              what the build needs
-#   scripts/setup.sh test         also what the tests need
-#   scripts/setup.sh lint         also what `make lint` uses beyond cargo
-#   scripts/setup.sh bench        also the tools that `make bench` measures tcplife beside
+#   scripts/setup.sh              dependencies of the build
+#   scripts/setup.sh test         also those of the tests
+#   scripts/setup.sh lint         also tools that `make lint` uses beyond cargo
+#   scripts/setup.sh bench        also the tools that `make bench` compares tcplife with
 #   scripts/setup.sh static       also what scripts/static.sh needs to build libelf itself
 #   scripts/setup.sh bare         also what scripts/test-bare.sh needs
 #   scripts/setup.sh cargo        install nothing; print the cargo command to build with
 #
-# Every build goes through here, so when nothing is missing it is quick, prints nothing and never
-# asks for sudo. POSIX sh, because a bare machine has nothing else. stdout stays free for the
-# program that is built and run afterwards.
+# Every build runs this, so when nothing is missing it is quick, prints nothing and never asks for
+# sudo. POSIX sh, because a bare machine has nothing else. stdout stays free for the program that
+# is built and run afterwards.
 set -euf
 case $0 in */*) cd -- "${0%/*}/.." ;; *) cd .. ;; esac
 
-# One row per need: the role it belongs to, the command, file (/), header (.h) or library (.a) looked
-# for, and the packages that bring it, one column per manager. A comma joins several packages, a bar
-# the names that a command or file has; - says that a distribution has no package, and is optional.
+# One row per need: its role, the command, file (/), header (.h) or library (.a) to look for, and
+# the packages that contain it, one column per manager. A comma separates packages, a bar
+# alternative names of a command or file; - means that the distribution has no package, and that the
+# need is optional.
 managers='apt-get dnf pacman zypper apk'
 needs='
 build  clang         clang               clang                  clang              clang               clang
@@ -62,20 +63,20 @@ die() {
     exit 1
 }
 
-# contains LIST WORD: whether a list with spaces between has that word.
+# contains LIST WORD: true if a space-separated list has the word.
 contains() {
     case " $1 " in *" $2 "*) return 0 ;; esac
     return 1
 }
 
-# names_of NEEDS: prints them, of each only the first of its names.
+# names_of NEEDS: prints them, each with only the first of its names.
 names_of() {
     names=''
     for need in $1; do names="$names ${need%%|*}"; done
     echo "${names# }"
 }
 
-# column NUMBER COLUMN...: prints the column of that number, from 1 on, with commas as spaces.
+# column NUMBER COLUMN...: prints the column of that number, from 1, with commas as spaces.
 column() {
     shift "$1"
     IFS=,
@@ -87,19 +88,19 @@ column() {
 
 # --- packages ---
 
-# Whether all the headers named are here, wherever a distribution puts them: the compiler knows.
+# True if all these headers are present: only the compiler knows where a distribution keeps them.
 has_headers() {
     command -v cc >/dev/null || return
     printf '#include <%s>\n' "$@" | cc -E -x c -o /dev/null - 2>/dev/null
 }
 
-# The compiler answers with the path of a library that it finds, and else with the bare name.
+# The compiler prints the path of a library that it finds, else the bare name.
 has_library() {
     case $(cc -print-file-name="$1" 2>/dev/null) in /*) return 0 ;; esac
     return 1
 }
 
-# Whether one of the commands named, with bars between, is here.
+# True if one of the commands, separated by bars, is present.
 has_command() {
     has_rest=$1
     while [ -n "$has_rest" ]; do
@@ -109,7 +110,7 @@ has_command() {
     return 1
 }
 
-# The certificates that cargo checks crates.io with, where the distributions keep them.
+# The certificates with which cargo verifies crates.io, where the distributions keep them.
 has_certificates() {
     [ -z "${SSL_CERT_FILE-}" ] || return 0
     for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
@@ -119,7 +120,7 @@ has_certificates() {
     return 1
 }
 
-# Sets `missing` to what these roles need and this machine lacks.
+# Sets `missing` to the needs of these roles that this machine lacks.
 find_missing() {
     missing='' headers=''
     while read -r role need _; do
@@ -133,7 +134,7 @@ find_missing() {
     done <<EOF
 $needs
 EOF
-    # One run of the compiler answers for all headers; only a "no" is worth asking one by one.
+    # One compiler run answers for all headers; they are checked one by one only after a "no".
     # shellcheck disable=SC2086 # the list's words
     if ! has_headers $headers; then
         for need in $headers; do
@@ -143,7 +144,7 @@ EOF
     missing=${missing# }
 }
 
-# Sets `manager` to the package manager of this machine, or to nothing, and `number` to its column.
+# Sets `manager` to this machine's package manager, or to nothing, and `number` to its column.
 find_manager() {
     number=0
     for manager in $managers; do
@@ -153,8 +154,8 @@ find_manager() {
     manager='' number=1
 }
 
-# Sets `packages` to what the manager calls the missing things, and takes out of `missing` what it
-# has no package of: tcplife builds without.
+# Sets `packages` to the manager's names of the missing needs, and removes those without a package
+# from `missing`: tcplife builds without them.
 find_packages() {
     packages='' wanted=''
     while read -r _ need columns; do
@@ -181,13 +182,13 @@ as_root() {
     if [ "$uid" = 0 ]; then "$@"; else sudo "$@"; fi
 } </dev/null >&2
 
-# The commands of each manager. Other than apt-get, they refresh their lists themselves, or (pacman)
-# must not: installing from fresh lists without upgrading the rest can break an Arch system.
+# Commands of each manager. All but apt-get refresh their package lists themselves, or (pacman) must
+# not: installing from fresh lists without upgrading the rest can break an Arch system.
 set_commands() {
     update='' hint=''
     case $manager in
     apt-get)
-        # A freshly booted machine may be holding the lock for its own upgrades.
+        # A freshly booted machine may hold the lock for its own upgrades.
         update='apt-get -o DPkg::Lock::Timeout=300 -qq update' hint='apt-get update'
         install='env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq -y --no-install-recommends --no-remove install'
         ;;
@@ -200,7 +201,7 @@ set_commands() {
 
 # --- Rust ---
 
-# The oldest Rust that builds tcplife: Cargo.toml is the one place that says so.
+# The oldest Rust that builds tcplife, from Cargo.toml, the only place that defines it.
 read_msrv() {
     while read -r key equals value _; do
         [ "$key $equals" = 'rust-version =' ] || continue
@@ -213,7 +214,7 @@ read_msrv() {
     die "Cargo.toml has no line 'rust-version = \"MAJOR.MINOR\"', which says what Rust to ask for"
 }
 
-# new_enough VERSION: whether a Rust of that version builds tcplife.
+# new_enough VERSION: true if a Rust of that version builds tcplife.
 new_enough() {
     its_major=${1%%.*} its_minor=${1#*.}
     its_minor=${its_minor%%[!0-9]*}
@@ -222,7 +223,7 @@ new_enough() {
         { [ "$its_major" = "$msrv_major" ] && [ "${its_minor:-0}" -ge "$msrv_minor" ]; }
 }
 
-# cargo_version COMMAND: sets `version` to what that cargo says; fails when it is no working cargo.
+# cargo_version COMMAND: sets `version` to that cargo's version; fails if it does not work.
 cargo_version() {
     # shellcheck disable=SC2086 # such as `cargo +nightly`
     version=$($1 --version 2>&1) || return
@@ -231,9 +232,9 @@ cargo_version() {
     version=${version%% *}
 }
 
-# Sets `cargo` to the command of a Rust that is new enough: that of CARGO if it is set, else the
-# first of cargo on PATH, rustup's, and Ubuntu's versioned ones. Without one it fails, `old` says
-# which are too old, and `broken` which do not work.
+# Sets `cargo` to the command of a Rust that is new enough: CARGO if that is set, else the first of
+# cargo on PATH, rustup's, and Ubuntu's versioned ones. If there is none it fails, with those too
+# old in `old`, and those that do not work in `broken`.
 find_cargo() {
     old='' broken='' cargo=${CARGO-}
     if [ -n "$cargo" ]; then
@@ -254,7 +255,7 @@ find_cargo() {
             old="$(command -v "$cargo") is $version"
         fi
     done
-    # Of several, the newest.
+    # The newest of several.
     cargo='' minor=$msrv_minor
     while [ "$minor" -lt $((msrv_minor + 100)) ]; do
         suffix=$msrv_major.$minor
@@ -266,7 +267,7 @@ find_cargo() {
     [ -n "$cargo" ]
 }
 
-# A Rust that its user put here, and which is not used as it is, is the user's to mend.
+# A Rust that the user installed but that cannot be used as it is, is left for the user to repair.
 respect_own_rust() {
     [ -z "$broken" ] ||
         die "$broken; if rustup put it there, \`rustup default stable\` mends it, else remove it or name another: CARGO=/path/to/cargo"
@@ -282,7 +283,7 @@ respect_own_rust() {
         die "Rust $msrv or newer is needed and root has none, but $sudo_user has $own; run this as $sudo_user without sudo: it calls sudo where it needs to"
 }
 
-# candidate PACKAGE: prints the version of it that the manager would install, if there is one.
+# candidate PACKAGE: prints the version that the manager would install, if there is one.
 candidate() {
     case $manager in
     apt-get) LC_ALL=C apt-cache policy "$1" | value_of Candidate: ;;
@@ -297,7 +298,7 @@ candidate() {
     }
 }
 
-# value_of LABEL: the value beside it, with or without a colon between.
+# value_of LABEL: the value next to it, with or without a colon between.
 value_of() {
     while read -r label value rest; do
         [ "$label" = "$1" ] || continue
@@ -311,7 +312,8 @@ choose_rust() {
     rust_packages=''
     case $manager in
     apt-get)
-        # Debian keeps a newer Rust for its browsers, and Ubuntu several by their version.
+        # Debian has a newer Rust for its browsers, and Ubuntu several, with their versions as
+        # suffixes.
         newest=$msrv_minor suffixes=-web
         for name in $(apt-cache pkgnames "rustc-$msrv_major." 2>/dev/null); do
             minor=${name#"rustc-$msrv_major."}
@@ -322,7 +324,7 @@ choose_rust() {
         done
         for suffix in '' $suffixes; do
             new_enough "$(candidate "rustc$suffix")" || continue
-            # They conflict with an older Rust that is installed, which stays.
+            # They conflict with an installed older Rust, which stays.
             if apt-get -qq -s --no-remove install "cargo$suffix" "rustc$suffix" >/dev/null 2>&1; then
                 rust_packages="cargo$suffix rustc$suffix"
                 return
@@ -354,7 +356,7 @@ run_rustup() {
 
 # --- main ---
 
-# Installs what is missing, with the manager, and Rust.
+# Installs everything missing with the manager, and Rust.
 set_up() {
     find_manager
     set_commands
@@ -365,11 +367,11 @@ set_up() {
     fi
     report="missing: $(names_of "$missing")${missing:+${rust:+, }}${rust:+Rust $msrv or newer${old:+ ($old)}}"
 
-    # What Rust there is to install is known only with fresh lists.
+    # The available Rust packages are known only with fresh lists.
     if [ -n "$update" ] && [ "$sudo" != none ]; then
         say "$report"
         say "refreshing the package lists: $sudo$hint"
-        # A broken third-party list fails this and seldom matters to the packages wanted here.
+        # A broken third-party list makes this fail, and seldom matters to the packages needed here.
         # shellcheck disable=SC2086 # the command's words
         as_root $update || say "\`$update\` failed; going on with the package lists there are"
     fi
@@ -430,7 +432,7 @@ packages='' without=''
 read_msrv
 
 if [ "$roles" = cargo ]; then
-    # Without one that works, what says so is the cargo that then fails.
+    # Without a working one, the cargo that then fails explains it.
     find_cargo || cargo=cargo
     printf '%s\n' "$cargo"
     exit

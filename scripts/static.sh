@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds tcplife as one file that needs no shared library, to be copied to any host of this
+# Builds tcplife as one file without shared libraries, to be copied to any host of this
 # architecture. Called by `make static`.
 set -euo pipefail
 cd -- "${BASH_SOURCE[0]%/*}/.."
@@ -9,9 +9,9 @@ die() {
     exit 1
 }
 
-# Whether this distribution's libelf.a can be linked with zlib alone. Some have none; where it was
-# built with zstd, cargo has no way to link that into the build script, which uses libelf too; and
-# the one of elfutils 0.192 lacks a part of itself (https://sourceware.org/PR32293).
+# True if this distribution's libelf.a can be linked with zlib alone. Some distributions have no
+# libelf.a; one built with zstd cannot be linked by cargo into the build script, which uses libelf
+# too; and that of elfutils 0.192 is incomplete (https://sourceware.org/PR32293).
 libelf_links() {
     printf '#include <libelf.h>\nint main(void) { return elf_begin(0, ELF_C_NULL, 0) || elf_end(0); }\n' |
         cc -static -x c -o /dev/null - -lelf -lz 2>/dev/null
@@ -33,7 +33,8 @@ else
     feature=libbpf-rs/vendored
 fi
 
-# With --target these flags spare build scripts and procedural macros, which cannot be static.
+# With --target these flags do not apply to build scripts and procedural macros, which cannot be
+# static.
 RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
     "${cargo[@]}" build --locked --release --features "$feature" --target "$target"
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Tries the README's two commands, ./dev run and ./dev test, on a fresh Debian that has nothing but
+# Tests the README's two commands, ./dev run and ./dev test, on a fresh Debian with nothing but
 # git: in a chroot made with debootstrap. Prints how long they took. Called by `make test-bare`, as
 # root; takes minutes, and 4 GB below TMPDIR or /var/tmp.
 #
 #   scripts/test-bare.sh [bookworm|trixie]
 #
-# Packages and crates come from where this host gets them: its Debian mirror, apt's settings, the
-# certificates that it trusts in addition, cargo's configuration, proxies.
+# Packages and crates come from this host's sources: its Debian mirror, apt's settings, the
+# additional certificates that it trusts, cargo's configuration, proxies.
 set -euo pipefail
 cd -- "${BASH_SOURCE[0]%/*}/.."
 
@@ -21,7 +21,7 @@ suite=${1:-bookworm}
 PATH=$PATH:/usr/sbin:/sbin
 command -v debootstrap >/dev/null || die 'no debootstrap here; scripts/setup.sh bare installs it'
 
-# In a mount namespace of its own, no mount outlives this script, whatever ends it.
+# In a mount namespace of its own, so that no mount outlives this script, however it exits.
 [[ ${2-} == unshared ]] || exec unshare --mount scripts/test-bare.sh "$suite" unshared
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/tcplife-bare.XXXXXX")
@@ -34,7 +34,8 @@ trap remove_root EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# repository LABEL: prints where this host's apt gets Debian's packages with that label.
+# repository LABEL: prints the address from which this host's apt gets Debian's packages with that
+# label.
 repository() {
     # shellcheck disable=SC2016 # apt-get replaces these
     apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
@@ -47,7 +48,7 @@ debootstrap --variant=minbase --include=git "$suite" "$root" ${mirror:+"$mirror"
     die "debootstrap of $suite failed: $(tail -n 5 "$root.log")"
 rm -f "$root.log"
 
-# debootstrap leaves the mirror that it used; a new installation has the updates beside it.
+# debootstrap leaves the mirror that it used; a new installation also has the updates.
 [[ -n $mirror ]] || mirror=$(awk '$1 == "deb" { print $2; exit }' "$root/etc/apt/sources.list")
 mirror=${mirror%/}
 security=$(repository Debian-Security)
@@ -59,7 +60,7 @@ deb $security $suite-security main
 EOF
 rm -f "$root"/var/lib/apt/lists/*_*
 
-# What a network like this host's needs, which is not what is tried here.
+# Settings that a network like this host's needs, which are not under test.
 if command -v apt-config >/dev/null; then
     apt-config dump | grep -E '^Acquire::(https?|Check-|Force|Retries)' >"$root/etc/apt/apt.conf.d/90host" || true
 fi
@@ -75,7 +76,7 @@ while IFS= read -r name; do
     environment+=("$name=${!name}")
 done < <(compgen -e | grep -iE '^(https?|no|all)_proxy$|^CARGO_(SOURCE|REGISTR|HTTP|NET)|^TCPLIFE_REQUIRE_KERNEL$' || true)
 
-# Itself a mount, as / is elsewhere: unshare --mount, which tests use, takes that.
+# A mount of its own, as / is elsewhere: unshare --mount, which tests use, needs that.
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
@@ -92,7 +93,7 @@ bare() {
 }
 
 timings=()
-# timed NAME COMMAND: adds to the timings.
+# timed NAME COMMAND: runs it, and adds its duration to the timings.
 timed() {
     local start=$EPOCHREALTIME
     say "$2"

@@ -1,4 +1,4 @@
-//! The command line: what it takes, and what is wrong with what was given.
+//! The command line: flags, their checks, and usage errors.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::filter::Filter;
-use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields;
 use crate::text::units;
 use crate::text::units::{SIZES, scaled};
@@ -17,25 +17,25 @@ use crate::ui::config::Config;
 use crate::ui::theme;
 use crate::ui::theme::NamedTheme;
 
-/// What `--help` says after the flags.
+/// Text of `--help` after the flags.
 const EXAMPLES: &str = "\
 Examples:
-  tcplife                     the dashboard; press ? there for its keys
-  tcplife -o text             a row for every session, when it ends
-  tcplife -stT                CSV, with both times
-  tcplife -L 22,80            only our ports 22 and 80
-  tcplife -D 443 -4           only to port 443 of others, over IPv4
-  tcplife -p 181              only what process 181 owns
-  tcplife -f 'reason refused'   only what was refused
+  tcplife                       start the dashboard; press ? there for its keys
+  tcplife -o text               print a row for each session when it closes
+  tcplife -stT                  print CSV with both times
+  tcplife -L 22,80              print only sessions with local port 22 or 80
+  tcplife -D 443 -4             print only sessions with remote port 443 over IPv4
+  tcplife -p 181                print only sessions owned by process 181
+  tcplife -f 'reason refused'   print only refused connections
   tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
 
-/// Show every TCP session of this host: who, with whom, how much, how long, how well, and why it ended.
+/// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
 #[derive(Debug, Parser)]
 #[command(name = "tcplife", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
 #[command(args_override_self = true)] // so that an alias can be given more flags
 #[command(group(ArgGroup::new("family").args(["ipv4", "ipv6"])))]
 pub struct Cli {
-    /// Print the time of day, HH:MM:SS, before each row
+    /// Print the time of day (HH:MM:SS) before each row
     #[arg(short = 'T', long)]
     pub time: bool,
 
@@ -43,112 +43,113 @@ pub struct Cli {
     #[arg(short = 't', long)]
     pub timestamp: bool,
 
-    /// Wide columns: IP version, room for IPv6 addresses, whole names
+    /// Print wide columns: IP version, full IPv6 addresses, full names
     #[arg(short, long)]
     pub wide: bool,
 
-    /// Comma-separated values: the same as -o csv
+    /// Print comma-separated values; same as -o csv
     #[arg(short = 's', long, conflicts_with = "output")]
     pub csv: bool,
 
-    /// Only sessions that this process owns
+    /// Show only sessions owned by this process
     #[arg(short, long, value_name = "PID", value_parser = pid)]
     pub pid: Option<u32>,
 
-    /// Only these ports of ours: a list like 22,80,8000-8100
+    /// Show only sessions with these local ports: a list like 22,80,8000-8100
     #[arg(short = 'L', long, value_name = "PORTS")]
     pub localport: Option<PortSet>,
 
-    /// Only these ports of the peer's: a list like 22,80,8000-8100
+    /// Show only sessions with these remote ports: a list like 22,80,8000-8100
     #[arg(short = 'D', long, value_name = "PORTS")]
     pub remoteport: Option<PortSet>,
 
-    /// Only IPv4
+    /// Show only IPv4
     #[arg(short = '4', long)]
     pub ipv4: bool,
 
-    /// Only IPv6
+    /// Show only IPv6
     #[arg(short = '6', long)]
     pub ipv6: bool,
 
-    /// Only sessions that match, like 'port 443 and rtt > 50ms' (? in the dashboard explains)
+    /// Show only sessions that match, like 'port 443 and rtt > 50ms' (press ? in the dashboard for
+    /// the syntax)
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// What to show [default: dashboard on a terminal, else text; -T -t -w --count mean
-    /// text]
+    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w and --count
+    /// imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
-    /// End after this time: 10s, 1m30s, 500ms
+    /// Exit after this time: 10s, 1m30s, 500ms
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub duration: Option<Duration>,
 
-    /// End after this many rows
+    /// Exit after this many rows
     #[arg(long, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
 
-    /// How often the dashboard is refreshed [default: 1s, or as configured]
+    /// Refresh the dashboard this often [default: 1s, or as configured]
     #[arg(short, long, value_name = "TIME", value_parser = units::interval)]
     pub interval: Option<Duration>,
 
-    /// How many finished sessions the dashboard keeps [default: 100000, or as configured]
+    /// Keep this many closed sessions in the dashboard [default: 100000, or as configured]
     #[arg(long, value_name = "N", value_parser = keep)]
     pub keep: Option<usize>,
 
-    /// Leave the mouse to the terminal, for its own way to select text
+    /// Leave the mouse to the terminal, so that it can select text
     #[arg(long)]
     pub no_mouse: bool,
 
-    /// How the dashboard looks, whatever the configuration and NO_COLOR say
+    /// Set the theme of the dashboard, regardless of the configuration and NO_COLOR
     #[arg(long, value_name = "NAME", value_parser = theme_parser())]
     pub theme: Option<&'static NamedTheme>,
 
-    /// The dashboard's configuration [default: $XDG_CONFIG_HOME/tcplife/config.toml, else
-    /// ~/.config/tcplife/config.toml, if there is one]
+    /// Read the configuration of the dashboard from this file [default:
+    /// $XDG_CONFIG_HOME/tcplife/config.toml, else ~/.config/tcplife/config.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Print the configuration with all defaults and what they mean, and end
+    /// Print the configuration with all defaults, explained, and exit
     #[arg(long)]
     pub print_config: bool,
 
-    /// Memory for sessions that wait for tcplife, like 256Ki or 64Mi; rounded up to a power of two
+    /// Set the size of the ring buffer, like 256Ki or 64Mi; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "16Mi", value_parser = ring_size)]
     pub ring_size: RingSize,
 }
 
-/// The size of the ring buffer.
+/// Size of the ring buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingSize {
-    /// Bytes: a power of two and whole pages, as the kernel takes.
+    /// Bytes: a power of two and whole pages, as the kernel requires.
     pub bytes: u32,
-    /// A notice if the size that was asked for is another.
+    /// A notice if the size differs from the requested one.
     pub notice: Option<String>,
 }
 
-/// What is shown, and how.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// Everything, live, on the terminal
+    /// Live view on the terminal
     Dashboard,
     /// Rows of columns
     Text,
     /// Comma-separated values
     Csv,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 impl Output {
-    /// Its name on the command line.
+    /// Returns its name on the command line.
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |v| v.get_name().to_owned())
     }
 }
 
-/// A flag that does something only with some outputs.
+/// A flag that has an effect only with some outputs.
 struct Needed {
     flag: &'static str,
     is_given: fn(&Cli) -> bool,
@@ -181,17 +182,17 @@ const NEEDED: [Needed; 9] = {
 };
 
 impl Cli {
-    /// Reads the command line.
+    /// Parses the command line.
     ///
     /// # Errors
-    /// [`Stop`] if there is nothing to do but to say something.
+    /// [`Stop`] if the program is to print something and exit.
     pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, Stop> {
         let cli = Cli::try_parse_from(args).map_err(Stop::from)?;
         cli.check().map_err(Stop::usage)?;
         Ok(cli)
     }
 
-    /// What clap's attributes cannot say: flags that would do nothing.
+    /// Rejects flags without effect, which clap's attributes cannot express.
     fn check(&self) -> Result<(), String> {
         let Some(output) = self.chosen() else {
             return Ok(());
@@ -211,11 +212,11 @@ impl Cli {
         };
         let name = output.name();
         Err(format!(
-            "{flag} does nothing with -o {name}: it is for {fits}"
+            "{flag} has no effect with -o {name}: it applies to {fits}"
         ))
     }
 
-    /// The output that the flags ask for, if they do.
+    /// Returns the output that the flags ask for, if they do.
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.count.is_some();
         let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
@@ -223,7 +224,7 @@ impl Cli {
         self.output.or(implied.map(|(_, output)| output))
     }
 
-    /// The output that is asked for, on a terminal or not.
+    /// Returns the output to use, depending on whether stdout is a terminal.
     pub fn output(&self, on_a_terminal: bool) -> Output {
         self.chosen().unwrap_or(if on_a_terminal {
             Output::Dashboard
@@ -232,31 +233,31 @@ impl Cli {
         })
     }
 
-    /// The filter of -f; everything without one. Lines are of sessions that are over, so a filter that none of them can
-    /// fit is wrong with them.
+    /// Returns the filter of -f; without one, the filter that matches everything. Line outputs show closed sessions
+    /// only, so there a filter that none of them can match is an error.
     ///
     /// # Errors
-    /// [`Stop::Usage`] with the place and what is wrong there.
+    /// [`Stop::Usage`] with the place of the error.
     pub fn session_filter(&self, output: Output) -> Result<Filter, Stop> {
         let text = self.filter.as_deref().unwrap_or_default();
         let filter = Filter::parse_with(text, crate::host::users::uid_of).map_err(|e| {
             let report = e.report().replace('\n', "\n  ");
-            Stop::Usage(format!("the filter of -f is wrong:\n  {report}"))
+            Stop::Usage(format!("invalid filter (-f):\n  {report}"))
         })?;
-        if output != Output::Dashboard && !filter.can_fit_finished() {
+        if output != Output::Dashboard && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
-                "no session can match: -o {} writes sessions that are over, and none of those can fit the filter of \
-                 -f. What is open is shown by -o dashboard",
+                "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \
+                 Use -o dashboard to see open sessions",
                 output.name()
             )));
         }
         Ok(filter)
     }
 
-    /// The settings: flags are stronger than the configuration, and that is stronger than what is usual.
+    /// Returns the settings: flags take precedence over the configuration, which takes precedence over the defaults.
     ///
     /// # Errors
-    /// [`Stop::Usage`] with the place in the configuration and what is wrong there.
+    /// [`Stop::Usage`] with the place in the configuration.
     pub fn settings(&self) -> Result<Config, Stop> {
         let config = match &self.config {
             Some(file) => Config::read(file),
@@ -271,12 +272,12 @@ impl Cli {
         })
     }
 
-    /// What the kernel is to report for that output. Of lines it decides what it can of the filter too; the dashboard's may
-    /// be another in a moment.
+    /// Returns what the kernel is to report for that output. For line outputs the filter is pushed down as far as
+    /// possible; the dashboard's filter may change at any moment.
     ///
     /// # Errors
     /// [`Stop::Usage`] if there can be no lines.
-    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<Capture, Stop> {
+    pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<CaptureFilter, Stop> {
         let capture = self.capture();
         if output == Output::Dashboard {
             return Ok(capture);
@@ -285,20 +286,20 @@ impl Cli {
         let both = capture.intersection(&implied);
         let what = match both.is_nothing() {
             false => return Ok(both),
-            true if implied.is_nothing() => "the filter of -f contradicts itself",
-            true => "the filter of -f and the other flags contradict each other",
+            true if implied.is_nothing() => "the filter (-f) contradicts itself",
+            true => "the filter (-f) and the other flags contradict each other",
         };
         Err(Stop::Usage(format!("no session can match: {what}")))
     }
 
-    /// What the flags want the kernel to report.
-    pub fn capture(&self) -> Capture {
+    /// Returns the capture filter that the flags ask for.
+    pub fn capture(&self) -> CaptureFilter {
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
             (_, true) => Some(Family::V6),
             _ => None,
         };
-        Capture {
+        CaptureFilter {
             pid: self.pid,
             netns: None,
             family,
@@ -309,12 +310,12 @@ impl Cli {
     }
 }
 
-/// Why a command line leads no further.
+/// Reason to exit after reading the command line.
 #[derive(Debug)]
 pub enum Stop {
-    /// Help or the version was asked for: this is it.
+    /// The text of `--help` or `--version`.
     Help(String),
-    /// Something is wrong: this is what, in a line.
+    /// A usage error, in one line.
     Usage(String),
 }
 
@@ -333,7 +334,7 @@ impl From<clap::Error> for Stop {
         ) {
             return Stop::Help(text);
         }
-        // clap takes a paragraph; a line is enough, and the rest is in --help
+        // clap prints a paragraph; a line is enough, and the rest is in --help
         let lines = text
             .lines()
             .take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"))
@@ -343,7 +344,7 @@ impl From<clap::Error> for Stop {
     }
 }
 
-/// The whole of `--help`.
+/// Returns the complete `--help`.
 #[cfg(any(test, feature = "testing"))]
 pub fn help() -> String {
     <Cli as clap::CommandFactory>::command()
@@ -351,32 +352,32 @@ pub fn help() -> String {
         .to_string()
 }
 
-/// A process id: PID_MAX_LIMIT is 2^22.
+/// Parses a process id: PID_MAX_LIMIT is 2^22.
 fn pid(text: &str) -> Result<u32, String> {
     let pid = text.parse().ok().filter(|n| (1..=1 << 22).contains(n));
-    pid.ok_or_else(|| "it takes a process id from 1 to 4194304".into())
+    pid.ok_or_else(|| "must be a process id from 1 to 4194304".into())
 }
 
 fn count(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|&n| n > 0);
-    count.ok_or_else(|| "it takes a whole number from 1".into())
+    count.ok_or_else(|| "must be a whole number, 1 or more".into())
 }
 
 fn keep(text: &str) -> Result<usize, String> {
     text.parse()
-        .map_err(|_| "it takes a whole number from 0".into())
+        .map_err(|_| "must be a whole number, 0 or more".into())
 }
 
-/// The name of a theme.
+/// Parses the name of a theme.
 fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
     PossibleValuesParser::new(theme::names())
-        .try_map(|name| theme::by_name(&name).ok_or("it takes the name of a theme"))
+        .try_map(|name| theme::by_name(&name).ok_or("must be the name of a theme"))
 }
 
-/// The kernel takes powers of two, from a page on: other sizes are rounded up.
+/// Parses a size. The kernel takes powers of two, from a page on: other sizes are rounded up.
 fn ring_size(text: &str) -> Result<RingSize, String> {
     const MAX: u64 = 1 << 30;
-    let wrong = |hint: String| format!("{hint}it takes a size up to 1Gi, like 256Ki or 64Mi");
+    let wrong = |hint: String| format!("{hint}must be a size up to 1Gi, like 256Ki or 64Mi");
     let asked = match scaled(text, SIZES, Some(1)) {
         Ok(asked @ 1..=MAX) => asked,
         Ok(_) => return Err(wrong(String::new())),
@@ -414,17 +415,17 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_flags_is_consistent() {
+    fn flag_definitions_pass_clap_debug_checks() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
-    fn help_is_as_it_was() {
+    fn help_matches_its_snapshot() {
         insta::assert_snapshot!(help());
     }
 
     #[test]
-    fn the_classic_flags_keep_their_letters() {
+    fn flags_of_classic_tcplife_keep_their_letters() {
         let cli = read("tcplife -stT -p 181 -L 22,80 -D 443 -4").expect("flags");
         assert!(cli.csv && cli.timestamp && cli.time);
         assert_eq!(cli.output(true), Output::Csv);
@@ -439,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn the_output_follows_the_terminal_and_the_flags() {
+    fn output_depends_on_the_terminal_and_the_flags() {
         for (line, on_terminal, in_pipe) in [
             ("tcplife", Output::Dashboard, Output::Text),
             ("tcplife -w", Output::Text, Output::Text),
@@ -458,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn of_flags_that_are_repeated_the_last_counts() {
+    fn flag_repeated_last_value_wins() {
         let line = "tcplife -T -T -s -s -4 -4 -L 22 -L 80 -p 1 -p 2 -f a -f curl --duration 1s --duration 2s";
         let cli = read(line).expect("flags");
         assert!(cli.time && cli.csv);
@@ -472,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_are_named_in_one_line() {
+    fn flags_with_invalid_values_fail_with_one_line_errors() {
         let lines: Vec<String> = [
             "tcplife -p x",
             "tcplife -p 0",
@@ -507,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_size_takes_what_a_filter_takes() {
+    fn ring_size_accepts_the_same_sizes_as_a_filter() {
         let canonical = |text: &str| Filter::parse(&format!("tx > {text}")).map(|f| f.canonical());
         for (text, size) in [
             ("4096", 4096),
@@ -549,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_size_that_is_rounded_is_said() {
+    fn ring_size_rounded_up_gives_a_notice() {
         let notice = |text| ring_size(text).expect(text).notice;
         assert_eq!(notice("16Mi"), None);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Every TCP session of a Linux host: captured in the kernel, shown live or line by line.
+//! Shows every TCP session of a Linux host: captured in the kernel, reported live or line by line.
 //!
 //! The binary calls [`main`]. What tests and benchmarks need of the rest is exported by `testing` alone.
 

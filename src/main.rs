@@ -1,4 +1,4 @@
-//! The `tcplife` command: see the library.
+//! The `tcplife` command; see the library.
 
 use std::process::ExitCode;
 

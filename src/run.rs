@@ -1,5 +1,5 @@
-//! Reads the command line, starts the source, hands it to what shows it, and ends with a status that means
-//! something: 0 done, 1 failed, 2 wrong usage.
+//! Runs the program: reads the command line, starts the collector and the output, and exits with 0 for success, 1 for
+//! an error, 2 for wrong usage.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
@@ -10,13 +10,14 @@ use jiff::tz::TimeZone;
 use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::filter::Filter;
-use crate::model::capture_filter::Capture;
-use crate::output::stdout::{End, Patient};
+use crate::model::capture_filter::CaptureFilter;
+use crate::output;
+use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::{Limits, Sink, Times, stdout};
+use crate::ui;
 use crate::ui::config::Config;
-use crate::{output, ui};
 
-/// The whole program: from the command line to the exit status.
+/// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
@@ -28,7 +29,7 @@ pub fn main() -> ExitCode {
     let output = cli.output(is_on_a_terminal());
     let settings = match output {
         Output::Dashboard => cli.settings(),
-        _ => Ok(Config::default()), // it says nothing of lines
+        _ => Ok(Config::default()), // the configuration does not affect line outputs
     };
     let (filter, config) = match (cli.session_filter(output), settings) {
         (Ok(filter), Ok(config)) => (filter, config),
@@ -40,7 +41,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// There is nothing to do but to say something.
+/// Prints the text or the usage error of the command line.
 fn stopped(stop: Stop) -> ExitCode {
     match stop {
         Stop::Help(text) => finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into)),
@@ -51,12 +52,12 @@ fn stopped(stop: Stop) -> ExitCode {
     }
 }
 
-/// On stderr, if that is still there: `eprintln!` would panic of it.
+/// Prints to stderr if that is still open: `eprintln!` would panic otherwise.
 fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "tcplife: {message}");
 }
 
-/// Whoever closes the pipe has seen enough: that is no failure.
+/// Returns the exit status. A reader that closes the pipe has seen enough: that is no failure.
 fn finish(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
@@ -78,19 +79,19 @@ fn is_on_a_terminal() -> bool {
 fn run(
     cli: &Cli,
     output: Output,
-    capture: Capture,
+    capture: CaptureFilter,
     filter: Filter,
     settings: Config,
 ) -> anyhow::Result<()> {
     if output == Output::Dashboard && !is_on_a_terminal() {
         bail!(
-            "the dashboard needs a terminal on stdin and stdout. Without one there are -o text, csv and json"
+            "the dashboard needs a terminal on stdin and stdout. Without one, use -o text, csv or json"
         );
     }
-    let config = kernel::Config {
+    let config = kernel::CollectorConfig {
         capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(settings.interval),
-        // rows are written once, so each has to be right; the dashboard can draw meanwhile
+        // rows are written once, so each must be right; the dashboard can already draw meanwhile
         scan_first: output != Output::Dashboard,
         ring_bytes: cli.ring_size.bytes,
     };
@@ -107,11 +108,11 @@ fn run(
         return ui::run(collector, options);
     }
     if let Some(notice) = &cli.ring_size.notice {
-        stdout::say(notice);
+        stdout::print_to_stderr(notice);
     }
     let end = End::new(cli.duration)?;
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
-    let out = BufWriter::new(Patient::new(stdout, &end));
+    let out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,

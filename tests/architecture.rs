@@ -1,4 +1,4 @@
-//! The direction of imports: what ARCHITECTURE.md says of the folders holds for every file.
+//! The direction of imports: enforces for every file what ARCHITECTURE.md says about the folders.
 
 #![expect(
     clippy::expect_used,
@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders and files of `src/`, from the bottom up: each imports from itself and from those in rows above it, only.
+/// Folders and files of `src/`, from the bottom up: each may import only from itself and from the preceding rows.
 const LAYERS: &[&[&str]] = &[
     &["text"],
     &["model"],
@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
 ];
 
-/// The same of `src/ui/`; its `mod.rs`, the event loop, stands above all of them.
+/// The same for `src/ui/`; its `mod.rs`, the event loop, is above all of them.
 const UI_LAYERS: &[&[&str]] = &[
     &["action", "theme"],
     &["keys"],
@@ -31,7 +31,7 @@ const UI_LAYERS: &[&[&str]] = &[
     &["view", "terminal"],
 ];
 
-/// Crates and files of the system that are named in one place only: who would replace one has to look nowhere else.
+/// Crates and system files that are named in a single place, so that replacing one touches nothing else.
 const CONFINED: &[(&str, &str)] = &[
     ("crossterm", "src/ui/terminal/"),
     ("eventfd", "src/host/waker.rs"),
@@ -40,7 +40,7 @@ const CONFINED: &[(&str, &str)] = &[
     ("\"/proc", "src/host/proc.rs"),
 ];
 
-/// Every source file with its text, without tests: a test may use whatever it needs.
+/// Returns every source file with its text, without tests: a test may use whatever it needs.
 fn sources() -> Vec<(String, String)> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder") {
@@ -73,18 +73,18 @@ fn sources() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The lines of code, without comments, with their numbers.
+/// Iterates over the lines of code, without comments, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = (1..).zip(text.lines());
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Which row a folder or file is in; `None` if it is in none.
+/// Returns the row of a folder or file, if it is in one.
 fn row(layers: &[&[&str]], name: &str) -> Option<usize> {
     layers.iter().position(|row| row.contains(&name))
 }
 
-/// What a path names below a prefix: of `crate::ui::app` below `crate::` it is `ui`.
+/// Returns the names that a line has below a prefix: `ui` for `crate::ui::app` below `crate::`.
 fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
     let ends = |c: char| !c.is_alphanumeric() && c != '_';
     line.match_indices(prefix)
@@ -97,7 +97,7 @@ fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Every import of a file that its layers do not allow.
+/// Returns every import of a file that its layers do not allow.
 fn violations(
     layers: &[&[&str]],
     folder: &str,
@@ -119,7 +119,17 @@ fn violations(
             }
         };
         for (number, line) in lines(text) {
+            // what stands in braces or goes up by `super` would not be seen
+            let hidden = [format!("{prefix}{{"), "super::super".to_owned()];
+            if hidden.iter().any(|path| line.contains(path)) {
+                wrong.push(format!("{file}:{number}: write one `use` per folder"));
+            }
             for target in named(line, prefix) {
+                if row(layers, target).is_none() && !target.is_empty() && layers == LAYERS {
+                    wrong.push(format!(
+                        "{file}:{number}: {target} is in no row of the layers"
+                    ));
+                }
                 let is_above = row(layers, target).is_some_and(|target| target > own);
                 let is_beside = row(layers, target) == Some(own) && !below.starts_with(target);
                 if is_above || is_beside && layers[own].len() > 1 {
@@ -135,7 +145,7 @@ fn violations(
 }
 
 #[test]
-fn imports_of_every_folder_go_one_way() {
+fn imports_in_src_follow_the_layer_order() {
     let sources = sources();
     assert!(
         sources.len() > 80,
@@ -152,7 +162,7 @@ fn imports_of_every_folder_go_one_way() {
 }
 
 #[test]
-fn imports_against_the_order_are_found() {
+fn layer_check_import_against_order_is_reported() {
     let source = |file: &str, text: &str| vec![(file.to_owned(), text.to_owned())];
     let of = |file, text| violations(LAYERS, "src/", "crate::", &source(file, text));
     assert_eq!(
@@ -172,13 +182,24 @@ fn imports_against_the_order_are_found() {
         0
     );
     assert_eq!(
+        of(
+            "src/model/store.rs",
+            "use crate::{collector::Collector, text};\n"
+        ),
+        ["src/model/store.rs:1: write one `use` per folder"]
+    );
+    assert_eq!(
+        of("src/model/store.rs", "use crate::testing::sample;\n"),
+        ["src/model/store.rs:1: testing is in no row of the layers"]
+    );
+    assert_eq!(
         of("src/new.rs", ""),
         ["src/new.rs: new is in no row of the layers"]
     );
 }
 
 #[test]
-fn confined_names_are_used_in_one_place_each() {
+fn confined_names_in_src_appear_only_in_their_place() {
     let mut wrong = Vec::new();
     for (file, text) in sources() {
         for (name, place) in CONFINED

@@ -1,4 +1,4 @@
-//! How `make bench` judges: what its exit status depends on.
+//! The verdicts of `make bench`, which decide its exit status.
 
 #[path = "../benches/budgets/table.rs"]
 mod table;
@@ -10,7 +10,7 @@ fn figure(limit: Limit, rounds: &[f64]) -> Budget {
 }
 
 #[test]
-fn a_budget_is_missed_by_more_than_the_noise_or_not_at_all() {
+fn verdict_deviation_within_noise_is_not_missed() {
     use Limit::{AtLeast, AtMost};
     for (limit, rounds, verdict) in [
         (AtMost(10.0), &[9.0, 10.0, 30.0][..], Verdict::Met),
@@ -37,8 +37,8 @@ fn a_budget_is_missed_by_more_than_the_noise_or_not_at_all() {
 }
 
 #[test]
-fn ratios_are_formed_by_round() {
-    // twice as slow in the last round, both of them
+fn ratio_of_paired_rounds_is_median_of_ratios_per_round() {
+    // in the last round, both are twice as slow
     let pairs = [(1.0, 10.0), (2.0, 10.0), (4.0, 20.0)];
     let budget = Budget::ratio("something", Limit::AtMost(0.2), "ns", &pairs);
     assert_eq!(budget.verdict(), Verdict::Met);
@@ -47,17 +47,17 @@ fn ratios_are_formed_by_round() {
 }
 
 #[test]
-fn what_is_not_here_is_no_failure_and_what_fails_is_one() {
+fn is_met_tool_absent_is_true_and_tool_failed_is_false() {
     let without = |trouble| Budget::without("something", Limit::AtMost(1.0), trouble);
     assert!(is_met(&[without(Trouble::Absent)]));
     assert!(!is_met(&[without(Trouble::Failed)]));
 }
 
 #[test]
-fn the_table_says_it_in_words() {
+fn table_as_text_and_markdown_shows_figures_and_verdicts() {
     let pairs = [(957.0, 17_824.0)];
     let budgets = [
-        Budget::ratio("kernel time a session", Limit::AtMost(0.1), "ns", &pairs),
+        Budget::ratio("kernel time per session", Limit::AtMost(0.1), "ns", &pairs),
         figure(Limit::AtMost(16.0), &[20.0]),
         Budget::without("iperf3", Limit::AtLeast(0.99), Trouble::Absent),
     ];
@@ -65,7 +65,7 @@ fn the_table_says_it_in_words() {
 }
 
 #[test]
-fn numbers_are_short() {
+fn short_number_is_rounded_and_grouped_by_thousands() {
     for (number, text) in [
         (0.0, "0"),
         (0.0543, "0.054"),

@@ -1,5 +1,5 @@
-//! The real program where it cannot start: each lack gets one clear line, the right status, and the terminal is left
-//! alone.
+//! The real program where it cannot start: each missing requirement gets one clear line and the right exit status, and
+//! the terminal is left alone.
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot go on should say so and fail"
@@ -18,7 +18,7 @@ use clap::CommandFactory as _;
 use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use common::pty::{self, Pty};
 
-/// Runs a command to its end, without a terminal.
+/// Runs a command until it exits, without a terminal.
 fn run(argv: &[&str]) -> Output {
     Command::new(argv[0])
         .args(&argv[1..])
@@ -31,7 +31,7 @@ fn tcplife(args: &[&str]) -> Output {
     run(&[&[TCPLIFE], args].concat())
 }
 
-/// That it ended with this status, said nothing on stdout, and one line on stderr with these words in it.
+/// Asserts the exit status, an empty stdout, and one line on stderr that contains these words.
 fn assert_one_line(what: &str, run: &Output, status: i32, words: &[&str]) {
     let (out, err) = (
         String::from_utf8_lossy(&run.stdout),
@@ -49,7 +49,7 @@ fn assert_one_line(what: &str, run: &Output, status: i32, words: &[&str]) {
     }
 }
 
-/// That it fails on a terminal too, with that line, and does nothing else to the terminal.
+/// Asserts that it fails on a terminal too, with that line, and changes nothing else on the terminal.
 fn assert_terminal_is_left_alone(what: &str, argv: &[&str], env: &[(&str, &str)], words: &[&str]) {
     let mut command = pty::command(argv);
     for (name, value) in env {
@@ -70,14 +70,14 @@ fn assert_terminal_is_left_alone(what: &str, argv: &[&str], env: &[(&str, &str)]
     );
 }
 
-/// Both: in a pipe as JSON, and as the dashboard on a terminal.
+/// Asserts both: in a pipe as JSON, and as the dashboard on a terminal.
 fn assert_does_not_start(what: &str, argv: &[&str], words: &[&str]) {
     assert_one_line(what, &run(&[argv, &["-o", "json"]].concat()), 1, words);
     assert_terminal_is_left_alone(what, argv, &[], words);
 }
 
 #[test]
-fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
+fn flag_invalid_value_error_names_flag_value_and_accepted_values() {
     for (args, words) in [
         ("-p x", &["--pid", "'x'", "1 to 4194304"][..]),
         ("-p 0", &["--pid", "'0'", "1 to 4194304"]),
@@ -86,10 +86,7 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
         ("-L 22,,80", &["--localport", "'22,,80'", "0 to 65535"]),
         ("-L 65536", &["--localport", "'65536'", "0 to 65535"]),
         ("-D 1-", &["--remoteport", "'1-'", "8000-8100"]),
-        (
-            "-D 9-8",
-            &["--remoteport", "'9-8'", "ends before it begins"],
-        ),
+        ("-D 9-8", &["--remoteport", "'9-8'", "is reversed"]),
         (
             "-o xml",
             &["--output", "'xml'", "dashboard, text, csv, json"],
@@ -106,10 +103,10 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
             "--duration nan",
             &["--duration", "'nan'", "10s, 1m30s or 500ms"],
         ),
-        ("--count x", &["--count", "'x'", "from 1"]),
-        ("--count 0", &["--count", "'0'", "from 1"]),
+        ("--count x", &["--count", "'x'", "1 or more"]),
+        ("--count 0", &["--count", "'0'", "1 or more"]),
         ("--interval 0.01", &["--interval", "'0.01'", "100ms to 1h"]),
-        ("--keep many", &["--keep", "'many'", "from 0"]),
+        ("--keep many", &["--keep", "'many'", "0 or more"]),
         ("--theme pink", &["--theme", "'pink'", "dark, light"]),
         (
             "--ring-size 2Gi",
@@ -124,7 +121,7 @@ fn a_wrong_value_is_answered_with_flag_value_and_what_it_takes() {
 }
 
 #[test]
-fn ring_size_that_is_rounded_is_said_on_stderr() {
+fn ring_size_rounded_up_is_reported_on_stderr() {
     if !kernel_or_skip() {
         return;
     }
@@ -142,7 +139,7 @@ fn ring_size_that_is_rounded_is_said_on_stderr() {
 }
 
 #[test]
-fn flags_that_contradict_are_both_named() {
+fn flags_conflicting_unknown_or_incomplete_are_named_in_error() {
     for (args, words) in [
         ("-4 -6", &["--ipv4", "--ipv6"][..]),
         ("-s -o json", &["--csv", "--output"]),
@@ -161,7 +158,7 @@ fn flags_that_contradict_are_both_named() {
 }
 
 #[test]
-fn a_value_that_is_no_text_is_refused_in_one_line() {
+fn flag_value_not_utf8_fails_with_one_line() {
     use std::os::unix::ffi::OsStrExt;
     let run = Command::new(TCPLIFE)
         .arg("-L")
@@ -173,7 +170,7 @@ fn a_value_that_is_no_text_is_refused_in_one_line() {
 }
 
 #[test]
-fn wrong_usage_leaves_the_terminal_alone() {
+fn usage_error_on_terminal_leaves_terminal_unchanged() {
     let mut pty = Pty::start(pty::command(&[TCPLIFE, "-L", "http"]), 24, 80);
     assert_eq!(pty.wait(|_| ()).exit_code(), 2);
     assert!(!pty.text().contains('\x1b'), "{:?}", pty.text());
@@ -181,7 +178,7 @@ fn wrong_usage_leaves_the_terminal_alone() {
 }
 
 #[test]
-fn help_is_on_stdout_and_lists_every_flag() {
+fn help_requested_prints_every_flag_to_stdout() {
     let help = |asked: &str| {
         let run = tcplife(&[asked]);
         assert!(run.status.success() && run.stderr.is_empty(), "{asked}");
@@ -201,7 +198,7 @@ fn help_is_on_stdout_and_lists_every_flag() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn version_requested_prints_name_and_version() {
     let run = tcplife(&["--version"]);
     assert!(run.status.success());
     assert_eq!(
@@ -212,7 +209,7 @@ fn the_version_is_told() {
 
 /// `tcplife --help | head -1` is no failure.
 #[test]
-fn help_into_a_closed_pipe_is_no_failure() {
+fn help_into_closed_pipe_exits_successfully() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let run = Command::new(TCPLIFE)
@@ -224,9 +221,9 @@ fn help_into_a_closed_pipe_is_no_failure() {
     assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
 }
 
-/// Nobody is left to read what is wrong: the status says it still.
+/// Nobody is left to read the error, but the exit status still reports it.
 #[test]
-fn a_closed_stderr_does_not_change_the_status() {
+fn stderr_closed_does_not_change_exit_status() {
     for (flag, status) in [("--nonsense", 2), ("--output=dashboard", 1)] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
@@ -242,7 +239,7 @@ fn a_closed_stderr_does_not_change_the_status() {
 }
 
 #[test]
-fn the_dashboard_without_a_terminal_names_the_other_outputs() {
+fn dashboard_without_terminal_error_suggests_text_output() {
     assert_one_line(
         "-o dashboard",
         &tcplife(&["-o", "dashboard"]),
@@ -251,7 +248,7 @@ fn the_dashboard_without_a_terminal_names_the_other_outputs() {
     );
 }
 
-/// A copy of the program where everybody may run it: the one under test may lie in somebody's home.
+/// Copies the program to where everybody may run it: the one under test may be in somebody's home directory.
 fn copy_for_everybody() -> (PathBuf, String) {
     use std::os::unix::fs::PermissionsExt;
     let dir = std::env::temp_dir().join(format!("tcplife-test-{}", std::process::id()));
@@ -266,7 +263,7 @@ fn copy_for_everybody() -> (PathBuf, String) {
 }
 
 #[test]
-fn an_ordinary_user_is_told_what_it_takes() {
+fn start_as_ordinary_user_error_names_required_privileges() {
     let words = ["root", "CAP_PERFMON", "CAP_BPF", "sudo", "setcap"];
     if !rustix::process::geteuid().is_root() {
         if !kernel_lets_us_in() {
@@ -289,7 +286,7 @@ fn an_ordinary_user_is_told_what_it_takes() {
     fs::remove_dir_all(dir).expect("it is ours");
 }
 
-/// With file capabilities on the program, an ordinary user is no obstacle.
+/// True if tcplife may capture here: as root, or as an ordinary user if the program has file capabilities.
 fn kernel_lets_us_in() -> bool {
     tcplife(&["-o", "json", "--duration", "1ms"])
         .status
@@ -297,7 +294,7 @@ fn kernel_lets_us_in() -> bool {
 }
 
 #[test]
-fn root_without_the_capabilities_is_told_which() {
+fn start_as_root_without_capabilities_error_names_missing_ones() {
     let all = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
     let some = [
         "setpriv",
@@ -324,7 +321,7 @@ fn root_without_the_capabilities_is_told_which() {
 }
 
 #[test]
-fn a_kernel_without_type_information_is_told_which_option_it_lacks() {
+fn start_on_kernel_without_btf_error_names_kernel_option() {
     let without = "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"";
     let argv = ["unshare", "-m", "sh", "-c", without, "sh"];
     if !tool_or_skip(&[&argv[..], &["true"]].concat()) {
@@ -338,7 +335,7 @@ fn a_kernel_without_type_information_is_told_which_option_it_lacks() {
 }
 
 #[test]
-fn a_kernel_that_is_too_old_is_told_which_it_takes() {
+fn start_on_old_kernel_error_names_required_version() {
     let argv = ["setarch", "--uname-2.6"];
     if !tool_or_skip(&[&argv[..], &["true"]].concat()) {
         return;
@@ -351,7 +348,7 @@ fn a_kernel_that_is_too_old_is_told_which_it_takes() {
 }
 
 #[test]
-fn a_terminal_that_cannot_move_its_cursor_is_left_alone() {
+fn dashboard_on_terminal_without_cursor_control_leaves_it_unchanged() {
     if !kernel_or_skip() {
         return;
     }
@@ -361,7 +358,7 @@ fn a_terminal_that_cannot_move_its_cursor_is_left_alone() {
 }
 
 #[test]
-fn a_wrong_filter_is_told_with_its_place() {
+fn filter_invalid_error_shows_position_and_suggestion() {
     let output = Command::new(TCPLIFE)
         .args(["-f", "prot 80"])
         .output()
@@ -370,21 +367,21 @@ fn a_wrong_filter_is_told_with_its_place() {
     assert!(output.stdout.is_empty());
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "tcplife: the filter of -f is wrong:\n  prot 80\n  ^^^^\n  there is no field `prot`; did you mean `port`? To \
-         look for the word, put it in quotes\n"
+        "tcplife: invalid filter (-f):\n  prot 80\n  ^^^^\n  unknown field `prot`; did you mean `port`? To search for \
+         the word, quote it\n"
     );
 }
 
 #[test]
-fn what_can_match_no_session_is_wrong_usage() {
-    const EACH_OTHER: &str = "the filter of -f and the other flags contradict each other";
+fn filter_that_can_match_no_session_is_usage_error() {
+    const EACH_OTHER: &str = "the filter (-f) and the other flags contradict each other";
     for (args, why) in [
         (["-4", "-s", "-f", "ip 6"], EACH_OTHER),
         (["-p1", "-w", "-f", "pid 2"], EACH_OTHER),
         (["-L22", "-s", "-f", "lport 80"], EACH_OTHER),
         (
             ["-4", "-s", "-f", "pid 1 and pid 2"],
-            "the filter of -f contradicts itself",
+            "the filter (-f) contradicts itself",
         ),
     ] {
         let words = ["no session can match: ", why];
@@ -393,7 +390,7 @@ fn what_can_match_no_session_is_wrong_usage() {
 }
 
 #[test]
-fn a_filter_that_no_line_can_be_written_for_is_refused() {
+fn filter_on_open_sessions_with_row_output_is_refused() {
     for filter in ["state established", "status established", "rate > 1"] {
         for output in ["text", "csv", "json"] {
             assert_one_line(

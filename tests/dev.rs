@@ -1,5 +1,5 @@
-//! `./dev` on machines made of stub commands: what it installs with each package manager, what it prints, what it hands to
-//! make, and its exit status. `make test-bare` tries it on a real one.
+//! `./dev` on machines made of stub commands: what it installs with each package manager, what it prints, what it
+//! passes to make, and its exit status. `make test-bare` tries it on a real one.
 
 #![expect(
     clippy::expect_used,
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A Rust version that is `later` minor versions after the oldest that builds tcplife.
+/// Returns a Rust version that is `later` minor versions after the oldest that builds tcplife.
 fn rust(later: i32) -> String {
     let (major, minor) = env!("CARGO_PKG_RUST_VERSION")
         .split_once('.')
@@ -26,17 +26,17 @@ fn rust(later: i32) -> String {
     format!("{major}.{}", minor + later)
 }
 
-/// What `./dev` did on a machine.
+/// Result of a run of `./dev`.
 struct Run {
     status: Option<i32>,
-    /// Commands that it called, as the stubs wrote them down.
+    /// Commands that it called, as the stubs recorded them.
     log: Vec<String>,
     out: String,
     err: String,
 }
 
 impl Run {
-    /// The packages that it asked the manager for.
+    /// Returns the packages that it asked the manager for.
     fn installed(&self, install: &str) -> &str {
         self.log
             .iter()
@@ -72,7 +72,7 @@ impl Run {
     }
 }
 
-/// A machine whose commands are those in `bin`. What a package brings is waiting in `packaged`.
+/// A machine whose commands are those in `bin`. The contents of packages are in `packaged`.
 struct Machine {
     dir: TempDir,
     env: Vec<(&'static str, String)>,
@@ -113,7 +113,7 @@ impl Machine {
         self.dir.path().join(name)
     }
 
-    /// A command that writes down how it was called, and then runs `body`.
+    /// Adds a command that records how it was called, and then runs `body`.
     fn command(&self, path: &str, body: &str) {
         let name = Path::new(path).file_name().expect("a name");
         let log = self.path("log");
@@ -128,7 +128,7 @@ impl Machine {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("making it one");
     }
 
-    /// A command of the host that the tests run on.
+    /// Adds a command of the host that the tests run on.
     fn real(&self, name: &str) {
         let path = std::env::var_os("PATH").expect("PATH");
         let file = std::env::split_paths(&path)
@@ -140,7 +140,7 @@ impl Machine {
         symlink(file, link).expect("a link");
     }
 
-    /// A package manager, which installs from `packaged`, and has a cargo of this version there.
+    /// Adds a package manager, which installs from `packaged`, with a cargo of this version.
     fn manager(&self, name: &str, cargo_version: &str, queries: &str) {
         self.command("packaged/cargo", &cargo(cargo_version));
         let body = format!(
@@ -162,7 +162,7 @@ impl Machine {
         self.command(&format!("bin/{name}"), &body);
     }
 
-    /// apt-get and its cache, with these versions of Rust.
+    /// Adds apt-get and its cache, with these versions of Rust.
     fn apt(&self, versions: &[(&str, &str)]) {
         self.manager("apt-get", &rust(8), ":");
         let (mut policy, mut names) = (String::new(), String::new());
@@ -178,7 +178,7 @@ impl Machine {
         self.command("bin/apt-cache", &body);
     }
 
-    /// Makes the rustup installer, and the Rust it installs, be what `curl` gets.
+    /// Makes `curl` return the rustup installer, which installs this version of Rust.
     fn rustup(&self, version: &str) {
         self.command("packaged/rustup-cargo", &cargo(version));
         let body = format!(
@@ -228,7 +228,7 @@ impl Machine {
     }
 }
 
-/// The body of a cargo of this version.
+/// Returns the body of a cargo of this version.
 fn cargo(version: &str) -> String {
     format!("case \"$*\" in *--version) echo 'cargo {version}.0 (0123456789 2025-01-01)' ;; esac")
 }
@@ -239,7 +239,7 @@ const SUDO_APT_INSTALL: &str = "sudo env DEBIAN_FRONTEND=noninteractive apt-get 
 const APT_BUILD: &str = "clang gcc libc6-dev make pkg-config libelf-dev zlib1g-dev linux-libc-dev";
 
 #[test]
-fn dev_on_a_complete_machine_installs_nothing_and_prints_nothing() {
+fn dev_on_complete_machine_installs_and_prints_nothing() {
     let machine = Machine::complete(&rust(0));
     machine.apt(&[]);
     let run = machine.dev(&["run"]);
@@ -249,7 +249,7 @@ fn dev_on_a_complete_machine_installs_nothing_and_prints_nothing() {
 }
 
 #[test]
-fn debian_with_a_newer_rust_for_browsers_installs_that() {
+fn dev_on_debian_with_newer_rustc_web_installs_it() {
     let machine = Machine::bare();
     let web = format!("{}.0+dfsg1-1~deb12u2", rust(8));
     machine.apt(&[("rustc", "1.63.0+dfsg1-2"), ("rustc-web", &web)]);
@@ -273,7 +273,7 @@ fn debian_with_a_newer_rust_for_browsers_installs_that() {
 }
 
 #[test]
-fn debian_whose_own_rust_is_new_enough_installs_that() {
+fn dev_on_debian_with_new_enough_rustc_installs_it() {
     let machine = Machine::bare();
     let own = format!("{}.0+dfsg3-1", rust(0));
     let web = format!("{}.0+dfsg1-1", rust(8));
@@ -287,7 +287,7 @@ fn debian_whose_own_rust_is_new_enough_installs_that() {
 }
 
 #[test]
-fn ubuntu_installs_the_newest_versioned_rust_and_builds_with_it() {
+fn dev_on_ubuntu_installs_newest_versioned_rust_and_uses_it() {
     let machine = Machine::bare();
     let versioned = |later| {
         let version = rust(later);
@@ -317,7 +317,7 @@ fn ubuntu_installs_the_newest_versioned_rust_and_builds_with_it() {
 }
 
 #[test]
-fn debian_with_an_older_rust_installed_keeps_it_and_gets_rustup() {
+fn dev_on_debian_with_older_rust_installed_keeps_it_and_runs_rustup() {
     let machine = Machine::complete("1.65");
     let web = format!("{}.0+dfsg1-1~deb12u2", rust(8));
     machine.apt(&[("rustc", "1.63.0+dfsg1-2"), ("rustc-web", &web)]);
@@ -333,7 +333,7 @@ fn debian_with_an_older_rust_installed_keeps_it_and_gets_rustup() {
 }
 
 #[test]
-fn without_a_new_enough_package_rustup_is_announced_and_run() {
+fn dev_without_new_enough_package_announces_and_runs_rustup() {
     let machine = Machine::bare();
     machine.apt(&[("rustc", "1.63.0+dfsg1-2")]);
     machine.rustup(&rust(0));
@@ -351,7 +351,7 @@ fn without_a_new_enough_package_rustup_is_announced_and_run() {
 }
 
 #[test]
-fn rustup_that_cannot_be_downloaded_fails_with_the_command() {
+fn dev_rustup_download_failing_error_names_the_command() {
     let machine = Machine::bare();
     machine.apt(&[]);
     machine.command(
@@ -366,7 +366,7 @@ fn rustup_that_cannot_be_downloaded_fails_with_the_command() {
 }
 
 #[test]
-fn rustup_refused_at_the_prompt_is_not_run() {
+fn dev_rustup_declined_at_prompt_is_not_run() {
     let machine = Machine::complete(&rust(0));
     fs::remove_file(machine.path("bin/cargo")).expect("no cargo");
     machine.command("bin/curl", "");
@@ -394,9 +394,9 @@ fn rustup_refused_at_the_prompt_is_not_run() {
     assert!(!log.contains("curl"), "{log}");
 }
 
-/// Each other manager: its name, its question for a version, its answer, and what is installed.
+/// Every other manager: its name, its query for a version, the answer, and what is installed.
 #[test]
-fn other_managers_install_their_own_names() {
+fn dev_on_other_package_managers_installs_their_package_names() {
     let version = rust(2);
     let cases = [
         (
@@ -441,7 +441,7 @@ fn other_managers_install_their_own_names() {
         assert_eq!(run.installed(install), format!("{build} {cargo}"));
         assert!(!run.called("curl"), "{manager}: {:?}", run.log);
 
-        // of an older one it takes everything but Rust
+        // from an older one it takes everything except Rust
         let machine = Machine::bare();
         let queries = queries.replace(&version, &rust(-1));
         machine.manager(manager, &version, &queries);
@@ -454,7 +454,7 @@ fn other_managers_install_their_own_names() {
 }
 
 #[test]
-fn machine_without_a_known_manager_is_told_what_is_missing() {
+fn dev_without_known_package_manager_error_lists_missing_tools() {
     Machine::bare().dev(&["run"]).assert_fails(&[
         "missing: clang cc make",
         "none of apt-get dnf pacman zypper apk is here",
@@ -463,7 +463,7 @@ fn machine_without_a_known_manager_is_told_what_is_missing() {
 }
 
 #[test]
-fn neither_root_nor_sudo_names_the_commands_to_run_as_root() {
+fn dev_without_root_or_sudo_error_names_commands_to_run_as_root() {
     let machine = Machine::bare();
     let web = format!("{}.0+dfsg1-1", rust(0));
     machine.apt(&[("rustc-web", &web)]);
@@ -483,7 +483,7 @@ fn neither_root_nor_sudo_names_the_commands_to_run_as_root() {
 }
 
 #[test]
-fn root_installs_without_sudo() {
+fn dev_as_root_installs_without_sudo() {
     let machine = Machine::bare();
     machine.command("bin/id", "[ $1 = -un ] && echo root || echo 0");
     machine.apt(&[("rustc", &format!("{}.0", rust(0)))]);
@@ -497,7 +497,7 @@ fn root_installs_without_sudo() {
 }
 
 #[test]
-fn root_by_sudo_is_sent_back_to_the_user_who_has_rust() {
+fn dev_as_root_by_sudo_error_names_user_to_run_as() {
     let mut machine = Machine::complete(&rust(0));
     fs::rename(machine.path("bin/cargo"), machine.path("packaged/cargo")).expect("no cargo");
     machine.command("bin/id", "[ $1 = -un ] && echo root || echo 0");
@@ -519,7 +519,7 @@ fn root_by_sudo_is_sent_back_to_the_user_who_has_rust() {
 }
 
 #[test]
-fn rust_that_its_user_installed_is_the_users_to_update() {
+fn dev_with_unusable_rustup_rust_error_names_rustup_command() {
     let machine = Machine::complete(&rust(-1));
     machine.command("bin/rustup", "");
     machine
@@ -538,7 +538,7 @@ fn rust_that_its_user_installed_is_the_users_to_update() {
 }
 
 #[test]
-fn cargo_that_is_named_is_used_or_refused() {
+fn dev_with_cargo_variable_set_uses_or_rejects_that_cargo() {
     let mut machine = Machine::complete(&rust(0));
     machine.command("bin/other", &cargo(&rust(-1)));
     machine.env.push(("CARGO", "nowhere +nightly".to_owned()));
@@ -554,7 +554,7 @@ fn cargo_that_is_named_is_used_or_refused() {
 }
 
 #[test]
-fn failing_install_names_the_packages_and_what_would_help() {
+fn dev_install_failing_error_names_packages_and_remedy() {
     let machine = Machine::complete(&rust(0));
     fs::remove_file(machine.path("bin/clang")).expect("no clang");
     machine.command("bin/dnf", "echo 'Error: no mirror' >&2; exit 1");
@@ -570,7 +570,7 @@ fn failing_install_names_the_packages_and_what_would_help() {
 }
 
 #[test]
-fn usage_is_printed_and_unknown_targets_are_refused_before_anything_is_installed() {
+fn dev_help_or_invalid_arguments_print_usage_and_install_nothing() {
     let machine = Machine::bare();
     machine.apt(&[]);
     let help = machine.dev(&["-h"]);
@@ -593,7 +593,7 @@ fn usage_is_printed_and_unknown_targets_are_refused_before_anything_is_installed
 }
 
 #[test]
-fn other_targets_get_their_roles_and_arguments() {
+fn dev_other_targets_install_their_tools_and_pass_arguments() {
     let machine = Machine::complete(&rust(0));
     for tool in ["shellcheck", "clang-format"] {
         machine.command(&format!("packaged/{tool}"), "");
@@ -606,7 +606,7 @@ fn other_targets_get_their_roles_and_arguments() {
 
 /// Through the real make and its shell.
 #[test]
-fn flags_reach_tcplife_as_they_were_typed() {
+fn dev_run_special_characters_reach_tcplife_unchanged() {
     let mut machine = Machine::complete(&rust(0));
     machine.real("make");
     machine.command("bin/id", "echo 0");

@@ -1,5 +1,5 @@
-//! What the documents say of flags, keys and fields is made from the tables that the program itself uses.
-//! `UPDATE_DOCS=1 cargo test --test docs` writes it anew.
+//! The sections of the documents about flags, keys and fields are generated from the tables that the program itself
+//! uses. `UPDATE_DOCS=1 cargo test --test docs` updates them.
 
 #![expect(
     clippy::expect_used,
@@ -9,10 +9,10 @@
 use std::path::Path;
 
 use tcplife::testing::model::{FIELDS, Field, Value};
-use tcplife::testing::ui::{KEYS, PLACES, THEMES};
+use tcplife::testing::ui::{HELP_SECTIONS, KEYS, THEMES};
 use tcplife::testing::{cli, filter};
 
-/// Which document has which section.
+/// Documents and their generated sections.
 const SECTIONS: &[(&str, &[&str])] = &[
     ("README.md", &["keys"]),
     (
@@ -25,7 +25,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("docs/lines.md", &["flags", "fields"]),
 ];
 
-/// The part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` must be this text.
+/// Asserts that the part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` is this text.
 fn assert_section(name: &str, text: &str) {
     let document = SECTIONS.iter().find(|(_, names)| names.contains(&name));
     let (document, _) = document.unwrap_or_else(|| panic!("no document has {name}"));
@@ -50,31 +50,31 @@ fn assert_section(name: &str, text: &str) {
         assert_eq!(
             &all[from..to],
             text,
-            "{document}: UPDATE_DOCS=1 cargo test --test docs writes it anew"
+            "{document}: UPDATE_DOCS=1 cargo test --test docs writes it"
         );
     }
 }
 
-/// One test, so that no two write one document at a time.
+/// A single test, so that no document is written twice at a time.
 #[test]
-fn the_documents_say_what_the_tables_say() {
+fn docs_generated_sections_match_the_program_tables() {
     assert_section("flags", &format!("```text\n{}```\n", cli::help()));
 
-    for place in PLACES {
-        let mut keys = String::from("| key | does |\n|---|---|\n");
+    for place in HELP_SECTIONS {
+        let mut keys = String::from("| key | action |\n|---|---|\n");
         for key in KEYS.iter().filter(|k| place.lists(k)) {
             keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
         }
         assert_section(place.section, &keys);
     }
 
-    let mut table = String::from("| theme | what it is for |\n|---|---|\n");
+    let mut table = String::from("| theme | description |\n|---|---|\n");
     for theme in THEMES {
         table += &format!("| `{}` | {} |\n", theme.name, theme.help);
     }
     assert_section("themes", &table);
 
-    let mut table = String::from("| column | JSON key | what it is |\n|---|---|---|\n");
+    let mut table = String::from("| column | JSON key | meaning |\n|---|---|---|\n");
     let shown = |f: &&Field| f.column.is_some() || f.json.is_some(); // the rest is for filters only
     for field in FIELDS.iter().filter(shown) {
         let column = field.column.map_or("", |c| c.title);
@@ -86,7 +86,7 @@ fn the_documents_say_what_the_tables_say() {
 }
 
 #[test]
-fn the_keys_that_may_be_null_are_listed() {
+fn docs_nullable_json_keys_are_all_listed() {
     use tcplife::testing::model::{Direction, Evidence, Session, State};
     let nothing_is_known = Session {
         owner: Evidence::None,
@@ -97,7 +97,7 @@ fn the_keys_that_may_be_null_are_listed() {
         srtt_us: 0,
         min_rtt_us: 0,
         cgroup: std::sync::Arc::default(),
-        ..tcplife::testing::sample::finished()
+        ..tcplife::testing::sample::closed_session()
     };
     let null: Vec<&str> = FIELDS
         .iter()
@@ -117,9 +117,9 @@ fn the_keys_that_may_be_null_are_listed() {
     assert_eq!(listed, null);
 }
 
-/// What a document refers to by a relative path is there.
+/// The targets of relative links in the documents exist.
 #[test]
-fn links_lead_somewhere() {
+fn docs_relative_links_point_to_existing_files_and_headings() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = std::fs::read_dir(root.join("docs")).expect("the documents");
     let docs = docs.map(|entry| entry.expect("a document").path());
@@ -159,7 +159,7 @@ fn links_lead_somewhere() {
     assert!(links > 10, "only {links} links were found");
 }
 
-/// What a heading is referred to by.
+/// Returns the anchor of a heading.
 fn anchor_of(line: &str) -> Option<String> {
     let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
     let kept = heading

@@ -1,7 +1,7 @@
-//! The filter language as its users meet it: what a line of text shows, and what is said when it is wrong.
+//! The filter language as users see it: which sessions a filter shows, and the errors.
 //!
-//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` writes them anew, and the
-//! difference is what a change means to users.
+//! The expectations are in `tests/filter/`; `UPDATE_GOLDEN=1 cargo test --test filter` updates them, and the difference
+//! is what a change means to users.
 
 #![expect(
     clippy::expect_used,
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tcplife::testing::filter::{Filter, FilterError, complete};
 use tcplife::testing::model::{Cgroup, Comm, Direction, Evidence, FIELDS, Reason, Session, State};
-use tcplife::testing::sample::finished;
+use tcplife::testing::sample::closed_session;
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
@@ -27,7 +27,7 @@ fn read(relative: &str) -> String {
     fs::read_to_string(path(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
 }
 
-/// Holds a file against what it should be, or writes it if that is asked for.
+/// Compares a file with its expected contents, or updates it if requested.
 fn assert_golden(relative: &str, should: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(path(relative), should).expect("a golden file can be written");
@@ -72,7 +72,7 @@ fn session(name: &str, laddr: &str, lport: u16, raddr: &str, rport: u16) -> Sess
         laddr: addr(laddr),
         raddr: addr(raddr),
         comm: Comm::from(name),
-        ..finished()
+        ..closed_session()
     }
 }
 
@@ -91,14 +91,14 @@ fn in_a_container() -> std::sync::Arc<Cgroup> {
     Cgroup::new(77, Some(path)).into()
 }
 
-/// A dozen sessions as a small host has them.
+/// A dozen sessions, typical of a small host.
 fn sessions() -> Vec<(&'static str, Session)> {
     let web = session("curl", "10.0.0.5", 40_000, "93.184.216.34", 443);
     let mut big = session("wget", "10.0.0.5", 40_001, "10.1.2.3", 80);
     (big.rx_bytes, big.end_ns) = (25_000_000, 95_010 * MS);
     let mut ssh = open(session("sshd", "10.0.0.5", 22, "192.168.1.7", 51_000));
     (ssh.direction, ssh.owner, ssh.uid, ssh.pid) = (Direction::In, Evidence::Read, 0, 812);
-    (ssh.age_is_lower_bound, ssh.end_ns, ssh.tx_rate) = (true, 7_200_000 * MS, 2500.0);
+    (ssh.preexisting, ssh.end_ns, ssh.tx_rate) = (true, 7_200_000 * MS, 2500.0);
     let mut nginx = session("nginx", "10.0.0.5", 443, "203.0.113.9", 60_001);
     (nginx.direction, nginx.owner, nginx.uid, nginx.pid) =
         (Direction::In, Evidence::Close, 33, 900);
@@ -147,7 +147,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     ]
 }
 
-/// The texts of a golden file: what stands in it behind `> `. All else is comments and outcomes.
+/// Returns the filters of a golden file: the lines that begin with `> `. Everything else is comments and outcomes.
 fn texts(golden: &str) -> Vec<&str> {
     golden
         .lines()
@@ -155,7 +155,7 @@ fn texts(golden: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The file with the outcome of each text, indented, below it; comments and empty lines stay.
+/// Returns the file with the outcome of each filter, indented, on the following lines; comments and empty lines stay.
 fn with_outcomes(golden: &str, outcome: impl Fn(&str) -> String) -> String {
     let mut all = String::new();
     for line in golden.lines().filter(|l| !l.starts_with("    ")) {
@@ -170,7 +170,7 @@ fn with_outcomes(golden: &str, outcome: impl Fn(&str) -> String) -> String {
 }
 
 #[test]
-fn expressions_match_what_they_say() {
+fn filter_golden_expressions_match_expected_sessions() {
     const FILE: &str = "tests/filter/expressions.txt";
     let golden = read(FILE);
     let sessions = sessions();
@@ -192,7 +192,7 @@ fn expressions_match_what_they_say() {
 }
 
 #[test]
-fn the_canonical_form_means_the_same() {
+fn filter_canonical_form_parses_to_same_filter() {
     for text in texts(&read("tests/filter/expressions.txt")) {
         let filter = parse(text).expect(text);
         let canonical = filter.canonical();
@@ -201,7 +201,7 @@ fn the_canonical_form_means_the_same() {
 }
 
 #[test]
-fn the_kernel_hides_nothing_of_what_they_match() {
+fn filter_pushdown_accepts_every_matching_session() {
     for text in texts(&read("tests/filter/expressions.txt")) {
         let filter = parse(text).expect(text);
         for (name, s) in &sessions() {
@@ -214,7 +214,7 @@ fn the_kernel_hides_nothing_of_what_they_match() {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn filter_invalid_expressions_report_expected_errors() {
     const FILE: &str = "tests/filter/errors.txt";
     let golden = read(FILE);
     let should = with_outcomes(&golden, |text| match parse(text) {
@@ -225,9 +225,9 @@ fn what_is_wrong_is_told() {
     assert_golden(FILE, &should);
 }
 
-/// What the prompt makes of each key of a line: `.` a filter, `…` not yet, `!` wrong.
+/// The prompt's verdict after each key of a line: `.` a filter, `…` incomplete, `!` wrong.
 #[test]
-fn what_is_being_typed_is_not_called_wrong() {
+fn filter_being_typed_is_incomplete_instead_of_wrong() {
     const FILE: &str = "tests/filter/typing.txt";
     let should = with_outcomes(&read(FILE), |text| {
         (0..=text.len())
@@ -249,7 +249,7 @@ fn survives(text: &str) {
     match results.swap_remove(0) {
         Ok(filter) => {
             let canonical = filter.canonical();
-            // the same in more words may be over the limit
+            // the canonical form is longer and may exceed the limit
             match parse(&canonical) {
                 Ok(again) => assert_eq!(again, filter, "{text:?}"),
                 Err(e) => assert!(canonical.len() > text.len(), "{}", e.report()),
@@ -278,7 +278,7 @@ fn survives(text: &str) {
 }
 
 #[test]
-fn odd_inputs_are_survived() {
+fn filter_corpus_inputs_parse_or_report_an_error() {
     let mut files = 0;
     for entry in fs::read_dir(path("tests/filter/corpus")).expect("the corpus") {
         let bytes = fs::read(entry.expect("a file").path()).expect("a file");
@@ -289,25 +289,25 @@ fn odd_inputs_are_survived() {
 }
 
 #[test]
-fn deep_and_long_inputs_are_errors() {
+fn filter_input_over_depth_or_size_limit_is_an_error() {
     for (text, message) in [
         ("(".repeat(65_536), "the filter is longer than 16384 bytes"),
         (
             "(".repeat(16_384),
-            "more than 64 parentheses within each other",
+            "parentheses are nested more than 64 deep",
         ),
         (
             "not(".repeat(4_000),
-            "more than 64 parentheses within each other",
+            "parentheses are nested more than 64 deep",
         ),
         (
             format!("{}curl{}", "(".repeat(8_000), ")".repeat(8_000)),
-            "more than 64 parentheses within each other",
+            "parentheses are nested more than 64 deep",
         ),
         ("comm ~ a ".repeat(33), "more than 32 regular expressions"),
         (
             "comm ~ (\\pL{999}){9}".into(),
-            "the regular expression is too big",
+            "the regular expression is too large",
         ),
     ] {
         let error = parse(&text).expect_err(&text[..20]);
@@ -347,12 +347,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn filter_random_bytes_parse_or_report_an_error(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         survives(&String::from_utf8_lossy(&bytes));
     }
 
     #[test]
-    fn any_text_of_the_language_s_pieces_is_survived(
+    fn filter_random_tokens_parse_or_report_an_error(
         pieces in prop::collection::vec(
             prop_oneof![
                 prop::sample::select(&[
@@ -376,7 +376,7 @@ proptest! {
     }
 }
 
-/// What a line shows while it is typed, the cursor at `|`.
+/// Returns what a line shows while it is being typed, with the cursor at `|`.
 fn shown(line: &str) -> Vec<&'static str> {
     let cursor = line.find('|').expect("a cursor");
     let filter = Filter::parse_typed(&line.replace('|', ""), cursor, users).expect(line);
@@ -385,7 +385,7 @@ fn shown(line: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_text_behind_which_the_cursor_stands_is_the_beginning_of_one() {
+fn filter_word_at_cursor_matches_as_prefix() {
     let whole = |line: &str| {
         let filter = parse(line).expect(line);
         let matching = sessions().into_iter().filter(|(_, s)| filter.matches(s));
@@ -397,7 +397,7 @@ fn the_text_behind_which_the_cursor_stands_is_the_beginning_of_one() {
         ("comm sshd,cur|", "comm sshd or comm ~ ^cur"),
         ("comm cur| and port 443", "comm ~ ^cur and port 443"),
         ("not comm cur|", "not comm ~ ^cur"),
-        // these are whole
+        // these are complete
         ("comm cur |", "comm cur"),
         ("comm cu|r", "comm cur"),
         ("|comm curl", "comm curl"),

@@ -1,11 +1,11 @@
-//! Trying a session takes no memory: a million of them are tried while one types.
+//! Matching a session does not allocate: a million of them are tried while a user types.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use tcplife::testing::filter::Filter;
 use tcplife::testing::model::{Comm, Reason, Session};
-use tcplife::testing::sample::finished;
+use tcplife::testing::sample::closed_session;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -17,7 +17,7 @@ struct Counting;
 // needs no allocation itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // a thread that ends may free and take memory when its Cell is gone
+        // a thread that exits may allocate and free memory when its Cell is gone
         let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
         // SAFETY: the caller keeps to the contract of alloc.
         unsafe { System.alloc(layout) }
@@ -40,12 +40,12 @@ fn session(laddr: [u16; 8], comm: &str) -> Session {
         raddr: [10, 0, 0, 1].into(),
         comm: Comm::from(comm),
         reason: Reason::Refused,
-        ..finished()
+        ..closed_session()
     }
 }
 
 #[test]
-fn trying_a_session_takes_no_memory() {
+fn filter_matching_a_session_does_not_allocate() {
     let sessions = [
         session(
             [0xfe80, 0, 0, 0, 0x1111, 0x2222, 0x3333, 0x4444],
@@ -64,7 +64,7 @@ fn trying_a_session_takes_no_memory() {
     ] {
         let filter = Filter::parse(text).expect(text);
         let try_all = || sessions.iter().filter(|s| filter.matches(s)).count();
-        try_all(); // a regular expression makes its scratch space at the first try
+        try_all(); // a regular expression allocates its scratch space on first use
         let before = ALLOCATIONS.get();
         for _ in 0..100 {
             std::hint::black_box(try_all());

@@ -1,9 +1,9 @@
-//! State changes of sessions for which the kernel runs no BPF program, whoever's.
+//! Counts state changes of sessions for which the kernel runs no BPF program at all.
 //!
-//! There are kernels that run none while the current task belongs to process 1, as those of some micro-VMs, whose process 1
-//! is the host's agent. What a softirq does on top of it then nobody sees who is told by BPF; ftrace does see it, and counts
-//! it here: a session of which one was missed may be missing, so it is the noise of what is lost. Where programs do run
-//! there it is a handful.
+//! Some kernels run none while the current task belongs to process 1, such as those of some micro-VMs, whose process
+//! 1 is the host's agent. Softirq work on top of it is then invisible to every BPF tool; ftrace does see it and
+//! counts it here. A session with such a state change may be missing, so the count is the noise of missed sessions.
+//! Where programs do run in process 1, it is a handful.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use anyhow::Context;
 
 use crate::churn::PORT;
 
-/// Whose sessions.
+/// The ends whose state changes count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
     Both,
     Servers,
 }
 
-/// Counts, as long as it is there.
+/// Counts until dropped.
 pub(crate) struct Blind(PathBuf);
 
 impl Blind {
-    /// Begins to count. The task is looked at first, as it is hardly ever one of these.
+    /// Starts counting. The filter tests the task first, as it hardly ever matches.
     pub(crate) fn count(ends: Ends) -> anyhow::Result<Self> {
         let instance = format!("instances/tcplife-bench-{}", std::process::id());
         let instance = Path::new("/sys/kernel/tracing").join(instance);
@@ -45,7 +45,7 @@ impl Blind {
         Ok(blind)
     }
 
-    /// How many there were.
+    /// The count so far.
     pub(crate) fn missed(&self) -> anyhow::Result<u64> {
         let mut sum = 0;
         for cpu in fs::read_dir(self.0.join("per_cpu"))? {
@@ -62,7 +62,7 @@ impl Blind {
 
 impl Drop for Blind {
     fn drop(&mut self) {
-        // a trace that goes on would only cost
+        // a trace left running would only cost time
         let _ = fs::write(self.0.join("events/enable"), "0");
         let _ = fs::remove_dir(&self.0);
     }

@@ -1,7 +1,7 @@
 //! Sessions as fast as this host can make them, or at a rate: connect and close, on loopback.
 //!
-//! Clients are threads of one process, servers of another, so that each side is somebody's. The processes are this
-//! program again (`--role churn …`): they count what they made, exactly, and what CPU time it took them. They end by
+//! Clients are threads of one process, servers of another, so that both sides have an owner. The processes are this
+//! program again (`--role churn …`): they count their sessions exactly, and the CPU time they took. They exit by
 //! themselves, whatever happens.
 
 use std::fs;
@@ -19,32 +19,33 @@ use serde_json::{Value, json};
 
 use crate::host;
 
-/// The servers' port. It is in every row of these sessions, and above those that the kernel gives to clients, here and
-/// in the host's other network namespaces.
+/// The servers' port. It is in every row of these sessions, and above the ports that the kernel gives to clients,
+/// here and in the host's other network namespaces.
 pub(crate) const PORT: u16 = 64_000;
 /// Client threads, and server threads.
 pub(crate) const LANES: u32 = 4;
-/// How far a client may be ahead of its server: the queue of a listener must never be full, as the kernel throws
-/// handshakes away then.
+/// Maximum lead of a client over its server: a listener's queue must never be full, because the kernel then drops
+/// handshakes.
 const LEAD: u64 = 1024;
 
-/// What traffic is wanted.
+/// The traffic to make.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) time: Duration,
-    /// Connections a second, of all threads; `None`: as many as can be made.
+    /// Connections per second, of all threads; `None`: as many as possible.
     pub(crate) rate: Option<u32>,
     pub(crate) talk: Talk,
 }
 
-/// What a connection is like.
+/// The course of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Talk {
-    /// Connected and closed at once, by both sides: nobody waits, and a connection costs its processes as little as one can.
+    /// Connected and closed at once, by both sides: nothing waits, and a connection costs its processes as little as
+    /// possible.
     Bare,
-    /// The same, and the client closes with a reset.
+    /// The same, but the client closes with a reset.
     Reset,
-    /// The client asks, the server answers and closes: the least that a real connection does.
+    /// The client sends a request, the server answers and closes: the least that a real connection does.
     Answer,
 }
 
@@ -68,7 +69,7 @@ impl Talk {
 }
 
 impl Load {
-    /// As fast as it goes.
+    /// As many connections as possible.
     pub(crate) fn fastest(time: Duration) -> Self {
         Load {
             time,
@@ -77,7 +78,7 @@ impl Load {
         }
     }
 
-    /// So many connections a second.
+    /// This many connections per second.
     pub(crate) fn paced(time: Duration, rate: u32) -> Self {
         Load {
             rate: Some(rate),
@@ -85,12 +86,12 @@ impl Load {
         }
     }
 
-    /// Makes it, and waits for its end.
+    /// Makes the traffic and waits for its end.
     pub(crate) fn run(self) -> anyhow::Result<Made> {
         self.start()?.wait()
     }
 
-    /// Begins to make it.
+    /// Starts making the traffic.
     pub(crate) fn start(self) -> anyhow::Result<Running> {
         let child = host::role("churn")?
             .arg(self.time.as_nanos().to_string())
@@ -103,11 +104,11 @@ impl Load {
     }
 }
 
-/// A churn under way.
+/// A running churn.
 pub(crate) struct Running(Child);
 
 impl Running {
-    /// What it made.
+    /// Waits for its end and returns the result.
     pub(crate) fn wait(self) -> anyhow::Result<Made> {
         let output = self.0.wait_with_output()?;
         ensure!(
@@ -133,8 +134,8 @@ impl Running {
     }
 }
 
-/// Waits until the kernel is through with the sessions: the last packets may come after the processes have ended. What
-/// is in TIME_WAIT is no session any more.
+/// Waits until the kernel has closed the sessions: the last packets may come after the processes have exited. A
+/// socket in TIME_WAIT is not a session any more.
 fn until_over() -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !fs::read_to_string("/proc/net/sockstat")?.contains("TCP: inuse 0 ") {
@@ -144,7 +145,7 @@ fn until_over() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was made. Nothing failed: it is an error if something did.
+/// The traffic made. Nothing failed, as that would be an error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Made {
     pub(crate) connections: u64,
@@ -154,7 +155,7 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// Both ends of each connection.
+    /// Number of sessions: both ends of each connection.
     pub(crate) fn sessions(&self) -> u64 {
         2 * self.connections
     }
@@ -163,18 +164,18 @@ impl Made {
         self.connections as f64 / self.wall.as_secs_f64()
     }
 
-    /// What a connection took of its own processes, µs.
+    /// CPU time of the churn's own processes per connection, µs.
     pub(crate) fn cpu_us_a_connection(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.connections as f64
     }
 }
 
-/// What a client and its server know of each other. A cache line of its own.
+/// State shared by a client and its server, in a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Lane {
     accepted: AtomicU64,
-    /// All that the client will have made; [`u64::MAX`]: not known yet.
+    /// Total connections of the client; [`u64::MAX`]: not known yet.
     total: AtomicU64,
 }
 
@@ -243,7 +244,7 @@ pub(crate) fn role(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each lane has an address of its own, so that none is short of ports: a port that is in TIME_WAIT is not used for a
+/// Each lane has an address of its own, so that none runs out of ports: a port in TIME_WAIT is not reused for a
 /// second (`net.ipv4.tcp_tw_reuse`).
 fn address(lane: u32) -> SocketAddrV4 {
     let host = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + lane);
@@ -253,7 +254,7 @@ fn address(lane: u32) -> SocketAddrV4 {
 fn listen(lane: u32) -> anyhow::Result<OwnedFd> {
     let fd = socket()?;
     sockopt::set_socket_reuseaddr(&fd, true)?;
-    // the server looks whether it is to end
+    // so that the server regularly checks whether to exit
     sockopt::set_socket_timeout(&fd, Timeout::Recv, Some(Duration::from_millis(20)))?;
     let to = address(lane);
     rustix::net::bind(&fd, &to).with_context(|| format!("cannot bind {to}"))?;
@@ -266,7 +267,7 @@ fn socket() -> rustix::io::Result<OwnedFd> {
     rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
 }
 
-/// Accepts and closes until all are through.
+/// Accepts and closes until all connections are done.
 fn serve(listener: &OwnedFd, lane: &Lane, talk: Talk) {
     let mut accepted = 0;
     let mut buffer = [0; 1000];
@@ -274,14 +275,14 @@ fn serve(listener: &OwnedFd, lane: &Lane, talk: Talk) {
         match rustix::net::accept_with(listener, SocketFlags::CLOEXEC) {
             Ok(fd) => {
                 if talk == Talk::Answer {
-                    // the listener's timeout is this one's too, and a client may be late
+                    // the listener's timeout is inherited, and a client may be late
                     let asked = loop {
                         match rustix::io::read(&fd, &mut buffer) {
                             Err(Errno::AGAIN | Errno::INTR) => {}
                             asked => break asked,
                         }
                     };
-                    // whoever has gone wants no answer
+                    // a client that has gone needs no answer
                     let _ = asked.and_then(|_| rustix::io::write(&fd, &buffer));
                 }
                 drop(fd);
@@ -291,13 +292,13 @@ fn serve(listener: &OwnedFd, lane: &Lane, talk: Talk) {
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             Err(e) => {
                 eprintln!("accept: {e}");
-                return; // what is missing tells
+                return; // the sessions missing show it
             }
         }
     }
 }
 
-/// What a client is to do.
+/// The task of a client.
 #[derive(Clone, Copy)]
 struct Plan {
     to: SocketAddrV4,
@@ -307,7 +308,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Connects and closes until the end. How often it did, and how often it could not.
+    /// Connects and closes until the end. Returns the numbers of successes and failures.
     fn connect(self, lane: &Lane) -> (u64, u64) {
         let (mut made, mut failed) = (0_u64, 0);
         let mut next = Instant::now();
@@ -317,7 +318,7 @@ impl Plan {
                 break;
             }
             if let Some(pause) = self.pause {
-                // who is late catches up
+                // a late client catches up
                 std::thread::sleep(next.saturating_duration_since(now));
                 next += pause;
             }
@@ -330,7 +331,7 @@ impl Plan {
                     failed += 1;
                 }
             }
-            // of what failed here some may have been accepted there
+            // a connection that failed here may have been accepted there
             while made.saturating_sub(lane.accepted.load(Ordering::Relaxed)) > LEAD {
                 std::thread::sleep(Duration::from_micros(100));
             }
@@ -355,7 +356,7 @@ impl Plan {
     }
 }
 
-/// `--role hold N`: N sessions on loopback, both ends here, that do nothing until stdin is closed.
+/// `--role hold N`: holds N idle sessions on loopback, with both ends here, until stdin is closed.
 pub(crate) fn hold_role(arguments: &[String]) -> anyhow::Result<()> {
     let [sessions] = arguments else {
         bail!("hold takes a number of sessions");
@@ -376,11 +377,10 @@ pub(crate) fn hold_role(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Idle sessions, as long as it lives.
+/// Idle sessions, held until dropped.
 pub(crate) struct Held(Child);
 
 impl Held {
-    /// Opens that many sessions.
     pub(crate) fn open(sessions: u64) -> anyhow::Result<Self> {
         let mut child = host::role("hold")?
             .arg(sessions.to_string())
@@ -399,7 +399,7 @@ impl Drop for Held {
     }
 }
 
-/// What iperf3 moves over loopback, bits a second.
+/// Throughput of iperf3 over loopback, bits per second.
 pub(crate) fn iperf3(time: Duration) -> anyhow::Result<f64> {
     let mut server = Command::new("iperf3")
         .args(["-s", "-1", "-B", "127.0.0.1", "--forceflush"])

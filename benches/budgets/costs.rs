@@ -1,4 +1,4 @@
-//! What it costs a busy host to be watched: time in the kernel, and what its own processes have left.
+//! Cost of tracing for a busy host: time in the kernel, and effects on its own processes.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) fn measure(bench: &mut Bench) {
         ("4,000 connections/s", 0.10, Load::paced(time, 4000)),
         ("the fastest churn", 0.33, Load::fastest(time)),
     ] {
-        let what = format!("kernel time a session, {what}, by libbpf-tools' tcplife");
+        let what = format!("kernel time per session, {what}, relative to libbpf-tools' tcplife");
         let limit = Limit::AtMost(limit);
         bench.step(&what, limit, |bench| {
             let pairs = bench.rounds(|| {
@@ -25,20 +25,20 @@ pub(crate) fn measure(bench: &mut Bench) {
     }
     for (what, limit, talk) in [
         (
-            "own CPU time a connection with an answer, without by with the dashboard",
+            "workload CPU time per connection with an answer, without / with the dashboard",
             Limit::AtLeast(0.97),
             Talk::Answer,
         ),
-        // what nothing is done with but to open and to close it cannot hide what following it costs
+        // a connection that is only opened and closed cannot hide the cost of following it
         (
-            "own CPU time a bare connection, without by with the dashboard",
+            "workload CPU time per bare connection, without / with the dashboard",
             Limit::None,
             Talk::Bare,
         ),
     ] {
         bench.step(what, limit, |bench| own_work(bench, what, limit, talk));
     }
-    let what = "iperf3 on loopback, with by without the dashboard";
+    let what = "iperf3 on loopback, with / without the dashboard";
     let limit = Limit::AtLeast(0.99);
     bench.step(what, limit, |bench| {
         host::find("iperf3").ok_or(Absent("iperf3"))?;
@@ -54,7 +54,7 @@ pub(crate) fn measure(bench: &mut Bench) {
     });
 }
 
-/// What all BPF programs of a tool take for a session.
+/// Run time of all BPF programs of a tool per session.
 fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
     let measuring = host::RunTimes::measure()?;
     let before = host::programs_of(lines.pid())?;
@@ -65,16 +65,16 @@ fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
     Ok(took.as_nanos() as f64 / made.sessions() as f64)
 }
 
-/// What the dashboard itself did while the churn was on.
+/// Load of the dashboard itself during the churn.
 #[derive(Clone, Copy)]
-struct Watched {
+struct WatchedTime {
     /// User and system time by wall time.
     cores: f64,
     sessions_a_second: f64,
     bytes_a_second: f64,
 }
 
-/// What the churn's own processes use a connection, with nobody beside, with the dashboard, with others.
+/// CPU time of the churn's own processes per connection: alone, with the dashboard, with other tools.
 fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Result<Vec<Budget>> {
     let load = Load {
         talk,
@@ -86,7 +86,7 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     let mut theirs = vec![Vec::new(); peers.len()];
     let alone = || anyhow::Ok(load.run()?.cpu_us_a_connection());
     for _ in 0..bench.rounds {
-        // there and back, so that a drift of the host is in both
+        // forth and back, so that a drift of the host affects both
         let first = alone()?;
         let (there, one) = with_dashboard(load)?;
         let (back, other) = with_dashboard(load)?;
@@ -108,12 +108,13 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     if talk != Talk::Bare {
         return Ok(budgets);
     }
-    let of =
-        |figure: fn(&Watched) -> f64| Spread::of(&watched.iter().map(figure).collect::<Vec<_>>());
+    let of = |figure: fn(&WatchedTime) -> f64| {
+        Spread::of(&watched.iter().map(figure).collect::<Vec<_>>())
+    };
     let rate = of(|w| w.sessions_a_second).median;
     budgets.push(Budget::figure(
         format!(
-            "the dashboard's CPU at {} sessions/s, brought to 50,000/s",
+            "the dashboard's CPU at {} sessions/s, scaled to 50,000/s",
             Short(rate)
         ),
         Limit::AtMost(15.0),
@@ -129,13 +130,13 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     Ok(budgets)
 }
 
-fn with_dashboard(load: Load) -> anyhow::Result<(f64, Watched)> {
+fn with_dashboard(load: Load) -> anyhow::Result<(f64, WatchedTime)> {
     let screen = Screen::tcplife(&[])?;
     let (cpu, bytes) = (host::cpu_of(screen.pid())?, screen.bytes());
     let made = load.run()?;
     let wall = made.wall.as_secs_f64();
     let seconds = |d: Duration| d.as_secs_f64();
-    let watched = Watched {
+    let watched = WatchedTime {
         cores: seconds(host::cpu_of(screen.pid())?.saturating_sub(cpu)) / wall,
         sessions_a_second: made.sessions() as f64 / wall,
         bytes_a_second: (screen.bytes() - bytes) as f64 / wall,

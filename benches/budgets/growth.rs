@@ -1,4 +1,4 @@
-//! How it grows with the sessions that are kept and with those that are open: a table, and a picture of it.
+//! Growth with the number of kept and of open sessions, as a table and as a chart.
 
 use anyhow::anyhow;
 use plotters::prelude::*;
@@ -8,7 +8,7 @@ use crate::table::{Budget, Limit, Short, Spread};
 use crate::user::{Keys, keys, memory};
 use crate::{Bench, idle};
 
-/// With so many finished sessions kept, a hundredth of them open.
+/// Figures with this many closed sessions kept, a hundredth as many open.
 pub(crate) struct Kept {
     kept: u64,
     open: u64,
@@ -16,14 +16,13 @@ pub(crate) struct Kept {
     bytes: f64,
 }
 
-/// With so many sessions open.
+/// Figures with this many open sessions.
 pub(crate) struct Open {
     open: u64,
     start_ms: f64,
     percent: f64,
 }
 
-/// What was measured.
 #[derive(Default)]
 pub(crate) struct Growth {
     kept: Vec<Kept>,
@@ -31,9 +30,9 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// What needs no kernel. Two of the budgets are the last points of it.
+    /// Measures everything that needs no kernel. Two of the budgets are the last points of it.
     pub(crate) fn measure_kept(&mut self, bench: &mut Bench) {
-        let what = "a key until its frame, a million kept, p99";
+        let what = "key to frame, a million kept, p99";
         bench.step(what, Limit::AtMost(16.0), |bench| {
             for power in 2..=6 {
                 let kept = 10_u64.pow(power);
@@ -53,12 +52,12 @@ impl Growth {
                 Spread::of(&[million]),
             )])
         });
-        let what = "memory a kept session";
+        let what = "memory per kept session";
         bench.step(what, Limit::AtMost(200.0), |_| {
             let [.., less, more] = &self.kept[..] else {
                 return Err(anyhow!("it was not measured"));
             };
-            // what is the same however many are kept is in both
+            // the difference removes the part that does not depend on the number
             let bytes = (more.bytes - less.bytes) / (more.kept - less.kept) as f64;
             Ok(vec![Budget::figure(
                 what,
@@ -69,7 +68,7 @@ impl Growth {
         });
     }
 
-    /// What the real program does with idle sessions.
+    /// Measures the real program with idle sessions.
     pub(crate) fn measure_open(&mut self, bench: &Bench) -> anyhow::Result<()> {
         for power in 2..=4 {
             let open = 10_u64.pow(power);
@@ -91,7 +90,7 @@ impl Growth {
 
     pub(crate) fn markdown(&self) -> String {
         let mut out = String::from(
-            "| finished sessions kept | open | key to frame, p50 | p99 | whole answer, worst | frame | memory |\n|--:|--:|--:|--:|--:|--:|--:|\n",
+            "| closed sessions kept | open | key to frame, p50 | p99 | complete answer, worst | frame | memory |\n|--:|--:|--:|--:|--:|--:|--:|\n",
         );
         for k in &self.kept {
             out += &format!(
@@ -105,7 +104,7 @@ impl Growth {
                 Short(k.bytes / 1e6),
             );
         }
-        out += "\n| open sessions, idle | start to first frame | CPU for a look a second | a look |\n|--:|--:|--:|--:|\n";
+        out += "\n| open sessions, idle | start until all are shown | CPU at one snapshot per second | snapshot |\n|--:|--:|--:|--:|\n";
         for o in &self.open {
             out += &format!(
                 "| {} | {} ms | {} % | {} ms |\n",
@@ -118,7 +117,7 @@ impl Growth {
         out
     }
 
-    /// The same as a picture: SVG.
+    /// The figures as a chart, in SVG.
     pub(crate) fn picture(&self) -> anyhow::Result<String> {
         let mut svg = String::new();
         {
@@ -136,11 +135,11 @@ impl Growth {
                 ("memory, MB", kept(|k| k.bytes / 1e6)),
             ];
             let right = [
-                ("start to first frame, ms", open(|o| o.start_ms)),
-                ("CPU for a look, ms", open(|o| o.percent * 10.0)),
+                ("start until all are shown, ms", open(|o| o.start_ms)),
+                ("CPU per snapshot, ms", open(|o| o.percent * 10.0)),
             ];
             for (area, title, lines) in [
-                (&halves[0], "finished sessions kept", &left[..]),
+                (&halves[0], "closed sessions kept", &left[..]),
                 (&halves[1], "sessions open", &right[..]),
             ] {
                 chart(area, title, lines).map_err(|e| anyhow!("{e}"))?;
@@ -159,7 +158,7 @@ fn chart<B: DrawingBackend>(
     title: &str,
     lines: &[Line<'_>],
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    /// Okabe and Ito's: told apart by the colour-blind.
+    /// By Okabe and Ito: distinguishable for the color-blind.
     const COLOURS: [RGBColor; 3] = [
         RGBColor(0, 114, 178),
         RGBColor(213, 94, 0),
@@ -180,8 +179,8 @@ fn chart<B: DrawingBackend>(
         .x_label_formatter(&|x| Short(*x).to_string())
         .y_label_formatter(&|y| Short(*y).to_string())
         .draw()?;
-    for ((name, points), colour) in lines.iter().zip(COLOURS) {
-        let style = colour.stroke_width(2);
+    for ((name, points), color) in lines.iter().zip(COLOURS) {
+        let style = color.stroke_width(2);
         chart
             .draw_series(LineSeries::new(points.iter().copied(), style).point_size(3))?
             .label(*name)

@@ -1,4 +1,4 @@
-//! What the bench asks of the host: a network namespace of its own, processes, and what they cost.
+//! Host facilities for the benchmark: a network namespace, processes, and their costs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,15 +15,15 @@ use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
 
-/// Takes this process, and all that it starts, into a network namespace of its own: the host's other traffic, its limits
-/// and its firewall are not in there. What it is to be like there: no waiting for ports, no queue that is short.
+/// Moves this process and all its children into a network namespace of its own, free of the host's other traffic,
+/// limits and firewall, and configures it: no waiting for ports, no short queues.
 pub(crate) fn enter_own_network() -> anyhow::Result<()> {
     let flags = UnshareFlags::NEWNET | UnshareFlags::NEWNS;
     // SAFETY: no thread runs beside this one, and neither namespace makes memory or descriptors unsafe.
     unsafe { rustix::thread::unshare_unsafe(flags) }.context("cannot make a network namespace")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).context("cannot keep mounts to itself")?;
-    // libbpf-tools' tcplife asks tracefs what the tracepoint looks like
+    // libbpf-tools' tcplife reads the tracepoint's format from tracefs
     if !Path::new("/sys/kernel/tracing/events").exists() {
         let at = "/sys/kernel/tracing";
         rustix::mount::mount("tracefs", at, "tracefs", MountFlags::empty(), None)
@@ -47,27 +47,27 @@ pub(crate) fn enter_own_network() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This program in another role; it goes when this one goes.
+/// Command that starts this program in another role; it exits when this process does.
 pub(crate) fn role(name: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("which program this is")?);
     command.args(["--role", name]);
     Ok(command)
 }
 
-/// The first thing that a role does.
+/// The first step of every role.
 pub(crate) fn begin_role() -> anyhow::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .context("cannot ask to be ended")
 }
 
-/// Whatever happens, this process ends then.
+/// Makes this process exit after `time`, whatever happens.
 pub(crate) fn end_after(time: Duration) {
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     // SAFETY: no pointers.
     unsafe { libc::alarm(seconds.max(1)) };
 }
 
-/// Raises the limit of open files to that, if it is lower.
+/// Raises the limit of open files to `count`, if it is lower.
 pub(crate) fn allow_descriptors(count: u64) -> anyhow::Result<()> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -78,7 +78,7 @@ pub(crate) fn allow_descriptors(count: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Zeroed memory that this process and those that it forks have in common, for ever.
+/// Zeroed memory shared between this process and its forks, never unmapped.
 pub(crate) fn shared<T: Sync + Default>(count: usize) -> anyhow::Result<&'static [T]> {
     let bytes = count * size_of::<T>();
     // SAFETY: a new anonymous mapping takes nobody's memory.
@@ -102,10 +102,10 @@ pub(crate) fn shared<T: Sync + Default>(count: usize) -> anyhow::Result<&'static
     Ok(unsafe { std::slice::from_raw_parts(first, count) })
 }
 
-/// A process that does a thing and ends.
+/// A forked process that does one thing and exits.
 pub(crate) struct Forked(libc::pid_t);
 
-/// Only in a process that has no other thread.
+/// Forks. Only in a process without other threads.
 pub(crate) fn fork(work: impl FnOnce()) -> anyhow::Result<Forked> {
     // SAFETY: without other threads no lock is held that the child would wait for.
     match unsafe { libc::fork() } {
@@ -121,7 +121,7 @@ pub(crate) fn fork(work: impl FnOnce()) -> anyhow::Result<Forked> {
 }
 
 impl Forked {
-    /// Waits for its end. The CPU time that it used.
+    /// Waits until it exits. Returns the CPU time that it used.
     pub(crate) fn wait(self) -> anyhow::Result<Duration> {
         let mut status = 0;
         // SAFETY: all zeros is a value of it.
@@ -144,7 +144,7 @@ pub(crate) fn cpu_of_this_process() -> anyhow::Result<Duration> {
     clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-/// User and system time of a process so far, of all its threads, those that have ended too.
+/// User and system time of a process so far, including exited threads.
 pub(crate) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
     let mut id = 0;
     // SAFETY: `id` is writable for the call.
@@ -163,7 +163,7 @@ fn clock(id: libc::clockid_t) -> anyhow::Result<Duration> {
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
-/// How often the threads of a process have gone to sleep by themselves: as often they were woken.
+/// Voluntary context switches of a process's threads: equal to the number of wake-ups.
 pub(crate) fn sleeps_of(pid: u32) -> anyhow::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -173,7 +173,7 @@ pub(crate) fn sleeps_of(pid: u32) -> anyhow::Result<u64> {
     Ok(sum)
 }
 
-/// Memory of this process that is in RAM, bytes.
+/// Resident memory of this process, bytes.
 pub(crate) fn memory_of_this_process() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     Ok(1024 * number_after(&status, "VmRSS:").context("no VmRSS")?)
@@ -184,7 +184,7 @@ fn number_after(text: &str, name: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// The kernel measures how long BPF programs run, as long as this is kept (Linux 5.8).
+/// Makes the kernel measure run times of BPF programs until dropped (Linux 5.8).
 pub(crate) struct RunTimes(#[expect(dead_code, reason = "it is kept open")] OwnedFd);
 
 impl RunTimes {
@@ -199,11 +199,11 @@ impl RunTimes {
     }
 }
 
-/// How long the BPF programs that a process has open have run so far, those of its iterators too.
+/// Total run time so far of the BPF programs that a process has open, including its iterators.
 pub(crate) fn programs_of(pid: u32) -> anyhow::Result<Duration> {
     let mut programs = BTreeMap::new();
     for fd in fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
-        // one that was closed meanwhile is no program
+        // closed meanwhile, or not a program
         let Ok(info) = fs::read_to_string(fd?.path()) else {
             continue;
         };
@@ -217,7 +217,7 @@ pub(crate) fn programs_of(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(programs.values().sum()))
 }
 
-/// Where a command is, if it is.
+/// Path of a command, if it is installed.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -231,7 +231,7 @@ pub(crate) fn first_line(child: &mut Child) -> anyhow::Result<()> {
     line_with(child, "")
 }
 
-/// Waits until a child has written a line with that in it.
+/// Waits until a child has written a line that contains `wanted`.
 pub(crate) fn line_with(child: &mut Child, wanted: &str) -> anyhow::Result<()> {
     let out = child.stdout.as_mut().context("its output is not read")?;
     for line in BufReader::new(out).lines() {
@@ -242,14 +242,14 @@ pub(crate) fn line_with(child: &mut Child, wanted: &str) -> anyhow::Result<()> {
     bail!("it ended without a word");
 }
 
-/// It is to end, and does.
+/// Interrupts a child and waits until it exits.
 pub(crate) fn interrupt(child: &mut Child) -> anyhow::Result<ExitStatus> {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, Signal::INT)?;
     Ok(child.wait()?)
 }
 
-/// The machine, in a line: figures mean nothing without it.
+/// One line about the machine, without which figures mean nothing.
 pub(crate) fn machine() -> String {
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get());
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

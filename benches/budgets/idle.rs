@@ -1,4 +1,4 @@
-//! What the dashboard costs when nothing happens, and how soon it is there.
+//! Cost of the dashboard when nothing happens, and its startup time.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::table::{Budget, Limit, Spread};
 use crate::tools::{Screen, figure};
 use crate::{Bench, host};
 
-/// Sessions that are open in the budgets.
+/// Open sessions in the budgets.
 pub(crate) const OPEN: u64 = 10_000;
 
 pub(crate) fn measure(bench: &mut Bench) {
@@ -24,7 +24,7 @@ pub(crate) fn measure(bench: &mut Bench) {
         Ok(vec![
             Budget::figure(what, Limit::AtMost(100.0), "ms", Spread::of(&first)),
             Budget::figure(
-                "start until all of them are on it",
+                "start until all of them are shown",
                 Limit::None,
                 "ms",
                 Spread::of(&all),
@@ -65,8 +65,8 @@ pub(crate) fn measure(bench: &mut Bench) {
     });
 }
 
-/// Starts a dashboard on a host with that many sessions, and tells how long it took to draw its first frame, and one
-/// that has all of them.
+/// Starts a dashboard on a host with `open` sessions. Returns it with the time to its first frame, and to the first
+/// one that has all sessions.
 pub(crate) fn start(open: u64) -> anyhow::Result<(Screen, Duration, Duration)> {
     let screen = Screen::tcplife(&[])?;
     let first = screen.first_frame()?;
@@ -74,16 +74,16 @@ pub(crate) fn start(open: u64) -> anyhow::Result<(Screen, Duration, Duration)> {
     Ok((screen, first, all))
 }
 
-/// What a dashboard did a second.
+/// Activity of an idle dashboard, per second.
 #[derive(Clone, Copy)]
 pub(crate) struct Quiet {
-    /// User and system time by wall time; its BPF iterators run on its own threads, so they are in it.
+    /// User and system time by wall time; includes BPF iterators, which run on its own threads.
     pub(crate) percent: f64,
     wake_ups: f64,
     bytes: f64,
 }
 
-/// Looks at a dashboard for that long.
+/// Measures a dashboard for this long.
 pub(crate) fn watch(screen: &Screen, time: Duration) -> anyhow::Result<Quiet> {
     let pid = screen.pid();
     let begin = Instant::now();

@@ -1,5 +1,5 @@
-//! Whether every session gets out: at the fastest churn nothing is lost, and what a ring buffer of a page cannot hold is
-//! counted.
+//! Completeness: at the fastest churn no session is missed, and every session that a ring buffer of one page cannot
+//! hold is counted.
 
 use anyhow::{Context, bail, ensure};
 
@@ -14,41 +14,48 @@ const TINY_RING: [&str; 2] = ["--ring-size", "4096"];
 
 pub(crate) fn measure(bench: &mut Bench) {
     for format in ["text", "csv", "json"] {
-        bench.step(&format!("lost rows, {format}"), NONE, |bench| {
+        bench.step(&format!("missed rows, {format}"), NONE, |bench| {
             Ok(vec![printed(bench, format)?])
         });
     }
-    bench.step("lost rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
-    bench.step("lost rows, text, beside libbpf-tools' tcplife", NONE, |b| {
-        Ok(vec![beside(b)?])
-    });
+    bench.step("missed rows, dashboard", NONE, |b| Ok(vec![dashboard(b)?]));
+    bench.step(
+        "missed rows, text, alongside libbpf-tools' tcplife",
+        NONE,
+        |b| Ok(vec![beside(b)?]),
+    );
     for (what, count) in [
         ("text", overflow_text as Overflow),
         ("dashboard", overflow_dashboard),
     ] {
-        let what = format!("rows + lost − sessions, {what}, ring buffer of a page");
+        let what = format!("rows + missed − sessions, {what}, ring buffer of a page");
         bench.step(&what, NONE, |bench| {
             let blind = Blind::count(Ends::Servers)?;
-            let Counted { made, shown, lost } = count(bench)?;
-            ensure!(lost > 0, "the ring buffer does not overflow");
-            let what = format!("{what}: {} + {}", Short(shown as f64), Short(lost as f64));
-            Ok(vec![off(what, made, shown + lost, &blind)?])
+            let Counted {
+                made,
+                shown,
+                missed,
+            } = count(bench)?;
+            ensure!(missed > 0, "the ring buffer does not overflow");
+            let what = format!("{what}: {} + {}", Short(shown as f64), Short(missed as f64));
+            Ok(vec![off(what, made, shown + missed, &blind)?])
         });
     }
 }
 
-/// None may be lost.
+/// No session may be missed.
 const NONE: Limit = Limit::AtMost(0.0);
 
-/// What became of sessions when not all could be shown.
+/// Sessions made, shown and missed, when not all could be shown.
 struct Counted {
     made: u64,
     shown: u64,
-    /// What is said of the others.
-    lost: u64,
+    /// Number reported as missed.
+    missed: u64,
 }
 
-/// So many of what had to be told were not. Too many are as wrong. What no program is run for is the noise.
+/// Difference between sessions made and accounted for; too many are just as wrong. The noise is the count of events
+/// without a BPF program.
 fn off(what: String, made: u64, told: u64, blind: &Blind) -> anyhow::Result<Budget> {
     let off = Spread {
         median: made.abs_diff(told) as f64,
@@ -57,7 +64,7 @@ fn off(what: String, made: u64, told: u64, blind: &Blind) -> anyhow::Result<Budg
     Ok(Budget::figure(what, NONE, "", off))
 }
 
-fn lost(what: &str, made: Made, shown: u64, blind: &Blind) -> anyhow::Result<Budget> {
+fn missed(what: &str, made: Made, shown: u64, blind: &Blind) -> anyhow::Result<Budget> {
     let what = format!(
         "{what}: {} sessions, {}/s",
         Short(made.sessions() as f64),
@@ -70,7 +77,7 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
     let blind = Blind::count(Ends::Both)?;
     let lines = Lines::tcplife(format, &[])?;
     let made = Load {
-        // each another kind, as long as there are three
+        // each format with another kind, as long as there are three
         talk: match format {
             "csv" => Talk::Reset,
             "json" => Talk::Answer,
@@ -80,38 +87,43 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
     };
     let made = made.run()?;
     let printed = lines.stop()?;
-    lost(&format!("lost rows, {format}"), made, printed.rows, &blind)
+    missed(
+        &format!("missed rows, {format}"),
+        made,
+        printed.rows,
+        &blind,
+    )
 }
 
 fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
     let blind = Blind::count(Ends::Both)?;
     let mut screen = Screen::tcplife(&[])?;
-    // so that the header counts these sessions and no others of the host
+    // so that the header counts only these sessions of the host
     screen.press(&format!("Cport {PORT}\r"))?;
-    screen.when(|text| text.contains("captured: port") && figure(text, "finished").is_some())?;
-    let before = screen.settled("finished")?;
+    screen.when(|text| text.contains("capture: port") && figure(text, "closed").is_some())?;
+    let before = screen.settled("closed")?;
     let made = Load::fastest(bench.times.losses).run()?;
-    let shown = screen.settled("finished")? - before;
-    lost("lost rows, dashboard", made, shown, &blind)
+    let shown = screen.settled("closed")? - before;
+    missed("missed rows, dashboard", made, shown, &blind)
 }
 
-/// Both see the same sessions, and each other's cost.
+/// Both tools see the same sessions, and pay for each other's cost.
 fn beside(bench: &Bench) -> anyhow::Result<Budget> {
     let blind = Blind::count(Ends::Both)?;
     let theirs = Lines::libbpf_tools()?;
     let ours = Lines::tcplife("text", &[])?;
     let made = Load::fastest(bench.times.losses / 3).run()?;
     let (ours, theirs) = (ours.stop()?.rows, theirs.stop()?.rows);
-    let what = "lost rows, text, beside libbpf-tools' tcplife";
-    let mut budget = lost(what, made, ours, &blind)?;
+    let what = "missed rows, text, alongside libbpf-tools' tcplife";
+    let mut budget = missed(what, made, ours, &blind)?;
     budget.peer = Some(Spread::of(&[made.sessions().saturating_sub(theirs) as f64]));
     Ok(budget)
 }
 
 type Overflow = fn(&Bench) -> anyhow::Result<Counted>;
 
-/// The servers' side only, as the kernel can be asked for that:
-/// the ring buffer is not touched by any other session of the host.
+/// Counts the servers' side only, which the kernel can filter, so that no other session of the host uses the ring
+/// buffer.
 fn overflow_text(bench: &Bench) -> anyhow::Result<Counted> {
     let port = PORT.to_string();
     let mut flags = TINY_RING.to_vec();
@@ -129,7 +141,7 @@ fn overflow_text(bench: &Bench) -> anyhow::Result<Counted> {
     Ok(Counted {
         made: made.connections,
         shown: printed.rows,
-        lost: said.unwrap_or(0),
+        missed: said.unwrap_or(0),
     })
 }
 
@@ -139,11 +151,11 @@ fn overflow_dashboard(bench: &Bench) -> anyhow::Result<Counted> {
     flags.extend(["-L", &port]);
     let screen = Screen::tcplife(&flags)?;
     let made = Load::fastest(bench.times.short).run()?;
-    let shown = screen.settled("finished")?;
-    let lost = figure(&screen.text(), "lost").context("no figure of what was lost")?;
+    let shown = screen.settled("closed")?;
+    let missed = figure(&screen.text(), "missed").context("no count of missed sessions")?;
     Ok(Counted {
         made: made.connections,
         shown,
-        lost,
+        missed,
     })
 }

@@ -1,11 +1,13 @@
-//! Holds tcplife against its budgets, and writes what came of it into docs/performance.md: `make bench`.
+//! Checks tcplife against its budgets, and writes the results into docs/performance.md: `make bench`.
 //!
-//! Everything runs in a network namespace of its own, each measurement some rounds long, what is compared in turns; of
-//! the rounds the median counts, and half the distance between their quartiles is the noise. The exit status is 1 when
-//! a budget is missed by more than that. Needs root; what it needs beyond is skipped with a line that says so.
+//! Everything runs in a network namespace of its own. Each measurement takes several rounds, with compared figures
+//! taken in turns; the median counts, and half the distance between the quartiles is the noise. The exit status is 1
+//! if a budget is missed by more than that. Needs root; what else it needs and is not installed is skipped with a
+//! message.
 //!
 //! `losses`, `costs`, `idle`, `user` and `growth` measure; `churn` makes the traffic, `tools` runs what is measured,
-//! `host` asks the host, `blind` counts what BPF cannot see, `table` judges. This program starts itself as the other processes that it needs (`--role`).
+//! `host` provides namespaces and process figures, `blind` counts what BPF cannot see, `table` judges. This program
+//! starts itself for the other processes that it needs (`--role`).
 
 use std::fs;
 use std::path::Path;
@@ -31,20 +33,20 @@ mod user;
 use growth::Growth;
 use table::{Budget, Limit, Trouble};
 
-/// What a measurement takes is not on this host; `scripts/setup.sh bench` installs it where the distribution has it.
+/// A tool that a measurement needs is not installed; `scripts/setup.sh bench` installs it if the distribution has it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not here")]
 struct Absent(&'static str);
 
-/// How long things are measured.
+/// Durations of measurements.
 struct Times {
-    /// A churn that is to lose nothing.
+    /// A churn in which nothing may be missed.
     losses: Duration,
     /// A churn, or a transfer.
     short: Duration,
-    /// A look at something that does nothing: some refreshes long.
+    /// Observing an idle program: several refresh intervals.
     quiet: Duration,
-    /// How often each script of keys is typed.
+    /// Times that each script of keys is typed.
     scripts: u32,
 }
 
@@ -62,17 +64,17 @@ const QUICK: Times = Times {
     scripts: 1,
 };
 
-/// A run under way.
+/// A benchmark run.
 struct Bench {
     times: Times,
     rounds: usize,
-    /// Only what has one of these words in its name.
+    /// Measure only names that contain one of these words.
     words: Vec<String>,
     budgets: Vec<Budget>,
 }
 
 impl Bench {
-    /// Measures something that has a budget. What goes wrong is a line of the table too.
+    /// Measures something that has a budget. An error becomes a line of the table too.
     fn step(
         &mut self,
         what: &str,
@@ -100,14 +102,14 @@ impl Bench {
         self.words.is_empty() || self.words.iter().any(|w| what.contains(w.as_str()))
     }
 
-    /// The same some times.
+    /// Repeats a measurement.
     fn rounds<T>(&self, mut measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
         (0..self.rounds).map(|_| measure()).collect()
     }
 }
 
 fn main() -> ExitCode {
-    // cargo bench says --bench
+    // passed by cargo bench
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| a != "--bench")
@@ -191,7 +193,7 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
     Ok(table::is_met(&bench.budgets))
 }
 
-/// Writes the part of docs/performance.md that is made here; what people wrote stays.
+/// Writes the generated part of docs/performance.md; the manually written part stays.
 fn write_document(bench: &Bench, growth: &Growth) -> anyhow::Result<()> {
     const BEGIN: &str = "<!-- bench: begin -->\n";
     const END: &str = "<!-- bench: end -->";
@@ -211,7 +213,7 @@ fn write_document(bench: &Bench, growth: &Growth) -> anyhow::Result<()> {
         )
     })?;
     let made = format!(
-        "{}; {} rounds, the median of which counts.\n\n{}\n## Growth\n\n{}\n![The same as lines](performance.svg)\n",
+        "{}; median of {} rounds.\n\n{}\n## Growth\n\n{}\n![The same figures as lines](performance.svg)\n",
         host::machine(),
         bench.rounds,
         table::markdown(&bench.budgets),

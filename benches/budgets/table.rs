@@ -1,17 +1,17 @@
-//! Budgets: what was measured, how sure that is, and whether it is enough. As text for a terminal and for a document.
+//! Budgets: a measurement, its noise and its limit, as text for a terminal and for a document.
 
 use std::fmt::{self, Write as _};
 
-/// What some rounds gave.
+/// The result of several rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
-    /// Half the distance between the quartiles; 0 of a single round.
+    /// Half the distance between the quartiles; 0 for a single round.
     pub(crate) noise: f64,
 }
 
 impl Spread {
-    /// Of at least one figure.
+    /// From at least one figure.
     pub(crate) fn of(figures: &[f64]) -> Self {
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -30,27 +30,26 @@ impl Spread {
     }
 }
 
-/// What is enough.
+/// The limit of a budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Limit {
     AtMost(f64),
     AtLeast(f64),
-    /// Nothing is asked of it: it is there to compare with.
+    /// No limit: a figure to compare with.
     None,
 }
 
-/// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Met,
     /// Missed by less than the noise.
     WithinNoise,
     Missed,
-    /// It could not be measured, though it should.
+    /// It should have been measured, but could not.
     Failed,
-    /// What it takes is not here.
+    /// A tool that it needs is not installed.
     Skipped,
-    /// Nothing was asked.
+    /// There is no limit.
     Compared,
 }
 
@@ -72,12 +71,12 @@ impl Verdict {
 pub(crate) struct Budget {
     pub(crate) what: String,
     pub(crate) limit: Limit,
-    /// What the limit is of; empty if `ratio` is held against it.
+    /// Unit of the limit; empty if the limit applies to `ratio`.
     pub(crate) unit: &'static str,
     pub(crate) measured: Option<Spread>,
-    /// What was measured beside it.
+    /// The figure compared with.
     pub(crate) peer: Option<Spread>,
-    /// What is held against the limit if there is a peer.
+    /// The value that the limit applies to if there is a peer.
     pub(crate) ratio: Option<Spread>,
     /// Why there is no figure; then it is skipped, or failed.
     pub(crate) trouble: Option<Trouble>,
@@ -86,14 +85,14 @@ pub(crate) struct Budget {
 /// Why there is no figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trouble {
-    /// What it takes is not here.
+    /// A tool that it needs is not installed.
     Absent,
-    /// It went wrong.
+    /// The measurement failed.
     Failed,
 }
 
 impl Budget {
-    /// A figure that has to be enough by itself.
+    /// A figure with a limit of its own.
     pub(crate) fn figure(
         what: impl Into<String>,
         limit: Limit,
@@ -111,7 +110,7 @@ impl Budget {
         }
     }
 
-    /// A figure beside another of the same round: ratios are formed by round.
+    /// A figure compared with another of the same round: ratios are formed by round.
     pub(crate) fn ratio(
         what: impl Into<String>,
         limit: Limit,
@@ -127,7 +126,7 @@ impl Budget {
         }
     }
 
-    /// One that has no figure.
+    /// A budget without a figure.
     pub(crate) fn without(what: impl Into<String>, limit: Limit, trouble: Trouble) -> Self {
         Budget {
             what: what.into(),
@@ -190,7 +189,7 @@ impl Budget {
     }
 }
 
-/// A number as people write it: three digits that mean something.
+/// A number with three significant digits.
 pub(crate) struct Short(pub(crate) f64);
 
 impl fmt::Display for Short {
@@ -225,7 +224,13 @@ impl fmt::Display for Short {
 }
 
 const TITLES: [&str; 7] = [
-    "what", "target", "measured", "beside", "ratio", "noise", "verdict",
+    "what",
+    "target",
+    "measured",
+    "reference",
+    "ratio",
+    "noise",
+    "verdict",
 ];
 
 /// The table for a terminal.
@@ -266,7 +271,7 @@ pub(crate) fn markdown(budgets: &[Budget]) -> String {
     out
 }
 
-/// Whether the bench is content.
+/// True if no budget was missed or failed.
 pub(crate) fn is_met(budgets: &[Budget]) -> bool {
     let bad = |b: &&Budget| matches!(b.verdict(), Verdict::Missed | Verdict::Failed);
     !budgets.iter().any(|b| bad(&b))

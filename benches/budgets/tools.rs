@@ -1,4 +1,4 @@
-//! The tools that are measured: tcplife and its peers, each started as a user would, ready when handed over.
+//! The measured tools: tcplife and its peers, each started as a user would, and ready when returned.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,9 +18,9 @@ use crate::churn::PORT;
 use crate::dashboard::SIZE;
 use crate::host;
 
-/// The program that is measured.
+/// Path of the measured program.
 const TCPLIFE: &str = env!("CARGO_BIN_EXE_tcplife");
-/// How long it may take what takes no time.
+/// Timeout for anything that should be immediate.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A tool that prints rows.
@@ -30,26 +30,25 @@ pub(crate) struct Lines {
     errors: JoinHandle<String>,
 }
 
-/// What it printed.
 pub(crate) struct Printed {
     /// Rows of the churn's sessions.
     pub(crate) rows: u64,
-    /// What it complained of.
+    /// Its stderr.
     pub(crate) errors: String,
 }
 
 impl Lines {
-    /// tcplife, to print this format.
+    /// Starts tcplife with this output format.
     pub(crate) fn tcplife(format: &str, more: &[&str]) -> anyhow::Result<Self> {
         let mut command = Command::new(TCPLIFE);
         command.args(["-o", format]).args(more);
         Lines::start(&mut command)
     }
 
-    /// tcplife of libbpf-tools. On a pipe it prints by the page, which costs it least.
+    /// Starts tcplife of libbpf-tools. Into a pipe it prints by the page, which costs it least.
     pub(crate) fn libbpf_tools() -> anyhow::Result<Self> {
         let lines = Lines::spawn(&mut Command::new(libbpf_tools()?))?.0;
-        // so its header does not come when it is ready; that its program has run tells
+        // so its header does not show when it is ready; the run time of its program does
         let _measured = host::RunTimes::measure()?;
         let is_ready = || host::programs_of(lines.pid()).is_ok_and(|t| !t.is_zero());
         match provoke(is_ready) {
@@ -58,7 +57,7 @@ impl Lines {
         }
     }
 
-    /// Ready as soon as it prints: some have a header, the others have a row once there is a session.
+    /// Starts a tool, which is ready once it prints: some have a header, the others a row once there is a session.
     fn start(command: &mut Command) -> anyhow::Result<Self> {
         let (lines, first) = Lines::spawn(command)?;
         match provoke(|| !first.is_empty()) {
@@ -79,7 +78,7 @@ impl Lines {
         let (first_tx, first) = unbounded();
         let counter = std::thread::spawn(move || {
             let first = || {
-                // whoever waited for it may have given up
+                // the receiver may have given up
                 let _ = first_tx.send(());
             };
             count(out, first)
@@ -101,7 +100,7 @@ impl Lines {
         self.child.id()
     }
 
-    /// Interrupts it, as ^C does, and takes what it still prints.
+    /// Interrupts it, like ^C, and collects the rest of its output.
     pub(crate) fn stop(mut self) -> anyhow::Result<Printed> {
         host::interrupt(&mut self.child)?;
         let joined = self.counter.join().ok().zip(self.errors.join().ok());
@@ -110,7 +109,7 @@ impl Lines {
     }
 }
 
-/// Makes sessions until there is what they lead to.
+/// Makes sessions until `there` is true.
 fn provoke(mut there: impl FnMut() -> bool) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let deadline = Instant::now() + PATIENCE;
@@ -125,7 +124,7 @@ fn provoke(mut there: impl FnMut() -> bool) -> anyhow::Result<()> {
     bail!("it does not show a session")
 }
 
-/// Counts rows of the churn: those with its port, as a number by itself.
+/// Counts rows of the churn: those with its port, as a separate number.
 fn count(out: impl Read, first: impl FnOnce()) -> u64 {
     let port = PORT.to_string().into_bytes();
     let is_port = |line: &[u8], at: usize| {
@@ -149,7 +148,8 @@ fn count(out: impl Read, first: impl FnOnce()) -> u64 {
     }
 }
 
-/// Its names: of Debian and Ubuntu, of Fedora, of older Debians. bcc's is called tcplife too, and so are we.
+/// Path of the tool: its names in Debian and Ubuntu, in Fedora, in older Debians. bcc's tool is called tcplife too,
+/// as is this one.
 fn libbpf_tools() -> anyhow::Result<PathBuf> {
     let older = Path::new("/usr/sbin/tcplife");
     ["tcplife-libbpf", "bpf-tcplife"]
@@ -159,11 +159,11 @@ fn libbpf_tools() -> anyhow::Result<PathBuf> {
         .context(Absent("tcplife of libbpf-tools"))
 }
 
-/// What the thread that reads a terminal has seen.
+/// Output seen by the thread that reads a terminal.
 struct Seen {
     parser: vt100::Parser,
     bytes: u64,
-    /// When the first frame was complete, and the last.
+    /// Time of the first complete frame, and of the last.
     first: Option<Instant>,
     frame: Option<Instant>,
     ended: bool,
@@ -181,14 +181,14 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// The dashboard; it has drawn its first frame.
+    /// Starts the dashboard and waits for its first frame.
     pub(crate) fn tcplife(more: &[&str]) -> anyhow::Result<Self> {
         let screen = Screen::start(&[&[TCPLIFE, "-o", "dashboard"], more].concat())?;
         screen.when(|text| figure(text, "open").is_some())?;
         Ok(screen)
     }
 
-    /// Another tool, which is given a second to begin.
+    /// Starts another tool and waits a second.
     pub(crate) fn other(argv: &[&str]) -> anyhow::Result<Self> {
         let screen = Screen::start(argv)?;
         std::thread::sleep(Duration::from_secs(1));
@@ -247,17 +247,16 @@ impl Screen {
         self.pid
     }
 
-    /// What is on the screen.
     pub(crate) fn text(&self) -> String {
         self.seen().parser.screen().contents()
     }
 
-    /// Bytes that it has written to the terminal.
+    /// Bytes written to the terminal.
     pub(crate) fn bytes(&self) -> u64 {
         self.seen().bytes
     }
 
-    /// Waits for a complete frame that shows this. How long after the start that was.
+    /// Waits for a complete frame that satisfies `shows`. Returns its time since the start.
     pub(crate) fn when(&self, shows: impl Fn(&str) -> bool) -> anyhow::Result<Duration> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = self.seen();
@@ -275,19 +274,18 @@ impl Screen {
         }
     }
 
-    /// How long after the start its first frame was complete.
+    /// Time from the start to the first complete frame.
     pub(crate) fn first_frame(&self) -> anyhow::Result<Duration> {
         let first = self.seen().first.context("no frame yet")?;
         Ok(first - self.began)
     }
 
-    /// Presses keys.
     pub(crate) fn press(&mut self, keys: &str) -> anyhow::Result<()> {
         self.keyboard.write_all(keys.as_bytes())?;
         Ok(self.keyboard.flush()?)
     }
 
-    /// A figure of the dashboard's header, when it does not change any more.
+    /// A figure of the dashboard's header, once it no longer changes.
     pub(crate) fn settled(&self, name: &str) -> anyhow::Result<u64> {
         let mut last = None;
         for _ in 0..20 {
@@ -322,9 +320,9 @@ impl Drop for Screen {
     }
 }
 
-/// Reads a terminal until nobody has it open any more.
+/// Reads a terminal until no process has it open any more.
 fn read(out: &mut dyn Read, seen: &Mutex<Seen>, news: &Condvar) {
-    /// Synchronized update ends: what the dashboard writes after each frame.
+    /// End of a synchronized update, which the dashboard writes after each frame.
     const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -355,21 +353,21 @@ pub(crate) fn figure(text: &str, name: &str) -> Option<u64> {
     words.next()?.parse().ok()
 }
 
-/// Another tool that shows what goes over the network.
+/// Another tool that shows network traffic.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// How it is started on a terminal; empty: libbpf-tools' tcplife, which prints.
+    /// Command line on a terminal; empty: libbpf-tools' tcplife, which prints.
     argv: Vec<String>,
 }
 
-/// It, while it runs.
+/// A running peer.
 pub(crate) enum Running {
     Lines(Lines),
     Screen(Box<Screen>),
 }
 
 impl Peer {
-    /// Those that are here. They look at loopback, and ask nobody for names.
+    /// The installed peers, set to watch loopback without name lookups.
     pub(crate) fn all() -> Vec<Self> {
         const ON_A_TERMINAL: [(&str, &[&str]); 3] = [
             ("nethogs", &["-a", "lo"]),
@@ -395,7 +393,7 @@ impl Peer {
         peers
     }
 
-    /// Starts it; it is ready then.
+    /// Starts it and waits until it is ready.
     pub(crate) fn start(&self) -> anyhow::Result<Running> {
         if self.argv.is_empty() {
             return Ok(Running::Lines(Lines::libbpf_tools()?));
@@ -406,7 +404,6 @@ impl Peer {
 }
 
 impl Running {
-    /// Ends it.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         match self {
             Running::Lines(lines) => drop(lines.stop()?),

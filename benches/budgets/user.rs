@@ -1,4 +1,4 @@
-//! What tcplife itself takes for a session, from the ring buffer to the screen.
+//! Cost of a session in tcplife itself, from the ring buffer to the screen.
 
 use std::hint::black_box;
 use std::io::BufReader;
@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{bounded, select};
 use ratatui::layout::Size;
 use serde_json::{Value, json};
-use tcplife::testing::collector::{self, Config};
+use tcplife::testing::collector::{self, CollectorConfig};
 use tcplife::testing::filter::Filter;
-use tcplife::testing::model::{Batch, Capture, Look, Session, State, Store};
+use tcplife::testing::model::{Batch, CaptureFilter, OpenSnapshot, Session, State, Store};
 use tcplife::testing::sample::BusyHost;
 use tcplife::testing::ui::App;
 
@@ -20,17 +20,17 @@ use crate::dashboard::{ARRIVING, Dashboard, SCRIPTS, SIZE, percentile};
 use crate::table::{Budget, Limit, Spread};
 use crate::{Bench, host};
 
-/// Finished sessions that the dashboard keeps unless told otherwise.
+/// Closed sessions that the dashboard keeps by default.
 const KEEP: usize = 100_000;
 
 pub(crate) fn measure_kernel(bench: &mut Bench) {
     for (what, limit, then) in [
         (
-            "CPU a session: drain, decode, store",
+            "CPU per session: drain, decode, store",
             Limit::AtMost(1.0),
             "store",
         ),
-        ("the same with the talkers", Limit::None, "talkers"),
+        ("the same with top talkers", Limit::None, "talkers"),
     ] {
         bench.step(what, limit, |bench| {
             let load = Load::fastest(bench.times.short);
@@ -52,7 +52,7 @@ pub(crate) fn measure(bench: &mut Bench) {
             Spread::of(&percent),
         )])
     });
-    let what = "three terms of a filter tried";
+    let what = "evaluations of a filter of three terms";
     bench.step(what, Limit::AtLeast(20.0), |bench| {
         let mut host = BusyHost::default();
         let sessions: Vec<Session> = (0..10_000)
@@ -69,7 +69,7 @@ pub(crate) fn measure(bench: &mut Bench) {
     });
 }
 
-/// µs that a process takes for each session of a churn that it takes in.
+/// CPU time of a process per session that it ingests from a churn, µs.
 fn drain(then: &str, load: Load) -> anyhow::Result<f64> {
     let mut child = host::role("drain")?
         .arg(then)
@@ -85,7 +85,7 @@ fn drain(then: &str, load: Load) -> anyhow::Result<f64> {
     Ok(us / sessions as f64)
 }
 
-/// What a role says at its end.
+/// The JSON that a role prints when it exits.
 fn said(mut child: Child) -> anyhow::Result<Value> {
     let out = BufReader::new(child.stdout.take().context("no pipe")?);
     let said = serde_json::from_reader(out).context("what a role says");
@@ -93,11 +93,11 @@ fn said(mut child: Child) -> anyhow::Result<Value> {
     said
 }
 
-/// `--role drain store|talkers`: the collector and what it feeds, until stdin is closed.
+/// `--role drain store|talkers`: runs the collector and its consumer until stdin is closed.
 pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
     host::end_after(Duration::from_secs(120));
     let mut store = Store::new(KEEP);
-    let mut app = App::new("bench".into(), Capture::default(), KEEP, SIZE);
+    let mut app = App::new("bench".into(), CaptureFilter::default(), KEEP, SIZE);
     let mut sessions = 0;
     let mut take = |batch: Batch| {
         sessions += batch.closed.len();
@@ -106,8 +106,8 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
             _ => store.apply(batch),
         }
     };
-    let collector = collector::start(Config {
-        capture: Capture::default(),
+    let collector = collector::start(CollectorConfig {
+        capture: CaptureFilter::default(),
         interval: None,
         scan_first: true,
         ring_bytes: 16 << 20,
@@ -138,7 +138,7 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Part of a second, in %, that the dashboard takes for 50,000 sessions, as the collector hands them over.
+/// Part of a second, in %, in which the dashboard ingests 50,000 sessions, batched as by the collector.
 fn second_of_50_000(dashboard: &mut Dashboard) -> f64 {
     let batches: Vec<Batch> = (0..20).map(|i| dashboard.batch(2500, i == 19)).collect();
     let start = Instant::now();
@@ -150,7 +150,7 @@ fn second_of_50_000(dashboard: &mut Dashboard) -> f64 {
     100.0 * start.elapsed().as_secs_f64()
 }
 
-/// Million sessions a second.
+/// Million sessions per second.
 fn tried(filter: &Filter, sessions: &[Session]) -> f64 {
     const TIMES: usize = 200;
     let start = Instant::now();
@@ -161,18 +161,18 @@ fn tried(filter: &Filter, sessions: &[Session]) -> f64 {
     (TIMES * sessions.len()) as f64 / start.elapsed().as_secs_f64() / 1e6
 }
 
-/// What it is like with that many sessions kept and open.
+/// Response times with this many sessions kept and open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     /// A frame alone.
     pub(crate) frame_ms: f64,
-    /// Until the whole of what a key asked for was there, at the most.
+    /// Maximum time until the complete result of a key was there.
     pub(crate) whole_ms: f64,
 }
 
-/// All scripts, so many times.
+/// Types every script `times` times.
 pub(crate) fn keys(kept: u64, open: u64, times: u32) -> Keys {
     let mut dashboard = Dashboard::new(kept, open);
     let mut answers = Vec::new();
@@ -191,7 +191,7 @@ pub(crate) fn keys(kept: u64, open: u64, times: u32) -> Keys {
     }
 }
 
-/// Memory that so many kept sessions take, bytes: of a process that has nothing else, the talkers' sums included.
+/// Memory for `kept` sessions, bytes: of a process that holds nothing else, including the aggregates.
 pub(crate) fn memory(kept: u64) -> anyhow::Result<f64> {
     let child = host::role("keep")?
         .arg(kept.to_string())
@@ -201,7 +201,7 @@ pub(crate) fn memory(kept: u64) -> anyhow::Result<f64> {
     said["bytes"].as_f64().context("no figure")
 }
 
-/// `--role keep N`: a dashboard's state with so many sessions.
+/// `--role keep N`: holds a dashboard's state with N sessions.
 pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
     let [kept] = arguments else {
         bail!("keep takes a number of sessions");
@@ -210,7 +210,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
     let mut host = BusyHost::default();
     let mut app = App::new(
         "bench".into(),
-        Capture::default(),
+        CaptureFilter::default(),
         kept as usize,
         Size::new(80, 24),
     );
@@ -220,7 +220,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
         let now = left.min(ARRIVING / 5);
         app.batch(Batch {
             taken_ns: 1,
-            open: Some(Look::default()),
+            open: Some(OpenSnapshot::default()),
             closed: (left - now..left)
                 .map(|c| host.session(c, State::Closed))
                 .collect(),

@@ -1,25 +1,24 @@
-//! The dashboard without a kernel and without a terminal: fed with sessions that were never on a wire, asked with keys,
-//! timed.
+//! The dashboard without a kernel and without a terminal: fed with synthetic sessions, driven by keys, timed.
 
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
-use tcplife::testing::model::{Batch, Capture, State};
+use tcplife::testing::model::{Batch, CaptureFilter, State};
 use tcplife::testing::sample::BusyHost;
-use tcplife::testing::ui::{self, App, DARK, KeyCode, Press};
+use tcplife::testing::ui::{self, App, DARK, KeyCode, KeyPress};
 
-/// The size of the terminal that the budgets speak of.
+/// Terminal size for which the budgets are defined.
 pub(crate) const SIZE: Size = Size {
     width: 120,
     height: 40,
 };
 
-/// Sessions that end between two keys.
+/// Sessions that close between two keys.
 pub(crate) const ARRIVING: u64 = 20_000;
 
-/// What is done, and the keys that do it.
+/// An operation, and its keys.
 pub(crate) const SCRIPTS: [(&str, &str); 9] = [
     ("filter, key by key", "/port 443 and rtt > 1ms\n"),
     ("word, key by key", "/nginx\n"),
@@ -29,10 +28,10 @@ pub(crate) const SCRIPTS: [(&str, &str); 9] = [
     ("scroll", "GGgGjkGg"),
     ("charts", "d4466jkd"),
     ("failures", "f4466jkf"),
-    ("since the mark", "mmjkjkMx"),
+    ("since the baseline", "mmjkjkMx"),
 ];
 
-/// A dashboard, and the host that it looks at.
+/// A dashboard and a simulated host.
 pub(crate) struct Dashboard {
     pub(crate) app: App,
     terminal: Terminal<TestBackend>,
@@ -42,28 +41,33 @@ pub(crate) struct Dashboard {
     batches: u64,
 }
 
-/// How long a key took.
+/// Response times of a key.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer {
     /// Until its frame was drawn.
     pub(crate) frame: Duration,
-    /// After that, until the whole of what it asked for was there.
+    /// From then on, until its complete result was there.
     pub(crate) whole: Duration,
 }
 
 impl Dashboard {
-    /// With that many finished sessions kept, and that many open.
+    /// Starts with `kept` closed sessions and `open` open ones.
     pub(crate) fn new(kept: u64, open: u64) -> Self {
         let Ok(terminal) = Terminal::new(TestBackend::new(SIZE.width, SIZE.height));
         let mut dashboard = Dashboard {
-            app: App::new("bench".into(), Capture::default(), kept as usize, SIZE),
+            app: App::new(
+                "bench".into(),
+                CaptureFilter::default(),
+                kept as usize,
+                SIZE,
+            ),
             terminal,
             host: BusyHost::default(),
             kept,
             open,
             batches: 0,
         };
-        // as the collector does it: never all at once
+        // in batches, as from the collector: never all at once
         let mut left = kept;
         while left > 0 {
             let now = left.min(ARRIVING);
@@ -74,18 +78,18 @@ impl Dashboard {
         dashboard
     }
 
-    /// So many sessions end; a look at the open ones may go with it.
-    pub(crate) fn arrive(&mut self, ended: u64, looked: bool) {
-        let batch = self.batch(ended, looked);
+    /// Closes `ended` sessions, with or without a snapshot of the open ones.
+    pub(crate) fn arrive(&mut self, ended: u64, is_snapshot: bool) {
+        let batch = self.batch(ended, is_snapshot);
         self.app.batch(batch);
     }
 
-    /// What [`Dashboard::arrive`] hands over.
-    pub(crate) fn batch(&mut self, ended: u64, looked: bool) -> Batch {
+    /// The batch of [`Dashboard::arrive`].
+    pub(crate) fn batch(&mut self, ended: u64, is_snapshot: bool) -> Batch {
         self.batches += 1;
         let host = &mut self.host;
         let open = |c| host.session(1 << 62 | c, State::Established);
-        let open = looked.then(|| (0..self.open).map(open).collect::<Vec<_>>().into());
+        let open = is_snapshot.then(|| (0..self.open).map(open).collect::<Vec<_>>().into());
         let first = self.batches << 32;
         let closed = (first..first + ended)
             .map(|c| self.host.session(c, State::Closed))
@@ -98,7 +102,6 @@ impl Dashboard {
         }
     }
 
-    /// Draws a frame.
     pub(crate) fn draw(&mut self) -> Duration {
         let start = Instant::now();
         let Ok(_) = self
@@ -107,7 +110,7 @@ impl Dashboard {
         start.elapsed()
     }
 
-    /// Does what is left to do.
+    /// Completes pending work.
     pub(crate) fn work(&mut self) -> Duration {
         let start = Instant::now();
         while self.app.is_working() {
@@ -116,14 +119,14 @@ impl Dashboard {
         start.elapsed()
     }
 
-    /// A key; `\n` is Esc, which leaves the prompt as it was.
+    /// Presses a key; `\n` is Esc, which leaves the prompt as it was.
     pub(crate) fn press(&mut self, key: char) -> Answer {
         let (code, typed) = match key {
             '\n' => (KeyCode::Esc, None),
             c => (KeyCode::Char(c), Some(c)),
         };
         let start = Instant::now();
-        self.app.key(Press::new(code, false), typed);
+        self.app.key(KeyPress::new(code, false), typed);
         self.draw();
         let frame = start.elapsed();
         Answer {
@@ -132,7 +135,7 @@ impl Dashboard {
         }
     }
 
-    /// Types a script so many times, while sessions end between the keys.
+    /// Types a script `times` times, while sessions close between the keys.
     pub(crate) fn type_script(&mut self, script: &str, times: u32) -> Vec<Answer> {
         let mut answers = Vec::new();
         for _ in 0..times {
@@ -145,7 +148,7 @@ impl Dashboard {
     }
 }
 
-/// What so many hundredths of them are not above.
+/// The time that `percent` percent of the times do not exceed.
 pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
     let last = times.len().saturating_sub(1);

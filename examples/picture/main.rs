@@ -1,8 +1,8 @@
 //! Makes the README's pictures: `make picture`.
 //!
-//! Everything in them is real: two network namespaces with some distance between them (`network`), processes that talk in
-//! them (`traffic`), and the real tcplife in a pseudo-terminal above them (`terminal`), which shows the namespace that plays
-//! the host and nothing else. What the terminal shows is written as SVG (`svg`). Needs root.
+//! Everything in them is real: two network namespaces with some distance between them (`network`), processes that
+//! communicate in them (`traffic`), and the real tcplife in a pseudo-terminal (`terminal`), which shows only the
+//! namespace that plays the host. The terminal's content is written as SVG (`svg`). Needs root.
 
 #![expect(
     clippy::expect_used,
@@ -20,15 +20,15 @@ mod traffic;
 use network::Network;
 use terminal::Terminal;
 
-/// A picture, and the way to it from the one before.
+/// A picture, and the keys that lead to it from the previous one.
 struct Scene {
     file: &'static str,
     keys: &'static str,
-    /// How high the terminal is.
+    /// Height of the terminal.
     lines: u16,
-    /// It is looked at for so long,
+    /// Time before the picture is taken,
     pause: Duration,
-    /// and the picture is taken when all of this is on the screen.
+    /// which then waits until all of this is on the screen.
     shows: &'static [&'static str],
 }
 
@@ -37,7 +37,7 @@ const SCENES: &[Scene] = &[
         file: "dashboard",
         keys: "",
         lines: 36,
-        // more than the minute that the talkers remember
+        // more than the minute that the rate histories cover
         pause: Duration::from_secs(65),
         shows: &["established", "remote-reset", "refused"],
     },
@@ -67,14 +67,14 @@ const SCENES: &[Scene] = &[
         keys: "\r/\x15raddr 203.0.113.80\r\r",
         lines: 21, // without the paths and parents of this program
         pause: Duration::from_secs(20),
-        shows: &["WHAT LIMITS", "Both directions are open"],
+        shows: &["BOTTLENECK", "Both directions are open"],
     },
 ];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    // a role first: what plays one must never start more of its kind
+    // a role first: a process in a role must never start more of its kind
     match args[..] {
         _ if traffic::role(&args) => {}
         ["pictures", binary, folder] => pictures(binary, folder),
@@ -95,21 +95,21 @@ fn pictures(binary: &str, folder: &str) {
         terminal.wait_for(scene.shows);
         // other processes' sessions are not shown, but they go through the same buffer
         assert!(
-            terminal.shows("lost 0 "),
-            "sessions were lost: try again when this machine is quiet"
+            terminal.shows("missed 0 "),
+            "sessions were missed: try again when this machine is quiet"
         );
         terminal.save(&format!("{folder}/{}.svg", scene.file));
     }
 }
 
-/// tcplife, which shows what happens in this network namespace alone: other processes of this machine are in no picture.
+/// Starts tcplife for this network namespace only: no picture shows other processes of this machine.
 fn quiet(binary: &Path) -> Terminal {
     for _ in 0..20 {
         let keys = format!("Cnetns {}\r", network::netns());
         let mut terminal = Terminal::start(binary, &keys);
-        terminal.wait_for(&["captured: netns"]);
-        // what was seen before that would stay
-        if terminal.shows("finished 0 ") && terminal.shows("PROCESS 0 ") {
+        terminal.wait_for(&["capture: netns"]);
+        // sessions seen before that would stay
+        if terminal.shows("closed 0 ") && terminal.shows("PROCESS 0 ") {
             return terminal;
         }
     }

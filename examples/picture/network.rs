@@ -1,7 +1,7 @@
-//! Two network namespaces: the host's and the world's, and a wire between them on which distance takes its time.
+//! Two network namespaces, the host's and the world's, connected by a wire with latencies by distance.
 //!
-//! The wire is a thread for each direction that reads packets from one TUN interface and writes them to the other, as many
-//! kernels come without `tc netem`.
+//! The wire is a thread for each direction that reads packets from one TUN interface and writes them to the other,
+//! because many kernels lack `tc netem`.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,13 +24,13 @@ const WORLD: &[&str] = &[
     "10.20.0.8/30",
 ];
 
-/// Both namespaces; this process is in the world's first, then in the host's.
+/// Both namespaces; this process starts in the world's and then moves to the host's.
 pub(crate) struct Network {
     world: File,
 }
 
 impl Network {
-    /// Goes into the world, which is empty still.
+    /// Creates the world's namespace, still empty, and enters it.
     pub(crate) fn new() -> Self {
         unshare();
         Network {
@@ -38,7 +38,7 @@ impl Network {
         }
     }
 
-    /// Leaves the world for the host, and joins them.
+    /// Leaves the world for the host, and connects them.
     pub(crate) fn go_to_host(&self) {
         let at_world = tun("wan");
         ip("link set lo up");
@@ -68,7 +68,7 @@ impl Network {
         wire(at_host, at_world, Way::FromHost);
     }
 
-    /// Runs this in the world.
+    /// Runs `run` in the world.
     pub(crate) fn in_world<T>(&self, run: impl FnOnce() -> T) -> T {
         let host = File::open("/proc/self/ns/net").expect("this network namespace");
         let network = Some(LinkNameSpaceType::Network);
@@ -79,7 +79,7 @@ impl Network {
     }
 }
 
-/// The number of this network namespace, as tcplife has it.
+/// Number of this network namespace, as tcplife reports it.
 pub(crate) fn netns() -> u64 {
     let namespace = std::fs::metadata("/proc/self/ns/net").expect("this network namespace");
     namespace.ino()
@@ -99,7 +99,7 @@ fn ip(args: &str) {
     assert!(status.success(), "ip {args}: {status}");
 }
 
-/// A TUN interface in this namespace: what the kernel routes there is read from the file.
+/// A TUN interface in this namespace: packets that the kernel routes there are read from the file.
 fn tun(name: &str) -> File {
     let mut options = File::options();
     let file = options.read(true).write(true).open("/dev/net/tun");
@@ -127,7 +127,8 @@ enum Way {
     FromHost,
 }
 
-/// Carries packets until the process ends. Those between two addresses stay in order, as their delay is always the same.
+/// Carries packets until the process exits. Packets between two addresses stay in order, as their delay is always the
+/// same.
 fn wire(mut from: File, mut to: File, way: Way) {
     let (tx, rx) = mpsc::channel::<(Instant, Vec<u8>)>();
     std::thread::spawn(move || {
@@ -161,14 +162,14 @@ fn wire(mut from: File, mut to: File, way: Way) {
             waiting.extend(rx.try_iter());
             let now = Instant::now();
             for (_, packet) in waiting.extract_if(.., |(due, _)| *due <= now) {
-                // an interface that is full loses it, as a real one would
+                // a full interface drops it, as a real one would
                 let _ = to.write(&packet);
             }
         }
     });
 }
 
-/// The end of it that is in the world.
+/// The packet's address in the world.
 fn peer(packet: &[u8], way: Way) -> Option<IpAddr> {
     let at = |v4: usize, v6: usize| match packet.first()? >> 4 {
         4 => Some(IpAddr::from(
@@ -184,12 +185,12 @@ fn peer(packet: &[u8], way: Way) -> Option<IpAddr> {
     }
 }
 
-/// True for those from which one packet in a while is lost.
+/// True for peers that occasionally lose a packet.
 fn far(peer: IpAddr) -> bool {
     matches!(peer, IpAddr::V4(peer) if peer.octets()[0] == 203)
 }
 
-/// Half a round trip: the other hosts of the data centre are near, clients are at home, and some overseas.
+/// Half a round trip: other hosts of the data center are near, clients are at home, and some overseas.
 fn one_way(peer: IpAddr) -> Duration {
     let (us, last) = match peer {
         IpAddr::V4(peer) => match peer.octets() {
@@ -201,7 +202,7 @@ fn one_way(peer: IpAddr) -> Duration {
         },
         IpAddr::V6(peer) => (11_000, peer.octets()[15]),
     };
-    // from half of that to four times as much, the same for an address at all times
+    // from half of that to four times as much, always the same for an address
     let part = f64::from(last.wrapping_mul(167)) / 256.0;
     Duration::from_micros(us).mul_f64(0.5 * 8_f64.powf(part * part))
 }

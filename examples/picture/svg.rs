@@ -1,6 +1,4 @@
-//! A terminal's screen as an SVG picture.
-//!
-//! Responsible for what the terminal of a reader would do: fonts, colours, cells. Not for what is on the screen.
+//! A terminal's screen as an SVG picture: fonts, colors and cells as a reader's terminal would show them.
 
 use std::fmt::Write as _;
 
@@ -9,13 +7,13 @@ const CELL_H: f32 = 18.0;
 const BACKGROUND: &str = "#16181d";
 const FOREGROUND: &str = "#d6d8dc";
 
-/// The colours of a terminal of today.
-fn colour(colour: vt100::Color, otherwise: &'static str) -> String {
+/// The colors of a modern terminal.
+fn color(color: vt100::Color, otherwise: &'static str) -> String {
     const SIXTEEN: [&str; 16] = [
         "#16181d", "#e5616b", "#7cbf73", "#d9b45a", "#6ea3e0", "#b98ad9", "#5fb8c4", "#d6d8dc",
         "#6b7079", "#ff7b85", "#98d98f", "#f0cf7a", "#8bbcf5", "#d1a6ee", "#7fd4df", "#ffffff",
     ];
-    match colour {
+    match color {
         vt100::Color::Default => otherwise.into(),
         vt100::Color::Idx(i) => SIXTEEN
             .get(usize::from(i))
@@ -26,11 +24,11 @@ fn colour(colour: vt100::Color, otherwise: &'static str) -> String {
     }
 }
 
-/// An eighth of a cell to a whole one, from below.
+/// From an eighth of a cell to a whole one, from below.
 const BLOCKS: std::ops::RangeInclusive<char> = '▁'..='█';
 
-/// Draws the blocks of a text: those of a font leave gaps between the lines.
-fn blocks(out: &mut String, text: &str, left: f32, top: f32, colour: &str) {
+/// Draws block characters as rectangles: those of a font leave gaps between the lines.
+fn blocks(out: &mut String, text: &str, left: f32, top: f32, color: &str) {
     let cells: Vec<char> = text.chars().collect();
     let mut x = 0;
     for run in cells.chunk_by(|a, b| a == b) {
@@ -38,7 +36,7 @@ fn blocks(out: &mut String, text: &str, left: f32, top: f32, colour: &str) {
             let height = CELL_H * (u32::from(run[0]) - u32::from(*BLOCKS.start()) + 1) as f32 / 8.0;
             let _ = writeln!(
                 out,
-                "<rect x=\"{:.1}\" y=\"{:.2}\" width=\"{:.1}\" height=\"{height:.2}\" fill=\"{colour}\"/>",
+                "<rect x=\"{:.1}\" y=\"{:.2}\" width=\"{:.1}\" height=\"{height:.2}\" fill=\"{color}\"/>",
                 left + x as f32 * CELL_W,
                 top + CELL_H - height,
                 run.len() as f32 * CELL_W,
@@ -48,7 +46,7 @@ fn blocks(out: &mut String, text: &str, left: f32, top: f32, colour: &str) {
     }
 }
 
-/// The screen, drawn.
+/// Renders the screen.
 pub(crate) fn svg(screen: &vt100::Screen) -> String {
     let (lines, columns) = screen.size();
     let (lines, columns) = (lines.get(), columns.get());
@@ -82,8 +80,8 @@ pub(crate) fn svg(screen: &vt100::Screen) -> String {
                 x += 1;
             }
             let (mut fg, mut bg) = (
-                colour(first.fgcolor(), FOREGROUND),
-                colour(first.bgcolor(), BACKGROUND),
+                color(first.fgcolor(), FOREGROUND),
+                color(first.bgcolor(), BACKGROUND),
             );
             if first.inverse() {
                 std::mem::swap(&mut fg, &mut bg);

@@ -1,4 +1,4 @@
-//! The real program in a pseudo-terminal, and what it shows.
+//! The real program in a pseudo-terminal.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -27,7 +27,6 @@ fn cells(n: u16) -> NonZero<u16> {
     NonZero::new(n).expect("a size")
 }
 
-/// The real program in a pseudo-terminal, and what it shows.
 pub(crate) struct Terminal {
     screen: vt100::Parser,
     output: mpsc::Receiver<Vec<u8>>,
@@ -38,7 +37,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts it as one who has never used it, with these keys pressed before it is there.
+    /// Starts it with the settings of a new user, and with these keys typed ahead.
     pub(crate) fn start(binary: &Path, keys: &str) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let pair = native_pty_system()
@@ -92,7 +91,7 @@ impl Terminal {
             .set_size(cells(lines), cells(COLUMNS));
     }
 
-    /// Takes what is written until then.
+    /// Processes the program's output for `time`.
     pub(crate) fn show_for(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while let Ok(bytes) = self
@@ -103,7 +102,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until all of that is on the screen at once.
+    /// Waits until all of these texts are on the screen at once.
     pub(crate) fn wait_for(&mut self, texts: &[&str]) {
         let end = Instant::now() + Duration::from_secs(30);
         while !texts.iter().all(|text| self.shows(text)) {

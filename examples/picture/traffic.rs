@@ -1,6 +1,6 @@
-//! The processes that talk while a picture is taken: what a small web host does, and what goes wrong there.
+//! The processes that communicate while a picture is taken: normal work of a small web host, and its failures.
 //!
-//! Each is this program in another role, with the name of what it plays.
+//! Each is this program in another role, under the name of the program that it plays.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
@@ -13,17 +13,17 @@ use rustix::thread::set_name;
 
 use crate::network::Network;
 
-/// How long it lasts at the most, whatever happens.
+/// Maximum duration, whatever happens.
 const TRAFFIC: Duration = Duration::from_secs(150);
 
-/// Where a process runs.
+/// The side on which a process runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     Host,
     World,
 }
 
-/// Who answers where, and how long it thinks about it.
+/// A server: its name, its port, and its response time.
 struct Server {
     name: &'static str,
     at: At,
@@ -31,7 +31,7 @@ struct Server {
     thinks: Duration,
 }
 
-/// Who asks whom for what. Figures are what is usual: it is sometimes much less, and sometimes much more.
+/// A client: its peer and its requests. Figures are typical; it is sometimes much less, and sometimes much more.
 struct Talk {
     client: &'static str,
     at: At,
@@ -42,11 +42,11 @@ struct Talk {
     requests: u32,
     answer: u32,
     pause: Duration,
-    /// So many at the same time.
+    /// Number of connections at the same time.
     many: u32,
 }
 
-/// An answer of that many bytes is a reset.
+/// An answer of this size is a reset.
 const RESET: u32 = 0;
 
 const fn ms(ms: u64) -> Duration {
@@ -77,14 +77,14 @@ const TALKS: &[Talk] = &[
     Talk { client: "checkout", at: At::Host,  from: "10.20.0.5",       to: "10.0.0.5:8443", requests: 3, answer: 2_500, pause: ms(90), many: 1 },
     Talk { client: "webhooks", at: At::Host,  from: "10.20.0.5",       to: "198.51.100.*:443", requests: 1, answer: 400, pause: ms(150), many: 1 },
     Talk { client: "webhooks", at: At::Host,  from: "10.20.0.5",       to: "203.0.113.*:443", requests: 1, answer: 400, pause: ms(300), many: 1 },
-    // who is asked does not like it
+    // the server rejects it
     Talk { client: "billing-sync", at: At::Host, from: "10.20.0.5",    to: "10.0.0.5:8443", requests: 1, answer: RESET, pause: ms(220), many: 1 },
     Talk { client: "mailer",   at: At::Host,  from: "10.20.0.5",       to: "203.0.113.25:25", requests: 1, answer: RESET, pause: ms(2500), many: 1 },
     Talk { client: "scanner",  at: At::World, from: "192.0.2.*",       to: "10.20.0.5:443", requests: 1, answer: RESET, pause: ms(4000), many: 1 },
-    // nobody listens there
+    // nothing listens there
     Talk { client: "celery",   at: At::Host,  from: "10.20.0.5",       to: "10.20.0.9:6380", requests: 1, answer: 1, pause: ms(2000), many: 1 },
     Talk { client: "prometheus", at: At::Host, from: "10.20.0.5",      to: "10.20.0.10:9100", requests: 1, answer: 1, pause: ms(700), many: 1 },
-    // nobody is there
+    // no such host
     Talk { client: "backup",   at: At::Host,  from: "10.20.0.5",       to: "10.0.0.99:873", requests: 1, answer: 1, pause: ms(900), many: 1 },
 ];
 
@@ -99,19 +99,19 @@ pub(crate) fn role(args: &[&str]) -> bool {
     true
 }
 
-/// All processes; they end with this.
+/// All processes; killed when this is dropped.
 pub(crate) struct Traffic(Vec<Child>);
 
 impl Drop for Traffic {
     fn drop(&mut self) {
         for process in &mut self.0 {
-            // one that has ended by itself is as good
+            // it may have exited by itself
             let _ = process.kill().and_then(|()| process.wait());
         }
     }
 }
 
-/// Starts all of it.
+/// Starts all processes.
 pub(crate) fn start(network: &Network) -> Traffic {
     let start = |name: &str, role: &str, number: usize, at: At| {
         let run = || run(name, &[role, &number.to_string()]);
@@ -140,17 +140,17 @@ fn play(name: &str) {
     set_name(&std::ffi::CString::new(name).expect("a name")).expect("naming the process");
 }
 
-/// From 0 to 1, by chance.
+/// A random number from 0 to 1.
 fn chance() -> f64 {
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }
 
-/// How much more or less than usual it is this time: an eighth to eight times as much, seldom that far.
+/// A random factor from an eighth to eight, seldom that far from 1.
 fn times() -> f64 {
     8_f64.powf(chance() + chance() + chance() - 1.5)
 }
 
-/// Answers every request, one process for all peers, until the traffic is over.
+/// Answers all requests, in one process for all peers, until the traffic ends.
 fn serve(server: &'static Server) {
     play(server.name);
     let listener = TcpListener::bind(("::", server.port)).expect("listening");
@@ -158,7 +158,7 @@ fn serve(server: &'static Server) {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a peer");
             std::thread::spawn(move || {
-                // a peer that has gone is no concern of the others
+                // a peer that has gone does not concern the others
                 let _ = answer(&mut stream, server.thinks);
             });
         }
@@ -166,7 +166,7 @@ fn serve(server: &'static Server) {
     std::thread::sleep(TRAFFIC);
 }
 
-/// A request begins with its own length and that of the answer.
+/// Answers requests, each of which begins with its own length and that of the answer.
 fn answer(stream: &mut TcpStream, thinks: Duration) -> std::io::Result<()> {
     loop {
         let mut lengths = [[0; 4]; 2];
@@ -174,7 +174,7 @@ fn answer(stream: &mut TcpStream, thinks: Duration) -> std::io::Result<()> {
         let [request, answer] = lengths.map(u32::from_be_bytes);
         stream.read_exact(&mut vec![0; request as usize])?;
         if answer == RESET {
-            // a close that leaves nothing behind
+            // a close that resets the connection
             rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
             return Ok(());
         }
@@ -183,13 +183,13 @@ fn answer(stream: &mut TcpStream, thinks: Duration) -> std::io::Result<()> {
     }
 }
 
-/// Asks again and again, on one connection for a while and then on the next, until the traffic is over.
+/// Sends requests, on one connection for a while and then on the next, until the traffic ends.
 fn talk(talk: &'static Talk) {
     play(talk.client);
     for _ in 0..talk.many {
         std::thread::spawn(|| {
             loop {
-                // a peer that is not there or hangs up is what is to be seen
+                // peers that are missing or hang up are part of the picture
                 let _ = converse(talk);
                 std::thread::sleep(talk.pause.mul_f64(times()));
             }
@@ -224,7 +224,7 @@ fn connect(talk: &Talk) -> std::io::Result<TcpStream> {
         AddressFamily::INET6
     };
     let fd = socket(family, SocketType::STREAM, None)?;
-    // who does not answer is given up before the picture is taken
+    // gives up on an unresponsive peer before the picture is taken
     sockopt::set_tcp_user_timeout(&fd, 3000)?;
     bind(&fd, &SocketAddr::new(from, 0))?;
     connect(&fd, &to)?;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The few kernel types that tcplife.bpf.c reads, cut down to the members it reads.
+ * The few kernel types that tcplife.bpf.c reads, reduced to the members it reads.
  *
- * preserve_access_index makes every access a CO-RE relocation: libbpf puts in the offsets of the
+ * preserve_access_index makes every access a CO-RE relocation: libbpf inserts the offsets of the
  * kernel that it loads into, so order and gaps here mean nothing, and no BTF is needed to build.
  *
- * A member with a configuration option or a version beside it is not in every kernel: it is read only
- * after bpf_core_field_exists().
+ * A member with a configuration option or a version next to it is not in every kernel: it is read
+ * only after bpf_core_field_exists().
  */
 #ifndef TCPLIFE_KERNEL_H
 #define TCPLIFE_KERNEL_H

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Follows every TCP session of the host: one record in the ring buffer when it ends, its figures on
- * demand while it is open.
+ * Follows every TCP session of the host: one record in the ring buffer when it closes, its figures
+ * on demand while it is open.
  *
  * BTF tracepoints and iterators only. A kprobe or fentry program would not load on a kernel that
  * is locked down, and these need no more than CAP_BPF and CAP_PERFMON.
  *
- * State is kept in socket storage: it is born and freed with the socket, cannot fill up, and is not
- * confused by a reused address. A listener's storage is cloned into every child by the kernel
- * (BPF_F_CLONE), so a child knows who listens before anything else is known of it.
+ * State is kept in socket storage: it is created and freed with the socket, cannot fill up, and is
+ * not confused by a reused address. The kernel clones a listener's storage into every child
+ * (BPF_F_CLONE), so the listening task is known before anything else about the child.
  *
  * The owner is the best evidence, never a guess:
  *   connect   the task that sent the SYN
@@ -17,16 +17,16 @@
  *   scan      a task that held the descriptor when the tables were scanned
  *   listen    the task that listens, for a child that nobody has touched yet
  * A task counts only when it holds the socket lock (sk_lock.owned). In softirq context the current
- * task is whoever was interrupted, and there the lock is not owned: packets for an owned socket wait
- * in its backlog, which the owner itself works off.
+ * task is the interrupted one, and there the lock is not owned: packets for an owned socket wait in
+ * its backlog, which the owner itself processes.
  *
  * connect is never overwritten. When a process connects and its child reads, the session is the
- * parent's: who decided to talk to whom is what one looks for, and it does not change while one
- * looks. A kernel thread that closes is nobody: it clears up after a process (deferred closing,
- * io_uring's files, descriptors lost in a Unix socket). One that connects or reads is a user of its
- * own, as nfsd is.
+ * parent's: users look for the process that decided to talk to a peer, and that does not change
+ * while they look. A kernel thread that closes does not count: it cleans up after a process
+ * (deferred closing, io_uring's files, descriptors lost in a Unix socket). One that connects or
+ * reads is a user of its own, such as nfsd.
  *
- * The subflows of MPTCP are TCP sockets, are what is on the wire, and are shown as what they are.
+ * MPTCP subflows are TCP sockets and what is on the wire, and are shown as such.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -43,7 +43,7 @@ const struct unchanged_session *unused_unchanged_session __attribute__((unused))
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
 
-/* What a socket carries from its first transition on. */
+/* State of a socket, from its first transition on. */
 struct sock_state {
 	__u64 start_ns; /* 0: nothing to report of this socket now */
 	__u64 established_ns;
@@ -54,7 +54,7 @@ struct sock_state {
 	__u8 listener; /* belongs to a listener, or was just cloned from one */
 	__u8 adopted;
 	__u8 comm[COMM_LEN];
-	__u32 data_segs; /* segments with data that had come when we closed first */
+	__u32 data_segs; /* segments with data that had arrived when we closed first */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
 };
 _Static_assert(sizeof(struct sock_state) == 56,
@@ -69,10 +69,12 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 24); /* the collector sets what was asked for before loading */
+	__uint(max_entries, 1 << 24); /* the collector sets the requested size before loading */
 } sessions SEC(".maps");
 
-/* What on_state has followed last on this processor, until on_state_nested has seen it. */
+/*
+ * The transition that on_state handled last on this processor, until on_state_nested has seen it.
+ */
 struct followed {
 	__u64 sk;
 	__u64 states;
@@ -90,17 +92,17 @@ struct {
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 
 /*
- * Two, so that the collector can write one while the other is in force. It writes active_filter
- * last; a program reads that once and keeps to the filter that it found.
+ * Two, so that the collector can write one while the other is active. It writes active_filter last;
+ * a program reads that once and keeps the filter that it found.
  */
 struct capture_filter filters[2];
 __u32 active_filter;
 
 /*
- * While sessions end one after the other the collector reads the ring by itself every 50 ms, and is
- * woken only when this much waits there: once, until it has emptied the ring, as a busy processor may
- * keep it waiting and each wake-up is an interrupt. When none has ended for a while it sleeps, and the
- * next one wakes it.
+ * While sessions close one after the other, the collector reads the ring by itself every 50 ms, and
+ * is woken only when this much is waiting there: once, until it has emptied the ring, as a busy
+ * processor may delay it and each wake-up is an interrupt. When none has closed for a while it
+ * sleeps, and the next one wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
 __u32 wakeup_pending; /* set here, cleared by the collector */
@@ -108,8 +110,8 @@ __u32 consumer_idle; /* written by the collector */
 
 __u64 ring_full; /* sessions that found the ring full; read by the collector */
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
-int scanner_tid; /* walks iter/tcp, which locks every socket that it passes (Linux 5.15) */
-__u64 scan_jiffies; /* jiffies and monotonic clock at one moment: tells how long a jiffy is */
+int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
+__u64 scan_jiffies; /* jiffies and monotonic clock at one moment: gives the length of a jiffy */
 __u64 scan_ns;
 
 static __always_inline void set_owner(struct sock_state *st, struct task_struct *task,
@@ -124,7 +126,7 @@ static __always_inline void set_owner(struct sock_state *st, struct task_struct 
 	bpf_probe_read_kernel(st->comm, sizeof(st->comm), leader->comm);
 }
 
-/* The current task as owner, if it holds the socket's lock and nothing better is known. */
+/* Makes the current task the owner if it holds the socket's lock and nothing better is known. */
 static __always_inline void set_owner_current(struct sock_state *st, struct sock *sk, __u8 evidence)
 {
 	struct task_struct *task;
@@ -138,7 +140,7 @@ static __always_inline void set_owner_current(struct sock_state *st, struct sock
 	set_owner(st, task, evidence);
 }
 
-/* A child's storage is its listener's until the child is first met. */
+/* A child's storage is a copy of its listener's until the child is first seen. */
 static __always_inline void init_child(struct sock_state *st, __u64 now)
 {
 	st->listener = 0;
@@ -151,10 +153,10 @@ static __always_inline void init_child(struct sock_state *st, __u64 now)
 }
 
 /*
- * The socket, by way of what bpf_skc_to_tcp_sock() returned. For each pointer that is read through one
- * that came with the event, the verifier of Linux 6.3 and later searches the names of all types of the
- * kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a millisecond each time on 6.18; through this
- * one it does not.
+ * The socket, through the result of bpf_skc_to_tcp_sock(). For each pointer read through one that
+ * came with the event, the verifier of Linux 6.3 and later searches the names of all types of the
+ * kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a millisecond each time on 6.18; through
+ * this one it does not.
  */
 static __always_inline struct sock *sock_of(struct tcp_sock *tp)
 {
@@ -224,7 +226,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->taken_ns = now;
 	r->cgroup = 0;
-	/* before Linux 5.15 there was a tagged word, which cgroup v1 may have taken over */
+	/* before Linux 5.15 this was a tagged word, which cgroup v1 may have claimed */
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		r->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 	r->bytes_acked = tp->bytes_acked;
@@ -243,7 +245,10 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->chrono[0] = tp->chrono_stat[0];
 	r->chrono[1] = tp->chrono_stat[1];
 	r->chrono[2] = tp->chrono_stat[2];
-	/* chrono_stat lacks the phase that still runs: net/ipv4/tcp.c, tcp_get_info_chrono_stats */
+	/*
+	 * chrono_stat lacks the phase that is still running: net/ipv4/tcp.c,
+	 * tcp_get_info_chrono_stats
+	 */
 	chrono_type = BPF_CORE_READ_BITFIELD(tp, chrono_type);
 	if (chrono_type != TCP_CHRONO_UNSPEC) {
 		__u32 since = (__u32)bpf_jiffies64() - tp->chrono_start;
@@ -305,7 +310,7 @@ static __always_inline __u64 get_wakeup_flags(void)
 	return READ_ONCE(consumer_idle) ? 0 : BPF_RB_NO_WAKEUP;
 }
 
-/* A session that has ended, to the collector. */
+/* Reports a closed session to the collector. */
 static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state *st, int oldstate)
 {
 	struct sock *sk = sock_of(tp);
@@ -329,15 +334,16 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 		r->closed = 1;
 		fill_record(r, tp, st, bpf_ktime_get_ns());
 		/*
-		 * Data for a process that has closed: the kernel resets, and notes the same
-		 * error as for a reset of the peer's (tcp_rcv_state_process, TCPABORTONDATA).
+		 * Data for a process that has closed: the kernel resets, and notes the same error
+		 * as for a reset by the peer (tcp_rcv_state_process, TCPABORTONDATA).
 		 */
 		if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
 			r->data_after_close = st->data_segs != tp->data_segs_in;
 	}
 	/*
-	 * No look finds it any more, nor is it told twice, and the socket may be connected again: as a new session. Before
-	 * the record is there, or a look after it could find the session open.
+	 * From now on, no snapshot finds it and it is not reported twice; the socket may be
+	 * connected again, as a new session. This precedes the record, or a snapshot after the
+	 * record could find the session open.
 	 */
 	if (!st)
 		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -382,7 +388,7 @@ static __always_inline void handle_established(struct sock *sk)
 		st->established_ns = now;
 }
 
-/* A FIN, the peer's (TCP_CLOSE_WAIT) or ours. */
+/* A FIN, from the peer (TCP_CLOSE_WAIT) or from us. */
 static __always_inline void handle_fin(struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_state *st = state_of(sk);
@@ -402,7 +408,7 @@ static __always_inline void handle_fin(struct sock *sk, int oldstate, int newsta
 	set_owner_current(st, sk, OWNER_CLOSE);
 }
 
-/* The end of a session, or of an attempt at one. */
+/* End of a session, or of an attempt at one. */
 static __always_inline void handle_close(struct sock *sk, int oldstate)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -416,9 +422,9 @@ static __always_inline void handle_close(struct sock *sk, int oldstate)
 			return;
 		if (st->listener) {
 			/*
-			 * Two packets of one handshake on two processors make two children, and one
-			 * is thrown away (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never was a
-			 * session.
+			 * Two packets of one handshake on two processors create two children, and
+			 * one is discarded (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never
+			 * was a session.
 			 */
 			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
 				return;
@@ -455,16 +461,16 @@ static __always_inline void handle_transition(struct sock *sk, int oldstate, int
 }
 
 /*
- * From Linux 6.1 on, the kernel does not run a program that interrupts itself on a processor: what a
- * softirq does to other sockets while on_state runs would be missed (kernel/trace/bpf_trace.c,
+ * From Linux 6.1 on, the kernel does not run a program that interrupts itself on a processor: what
+ * a softirq does to other sockets while on_state runs would be missed (kernel/trace/bpf_trace.c,
  * __bpf_trace_run, counts it as recursion_misses). So there is a second program, attached after the
- * first and therefore run after it, which handles the transitions that the first was not run for. On
- * older kernels there are none.
+ * first and therefore run after it, which handles the transitions that the first was not run for.
+ * On older kernels there are none.
  *
- * The first leaves a note of the transition that it has handled, and the second looks for it. An
- * interrupt between the two may have replaced it; then the transition is handled twice, which changes
- * nothing. A note of an earlier transition is never mistaken for one of this: the first program begins
- * by removing it.
+ * The first program leaves a note of the transition that it has handled, and the second looks for
+ * it. An interrupt between the two may have replaced it; then the transition is handled twice,
+ * which changes nothing. A note of an earlier transition is never mistaken for the current one: the
+ * first program begins by removing it.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
@@ -504,7 +510,7 @@ int BPF_PROG(on_read, struct sock *sk)
 
 	if (!st || !sk->sk_lock.owned)
 		return 0;
-	/* shut down only: what is read came for somebody */
+	/* shut down only: what is read was meant for a process */
 	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1) {
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
@@ -512,7 +518,7 @@ int BPF_PROG(on_read, struct sock *sk)
 	}
 	if (st->owner > OWNER_READ)
 		return 0;
-	if (st->listener) /* fast open: data before the handshake is over */
+	if (st->listener) /* fast open: data before the handshake is complete */
 		init_child(st, bpf_ktime_get_ns());
 	task = bpf_get_current_task_btf();
 	if (st->owner != OWNER_READ || st->pid != task->tgid)
@@ -521,8 +527,8 @@ int BPF_PROG(on_read, struct sock *sk)
 }
 
 /*
- * State for a socket that has none: it was there before us. Complete from its first moment on, as a listener may have a
- * child in the next.
+ * Creates state for a socket that has none because it is older than tcplife. Complete from its
+ * first moment on, as a listener may have a child in the next.
  */
 static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
 {
@@ -536,9 +542,9 @@ static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
 }
 
 /*
- * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The verifier
- * goes through every turn of the loop: each instruction in it adds a millisecond to the loading of the
- * programs (on Linux 6.18).
+ * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The
+ * verifier follows every iteration of the loop: each instruction in it adds a millisecond to
+ * loading the programs (on Linux 6.18).
  */
 static __always_inline void adopt_queue(struct sock *listener, const struct sock_state *its)
 {
@@ -550,14 +556,18 @@ static __always_inline void adopt_queue(struct sock *listener, const struct sock
 		return;
 	child.listener = 0;
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
-	/* a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
-	 * child that has a state keeps it */
+	/*
+	 * a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
+	 * child that has a state keeps it
+	 */
 	for (int i = 0; i < 4097 && req; i++, req = req->dl_next)
 		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-/* Who holds which TCP socket: at the start for what was there before, later for what only its listener is
- * known of. */
+/*
+ * Finds which process holds which TCP socket: at the start for preexisting sockets, later for those
+ * of which only the listener is known.
+ */
 SEC("iter/task_file")
 int scan_files(struct bpf_iter__task_file *ctx)
 {
@@ -591,7 +601,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		if (!st)
 			return 0;
 		if (state == TCP_LISTEN) {
-			/* prefork: the first that is found, the master, stands for all */
+			/* prefork: the first one found, the master, stands for all */
 			set_owner(st, task, OWNER_LISTEN);
 			adopt_queue(sk, st);
 			return 0;
@@ -603,9 +613,10 @@ int scan_files(struct bpf_iter__task_file *ctx)
 }
 
 /*
- * What no process has a descriptor of: closed sockets whose last data or FIN is on its way, descriptors that are on
- * their way over a Unix socket, sockets of the kernel itself, what is behind an MPTCP socket (a listener, too), and
- * processes in PID namespaces that are not below the reader's. Sees the network namespace of its reader only.
+ * Finds sockets of which no process has a descriptor: closed sockets whose last data or FIN is in
+ * flight, descriptors in flight over a Unix socket, sockets of the kernel itself, what is behind an
+ * MPTCP socket (a listener, too), and those of processes in PID namespaces not below the reader's.
+ * Sees the network namespace of its reader only.
  */
 SEC("iter/tcp")
 int scan_orphans(struct bpf_iter__tcp *ctx)
@@ -634,10 +645,10 @@ static __always_inline __u64 mix(__u64 sum, __u64 word)
 }
 
 /*
- * Changes with whatever a record would show, but for the time and what follows from it. Reads little, as this
- * is done for all that is idle, and every cache line of a socket is a miss: bytes are in the sequence numbers,
- * a round trip that is measured is a segment that was delivered, a retransmission is one that was sent, and who waits
- * for what (chrono) stands still when nothing is on the way.
+ * Changes with everything that a record would show, except the time and what follows from it. It
+ * reads little, as it runs for all idle sockets, and every cache line of a socket is a miss: bytes
+ * are covered by the sequence numbers, a measured round trip by a delivered segment, a retransmit
+ * by a sent one, and who waits for what (chrono) stands still when nothing is in flight.
  */
 static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 				    const struct sock_state *st)
@@ -663,15 +674,15 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 }
 
 /*
- * The figures of every open session that is followed: a record, or, if the collector has been shown all of it at
- * an earlier look, only which one it is. Most sessions of a host are idle.
+ * The figures of every open session that is followed: a record, or only its cookie if an earlier
+ * snapshot has shown all of it. Most sessions of a host are idle.
  */
 SEC("iter/bpf_sk_storage_map")
 int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock_state *st = ctx->value;
 	struct sock *sk = ctx->sk;
-	struct session_record r; /* all of it is filled: padding has no place in it */
+	struct session_record r; /* all of it is filled: there is no padding */
 	struct tcp_sock *tp;
 	struct unchanged_session unchanged = {};
 	__u32 digest_now;
@@ -692,7 +703,7 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.closed = 0;
 	if (!is_captured(tp, r.ip, r.lport, r.rport, st->pid))
 		return 0;
-	/* before the figures are read: what changes meanwhile shows at the next look */
+	/* before the figures are read: what changes meanwhile shows in the next snapshot */
 	digest_now = digest(sk, tp, st);
 	if (digest_now == st->snapshot_digest &&
 	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
@@ -701,7 +712,7 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	}
 	fill_record(&r, tp, st, bpf_ktime_get_ns());
-	/* what does not fit any more is thrown away, and the program is run again for it */
+	/* what does not fit any more is discarded, and the program is run again for it */
 	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
 		st->snapshot_digest = digest_now;
 	return 0;

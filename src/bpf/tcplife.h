@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What crosses from the kernel to the collector. libbpf-cargo makes the Rust types from these, so
- * nothing is mirrored by hand: no bool, no implicit padding, byte arrays for text and addresses.
+ * Data that crosses from the kernel to the collector. libbpf-cargo generates the Rust types from
+ * this, so nothing is mirrored by hand: no bool, no implicit padding, byte arrays for text and
+ * addresses.
  */
 #ifndef TCPLIFE_H
 #define TCPLIFE_H
@@ -9,7 +10,7 @@
 #define COMM_LEN 16
 #define PORT_WORDS (65536 / 64)
 
-/* How the owner is known; a higher one is better evidence. See design in tcplife.bpf.c. */
+/* How the owner is known; higher values are better evidence. See the design in tcplife.bpf.c. */
 enum owner_evidence {
 	OWNER_NONE = 0,
 	OWNER_LISTEN = 1, /* inherited from the listener */
@@ -25,17 +26,19 @@ enum direction {
 	DIRECTION_IN = 2, /* accepted from a listener */
 };
 
-/* One session: at its end (ring buffer), or as it stands (iterator). Times: CLOCK_MONOTONIC. */
+/*
+ * One session: closed (ring buffer), or a snapshot while open (iterator). Times: CLOCK_MONOTONIC.
+ */
 struct session_record {
-	__u64 cookie; /* bpf_get_socket_cookie: what `ss -e` prints as sk: */
+	__u64 cookie; /* bpf_get_socket_cookie: printed by `ss -e` as sk: */
 	__u64 taken_ns; /* when this record was filled */
 	__u64 start_ns; /* first SYN, or accepted, or first seen by the scan; 0: never seen before */
 	__u64 established_ns; /* 0: never, or before the start */
-	__u64 closing_ns; /* the first FIN, of either end; 0: none, or before the start */
+	__u64 closing_ns; /* first FIN, from either end; 0: none, or before the start */
 	__u64 cgroup; /* cgroup v2 id of the socket; 0: Linux before 5.15 */
-	__u64 bytes_acked; /* as tcp_sock counts: with SYN and FIN */
-	__u64 bytes_received; /* as tcp_sock counts: with the peer's FIN */
-	__u64 bytes_sent; /* data with retransmissions, without SYN and FIN */
+	__u64 bytes_acked; /* as counted by tcp_sock: with SYN and FIN */
+	__u64 bytes_received; /* as counted by tcp_sock: with the peer's FIN */
+	__u64 bytes_sent; /* data with retransmits, without SYN and FIN */
 	__u64 bytes_retrans;
 	__u32 snd_una;
 	__u32 snd_nxt;
@@ -56,38 +59,38 @@ struct session_record {
 	__u8 laddr[16]; /* IPv4: the first four bytes */
 	__u8 raddr[16];
 	__u8 comm[COMM_LEN]; /* of the owner's thread group leader */
-	__u8 ip; /* 4 or 6, what is spoken on the wire */
-	__u8 state; /* at the end: the state before TCP_CLOSE */
-	__u8 closed; /* 1: at its end, 0: still open */
+	__u8 ip; /* 4 or 6, on the wire */
+	__u8 state; /* after the close: the state before TCP_CLOSE */
+	__u8 closed; /* 1: closed, 0: still open */
 	__u8 owner; /* enum owner_evidence */
 	__u8 direction; /* enum direction */
-	__u8 fin_received; /* the peer's FIN came */
+	__u8 fin_received; /* the peer's FIN arrived */
 	__u8 adopted; /* open before the start: the age is a lower bound */
 	__u8 orphan; /* no process held the socket any more: SOCK_DEAD */
-	__u8 data_after_close; /* our close was followed by data, which the kernel answers with a reset */
+	__u8 data_after_close; /* data followed our close, which the kernel answers with a reset */
 	__u8 pad[3];
 };
 _Static_assert(sizeof(struct session_record) == 208, "padding in struct session_record");
 
 /*
- * In place of a record of an open session when nothing has changed since the collector was shown it. What a record
- * begins with is 0 here: the kernel counts cookies from 1.
+ * Replaces the record of an open session that has not changed since the collector was shown it. The
+ * first field of a record is 0 here: the kernel counts cookies from 1.
  */
 struct unchanged_session {
 	__u64 none;
 	__u64 cookie;
 };
 
-/* What is captured at all: decided in the kernel, when a record would be made. */
+/* The capture filter: applied in the kernel, before a record is made. */
 struct capture_filter {
 	__u32 pid; /* 0: any */
 	__u32 netns; /* inode; 0: any */
 	__u8 ip; /* 4, 6, or 0: both */
-	__u8 by_lport; /* lports is in force */
-	__u8 by_rport; /* rports is in force */
-	__u8 by_port; /* ports is in force, for either end */
+	__u8 by_lport; /* lports is active */
+	__u8 by_rport; /* rports is active */
+	__u8 by_port; /* ports is active, for either end */
 	__u8 pad[4];
-	__u64 lports[PORT_WORDS]; /* one bit a port */
+	__u64 lports[PORT_WORDS]; /* one bit per port */
 	__u64 rports[PORT_WORDS];
 	__u64 ports[PORT_WORDS];
 };

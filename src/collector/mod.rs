@@ -1,7 +1,7 @@
-//! Where sessions come from: a thread that fills a bounded channel with batches.
+//! Collects sessions on a thread that fills a bounded channel with batches.
 //!
-//! Responsible for the thread's life: that it is ready before anything else starts, that it stops when told to,
-//! that what it died of is told. `bpf` talks to the kernel, `decode` understands what the kernel says.
+//! Owns the thread's life: it is ready before anything else starts, stops when asked to, and its error is reported.
+//! `kernel::bpf` talks to the kernel, `kernel::decode` interprets what it reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,39 +12,39 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::host::waker::Waker;
 use crate::model::batch::Batch;
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 
 pub mod kernel;
 
-/// Batches that may wait. When they do, the collector waits too, and the ring buffer takes the load.
+/// Maximum number of waiting batches. At that point the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;
 
-/// What flows back to the thread: that it is to stop, what it is to capture and how often it is to look from now on.
+/// Orders to the thread: to stop, and its current capture filter and interval.
 #[derive(Debug)]
 pub struct Orders {
     stop: Arc<AtomicBool>,
-    captures: Receiver<Capture>,
+    captures: Receiver<CaptureFilter>,
     intervals: Receiver<Duration>,
     waker: Waker,
 }
 
 impl Orders {
-    /// Readable when there is an order that was not looked at, or may be. To be drained before the orders are looked at.
+    /// Readable when there may be a new order. Drain it before checking the orders.
     pub fn waker(&self) -> &Waker {
         &self.waker
     }
 
-    /// True if the thread is to end.
+    /// True if the thread is to exit.
     pub fn stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// The newest capture asked for, if there is one since the last call.
-    pub fn capture(&self) -> Option<Capture> {
+    /// Returns the latest requested capture filter, if there is a new one since the last call.
+    pub fn capture(&self) -> Option<CaptureFilter> {
         self.captures.try_iter().last()
     }
 
-    /// The newest interval asked for, if there is one since the last call.
+    /// Returns the latest requested interval, if there is a new one since the last call.
     pub fn interval(&self) -> Option<Duration> {
         self.intervals.try_iter().last()
     }
@@ -55,18 +55,18 @@ impl Orders {
 pub struct Collector {
     batches: Option<Receiver<Batch>>,
     stop: Arc<AtomicBool>,
-    captures: Sender<Capture>,
+    captures: Sender<CaptureFilter>,
     intervals: Sender<Duration>,
     waker: Waker,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Collector {
-    /// Runs `work` on a thread of that name. It is handed the channel to fill, what it is told from outside,
-    /// and a function to call when it is ready; this function returns then.
+    /// Runs `work` on a thread of that name, with the channel to fill, the orders, and a function to call when it is
+    /// ready; only then does this function return.
     ///
     /// # Errors
-    /// What `work` returned if it ended without having been ready.
+    /// The error of `work` if it ended before it was ready.
     pub fn spawn<W>(name: &str, work: W) -> anyhow::Result<Self>
     where
         W: FnOnce(Sender<Batch>, &Orders, &dyn Fn()) -> anyhow::Result<()> + Send + 'static,
@@ -86,7 +86,7 @@ impl Collector {
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                // whoever waits may be gone, and then there is nobody to tell
+                // the waiting thread may be gone, and then nobody needs to know
                 let ready = || {
                     let _ = ready_tx.try_send(());
                 };
@@ -105,44 +105,44 @@ impl Collector {
             Err(_) => Err(collector
                 .join()
                 .err()
-                .unwrap_or_else(|| anyhow::anyhow!("the {name} thread ended at once"))),
+                .unwrap_or_else(|| anyhow::anyhow!("the {name} thread exited at once"))),
         }
     }
 
-    /// The batches; it is disconnected when there will be no more.
+    /// Receiver of the batches; disconnected when there will be no more.
     pub fn batches(&self) -> &Receiver<Batch> {
         const GONE: &str = "the receiver is only taken by join(), which consumes the collector";
         #[expect(clippy::expect_used, reason = "see GONE")]
         self.batches.as_ref().expect(GONE)
     }
 
-    /// Narrows or widens what the kernel reports, from now on. Nothing that passes both filters is lost meanwhile.
-    pub fn capture(&self, capture: Capture) {
-        // a thread that has ended captures nothing; the closed channel of batches tells
+    /// Changes what the kernel reports from now on. No session that passes both filters is missed meanwhile.
+    pub fn capture(&self, capture: CaptureFilter) {
+        // a thread that has exited captures nothing; the closed channel of batches shows it
         let _ = self.captures.send(capture);
         self.waker.wake();
     }
 
-    /// Changes how often the open sessions' figures are read, from now on.
-    pub fn look_every(&self, interval: Duration) {
+    /// Changes the interval of the snapshots from now on.
+    pub fn set_interval(&self, interval: Duration) {
         // as above
         let _ = self.intervals.send(interval);
         self.waker.wake();
     }
 
-    /// Tells the thread to stop: it takes what is waiting in the kernel, sends that, and ends.
+    /// Asks the thread to stop: it takes what is waiting in the kernel, sends that, and exits.
     pub fn request_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.waker.wake();
     }
 
-    /// Stops the thread, whatever it still has to send, and waits for its end.
+    /// Stops the thread, whatever it still has to send, and waits for it to exit.
     ///
     /// # Errors
-    /// What it ended of, a panic too, if not of being stopped.
+    /// The error that it ended with, including a panic.
     pub fn join(mut self) -> anyhow::Result<()> {
         self.request_stop();
-        self.batches = None; // a thread that waits for room in the channel goes on, and sees the flag
+        self.batches = None; // a thread that waits for room in the channel continues, and sees the flag
         match self.thread.join() {
             Ok(result) => result,
             Err(panic) => {
@@ -151,7 +151,7 @@ impl Collector {
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("no message");
                 Err(anyhow::anyhow!(
-                    "the collector panicked, which is a bug: {what}"
+                    "the collector panicked; this is a bug: {what}"
                 ))
             }
         }

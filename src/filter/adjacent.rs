@@ -1,31 +1,32 @@
-//! What stands behind a number: the rest of it, cut off by a space, or another number.
-//!
-//! Responsible for telling these from bare words: `tx > 10 MB` would look for `MB`, and that is not what was meant. Not
-//! for reading a value (`literal`), nor for where one may stand (`parse`).
+//! Detects a number and its unit that a space separates, or another number that follows: `tx > 10 MB` would look for
+//! the word `MB`, which nobody means.
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
-use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, kind_of, read};
-use crate::model::fields::{Field, Kind, by_word};
+use crate::model::fields::{Field, FieldKind, by_word};
 
-/// Pieces that are tried as one value at most: `10 MB - 20 MB` has five.
+/// Maximum number of pieces that are tried as one value: `10 MB - 20 MB` has five.
 const MOST_PIECES: usize = 5;
 
-/// A value that was written in pieces.
+/// A value written in pieces.
 pub struct Pieces {
     /// The value in one word.
     pub whole: String,
-    /// How many tokens behind the first belong to it.
+    /// Number of following tokens that belong to it.
     count: usize,
 }
 
-/// The value that a token and those behind it are without the spaces, if they are one.
+/// Joins a token with following ones if together they are a value without the spaces.
 pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) -> Option<Pieces> {
     if first.kind != Tok::Word || !first.text.starts_with(is_of_a_number) {
         return None;
     }
-    let has_units = matches!(kind_of(field), Kind::Bytes | Kind::Rate | Kind::Micros);
+    let has_units = matches!(
+        kind_of(field),
+        FieldKind::Bytes | FieldKind::Rate | FieldKind::Micros
+    );
     let words = behind
         .iter()
         .take(MOST_PIECES - 1)
@@ -51,7 +52,7 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) ->
     longest
 }
 
-/// What is wrong with what comes directly behind a number, if it is no term of its own.
+/// Returns the error for what directly follows a number, if it is not a term of its own.
 pub fn wrong_behind(
     field: &'static Field,
     op: Op,
@@ -64,26 +65,22 @@ pub fn wrong_behind(
     }
     let takes_several = matches!(op, Op::Eq | Op::Ne);
     let in_place = |message| FilterError::new(next.span.clone(), message);
-    let or_quotes = |text: &str| {
-        format!(
-            "{} To look for the word, put it in quotes",
-            did_you_mean(&[text])
-        )
-    };
+    let or_quotes =
+        |text: &str| format!("{} To search for the word, quote it", did_you_mean(&[text]));
     if let Some(Pieces { whole, count }) = pieces(field, number, behind) {
         let texts: Vec<&str> = behind.iter().take(count).map(|t| t.text).collect();
         let end = behind.get(count - 1)?.span.end;
         let error = |message| FilterError::new(next.span.start..end, message);
         if whole.contains('-') && !takes_several {
             let message = format!(
-                "`{}` takes one value, and {} is a range",
+                "`{}` takes one value, not the range {}",
                 op.symbol(),
                 quoted(&whole)
             );
             return Some(error(message).help("only = and != take ranges"));
         }
         let message = format!(
-            "a space cuts {} and {} apart",
+            "a space separates {} and {}",
             quoted(number.text),
             quoted(&texts.join(" "))
         );
@@ -92,7 +89,7 @@ pub fn wrong_behind(
     if next.text == "-" {
         let range = format!("{} -", number.text);
         let message = format!("the range {} has no end", quoted(&range));
-        return Some(in_place(message).help("a range is like `8000-8100`"));
+        return Some(in_place(message).help("a range looks like `8000-8100`"));
     }
     if !is_another(field, next.text) {
         return None;
@@ -101,12 +98,12 @@ pub fn wrong_behind(
     let list = format!("{},{}", number.text, next.text);
     let help = match takes_several && is_number(field, next.text) {
         true => or_quotes(&list),
-        false => format!("to look for it, put it in quotes: {}", in_quotes(next.text)),
+        false => format!("to search for it, quote it: {}", in_quotes(next.text)),
     };
     Some(in_place(message).help(help))
 }
 
-/// True for what can only be meant as a number, and not as a part of an address like `10.1`.
+/// True for text that can only be meant as a number, and not as part of an address like `10.1`.
 fn is_another(field: &'static Field, text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -122,7 +119,7 @@ fn is_number(field: &'static Field, text: &str) -> bool {
     matches!(read(field, text, false, |_| None), Ok(Literal::Number(..)))
 }
 
-/// `10-20MB` begins at 10 bytes; where a space cuts the unit off, it was meant for both.
+/// `10-20MB` begins at 10 bytes; where a space separates the unit, it was meant for both numbers.
 fn with_both_units(text: &str) -> Option<String> {
     let (from, to) = text.split_once('-')?;
     let unit = to.trim_start_matches(is_of_a_number);

@@ -1,36 +1,35 @@
-//! What may come where the cursor is: fields, operators, names, and values that are on the screen.
+//! Completion at the cursor: fields, operators, names, and values from the screen.
 //!
-//! Responsible for candidates and the place that they replace. Not for choosing one, nor for showing them
-//! (`ui`): all of this is a function of the text.
+//! A pure function of the text. `ui` shows the candidates and lets the user choose one.
 
 use std::ops::Range;
 
 use crate::filter::eval::ends;
 use crate::filter::expr::Op;
-use crate::filter::lex::{Kind as Tok, Token, is_plain_word, lex};
+use crate::filter::lex::{Token, TokenKind as Tok, is_plain_word, lex};
 use crate::filter::literal::{kind_of, operators, real_names};
 use crate::filter::quoted;
-use crate::model::fields::{FIELDS, Field, Kind, by_word};
+use crate::model::fields::{FIELDS, Field, FieldKind, by_word};
 
-/// Something that fits where the cursor is.
+/// A completion candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// What goes into the place; in quotes if it needs them.
+    /// Text to insert; in quotes if it needs them.
     pub text: String,
-    /// What it means, in a line; empty for values.
+    /// Explanation in one line; empty for values.
     pub help: &'static str,
 }
 
-/// What fits, and where it goes.
+/// The candidates, and the place they go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completions {
-    /// The bytes of the text that a candidate replaces: the word at the cursor, or nothing.
+    /// Range of bytes that a candidate replaces: the word at the cursor, or nothing.
     pub span: Range<usize>,
-    /// All that fit, the likeliest first; none in a regular expression.
+    /// All candidates, the likeliest first; empty in a regular expression.
     pub candidates: Vec<Candidate>,
 }
 
-/// What the grammar wants at a place.
+/// Element that the grammar expects at a place.
 #[derive(Clone, Copy)]
 enum Wants {
     /// A term: at the start, after `and`, `(`…
@@ -39,14 +38,14 @@ enum Wants {
     Comparison(&'static Field),
     /// A value, after an operator or a comma.
     Value(&'static Field),
-    /// Another term, or what joins it.
+    /// Another term, or an operator that joins it.
     More(Option<&'static Field>),
-    /// What nobody can guess.
+    /// Free text that cannot be guessed.
     Anything,
 }
 
-/// What may come at the cursor, a byte offset of the text. `values` gives those of a field that are on the screen;
-/// it is asked for `lport` and `rport` where the text says `port`.
+/// Completes the text at the cursor, a byte offset. `values` returns a field's values on the screen; it is called for
+/// `lport` and `rport` where the text says `port`.
 pub fn complete(text: &str, cursor: usize, values: &dyn Fn(&Field) -> Vec<String>) -> Completions {
     let mut cursor = cursor.min(text.len());
     while !text.is_char_boundary(cursor) {
@@ -84,7 +83,7 @@ fn can_grow(kind: &Tok) -> bool {
     ) || *kind == Tok::Not
 }
 
-/// What is wanted after one more token.
+/// Returns what is expected after one more token.
 fn after(wants: Wants, token: &Token<'_>) -> Wants {
     let field = || by_word(&token.text.to_ascii_lowercase());
     match (wants, &token.kind) {
@@ -115,7 +114,7 @@ fn candidates(
         help,
     };
     let fields = || FIELDS.iter().map(|f| candidate(f.word, f.help));
-    let not = candidate("not", "the contrary of what follows");
+    let not = candidate("not", "negate the next term");
     let joins = [
         candidate("and", "both"),
         candidate("or", "either"),
@@ -131,8 +130,8 @@ fn candidates(
                 let signs = operators(field).iter();
                 all.extend(signs.map(|op| candidate(op.symbol(), meaning(*op))));
             }
-            if kind_of(field) == Kind::Bool {
-                all.extend(joins); // it is a term already
+            if kind_of(field) == FieldKind::Bool {
+                all.extend(joins); // it is already a term
             }
             all
         }
@@ -144,22 +143,22 @@ fn meaning(op: Op) -> &'static str {
     match op {
         Op::Eq => "equal",
         Op::Ne => "not equal",
-        Op::Lt => "less",
+        Op::Lt => "less than",
         Op::Le => "less or equal",
-        Op::Gt => "more",
-        Op::Ge => "more or equal",
-        Op::Match => "fits a regular expression",
-        Op::NotMatch => "does not fit a regular expression",
+        Op::Gt => "greater than",
+        Op::Ge => "greater or equal",
+        Op::Match => "matches a regular expression",
+        Op::NotMatch => "does not match a regular expression",
     }
 }
 
-/// The values of a field: what it can be if that is known, else what is on the screen.
+/// Values of a field: all possible ones if they are known, otherwise those on the screen.
 fn values_of(field: &'static Field, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Candidate> {
     let fixed = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     let texts: Vec<String> = match kind_of(field) {
-        Kind::Names(names) => real_names(names).map(str::to_owned).collect(),
-        Kind::Bool => fixed(&["yes", "no"]),
-        Kind::Ip => fixed(&["4", "6"]),
+        FieldKind::Names(names) => real_names(names).map(str::to_owned).collect(),
+        FieldKind::Bool => fixed(&["yes", "no"]),
+        FieldKind::Ip => fixed(&["4", "6"]),
         _ => ends(field).flat_map(values).collect(),
     };
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -176,7 +175,7 @@ fn values_of(field: &'static Field, values: &dyn Fn(&Field) -> Vec<String>) -> V
 mod tests {
     use super::*;
 
-    /// Completes where the `|` stands; the candidates, and the text with the first of them in its place.
+    /// Completes at the `|`; returns the candidates, and the text with the first one inserted.
     fn at(marked: &str) -> (Vec<String>, String) {
         let cursor = marked.find('|').expect("a cursor");
         let text = marked.replacen('|', "", 1);
@@ -198,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_keywords() {
+    fn complete_offers_fields_and_keywords() {
         assert_eq!(at("rp|"), (vec!["rport".into()], "rport".into()));
         assert_eq!(at("rtt > 1ms and RP|").1, "rtt > 1ms and rport");
-        assert_eq!(at("port 443 a|").0, ["and", "addr", "adopted"]);
+        assert_eq!(at("port 443 a|").0, ["and", "addr"]);
         assert_eq!(at("(c|or 1)").1, "(comm 1)");
         assert_eq!(at("|").0.len(), FIELDS.len() + 1);
         assert_eq!(at("curl o|").0, ["or", "owner"]);
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_on_the_screen() {
+    fn complete_offers_values_on_the_screen() {
         assert_eq!(
             at("comm |").0[..5],
             ["curl", "sshd", "\"Web Content\"", "\"a*b\"", "\"and\""]
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_operators() {
+    fn complete_offers_names_and_operators() {
         assert_eq!(at("reason ref|").1, "reason refused");
         assert_eq!(at("reason refused,t|").1, "reason refused,timeout");
         assert_eq!(
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cursor_in_any_text_will_do() {
+    fn complete_at_any_cursor_position_does_not_panic() {
         for text in ["", "ä日", "port ä,", "(((", "comm \"ä", "=~ &", "not not"] {
             for cursor in 0..text.len() + 3 {
                 let found = complete(text, cursor, &|_| vec!["ä".into()]);

@@ -1,67 +1,65 @@
-//! What is said of a token that is not where it should be, or is missing.
-//!
-//! Responsible for the words. `parse` knows when to say them.
+//! Constructors of errors about tokens that are misplaced or missing: the wording. `parse` decides when to use them.
 
 use std::ops::Range;
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
-use crate::filter::lex::{Kind as Tok, Token};
+use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, example, expected, operators};
-use crate::model::fields::{FIELDS, Field};
-use crate::text::suggest::nearest;
+use crate::model::fields::{FIELDS, Field, words};
+use crate::text::suggest::suggest;
 
 /// The text ends where a term should begin.
 pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
     let message = match previous {
-        Some(t) => format!("nothing comes after {}", quoted(t.text)),
-        None => "nothing is there".into(),
+        Some(t) => format!("expected a term after {}", quoted(t.text)),
+        None => "expected a term".into(),
     };
     FilterError::new(end, message)
-        .help("a term is like `port 443`, or a word to look for")
+        .help("a term looks like `port 443`, or is a word to search for")
         .incomplete()
 }
 
-/// What is wrong with a token where a term should begin.
+/// A token that cannot begin a term.
 pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     let at = token.span.clone();
     let error = |message: String| FilterError::new(at, message);
-    let to_look = format!(
-        "to look for it, put it in quotes: {}",
-        in_quotes(token.text)
-    );
+    let to_look = format!("to search for it, quote it: {}", in_quotes(token.text));
     match &token.kind {
         Tok::And | Tok::Or => {
-            error(format!("no term comes before this {}", quoted(token.text))).help(to_look)
+            error(format!("expected a term before {}", quoted(token.text))).help(to_look)
         }
         Tok::Close => match previous {
-            Some(t) if t.kind == Tok::Open => error("nothing is between the parentheses".into()),
-            Some(t) => error(format!("nothing comes after {}", quoted(t.text)))
-                .help("a term is like `port 443`, or a word to look for"),
-            None => error("this `)` closes nothing".into()).help(to_look),
+            Some(t) if t.kind == Tok::Open => {
+                error("expected a term between the parentheses".into())
+            }
+            Some(t) => error(format!("expected a term after {}", quoted(t.text)))
+                .help("a term looks like `port 443`, or is a word to search for"),
+            None => error("unmatched `)`".into()).help(to_look),
         },
-        Tok::Op(_) => error(format!("no field comes before this {}", quoted(token.text)))
-            .help("a comparison is like `rtt > 50ms`"),
-        Tok::Comma => error("no value comes before this `,`".into())
-            .help("several values are like `lport 22,80`"),
+        Tok::Op(_) => error(format!("expected a field before {}", quoted(token.text)))
+            .help("a comparison looks like `rtt > 50ms`"),
+        Tok::Comma => {
+            error("expected a value before `,`".into()).help("a list looks like `lport 22,80`")
+        }
         Tok::Unclosed => unclosed(token),
         _ => stray(token),
     }
 }
 
-/// A text without its second quote.
+/// A text without its closing quote.
 pub fn unclosed(token: &Token<'_>) -> FilterError {
     let quote = token.text.chars().next().unwrap_or('"');
-    FilterError::new(token.span.clone(), format!("this {quote} is never closed"))
-        .help(format!("a {quote} is missing"))
+    FilterError::new(token.span.clone(), format!("unclosed {quote}"))
+        .help(format!("add a closing {quote}"))
         .incomplete()
 }
 
-/// What is no operator, and which one was meant.
+/// Characters that are no operator, with the one that was probably meant.
 pub fn stray(token: &Token<'_>) -> FilterError {
     let error = FilterError::new(
         token.span.clone(),
-        format!("{} is no operator", quoted(token.text)),
+        format!("{} is not an operator", quoted(token.text)),
     );
     let meant = match token.text {
         "&" => "&&",
@@ -77,12 +75,12 @@ pub fn stray(token: &Token<'_>) -> FilterError {
     error.help(format!("did you mean `{meant}`?"))
 }
 
-/// A word before an operator that is no field.
+/// An unknown field before an operator.
 pub fn unknown_field(token: &Token<'_>) -> FilterError {
     let word = token.text.to_lowercase();
     let error = FilterError::new(
         token.span.clone(),
-        format!("there is no field {}", quoted(token.text)),
+        format!("unknown field {}", quoted(token.text)),
     );
     let near = nearest_fields(&word);
     if !near.is_empty() {
@@ -92,26 +90,26 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
     error.help(format!("the fields are {}", all.join(" ")))
 }
 
-/// The fields that a word may have meant: by a column's title or a JSON key, or a few letters off.
+/// Returns the fields that a word may mean: by a column's title or a JSON key, or a few letters off.
 fn nearest_fields(word: &str) -> Vec<&'static str> {
     let titled = FIELDS.iter().find(|f| {
         f.json == Some(word) || f.column.is_some_and(|c| c.title.eq_ignore_ascii_case(word))
     });
     match titled {
         Some(field) => vec![field.word],
-        None => nearest(word, FIELDS.iter().map(|f| f.word)),
+        None => suggest(word, words()),
     }
 }
 
-/// What else the word at the end may become while it is being typed.
+/// The last word may still become a field or a keyword while it is being typed.
 pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     let lower = token.text.to_lowercase();
-    let all = FIELDS.iter().map(|f| f.word).chain(["and", "or", "not"]);
+    let all = words().chain(["and", "or", "not"]);
     let words: Vec<&str> = all.filter(|w| w.starts_with(&lower)).collect();
     (!words.is_empty()).then(|| {
         FilterError::new(
             token.span.clone(),
-            format!("{} may become {}", quoted(token.text), words.join(", ")),
+            format!("{} could become {}", quoted(token.text), words.join(", ")),
         )
         .incomplete()
     })
@@ -120,10 +118,10 @@ pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
 /// The text ends where a value should be.
 pub fn missing_value(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterError {
     let previous = quoted(previous.map_or("", |t| t.text));
-    FilterError::new(end, format!("no value comes after {previous}")).incomplete()
+    FilterError::new(end, format!("expected a value after {previous}")).incomplete()
 }
 
-/// What is expected after an operator.
+/// Describes what is expected after an operator.
 pub fn expected_after(op: Op, field: &Field) -> String {
     match op.takes_regex() {
         true => format!("`{}` takes a regular expression, like `^ab`", op.symbol()),
@@ -131,28 +129,25 @@ pub fn expected_after(op: Op, field: &Field) -> String {
     }
 }
 
-/// `port !443` is not how it is denied.
-pub fn no_denial(token: &Token<'_>) -> FilterError {
-    FilterError::new(
-        token.span.clone(),
-        "`!` stands before a term, and not before a value",
-    )
-    .help("did you mean `!=`?")
+/// `port !443` is not how to negate it.
+pub fn no_negation(token: &Token<'_>) -> FilterError {
+    FilterError::new(token.span.clone(), "`!` negates a term, not a value")
+        .help("did you mean `!=`?")
 }
 
-/// A field's name, and no value of it. `rest` is what follows, if anything does.
+/// A field without a value of its own. `rest` is true if something follows.
 pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError {
     let error = FilterError::new(word.span.clone(), expected(field));
     match rest {
         false => error.incomplete(),
         true => error.help(format!(
-            "to look for the word, put it in quotes: {}",
+            "to search for the word, quote it: {}",
             in_quotes(word.text)
         )),
     }
 }
 
-/// An operator that makes no sense for the field.
+/// An operator that the field does not support.
 pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
     let takes: Vec<&str> = operators(field).iter().map(|op| op.symbol()).collect();
     FilterError::new(
@@ -166,22 +161,22 @@ pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
     ))
 }
 
-/// What is wrong with a token where a value should be.
+/// A token where a value should be.
 pub fn no_value(token: &Token<'_>) -> FilterError {
     match token.kind {
         Tok::And | Tok::Or | Tok::Not => FilterError::new(
             token.span.clone(),
-            format!("{} is no value", quoted(token.text)),
+            format!("{} is a keyword, not a value", quoted(token.text)),
         )
         .help(format!(
-            "as a text it stands in quotes: {}",
+            "to use it as text, quote it: {}",
             in_quotes(token.text)
         )),
         Tok::Unclosed => unclosed(token),
         Tok::Stray => stray(token),
         _ => FilterError::new(
             token.span.clone(),
-            format!("a value should be here, and not {}", quoted(token.text)),
+            format!("expected a value, not {}", quoted(token.text)),
         ),
     }
 }

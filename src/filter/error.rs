@@ -1,7 +1,6 @@
-//! What is wrong with a filter: the place, what it is, and what was expected there.
+//! Filter errors: the place, what is wrong, and what was expected there.
 //!
-//! Responsible for how an error reads, on one line in the prompt and on three on the command line. Not for
-//! finding it (`parse`, `literal`).
+//! Also formats them, on one line for the prompt and on three for the command line.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,13 +9,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::text::sanitize::is_harmful;
 
-/// Cells of the filter's text that a report shows at most: with what comes before it on a line of 120.
+/// Maximum number of cells of the filter's text in a report, which with its prefix fits a line of 120.
 const SHOWN_CELLS: usize = 100;
 
-/// How a suggestion begins.
+/// Beginning of a suggestion.
 pub const SUGGESTION: &str = "did you mean ";
 
-/// Why a text is no filter.
+/// Reason that a text is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
     text: String,
@@ -42,13 +41,13 @@ impl FilterError {
         self
     }
 
-    /// More text could make it right.
+    /// Marks an error that more text could fix.
     pub fn incomplete(mut self) -> Self {
         self.incomplete = true;
         self
     }
 
-    /// In this text. The place is kept within it and on whole characters.
+    /// Attaches the filter's text. The place is limited to it and to whole characters.
     pub fn of(mut self, text: &str) -> Self {
         let whole = |mut at: usize| {
             at = at.min(text.len());
@@ -62,31 +61,32 @@ impl FilterError {
         self
     }
 
-    /// The place: a range of bytes of the text, at character boundaries; empty at the end if something is missing.
+    /// The place: a range of bytes of the text, at character boundaries; empty and at the end if something is missing.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// What is wrong, in a few words.
+    /// The problem, in a few words.
     #[cfg(any(test, feature = "testing"))]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What was expected, if more can be said.
+    /// The valid forms or a suggestion, if any.
     #[cfg(any(test, feature = "testing"))]
     pub fn expected(&self) -> Option<&str> {
         self.help.as_deref()
     }
 
-    /// True if the text ends too early: what there is of it may become a filter. The prompt then stays with the
-    /// filter before it, and need not call what is being typed wrong.
+    /// True if the text ends too early: it may still become a filter. The prompt then keeps the previous filter, and
+    /// need not report what is being typed as an error.
     pub fn is_incomplete(&self) -> bool {
         self.incomplete
     }
 
-    /// Three lines for the command line: the text, carets under the place, and what is wrong. Of a long text the
-    /// part around the place. Control characters are dots, so that the carets stand right and the terminal is safe.
+    /// Formats three lines for the command line: the text, carets under the place, and what is wrong. A long text is
+    /// reduced to the part around the place. Control characters are dots, so that the carets line up and the terminal
+    /// is safe.
     pub fn report(&self) -> String {
         let window = self.window();
         let before = dotted(&self.text[window.start..self.span.start]);
@@ -102,8 +102,8 @@ impl FilterError {
         )
     }
 
-    /// The short form in ever fewer words, for where it has no room: first all of it, then without its last clause, and
-    /// so on. A suggestion says more than what it is a suggestion for, and so is there alone too.
+    /// Returns the short form in ever fewer words, for narrow places: first all of it, then without its last clause,
+    /// and so on. A suggestion says more than what it is a suggestion for, so it also appears alone.
     pub fn forms(&self) -> Vec<String> {
         let whole = self.to_string();
         let mut forms = vec![whole.clone()];
@@ -120,7 +120,8 @@ impl FilterError {
         forms
     }
 
-    /// The part of the text that a report shows: all of it if it is short, else from a bit before the place on.
+    /// Returns the part of the text that a report shows: all of it if it is short, otherwise from shortly before the
+    /// place on.
     fn window(&self) -> Range<usize> {
         let width = |c: char| c.width().unwrap_or(1);
         if self.text.chars().map(width).sum::<usize>() <= SHOWN_CELLS {
@@ -148,7 +149,7 @@ impl FilterError {
     }
 }
 
-/// Where clauses end after which a text can be left; not within what it quotes.
+/// Returns the ends of clauses at which a text can be cut; not within quotes.
 fn clause_ends(text: &str) -> Vec<usize> {
     let mut ends = Vec::new();
     let mut in_quote = false;
@@ -179,13 +180,14 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// Without what takes no cell, or more than one, or moves the cursor: a mark below points at a place.
+/// Replaces characters that do not take exactly one cell or move the cursor, so that the mark below points at the right
+/// place.
 fn dotted(text: &str) -> String {
     let dotted = |c| if is_harmful(c) { '·' } else { c };
     text.chars().map(dotted).collect()
 }
 
-/// A piece of the text as a message quotes it: safe for the terminal and not too long for a line.
+/// Quotes a piece of the text for a message: safe for the terminal and short enough for a line.
 pub fn quoted(piece: &str) -> String {
     const MOST: usize = 32;
     let mut short: String = dotted(piece).chars().take(MOST).collect();
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn carets_stand_under_the_place() {
+    fn report_puts_carets_under_the_error() {
         assert_eq!(report("port x", 5..6), "port x\n     ^\nwrong");
         assert_eq!(report("port", 4..4), "port\n    ^\nwrong");
         assert_eq!(report("日本 x", 7..8), "日本 x\n     ^\nwrong");
@@ -213,18 +215,18 @@ mod tests {
     }
 
     #[test]
-    fn in_fewer_words_it_keeps_the_suggestion() {
+    fn forms_shortened_error_keeps_the_suggestion() {
         let forms = |message: &str, help: &str| FilterError::new(0..0, message).help(help).forms();
         assert_eq!(
             forms(
-                "there is no field `prt`",
-                "did you mean `port`? To look for the word, put it in quotes"
+                "unknown field `prt`",
+                "did you mean `port`? To search for the word, quote it"
             ),
             [
-                "there is no field `prt`; did you mean `port`? To look for the word, put it in quotes",
-                "there is no field `prt`; did you mean `port`?",
+                "unknown field `prt`; did you mean `port`? To search for the word, quote it",
+                "unknown field `prt`; did you mean `port`?",
                 "did you mean `port`?",
-                "there is no field `prt`",
+                "unknown field `prt`",
             ]
         );
         assert_eq!(
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_text_the_part_around_the_place_is_shown() {
+    fn report_of_long_filter_shows_the_part_around_the_error() {
         let text = format!("{}port{}", "x".repeat(500), "日".repeat(500));
         let lines: Vec<String> = report(&text, 500..504).lines().map(Into::into).collect();
         assert_eq!(

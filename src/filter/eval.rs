@@ -1,10 +1,9 @@
-//! Tries sessions: an expression made ready so that a session costs no allocation and few instructions.
+//! Evaluates an expression on sessions, compiled so that a session costs no allocation and few instructions.
 //!
-//! Responsible for what a term means. Not for what was written (`expr`), nor for what the kernel can decide of it
-//! (`implied`).
+//! `pushdown` determines what the kernel can decide of it.
 //!
-//! A figure that a session does not have makes every comparison with it false, whichever the operator; `!=` and `!~`
-//! are `not` before their opposites, and so are true. Of `port` and `addr` either end may fit.
+//! A missing value never matches a comparison, whichever the operator; `!=` and `!~` negate `=` and `~`,
+//! and so match a missing value. For `port` and `addr` either end may match.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,10 +12,10 @@ use regex::Regex;
 
 use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::build_regex;
-use crate::model::fields::{FIELDS, Field, Kind, Value, by_word};
+use crate::model::fields::{FIELDS, Field, FieldKind, Value, by_word};
 use crate::model::session::Session;
 
-/// An expression that is ready to be tried.
+/// An expression compiled for evaluation.
 #[derive(Clone, Debug)]
 pub enum Node {
     All(Vec<Node>),
@@ -25,15 +24,15 @@ pub enum Node {
     Test(fn(&Session) -> Value<'_>, Check),
 }
 
-/// What a value is held against.
+/// Condition on a value.
 #[derive(Clone, Debug)]
 pub enum Check {
     Between(u64, u64),
-    /// Sorted and apart.
+    /// Sorted, non-overlapping ranges.
     OneOf(Vec<(u64, u64)>),
     Within(Vec<Net>),
     Equals(Vec<String>),
-    /// The same, or as what is being typed.
+    /// Equal to one of the texts, or beginning with the text that is being typed.
     EqualsOrBegins(Vec<String>, String),
     Is(bool),
     Matches(Regex),
@@ -41,11 +40,11 @@ pub enum Check {
 }
 
 impl Node {
-    /// Of an expression that was read. What compiles a second time cannot fail then.
+    /// Compiles a parsed expression. A regular expression that has compiled once cannot fail here.
     pub fn new(expr: &Expr) -> Result<Node, regex::Error> {
         let several = |parts: &[Expr]| -> Result<Vec<Node>, regex::Error> {
             let mut nodes: Vec<Node> = parts.iter().map(Node::new).collect::<Result<_, _>>()?;
-            nodes.sort_by_key(Node::cost); // a cheap term first may spare a dear one
+            nodes.sort_by_key(Node::cost); // cheap terms first: they may save an expensive one
             Ok(nodes)
         };
         Ok(match expr {
@@ -96,7 +95,7 @@ impl Node {
         }
     }
 
-    /// True if the session fits.
+    /// True if the session matches.
     pub fn matches(&self, session: &Session) -> bool {
         match self {
             Node::All(parts) => parts.iter().all(|p| p.matches(session)),
@@ -107,24 +106,24 @@ impl Node {
     }
 }
 
-/// The fields that are meant by one: two by `port` and `addr`.
+/// Returns the fields that a field stands for: two for `port` and `addr`, otherwise itself.
 pub fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
     let (one, other) = match field.kind {
-        Kind::Either(one, other) => (by_word(one), by_word(other)),
+        FieldKind::Either(one, other) => (by_word(one), by_word(other)),
         _ => (Some(field), None),
     };
     one.into_iter().chain(other)
 }
 
-/// The fields in which a bare word can be found: not `nginx` in an address.
+/// Returns the fields in which a bare word may be found: `nginx` is not looked for in addresses.
 fn searched(needle: &Needle) -> impl Iterator<Item = &'static Field> {
     FIELDS
         .iter()
-        .filter(|f| f.is_searched() && (f.kind != Kind::Addr || needle.is_like_an_address()))
+        .filter(|f| f.is_searched() && (f.kind != FieldKind::Addr || needle.is_like_an_address()))
 }
 
-/// The numbers that satisfy a comparison, as sorted ranges that do not touch; nothing for other values. The sense
-/// of `!=` is left to the caller: these are the numbers of `=`.
+/// Returns the numbers that satisfy a comparison, as sorted ranges that do not touch; empty for other values. Negation
+/// is up to the caller: for `!=` these are the numbers of `=`.
 pub fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = values
         .iter()
@@ -152,7 +151,7 @@ pub fn ranges(op: Op, values: &[Literal]) -> Vec<(u64, u64)> {
 }
 
 impl Check {
-    /// Of an operator and its values; the sense of `!=` and `!~` is left to the caller.
+    /// Creates the condition of an operator and its values; negation by `!=` and `!~` is up to the caller.
     pub fn new(op: Op, values: &[Literal]) -> Result<Check, regex::Error> {
         fn all<T>(values: &[Literal], pick: impl Fn(&Literal) -> Option<T>) -> Vec<T> {
             values.iter().filter_map(pick).collect()
@@ -189,7 +188,7 @@ impl Check {
         })
     }
 
-    /// True if the value fits, whatever a negative operator makes of it.
+    /// True if the value matches, before negation.
     pub fn fits(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Check::Between(from, to), Value::Uint(n)) => (*from..=*to).contains(&n),
@@ -220,7 +219,7 @@ fn is_in(ranges: &[(u64, u64)], n: u64) -> bool {
         .is_some_and(|&(_, to)| n <= to)
 }
 
-/// A bare word: found wherever it stands in a text, in capitals or not.
+/// A bare word: matched anywhere in a text, ignoring case.
 #[derive(Clone, Debug)]
 pub struct Needle {
     lower: String,
@@ -233,15 +232,15 @@ impl Needle {
         }
     }
 
-    /// True if every character can be in an address.
+    /// True if every character can be part of an address.
     fn is_like_an_address(&self) -> bool {
         self.lower
             .bytes()
             .all(|b| b.is_ascii_hexdigit() || b == b'.' || b == b':')
     }
 
-    /// Spares the writing of addresses that cannot have it: IPv4 ones have digits and dots only, and IPv6 ones
-    /// no dots unless they begin like those that stand for IPv4.
+    /// Avoids formatting addresses that cannot match: IPv4 ones have digits and dots only, and IPv6 ones no dots unless
+    /// they begin like those that stand for IPv4.
     fn may_be_in(&self, addr: IpAddr) -> bool {
         match addr {
             IpAddr::V4(_) => self.lower.bytes().all(|b| b.is_ascii_digit() || b == b'.'),
@@ -249,7 +248,7 @@ impl Needle {
         }
     }
 
-    /// In what has no capitals.
+    /// Searches text that has no capitals.
     fn is_in_bytes(&self, text: &[u8]) -> bool {
         text.windows(self.lower.len().max(1))
             .any(|window| window == self.lower.as_bytes())
@@ -270,7 +269,7 @@ impl Needle {
     }
 }
 
-/// Every number of an IPv4 address with the dot behind it, and how long that is.
+/// Every octet of an IPv4 address followed by a dot, and its length.
 static OCTETS: [([u8; 4], u8); 256] = {
     let mut all = [([0; 4], 0); 256];
     let mut n = 0_u8;
@@ -288,7 +287,7 @@ static OCTETS: [([u8; 4], u8); 256] = {
     }
 };
 
-/// An address as it is written, on the stack.
+/// An address as text, on the stack.
 struct AddrText {
     bytes: [u8; 46], // INET6_ADDRSTRLEN
     len: usize,
@@ -308,11 +307,11 @@ impl AddrText {
         text
     }
 
-    /// Several times faster than the formatter, and most addresses are these.
+    /// Several times faster than the formatter, and most addresses are IPv4.
     fn write_v4(&mut self, addr: Ipv4Addr) {
         for octet in addr.octets() {
             let (text, len) = OCTETS[usize::from(octet)];
-            // all four bytes, whatever their number: what is too much is written over
+            // always all four bytes: the excess is overwritten
             self.bytes[self.len..self.len + 4].copy_from_slice(&text);
             self.len += usize::from(len);
         }
@@ -347,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_written_as_everywhere_else() {
+    fn addr_text_matches_standard_formatting() {
         for addr in [
             "0.0.0.0",
             "255.255.255.255",
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_found_in_capitals_or_not() {
+    fn needle_matches_regardless_of_case() {
         let is_in = |word, text| Needle::new(word).is_in(text);
         assert!(is_in("CURL", "libcurl"));
         assert!(is_in("curl", "CURL"));
@@ -378,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_looked_for_in_the_addresses_that_can_have_it() {
+    fn needle_is_searched_only_in_addresses_that_can_contain_it() {
         let may = |word, addr: &str| Needle::new(word).may_be_in(addr.parse().expect(addr));
         assert!(may("10.", "10.0.0.1"));
         assert!(!may("10:", "10.0.0.1"));
@@ -390,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_joined() {
+    fn ranges_adjacent_are_joined() {
         let n = |from, to| Literal::Number(from, to);
         let of = |op, values: &[Literal]| ranges(op, values);
         assert_eq!(

@@ -1,19 +1,16 @@
-//! A filter as a tree of terms, and the text that stands for it.
-//!
-//! Responsible for the shape of an expression and for writing it. Not for reading it (`parse`), nor for trying it
-//! on sessions (`eval`).
+//! Expression tree of a filter, and its text form.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::fields::Field;
 
-/// An expression. Parentheses are kept as nesting, so that what is written is what was read.
+/// An expression. Parentheses are kept as nesting, so that the written form is what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expr {
-    /// Each of them; of none: everything.
+    /// All of these match; empty: everything.
     All(Vec<Expr>),
-    /// One of them at least.
+    /// At least one of these matches.
     Any(Vec<Expr>),
     Not(Box<Expr>),
     Term(Term),
@@ -23,7 +20,7 @@ pub enum Expr {
 pub enum Term {
     /// A bare word, or several of which one is enough.
     Words(Vec<String>),
-    /// A field, held against a value or several.
+    /// A field compared with one or more values.
     Compare {
         field: &'static Field,
         op: Op,
@@ -31,21 +28,21 @@ pub enum Term {
     },
 }
 
-/// What a field is held against.
+/// Value of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
-    /// From, to; both included. Times are µs.
+    /// Inclusive range. Times are µs.
     Number(u64, u64),
     Net(Net),
     Name(&'static str),
     Text(String),
-    /// Of a text that is being typed, and only then.
+    /// Text that is still being typed.
     Beginning(String),
     Bool(bool),
     Regex(String),
 }
 
-/// The operators of the language.
+/// Operators of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     Eq,
@@ -59,7 +56,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// How it is written.
+    /// The operator as written.
     pub fn symbol(self) -> &'static str {
         match self {
             Op::Eq => "=",
@@ -73,7 +70,7 @@ impl Op {
         }
     }
 
-    /// True if it is the denial of another operator: of `=` or of `~`.
+    /// True if it negates another operator: `=` or `~`.
     pub fn is_negative(self) -> bool {
         matches!(self, Op::Ne | Op::NotMatch)
     }
@@ -84,7 +81,7 @@ impl Op {
     }
 }
 
-/// An address, or all that begin like it.
+/// An address, or a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Net {
     addr: IpAddr,
@@ -92,8 +89,8 @@ pub struct Net {
 }
 
 impl Net {
-    /// The network of that address. What is beyond the prefix is dropped, and an IPv4-mapped one is IPv4, as it is
-    /// in a session. `None` if the family has fewer bits.
+    /// Creates the network of an address. Bits beyond the prefix are dropped, and an IPv4-mapped address becomes IPv4,
+    /// as in a session. `None` if the family has fewer bits.
     pub fn new(addr: IpAddr, bits: u8) -> Option<Net> {
         match addr {
             IpAddr::V4(a) if bits <= 32 => Some(Net {
@@ -111,7 +108,7 @@ impl Net {
         }
     }
 
-    /// The one address.
+    /// A single address.
     pub fn host(addr: IpAddr) -> Net {
         let addr = addr.to_canonical();
         let bits = if addr.is_ipv4() { 32 } else { 128 };
@@ -196,7 +193,7 @@ impl fmt::Display for Term {
 impl Literal {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
         let unit = match field.kind {
-            crate::model::fields::Kind::Micros => "us",
+            crate::model::fields::FieldKind::Micros => "us",
             _ => "",
         };
         match self {
@@ -212,7 +209,7 @@ impl Literal {
     }
 }
 
-/// In double quotes, with the two characters escaped that would end them early.
+/// Puts a text in double quotes, escaping the two characters that would end them early.
 pub fn in_quotes(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

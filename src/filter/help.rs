@@ -1,29 +1,31 @@
-//! The filter language explained: its words from the table of fields, and the rest in a few lines.
+//! Help for the filter language: its words from the table of fields, and the rest in a few lines.
 //!
-//! Responsible for what the documents and the dashboard's help say about filters, so that neither is a second list.
+//! The documents and the dashboard's help both come from here, so that neither is a second list.
 
 use crate::filter::literal::{example, operators, takes_briefly};
 use crate::model::fields::FIELDS;
 
-/// What is said of one field.
+/// Help on one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelpRow {
-    /// The word.
     pub word: &'static str,
-    /// What it takes.
+    /// Other words for the field.
+    pub aliases: &'static [&'static str],
+    /// Values that it takes.
     pub takes: String,
-    /// The operators that it takes.
+    /// Operators that it supports.
     pub operators: String,
-    /// A term with it.
+    /// Example of a term with it.
     pub example: String,
-    /// What it means.
+    /// Meaning of the field.
     pub meaning: &'static str,
 }
 
-/// A row for every field, in the order of the table.
+/// Iterates over the help of all fields, in the order of the table.
 pub fn help_rows() -> impl Iterator<Item = HelpRow> {
     FIELDS.iter().map(|field| HelpRow {
         word: field.word,
+        aliases: field.aliases,
         takes: takes_briefly(field),
         operators: operators(field)
             .iter()
@@ -35,72 +37,80 @@ pub fn help_rows() -> impl Iterator<Item = HelpRow> {
     })
 }
 
-/// How terms are written and combined: what it looks like, and what it does.
+/// Forms of terms and of their combination, and their meaning.
 pub const GRAMMAR: &[(&str, &str)] = &[
-    ("port 443", "a field and a value: equal"),
+    ("port 443", "a field and a value: the field has this value"),
     (
         "rtt > 50ms",
-        "compared with `= != < <= > >=`; times have a unit: us ms s m h d",
+        "a comparison with `= != < <= > >=`; times need a unit: us ms s m h d",
     ),
-    ("lport 22,80,8000-8100", "a list: any of them, ranges too"),
+    (
+        "lport 22,80,8000-8100",
+        "a list of values and ranges: any of them",
+    ),
     (
         "tx > 10MB",
         "sizes: k M G T are powers of 1000, Ki Mi Gi Ti of 1024",
     ),
-    ("raddr 10.0.0.0/8", "all addresses of a network"),
+    ("raddr 10.0.0.0/8", "a network: all of its addresses"),
     (
         "comm ~ ^ngin",
-        "`~` a regular expression, `!~` its denial; `(?i)` in front of it: in capitals or not",
+        "`~` matches a regular expression, `!~` negates it; start it with `(?i)` to ignore case",
     ),
     (
         "port 443 and comm curl",
-        "both; `&&` or nothing between them is the same",
+        "both; `&&`, or nothing at all, means the same",
     ),
     (
         "refused or timeout",
-        "either; `||` is the same, and weaker than `and`",
+        "either; `||` means the same; `and` binds more tightly",
     ),
-    ("not port 22", "the contrary; `!` is the same"),
-    ("(curl or wget) port 443", "parentheses group"),
+    ("not port 22", "negation; `!` means the same"),
+    ("(curl or wget) port 443", "parentheses group terms"),
     (
         "curl",
-        "a bare word is looked for in comm, addresses and status, in capitals or not",
+        "a bare word: found in comm, addresses or status, ignoring case",
     ),
     (
         "\"port\"",
-        "quotes around what has spaces, or would mean something else",
+        "quotes: for text that has spaces or would mean something else",
     ),
 ];
 
-/// The rules that no example shows.
+/// Rules that no example shows.
 #[cfg(any(test, feature = "testing"))]
 const RULES: &str = "\
-A figure that a session does not have (`-` in the table) fits no comparison. `!=` and `!~` are `not` before their
-opposites, so that `reason != refused` shows what is still open too. Of `port` and `addr` either end may fit, and
-with `!=` neither does. A word directly before an operator is always a field, and a word that is a letter off a
-field and followed by what that field takes is an error: put it in quotes to look for it. So is a unit or another
-number directly behind a number: a value has no spaces in it, and a list has them at its commas only. `adopted` alone
-is `adopted yes`, and what stands behind it is the next term unless it is nearly `yes`, `no`, `true` or `false`.";
+A missing value (`-` in the table) never matches a comparison. `!=` and `!~` negate `=` and `~`, so that
+`reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
+may match. A word directly before an operator is always a field. A word that is one letter off a field name and
+followed by a value of that field is an error: quote it to search for it. A unit or another number directly after a
+number is an error too: values contain no spaces, and lists have them only next to commas. `preexisting` alone means
+`preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
-/// The whole of it as Markdown, for the documents.
+/// Returns the complete help as Markdown, for the documents.
 #[cfg(any(test, feature = "testing"))]
 pub fn help_markdown() -> String {
     use std::fmt::Write;
 
-    let mut text = String::from("| filter | means |\n|---|---|\n");
+    let mut text = String::from("| filter | meaning |\n|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|");
     for (form, meaning) in GRAMMAR {
         let _ = writeln!(text, "| `{}` | {} |", cell(form), cell(meaning)); // a String takes all
     }
     let _ = write!(
         text,
-        "\n{RULES}\n\n| field | takes | example | is |\n|---|---|---|---|\n"
+        "\n{RULES}\n\n| field | takes | example | meaning |\n|---|---|---|---|\n"
     );
     for row in help_rows() {
+        let words: Vec<String> = [&[row.word][..], row.aliases]
+            .concat()
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect();
         let _ = writeln!(
             text,
-            "| `{}` | {} | `{}` | {} |",
-            row.word,
+            "| {} | {} | `{}` | {} |",
+            words.join(", "),
             cell(&row.takes),
             cell(&row.example),
             cell(row.meaning)
@@ -115,7 +125,7 @@ mod tests {
     use crate::filter::{Filter, UidOf};
 
     #[test]
-    fn every_example_is_a_filter() {
+    fn help_examples_are_valid_filters() {
         let users: UidOf = |name| (name == "root").then_some(0);
         for form in help_rows()
             .map(|row| row.example)

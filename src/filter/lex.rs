@@ -1,7 +1,6 @@
-//! Cuts a filter's text into tokens with their places.
+//! Splits a filter's text into tokens with their places: words, quoted texts, operators, regular expressions.
 //!
-//! Responsible for where a word, a quoted text, an operator and a regular expression begin and end. Any text can be
-//! cut: what makes no sense is a token of its own, and `parse` says what is wrong with it.
+//! Any text can be split: nonsense becomes a token of its own, and `parse` reports what is wrong with it.
 
 use std::ops::Range;
 
@@ -16,16 +15,16 @@ use crate::filter::expr::Op;
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
 
-/// What a token is.
+/// TokenKind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Anything without space and without the characters that mean something.
+pub enum TokenKind {
+    /// Text without spaces and special characters.
     Word,
-    /// A text in quotes, without them.
+    /// Text in quotes, without the quotes.
     Quoted(String),
-    /// A text whose closing quote is missing.
+    /// Text whose closing quote is missing.
     Unclosed,
-    /// A regular expression, not in quotes.
+    /// Regular expression without quotes.
     Pattern,
     Op(Op),
     And,
@@ -41,20 +40,19 @@ pub enum Kind {
 /// A piece of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token<'s> {
-    pub kind: Kind,
+    pub kind: TokenKind,
     pub text: &'s str,
     pub span: Range<usize>,
 }
 
-/// The tokens of a text.
+/// Splits a text into tokens.
 pub fn lex(text: &str) -> Vec<Token<'_>> {
     let mut input = LocatingSlice::new(text);
     let mut tokens: Vec<Token<'_>> = Vec::new();
     loop {
         // neither can fail: the first may take nothing, the second takes any character
         let _ = space(&mut input);
-        let after_match =
-            matches!(tokens.last(), Some(Token { kind: Kind::Op(op), .. }) if op.takes_regex());
+        let after_match = matches!(tokens.last(), Some(Token { kind: TokenKind::Op(op), .. }) if op.takes_regex());
         let next = if after_match {
             alt((quoted, pattern, token))
                 .with_taken()
@@ -70,40 +68,44 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     }
 }
 
-/// True for what ends a word. A `!` does too, so that `a!=b` needs no spaces.
+/// True for a character that ends a word. A `!` does too, so that `a!=b` needs no spaces.
 fn is_special(c: char) -> bool {
     c.is_whitespace() || "()=<>!~,\"'&|".contains(c)
 }
 
-/// True if the text is one word for the lexer, and no keyword.
+/// True if the lexer takes the text as one word that is no keyword.
 pub fn is_plain_word(text: &str) -> bool {
-    !text.is_empty() && !text.contains(is_special) && keyword(text) == Kind::Word
+    !text.is_empty() && !text.contains(is_special) && keyword(text) == TokenKind::Word
 }
 
 fn space<'s>(input: &mut Input<'s>) -> Result<&'s str> {
     take_while(0.., char::is_whitespace).parse_next(input)
 }
 
-fn token(input: &mut Input<'_>) -> Result<Kind> {
+fn token(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((quoted, operator, punctuation, word)).parse_next(input)
 }
 
-fn word(input: &mut Input<'_>) -> Result<Kind> {
+fn word(input: &mut Input<'_>) -> Result<TokenKind> {
     take_while(1.., |c| !is_special(c))
         .map(keyword)
         .parse_next(input)
 }
 
-fn keyword(word: &str) -> Kind {
-    [("and", Kind::And), ("or", Kind::Or), ("not", Kind::Not)]
-        .into_iter()
-        .find(|(name, _)| word.eq_ignore_ascii_case(name))
-        .map_or(Kind::Word, |(_, kind)| kind)
+fn keyword(word: &str) -> TokenKind {
+    [
+        ("and", TokenKind::And),
+        ("or", TokenKind::Or),
+        ("not", TokenKind::Not),
+    ]
+    .into_iter()
+    .find(|(name, _)| word.eq_ignore_ascii_case(name))
+    .map_or(TokenKind::Word, |(_, kind)| kind)
 }
 
-/// The longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` denies what
-/// follows; it may stand before another: `!!a`.
-fn operator(input: &mut Input<'_>) -> Result<Kind> {
+/// Takes the longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` negates
+/// what follows; it may precede another: `!!a`.
+fn operator(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
         (
             "!",
@@ -115,8 +117,8 @@ fn operator(input: &mut Input<'_>) -> Result<Kind> {
         take_while(1.., ['=', '<', '>', '~', '!']).map(Some),
     ))
     .map(|run: Option<&str>| match run {
-        None => Kind::Not,
-        Some(run) => op(run).map_or(Kind::Stray, Kind::Op),
+        None => TokenKind::Not,
+        Some(run) => op(run).map_or(TokenKind::Stray, TokenKind::Op),
     })
     .parse_next(input)
 }
@@ -135,29 +137,29 @@ fn op(run: &str) -> Option<Op> {
     })
 }
 
-fn punctuation(input: &mut Input<'_>) -> Result<Kind> {
+fn punctuation(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
-        "&&".value(Kind::And),
-        "||".value(Kind::Or),
-        "(".value(Kind::Open),
-        ")".value(Kind::Close),
-        ",".value(Kind::Comma),
-        alt(("&", "|")).value(Kind::Stray),
+        "&&".value(TokenKind::And),
+        "||".value(TokenKind::Or),
+        "(".value(TokenKind::Open),
+        ")".value(TokenKind::Close),
+        ",".value(TokenKind::Comma),
+        alt(("&", "|")).value(TokenKind::Stray),
     ))
     .parse_next(input)
 }
 
-/// Between single quotes everything stands for itself. Between double quotes `\"` and `\\` stand for the second
-/// character, and any other backslash for itself, so that most regular expressions need no second one.
-fn quoted(input: &mut Input<'_>) -> Result<Kind> {
+/// In single quotes every character stands for itself. In double quotes `\"` and `\\` stand for the second character,
+/// and any other backslash for itself, so that most regular expressions need no second one.
+fn quoted(input: &mut Input<'_>) -> Result<TokenKind> {
     let quote = alt(('"', '\'')).parse_next(input)?;
     let mut text = String::new();
     loop {
         let Ok(c) = any::<_, EmptyError>.parse_next(input) else {
-            return Ok(Kind::Unclosed);
+            return Ok(TokenKind::Unclosed);
         };
         match c {
-            c if c == quote => return Ok(Kind::Quoted(text)),
+            c if c == quote => return Ok(TokenKind::Quoted(text)),
             '\\' if quote == '"' => match input.peek_token() {
                 Some(escaped @ ('"' | '\\')) => {
                     text.push(escaped);
@@ -170,9 +172,9 @@ fn quoted(input: &mut Input<'_>) -> Result<Kind> {
     }
 }
 
-/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it
-/// opened and so belongs to the filter. In a class like `[()]` these mean nothing.
-fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
+/// A regular expression without quotes: up to a space, a `&&` or `||`, or a parenthesis that closes more than it opened
+/// and so belongs to the filter. In a class like `[()]` these have no special meaning.
+fn pattern<'s>(input: &mut Input<'s>) -> Result<TokenKind> {
     let rest: &'s str = input.as_ref();
     let mut depth = 0_usize;
     let mut in_class = false;
@@ -202,7 +204,7 @@ fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
         return Err(EmptyError);
     }
     repeat::<_, _, (), _, _>(rest[..length].chars().count(), any)
-        .value(Kind::Pattern)
+        .value(TokenKind::Pattern)
         .parse_next(input)
 }
 
@@ -210,7 +212,7 @@ fn pattern<'s>(input: &mut Input<'s>) -> Result<Kind> {
 mod tests {
     use super::*;
 
-    fn cut(text: &str) -> Vec<(String, Kind)> {
+    fn cut(text: &str) -> Vec<(String, TokenKind)> {
         let tokens = lex(text);
         let mut end = 0;
         for t in &tokens {
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_need_no_spaces() {
+    fn operators_without_spaces_are_separate_tokens() {
         assert_eq!(texts("rtt>50ms"), ["rtt", ">", "50ms"]);
         assert_eq!(texts("a!=b"), ["a", "!=", "b"]);
         assert_eq!(texts("!!a"), ["!!", "a"]);
@@ -240,37 +242,37 @@ mod tests {
     }
 
     #[test]
-    fn keywords_and_their_symbols_are_one() {
+    fn keywords_and_their_symbols_are_the_same_token() {
         for text in ["and", "AND", "&&"] {
-            assert_eq!(cut(text)[0].1, Kind::And);
+            assert_eq!(cut(text)[0].1, TokenKind::And);
         }
         assert_eq!(cut("Or || not ! android").len(), 5);
-        assert_eq!(cut("android")[0].1, Kind::Word);
+        assert_eq!(cut("android")[0].1, TokenKind::Word);
     }
 
     #[test]
-    fn what_only_looks_like_an_operator_is_a_token_too() {
+    fn unknown_operators_are_stray_tokens() {
         for text in ["=~", "=>", "<>", "===", "!==", "&", "|"] {
-            assert_eq!(cut(text), [(text.into(), Kind::Stray)]);
+            assert_eq!(cut(text), [(text.into(), TokenKind::Stray)]);
         }
     }
 
     #[test]
-    fn quotes_end_where_they_should() {
+    fn quoted_text_ends_at_the_closing_quote() {
         let text = |t: &str| match cut(t).as_slice() {
-            [(_, Kind::Quoted(text))] => text.clone(),
+            [(_, TokenKind::Quoted(text))] => text.clone(),
             other => panic!("{t}: {other:?}"),
         };
         assert_eq!(text(r#""a b""#), "a b");
         assert_eq!(text(r#""a \"b\" \\ \d""#), r#"a "b" \ \d"#);
         assert_eq!(text(r"'a \' "), r"a \");
         assert_eq!(text("''"), "");
-        assert_eq!(cut("'a\""), [("'a\"".into(), Kind::Unclosed)]);
-        assert_eq!(cut(r#""a\""#)[0].1, Kind::Unclosed);
+        assert_eq!(cut("'a\""), [("'a\"".into(), TokenKind::Unclosed)]);
+        assert_eq!(cut(r#""a\""#)[0].1, TokenKind::Unclosed);
     }
 
     #[test]
-    fn a_pattern_ends_where_the_filter_goes_on() {
+    fn pattern_ends_where_the_filter_continues() {
         for (text, pattern) in [
             ("comm ~ ^ngin", "^ngin"),
             ("comm ~ ^(a|b) x", "^(a|b)"),
@@ -287,13 +289,13 @@ mod tests {
             assert_eq!(
                 cut(text)
                     .into_iter()
-                    .find(|(_, kind)| *kind == Kind::Pattern),
-                Some((pattern.into(), Kind::Pattern)),
+                    .find(|(_, kind)| *kind == TokenKind::Pattern),
+                Some((pattern.into(), TokenKind::Pattern)),
                 "{text}"
             );
         }
-        assert_eq!(cut("comm ~ 'a b'")[2].1, Kind::Quoted("a b".into()));
-        assert_eq!(cut("comm ~ )")[2].1, Kind::Close);
+        assert_eq!(cut("comm ~ 'a b'")[2].1, TokenKind::Quoted("a b".into()));
+        assert_eq!(cut("comm ~ )")[2].1, TokenKind::Close);
         assert_eq!(cut("comm ~").len(), 2);
     }
 }

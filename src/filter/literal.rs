@@ -1,6 +1,4 @@
-//! Reads the values of a filter: what a field of each kind takes, and what is wrong with what it was given.
-//!
-//! Responsible for numbers, units, addresses, names and regular expressions. Not for where they stand (`parse`).
+//! Parses the values of a filter by the kind of the field: numbers, units, addresses, names and regular expressions.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -8,23 +6,23 @@ use std::ops::Range;
 use crate::filter::UidOf;
 use crate::filter::error::{SUGGESTION, quoted};
 use crate::filter::expr::{Literal, Net, Op};
-use crate::model::fields::{Field, Kind, by_word};
+use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::Comm;
-use crate::text::suggest::nearest;
+use crate::text::suggest::suggest;
 use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
 
-/// Bytes that a compiled regular expression may take: enough for a few Unicode classes, and a bound on what a line
+/// Maximum size of a compiled regular expression in bytes: enough for a few Unicode classes, and a bound on what a line
 /// of text can cost.
 pub const REGEX_BYTES: usize = 1 << 20;
 
-/// What is wrong with a value.
+/// Error in a value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bad {
     pub message: String,
     pub help: String,
-    /// It may be the beginning of a value.
+    /// True if it may be the beginning of a value.
     pub partial: bool,
-    /// The place in the value, if it is not all of it.
+    /// Place within the value, if the error is not about all of it.
     pub at: Option<Range<usize>>,
 }
 
@@ -48,55 +46,64 @@ const EQUALITY: &[Op] = &[Op::Eq, Op::Ne];
 const ORDER: &[Op] = &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
 const TEXT: &[Op] = &[Op::Eq, Op::Ne, Op::Match, Op::NotMatch];
 
-/// The kind of a field's values; of one that stands for two others: theirs.
-pub fn kind_of(field: &Field) -> Kind {
+/// Kind of a field's values; for a field that stands for two others, that of theirs.
+pub fn kind_of(field: &Field) -> FieldKind {
     match field.kind {
-        Kind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
+        FieldKind::Either(one, _) => by_word(one).map_or(field.kind, |f| f.kind),
         kind => kind,
     }
 }
 
-/// The operators that a field takes.
+/// Operators that a field supports.
 pub fn operators(field: &Field) -> &'static [Op] {
     match kind_of(field) {
-        Kind::Count | Kind::Id | Kind::Bytes | Kind::Rate | Kind::Micros | Kind::Port => ORDER,
-        Kind::Ip | Kind::User | Kind::Bool | Kind::Either(..) => EQUALITY,
-        Kind::Addr | Kind::Text | Kind::Comm | Kind::Names(_) => TEXT,
+        FieldKind::Count
+        | FieldKind::Id
+        | FieldKind::Bytes
+        | FieldKind::Rate
+        | FieldKind::Micros
+        | FieldKind::Port => ORDER,
+        FieldKind::Ip | FieldKind::User | FieldKind::Bool | FieldKind::Either(..) => EQUALITY,
+        FieldKind::Addr | FieldKind::Text | FieldKind::Comm | FieldKind::Names(_) => TEXT,
     }
 }
 
-/// What a field takes, in words.
+/// Describes the values that a field takes.
 pub fn takes(field: &Field) -> String {
     match kind_of(field) {
-        Kind::Count => "a number".into(),
-        Kind::Id => "a number, decimal or 0x…".into(),
-        Kind::Bytes => "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into(),
-        Kind::Rate => "bytes a second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into(),
-        Kind::Micros => "a time with its unit: us ms s m h d".into(),
-        Kind::Ip => "4 or 6".into(),
-        Kind::User => "a user's name or id".into(),
-        Kind::Addr => "an address or a network".into(),
-        Kind::Port => "a port, 0 to 65535".into(),
-        Kind::Text => "a text".into(),
-        Kind::Comm => "a process's name".into(),
-        Kind::Names(names) => format!("one of {}", list(names)),
-        Kind::Bool => "yes or no".into(),
-        Kind::Either(..) => "a value".into(),
+        FieldKind::Count => "a number".into(),
+        FieldKind::Id => "a number, decimal or 0x…".into(),
+        FieldKind::Bytes => {
+            "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into()
+        }
+        FieldKind::Rate => {
+            "bytes per second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into()
+        }
+        FieldKind::Micros => "a time with its unit: us ms s m h d".into(),
+        FieldKind::Ip => "4 or 6".into(),
+        FieldKind::User => "a user name or id".into(),
+        FieldKind::Addr => "an address or a network".into(),
+        FieldKind::Port => "a port, 0 to 65535".into(),
+        FieldKind::Text => "text".into(),
+        FieldKind::Comm => "a process name".into(),
+        FieldKind::Names(names) => format!("one of {}", list(names)),
+        FieldKind::Bool => "yes or no".into(),
+        FieldKind::Either(..) => "a value".into(),
     }
 }
 
-/// The same where the units are explained elsewhere.
+/// Like [`takes`], for places where the units are explained elsewhere.
 pub fn takes_briefly(field: &Field) -> String {
     match kind_of(field) {
-        Kind::Bytes => "a size".into(),
-        Kind::Rate => "a size, a second".into(),
-        Kind::Micros => "a time".into(),
-        Kind::Bool => "yes or no, also true or false; alone: yes".into(),
+        FieldKind::Bytes => "a size".into(),
+        FieldKind::Rate => "a size per second".into(),
+        FieldKind::Micros => "a time".into(),
+        FieldKind::Bool => "yes or no, true or false; alone: yes".into(),
         _ => takes(field),
     }
 }
 
-/// The names that a field can have, without the one that stands for none.
+/// Returns the names that a field can have, without the one that means none.
 pub fn real_names(names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
     names.iter().copied().filter(|name| *name != "-")
 }
@@ -105,39 +112,39 @@ fn list(names: &'static [&'static str]) -> String {
     real_names(names).collect::<Vec<_>>().join(", ")
 }
 
-/// A term with the field, as an example.
+/// Returns an example of a term with the field.
 pub fn example(field: &Field) -> String {
     let value = match kind_of(field) {
-        Kind::Count => "> 10",
-        Kind::Id => "1234",
-        Kind::Bytes => "> 10MB",
-        Kind::Rate => "> 1MB",
-        Kind::Micros => "> 50ms",
-        Kind::Ip => "6",
-        Kind::User => "root",
-        Kind::Addr => "10.0.0.0/8",
-        Kind::Port => "443",
-        Kind::Text => "~ ^a",
-        Kind::Comm => "curl",
-        // not the first, which may be one that hardly ever comes up
-        Kind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
-        Kind::Bool => "yes",
-        Kind::Either(..) => "",
+        FieldKind::Count => "> 10",
+        FieldKind::Id => "1234",
+        FieldKind::Bytes => "> 10MB",
+        FieldKind::Rate => "> 1MB",
+        FieldKind::Micros => "> 50ms",
+        FieldKind::Ip => "6",
+        FieldKind::User => "root",
+        FieldKind::Addr => "10.0.0.0/8",
+        FieldKind::Port => "443",
+        FieldKind::Text => "~ ^a",
+        FieldKind::Comm => "curl",
+        // not the first, which may hardly ever occur
+        FieldKind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
+        FieldKind::Bool => "yes",
+        FieldKind::Either(..) => "",
     };
     format!("{} {value}", field.word)
 }
 
-/// `` `rtt` takes a time …, like `rtt > 50ms` ``.
+/// Formats `` `rtt` takes a time …, like `rtt > 50ms` ``.
 pub fn expected(field: &Field) -> String {
     let takes = takes(field);
     let word = field.word;
     match kind_of(field) {
-        Kind::Names(_) | Kind::Bool | Kind::Ip => format!("`{word}` takes {takes}"),
+        FieldKind::Names(_) | FieldKind::Bool | FieldKind::Ip => format!("`{word}` takes {takes}"),
         _ => format!("`{word}` takes {takes}, like `{}`", example(field)),
     }
 }
 
-/// Reads a value that a field is compared with.
+/// Parses a value that a field is compared with.
 pub fn read(
     field: &'static Field,
     text: &str,
@@ -146,19 +153,19 @@ pub fn read(
 ) -> Result<Literal, Bad> {
     let bad = || {
         Bad::new(
-            format!("{} is not what `{}` takes", quoted(text), field.word),
+            format!("{} is not a value of `{}`", quoted(text), field.word),
             expected(field),
         )
     };
     match kind_of(field) {
-        Kind::Addr => net(field, text).map(Literal::Net),
-        Kind::Text => plain(field, text, in_quotes).map(Literal::Text),
-        Kind::Comm => {
+        FieldKind::Addr => net(field, text).map(Literal::Net),
+        FieldKind::Text => plain(field, text, in_quotes).map(Literal::Text),
+        FieldKind::Comm => {
             plain(field, text, in_quotes)?;
             Ok(Literal::Text(Comm::from(text).as_str().to_owned()))
         }
-        Kind::Names(names) => name(field, names, text).map(Literal::Name),
-        Kind::Bool => match (
+        FieldKind::Names(names) => name(field, names, text).map(Literal::Name),
+        FieldKind::Bool => match (
             text.to_ascii_lowercase().as_str(),
             near_bool(text).as_slice(),
         ) {
@@ -168,52 +175,52 @@ pub fn read(
             // or the beginning of a word that is a term of its own: `adopted tree` may become `trees`
             (_, near) => Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
         },
-        Kind::User => match whole(text).or_else(|| users(text)) {
+        FieldKind::User => match whole(text).or_else(|| users(text)) {
             Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
             None => Err(Bad::new(
-                format!("this host has no user {}", quoted(text)),
+                format!("no user {} on this host", quoted(text)),
                 expected(field),
             )
             .partial(true)),
         },
-        Kind::Ip => match text {
+        FieldKind::Ip => match text {
             "4" => Ok(Literal::Number(4, 4)),
             "6" => Ok(Literal::Number(6, 6)),
             _ => Err(bad()),
         },
-        Kind::Either(..) => Err(bad()),
+        FieldKind::Either(..) => Err(bad()),
         kind => range(field, kind, text),
     }
 }
 
-/// What stands for yes and no.
+/// Words for yes and no.
 const BOOLS: &[&str] = &["yes", "no", "true", "false"];
 
-/// Those that a word may have meant: it is the beginning of them, or a letter off.
+/// Returns the words of `BOOLS` that a word may mean: it is their beginning, or one letter off.
 pub fn near_bool(word: &str) -> Vec<&'static str> {
     let lower = word.to_lowercase();
     let begins = |name: &&str| name.starts_with(&lower);
     let begun: Vec<&str> = BOOLS.iter().copied().filter(begins).collect();
     match begun.is_empty() {
-        true => nearest(&lower, BOOLS.iter().copied()),
+        true => suggest(&lower, BOOLS.iter().copied()),
         false => begun,
     }
 }
 
-/// A number, or two with a `-` between them.
-fn range(field: &Field, kind: Kind, text: &str) -> Result<Literal, Bad> {
+/// Parses a number, or two with a `-` between them.
+fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
     let (from, to) = match text.split_once('-') {
         Some((from, "")) if !from.is_empty() => {
             one(from)?;
             let message = format!("the range {} has no end", quoted(text));
-            return Err(Bad::new(message, "a range is like `8000-8100`").partial(true));
+            return Err(Bad::new(message, "a range looks like `8000-8100`").partial(true));
         }
         Some((from, to)) if !from.is_empty() => {
             let (low, high) = (one(from)?, one(to)?);
             if low > high {
-                let message = format!("the range {} ends before it begins", quoted(text));
-                return Err(Bad::new(message, "the smaller comes first").partial(true));
+                let message = format!("the range {} is reversed", quoted(text));
+                return Err(Bad::new(message, "put the smaller number first").partial(true));
             }
             (low, high)
         }
@@ -225,7 +232,7 @@ fn range(field: &Field, kind: Kind, text: &str) -> Result<Literal, Bad> {
     Ok(Literal::Number(from, to))
 }
 
-/// True for what is a number and nothing else: `parse` would take `+5` too.
+/// True for digits only: `str::parse` would accept `+5` too.
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
@@ -234,28 +241,30 @@ fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|_| is_digits(text))
 }
 
-/// The greatest number that a kind can have.
-fn greatest(kind: Kind) -> u64 {
+/// Greatest number of a kind.
+fn greatest(kind: FieldKind) -> u64 {
     match kind {
-        Kind::Port => u16::MAX.into(),
+        FieldKind::Port => u16::MAX.into(),
         _ => u64::MAX,
     }
 }
 
-fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
+fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
     let bad = |what: &str| Bad::new(format!("{} {what}", quoted(text)), expected(field));
     match kind {
-        Kind::Bytes | Kind::Rate => {
+        FieldKind::Bytes | FieldKind::Rate => {
             let text = match kind {
-                Kind::Rate => text.strip_suffix("/s").unwrap_or(text),
+                FieldKind::Rate => text.strip_suffix("/s").unwrap_or(text),
                 _ => text,
             };
             return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
         }
-        Kind::Micros => return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field)),
+        FieldKind::Micros => {
+            return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field));
+        }
         _ => {}
     }
-    if kind == Kind::Id
+    if kind == FieldKind::Id
         && let Some(hex) = text.strip_prefix("0x")
     {
         let number = u64::from_str_radix(hex, 16).ok();
@@ -265,29 +274,28 @@ fn number(field: &Field, kind: Kind, text: &str) -> Result<u64, Bad> {
     }
     if !is_digits(text) {
         let what = match kind {
-            Kind::Port => "is not a port",
+            FieldKind::Port => "is not a port",
             _ => "is not a number",
         };
         return Err(bad(what));
     }
     match text.parse::<u64>() {
         Ok(n) if n <= greatest(kind) => Ok(n),
-        _ => Err(bad("is too great")),
+        _ => Err(bad("is too large")),
     }
 }
 
-/// What is wrong with a number and its unit.
+/// Converts an error about a number and its unit.
 fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
     let text = quoted(text);
     let (message, partial) = match why {
         Unscaled::NotANumber(partial) => (format!("{text} is not a number with a unit"), partial),
         Unscaled::NoUnit => (format!("{text} has no unit"), true),
-        Unscaled::Unit(unit, partial) => (
-            format!("{text}: there is no unit {}", quoted(&unit)),
-            partial,
-        ),
+        Unscaled::Unit(unit, partial) => {
+            (format!("{text}: unknown unit {}", quoted(&unit)), partial)
+        }
         Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
-        Unscaled::TooGreat => (format!("{text} is too great"), false),
+        Unscaled::TooGreat => (format!("{text} is too large"), false),
     };
     Bad::new(message, expected(field)).partial(partial)
 }
@@ -297,7 +305,7 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
     if let Ok(both) = text.parse::<SocketAddr>() {
         let port = field.word.replace("addr", "port");
         let terms = format!("{} {} {port} {}", field.word, both.ip(), both.port());
-        let help = format!("{} The port is a term of its own", did_you_mean(&[&terms]));
+        let help = format!("{} The port is a separate term", did_you_mean(&[&terms]));
         return Err(Bad::new(message, help));
     }
     let bare = text
@@ -324,7 +332,7 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
             let message = format!("{} is not a network", quoted(text));
             Bad::new(
                 message,
-                format!("its prefix is 0 to {most} bits, like `{addr}/{most}`"),
+                format!("the prefix length is 0 to {most}, like `{addr}/{most}`"),
             )
             .partial(bits.is_empty())
         })
@@ -339,19 +347,19 @@ fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'s
         .filter(|n| lower.len() > 1 && n.contains(&lower))
         .collect();
     let near = if within.is_empty() {
-        nearest(&lower, real_names(names))
+        suggest(&lower, real_names(names))
     } else {
         within
     };
-    let message = format!("`{}` is never {}", field.word, quoted(text));
+    let message = format!("{} is not a value of `{}`", quoted(text), field.word);
     let help = match near.is_empty() {
-        true => format!("it is one of {}", list(names)),
+        true => format!("use one of {}", list(names)),
         false => did_you_mean(&near),
     };
     Err(Bad::new(message, help).partial(real_names(names).any(|n| n.starts_with(&lower))))
 }
 
-/// `` did you mean `a`, `b` or `c`? ``
+/// Formats `` did you mean `a`, `b` or `c`? ``
 pub fn did_you_mean(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     match names.split_last() {
@@ -361,7 +369,7 @@ pub fn did_you_mean(names: &[&str]) -> String {
     }
 }
 
-/// A text that is meant as it is: a `*` without quotes most likely is not.
+/// Parses a literal text: a `*` without quotes most likely is not meant literally.
 fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
     match in_quotes {
         false => no_wildcard(&format!("{} ", field.word), text).map(|()| text.to_owned()),
@@ -369,7 +377,7 @@ fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
     }
 }
 
-/// Checks a bare word: what is pasted from elsewhere and could never be found is worth a word.
+/// Checks a bare word, and rejects pasted text that could never be found.
 pub fn bare_word(text: &str) -> Result<(), Bad> {
     no_wildcard("", text)?;
     let Some(field) = by_word("addr").filter(|_| text.contains(['/', ':'])) else {
@@ -377,7 +385,7 @@ pub fn bare_word(text: &str) -> Result<(), Bad> {
     };
     match net(field, text) {
         Ok(_) if text.contains('/') => Err(Bad::new(
-            format!("{} is a network, and no part of an address", quoted(text)),
+            format!("{} is a network, not part of an address", quoted(text)),
             format!("did you mean `addr {text}`?"),
         )),
         Err(bad) if text.parse::<SocketAddr>().is_ok() => Err(bad),
@@ -385,7 +393,7 @@ pub fn bare_word(text: &str) -> Result<(), Bad> {
     }
 }
 
-/// Other languages would take a `*` for anything; here it would silently match nothing.
+/// Rejects a `*`, a wildcard in other languages; here it would silently match nothing.
 fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
     let Some(at) = text.find('*') else {
         return Ok(());
@@ -397,15 +405,15 @@ fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
     };
     let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
     let help =
-        format!("a pattern is a regular expression: `{term}~ {pattern}`; in quotes a `*` is one");
-    let mut bad = Bad::new("`*` is no wildcard here".into(), help);
+        format!("patterns are regular expressions: `{term}~ {pattern}`; quote a literal `*`");
+    let mut bad = Bad::new("`*` is not a wildcard".into(), help);
     bad.at = Some(at..at + 1);
     Err(bad)
 }
 
 /// Checks a regular expression.
 pub fn regex(pattern: &str) -> Result<(), Bad> {
-    let help = "`~` takes a regular expression; in front of a character that is meant as it is goes a `\\`";
+    let help = "`~` takes a regular expression; escape literal special characters with `\\`";
     let parsed = regex_syntax::ast::parse::ParserBuilder::new()
         .nest_limit(50)
         .build()
@@ -428,10 +436,10 @@ pub fn regex(pattern: &str) -> Result<(), Bad> {
     match build_regex(pattern) {
         Ok(_) => Ok(()),
         Err(regex::Error::CompiledTooBig(_)) => Err(Bad::new(
-            "the regular expression is too big".into(),
-            "its repetitions multiply",
+            "the regular expression is too large".into(),
+            "nested repetitions multiply",
         )),
-        // what the syntax tree allows and its meaning does not: an unknown Unicode class
+        // valid syntax with an invalid meaning: an unknown Unicode class
         Err(_) => Err(Bad::new(
             "bad regular expression: unknown class".into(),
             help,
@@ -439,7 +447,6 @@ pub fn regex(pattern: &str) -> Result<(), Bad> {
     }
 }
 
-/// Compiles a regular expression.
 pub fn build_regex(pattern: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(REGEX_BYTES)

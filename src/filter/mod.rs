@@ -1,8 +1,7 @@
-//! The filter language: a line of text that says which sessions are meant.
+//! The filter language: a line of text that selects sessions.
 //!
-//! Responsible for reading it, for trying sessions, for what the kernel can decide of it, for what completes it and
-//! for its own explanation. Knows no kernel and no terminal. Not responsible for the prompt (`ui`) nor for the
-//! command line (`cli`).
+//! Parses and evaluates filters, derives the capture filter for the kernel, completes text and documents the language.
+//! Independent of kernel and terminal; the prompt is in `ui`, the flags are in `cli`.
 //!
 //! The words are those of [`FIELDS`](crate::model::fields::FIELDS): a new row there is a new word here.
 
@@ -15,10 +14,10 @@ mod expr;
 mod help;
 mod lex;
 mod literal;
+pub mod narrowing;
 mod parse;
 mod pushdown;
 mod satisfiable;
-pub mod select;
 #[cfg(test)]
 mod tests;
 
@@ -32,18 +31,18 @@ use expr::Expr;
 pub use help::help_markdown;
 pub use help::{GRAMMAR, help_rows};
 
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::Session;
 
-/// Finds the id of a user by name.
+/// Looks up a user's id by name.
 pub type UidOf = fn(&str) -> Option<u32>;
 
-/// Knows no user.
+/// Lookup that knows no user.
 fn no_users(_: &str) -> Option<u32> {
     None
 }
 
-/// Which sessions are meant. Read once, tried on any number.
+/// A parsed filter, for use on any number of sessions.
 #[derive(Clone, Debug)]
 pub struct Filter {
     source: String,
@@ -52,7 +51,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter that names no user. An empty text means everything.
+    /// Parses a filter without user names. An empty text matches everything.
     ///
     /// # Errors
     /// As [`Filter::parse_with`].
@@ -60,7 +59,7 @@ impl Filter {
         Filter::parse_with(text, no_users)
     }
 
-    /// Reads a filter. An empty text means everything.
+    /// Parses a filter. An empty text matches everything.
     ///
     /// # Errors
     /// [`FilterError`], with the place and what was expected there.
@@ -68,10 +67,10 @@ impl Filter {
         Filter::new(text, parse::parse(text, users, None)?)
     }
 
-    /// Reads a filter while it is being typed, with the cursor at that byte: the word that it stands behind may go on.
-    /// A bare word that may yet become a field or a keyword is incomplete, so that what is on the way to
-    /// `port 443 and rtt > 1ms` does not look for `an` or `rt`; and a text that a field is to equal is the beginning
-    /// of one, so that what is on the way to `comm curl` shows that among others and not nothing.
+    /// Parses a filter while it is being typed, with the cursor at that byte: the word directly before it may continue.
+    /// A bare word that may yet become a field or a keyword is incomplete, so that typing `port 443 and rtt > 1ms` does
+    /// not search for `an` or `rt`; and a text that a field is compared with is taken as a beginning, so that typing
+    /// `comm curl` shows matches instead of nothing.
     ///
     /// # Errors
     /// As [`Filter::parse`]; [`FilterError::is_incomplete`] tells whether to wait for more.
@@ -90,19 +89,13 @@ impl Filter {
         })
     }
 
-    /// Those that also match another filter, in words that stand on one line. The same filter if it says so already.
+    /// Combines this filter with another one, as text that fits on one line. Returns the same filter if it already
+    /// contains the other.
     ///
     /// # Errors
     /// As [`Filter::parse`] of the other's text.
     pub fn and(&self, other: &str) -> Result<Filter, FilterError> {
         let term = Filter::parse(other)?;
-        let is_there = match &self.expr {
-            Expr::All(parts) => parts.contains(&term.expr),
-            expr => *expr == term.expr,
-        };
-        if is_there {
-            return Ok(self.clone());
-        }
         if self.is_everything() {
             return Ok(term);
         }
@@ -110,17 +103,21 @@ impl Filter {
             Expr::All(parts) => parts.clone(),
             expr => vec![expr.clone()],
         };
-        let both = [parts(&self.expr), parts(&term.expr)].concat();
-        let source = self.source.trim();
-        let source = match self.expr {
-            // weaker than `and`
-            Expr::Any(_) => format!("({source}) and {other}"),
-            _ => format!("{source} and {other}"),
+        let (mine, theirs) = (parts(&self.expr), parts(&term.expr));
+        if theirs.iter().all(|part| mine.contains(part)) {
+            return Ok(self.clone());
+        }
+        let bound = |filter: &Filter| match filter.expr {
+            // binds weaker than `and`
+            Expr::Any(_) => format!("({})", filter.source.trim()),
+            _ => filter.source.trim().to_owned(),
         };
-        Filter::new(&source, Expr::All(both))
+        let source = format!("{} and {}", bound(self), bound(&term));
+        parse::check_length(&source)?;
+        Filter::new(&source, Expr::All([mine, theirs].concat()))
     }
 
-    /// True if the session is meant. Takes no memory.
+    /// True if the session matches. Does not allocate.
     pub fn matches(&self, session: &Session) -> bool {
         self.node.matches(session)
     }
@@ -130,12 +127,12 @@ impl Filter {
         self.expr == Expr::All(Vec::new())
     }
 
-    /// False if no session that is over can be meant, as far as is sure.
-    pub fn can_fit_finished(&self) -> bool {
+    /// False if it certainly matches no closed session.
+    pub fn can_match_closed(&self) -> bool {
         satisfiable::can_fit(&self.expr)
     }
 
-    /// The text that was read.
+    /// The text that was parsed.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -146,18 +143,18 @@ impl Filter {
         self.expr.to_string()
     }
 
-    /// What the kernel can decide of it: a capture that lets through whatever is meant, and maybe more.
-    pub fn capture(&self) -> Capture {
-        pushdown::implied(&self.expr, false)
+    /// Pushdown to the kernel: a capture filter that accepts every matching session, and maybe more.
+    pub fn capture(&self) -> CaptureFilter {
+        pushdown::pushdown(&self.expr, false)
     }
 
-    /// True if [`Filter::capture`] is known to let through nothing that is not meant.
+    /// True if [`Filter::capture`] is known to accept nothing but matching sessions.
     pub fn is_decided_by_capture(&self) -> bool {
         pushdown::is_whole(&self.expr)
     }
 }
 
-/// A text as a filter's value: as it is, or in quotes if it would mean something else so.
+/// Formats a text as a filter's value: as it is, or in quotes if it would otherwise mean something else.
 pub fn quoted(text: &str) -> String {
     if lex::is_plain_word(text) && !text.contains('*') {
         text.to_owned()
@@ -166,7 +163,7 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// Everything.
+/// Matches everything.
 impl Default for Filter {
     fn default() -> Self {
         Filter {
@@ -177,7 +174,7 @@ impl Default for Filter {
     }
 }
 
-/// Two filters are equal if they mean the same in the same words.
+/// Filters are equal if they mean the same in the same words.
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
         self.expr == other.expr

@@ -1,13 +1,12 @@
-//! Reads a filter's tokens into an expression.
+//! Parses a filter's tokens into an expression: the grammar, and errors about missing or extra tokens.
 //!
-//! Responsible for the grammar, and for telling what is missing or too much in it. Not for cutting the text into
-//! tokens (`lex`), nor for what is within a value (`literal`).
+//! `lex` splits the text into tokens, `literal` parses a value.
 //!
 //! ```text
 //! filter := [ any ]
 //! any    := all ( "or" all )*
-//! all    := denied ( [ "and" ] denied )*
-//! denied := "not"* ( "(" any ")" | term )
+//! all    := negated ( [ "and" ] negated )*
+//! negated := "not"* ( "(" any ")" | term )
 //! term   := FIELD [ OPERATOR ] value ( "," value )*  |  WORD ( "," WORD )*
 //! ```
 
@@ -23,29 +22,29 @@ use winnow::token::any;
 use crate::filter::UidOf;
 use crate::filter::adjacent::{pieces, wrong_behind};
 use crate::filter::diagnostics::{
-    expected_after, missing_term, missing_value, no_comparison, no_denial, no_term, no_value,
+    expected_after, missing_term, missing_value, no_comparison, no_negation, no_term, no_value,
     stray, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
-use crate::filter::lex::{Kind as Tok, Token, lex};
+use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
-use crate::model::fields::{FIELDS, Field, Kind, by_word};
-use crate::text::suggest::nearest;
+use crate::model::fields::{self, Field, FieldKind, by_word};
+use crate::text::suggest::suggest;
 
-/// Bytes of a filter at most. Whoever needs more has a list that belongs in a regular expression.
+/// Maximum length of a filter in bytes. Anything longer is a list that belongs in a regular expression.
 pub const LONGEST: usize = 16 * 1024;
-/// Parentheses within parentheses at most: the reader, and every walk over the expression, recurses by them.
+/// Maximum nesting of parentheses: the parser, and every walk over the expression, recurses by them.
 const DEEPEST: u32 = 64;
-/// Regular expressions at most, as each may take `literal::REGEX_BYTES`.
+/// Maximum number of regular expressions, as each may take `literal::REGEX_BYTES`.
 const MOST_REGEXES: u32 = 32;
 
-/// What every part of the grammar may have to know.
+/// State shared by all parts of the grammar.
 #[derive(Clone, Copy)]
 struct Context<'s> {
     text: &'s str,
     users: UidOf,
-    /// While it is typed: the cursor. The word that it stands behind may not be finished.
+    /// Cursor position while the filter is being typed. The word directly before it may be unfinished.
     cursor: Option<usize>,
     depth: u32,
     regexes: u32,
@@ -72,37 +71,43 @@ impl<'s> ParserError<Input<'s>> for FilterError {
     }
 }
 
-/// The place of the next token, or the end.
+/// Place of the next token, or the end.
 fn here(input: &Input<'_>) -> Range<usize> {
     let end = input.state.text.len();
     peek(input).map_or(end..end, |t| t.span.clone())
 }
 
-/// The next token.
+/// Returns the next token without consuming it.
 fn peek<'s>(input: &Input<'s>) -> Option<&'s Token<'s>> {
     input.input.peek_token()
 }
 
-/// The token before it.
+/// Returns the token before the next one.
 fn previous<'s>(input: &Input<'s>) -> Option<&'s Token<'s>> {
     input.input.previous_tokens().next()
 }
 
-/// An error that no other branch of the grammar can mend.
+/// Fails with an error that no other branch of the grammar can recover from.
 fn fail<T>(error: FilterError) -> Result<T> {
     Err(ErrMode::Cut(error))
 }
 
-/// Reads a filter.
+/// Rejects a text that is longer than [`LONGEST`].
+pub fn check_length(text: &str) -> std::result::Result<(), FilterError> {
+    if text.len() > LONGEST {
+        let message = format!("the filter is longer than {LONGEST} bytes");
+        return Err(FilterError::new(LONGEST..text.len(), message).of(text));
+    }
+    Ok(())
+}
+
+/// Parses a filter.
 pub fn parse(
     text: &str,
     users: UidOf,
     cursor: Option<usize>,
 ) -> std::result::Result<Expr, FilterError> {
-    if text.len() > LONGEST {
-        let message = format!("the filter is longer than {LONGEST} bytes");
-        return Err(FilterError::new(LONGEST..text.len(), message).of(text));
-    }
+    check_length(text)?;
     let tokens = lex(text);
     let mut input = Stateful {
         input: TokenSlice::new(&tokens),
@@ -132,8 +137,8 @@ fn filter(input: &mut Input<'_>) -> Result<Expr> {
     match peek(input) {
         None => Ok(expr),
         Some(t) => fail(
-            FilterError::new(t.span.clone(), "this `)` closes nothing")
-                .help("to look for a parenthesis, put it in quotes"),
+            FilterError::new(t.span.clone(), "unmatched `)`")
+                .help("to search for a parenthesis, quote it"),
         ),
     }
 }
@@ -145,14 +150,14 @@ fn alternatives(input: &mut Input<'_>) -> Result<Expr> {
 }
 
 fn all(input: &mut Input<'_>) -> Result<Expr> {
-    let first = denied(input)?;
+    let first = negated(input)?;
     let next = |input: &mut Input<'_>| {
         let joined = opt(is(Tok::And)).parse_next(input)?.is_some();
         match peek(input).map(|t| &t.kind) {
             None | Some(Tok::Or | Tok::Close) if !joined => {
                 Err(ErrMode::Backtrack(FilterError::from_input(input)))
             }
-            _ => denied(input),
+            _ => negated(input),
         }
     };
     let mut parts = vec![first];
@@ -172,7 +177,7 @@ fn one_or(mut parts: Vec<Expr>, several: fn(Vec<Expr>) -> Expr) -> Expr {
     }
 }
 
-fn denied(input: &mut Input<'_>) -> Result<Expr> {
+fn negated(input: &mut Input<'_>) -> Result<Expr> {
     let denials: usize = repeat(
         0..,
         is(Tok::Not).map(|t: &Token<'_>| {
@@ -199,14 +204,14 @@ fn parenthesised(input: &mut Input<'_>) -> Result<Expr> {
     let open = here(input);
     input.state.depth += 1;
     if input.state.depth > DEEPEST {
-        let message = format!("more than {DEEPEST} parentheses within each other");
+        let message = format!("parentheses are nested more than {DEEPEST} deep");
         return fail(FilterError::new(open, message));
     }
     let close = |input: &mut Input<'_>| match input.next_token() {
         Some(t) if t.kind == Tok::Close => Ok(()),
         _ => fail(
-            FilterError::new(open.clone(), "this `(` is never closed")
-                .help("a `)` is missing")
+            FilterError::new(open.clone(), "unclosed `(`")
+                .help("add a closing `)`")
                 .incomplete(),
         ),
     };
@@ -226,8 +231,8 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
             (None, false) => words(input),
         },
         Tok::Quoted(_) if operator_follows(input) => fail(
-            FilterError::new(token.span.clone(), "a text in quotes is no field")
-                .help("a field's name stands without quotes"),
+            FilterError::new(token.span.clone(), "quoted text is not a field")
+                .help("write field names without quotes"),
         ),
         Tok::Quoted(_) => words(input),
         _ => fail(no_term(token, previous(input))),
@@ -253,7 +258,7 @@ fn looks_like_operator(token: &Token<'_>) -> bool {
     token.kind == Tok::Stray && !["&", "|"].contains(&token.text)
 }
 
-/// Bare words: no field is named, the text is looked for.
+/// Parses bare words: text to search for, without a field.
 fn words(input: &mut Input<'_>) -> Result<Expr> {
     let first = peek(input);
     let words: Vec<String> = separated(1.., bare_word, is(Tok::Comma)).parse_next(input)?;
@@ -271,11 +276,8 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
         Tok::Word => token.text,
         Tok::Quoted(text) if text.is_empty() => {
             return fail(
-                FilterError::new(
-                    token.span.clone(),
-                    "there is nothing to look for in empty quotes",
-                )
-                .incomplete(),
+                FilterError::new(token.span.clone(), "empty quotes: nothing to search for")
+                    .incomplete(),
             );
         }
         Tok::Quoted(text) => text,
@@ -293,13 +295,13 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
     Ok(text)
 }
 
-/// True if the word may go on with the next key.
+/// True if the word may continue with the next key.
 fn is_being_typed(token: &Token<'_>, input: &Input<'_>) -> bool {
     token.kind == Tok::Word && input.state.cursor == Some(token.span.end)
 }
 
-/// `reson refused` looks for two words, and that is not what was meant: a word that is nearly a field's, followed by
-/// what that field takes, is a mistake and no search.
+/// Rejects a likely typo: `reson refused` would search for two words, which nobody means. A word that is nearly a
+/// field's, followed by a value that the field takes, is an error.
 fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
     let (Tok::Word, Some(next)) = (&word.kind, peek(input)) else {
         return Ok(());
@@ -309,7 +311,7 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
         Tok::Quoted(text) => (text.as_str(), true),
         _ => return Ok(()),
     };
-    let near = nearest(&word.text.to_lowercase(), FIELDS.iter().map(|f| f.word));
+    let near = suggest(&word.text.to_lowercase(), fields::words());
     let fits: Vec<&str> = near
         .into_iter()
         .filter(|w| {
@@ -323,16 +325,16 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
     fail(
         FilterError::new(
             word.span.clone(),
-            format!("there is no field {}", quoted(word.text)),
+            format!("unknown field {}", quoted(word.text)),
         )
         .help(format!(
-            "{} To look for the word, put it in quotes",
+            "{} To search for the word, quote it",
             did_you_mean(&fits)
         )),
     )
 }
 
-/// A field and what it is held against.
+/// Parses a field and what it is compared with.
 fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Result<Expr> {
     input.next_token();
     let kind = literal::kind_of(field);
@@ -347,12 +349,12 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         }
         Some((Tok::Stray, token)) => return fail(stray(token)),
         Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
-            if kind != Kind::Bool || is_meant_as_bool(token, input) =>
+            if kind != FieldKind::Bool || is_meant_as_bool(token, input) =>
         {
             Op::Eq
         }
-        _ if kind == Kind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
-        Some((Tok::Not, token)) if token.text == "!" => return fail(no_denial(token)),
+        _ if kind == FieldKind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
+        Some((Tok::Not, token)) if token.text == "!" => return fail(no_negation(token)),
         next => return fail(no_comparison(field, word, next.is_some())),
     };
     let value = |input: &mut Input<'_>| value(field, op, input);
@@ -361,7 +363,7 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         if let Some(comma) = peek(input).filter(|t| t.kind == Tok::Comma) {
             let message = format!("`{}` takes one value", op.symbol());
             return fail(
-                FilterError::new(comma.span.clone(), message).help("only = and != take several"),
+                FilterError::new(comma.span.clone(), message).help("only = and != take lists"),
             );
         }
         return term(op, vec![one]);
@@ -372,7 +374,7 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
     term(op, values)
 }
 
-/// True for yes and no, and for what is nearly one of them: what else comes behind a field that can stand alone is the
+/// True for yes and no, and for what is nearly one of them: anything else after a field that can stand alone is the
 /// next term.
 fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
     token.kind == Tok::Word
@@ -405,7 +407,7 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
             let message = format!("`{}` takes one value", op.symbol());
             return fail(
                 FilterError::new(end - 1..end, message)
-                    .help("several are like `~ ^(a|b)`; in quotes a `,` is itself"),
+                    .help("for several, write `~ ^(a|b)`; quote a literal `,`"),
             );
         }
         literal::regex(text).map(|()| Literal::Regex(text.to_owned()))
@@ -432,7 +434,7 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
         && !matches!(op, Op::Eq | Op::Ne)
     {
         let message = format!(
-            "`{}` takes one value, and {} is a range",
+            "`{}` takes one value, not the range {}",
             op.symbol(),
             quoted(text)
         );
@@ -448,12 +450,12 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
     Ok(literal)
 }
 
-/// `tx > 10 MB` would be a number and a word to look for, and that is not what was meant.
+/// Rejects `tx > 10 MB`, which would be a number and a word to search for.
 fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
     let Some(error) = wrong_behind(field, op, number, &input.input) else {
         return Ok(());
     };
-    // what is not finished may yet be a word
+    // an unfinished word may yet become a term
     let is_unfinished = peek(input).is_some_and(|next| is_being_typed(next, input));
     fail(if is_unfinished {
         error.incomplete()
@@ -462,7 +464,7 @@ fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -
     })
 }
 
-/// What `literal` found wrong, in its place in the text.
+/// Places an error of `literal` in the text.
 fn told(bad: Bad, token: &Token<'_>, input: &Input<'_>) -> FilterError {
     let span = match (&token.kind, bad.at) {
         (Tok::Quoted(text), Some(at)) if text.len() + 2 == token.text.len() => {
@@ -482,7 +484,7 @@ fn told(bad: Bad, token: &Token<'_>, input: &Input<'_>) -> FilterError {
     }
 }
 
-/// A quote within a word would cut it in two terms: `a"b c"` is no way to write one.
+/// Rejects a quote within a word, such as `a"b c"`, which would split it in two terms.
 fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
     match peek(input) {
         Some(next)
@@ -490,8 +492,8 @@ fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
                 && matches!(next.kind, Tok::Word | Tok::Quoted(_) | Tok::Unclosed) =>
         {
             fail(
-                FilterError::new(next.span.clone(), "a quote begins or ends within a word")
-                    .help("quotes go around all of it"),
+                FilterError::new(next.span.clone(), "a quote begins or ends inside a word")
+                    .help("quote the whole word"),
             )
         }
         _ => Ok(()),

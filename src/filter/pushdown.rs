@@ -1,30 +1,32 @@
-//! What of a filter the kernel can decide: what the expression implies about pid, namespace, ports and family.
+//! The part of a filter that the kernel decides: what the expression implies about process, namespace, ports and
+//! family.
 //!
-//! Responsible for a capture that lets through at least what the expression does. Not for what the expression means
-//! (`eval`): the whole of it is tried on what the kernel lets through.
+//! The capture filter accepts at least what the expression matches; the whole expression is evaluated on what the
+//! kernel reports.
 
 use crate::filter::eval::{ends, ranges};
 use crate::filter::expr::{Expr, Literal, Term};
-use crate::model::capture_filter::{Capture, Family, PortSet};
+use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields::Field;
 
-/// The narrowest capture that is known to let through whatever fits the expression, or if `denied` whatever does not.
-pub fn implied(expr: &Expr, denied: bool) -> Capture {
-    match (expr, denied) {
-        (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, denied),
-        (Expr::Any(parts), false) | (Expr::All(parts), true) => union(parts, denied),
-        (Expr::Not(part), denied) => implied(part, !denied),
-        (Expr::Term(Term::Words(_)), _) => Capture::default(),
-        (Expr::Term(Term::Compare { field, op, values }), denied) => {
-            let denied = denied != op.is_negative();
+/// Returns the narrowest capture filter known to accept every match of the expression, or if `negated`, of its
+/// negation.
+pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
+    match (expr, negated) {
+        (Expr::All(parts), false) | (Expr::Any(parts), true) => intersection(parts, negated),
+        (Expr::Any(parts), false) | (Expr::All(parts), true) => union(parts, negated),
+        (Expr::Not(part), negated) => pushdown(part, !negated),
+        (Expr::Term(Term::Words(_)), _) => CaptureFilter::default(),
+        (Expr::Term(Term::Compare { field, op, values }), negated) => {
+            let negated = negated != op.is_negative();
             let captures = ends(field).map(|end| match values.first() {
-                Some(Literal::Number(..)) => by_number(end, &ranges(*op, values), denied),
-                Some(Literal::Net(_)) => by_net(end, values, denied),
-                _ => Capture::default(),
+                Some(Literal::Number(..)) => by_number(end, &ranges(*op, values), negated),
+                Some(Literal::Net(_)) => by_net(end, values, negated),
+                _ => CaptureFilter::default(),
             });
-            // one end fits, or of a denial neither does
+            // one end matches, or if negated neither does
             captures
-                .reduce(|a, b| match denied {
+                .reduce(|a, b| match negated {
                     false => a.union(&b),
                     true => a.intersection(&b),
                 })
@@ -33,102 +35,103 @@ pub fn implied(expr: &Expr, denied: bool) -> Capture {
     }
 }
 
-/// True if that capture lets through nothing else, so that the kernel decides all of it. It is not said of all of which it
-/// is so: whatever has an "or" may let more through. A capture keeps one demand of "either end", so there may be one.
+/// True if that capture filter accepts nothing else, so that the kernel decides all of it. It may be false although
+/// that is so: anything with an "or" may accept more. A capture filter has one condition on "either end", so only one
+/// is allowed.
 pub fn is_whole(expr: &Expr) -> bool {
     demands(expr, false).is_some_and(|of_either_end| of_either_end <= 1)
 }
 
-/// How many demands of "either end" there are in what the kernel decides; `None`: it does not decide all.
-fn demands(expr: &Expr, denied: bool) -> Option<usize> {
-    match (expr, denied) {
+/// Number of conditions on "either end" in what the kernel decides; `None` if it does not decide all.
+fn demands(expr: &Expr, negated: bool) -> Option<usize> {
+    match (expr, negated) {
         (Expr::All(parts), false) | (Expr::Any(parts), true) => {
-            parts.iter().map(|part| demands(part, denied)).sum()
+            parts.iter().map(|part| demands(part, negated)).sum()
         }
         (Expr::Any(_), false) | (Expr::All(_), true) | (Expr::Term(Term::Words(_)), _) => None,
-        (Expr::Not(part), denied) => demands(part, !denied),
-        (Expr::Term(Term::Compare { field, op, values }), denied) => {
-            let denied = denied != op.is_negative();
+        (Expr::Not(part), negated) => demands(part, !negated),
+        (Expr::Term(Term::Compare { field, op, values }), negated) => {
+            let negated = negated != op.is_negative();
             let ranges = ranges(*op, values);
             let is_decided = ends(field).all(|end| match (end.word, &ranges[..]) {
                 ("ip" | "rport", _) => true,
-                // no comparison fits a port that is not known, which is 0 to the kernel
-                ("lport", ranges) => denied || ranges.first().is_none_or(|&(from, _)| from > 0),
-                ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !denied,
+                // no comparison matches an unknown port, which is 0 to the kernel
+                ("lport", ranges) => negated || ranges.first().is_none_or(|&(from, _)| from > 0),
+                ("pid" | "netns", &[(n, to)]) => n == to && n > 0 && !negated,
                 _ => false,
             });
-            let is_of_either_end = !denied && ends(field).count() > 1;
+            let is_of_either_end = !negated && ends(field).count() > 1;
             is_decided.then_some(usize::from(is_of_either_end))
         }
     }
 }
 
-fn intersection(parts: &[Expr], denied: bool) -> Capture {
-    parts.iter().fold(Capture::default(), |sum, part| {
-        sum.intersection(&implied(part, denied))
+fn intersection(parts: &[Expr], negated: bool) -> CaptureFilter {
+    parts.iter().fold(CaptureFilter::default(), |sum, part| {
+        sum.intersection(&pushdown(part, negated))
     })
 }
 
-fn union(parts: &[Expr], denied: bool) -> Capture {
-    parts.iter().fold(Capture::nothing(), |sum, part| {
-        sum.union(&implied(part, denied))
+fn union(parts: &[Expr], negated: bool) -> CaptureFilter {
+    parts.iter().fold(CaptureFilter::nothing(), |sum, part| {
+        sum.union(&pushdown(part, negated))
     })
 }
 
-fn by_number(field: &Field, ranges: &[(u64, u64)], denied: bool) -> Capture {
-    if ranges.is_empty() && !denied {
-        return Capture::nothing(); // `pid < 0`
+fn by_number(field: &Field, ranges: &[(u64, u64)], negated: bool) -> CaptureFilter {
+    if ranges.is_empty() && !negated {
+        return CaptureFilter::nothing(); // `pid < 0`
     }
-    let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != denied;
+    let holds = |n: u64| ranges.iter().any(|&(from, to)| (from..=to).contains(&n)) != negated;
     match (field.word, ranges) {
-        // one of these is all that the kernel takes, and 0 means any to it
-        ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !denied => {
+        // the kernel takes a single one of these, and 0 means any to it
+        ("pid" | "netns", &[(n, to)]) if n == to && n > 0 && !negated => {
             let Ok(n) = u32::try_from(n) else {
-                return Capture::nothing();
+                return CaptureFilter::nothing();
             };
             let is_pid = field.word == "pid";
-            Capture {
+            CaptureFilter {
                 pid: is_pid.then_some(n),
                 netns: (!is_pid).then_some(n),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
         }
         ("ip", _) => match (holds(4), holds(6)) {
-            (true, true) => Capture::default(),
+            (true, true) => CaptureFilter::default(),
             (true, false) => family(Family::V4),
             (false, true) => family(Family::V6),
-            (false, false) => Capture::nothing(),
+            (false, false) => CaptureFilter::nothing(),
         },
         ("lport", _) => {
-            let mut ports = ports(ranges, denied);
-            if denied {
-                // port 0 stands for a port that is not known, which no comparison fits and so any denial does
+            let mut ports = ports(ranges, negated);
+            if negated {
+                // port 0 is an unknown port, which no comparison matches and so any negation does
                 ports = ports.union(&PortSet::from_ranges([(0, 0)]));
             }
-            Capture {
+            CaptureFilter {
                 lports: (!ports.is_everything()).then_some(ports),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
         }
         ("rport", _) => {
-            let ports = ports(ranges, denied);
-            Capture {
+            let ports = ports(ranges, negated);
+            CaptureFilter {
                 rports: (!ports.is_everything()).then_some(ports),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
         }
-        _ => Capture::default(),
+        _ => CaptureFilter::default(),
     }
 }
 
-/// The ports in these ranges, or if `denied` those between them.
-fn ports(ranges: &[(u64, u64)], denied: bool) -> PortSet {
+/// Returns the ports in these ranges, or if `negated` those between them.
+fn ports(ranges: &[(u64, u64)], negated: bool) -> PortSet {
     let port = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
     let within = ranges
         .iter()
         .filter(|&&(from, _)| from <= u16::MAX.into())
         .map(|&(from, to)| (port(from), port(to)));
-    if !denied {
+    if !negated {
         return PortSet::from_ranges(within);
     }
     let mut between = Vec::new();
@@ -144,23 +147,23 @@ fn ports(ranges: &[(u64, u64)], denied: bool) -> PortSet {
 }
 
 /// Both addresses of a session are of its family.
-fn by_net(field: &Field, values: &[Literal], denied: bool) -> Capture {
-    if denied || !["laddr", "raddr"].contains(&field.word) {
-        return Capture::default();
+fn by_net(field: &Field, values: &[Literal], negated: bool) -> CaptureFilter {
+    if negated || !["laddr", "raddr"].contains(&field.word) {
+        return CaptureFilter::default();
     }
     let is_v4 = |v: &Literal| matches!(v, Literal::Net(net) if net.is_ipv4());
     let v4 = values.iter().filter(|v| is_v4(v)).count();
     match v4 {
         0 => family(Family::V6),
         n if n == values.len() => family(Family::V4),
-        _ => Capture::default(),
+        _ => CaptureFilter::default(),
     }
 }
 
-fn family(family: Family) -> Capture {
-    Capture {
+fn family(family: Family) -> CaptureFilter {
+    CaptureFilter {
         family: Some(family),
-        ..Capture::default()
+        ..CaptureFilter::default()
     }
 }
 
@@ -169,7 +172,7 @@ mod tests {
     use crate::filter::Filter;
 
     #[test]
-    fn what_the_kernel_can_decide_is_handed_to_it() {
+    fn pushdown_puts_supported_conditions_into_the_capture_filter() {
         let long = "pid 7 and lport 1-1023 and rport >= 1024 and raddr 10.0.0.0/8 and rtt > 1ms";
         for (filter, capture) in [
             ("", "everything"),
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_known_what_the_kernel_decides_the_whole_of() {
+    fn pushdown_knows_which_filters_the_kernel_decides_completely() {
         for (filter, is_whole) in [
             ("", true),
             ("pid 7 and lport 22,80 and ip 4", true),

@@ -1,26 +1,26 @@
-//! Whether a filter can mean a session that is over: line outputs write no others.
+//! Decides whether a filter can match a closed session at all: line outputs write no others.
 //!
-//! Responsible for a "no" that is sure. A "yes" is a maybe.
+//! A "no" is certain; a "yes" is a maybe.
 
 use crate::filter::eval::{Check, ends};
 use crate::filter::expr::{Expr, Term};
 use crate::model::fields::{Field, Value};
 use crate::model::session::{Reason, State};
 
-/// What can come out when an expression is tried on sessions that are over.
+/// Possible results of an expression on closed sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Outcomes {
     fits: bool,
-    fits_not: bool,
+    never_matches: bool,
 }
 
 /// Nothing is known.
 const EITHER: Outcomes = Outcomes {
     fits: true,
-    fits_not: true,
+    never_matches: true,
 };
 
-/// False if no session that is over can fit.
+/// False if no closed session can match.
 pub fn can_fit(expr: &Expr) -> bool {
     outcomes(expr).fits
 }
@@ -29,13 +29,13 @@ fn outcomes(expr: &Expr) -> Outcomes {
     match expr {
         Expr::All(parts) => Outcomes {
             fits: parts.iter().all(|p| outcomes(p).fits),
-            fits_not: parts.iter().any(|p| outcomes(p).fits_not),
+            never_matches: parts.iter().any(|p| outcomes(p).never_matches),
         },
         Expr::Any(parts) => Outcomes {
             fits: parts.iter().any(|p| outcomes(p).fits),
-            fits_not: parts.iter().all(|p| outcomes(p).fits_not),
+            never_matches: parts.iter().all(|p| outcomes(p).never_matches),
         },
-        Expr::Not(part) => denied(outcomes(part)),
+        Expr::Not(part) => negated(outcomes(part)),
         Expr::Term(Term::Words(_)) => EITHER,
         Expr::Term(Term::Compare { field, op, values }) => {
             let Ok(check) = Check::new(*op, values) else {
@@ -43,17 +43,17 @@ fn outcomes(expr: &Expr) -> Outcomes {
             };
             let mut found = Outcomes {
                 fits: false,
-                fits_not: false,
+                never_matches: false,
             };
             for field in ends(field) {
                 let Some(values) = values_when_over(field) else {
                     return EITHER;
                 };
                 found.fits |= values.iter().any(|v| check.fits(*v));
-                found.fits_not |= values.iter().any(|v| !check.fits(*v));
+                found.never_matches |= values.iter().any(|v| !check.fits(*v));
             }
             if op.is_negative() {
-                denied(found)
+                negated(found)
             } else {
                 found
             }
@@ -61,14 +61,14 @@ fn outcomes(expr: &Expr) -> Outcomes {
     }
 }
 
-fn denied(outcomes: Outcomes) -> Outcomes {
+fn negated(outcomes: Outcomes) -> Outcomes {
     Outcomes {
-        fits: outcomes.fits_not,
-        fits_not: outcomes.fits,
+        fits: outcomes.never_matches,
+        never_matches: outcomes.fits,
     }
 }
 
-/// All values that a field can have of a session that is over, of those fields where that is less than of others.
+/// All values that a field can have in a closed session, for the fields where these are fewer than otherwise.
 fn values_when_over(field: &Field) -> Option<Vec<Value<'static>>> {
     match field.word {
         "state" => Some(vec![Value::Text(State::Closed.name())]),
@@ -87,10 +87,10 @@ mod tests {
     use crate::filter::Filter;
     use crate::model::fields::by_word;
     use crate::model::session::Session;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn what_only_an_open_session_can_fit_is_told() {
+    fn can_match_closed_is_false_if_only_open_sessions_can_match() {
         for (filter, can) in [
             ("", true),
             ("state established", false),
@@ -117,12 +117,12 @@ mod tests {
             ("last established", true),
         ] {
             let parsed = Filter::parse(filter).expect(filter);
-            assert_eq!(parsed.can_fit_finished(), can, "{filter}");
+            assert_eq!(parsed.can_match_closed(), can, "{filter}");
         }
     }
 
     #[test]
-    fn the_values_are_those_that_the_fields_give() {
+    fn closed_values_include_every_value_that_the_fields_return() {
         for reason in Reason::ALL.iter().filter(|r| **r != Reason::Open) {
             let over = Session {
                 state: State::Closed,

@@ -1,4 +1,4 @@
-//! What must hold of any filter and any session: expressions and sessions are made up and held against each other.
+//! Properties of any filter and any session, checked on generated expressions and sessions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,11 +9,11 @@ use proptest::test_runner::FileFailurePersistence;
 use super::*;
 use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::{kind_of, operators, real_names};
-use crate::model::capture_filter::Capture;
-use crate::model::fields::{FIELDS, Field, Kind};
+use crate::model::capture_filter::CaptureFilter;
+use crate::model::fields::{FIELDS, Field, FieldKind};
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
-/// Few values, so that expressions and sessions meet often; and the ends of what there is.
+/// Few values, so that expressions and sessions meet often; and the extremes.
 const PORTS: &[u16] = &[0, 1, 22, 80, 443, 8080, 65534, 65535];
 const NUMBERS: &[u64] = &[0, 1, 4, 6, 7, 8, 22, 443, 1000, 65535, 65536, u64::MAX];
 const TEXTS: &[&str] = &[
@@ -66,9 +66,9 @@ fn net() -> impl Strategy<Value = Literal> {
 
 fn number(field: &'static Field) -> BoxedStrategy<Literal> {
     let one = match kind_of(field) {
-        Kind::Port => select(PORTS).prop_map(u64::from).boxed(),
-        Kind::Ip => select(&[4, 6][..]).boxed(),
-        Kind::User => select(&[0_u64, 7, 4_294_967_295][..]).boxed(),
+        FieldKind::Port => select(PORTS).prop_map(u64::from).boxed(),
+        FieldKind::Ip => select(&[4, 6][..]).boxed(),
+        FieldKind::User => select(&[0_u64, 7, 4_294_967_295][..]).boxed(),
         _ => select(NUMBERS).boxed(),
     };
     if !is_ordered(field) {
@@ -89,12 +89,12 @@ fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
             .boxed();
     }
     match kind_of(field) {
-        Kind::Addr => net().boxed(),
-        Kind::Names(names) => select(real_names(names).collect::<Vec<_>>())
+        FieldKind::Addr => net().boxed(),
+        FieldKind::Names(names) => select(real_names(names).collect::<Vec<_>>())
             .prop_map(Literal::Name)
             .boxed(),
-        Kind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
-        Kind::Text | Kind::Comm => select(TEXTS)
+        FieldKind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
+        FieldKind::Text | FieldKind::Comm => select(TEXTS)
             .prop_map(|t| Literal::Text(t.to_owned()))
             .boxed(),
         _ => number(field),
@@ -102,7 +102,7 @@ fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
 }
 
 fn compare() -> impl Strategy<Value = Expr> {
-    // what the kernel can decide comes up most
+    // favor what the kernel can decide
     let captured: Vec<&Field> = FIELDS
         .iter()
         .filter(|f| {
@@ -167,18 +167,18 @@ fn session() -> impl Strategy<Value = Session> {
     )
         .prop_map(
             |((laddr, raddr), (lport, rport), comm, owner, pid, (state, reason, direction), n)| {
-                let mut s = crate::testing::sample::finished();
+                let mut s = crate::testing::sample::closed_session();
                 (s.laddr, s.raddr, s.lport, s.rport) = (laddr, raddr, lport, rport);
                 (s.comm, s.owner) = (Comm::from(comm), owner);
                 s.pid = if owner == Evidence::None { 0 } else { pid };
                 (s.state, s.reason, s.direction) = (state, reason, direction);
-                (s.tx_bytes, s.rx_bytes, s.age_is_lower_bound) = n;
+                (s.tx_bytes, s.rx_bytes, s.preexisting) = n;
                 s
             },
         )
 }
 
-fn capture() -> impl Strategy<Value = Capture> {
+fn capture() -> impl Strategy<Value = CaptureFilter> {
     filter().prop_map(|f| f.capture())
 }
 
@@ -186,29 +186,29 @@ proptest! {
     #![proptest_config(config("tests/filter/regressions/capture.txt"))]
 
     #[test]
-    fn the_kernel_never_hides_what_the_filter_would_show(f in filter(), s in session()) {
+    fn capture_filter_accepts_every_session_that_the_filter_matches(f in filter(), s in session()) {
         prop_assert!(!f.matches(&s) || f.capture().accepts(&s), "{}: {}", f.canonical(), f.capture());
     }
 
     #[test]
-    fn no_session_that_is_over_fits_what_none_can_fit(f in filter(), s in session()) {
+    fn closed_session_never_matches_filter_that_only_open_ones_can(f in filter(), s in session()) {
         let reason = if s.reason == Reason::Open { Reason::Unknown } else { s.reason };
         let over = Session { state: State::Closed, reason, ..s };
-        prop_assert!(!f.matches(&over) || f.can_fit_finished(), "{}", f.canonical());
+        prop_assert!(!f.matches(&over) || f.can_match_closed(), "{}", f.canonical());
     }
 
     #[test]
-    fn what_the_kernel_decides_is_what_the_filter_says(f in filter(), s in session()) {
+    fn filter_decided_by_the_capture_filter_matches_the_same_sessions(f in filter(), s in session()) {
         let same = f.matches(&s) == f.capture().accepts(&s);
         prop_assert!(!f.is_decided_by_capture() || same, "{}: {}", f.canonical(), f.capture());
     }
 
     #[test]
-    fn two_captures_let_through_what_both_do(a in capture(), b in capture(), s in session()) {
+    fn capture_intersection_and_union_accept_the_expected_sessions(a in capture(), b in capture(), s in session()) {
         let both = a.accepts(&s) && b.accepts(&s);
         let narrowed = a.intersection(&b);
         prop_assert!(!both || narrowed.accepts(&s), "{} with {}", a, b);
-        // of ports of either end only one demand can be kept
+        // only one condition on ports of either end can be kept
         let is_exact = a.ports.is_none() || b.ports.is_none();
         prop_assert!(both || !narrowed.accepts(&s) || !is_exact, "{} with {}", a, b);
         let either = a.accepts(&s) || b.accepts(&s);
@@ -220,7 +220,7 @@ proptest! {
     #![proptest_config(config("tests/filter/regressions/language.txt"))]
 
     #[test]
-    fn what_is_written_is_what_is_read(e in expr()) {
+    fn expr_written_and_parsed_is_unchanged(e in expr()) {
         let text = e.to_string();
         match Filter::parse(&text) {
             Ok(read) => prop_assert_eq!(read.expr, e, "{}", text),
@@ -229,13 +229,13 @@ proptest! {
     }
 
     #[test]
-    fn not_is_the_contrary(e in expr(), s in session()) {
+    fn not_matches_exactly_the_other_sessions(e in expr(), s in session()) {
         let of = |e: Expr| Filter::new("", e).expect("a filter").matches(&s);
         prop_assert_eq!(of(Expr::Not(Box::new(e.clone()))), !of(e));
     }
 
     #[test]
-    fn de_morgan_holds(a in expr(), b in expr(), s in session()) {
+    fn de_morgan_law_holds(a in expr(), b in expr(), s in session()) {
         let matches = |text: String| Filter::parse(&text).expect("a filter").matches(&s);
         prop_assert_eq!(
             matches(format!("not (({a}) and ({b}))")),
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn a_narrower_filter_is_both(e in expr(), s in session()) {
+    fn and_matches_what_both_filters_match(e in expr(), s in session()) {
         let filter = Filter::parse(&e.to_string()).expect("a filter");
         let narrow = filter.and("port 443").expect("a filter");
         let both = filter.matches(&s) && Filter::parse("port 443").expect("a filter").matches(&s);
@@ -253,13 +253,13 @@ proptest! {
     }
 
     #[test]
-    fn an_operator_and_its_contrary_share_the_sessions_that_have_the_figure(
+    fn opposite_comparisons_of_a_known_value_match_exactly_one(
         field in select(FIELDS.iter().filter(|f| is_ordered(f)).collect::<Vec<_>>()),
         s in session(),
         n in select(PORTS),
     ) {
-        prop_assume!(!matches!(field.kind, Kind::Either(..)));
-        let unit = if field.kind == Kind::Micros { "us" } else { "" };
+        prop_assume!(!matches!(field.kind, FieldKind::Either(..)));
+        let unit = if field.kind == FieldKind::Micros { "us" } else { "" };
         let matches = |op: &str| {
             let text = format!("{} {op} {n}{unit}", field.word);
             Filter::parse(&text).expect("a filter").matches(&s)
@@ -270,4 +270,40 @@ proptest! {
         prop_assert_eq!(matches("="), matches("<=") && matches(">="));
         prop_assert!(matches("=") ^ matches("!="));
     }
+}
+
+#[test]
+fn and_source_parses_to_the_same_filter() {
+    let parse = |text: &str| Filter::parse(text).expect(text);
+    for (first, other, source) in [
+        ("port 443", "comm curl", "port 443 and comm curl"),
+        (
+            "port 1 or port 2",
+            "comm curl",
+            "(port 1 or port 2) and comm curl",
+        ),
+        (
+            "comm curl",
+            "port 1 or port 2",
+            "comm curl and (port 1 or port 2)",
+        ),
+        ("", "port 1 or port 2", "port 1 or port 2"),
+        // what is there already is not added, in whatever number of terms
+        (
+            "tx > 1 and rx > 1 and port 5",
+            "port 5 and tx > 1",
+            "tx > 1 and rx > 1 and port 5",
+        ),
+    ] {
+        let both = parse(first).and(other).expect(other);
+        assert_eq!(both.source(), source);
+        assert_eq!(parse(both.source()), both);
+    }
+    let long = format!("comm {}", "x".repeat(16_370));
+    let error = parse(&long).and("port 443").expect_err("it is too long");
+    assert!(
+        error.report().contains("longer than 16384 bytes"),
+        "{}",
+        error.report()
+    );
 }

@@ -1,7 +1,7 @@
-//! Where a socket belongs: its control group's path, and the container, pod or unit that the path tells of.
+//! Resolves the kernel's cgroup ids to paths of control groups, by walking the hierarchy.
 //!
-//! Responsible for turning the kernel's cgroup ids into paths and for knowing how container runtimes and systemd
-//! name their groups. Asks no runtime: a host in trouble is not asked for more.
+//! `model::cgroup` reads the container, pod or unit from a path. No runtime is queried, so that a host in trouble gets
+//! no extra load.
 
 use std::fs;
 use std::os::unix::fs::DirEntryExt;
@@ -14,27 +14,27 @@ use rustc_hash::FxHashMap;
 use crate::host::proc::{Mount, Process};
 use crate::model::cgroup::Cgroup;
 
-/// Paths of cgroup ids, found by walking the hierarchy and remembered.
+/// Cache of cgroup paths by id, filled by walking the hierarchy.
 #[derive(Debug)]
 pub struct Cgroups {
     root: Option<PathBuf>,
     known: FxHashMap<u64, Arc<Cgroup>>,
-    /// When the hierarchy was walked last, and how long that took.
+    /// Time and duration of the last walk.
     walked: Option<(Instant, Duration)>,
 }
 
-/// Of the time, at most one part in so many is spent on walking: a hierarchy may have tens of thousands of directories.
+/// At most one part in so many of the time is spent on walking: a hierarchy may have tens of thousands of directories.
 const WALK_SHARE: u32 = 20;
-/// How many groups are remembered, also those that are gone.
+/// Maximum number of cached groups, including those that are gone.
 const REMEMBERED: usize = 65_536;
 
 impl Cgroups {
-    /// Of this host, where cgroup2 is mounted.
+    /// Creates a cache for this host, where cgroup2 is mounted.
     pub fn of_this_host() -> Self {
         Cgroups::below(cgroup2_mount(Process::own().mounts()))
     }
 
-    /// Of a host that has none.
+    /// Creates a cache without a hierarchy.
     #[cfg(test)]
     pub fn none() -> Self {
         Cgroups::below(None)
@@ -50,7 +50,7 @@ impl Cgroups {
         cgroups
     }
 
-    /// The group of that id. One made since the last walk is found by another.
+    /// Returns the group of an id. A group made since the last walk is found by the next.
     pub fn get(&mut self, id: u64) -> Arc<Cgroup> {
         if let Some(cgroup) = self.known.get(&id) {
             return Arc::clone(cgroup);
@@ -61,13 +61,13 @@ impl Cgroups {
             .is_none_or(|(when, took)| when.elapsed() >= took * WALK_SHARE)
         {
             self.walk();
-            // what no directory has now is gone for good: ids are not used again while the host runs
+            // an id without a directory is gone for good: ids are not reused while the host runs
             return Arc::clone(self.known.entry(id).or_insert(nothing));
         }
         nothing
     }
 
-    /// Adds what is there now. What is gone stays known: sessions of it may end later.
+    /// Adds the current groups. Groups that are gone stay known: their sessions may close later.
     fn walk(&mut self) {
         let started = Instant::now();
         self.look();
@@ -99,7 +99,7 @@ impl Cgroups {
     }
 }
 
-/// The first mount of type cgroup2.
+/// Returns the first mount of type cgroup2.
 fn cgroup2_mount(mounts: Vec<Mount>) -> Option<PathBuf> {
     let first = mounts.into_iter().find(|m| m.kind == "cgroup2");
     first.map(|m| m.point)
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mount_is_found_among_others() {
+    fn cgroup2_mount_is_found_among_others() {
         let mounts = b"31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro\n\
                       32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid shared:7 - cgroup2 cgroup2 rw\n";
         assert_eq!(
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_found_by_inode_and_outlive_their_directories() {
+    fn cgroup_path_is_found_by_inode_and_outlives_its_directory() {
         use std::os::unix::fs::MetadataExt;
         let root = std::env::temp_dir().join(format!("tcplife-cgroups-{}", std::process::id()));
         fs::create_dir_all(root.join("system.slice/a.service")).expect("directories");

@@ -1,4 +1,4 @@
-//! What is read of this machine besides its sessions: processes, names, mounts, signals, our own surroundings.
+//! Access to this host apart from its sessions: processes, names, mounts, signals, the environment of tcplife.
 
 pub mod cgroup;
 pub mod proc;

@@ -1,7 +1,7 @@
-//! What proc(5) says of processes: the only module that reads /proc.
+//! Process information from proc(5). The only module that reads /proc.
 //!
-//! The crate `procfs` (0.18) does not serve: it fails on a process whose name or arguments are not UTF-8 and on every mount
-//! if one of them is not, leaves `\040` in mount points, and drops empty arguments.
+//! The crate `procfs` (0.18) does not serve: it fails on a process whose name or arguments are not UTF-8 and on every
+//! mount if one of them is not, leaves `\040` in mount points, and drops empty arguments.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,16 +9,15 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// Bytes of a command line that are read.
+/// Maximum number of bytes read of a command line.
 const MAX_COMMAND_LINE: u64 = 4096;
 
-/// A directory of /proc. Whatever cannot be read in it (the process has exited, is another user's, or /proc is not mounted)
-/// is `None` or empty.
+/// A process directory of /proc. What cannot be read (the process has exited, belongs to another user, or /proc is not
+/// mounted) is `None` or empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process(PathBuf);
 
 impl Process {
-    /// This process.
     pub fn own() -> Self {
         Process("/proc/self".into())
     }
@@ -28,18 +27,17 @@ impl Process {
         Process("/proc/thread-self".into())
     }
 
-    /// The process of that id.
     pub fn new(pid: u32) -> Self {
         Process(format!("/proc/{pid}").into())
     }
 
-    /// Every process that is visible.
+    /// Iterates over all visible processes.
     pub fn all() -> impl Iterator<Item = Process> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         entries.filter_map(|entry| Some(Process::new(entry.file_name().to_str()?.parse().ok()?)))
     }
 
-    /// Name, parent and start.
+    /// Name, parent and start time.
     pub fn stat(&self) -> Option<Stat> {
         Stat::parse(&fs::read(self.0.join("stat")).ok()?)
     }
@@ -49,7 +47,7 @@ impl Process {
         Status::parse(&self.read("status"))
     }
 
-    /// Arguments with a zero after each, cut off after `MAX_COMMAND_LINE` bytes; empty for a kernel thread.
+    /// Arguments, each followed by a zero byte, truncated to `MAX_COMMAND_LINE` bytes; empty for a kernel thread.
     pub fn command_line(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Ok(file) = fs::File::open(self.0.join("cmdline")) {
@@ -59,22 +57,21 @@ impl Process {
         bytes
     }
 
-    /// The file that it runs.
     pub fn exe(&self) -> Option<PathBuf> {
         fs::read_link(self.0.join("exe")).ok()
     }
 
-    /// The environment that it started with.
+    /// The environment at its start.
     pub fn environment(&self) -> Environment {
         Environment(self.read("environ"))
     }
 
-    /// The file that stands for its network namespace.
+    /// Path of its network namespace.
     pub fn net_namespace(&self) -> PathBuf {
         self.0.join("ns/net")
     }
 
-    /// The file that stands for one of its descriptors: opening it opens anew what is open there.
+    /// Path of one of its descriptors: opening it opens the same file again.
     pub fn descriptor(&self, fd: u32) -> PathBuf {
         self.0.join(format!("fd/{fd}"))
     }
@@ -89,19 +86,18 @@ impl Process {
     }
 }
 
-/// A part of `/proc/PID/stat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// The name as the process chose it: to be sanitized.
+    /// Name as the process chose it: to be sanitized.
     pub name: String,
-    /// The parent's id.
+    /// Process id of the parent.
     pub parent: u32,
-    /// Start, in ticks since the boot.
+    /// Start time, in ticks since boot.
     pub started_ticks: u64,
 }
 
 impl Stat {
-    /// `PID (NAME) STATE PPID …`: the name may have parentheses and spaces in it.
+    /// Parses `PID (NAME) STATE PPID …`; the name may contain parentheses and spaces.
     fn parse(line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line);
         let (open, close) = (line.find('(')?, line.rfind(')')?);
@@ -110,26 +106,25 @@ impl Stat {
         Some(Stat {
             name,
             parent: rest.get(1)?.parse().ok()?,
-            // the 22nd of the line
+            // field 22 of the line
             started_ticks: rest.get(19)?.parse().ok()?,
         })
     }
 }
 
-/// A part of `/proc/PID/status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// The effective user id.
+    /// Effective user id.
     pub uid: Option<u32>,
-    /// A bit for each ignored signal, from signal 1 on.
+    /// Bit mask of ignored signals, starting with signal 1.
     pub ignored_signals: Option<u64>,
-    /// A bit for each effective capability.
+    /// Bit mask of effective capabilities.
     pub capabilities: Option<u64>,
 }
 
 impl Status {
     fn parse(text: &[u8]) -> Self {
-        // a name that is not UTF-8 is in here too
+        // the name in here may not be UTF-8
         let text = String::from_utf8_lossy(text);
         let value = |key| text.lines().find_map(|line| line.strip_prefix(key));
         let mask = |key| u64::from_str_radix(value(key)?.trim(), 16).ok();
@@ -142,37 +137,34 @@ impl Status {
     }
 }
 
-/// The contents of `/proc/PID/environ`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(Vec<u8>);
 
 impl Environment {
-    /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let mut variables = self.0.split(|b| *b == 0);
         variables.find_map(|v| v.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
     }
 }
 
-/// One line of `/proc/PID/mountinfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// The part of the file system that is mounted: a directory, or of a namespace `net:[…]` and the like.
+    /// The mounted part of the file system: a directory, or for a namespace `net:[…]` and the like.
     pub root: String,
-    /// The directory or file it is mounted on.
+    /// Directory or file that it is mounted on.
     pub point: PathBuf,
-    /// The type of the file system.
+    /// Type of the file system.
     pub kind: String,
 }
 
 impl Mount {
-    /// The mounts of such a file; a line that is none is passed over.
+    /// Parses a mountinfo file; malformed lines are skipped.
     pub(crate) fn parse_all(mountinfo: &[u8]) -> Vec<Self> {
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mount = |line: &[u8]| {
             let mut words = line.split(|b| *b == b' ');
             let (root, point) = (words.nth(3)?, words.next()?);
-            // optional fields, and a `-` after them
+            // optional fields, terminated by a `-`
             words.find(|word| *word == b"-")?;
             Some(Mount {
                 root: lossy(root),
@@ -184,7 +176,7 @@ impl Mount {
     }
 }
 
-/// Spaces and the like are written as `\040`, in octal; all else as it is.
+/// Decodes octal escapes: spaces and the like are written as `\040`, everything else as it is.
 fn unescape(mut text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     while let Some((&first, rest)) = text.split_first() {
@@ -208,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_process_is_among_all() {
+    fn process_all_includes_the_current_process() {
         let own = Process::new(std::process::id());
         assert!(Process::all().any(|p| p == own));
         assert_eq!(own.status(), Process::own().status());
@@ -217,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn process_that_is_gone_has_nothing() {
-        // above what the kernel gives (PID_MAX_LIMIT)
+    fn process_that_has_exited_has_no_data() {
+        // above the kernel's maximum (PID_MAX_LIMIT)
         let gone = Process::new(5_000_000);
         assert_eq!((gone.stat(), gone.exe()), (None, None));
         assert_eq!(gone.status(), Status::default());
@@ -239,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn status_of_a_name_that_is_not_utf8_is_read() {
+    fn status_with_name_that_is_not_utf8_is_read() {
         let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\n";
         let expected = Status {
             uid: Some(0),
@@ -252,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_variables_are_found_by_their_whole_name() {
+    fn environment_variables_are_found_by_their_full_name() {
         let environment = Environment(b"XTMUX=1\0TMUX=/tmp/tmux-0/default,7,0\0EMPTY=\0".to_vec());
         assert_eq!(
             environment.get("TMUX"),
@@ -264,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn mount_points_are_read_byte_by_byte() {
+    fn mount_points_with_any_bytes_are_read() {
         let mounts = Mount::parse_all(
             b"\n22 1 259:0 / / rw,relatime - ext4 /dev/vda rw\nnonsense\n22 1 259:0 / / rw,relatime ext4\n\
               93 22 0:4 net:[4026532179] /run/netns/a\\040b\\134c rw shared:13 master:1 - nsfs nsfs rw\n\

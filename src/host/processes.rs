@@ -1,36 +1,36 @@
-//! A process as the detail of a session shows it: asked for when somebody looks, never for all.
+//! Process details for the detail screen, looked up on demand, never for all processes.
 //!
-//! A process chooses its name and its command line: nothing of them can drive the reader's terminal.
+//! A process chooses its name and its command line, so both are sanitized: nothing in them can drive the reader's
+//! terminal.
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::host::proc::Process;
 use crate::host::users::name_of;
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
-/// Ticks per second of the times in /proc: USER_HZ, part of the kernel's interface, the same on all that BPF runs on.
+/// Ticks per second in /proc: USER_HZ, part of the kernel's interface, the same on every architecture that BPF runs on.
 const USER_HZ: u64 = 100;
-/// Parents that are looked up.
+/// Maximum number of parents looked up.
 const MAX_PARENTS: usize = 16;
 
-/// A process, at the moment that it was asked for.
+/// Details of a process at the time of the lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessInfo {
-    /// Its id.
     pub pid: u32,
-    /// There is none of this id any more.
+    /// No process has this id any more.
     pub gone: bool,
-    /// When it started, ns of CLOCK_MONOTONIC: one that started after a session's end is not its owner.
+    /// Start time, ns of CLOCK_MONOTONIC: a process that started after a session closed is not its owner.
     pub started_ns: u64,
-    /// The command line; empty: a thread of the kernel's.
+    /// Command line; empty for a kernel thread.
     pub command: String,
-    /// The file that it runs.
+    /// Path of its executable.
     pub exe: Option<String>,
-    /// Its user: id, and name if there is one.
+    /// User id, and name if known.
     pub user: Option<(u32, Option<String>)>,
-    /// Its parent, that one's parent, and so on: ids and names.
+    /// Ids and names of its ancestors, the parent first.
     pub parents: Vec<(u32, String)>,
-    /// It is in another network namespace than we are.
+    /// It is in another network namespace than tcplife.
     pub is_elsewhere: bool,
 }
 
@@ -53,7 +53,7 @@ impl ProcessInfo {
             let Some(stat) = Process::new(parent).stat() else {
                 break;
             };
-            parents.push((parent, clean(&stat.name)));
+            parents.push((parent, sanitize(&stat.name)));
             parent = stat.parent;
         }
         ProcessInfo {
@@ -61,7 +61,7 @@ impl ProcessInfo {
             gone: false,
             started_ns: monotonic_ns(stat.started_ticks),
             command: join(&process.command_line()),
-            exe: process.exe().map(|path| clean(&path.to_string_lossy())),
+            exe: process.exe().map(|path| sanitize(&path.to_string_lossy())),
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
             parents,
             is_elsewhere: theirs.is_some() && theirs != netns(&Process::own()),
@@ -69,17 +69,17 @@ impl ProcessInfo {
     }
 }
 
-/// Arguments, with a space between them; those that have a space in them in quotes.
+/// Joins arguments with spaces, quoting those that contain a space.
 fn join(bytes: &[u8]) -> String {
-    // programs that write their own title leave zeros behind it
+    // programs that write their own title leave zeros after it
     let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |i| i + 1);
     let arguments: Vec<String> = bytes[..end]
         .split(|&b| b == 0)
         .filter(|_| end > 0)
-        .map(|arg| clean(&String::from_utf8_lossy(arg)))
+        .map(|arg| sanitize(&String::from_utf8_lossy(arg)))
         .collect();
     match arguments.as_slice() {
-        // a title is one text
+        // a title is a single text
         [title] => title.clone(),
         several => several
             .iter()
@@ -95,7 +95,7 @@ fn join(bytes: &[u8]) -> String {
     }
 }
 
-/// /proc counts from the boot on, the time that the host slept included.
+/// Converts ticks since boot to CLOCK_MONOTONIC: /proc includes the time that the host was suspended.
 fn monotonic_ns(ticks: u64) -> u64 {
     let ns = |clock| {
         let t = clock_gettime(clock);
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_finds_itself() {
+    fn process_info_of_current_process_is_found() {
         let me = ProcessInfo::look_up(std::process::id());
         assert!(!me.gone && !me.is_elsewhere);
         assert!(me.command.contains("tcplife"), "{me:?}");
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_gone_is_said_to_be() {
-        // above what the kernel gives (PID_MAX_LIMIT)
+    fn process_info_of_exited_process_is_reported_as_gone() {
+        // above the kernel's maximum (PID_MAX_LIMIT)
         assert!(ProcessInfo::look_up(5_000_000).gone);
     }
 
     #[test]
-    fn a_command_line_cannot_drive_the_terminal() {
+    fn command_line_with_control_characters_is_sanitized() {
         assert_eq!(join(b"curl\0-H\0a: b\0\0"), "curl -H 'a: b'");
         assert_eq!(
             join(b"nginx: worker process\0\0\0"),

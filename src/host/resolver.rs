@@ -1,11 +1,11 @@
-//! Names of addresses, asked of the DNS in the background.
+//! Reverse DNS in the background.
 //!
-//! Responsible for asking: only for what is wanted at the moment, few at a time and not often, so that a host in trouble
-//! is not asked for more. One thread waits for all answers and for what it is told; nobody waits for it. The hosts file
-//! comes first. Not for keeping names (`ui::names`).
+//! Addresses are looked up only while they are wanted, few at a time and slowly, so that a host in trouble gets no
+//! extra load. One thread waits for all answers and requests; nobody waits for it. The hosts file takes precedence.
+//! `ui::names` keeps the names.
 //!
-//! A stub resolver of a single kind of question: UDP to the servers of resolv.conf(5), one after the other. What it takes
-//! for a name is a host's name in plain ASCII, whatever a stranger's server sends.
+//! A stub resolver for a single kind of query: UDP to the servers of resolv.conf(5), one after the other. Only a host
+//! name in plain ASCII is accepted as a name, whatever a stranger's server sends.
 
 use std::collections::HashMap;
 use std::fs;
@@ -26,46 +26,45 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::host::waker::Waker;
 
-/// The port of name servers.
+/// Port of name servers.
 const DNS: u16 = 53;
-/// Questions that are under way at a time.
+/// Maximum number of queries in flight.
 const MOST_AT_A_TIME: usize = 8;
-/// Between one question and the next.
+/// Minimum time between two queries.
 const PACE: Duration = Duration::from_millis(50);
-/// Bytes of an answer: without EDNS a server sends no more (RFC 1035 §4.2.1).
+/// Maximum size of a response: without EDNS a server sends no more (RFC 1035 §4.2.1).
 const MOST_BYTES: usize = 512;
-/// How long a name is kept, at least and at most.
+/// Minimum and maximum time that a name is kept.
 const KEPT: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(24 * 3600));
-/// How long one remembers that there is no name: negative answers say it themselves, but seldom usefully.
+/// Time that a missing name is remembered: negative answers carry a TTL, but seldom a useful one.
 const KEPT_NONE: Duration = Duration::from_secs(10 * 60);
-/// How long a name of the hosts file is good.
+/// Time that a name from the hosts file is valid.
 const KEPT_FROM_HOSTS: Duration = Duration::from_secs(60);
-/// How long one waits before one asks again for what nobody answered.
+/// Delay before asking again when nobody answered.
 const KEPT_UNANSWERED: Duration = Duration::from_secs(60);
 
-/// What there is to say of an address.
+/// Result of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Which.
     pub addr: IpAddr,
-    /// Its name; `None`: it has none, or nobody says.
+    /// Its name; `None`: it has none, or nobody answered.
     pub name: Option<Arc<str>>,
-    /// For how long this is so.
+    /// Validity of the answer.
     pub ttl: Duration,
 }
 
-/// A thread that asks until it is dropped.
+/// Resolver thread, which runs until this is dropped.
 #[derive(Debug)]
 pub struct Resolver {
     wanted: Sender<Vec<IpAddr>>,
-    /// What it found out.
+    /// Lookup results.
     pub answers: Receiver<Answer>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Resolver {
-    /// Begins, with this host's servers and hosts file.
+    /// Starts with this host's servers and hosts file.
     ///
     /// # Errors
     /// If the kernel refuses a descriptor or a thread.
@@ -100,9 +99,9 @@ impl Resolver {
         })
     }
 
-    /// These are wanted from now on, and no others.
-    pub fn want(&self, addresses: Vec<IpAddr>) {
-        // a thread that has ended answers nothing, and addresses stay addresses
+    /// Replaces the set of wanted addresses.
+    pub fn set_wanted(&self, addresses: Vec<IpAddr>) {
+        // if the thread has exited, addresses stay addresses
         let _ = self.wanted.send(addresses);
         self.waker.wake();
     }
@@ -110,7 +109,7 @@ impl Resolver {
 
 impl Drop for Resolver {
     fn drop(&mut self) {
-        // without anybody who could want something it ends
+        // the thread exits when the sender is dropped
         self.wanted = unbounded().0;
         self.waker.wake();
         if let Some(thread) = self.thread.take() {
@@ -119,18 +118,18 @@ impl Drop for Resolver {
     }
 }
 
-/// Whom to ask.
+/// Name servers and hosts file.
 #[derive(Clone, Debug, Default)]
 struct Sources {
     hosts: HashMap<IpAddr, Arc<str>>,
     servers: Vec<SocketAddr>,
     timeout: Duration,
-    /// Questions for one address, to one server after the other.
+    /// Maximum number of queries for one address, to one server after the other.
     tries: usize,
 }
 
 impl Sources {
-    /// What the files there say. What cannot be read says nothing.
+    /// Reads the files in `etc`. An unreadable file counts as empty.
     fn of(etc: &Path) -> Self {
         let hosts = fs::read(etc.join("hosts")).unwrap_or_default();
         let conf = fs::read(etc.join("resolv.conf")).unwrap_or_default();
@@ -149,7 +148,7 @@ impl Sources {
     }
 }
 
-/// Where a server listens. A link-local one is behind an interface, which resolv.conf(5) names or numbers after a `%`.
+/// Returns a server's address. A link-local one needs an interface, which resolv.conf(5) names or numbers after a `%`.
 fn server(ip: &ScopedIp) -> SocketAddr {
     let number = |zone: &String| {
         let named = || fs::read_to_string(Path::new("/sys/class/net").join(zone).join("ifindex"));
@@ -165,7 +164,7 @@ fn server(ip: &ScopedIp) -> SocketAddr {
     }
 }
 
-/// hosts(5): the first name of an address is its own, the others are aliases.
+/// Parses hosts(5): the first name of an address is its own, the others are aliases.
 fn read_hosts(text: &str) -> HashMap<IpAddr, Arc<str>> {
     let mut hosts = HashMap::new();
     for line in text.lines() {
@@ -180,8 +179,8 @@ fn read_hosts(text: &str) -> HashMap<IpAddr, Arc<str>> {
     hosts
 }
 
-/// A text as a host's name, if it is one: letters, digits, `-`, `_` and dots. One whose last label is a number would be
-/// read as an address, which is what somebody who gives it such a name may want.
+/// Accepts a host name: letters, digits, `-`, `_` and dots. A name whose last label is a number would read as an
+/// address, which may be the intent of somebody who sets up such a name.
 fn host_name(text: &str) -> Option<Arc<str>> {
     let text = text.strip_suffix('.').unwrap_or(text);
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -190,7 +189,7 @@ fn host_name(text: &str) -> Option<Arc<str>> {
     (text.len() <= 253 && text.chars().all(fits) && !is_number).then(|| text.into())
 }
 
-/// A question that is under way.
+/// A query in flight.
 struct Question {
     addr: IpAddr,
     id: u16,
@@ -199,19 +198,19 @@ struct Question {
     deadline: Instant,
 }
 
-/// The thread's state.
+/// State of the thread.
 struct Work {
     told: Receiver<Vec<IpAddr>>,
     answers: Sender<Answer>,
     wanted: Vec<IpAddr>,
     questions: Vec<Question>,
-    /// Not before that another one is asked.
+    /// Earliest time of the next query.
     next: Instant,
     sources: Sources,
 }
 
 impl Work {
-    /// Does what there is to do and waits for more. False: nobody wants anything any more.
+    /// Does the pending work, then waits. Returns false when nobody wants names any more.
     fn step(&mut self, woken: &Waker, sources: &impl Fn() -> Sources) -> bool {
         loop {
             match self.told.try_recv() {
@@ -224,7 +223,7 @@ impl Work {
         let asked = |questions: &[Question], addr| questions.iter().any(|q| q.addr == addr);
         self.wanted.retain(|addr| !asked(&self.questions, *addr));
         if !self.wanted.is_empty() && self.questions.is_empty() {
-            self.sources = sources(); // they may be others than a while ago
+            self.sources = sources(); // the files may have changed
             now = Instant::now();
         }
         self.answer_from_hosts();
@@ -260,13 +259,13 @@ impl Work {
         });
     }
 
-    /// Waits for answers, for what is told, and until then.
+    /// Waits for responses and requests, at most until `until`.
     fn wait(&mut self, woken: &Waker, until: Option<Instant>) {
         let mut fds = vec![PollFd::new(woken, PollFlags::IN)];
         let open = self.questions.iter().filter_map(|q| q.socket.as_ref());
         fds.extend(open.map(|socket| PollFd::new(socket, PollFlags::IN)));
         let wait = until.map(|t| t.saturating_duration_since(Instant::now()));
-        // poll counts in whole ms: one more, so that it does not come back just before
+        // poll counts in whole ms: add one, so that it does not return just before
         let wait = wait.and_then(|t| Timespec::try_from(t + Duration::from_millis(1)).ok());
         if poll(&mut fds, wait.as_ref()).is_err() {
             return; // interrupted
@@ -282,7 +281,7 @@ impl Work {
         self.questions = going;
     }
 
-    /// What came for a question; `None`: one has to wait for it.
+    /// Reads the response to a query; `None`: keep waiting.
     fn look(&mut self, question: &mut Question) -> Option<(Option<Arc<str>>, Duration)> {
         let mut bytes = [0; MOST_BYTES];
         let received = question.socket.as_ref().map(|s| s.recv(&mut bytes));
@@ -293,10 +292,10 @@ impl Work {
                         Said::Name(name, ttl) => return Some((name, ttl)),
                         Said::Refused => question.deadline = Instant::now(),
                     }
-                } // else it is not for us
+                } // otherwise it is not for us
             }
             Some(Err(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            // nobody is there
+            // nothing listens there
             Some(Err(_)) | None => question.deadline = Instant::now(),
         }
         if Instant::now() < question.deadline {
@@ -309,21 +308,21 @@ impl Work {
         None
     }
 
-    /// Asks the next server. If it cannot be asked, that is as if it did not answer.
+    /// Queries the next server. A server that cannot be queried counts as not answering.
     fn ask(&self, question: &mut Question) {
         let server = self.sources.servers[question.tried % self.sources.servers.len()];
         question.tried += 1;
         question.deadline = Instant::now() + self.sources.timeout;
         question.socket = None;
         let mut id = [0; 2];
-        // only what the kernel has not got yet early at boot could fail
+        // this could fail only early at boot, before the kernel has entropy
         let _ = getrandom(&mut id, GetRandomFlags::empty());
         question.id = u16::from_ne_bytes(id);
         let local: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        // a socket for each: its port is another each time, and connected it takes from that server alone
+        // a new socket for each query: a new random port, and once connected it accepts packets only from that server
         let sent = UdpSocket::bind(local).and_then(|socket| {
             socket.set_nonblocking(true)?;
             socket.connect(server)?;
@@ -337,11 +336,11 @@ impl Work {
 }
 
 fn tell(answers: &Sender<Answer>, addr: IpAddr, name: Option<Arc<str>>, ttl: Duration) {
-    // who is not there any more needs no names
+    // if the receiver is gone, nobody needs names
     let _ = answers.send(Answer { addr, name, ttl });
 }
 
-/// The question for an address's name.
+/// Builds the query for an address's name.
 fn asking(addr: IpAddr, id: u16) -> Option<Vec<u8>> {
     let name = Name::<Vec<u8>>::reverse_from_addr(addr).ok()?;
     let mut builder = MessageBuilder::new_vec();
@@ -352,16 +351,16 @@ fn asking(addr: IpAddr, id: u16) -> Option<Vec<u8>> {
     Some(builder.finish())
 }
 
-/// What a server said.
+/// A server's response.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
-    /// The name, or that there is none, and for how long.
+    /// The name, or `None` if there is none, and its TTL.
     Name(Option<Arc<str>>, Duration),
-    /// It cannot say: another may.
+    /// This server cannot answer; another may.
     Refused,
 }
 
-/// The answer to a question; `None`: it is to something else.
+/// Parses a response; `None` if it does not belong to the query.
 fn understood(bytes: &[u8], question: &Question) -> Option<Said> {
     let message = Message::from_octets(bytes).ok()?;
     let header = message.header();
@@ -384,7 +383,7 @@ fn understood(bytes: &[u8], question: &Question) -> Option<Said> {
         .flatten()
         .filter_map(|r| Some((host_name(&r.data().ptrdname().to_string())?, r.ttl())))
         .collect();
-    // of several the same one each time
+    // of several names always the same one
     names.sort();
     Some(match names.into_iter().next() {
         Some((name, ttl)) => {
@@ -401,13 +400,13 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers what it is told to.
+    /// A test server that answers as instructed.
     struct Server {
         addr: SocketAddr,
         asked: Receiver<IpAddr>,
     }
 
-    /// Answers with a name and a TTL; `None`: there is no such name.
+    /// Returns a name and a TTL; `None`: there is no such name.
     type Names = fn(IpAddr) -> Option<(&'static str, u32)>;
 
     fn serve(names: Names) -> Server {
@@ -429,7 +428,7 @@ mod tests {
                     return;
                 }
                 let (code, ptr) = match names(addr) {
-                    Some(("", _)) => continue, // says nothing
+                    Some(("", _)) => continue, // does not answer
                     Some(("refused", _)) => (Rcode::REFUSED, None),
                     None => (Rcode::NXDOMAIN, None),
                     Some(answer) => (Rcode::NOERROR, Some(answer)),
@@ -469,14 +468,14 @@ mod tests {
     }
 
     #[test]
-    fn names_come_with_their_time_and_so_does_that_there_is_none() {
+    fn resolver_answers_with_and_without_name_have_a_ttl() {
         let server = serve(|a| match a {
             _ if a == addr(1) => Some(("web-1.example.", 300)),
             _ if a == addr(2) => Some(("short.example.", 1)),
             _ => None,
         });
         let resolver = resolver(vec![server.addr]);
-        resolver.want(vec![addr(1), addr(2), addr(3), addr(9)]);
+        resolver.set_wanted(vec![addr(1), addr(2), addr(3), addr(9)]);
         let mut all: Vec<_> = (0..4).map(|_| next(&resolver)).collect();
         all.sort();
         let name = |n: &str| Some(n.to_owned());
@@ -494,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_host_s_name_is_none() {
+    fn resolver_invalid_host_name_becomes_none() {
         let server = serve(|a| {
             let all = [
                 "\\027[2J.example.",
@@ -508,7 +507,7 @@ mod tests {
             }
         });
         let resolver = resolver(vec![server.addr]);
-        resolver.want((0..4).map(addr).collect());
+        resolver.set_wanted((0..4).map(addr).collect());
         let mut all: Vec<_> = (0..4).map(|_| next(&resolver)).collect();
         all.sort();
         let names: Vec<_> = all.iter().map(|(_, name, _)| name.as_deref()).collect();
@@ -516,35 +515,35 @@ mod tests {
     }
 
     #[test]
-    fn another_server_is_asked_and_at_last_nobody() {
+    fn resolver_without_answer_tries_next_server_and_then_stops() {
         let silent = serve(|_| Some(("", 0)));
         let refuses = serve(|_| Some(("refused", 0)));
         let knows = serve(|_| Some(("found.example.", 60)));
         let one = resolver(vec![silent.addr, refuses.addr, knows.addr]);
-        one.want(vec![addr(1)]);
+        one.set_wanted(vec![addr(1)]);
         assert_eq!(next(&one).1.as_deref(), Some("found.example"));
         let none = resolver(vec![silent.addr]);
-        none.want(vec![addr(1)]);
+        none.set_wanted(vec![addr(1)]);
         assert_eq!(next(&none), (addr(1), None, KEPT_UNANSWERED.as_secs()));
         assert_eq!(silent.asked.try_iter().count(), 3, "twice, not for ever");
-        // nobody at all
+        // nothing listens there
         let gone = resolver(vec!["127.0.0.1:1".parse().expect("an address")]);
-        gone.want(vec![addr(1)]);
+        gone.set_wanted(vec![addr(1)]);
         assert_eq!(next(&gone).1, None);
     }
 
     #[test]
-    fn few_are_asked_at_a_time_and_those_that_left_the_screen_are_not() {
+    fn resolver_limits_queries_and_drops_addresses_no_longer_wanted() {
         let server = serve(|_| Some(("", 0)));
         let started = Instant::now();
         let resolver = resolver(vec![server.addr]);
-        resolver.want((0..250).map(addr).collect());
+        resolver.set_wanted((0..250).map(addr).collect());
         for _ in 0..4 {
             let _ = server.asked.recv_timeout(Duration::from_secs(10));
         }
         assert!(started.elapsed() >= PACE * 3, "{:?}", started.elapsed());
-        resolver.want(vec![]);
-        // what is under way is asked for once more, and that is all
+        resolver.set_wanted(vec![]);
+        // what is in flight is asked once more, and nothing else
         let mut answers = 0;
         while resolver
             .answers
@@ -557,10 +556,10 @@ mod tests {
     }
 
     #[test]
-    fn one_does_not_wait_for_what_is_under_way() {
+    fn resolver_drop_does_not_wait_for_pending_queries() {
         let server = serve(|_| Some(("", 0)));
         let resolver = resolver(vec![server.addr]);
-        resolver.want(vec![addr(1)]);
+        resolver.set_wanted(vec![addr(1)]);
         let _ = server.asked.recv_timeout(Duration::from_secs(10));
         let before = Instant::now();
         drop(resolver);
@@ -568,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_files_say_whom_to_ask() {
+    fn resolver_sources_are_read_from_hosts_and_resolv_conf() {
         let etc = tempfile::tempdir().expect("a directory");
         let of = |hosts: &str, conf: &str| {
             fs::write(etc.path().join("hosts"), hosts).expect("a file");

@@ -1,25 +1,24 @@
-//! Names of ports, from the host's own list: services(5).
+//! Service names of ports, from the host's services(5).
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
-/// The host's list.
 const FILE: &str = "/etc/services";
 
-/// Why there are no names of ports.
+/// Reason that ports have no names.
 #[derive(Debug, thiserror::Error)]
 pub enum NoServices {
-    /// Minimal systems and containers come without a list.
-    #[error("no {FILE} here")]
+    /// No file: minimal systems and containers come without one.
+    #[error("{FILE} does not exist")]
     Missing,
-    /// There is a list that cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {FILE}: {0}")]
     Unreadable(#[source] io::Error),
-    /// There is a list, and no TCP port in it.
-    #[error("{FILE} names no TCP port")]
+    /// The file names no TCP port.
+    #[error("{FILE} lists no TCP port")]
     Empty,
 }
 
@@ -50,7 +49,7 @@ impl Services {
         }
     }
 
-    /// Lines of `NAME PORT/PROTOCOL ALIAS… # COMMENT`; if a port is named twice, the first name wins, as in
+    /// Parses lines of `NAME PORT/PROTOCOL ALIAS… # COMMENT`; if a port is named twice, the first name wins, as in
     /// getservbyport(3).
     pub(crate) fn parse(text: &str) -> Self {
         let mut names = HashMap::new();
@@ -60,14 +59,13 @@ impl Services {
             if let (Some(name), Some(port)) = (words.next(), words.next())
                 && let Some(port) = port.strip_suffix("/tcp").and_then(|p| p.parse().ok())
             {
-                let name = || clean(name).into_boxed_str();
+                let name = || sanitize(name).into_boxed_str();
                 names.entry(port).or_insert_with(name);
             }
         }
         Services { names }
     }
 
-    /// The name of a port.
     pub fn name(&self, port: u16) -> Option<&str> {
         self.names.get(&port).map(|name| &**name)
     }
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_are_read_from_the_host_s_list() {
+    fn services_are_read_from_the_tcp_lines_of_the_file() {
         let text = "# services\n\nhttp\t\t80/tcp\t\twww\t# WorldWideWeb\ntftp 69/udp\nwww 80/tcp\n\
                     bad\nworse x/tcp\nbell\u{7}s 7/tcp\n";
         let services = Services::parse(text);
@@ -88,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn services_without_a_usable_list_say_why() {
+    fn services_without_a_usable_list_report_why() {
         let why = |path: &Path| Services::from_file(path).expect_err("no names").to_string();
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("services");
-        assert_eq!(why(&file), "no /etc/services here");
+        assert_eq!(why(&file), "/etc/services does not exist");
         std::fs::write(&file, "# nothing\ntftp 69/udp\n").expect("writing");
-        assert_eq!(why(&file), "/etc/services names no TCP port");
+        assert_eq!(why(&file), "/etc/services lists no TCP port");
         let error = why(folder.path());
         assert!(error.starts_with("cannot read /etc/services: "), "{error}");
     }

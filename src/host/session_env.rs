@@ -1,17 +1,16 @@
-//! What the dashboard runs in: the ssh connection that it is used over, and the terminal multiplexer between.
+//! The environment of the dashboard: the ssh connection it is used over, and a terminal multiplexer in between.
 //!
-//! Responsible for finding both in the environment, ours and that of the processes that started us: sudo takes the
-//! variables away from us, but not from the shell that it was called in.
+//! Both are found in the environment variables of this process and of its ancestors: sudo removes the variables from
+//! our environment, but not from that of the shell it was called in.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::host::proc::Process;
 use crate::host::processes::ProcessInfo;
 
-/// What stands between us and the terminal.
+/// Terminal multiplexer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Multiplexer {
-    /// tmux.
     Tmux,
     /// GNU screen.
     Screen,
@@ -20,29 +19,29 @@ pub enum Multiplexer {
 /// An ssh connection, as its server sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SshConnection {
-    /// Where one sits.
+    /// The user's end.
     pub client: SocketAddr,
-    /// This host.
+    /// This host's end.
     pub server: SocketAddr,
 }
 
-/// What the dashboard runs in.
+/// The environment that the dashboard runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// Our own process.
+pub struct SessionEnv {
+    /// Our own process id.
     pub pid: u32,
-    /// What stands between us and the terminal.
+    /// Multiplexer between us and the terminal.
     pub multiplexer: Option<Multiplexer>,
-    /// What it may be used over. In a multiplexer one of them may be of a time long past: then it is none of those that
-    /// are open.
+    /// Connections that the dashboard may be used over. In a multiplexer, one of them may have closed long ago: then it
+    /// matches no open session.
     pub ssh: Vec<SshConnection>,
 }
 
-impl Surroundings {
-    /// Looks around.
-    pub fn look() -> Self {
+impl SessionEnv {
+    /// Reads the environment of this process and its ancestors.
+    pub fn detect() -> Self {
         let parents = ProcessInfo::look_up(std::process::id()).parents;
-        let mut found = Surroundings {
+        let mut found = SessionEnv {
             pid: std::process::id(),
             multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),
             ssh: Vec::new(),
@@ -85,11 +84,11 @@ fn of_terminal(term: &str) -> Option<Multiplexer> {
     }
 }
 
-/// `SSH_CONNECTION`, by sshd(8): the client's address and port, then the server's.
+/// Parses `SSH_CONNECTION`, see sshd(8): the client's address and port, then the server's.
 fn parse(text: &str) -> Option<SshConnection> {
     let mut words = text.split_whitespace();
     let mut end = || {
-        // a link-local address has its interface behind it
+        // a link-local address is followed by its interface
         let address = words.next()?.split('%').next()?.parse::<IpAddr>().ok()?;
         let port = words.next()?.parse().ok()?;
         Some(SocketAddr::new(address.to_canonical(), port))
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_read_as_sshd_writes_it() {
+    fn ssh_connection_is_parsed_as_sshd_writes_it() {
         let connection = |client, server| {
             Some(SshConnection {
                 client: end(client),
@@ -138,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn each_connection_counts_once_and_the_multiplexer_is_known() {
-        let mut found = Surroundings::default();
+    fn session_env_keeps_each_connection_once_and_the_multiplexer() {
+        let mut found = SessionEnv::default();
         let shell = |name: &str| match name {
             "SSH_CONNECTION" => Some(b"192.0.2.77 5 10.0.0.5 22".to_vec()),
             "STY" => Some(b"7.pts-0".to_vec()),

@@ -1,7 +1,4 @@
-//! Signals as messages on a channel.
-//!
-//! Responsible for asynchronous signals never interrupting anything but a wait. Not for what they mean to whoever
-//! receives them.
+//! Signals as messages on a channel. Asynchronous signals interrupt nothing but a wait.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +15,7 @@ use crate::host::waker::Waker;
 /// Delivers signals until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
-    /// The signals' numbers, as they arrive.
+    /// Signal numbers, as they arrive.
     pub received: Receiver<i32>,
     waker: Waker,
     handle: Handle,
@@ -26,15 +23,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to catch these signals. A second SIGINT or SIGTERM ends the process at once, as it would be
-    /// without this: the first may find it in something that takes its time.
+    /// Starts to catch these signals. A second SIGINT or SIGTERM terminates the process at once, as it would without
+    /// this: the first may arrive during something slow.
     ///
     /// # Errors
     /// If the kernel refuses a handler or a thread.
     pub fn new(signals: &[i32]) -> anyhow::Result<Self> {
         for &signal in signals.iter().filter(|&&s| s == SIGINT || s == SIGTERM) {
             let seen = Arc::new(AtomicBool::new(false));
-            // in this order: the first one only sets the flag, after the shutdown has looked at it
+            // in this order: the first signal only sets the flag, after the shutdown has checked it
             signal_hook::flag::register_conditional_shutdown(
                 signal,
                 128 + signal,
@@ -72,7 +69,7 @@ impl Watch {
     }
 }
 
-/// True if this process ignores the signal, as nohup asks for. Without /proc, true: the signal is better left alone.
+/// True if this process ignores the signal, as under nohup. Also true without /proc: the signal is better left alone.
 pub fn is_ignored(signal: i32) -> bool {
     let ignored = Process::own().status().ignored_signals;
     ignored.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
@@ -82,7 +79,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.handle.close();
         if let Some(thread) = self.thread.take() {
-            // it does nothing that could panic, and there is nobody to tell any more
+            // it does nothing that could panic, and nobody is left to report to
             let _ = thread.join();
         }
     }

@@ -1,29 +1,29 @@
-//! Users' names, as /etc/passwd has them.
+//! User names from /etc/passwd.
 //!
-//! It is read here and not asked of the C library: that would load the host's name services into a binary that may
-//! be linked statically, and ask the network. Whoever is only known there can be given by number.
+//! The file is read here instead of by the C library, which would load the host's name services into a binary that may
+//! be linked statically, and ask the network. Users known only there can be given by number.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
-/// The id of the user of that name.
+/// Returns the id of a user name.
 pub fn uid_of(name: &str) -> Option<u32> {
     find(&passwd(), name)
 }
 
-/// The name of the user of that id.
+/// Returns the name of a user id.
 pub fn name_of(uid: u32) -> Option<String> {
     find_name(&passwd(), uid)
 }
 
-/// The same as it was when the first one was asked for: for a table that is drawn many times a second.
+/// Like [`name_of`], but reads the file once: for a table that is redrawn many times per second.
 pub fn known_name(uid: u32) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<u32, String>> = LazyLock::new(|| {
         let mut names = HashMap::new();
         for (name, uid) in entries(&passwd()) {
-            names.entry(uid).or_insert_with(|| clean(name));
+            names.entry(uid).or_insert_with(|| sanitize(name));
         }
         names
     });
@@ -39,16 +39,16 @@ fn find_name(passwd: &str, uid: u32) -> Option<String> {
     let mut users = entries(passwd);
     users
         .find(|(_, id)| *id == uid)
-        .map(|(name, _)| clean(name))
+        .map(|(name, _)| sanitize(name))
 }
 
-/// The file; nothing if it cannot be read.
+/// Returns the file's contents; empty if it cannot be read.
 fn passwd() -> String {
     let bytes = std::fs::read("/etc/passwd").unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Name and id of each user.
+/// Iterates over the names and ids of the users.
 fn entries(passwd: &str) -> impl Iterator<Item = (&str, u32)> {
     passwd.lines().filter_map(|line| {
         let mut parts = line.split(':');
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_found_by_name() {
+    fn user_is_found_by_name_and_by_uid() {
         let passwd =
             "root:x:0:0:root:/root:/bin/sh\n\nbad\n:x:7:\nalice:x:1000:1000::/:\nbob:x:no\n";
         assert_eq!(find(passwd, "root"), Some(0));

@@ -1,6 +1,6 @@
 //! Wake-up of a thread that waits in poll(2) or epoll(7): an eventfd.
 //!
-//! A channel wakes whoever receives on it and nobody else; a `Waker` is for a thread that waits for descriptors.
+//! A channel wakes only a thread that receives on it; a `Waker` wakes one that waits for descriptors.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -25,12 +25,12 @@ impl Waker {
 
     /// Makes it readable.
     pub fn wake(&self) {
-        // it fails only after 2^64 calls without a drain, and then it is readable
+        // fails only after 2^64 calls without a drain, and then it is readable
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Makes it unreadable until the next [`wake`](Self::wake). Call this before looking for what one is woken for: what
-    /// arrives in between then wakes again.
+    /// Makes it unreadable until the next [`wake`](Self::wake). Call this before checking for work: what arrives in
+    /// between then wakes again.
     pub fn drain(&self) {
         // there is nothing to read if nobody called `wake`
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn waker_ends_the_wait_of_another_thread() {
+    fn waker_wakes_another_thread_from_poll() {
         let waker = Waker::new().expect("a descriptor");
         let waits = waker.clone();
         let thread = std::thread::spawn(move || {

@@ -1,39 +1,40 @@
-//! What a collector hands to the store: batches of closed sessions, snapshots of the open ones, and the clock to read
-//! their times with.
+//! Data that a collector hands to the store: batches of closed sessions, snapshots of the open ones, and the clock to
+//! convert their times with.
 
 use rustc_hash::FxHashSet;
 
 use crate::model::session::Session;
 
-/// What the collector hands on at a time.
+/// Unit of data from the collector to the store.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// What is open; `None`: not looked at this time. What ended is still in here if it ended after the look, so this
-    /// goes before `closed`.
-    pub open: Option<Look>,
-    /// Sessions that ended since the batch before.
+    /// Snapshot of the open sessions; `None`: none in this batch. A session that closed after the snapshot is still in
+    /// it, so apply this before `closed`.
+    pub open: Option<OpenSnapshot>,
+    /// Sessions closed since the previous batch.
     pub closed: Vec<Session>,
-    /// Sessions lost since the start: they ended when the ring buffer was full.
-    pub lost: u64,
-    /// When this batch was made, ns of CLOCK_MONOTONIC.
+    /// Sessions missed since the start: they closed while the ring buffer was full.
+    pub missed: u64,
+    /// Time at which this batch was made, ns of CLOCK_MONOTONIC.
     pub taken_ns: u64,
-    /// To turn the sessions' instants into wall-clock time.
+    /// Converts the sessions' instants to wall-clock time.
     pub clock: Clock,
 }
 
-/// The sessions that are open.
+/// The open sessions, as the difference to the previous snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Look {
-    /// Those that were not at the look before, or were otherwise.
+pub struct OpenSnapshot {
+    /// Sessions that are new or have changed.
     pub changed: Vec<Session>,
-    /// Cookies of all others: of them only time has passed. Some may never have been told here, as a filter was in the way.
+    /// Cookies of all others: only time has passed for them. Some may be unknown here, because a capture filter kept
+    /// them back.
     pub unchanged: Vec<u64>,
 }
 
-impl Look {
-    /// What this look is after that one, for who has seen neither.
+impl OpenSnapshot {
+    /// Merges this snapshot onto an earlier one that was not applied yet.
     #[must_use]
-    pub fn after(mut self, earlier: Look, now_ns: u64) -> Look {
+    pub fn after(mut self, earlier: OpenSnapshot, now_ns: u64) -> OpenSnapshot {
         let unchanged: FxHashSet<u64> = self.unchanged.iter().copied().collect();
         let mut still = earlier.changed;
         still.retain(|session| unchanged.contains(&session.cookie));
@@ -45,17 +46,17 @@ impl Look {
     }
 }
 
-impl From<Vec<Session>> for Look {
-    /// All of them are new.
+impl From<Vec<Session>> for OpenSnapshot {
+    /// Takes all sessions as new.
     fn from(changed: Vec<Session>) -> Self {
-        Look {
+        OpenSnapshot {
             changed,
             unchanged: Vec::new(),
         }
     }
 }
 
-/// What turns CLOCK_MONOTONIC into wall-clock time, as it was at one moment.
+/// Offset that converts CLOCK_MONOTONIC to wall-clock time, measured at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
     /// Nanoseconds since 1970 (UTC) at monotonic 0.
@@ -63,7 +64,6 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads both clocks.
     pub fn now() -> Self {
         use rustix::time::{ClockId, clock_gettime};
         let ns = |t: rustix::time::Timespec| {
@@ -74,7 +74,7 @@ impl Clock {
         }
     }
 
-    /// The wall-clock time of a monotonic instant.
+    /// Converts a monotonic instant to wall-clock time.
     pub fn wall(&self, monotonic_ns: u64) -> jiff::Timestamp {
         jiff::Timestamp::from_nanosecond(self.epoch_ns + i128::from(monotonic_ns))
             .unwrap_or_default()
@@ -84,24 +84,24 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     const S: u64 = 1_000_000_000;
 
     #[test]
-    fn two_looks_become_one() {
+    fn snapshot_merged_onto_an_earlier_one_keeps_both_changes() {
         let session = |cookie, tx_bytes, at_s: u64| Session {
             cookie,
             tx_bytes,
             end_ns: at_s * S,
             ..sample()
         };
-        let earlier = Look {
+        let earlier = OpenSnapshot {
             changed: vec![session(1, 10, 1), session(2, 20, 1), session(3, 30, 1)],
             unchanged: vec![4, 5],
         };
         // 1 and 4 change, 3 and 5 are gone, 6 is new
-        let later = Look {
+        let later = OpenSnapshot {
             changed: vec![session(1, 11, 2), session(4, 40, 2), session(6, 60, 2)],
             unchanged: vec![2],
         };

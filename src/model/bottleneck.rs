@@ -1,77 +1,80 @@
-//! What limits how fast a session sends: told from what the kernel says of the time it spent waiting.
+//! The bottleneck of a sending session, derived from the waiting times that the kernel counts.
 //!
-//! Responsible for the verdict. The kernel counts on the sender's side only: of a session that merely receives, the
-//! other end knows.
+//! The kernel counts on the sender's side only: for a session that merely receives, the other end knows.
 
 use crate::model::session::Session;
 
-/// What a sender may wait for.
+/// Resource that a sender waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub enum Bottleneck {
     /// The congestion window: loss, delay, bandwidth.
     Network,
     /// The peer's receive window.
     PeerWindow,
     /// Our own send buffer.
     SendBuffer,
-    /// Nothing was there to be sent.
+    /// Nothing to send.
     Application,
 }
 
-impl Limit {
-    /// In a few words.
+impl Bottleneck {
+    /// Returns the name in a few words.
     pub fn name(self) -> &'static str {
         match self {
-            Limit::Network => "the network",
-            Limit::PeerWindow => "the peer's window",
-            Limit::SendBuffer => "our send buffer",
-            Limit::Application => "our application",
+            Bottleneck::Network => "the network",
+            Bottleneck::PeerWindow => "the peer's window",
+            Bottleneck::SendBuffer => "our send buffer",
+            Bottleneck::Application => "our application",
         }
     }
 
-    /// What it means, and what to look at.
+    /// Returns an explanation, and what to check.
     pub fn help(self) -> &'static str {
         match self {
-            Limit::Network => "Data was on its way: look at RTT, retransmits and the window",
-            Limit::PeerWindow => "The peer reads too slowly, or its buffer is too small",
-            Limit::SendBuffer => "It is too small for this path: net.ipv4.tcp_wmem, SO_SNDBUF",
-            Limit::Application => "It had nothing to send",
+            Bottleneck::Network => "Data was in flight: check RTT, retransmits and the window",
+            Bottleneck::PeerWindow => {
+                "The peer reads too slowly, or its receive buffer is too small"
+            }
+            Bottleneck::SendBuffer => {
+                "It is too small for this path: check net.ipv4.tcp_wmem, SO_SNDBUF"
+            }
+            Bottleneck::Application => "It had nothing to send",
         }
     }
 }
 
-/// What can be said.
+/// Result of the analysis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// Nothing was sent, so that nothing limited it.
+    /// Nothing was sent, so nothing limited it.
     NothingSent,
-    /// The kernel's clock for this ticks some hundred times a second: it was too short.
+    /// Too short: the kernel's clock for this ticks only some hundred times per second.
     TooShort,
-    /// Parts of the time, of that in which it was busy if no more is known: from 0 to 1, the greatest first. Their sum is 1.
-    Parts(Vec<(Limit, f64)>),
+    /// Shares of the time from 0 to 1, the greatest first; their sum is 1. Of the busy time if the whole is not known.
+    Parts(Vec<(Bottleneck, f64)>),
 }
 
-/// How time was spent, µs.
+/// Time spent, by what limited it, µs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct TimeSpent {
     /// All of it; `None`: not known.
     pub whole_us: Option<u64>,
-    /// With data on the way or waiting.
+    /// With data in flight or waiting.
     pub busy_us: u64,
-    /// Of that limited by the peer's window.
+    /// Part of `busy_us` limited by the peer's window.
     pub rwnd_us: u64,
-    /// Of that limited by our send buffer.
+    /// Part of `busy_us` limited by our send buffer.
     pub sndbuf_us: u64,
-    /// Bytes that were sent, or tried to be.
+    /// Bytes sent, or attempted.
     pub sent: u64,
 }
 
-impl Spent {
+impl TimeSpent {
     /// Over a session's life.
-    pub fn of(session: &Session) -> Spent {
+    pub fn of(session: &Session) -> TimeSpent {
         let whole = session.duration_ns() / 1000;
-        Spent {
-            whole_us: (!session.age_is_lower_bound).then_some(whole),
+        TimeSpent {
+            whole_us: (!session.preexisting).then_some(whole),
             busy_us: session.busy_us(),
             rwnd_us: session.rwnd_limited_us(),
             sndbuf_us: session.sndbuf_limited_us(),
@@ -79,10 +82,10 @@ impl Spent {
         }
     }
 
-    /// Between two looks at a session.
-    pub fn between(before: &Session, now: &Session) -> Spent {
+    /// Between two snapshots of a session.
+    pub fn between(before: &Session, now: &Session) -> TimeSpent {
         let since = |time: fn(&Session) -> u64| time(now).saturating_sub(time(before));
-        Spent {
+        TimeSpent {
             whole_us: Some(now.end_ns.saturating_sub(before.end_ns) / 1000),
             busy_us: since(Session::busy_us),
             rwnd_us: since(Session::rwnd_limited_us),
@@ -92,13 +95,13 @@ impl Spent {
     }
 }
 
-/// The verdict on that time.
-pub fn verdict(spent: Spent) -> Verdict {
+/// Returns the verdict on that time.
+pub fn verdict(spent: TimeSpent) -> Verdict {
     /// A few ticks.
     const LEAST_US: u64 = 20_000;
     let limited = spent.rwnd_us.saturating_add(spent.sndbuf_us);
     let busy = spent.busy_us.max(limited);
-    // ticks are coarse: it cannot have been busy for longer than it was there
+    // ticks are coarse: it cannot have been busy for longer than it existed
     let whole = spent.whole_us.map_or(busy, |whole| whole.max(busy));
     if busy == 0 && spent.sent == 0 {
         return Verdict::NothingSent;
@@ -107,10 +110,10 @@ pub fn verdict(spent: Spent) -> Verdict {
         return Verdict::TooShort;
     }
     let mut parts = vec![
-        (Limit::Network, busy - limited),
-        (Limit::PeerWindow, spent.rwnd_us),
-        (Limit::SendBuffer, spent.sndbuf_us),
-        (Limit::Application, whole - busy),
+        (Bottleneck::Network, busy - limited),
+        (Bottleneck::PeerWindow, spent.rwnd_us),
+        (Bottleneck::SendBuffer, spent.sndbuf_us),
+        (Bottleneck::Application, whole - busy),
     ];
     parts.retain(|(_, us)| *us > 0);
     parts.sort_by_key(|(_, us)| std::cmp::Reverse(*us));
@@ -122,8 +125,8 @@ pub fn verdict(spent: Spent) -> Verdict {
 mod tests {
     use super::*;
 
-    fn parts(whole_ms: u64, busy: u64, rwnd: u64, sndbuf: u64) -> Vec<(Limit, u64)> {
-        let spent = Spent {
+    fn parts(whole_ms: u64, busy: u64, rwnd: u64, sndbuf: u64) -> Vec<(Bottleneck, u64)> {
+        let spent = TimeSpent {
             whole_us: Some(whole_ms * 1000),
             busy_us: busy * 1000,
             rwnd_us: rwnd * 1000,
@@ -140,8 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_part_of_the_time_limits() {
-        use Limit::*;
+    fn bottleneck_parts_are_sorted_by_share_of_time() {
+        use Bottleneck::*;
         assert_eq!(parts(1000, 1000, 0, 0), [(Network, 100)]);
         assert_eq!(parts(1000, 50, 0, 0), [(Application, 95), (Network, 5)]);
         assert_eq!(
@@ -155,44 +158,44 @@ mod tests {
     }
 
     #[test]
-    fn coarse_ticks_do_not_make_more_than_all() {
-        // a tick of 4 ms more than there was
-        assert_eq!(parts(1000, 1004, 0, 0), [(Limit::Network, 100)]);
-        assert_eq!(parts(1000, 996, 1000, 0), [(Limit::PeerWindow, 100)]);
+    fn bottleneck_with_coarse_ticks_stays_within_100_percent() {
+        // one 4 ms tick more than the whole time
+        assert_eq!(parts(1000, 1004, 0, 0), [(Bottleneck::Network, 100)]);
+        assert_eq!(parts(1000, 996, 1000, 0), [(Bottleneck::PeerWindow, 100)]);
     }
 
     #[test]
-    fn what_cannot_be_told_is_not() {
+    fn bottleneck_with_too_little_data_has_no_shares() {
         let spent = |whole_us, busy_us, sent| {
-            verdict(Spent {
+            verdict(TimeSpent {
                 whole_us,
                 busy_us,
                 sent,
-                ..Spent::default()
+                ..TimeSpent::default()
             })
         };
         assert_eq!(spent(Some(5000), 4000, 1), Verdict::TooShort);
         assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::NothingSent);
         assert_eq!(spent(None, 0, 0), Verdict::NothingSent);
         assert_eq!(spent(None, 4000, 1), Verdict::TooShort);
-        // what took less than a tick was sent all the same
+        // sent in less than a tick
         assert_eq!(
             spent(Some(5_000_000), 0, 1),
-            Verdict::Parts(vec![(Limit::Application, 1.0)])
+            Verdict::Parts(vec![(Bottleneck::Application, 1.0)])
         );
-        // open before the start: of its age only a lower bound is known, and so nothing of its idle time
+        // preexisting: its age is only a lower bound, so its idle time is unknown
         assert_eq!(
             spent(None, 400_000, 1),
-            Verdict::Parts(vec![(Limit::Network, 1.0)])
+            Verdict::Parts(vec![(Bottleneck::Network, 1.0)])
         );
     }
 
     #[test]
-    fn what_was_watched_is_the_difference() {
+    fn time_spent_between_two_readings_is_their_difference() {
         let before = Session {
             busy_ms: 1000,
             rwnd_limited_ms: 900,
-            ..crate::testing::sample::finished()
+            ..crate::testing::sample::closed_session()
         };
         let now = Session {
             end_ns: before.end_ns + 2_000_000_000,
@@ -200,8 +203,11 @@ mod tests {
             ..before.clone()
         };
         assert_eq!(
-            verdict(Spent::between(&before, &now)),
-            Verdict::Parts(vec![(Limit::Network, 0.5), (Limit::Application, 0.5)])
+            verdict(TimeSpent::between(&before, &now)),
+            Verdict::Parts(vec![
+                (Bottleneck::Network, 0.5),
+                (Bottleneck::Application, 0.5)
+            ])
         );
     }
 }

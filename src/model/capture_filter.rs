@@ -1,50 +1,49 @@
-//! What is captured at all: the filters of `-p -L -D -4 -6`, and network namespaces, which the kernel decides.
+//! The capture filter: what the kernel reports at all (`-p -L -D -4 -6` and network namespaces).
 //!
-//! Responsible for their values, for reading port lists, and for what two captures have in common. Not for
-//! handing them to the kernel (`collector::bpf`), nor for the filter language.
+//! It also reads port lists, and intersects and unites filters. `collector::kernel::shared` hands it to the kernel; the
+//! filter language is in `filter`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The sessions that the kernel reports; all of them unless narrowed.
+/// The sessions that the kernel reports; all of them by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capture {
-    /// Only what this process owns.
+pub struct CaptureFilter {
+    /// Only sessions owned by this process.
     pub pid: Option<u32>,
     /// Only this network namespace, by its inode number.
     pub netns: Option<u32>,
-    /// Only this family.
     pub family: Option<Family>,
-    /// Only these ports of ours.
+    /// Only these local ports.
     pub lports: Option<PortSet>,
-    /// Only these ports of the peer's.
+    /// Only these ports of the peer.
     pub rports: Option<PortSet>,
-    /// Only these ports, whichever end's.
+    /// Only these ports, on either end.
     pub ports: Option<PortSet>,
 }
 
-impl Capture {
-    /// True if every session passes.
+impl CaptureFilter {
+    /// True if it accepts every session.
     pub fn is_everything(&self) -> bool {
-        *self == Capture::default()
+        *self == CaptureFilter::default()
     }
 
-    /// The capture that no session passes: what contradictory filters come to. An empty set of ports says so to
-    /// the kernel without a flag of its own.
+    /// Returns the filter that accepts no session, the result of contradictory filters. An empty set of ports expresses
+    /// this to the kernel without a flag of its own.
     pub fn nothing() -> Self {
-        Capture {
+        CaptureFilter {
             lports: Some(PortSet::default()),
-            ..Capture::default()
+            ..CaptureFilter::default()
         }
     }
 
-    /// True if no session can pass.
+    /// True if it accepts no session.
     pub fn is_nothing(&self) -> bool {
         let empty = |ports: &Option<PortSet>| ports.as_ref().is_some_and(PortSet::is_empty);
         empty(&self.lports) || empty(&self.rports) || empty(&self.ports)
     }
 
-    /// True if the session passes: the same decision as `wanted()` of tcplife.bpf.c.
+    /// True if the session passes: the same decision as `wanted()` in tcplife.bpf.c.
     #[cfg(any(test, feature = "testing"))]
     pub fn accepts(&self, session: &crate::model::session::Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
@@ -56,11 +55,11 @@ impl Capture {
             && (has(&self.ports, session.lport) || has(&self.ports, session.rport))
     }
 
-    /// The narrowest capture that whatever passes both passes. It may let more through if both want ports of either end:
-    /// a capture cannot say "one of these, and one of those".
-    pub fn intersection(&self, other: &Capture) -> Capture {
+    /// Returns the narrowest filter that accepts what both accept. It may accept more if both want ports of either end:
+    /// a capture filter cannot say "one of these, and one of those".
+    pub fn intersection(&self, other: &CaptureFilter) -> CaptureFilter {
         let both = || {
-            Some(Capture {
+            Some(CaptureFilter {
                 pid: common(self.pid, other.pid)?,
                 netns: common(self.netns, other.netns)?,
                 family: common(self.family, other.family)?,
@@ -72,12 +71,12 @@ impl Capture {
                 },
             })
         };
-        both().unwrap_or_else(Capture::nothing)
+        both().unwrap_or_else(CaptureFilter::nothing)
     }
 
-    /// The narrowest capture that whatever passes either of them passes. It may let more through: a capture
-    /// cannot say "this port of ours or that one of the peer's", but for "one of the two, whichever end's".
-    pub fn union(&self, other: &Capture) -> Capture {
+    /// Returns the narrowest filter that accepts what either accepts. It may accept more: a capture filter cannot say
+    /// "this local port or that remote one", except as "one of the two, on either end".
+    pub fn union(&self, other: &CaptureFilter) -> CaptureFilter {
         if self.is_nothing() {
             return other.clone();
         }
@@ -90,7 +89,7 @@ impl Capture {
             (None, None) => widened(&self.of_either_end(), &other.of_either_end()),
             _ => widened(&self.ports, &other.ports),
         };
-        Capture {
+        CaptureFilter {
             pid: self.pid.filter(|_| self.pid == other.pid),
             netns: self.netns.filter(|_| self.netns == other.netns),
             family: self.family.filter(|_| self.family == other.family),
@@ -100,14 +99,15 @@ impl Capture {
         }
     }
 
-    /// Ports of which whatever passes has one, at whichever end.
+    /// Ports of which every accepted session has one, on either end.
     fn of_either_end(&self) -> Option<PortSet> {
         let of_one = self.lports.as_ref().or(self.rports.as_ref());
         self.ports.as_ref().or(of_one).cloned()
     }
 }
 
-/// The value that satisfies both demands; `None` if there is none. A demand of `None` is no demand.
+/// Returns the value that satisfies both conditions; outer `None` if there is none. A condition of `None` accepts
+/// anything.
 fn common<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
     match (a, b) {
         (Some(a), Some(b)) if a != b => None,
@@ -115,7 +115,7 @@ fn common<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> 
     }
 }
 
-/// The ports that satisfy both demands; `None` if there are none.
+/// Returns the ports that satisfy both conditions; outer `None` if there are none.
 fn narrowed(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<Option<PortSet>> {
     let ports = match (a, b) {
         (Some(a), Some(b)) => Some(a.intersection(b)),
@@ -125,13 +125,13 @@ fn narrowed(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<Option<PortSet>>
     (!empty).then_some(ports)
 }
 
-/// The ports that satisfy either demand.
+/// Returns the ports that satisfy either condition.
 fn widened(a: &Option<PortSet>, b: &Option<PortSet>) -> Option<PortSet> {
     let ports = a.as_ref()?.union(b.as_ref()?);
     (!ports.is_everything()).then_some(ports)
 }
 
-impl fmt::Display for Capture {
+impl fmt::Display for CaptureFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_nothing() {
             return f.write_str("nothing");
@@ -150,17 +150,16 @@ impl fmt::Display for Capture {
     }
 }
 
-/// IPv4 or IPv6, on the wire.
+/// IP version on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// IPv4, by IPv4-mapped IPv6 sockets too.
+    /// IPv4, including that of IPv4-mapped IPv6 sockets.
     V4,
-    /// IPv6.
     V6,
 }
 
 impl Family {
-    /// `IPv4` or `IPv6`.
+    /// Returns `IPv4` or `IPv6`.
     pub fn name(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",
@@ -168,7 +167,7 @@ impl Family {
         }
     }
 
-    /// 4 or 6.
+    /// Returns 4 or 6.
     pub fn version(self) -> u8 {
         match self {
             Family::V4 => 4,
@@ -177,12 +176,12 @@ impl Family {
     }
 }
 
-/// TCP ports, as `22,80,8000-8100` says them.
+/// Set of TCP ports, written as `22,80,8000-8100`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortSet(Vec<(u16, u16)>);
 
 impl PortSet {
-    /// From ranges, both ends included, in any order; those that touch are joined.
+    /// Builds a set from inclusive ranges in any order; adjacent ones are joined.
     pub fn from_ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
         let mut sorted: Vec<(u16, u16)> = ranges.into_iter().filter(|(a, b)| a <= b).collect();
         sorted.sort_unstable();
@@ -196,22 +195,20 @@ impl PortSet {
         PortSet(joined)
     }
 
-    /// True if no port is one of these.
+    /// True if it contains no port.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// True if every port is one of these.
+    /// True if it contains every port.
     pub fn is_everything(&self) -> bool {
         self.joined() == [(0, u16::MAX)]
     }
 
-    /// The ports of either.
     pub fn union(&self, other: &PortSet) -> PortSet {
         PortSet::from_ranges(self.0.iter().chain(&other.0).copied())
     }
 
-    /// The ports of both.
     pub fn intersection(&self, other: &PortSet) -> PortSet {
         let (a, b) = (self.joined(), other.joined());
         let (mut i, mut j) = (0, 0);
@@ -225,7 +222,7 @@ impl PortSet {
         PortSet(common)
     }
 
-    /// True if all of them are among those.
+    /// True if this is a subset of `others`.
     fn is_within(&self, others: &PortSet) -> bool {
         self.intersection(others).0 == self.joined()
     }
@@ -234,26 +231,25 @@ impl PortSet {
         PortSet::from_ranges(self.0.iter().copied()).0
     }
 
-    /// The ranges, both ends included, in the order in which they were given.
+    /// Iterates over the inclusive ranges, in the order in which they were given.
     pub fn ranges(&self) -> impl Iterator<Item = std::ops::RangeInclusive<u16>> + '_ {
         self.0.iter().map(|&(from, to)| from..=to)
     }
 
-    /// True if the port is one of these.
     #[cfg(any(test, feature = "testing"))]
     pub fn contains(&self, port: u16) -> bool {
         self.ranges().any(|r| r.contains(&port))
     }
 }
 
-/// Why a port list cannot be read.
+/// Reason that a port list cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadPorts {
     /// Neither a port nor a range.
     #[error("`{0}` is not a port (0 to 65535) or a range like 8000-8100")]
     NotAPort(String),
-    /// The range has nothing in it.
-    #[error("the range `{0}` ends before it begins")]
+    /// The range is empty.
+    #[error("the range `{0}` is reversed")]
     Backwards(String),
 }
 
@@ -298,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn port_lists_are_read_and_written_alike() {
+    fn port_list_parsed_and_written_is_unchanged() {
         for text in ["22", "22,80", "22,80,8000-8100", "0-65535"] {
             let set: PortSet = text.parse().expect(text);
             assert_eq!(set.to_string(), text);
@@ -309,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_port_lists_are_told_apart() {
+    fn port_list_invalid_is_reported_with_the_reason() {
         let error = |text: &str| text.parse::<PortSet>().expect_err(text).to_string();
         assert_eq!(
             error("22,http"),
@@ -323,18 +319,18 @@ mod tests {
             error(""),
             "`` is not a port (0 to 65535) or a range like 8000-8100"
         );
-        assert_eq!(error("90-80"), "the range `90-80` ends before it begins");
+        assert_eq!(error("90-80"), "the range `90-80` is reversed");
     }
 
     #[test]
-    fn a_capture_says_what_it_takes() {
-        assert_eq!(Capture::default().to_string(), "everything");
-        let capture = Capture {
+    fn capture_filter_is_written_as_its_conditions() {
+        assert_eq!(CaptureFilter::default().to_string(), "everything");
+        let capture = CaptureFilter {
             pid: Some(7),
             netns: Some(4_026_531_840),
             family: Some(Family::V6),
             lports: "22,80".parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
         let said = "pid 7 and netns 4026531840 and IPv6 and lport 22,80";
         assert_eq!(capture.to_string(), said);
@@ -345,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn port_sets_are_joined_and_cut() {
+    fn port_set_union_and_intersection_are_exact() {
         for (a, b, union, intersection) in [
             ("22", "80", "22,80", ""),
             ("22,80-90", "85-100", "22,80-100", "85-90"),
@@ -365,15 +361,15 @@ mod tests {
     }
 
     #[test]
-    fn captures_are_intersected_exactly() {
-        let capture = |pid, family, l: &str, r: &str| Capture {
+    fn capture_filter_intersection_is_exact() {
+        let capture = |pid, family, l: &str, r: &str| CaptureFilter {
             pid,
             family,
             lports: l.parse().ok(),
             rports: r.parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
-        let all = Capture::default();
+        let all = CaptureFilter::default();
         let a = capture(Some(7), None, "22,80", "");
         let b = capture(None, Some(Family::V4), "80-90", "443");
         assert_eq!(
@@ -391,22 +387,22 @@ mod tests {
                 capture(None, Some(Family::V6), "", ""),
             ),
             (capture(None, None, "22", ""), capture(None, None, "23", "")),
-            (Capture::nothing(), all),
+            (CaptureFilter::nothing(), all),
         ] {
-            assert_eq!(x.intersection(&y), Capture::nothing(), "{x} with {y}");
+            assert_eq!(x.intersection(&y), CaptureFilter::nothing(), "{x} with {y}");
             assert!(x.intersection(&y).is_nothing());
         }
-        assert_eq!(Capture::nothing().to_string(), "nothing");
+        assert_eq!(CaptureFilter::nothing().to_string(), "nothing");
     }
 
     #[test]
-    fn a_union_lets_through_what_either_does() {
-        let capture = |l: &str, r: &str| Capture {
+    fn capture_filter_union_accepts_what_either_accepts() {
+        let capture = |l: &str, r: &str| CaptureFilter {
             lports: l.parse().ok(),
             rports: r.parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
-        let of = |a: Capture, b: Capture| a.union(&b).to_string();
+        let of = |a: CaptureFilter, b: CaptureFilter| a.union(&b).to_string();
         assert_eq!(of(capture("22", ""), capture("80", "")), "lport 22,80");
         assert_eq!(of(capture("22", ""), capture("", "80")), "port 22,80");
         assert_eq!(
@@ -420,26 +416,26 @@ mod tests {
             of(capture("0-99", ""), capture("100-65535", "")),
             "everything"
         );
-        assert_eq!(of(Capture::nothing(), capture("22", "")), "lport 22");
-        assert_eq!(of(capture("22", ""), Capture::nothing()), "lport 22");
+        assert_eq!(of(CaptureFilter::nothing(), capture("22", "")), "lport 22");
+        assert_eq!(of(capture("22", ""), CaptureFilter::nothing()), "lport 22");
     }
 
     #[test]
-    fn a_capture_decides_as_the_kernel_does() {
-        let s = crate::testing::sample::finished();
+    fn capture_filter_accepts_the_same_sessions_as_the_kernel() {
+        let s = crate::testing::sample::closed_session();
         let accepts = |pid, family, l: &str, r: &str| {
-            Capture {
+            CaptureFilter {
                 pid,
                 family,
                 lports: l.parse().ok(),
                 rports: r.parse().ok(),
-                ..Capture::default()
+                ..CaptureFilter::default()
             }
             .accepts(&s)
         };
-        let within = |netns| Capture {
+        let within = |netns| CaptureFilter {
             netns: Some(netns),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
         assert!(within(s.netns).accepts(&s));
         assert!(!within(s.netns + 1).accepts(&s));
@@ -449,11 +445,11 @@ mod tests {
         assert!(!accepts(None, Some(Family::V6), "", ""));
         assert!(!accepts(None, None, "28527", ""));
         assert!(!accepts(None, None, "", "46644"));
-        assert!(!Capture::nothing().accepts(&s));
+        assert!(!CaptureFilter::nothing().accepts(&s));
         for (either, is_accepted) in [("46644", true), ("28527", true), ("1-9", false)] {
-            let capture = Capture {
+            let capture = CaptureFilter {
                 ports: either.parse().ok(),
-                ..Capture::default()
+                ..CaptureFilter::default()
             };
             assert_eq!(capture.accepts(&s), is_accepted, "{either}");
         }

@@ -1,44 +1,44 @@
-//! Control groups, and what their paths say: the container, pod or systemd unit.
+//! Control groups, and what their paths reveal: the container, pod or systemd unit.
 //!
-//! Knows how container runtimes and systemd name their groups. Asks no runtime: a host in trouble is not asked for more.
+//! Based on the naming of container runtimes and systemd. No runtime is queried, so that a host in trouble gets no
+//! extra load.
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
-/// A control group (v2). The default is one of which nothing is known.
+/// A control group (v2). The default is an unknown one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
-    /// The kernel's id: the inode number of its directory. 0: the kernel is older than Linux 5.15.
+    /// The kernel's id, the inode number of its directory; 0: the kernel is older than Linux 5.15.
     pub id: u64,
-    /// Its path below the mount point; `None`: it is gone, or the hierarchy cannot be read.
+    /// Path below the mount point; `None`: it is gone, or the hierarchy cannot be read.
     pub path: Option<String>,
-    /// What the path tells.
+    /// Workload in it, as far as the path reveals.
     pub within: Within,
 }
 
-/// What runs in a control group, as far as its path tells.
+/// Workload of a control group, as far as its path reveals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Within {
-    /// Id of the container, as long as the runtime gives it.
+    /// Container id, in the length that the runtime uses.
     pub container: Option<String>,
-    /// What runs the container: `docker`, `containerd`, …
+    /// Runtime of the container: `docker`, `containerd`, …
     pub runtime: Option<&'static str>,
     /// Uid of the Kubernetes pod.
     pub pod: Option<String>,
-    /// The systemd unit.
     pub unit: Option<String>,
 }
 
 impl Cgroup {
-    /// The group of that id, if its path is known.
+    /// Creates the group of an id, with its path if known.
     pub fn new(id: u64, path: Option<String>) -> Self {
-        let path = path.map(|p| clean(&p));
+        let path = path.map(|p| sanitize(&p));
         let within = path.as_deref().map(Within::read).unwrap_or_default();
         Cgroup { id, path, within }
     }
 }
 
-/// How a runtime names the directory of a container: what is before and after its id, and in which directory it must
-/// be. First match wins.
+/// How a runtime names the directory of a container: the text before and after its id, and the directory it must be in.
+/// The first match wins.
 struct Naming {
     runtime: &'static str,
     parent: &'static str,
@@ -60,8 +60,8 @@ const fn naming(
     }
 }
 
-/// Those whose containers have ids of hexadecimal digits. With the systemd driver they are scopes, with the cgroupfs
-/// driver plain directories.
+/// Runtimes whose container ids are hexadecimal. With the systemd driver they are scopes, with the cgroupfs driver
+/// plain directories.
 const NAMINGS: &[Naming] = &[
     naming("docker", "", "docker-", ".scope"),
     naming("docker", "docker", "", ""),
@@ -71,11 +71,11 @@ const NAMINGS: &[Naming] = &[
     naming("cri-o", "", "crio-", ""),
     naming("podman", "", "libpod-", ".scope"),
     naming("podman", "", "libpod-", ""),
-    // Kubernetes with the cgroupfs driver: the directory below the pod's says nothing of the runtime
+    // Kubernetes with the cgroupfs driver: the directory below the pod's does not reveal the runtime
     naming("kubernetes", "pod", "", ""),
 ];
 
-/// Those whose containers and machines have names.
+/// Runtimes whose containers and machines have names.
 const NAMED: &[Naming] = &[
     naming("lxc", "", "lxc.payload.", ""),
     naming("lxc", "lxc", "", ""),
@@ -84,7 +84,7 @@ const NAMED: &[Naming] = &[
 ];
 
 impl Within {
-    /// Reads a path like `/system.slice/docker-0123….scope`.
+    /// Parses a path like `/system.slice/docker-0123….scope`.
     pub fn read(path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
         let mut within = Within::default();
@@ -95,7 +95,7 @@ impl Within {
             }
             let container = find(NAMINGS, parent, part, is_id)
                 .or_else(|| find(NAMED, parent, part, |name| !name.is_empty()));
-            // a container within a container: the inner one is where the process is
+            // nested containers: the process is in the inner one
             if let Some((runtime, id)) = container {
                 (within.runtime, within.container) = (Some(runtime), Some(id));
             }
@@ -136,13 +136,13 @@ fn find(
     })
 }
 
-/// Container ids are 64 hexadecimal digits; some runtimes give 32 to 64.
+/// Container ids are 64 hexadecimal digits; some runtimes use 32 to 64.
 fn is_id(text: &str) -> bool {
     text.len() >= 32 && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The pod's uid of `pod<uid>` or of `kubepods-burstable-pod<uid>.slice`, where systemd has `_` for `-`. Static pods have a
-/// hash for a uid.
+/// Returns the pod's uid from `pod<uid>` or `kubepods-burstable-pod<uid>.slice`, where systemd has `_` for `-`. Static
+/// pods have a hash as their uid.
 fn pod_uid(part: &str) -> Option<String> {
     let name = part.strip_suffix(".slice").unwrap_or(part);
     let uid = match name.strip_prefix("kubepods") {
@@ -154,7 +154,7 @@ fn pod_uid(part: &str) -> Option<String> {
     (plain && uid.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())).then_some(uid)
 }
 
-/// systemd writes `\x2d` for a `-` that is part of a name (systemd.unit(5)).
+/// Decodes `\x2d`, which systemd writes for a `-` that is part of a name (systemd.unit(5)).
 fn unescape(name: &str) -> String {
     let mut out = String::new();
     let mut rest = name;
@@ -186,7 +186,7 @@ mod tests {
     const POD: &str = "8f3c7a52-0d0b-4bd3-9f2c-7f6a1c9b2e11";
 
     #[test]
-    fn containers_pods_and_units_are_read_from_paths() {
+    fn cgroup_path_gives_container_pod_and_unit() {
         let pod_slice = POD.replace('-', "_");
         for (path, runtime, container, pod, unit) in [
             (
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_id_is_what_runtimes_print() {
+    fn container_id_is_shortened_as_runtimes_print_it() {
         let read = |path: &str| Within::read(path).container().map(str::to_owned);
         assert_eq!(
             read(&format!("/docker/{ID}")).as_deref(),

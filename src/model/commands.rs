@@ -1,11 +1,11 @@
-//! Commands to paste into a shell that show the same session with other tools.
+//! Shell commands that show the same session with other tools.
 
 use std::net::SocketAddr;
 
 use crate::model::session::Session;
 
-/// `ss` and `tcpdump`, narrowed to the session. `inside` is a process of the network namespace that the session is in, if
-/// that is not ours: from outside there is nothing to see.
+/// Returns `ss` and `tcpdump` commands for the session. `inside` is a process in the session's network namespace if
+/// that is not ours: from outside nothing is visible.
 pub fn commands(session: &Session, inside: Option<u32>) -> [String; 2] {
     let (ours, theirs) = session.ends();
     let inside = inside.map_or(String::new(), |pid| format!("nsenter -t {pid} -n "));
@@ -35,10 +35,10 @@ pub fn commands(session: &Session, inside: Option<u32>) -> [String; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn commands_can_be_pasted_into_a_shell() {
+    fn commands_are_quoted_for_a_shell() {
         let session = Session {
             raddr: "2001:db8::1".parse().expect("an address"),
             laddr: "2001:db8::2".parse().expect("an address"),

@@ -1,24 +1,23 @@
-//! How values are distributed: counts on a logarithmic scale, of which values can also be taken back.
+//! Histograms: counts of values on a logarithmic scale, from which values can also be removed.
 //!
-//! Responsible for the scales, whose borders are round numbers of the unit that one would say, and for percentiles with a
-//! known error. Not for what is counted, nor for how it is drawn (`ui`).
+//! Owns the scales, whose borders are round numbers in natural units, and percentiles with a known error.
 
 use std::sync::LazyLock;
 
 use crate::model::fields;
 
-/// No bucket is wider than this part of its lower border, so that a value in its middle is off by half of it at most.
+/// Maximum bucket width relative to its lower border: a value in the middle is off by at most half of this.
 const WIDTH: f64 = 0.05;
 
-/// The error of a percentile, in words.
+/// Error of a percentile, as shown.
 pub const ERROR: &str = "±2.5 %";
 
-/// How much a border stands out. Of each level are all those of the levels above, too.
+/// Prominence of a border. Each level includes the levels above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Between two that are shown: for percentiles.
+    /// Between two visible borders, for percentiles only.
     Inner,
-    /// About ten in a decade.
+    /// About ten per decade.
     Fine,
     /// 1, 2, 5.
     Coarse,
@@ -29,7 +28,7 @@ pub enum Level {
 /// Borders between buckets.
 #[derive(Debug)]
 pub struct Scale {
-    /// A border as text, but for 0.
+    /// Formats a border other than 0.
     label: fn(u64) -> String,
     borders: Vec<u64>,
     levels: Vec<Level>,
@@ -48,7 +47,7 @@ pub static TIME: LazyLock<Scale> = LazyLock::new(|| {
     Scale::new(&units, fields::round_micros)
 });
 
-/// Bytes.
+/// Sizes in bytes.
 pub static BYTES: LazyLock<Scale> = LazyLock::new(|| {
     let units = [0, 3, 6, 9, 12, 15].map(|power| 10_u64.pow(power));
     Scale::new(&units, fields::round_size)
@@ -56,7 +55,7 @@ pub static BYTES: LazyLock<Scale> = LazyLock::new(|| {
 
 impl Scale {
     fn new(units: &[u64], label: fn(u64) -> String) -> Self {
-        /// Tenths of a unit. Of each decade these are about as far from each other as one can see.
+        /// Tenths of a unit. Within a decade they are spaced about as evenly as the eye can tell.
         const TENTHS: [u64; 10] = [10, 12, 15, 20, 25, 30, 40, 50, 60, 80];
         /// Decades of the last unit.
         const LAST: u64 = 1_000;
@@ -70,7 +69,7 @@ impl Scale {
                 if ten_times % 10 != 0 || border >= next {
                     continue;
                 }
-                // 50 s is next to a minute
+                // 50 s is too close to a minute
                 let is_apart = border * 3 <= next * 2;
                 let level = match tenths {
                     10 if is_apart => Level::Decade,
@@ -86,7 +85,7 @@ impl Scale {
             let width = ((from as f64 * WIDTH) as u64).max(1);
             let parts = (to - from).div_ceil(width).max(1);
             for part in 0..parts {
-                // a bucket more than needed rather than one that is a unit too wide
+                // rather one bucket too many than one that is a unit too wide
                 let border =
                     from + ((u128::from(to - from) * u128::from(part)) / u128::from(parts)) as u64;
                 borders.push(border);
@@ -100,12 +99,12 @@ impl Scale {
         }
     }
 
-    /// The bucket of a value.
+    /// Returns the index of a value's bucket.
     fn index(&self, value: u64) -> usize {
         self.borders.partition_point(|b| *b <= value) - 1
     }
 
-    /// A border as one would write it, in a filter too: `0`, `1.5ms`, `20kB`.
+    /// Formats a border as one would write it, also in a filter: `0`, `1.5ms`, `20kB`.
     pub fn label(&self, border: u64) -> String {
         match border {
             0 => "0".into(),
@@ -114,16 +113,16 @@ impl Scale {
     }
 }
 
-/// Values from here on, and how many these are.
+/// One bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// The least.
+    /// Lower border, inclusive.
     pub from: u64,
-    /// The first that is not in it any more; `None`: it has no end.
+    /// Upper border, exclusive; `None`: unbounded.
     pub to: Option<u64>,
-    /// How many there are.
+    /// Number of values.
     pub count: u64,
-    /// How much the border at its beginning stands out.
+    /// Prominence of its lower border.
     pub level: Level,
 }
 
@@ -137,7 +136,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Without a value.
+    /// Creates an empty histogram.
     pub fn new(scale: &'static Scale) -> Self {
         Histogram {
             scale,
@@ -147,19 +146,17 @@ impl Histogram {
         }
     }
 
-    /// The scale.
     pub fn scale(&self) -> &'static Scale {
         self.scale
     }
 
-    /// Counts a value.
     pub fn add(&mut self, value: u64) {
         self.counts[self.scale.index(value)] += 1;
         self.total += 1;
         self.greatest = self.greatest.max(value);
     }
 
-    /// Takes a value back that was counted.
+    /// Removes a value that was added before.
     pub fn remove(&mut self, value: u64) {
         let count = &mut self.counts[self.scale.index(value)];
         if *count > 0 {
@@ -168,7 +165,7 @@ impl Histogram {
         }
     }
 
-    /// Counts all that another one of the same scale has counted.
+    /// Adds all counts of another histogram of the same scale.
     pub fn merge(&mut self, other: &Histogram) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
@@ -177,12 +174,12 @@ impl Histogram {
         self.greatest = self.greatest.max(other.greatest);
     }
 
-    /// How many values were counted.
     pub fn count(&self) -> u64 {
         self.total
     }
 
-    /// The value that this part of all does not exceed (nearest rank), within [`ERROR`]; `None`: there is none.
+    /// Returns the value that this share of all values does not exceed (nearest rank), within [`ERROR`]; `None` if
+    /// empty.
     pub fn percentile(&self, part: f64) -> Option<u64> {
         let rank = ((part * self.total as f64).ceil() as u64).clamp(1, self.total.max(1));
         let mut before = 0;
@@ -193,7 +190,7 @@ impl Histogram {
         Some(self.middle(bucket).min(self.greatest))
     }
 
-    /// The greatest value. It is exact as long as none was taken back, and within twice [`ERROR`] then.
+    /// Returns the greatest value: exact as long as none was removed, within twice [`ERROR`] afterwards.
     pub fn max(&self) -> Option<u64> {
         let last = self.counts.iter().rposition(|count| *count > 0)?;
         let is_there = self.scale.index(self.greatest) == last;
@@ -210,7 +207,7 @@ impl Histogram {
         to.map_or(from, |to| from + (to - from - 1) / 2)
     }
 
-    /// The buckets between borders of that level, from the decade of the least value to that of the greatest.
+    /// Returns the buckets between borders of a level, from the decade of the least value to that of the greatest.
     pub fn buckets(&self, level: Level) -> Vec<Bucket> {
         let is_counted = |count: &u64| *count > 0;
         let (Some(first), Some(last)) = (
@@ -246,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// As the definition has it.
+    /// The percentile by its definition.
     fn exact(values: &[u64], part: f64) -> u64 {
         let mut sorted = values.to_vec();
         sorted.sort_unstable();
@@ -259,13 +256,13 @@ mod tests {
     }
 
     fn value() -> impl Strategy<Value = u64> {
-        // as many of each magnitude
+        // as many values of each magnitude
         (0_u32..47, any::<u64>()).prop_map(|(bits, n)| n % (1 << bits).max(2))
     }
 
     proptest! {
         #[test]
-        fn percentiles_are_within_the_error_that_is_stated(values in prop::collection::vec(value(), 1..400)) {
+        fn histogram_percentiles_are_within_the_stated_error(values in prop::collection::vec(value(), 1..400)) {
             for scale in [&*TIME, &*BYTES] {
                 let mut histogram = Histogram::new(scale);
                 values.iter().for_each(|v| histogram.add(*v));
@@ -282,7 +279,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_back_was_never_there(
+        fn histogram_removed_values_leave_no_trace(
             stays in prop::collection::vec(value(), 0..100),
             goes in prop::collection::vec(value(), 0..100),
         ) {
@@ -301,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_narrow_and_their_borders_rise() {
+    fn histogram_buckets_are_at_most_five_percent_wide() {
         for scale in [&*TIME, &*BYTES] {
             for pair in scale.borders.windows(2) {
                 let width = pair[1] - pair[0];
@@ -315,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn borders_are_round_and_a_filter_reads_them() {
+    fn histogram_borders_are_round_and_can_be_used_in_filters() {
         let labels = |scale: &'static Scale, level| {
             let shown = scale.borders.iter().zip(&scale.levels);
             let shown = shown.filter(|(_, l)| **l >= level);
@@ -329,7 +326,7 @@ mod tests {
             labels(&TIME, Level::Fine),
             labels(&BYTES, Level::Coarse)
         ));
-        for (scale, word) in [(&*TIME, "dur"), (&*BYTES, "bytes")] {
+        for (scale, word) in [(&*TIME, "duration"), (&*BYTES, "bytes")] {
             for (border, level) in scale.borders.iter().zip(&scale.levels) {
                 if *level > Level::Inner {
                     let text = format!("{word} < {}", scale.label(*border));
@@ -339,7 +336,7 @@ mod tests {
                             .ok(),
                         crate::filter::Filter::parse(&format!(
                             "{word} < {border}{}",
-                            if word == "dur" { "us" } else { "B" }
+                            if word == "duration" { "us" } else { "B" }
                         ))
                         .map(|f| f.canonical())
                         .ok(),

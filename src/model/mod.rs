@@ -1,4 +1,4 @@
-//! What is known of sessions, and what follows from it: pure, no I/O, no terminal, no kernel.
+//! Sessions and everything derived from them, as pure code: no I/O, no terminal, no kernel.
 
 pub mod aggregate;
 pub mod baseline;

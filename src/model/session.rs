@@ -1,15 +1,14 @@
-//! A TCP session as the rest of the program sees it: a plain value that knows no kernel and no terminal.
+//! A TCP session as a plain value, and the names of its states, reasons and evidence.
 //!
-//! Responsible for what a session *is* and the names of its states, reasons and evidence. Not for where it
-//! comes from (`collector`), nor for how it is shown (`fields`, `output`, `ui`).
+//! `collector` produces sessions; `fields`, `output` and `ui` show them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::cgroup::Cgroup;
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
-/// An enum whose variants have a name that users see and type, and a line that explains it.
+/// Defines an enum whose variants have a name that users see and type, and a one-line explanation.
 macro_rules! named_enum {
     ($(#[$meta:meta])* $type:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
@@ -18,24 +17,24 @@ macro_rules! named_enum {
         pub enum $type { $($(#[doc = $doc])+ $variant,)+ }
 
         impl $type {
-            /// Every variant, in the order in which they sort.
+            /// All variants, in sort order.
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
-            /// Every variant's name, in the same order.
+            /// The names of all variants, in the same order.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
-            /// The name that users see and type.
+            /// Returns the name that users see and type.
             pub fn name(self) -> &'static str {
                 Self::NAMES[self as usize]
             }
 
-            /// What it means, in a line.
+            /// Returns a one-line explanation.
             pub fn help(self) -> &'static str {
                 const HELP: &[&str] = &[$(concat!($($doc),+)),+];
                 HELP[self as usize].trim_start()
             }
         }
 
-        // not every enum needs all of it outside of tests
+        // outside of tests, not every enum uses all of these
         const _: (&[$type], fn($type) -> &'static str) = ($type::ALL, $type::help);
     };
 }
@@ -43,63 +42,63 @@ macro_rules! named_enum {
 named_enum! {
     /// Where the connection stands: RFC 9293 §3.3.2, with the names of `ss`.
     State {
-        /// Our SYN is on its way.
+        /// SYN sent, no answer yet.
         SynSent = "syn-sent",
-        /// The last acknowledgement of the handshake is missing.
+        /// SYN received, final ACK of the handshake missing.
         SynRecv = "syn-recv",
         /// Both directions are open.
         Established = "established",
-        /// We closed, the acknowledgement is missing.
+        /// We closed; our FIN is not acknowledged yet.
         FinWait1 = "fin-wait-1",
-        /// We closed, the peer has not.
+        /// We closed; the peer has not.
         FinWait2 = "fin-wait-2",
-        /// The peer closed, we have not.
+        /// The peer closed; we have not.
         CloseWait = "close-wait",
-        /// Both closed, we later; our acknowledgement is missing.
+        /// The peer closed, then we did; our FIN is not acknowledged yet.
         LastAck = "last-ack",
-        /// Both closed at once.
+        /// Both ends closed at the same time.
         Closing = "closing",
-        /// Over.
+        /// Closed.
         Closed = "closed",
     }
 }
 
 named_enum! {
-    /// Why a session ended.
+    /// Reason that a session closed.
     Reason {
-        /// Not over yet.
+        /// Still open.
         Open = "-",
-        /// We closed first, in order.
+        /// We closed it first, with a FIN.
         LocalFin = "local-fin",
-        /// The peer closed first, in order.
+        /// The peer closed it first, with a FIN.
         RemoteFin = "remote-fin",
-        /// We reset it: data left unread, SO_LINGER 0, or disconnected.
+        /// We reset it: unread data, SO_LINGER 0, or a disconnect.
         LocalReset = "local-reset",
         /// The peer reset it.
         RemoteReset = "remote-reset",
-        /// Nobody listens there (ECONNREFUSED).
+        /// Nothing listens on the port (ECONNREFUSED).
         Refused = "refused",
         /// No answer to our SYNs (ETIMEDOUT).
         ConnectTimeout = "connect-timeout",
         /// The peer stopped answering (ETIMEDOUT).
         Timeout = "timeout",
-        /// There is no way to the peer (EHOSTUNREACH, ENETUNREACH).
+        /// The peer is unreachable (EHOSTUNREACH, ENETUNREACH).
         Unreachable = "unreachable",
-        /// We gave the connect up before an answer came.
+        /// We gave up connecting before an answer came.
         Cancelled = "cancelled",
-        /// No local port was free (EADDRNOTAVAIL): nothing was sent.
+        /// No local port was free (EADDRNOTAVAIL); nothing was sent.
         NoPort = "no-port",
-        /// It waited in the listener's queue and nobody accepted it.
+        /// It waited in the listener's queue and was never accepted.
         NeverAccepted = "never-accepted",
-        /// Killed from outside, as `ss -K` does (ECONNABORTED).
+        /// Killed from outside, as by `ss -K` (ECONNABORTED).
         Aborted = "aborted",
-        /// Not told by what the kernel says.
+        /// The kernel does not say why.
         Unknown = "unknown",
     }
 }
 
 impl Reason {
-    /// True if it did not end as both ends wanted it, as far as the kernel tells.
+    /// True if the session did not close the way both ends wanted, as far as the kernel reports.
     pub fn is_failure(self) -> bool {
         !matches!(
             self,
@@ -107,7 +106,8 @@ impl Reason {
         )
     }
 
-    /// The error that the application got, if it asked for one: errno(3). Of two that stand for the same what both have.
+    /// Returns the error that the application got, if it asked: errno(3). If two errors map to one reason, what both
+    /// have in common.
     pub fn errno(self) -> Option<&'static str> {
         match self {
             Reason::Refused => Some("ECONNREFUSED"),
@@ -122,9 +122,9 @@ impl Reason {
 }
 
 named_enum! {
-    /// Who opened the session.
+    /// The side that opened the session.
     Direction {
-        /// Open before the start, and nothing tells.
+        /// Open before tcplife started; direction unknown.
         Unknown = "unknown",
         /// We connected.
         Out = "out",
@@ -136,11 +136,11 @@ named_enum! {
 named_enum! {
     /// How the owner is known, weakest evidence first.
     Evidence {
-        /// It is not known.
+        /// Not known.
         None = "unknown",
-        /// It listens on the port; who works on the session has not shown yet.
+        /// It listens on the port; no process has used the session yet.
         Listen = "listen",
-        /// It held the socket when the open files were looked through.
+        /// It held the socket when open files were scanned.
         Scan = "scan",
         /// It closed the socket.
         Close = "close",
@@ -151,22 +151,21 @@ named_enum! {
     }
 }
 
-/// A process's name as the kernel keeps it: 15 bytes at most, padded with zeros (`TASK_COMM_LEN`).
+/// Process name as the kernel keeps it: at most 15 bytes, padded with zeros (`TASK_COMM_LEN`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Comm([u8; 16]);
 
 impl Comm {
-    /// From the kernel's bytes. What does harm and what is not UTF-8 becomes `?`: a process chooses its name, and the
-    /// name must not be able to drive the reader's terminal.
+    /// Creates a name from the kernel's bytes. Harmful characters and invalid UTF-8 become `?`: a process chooses its
+    /// own name, and it must not be able to drive the reader's terminal.
     pub fn new(raw: [u8; 16]) -> Self {
         let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
-        let text = clean(&String::from_utf8_lossy(&raw[..len]));
+        let text = sanitize(&String::from_utf8_lossy(&raw[..len]));
         let mut clean = [0; 16];
         clean[..text.len()].copy_from_slice(text.as_bytes());
         Comm(clean)
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         let len = self.0.iter().position(|&b| b == 0).unwrap_or(self.0.len());
         std::str::from_utf8(&self.0[..len]).unwrap_or_default()
@@ -174,7 +173,7 @@ impl Comm {
 }
 
 impl From<&str> for Comm {
-    /// Cut to what the kernel would keep of it.
+    /// Cuts the name to what the kernel would keep of it.
     fn from(name: &str) -> Self {
         let mut end = name.len().min(15);
         while !name.is_char_boundary(end) {
@@ -192,8 +191,7 @@ impl std::fmt::Debug for Comm {
     }
 }
 
-/// What tells one session from every other. A socket that is connected again keeps its cookie, so the start
-/// belongs to it.
+/// Unique identity of a session. A socket that is connected again keeps its cookie, so the start is part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     /// See [`Session::cookie`].
@@ -202,45 +200,44 @@ pub struct SessionId {
     pub start_ns: u64,
 }
 
-/// One TCP session of this host, as it ended or as it stands. A connection within the host is two sessions,
-/// one for each end.
+/// One TCP session of this host, open or closed. A connection within the host is two sessions, one for each end.
 ///
-/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`](crate::model::batch::Clock) turns them into wall-clock time.
+/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`](crate::model::batch::Clock) converts them to wall-clock time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
-    /// The kernel's socket cookie, what `ss -e` prints as `sk:`.
+    /// The kernel's socket cookie, printed by `ss -e` as `sk:`.
     pub cookie: u64,
     /// First SYN sent, or accepted by the listener, or first seen.
     pub start_ns: u64,
-    /// The handshake was done; 0: it never was, or that was before the start.
+    /// End of the handshake; 0: never completed, or before tcplife started.
     pub established_ns: u64,
-    /// The end, or of an open session when its figures were read.
+    /// Time of the close; for an open session, of its last snapshot.
     pub end_ns: u64,
-    /// The socket's control group, shared by all sessions of it.
+    /// Control group of the socket, shared by all sessions in the group.
     pub cgroup: Arc<Cgroup>,
-    /// Bytes of the application that the peer has acknowledged.
+    /// Application bytes that the peer has acknowledged.
     pub tx_bytes: u64,
-    /// Bytes of the peer's application that arrived in order.
+    /// Application bytes from the peer that arrived in order.
     pub rx_bytes: u64,
-    /// Bytes sent more than once.
+    /// Retransmitted bytes.
     pub retransmitted_bytes: u64,
-    /// Time with data on the way or waiting, ms: the kernel counts it in jiffies, which are not shorter.
+    /// Time with data in flight or waiting, ms: the kernel counts in jiffies, which are not shorter.
     pub busy_ms: u32,
-    /// Part of it in which the peer's receive window was the limit, ms.
+    /// Part of `busy_ms` limited by the peer's receive window.
     pub rwnd_limited_ms: u32,
-    /// Part of it in which our send buffer was the limit, ms.
+    /// Part of `busy_ms` limited by our send buffer.
     pub sndbuf_limited_ms: u32,
-    /// From the first FIN of either end to `end_ns`, µs; 0: none was seen. More than 71 minutes count as 71 minutes.
+    /// Time from the first FIN of either end to `end_ns`, µs; 0: no FIN seen. Capped at 71 minutes.
     pub close_us: u32,
-    /// Bytes that the application wrote and the peer never acknowledged.
+    /// Bytes written by the application that the peer never acknowledged.
     pub unacked_bytes: u32,
-    /// Bytes that arrived and that the application has not read.
+    /// Bytes received that the application has not read.
     pub unread_bytes: u32,
     /// Smoothed round-trip time, µs; 0: not measured.
     pub srtt_us: u32,
-    /// Smallest round-trip time of the last minutes, µs (`net.ipv4.tcp_min_rtt_wlen`); 0: not measured.
+    /// Minimum round-trip time of the last minutes, µs (`net.ipv4.tcp_min_rtt_wlen`); 0: not measured.
     pub min_rtt_us: u32,
-    /// Segments sent more than once.
+    /// Retransmitted segments.
     pub retransmits: u32,
     /// Congestion window, segments.
     pub cwnd: u32,
@@ -250,38 +247,37 @@ pub struct Session {
     pub pid: u32,
     /// User id of the socket.
     pub uid: u32,
-    /// Inode number of the network namespace, what `lsns -t net` prints.
+    /// Inode number of the network namespace, as printed by `lsns -t net`.
     pub netns: u32,
-    /// Bytes a second sent since the figures before these; 0 for a finished session.
+    /// Bytes sent per second since the previous snapshot; 0 for a closed session.
     pub tx_rate: f32,
-    /// Bytes a second received, likewise.
+    /// Bytes received per second, likewise.
     pub rx_rate: f32,
-    /// Our port.
+    /// Local port.
     pub lport: u16,
     /// The peer's port.
     pub rport: u16,
-    /// Our address.
+    /// Local address.
     pub laddr: IpAddr,
     /// The peer's address.
     pub raddr: IpAddr,
-    /// Name of the owner.
+    /// Process name of the owner.
     pub comm: Comm,
-    /// Where it stands; [`State::Closed`] when it is over.
+    /// Current state; [`State::Closed`] for a closed session.
     pub state: State,
-    /// The state before it was over; the same as `state` while it is open.
+    /// State before it closed; the same as `state` while it is open.
     pub state_before_close: State,
-    /// Why it ended.
+    /// Reason of the close.
     pub reason: Reason,
-    /// How the owner is known.
+    /// Evidence for the owner.
     pub owner: Evidence,
-    /// Who opened it.
+    /// End that opened it.
     pub direction: Direction,
-    /// It was open before tcplife was: its real age is unknown and greater.
-    pub age_is_lower_bound: bool,
+    /// It was already open when tcplife started: its real age is unknown and greater.
+    pub preexisting: bool,
 }
 
 impl Session {
-    /// What tells it from every other session.
     pub fn id(&self) -> SessionId {
         SessionId {
             cookie: self.cookie,
@@ -289,7 +285,7 @@ impl Session {
         }
     }
 
-    /// Our address and port, and the peer's.
+    /// Returns the local and the remote address and port.
     pub fn ends(&self) -> (SocketAddr, SocketAddr) {
         (
             SocketAddr::new(self.laddr, self.lport),
@@ -297,17 +293,16 @@ impl Session {
         )
     }
 
-    /// 4 or 6: what is spoken on the wire.
+    /// Returns the IP version on the wire, 4 or 6.
     pub fn ip(&self) -> u8 {
         if self.laddr.is_ipv4() { 4 } else { 6 }
     }
 
-    /// True until it is over.
     pub fn is_open(&self) -> bool {
         self.state != State::Closed
     }
 
-    /// How long it has lasted, ns: from the end of the handshake, or from its start when that never was.
+    /// Returns its duration, ns: from the end of the handshake, or from its start if there was none.
     pub fn duration_ns(&self) -> u64 {
         let from = if self.established_ns == 0 {
             self.start_ns
@@ -317,7 +312,7 @@ impl Session {
         self.end_ns.saturating_sub(from)
     }
 
-    /// Until then nothing happens to it.
+    /// Moves the end of an open session to `now_ns`, as nothing has happened to it.
     pub fn wait_until(&mut self, now_ns: u64) {
         let passed_ns = now_ns.saturating_sub(self.end_ns);
         self.end_ns += passed_ns;
@@ -328,18 +323,18 @@ impl Session {
         (self.tx_rate, self.rx_rate) = (0.0, 0.0);
     }
 
-    /// How long the handshake took, µs; only of a session that we opened while tcplife looked.
+    /// Returns how long the handshake took, µs; only for a session that we opened while tcplife was running.
     pub fn connect_us(&self) -> Option<u64> {
-        (self.direction == Direction::Out && self.established_ns != 0 && !self.age_is_lower_bound)
+        (self.direction == Direction::Out && self.established_ns != 0 && !self.preexisting)
             .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
     }
 
-    /// All that it has moved, both directions.
+    /// Returns all bytes moved, both directions.
     pub fn bytes(&self) -> u64 {
         self.tx_bytes.saturating_add(self.rx_bytes)
     }
 
-    /// [`Session::busy_ms`] in µs, as all times are shown.
+    /// [`Session::busy_ms`] in µs, the unit in which all times are shown.
     pub fn busy_us(&self) -> u64 {
         u64::from(self.busy_ms) * 1000
     }
@@ -358,15 +353,15 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_session_stays_within_its_memory_budget() {
+    fn session_stays_within_its_memory_budget() {
         assert_eq!(std::mem::size_of::<Session>(), 192);
     }
 
     #[test]
-    fn a_process_name_cannot_carry_control_characters() {
+    fn comm_with_control_characters_is_sanitized() {
         assert_eq!(
             Comm::new(*b"a\x1b[31mred\n\0\0\0\0\0\0").as_str(),
             "a?[31mred?"
@@ -376,12 +371,12 @@ mod tests {
             "?? name"
         );
         assert_eq!(Comm::from("recordProgramStart").as_str(), "recordProgramSt");
-        // as long as the kernel keeps, each byte invalid: still no longer than what came in
+        // as long as the kernel keeps, each byte invalid: the result is no longer than the input
         assert_eq!(Comm::new([0xff; 16]).as_str(), "?".repeat(15));
     }
 
     #[test]
-    fn the_duration_runs_from_the_end_of_the_handshake() {
+    fn duration_starts_at_the_end_of_the_handshake() {
         let mut s = sample();
         assert_eq!(s.duration_ns(), 260_000);
         assert_eq!(s.connect_us(), Some(50));
@@ -391,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_waits_grows_older_and_its_fin_is_longer_ago() {
+    fn wait_until_advances_the_duration_and_the_time_since_the_fin() {
         let mut open = Session {
             end_ns: 5_000_000_000,
             close_us: 0,
@@ -410,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_explained() {
+    fn reason_names_are_unique_and_have_help() {
         for (i, reason) in Reason::ALL.iter().enumerate() {
             assert_eq!(
                 Reason::NAMES.iter().position(|n| *n == reason.name()),

@@ -1,86 +1,89 @@
-//! What is known of the host's sessions: those that are open, and the newest of those that are over.
+//! The store: the open sessions and the newest closed ones.
 //!
-//! Responsible for keeping them within bounds, for rates, and for totals that stay true when old sessions have
-//! been let go. Not for order or choice (`ui::app`).
+//! It keeps them within bounds, computes rates, and keeps totals correct when old sessions are evicted. Order and
+//! selection are up to `ui::app`.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::batch::{Batch, Look};
+use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::session::{Session, SessionId};
 
-/// Names a session in the store, as long as the store keeps it.
+/// Reference to a session in the store, valid as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// Open; by its cookie.
+pub enum SessionRef {
+    /// Open session, by its cookie.
     Open(u64),
-    /// Finished; the how manieth, counted from the first ever.
-    Finished(u64),
+    /// Closed session, by its sequence number since the start.
+    Closed(u64),
 }
 
 /// Sums over everything seen since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// Sessions that ended.
-    pub finished: u64,
-    /// Sessions that ended and could not be recorded.
-    pub lost: u64,
-    /// Sessions that ended, a second, of late.
-    pub finished_rate: f64,
-    /// Bytes a second, both directions, of late.
+    /// Closed sessions.
+    pub closed: u64,
+    /// Sessions that closed and could not be recorded.
+    pub missed: u64,
+    /// Recently closed sessions per second.
+    pub closed_rate: f64,
+    /// Recent bytes per second, both directions.
     pub byte_rate: f64,
 }
 
-/// What happened to one session. Whoever counts or follows sessions takes these, and derives nothing from the store that
-/// an event has told already.
+/// Event of one session. Code that counts or follows sessions uses these events, and derives nothing from the
+/// store that an event has already reported.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// It is seen for the first time, open.
+pub enum StoreEvent<'a> {
+    /// Seen for the first time, open.
     Opened(Change<'a>),
-    /// It was open before and is still.
+    /// Open before and still open.
     Updated(Change<'a>),
     /// It has closed.
     Closed(Change<'a>),
-    /// It is not among the open ones any more, and how it closed was not reported; or it is not followed any more.
+    /// It is no longer open and its end was not reported, or it is no longer followed.
     Vanished(Change<'a>),
-    /// A closed session is not kept any more; its number, and what it was.
+    /// A closed session was evicted: its number and contents.
     Evicted(u64, &'a Session),
 }
 
-impl<'a> Event<'a> {
-    /// What changed of the session; `None` of one that is not kept any more, of which nothing did.
+impl<'a> StoreEvent<'a> {
+    /// Returns the change of the session; `None` for an evicted one, which did not change.
     pub fn change(&self) -> Option<&Change<'a>> {
         match self {
-            Event::Opened(c) | Event::Updated(c) | Event::Closed(c) | Event::Vanished(c) => Some(c),
-            Event::Evicted(..) => None,
+            StoreEvent::Opened(c)
+            | StoreEvent::Updated(c)
+            | StoreEvent::Closed(c)
+            | StoreEvent::Vanished(c) => Some(c),
+            StoreEvent::Evicted(..) => None,
         }
     }
 }
 
-/// What changed of one session.
+/// Change of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// Where it is in the store; `None`: nowhere, as it is gone, or will not be kept.
-    pub at: Option<Place>,
-    /// As it was, open, at the look before; `None`: it was not known.
+    /// Where it is in the store; `None`: it is gone, or it closed while the display was paused and has no place.
+    pub at: Option<SessionRef>,
+    /// Its previous snapshot, while open; `None` if it was not known.
     pub before: Option<&'a Session>,
-    /// As it is; `None`: it is gone, and how it ended was lost.
+    /// Its current state; `None` if it is gone and its end was missed.
     pub now: Option<&'a Session>,
-    /// Bytes that moved in between, both directions.
+    /// Bytes moved in between, both directions.
     pub moved: u64,
-    /// Bytes that it had moved when it was first seen, if it began before the start: they belong to no interval.
+    /// Bytes that a preexisting session had moved when it was first seen: they belong to no interval.
     pub uncounted: u64,
     /// It was opened in between.
     pub is_new: bool,
-    /// It was followed before, and is again: it has been counted.
+    /// It was followed before and is followed again: it has already been counted.
     pub is_back: bool,
 }
 
 impl<'a> Change<'a> {
-    /// It is not among the open ones any more, and nobody knows how it ended.
+    /// It is no longer open, and its end is not known.
     fn gone(session: &'a Session, uncounted: u64) -> Self {
         Change {
             at: None,
@@ -93,7 +96,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// What of it there is among those sessions that are meant; `None`: nothing.
+    /// Restricts the change to the selected sessions; `None` if neither side is selected.
     pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
         let before = self.before.filter(|s| is_meant(s));
         let now = self.now.filter(|s| is_meant(s));
@@ -106,51 +109,51 @@ impl<'a> Change<'a> {
     }
 }
 
-/// An open session.
+/// Open session in the store.
 #[derive(Debug)]
-struct Open {
+struct OpenSession {
     session: Session,
-    /// The look that found it last.
+    /// The last snapshot that contained it.
     look: u64,
 }
 
-/// Open and finished sessions.
+/// Open and closed sessions.
 #[derive(Debug)]
 pub struct Store {
-    /// By cookie. The kernel counts them, so that nobody can choose them badly.
-    open: FxHashMap<u64, Open>,
-    /// How often the open sessions were looked at.
+    /// By cookie. The kernel counts cookies up, so nobody can provoke hash collisions.
+    open: FxHashMap<u64, OpenSession>,
+    /// Number of snapshots so far.
     look: u64,
-    /// Those that were open at the look before the last and not at the last. How they ended comes in the same batch or
-    /// soon after; what has not come by the next look was lost.
+    /// Sessions that were in the snapshot before the last one and not in the last. Their end arrives in the same batch
+    /// or soon after; if it has not arrived by the next snapshot, it was missed.
     gone: FxHashMap<u64, Session>,
-    finished: VecDeque<Session>,
+    closed: VecDeque<Session>,
     /// See [`Change::uncounted`].
     uncounted: Uncounted,
     keep: usize,
-    /// What came by [`Store::pass`]: how many, and those of them that stand among the open ones.
+    /// Sessions that came through [`Store::pass`]: their number, and those that are still among the open ones.
     passed: u64,
-    passed_open: Vec<SessionId>,
+    passed_open: FxHashSet<SessionId>,
     totals: Totals,
-    /// When the open sessions' figures were read last.
+    /// Time of the last snapshot, ns.
     read_ns: u64,
-    /// Since then: what ended and what moved.
+    /// Since then: closed sessions and moved bytes.
     ended: u64,
     moved: u64,
 }
 
 impl Store {
-    /// Keeps that many finished sessions.
+    /// Creates a store that keeps `keep` closed sessions.
     pub fn new(keep: usize) -> Self {
         Store {
             open: FxHashMap::default(),
             look: 0,
             gone: FxHashMap::default(),
-            finished: VecDeque::new(),
+            closed: VecDeque::new(),
             uncounted: Uncounted::default(),
             keep,
             passed: 0,
-            passed_open: Vec::new(),
+            passed_open: FxHashSet::default(),
             totals: Totals::default(),
             read_ns: 0,
             ended: 0,
@@ -158,60 +161,60 @@ impl Store {
         }
     }
 
-    /// Takes in what the collector brings.
+    /// Applies a batch.
     #[cfg(any(test, feature = "testing"))]
     pub fn apply(&mut self, batch: Batch) {
         self.ingest(batch, |_| ());
     }
 
-    /// Takes in what the collector brings, and reports it session by session.
-    pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(Event<'_>)) {
-        self.totals.lost = self.totals.lost.max(batch.lost);
+    /// Applies a batch, and reports it session by session.
+    pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(StoreEvent<'_>)) {
+        self.totals.missed = self.totals.missed.max(batch.missed);
         let read = batch.open.is_some();
         if let Some(look) = batch.open {
-            self.look(look, batch.taken_ns, &mut report);
+            self.apply_snapshot(look, batch.taken_ns, &mut report);
         }
         for mut session in batch.closed {
             let old = self.take_away(session.id());
-            let at = Some(Place::Finished(self.totals.finished));
+            let at = Some(SessionRef::Closed(self.totals.closed));
             let old = old.as_ref();
             self.moved += changed(&mut session, at, old, &mut self.uncounted, &mut report);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
-            self.totals.finished += 1;
+            self.totals.closed += 1;
             self.ended += 1;
-            self.finished.push_back(session);
-            if self.finished.len() > self.keep {
+            self.closed.push_back(session);
+            if self.closed.len() > self.keep {
                 self.evict_oldest(&mut report);
             }
         }
         let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
-        // of a shorter time than about a second the figures would jump
+        // over less than about a second the figures would jump
         if read && seconds > 0.9 {
             if self.read_ns != 0 {
-                self.totals.finished_rate = self.ended as f64 / seconds;
+                self.totals.closed_rate = self.ended as f64 / seconds;
                 self.totals.byte_rate = self.moved as f64 / seconds;
             }
             (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, 0);
         }
     }
 
-    /// The oldest of the closed sessions is not kept any more.
-    fn evict_oldest(&mut self, report: &mut impl FnMut(Event<'_>)) {
-        let number = self.finished_numbers().start;
-        if let Some(session) = self.finished.pop_front() {
-            report(Event::Evicted(number, &session));
+    /// Evicts the oldest closed session.
+    fn evict_oldest(&mut self, report: &mut impl FnMut(StoreEvent<'_>)) {
+        let number = self.closed_numbers().start;
+        if let Some(session) = self.closed.pop_front() {
+            report(StoreEvent::Evicted(number, &session));
             self.uncounted.forget(&session);
         }
     }
 
-    /// How many closed sessions are kept.
-    pub fn keep(&self) -> usize {
+    /// Returns how many closed sessions are kept.
+    pub fn keep_limit(&self) -> usize {
         self.keep
     }
 
-    /// A session that has ended while what is here stands still, and that is not to be kept: it is told of and counted,
-    /// and nothing else changes until [`Store::let_go_of_passed`].
-    pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(Event<'_>)) {
+    /// Reports and counts a session that closed while the store is frozen, without keeping it. Nothing else changes
+    /// until [`Store::drop_passed`].
+    pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(StoreEvent<'_>)) {
         let id = session.id();
         let open = self.open.get(&id.cookie).map(|open| &open.session);
         let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
@@ -219,21 +222,23 @@ impl Store {
         self.moved += changed(&mut session, None, before, &mut self.uncounted, &mut report);
         self.passed += 1;
         match before {
-            Some(_) => self.passed_open.push(id),
+            Some(_) => {
+                self.passed_open.insert(id);
+            }
             None => self.uncounted.forget(&session),
         }
     }
 
-    /// Catches up with what was passed, if there was any. Whoever passed some has more that ended later than are kept:
-    /// none of the finished ones stays.
-    pub fn let_go_of_passed(&mut self, mut report: impl FnMut(Event<'_>)) -> bool {
+    /// Catches up with the passed sessions, if there were any. They are newer and more than the store keeps, so that
+    /// none of the closed sessions stays.
+    pub fn drop_passed(&mut self, mut report: impl FnMut(StoreEvent<'_>)) -> bool {
         if self.passed == 0 {
             return false;
         }
-        while !self.finished.is_empty() {
+        while !self.closed.is_empty() {
             self.evict_oldest(&mut report);
         }
-        self.totals.finished += self.passed;
+        self.totals.closed += self.passed;
         self.ended += self.passed;
         self.passed = 0;
         for id in std::mem::take(&mut self.passed_open) {
@@ -244,21 +249,26 @@ impl Store {
         true
     }
 
-    /// Takes in what is open. Where a session is known it stays: most of them have not changed.
-    fn look(&mut self, found: Look, now_ns: u64, report: &mut impl FnMut(Event<'_>)) {
+    /// Applies a snapshot. Known sessions are updated in place: most of them have not changed.
+    fn apply_snapshot(
+        &mut self,
+        found: OpenSnapshot,
+        now_ns: u64,
+        report: &mut impl FnMut(StoreEvent<'_>),
+    ) {
         self.look += 1;
         let look = self.look;
         let mut seen = 0;
         let mut gone = std::mem::take(&mut self.gone);
         for mut session in found.changed {
             let cookie = session.cookie;
-            let at = Some(Place::Open(cookie));
+            let at = Some(SessionRef::Open(cookie));
             match self.open.entry(cookie) {
                 Entry::Vacant(place) => {
                     let before = take_same(&mut gone, session.id());
                     let before = before.as_ref();
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    place.insert(Open { session, look });
+                    place.insert(OpenSession { session, look });
                     seen += 1;
                 }
                 Entry::Occupied(mut place) => {
@@ -267,7 +277,7 @@ impl Store {
                     let is_another = before.is_none();
                     seen += usize::from(place.get().look != look);
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    let old = place.insert(Open { session, look }).session;
+                    let old = place.insert(OpenSession { session, look }).session;
                     if is_another {
                         self.gone.insert(cookie, old);
                     }
@@ -276,7 +286,7 @@ impl Store {
         }
         for cookie in found.unchanged {
             if let Some(session) = gone.remove(&cookie) {
-                self.open.insert(cookie, Open { session, look: 0 });
+                self.open.insert(cookie, OpenSession { session, look: 0 });
             }
             if let Some(open) = self.open.get_mut(&cookie) {
                 seen += usize::from(open.look != look);
@@ -285,7 +295,10 @@ impl Store {
             }
         }
         for lost in gone.values() {
-            report(Event::Vanished(Change::gone(lost, self.uncounted.of(lost))));
+            report(StoreEvent::Vanished(Change::gone(
+                lost,
+                self.uncounted.of(lost),
+            )));
             self.uncounted.forget(lost);
         }
         if self.open.len() > seen {
@@ -295,26 +308,28 @@ impl Store {
         }
     }
 
-    /// Of the open sessions only these are followed from now on.
+    /// Keeps following only the selected open sessions.
     pub fn follow_only(
         &mut self,
         is_followed: impl Fn(&Session) -> bool,
-        mut report: impl FnMut(Event<'_>),
+        mut report: impl FnMut(StoreEvent<'_>),
     ) {
         let open = self.open.extract_if(|_, open| !is_followed(&open.session));
         let open = open.map(|(_, open)| open.session);
         let gone = self.gone.extract_if(|_, session| !is_followed(session));
         for session in open.chain(gone.map(|(_, session)| session)) {
             if self.passed_open.contains(&session.id()) {
-                continue; // that it is over has been told
+                // its end has been reported
+                self.uncounted.forget(&session);
+                continue;
             }
             let change = Change::gone(&session, self.uncounted.of(&session));
-            report(Event::Vanished(change));
+            report(StoreEvent::Vanished(change));
             self.uncounted.leave(&session);
         }
     }
 
-    /// An open session that has ended, as it was.
+    /// Removes and returns an open session that has closed.
     fn take_away(&mut self, id: SessionId) -> Option<Session> {
         if let Entry::Occupied(place) = self.open.entry(id.cookie)
             && place.get().session.id() == id
@@ -329,84 +344,81 @@ impl Store {
         self.uncounted.of(session)
     }
 
-    /// How many are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
     }
 
-    /// The sums.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The open sessions, in no order.
-    pub fn open(&self) -> impl Iterator<Item = (Place, &Session)> {
+    /// Iterates over the open sessions, in no order.
+    pub fn open(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
         self.open
             .iter()
-            .map(|(cookie, open)| (Place::Open(*cookie), &open.session))
+            .map(|(cookie, open)| (SessionRef::Open(*cookie), &open.session))
     }
 
-    /// The finished sessions that are kept, newest first.
-    pub fn finished(&self) -> impl Iterator<Item = (Place, &Session)> {
-        (0..self.totals.finished)
+    /// Iterates over the kept closed sessions, newest first.
+    pub fn closed(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
+        (0..self.totals.closed)
             .rev()
-            .map(Place::Finished)
-            .zip(self.finished.iter().rev())
+            .map(SessionRef::Closed)
+            .zip(self.closed.iter().rev())
     }
 
-    /// The numbers of the finished sessions that are kept.
-    pub fn finished_numbers(&self) -> Range<u64> {
-        self.totals.finished - self.finished.len() as u64..self.totals.finished
+    /// Returns the numbers of the kept closed sessions.
+    pub fn closed_numbers(&self) -> Range<u64> {
+        self.totals.closed - self.closed.len() as u64..self.totals.closed
     }
 
-    /// The closed sessions of these numbers, as far as they are kept.
-    pub fn closed(
+    /// Iterates over the closed sessions with these numbers that are still kept.
+    pub fn closed_in(
         &self,
         numbers: Range<u64>,
-    ) -> impl DoubleEndedIterator<Item = (Place, &Session)> {
+    ) -> impl DoubleEndedIterator<Item = (SessionRef, &Session)> {
         numbers.filter_map(|number| {
-            let at = Place::Finished(number);
+            let at = SessionRef::Closed(number);
             Some((at, self.get(at)?))
         })
     }
 
-    /// The session at a place, if it is still there.
-    pub fn get(&self, place: Place) -> Option<&Session> {
+    /// Returns the session at a reference, if it is still kept.
+    pub fn get(&self, place: SessionRef) -> Option<&Session> {
         match place {
-            Place::Open(cookie) => Some(&self.open.get(&cookie)?.session),
-            Place::Finished(number) => {
-                let first = self.finished_numbers().start;
-                self.finished
+            SessionRef::Open(cookie) => Some(&self.open.get(&cookie)?.session),
+            SessionRef::Closed(number) => {
+                let first = self.closed_numbers().start;
+                self.closed
                     .get(usize::try_from(number.checked_sub(first)?).ok()?)
             }
         }
     }
 }
 
-/// The closed sessions that were there already when somebody began to count them: handed out from the newest back, a chunk
-/// at a time, so that nothing waits for all of them.
+/// Iterates over the closed sessions that exist when somebody starts counting: newest first and in chunks, so that
+/// nothing waits for all of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backfill {
-    /// Those from this number on have been handed out, or are no concern of this.
+    /// Sessions from this number on are done or out of scope.
     next: u64,
     chunk: u64,
 }
 
 impl Backfill {
-    /// All that are kept now, that many at a time.
+    /// Covers all sessions kept now, `chunk` at a time.
     pub fn new(store: &Store, chunk: u64) -> Self {
         Backfill {
-            next: store.finished_numbers().end,
+            next: store.closed_numbers().end,
             chunk,
         }
     }
 
-    /// True if none is left.
     pub fn is_done(&self, store: &Store) -> bool {
-        self.next <= store.finished_numbers().start
+        self.next <= store.closed_numbers().start
     }
 
-    /// The number before which the next ones are.
+    /// Returns the number that the next chunk ends before.
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -416,18 +428,18 @@ impl Backfill {
         self.next <= number
     }
 
-    /// The numbers of the next ones, for [`Store::closed`]; empty when none is left.
+    /// Returns the numbers of the next chunk, for [`Store::closed_in`]; empty when none is left.
     pub fn take_chunk(&mut self, store: &Store) -> Range<u64> {
         let end = self.next;
         self.next = end
             .saturating_sub(self.chunk)
-            .max(store.finished_numbers().start)
+            .max(store.closed_numbers().start)
             .min(end);
         self.next..end
     }
 }
 
-/// Takes away what was there of the same session: with its cookie there may be an earlier one.
+/// Removes the session only if it is the same one: an earlier session may have the same cookie.
 fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Session> {
     match known.entry(id.cookie) {
         Entry::Occupied(place) if place.get().id() == id => Some(place.remove()),
@@ -438,26 +450,26 @@ fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Sessi
 /// Bytes of sessions that do not count, or not again.
 #[derive(Debug, Default)]
 struct Uncounted {
-    /// What those that began before the start had moved when they were first seen.
+    /// Bytes of preexisting sessions when they were first seen.
     before_start: FxHashMap<SessionId, u64>,
-    /// What those had moved that are not followed for now.
+    /// Bytes of sessions that are not followed at the moment.
     left: FxHashMap<SessionId, u64>,
 }
 
 impl Uncounted {
-    /// It is not followed for now.
+    /// Notes a session that is no longer followed.
     fn leave(&mut self, session: &Session) {
         self.left.insert(session.id(), session.bytes());
     }
 
-    /// What it had moved when it was left, if it was and is back.
+    /// Returns the bytes at the time it was left, if it is followed again.
     fn come_back(&mut self, session: &Session) -> Option<u64> {
         self.left.remove(&session.id())
     }
 
-    /// The same from the first time on.
+    /// Returns the uncounted bytes of a preexisting session, the same from the first time on.
     fn note(&mut self, session: &Session) -> u64 {
-        if !session.age_is_lower_bound {
+        if !session.preexisting {
             return 0;
         }
         let bytes = || session.bytes();
@@ -469,19 +481,19 @@ impl Uncounted {
     }
 
     fn forget(&mut self, session: &Session) {
-        if session.age_is_lower_bound {
+        if session.preexisting {
             self.before_start.remove(&session.id());
         }
     }
 }
 
-/// Sets the rates, reports it, and returns the bytes that moved.
+/// Sets the rates, reports the change, and returns the bytes moved.
 fn changed(
     session: &mut Session,
-    at: Option<Place>,
+    at: Option<SessionRef>,
     before: Option<&Session>,
     uncounted: &mut Uncounted,
-    report: &mut impl FnMut(Event<'_>),
+    report: &mut impl FnMut(StoreEvent<'_>),
 ) -> u64 {
     let since_start = set_rates(session, before);
     let left = match before {
@@ -495,19 +507,19 @@ fn changed(
         now: Some(session),
         moved,
         uncounted: uncounted.note(session),
-        is_new: before.is_none() && left.is_none() && !session.age_is_lower_bound,
+        is_new: before.is_none() && left.is_none() && !session.preexisting,
         is_back: left.is_some(),
     };
     report(match (before, session.is_open()) {
-        (_, false) => Event::Closed(change),
-        (None, true) => Event::Opened(change),
-        (Some(_), true) => Event::Updated(change),
+        (_, false) => StoreEvent::Closed(change),
+        (None, true) => StoreEvent::Opened(change),
+        (Some(_), true) => StoreEvent::Updated(change),
     });
     moved
 }
 
-/// Rates since the figures before, and the bytes that moved since then. What was open before the start has moved
-/// its bytes before: they belong to no interval.
+/// Sets the rates since the previous figures and returns the bytes moved since. Bytes that a preexisting session moved
+/// before it was first seen belong to no interval.
 fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
     let (tx, rx, since_ns) = match before {
         Some(b) => (
@@ -515,7 +527,7 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
             session.rx_bytes.saturating_sub(b.rx_bytes),
             b.end_ns,
         ),
-        None if session.age_is_lower_bound => (0, 0, session.start_ns),
+        None if session.preexisting => (0, 0, session.start_ns),
         None => (session.tx_bytes, session.rx_bytes, session.start_ns),
     };
     let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
@@ -530,7 +542,7 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
 mod tests {
     use super::*;
     use crate::model::session::State;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     const S: u64 = 1_000_000_000;
 
@@ -552,7 +564,7 @@ mod tests {
         }
     }
 
-    fn look(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    fn snapshot(at_s: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
         Batch {
             taken_ns: at_s * S,
             open: Some(open.into()),
@@ -562,73 +574,76 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_what_moved_since_the_look_before() {
+    fn store_rates_count_bytes_since_the_previous_snapshot() {
         let mut store = Store::new(10);
-        store.apply(look(10, vec![open(1, 500, 10 * S)], vec![]));
-        store.apply(look(12, vec![open(1, 2500, 12 * S)], vec![]));
-        let session = store.get(Place::Open(1)).expect("it is open");
+        store.apply(snapshot(10, vec![open(1, 500, 10 * S)], vec![]));
+        store.apply(snapshot(12, vec![open(1, 2500, 12 * S)], vec![]));
+        let session = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!(session.tx_rate, 1000.0);
         assert_eq!(store.totals().byte_rate, 1000.0);
-        // it ends with 500 bytes more: those count too
+        // it closes with 500 bytes more, which count too
         store.apply(Batch {
             closed: vec![closed(1, 3000, 13 * S)],
             ..Batch::default()
         });
-        store.apply(look(14, vec![], vec![]));
+        store.apply(snapshot(14, vec![], vec![]));
         assert_eq!(
-            (store.totals().byte_rate, store.totals().finished_rate),
+            (store.totals().byte_rate, store.totals().closed_rate),
             (250.0, 0.5)
         );
         assert_eq!(store.open_count(), 0);
     }
 
     #[test]
-    fn what_was_open_before_the_start_moves_nothing_at_first() {
+    fn store_preexisting_session_has_no_rate_at_first() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![], vec![]));
+        store.apply(snapshot(1, vec![], vec![]));
         let old = Session {
-            age_is_lower_bound: true,
+            preexisting: true,
             ..open(1, 1 << 40, 2 * S)
         };
-        store.apply(look(2, vec![old], vec![]));
+        store.apply(snapshot(2, vec![old], vec![]));
         assert_eq!(store.totals().byte_rate, 0.0);
-        assert_eq!(store.get(Place::Open(1)).expect("it is open").tx_rate, 0.0);
+        assert_eq!(
+            store.get(SessionRef::Open(1)).expect("it is open").tx_rate,
+            0.0
+        );
     }
 
     #[test]
-    fn a_session_that_ends_during_the_look_is_finished() {
+    fn store_session_that_closes_during_the_snapshot_is_closed() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
-        assert_eq!((store.open_count(), store.totals().finished), (0, 1));
-        assert_eq!(store.get(Place::Finished(0)).map(|s| s.cookie), Some(1));
+        store.apply(snapshot(1, vec![open(1, 0, S)], vec![closed(1, 0, S)]));
+        assert_eq!((store.open_count(), store.totals().closed), (0, 1));
+        assert_eq!(store.get(SessionRef::Closed(0)).map(|s| s.cookie), Some(1));
     }
 
     #[test]
-    fn what_had_moved_before_the_end_moves_once() {
+    fn store_bytes_sent_before_the_close_count_once() {
         let mut store = Store::new(10);
-        store.apply(look(
+        store.apply(snapshot(
             10,
             vec![open(1, 500, 10 * S), open(2, 500, 10 * S)],
             vec![],
         ));
-        // one ended before the look, and that is told in its batch; the other in a batch after it
-        store.apply(look(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
+        // one closed before the snapshot and is reported in its batch, the other in a later batch
+        store.apply(snapshot(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
         assert_eq!(store.totals().byte_rate, 300.0);
         store.apply(Batch {
             closed: vec![closed(2, 900, 10 * S + S / 2)],
             ..Batch::default()
         });
-        store.apply(look(12, vec![], vec![]));
+        store.apply(snapshot(12, vec![], vec![]));
         assert_eq!(store.totals().byte_rate, 400.0);
     }
 
     #[test]
-    fn what_has_not_changed_grows_older_and_nothing_is_told_of_it() {
+    fn store_unchanged_session_ages_without_an_event() {
         let mut store = Store::new(10);
-        store.apply(look(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
+        store.apply(snapshot(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
         let unchanged = |at_s: u64, cookies: &[u64]| Batch {
             taken_ns: at_s * S,
-            open: Some(Look {
+            open: Some(OpenSnapshot {
                 changed: vec![],
                 unchanged: cookies.to_vec(),
             }),
@@ -637,15 +652,15 @@ mod tests {
         let mut told = 0;
         store.ingest(unchanged(2, &[1, 2]), |_| told += 1);
         assert_eq!(told, 0);
-        let one = store.get(Place::Open(1)).expect("it is open");
+        let one = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
-        // nobody has told of 3 here, and 2 was passed over once: it is no other session
+        // 3 was never reported here, and 2 was skipped once: it is still the same session
         store.apply(unchanged(3, &[1, 3]));
         assert_eq!(store.open_count(), 1);
         store.ingest(unchanged(4, &[1, 2]), |_| told += 1);
         assert_eq!((store.open_count(), told), (2, 0));
         store.apply(unchanged(5, &[1]));
-        let again = look(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
+        let again = snapshot(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
         let mut told = Vec::new();
         store.ingest(again, |event| {
             told.extend(event.change().map(|c| (c.moved, c.is_new)));
@@ -654,69 +669,69 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_session_tell_its_whole_life_with_references() {
+    fn store_events_cover_a_session_from_opened_to_evicted() {
         let mut store = Store::new(1);
         let events = |store: &mut Store, batch| {
             let mut events = Vec::new();
             store.ingest(batch, |event| {
                 events.push(match event {
-                    Event::Opened(c) => format!("opened {:?}", c.at),
-                    Event::Updated(c) => format!("updated {:?}", c.at),
-                    Event::Closed(c) => format!("closed {:?}", c.at),
-                    Event::Vanished(c) => format!("vanished {:?}", c.at),
-                    Event::Evicted(number, s) => format!("evicted {number}: {}", s.cookie),
+                    StoreEvent::Opened(c) => format!("opened {:?}", c.at),
+                    StoreEvent::Updated(c) => format!("updated {:?}", c.at),
+                    StoreEvent::Closed(c) => format!("closed {:?}", c.at),
+                    StoreEvent::Vanished(c) => format!("vanished {:?}", c.at),
+                    StoreEvent::Evicted(number, s) => format!("evicted {number}: {}", s.cookie),
                 });
             });
             events
         };
-        let first = look(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
+        let first = snapshot(1, vec![open(7, 0, S), open(8, 0, S)], vec![]);
         let opened = ["opened Some(Open(7))", "opened Some(Open(8))"];
         assert_eq!(events(&mut store, first), opened);
-        let second = look(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
-        let closed_one = ["updated Some(Open(7))", "closed Some(Finished(0))"];
+        let second = snapshot(2, vec![open(7, 1, 2 * S)], vec![closed(8, 5, 2 * S)]);
+        let closed_one = ["updated Some(Open(7))", "closed Some(Closed(0))"];
         assert_eq!(events(&mut store, second), closed_one);
-        // 9 was never seen open; 7 is gone, and that is known for sure at the look after
-        let third = look(3, vec![], vec![closed(9, 5, 3 * S)]);
-        let evicted = ["closed Some(Finished(1))", "evicted 0: 8"];
+        // 9 was never seen open; 7 is gone, which is certain at the next snapshot
+        let third = snapshot(3, vec![], vec![closed(9, 5, 3 * S)]);
+        let evicted = ["closed Some(Closed(1))", "evicted 0: 8"];
         assert_eq!(events(&mut store, third), evicted);
         assert_eq!(
-            events(&mut store, look(4, vec![], vec![])),
+            events(&mut store, snapshot(4, vec![], vec![])),
             ["vanished None"]
         );
-        // what is passed in a frozen picture has no place in the store, and takes the places of all others
+        // what is passed while frozen has no place in the store, and takes the places of all others
         let mut passed = Vec::new();
         store.pass(closed(10, 5, 4 * S), |event| {
             passed.extend(event.change().map(|c| c.at));
         });
         assert_eq!(passed, [None]);
         let mut evicted = Vec::new();
-        assert!(store.let_go_of_passed(|event| match event {
-            Event::Evicted(number, session) => evicted.push((number, session.cookie)),
+        assert!(store.drop_passed(|event| match event {
+            StoreEvent::Evicted(number, session) => evicted.push((number, session.cookie)),
             other => panic!("{other:?}"),
         }));
-        assert_eq!((evicted, store.totals().finished), (vec![(1, 9)], 3));
+        assert_eq!((evicted, store.totals().closed), (vec![(1, 9)], 3));
     }
 
     #[test]
-    fn backfill_hands_out_what_was_there_once_and_from_the_newest_back() {
+    fn backfill_returns_each_earlier_session_once_newest_first() {
         let mut store = Store::new(6);
         let batch =
-            |cookies: Range<u64>| look(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
+            |cookies: Range<u64>| snapshot(1, vec![], cookies.map(|c| closed(c, 0, S)).collect());
         store.apply(batch(0..6));
         let mut backfill = Backfill::new(&store, 2);
         assert_eq!(backfill.take_chunk(&store), 4..6);
-        // what comes later is not handed out, and what is evicted meanwhile is not either
+        // what comes later is not handed out, nor what is evicted meanwhile
         store.apply(batch(6..9));
         assert!(backfill.has_reached(6) && backfill.has_reached(4) && !backfill.has_reached(3));
         assert_eq!(backfill.take_chunk(&store), 3..4);
         assert!(backfill.is_done(&store));
         assert_eq!(backfill.take_chunk(&store), 3..3);
-        let cookies = store.closed(0..100).rev().map(|(_, s)| s.cookie);
+        let cookies = store.closed_in(0..100).rev().map(|(_, s)| s.cookie);
         assert_eq!(cookies.collect::<Vec<_>>(), [8, 7, 6, 5, 4, 3]);
     }
 
     #[test]
-    fn every_change_is_told_once() {
+    fn store_reports_every_change_once() {
         let mut store = Store::new(10);
         let mut told = Vec::new();
         let mut apply = |batch| {
@@ -728,52 +743,59 @@ mod tests {
             });
             told.clone()
         };
-        let opened = apply(look(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
+        let opened = apply(snapshot(1, vec![open(1, 5, S), open(2, 0, S)], vec![]));
         assert_eq!(opened, [(None, Some(1), 5, true), (None, Some(2), 0, true)]);
-        let ended = apply(look(2, vec![], vec![closed(1, 7, S)]));
+        let ended = apply(snapshot(2, vec![], vec![closed(1, 7, S)]));
         assert_eq!(ended, [(Some(1), Some(1), 2, false)]);
-        // how the other one ended was lost
-        assert_eq!(apply(look(3, vec![], vec![])), [(Some(2), None, 0, false)]);
-        assert_eq!(apply(look(4, vec![], vec![])), []);
+        // how the other one closed was missed
+        assert_eq!(
+            apply(snapshot(3, vec![], vec![])),
+            [(Some(2), None, 0, false)]
+        );
+        assert_eq!(apply(snapshot(4, vec![], vec![])), []);
         // likewise, and its socket has connected again
-        apply(look(5, vec![open(3, 0, 5 * S)], vec![]));
-        apply(look(6, vec![], vec![]));
+        apply(snapshot(5, vec![open(3, 0, 5 * S)], vec![]));
+        apply(snapshot(6, vec![], vec![]));
         let again = Session {
             start_ns: 6 * S,
             ..open(3, 0, 7 * S)
         };
-        let told = apply(look(7, vec![again], vec![]));
+        let told = apply(snapshot(7, vec![again], vec![]));
         let (new, lost) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
         assert_eq!(told, [new, lost]);
     }
 
     #[test]
-    fn a_socket_that_connects_again_is_another_session() {
+    fn store_socket_that_connects_again_is_a_new_session() {
         let mut store = Store::new(10);
         let again = Session {
             start_ns: 2 * S,
             ..open(1, 7, 3 * S)
         };
-        store.apply(look(1, vec![open(1, 500, S)], vec![]));
-        store.apply(look(3, vec![again.clone()], vec![closed(1, 600, 2 * S)]));
+        store.apply(snapshot(1, vec![open(1, 500, S)], vec![]));
+        store.apply(snapshot(
+            3,
+            vec![again.clone()],
+            vec![closed(1, 600, 2 * S)],
+        ));
         let id = |place| store.get(place).map(Session::id);
-        assert_eq!(id(Place::Open(1)), Some(again.id()));
-        assert_eq!(id(Place::Finished(0)), Some(closed(1, 600, 2 * S).id()));
+        assert_eq!(id(SessionRef::Open(1)), Some(again.id()));
+        assert_eq!(id(SessionRef::Closed(0)), Some(closed(1, 600, 2 * S).id()));
     }
 
     #[test]
-    fn the_oldest_are_let_go_and_still_counted() {
+    fn store_evicts_the_oldest_and_still_counts_them() {
         let mut store = Store::new(2);
         let batch = |n| Batch {
             closed: (0..n).map(|c| closed(c, 0, S)).collect(),
             ..Batch::default()
         };
         store.apply(batch(5));
-        assert_eq!(store.totals().finished, 5);
-        let kept: Vec<Place> = store.finished().map(|(place, _)| place).collect();
-        assert_eq!(kept, [Place::Finished(4), Place::Finished(3)]);
-        assert_eq!(store.get(Place::Finished(3)).map(|s| s.cookie), Some(3));
-        assert_eq!(store.get(Place::Finished(2)), None);
-        assert_eq!(store.get(Place::Finished(5)), None);
+        assert_eq!(store.totals().closed, 5);
+        let kept: Vec<SessionRef> = store.closed().map(|(place, _)| place).collect();
+        assert_eq!(kept, [SessionRef::Closed(4), SessionRef::Closed(3)]);
+        assert_eq!(store.get(SessionRef::Closed(3)).map(|s| s.cookie), Some(3));
+        assert_eq!(store.get(SessionRef::Closed(2)), None);
+        assert_eq!(store.get(SessionRef::Closed(5)), None);
     }
 }

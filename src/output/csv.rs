@@ -1,4 +1,4 @@
-//! Comma-separated values: the columns of bcc's `tcplife -s`, or every field.
+//! CSV output: the columns of bcc's `tcplife -s`, or every field.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use crate::model::session::Session;
 use crate::output::json::{event, time};
 use crate::output::{Sink, Stopwatch, Summary, Times};
 
-/// Rows of comma-separated values, quoted where they need to be (RFC 4180).
+/// Writes the classic columns, quoted where needed (RFC 4180).
 pub struct Csv<W: Write> {
     out: csv::Writer<W>,
     stopwatch: Stopwatch,
@@ -25,7 +25,7 @@ impl<W: Write> std::fmt::Debug for Csv<W> {
 }
 
 impl<W: Write> Csv<W> {
-    /// With the columns of time that are asked for.
+    /// Creates a sink with the requested time columns.
     pub fn new(out: W, times: Times, zone: TimeZone) -> Self {
         Csv {
             out: csv::Writer::from_writer(out),
@@ -38,7 +38,7 @@ impl<W: Write> Csv<W> {
     }
 }
 
-/// The error that the writer below had, so that a closed pipe is known as such.
+/// Returns the underlying writer's error, so that a closed pipe is recognized.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(e) => e,
@@ -80,7 +80,7 @@ impl<W: Write> Sink for Csv<W> {
     }
 }
 
-/// Every field, with the names, units and values that the JSON lines have; what is not known is empty.
+/// Writes every field, with the names, units and values of the JSON lines; unknown values are empty.
 pub struct AllFields<W: Write> {
     out: csv::Writer<W>,
 }
@@ -92,7 +92,6 @@ impl<W: Write> std::fmt::Debug for AllFields<W> {
 }
 
 impl<W: Write> AllFields<W> {
-    /// Writes there.
     pub fn new(out: W) -> Self {
         AllFields {
             out: csv::Writer::from_writer(out),
@@ -121,7 +120,7 @@ impl<W: Write> Sink for AllFields<W> {
             };
             written.map_err(io_error)?;
         }
-        // the end of the record
+        // end of the record
         self.out.write_record(None::<&[u8]>).map_err(io_error)
     }
 
@@ -129,7 +128,7 @@ impl<W: Write> Sink for AllFields<W> {
         self.out.flush()
     }
 
-    /// Its reader takes every line for a session.
+    /// Writes nothing: a reader takes every line for a session.
     fn end(&mut self, _: &Summary) -> io::Result<()> {
         Ok(())
     }
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_rows() {
+    fn csv_rows_match_their_snapshot() {
         insta::assert_snapshot!(rows(false, false));
     }
 

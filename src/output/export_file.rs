@@ -1,7 +1,6 @@
-//! A file that is there whole or not at all, and never takes another's place unasked.
+//! Export to a file that exists completely or not at all, and never replaces another one unasked.
 //!
-//! Responsible for writing it on a thread of its own, so that no slow disk holds up whoever has the blocks; for its name,
-//! its mode and its owner. Not for what is in it.
+//! It is written on a thread of its own, so that a slow disk holds up nobody. Its mode and owner are set here.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -13,61 +12,63 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::fs::{Gid, Uid, fchown};
 use tempfile::NamedTempFile;
 
-/// Blocks that may wait for the disk.
+/// Maximum number of blocks that wait for the disk.
 const WAITING_BLOCKS: usize = 2;
-/// How long one waits for the thread to take away what it has begun.
+/// Maximum wait for the thread to remove an unfinished file.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the thread has to say.
+/// Report of the writer thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum WriterReport {
     /// It can take a block.
     Ready,
-    /// There is a file of that name, and nothing was written. The last word.
+    /// A file of that name exists, and nothing was written. Final.
     Exists,
-    /// All is written, and meanwhile somebody made a file of that name: [`Writer::replace`] or drop it.
+    /// All is written, but a file of that name was created meanwhile: [`Writer::replace`] or drop it.
     Taken,
-    /// All of it is in the file of that name. The last word.
+    /// The file is complete. Final.
     Done,
-    /// It could not be done, for this reason, and nothing is left of it. The last word.
+    /// It failed, for this reason, and nothing is left of the file. Final.
     Failed(String),
 }
 
-impl Said {
-    /// True if nothing comes after it.
+impl WriterReport {
+    /// True if no other report follows.
     pub fn is_last(&self) -> bool {
-        matches!(self, Said::Exists | Said::Done | Said::Failed(_))
+        matches!(
+            self,
+            WriterReport::Exists | WriterReport::Done | WriterReport::Failed(_)
+        )
     }
 }
 
 /// A part of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// What is in it.
     pub bytes: Vec<u8>,
-    /// There is nothing behind it.
+    /// No block follows.
     pub is_last: bool,
 }
 
-/// What the thread is told.
-enum Order {
+/// Command to the writer thread.
+enum WriterCommand {
     Write(Block),
     Replace,
 }
 
-/// A file that is being written. Dropped before it is done, nothing is left of it.
+/// A file being written. If dropped before it is done, nothing is left of it.
 #[derive(Debug)]
 pub struct Writer {
-    orders: Option<Sender<Order>>,
-    /// What the thread has to say.
-    pub said: Receiver<Said>,
+    orders: Option<Sender<WriterCommand>>,
+    /// Reports of the writer thread.
+    pub said: Receiver<WriterReport>,
 }
 
 impl Writer {
-    /// Begins a file of that name; `replace`: in place of one that is there.
+    /// Starts to write a file of that name; `replace`: instead of an existing one.
     ///
     /// # Errors
-    /// If the kernel refuses a thread. Whatever else goes wrong is said by the thread.
+    /// If the kernel refuses a thread. All other errors are reported by the thread.
     pub fn start(path: PathBuf, replace: bool) -> io::Result<Writer> {
         let (orders, told) = unbounded();
         let (tx, said) = bounded(WAITING_BLOCKS + 1);
@@ -75,8 +76,8 @@ impl Writer {
             .name("tcplife-export".into())
             .spawn(move || {
                 let last = write(&path, replace, &told, &tx);
-                // whoever asked for it may be gone, and then there is nobody to tell
-                let last = last.unwrap_or_else(|e| Some(Said::Failed(reason(&e))));
+                // the receiver may be gone, and then nobody needs to know
+                let last = last.unwrap_or_else(|e| Some(WriterReport::Failed(reason(&e))));
                 last.map(|said| tx.send(said));
             })?;
         Ok(Writer {
@@ -85,17 +86,17 @@ impl Writer {
         })
     }
 
-    /// Hands on a block. There may be as many as it has said that it is ready for.
+    /// Hands over a block. There may be as many as there were [`WriterReport::Ready`] reports.
     pub fn write(&self, block: Block) {
-        self.order(Order::Write(block));
+        self.order(WriterCommand::Write(block));
     }
 
-    /// Puts it in the place of the file that came meanwhile.
+    /// Replaces the file that was created meanwhile.
     pub fn replace(&self) {
-        self.order(Order::Replace);
+        self.order(WriterCommand::Replace);
     }
 
-    /// Stops it. True if it was too late for that, and the file is there.
+    /// Cancels the export. Returns true if it was too late, and the file is complete.
     pub fn cancel(mut self) -> bool {
         self.stop()
     }
@@ -106,13 +107,13 @@ impl Writer {
         let deadline = Instant::now() + PATIENCE;
         let mut is_done = false;
         while let Ok(said) = self.said.recv_deadline(deadline) {
-            is_done |= said == Said::Done;
+            is_done |= said == WriterReport::Done;
         }
         is_done
     }
 
-    fn order(&self, order: Order) {
-        // a thread that has ended has said why
+    fn order(&self, order: WriterCommand) {
+        // a thread that has exited has reported why
         if let Some(orders) = &self.orders {
             let _ = orders.send(order);
         }
@@ -125,25 +126,25 @@ impl Drop for Writer {
     }
 }
 
-/// Writes what comes. `None`: nobody wants it any more, and nothing is left of it.
+/// Writes the blocks. `None`: the export was cancelled, and nothing is left of it.
 fn write(
     path: &Path,
     mut replace: bool,
-    orders: &Receiver<Order>,
-    said: &Sender<Said>,
-) -> io::Result<Option<Said>> {
+    orders: &Receiver<WriterCommand>,
+    said: &Sender<WriterReport>,
+) -> io::Result<Option<WriterReport>> {
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        // a device's or a pipe's place is not taken; a link's is, and where it leads to stays as it is
+        // a device or a pipe is not replaced; a symbolic link is, and its target stays as it is
         Ok(there) if !there.is_file() && !there.is_symlink() => {
-            return Err(io::Error::other("it is there, and not a file"));
+            return Err(io::Error::other("it exists and is not a regular file"));
         }
-        Ok(_) if !replace => return Ok(Some(Said::Exists)),
+        Ok(_) if !replace => return Ok(Some(WriterReport::Exists)),
         _ => {}
     }
     let mut file = temporary(path)?;
     for _ in 0..WAITING_BLOCKS {
-        if said.send(Said::Ready).is_err() {
+        if said.send(WriterReport::Ready).is_err() {
             return Ok(None);
         }
     }
@@ -152,18 +153,18 @@ fn write(
             return Ok(None);
         };
         match order {
-            Order::Write(block) => {
+            WriterCommand::Write(block) => {
                 file.write_all(&block.bytes)?;
                 if !block.is_last {
-                    if said.send(Said::Ready).is_err() {
+                    if said.send(WriterReport::Ready).is_err() {
                         return Ok(None);
                     }
                     continue;
                 }
-                // some disks say only now that they are full
+                // some disks report only now that they are full
                 file.as_file().sync_all()?;
             }
-            Order::Replace => replace = true,
+            WriterCommand::Replace => replace = true,
         }
         // that may have taken a while
         if orders.try_recv().is_err_and(|e| e.is_disconnected()) {
@@ -175,10 +176,10 @@ fn write(
             file.persist_noclobber(path)
         };
         match named {
-            Ok(_) => return Ok(Some(Said::Done)),
+            Ok(_) => return Ok(Some(WriterReport::Done)),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists && !replace => {
                 file = e.file;
-                if said.send(Said::Taken).is_err() {
+                if said.send(WriterReport::Taken).is_err() {
                     return Ok(None);
                 }
             }
@@ -187,16 +188,16 @@ fn write(
     }
 }
 
-/// A file beside that one, to be given its name when all is in it; else it goes.
+/// Creates a temporary file next to `path`, to be renamed when it is complete; otherwise it is deleted.
 ///
 /// # Errors
-/// If the folder cannot be written to.
+/// If the directory is not writable.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    // a name that nobody can foresee, made with O_EXCL: in a directory that everybody may write to, nobody's link is followed
+    // unpredictable name and O_EXCL: in a directory that everybody may write to, nobody's link is followed
     let file = tempfile::Builder::new()
         .prefix(".tcplife-")
         .permissions(Permissions::from_mode(0o600))
@@ -206,7 +207,7 @@ pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Under sudo it belongs to who called that, not to root: else they could not even copy it away.
+/// Under sudo, gives the file to the user who called it, not to root: otherwise they could not even copy it.
 fn give_to_who_asked(file: &NamedTempFile) {
     if !rustix::process::geteuid().is_root() {
         return;
@@ -226,7 +227,7 @@ fn give_to_who_asked(file: &NamedTempFile) {
     }
 }
 
-/// Without the temporary name, which nobody has asked for.
+/// Removes the temporary name from an error, as nobody has asked for it.
 fn bare(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|e| e.source());
     let inner = inner.and_then(|e| e.downcast_ref::<io::Error>());
@@ -236,7 +237,7 @@ fn bare(error: io::Error) -> io::Error {
     }
 }
 
-/// An error in words, without its number.
+/// Formats an error without its number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
@@ -260,22 +261,22 @@ mod tests {
         tempfile::tempdir().expect("a directory")
     }
 
-    fn next(writer: &Writer) -> Said {
+    fn next(writer: &Writer) -> WriterReport {
         writer
             .said
             .recv_timeout(Duration::from_secs(10))
             .expect("it says something")
     }
 
-    /// Writes that, and returns the last that was said.
-    fn written(writer: &Writer, text: &str) -> Said {
+    /// Writes a text, and returns the last report.
+    fn written(writer: &Writer, text: &str) -> WriterReport {
         match next(writer) {
-            Said::Ready => writer.write(block(text, true)),
+            WriterReport::Ready => writer.write(block(text, true)),
             other => return other,
         }
         loop {
             match next(writer) {
-                Said::Ready => {}
+                WriterReport::Ready => {}
                 other => return other,
             }
         }
@@ -291,16 +292,16 @@ mod tests {
     }
 
     #[test]
-    fn it_is_there_whole_and_for_its_owner_only() {
+    fn export_file_appears_complete_and_readable_by_its_user_only() {
         let folder = folder();
         let path = folder.path().join("a.csv");
         let writer = Writer::start(path.clone(), false).expect("a thread");
         for text in ["one ", "two "] {
-            assert_eq!(next(&writer), Said::Ready);
+            assert_eq!(next(&writer), WriterReport::Ready);
             writer.write(block(text, false));
         }
         assert!(!path.exists(), "not before it is whole");
-        assert_eq!(written(&writer, "three"), Said::Done);
+        assert_eq!(written(&writer, "three"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "one two three");
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -308,51 +309,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_replaced_only_when_that_is_said() {
+    fn export_existing_file_is_replaced_only_on_request() {
         let folder = folder();
         let path = folder.path().join("a.csv");
         fs::write(&path, "old").expect("a file");
         let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
-        assert_eq!(written(&start(false), "new"), Said::Exists);
+        assert_eq!(written(&start(false), "new"), WriterReport::Exists);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "old");
-        assert_eq!(written(&start(true), "new"), Said::Done);
+        assert_eq!(written(&start(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "new");
     }
 
     #[test]
-    fn one_that_comes_meanwhile_is_not_written_over() {
+    fn export_file_created_meanwhile_is_not_overwritten() {
         let folder = folder();
         let path = folder.path().join("a.csv");
         let writer = Writer::start(path.clone(), false).expect("a thread");
-        assert_eq!(next(&writer), Said::Ready);
+        assert_eq!(next(&writer), WriterReport::Ready);
         fs::write(&path, "somebody's").expect("a file");
         writer.write(block("ours", true));
-        assert_eq!(next(&writer), Said::Ready);
-        assert_eq!(next(&writer), Said::Taken);
+        assert_eq!(next(&writer), WriterReport::Ready);
+        assert_eq!(next(&writer), WriterReport::Taken);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody's");
         writer.replace();
-        assert_eq!(next(&writer), Said::Done);
+        assert_eq!(next(&writer), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "ours");
         assert_eq!(names(&folder), ["a.csv"]);
     }
 
     #[test]
-    fn nothing_is_left_of_one_that_nobody_wants_any_more() {
+    fn export_dropped_writer_leaves_no_file() {
         let folder = folder();
         let writer = Writer::start(folder.path().join("a.csv"), false).expect("a thread");
-        assert_eq!(next(&writer), Said::Ready);
+        assert_eq!(next(&writer), WriterReport::Ready);
         writer.write(block("half of it", false));
         drop(writer);
         assert_eq!(names(&folder), [] as [&str; 0]);
     }
 
     #[test]
-    fn what_is_cancelled_is_not_there_or_it_is_said() {
+    fn export_cancelled_at_any_moment_reports_whether_the_file_exists() {
         let folder = folder();
         for i in 0..50 {
             let path = folder.path().join(format!("{i}.csv"));
             let writer = Writer::start(path.clone(), false).expect("a thread");
-            assert_eq!(next(&writer), Said::Ready);
+            assert_eq!(next(&writer), WriterReport::Ready);
             writer.write(block("all of it", true));
             // at any moment
             std::thread::sleep(Duration::from_micros(i * 20));
@@ -361,30 +362,30 @@ mod tests {
     }
 
     #[test]
-    fn a_link_s_place_is_taken_and_where_it_leads_to_stays() {
+    fn export_to_a_symlink_replaces_the_link_and_not_its_target() {
         let folder = folder();
         let (path, other) = (folder.path().join("a.csv"), folder.path().join("passwd"));
         fs::write(&other, "precious").expect("a file");
         std::os::unix::fs::symlink(&other, &path).expect("a link");
         let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
-        assert_eq!(written(&start(false), "new"), Said::Exists);
-        assert_eq!(written(&start(true), "new"), Said::Done);
+        assert_eq!(written(&start(false), "new"), WriterReport::Exists);
+        assert_eq!(written(&start(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&other).expect("a file"), "precious");
         assert!(!path.is_symlink());
-        // one that leads nowhere is no way to make a file elsewhere
+        // a dangling link must not create a file elsewhere
         let dangling = folder.path().join("b.csv");
         std::os::unix::fs::symlink(folder.path().join("made"), &dangling).expect("a link");
         let writer = Writer::start(dangling, false).expect("a thread");
-        assert_eq!(written(&writer, "new"), Said::Exists);
+        assert_eq!(written(&writer, "new"), WriterReport::Exists);
     }
 
     #[test]
-    fn what_went_wrong_is_said_in_words() {
+    fn export_failure_is_reported_with_its_reason() {
         let folder = folder();
         let failed = |path: PathBuf| {
             let writer = Writer::start(path, true).expect("a thread");
             match written(&writer, "new") {
-                Said::Failed(reason) => reason,
+                WriterReport::Failed(reason) => reason,
                 other => panic!("{other:?}"),
             }
         };
@@ -395,7 +396,7 @@ mod tests {
         assert_eq!(failed(folder.path().into()), "is a directory");
         assert_eq!(
             failed("/dev/full".into()),
-            "it is there, and not a file",
+            "it exists and is not a regular file",
             "a device stays what it is"
         );
     }

@@ -1,4 +1,4 @@
-//! JSON lines: one object for every session, with the keys of [`FIELDS`], and one for the run.
+//! JSON lines: one object per session, with the keys of [`FIELDS`], and one for the run.
 
 use std::io::{self, Write};
 
@@ -9,30 +9,29 @@ use crate::model::fields::{FIELDS, Value};
 use crate::model::session::Session;
 use crate::output::{Sink, Summary};
 
-/// One object a line.
+/// Writes one object per line.
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
 }
 
 impl<W: Write> Json<W> {
-    /// Writes there.
     pub fn new(out: W) -> Self {
         Json { out }
     }
 }
 
-/// What a session's row is about: its end, or how it stood when its figures were read.
+/// Returns the event that a session's row reports: its close, or a snapshot of it.
 pub fn event(session: &Session) -> &'static str {
     if session.is_open() { "open" } else { "close" }
 }
 
-/// When that was: RFC 3339, UTC, µs.
+/// Returns the time of the event: RFC 3339, UTC, µs.
 pub fn time(session: &Session, clock: &Clock) -> String {
     format!("{:.6}", clock.wall(session.end_ns))
 }
 
-/// Writes a session as one object, without a line's end.
+/// Writes a session as one object, without a newline.
 ///
 /// # Errors
 /// If writing fails.
@@ -67,14 +66,14 @@ impl<W: Write> Sink for Json<W> {
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         if summary.untaken > 0 {
-            summary.say_lost(); // nobody would take it here
+            summary.say_missed(); // the reader would not take it here
             return Ok(());
         }
         let mut serializer = serde_json::Serializer::new(&mut self.out);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("event", "summary")?;
         map.serialize_entry("sessions", &summary.sessions)?;
-        map.serialize_entry("lost", &summary.lost)?;
+        map.serialize_entry("missed", &summary.missed)?;
         let duration_us = u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX);
         map.serialize_entry("duration_us", &duration_us)?;
         SerializeMap::end(map)?;
@@ -88,7 +87,7 @@ mod tests {
     use crate::output::tests::rendered;
 
     #[test]
-    fn json_lines() {
+    fn json_rows_match_their_snapshot() {
         insta::assert_snapshot!(rendered(|out| Box::new(Json::new(out))));
     }
 }

@@ -1,7 +1,7 @@
-//! Output that is not the dashboard: one line for every finished session, as it ends.
+//! Line outputs: one line for every session when it closes, instead of the dashboard.
 //!
-//! Responsible for the run: until when, what is flushed when, what is said at the end. The formats are
-//! `text`, `csv` and `json`; `stdout` is the way to stdout, `export_file` is where the dashboard exports to.
+//! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`;
+//! `stdout` writes to stdout, `export_file` to the dashboard's export files.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::filter::Filter;
 use crate::model::batch::{Batch, Clock};
+use crate::model::fields;
 use crate::model::session::Session;
 
 pub mod csv;
@@ -20,11 +21,11 @@ pub mod json;
 pub mod stdout;
 pub mod text;
 
-use stdout::{End, say};
+use stdout::{End, print_to_stderr};
 
-/// A format for finished sessions.
+/// An output format for closed sessions.
 pub trait Sink {
-    /// Writes what comes before the first row.
+    /// Writes what precedes the first row.
     ///
     /// # Errors
     /// If writing fails.
@@ -38,70 +39,65 @@ pub trait Sink {
     /// If writing fails.
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()>;
 
-    /// Hands on all that was written.
+    /// Flushes all that was written.
     ///
     /// # Errors
     /// If writing fails.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Writes what comes after the last row. Unless a format has a place for it, what was lost is said on
-    /// stderr.
+    /// Writes what follows the last row. Unless a format has a place for it, missed sessions are reported on stderr.
     ///
     /// # Errors
     /// If writing fails.
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
-        summary.say_lost();
+        summary.say_missed();
         Ok(())
     }
 }
 
-/// What there is to say at the end of a run.
+/// Summary of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Rows written.
     pub sessions: u64,
-    /// Sessions that ended and could not be recorded.
-    pub lost: u64,
-    /// Whether the filter would have let through all that were lost: the kernel decides it.
-    pub lost_are_all_meant: bool,
-    /// Lines that were not written, because nobody takes them.
+    /// Sessions that closed and could not be recorded.
+    pub missed: u64,
+    /// True if the kernel decides the whole filter, so that all missed sessions would have matched.
+    pub missed_all_match: bool,
+    /// Rows that were not written, because the reader took nothing.
     pub untaken: u64,
-    /// How long the run was.
+    /// Length of the run.
     pub duration: Duration,
 }
 
 impl Summary {
-    fn say_lost(&self) {
-        let lost = self.lost;
-        let missing = match (lost, self.lost_are_all_meant) {
+    fn say_missed(&self) {
+        let missed = fields::number(self.missed, "session");
+        let text = match (self.missed, self.missed_all_match) {
             (0, _) => return,
-            (_, true) => {
-                format!(
-                    "{lost} sessions are missing above: they ended while the ring buffer was full"
-                )
-            }
+            (_, true) => format!("missed {missed}: the ring buffer was full"),
             (_, false) => format!(
-                "up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was full, before the filter was asked"
+                "missed up to {missed} that match -f: the ring buffer was full, and the filter never saw them"
             ),
         };
-        say(&format!("{missing}. A greater --ring-size helps"));
+        print_to_stderr(&format!("{text}. A larger --ring-size helps"));
     }
 }
 
-/// What limits a run: which sessions are written, and how many.
+/// Limits of a run: which sessions are written, and how many.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// Only these.
+    /// Only sessions that match.
     pub filter: Filter,
-    /// It ends after this many rows.
+    /// Exit after this many rows.
     pub count: Option<u64>,
 }
 
-/// Writes every session that the batches bring, until the end, so many, or until the reader of stdout has gone. A
-/// reader that is there and takes nothing does not hold up the end: see [`Patient`](stdout::Patient).
+/// Writes the sessions of all batches until the end of the run, `count` rows, or until the reader of stdout is gone. A
+/// reader that takes nothing does not delay the end: see [`DeadlineWriter`](stdout::DeadlineWriter).
 ///
 /// # Errors
-/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader has gone.
+/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader is gone.
 pub fn run(
     batches: &Receiver<Batch>,
     request_stop: &dyn Fn(),
@@ -112,7 +108,7 @@ pub fn run(
     let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
     let mut summary = Summary {
-        lost_are_all_meant: limits.filter.is_decided_by_capture(),
+        missed_all_match: limits.filter.is_decided_by_capture(),
         ..Summary::default()
     };
     let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
@@ -132,7 +128,7 @@ pub fn run(
             },
         }
     }
-    // what ended before the end of the run is on its way: take it, and how much was lost
+    // sessions that closed before the end of the run are still on their way: take them, and the number of missed ones
     request_stop();
     while let Ok(batch) = batches.recv_timeout(Duration::from_secs(5)) {
         write_batch(sink, &batch, &limits, &mut summary)?;
@@ -142,9 +138,9 @@ pub fn run(
     sink.end(&summary)?;
     sink.flush()?;
     if end.untaken() > 0 {
-        say(&format!(
-            "{} lines are missing at the end: the reader of stdout took nothing for a second",
-            end.untaken()
+        print_to_stderr(&format!(
+            "dropped {} at the end: the reader of stdout accepted nothing for a second",
+            fields::number(end.untaken(), "line")
         ));
     }
     Ok(())
@@ -156,7 +152,7 @@ fn write_batch(
     limits: &Limits,
     summary: &mut Summary,
 ) -> io::Result<()> {
-    summary.lost = batch.lost;
+    summary.missed = batch.missed;
     let room = limits
         .count
         .map_or(u64::MAX, |n| n.saturating_sub(summary.sessions));
@@ -172,7 +168,7 @@ fn write_batch(
     sink.flush()
 }
 
-/// `tcplife | head` on a quiet host: without rows to write, only this tells that head has gone.
+/// Detects that head has exited in `tcplife | head` on a quiet host, where no row is written that would fail.
 fn reader_is_gone() -> bool {
     let stdout = io::stdout();
     let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
@@ -186,7 +182,7 @@ fn reader_is_gone() -> bool {
             .intersects(PollFlags::ERR | PollFlags::NVAL)
 }
 
-/// The columns that `-T` and `-t` put before the others of a classic row.
+/// Time columns that `-T` and `-t` put before the others of a classic row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Times {
     /// `-T`: local time of day.
@@ -212,7 +208,7 @@ impl Stopwatch {
         }
     }
 
-    /// The time of day and the seconds, those that were asked for.
+    /// Returns the time of day and the seconds, if requested.
     fn read(&mut self, session: &Session, clock: &Clock) -> (Option<String>, Option<f64>) {
         let first = *self.first_ns.get_or_insert(session.end_ns);
         let time = self.times.time.then(|| {
@@ -222,7 +218,7 @@ impl Stopwatch {
                 .strftime("%H:%M:%S")
                 .to_string()
         });
-        // rows of two CPUs may come a little out of order
+        // rows of two CPUs may be slightly out of order
         let seconds = (session.end_ns as f64 - first as f64) / 1e9;
         (time, self.times.timestamp.then_some(seconds))
     }
@@ -232,9 +228,9 @@ impl Stopwatch {
 mod tests {
     use super::*;
     use crate::model::session::{Comm, Evidence};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
-    /// The sessions of the golden files: what the columns must cope with.
+    /// Sessions of the golden files, chosen to challenge the columns.
     pub fn golden_sessions() -> Vec<Session> {
         let plain = sample();
         let server = Session {
@@ -268,7 +264,7 @@ mod tests {
             pid: 0,
             comm: Comm::from(""),
             established_ns: 0,
-            age_is_lower_bound: true,
+            preexisting: true,
             end_ns: comma.end_ns + 1,
             ..plain.clone()
         };

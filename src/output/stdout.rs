@@ -1,7 +1,6 @@
-//! Stdout for rows, and a reader that may take none of them.
+//! Stdout for rows, whose reader may stall.
 //!
-//! Responsible for that a run ends when it is to end, although nobody reads what it writes, and that whoever reads on
-//! finds whole rows. Not for what is in them, nor for who has gone: a write says that.
+//! Lets a run end even if its reader stalls; output always ends on a row boundary.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -16,25 +15,24 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::host::proc::Process;
 use crate::host::signals::{Watch, is_ignored};
 
-/// How long a reader that takes nothing is waited for when the run is to end.
+/// Grace period for a stalled reader when the run is to end.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// So many bytes of rows are written at once.
+/// Bytes of rows that are written at once.
 const FULL: usize = 8 << 10;
-/// What a pipe that has any room takes as a whole and without waiting: PIPE_BUF of Linux.
+/// Bytes that a pipe with any room takes as a whole and without waiting: PIPE_BUF of Linux.
 const PIPE_BUF: usize = 4096;
 
-/// When a run is to end, and how much nobody had taken by then.
+/// End of a run, and the number of rows that nobody had taken by then.
 #[derive(Debug)]
 pub struct End {
     pub signals: Watch,
-    /// When the run began.
     pub started: Instant,
     pub at: Option<Instant>,
     untaken: Cell<u64>,
 }
 
 impl End {
-    /// At a signal, or after this time. A hangup is none where it was ignored at the start: nohup.
+    /// Ends the run on a signal, or after this time. A hangup that was ignored at the start does not count: nohup.
     ///
     /// # Errors
     /// If the kernel refuses what catches signals.
@@ -56,14 +54,14 @@ impl End {
         }
     }
 
-    /// Lines that were given up because the reader took nothing.
+    /// Returns the number of rows that were dropped because the reader took nothing.
     pub fn untaken(&self) -> u64 {
         self.untaken.get()
     }
 }
 
-/// Stdout. A terminal is opened once more, so that not to wait for it is a matter of this program alone: what stdin and
-/// stdout are open as, they share with the shell. Where it may not be opened, as after su, a write waits.
+/// Returns stdout. A terminal is opened again, so that non-blocking mode affects only this program: the open file of
+/// stdin and stdout is shared with the shell. If it may not be opened, as after su, writes block.
 ///
 /// # Errors
 /// If the kernel refuses a descriptor.
@@ -78,25 +76,25 @@ pub fn stdout() -> io::Result<OwnedFd> {
     stdout.as_fd().try_clone_to_owned()
 }
 
-/// Writes rows, the pieces of which a [`BufWriter`](io::BufWriter) before it collects. While the run goes on, a reader may
-/// take its time; when it is to end, a reader that takes nothing for a second gets no more.
+/// Writes rows that a [`BufWriter`](io::BufWriter) in front of it collects. During the run, a reader may take its time;
+/// once it is to end, a reader that takes nothing for a second gets no more.
 #[derive(Debug)]
-pub struct Patient<'a> {
+pub struct DeadlineWriter<'a> {
     out: OwnedFd,
     end: &'a End,
-    /// A file takes whatever there is, and to ask it would only cost time.
+    /// False for a file, which takes whatever there is: polling it would only cost time.
     may_wait: bool,
     is_terminal: bool,
     rows: Vec<u8>,
 }
 
-impl<'a> Patient<'a> {
-    /// Writes there until that end.
+impl<'a> DeadlineWriter<'a> {
+    /// Creates a writer to `out` until that end.
     pub fn new(out: OwnedFd, end: &'a End) -> Self {
         let is_terminal = out.is_terminal();
         let kind = fstat(&out).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let may_wait = is_terminal || matches!(kind, Ok(FileType::Fifo | FileType::Socket));
-        Patient {
+        DeadlineWriter {
             out,
             end,
             may_wait,
@@ -105,7 +103,7 @@ impl<'a> Patient<'a> {
         }
     }
 
-    /// Hands on so many of the bytes that wait.
+    /// Hands over this many of the waiting bytes.
     fn hand_on(&mut self, len: usize) -> io::Result<()> {
         let mut done = 0;
         let mut result = Ok(());
@@ -119,7 +117,7 @@ impl<'a> Patient<'a> {
         result
     }
 
-    /// Writes some of it, or gives all of it up. Returns how many bytes are done with.
+    /// Writes some of the bytes, or drops all of them. Returns how many are done with.
     fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
         if self.may_wait && (self.end.untaken() > 0 || !self.wait_for_room()?) {
             let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
@@ -130,21 +128,21 @@ impl<'a> Patient<'a> {
         match rustix::io::write(&self.out, piece) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => Ok(written),
-            // it is asked again
+            // polled again
             Err(Errno::INTR | Errno::AGAIN) => Ok(0),
-            // its terminal has gone
+            // the terminal is gone
             Err(Errno::IO) if self.is_terminal => Err(io::ErrorKind::BrokenPipe.into()),
             Err(e) => Err(e.into()),
         }
     }
 
-    /// Waits until the reader has room for more, or has gone. False if the run is to end, and it takes nothing.
+    /// Waits until the reader has room for more, or is gone. Returns false if the run is to end and the reader stalls.
     fn wait_for_room(&self) -> io::Result<bool> {
         let mut give_up: Option<Instant> = None;
         loop {
             let until = give_up.or(self.end.at);
             let left = until.map(|at| at.saturating_duration_since(Instant::now()));
-            // a hundred years at the most, which fit
+            // at most a hundred years, which fit
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             let mut fds = [
                 PollFd::new(&self.out, PollFlags::OUT),
@@ -168,19 +166,19 @@ impl<'a> Patient<'a> {
     }
 }
 
-/// As much as a pipe takes at once, in whole rows unless there is one that is longer.
+/// Returns as much as a pipe takes at once: whole rows, unless a single row is longer.
 fn piece(bytes: &[u8]) -> &[u8] {
     let most = &bytes[..bytes.len().min(PIPE_BUF)];
     &most[..rows_end(most)]
 }
 
-/// Where the last whole row ends; the very end if there is none.
+/// Returns the end of the last whole row; the length if there is none.
 fn rows_end(bytes: &[u8]) -> usize {
     let last = bytes.iter().rposition(|&byte| byte == b'\n');
     last.map_or(bytes.len(), |at| at + 1)
 }
 
-impl Write for Patient<'_> {
+impl Write for DeadlineWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.rows.extend_from_slice(bytes);
         if self.rows.len() >= FULL {
@@ -194,8 +192,8 @@ impl Write for Patient<'_> {
     }
 }
 
-/// Says something on stderr, if that is there and would not have to be waited for: it may be the pipe that nobody reads.
-pub fn say(message: &str) {
+/// Reports a message on stderr, unless that is closed or would block: it may be the pipe that nobody reads.
+pub fn print_to_stderr(message: &str) {
     let mut stderr = io::stderr().lock();
     let fd = stderr.as_fd();
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
@@ -215,8 +213,8 @@ mod tests {
         End::with(Watch::new(&[]).expect("it catches nothing"), Some(time))
     }
 
-    /// Writes rows of all lengths, so that their ends are nowhere in particular; as JSON is, in small pieces.
-    fn write_rows(count: usize, out: &mut Patient) {
+    /// Writes rows of all lengths, so that their ends are nowhere in particular; in small pieces, like JSON.
+    fn write_rows(count: usize, out: &mut DeadlineWriter) {
         for nth in 0..count {
             for part in [&nth.to_string(), " ", &"x".repeat(nth % 700), "\n"] {
                 out.write_all(part.as_bytes()).expect("the reader is there");
@@ -239,11 +237,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_takes_nothing_is_left_with_whole_rows() {
+    fn stdout_with_stalled_reader_ends_on_a_row_boundary() {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_millis(1));
         let began = Instant::now();
-        write_rows(1000, &mut Patient::new(writer.into(), &end));
+        write_rows(1000, &mut DeadlineWriter::new(writer.into(), &end));
         assert!(began.elapsed() >= PATIENCE, "it could have read yet");
         let taken = assert_rows_are_whole(&read_all(reader));
         assert!(taken > 0);
@@ -251,22 +249,22 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_reads_gets_all_although_the_time_is_over() {
+    fn stdout_with_active_reader_gets_all_rows_after_the_deadline() {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::ZERO);
         let reading = std::thread::spawn(|| read_all(reader));
-        write_rows(10_000, &mut Patient::new(writer.into(), &end));
+        write_rows(10_000, &mut DeadlineWriter::new(writer.into(), &end));
         let text = reading.join().expect("it reads");
         assert_eq!(assert_rows_are_whole(&text), 10_000);
         assert_eq!(end.untaken(), 0);
     }
 
     #[test]
-    fn a_row_that_fits_into_no_pipe_at_once_arrives() {
+    fn stdout_row_larger_than_the_pipe_arrives_complete() {
         let (reader, writer) = pipe().expect("a pipe");
         let end = ends_after(Duration::from_secs(3600));
         let row = format!("{}\n", "x".repeat(3 * FULL));
-        let mut out = Patient::new(writer.into(), &end);
+        let mut out = DeadlineWriter::new(writer.into(), &end);
         out.write_all(row.as_bytes()).expect("there is room");
         out.flush().expect("there is room");
         drop(out);
@@ -274,11 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_gone_is_an_error() {
+    fn stdout_with_closed_reader_is_a_broken_pipe_error() {
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
         let end = ends_after(Duration::from_secs(3600));
-        let mut out = Patient::new(writer.into(), &end);
+        let mut out = DeadlineWriter::new(writer.into(), &end);
         out.write_all(b"row\n").expect("it waits");
         let error = out.flush().expect_err("nobody reads it");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

@@ -1,4 +1,4 @@
-//! The classic rows: the columns and widths of bcc's tcplife, to the byte.
+//! Classic text rows: the columns and widths of bcc's tcplife, to the byte.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::model::batch::Clock;
 use crate::model::session::{Evidence, Session};
 use crate::output::{Sink, Stopwatch, Times};
 
-/// Rows of aligned columns.
+/// Writes rows of aligned columns.
 #[derive(Debug)]
 pub struct Text<W> {
     out: W,
@@ -18,7 +18,7 @@ pub struct Text<W> {
 }
 
 impl<W: Write> Text<W> {
-    /// `wide` has room for IPv6 addresses and whole names.
+    /// Creates a sink; `wide` has room for IPv6 addresses and whole names.
     pub fn new(out: W, wide: bool, times: Times, zone: TimeZone) -> Self {
         Text {
             out,
@@ -28,7 +28,7 @@ impl<W: Write> Text<W> {
     }
 }
 
-/// As much of a text as fits into so many columns of the terminal, and blanks up to there.
+/// Cuts or pads a text to this many columns of the terminal.
 fn cell(text: &str, width: usize) -> String {
     let mut cell = String::with_capacity(width);
     let mut left = width;
@@ -98,8 +98,8 @@ impl<W: Write> Sink for Text<W> {
                 s.pid, s.lport, s.rport
             )?;
         }
-        // bcc has no such rows, so the mark can hurt nobody who reads its columns
-        let bound = if s.age_is_lower_bound { "≥" } else { "" };
+        // bcc has no such rows, so this sign cannot break anything that reads its columns
+        let bound = if s.preexisting { "≥" } else { "" };
         writeln!(self.out, "{bound}{:.2}", s.duration_ns() as f64 / 1e6)
     }
 
@@ -125,33 +125,33 @@ mod tests {
     }
 
     #[test]
-    fn default_rows() {
+    fn text_rows_have_the_default_columns() {
         insta::assert_snapshot!(rows(false, false, false));
     }
 
     #[test]
-    fn wide_rows() {
+    fn text_rows_wide_have_the_wide_columns() {
         insta::assert_snapshot!(rows(true, false, false));
     }
 
     #[test]
-    fn rows_with_seconds() {
+    fn text_rows_with_timestamp_have_seconds() {
         insta::assert_snapshot!(rows(false, false, true));
     }
 
     #[test]
-    fn rows_with_time_of_day() {
+    fn text_rows_with_time_have_the_time_of_day() {
         insta::assert_snapshot!(rows(false, true, false));
     }
 
     #[test]
-    fn wide_rows_with_both_times() {
+    fn text_rows_wide_have_both_times() {
         insta::assert_snapshot!(rows(true, true, true));
     }
 
     #[test]
-    fn columns_line_up_beside_characters_of_any_width() {
-        let session = crate::testing::sample::finished();
+    fn text_columns_with_characters_of_any_width_are_aligned() {
+        let session = crate::testing::sample::closed_session();
         let mut out = Vec::new();
         let mut text = Text::new(&mut out, false, Times::default(), TimeZone::UTC);
         for comm in ["curl", "中文", "中文中文中", "a中文中文中文", "e\u{301}tat"] {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_day_is_local() {
+    fn text_time_of_day_is_local() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let local = rendered(|out| {
             Box::new(Text::new(

@@ -1,4 +1,4 @@
-//! What tests and benchmarks use of this crate, and nothing else does: the one place that exports it.
+//! Exports for tests and benchmarks, and nothing else: the single place that makes modules of this crate visible.
 
 pub mod sample;
 
@@ -10,7 +10,7 @@ pub mod cli {
 /// Collecting sessions.
 pub mod collector {
     pub use crate::collector::Collector;
-    pub use crate::collector::kernel::{Config, start};
+    pub use crate::collector::kernel::{CollectorConfig, start};
 }
 
 /// The filter language.
@@ -20,12 +20,12 @@ pub mod filter {
 
 /// Sessions, their fields and their store.
 pub mod model {
-    pub use crate::model::batch::{Batch, Look};
-    pub use crate::model::capture_filter::Capture;
+    pub use crate::model::batch::{Batch, OpenSnapshot};
+    pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
     pub use crate::model::fields::{FIELDS, Field, Value, bytes};
     pub use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
-    pub use crate::model::store::{Place, Store};
+    pub use crate::model::store::{SessionRef, Store};
 }
 
 /// The dashboard.
@@ -33,8 +33,8 @@ pub mod ui {
     pub use crate::ui::action::Mode;
     pub use crate::ui::app::App;
     pub use crate::ui::config::Config;
-    pub use crate::ui::keys::{KEYS, KeyCode, PLACES, Press};
-    pub use crate::ui::terminal::Screen;
+    pub use crate::ui::keys::{HELP_SECTIONS, KEYS, KeyCode, KeyPress};
+    pub use crate::ui::terminal::TerminalGuard;
     pub use crate::ui::theme::{DARK, THEMES};
     pub use crate::ui::view::draw;
     pub use crate::ui::{Options, run};

@@ -1,6 +1,7 @@
-//! Sessions that were never on a wire: what tests and benchmarks begin from.
+//! Synthetic sessions for tests and benchmarks.
 //!
-//! One place for a whole [`Session`], so that a new figure of it is added here alone. No part of the program uses it.
+//! The single place that builds a whole [`Session`], so that a new figure is added here alone. The program itself does
+//! not use it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use crate::model::cgroup::Cgroup;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
-/// A finished session, to be changed to what is needed.
-pub fn finished() -> Session {
+/// Returns a closed session, to be changed as needed.
+pub fn closed_session() -> Session {
     Session {
         cookie: 0x1001,
         start_ns: 1_000_000_000,
@@ -45,12 +46,12 @@ pub fn finished() -> Session {
         reason: Reason::LocalFin,
         owner: Evidence::Connect,
         direction: Direction::Out,
-        age_is_lower_bound: false,
+        preexisting: false,
     }
 }
 
-/// The sessions of a busy host: many peers, few services, some thousand processes. They look like chance and are the
-/// same in every run.
+/// Sessions of a busy host: many peers, few services, some thousand processes. They look random and are the same in
+/// every run.
 #[derive(Clone, Debug)]
 pub struct BusyHost {
     numbers: Numbers,
@@ -68,23 +69,24 @@ impl Default for BusyHost {
                 netns: 1,
                 owner: Evidence::Read,
                 direction: Direction::In,
-                ..finished()
+                ..closed_session()
             },
         }
     }
 }
 
-/// Numbers that look like chance and are the same each time.
+/// Reproducible pseudo-random numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// The numbers that begin from that one.
+    /// Creates a sequence from a seed.
     pub fn from(seed: u64) -> Self {
         Numbers(seed)
     }
 
-    /// The next one: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+    /// Returns the next number: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
+    /// 2014).
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = self.0;
@@ -93,14 +95,14 @@ impl Numbers {
         z ^ z >> 31
     }
 
-    /// The next one that is less than `n`.
+    /// Returns the next number, less than `n`.
     pub fn below(&mut self, n: u64) -> u64 {
         self.number() % n
     }
 }
 
 impl BusyHost {
-    /// The next session, of that cookie and in that state. It begins at as many ns as its cookie says.
+    /// Returns the next session, with this cookie and state. It starts at as many ns as its cookie says.
     pub fn session(&mut self, cookie: u64, state: State) -> Session {
         const COMMS: [&str; 5] = ["nginx", "curl", "postgres", "redis-server", "sshd-session"];
         let n = self.numbers.number();
@@ -133,7 +135,7 @@ impl BusyHost {
     }
 }
 
-/// One of a quarter of all networks 10.x.y.0, or now and then an IPv6 address.
+/// Returns one of 65,536 addresses 10.0.x.y, or in one of four cases an IPv6 address.
 fn address(n: u64) -> IpAddr {
     match n % 4 {
         0 => Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(n >> 40)).into(),

@@ -1,4 +1,4 @@
-//! Text and numbers as people write them; knows nothing of sessions.
+//! Text and numbers as people write them, independent of sessions.
 
 pub mod sanitize;
 pub mod suggest;

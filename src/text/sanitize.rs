@@ -1,8 +1,7 @@
-//! Texts that others chose, made harmless: names of processes and users, paths, what stands in a file.
-//!
-//! Responsible for what must not reach a terminal or a line of output. Not for quoting, which each output does its own way.
+//! Makes foreign text harmless, such as process names, user names, paths and file contents, so that nothing in it can
+//! drive a terminal or break a line of output. Quoting is up to each output.
 
-/// True if it moves a cursor, ends a line, turns the direction of writing, or is not to be seen.
+/// True for a character that moves the cursor, ends a line, changes the writing direction, or is invisible.
 pub fn is_harmful(c: char) -> bool {
     let is_unseen = matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180b}'..='\u{180f}'
@@ -12,8 +11,8 @@ pub fn is_harmful(c: char) -> bool {
     c.is_control() || is_unseen || c == char::REPLACEMENT_CHARACTER
 }
 
-/// The text, with `?` for each character that does harm.
-pub fn clean(text: &str) -> String {
+/// Replaces each harmful character with `?`.
+pub fn sanitize(text: &str) -> String {
     let harmless = |c| if is_harmful(c) { '?' } else { c };
     text.chars().map(harmless).collect()
 }
@@ -23,9 +22,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_drives_the_terminal() {
+    fn sanitize_replaces_control_and_invisible_characters() {
         assert_eq!(
-            clean("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é\u{61c}\u{e0041}"),
+            sanitize("a\x1b[2J\nb\u{9b}31m\u{202e}c\u{200b}d\u{fffd}é\u{61c}\u{e0041}"),
             "a?[2J?b?31m?c?d?é??"
         );
     }

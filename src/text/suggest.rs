@@ -1,12 +1,12 @@
-//! What a misspelt word may have meant.
+//! Suggestions for a misspelled word: "did you mean".
 
-/// The candidates that are nearest to a word, if any is near: a letter off, two in a longer word.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Returns the candidates nearest to a word: one edit away, or two in a longer word. Empty if none is near.
+pub(crate) fn suggest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut near: Vec<(usize, &str)> = candidates
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|&(distance, c)| distance <= allowance(word).min(allowance(c)))
         .collect();
-    near.sort_by_key(|&(distance, _)| distance); // stable: in the order of the table
+    near.sort_by_key(|&(distance, _)| distance); // stable: ties keep the order of the table
     let best = near.first().map(|&(distance, _)| distance);
     near.into_iter()
         .take_while(|&(distance, _)| Some(distance) == best)
@@ -15,7 +15,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .collect()
 }
 
-/// Edits with which a word is still itself: none in two letters, where it could be any other.
+/// Maximum edit distance for a suggestion; 0 for two letters, which could be any other word.
 fn allowance(word: &str) -> usize {
     match word.chars().count() {
         0..3 => 0,
@@ -29,8 +29,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_is_a_letter_or_two() {
-        let near = |word| nearest(word, ["port", "lport", "rport", "reason", "tx"].into_iter());
+    fn suggest_finds_words_within_a_typo_or_two() {
+        let near = |word| suggest(word, ["port", "lport", "rport", "reason", "tx"].into_iter());
         assert_eq!(near("prot"), ["port"]);
         assert_eq!(near("sport"), ["port", "lport", "rport"]);
         assert_eq!(near("raeson"), ["reason"]);

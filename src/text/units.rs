@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::text::sanitize::clean;
+use crate::text::sanitize::sanitize;
 
-/// A unit's names, in lower case, and what it is a multiple of.
+/// Names of a unit, in lower case, and its factor.
 pub type Unit = (&'static [&'static str], u64);
 
 pub const SIZES: &[Unit] = &[
@@ -32,30 +32,30 @@ pub const TIMES: &[Unit] = &[
     (&["d"], 86_400_000_000),
 ];
 
-/// Why a number with units cannot be read.
+/// Reason that a number with units cannot be read.
 pub enum Unscaled {
-    /// It may be the beginning of one.
+    /// Not a number; true if it may be the beginning of one.
     NotANumber(bool),
     NoUnit,
-    /// There is no such unit; whether it may be the beginning of one.
+    /// Unknown unit; true if it may be the beginning of one.
     Unit(String, bool),
-    /// Less than one of what is counted.
+    /// Less than one of the unit counted in.
     Fraction,
     TooGreat,
 }
 
 impl Unscaled {
-    /// The beginning of an error that goes on with what would be right; empty if only the unit's name could be said.
+    /// Beginning of an error message that continues with the valid forms; empty if all it could do is repeat the unit.
     pub fn unit_hint(&self) -> String {
         match self {
-            Unscaled::Unit(unit, _) => format!("there is no unit `{}`; ", clean(unit.trim())),
+            Unscaled::Unit(unit, _) => format!("unknown unit `{}`; ", sanitize(unit.trim())),
             _ => String::new(),
         }
     }
 }
 
-/// Numbers with units: `10MB`, `1.5s`, and as the table shows them `2m03s`. A number alone takes the default; where
-/// there is none, only 0 can do without.
+/// Parses numbers with units: `10MB`, `1.5s`, and the form that the table shows, `2m03s`. A bare number takes the
+/// default unit; without a default, only 0 needs no unit.
 pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, Unscaled> {
     let mut rest = text;
     let mut sum = 0_u64;
@@ -97,7 +97,7 @@ pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, U
     }
 }
 
-/// A decimal number: its digits without the point, and how many of them are behind it.
+/// Decimal number: its digits without the point, and how many of them follow the point.
 struct Decimal {
     digits: u128,
     behind: u32,
@@ -115,8 +115,7 @@ impl Decimal {
         })
     }
 
-    /// The product, without what is left of a whole: nobody counts half bytes in 23.8MiB. Only if nothing is left of
-    /// it at all it is a mistake.
+    /// Multiplies and rounds down: nobody counts half bytes in 23.8MiB. An error only if nothing is left at all.
     fn times(&self, factor: u64) -> Result<u64, Unscaled> {
         let product = self
             .digits
@@ -130,20 +129,21 @@ impl Decimal {
     }
 }
 
-/// A time as flags and the configuration take it: what a filter takes (`10s`, `1m30s`, `1.5h`), or a number of seconds.
+/// Parses a time for flags and the configuration: what a filter takes (`10s`, `1m30s`, `1.5h`), or a bare number of
+/// seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    const TAKES: &str = "it takes a time like 10s, 1m30s or 500ms";
+    const TAKES: &str = "must be a time like 10s, 1m30s or 500ms";
     const SECOND: u64 = 1_000_000;
     const CENTURY: u64 = 100 * 365 * 86_400 * SECOND;
     match scaled(text, TIMES, Some(SECOND)) {
-        Ok(0) | Err(Unscaled::Fraction) => Err(format!("{TAKES}, longer than nothing")),
+        Ok(0) | Err(Unscaled::Fraction) => Err(format!("{TAKES}, more than zero")),
         Ok(us @ ..=CENTURY) => Ok(Duration::from_micros(us)),
-        Ok(_) | Err(Unscaled::TooGreat) => Err("that is over a hundred years".into()),
+        Ok(_) | Err(Unscaled::TooGreat) => Err("must be at most a hundred years".into()),
         Err(why) => Err(format!("{}{TAKES}", why.unit_hint())),
     }
 }
 
-/// A time as [`duration`] reads it, to the microsecond: `1m30s`, `1s500ms`.
+/// Formats a time so that [`duration`] reads it back, to the microsecond: `1m30s`, `1s500ms`.
 pub fn spelled(time: Duration) -> String {
     let mut rest = time.as_micros();
     let mut text = String::new();
@@ -160,14 +160,14 @@ pub fn spelled(time: Duration) -> String {
     }
 }
 
-/// The refresh interval: fast enough to be live, slow enough to be read.
+/// Parses the refresh interval. Its bounds: fast enough to be live, slow enough to be read.
 pub fn interval(text: &str) -> Result<Duration, String> {
     let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
     let time = duration(text)?;
     if limits.contains(&time) {
         Ok(time)
     } else {
-        Err("it takes a time from 100ms to 1h".into())
+        Err("must be a time from 100ms to 1h".into())
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_table_shows_can_be_typed() {
+    fn scaled_accepts_times_and_sizes_as_the_table_shows_them() {
         for us in [
             1,
             999,
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_what_there_is() {
+    fn scaled_at_the_limits_of_64_bits_is_exact_or_rejected() {
         let size = |text: &str| scaled(text, SIZES, Some(1)).ok();
         assert_eq!(size("18446744073709551615"), Some(u64::MAX));
         assert_eq!(size("18446744073709551616"), None);
@@ -214,13 +214,13 @@ mod tests {
         assert_eq!(scaled("1", TIMES, None).ok(), None);
     }
 
-    /// Microseconds of a filter's time.
+    /// Parses a filter's time into microseconds.
     fn filter_time(text: &str) -> Option<u64> {
         scaled(text, TIMES, None).ok()
     }
 
     #[test]
-    fn duration_takes_what_a_filter_takes() {
+    fn duration_accepts_the_same_times_as_a_filter() {
         for (text, ms) in [
             ("10s", 10_000),
             ("10S", 10_000),
@@ -242,7 +242,7 @@ mod tests {
             assert_eq!(filter_time(text), Some(ms * 1000), "{text}");
             assert_eq!(duration(&spelled(time)), Ok(time), "{text}");
         }
-        // a flag's number alone is seconds; a filter's has no unit
+        // a bare number is seconds in a flag, and has no unit in a filter
         for (text, ms) in [("2", 2_000), ("0.5", 500), (".25", 250), ("1.5", 1_500)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
             assert_eq!(filter_time(text), None, "{text}");
@@ -273,27 +273,24 @@ mod tests {
     }
 
     #[test]
-    fn duration_errors_say_what_helps() {
+    fn duration_errors_name_valid_times() {
         let error = |text| duration(text).expect_err(text);
-        let takes = "it takes a time like 10s, 1m30s or 500ms";
+        let takes = "must be a time like 10s, 1m30s or 500ms";
         assert_eq!(error("soon"), takes);
-        assert_eq!(error("5sec"), format!("there is no unit `sec`; {takes}"));
-        assert_eq!(error("1m 30s"), format!("there is no unit `m`; {takes}"));
-        assert_eq!(
-            error("5\u{1b}[2J"),
-            format!("there is no unit `?[`; {takes}")
-        );
+        assert_eq!(error("5sec"), format!("unknown unit `sec`; {takes}"));
+        assert_eq!(error("1m 30s"), format!("unknown unit `m`; {takes}"));
+        assert_eq!(error("5\u{1b}[2J"), format!("unknown unit `?[`; {takes}"));
         for nothing in ["0", "0s", "0.1us"] {
-            assert_eq!(error(nothing), format!("{takes}, longer than nothing"));
+            assert_eq!(error(nothing), format!("{takes}, more than zero"));
         }
         for long in ["36501d", "9999999999999d", &"9".repeat(30)] {
-            assert_eq!(error(long), "that is over a hundred years");
+            assert_eq!(error(long), "must be at most a hundred years");
         }
         assert_eq!(duration("36500d"), Ok(Duration::from_secs(36_500 * 86_400)));
     }
 
     #[test]
-    fn spelled_times_are_short() {
+    fn spelled_times_have_no_empty_units() {
         for (ms, text) in [
             (0, "0s"),
             (500, "500ms"),

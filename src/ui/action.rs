@@ -1,10 +1,10 @@
-//! What keys and clicks ask for.
+//! Actions that keys and clicks ask for.
 
 use tui_input::InputRequest;
 
 use crate::model::capture_filter::Family;
 
-/// How far a key moves the selection.
+/// A motion of the selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Motion {
     /// A line up.
@@ -25,7 +25,7 @@ pub enum Motion {
     Bottom,
 }
 
-/// Where a key moves to.
+/// Position after a motion.
 pub fn moved(from: usize, motion: Motion, page: usize) -> usize {
     match motion {
         Motion::Up => from.saturating_sub(1),
@@ -39,99 +39,99 @@ pub fn moved(from: usize, motion: Motion, page: usize) -> usize {
     }
 }
 
-/// What a key asks for.
+/// An action that a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Move the selection, or scroll.
     Move(Motion),
-    /// Only this family, or both again.
+    /// Show this family only, or both again.
     Family(Family),
-    /// The next of all, open, finished.
+    /// Cycle through all, open and closed sessions.
     Scope,
     /// Sort by the column to the right.
     SortNext,
     /// Sort by the column to the left.
     SortPrevious,
-    /// Turn the order round.
+    /// Reverse the sort order.
     Invert,
-    /// Choose the columns.
+    /// Choose columns.
     Columns,
-    /// Show the selected column, or do not.
+    /// Show or hide the selected column.
     ToggleColumn,
-    /// Move the selected column by so many.
+    /// Move the selected column by this many positions.
     MoveColumn(isize),
-    /// The columns that are there unless others are chosen.
+    /// Reset the columns to the default.
     ResetColumns,
-    /// Scroll the table to the side.
+    /// Scroll the table horizontally.
     Sideways(Sideways),
-    /// The next theme.
+    /// Switch to the next theme.
     Theme,
-    /// Follow the newest session, or go back to the order before.
+    /// Follow the newest session, or return to the previous order.
     Follow,
-    /// A longer refresh interval, or a shorter one.
-    Pace {
-        /// Longer.
+    /// Lengthen or shorten the refresh interval.
+    Interval {
+        /// Lengthen it; else shorten it.
         longer: bool,
     },
-    /// Hold the picture, or let it go.
+    /// Pause or resume the display.
     Freeze,
     /// Show or leave the help.
     Help,
-    /// The keyboard goes to the next pane.
+    /// Move the keyboard focus to the next pane.
     NextPane,
-    /// The keyboard goes to the pane before.
+    /// Move the keyboard focus to the previous pane.
     PreviousPane,
-    /// Back: leave the topmost layer.
+    /// Leave the topmost layer.
     Back,
-    /// Peers by network, processes by name, or each by itself.
+    /// Group peers by subnet and processes by name, or show each by itself.
     Group,
     /// Narrow the filter to the selected talker.
     Narrow,
-    /// Back to the filter before.
+    /// Return to the previous filter.
     Widen,
-    /// Everything about the selected session.
+    /// Open the details of the selected session.
     Open,
-    /// The session's other end.
+    /// Go to the session's other end.
     OtherEnd,
-    /// Begin to type a filter.
+    /// Open the prompt.
     Prompt(Purpose),
-    /// Show or hide what the dashboard itself causes.
-    Own,
-    /// Addresses by name, or as they are.
+    /// Show or hide self traffic.
+    SelfTraffic,
+    /// Show addresses by name or as numbers.
     Names,
-    /// Ports by name, or as they are.
+    /// Show ports by name or as numbers.
     PortNames,
-    /// Copy what is selected to the terminal's clipboard.
+    /// Copy the selection to the terminal's clipboard.
     Copy,
-    /// Copy the other thing that there is.
+    /// Copy the alternative text of the selection.
     CopyOther,
-    /// Begin to type the name of a file for what the table shows.
+    /// Open the prompt for an export file name.
     Export,
-    /// The file that is there may be replaced.
+    /// Replace the existing file.
     Replace,
-    /// Change what is being typed.
+    /// Edit the line.
     Edit(Edit),
-    /// Take what was typed.
+    /// Accept the line.
     Accept,
-    /// Forget what was typed.
+    /// Discard the line.
     Cancel,
-    /// Open the screen with these keys, or leave it.
+    /// Open or leave the screen of this mode.
     Screen(Mode),
-    /// Set a mark to compare with; if there is one, show what is other since, or leave that.
-    Mark,
-    /// Compare with now.
-    MarkAnew,
-    /// Forget the mark.
-    Unmark,
-    /// Draw everything anew.
+    /// Set a baseline; if there is one, show or leave the comparison with it.
+    Baseline,
+    /// Set a new baseline.
+    NewBaseline,
+    /// Clear the baseline.
+    ClearBaseline,
+    /// Redraw the screen.
     Redraw,
-    /// Stop as ^Z does.
+    /// Suspend, like ^Z.
     Suspend,
-    /// End.
+    /// Exit.
     Quit,
 }
 
-/// Where a key scrolls the table.
+/// A horizontal scroll of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sideways {
     /// A column to the left.
@@ -144,52 +144,51 @@ pub enum Sideways {
     End,
 }
 
-/// What the line is for.
+/// The filter that the prompt edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Which sessions are shown: applied as one types.
+    /// The view filter: applied while typing.
     Filter,
-    /// What the kernel reports at all: applied when it is accepted.
+    /// The capture filter: applied when accepted.
     Capture,
 }
 
 /// A change to the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// As the widget knows it.
+    /// A change that the input widget makes.
     Request(InputRequest),
-    /// An older line of the history.
+    /// Recall an older line of the history.
     Older,
-    /// A newer line of the history.
+    /// Recall a newer line of the history.
     Newer,
-    /// What fits at the cursor; again: the next that fits.
+    /// Complete at the cursor; again: the next candidate.
     Complete,
 }
 
-/// Where keys are pressed: the same key may mean something else elsewhere.
+/// The context of a key press, which decides what the key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The session table has the keyboard.
     Table,
-    /// A talker pane has it.
-    Talkers,
-    /// One session has the whole screen.
+    /// A pane of top talkers has the keyboard.
+    TopTalkers,
+    /// Details of one session.
     Detail,
-    /// Columns are being chosen.
+    /// The column chooser.
     Columns,
-    /// The distributions have it.
+    /// The distributions screen.
     Distributions,
-    /// The failures have it.
+    /// The failures screen.
     Failures,
-    /// What is other since the mark has it.
-    Marked,
-    /// The help lies above it.
+    /// Comparison with the baseline.
+    Baseline,
     Help,
-    /// A filter is being typed: keys that are not in the table are text.
+    /// A filter is being typed: unbound keys are text.
     Prompt,
-    /// The name of a file is being typed: likewise.
+    /// A file name is being typed: unbound keys are text.
     FileName,
-    /// There is a file of that name.
+    /// A file of that name exists.
     Replace,
     /// A file is being written.
     Writing,

@@ -1,7 +1,6 @@
 //! The configuration file: one row of [`SETTINGS`] is a setting, its explanation and its default.
 //!
-//! Responsible for reading the file and for saying what is wrong with it where. Not for what the command line says
-//! instead (`cli`), which is stronger.
+//! Reads the file and reports errors with line and column. The command line (`cli`) takes precedence.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,28 +12,26 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::model::fields;
-use crate::text::suggest::nearest;
+use crate::text::suggest::suggest;
 use crate::text::units;
-use crate::ui::keys::{KEYS, Keymap, Press};
+use crate::ui::keys::{KEYS, KeyPress, Keymap, current_name};
 use crate::ui::state::columns;
-use crate::ui::state::columns::List;
+use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
 use crate::ui::theme::{NamedTheme, THEMES};
 
-/// The settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The columns of the dashboard at the start; `None`: what was chosen last, or what fits.
-    pub columns: Option<List>,
-    /// How it looks; `None`: as fits the terminal.
+    /// Initial columns of the dashboard; `None`: those chosen last, or as many as fit.
+    pub columns: Option<ColumnList>,
+    /// `None`: chosen for the terminal.
     pub theme: Option<&'static NamedTheme>,
-    /// How often it is refreshed.
+    /// The refresh interval.
     pub interval: Duration,
-    /// How many finished sessions it keeps.
+    /// Number of closed sessions to keep.
     pub keep: usize,
-    /// Clicks and the wheel are for the dashboard, and not for the terminal.
+    /// Clicks and the wheel go to the dashboard instead of the terminal.
     pub mouse: bool,
-    /// What its keys mean.
     pub keymap: Keymap,
 }
 
@@ -51,15 +48,14 @@ impl Default for Config {
     }
 }
 
-/// One row of [`SETTINGS`].
 pub struct Setting {
     /// Its key in the file.
     pub name: &'static str,
-    /// What it means, in lines of a comment.
+    /// The explanation, in lines of a comment.
     pub help: fn() -> Vec<String>,
-    /// Its value in a configuration, as TOML.
+    /// The value in a configuration, as TOML.
     get: fn(&Config) -> String,
-    /// Takes a value; an error says what it takes.
+    /// Sets the value; an error lists what is accepted.
     set: fn(&mut Config, &DeValue<'_>) -> Result<(), Wrong>,
 }
 
@@ -69,19 +65,19 @@ impl std::fmt::Debug for Setting {
     }
 }
 
-/// The word for what is not set.
+/// The value of a setting that is not set.
 const AUTO: &str = "auto";
 
-/// Every setting but the keys.
+/// Every setting except the keys.
 pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "columns",
         help: || {
             let words: Vec<&str> = fields::columns().map(|(f, _)| f.word).collect();
             let mut lines = vec![
-                "Columns of the session table, in their order, like [\"comm\", \"raddr\", \"status\"]. \"auto\": those that"
+                "Columns of the session table, in order, like [\"comm\", \"raddr\", \"status\"]. \"auto\": the columns that were"
                     .into(),
-                "were chosen with the key `columns` in an earlier run, else as many as there is room for. There are:".into(),
+                "chosen with the key `columns` in an earlier run, else as many as fit. Available columns:".into(),
             ];
             lines.extend(lines_of(&words));
             lines
@@ -94,7 +90,7 @@ pub static SETTINGS: &[Setting] = &[
             config.columns = match value {
                 DeValue::String(s) if s == AUTO => None,
                 DeValue::Array(words) if !words.is_empty() => {
-                    let mut list = List::new();
+                    let mut list = ColumnList::new();
                     for word in words {
                         list.push(column(word, &list)?);
                     }
@@ -114,9 +110,9 @@ pub static SETTINGS: &[Setting] = &[
         name: "theme",
         help: || {
             let mut lines = vec![
-                "\"auto\": dark, light where COLORFGBG says so, monochrome where TERM has no colours. NO_COLOR is stronger than"
+                "\"auto\": light if COLORFGBG says so, monochrome if TERM has no colors, else dark. NO_COLOR takes precedence"
                     .into(),
-                "what is set here, and --theme is stronger than NO_COLOR. There are:".into(),
+                "over this setting, and --theme over NO_COLOR. Available themes:".into(),
             ];
             lines.extend(
                 THEMES
@@ -133,14 +129,14 @@ pub static SETTINGS: &[Setting] = &[
                 Some(name) => Some(
                     theme::by_name(name).ok_or_else(|| Wrong::unknown("theme", name, &names))?,
                 ),
-                None => return Err(Wrong::takes("a theme's name", value)),
+                None => return Err(Wrong::takes("the name of a theme", value)),
             };
             Ok(())
         },
     },
     Setting {
         name: "interval",
-        help: || vec!["How often the dashboard is refreshed: 100ms to 1h.".into()],
+        help: || vec!["Refresh interval of the dashboard, from 100ms to 1h.".into()],
         get: |config| quoted(&units::spelled(config.interval)),
         set: |config, value| {
             let text = value
@@ -152,19 +148,19 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "keep",
-        help: || vec!["How many finished sessions the dashboard keeps.".into()],
+        help: || vec!["Number of closed sessions that the dashboard keeps.".into()],
         get: |config| config.keep.to_string(),
         set: |config, value| {
             let number = value.as_integer();
             let number = number.and_then(|n| usize::from_str_radix(n.as_str(), n.radix()).ok());
-            config.keep = number.ok_or_else(|| Wrong::takes("a whole number from 0", value))?;
+            config.keep = number.ok_or_else(|| Wrong::takes("a whole number, 0 or more", value))?;
             Ok(())
         },
     },
     Setting {
         name: "mouse",
         help: || {
-            vec!["Clicks and the wheel are for the dashboard. false: for the terminal, to select text.".into()]
+            vec!["Use the mouse in the dashboard. false: leave it to the terminal, so that it can select text.".into()]
         },
         get: |config| config.mouse.to_string(),
         set: |config, value| {
@@ -176,10 +172,10 @@ pub static SETTINGS: &[Setting] = &[
     },
 ];
 
-/// The table of keys.
+/// The TOML table of key bindings.
 const KEYS_TABLE: &str = "keys";
 
-/// What is wrong with a value, and where if that is a part of it.
+/// An error in a value, with its position if only a part is wrong.
 #[derive(Debug)]
 struct Wrong {
     message: String,
@@ -195,17 +191,17 @@ impl Wrong {
     }
 
     fn takes(what: &str, value: &DeValue<'_>) -> Self {
-        Wrong::new(format!("it takes {what}, and this is {}", kind(value)))
+        Wrong::new(format!("must be {what}, not {}", kind(value)))
     }
 
     fn unknown(what: &str, name: &str, names: &[&str]) -> Self {
-        let near = nearest(name, names.iter().copied());
+        let near = suggest(name, names.iter().copied());
         let hint = match near.as_slice() {
             [] if names.len() > 20 => "; --print-config lists them".to_owned(),
-            [] => format!("; there are {}", names.join(", ")),
+            [] => format!("; use one of {}", names.join(", ")),
             near => format!("; did you mean `{}`?", near.join("` or `")),
         };
-        Wrong::new(format!("there is no {what} `{}`{hint}", visible(name)))
+        Wrong::new(format!("unknown {what} `{}`{hint}", visible(name)))
     }
 
     fn at(self, span: Range<usize>) -> Self {
@@ -219,29 +215,26 @@ impl Wrong {
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is there, or should be, and cannot be read.
+    /// The file exists or is required, but cannot be read.
     #[error("cannot read the configuration {}: {source}", .file.display())]
     Read {
-        /// The file.
         file: PathBuf,
-        /// What the system says.
         source: std::io::Error,
     },
-    /// It is read, and wrong.
+    /// The file has an error.
     #[error("{}:{line}:{column}: {message}", .file.display())]
     Wrong {
-        /// The file.
         file: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// Character in it, from 1.
+        /// Character in the line, from 1.
         column: usize,
-        /// The key, and what is wrong with it.
+        /// The key, and the error in it.
         message: String,
     },
 }
 
-/// Where the configuration is, by the XDG base directory specification: in `$XDG_CONFIG_HOME`, or `~/.config`.
+/// Path of the configuration by the XDG base directory specification: in `$XDG_CONFIG_HOME`, or `~/.config`.
 pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |path: Option<PathBuf>| path.filter(|p| p.is_absolute());
     let folder = absolute(config_home).or_else(|| Some(absolute(home)?.join(".config")));
@@ -249,10 +242,10 @@ pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option
 }
 
 impl Config {
-    /// Reads a file that must be there.
+    /// Reads a file that must exist.
     ///
     /// # Errors
-    /// If it cannot be read, or something in it is wrong.
+    /// If it cannot be read or has an error.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Read {
             file: file.into(),
@@ -274,21 +267,21 @@ impl Config {
             Err(e) => {
                 let at = e.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(e.as_bytes());
-                Err(wrong(&text, at, "this is not UTF-8".into()))
+                Err(wrong(&text, at, "not valid UTF-8".into()))
             }
         }
     }
 
-    /// Reads the usual file; without one everything is as usual.
+    /// Reads the default file; without one, every setting has its default.
     ///
     /// # Errors
-    /// As [`Config::read`], but that there is none that may be read.
+    /// The same as [`Config::read`], but a missing or unreadable file is none.
     pub fn read_usual() -> Result<Self, ConfigError> {
         let dir = |name| std::env::var_os(name).map(PathBuf::from);
         match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
             None => Ok(Config::default()),
             Some(file) => match Config::read(&file) {
-                // what one may not read is not one's own, as where HOME is still another user's
+                // an unreadable file belongs to someone else, for example if HOME is still another user's
                 Err(ConfigError::Read { source, .. })
                     if matches!(
                         source.kind(),
@@ -304,10 +297,10 @@ impl Config {
         }
     }
 
-    /// Reads a text.
+    /// Parses the text of a configuration.
     ///
     /// # Errors
-    /// The first mistake.
+    /// The first error.
     fn parse(text: &str) -> Result<Self, Mistake> {
         let table = DeTable::parse(text).map_err(|e| Mistake {
             at: e.span().map_or(0, |s| s.start),
@@ -342,26 +335,45 @@ impl Config {
         }
     }
 
-    /// Takes other keys.
+    /// Applies the key bindings.
     fn bind(&mut self, table: &DeTable<'_>) -> Option<Mistake> {
         let mut mistakes = Vec::new();
         for (name, value) in table {
             let bound = presses(name, value.get_ref());
             match bound {
-                Ok(presses) => self.keymap.bind(name.get_ref(), &presses),
+                Ok(presses) => self.keymap.bind(current_name(name.get_ref()), &presses),
                 Err(wrong) => mistakes.push(Mistake::new(name.get_ref(), value.span(), wrong)),
             }
         }
         let first = mistakes.into_iter().min_by_key(|m| m.at);
+        let named = |name: &str| {
+            table
+                .iter()
+                .find(|(n, _)| current_name(n.get_ref()) == name)
+        };
         first.or_else(|| {
-            let (press, a, b) = self.keymap.conflict()?;
-            let named = |name: &str| table.iter().find(|(n, _)| n.get_ref() == name);
-            // the one that stands last is the one that is too much
+            // a key that the file binds is taken from a row that it does not name, if that has another one
+            let (press, a, b) = loop {
+                let (press, a, b) = self.keymap.conflict()?;
+                let is_freed = match (named(a), named(b)) {
+                    (Some(_), None) => self.keymap.unbind(b, press),
+                    (None, Some(_)) => self.keymap.unbind(a, press),
+                    _ => false,
+                };
+                if !is_freed {
+                    break (press, a, b);
+                }
+            };
+            // the one further down in the file is the extra one
             let by_place = |(name, _): &(&Spanned<_>, _)| name.span().start;
             let (name, value) = [a, b].into_iter().filter_map(named).max_by_key(by_place)?;
-            let other = if name.get_ref() == a { b } else { a };
+            let other = if current_name(name.get_ref()) == a {
+                b
+            } else {
+                a
+            };
             let message = format!(
-                "{} means `{other}` already; give that another key",
+                "{} is already bound to `{other}`; bind one of the two to another key",
                 press.name()
             );
             Some(Mistake::new(
@@ -372,10 +384,10 @@ impl Config {
         })
     }
 
-    /// The file that says all this, with comments.
+    /// A configuration file of these settings, with comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::from(
-            "# tcplife's configuration. The file is read from $XDG_CONFIG_HOME/tcplife/config.toml, else from\n# ~/.config/tcplife/config.toml; flags are stronger. All of it can be left out.\n",
+            "# Configuration of tcplife, read from $XDG_CONFIG_HOME/tcplife/config.toml, else from\n# ~/.config/tcplife/config.toml. Flags take precedence. Every setting is optional.\n",
         );
         for setting in SETTINGS {
             text += "\n";
@@ -385,7 +397,7 @@ impl Config {
             text += &format!("{} = {}\n", setting.name, (setting.get)(self));
         }
         text += &format!(
-            "\n# Keys: a list for each meaning, at least one key long. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
+            "\n# Keys: a list for each action, with at least one key. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
         );
         for (i, row) in self.keymap.all().iter().enumerate() {
             let name = row.key.name;
@@ -399,7 +411,7 @@ impl Config {
     }
 }
 
-/// What is wrong, and where in the text.
+/// An error and its position in the text.
 #[derive(Debug, PartialEq)]
 struct Mistake {
     at: usize,
@@ -415,41 +427,41 @@ impl Mistake {
     }
 }
 
-/// The field that a word of the list of columns means, if it is not in the list already.
-fn column(word: &Spanned<DeValue<'_>>, list: &List) -> Result<&'static fields::Field, Wrong> {
+/// The field with this word, if it is not in the column list already.
+fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fields::Field, Wrong> {
     let wrong = |wrong: Wrong| wrong.at(word.span());
     let name = word.get_ref().as_str();
-    let name = name.ok_or_else(|| wrong(Wrong::takes("names of columns", word.get_ref())))?;
+    let name = name.ok_or_else(|| wrong(Wrong::takes("a column name", word.get_ref())))?;
     let words: Vec<&str> = fields::columns().map(|(f, _)| f.word).collect();
     match columns::by_word(name) {
         None => Err(wrong(Wrong::unknown("column", name, &words))),
         Some(field) if list.contains(&field) => {
-            Err(wrong(Wrong::new(format!("`{name}` is there already"))))
+            Err(wrong(Wrong::new(format!("`{name}` is listed twice"))))
         }
         Some(field) => Ok(field),
     }
 }
 
-/// The keys for a meaning.
-fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<Press>, Wrong> {
-    let meaning = name.get_ref().as_ref();
+/// Parses the keys for a binding.
+fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<KeyPress>, Wrong> {
+    let meaning = current_name(name.get_ref().as_ref());
     let names: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
     if !names.contains(&meaning) {
-        return Err(Wrong::unknown("meaning of keys", meaning, &names).at(name.span()));
+        return Err(Wrong::unknown("action", meaning, &names).at(name.span()));
     }
     let is_typed = KEYS
         .iter()
         .any(|k| k.name == meaning && k.is_in(crate::ui::action::Mode::Prompt));
     let one = |text: &str| {
-        let press = Press::parse(text).ok_or_else(|| {
+        let press = KeyPress::parse(text).ok_or_else(|| {
             Wrong::new(format!(
-                "there is no key `{}`; it takes a character, ^A to ^Z, F1 to F12, or a name like Space, Enter, Esc, PgDn",
+                "unknown key `{}`; use a character, ^A to ^Z, F1 to F12, or a name like Space, Enter, Esc, PgDn",
                 visible(text)
             ))
         })?;
         if is_typed && press.is_text() {
             return Err(Wrong::new(format!(
-                "`{}` is text where this is typed",
+                "`{}` is text in the prompt and cannot be bound there",
                 press.name()
             )));
         }
@@ -470,13 +482,14 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<P
     }
 }
 
-/// What a value is, in an error.
+/// The type of a value, for errors.
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
+        DeValue::Integer(n) if n.as_str().starts_with('-') => "a negative number",
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "a yes or no",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(list) if list.is_empty() => "an empty list",
         DeValue::Array(_) => "a list",
@@ -484,9 +497,9 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A text of the file, in an error: what would move a cursor is left out.
+/// Text of the file made safe for an error: characters that would move a cursor are removed.
 fn visible(text: &str) -> String {
-    crate::text::sanitize::clean(text)
+    crate::text::sanitize::sanitize(text)
 }
 
 fn quoted(text: &str) -> String {
@@ -499,7 +512,7 @@ fn array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
-/// Words on lines of a comment.
+/// Wraps words into comment lines.
 fn lines_of(words: &[&str]) -> Vec<String> {
     let mut lines = vec![String::from(" ")];
     for word in words {
@@ -535,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_that_is_printed_is_the_default() {
+    fn config_default_printed_and_parsed_is_the_default() {
         let text = Config::default().to_toml();
         insta::assert_snapshot!(text);
         assert_eq!(Config::parse(&text), Ok(Config::default()));
@@ -544,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_comes_back() {
+    fn config_written_and_parsed_is_unchanged() {
         let text = "columns = ['comm', 'raddr']\ntheme = 'light'\ninterval = '1m30s'\nkeep = 1_000\n\
                     [keys]\nsort-next = ['F6', '\"']\nquit = '\\'\naccept = ['Enter', '^O']\n";
         let config = Config::parse(text).expect("a configuration");
@@ -557,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
+    fn config_errors_give_position_and_valid_values() {
         let lines: Vec<String> = [
             "themes = 1",
             "teme = 'dark'",
@@ -597,16 +610,31 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_text_is_refused() {
+    fn config_that_is_not_utf8_is_rejected_with_position() {
         let file = std::env::temp_dir().join(format!("tcplife-not-text-{}", std::process::id()));
         fs::write(&file, b"keep = 1\n# \xff\n").expect("writing");
         let error = Config::read(&file).expect_err("it is wrong").to_string();
         fs::remove_file(&file).expect("cleaning up");
-        assert!(error.ends_with(":2:3: this is not UTF-8"), "{error}");
+        assert!(error.ends_with(":2:3: not valid UTF-8"), "{error}");
     }
 
     #[test]
-    fn the_place_follows_the_specification() {
+    fn config_key_binding_takes_the_key_from_actions_not_in_the_file() {
+        // in version 0.1 neither key meant anything else where these rows are in force
+        for text in [
+            "[keys]\ncolumns = ['F10']\nquit = ['q']\n",
+            "[keys]\nquit = ['Q']\ngroup = ['q']\n",
+        ] {
+            let config = Config::parse(text).expect(text);
+            assert_eq!(config.keymap.conflict(), None);
+        }
+        let error =
+            Config::parse("[keys]\nsort-next = 'c'").expect_err("the only key of `columns`");
+        assert!(error.message.contains("columns"), "{error:?}");
+    }
+
+    #[test]
+    fn config_path_follows_the_xdg_specification() {
         let path = |config: Option<&str>, home: Option<&str>| {
             usual_file(config.map(Into::into), home.map(Into::into))
         };

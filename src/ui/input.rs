@@ -1,13 +1,12 @@
-//! What comes from the terminal, whatever library reads it.
+//! Terminal input, independent of the library that reads it.
 
-use crate::ui::keys::Press;
+use crate::ui::keys::KeyPress;
 
-/// What was typed, clicked or pasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A key, and the character that it types, if it types one.
-    Key(Press, Option<char>),
-    /// A text that was pasted.
+    /// A key, and the character that it types, if any.
+    Key(KeyPress, Option<char>),
+    /// Pasted text.
     Paste(String),
     /// A press of the left button, or a turn of the wheel.
     Mouse(Mouse),
@@ -15,10 +14,9 @@ pub enum Input {
     Gone,
 }
 
-/// What the mouse did, and at which cell.
+/// A mouse event at a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mouse {
-    /// What it did.
     pub kind: MouseKind,
     /// Column of the cell, from 0.
     pub column: u16,
@@ -26,7 +24,6 @@ pub struct Mouse {
     pub row: u16,
 }
 
-/// What the mouse did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MouseKind {
     /// The left button was pressed.

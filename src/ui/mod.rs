@@ -1,7 +1,7 @@
 //! The dashboard: everything live, on the terminal.
 //!
-//! Responsible for the loop: what is waited for, when a frame is drawn, how it ends. One thread owns the whole state
-//! (`app`); keys, signals and batches come to it as messages.
+//! Owns the event loop: its inputs, when a frame is drawn, and how it exits. One thread owns the whole state (`app`);
+//! keys, signals and batches reach it as messages.
 
 use std::io;
 use std::net::IpAddr;
@@ -19,11 +19,11 @@ use crate::filter::Filter;
 use crate::host::processes::ProcessInfo;
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::services::Services;
-use crate::host::session_env::Surroundings;
+use crate::host::session_env::SessionEnv;
 use crate::host::signals::Watch;
 use crate::host::users;
-use crate::model::capture_filter::Capture;
-use crate::output::export_file::{Said, Writer};
+use crate::model::capture_filter::CaptureFilter;
+use crate::output::export_file::{Writer, WriterReport};
 
 pub mod action;
 pub mod app;
@@ -45,38 +45,37 @@ use app::effect::Effect;
 use config::Config;
 use input::Input;
 use state::columns::{self, Columns};
-use state::export::Order;
+use state::export::ExportCommand;
 use state::history;
-use terminal::{Keyboard, Screen, clipboard};
-use theme::{Environment, Look, NamedTheme};
+use terminal::{Keyboard, TerminalGuard, clipboard};
+use theme::{Appearance, Environment, NamedTheme};
 
-/// How the dashboard is to be.
+/// Startup options of the dashboard.
 #[derive(Debug)]
 pub struct Options {
-    /// What the kernel reports, to be shown.
-    pub capture: Capture,
-    /// Which sessions are shown at first.
+    /// The flags that limit what the kernel reports, for the header.
+    pub capture: CaptureFilter,
+    /// The initial view filter.
     pub filter: Filter,
-    /// The settings.
     pub config: Config,
-    /// The theme that the command line asks for, which is stronger than all else.
+    /// The theme from the command line, which takes precedence over everything else.
     pub theme: Option<&'static NamedTheme>,
-    /// Ends by itself after this time.
+    /// Exit after this time.
     pub duration: Option<Duration>,
-    /// A notice to begin with: a line on the terminal would be hidden at once.
+    /// An initial notice: printed before the start, it would be hidden at once.
     pub notice: Option<String>,
 }
 
-/// Runs until it is quit, told to end, or the terminal goes.
+/// Runs until the user quits, a signal asks to exit, or the terminal goes.
 ///
 /// # Errors
-/// If the terminal cannot be used, or what the collector failed of. The terminal is as it was in any case.
+/// If the terminal cannot be used, or if the collector failed. The terminal is restored in any case.
 pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
-    let mut screen = Screen::take(options.config.mouse)?;
+    let mut screen = TerminalGuard::take(options.config.mouse)?;
     let result = dashboard(&mut screen, &signals, &collector, options);
     drop(screen);
-    // what the collector ended of explains more than that it ended
+    // the collector's error explains more than the fact that it stopped
     collector.join()?;
     match result {
         Err(e) if is_gone(&e) => Ok(()),
@@ -84,11 +83,11 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     }
 }
 
-/// How often a picture that is not complete yet is drawn.
+/// Minimum time between frames while an incomplete result is shown.
 const FRAME: Duration = Duration::from_millis(50);
 
 fn dashboard(
-    screen: &mut Screen,
+    screen: &mut TerminalGuard,
     signals: &Watch,
     collector: &Collector,
     options: Options,
@@ -99,14 +98,14 @@ fn dashboard(
     let mut outside = Outside::new(collector)?;
     let mut app = outside.app(options, screen.size()?);
     let never = crossbeam_channel::never::<()>();
-    // nobody can send on it, which is told at once
+    // no sender exists, so a receive returns at once
     let (_, at_once) = crossbeam_channel::bounded::<()>(0);
     let mut dirty = true;
     let mut drawn = Instant::now();
     loop {
-        // while the terminal takes its time, what it has not got yet becomes newer
+        // while the terminal is slow, the state changes and the next frame shows the current one
         if dirty && screen.is_ready() {
-            screen.draw(|frame| view::draw(&app, app.look.styles(), frame))?;
+            screen.draw(|frame| view::draw(&app, app.appearance.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
             outside.ask_for_names(&mut app);
@@ -118,16 +117,16 @@ fn dashboard(
             recv(written) -> result => screen.on_written(result)?,
             recv(keys) -> input => match input {
                 Ok(input) => {
-                    // a burst, as of a held key, is worked off before the next frame
+                    // a burst, such as a held key, is processed before the next frame
                     dirty = true;
                     for input in std::iter::once(input).chain(keys.try_iter()) {
                         effect = on_input(&mut app, input);
                         if effect.is_some() {
-                            break; // what comes after it has to wait for it
+                            break; // what follows it must wait for it
                         }
                     }
                 }
-                // it says so when the terminal has gone
+                // a lost terminal is reported as `Input::Gone`
                 Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
             },
             recv(signals.received) -> signal => match signal {
@@ -152,18 +151,18 @@ fn dashboard(
                     app.named(answer);
                     dirty = true;
                 }
-                // without it addresses stay addresses
+                // without it addresses stay numeric
                 Err(_) => outside.resolver = None,
             },
             recv(said(outside.writer.as_ref())) -> said => {
-                let said = said.unwrap_or_else(|_| Said::Failed("the thread that writes it panicked, which is a bug".into()));
+                let said = said.unwrap_or_else(|_| WriterReport::Failed("the thread that writes it panicked, which is a bug".into()));
                 if said.is_last() {
                     outside.writer = None;
                 }
-                dirty |= said != Said::Ready || drawn.elapsed() >= FRAME;
+                dirty |= said != WriterReport::Ready || drawn.elapsed() >= FRAME;
                 app.exported(said);
             }
-            // many sessions are tried a bit at a time: a key does not wait for them
+            // sessions are filtered one chunk at a time, so that a key does not wait for all of them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
                 app.work();
                 dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
@@ -179,16 +178,16 @@ fn dashboard(
     }
 }
 
-/// What the dashboard does outside of its state and its screen.
+/// Everything that the dashboard does outside of its state and its screen.
 struct Outside<'a> {
     collector: &'a Collector,
-    /// `None` only while it is suspended.
+    /// `None` only while suspended.
     keyboard: Option<Keyboard>,
     writer: Option<Writer>,
     resolver: Option<Resolver>,
-    /// The addresses whose names were asked for last.
+    /// Addresses whose names were requested last.
     wanted: Vec<IpAddr>,
-    /// The files of what is kept for the next run, if there is a place for them.
+    /// Files of data kept for the next run, if there is a directory for them.
     history: Option<PathBuf>,
     columns: Option<PathBuf>,
 }
@@ -207,7 +206,7 @@ impl<'a> Outside<'a> {
         })
     }
 
-    /// The state that it begins with.
+    /// Creates the initial state.
     fn app(&self, options: Options, size: Size) -> App {
         let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
         let host = rustix::system::uname()
@@ -218,7 +217,7 @@ impl<'a> Outside<'a> {
             .with_filter(options.filter, load(&self.history))
             .with_interval(options.config.interval)
             .at_home(directory("HOME"), TimeZone::system())
-            .within(Surroundings::look());
+            .within(SessionEnv::detect());
         let before = columns::kept(&load(&self.columns).join(" "));
         app.uid_of = users::uid_of;
         app.names.user = users::known_name;
@@ -227,7 +226,7 @@ impl<'a> Outside<'a> {
         if let Some(notice) = options.notice {
             app.notice.say(notice);
         }
-        app.look = Look::new(options.theme, options.config.theme, &Environment::read());
+        app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
         app
     }
 
@@ -236,26 +235,26 @@ impl<'a> Outside<'a> {
         keyboard.map_or_else(crossbeam_channel::never, |k| k.received.clone())
     }
 
-    /// Does what is asked for. False: it was to end.
+    /// Carries out an effect. False: exit.
     fn carry_out(
         &mut self,
         effect: Effect,
         app: &mut App,
-        screen: &mut Screen,
+        screen: &mut TerminalGuard,
     ) -> anyhow::Result<bool> {
         match effect {
             Effect::Quit => {
-                // what was chosen until now is meant
+                // leaving while choosing keeps the choice
                 if let Some(words) = app.leave_chooser() {
                     keep(self.columns.as_deref(), &[words.join(" ")]);
                 }
                 return Ok(false);
             }
             Effect::Capture(capture) => self.collector.capture(capture),
-            Effect::Interval(interval) => self.collector.look_every(interval),
+            Effect::Interval(interval) => self.collector.set_interval(interval),
             Effect::LookUp(pid) => app.process(ProcessInfo::look_up(pid)),
             Effect::Copy(text) => {
-                screen.send(&clipboard::sequence(&text, app.surroundings.multiplexer));
+                screen.send(&clipboard::sequence(&text, app.session_env.multiplexer));
             }
             Effect::Export(order) => self.writer = carry_out(order, self.writer.take(), app),
             Effect::Services => app.services(Services::load()),
@@ -263,7 +262,7 @@ impl<'a> Outside<'a> {
             Effect::KeepColumns(words) => keep(self.columns.as_deref(), &[words.join(" ")]),
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
-                // nobody may read the terminal while the shell has it
+                // nothing may read the terminal while the shell has it
                 self.keyboard = None;
                 screen.suspend()?;
                 self.keyboard = Some(Keyboard::new()?);
@@ -273,7 +272,7 @@ impl<'a> Outside<'a> {
         Ok(true)
     }
 
-    /// Hands on what there is of a file that is being written.
+    /// Passes the available blocks of an export to the writer.
     fn go_on_writing(&self, app: &mut App) {
         if let Some(writer) = &self.writer {
             while let Some(block) = app.export_block() {
@@ -282,7 +281,7 @@ impl<'a> Outside<'a> {
         }
     }
 
-    /// Asks for the names of the addresses that are on the screen; begins to when it is the first time.
+    /// Requests names for the addresses on the screen; starts the resolver the first time.
     fn ask_for_names(&mut self, app: &mut App) {
         let unnamed = app.unnamed();
         if unnamed == self.wanted {
@@ -292,49 +291,51 @@ impl<'a> Outside<'a> {
         if self.resolver.is_none() {
             match Resolver::start() {
                 Ok(started) => self.resolver = Some(started),
-                Err(e) => app.notice.complain(format!("no names of addresses: {e:#}")),
+                Err(e) => app
+                    .notice
+                    .complain(format!("cannot show addresses as names: {e:#}")),
             }
         }
         if let Some(resolver) = &self.resolver {
-            resolver.want(self.wanted.clone());
+            resolver.set_wanted(self.wanted.clone());
         }
     }
 }
 
-/// The path in a variable of the environment.
+/// A path from an environment variable.
 fn directory(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
-/// Keeps lines for the next run. A host on which they cannot be kept is no reason to complain.
+/// Saves lines for the next run. If they cannot be saved, nothing is reported.
 fn keep(file: Option<&Path>, lines: &[String]) {
     if let Some(file) = file {
         let _ = history::save(file, lines);
     }
 }
 
-/// What is found out about addresses, if somebody asks.
+/// The resolver's answers, if there is one.
 fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
     resolver.map_or_else(crossbeam_channel::never, |r| r.answers.clone())
 }
 
-/// What the file has to say that is being written, if one is.
-fn said(writer: Option<&Writer>) -> Receiver<Said> {
+/// The writer's reports, if a file is being written.
+fn said(writer: Option<&Writer>) -> Receiver<WriterReport> {
     writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
 }
 
-/// Does what the order says with the file, and returns who writes it from now on.
-fn carry_out(order: Order, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
+/// Carries out a command on the export file, and returns its writer from now on.
+fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
     match order {
-        Order::Begin { path, replace } => match Writer::start(path, replace) {
+        ExportCommand::Begin { path, replace } => match Writer::start(path, replace) {
             Ok(writer) => Some(writer),
             Err(e) => {
-                app.exported(Said::Failed(format!("no thread for it: {e}")));
+                app.exported(WriterReport::Failed(format!("cannot start a thread: {e}")));
                 None
             }
         },
-        Order::Replace => writer.inspect(Writer::replace),
-        Order::Cancel => {
+        ExportCommand::Replace => writer.inspect(Writer::replace),
+        ExportCommand::Cancel => {
             app.export_cancelled(writer.is_some_and(Writer::cancel));
             None
         }
@@ -353,7 +354,7 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
     }
 }
 
-/// The terminal went while it was written to: there is nobody left to tell.
+/// True if the terminal went while it was written to, so that no one is left to report to.
 fn is_gone(error: &anyhow::Error) -> bool {
     error
         .chain()

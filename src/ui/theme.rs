@@ -1,42 +1,42 @@
-//! What things look like: one row of [`THEMES`] a theme.
+//! Themes: one row of [`THEMES`] each.
 //!
-//! Responsible for which styles there are, and for which of them a terminal can show. Terminals with sixteen or eight
-//! colours get the first eight only, which all of them have and their users chose to be readable; colours of our own
-//! come from the 256 that every terminal with more than sixteen has.
+//! Owns the styles and the choice of those that a terminal can show. Terminals with sixteen or eight colors get only
+//! the first eight, which all of them have and their users chose to be readable; our own colors come from the 256
+//! that every terminal with more than sixteen has.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// The styles of one theme. None is needed to understand the screen: what matters is also said in words, so that
+/// Styles of a theme. None is needed to understand the screen: everything that matters is also in words, so that
 /// monochrome loses nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
-    /// What is below all others: text and background.
+    /// The default text and background.
     pub base: Style,
-    /// Names of things.
+    /// Titles.
     pub title: Style,
     /// Numbers in the header.
     pub figure: Style,
-    /// Where nothing is happening.
+    /// Secondary or inactive text.
     pub quiet: Style,
-    /// The line of headings.
+    /// The heading line.
     pub heading: Style,
-    /// The heading that is sorted by.
+    /// The heading of the sort column.
     pub heading_sorted: Style,
     /// Open sessions.
     pub open: Style,
-    /// Finished sessions.
-    pub finished: Style,
+    /// Closed sessions.
+    pub closed: Style,
     /// The selected line.
     pub selected: Style,
     /// Keys in footer and help.
     pub key: Style,
-    /// What one should look at.
+    /// Warnings.
     pub warning: Style,
-    /// What went wrong.
+    /// Error messages.
     pub alarm_text: Style,
-    /// The place of a mistake in what is being typed.
+    /// The position of an error in typed text.
     pub wrong: Style,
-    /// What must not be overlooked.
+    /// Alarms that must not be overlooked.
     pub alarm: Style,
 }
 
@@ -45,11 +45,10 @@ pub struct Theme {
 pub struct NamedTheme {
     /// Its name on the command line and in the configuration.
     pub name: &'static str,
-    /// What it is for.
     pub help: &'static str,
-    /// On terminals with eight colours.
+    /// For terminals with eight colors.
     pub eight: &'static Theme,
-    /// On terminals with 256.
+    /// For terminals with 256.
     pub many: &'static Theme,
 }
 
@@ -59,17 +58,17 @@ impl PartialEq for NamedTheme {
     }
 }
 
-/// Every theme, in the order in which a key steps through them.
+/// Every theme, in the order in which a key cycles through them.
 pub static THEMES: &[NamedTheme] = &[
     NamedTheme {
         name: "dark",
-        help: "the terminal's own colours, on a dark background",
+        help: "the terminal's own colors, on a dark background",
         eight: &DARK,
         many: &DARK,
     },
     NamedTheme {
         name: "light",
-        help: "the terminal's own colours, on a light background",
+        help: "the terminal's own colors, on a light background",
         eight: &LIGHT,
         many: &LIGHT,
     },
@@ -87,7 +86,7 @@ pub static THEMES: &[NamedTheme] = &[
     },
     NamedTheme {
         name: "monochrome",
-        help: "no colours: bold, underlined and reversed",
+        help: "no colors: bold, underlined and reversed",
         eight: &MONOCHROME,
         many: &MONOCHROME,
     },
@@ -107,7 +106,7 @@ pub static MONOCHROME: Theme = Theme {
     heading: UNDERLINED,
     heading_sorted: UNDERLINED.add_modifier(Modifier::BOLD),
     open: BOLD,
-    finished: PLAIN,
+    closed: PLAIN,
     selected: REVERSED,
     key: BOLD,
     warning: PLAIN,
@@ -116,7 +115,7 @@ pub static MONOCHROME: Theme = Theme {
     alarm: REVERSED.add_modifier(Modifier::BOLD),
 };
 
-/// The terminal's own colours, which its user chose to be readable on its background.
+/// The terminal's own colors, which its user chose to be readable on its background.
 pub static DARK: Theme = Theme {
     base: PLAIN,
     title: BOLD.fg(Color::Cyan),
@@ -125,7 +124,7 @@ pub static DARK: Theme = Theme {
     heading: PLAIN.fg(Color::Black).bg(Color::Green),
     heading_sorted: PLAIN.fg(Color::Black).bg(Color::Cyan),
     open: BOLD,
-    finished: PLAIN,
+    closed: PLAIN,
     selected: REVERSED,
     key: BOLD.fg(Color::Cyan),
     warning: PLAIN.fg(Color::Yellow),
@@ -134,7 +133,7 @@ pub static DARK: Theme = Theme {
     alarm: BOLD.fg(Color::Gray).bg(Color::Red),
 };
 
-/// Without cyan and yellow, which nobody can read on white. `Gray` is the white of the first eight.
+/// Without cyan and yellow, which are unreadable on white. `Gray` is the white of the first eight.
 pub static LIGHT: Theme = Theme {
     base: PLAIN,
     title: BOLD.fg(Color::Blue),
@@ -143,7 +142,7 @@ pub static LIGHT: Theme = Theme {
     heading: PLAIN.fg(Color::Gray).bg(Color::Blue),
     heading_sorted: PLAIN.fg(Color::Gray).bg(Color::Magenta),
     open: BOLD,
-    finished: PLAIN,
+    closed: PLAIN,
     selected: REVERSED,
     key: BOLD.fg(Color::Blue),
     warning: PLAIN.fg(Color::Magenta),
@@ -152,7 +151,7 @@ pub static LIGHT: Theme = Theme {
     alarm: BOLD.fg(Color::Gray).bg(Color::Red),
 };
 
-/// Two colours and a background; bold is what makes the first eight bright.
+/// Two colors and a background; bold makes the first eight bright.
 pub static HIGH_CONTRAST: Theme = high_contrast(Color::Black, Color::Gray, Color::Yellow);
 static HIGH_CONTRAST_256: Theme =
     high_contrast(Color::Indexed(16), Color::Indexed(231), Color::Indexed(226));
@@ -168,7 +167,7 @@ const fn high_contrast(black: Color, white: Color, yellow: Color) -> Theme {
         heading: black_on_white,
         heading_sorted: PLAIN.fg(black).bg(yellow),
         open: yellow_on_black,
-        finished: white_on_black,
+        closed: white_on_black,
         selected: black_on_white,
         key: yellow_on_black,
         warning: yellow_on_black,
@@ -178,18 +177,18 @@ const fn high_contrast(black: Color, white: Color, yellow: Color) -> Theme {
     }
 }
 
-/// Sky blue, yellow and orange as Okabe and Ito chose them so that everybody can tell them apart
-/// (<https://jfly.uni-koeln.de/color/>), or what comes next to them.
+/// Sky blue, yellow and orange by Okabe and Ito, which everybody can tell apart (<https://jfly.uni-koeln.de/color/>),
+/// or the nearest available colors.
 pub static COLOUR_BLIND: Theme =
-    colour_blind(Color::Black, Color::Cyan, Color::Yellow, Color::Yellow);
-static COLOUR_BLIND_256: Theme = colour_blind(
+    color_blind(Color::Black, Color::Cyan, Color::Yellow, Color::Yellow);
+static COLOUR_BLIND_256: Theme = color_blind(
     Color::Indexed(16),
     Color::Indexed(74),
     Color::Indexed(227),
     Color::Indexed(214),
 );
 
-const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -> Theme {
+const fn color_blind(black: Color, blue: Color, yellow: Color, orange: Color) -> Theme {
     Theme {
         base: PLAIN,
         title: BOLD.fg(blue),
@@ -198,7 +197,7 @@ const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -
         heading: PLAIN.fg(black).bg(blue),
         heading_sorted: PLAIN.fg(black).bg(yellow),
         open: BOLD,
-        finished: PLAIN,
+        closed: PLAIN,
         selected: REVERSED,
         key: BOLD.fg(blue),
         warning: PLAIN.fg(yellow),
@@ -209,37 +208,35 @@ const fn colour_blind(black: Color, blue: Color, yellow: Color, orange: Color) -
 }
 
 impl Theme {
-    /// A session's line.
+    /// Style of a session's line.
     pub fn row(&self, open: bool) -> Style {
-        if open { self.open } else { self.finished }
+        if open { self.open } else { self.closed }
     }
 }
 
-/// The theme of that name.
 pub fn by_name(name: &str) -> Option<&'static NamedTheme> {
     THEMES.iter().find(|t| t.name == name)
 }
 
-/// The names of all themes.
 pub fn names() -> impl Iterator<Item = &'static str> {
     THEMES.iter().map(|t| t.name)
 }
 
-/// What the environment says of the terminal.
+/// Environment variables that describe the terminal.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `NO_COLOR`: see <https://no-color.org>.
     pub no_color: String,
     /// `TERM`.
     pub term: String,
-    /// `COLORTERM`: set by terminals that have more colours than their `TERM` says.
+    /// `COLORTERM`: set by terminals that have more colors than their `TERM` says.
     pub colorterm: String,
     /// `COLORFGBG`: numbers of text and background, set by some terminals.
     pub colorfgbg: String,
 }
 
 impl Environment {
-    /// That of this process.
+    /// Reads the environment of this process.
     pub fn read() -> Self {
         let get = |name| {
             let value = std::env::var_os(name).unwrap_or_default();
@@ -253,9 +250,9 @@ impl Environment {
         }
     }
 
-    /// The theme for it when nobody asked for one.
+    /// The default theme in this environment.
     fn theme(&self) -> Option<&'static NamedTheme> {
-        // as terminfo names those without colours
+        // names of terminals without colors in terminfo
         let mono = self.term.starts_with("vt")
             || self.term.ends_with("-m")
             || self.term.ends_with("-mono");
@@ -268,25 +265,24 @@ impl Environment {
         })
     }
 
-    fn has_256_colours(&self) -> bool {
+    fn has_256_colors(&self) -> bool {
         matches!(self.colorterm.as_str(), "truecolor" | "24bit")
             || ["256color", "direct"].iter().any(|s| self.term.contains(s))
     }
 }
 
-/// A theme on a terminal.
+/// A theme as this terminal can show it.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// The theme.
+pub struct Appearance {
     pub theme: &'static NamedTheme,
     many: bool,
-    /// Another one was chosen while it runs.
+    /// The theme was changed with a key.
     pub is_turned: bool,
 }
 
-impl Default for Look {
+impl Default for Appearance {
     fn default() -> Self {
-        Look {
+        Appearance {
             theme: &THEMES[0],
             many: false,
             is_turned: false,
@@ -294,9 +290,9 @@ impl Default for Look {
     }
 }
 
-impl Look {
-    /// The theme that the command line asks for, else none of colours if `NO_COLOR` is set, else what the configuration
-    /// says, else what fits the terminal.
+impl Appearance {
+    /// Chooses the theme of the command line, else monochrome if `NO_COLOR` is set, else the configured theme, else
+    /// one for the terminal.
     pub fn new(
         flag: Option<&'static NamedTheme>,
         configured: Option<&'static NamedTheme>,
@@ -307,14 +303,14 @@ impl Look {
             .or_else(no_color)
             .or(configured)
             .or(environment.theme());
-        Look {
+        Appearance {
             theme: theme.unwrap_or(&THEMES[0]),
-            many: environment.has_256_colours(),
+            many: environment.has_256_colors(),
             is_turned: false,
         }
     }
 
-    /// Its styles there.
+    /// Styles that this terminal can show.
     pub fn styles(&self) -> &'static Theme {
         if self.many {
             self.theme.many
@@ -323,7 +319,7 @@ impl Look {
         }
     }
 
-    /// Goes on to the next theme.
+    /// Switches to the next theme.
     pub fn turn(&mut self) {
         let now = THEMES.iter().position(|t| t == self.theme);
         self.theme = &THEMES[now.map_or(0, |i| (i + 1) % THEMES.len())];
@@ -336,13 +332,13 @@ mod tests {
     use super::*;
 
     fn look(flag: &str, configured: &str, environment: &Environment) -> &'static str {
-        Look::new(by_name(flag), by_name(configured), environment)
+        Appearance::new(by_name(flag), by_name(configured), environment)
             .theme
             .name
     }
 
     #[test]
-    fn a_flag_is_stronger_than_no_color_and_that_than_the_configuration() {
+    fn theme_flag_overrides_no_color_which_overrides_configuration() {
         let plain = Environment::default();
         let no_color = Environment {
             no_color: "1".into(),
@@ -356,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_says_what_it_can_show() {
+    fn theme_and_color_count_follow_the_terminal() {
         for (term, colorterm, colorfgbg, name, many) in [
             ("xterm-256color", "", "", "dark", true),
             ("xterm", "truecolor", "", "dark", true),
@@ -372,13 +368,13 @@ mod tests {
                 colorfgbg: colorfgbg.into(),
                 ..Environment::default()
             };
-            let look = Look::new(None, None, &environment);
+            let look = Appearance::new(None, None, &environment);
             assert_eq!((look.theme.name, look.many), (name, many), "{term}");
         }
     }
 
     #[test]
-    fn a_terminal_with_eight_colours_gets_no_others() {
+    fn themes_for_eight_colors_use_only_those() {
         for theme in THEMES {
             let t = theme.eight;
             for style in [
@@ -389,7 +385,7 @@ mod tests {
                 t.heading,
                 t.heading_sorted,
                 t.open,
-                t.finished,
+                t.closed,
                 t.selected,
                 t.key,
                 t.warning,
@@ -397,17 +393,17 @@ mod tests {
                 t.wrong,
                 t.alarm,
             ] {
-                for colour in [style.fg, style.bg].into_iter().flatten() {
+                for color in [style.fg, style.bg].into_iter().flatten() {
                     use Color::*;
                     let first_eight = [Black, Red, Green, Yellow, Blue, Magenta, Cyan, Gray];
-                    assert!(first_eight.contains(&colour), "{}: {colour}", theme.name);
+                    assert!(first_eight.contains(&color), "{}: {color}", theme.name);
                 }
             }
         }
     }
 
     #[test]
-    fn names_are_unique_and_explained() {
+    fn theme_names_are_unique_and_have_help() {
         for (i, a) in THEMES.iter().enumerate() {
             assert!(!a.help.is_empty() && a.name != "auto");
             assert!(THEMES[..i].iter().all(|b| b.name != a.name), "{}", a.name);

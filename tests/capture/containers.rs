@@ -1,4 +1,4 @@
-//! Containers, which are known by their control group.
+//! Containers, which are identified by their control group.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl Drop for Group {
     }
 }
 
-/// The mount point of cgroup2, if groups can be made there.
+/// Returns the mount point of cgroup2, if groups can be created there.
 fn cgroups() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     let root = mounts.lines().find_map(|l| {
@@ -71,7 +71,7 @@ fn container_started_later_is_named_by_its_cgroup() {
     let cgroup = format!("/docker/{id}");
     let expected = object!({"container": id[..12], "runtime": "docker", "cgroup": cgroup});
     assert_has(&row, &expected);
-    // this test's own group is another
+    // this test itself is in another group
     let pair = Pair::open(&probe, V4);
     let ours = pair.client_port();
     pair.close();

@@ -1,4 +1,4 @@
-//! What makes tcplife exit, and how it does.
+//! Reasons for tcplife to exit, and how it exits.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, Stdio};
@@ -110,7 +110,7 @@ fn signal_received_exits_with_summary() {
         tcplife.signal(signal);
         let mut ended = tcplife.wait();
         let summary = ended.take_summary();
-        assert_has(&summary, &object!({"lost": 0}));
+        assert_has(&summary, &object!({"missed": 0}));
         assert!(summary["sessions"].as_u64() >= Some(3), "{summary}");
         let rows: Vec<Value> = ended.rest.iter().map(|l| json(l)).collect();
         for client in clients {
@@ -135,7 +135,7 @@ fn hangup_ignored_at_start_does_not_exit() {
     tcplife.interrupt().take_summary();
 }
 
-/// `tcplife -s | (sleep 1000)`: the pipe has as many rows as it takes, and stderr counts the others.
+/// `tcplife -s | (sleep 1000)`: the pipe has as many rows as it takes, and stderr reports the number of the others.
 #[test]
 fn stalled_reader_does_not_delay_exit() {
     if !kernel_or_skip() {
@@ -144,20 +144,26 @@ fn stalled_reader_does_not_delay_exit() {
     for (signal, duration) in [
         (Some(Signal::INT), "1h"),
         (Some(Signal::TERM), "1h"),
-        (None, "2s"),
+        (None, "5s"),
     ] {
         let listener = listen(V4);
         let filter = format!("port {}", port(&listener));
         let flags = ["-s", "-f", &filter, "--duration", duration];
         let (tcplife, reader, header) = start_into_pipe(&flags);
+        let started = Instant::now();
         assert_eq!(header.trim_end(), CSV_HEADER);
-        // one page is the least
+        // one page is the minimum
         rustix::pipe::fcntl_setpipe_size(reader.get_ref(), 1).expect("it may be smaller");
-        // where a page has 4096 bytes, a tenth of them would do
+        // with pages of 4096 bytes, a tenth of them would do
         for _ in 0..1000 {
             session(&listener, V4, 1, 1);
         }
         wait_until_closed(&listener);
+        let is_in_time = signal.is_some() || started.elapsed() < Duration::from_secs(5);
+        assert!(
+            is_in_time,
+            "2000 sessions take longer here than the run lasts"
+        );
         if let Some(signal) = signal {
             kill_process(Pid::from_child(&tcplife.0), signal).expect("it runs");
         }
@@ -167,17 +173,12 @@ fn stalled_reader_does_not_delay_exit() {
         assert!(!rows.is_empty(), "there was room for some");
         assert_eq!(errors.lines().count(), 1, "{errors}");
         let missing = errors
-            .strip_prefix("tcplife: ")
-            .and_then(|line| line.split_once(" lines are missing at the end"))
+            .strip_prefix("tcplife: dropped ")
+            .and_then(|line| line.split_once(" lines at the end"))
             .and_then(|(number, _)| number.parse::<usize>().ok())
             .unwrap_or_else(|| panic!("{signal:?}: {errors}"));
-        // the kernel may miss one in a million; and the duration may be over before all sessions have closed
-        let all = if signal.is_some() {
-            1998
-        } else {
-            rows.len() + 1
-        }..=2000;
+        // the kernel may miss one in a million
         let sum = rows.len() + missing;
-        assert!(all.contains(&sum), "{signal:?}: {sum}, {errors}");
+        assert!((1998..=2000).contains(&sum), "{signal:?}: {sum}, {errors}");
     }
 }

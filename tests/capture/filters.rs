@@ -8,8 +8,8 @@ use crate::ports::{Bound, MAPPED, listen_for_flag, listen_in_a_row};
 use crate::puppet::Puppet;
 use crate::rows::{Ports, Row, captured, me, ours_at, sorted};
 
-/// Sessions at ports that are listed, that are in a listed range, and at others. `list` writes the flag's value from
-/// a range's ends and two single ports; `side` swaps a row's ports if the flag is about the remote one.
+/// Opens sessions at listed ports, at ports in a listed range, and at others. `list` formats the flag's value from a
+/// range's ends and two single ports; `side` swaps a row's ports if the flag is about the remote one.
 fn assert_matches_listed(flag: &str, list: fn([u16; 4]) -> String, side: fn(Ports) -> Ports) {
     if !kernel_or_skip() {
         return;
@@ -47,7 +47,7 @@ fn remote_ports_listed_and_in_range_match_other_end() {
     assert_matches_listed("-D", list, |(l, r)| (r, l));
 }
 
-/// As the client and as the server: its own end of each session, and never the other end.
+/// As the client and as the server: each matches its own end of a session, never the other one.
 #[test]
 fn pid_of_client_and_server_matches_its_own_ends() {
     if !kernel_or_skip() {
@@ -82,7 +82,7 @@ fn filter_in_part_or_not_pushed_down_matches_nothing_else() {
     }
     let (one, other) = (listen(V4), listen(V4));
     let (a, b) = (port(&one), port(&other));
-    // the kernel can decide the ports of the first, and nothing of the second
+    // the kernel decides the ports of the first, and nothing of the second
     for filter in [
         format!("lport {a} and tx >= 2000"),
         format!("port {a},{b} and (lport {a} and tx >= 2kB or rx > 1GB)"),

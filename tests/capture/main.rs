@@ -24,5 +24,5 @@ mod rows;
 
 use std::time::Duration;
 
-/// A row is due within 100 ms on an idle machine. This one is busy.
+/// A row is due within 100 ms on an idle machine; a test machine is busy.
 const SOON: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Sessions that found the ring buffer full: how they are counted and reported, and which take no room in it.
+//! Sessions that found the ring buffer full: how they are counted and reported, and which sessions take no room in it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -44,7 +44,7 @@ fn overflow(tcplife: &Running, listener: &TcpListener) -> Vec<u16> {
     clients
 }
 
-/// How many rows are missing after an overflow, and what stderr says of them.
+/// Returns the number of missing rows after an overflow, and what stderr reports about them.
 fn missed(flags: &[&str], listener: &TcpListener) -> (usize, String) {
     let (mut tcplife, _) = Running::with_header(flags);
     overflow(&tcplife, listener);
@@ -69,7 +69,7 @@ fn ring_full_summary_counts_missed_exactly() {
     let summary = ended.take_summary();
     lines.extend(ended.rest);
     let rows = lines.iter().filter(|l| is_one(l)).count();
-    let lost = summary["lost"].as_u64().expect("a number") as usize;
+    let lost = summary["missed"].as_u64().expect("a number") as usize;
     assert!(rows > 0 && lost > 0, "{rows} rows, {summary}");
     assert_eq!(rows + lost, SESSIONS, "{summary}");
 }
@@ -93,7 +93,7 @@ fn ring_full_stderr_counts_missed_and_names_remedy() {
     }
 }
 
-/// Only user space knows `tx`: nobody can tell which of the missed sessions would have matched.
+/// Only user space knows `tx`, so it is unknown which of the missed sessions would have matched.
 #[test]
 fn ring_full_before_filter_stderr_says_up_to() {
     if !kernel_or_skip() {
@@ -105,8 +105,8 @@ fn ring_full_before_filter_stderr_says_up_to() {
     assert_eq!(
         errors,
         format!(
-            "tcplife: up to {lost} sessions that match -f are missing above: {lost} ended while the ring buffer was \
-             full, before the filter was asked. A greater --ring-size helps\n"
+            "tcplife: missed up to {lost} sessions that match -f: the ring buffer was full, and the filter never saw \
+             them. A larger --ring-size helps\n"
         )
     );
 }

@@ -78,7 +78,7 @@ fn json_curl_fetch_prints_one_row_per_end() {
             assert_has(
                 row,
                 &object!({
-                    "event": "close", "age_is_lower_bound": false,
+                    "event": "close", "preexisting": false,
                     "ip": 4, "laddr": "127.0.0.1", "raddr": "127.0.0.1",
                 }),
             );
@@ -100,7 +100,7 @@ fn json_curl_fetch_prints_one_row_per_end() {
     }
     let mut ended = tcplife.wait();
     assert!(started.elapsed() >= Duration::from_secs(5));
-    assert_has(&ended.take_summary(), &object!({"lost": 0}));
+    assert_has(&ended.take_summary(), &object!({"missed": 0}));
     assert!(ended.rest.iter().all(|l| json(l)["event"] == "close"));
 
     fs::remove_dir_all(dir).expect("it is ours");
@@ -190,7 +190,7 @@ fn classic_modes_session_closes_prints_row_at_once() {
     }
 }
 
-/// A number, and how many decimals it has.
+/// Parses a number, and counts its decimals.
 fn decimal(text: &str) -> (f64, usize) {
     let (_, decimals) = text.split_once('.').expect("a decimal point");
     (text.parse().expect("a number"), decimals.len())

@@ -11,15 +11,15 @@ use crate::common::net::{Pair, V4, listen, port};
 pub(crate) const MAPPED: SocketAddr =
     SocketAddr::new(IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped()), 0);
 
-/// A listener, and its port as `-L` takes it.
+/// Creates a listener, and returns its port as `-L` takes it.
 pub(crate) fn listen_for_flag() -> (TcpListener, String) {
     let listener = listen(V4);
     let only = port(&listener).to_string();
     (listener, only)
 }
 
-/// Listeners on neighbouring ports. They are below those that the kernel hands out, which closed connections may hold
-/// for a minute.
+/// Creates listeners on neighboring ports, below those that the kernel hands out, which closed connections may hold for
+/// a minute.
 pub(crate) fn listen_in_a_row<const N: usize>() -> [TcpListener; N] {
     let mut from = 10_000 + (std::process::id() % 1000) as u16 * 20;
     for _ in 0..1000 {
@@ -53,7 +53,7 @@ impl Bound {
         }
     }
 
-    /// Exchanges a byte with that listener, and closes.
+    /// Exchanges a byte with the listener, and closes.
     pub(crate) fn session(self, listener: &TcpListener) {
         connect(&self.socket, &listener.local_addr().expect("it is bound")).expect("a connection");
         let server = listener.accept().expect("a connection").0;

@@ -43,7 +43,7 @@ fn preexisting_session_closes_is_reported_whole() {
         assert_has(
             &row,
             &object!({
-                "age_is_lower_bound": true, "pid": pid, "comm": comm_of(pid), "tx_bytes": tx, "rx_bytes": rx,
+                "preexisting": true, "pid": pid, "comm": comm_of(pid), "tx_bytes": tx, "rx_bytes": rx,
             }),
         );
     }
@@ -63,10 +63,10 @@ fn preexisting_session_closes_is_reported_whole() {
         [row.lport, row.rport].contains(&peer)
     });
 
-    // a session that begins now, at the listener from before
+    // a session that begins now, at the preexisting listener
     let client = session(&listener, V4, 7, 8);
     let row = tcplife.row_until(|row| row["rport"] == client);
-    let expected = object!({"age_is_lower_bound": false, "pid": me(), "direction": "in"});
+    let expected = object!({"preexisting": false, "pid": me(), "direction": "in"});
     assert_has(&row, &expected);
     for tcplife in [text, csv, tcplife] {
         assert!(tcplife.interrupt().status.success());

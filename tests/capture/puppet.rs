@@ -1,4 +1,4 @@
-//! A second process with sessions of its own, which does what it is told.
+//! A second process with sessions of its own, which follows orders.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -82,19 +82,19 @@ impl Puppet {
         (ours, peer.port())
     }
 
-    /// The puppet sends that many bytes to our end.
+    /// Makes the puppet send that many bytes to our end.
     pub(crate) fn send(&mut self, ours: &mut TcpStream, count: usize) {
         self.order(&format!("send {count}"));
         ours.read_exact(&mut vec![0; count]).expect("it was sent");
     }
 
-    /// Our end sends that many bytes to the puppet.
+    /// Sends that many bytes from our end to the puppet.
     pub(crate) fn receive(&mut self, ours: &mut TcpStream, count: usize) {
         ours.write_all(&vec![b'x'; count]).expect("it is connected");
         self.order(&format!("receive {count}"));
     }
 
-    /// The puppet closes its end, then we close ours.
+    /// Closes the puppet's end, then ours.
     pub(crate) fn finish(&mut self, mut ours: TcpStream) {
         self.begin("finish");
         assert_eq!(ours.read(&mut [0]).expect("its FIN"), 0);

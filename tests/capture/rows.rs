@@ -1,4 +1,4 @@
-//! Rows that tcplife prints, and what they must say.
+//! Rows that tcplife prints, and their expected contents.
 
 use std::fs;
 use std::time::Instant;
@@ -21,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) rport: u16,
 }
 
-/// The local port and the remote port.
+/// Local and remote port.
 pub(crate) type Ports = (u16, u16);
 
 impl Row {
@@ -47,14 +47,14 @@ pub(crate) fn me() -> u32 {
     std::process::id()
 }
 
-/// The name of a process. It is its first thread's, and tests run on others.
+/// Returns the name of a process, which is that of its first thread; tests run on others.
 pub(crate) fn comm_of(pid: u32) -> String {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).expect("it runs");
     comm.trim_end().to_owned()
 }
 
-/// Every row that tcplife prints with these flags while the traffic runs. The traffic returns the sessions that must
-/// match: they are waited for, and returned sorted.
+/// Returns every row that tcplife prints with these flags while the traffic runs. The traffic returns the sessions that
+/// must match: they are waited for, and returned sorted.
 pub(crate) fn captured(
     flags: &[&str],
     traffic: impl FnOnce() -> Vec<Ports>,
@@ -77,7 +77,7 @@ pub(crate) fn captured(
     (rows, expected)
 }
 
-/// Our rows that have one of these ports at either end, as sorted ports.
+/// Returns our rows that have one of these ports at either end, as sorted ports.
 pub(crate) fn ours_at(rows: &[Row], ports: &[u16]) -> Vec<Ports> {
     let ours = rows.iter().filter(|r| r.pid == me()).map(Row::ports);
     sorted(

@@ -21,7 +21,7 @@ pub(crate) fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "\n*** SKIPPED {name}: {why}");
 }
 
-/// Whether tcplife can capture here. Only what tcplife itself reports as missing on the host counts: any other error
+/// True if tcplife can capture here. Only what tcplife itself reports as missing on the host counts: any other error
 /// must fail the test.
 pub(crate) fn kernel_or_skip() -> bool {
     static LACKS: OnceLock<Option<String>> = OnceLock::new();
@@ -49,7 +49,7 @@ pub(crate) fn kernel_or_skip() -> bool {
     }
 }
 
-/// Whether a command that a test needs works here, which `probe` shows.
+/// True if a command that a test needs works here, as shown by `probe`.
 pub(crate) fn tool_or_skip(probe: &[&str]) -> bool {
     let works = Command::new(probe[0])
         .args(&probe[1..])

@@ -13,17 +13,16 @@ pub(crate) struct Pair {
     pub(crate) server: TcpStream,
 }
 
-/// A listener on a port that nobody else has.
+/// Creates a listener on a port that nobody else has.
 pub(crate) fn listen(at: SocketAddr) -> TcpListener {
     TcpListener::bind(at).expect("a port to listen on")
 }
 
-/// Its port.
 pub(crate) fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Whether the loopback device has IPv6.
+/// True if the loopback device has IPv6.
 pub(crate) fn v6_or_skip() -> bool {
     let there = TcpListener::bind(V6).is_ok();
     if !there {
@@ -51,7 +50,7 @@ impl Pair {
         move_bytes(&mut self.server, &mut self.client, back);
     }
 
-    /// The client closes, then the server. Both ends are closed then.
+    /// Closes the client's end, then the server's.
     pub(crate) fn close(self) {
         let Pair { client, mut server } = self;
         client.shutdown(Shutdown::Write).expect("it is connected");
@@ -66,7 +65,7 @@ fn move_bytes(from: &mut TcpStream, to: &mut TcpStream, count: usize) {
     to.read_exact(&mut vec![0; count]).expect("it was sent");
 }
 
-/// A whole session; returns the client's port.
+/// Opens and closes a whole session; returns the client's port.
 pub(crate) fn session(listener: &TcpListener, to: SocketAddr, there: usize, back: usize) -> u16 {
     let mut pair = Pair::open(listener, to);
     let client_port = pair.client_port();

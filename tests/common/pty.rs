@@ -1,6 +1,6 @@
-//! A program on a terminal of its own: what it writes, and how it leaves the terminal.
+//! A program on a terminal of its own: its output, and the state it leaves the terminal in.
 //!
-//! Nothing is read behind the test's back: whoever waits reads, so that a terminal can also be closed.
+//! Nothing is read in the background: the test reads while it waits, so that a terminal can also be closed.
 
 use std::io::Read;
 use std::os::fd::BorrowedFd;
@@ -17,28 +17,27 @@ pub(crate) struct Pty {
     reader: Box<dyn Read + Send>,
     pub(crate) child: Kept,
     settings: String,
-    /// All that was written to the terminal.
+    /// Everything written to the terminal so far.
     pub(crate) written: Vec<u8>,
 }
 
-/// A command with the environment of a usual terminal.
+/// Creates a command with the environment of an ordinary terminal.
 pub(crate) fn command(argv: &[&str]) -> CommandBuilder {
     let mut command = CommandBuilder::from_argv(argv.iter().map(Into::into).collect());
-    // it would be the home directory, which an ordinary user under sudo may not enter
+    // the default is the home directory, which an ordinary user under sudo may not enter
     command.cwd(std::env::current_dir().expect("a directory"));
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
     for name in ["NO_COLOR", "COLORTERM", "COLORFGBG"] {
         command.env_remove(name);
     }
-    // what the user of this machine has configured or chosen is not tested, and stays as it is
+    // the configuration and state of this machine's user are not tested, and stay as they are
     for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
         command.env(name, "/dev/null");
     }
     command
 }
 
-/// A size in characters.
 pub(crate) fn size(rows: u16, cols: u16) -> PtySize {
     PtySize {
         rows,
@@ -68,7 +67,7 @@ impl Pty {
         }
     }
 
-    /// Takes what the program has written, waiting a little for it. False: nobody has the terminal open any more.
+    /// Reads the program's output, waiting a little for it. Returns false if nobody has the terminal open any more.
     pub(crate) fn read(&mut self, mut take: impl FnMut(&[u8])) -> bool {
         let fd = self.master.as_raw_fd().expect("a descriptor");
         // SAFETY: `master` owns the descriptor and outlives the borrow
@@ -93,7 +92,7 @@ impl Pty {
         }
     }
 
-    /// Waits for the end of the program, and takes what it still writes.
+    /// Waits for the program to exit, and reads its remaining output.
     pub(crate) fn wait(&mut self, mut take: impl FnMut(&[u8])) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         let mut open = true;
@@ -115,28 +114,27 @@ impl Pty {
         }
     }
 
-    /// All that was written, as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.written).into_owned()
     }
 
-    /// Whether the terminal is set as it was before the program was started.
+    /// True if the terminal is set as it was before the program started.
     pub(crate) fn is_as_before(&self) -> bool {
         settings(self.master.as_ref()) == self.settings
     }
 }
 
-/// What `stty -a` would show.
+/// Returns what `stty -a` would show.
 fn settings(master: &dyn MasterPty) -> String {
     format!("{:?}", master.get_termios().expect("the settings"))
 }
 
-/// A process that goes with the test, however that ends.
+/// A process that is killed when the test ends, however that ends.
 pub(crate) struct Kept(pub(crate) Box<dyn Child + Send + Sync>);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // after a test that failed; it has ended otherwise
+        // after a failed test; otherwise it has exited
         if let Ok(None) = self.0.try_wait() {
             let _ = self.0.kill();
         }

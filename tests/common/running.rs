@@ -18,7 +18,7 @@ use super::net;
 pub(crate) struct Kept(pub(crate) Child);
 
 impl Kept {
-    /// Its exit status, if it exits within that time.
+    /// Returns its exit status, if it exits within that time.
     pub(crate) fn exits_within(&mut self, time: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + time;
         loop {
@@ -38,17 +38,16 @@ impl Drop for Kept {
     }
 }
 
-/// A running tcplife.
 pub(crate) struct Running {
     child: Kept,
     lines: Receiver<String>,
     errors: Option<JoinHandle<String>>,
 }
 
-/// How it ended.
+/// Result of a run.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// What was on stdout and had not been read.
+    /// Lines on stdout that had not been read.
     pub(crate) rest: Vec<String>,
     /// All of stderr.
     pub(crate) errors: String,
@@ -62,7 +61,7 @@ impl Ended {
         assert!(is_well, "{}: {}", self.status, self.errors);
     }
 
-    /// Takes the last line, which of a run of `-o json` that ended well is the summary.
+    /// Takes the last line, which is the summary if a run of `-o json` ended well.
     #[track_caller]
     pub(crate) fn take_summary(&mut self) -> Value {
         self.assert_well();
@@ -115,8 +114,8 @@ impl Running {
         (running, header)
     }
 
-    /// Starts it with `-o json`, which has no header. A session of ours that it reports shows that it is ready.
-    /// The flags must match sessions of that listener.
+    /// Starts it with `-o json`, which has no header. When it reports a session of ours, it is ready. The flags must
+    /// match sessions of that listener.
     pub(crate) fn json(args: &[&str], probe: &TcpListener) -> Running {
         let running = Running::start(&[&["-o", "json"], args].concat());
         running.once_ready(probe)
@@ -157,7 +156,7 @@ impl Running {
         kill_process(Pid::from_child(&self.child.0), signal).expect("it runs");
     }
 
-    /// Stops it, so that nothing empties the ring, and waits until it has stopped.
+    /// Stops it with a signal, so that nothing empties the ring, and waits until it has stopped.
     pub(crate) fn hold(&self) {
         self.signal(Signal::STOP);
         let deadline = Instant::now() + PATIENCE;
@@ -171,7 +170,7 @@ impl Running {
         }
     }
 
-    /// The next line.
+    /// Returns the next line.
     pub(crate) fn line(&mut self) -> String {
         match self.line_before(Instant::now() + PATIENCE) {
             Some(line) => line,
@@ -179,7 +178,7 @@ impl Running {
         }
     }
 
-    /// The next line, if one comes before that.
+    /// Returns the next line, if one comes before the deadline.
     fn line_before(&mut self, deadline: Instant) -> Option<String> {
         match self.lines.recv_deadline(deadline) {
             Ok(line) => Some(line),
@@ -188,7 +187,7 @@ impl Running {
         }
     }
 
-    /// The next lines, as far as one that is wanted.
+    /// Returns the next lines, up to a wanted one.
     pub(crate) fn lines_until(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = Vec::new();
@@ -201,7 +200,7 @@ impl Running {
         lines
     }
 
-    /// The next row of `-o json` that is wanted.
+    /// Returns the next wanted row of `-o json`.
     pub(crate) fn row_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let lines = self.lines_until(|line| wanted(&json(line)));
         json(lines.last().expect("the row that was waited for"))
@@ -239,7 +238,6 @@ fn state(stat: &std::path::Path) -> Option<char> {
     text[text.rfind(')')? + 1..].trim_start().chars().next()
 }
 
-/// A line of `-o json`.
 pub(crate) fn json(line: &str) -> Value {
     match serde_json::from_str(line) {
         Ok(value) => value,

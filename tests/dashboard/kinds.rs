@@ -1,17 +1,17 @@
-//! Other terminals than the usual one, and other locales.
+//! Unusual terminals, and unusual locales.
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::seen::{Seen, argv};
+use crate::display::{Seen, argv};
 
 #[test]
-fn what_is_drawn_can_be_read_on_any_terminal() {
+fn dashboard_terminal_or_locale_without_unicode_is_drawn_in_ascii() {
     if !kernel_or_skip() {
         return;
     }
     let listener = listen(V4);
-    // from before the start, so that its age has a sign, and names are cut
+    // preexisting, so that its age has a sign, and with names that are cut
     let pair = Pair::open(&listener, V4);
     let (lport, rport) = (port(&listener), pair.client_port());
     let ports = format!("{lport},{rport}");

@@ -1,11 +1,11 @@
-//! How the picture keeps up: the refresh interval, and following the newest.
+//! How the picture keeps up: the refresh interval, and following the newest session.
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
-use crate::seen::{Seen, only};
+use crate::display::{Seen, only};
 
 #[test]
-fn keys_change_the_refresh_interval_while_it_runs() {
+fn refresh_interval_changed_by_keys_applies_while_running() {
     if !kernel_or_skip() {
         return;
     }
@@ -20,7 +20,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
             s.shows(&format!("every {said}")) && s.is_whole()
         });
     }
-    // nothing is looked at any more: what moves stays unseen until the interval is short again
+    // no more snapshots: what moves stays unseen until the interval is short again
     let rport = pair.client_port();
     let rx = |s: &Seen| {
         s.row(port(&listener), rport)
@@ -38,7 +38,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
     let unseen = rx(&seen);
     assert_eq!(unseen, before, "{}", seen.picture());
     seen.press("------ "); // 100ms, and frozen
-    seen.wait_for("freeze", |s| s.shows("FROZEN") && s.shows("every 100ms"));
+    seen.wait_for("freeze", |s| s.shows("PAUSED") && s.shows("every 100ms"));
     seen.press("+p");
     seen.wait_for("the figures", |s| {
         s.shows("every 200ms") && rx(s).as_deref() == Some("7.0k")
@@ -47,7 +47,7 @@ fn keys_change_the_refresh_interval_while_it_runs() {
 }
 
 #[test]
-fn ring_size_that_is_rounded_is_said_on_the_screen() {
+fn ring_size_rounded_up_is_reported_on_screen() {
     if !kernel_or_skip() {
         return;
     }
@@ -60,7 +60,7 @@ fn ring_size_that_is_rounded_is_said_on_the_screen() {
 }
 
 #[test]
-fn the_newest_is_followed() {
+fn follow_newest_enabled_keeps_newest_session_on_top() {
     if !kernel_or_skip() {
         return;
     }
@@ -74,7 +74,7 @@ fn the_newest_is_followed() {
         let newest_first: Vec<u16> = pairs.iter().rev().map(Pair::client_port).collect();
         seen.wait_for("the newest on top", |s| s.order() == newest_first);
     }
-    // the oldest has moved most: on top in the order before, not in this one
+    // the oldest has moved most: it is on top in the previous order, but not in this one
     pairs[0].exchange(500_000, 0);
     let rport = pairs[0].client_port();
     seen.wait_for("its figures", |s| {

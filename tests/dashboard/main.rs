@@ -1,5 +1,5 @@
-//! The real dashboard on a real terminal: what a user sees of live sessions, what the keys do, and how the terminal is
-//! left, whatever happens.
+//! The real dashboard on a real terminal: what a user sees of live sessions, what the keys do, and the state that the
+//! terminal is left in, whatever happens.
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot go on should say so and fail"
@@ -12,16 +12,16 @@ mod common {
     pub(crate) mod pty;
 }
 
+mod appearance;
+mod display;
+mod exit;
+mod export;
 mod kinds;
-mod leaving;
 mod live;
-mod looks;
 mod mouse;
-mod named;
+mod names;
 mod questions;
+mod resize_storm;
 mod screens;
-mod seen;
-mod shown;
 mod slow;
-mod storm;
-mod taken;
+mod table;

@@ -5,15 +5,15 @@ use rustix::process::{Signal, kill_process};
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::leaving::{is_stopped, pid_of};
-use crate::seen::{Seen, argv, only};
+use crate::display::{Seen, argv, only};
+use crate::exit::{is_stopped, pid_of};
 
-/// The modes that a terminal is asked for, and no other: motion would be waste.
+/// Modes requested from the terminal, and no others: motion events would be a waste.
 const ON: &str = "\x1b[?1000h\x1b[?1006h";
 const OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 impl Seen {
-    /// A button or the wheel, at a text on the screen.
+    /// Presses a button or turns the wheel at a text on the screen.
     fn point_at(&mut self, button: u8, text: &str) {
         self.wait_for(text, |s| s.is_whole() && s.shows(text));
         let lines = self.lines();
@@ -24,7 +24,7 @@ impl Seen {
         let Some((x, y)) = found else {
             panic!("no {text}:\n{}", self.picture());
         };
-        // pressed and let go
+        // pressed and released
         self.press(&format!("\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m"));
     }
 
@@ -34,7 +34,7 @@ impl Seen {
 }
 
 #[test]
-fn one_can_do_without_the_keyboard() {
+fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     if !kernel_or_skip() {
         return;
     }
@@ -50,9 +50,9 @@ fn one_can_do_without_the_keyboard() {
     });
     seen.click_on("   RX ");
     seen.wait_for("the order inverted", |s| {
-        s.shows("by RX inverted") && s.order().last() == Some(&ports[1])
+        s.shows("by RX reversed") && s.order().last() == Some(&ports[1])
     });
-    // a line, and once more: its detail
+    // selects a line; once more: its detail
     let mine = format!(" {} ", ports[1]);
     seen.click_on(&mine);
     seen.wait_for("the selection", |s| s.shows("3/3 all"));
@@ -65,10 +65,10 @@ fn one_can_do_without_the_keyboard() {
     seen.wait_for("the beginning", |s| s.shows("RATES"));
     seen.click_on("Esc back");
     seen.wait_for("the table", |s| s.heading().is_some());
-    seen.click_on("Tab who");
+    seen.click_on("Tab pane");
     seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
     let pid = std::process::id().to_string();
-    // its line is the one below the headings of the pane
+    // its line follows the headings of the pane
     let lines = seen.lines();
     let heading = lines.iter().position(|l| l.contains("PROCESS 1"));
     let row = heading.expect("headings") + 2;
@@ -93,7 +93,7 @@ fn one_can_do_without_the_keyboard() {
 }
 
 #[test]
-fn without_the_mouse_the_terminal_keeps_it() {
+fn mouse_disabled_by_flag_is_never_requested_from_terminal() {
     if !kernel_or_skip() {
         return;
     }
@@ -112,7 +112,7 @@ fn without_the_mouse_the_terminal_keeps_it() {
 }
 
 #[test]
-fn the_shell_has_the_mouse_while_it_has_the_terminal() {
+fn mouse_while_suspended_is_released_to_the_shell() {
     if !kernel_or_skip() {
         return;
     }
@@ -135,7 +135,7 @@ fn the_shell_has_the_mouse_while_it_has_the_terminal() {
 }
 
 #[test]
-fn a_click_on_failures_narrows_to_them() {
+fn mouse_clicks_on_failure_filter_the_table() {
     if !kernel_or_skip() {
         return;
     }
@@ -147,7 +147,7 @@ fn a_click_on_failures_narrows_to_them() {
         assert!(std::net::TcpStream::connect(("127.0.0.1", refused)).is_err());
     }
     seen.wait_for("all of them", |s| s.rows().len() == 3);
-    seen.click_on("f fails");
+    seen.click_on("f failures");
     for _ in 0..2 {
         seen.click_on("ECONNREFUSED");
     }

@@ -1,4 +1,4 @@
-//! The questions of docs/troubleshooting.md, with the keys that stand there, on live traffic.
+//! The questions of docs/troubleshooting.md, with the keys given there, on live traffic.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,20 +10,20 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::common::host::{kernel_or_skip, tool_or_skip};
 use crate::common::net::{Pair, V4, listen};
-use crate::seen::{Seen, only};
+use crate::display::{Seen, only};
 
-/// What to press, and what is on the screen then.
+/// Keys to press, and the text on the screen afterwards.
 struct Step {
     keys: Vec<String>,
     shows: String,
 }
 
-/// The parts of a page in backquotes.
+/// Returns the parts of a page in backquotes.
 fn quoted(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(Into::into).collect()
 }
 
-/// The steps of the tables under a heading.
+/// Returns the steps of the tables under a heading.
 fn steps(question: &str) -> Vec<Step> {
     let page = include_str!("../../docs/troubleshooting.md");
     let heading = format!("## {question}\n");
@@ -41,7 +41,7 @@ fn steps(question: &str) -> Vec<Step> {
 }
 
 impl Seen {
-    /// Presses the keys and waits for what is to be seen; returns how many keys there were.
+    /// Presses the keys and waits for the expected text; returns the number of keys.
     fn ask(&mut self, steps: &[Step]) -> usize {
         let mut count = 0;
         for step in steps {
@@ -59,9 +59,10 @@ impl Seen {
     }
 }
 
-/// A network namespace with this address, in which a thread resets a session that another has opened, until told to end.
+/// A network namespace with this address, in which a thread resets a session that another one has opened, until asked
+/// to stop.
 fn resets(at: &'static str, stop: mpsc::Receiver<()>) {
-    // SAFETY: only this thread's namespace is another; what it starts is told nothing else
+    // SAFETY: only the namespace changes, for this thread and what it starts
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("a network namespace");
     for args in [
         &["link", "set", "lo", "up"][..],
@@ -82,13 +83,13 @@ fn resets(at: &'static str, stop: mpsc::Receiver<()>) {
 }
 
 #[test]
-fn which_process_opens_connections_that_get_reset() {
+fn troubleshooting_keys_for_resets_lead_to_the_process() {
     if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
         return;
     }
     let (stop, stopped) = mpsc::channel();
     let traffic = std::thread::spawn(|| resets("10.0.0.5", stopped));
-    // nothing is kept from it: whatever else is tested meanwhile is there too
+    // it shows everything: other tests' sessions are there too
     let mut seen = Seen::dashboard(&[]);
     let steps = steps("Which process opens connections to 10.0.0.5 that get reset?");
     let keys = seen.ask(&steps[..2]);
@@ -110,7 +111,7 @@ fn which_process_opens_connections_that_get_reset() {
 }
 
 #[test]
-fn the_other_questions_are_answered_too() {
+fn troubleshooting_keys_for_other_questions_show_the_answer() {
     if !kernel_or_skip() {
         return;
     }
@@ -118,7 +119,7 @@ fn the_other_questions_are_answered_too() {
     for question in [
         "Who uses the network now?",
         "Why is this transfer slow?",
-        "What is other since the deploy?",
+        "What has changed since the deploy?",
         "Is it slow for all, or for a few?",
         "Which program does not close what its peers have closed?",
     ] {

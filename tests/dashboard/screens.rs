@@ -1,13 +1,13 @@
-//! The screens that take the table's place, with live traffic.
+//! The screens that replace the table, with live traffic.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::common::host::kernel_or_skip;
 use crate::common::net::{Pair, V4, listen, port, session};
-use crate::seen::{Seen, only, words};
+use crate::display::{Seen, only, words};
 
-/// The line that holds all of these, in words.
+/// Returns the line that contains all of these, split into words.
 fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
     let lines = seen.lines();
     let found = lines.iter().find(|l| holds.iter().all(|h| l.contains(h)));
@@ -15,7 +15,7 @@ fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
 }
 
 #[test]
-fn refused_connections_are_a_line_of_the_failures() {
+fn failures_refused_connections_are_grouped_in_one_line() {
     if !kernel_or_skip() {
         return;
     }
@@ -24,7 +24,7 @@ fn refused_connections_are_a_line_of_the_failures() {
     drop(listener);
     let mut seen = Seen::dashboard(&["-D", &closed.to_string()]);
     seen.press("f");
-    seen.wait_for("the failures", |s| s.shows("No session failed"));
+    seen.wait_for("the failures", |s| s.shows("None of the sessions"));
     for _ in 0..30 {
         let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, closed));
         assert!(refused.is_err(), "nobody listens there");
@@ -45,7 +45,7 @@ fn refused_connections_are_a_line_of_the_failures() {
 }
 
 #[test]
-fn a_session_is_in_the_bar_of_its_duration() {
+fn distributions_closed_session_is_counted_in_its_duration_bar() {
     if !kernel_or_skip() {
         return;
     }
@@ -55,29 +55,29 @@ fn a_session_is_in_the_bar_of_its_duration() {
     let began = Instant::now();
     pair.exchange(3000, 0);
     seen.wait_for("it", |s| s.rows().len() == 1);
-    // it is to last so long
+    // it must last this long
     std::thread::sleep(Duration::from_millis(1100).saturating_sub(began.elapsed()));
     let rport = pair.client_port();
     pair.close();
     let lasted = began.elapsed().as_secs_f64();
     seen.press("d");
     seen.wait_for("its duration", |s| {
-        s.shows("DURATION") && s.shows("1 sessions  max 1.") && s.shows("3.0k")
+        s.shows("DURATION") && s.shows("1 session  max 1.") && s.shows("3.0k")
     });
-    // the bars of a decade
+    // the borders of a decade's bars
     let borders = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     let at = borders.iter().rposition(|b| *b <= lasted).expect("a bar");
-    // its end may have been a moment before it was measured here
+    // it may have closed a moment before it was measured here
     let near = [at.saturating_sub(1), at];
     seen.wait_for("the bar", |s| {
         let said = |i: &usize| format!("▲ {}s to {}s: 1 (100%)", borders[*i], borders[i + 1]);
         near.iter().any(|i| s.shows(&said(i)))
     });
     seen.press("\r");
-    seen.wait_for("the bar's filter", |s| s.shows("filter: dur >="));
+    seen.wait_for("the bar's filter", |s| s.shows("duration < "));
     session(&listener, V4, 1, 1); // a short one
     seen.wait_for("the session alone", |s| {
-        s.heading().is_some() && s.shows("finished 2") && s.rows().len() == 1
+        s.heading().is_some() && s.shows("closed 2") && s.rows().len() == 1
     });
     assert!(
         seen.row(port(&listener), rport).is_some(),
@@ -94,7 +94,7 @@ fn a_session_is_in_the_bar_of_its_duration() {
 }
 
 #[test]
-fn a_peer_that_comes_after_the_mark_is_new() {
+fn baseline_peer_appearing_later_is_shown_as_new() {
     if !kernel_or_skip() {
         return;
     }
@@ -105,7 +105,7 @@ fn a_peer_that_comes_after_the_mark_is_new() {
     session(&listener, to(1), 10, 10);
     seen.wait_for("the first peer", |s| s.shows("127.0.0.1"));
     seen.press("m");
-    seen.wait_for("the mark", |s| s.shows("marked "));
+    seen.wait_for("the baseline", |s| s.shows("baseline set"));
     let other = Pair::open(&listener, to(77));
     seen.wait_for("the other peer", |s| s.shows("127.0.0.77"));
     seen.press("m");
@@ -120,9 +120,7 @@ fn a_peer_that_comes_after_the_mark_is_new() {
     seen.press("\x7fmM");
     seen.wait_for("no difference from now on", |s| s.shows("Nothing is worse"));
     seen.press("x");
-    seen.wait_for("the table", |s| {
-        s.heading().is_some() && !s.shows("marked ")
-    });
+    seen.wait_for("the table", |s| s.heading().is_some() && !s.shows("s ago"));
     other.close();
     seen.quit();
 }

@@ -40,7 +40,7 @@ impl Flag {
     pub(crate) fn raise(self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
-    /// Waits until it was raised that often.
+    /// Waits until it has been raised that often.
     pub(crate) fn wait_for(self, times: u32) {
         sys::until("another process of the case", || {
             self.0.load(Ordering::SeqCst) >= times
@@ -468,7 +468,7 @@ impl End {
         self.want.insert(key, value.into());
     }
 
-    /// The session closes so much later than the call that closes it.
+    /// The session closes that much later than the call that closes it.
     pub(crate) fn link_takes_ms(&mut self, ms: u64) {
         self.slack = LINK.load(Ordering::Relaxed) + ms * 1_000_000;
     }
@@ -483,7 +483,7 @@ impl End {
         self.ranges.insert(key, [low, high]);
     }
 
-    /// Writes so many bytes, all of them.
+    /// Writes that many bytes, all of them.
     pub(crate) fn write(&mut self, count: usize) {
         let data = vec![b'x'; count.min(256 * 1024)];
         let mut left = count;
@@ -496,7 +496,7 @@ impl End {
         }
     }
 
-    /// So much of what was written never reached the other side.
+    /// That many of the written bytes never reached the other side.
     pub(crate) fn unacknowledged(&mut self, bytes: u64) {
         self.tx -= bytes;
         self.want("unacked_bytes", bytes);
@@ -519,7 +519,7 @@ impl End {
         sys::unacknowledged(self.fd())
     }
 
-    /// Reads so many bytes, no more.
+    /// Reads that many bytes, no more.
     pub(crate) fn read(&mut self, count: usize) {
         let mut buffer = vec![0; count.min(256 * 1024)];
         let mut left = count;
@@ -538,7 +538,7 @@ impl End {
         self.has_read = true;
     }
 
-    /// Reads to the peer's end.
+    /// Reads until the peer's end of data.
     pub(crate) fn read_to_end(&mut self) {
         let mut buffer = vec![0; 256 * 1024];
         loop {
@@ -552,7 +552,7 @@ impl End {
 
     /// Waits until the peer or the network breaks the session, and returns the error.
     pub(crate) fn read_error(&mut self) -> Errno {
-        sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session is over")
+        sys::recv(self.fd(), &mut [0; 1], RecvFlags::empty()).expect_err("the session has closed")
     }
 
     /// Waits until the session is broken, without reading.
@@ -606,7 +606,7 @@ impl End {
         Self::connected(copy, remote, [0; 2]).stands(state, "scan");
     }
 
-    /// Closes the descriptor; when that was.
+    /// Closes the descriptor, and returns the time around it.
     pub(crate) fn close_fd(&mut self) -> [u64; 2] {
         let fd = self.take_fd();
         sys::timed(|| drop(fd)).1
@@ -661,7 +661,7 @@ impl End {
             ("tx_bytes", self.tx.into()),
             ("rx_bytes", self.rx.into()),
             ("unacked_bytes", 0.into()),
-            ("age_is_lower_bound", false.into()),
+            ("preexisting", false.into()),
         ];
         for (key, value) in facts {
             self.want.entry(key).or_insert(value);

@@ -1,4 +1,4 @@
-//! Compares what the generators did with what tcplife reports.
+//! Compares what tcplife reports with what the generators did.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -51,7 +51,7 @@ impl Story {
         rows.iter().filter(ours).collect()
     }
 
-    /// Whether all of its sessions are reported.
+    /// True if all of its sessions are reported.
     pub(crate) fn is_complete(&self, rows: &[Value]) -> bool {
         self.broken.is_some() || self.rows(rows).len() >= self.told.len()
     }
@@ -61,7 +61,7 @@ impl Story {
         for row in self.rows(rows) {
             shown.entry(key(row)).or_default().push(row);
         }
-        // a socket pair that is used again is in order of time
+        // a reused socket pair is ordered by time
         self.told
             .iter()
             .map(|told| {
@@ -127,7 +127,7 @@ impl Story {
         }
     }
 
-    /// The line of the other end of the same connection.
+    /// Returns the line of the other end of the same connection.
     fn other_end(&self, told: &Value) -> Option<&Value> {
         let (a, b) = (&told["want"], |t: &Value| t["want"].clone());
         self.told.iter().find(|other| {
@@ -147,7 +147,7 @@ impl Story {
         let other = self.other_end(told);
         let mut begun = window(&told["begun"])?;
         if told["want"]["direction"] == "in" {
-            // the handshake is over for the client first
+            // the handshake ends at the client first
             let client = window(&other?["begun"])?;
             let on_its_way = told["slack"].as_u64()? / 1000;
             begun = [client[0], client[1].max(begun[1]) + on_its_way];
@@ -168,25 +168,25 @@ impl Story {
         let shortest = end[0].saturating_sub(begun[1]);
         let shortest = shortest.saturating_sub((shortest / 20).max(5000));
         // the age of a preexisting session is a lower bound
-        let too_short = shown < shortest && told["want"]["age_is_lower_bound"] == false;
+        let too_short = shown < shortest && told["want"]["preexisting"] == false;
         (too_short || shown > longest)
             .then(|| format!("its duration is between {shortest} and {longest} us, shown {shown}"))
     }
 }
 
-/// The outcome of the whole run.
+/// Returns the outcome of the whole run.
 pub(crate) fn nothing_lost(rows: &[Value]) -> Outcome {
     let summaries: Vec<&Value> = rows.iter().filter(|r| r["event"] == "summary").collect();
     let mut wrong = Vec::new();
     match summaries[..] {
-        [summary] if summary["lost"] == 0 => (),
+        [summary] if summary["missed"] == 0 => (),
         _ => wrong.push(format!(
-            "one summary with nothing lost, shown {summaries:?}"
+            "one summary with nothing missed, shown {summaries:?}"
         )),
     }
     let sessions = rows.iter().filter(|r| r["event"] == "close").count();
     Outcome {
-        name: "nothing-lost".into(),
+        name: "nothing-missed".into(),
         sessions,
         skipped: None,
         wrong,

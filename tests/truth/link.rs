@@ -1,7 +1,7 @@
-//! A link between two namespaces that loses, delays and rejects exactly the packets it is told to.
+//! A link between two namespaces that drops, delays and rejects exactly the packets it is told to.
 //!
-//! A process reads packets from one TUN interface and writes them to the other. `tc netem` would be less work,
-//! but it loses at random, and many kernels lack the module. Here it is known which packet was lost.
+//! A process reads packets from one TUN interface and writes them to the other. `tc netem` would be less work, but it
+//! drops at random, and many kernels lack the module. Here it is known which packet was dropped.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,26 +14,26 @@ use rustix::io::{read, write};
 
 use crate::sys;
 
-/// Loses what goes from the first namespace to the second.
+/// Drops what goes from the first namespace to the second.
 pub(crate) const CUT_OUT: u32 = 1;
-/// Loses what goes from the second to the first.
+/// Drops what goes from the second to the first.
 pub(crate) const CUT_IN: u32 = 2;
 
 /// How a link treats packets.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Quality {
-    /// Each way.
+    /// Delay in each direction.
     pub(crate) delay: Duration,
-    /// Loses every nth packet with data from the first namespace.
+    /// Drops every nth packet with data from the first namespace.
     pub(crate) lose_every: Option<u32>,
     /// Bytes per second, from the first namespace.
     pub(crate) rate: Option<u64>,
-    /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes: of
-    /// ICMP and of ICMPv6.
+    /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes for ICMP
+    /// and ICMPv6.
     pub(crate) unreachable: Option<[u8; 2]>,
 }
 
-/// Moves packets until its process ends.
+/// Moves packets until its process exits.
 pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
     let mut waiting = BinaryHeap::new();
     let mut order = 0_u64;

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use tcplife::testing::collector::{self, Collector, Config};
-use tcplife::testing::model::{Capture, Evidence, Place, Session, State, Store};
+use tcplife::testing::collector::{self, Collector, CollectorConfig};
+use tcplife::testing::model::{CaptureFilter, Evidence, Session, SessionRef, State, Store};
 
 use crate::judge::Outcome;
 use crate::sys;
 
-/// The network namespaces of all processes, by inode.
+/// Returns the network namespaces of all processes, by inode.
 fn namespaces() -> BTreeMap<u64, OwnedFd> {
     let mut found = BTreeMap::new();
     for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
@@ -30,7 +30,7 @@ fn namespaces() -> BTreeMap<u64, OwnedFd> {
     found
 }
 
-/// The cookies of the open sessions in a namespace, as `ss` shows them.
+/// Returns the cookies of the open sessions in a namespace, as `ss` shows them.
 fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let mut command = Command::new("ss");
     command.args(["-tanHe"]);
@@ -45,7 +45,7 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
     let output = command.output().expect("ss");
     let text = String::from_utf8(output.stdout).expect("ASCII");
     let open = |line: &&str| {
-        // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is over
+        // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is closed
         let over = ["LISTEN", "TIME-WAIT", "SYN-RECV", "UNCONN"];
         // without a process it is a TIME-WAIT bucket already
         let waits =
@@ -63,8 +63,8 @@ fn ss(space: &OwnedFd) -> BTreeSet<u64> {
 }
 
 fn start() -> Collector {
-    let config = Config {
-        capture: Capture::default(),
+    let config = CollectorConfig {
+        capture: CaptureFilter::default(),
         interval: Some(Duration::from_millis(100)),
         scan_first: true,
         ring_bytes: 1 << 20,
@@ -72,7 +72,7 @@ fn start() -> Collector {
     collector::start(config).expect("the collector starts")
 }
 
-/// Stops the collector. Its failure is wrong too.
+/// Stops the collector; if it fails, that is wrong too.
 fn outcome(name: &str, sessions: usize, mut wrong: Vec<String>, collector: Collector) -> Outcome {
     if let Err(e) = collector.join() {
         wrong.push(format!("{e:#}"));
@@ -93,7 +93,7 @@ fn loopback() -> (TcpListener, TcpStream, TcpStream) {
     (listener, client, server)
 }
 
-/// What is open at the next look.
+/// Returns the open sessions of the next snapshot.
 fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
     for batch in collector.batches().iter() {
         let is_look = batch.open.is_some();
@@ -132,7 +132,7 @@ pub(crate) fn find_idle_worker() -> Outcome {
         .take_while(|_| Instant::now() < end)
     {
         store.apply(batch);
-        if let Some(session) = store.get(Place::Open(cookie)) {
+        if let Some(session) = store.get(SessionRef::Open(cookie)) {
             let owner = (session.owner, session.pid);
             if owners.last() != Some(&owner) {
                 owners.push(owner);
@@ -171,7 +171,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
             let unchanged = batch.open.as_ref().map_or(&[][..], |look| &look.unchanged);
             let is_settled = unchanged.contains(&ours) && unchanged.contains(&theirs);
             store.apply(batch);
-            let ends = [ours, theirs].map(|cookie| store.get(Place::Open(cookie)).cloned());
+            let ends = [ours, theirs].map(|cookie| store.get(SessionRef::Open(cookie)).cloned());
             if let [Some(ours), Some(theirs)] = ends
                 && is_settled
             {
@@ -259,7 +259,7 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         if figures != *want {
             wrong.push(format!("it is {want}, shown {figures}"));
         }
-        if !s.age_is_lower_bound {
+        if !s.preexisting {
             wrong.push(format!("its age is a lower bound: {want}"));
         }
     }

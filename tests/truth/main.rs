@@ -70,7 +70,7 @@ impl Run {
     }
 }
 
-/// Command line, as `cargo test` or a person writes it.
+/// Command line, as `cargo test` or a user writes it.
 #[derive(Default)]
 struct Arguments {
     list: bool,
@@ -162,7 +162,7 @@ fn main() -> ExitCode {
         println!("truth: 0 passed, 0 failed");
         return ExitCode::SUCCESS;
     }
-    // it takes seconds; a run that has not ended by then never will
+    // it takes seconds; a run that has not exited by then never will
     sys::mortal(300);
     suite(&runs, arguments.accuracy)
 }
@@ -176,8 +176,8 @@ fn cannot_run() -> Option<String> {
             return Some(format!("`{tool}` is missing, which iproute2 has"));
         }
     }
-    let config = tcplife::testing::collector::Config {
-        capture: tcplife::testing::model::Capture::default(),
+    let config = tcplife::testing::collector::CollectorConfig {
+        capture: tcplife::testing::model::CaptureFilter::default(),
         interval: None,
         scan_first: true,
         ring_bytes: 1 << 16,
@@ -231,7 +231,7 @@ impl Tcplife {
         }
     }
 
-    /// Waits until a session that is made for it is shown: all that closed before are shown then, too.
+    /// Waits until a session made for this purpose is shown: all that closed before are shown by then, too.
     fn probe(&mut self) {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
@@ -251,7 +251,7 @@ impl Tcplife {
         }
     }
 
-    /// Waits until this holds, at most that long.
+    /// Waits until the condition holds, at most that long.
     fn wait_until(&mut self, time: Duration, so: impl Fn(&[Value]) -> bool) {
         let end = Instant::now() + time;
         while !so(&self.seen) {
@@ -278,7 +278,7 @@ enum News {
     Ended(Box<Story>),
 }
 
-/// Runs one case's processes to their end.
+/// Runs one case's processes until they exit.
 fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
     let mut story = Story::new(run.name());
     let mut child = Command::new(std::env::current_exe().expect("this program"))
@@ -301,11 +301,11 @@ fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
                 let space = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
                 story.spaces.push(space.into());
             }
-            let _ = stdin.write_all(b"."); // it may have failed, and tells why
+            let _ = stdin.write_all(b"."); // it may have failed, and reports why
         } else if said["ready"] == true {
             let _ = news.send(News::Ready(std::mem::take(&mut standing)));
-            let _ = go.recv(); // disconnected when all may go on
-            let _ = stdin.write_all(b"."); // it may have failed, and tells why
+            let _ = go.recv(); // disconnected when all may continue
+            let _ = stdin.write_all(b"."); // it may have failed, and reports why
         } else if said["stands"].is_object() {
             standing.push(said["stands"].clone());
         } else if let Some(why) = said["skipped"].as_str() {
@@ -325,7 +325,7 @@ fn play(run: Run, go: &Receiver<()>, news: &Sender<News>) -> Story {
 }
 
 fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
-    // a panic on any thread ends the run at once: others may wait for what will never come
+    // a panic on any thread ends the run at once: other threads may wait for what will never come
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         report(info);
@@ -340,7 +340,7 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
     let mut live: Vec<Outcome> = Vec::new();
 
     std::thread::scope(|scope| {
-        // in parallel, as they wait for long
+        // in parallel, as both wait for long
         let looks: [fn() -> Outcome; 2] = [live::find_idle_worker, live::follow_what_changes];
         let looks = (!before.is_empty() && !accuracy).then(|| looks.map(|look| scope.spawn(look)));
         for &run in &before {

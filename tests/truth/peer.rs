@@ -25,7 +25,7 @@ const PROGRAMS: [&str; 2] = ["/usr/sbin/tcplife", "tcplife"];
 pub(crate) struct Row {
     pid: u64,
     ports: (u64, u64),
-    /// TX and RX in KB, as they were printed.
+    /// TX and RX in KB, as printed.
     kb: [String; 2],
 }
 
@@ -39,14 +39,14 @@ fn terminal() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     Ok((ours, its))
 }
 
-/// A running tcplife of libbpf-tools.
+/// A running tcplife from libbpf-tools.
 pub(crate) struct Peer {
     child: Child,
     rows: Receiver<Row>,
 }
 
 impl Peer {
-    /// Fails with the reason if there is none to compare with.
+    /// Starts it. Fails with the reason if there is none to compare with.
     pub(crate) fn start() -> Result<Self, String> {
         let mut last = String::new();
         for program in PROGRAMS {
@@ -100,7 +100,7 @@ impl Peer {
         Ok(Peer { child, rows })
     }
 
-    /// Stops it when it prints no more, and returns all rows.
+    /// Stops it when it prints nothing more, and returns all rows.
     pub(crate) fn stop(mut self) -> Result<Vec<Row>, String> {
         let mut rows = Vec::new();
         while let Ok(row) = self.rows.recv_timeout(Duration::from_millis(500)) {
@@ -150,7 +150,7 @@ pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]
     for story in stories {
         for (told, row) in story.pairs(rows) {
             let want = &told["want"];
-            let group = &mut groups[usize::from(want["age_is_lower_bound"] == true)];
+            let group = &mut groups[usize::from(want["preexisting"] == true)];
             group.total += 1;
             if let Some(row) = row {
                 group.ours.shown += 1;

@@ -33,7 +33,7 @@ pub(crate) const TCP_CLOSE: u8 = 7;
 pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
 pub(crate) const TCP_FIN_WAIT2: u8 = 5;
 
-/// Seconds that any process of a case may live: far more than it takes, an emulated machine included.
+/// Maximum lifetime of a case's process, in seconds: far more than it takes, even on an emulated machine.
 pub(crate) const LIFETIME: u32 = 100;
 
 fn done(what: &str, result: c_int) -> c_int {
@@ -49,14 +49,14 @@ pub(crate) fn now() -> u64 {
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
-/// The result, and the time before and after.
+/// Returns the result, and the times before and after.
 pub(crate) fn timed<T>(f: impl FnOnce() -> T) -> (T, [u64; 2]) {
     let before = now();
     let result = f();
     (result, [before, now()])
 }
 
-/// Waits until it is so. What is waited for is under way already; a minute is an error.
+/// Waits until the condition holds. It is expected soon; a minute is an error.
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let end = now() + 60_000_000_000;
     while !so() {
@@ -82,7 +82,7 @@ pub(crate) fn udp() -> OwnedFd {
     socket(AddressFamily::INET, SocketType::DGRAM, None).expect("socket")
 }
 
-/// A multipath TCP socket, if the kernel has them.
+/// A multipath TCP socket, if the kernel supports them.
 pub(crate) fn mptcp() -> Result<OwnedFd> {
     socket(
         AddressFamily::INET,
@@ -104,7 +104,7 @@ pub(crate) fn accept(fd: &OwnedFd) -> OwnedFd {
     rustix::net::accept(fd).expect("accept")
 }
 
-/// connect() to AF_UNSPEC: takes the connection off the socket.
+/// connect() to AF_UNSPEC: disconnects the socket.
 pub(crate) fn disconnect(fd: &OwnedFd) {
     rustix::net::connect_unspec(fd).expect("connect(AF_UNSPEC)");
 }
@@ -120,7 +120,7 @@ pub(crate) fn peer_addr(fd: &OwnedFd) -> SocketAddr {
     addr.try_into().expect("an IP address")
 }
 
-/// A close is a reset from now on.
+/// Makes the next close a reset.
 pub(crate) fn linger_zero(fd: &OwnedFd) {
     sockopt::set_socket_linger(fd, Some(Duration::ZERO)).expect("SO_LINGER");
 }
@@ -200,19 +200,19 @@ impl TcpInfo {
     }
 }
 
-/// Bytes that wait to be read.
+/// Bytes waiting to be read.
 pub(crate) fn unread(fd: &OwnedFd) -> usize {
     rustix::io::ioctl_fionread(fd).expect("FIONREAD") as usize
 }
 
-/// Bytes that were written and are not acknowledged yet.
+/// Bytes written and not acknowledged yet.
 pub(crate) fn unacknowledged(fd: &OwnedFd) -> u64 {
     // SAFETY: the request writes one int.
     let count = unsafe { ioctl(fd, Getter::<{ libc::TIOCOUTQ as Opcode }, c_int>::new()) };
     count.expect("TIOCOUTQ") as u64
 }
 
-/// The number of bytes that the socket took.
+/// Returns the number of bytes that the socket took.
 pub(crate) fn send(fd: &OwnedFd, data: &[u8], flags: SendFlags) -> Result<usize> {
     rustix::net::send(fd, data, flags | SendFlags::NOSIGNAL)
 }
@@ -221,7 +221,7 @@ pub(crate) fn recv(fd: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> Result<
     rustix::net::recv(fd, buffer, flags).map(|(got, _)| got)
 }
 
-/// Waits for it to be ready for these, or broken.
+/// Waits until it is ready for these events, or broken.
 pub(crate) fn poll(fd: &OwnedFd, events: PollFlags) {
     let minute = Timespec {
         tv_sec: 60,
@@ -244,7 +244,7 @@ pub(crate) fn unix_pair() -> (OwnedFd, OwnedFd) {
     (a.into(), b.into())
 }
 
-/// SCM_RIGHTS.
+/// Sends a descriptor with SCM_RIGHTS.
 pub(crate) fn send_fd(over: &OwnedFd, fd: &OwnedFd) {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -287,14 +287,14 @@ pub(crate) fn process_name() -> String {
     text.trim_end().to_owned()
 }
 
-/// Ends this process if its parent does, or in that many seconds at the latest.
+/// Terminates this process when its parent exits, or after that many seconds at the latest.
 pub(crate) fn mortal(seconds: u32) {
     set_parent_process_death_signal(Some(Signal::KILL)).expect("PR_SET_PDEATHSIG");
     // SAFETY: no pointers.
     unsafe { libc::alarm(seconds) };
 }
 
-/// A child of that name that runs it and exits. This process has one thread.
+/// Forks a child of that name that runs `f` and exits. This process has one thread.
 pub(crate) fn fork(name: &str, f: impl FnOnce()) -> Pid {
     // SAFETY: the generators have one thread, so the child may do everything that the parent may.
     let pid = done("fork", unsafe { libc::fork() });
@@ -318,7 +318,7 @@ pub(crate) fn wait(pid: Pid) -> i32 {
     status.exit_status().unwrap_or_else(signal)
 }
 
-/// A word that this process and its children share.
+/// A word of memory shared by this process and its children.
 pub(crate) fn shared_word() -> &'static AtomicU32 {
     // SAFETY: an anonymous mapping of one page, zeroed, aligned, and never unmapped.
     unsafe {
@@ -330,7 +330,7 @@ pub(crate) fn shared_word() -> &'static AtomicU32 {
 
 // ---- network namespaces
 
-/// A new network namespace around this process; its descriptor.
+/// Creates a network namespace for this process; returns its descriptor.
 pub(crate) fn new_netns() -> OwnedFd {
     // SAFETY: the table of descriptors stays shared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("unshare(CLONE_NEWNET)");
@@ -376,7 +376,7 @@ pub(crate) fn loopback_up() {
     interface_ioctl::<{ libc::SIOCSIFFLAGS as Opcode }>(&udp(), "lo", flags);
 }
 
-/// A TUN interface in this namespace: what the kernel routes there is read from the descriptor.
+/// A TUN interface in this namespace: what the kernel routes there can be read from the descriptor.
 pub(crate) fn tun(name: &str) -> OwnedFd {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).open("/dev/net/tun");

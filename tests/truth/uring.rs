@@ -1,4 +1,4 @@
-//! The smallest io_uring there is: one operation at a time, handed to a kernel worker.
+//! A minimal io_uring: one operation at a time, handed to a kernel worker.
 
 use std::ffi::c_void;
 use std::net::SocketAddr;
@@ -123,7 +123,7 @@ impl Uring {
         usize::try_from(sent).expect("io_uring send")
     }
 
-    /// Makes the ring hold these descriptors. They live as long as it, whatever is closed.
+    /// Registers these descriptors with the ring, which keeps them open, whatever is closed.
     pub(crate) fn register(&mut self, fds: &[&OwnedFd]) {
         let raw: Vec<RawFd> = fds.iter().map(|fd| fd.as_raw_fd()).collect();
         let (at, len) = (raw.as_ptr().cast(), raw.len() as u32);

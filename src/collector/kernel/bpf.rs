@@ -1,6 +1,6 @@
-//! The only file that names libbpf: loads the programs, drains the ring buffer, walks the iterators.
+//! Loads the BPF programs, drains the ring buffer and walks the iterators. The only file that uses libbpf.
 //!
-//! Responsible for getting bytes out of the kernel at the right time. Not for what they mean (`decode`).
+//! `decode` interprets the bytes.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -19,13 +19,13 @@ use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::Orders;
-use crate::collector::kernel::decode::{BadRecord, Context, decode};
-use crate::collector::kernel::delta::Looks;
+use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
+use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::preflight::StartError;
-use crate::collector::kernel::shared::Variables;
-use crate::collector::kernel::{Config, netns, shared};
+use crate::collector::kernel::shared::SharedState;
+use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
-use crate::model::batch::{Batch, Clock, Look};
+use crate::model::batch::{Batch, Clock, OpenSnapshot};
 use crate::model::session::Session;
 
 #[expect(
@@ -52,25 +52,25 @@ unsafe impl bytemuck::AnyBitPattern for types::unchanged_session {}
 // SAFETY: the fields are integers: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::unchanged_session {}
 
-/// How long a finished session may wait in the ring buffer before it is taken, while more of them end.
+/// Maximum time that a closed session waits in the ring buffer while more of them close.
 const TAKE_EVERY: Duration = Duration::from_millis(50);
-/// How long the collector sleeps at the most.
+/// Maximum sleep of the collector.
 const SLEEP: Duration = Duration::from_secs(1);
-/// How often all open files may be looked through again, for who works on what only its listener is known of.
+/// Minimum time between scans of all open files, for sessions of which only the listener is known.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
-/// The same for those of which a scan has told nothing before: it may still be in the listener's queue.
+/// The same for sessions of which an earlier scan found no owner: they may still be in the listener's queue.
 const SCAN_AGAIN: Duration = Duration::from_secs(60);
-/// A session that has had so long to show its owner, and has not, is worth a scan.
+/// Age at which a session that has not shown its owner is worth a scan.
 const SCAN_AFTER_NS: u64 = 2_000_000_000;
-/// Sessions in a batch at the most: bounds what the channel can hold.
+/// Maximum number of sessions in a batch: bounds what the channel can hold.
 const BATCH_SESSIONS: usize = 4096;
 
 thread_local! {
-    /// What libbpf complained of while this thread loaded the programs.
+    /// Messages of libbpf while this thread loaded the programs.
     static COMPLAINTS: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// libbpf would write to stderr, into the middle of the dashboard.
+/// Keeps libbpf's messages, which would otherwise go to stderr and into the middle of the dashboard.
 fn keep_complaint(_level: PrintLevel, message: String) {
     COMPLAINTS.with_borrow_mut(|kept| {
         if kept.len() < 16 * 1024 {
@@ -95,9 +95,9 @@ fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> StartError {
     }
 }
 
-/// Collects until told to stop, or until nobody takes the batches any more.
+/// Collects until asked to stop, or until nobody receives the batches any more.
 pub fn run(
-    config: &Config,
+    config: &CollectorConfig,
     tx: Sender<Batch>,
     orders: &Orders,
     ready: &dyn Fn(),
@@ -110,15 +110,15 @@ pub fn run(
     if !config.scan_first {
         ready();
     }
-    // What was open before: the tracepoints are in place already, so nothing can slip in between.
+    // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
     let iterators = Iterators::attach(&skel)?;
     iterators.scan()?;
     netns::in_each(|| walk_silent(&iterators.scan_orphans))?;
 
     let bss = skel.maps.bss_data.as_deref_mut();
     let bss = bss.context("the programs have no variables")?;
-    let taken = Taken {
-        context: RefCell::new(Context {
+    let taken = RingRecords {
+        context: RefCell::new(DecodeContext {
             hz: jiffies_a_second(bss.scan_jiffies, bss.scan_ns),
             started_ns,
             cgroups: Cgroups::of_this_host(),
@@ -126,8 +126,8 @@ pub fn run(
         closed: RefCell::default(),
         bad_record: RefCell::default(),
     };
-    let variables = Variables::new(bss);
-    // the number of the thread may be another's from now on
+    let variables = SharedState::new(bss);
+    // the thread id may belong to another thread from now on
     variables.forget_scanner();
     let mapping = "mapping the ring buffer";
     let mut ring = RingBufferBuilder::new();
@@ -144,18 +144,18 @@ pub fn run(
         ring,
         taken: &taken,
         interval: config.interval,
-        looks: Looks::default(),
-        looked: None,
+        deltas: DeltaTracker::default(),
+        snapshot_at: None,
         last_scan_ns: started_ns,
     };
     rounds.run(&rest, &tx, orders)
 }
 
-/// The programs, in the kernel and not attached yet.
+/// Loads the programs into the kernel, without attaching them.
 fn load<'o>(
     builder: skel::TcplifeSkelBuilder,
     object: &'o mut MaybeUninit<OpenObject>,
-    config: &Config,
+    config: &CollectorConfig,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = builder
         .open(object)
@@ -173,16 +173,16 @@ fn load<'o>(
     open.load().map_err(refused("loading the BPF programs"))
 }
 
-/// From here on no session is missed, as long as the links are kept.
+/// Attaches the tracepoints. From here on no session is missed, as long as the links are kept.
 fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
     let attached = |program: &ProgramMut<'_>| {
         let attaching = "attaching the BPF programs to the kernel's tracepoints";
         program.attach_trace().map_err(refused(attaching))
     };
     let progs = &skel.progs;
-    // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c, func_add).
-    // on_state must come before on_state_nested, which skips the transitions that the first has left a note of: in the other
-    // order the note comes too late, and each transition is handled twice.
+    // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c,
+    // func_add). on_state must come before on_state_nested, which skips the transitions that on_state has left a note
+    // of: in the other order the note comes too late, and each transition is handled twice.
     Ok([
         attached(&progs.on_state)?,
         attached(&progs.on_state_nested)?,
@@ -190,7 +190,7 @@ fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
     ])
 }
 
-/// What walks over what there is.
+/// Attached iterators.
 struct Iterators {
     scan: Link,
     scan_orphans: Link,
@@ -212,21 +212,21 @@ impl Iterators {
         })
     }
 
-    /// Looks through the open files of all processes.
+    /// Scans the open files of all processes.
     fn scan(&self) -> anyhow::Result<()> {
-        walk_silent(&self.scan).context("cannot look through the open files of all processes")
+        walk_silent(&self.scan).context("cannot scan the open files of all processes")
     }
 }
 
-/// What was taken from the ring buffer, and is not handed on yet.
-struct Taken {
-    context: RefCell<Context>,
+/// Records taken from the ring buffer that are not handed over yet.
+struct RingRecords {
+    context: RefCell<DecodeContext>,
     closed: RefCell<Vec<Session>>,
     bad_record: RefCell<Option<BadRecord>>,
 }
 
-impl Taken {
-    /// libbpf wants 0, else it stops.
+impl RingRecords {
+    /// Callback of libbpf: a value other than 0 would stop it.
     fn take(&self, bytes: &[u8]) -> i32 {
         match decode(bytes, &mut self.context.borrow_mut()) {
             Ok(session) => self.closed.borrow_mut().push(session),
@@ -236,16 +236,16 @@ impl Taken {
     }
 }
 
-/// Looks at what is open and takes what has ended, round after round.
+/// Main loop: takes snapshots and drains the ring buffer.
 struct Rounds<'a> {
     iterators: &'a Iterators,
-    variables: Variables<'a>,
+    variables: SharedState<'a>,
     ring: RingBuffer<'a>,
-    taken: &'a Taken,
-    /// Between one look and the next; `None`: there are none.
+    taken: &'a RingRecords,
+    /// Time between two snapshots; `None`: no snapshots.
     interval: Option<Duration>,
-    looks: Looks,
-    looked: Option<Instant>,
+    deltas: DeltaTracker,
+    snapshot_at: Option<Instant>,
     last_scan_ns: u64,
 }
 
@@ -257,57 +257,58 @@ impl Rounds<'_> {
             let last = orders.stop();
             if let Some(capture) = orders.capture() {
                 self.variables.set_filter(&capture);
-                self.variables.forget_looks();
-                self.looked = None;
+                self.variables.request_full_snapshot();
+                self.snapshot_at = None;
             }
             self.interval = orders.interval().or(self.interval);
             let mut batch = new_batch();
-            if self.until_look().is_some_and(|t| last || t.is_zero()) {
-                batch.open = Some(self.look()?);
+            if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
+                batch.open = Some(self.snapshot()?);
             }
             let (has_taken, is_wanted) = self.drain(batch, last, tx)?;
             if last || !is_wanted {
                 return Ok(());
             }
-            // Told first, asleep a round later: a program that was not told yet is through by then, and what it wrote is found.
+            // Announced first, asleep a round later: a program that has not seen the flag yet is through by then, and
+            // what it wrote is found.
             idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
             self.variables.set_sleeps(idle_rounds > 0);
-            // a call from before has brought what is taken already: the next is for what comes while this side rests
+            // an earlier wake-up covered what is taken already: the next one is for what comes during this rest
             self.variables.answer_call();
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
-            rest.until(self.until_look().map_or(most, |look| look.min(most)))?;
+            rest.until(self.until_snapshot().map_or(most, |look| look.min(most)))?;
         }
     }
 
-    /// How long until the next look; `None`: there is none.
-    fn until_look(&self) -> Option<Duration> {
-        let passed = |every| self.looked.map_or(every, |at| at.elapsed());
+    /// Returns the time until the next snapshot; `None`: there is none.
+    fn until_snapshot(&self) -> Option<Duration> {
+        let passed = |every| self.snapshot_at.map_or(every, |at| at.elapsed());
         self.interval
             .map(|every| every.saturating_sub(passed(every)))
     }
 
-    fn look(&mut self) -> anyhow::Result<Look> {
-        self.looks.begin();
+    fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
+        self.deltas.begin_snapshot();
         walk(&self.iterators.live, &mut |bytes| {
             let mut context = self.taken.context.borrow_mut();
-            Ok(self.looks.take(bytes, &mut context)?)
+            Ok(self.deltas.take(bytes, &mut context)?)
         })
-        .context("cannot read the figures of the open sessions")?;
-        let found = self.looks.end();
-        if self.looks.is_amiss() {
-            self.variables.forget_looks();
+        .context("cannot take a snapshot of the open sessions")?;
+        let found = self.deltas.end_snapshot();
+        if self.deltas.is_amiss() {
+            self.variables.request_full_snapshot();
         }
-        if scan_is_due(self.looks.unowned(), self.last_scan_ns, monotonic_ns()) {
+        if scan_is_due(self.deltas.unowned(), self.last_scan_ns, monotonic_ns()) {
             self.last_scan_ns = monotonic_ns();
-            // whom it finds shows at the next look
+            // the owners it finds show in the next snapshot
             self.iterators.scan()?;
         }
-        self.looked = Some(Instant::now());
+        self.snapshot_at = Some(Instant::now());
         Ok(found)
     }
 
-    /// Hands on what has ended, with a look that has been made: a batch, or more if there is much. Whether something had
-    /// ended, and whether anybody wants more.
+    /// Hands over closed sessions, along with a snapshot if there is one, in one or more batches. Returns whether any
+    /// session had closed, and whether the receiver wants more.
     fn drain(
         &mut self,
         mut batch: Batch,
@@ -325,7 +326,7 @@ impl Rounds<'_> {
                 return Err(e.into());
             }
             batch.closed = self.taken.closed.take();
-            batch.lost = self.variables.lost();
+            batch.missed = self.variables.missed();
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
             let is_worth_it = batch.open.is_some() || !batch.closed.is_empty() || last;
@@ -340,8 +341,8 @@ impl Rounds<'_> {
     }
 }
 
-/// Whether all open files are worth looking through again: because of sessions of which no process that works
-/// on them has shown, as they are idle, or written to only. They began at these times.
+/// True if a scan of all open files is worthwhile: some sessions have shown no process that works on them, because they
+/// are idle or only written to. `unowned` are their start times.
 fn scan_is_due(unowned: impl Iterator<Item = u64>, last_scan_ns: u64, now_ns: u64) -> bool {
     let since = Duration::from_nanos(now_ns.saturating_sub(last_scan_ns));
     unowned
@@ -361,14 +362,14 @@ fn new_batch() -> Batch {
     }
 }
 
-/// What ends a rest: time, the kernel, an order.
+/// Waits for time, the kernel, or an order.
 struct Rest(OwnedFd);
 
 impl Rest {
     fn new(sessions: BorrowedFd<'_>, orders: &Orders) -> anyhow::Result<Self> {
         let waiting = "cannot wait for the ring buffer";
         let all = epoll::create(epoll::CreateFlags::CLOEXEC).context(waiting)?;
-        // Edge-triggered: the kernel's word counts, not that there is something in the ring, which is normal.
+        // Edge-triggered: a wake-up by the kernel counts, not data in the ring, which is normal.
         let kernel = epoll::EventFlags::IN | epoll::EventFlags::ET;
         for (fd, flags) in [
             (sessions, kernel),
@@ -379,7 +380,7 @@ impl Rest {
         Ok(Rest(all))
     }
 
-    /// Rests that long, or until something is to be done.
+    /// Waits for `time`, or until there is something to do.
     fn until(&self, time: Duration) -> anyhow::Result<()> {
         let timeout = Timespec {
             tv_sec: time.as_secs() as i64,
@@ -396,13 +397,13 @@ impl Rest {
     }
 }
 
-/// Runs an iterator that writes nothing to its end.
+/// Runs an iterator that writes nothing.
 fn walk_silent(link: &Link) -> anyhow::Result<()> {
     walk(link, &mut |bytes| Ok(bytes.len()))
 }
 
-/// Runs an iterator to its end and hands on what it writes: `take` says how much of it is done with, and gets the rest again
-/// with what comes after it.
+/// Runs an iterator and hands over its output: `take` returns how many bytes it has consumed, and gets the rest again
+/// with what follows.
 fn walk(link: &Link, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>) -> anyhow::Result<()> {
     // the kernel hands out 32 kB at a time
     let mut buffer = vec![0; 64 << 10];
@@ -426,7 +427,7 @@ fn monotonic_ns() -> u64 {
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
-/// CONFIG_HZ, from one moment on both clocks: jiffies begin five minutes before they wrap at 32 bits
+/// Derives CONFIG_HZ from one moment on both clocks: jiffies begin five minutes before they wrap at 32 bits
 /// (include/linux/jiffies.h, INITIAL_JIFFIES), and one of the possible rates fits the time since boot best.
 fn jiffies_a_second(jiffies: u64, monotonic_ns: u64) -> u32 {
     const RATES: [u32; 8] = [100, 250, 300, 1000, 24, 48, 512, 1024];
@@ -450,9 +451,9 @@ mod tests {
 
     use super::*;
     use crate::collector::kernel::preflight;
-    use crate::model::capture_filter::Capture;
+    use crate::model::capture_filter::CaptureFilter;
 
-    /// True if the programs can be loaded here. If not, says so on the real stderr, or fails where they must load.
+    /// True if the programs can be loaded here. If not, reports it on the real stderr, or fails where they must load.
     fn kernel_or_skip() -> bool {
         let Err(lack) = preflight::check() else {
             return true;
@@ -466,16 +467,16 @@ mod tests {
         false
     }
 
-    fn any_session() -> Config {
-        Config {
-            capture: Capture::default(),
+    fn any_session() -> CollectorConfig {
+        CollectorConfig {
+            capture: CaptureFilter::default(),
             interval: None,
             scan_first: true,
             ring_bytes: 1 << 16,
         }
     }
 
-    /// The kernel's type information with other names in place of these.
+    /// Returns the kernel's type information with these names replaced.
     fn btf_without(names: &[&str]) -> tempfile::NamedTempFile {
         let mut btf = std::fs::read("/sys/kernel/btf/vmlinux").expect("the kernel's types");
         for name in names {
@@ -533,8 +534,8 @@ mod tests {
         assert_eq!(*ours, [(4, 0, 0, 127, 127); 2]);
     }
 
-    /// How many of so many transitions leave the note that on_state makes for on_state_nested. They happen on this thread's
-    /// processor, within listen().
+    /// Returns how many of these transitions leave a note by on_state for on_state_nested. They happen on this thread's
+    /// CPU, within listen().
     fn notes_left(skel: &skel::TcplifeSkel<'_>, transitions: usize) -> usize {
         const CLOSE_TO_LISTEN: u64 = 7 << 8 | 10;
         let cpu = rustix::thread::sched_getcpu();
@@ -553,7 +554,7 @@ mod tests {
             seen += usize::from(states == CLOSE_TO_LISTEN);
             left += usize::from(sk != 0);
         }
-        // others may use this processor, too
+        // other tasks may use this CPU, too
         assert!(seen > transitions / 2, "on_state was run for {seen}");
         left
     }
@@ -587,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_rate_is_found_at_any_uptime() {
+    fn tick_rate_at_any_uptime_is_found() {
         for hz in [100, 250, 300, 1000] {
             for uptime in [1_u64, 60, 86_400, 86_400 * 400] {
                 let jiffies = (1 << 32) - 300 * u64::from(hz) + uptime * u64::from(hz);
@@ -601,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_looked_through_for_what_has_not_shown_its_owner() {
+    fn file_scan_is_due_only_for_sessions_still_without_owner() {
         const S: u64 = 1_000_000_000;
         let due = |start_s: u64, last_s, now_s| {
             scan_is_due(std::iter::once(start_s * S), last_s * S, now_s * S)
@@ -615,10 +616,10 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_found_in_memory_of_any_alignment() {
+    fn decode_unaligned_record_succeeds() {
         let mut bytes = vec![0; size_of::<types::session_record>() + 1];
         bytes[1] = 7;
-        let mut context = Context {
+        let mut context = DecodeContext {
             hz: 250,
             started_ns: 0,
             cgroups: Cgroups::none(),

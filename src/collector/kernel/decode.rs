@@ -1,7 +1,7 @@
-//! From the kernel's record to a [`Session`]: arithmetic and judgement, without a kernel.
+//! Decodes a kernel record into a [`Session`].
 //!
-//! Responsible for what the raw counters of `tcp_sock` mean: bytes of the application, the reason of an end,
-//! who opened. Not for getting the records (`bpf`).
+//! Interprets the raw counters of `tcp_sock`: application bytes, the reason of a close, the direction. Pure code; `bpf`
+//! gets the records.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,13 +11,13 @@ use crate::collector::kernel::bpf::types::{
 use crate::host::cgroup::Cgroups;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
-/// A record that cannot be one of this program's own.
+/// A record that this program cannot have written, with its length.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a record of {0} bytes came from the kernel, {expected} were expected", expected = size_of::<session_record>())]
+#[error("the kernel sent a record of {0} bytes instead of {expected}", expected = size_of::<session_record>())]
 pub struct BadRecord(pub usize);
 
-/// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux
-/// runs eBPF on, but for mips and sparc).
+/// Errors that `sk_err` holds: include/uapi/asm-generic/errno.h (the same on every architecture that Linux runs eBPF
+/// on, except mips and sparc).
 mod errno {
     pub const EACCES: i32 = 13;
     pub const EPIPE: i32 = 32;
@@ -35,19 +35,19 @@ mod errno {
     pub const EHOSTUNREACH: i32 = 113;
 }
 
-/// What a record does not say itself.
+/// Context that a record does not carry itself.
 #[derive(Debug)]
-pub struct Context {
-    /// The kernel's jiffies a second.
+pub struct DecodeContext {
+    /// The kernel's jiffies per second.
     pub hz: u32,
-    /// When tcplife started: the age of what the kernel side never saw begin counts from there.
+    /// Start of tcplife, ns: the age of sessions whose beginning was not seen counts from there.
     pub started_ns: u64,
-    /// The control groups of this host.
+    /// Control groups of this host.
     pub cgroups: Cgroups,
 }
 
-/// The smallest round trip; 0: not measured. A socket that was connected before has that of then until it measures its
-/// own: the kernel does not forget it (net/ipv4/tcp.c, tcp_disconnect).
+/// Minimum round-trip time; 0: not measured. A reconnected socket keeps the value of its previous connection until it
+/// measures its own: the kernel does not forget it (net/ipv4/tcp.c, tcp_disconnect).
 fn min_rtt_us(r: &session_record) -> u32 {
     let never_spoke = r.established_ns == 0 && r.adopted == 0;
     if never_spoke || r.min_rtt_us == u32::MAX {
@@ -61,7 +61,7 @@ fn min_rtt_us(r: &session_record) -> u32 {
 ///
 /// # Errors
 /// If the length is not that of a record.
-pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord> {
+pub fn decode(bytes: &[u8], context: &mut DecodeContext) -> Result<Session, BadRecord> {
     if bytes.len() != size_of::<session_record>() {
         return Err(BadRecord(bytes.len()));
     }
@@ -70,7 +70,7 @@ pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Session, BadRecord>
     Ok(session(&r, context))
 }
 
-fn session(r: &session_record, context: &mut Context) -> Session {
+fn session(r: &session_record, context: &mut DecodeContext) -> Session {
     let state = state(r.state);
     let (tx_bytes, opened) = sent(r, state);
     let direction = match Opened(r.direction.into()) {
@@ -126,11 +126,11 @@ fn session(r: &session_record, context: &mut Context) -> Session {
         },
         owner: evidence,
         direction,
-        age_is_lower_bound: r.adopted == 1,
+        preexisting: r.adopted == 1,
     }
 }
 
-/// Time since the first FIN, µs: at least one if there was a FIN.
+/// Time since the first FIN, µs: at least 1 if there was a FIN.
 fn close_us(r: &session_record) -> u32 {
     match r.closing_ns {
         0 => 0,
@@ -140,7 +140,7 @@ fn close_us(r: &session_record) -> u32 {
     }
 }
 
-/// include/net/tcp_states.h
+/// See include/net/tcp_states.h.
 fn state(raw: u8) -> State {
     match raw {
         1 => State::Established,
@@ -174,7 +174,7 @@ fn addr(ip: u8, raw: [u8; 16]) -> IpAddr {
     }
 }
 
-/// A FIN of ours takes one sequence number once the application has closed.
+/// True if our FIN takes a sequence number, because the application has closed.
 fn fin_queued(state: State) -> bool {
     matches!(
         state,
@@ -186,11 +186,11 @@ fn fin_acked(r: &session_record, state: State) -> bool {
     fin_queued(state) && (state == State::FinWait2 || r.snd_una == r.write_seq)
 }
 
-/// Bytes of the application that the peer acknowledged, and who opened, as far as the counters tell.
+/// Returns the application bytes that the peer acknowledged, and the direction, as far as the counters reveal it.
 ///
-/// `bytes_acked` counts what snd_una moved over (net/ipv4/tcp_input.c, tcp_snd_una_update): of an active open
-/// also our SYN, and our FIN once it is acknowledged. When the handshake was not seen, the data itself is
-/// reckoned up from what was sent; what `bytes_acked` has over that can only be a SYN.
+/// `bytes_acked` counts what snd_una moved over (net/ipv4/tcp_input.c, tcp_snd_una_update): for an active open also our
+/// SYN, and our FIN once it is acknowledged. If the handshake was not seen, the data itself is computed from what was
+/// sent; any excess of `bytes_acked` over it can only be a SYN.
 fn sent(r: &session_record, state: State) -> (u64, Direction) {
     let fin = u64::from(fin_acked(r, state));
     let acked = r.bytes_acked.saturating_sub(fin);
@@ -218,8 +218,7 @@ fn sent(r: &session_record, state: State) -> (u64, Direction) {
     }
 }
 
-/// Bytes of the peer's application: `bytes_received` counts its FIN too (net/ipv4/tcp_input.c,
-/// tcp_rcv_nxt_update).
+/// Application bytes from the peer: `bytes_received` also counts its FIN (net/ipv4/tcp_input.c, tcp_rcv_nxt_update).
 fn received(r: &session_record) -> u64 {
     r.bytes_received.saturating_sub(r.fin_received.into())
 }
@@ -228,19 +227,19 @@ fn received(r: &session_record) -> u64 {
 fn unacked(r: &session_record, state: State) -> u32 {
     let outstanding = r.write_seq.wrapping_sub(r.snd_una);
     match state {
-        // Before the handshake only fast open carries data; else the sequence numbers mean nothing yet.
+        // Before the handshake only fast open carries data; otherwise the sequence numbers mean nothing yet.
         State::SynSent if r.bytes_sent == 0 => 0,
         State::SynSent => outstanding.saturating_sub(1),
         _ => outstanding.saturating_sub((fin_queued(state) && !fin_acked(r, state)).into()),
     }
 }
 
-/// Bytes that wait for the application; the peer's FIN waits behind them until it is read.
+/// Bytes waiting for the application; the peer's FIN waits after them until it is read.
 fn unread(r: &session_record) -> u32 {
     r.unread.saturating_sub(r.fin_received.into())
 }
 
-/// Why it ended: `sk_err` says what the network did, the state before the end who closed first.
+/// Reason of the close: `sk_err` tells what the network did, the previous state which end closed first.
 fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direction) -> Reason {
     use errno::*;
     let connecting =
@@ -252,7 +251,7 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
         ETIMEDOUT if connecting => return Reason::ConnectTimeout,
         ETIMEDOUT => return Reason::Timeout,
         ECONNREFUSED if connecting => return Reason::Refused,
-        // what else ICMP may say: prohibited, and what net/ipv4/icmp.c and net/ipv6/icmp.c make of the rest
+        // other ICMP errors: prohibited, and what net/ipv4/icmp.c and net/ipv6/icmp.c make of the rest
         EACCES | ENONET | EPROTO | ENOPROTOOPT | EOPNOTSUPP if connecting => {
             return Reason::Unreachable;
         }
@@ -280,8 +279,8 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
 mod tests {
     use super::*;
 
-    fn context(started_ns: u64) -> Context {
-        Context {
+    fn context(started_ns: u64) -> DecodeContext {
+        DecodeContext {
             hz: 250,
             started_ns,
             cgroups: Cgroups::none(),
@@ -317,7 +316,7 @@ mod tests {
 
     /// 1,000 bytes sent and 50,000 received: the counters as measured on Linux 6.18.
     #[test]
-    fn bytes_are_those_of_the_application() {
+    fn byte_counts_exclude_syn_and_fin() {
         let closed_first = |r| session_record {
             state: 5,
             fin_received: 1,
@@ -390,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn who_opened_shows_in_the_counters_when_the_handshake_was_not_seen() {
+    fn direction_without_observed_handshake_is_derived_from_counters() {
         let r = session_record {
             state: 1,
             bytes_sent: 1500,
@@ -423,7 +422,7 @@ mod tests {
             &mut context(0),
         );
         assert_eq!((odd.tx_bytes, odd.direction), (950, Direction::Unknown));
-        // our FIN is on the way: it is neither data nor acknowledged
+        // our FIN is in flight: neither data nor acknowledged
         let closing = session_record {
             state: 4,
             write_seq: 110,
@@ -435,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_and_not_acknowledged_is_told_without_syn_and_fin() {
+    fn unacked_bytes_exclude_syn_and_fin() {
         let unacked = |state, snd_una, write_seq, bytes_sent| {
             session(
                 &session_record {
@@ -463,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told() {
+    fn close_reason_is_derived_from_state_and_error() {
         use Reason::*;
         let est = session_record {
             state: 1,
@@ -540,7 +539,7 @@ mod tests {
             (LocalReset, session_record { state: 5, ..est }),
             (LocalFin, session_record { state: 11, ..est }),
             (RemoteFin, session_record { state: 9, ..est }),
-            // a router's soft error does not undo an end in order
+            // a router's soft error does not undo an orderly close
             (
                 RemoteFin,
                 session_record {
@@ -598,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_before_the_start_is_as_old_as_the_start() {
+    fn duration_of_preexisting_session_counts_from_tool_start() {
         let r = session_record {
             start_ns: 0,
             established_ns: 0,
@@ -607,11 +606,11 @@ mod tests {
             ..record()
         };
         let s = session(&r, &mut context(1_000));
-        assert_eq!((s.duration_ns(), s.age_is_lower_bound), (4_000, true));
+        assert_eq!((s.duration_ns(), s.preexisting), (4_000, true));
     }
 
     #[test]
-    fn times_are_in_microseconds() {
+    fn kernel_times_are_converted_to_microseconds_and_milliseconds() {
         let r = session_record {
             srtt_us: 800,
             min_rtt_us: u32::MAX,
@@ -638,12 +637,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_length_is_an_error() {
+    fn decode_record_of_wrong_length_is_an_error() {
         assert_eq!(decode(&[0; 17], &mut context(0)), Err(BadRecord(17)));
         assert_eq!(
             BadRecord(17).to_string(),
             format!(
-                "a record of 17 bytes came from the kernel, {} were expected",
+                "the kernel sent a record of 17 bytes instead of {}",
                 size_of::<session_record>()
             )
         );

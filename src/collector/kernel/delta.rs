@@ -1,52 +1,51 @@
-//! The open sessions at each look: the kernel tells what has changed since the one before, and of the rest only that it is
-//! still there.
+//! Tracks the open sessions from snapshot to snapshot: the kernel reports what has changed since the previous one, and
+//! of the rest only that it still exists.
 //!
-//! Responsible for reading that, and for noticing when the kernel takes something for known that is not. Not for getting
-//! it (`bpf`), nor for what a record means (`decode`).
+//! Also detects when the kernel reports an unknown session as unchanged. `bpf` gets the bytes, `decode` interprets a
+//! record.
 
 use rustc_hash::FxHashMap;
 
 use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
-use crate::collector::kernel::decode::{BadRecord, Context, decode};
-use crate::model::batch::Look;
+use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
+use crate::model::batch::OpenSnapshot;
 use crate::model::session::{Evidence, Session, State};
 
-/// What there was at the last look.
+/// Sessions of the last snapshot.
 #[derive(Debug, Default)]
-pub struct Looks {
-    /// By cookie.
-    known: FxHashMap<u64, Known>,
-    /// How many looks have begun.
-    look: u64,
-    found: Look,
+pub struct DeltaTracker {
+    known: FxHashMap<u64, KnownSession>,
+    /// Number of snapshots begun.
+    snapshot: u64,
+    found: OpenSnapshot,
     is_amiss: bool,
 }
 
 #[derive(Debug)]
-struct Known {
-    /// The last look that it was in.
-    look: u64,
-    /// Its start, if no process that works on it has shown.
+struct KnownSession {
+    /// The last snapshot that it was in.
+    snapshot: u64,
+    /// Its start time, if no process that works on it has shown.
     unowned_ns: Option<u64>,
 }
 
-impl Looks {
-    /// Begins a look.
-    pub fn begin(&mut self) {
-        self.look += 1;
+impl DeltaTracker {
+    /// Begins a snapshot.
+    pub fn begin_snapshot(&mut self) {
+        self.snapshot += 1;
         self.is_amiss = false;
-        self.found = Look {
+        self.found = OpenSnapshot {
             changed: Vec::new(),
             unchanged: Vec::with_capacity(self.known.len()),
         };
     }
 
-    /// Takes what the iterator wrote, and says how many bytes of it are done with: what is cut off at the end is to come
-    /// again when there is more.
+    /// Takes output of the iterator and returns how many bytes it has consumed: a record that is cut off at the end
+    /// must be passed again when there is more.
     ///
     /// # Errors
-    /// If a record is none.
-    pub fn take(&mut self, bytes: &[u8], context: &mut Context) -> Result<usize, BadRecord> {
+    /// If the bytes contain an invalid record.
+    pub fn take(&mut self, bytes: &[u8], context: &mut DecodeContext) -> Result<usize, BadRecord> {
         let mut rest = bytes;
         while let Some(first) = rest.first_chunk() {
             let is_unchanged = u64::from_ne_bytes(*first) == 0;
@@ -69,8 +68,8 @@ impl Looks {
     }
 
     fn take_changed(&mut self, session: Session) {
-        let known = Known {
-            look: self.look,
+        let known = KnownSession {
+            snapshot: self.snapshot,
             unowned_ns: is_unowned(&session).then_some(session.start_ns),
         };
         self.known.insert(session.cookie, known);
@@ -82,7 +81,7 @@ impl Looks {
             bytemuck::try_pod_read_unaligned(item).map_err(|_| BadRecord(item.len()))?;
         match self.known.get_mut(&unchanged.cookie) {
             Some(known) => {
-                known.look = self.look;
+                known.snapshot = self.snapshot;
                 self.found.unchanged.push(unchanged.cookie);
             }
             None => self.is_amiss = true,
@@ -90,31 +89,32 @@ impl Looks {
         Ok(())
     }
 
-    /// Ends a look.
-    pub fn end(&mut self) -> Look {
+    /// Ends a snapshot.
+    pub fn end_snapshot(&mut self) -> OpenSnapshot {
         if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
-            self.known.retain(|_, known| known.look == self.look);
+            self.known
+                .retain(|_, known| known.snapshot == self.snapshot);
         }
         std::mem::take(&mut self.found)
     }
 
-    /// True if one was not told at the last look that was not known before: the kernel passes over some when others go at that
-    /// moment. It has to tell all of them at the next.
+    /// True if the last snapshot named a session as unchanged that was not known, because the kernel skips some when
+    /// others disappear at that moment. The kernel must then report all of them in the next snapshot.
     pub fn is_amiss(&self) -> bool {
         self.is_amiss
     }
 
-    /// When those began of which no process that works on them has shown.
+    /// Start times of the sessions of which no process that works on them has shown.
     pub fn unowned(&self) -> impl Iterator<Item = u64> {
         self.known.values().filter_map(|known| known.unowned_ns)
     }
 }
 
-/// True if a process may have it in hand, and which one has not shown.
+/// True if a process may be working on the session and has not shown.
 fn is_unowned(session: &Session) -> bool {
     match session.owner {
         Evidence::Listen => true,
-        // one that is closed already has no process, and no scan will find any
+        // a closed one has no process, and no scan will find any
         Evidence::None => matches!(session.state, State::Established | State::CloseWait),
         _ => false,
     }
@@ -146,15 +146,15 @@ mod tests {
         [0_u64, cookie].map(u64::to_ne_bytes).concat()
     }
 
-    /// What has changed, with its bytes, and what has not.
-    fn look(looks: &mut Looks, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
-        let mut context = Context {
+    /// Returns the changed sessions with their bytes, and the unchanged ones.
+    fn look(looks: &mut DeltaTracker, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
+        let mut context = DecodeContext {
             hz: 1000,
             started_ns: 0,
             cgroups: Cgroups::none(),
         };
-        looks.begin();
-        // in pieces, as they may come
+        looks.begin_snapshot();
+        // in pieces, as they may arrive
         let mut waiting = Vec::new();
         for piece in bytes.concat().chunks(7) {
             waiting.extend(piece);
@@ -162,14 +162,14 @@ mod tests {
             waiting.drain(..done);
         }
         assert_eq!(waiting, [0; 0]);
-        let found = looks.end();
+        let found = looks.end_snapshot();
         let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
         (changed.collect(), found.unchanged)
     }
 
     #[test]
-    fn what_has_changed_comes_whole_and_the_rest_by_its_cookie() {
-        let mut looks = Looks::default();
+    fn delta_has_changed_sessions_in_full_and_others_by_cookie() {
+        let mut looks = DeltaTracker::default();
         let first = look(&mut looks, &[told(1, 5, 0), told(2, 6, 0)]);
         assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
         let second = look(&mut looks, &[as_before(2), told(1, 9, 0)]);
@@ -179,8 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_there_the_last_time_has_to_be_told_again() {
-        let mut looks = Looks::default();
+    fn delta_unchanged_session_not_in_last_snapshot_is_needed_in_full() {
+        let mut looks = DeltaTracker::default();
         look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
         look(&mut looks, &[as_before(1)]);
         assert!(!looks.is_amiss());
@@ -192,9 +192,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_s_sessions_are_remembered_while_nothing_happens_to_them() {
-        let mut looks = Looks::default();
-        let unowned = |looks: &Looks| looks.unowned().collect::<Vec<_>>();
+    fn delta_sessions_without_owner_are_kept_while_unchanged() {
+        let mut looks = DeltaTracker::default();
+        let unowned = |looks: &DeltaTracker| looks.unowned().collect::<Vec<_>>();
         look(&mut looks, &[told(1, 0, 1), told(2, 0, 4)]);
         assert_eq!(unowned(&looks), [1_000_000_000]);
         look(&mut looks, &[as_before(1), as_before(2)]);

@@ -1,9 +1,9 @@
-//! Sessions from this host's kernel, by BPF programs.
+//! Collects sessions from this host's kernel with BPF programs.
 
 use std::time::Duration;
 
 use crate::collector::Collector;
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 
 mod bpf;
 mod decode;
@@ -12,15 +12,15 @@ mod netns;
 mod preflight;
 mod shared;
 
-/// What the collector is to do.
+/// Configuration of the collector.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// What the kernel reports.
-    pub capture: Capture,
-    /// How often the open sessions' figures are read; `None`: never.
+pub struct CollectorConfig {
+    /// Sessions that the kernel reports.
+    pub capture: CaptureFilter,
+    /// Interval between snapshots of the open sessions; `None`: no snapshots.
     pub interval: Option<Duration>,
-    /// Ready only when the owners of what was open before are known, which takes a while where much is open. False: ready as
-    /// soon as nothing new is missed.
+    /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.
+    /// If false, ready as soon as nothing new is missed.
     pub scan_first: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub ring_bytes: u32,
@@ -29,8 +29,8 @@ pub struct Config {
 /// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed.
 ///
 /// # Errors
-/// [`preflight::StartError`] if the kernel does not let it, with what would help.
-pub fn start(config: Config) -> anyhow::Result<Collector> {
+/// [`preflight::StartError`] if the kernel does not allow it, with what would help.
+pub fn start(config: CollectorConfig) -> anyhow::Result<Collector> {
     preflight::check()?;
     Collector::spawn("tcplife-bpf", move |tx, orders, ready| {
         bpf::run(&config, tx, orders, ready)

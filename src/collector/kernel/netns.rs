@@ -1,7 +1,5 @@
-//! The network namespaces of this host, and how to look from inside each.
-//!
-//! Responsible for finding them and for entering them on a thread of its own, so that nothing else ever runs in
-//! another's namespace. Not for what is looked at there (`bpf`).
+//! Finds the network namespaces of this host and runs code inside each, on a thread of its own, so that nothing else
+//! ever runs in a foreign namespace.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,13 +11,14 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::host::proc::{Mount, Process};
 
-/// Looks from this thread's namespace, and from every other that can be found and entered.
+/// Calls `look` in this thread's namespace, and in every other that can be found and entered.
 ///
-/// Entering takes CAP_SYS_ADMIN. Without it the others are left out: what is open there is shown all the same
-/// if a process has it, and when it ends.
+/// Entering takes CAP_SYS_ADMIN. Without it the others are left out: sessions there are still shown if a process has
+/// them open, and when they close.
 ///
 /// # Errors
-/// What `look` fails of in this thread's own namespace; in another that may be because it is just going away.
+/// If `look` fails in this thread's own namespace; errors in other namespaces are ignored, as these may be
+/// disappearing.
 pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     look()?;
     let mut seen = HashSet::new();
@@ -40,25 +39,25 @@ pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<(
                 for namespace in &others {
                     let kind = Some(LinkNameSpaceType::Network);
                     if move_into_link_name_space(namespace.as_fd(), kind).is_ok() {
-                        // it may be going away
+                        // it may be disappearing
                         let _ = look();
                     }
                 }
             })
-            .context("cannot start a thread to look into the network namespaces")?;
+            .context("cannot start a thread to enter the network namespaces")?;
         visits.join().map_err(|_| {
-            anyhow::anyhow!("looking into the network namespaces panicked, which is a bug")
+            anyhow::anyhow!("the thread that enters the network namespaces panicked; this is a bug")
         })
     })
 }
 
-/// Device and inode number: what tells namespaces apart.
+/// Device and inode number, which identify a namespace.
 fn id_of(path: PathBuf) -> Option<(u64, u64)> {
     let stat = rustix::fs::stat(&path).ok()?;
     Some((stat.st_dev, stat.st_ino))
 }
 
-/// Namespaces that `ip netns add` and container runtimes keep by a mount, with or without a process.
+/// Returns the namespaces that `ip netns add` and container runtimes keep by a mount, with or without a process.
 fn mounted(mounts: Vec<Mount>) -> Vec<PathBuf> {
     let namespaces = mounts.into_iter().filter(|m| m.root.starts_with("net:["));
     namespaces.map(|m| m.point).collect()
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn namespaces_are_found_among_the_mounts() {
+    fn network_namespaces_are_found_among_the_mounts() {
         let mounts = b"\
 22 1 259:0 / / rw,relatime - ext4 /dev/vda rw
 91 22 0:4 net:[4026532177] /run/netns/blue rw shared:12 - nsfs nsfs rw
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn this_thread_looks_first() {
+    fn in_each_visits_the_current_namespace_first_and_each_once() {
         let own = id_of(Process::own_thread().net_namespace());
         let seen = std::sync::Mutex::new(Vec::new());
         in_each(|| {

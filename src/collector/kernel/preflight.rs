@@ -1,25 +1,22 @@
-//! Whether this host lets tcplife look: what is missing, and what would help, in a line.
-//!
-//! Responsible for turning facts of the host into one error that can be acted on. Not for the programs themselves
-//! (`bpf`).
+//! Checks before loading: turns what is missing on this host into one error that can be acted on.
 
 use std::fs;
 use std::path::Path;
 
 use crate::host::proc::Process;
 
-/// The oldest kernel that has socket storage (5.11) and cookies (5.12) in tracing programs.
+/// Oldest kernel with socket storage (5.11) and cookies (5.12) in tracing programs.
 const OLDEST: (u32, u32) = (5, 12);
 
-/// Why no session can be seen on this host.
+/// Reason that no session can be seen on this host.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StartError {
-    /// The kernel is too old.
+    /// Kernel too old.
     #[error(
         "Linux {0} is too old: tcplife needs 5.12 or later, which has socket storage and cookies for BPF tracing programs. Boot a newer kernel"
     )]
     OldKernel(String),
-    /// The kernel does not describe its types.
+    /// Kernel without type information.
     #[error(
         "the kernel's type information, /sys/kernel/btf/vmlinux, is missing: tcplife needs a kernel built with CONFIG_DEBUG_INFO_BTF=y (and /sys mounted)"
     )]
@@ -29,34 +26,34 @@ pub enum StartError {
         "loading BPF programs needs root or the {missing}. Run `sudo tcplife`, or once `sudo setcap cap_bpf,cap_perfmon+ep $(command -v tcplife)`"
     )]
     NoCapability {
-        /// Those that this process lacks, and what they are.
+        /// Missing capabilities, and what they are.
         missing: String,
     },
-    /// The kernel is locked down further than these programs can do with.
+    /// Kernel lockdown stricter than these programs can live with.
     #[error(
         "kernel lockdown is in mode `confidentiality`, which forbids every BPF program that reads kernel memory. tcplife works in mode `integrity` (kernel command line: lockdown=integrity)"
     )]
     LockedDown,
-    /// Allowed as far as can be seen, and refused all the same.
+    /// All checks passed, and the kernel refused all the same.
     #[error("{doing} failed: {error}{detail}")]
     Refused {
-        /// What was tried.
+        /// The attempted operation.
         doing: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         error: String,
-        /// What libbpf had to say.
+        /// Messages of libbpf.
         detail: String,
     },
 }
 
-/// What of the host decides.
+/// Facts about the host that decide.
 #[derive(Debug, Default)]
 struct Facts {
     release: String,
     btf: bool,
     /// Effective capabilities of this process.
     capabilities: u64,
-    /// /sys/kernel/security/lockdown, empty when there is none.
+    /// /sys/kernel/security/lockdown, empty if there is none.
     lockdown: String,
 }
 
@@ -68,13 +65,13 @@ impl Facts {
                 .to_string_lossy()
                 .into_owned(),
             btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
-            // no /proc: assume the best, the kernel will say
+            // no /proc: assume the best, the kernel will tell
             capabilities: Process::own().status().capabilities.unwrap_or(u64::MAX),
             lockdown: fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default(),
         }
     }
 
-    fn judge(&self) -> Result<(), StartError> {
+    fn check_system(&self) -> Result<(), StartError> {
         let mut numbers = self
             .release
             .split(|c: char| !c.is_ascii_digit())
@@ -112,9 +109,9 @@ impl Facts {
     }
 }
 
-/// Looks before anything is loaded, because what libbpf says of a failed load helps nobody.
+/// Checks the host before anything is loaded, because what libbpf reports of a failed load helps nobody.
 pub fn check() -> Result<(), StartError> {
-    Facts::gather().judge()
+    Facts::gather().check_system()
 }
 
 #[cfg(test)]
@@ -131,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn two_capabilities_and_btf_are_enough() {
-        assert_eq!(good().judge(), Ok(()));
+    fn preflight_two_capabilities_and_btf_are_enough() {
+        assert_eq!(good().check_system(), Ok(()));
         assert_eq!(
             Facts {
                 capabilities: 1 << 21,
                 ..good()
             }
-            .judge(),
+            .check_system(),
             Ok(())
         );
         assert_eq!(
@@ -146,14 +143,19 @@ mod tests {
                 release: "5.12.0".into(),
                 ..good()
             }
-            .judge(),
+            .check_system(),
             Ok(())
         );
     }
 
     #[test]
-    fn each_lack_is_named() {
-        let says = |facts: Facts| facts.judge().expect_err("something is missing").to_string();
+    fn preflight_error_names_each_missing_requirement() {
+        let says = |facts: Facts| {
+            facts
+                .check_system()
+                .expect_err("something is missing")
+                .to_string()
+        };
         assert!(
             says(Facts {
                 release: "5.10.0-33-cloud-amd64".into(),

@@ -1,58 +1,56 @@
-//! The variables that the programs and the collector have in common.
-//!
-//! Responsible for reading and writing them while the other side does. Not for when (`bpf`).
+//! Memory shared with the BPF programs: reads and writes it while the other side does.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crate::collector::kernel::bpf::types;
-use crate::model::capture_filter::{Capture, PortSet};
+use crate::model::capture_filter::{CaptureFilter, PortSet};
 
-/// The variables of the programs: memory that the kernel reads and writes at the same time.
-pub struct Variables<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
+/// The programs' variables: memory that the kernel reads and writes at the same time.
+pub struct SharedState<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
 
-impl<'a> Variables<'a> {
+impl<'a> SharedState<'a> {
     pub fn new(bss: &'a mut types::bss) -> Self {
-        Variables(bss, PhantomData)
+        SharedState(bss, PhantomData)
     }
 
-    /// No thread walks iter/tcp any more.
+    /// Tells the programs that no thread walks iter/tcp any more.
     pub fn forget_scanner(&self) {
-        // SAFETY: as below; this side only writes it, the programs write it while a thread walks only.
+        // SAFETY: as below; this side only writes it, the programs write it only while a thread walks.
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner_tid) }.store(0, Ordering::Relaxed);
     }
 
-    /// This side has emptied the ring buffer: it is to be called when it has filled up once more.
+    /// Tells the programs that the ring buffer is empty: they are to wake this side when it has filled up again.
     pub fn answer_call(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).wakeup_pending) }
             .store(0, Ordering::SeqCst);
     }
 
-    /// Whether the next session that ends is to wake this side.
+    /// Sets whether the next closed session is to wake this side.
     pub fn set_sleeps(&self, sleeps: bool) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).consumer_idle) }
             .store(sleeps.into(), Ordering::SeqCst);
     }
 
-    /// Every open session is to be told of at the next look, changed or not.
-    pub fn forget_looks(&self) {
+    /// Requests that the next snapshot include every open session in full, changed or not.
+    pub fn request_full_snapshot(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).snapshot_gen) }
             .fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Sessions that found the ring buffer full.
-    pub fn lost(&self) -> u64 {
-        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and on
-        // this side it is only read, through this.
+    /// Number of sessions that found the ring buffer full.
+    pub fn missed(&self) -> u64 {
+        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and this
+        // side only reads it, through this.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).ring_full) }.load(Ordering::Relaxed)
     }
 
-    /// Puts another filter in force: the one that is not is written, then it is. A program that is running meanwhile
-    /// keeps to the one that it began with.
-    pub fn set_filter(&self, capture: &Capture) {
+    /// Activates another filter: writes the inactive one of the two, then switches. A running program keeps the one
+    /// that it began with.
+    pub fn set_filter(&self, capture: &CaptureFilter) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).active_filter) };
         let next = (in_force.load(Ordering::Relaxed) + 1) & 1;
@@ -64,8 +62,8 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// The same words as `capture_filter` of tcplife.h.
-pub fn kernel_filter(capture: &Capture) -> types::capture_filter {
+/// Converts a filter to `capture_filter` of tcplife.h.
+pub fn kernel_filter(capture: &CaptureFilter) -> types::capture_filter {
     let bits = |set: &Option<PortSet>| {
         let mut words = [0_u64; 1024];
         for port in set.iter().flat_map(|s| s.ranges()).flatten() {
@@ -92,10 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_become_bits() {
-        let capture = Capture {
+    fn kernel_filter_encodes_ports_as_bits() {
+        let capture = CaptureFilter {
             lports: "0,22,64-65,65535".parse().ok(),
-            ..Capture::default()
+            ..CaptureFilter::default()
         };
         let filter = kernel_filter(&capture);
         assert_eq!((filter.by_lport, filter.by_rport), (1, 0));

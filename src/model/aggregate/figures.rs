@@ -1,94 +1,92 @@
-//! The figures of top talkers: one row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
+//! The figures of top talkers: each row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
 
-use crate::model::aggregate::{Talker, Talkers};
+use crate::model::aggregate::{Aggregate, Aggregates};
 use crate::model::fields;
 
-/// A figure of a talker: one row of [`FIGURES`].
+/// Figure of an aggregate: one row of [`FIGURES`].
 #[derive(Debug)]
-pub struct Figure {
-    /// Its heading.
+pub struct AggregateFigure {
     pub title: &'static str,
-    /// What it means, in a line.
+    /// Explanation in one line.
     pub help: &'static str,
-    /// Cells that it needs.
+    /// Width in cells.
     pub width: u16,
-    /// Which goes first when the pane is narrow: the highest number. 0 stays always.
+    /// Order in which columns disappear when the pane is narrow: the highest number goes first; 0 always stays.
     pub drop: u8,
-    /// It is drawn as its course over time.
-    pub is_course: bool,
-    /// Its value.
-    pub get: fn(&Talkers, &Talker) -> f64,
-    /// How that reads.
+    /// True if it is drawn as a sparkline over time.
+    pub is_history: bool,
+    pub get: fn(&Aggregates, &Aggregate) -> f64,
+    /// Formats the value.
     pub text: fn(f64) -> String,
 }
 
-/// Every figure, from left to right.
-pub static FIGURES: &[Figure] = &[
-    Figure {
+/// All figures, from left to right.
+pub static FIGURES: &[AggregateFigure] = &[
+    AggregateFigure {
         title: "OPEN",
-        help: "sessions that are open",
+        help: "open sessions",
         width: 5,
         drop: 1,
-        is_course: false,
+        is_history: false,
         get: |_, t| t.open as f64,
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "NEW/s",
-        help: "sessions that were opened, a second",
+        help: "new sessions per second",
         width: 5,
         drop: 3,
-        is_course: false,
-        get: Talkers::new_rate,
+        is_history: false,
+        get: Aggregates::new_rate,
         text: |n| match n {
             ..=0.0 => "-".into(),
             ..10.0 => format!("{n:.1}"),
             _ => count(n),
         },
     },
-    Figure {
+    AggregateFigure {
         title: "B/s",
-        help: "bytes a second, both directions",
+        help: "bytes per second, both directions",
         width: 6,
         drop: 0,
-        is_course: false,
-        get: Talkers::byte_rate,
+        is_history: false,
+        get: Aggregates::byte_rate,
         text: |n| if n < 1.0 { "-".into() } else { count(n) },
     },
-    Figure {
+    AggregateFigure {
         title: "60 s",
-        help: "bytes of the last minute; each talker on a scale of its own",
+        help: "bytes over the last minute; each entry has its own scale",
         width: 6,
         drop: 2,
-        is_course: true,
+        is_history: true,
         get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "SESSIONS",
-        help: "sessions in all",
+        help: "sessions in total",
         width: 8,
         drop: 5,
-        is_course: false,
+        is_history: false,
         get: |_, t| t.sessions as f64,
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "BYTES",
-        help: "bytes in all, both directions, since the start",
+        help: "bytes in total, both directions, since the start",
         width: 6,
         drop: 4,
-        is_course: false,
+        is_history: false,
         get: |_, t| t.bytes as f64,
         text: count,
     },
-    Figure {
+    AggregateFigure {
         title: "SHARE",
-        help: "part of the bytes of all talkers",
+        help: "share of the total bytes",
         width: 5,
         drop: 6,
-        is_course: false,
-        get: Talkers::share,
+        is_history: false,
+        get: Aggregates::share,
         text: |n| match n * 100.0 {
             0.0 => "-".into(),
             ..1.0 => "<1%".into(),
@@ -97,13 +95,13 @@ pub static FIGURES: &[Figure] = &[
     },
 ];
 
-/// A number in at most six characters.
+/// Formats a number in at most six characters.
 fn count(n: f64) -> String {
     fields::bytes(n.round() as u64)
 }
 
-/// The figure that one looks for first.
-pub fn busiest() -> usize {
+/// Index of the figure to sort by at first.
+pub fn default_sort() -> usize {
     FIGURES.iter().position(|f| f.drop == 0).unwrap_or(0)
 }
 
@@ -112,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_fit_their_columns_and_are_explained() {
+    fn figures_fit_their_columns_and_have_help() {
         for figure in FIGURES {
             assert!(figure.title.len() <= figure.width.into(), "{figure:?}");
             assert!(!figure.help.is_empty() && !figure.help.ends_with('.'));
@@ -122,7 +120,7 @@ mod tests {
                 } else {
                     value
                 };
-                // a rate of new sessions is one that a host can have
+                // more new sessions per second than any host can have
                 if figure.title == "NEW/s" && value > 1e6 {
                     continue;
                 }

@@ -1,11 +1,11 @@
-//! Who talks: sums of the sessions of each process, peer and port.
+//! Aggregates: sums of the sessions of each process, program, peer, subnet and port.
 //!
-//! Responsible for keeping these sums up to date a change at a time, within bounds however many talkers there are.
-//! Knows no clock: time comes with the sessions and the looks. Not for their order on the screen (`ui::talkers`).
+//! Kept up to date change by change, within bounds however many keys there are. There is no clock in here: time comes
+//! with the sessions and the snapshots. The order on the screen is the job of `ui::talkers`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
 use crate::model::session::{Comm, Direction, Session};
 use crate::model::store::Change;
@@ -14,117 +14,120 @@ pub mod bounded_map;
 pub mod figures;
 pub mod rate_history;
 
-/// Talkers of a kind that are kept at least.
+/// Minimum number of keys kept for each [`GroupBy`].
 const KEEP: usize = 2048;
-/// A second.
+/// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// By what sessions are summed up.
+/// Criterion by which sessions are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// The process that owns it.
+pub enum GroupBy {
+    /// The owning process.
     Process,
-    /// That process's name, whichever process has it.
+    /// Process name, summed over all processes of that name.
     Program,
     /// The peer's address.
     Peer,
-    /// The peer's network: /24 or /64.
+    /// The peer's subnet: /24 or /64.
     Subnet,
-    /// The port of the service: ours if the peer connected, the peer's if we did.
+    /// The service's port: ours if the peer connected, the peer's if we did.
     Port,
 }
 
-impl By {
-    /// All of them, in their order.
-    pub const ALL: [By; 5] = [By::Process, By::Program, By::Peer, By::Subnet, By::Port];
+impl GroupBy {
+    /// All variants, in display order.
+    pub const ALL: [GroupBy; 5] = [
+        GroupBy::Process,
+        GroupBy::Program,
+        GroupBy::Peer,
+        GroupBy::Subnet,
+        GroupBy::Port,
+    ];
 
-    /// Whom a session belongs to.
-    pub fn key(self, session: &Session) -> Key {
+    /// Returns the key that a session counts for.
+    pub fn key(self, session: &Session) -> GroupKey {
         match self {
-            By::Process => Key::Process(session.pid, session.comm),
-            By::Program => Key::Program(session.comm),
-            By::Peer => Key::Peer(session.raddr),
-            By::Subnet => Key::Subnet(match session.raddr {
+            GroupBy::Process => GroupKey::Process(session.pid, session.comm),
+            GroupBy::Program => GroupKey::Program(session.comm),
+            GroupBy::Peer => GroupKey::Peer(session.raddr),
+            GroupBy::Subnet => GroupKey::Subnet(match session.raddr {
                 IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & !0xff).into(),
                 IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() >> 64 << 64).into(),
             }),
-            By::Port => Key::Port(match session.direction {
+            GroupBy::Port => GroupKey::Port(match session.direction {
                 Direction::In => session.lport,
                 Direction::Out => session.rport,
-                // services have low ports, and clients get high ones
+                // services have low ports, clients get high ones
                 Direction::Unknown => session.lport.min(session.rport),
             }),
         }
     }
 }
 
-/// Names a talker.
+/// Key of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// Id and name; 0: not known.
+pub enum GroupKey {
+    /// Process id and name; 0: not known.
     Process(u32, Comm),
-    /// Name; empty: not known.
+    /// Process name; empty: not known.
     Program(Comm),
-    /// Address.
     Peer(IpAddr),
-    /// First address of the network.
+    /// First address of the subnet.
     Subnet(IpAddr),
-    /// Port.
     Port(u16),
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for GroupKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Key::Process(0, _) => f.write_str("-"),
-            Key::Process(pid, comm) => write!(f, "{} {pid}", comm.as_str()),
-            Key::Program(comm) if comm.as_str().is_empty() => f.write_str("-"),
-            Key::Program(comm) => f.write_str(comm.as_str()),
-            Key::Peer(addr) => write!(f, "{addr}"),
-            Key::Subnet(addr) => write!(f, "{addr}/{}", if addr.is_ipv4() { 24 } else { 64 }),
-            Key::Port(port) => write!(f, "{port}"),
+            GroupKey::Process(0, _) => f.write_str("-"),
+            GroupKey::Process(pid, comm) => write!(f, "{} {pid}", comm.as_str()),
+            GroupKey::Program(comm) if comm.as_str().is_empty() => f.write_str("-"),
+            GroupKey::Program(comm) => f.write_str(comm.as_str()),
+            GroupKey::Peer(addr) => write!(f, "{addr}"),
+            GroupKey::Subnet(addr) => write!(f, "{addr}/{}", if addr.is_ipv4() { 24 } else { 64 }),
+            GroupKey::Port(port) => write!(f, "{port}"),
         }
     }
 }
 
-/// What moved between two looks.
+/// Traffic between two snapshots.
 #[derive(Clone, Copy, Debug, Default)]
 struct Flow {
     new: u64,
     bytes: u64,
 }
 
-/// The sums of one talker.
+/// Sums of one key.
 #[derive(Clone, Debug, Default)]
-pub struct Talker {
-    /// Sessions that are open.
+pub struct Aggregate {
     pub open: u64,
-    /// Sessions in all.
+    /// Sessions in total, open and closed.
     pub sessions: u64,
-    /// Bytes in all, both directions.
+    /// Total bytes, both directions.
     pub bytes: u64,
-    /// In the look `look`, and in the one before it.
+    /// Traffic of snapshot `snapshot`, and of the one before it.
     flow: Flow,
     flow_before: Flow,
-    look: u64,
-    /// Bytes of each second; the one under way needs a place too.
+    snapshot: u64,
+    /// Bytes of each second. The margin is for the second in progress.
     history: RateHistory<f32, { HISTORY_S + 4 }>,
 }
 
-impl Talker {
-    /// What flows now: at this look.
-    fn flow(&mut self, look: u64) -> &mut Flow {
-        if self.look != look {
-            let is_next = self.look + 1 == look;
+impl Aggregate {
+    /// Traffic of the current snapshot.
+    fn flow(&mut self, snapshot: u64) -> &mut Flow {
+        if self.snapshot != snapshot {
+            let is_next = self.snapshot + 1 == snapshot;
             self.flow_before = if is_next { self.flow } else { Flow::default() };
-            (self.flow, self.look) = (Flow::default(), look);
+            (self.flow, self.snapshot) = (Flow::default(), snapshot);
         }
         &mut self.flow
     }
 
-    /// What flowed until the last look, when `look` is under way.
-    fn flow_before(&self, look: u64) -> Flow {
-        match look.checked_sub(self.look) {
+    /// Traffic up to the last complete snapshot, while `snapshot` is in progress.
+    fn flow_before(&self, snapshot: u64) -> Flow {
+        match snapshot.checked_sub(self.snapshot) {
             Some(0) => self.flow_before,
             Some(1) => self.flow,
             _ => Flow::default(),
@@ -132,40 +135,40 @@ impl Talker {
     }
 }
 
-impl Sums for Talker {
-    /// Whoever has something open stays; of the others who has most to show.
+impl Sums for Aggregate {
+    /// Keys with open sessions stay; of the others, those with the most traffic.
     fn weight(&self) -> (bool, u64) {
         (self.open > 0, self.bytes + 1000 * self.sessions)
     }
 
-    fn add(&mut self, other: &Talker) {
+    fn add(&mut self, other: &Aggregate) {
         self.open += other.open;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
-        // what flowed at looks before this one is over
-        let look = self.look.max(other.look);
-        let flow = if other.look == look {
+        // traffic of earlier snapshots no longer counts
+        let snapshot = self.snapshot.max(other.snapshot);
+        let flow = if other.snapshot == snapshot {
             other.flow
         } else {
             Flow::default()
         };
-        let mine = self.flow(look);
+        let mine = self.flow(snapshot);
         mine.new += flow.new;
         mine.bytes += flow.bytes;
     }
 }
 
-/// The talkers of one kind.
+/// Aggregates of one [`GroupBy`].
 #[derive(Debug, Default)]
-struct Board(Bounded<Key, Talker>);
+struct Group(BoundedMap<GroupKey, Aggregate>);
 
-impl Board {
-    fn take(&mut self, by: By, change: &Change<'_>, keep: usize, look: u64) {
+impl Group {
+    fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, snapshot: u64) {
         let before = change.before.map(|s| by.key(s));
         let Some(now) = change.now else {
             if let Some(key) = before {
-                let talker = self.0.counted(key);
-                talker.open = talker.open.saturating_sub(1);
+                let aggregate = self.0.sums_of(key);
+                aggregate.open = aggregate.open.saturating_sub(1);
             }
             return;
         };
@@ -175,204 +178,203 @@ impl Board {
         if let (Some(old_key), Some(old)) = (before, change.before)
             && !stays
         {
-            // its owner is known better now: what was counted goes along
+            // a better known owner takes over what was counted so far
             brought = counted_bytes(old, change.uncounted);
-            let other = self.0.counted(old_key);
+            let other = self.0.sums_of(old_key);
             other.open = other.open.saturating_sub(1);
             other.sessions = other.sessions.saturating_sub(1);
             other.bytes = other.bytes.saturating_sub(brought);
         }
-        let talker = if stays {
-            self.0.counted(key)
+        let aggregate = if stays {
+            self.0.sums_of(key)
         } else {
             self.0.entry(key, keep)
         };
         match (stays, now.is_open()) {
-            (false, true) => talker.open += 1,
-            (true, false) => talker.open = talker.open.saturating_sub(1),
+            (false, true) => aggregate.open += 1,
+            (true, false) => aggregate.open = aggregate.open.saturating_sub(1),
             _ => {}
         }
-        talker.sessions += u64::from(!stays && !change.is_back);
-        talker.bytes += change.moved + brought;
-        let flow = talker.flow(look);
+        aggregate.sessions += u64::from(!stays && !change.is_back);
+        aggregate.bytes += change.moved + brought;
+        let flow = aggregate.flow(snapshot);
         flow.new += u64::from(change.is_new);
         flow.bytes += change.moved;
         if change.moved > 0 {
             let since = change.before.map_or(now.start_ns, |s| s.end_ns);
-            talker.history.spread(change.moved, since, now.end_ns);
+            aggregate.history.spread(change.moved, since, now.end_ns);
         }
     }
 }
 
-/// Bytes of a session that count: what it had moved before it was seen does not.
+/// Bytes of a session that count: not those that moved before it was first seen.
 fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
     session.bytes().saturating_sub(uncounted)
 }
 
-/// Every process, program, peer, network and port that has sessions.
+/// Aggregates by process, program, peer, subnet and port.
 #[derive(Debug)]
-pub struct Talkers {
-    boards: [Board; 5],
+pub struct Aggregates {
+    groups: [Group; 5],
     keep: usize,
-    /// The look under way, how long the one before it took, and when that was.
-    look: u64,
-    look_s: f64,
-    looked_ns: u64,
+    /// The snapshot in progress, how long the one before it took, and when that was.
+    snapshot: u64,
+    snapshot_s: f64,
+    snapshot_ns: u64,
     bytes: u64,
 }
 
-impl Default for Talkers {
+impl Default for Aggregates {
     fn default() -> Self {
-        Talkers::new(KEEP)
+        Aggregates::new(KEEP)
     }
 }
 
-impl Talkers {
-    /// Keeps about that many of each kind.
+impl Aggregates {
+    /// Creates aggregates that keep about `keep` keys of each kind.
     pub fn new(keep: usize) -> Self {
-        Talkers {
-            boards: By::ALL.map(|_| Board::default()),
+        Aggregates {
+            groups: GroupBy::ALL.map(|_| Group::default()),
             keep: keep.max(1),
-            look: 1,
-            look_s: 0.0,
-            looked_ns: 0,
+            snapshot: 1,
+            snapshot_s: 0.0,
+            snapshot_ns: 0,
             bytes: 0,
         }
     }
 
-    /// None yet, at the same moment.
+    /// Returns empty aggregates at the same moment.
     pub fn emptied(&self) -> Self {
-        Talkers {
-            look: self.look,
-            look_s: self.look_s,
-            looked_ns: self.looked_ns,
-            ..Talkers::new(self.keep)
+        Aggregates {
+            snapshot: self.snapshot,
+            snapshot_s: self.snapshot_s,
+            snapshot_ns: self.snapshot_ns,
+            ..Aggregates::new(self.keep)
         }
     }
 
-    /// Takes in what changed of a session.
+    /// Applies a change of one session.
     pub fn take(&mut self, change: &Change<'_>) {
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
             && now.is_open()
             && (before.pid, before.comm, before.direction) == (now.pid, now.comm, now.direction)
         {
-            return; // most of what is open does nothing
+            return; // most open sessions are idle
         }
         self.bytes += change.moved;
-        for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
-            board.take(by, change, self.keep, self.look);
+        for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+            group.take(by, change, self.keep, self.snapshot);
         }
     }
 
-    /// Takes in a session that was there before: its bytes, but for those of [`Change::uncounted`], count as if they had
-    /// moved evenly while it lasted.
+    /// Applies a session from before: its bytes, except [`Change::uncounted`], count as if they had moved evenly over
+    /// its life.
     pub fn recall(&mut self, session: &Session, uncounted: u64) {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
         self.bytes += bytes;
-        for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
-            let talker = board.0.entry(by.key(session), self.keep);
-            talker.open += u64::from(session.is_open());
-            talker.sessions += 1;
-            talker.bytes += bytes;
-            talker.flow(self.look);
-            talker.flow_before.bytes += (rate * self.look_s) as u64;
+        for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+            let aggregate = group.0.entry(by.key(session), self.keep);
+            aggregate.open += u64::from(session.is_open());
+            aggregate.sessions += 1;
+            aggregate.bytes += bytes;
+            aggregate.flow(self.snapshot);
+            aggregate.flow_before.bytes += (rate * self.snapshot_s) as u64;
             if bytes > 0 {
-                talker
+                aggregate
                     .history
                     .spread(bytes, session.start_ns, session.end_ns);
             }
         }
     }
 
-    /// The open sessions were looked at: rates are what moved since the look before.
-    pub fn look(&mut self, taken_ns: u64) {
-        self.look_s = match self.looked_ns {
+    /// Ends a snapshot of the open sessions: rates are what moved since the one before.
+    pub fn end_snapshot(&mut self, taken_ns: u64) {
+        self.snapshot_s = match self.snapshot_ns {
             0 => 0.0,
             before => taken_ns.saturating_sub(before) as f64 / S as f64,
         };
-        self.looked_ns = taken_ns;
-        self.look += 1;
+        self.snapshot_ns = taken_ns;
+        self.snapshot += 1;
     }
 
-    /// True if talkers that have open sessions were let go: then [`Talkers::recount`] puts the numbers of open
-    /// sessions right again.
+    /// True if keys with open sessions were evicted: [`Aggregates::recount`] then corrects the numbers of open
+    /// sessions.
     pub fn is_inexact(&self) -> bool {
-        self.boards.iter().any(|b| b.0.rest().0.open > 0)
+        self.groups.iter().any(|b| b.0.other().0.open > 0)
     }
 
-    /// Counts the open sessions anew.
+    /// Recounts the open sessions.
     pub fn recount<'a>(&mut self, open: impl Iterator<Item = &'a Session>) {
-        for board in &mut self.boards {
-            board.0.sums_mut().for_each(|t| t.open = 0);
+        for group in &mut self.groups {
+            group.0.sums_mut().for_each(|t| t.open = 0);
         }
         for session in open {
-            for (by, board) in By::ALL.into_iter().zip(&mut self.boards) {
-                board.0.counted(by.key(session)).open += 1;
+            for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+                group.0.sums_of(by.key(session)).open += 1;
             }
         }
     }
 
-    fn board(&self, by: By) -> &Bounded<Key, Talker> {
-        &self.boards[by as usize].0
+    fn group(&self, by: GroupBy) -> &BoundedMap<GroupKey, Aggregate> {
+        &self.groups[by as usize].0
     }
 
-    /// The talkers of a kind, in no order.
-    pub fn of(&self, by: By) -> impl Iterator<Item = (Key, &Talker)> {
-        self.board(by).iter()
+    /// Iterates over the aggregates of one kind, in no order.
+    pub fn of(&self, by: GroupBy) -> impl Iterator<Item = (GroupKey, &Aggregate)> {
+        self.group(by).iter()
     }
 
-    /// One of them.
-    pub fn get(&self, by: By, key: Key) -> Option<&Talker> {
-        self.board(by).get(key)
+    /// Returns the aggregate of a key.
+    pub fn get(&self, by: GroupBy, key: GroupKey) -> Option<&Aggregate> {
+        self.group(by).get(key)
     }
 
-    /// The sums of those that were let go, and how many times one was.
-    pub fn rest(&self, by: By) -> (&Talker, u64) {
-        self.board(by).rest()
+    /// Returns the sums of the evicted keys and the number of evictions.
+    pub fn other(&self, by: GroupBy) -> (&Aggregate, u64) {
+        self.group(by).other()
     }
 
-    /// Bytes of all talkers, both directions.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Bytes a second, at the last look.
-    pub fn byte_rate(&self, talker: &Talker) -> f64 {
-        self.a_second(talker.flow_before(self.look).bytes)
+    /// Bytes per second at the last snapshot.
+    pub fn byte_rate(&self, aggregate: &Aggregate) -> f64 {
+        self.a_second(aggregate.flow_before(self.snapshot).bytes)
     }
 
-    /// New sessions a second, at the last look.
-    pub fn new_rate(&self, talker: &Talker) -> f64 {
-        self.a_second(talker.flow_before(self.look).new)
+    /// New sessions per second at the last snapshot.
+    pub fn new_rate(&self, aggregate: &Aggregate) -> f64 {
+        self.a_second(aggregate.flow_before(self.snapshot).new)
     }
 
     fn a_second(&self, count: u64) -> f64 {
-        if self.look_s > 0.0 {
-            count as f64 / self.look_s
+        if self.snapshot_s > 0.0 {
+            count as f64 / self.snapshot_s
         } else {
             0.0
         }
     }
 
-    /// Its part of all bytes, from 0 to 1.
-    pub fn share(&self, talker: &Talker) -> f64 {
-        talker.bytes as f64 / self.bytes.max(1) as f64
+    /// Share of all bytes, from 0 to 1.
+    pub fn share(&self, aggregate: &Aggregate) -> f64 {
+        aggregate.bytes as f64 / self.bytes.max(1) as f64
     }
 
-    /// Its last minute in that many cells at most: bytes a second.
-    pub fn course(&self, talker: &Talker, width: usize) -> Vec<f32> {
-        cells(&self.history(talker), self.looked_ns / S, width)
+    /// Bytes per second over the last minute, in at most `width` cells.
+    pub fn history_cells(&self, aggregate: &Aggregate, width: usize) -> Vec<f32> {
+        cells(&self.history(aggregate), self.snapshot_ns / S, width)
     }
 
-    /// Bytes of each of the last seconds that were over at the last look, the oldest first.
-    pub fn history(&self, talker: &Talker) -> [f32; HISTORY_S] {
-        let end = self.looked_ns / S;
+    /// Bytes of each of the last complete seconds at the last snapshot, the oldest first.
+    pub fn history(&self, aggregate: &Aggregate) -> [f32; HISTORY_S] {
+        let end = self.snapshot_ns / S;
         let mut history = [0.0; HISTORY_S];
         for (i, bytes) in history.iter_mut().enumerate() {
             let s = (end + i as u64).checked_sub(HISTORY_S as u64);
-            *bytes = s.map_or(0.0, |s| talker.history.at(s));
+            *bytes = s.map_or(0.0, |s| aggregate.history.at(s));
         }
         history
     }
@@ -384,7 +386,7 @@ mod tests {
     use crate::model::batch::Batch;
     use crate::model::session::State;
     use crate::model::store::Store;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn open(cookie: u64, comm: &str, raddr: &str, bytes: u64, end_s: u64) -> Session {
         Session {
@@ -410,12 +412,12 @@ mod tests {
         }
     }
 
-    /// A store and its talkers.
-    struct Host(Store, Talkers);
+    /// A store and its aggregates.
+    struct Host(Store, Aggregates);
 
     impl Host {
         fn new(keep: usize) -> Self {
-            Host(Store::new(100), Talkers::new(keep))
+            Host(Store::new(100), Aggregates::new(keep))
         }
 
         fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
@@ -430,19 +432,19 @@ mod tests {
                     self.1.take(change);
                 }
             });
-            self.1.look(at_s * S);
+            self.1.end_snapshot(at_s * S);
             if self.1.is_inexact() {
                 self.1.recount(self.0.open().map(|(_, s)| s));
             }
         }
 
-        /// Open, sessions, bytes of a talker.
-        fn sums(&self, by: By, name: &str) -> Option<(u64, u64, u64)> {
+        /// Returns open sessions, all sessions and bytes of a key.
+        fn sums(&self, by: GroupBy, name: &str) -> Option<(u64, u64, u64)> {
             let (_, t) = self.1.of(by).find(|(key, _)| key.to_string() == name)?;
             Some((t.open, t.sessions, t.bytes))
         }
 
-        fn rates(&self, by: By, name: &str) -> (f64, f64) {
+        fn rates(&self, by: GroupBy, name: &str) -> (f64, f64) {
             let found = self.1.of(by).find(|(key, _)| key.to_string() == name);
             let (_, t) = found.expect("a talker");
             (self.1.new_rate(t), self.1.byte_rate(t))
@@ -450,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_those_of_the_sessions() {
+    fn aggregate_sums_match_the_sessions() {
         let mut host = Host::new(100);
         host.look(
             10,
@@ -466,62 +468,62 @@ mod tests {
             vec![closed(open(2, "curl", "10.0.0.2", 80, 11))],
         );
         for (by, name, sums) in [
-            (By::Process, "curl 4", (1, 2, 680)),
-            (By::Process, "wget 4", (0, 1, 7)),
-            (By::Program, "curl", (1, 2, 680)),
-            (By::Peer, "10.0.0.1", (1, 1, 600)),
-            (By::Peer, "10.0.0.2", (0, 1, 80)),
-            (By::Subnet, "10.0.0.0/24", (1, 2, 680)),
-            (By::Subnet, "10.0.1.0/24", (0, 1, 7)),
-            (By::Port, "443", (1, 3, 687)),
+            (GroupBy::Process, "curl 4", (1, 2, 680)),
+            (GroupBy::Process, "wget 4", (0, 1, 7)),
+            (GroupBy::Program, "curl", (1, 2, 680)),
+            (GroupBy::Peer, "10.0.0.1", (1, 1, 600)),
+            (GroupBy::Peer, "10.0.0.2", (0, 1, 80)),
+            (GroupBy::Subnet, "10.0.0.0/24", (1, 2, 680)),
+            (GroupBy::Subnet, "10.0.1.0/24", (0, 1, 7)),
+            (GroupBy::Port, "443", (1, 3, 687)),
         ] {
             assert_eq!(host.sums(by, name), Some(sums), "{name}");
         }
-        assert_eq!(host.rates(By::Process, "curl 4"), (0.0, 265.0));
-        assert_eq!(host.rates(By::Process, "wget 4"), (0.0, 0.0));
-        // nothing moves any more, and what was lost is not open
+        assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 265.0));
+        assert_eq!(host.rates(GroupBy::Process, "wget 4"), (0.0, 0.0));
+        // nothing moves any more, and the missed session is not open
         host.look(13, vec![], vec![]);
-        assert_eq!(host.rates(By::Process, "curl 4"), (0.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 0.0));
         host.look(14, vec![], vec![]);
-        assert_eq!(host.sums(By::Peer, "10.0.0.1"), Some((0, 1, 600)));
+        assert_eq!(host.sums(GroupBy::Peer, "10.0.0.1"), Some((0, 1, 600)));
     }
 
     #[test]
-    fn new_sessions_have_a_rate() {
+    fn aggregate_rate_of_new_sessions_is_per_second() {
         let mut host = Host::new(100);
         host.look(10, vec![], vec![]);
         let many = |from, to| (from..to).map(|c| closed(open(c, "ab", "::1", 0, 11)));
         host.look(12, vec![], many(1, 7).collect());
-        assert_eq!(host.rates(By::Peer, "::1"), (3.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Peer, "::1"), (3.0, 0.0));
         host.look(14, vec![], many(7, 9).collect());
-        assert_eq!(host.rates(By::Subnet, "::/64"), (1.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Subnet, "::/64"), (1.0, 0.0));
         host.look(16, vec![], vec![]);
-        assert_eq!(host.rates(By::Program, "ab"), (0.0, 0.0));
+        assert_eq!(host.rates(GroupBy::Program, "ab"), (0.0, 0.0));
     }
 
     #[test]
-    fn a_session_goes_over_to_the_owner_that_is_known_better() {
+    fn aggregate_session_with_better_known_owner_moves_to_it() {
         let mut host = Host::new(100);
         host.look(10, vec![open(1, "master", "::1", 100, 10)], vec![]);
         host.look(11, vec![open(1, "worker!", "::1", 150, 11)], vec![]);
-        assert_eq!(host.sums(By::Program, "master"), Some((0, 0, 0)));
-        assert_eq!(host.sums(By::Program, "worker!"), Some((1, 1, 150)));
-        assert_eq!(host.rates(By::Program, "worker!"), (0.0, 50.0));
-        // at its end, too
+        assert_eq!(host.sums(GroupBy::Program, "master"), Some((0, 0, 0)));
+        assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((1, 1, 150)));
+        assert_eq!(host.rates(GroupBy::Program, "worker!"), (0.0, 50.0));
+        // also when it closes
         host.look(12, vec![], vec![closed(open(1, "end", "::1", 160, 12))]);
-        assert_eq!(host.sums(By::Program, "worker!"), Some((0, 0, 0)));
-        assert_eq!(host.sums(By::Program, "end"), Some((0, 1, 160)));
-        assert_eq!(host.sums(By::Peer, "::1"), Some((0, 1, 160)));
+        assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((0, 0, 0)));
+        assert_eq!(host.sums(GroupBy::Program, "end"), Some((0, 1, 160)));
+        assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 1, 160)));
     }
 
     #[test]
-    fn the_last_minute_is_kept_second_by_second() {
+    fn aggregate_history_has_the_last_minute_by_second() {
         let mut host = Host::new(100);
         host.look(100, vec![open(1, "a", "::1", 0, 100)], vec![]);
         host.look(101, vec![open(1, "a", "::1", 30, 101)], vec![]);
         host.look(104, vec![open(1, "a", "::1", 330, 104)], vec![]);
         let history = |host: &Host| {
-            let (_, t) = host.1.of(By::Program).next().expect("a talker");
+            let (_, t) = host.1.of(GroupBy::Program).next().expect("a talker");
             host.1.history(t).map(|b| b.round() as u32)
         };
         assert_eq!(history(&host)[56..], [30, 100, 100, 100]);
@@ -533,22 +535,22 @@ mod tests {
     }
 
     #[test]
-    fn the_ports_are_the_services() {
+    fn group_by_port_uses_the_port_of_the_service() {
         let port = |direction| {
-            By::Port.key(&Session {
+            GroupBy::Port.key(&Session {
                 direction,
                 lport: 443,
                 rport: 22,
                 ..sample()
             })
         };
-        assert_eq!(port(Direction::In), Key::Port(443));
-        assert_eq!(port(Direction::Out), Key::Port(22));
-        assert_eq!(port(Direction::Unknown), Key::Port(22));
+        assert_eq!(port(Direction::In), GroupKey::Port(443));
+        assert_eq!(port(Direction::Out), GroupKey::Port(22));
+        assert_eq!(port(Direction::Unknown), GroupKey::Port(22));
     }
 
     #[test]
-    fn however_many_there_are_the_least_are_let_go_and_still_counted() {
+    fn aggregates_beyond_the_limit_are_evicted_and_still_counted() {
         let mut host = Host::new(20);
         let peer = |c: u64, bytes| {
             let address = format!("10.{}.{}.1", c / 256, c % 256);
@@ -559,26 +561,26 @@ mod tests {
         let old: Vec<Session> = (500..505).map(|c| peer(c, 0)).collect();
         host.look(10, old.clone(), heavy.chain(light).collect());
         host.look(11, old, vec![]);
-        let kept: Vec<Key> = host.1.of(By::Peer).map(|(key, _)| key).collect();
+        let kept: Vec<GroupKey> = host.1.of(GroupBy::Peer).map(|(key, _)| key).collect();
         assert!((20..=40).contains(&kept.len()), "{}", kept.len());
         for c in (0..10).chain(500..505) {
-            assert!(kept.contains(&By::Peer.key(&peer(c, 0))), "{c}");
+            assert!(kept.contains(&GroupBy::Peer.key(&peer(c, 0))), "{c}");
         }
-        let (rest, let_go) = host.1.rest(By::Peer);
-        assert_eq!(let_go as usize, 505 - kept.len());
-        assert_eq!((rest.sessions, rest.bytes), (let_go, let_go));
-        let sum: u64 = host.1.of(By::Peer).map(|(_, t)| t.bytes).sum();
+        let (rest, evicted) = host.1.other(GroupBy::Peer);
+        assert_eq!(evicted as usize, 505 - kept.len());
+        assert_eq!((rest.sessions, rest.bytes), (evicted, evicted));
+        let sum: u64 = host.1.of(GroupBy::Peer).map(|(_, t)| t.bytes).sum();
         assert_eq!(sum + rest.bytes, 10_000_490);
     }
 
     #[test]
-    fn open_sessions_are_counted_right_even_if_their_talkers_were_let_go() {
+    fn open_sessions_of_evicted_aggregates_are_counted_correctly() {
         let mut host = Host::new(4);
         let peer = |c: u64| open(c, "a", &format!("10.0.{c}.1"), c * 1000, 10);
         host.look(10, (0..40).map(peer).collect(), vec![]);
         let open = |host: &Host| -> u64 {
-            let rest = host.1.rest(By::Peer).0.open;
-            host.1.of(By::Peer).map(|(_, t)| t.open).sum::<u64>() + rest
+            let rest = host.1.other(GroupBy::Peer).0.open;
+            host.1.of(GroupBy::Peer).map(|(_, t)| t.open).sum::<u64>() + rest
         };
         assert_eq!(open(&host), 40);
         host.look(
@@ -593,10 +595,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_is_recalled() {
+    fn aggregate_recall_restores_sums_rates_and_history() {
         let mut host = Host::new(100);
         let before = |bytes, end_s| Session {
-            age_is_lower_bound: true,
+            preexisting: true,
             ..open(3, "b", "::3", bytes, end_s)
         };
         let first = vec![open(1, "a", "::1", 100, 10), before(5000, 10)];
@@ -604,21 +606,21 @@ mod tests {
         let ended = closed(open(2, "a", "::1", 800, 9));
         let then = vec![open(1, "a", "::1", 300, 12), before(5070, 12)];
         host.look(12, then, vec![ended]);
-        assert_eq!(host.sums(By::Peer, "::3"), Some((1, 1, 70)));
+        assert_eq!(host.sums(GroupBy::Peer, "::3"), Some((1, 1, 70)));
         let mut again = host.1.emptied();
-        let sessions = host.0.open().chain(host.0.finished());
+        let sessions = host.0.open().chain(host.0.closed());
         sessions.for_each(|(_, s)| again.recall(s, host.0.uncounted(s)));
         host.1 = again;
-        assert_eq!(host.sums(By::Peer, "::1"), Some((1, 2, 1100)));
-        assert_eq!(host.rates(By::Peer, "::1"), (0.0, 100.0));
-        assert_eq!(host.sums(By::Peer, "::3"), Some((1, 1, 70)));
-        let mut peers = host.1.of(By::Peer);
+        assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((1, 2, 1100)));
+        assert_eq!(host.rates(GroupBy::Peer, "::1"), (0.0, 100.0));
+        assert_eq!(host.sums(GroupBy::Peer, "::3"), Some((1, 1, 70)));
+        let mut peers = host.1.of(GroupBy::Peer);
         let (_, t) = peers.find(|(_, t)| t.sessions == 2).expect("a talker");
         let sum: f32 = host.1.history(t).iter().sum();
         assert_eq!(sum.round(), 1100.0);
         drop(peers);
-        // and goes on from there
+        // and continues from there
         host.look(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
-        assert_eq!(host.sums(By::Peer, "::1"), Some((0, 2, 1150)));
+        assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 2, 1150)));
     }
 }

@@ -1,25 +1,25 @@
-//! Amounts of each of the last seconds: bytes, failures.
+//! Amounts per second over the last seconds, such as bytes or failures.
 
 use std::ops::AddAssign;
 
-/// Seconds of the past that are kept of each talker.
+/// Seconds of history kept for each aggregate.
 pub const HISTORY_S: usize = 60;
-/// A second, ns.
+/// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// An amount for each of the last `N` seconds, the one under way included. Most of what a busy host sees is seen in one
-/// second only, and takes no more room than that.
+/// Amounts of the last `N` seconds, including the one in progress. Most of what a busy host sees falls into a single
+/// second, and takes room for only that one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateHistory<T, const N: usize> {
     newest_s: u64,
-    /// The amount of the newest second, as long as there is no other.
+    /// Amount of the newest second while it is the only one.
     only: T,
-    /// The amount of a second, at its number modulo `N`.
+    /// Amount of each second, at its number modulo `N`.
     ring: Option<Box<[T; N]>>,
 }
 
 impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N> {
-    /// Adds to a second, by its number; one that is older than all that are kept is passed over.
+    /// Adds to a second, by its number. Seconds older than the history are ignored.
     pub fn add(&mut self, s: u64, amount: T) {
         let n = N as u64;
         let Some(ring) = &mut self.ring else {
@@ -44,7 +44,7 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
         }
     }
 
-    /// The amount of a second; nothing if it is not kept.
+    /// Returns the amount of a second; 0 if it is not kept.
     pub fn at(&self, s: u64) -> T {
         match &self.ring {
             Some(ring) if s <= self.newest_s && s + N as u64 > self.newest_s => {
@@ -55,12 +55,12 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
         }
     }
 
-    /// The newest second with an amount.
+    /// Returns the newest second with an amount.
     pub fn newest_s(&self) -> u64 {
         self.newest_s
     }
 
-    /// Adds all amounts of another history.
+    /// Adds another history's amounts.
     pub fn merge(&mut self, other: &Self) {
         let first = (other.newest_s + 1).saturating_sub(N as u64);
         for s in first..=other.newest_s {
@@ -73,7 +73,7 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
 }
 
 impl<const N: usize> RateHistory<f32, N> {
-    /// Spreads bytes evenly from one instant to another.
+    /// Spreads bytes evenly over a period.
     pub fn spread(&mut self, bytes: u64, from_ns: u64, to_ns: u64) {
         let last = to_ns / S;
         let first = (from_ns / S).clamp((last + 1).saturating_sub(N as u64), last);
@@ -88,21 +88,21 @@ impl<const N: usize> RateHistory<f32, N> {
     }
 }
 
-/// Averages of the last seconds, in that many cells at most. A cell's seconds are always the same ones, so that a
-/// course moves on as a whole and does not waver.
+/// Averages the last seconds into at most `cells` cells. Cell borders stay aligned to the same seconds, so that a
+/// sparkline moves as a whole and does not flicker.
 pub fn cells(history: &[f32], end_s: u64, cells: usize) -> Vec<f32> {
     let seconds = history.len().div_ceil(cells.max(1)).max(1) as u64;
-    let mut course: Vec<(u64, f32, u32)> = Vec::new();
+    let mut history_cells: Vec<(u64, f32, u32)> = Vec::new();
     let first = (end_s + HISTORY_S as u64).saturating_sub(history.len() as u64);
     for (s, value) in (first..).zip(history) {
         let cell = s / seconds;
-        match course.last_mut().filter(|c| c.0 == cell) {
+        match history_cells.last_mut().filter(|c| c.0 == cell) {
             Some((_, sum, count)) => (*sum, *count) = (*sum + value, *count + 1),
-            None => course.push((cell, *value, 1)),
+            None => history_cells.push((cell, *value, 1)),
         }
     }
-    let over = course.len().saturating_sub(cells);
-    let means = course.into_iter().skip(over);
+    let over = history_cells.len().saturating_sub(cells);
+    let means = history_cells.into_iter().skip(over);
     means.map(|(_, sum, count)| sum / count as f32).collect()
 }
 
@@ -111,11 +111,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_moves_on_as_a_whole() {
+    fn cells_a_second_later_cover_the_same_seconds() {
         let history = [0.0, 0.0, 6.0, 0.0, 0.0, 3.0];
         assert_eq!(cells(&history, 12, 6), history);
         assert_eq!(cells(&history, 12, 2), [2.0, 1.0]);
-        // a second later: the cells are the same seconds, the last of them is not full yet
+        // a second later: the same seconds per cell, and the last cell is not full yet
         let later = [0.0, 6.0, 0.0, 0.0, 3.0, 9.0];
         assert_eq!(cells(&later, 13, 2), [1.0, 9.0]);
         assert_eq!(cells(&later, 13, 3), [3.0, 1.5, 9.0]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_history_of_one_second_takes_no_ring_and_of_more_forgets_the_oldest() {
+    fn rate_history_needs_a_ring_after_one_second_and_drops_the_oldest() {
         let mut history = RateHistory::<u32, 4>::default();
         history.add(10, 1);
         history.add(10, 2);

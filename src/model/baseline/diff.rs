@@ -1,111 +1,111 @@
-//! Which differences from a baseline are worth a line: figures that are worse, what is gone, what is new.
+//! Differences from a baseline that are worth reporting: figures that got worse, what is gone, what is new.
 
-use crate::model::aggregate::Key;
-use crate::model::baseline::stats::{Compared, ENOUGH, SURE, Side};
+use crate::model::aggregate::GroupKey;
+use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SURE, SideSums};
 use crate::model::fields;
 
-/// Sessions on both sides that losses are compared of at least.
+/// Minimum number of sessions on each side for comparing losses.
 const ENOUGH_FOR_LOSS: u64 = 20;
-/// Failures that are worth a line.
+/// Minimum number of failures.
 const FAILURES: u64 = 5;
-/// Sessions with losses, as well: one of few is a great part of them.
+/// Minimum number of sessions with losses: a single one of few is already a large share.
 const LOSSY: u64 = 3;
-/// So many times more of something is worth a line …
+/// Minimum increase, as a factor.
 const MORE: f64 = 2.0;
-/// Bytes a second from which on it is worth a line.
+/// Minimum traffic, bytes per second.
 const HEAVY: f64 = 10_000.0;
-/// Time on both sides that rates are compared over at least, s.
+/// Minimum time watched on each side for comparing rates, s.
 const LONG: f64 = 5.0;
 
-/// What is compared.
+/// Figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Figure {
-    /// Failures a second.
+pub enum BaselineFigure {
+    /// Failures per second.
     Failed,
-    /// Part of the sessions that had segments sent more than once.
+    /// Share of sessions with retransmits.
     Lossy,
     /// Connect latency.
     Connect,
     /// Smoothed round-trip time.
     Rtt,
-    /// Duration of what ended.
+    /// Duration of closed sessions.
     Duration,
-    /// Sessions opened a second.
+    /// Sessions opened per second.
     New,
-    /// Bytes a second, both directions.
+    /// Bytes per second, both directions.
     Bytes,
 }
 
-impl Figure {
-    /// All of them, the worst first.
-    pub const ALL: [Figure; 7] = [
-        Figure::Failed,
-        Figure::Lossy,
-        Figure::Connect,
-        Figure::Rtt,
-        Figure::Duration,
-        Figure::New,
-        Figure::Bytes,
+impl BaselineFigure {
+    /// All variants, the worst first.
+    pub const ALL: [BaselineFigure; 7] = [
+        BaselineFigure::Failed,
+        BaselineFigure::Lossy,
+        BaselineFigure::Connect,
+        BaselineFigure::Rtt,
+        BaselineFigure::Duration,
+        BaselineFigure::New,
+        BaselineFigure::Bytes,
     ];
 
-    /// Its heading.
     pub fn title(self) -> &'static str {
         match self {
-            Figure::Failed => "FAILED/s",
-            Figure::Lossy => "LOSSY",
-            Figure::Connect => "CONNECT",
-            Figure::Rtt => "RTT",
-            Figure::Duration => "DURATION",
-            Figure::New => "NEW/s",
-            Figure::Bytes => "B/s",
+            BaselineFigure::Failed => "FAILED/s",
+            BaselineFigure::Lossy => "LOSSY",
+            BaselineFigure::Connect => "CONNECT",
+            BaselineFigure::Rtt => "RTT",
+            BaselineFigure::Duration => "DURATION",
+            BaselineFigure::New => "NEW/s",
+            BaselineFigure::Bytes => "B/s",
         }
     }
 
-    /// How a value reads, in at most seven characters.
+    /// Formats a value in at most seven characters.
     pub fn text(self, value: Option<f64>) -> String {
         match (self, value) {
             (_, None) => "-".into(),
-            (Figure::Failed | Figure::New, Some(n)) => match n {
+            (BaselineFigure::Failed | BaselineFigure::New, Some(n)) => match n {
                 ..=0.0 => "0".into(),
                 ..0.095 => format!("{n:.2}"),
                 ..9.95 => format!("{n:.1}"),
                 _ => fields::bytes(n.round() as u64),
             },
-            (Figure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
-            (Figure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
+            (BaselineFigure::Lossy, Some(part)) => format!("{:.0}%", part * 100.0),
+            (BaselineFigure::Bytes, Some(n)) => fields::bytes(n.round() as u64),
             (_, Some(us)) => fields::micros(us.round() as u64),
         }
     }
 }
 
-/// What is to be said of a talker.
+/// Kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Finding {
+pub enum DifferenceKind {
     /// A figure is worse than before.
-    Worse(Figure),
-    /// It has nothing open any more, and opens nothing.
+    Worse(BaselineFigure),
+    /// It has no open sessions any more, and opens none.
     Gone,
     /// It was not there before.
     New,
 }
 
-/// A difference.
+/// One difference from the baseline.
 #[derive(Clone, Copy, Debug)]
 pub struct Difference {
-    /// Of whom.
-    pub key: Key,
-    /// What is to be said.
-    pub finding: Finding,
-    /// The figure before the mark; of what is gone the sessions that it held, or how many a second it opened.
+    /// Key that differs.
+    pub key: GroupKey,
+    pub finding: DifferenceKind,
+    /// The figure before the baseline. For [`DifferenceKind::Gone`]: the sessions it held, or how many it opened per
+    /// second.
     pub before: Option<f64>,
-    /// The figure since, `None` of what held sessions and is gone; sessions of what is new.
+    /// The figure since the baseline. For [`DifferenceKind::New`]: its sessions. `None` if it held sessions and is
+    /// gone.
     pub since: Option<f64>,
-    /// Of what is new, bytes since.
+    /// For [`DifferenceKind::New`]: bytes since the baseline.
     pub bytes: u64,
 }
 
 impl Difference {
-    /// How many times more it is.
+    /// Returns the increase as a factor.
     pub fn ratio(&self) -> f64 {
         match (self.before, self.since) {
             (Some(before), Some(since)) if before > 0.0 => since / before,
@@ -114,49 +114,47 @@ impl Difference {
     }
 }
 
-/// How long was watched before the baseline and since, s.
+/// Time watched on both sides of the baseline, s.
 #[derive(Clone, Copy, Debug)]
-pub struct Watched {
-    /// Before.
+pub struct WatchedTime {
     pub before_s: f64,
-    /// Since.
     pub since_s: f64,
 }
 
-/// A figure before the baseline and since. `bytes` are all that have moved by now.
+/// Returns a figure before the baseline and since. `bytes` is the total moved by now.
 pub fn figure(
-    figure: Figure,
-    compared: &Compared,
-    since: &Side,
+    figure: BaselineFigure,
+    compared: &BaselineEntry,
+    since: &SideSums,
     bytes: u64,
-    watched: Watched,
+    watched: WatchedTime,
 ) -> (Option<f64>, Option<f64>) {
     let before = &compared.before;
     let (then_s, now_s) = (watched.before_s, watched.since_s);
     let rate = |n: u64, s: f64| (s > 0.0).then(|| n as f64 / s);
-    let part = |side: &Side| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
+    let part = |side: &SideSums| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
     match figure {
-        Figure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
-        Figure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
-        Figure::Lossy => (part(before), part(since)),
-        Figure::Connect => (before.connect.typical(), since.connect.typical()),
-        Figure::Rtt => (before.rtt.typical(), since.rtt.typical()),
-        Figure::Duration => (before.duration.typical(), since.duration.typical()),
-        Figure::Bytes => {
+        BaselineFigure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
+        BaselineFigure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
+        BaselineFigure::Lossy => (part(before), part(since)),
+        BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
+        BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),
+        BaselineFigure::Duration => (before.duration.typical(), since.duration.typical()),
+        BaselineFigure::Bytes => {
             let moved = bytes.saturating_sub(compared.bytes);
             (Some(compared.byte_rate), rate(moved, now_s))
         }
     }
 }
 
-/// What is more than chance of one key is added to what was found.
+/// Appends the significant differences of one key to `found`.
 pub fn compare(
-    key: Key,
-    compared: &Compared,
-    since: &Side,
+    key: GroupKey,
+    compared: &BaselineEntry,
+    since: &SideSums,
     has_open: bool,
     bytes: u64,
-    watched: Watched,
+    watched: WatchedTime,
     found: &mut Vec<Difference>,
 ) {
     let (then_s, now_s) = (watched.before_s, watched.since_s);
@@ -171,11 +169,12 @@ pub fn compare(
     };
     if !compared.known {
         if since.seen > 0 {
-            find(Finding::New, None, Some(since.seen as f64));
+            find(DifferenceKind::New, None, Some(since.seen as f64));
         }
         if since.failed >= FAILURES {
-            let (before, since) = self::figure(Figure::Failed, compared, since, bytes, watched);
-            find(Finding::Worse(Figure::Failed), before, since);
+            let (before, since) =
+                self::figure(BaselineFigure::Failed, compared, since, bytes, watched);
+            find(DifferenceKind::Worse(BaselineFigure::Failed), before, since);
         }
         return;
     }
@@ -184,13 +183,14 @@ pub fn compare(
     if was_there && !has_open && since.opened == 0 {
         match compared.held {
             0 => {
-                let (before, since) = self::figure(Figure::New, compared, since, bytes, watched);
-                find(Finding::Gone, before, since);
+                let (before, since) =
+                    self::figure(BaselineFigure::New, compared, since, bytes, watched);
+                find(DifferenceKind::Gone, before, since);
             }
-            held => find(Finding::Gone, Some(held as f64), None),
+            held => find(DifferenceKind::Gone, Some(held as f64), None),
         }
     }
-    for figure in Figure::ALL {
+    for figure in BaselineFigure::ALL {
         let (before, now) = self::figure(figure, compared, since, bytes, watched);
         let (Some(then), Some(now)) = (before, now) else {
             continue;
@@ -198,30 +198,30 @@ pub fn compare(
         let more = now > 0.0 && now >= then * MORE;
         let (old, new) = (&compared.before, since);
         let is_worse = match figure {
-            // counts that come by chance have a variance as great as they are
-            Figure::Failed => {
+            // chance counts have a variance equal to their size
+            BaselineFigure::Failed => {
                 let error = old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
                 more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
             }
-            Figure::New => {
+            BaselineFigure::New => {
                 let error = old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
                 let long = then_s >= LONG && now_s >= LONG;
                 more && long && new.opened >= ENOUGH && now - then >= SURE * error.sqrt()
             }
-            Figure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
-            Figure::Lossy => {
+            BaselineFigure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
+            BaselineFigure::Lossy => {
                 let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
                 let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
                 let error = (both * (1.0 - both) * counts).sqrt();
                 let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
                 more && enough && now - then >= SURE * error
             }
-            Figure::Connect => new.connect.are_longer_than(&old.connect),
-            Figure::Rtt => new.rtt.are_longer_than(&old.rtt),
-            Figure::Duration => new.duration.are_longer_than(&old.duration),
+            BaselineFigure::Connect => new.connect.are_longer_than(&old.connect),
+            BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt),
+            BaselineFigure::Duration => new.duration.are_longer_than(&old.duration),
         };
         if is_worse {
-            find(Finding::Worse(figure), before, Some(now));
+            find(DifferenceKind::Worse(figure), before, Some(now));
         }
     }
 }

@@ -1,63 +1,63 @@
-//! A moment to compare with: what the host's sessions were like before it, and what they have been like since.
+//! A baseline: a moment to compare with, and the sums of the sessions before and since.
 //!
-//! Responsible for the sums on both sides, of all and of each peer, program and port, within bounds, and for which
-//! differences are more than chance. Not for their order on the screen (`ui::mark`).
+//! It keeps both sides' sums, of all sessions and by peer, program and port, within bounds, and decides which
+//! differences are significant. Their order on the screen is up to `ui`.
 
 pub mod diff;
 mod stats;
 
 use std::collections::HashMap;
 
-use diff::Watched;
-pub use diff::{Difference, Figure, Finding};
+use diff::WatchedTime;
+pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use rustc_hash::FxHashSet;
-use stats::{Compared, Side};
+use stats::{BaselineEntry, SideSums};
 
-use crate::model::aggregate::bounded_map::Bounded;
-use crate::model::aggregate::{By, Key, Talkers};
+use crate::model::aggregate::bounded_map::BoundedMap;
+use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
 use crate::model::session::{Session, SessionId};
-use crate::model::store::{Backfill, Change, Place, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Store};
 
-/// By what sessions are compared. Programs and not processes: after a restart these are others.
-pub const KINDS: [By; 3] = [By::Peer, By::Program, By::Port];
-/// How far back the rates before the mark go, s.
+/// Criteria that sessions are compared by. Programs instead of processes: a restart changes the process.
+pub const KINDS: [GroupBy; 3] = [GroupBy::Peer, GroupBy::Program, GroupBy::Port];
+/// Length of the period before the baseline that rates are measured over, s.
 pub const RATES_S: u64 = 60;
-/// How far back the times and losses before it go, s: of them one needs many.
+/// Length of the period before the baseline for times and losses, s: those need many sessions.
 pub const TIMES_S: u64 = 600;
-/// Talkers of a kind that are kept at least.
+/// Minimum number of keys kept for each kind.
 const KEEP: usize = 4096;
-/// Finished sessions that are counted at a time: some milliseconds.
+/// Closed sessions counted at a time: some milliseconds of work.
 const CHUNK: u64 = 1 << 13;
-/// Open ones: as none of them is too old to count, each takes longer.
+/// Open sessions counted at a time. None of them is too old to count, so each takes longer.
 const OPEN_CHUNK: usize = 1 << 11;
-/// A second.
+/// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// A session that has been open for so long at the mark is held, ns: that it goes says something.
+/// Age at the baseline from which an open session counts as held, ns: its disappearance means something.
 const HELD_NS: u64 = 10 * S;
 
-/// Sums of what is open.
+/// Sums of the open sessions.
 #[derive(Debug, Default)]
-struct Open {
-    all: Side,
-    kinds: [HashMap<Key, Side>; 3],
+struct OpenSums {
+    all: SideSums,
+    kinds: [HashMap<GroupKey, SideSums>; 3],
 }
 
-/// What is open, on the way to its sums.
+/// Open sessions being counted.
 #[derive(Debug)]
-struct Looking {
-    /// Cookies of those that are still to be counted.
+struct OpenCount {
+    /// Cookies that are still to be counted.
     waiting: Vec<u64>,
-    open: Open,
-    /// There was another look meanwhile.
+    open: OpenSums,
+    /// A newer snapshot arrived meanwhile.
     is_stale: bool,
 }
 
-impl Looking {
+impl OpenCount {
     fn new(store: &Store) -> Self {
-        Looking {
+        OpenCount {
             waiting: store.open().map(|(_, session)| session.cookie).collect(),
-            open: Open::default(),
+            open: OpenSums::default(),
             is_stale: false,
         }
     }
@@ -65,103 +65,106 @@ impl Looking {
 
 /// A moment to compare with.
 #[derive(Debug)]
-pub struct Mark {
+pub struct Baseline {
     at_ns: u64,
-    /// Since when rates and times before it are known.
+    /// Start of the known rates and times.
     rates_ns: u64,
     times_ns: u64,
-    all: Compared,
-    kinds: [Bounded<Key, Compared>; 3],
-    /// Of what is open, at the last look that was counted.
-    open: Open,
-    /// One that is being counted.
-    looking: Option<Looking>,
-    /// Segments that the sessions open at the mark had sent more than once by then.
+    all: BaselineEntry,
+    kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
+    /// Sums of the open sessions at the last counted snapshot.
+    open: OpenSums,
+    /// The count in progress.
+    looking: Option<OpenCount>,
+    /// Retransmits by the time of the baseline, for sessions that were open then.
     retransmits: HashMap<SessionId, u32>,
-    /// The closed sessions from before it, on the way to its sums.
+    /// Closed sessions from before the baseline that are still to be counted.
     backfill: Backfill,
-    /// Those that were open at the mark and are still to be counted: as they were then, so before anything changes of them.
+    /// Sessions that were open at the baseline and are still to be counted. Each is counted as it was then, before any
+    /// change to it applies.
     uncounted_open: FxHashSet<SessionId>,
     now_ns: u64,
-    /// Who has no session any more was perhaps there before.
+    /// Keys may be reported as new although they were there before.
     is_inexact: bool,
 }
 
-impl Mark {
-    /// Now, of a trace that runs since `first_ns`. What was before is counted by [`Mark::work`]. Here as there,
-    /// `counts` says which sessions count: the same as in the talkers' sums.
+impl Baseline {
+    /// Sets a baseline now, for data recorded since `first_ns`. Earlier sessions are counted by [`Baseline::work`].
+    /// `counts` selects the sessions that count, the same ones as in the aggregates.
     pub fn new(
         first_ns: u64,
         at_ns: u64,
-        talkers: &Talkers,
+        talkers: &Aggregates,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) -> Self {
-        let kept = store.finished_numbers();
-        // of what was before the oldest that is kept one does not know all
-        let known_ns = match store.get(Place::Finished(kept.start)) {
+        let kept = store.closed_numbers();
+        // sessions older than the oldest kept one are known only in part
+        let known_ns = match store.get(SessionRef::Closed(kept.start)) {
             Some(oldest) if kept.start > 0 => oldest.end_ns.max(first_ns),
             _ => first_ns,
         };
         let since = |s: u64| at_ns.saturating_sub(s * S).max(known_ns).min(at_ns);
-        let mut mark = Mark {
+        let mut baseline = Baseline {
             at_ns,
             rates_ns: since(RATES_S),
             times_ns: since(TIMES_S),
-            all: Compared::default(),
+            all: BaselineEntry::default(),
             kinds: Default::default(),
-            open: Open::default(),
+            open: OpenSums::default(),
             looking: None,
             retransmits: HashMap::new(),
             backfill: Backfill::new(store, CHUNK),
             uncounted_open: FxHashSet::default(),
             now_ns: at_ns,
-            is_inexact: KINDS.iter().any(|by| talkers.rest(*by).1 > 0),
+            is_inexact: KINDS.iter().any(|by| talkers.other(*by).1 > 0),
         };
         let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
-        for (by, kind) in KINDS.into_iter().zip(&mut mark.kinds) {
+        for (by, kind) in KINDS.into_iter().zip(&mut baseline.kinds) {
             for (key, talker) in talkers.of(by) {
                 let moved: f64 = talkers.history(talker).iter().map(|b| f64::from(*b)).sum();
                 let compared = kind.entry(key, KEEP);
                 compared.known = true;
                 compared.bytes = talker.bytes;
                 compared.byte_rate = moved / past_s;
-                if by == By::Port {
-                    mark.all.byte_rate += compared.byte_rate;
+                if by == GroupBy::Port {
+                    baseline.all.byte_rate += compared.byte_rate;
                 }
             }
         }
-        mark.all.bytes = talkers.bytes();
+        baseline.all.bytes = talkers.bytes();
         for (_, session) in store.open().filter(|(_, s)| counts(s)) {
-            mark.uncounted_open.insert(session.id());
+            baseline.uncounted_open.insert(session.id());
             if session.retransmits > 0 {
-                mark.retransmits.insert(session.id(), session.retransmits);
+                baseline
+                    .retransmits
+                    .insert(session.id(), session.retransmits);
             }
         }
-        mark
+        baseline
     }
 
-    /// How long ago that was, ns, at the last look.
+    /// Time since the baseline at the last snapshot, ns.
     pub fn ago_ns(&self) -> u64 {
         self.now_ns.saturating_sub(self.at_ns)
     }
 
-    /// How long rates were watched before it, ns.
+    /// Time that rates were watched before the baseline, ns.
     pub fn before_ns(&self) -> u64 {
         self.at_ns - self.rates_ns
     }
 
-    /// True if one of those that are called new may have been there, long before the mark.
+    /// True if a key reported as new may have existed long before the baseline.
     pub fn is_inexact(&self) -> bool {
-        self.is_inexact || self.kinds.iter().any(|kind| kind.rest().1 > 0)
+        self.is_inexact || self.kinds.iter().any(|kind| kind.other().1 > 0)
     }
 
-    /// True while there is something to be counted: what was before it, or what is open.
+    /// True while closed or open sessions are still to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
         !self.uncounted_open.is_empty() || self.looking.is_some() || !self.backfill.is_done(store)
     }
 
-    /// Counts some of it. True if there is something new to be seen.
+    /// Counts a chunk. Returns true if there is something new to show.
     pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) -> bool {
         if !self.uncounted_open.is_empty() {
             self.count_uncounted_open(store);
@@ -172,7 +175,7 @@ impl Mark {
             self.count_open(looking, store, counts);
             return is_last;
         }
-        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         for (_, session) in closed.filter(|(_, s)| counts(s)) {
             self.count_before(session);
         }
@@ -188,7 +191,7 @@ impl Mark {
             .collect();
         for id in some {
             self.uncounted_open.remove(&id);
-            let session = store.get(Place::Open(id.cookie));
+            let session = store.get(SessionRef::Open(id.cookie));
             if let Some(session) = session.filter(|s| s.id() == id) {
                 self.count_before(session);
             }
@@ -197,19 +200,19 @@ impl Mark {
 
     fn count_open(
         &mut self,
-        mut looking: Looking,
+        mut looking: OpenCount,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) {
         let left = looking.waiting.len().saturating_sub(OPEN_CHUNK);
         for cookie in looking.waiting.drain(left..) {
-            let session = store.get(Place::Open(cookie));
+            let session = store.get(SessionRef::Open(cookie));
             let Some(session) = session.filter(|s| counts(s)) else {
                 continue;
             };
             let is_lossy = self.is_lossy(session);
-            let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
-            let Open { all, kinds } = &mut looking.open;
+            let opened = session.start_ns >= self.at_ns && !session.preexisting;
+            let OpenSums { all, kinds } = &mut looking.open;
             let kinds = KINDS.into_iter().zip(kinds);
             let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
             for side in sides.chain(std::iter::once(all)) {
@@ -221,11 +224,11 @@ impl Mark {
             Some(looking)
         } else {
             self.open = looking.open;
-            looking.is_stale.then(|| Looking::new(store))
+            looking.is_stale.then(|| OpenCount::new(store))
         };
     }
 
-    /// Takes in what changed of a session after the mark.
+    /// Applies a change of a session after the baseline.
     pub fn take(&mut self, change: &Change<'_>) {
         if let Some(before) = change.before
             && self.uncounted_open.remove(&before.id())
@@ -236,7 +239,7 @@ impl Mark {
             return;
         };
         let is_lossy = self.is_lossy(session);
-        let opened = session.start_ns >= self.at_ns && !session.age_is_lower_bound;
+        let opened = session.start_ns >= self.at_ns && !session.preexisting;
         each(&mut self.all, &mut self.kinds, session, |compared| {
             let side = &mut compared.ended;
             side.opened += u64::from(opened);
@@ -246,17 +249,18 @@ impl Mark {
         self.retransmits.remove(&session.id());
     }
 
-    /// The open sessions were looked at; they are counted, by [`Mark::work`], only if somebody looks at the differences.
-    pub fn look(&mut self, now_ns: u64, open: Option<&Store>) {
+    /// Notes a snapshot of the open sessions. Pass `open` to have [`Baseline::work`] count them, only while the
+    /// differences are on screen.
+    pub fn take_snapshot(&mut self, now_ns: u64, open: Option<&Store>) {
         self.now_ns = now_ns;
         let Some(store) = open else { return };
         match &mut self.looking {
             Some(looking) => looking.is_stale = true,
-            None => self.looking = Some(Looking::new(store)),
+            None => self.looking = Some(OpenCount::new(store)),
         }
     }
 
-    /// True if segments were sent more than once since the mark.
+    /// True if the session has had retransmits since the baseline.
     fn is_lossy(&self, session: &Session) -> bool {
         let before = self.retransmits.get(&session.id()).copied();
         session.retransmits > before.unwrap_or(0)
@@ -267,12 +271,12 @@ impl Mark {
             return;
         }
         let (at, rates, times) = (self.at_ns, self.rates_ns, self.times_ns);
-        let is_new = !session.age_is_lower_bound;
+        let is_new = !session.preexisting;
         let opened = is_new && (rates..at).contains(&session.start_ns);
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
         let is_held = session.is_open() && at.saturating_sub(session.start_ns) >= HELD_NS
-            || session.is_open() && session.age_is_lower_bound;
+            || session.is_open() && session.preexisting;
         each(&mut self.all, &mut self.kinds, session, |compared| {
             compared.known = true;
             compared.held += u64::from(is_held);
@@ -283,30 +287,34 @@ impl Mark {
         });
     }
 
-    /// A figure of all sessions, before the mark and since.
-    pub fn overall(&self, figure: Figure, talkers: &Talkers) -> (Option<f64>, Option<f64>) {
+    /// Returns a figure of all sessions, before the baseline and since.
+    pub fn overall(
+        &self,
+        figure: BaselineFigure,
+        talkers: &Aggregates,
+    ) -> (Option<f64>, Option<f64>) {
         let mut since = self.all.ended;
         since.merge(&self.open.all);
         diff::figure(figure, &self.all, &since, talkers.bytes(), self.watched())
     }
 
-    fn watched(&self) -> Watched {
-        Watched {
+    fn watched(&self) -> WatchedTime {
+        WatchedTime {
             before_s: self.before_ns() as f64 / S as f64,
             since_s: self.ago_ns() as f64 / S as f64,
         }
     }
 
-    /// All that is more than chance, in no order.
-    pub fn differences(&self, talkers: &Talkers) -> Vec<Difference> {
-        let none = Side::default();
+    /// Returns all significant differences, in no order.
+    pub fn differences(&self, talkers: &Aggregates) -> Vec<Difference> {
+        let none = SideSums::default();
         let mut found = Vec::new();
         for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
-            // who has only open sessions has no sums of its own yet
+            // keys with only open sessions have no sums yet
             let unseen = open.keys().filter(|key| kind.get(**key).is_none());
             let unseen = unseen.map(|key| (*key, None));
             for (key, compared) in kind.iter().map(|(k, c)| (k, Some(c))).chain(unseen) {
-                let nothing = Compared::default();
+                let nothing = BaselineEntry::default();
                 let compared = compared.unwrap_or(&nothing);
                 let mut since = compared.ended;
                 since.merge(open.get(&key).unwrap_or(&none));
@@ -320,12 +328,12 @@ impl Mark {
     }
 }
 
-/// The sums that a session belongs to.
+/// Calls `count` with each of the sums that a session counts for.
 fn each(
-    all: &mut Compared,
-    kinds: &mut [Bounded<Key, Compared>; 3],
+    all: &mut BaselineEntry,
+    kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
     session: &Session,
-    mut count: impl FnMut(&mut Compared),
+    mut count: impl FnMut(&mut BaselineEntry),
 ) {
     count(all);
     for (by, kind) in KINDS.into_iter().zip(kinds) {
@@ -339,9 +347,9 @@ mod tests {
     use crate::model::baseline::stats::ENOUGH;
     use crate::model::batch::Batch;
     use crate::model::session::{Direction, Reason, State};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
-    /// A session with a peer that began and ended then, ms, and whose connect took so long.
+    /// A closed session with a peer, with its start, end and connect time.
     fn ended(cookie: u64, peer: u8, from_ms: u64, to_ms: u64, connect_us: u64) -> Session {
         let start_ns = from_ms * 1_000_000;
         Session {
@@ -369,16 +377,16 @@ mod tests {
 
     struct Host {
         store: Store,
-        talkers: Talkers,
-        mark: Option<Mark>,
+        talkers: Aggregates,
+        baseline: Option<Baseline>,
     }
 
     impl Host {
         fn new() -> Self {
             Host {
                 store: Store::new(10_000),
-                talkers: Talkers::default(),
-                mark: None,
+                talkers: Aggregates::default(),
+                baseline: None,
             }
         }
 
@@ -389,32 +397,32 @@ mod tests {
                 closed,
                 ..Batch::default()
             };
-            let (talkers, mark) = (&mut self.talkers, &mut self.mark);
+            let (talkers, baseline) = (&mut self.talkers, &mut self.baseline);
             self.store.ingest(batch, |event| {
                 let Some(change) = event.change() else { return };
                 talkers.take(change);
-                if let Some(mark) = mark {
-                    mark.take(change);
+                if let Some(baseline) = baseline {
+                    baseline.take(change);
                 }
             });
-            self.talkers.look(at_s * S);
-            if let Some(mark) = &mut self.mark {
-                mark.look(at_s * S, Some(&self.store));
-                count(mark, &self.store);
+            self.talkers.end_snapshot(at_s * S);
+            if let Some(baseline) = &mut self.baseline {
+                baseline.take_snapshot(at_s * S, Some(&self.store));
+                count(baseline, &self.store);
             }
         }
 
         fn mark(&mut self, at_s: u64) {
-            let mut mark = Mark::new(S, at_s * S, &self.talkers, &self.store, |_| true);
-            count(&mut mark, &self.store);
-            self.mark = Some(mark);
+            let mut baseline = Baseline::new(S, at_s * S, &self.talkers, &self.store, |_| true);
+            count(&mut baseline, &self.store);
+            self.baseline = Some(baseline);
         }
 
         fn found(&self) -> Vec<String> {
-            let mark = self.mark.as_ref().expect("a mark");
-            let found = mark.differences(&self.talkers).into_iter();
+            let baseline = self.baseline.as_ref().expect("a mark");
+            let found = baseline.differences(&self.talkers).into_iter();
             let mut found: Vec<_> = found
-                .filter(|d| matches!(d.key, Key::Peer(_)))
+                .filter(|d| matches!(d.key, GroupKey::Peer(_)))
                 .map(|d| format!("{} {:?}", d.key, d.finding))
                 .collect();
             found.sort();
@@ -422,13 +430,13 @@ mod tests {
         }
     }
 
-    fn count(mark: &mut Mark, store: &Store) {
-        while mark.is_working(store) {
-            mark.work(store, |_| true);
+    fn count(baseline: &mut Baseline, store: &Store) {
+        while baseline.is_working(store) {
+            baseline.work(store, |_| true);
         }
     }
 
-    /// Ten a second to one peer, each some milliseconds long.
+    /// Ten sessions per second to one peer, each some milliseconds long.
     fn steady(peer: u8, from_s: u64, to_s: u64, connect_us: u64) -> Vec<Session> {
         let cookies = from_s * 10..to_s * 10;
         cookies
@@ -448,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_as_before_is_no_difference() {
+    fn baseline_steady_traffic_has_no_differences() {
         let mut host = Host::new();
         host.look(1, vec![], vec![]);
         host.look(40, vec![], steady(1, 1, 40, 200));
@@ -461,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_gone_slower_and_fails_is_found() {
+    fn baseline_finds_new_gone_slower_and_failing_peers() {
         let mut host = Host::new();
         host.look(1, vec![], vec![]);
         let held = || open(ended(1, 9, 2000, 0, 100), 40);
@@ -488,16 +496,16 @@ mod tests {
                 "10.0.0.9 Gone",
             ]
         );
-        let mark = host.mark.as_ref().expect("a mark");
-        let (before, since) = mark.overall(Figure::New, &host.talkers);
+        let baseline = host.baseline.as_ref().expect("a mark");
+        let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
         assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
         assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
-        let (before, since) = mark.overall(Figure::Failed, &host.talkers);
+        let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
         assert_eq!((before, since), (Some(0.0), Some(0.3)));
     }
 
     #[test]
-    fn few_sessions_are_no_regression() {
+    fn baseline_too_few_sessions_are_no_regression() {
         let mut host = Host::new();
         host.look(1, vec![], vec![]);
         host.look(40, vec![], steady(1, 1, 40, 200));
@@ -509,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_count_from_the_mark_on() {
+    fn baseline_losses_before_it_do_not_count() {
         let mut host = Host::new();
         let lossy = |n: u32, s| -> Vec<Session> {
             let sessions = (0..40).map(|c| Session {
@@ -523,7 +531,7 @@ mod tests {
         host.mark(40);
         host.look(41, lossy(3, 41), vec![]);
         assert_eq!(host.found(), ["10.0.0.1 Worse(Lossy)"]);
-        // from another mark on these are losses of before
+        // after another baseline these losses are old
         host.mark(41);
         host.look(42, lossy(3, 42), vec![]);
         assert_eq!(host.found(), [""; 0]);

@@ -1,25 +1,25 @@
-//! Sums on both sides of a baseline, and whether times differ by more than chance.
+//! Sums on both sides of a baseline, and significance tests for times.
 
 use crate::model::aggregate::bounded_map::Sums;
 use crate::model::session::Session;
 
-/// Sessions on both sides that a time is compared of at least.
+/// Minimum number of sessions on each side for comparing a time.
 pub const ENOUGH: u64 = 10;
-/// … and so many times longer, from a difference of so many µs on.
+/// Minimum increase of a time, as a factor; [`LONGER_US`] is the one in µs.
 pub const LONGER: f64 = 1.5;
 pub const LONGER_US: f64 = 50.0;
 /// Standard errors that a difference must have, so that one in a thousand is chance.
 pub const SURE: f64 = 3.0;
 
-/// The logarithms of some times: one that is ten times as long counts as much as one that is a tenth.
+/// Statistics of the logarithms of times: ten times as long weighs as much as a tenth.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Times {
+pub struct TimeStats {
     count: f64,
     sum: f64,
     squares: f64,
 }
 
-impl Times {
+impl TimeStats {
     pub fn add(&mut self, us: u64) {
         let log = (us.max(1) as f64).ln();
         self.count += 1.0;
@@ -27,7 +27,7 @@ impl Times {
         self.squares += log * log;
     }
 
-    pub fn merge(&mut self, other: &Times) {
+    pub fn merge(&mut self, other: &TimeStats) {
         self.count += other.count;
         self.sum += other.sum;
         self.squares += other.squares;
@@ -37,19 +37,19 @@ impl Times {
         self.sum / self.count
     }
 
-    /// The geometric mean, µs.
+    /// Geometric mean, µs.
     pub fn typical(&self) -> Option<f64> {
         (self.count > 0.0).then(|| self.mean().exp())
     }
 
-    /// The square of the mean's standard error.
+    /// Squared standard error of the mean.
     pub fn error(&self) -> f64 {
         let variance = (self.squares - self.sum * self.mean()) / (self.count - 1.0).max(1.0);
         variance.max(0.0) / self.count.max(1.0)
     }
 
-    /// True if these are longer, and that is neither chance nor little (Welch's test on the logarithms).
-    pub fn are_longer_than(&self, before: &Times) -> bool {
+    /// True if these times are significantly and noticeably longer (Welch's test on the logarithms).
+    pub fn are_longer_than(&self, before: &TimeStats) -> bool {
         let enough = ENOUGH as f64;
         let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
             return false;
@@ -63,21 +63,21 @@ impl Times {
     }
 }
 
-/// Sums on one side of the mark.
+/// Sums on one side of the baseline.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Side {
+pub struct SideSums {
     pub opened: u64,
     pub failed: u64,
-    /// Sessions that had segments sent more than once, and all of which one knows.
+    /// Sessions with retransmits, and all sessions for which that is known.
     pub lossy: u64,
     pub seen: u64,
-    pub rtt: Times,
-    pub connect: Times,
-    pub duration: Times,
+    pub rtt: TimeStats,
+    pub connect: TimeStats,
+    pub duration: TimeStats,
 }
 
-impl Side {
-    pub fn merge(&mut self, other: &Side) {
+impl SideSums {
+    pub fn merge(&mut self, other: &SideSums) {
         self.opened += other.opened;
         self.failed += other.failed;
         self.lossy += other.lossy;
@@ -87,7 +87,7 @@ impl Side {
         self.duration.merge(&other.duration);
     }
 
-    /// What a session counts: if its connect counts, and if it had losses on this side.
+    /// Counts a session: its connect time if `connects`, and a loss on this side if `lossy`.
     pub fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
         self.seen += 1;
         self.lossy += u64::from(lossy);
@@ -97,35 +97,35 @@ impl Side {
         if let Some(us) = session.connect_us().filter(|_| connects) {
             self.connect.add(us);
         }
-        let lasted = session.established_ns != 0 && !session.age_is_lower_bound;
+        let lasted = session.established_ns != 0 && !session.preexisting;
         if !session.is_open() && lasted {
             self.duration.add(session.duration_ns() / 1000);
         }
     }
 }
 
-/// Both sides.
+/// Sums of one key on both sides.
 #[derive(Clone, Debug, Default)]
-pub struct Compared {
-    /// It was there before the mark.
+pub struct BaselineEntry {
+    /// True if it was there before the baseline.
     pub known: bool,
-    /// Sessions that were open at the mark and had been for a while.
+    /// Sessions that were open at the baseline and had been for a while.
     pub held: u64,
-    /// Bytes in all at the mark, and a second before it.
+    /// Total bytes at the baseline, and bytes per second before it.
     pub bytes: u64,
     pub byte_rate: f64,
-    pub before: Side,
-    /// Of what has ended since.
-    pub ended: Side,
+    pub before: SideSums,
+    /// Sums of what has closed since.
+    pub ended: SideSums,
 }
 
-impl Sums for Compared {
+impl Sums for BaselineEntry {
     fn weight(&self) -> (bool, u64) {
         let sessions = self.before.seen + self.ended.seen;
         (self.held > 0, self.bytes + 1000 * sessions)
     }
 
-    fn add(&mut self, other: &Compared) {
+    fn add(&mut self, other: &BaselineEntry) {
         self.known |= other.known;
         self.held += other.held;
         self.bytes += other.bytes;

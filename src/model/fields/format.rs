@@ -1,44 +1,44 @@
-//! How figures read in a few characters: sizes, times, numbers of things.
+//! Compact formats of figures: sizes, times, counts.
 
 use humansize::{BINARY, DECIMAL, format_size};
 
-/// Bytes with their unit, a power of 1000: `0B`, `999B`, `1.2kB`, `10.5MB`.
+/// Formats bytes with their unit, a power of 1000: `0B`, `999B`, `1.2kB`, `10.5MB`.
 pub fn size(n: u64) -> String {
     if n < 1000 {
         return in_powers_of_1000(n, 0);
     }
-    // rounded here: the crate rounds after it has chosen the unit, and 999,950 B would be 1000.0kB
+    // rounded here: the crate rounds after choosing the unit, and 999,950 B would become 1000.0kB
     let tenth = 10_u64.pow(n.ilog10() / 3 * 3 - 1);
     let rest = n % tenth;
     let up = if rest >= tenth / 2 { tenth } else { 0 };
     in_powers_of_1000((n - rest).saturating_add(up), 1)
 }
 
-/// The same for a cell, without the `B`, in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
+/// Formats bytes for a cell, without the `B`, in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
 pub fn bytes(n: u64) -> String {
     let mut text = size(n);
     text.pop();
     text
 }
 
-/// The same for a round number, without `.0`: `1B`, `20kB`, `1.5MB`.
+/// Formats a round size without `.0`: `1B`, `20kB`, `1.5MB`.
 pub fn round_size(n: u64) -> String {
     in_powers_of_1000(n, 0)
 }
 
-/// A number with a decimal and its unit; a decimal that is 0 takes this many places.
+/// Formats a number with one decimal and its unit; a decimal of 0 is written with `zeroes` digits.
 fn in_powers_of_1000(n: u64, zeroes: usize) -> String {
     let options = DECIMAL.space_after_value(false).decimal_places(1);
     format_size(n, options.decimal_zeroes(zeroes))
 }
 
-/// Bytes in powers of 1024, as one types them: `4Ki`, `16Mi`.
+/// Formats bytes in powers of 1024, as one types them: `4Ki`, `16Mi`.
 pub fn binary_size(n: u64) -> String {
     let text = format_size(n, BINARY.space_after_value(false));
     text.trim_end_matches('B').to_owned()
 }
 
-/// So many of something: `1 kind`, `2 kinds`.
+/// Formats a count with its noun: `1 kind`, `2 kinds`.
 pub fn number(n: u64, what: &str) -> String {
     match n {
         1 => format!("1 {what}"),
@@ -46,7 +46,7 @@ pub fn number(n: u64, what: &str) -> String {
     }
 }
 
-/// A time in at most six characters: `230µs`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`, `214d`.
+/// Formats a time in at most six characters: `230µs`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`, `214d`.
 pub fn micros(us: u64) -> String {
     const S: u64 = 1_000_000;
     match us {
@@ -66,7 +66,7 @@ pub fn micros(us: u64) -> String {
     }
 }
 
-/// A round time, as one would write it: `1µs`, `1.5ms`, `20s`, `2h`.
+/// Formats a round time, as one would write it: `1µs`, `1.5ms`, `20s`, `2h`.
 pub fn round_micros(us: u64) -> String {
     const UNITS: [(u64, &str); 6] = [
         (86_400_000_000, "d"),
@@ -84,7 +84,7 @@ pub fn round_micros(us: u64) -> String {
     }
 }
 
-/// A time in whole seconds: `0s`, `42s`, `2m03s`.
+/// Formats a time in whole seconds: `0s`, `42s`, `2m03s`.
 pub fn seconds(ns: u64) -> String {
     match ns / 1_000_000_000 {
         s @ ..60 => format!("{s}s"),
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_short() {
+    fn sizes_are_formatted_with_short_units() {
         for (n, text) in [
             (0, "0"),
             (999, "999"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_short() {
+    fn times_are_formatted_in_at_most_six_characters() {
         for (us, text) in [
             (0, "0µs"),
             (999, "999µs"),
@@ -148,8 +148,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn figures_fit_their_column(n in any::<u64>(), shift in 0..64_u32) {
-            let n = n >> shift; // as many small ones as great ones
+        fn sizes_and_times_of_any_value_fit_six_characters(n in any::<u64>(), shift in 0..64_u32) {
+            let n = n >> shift; // as many small numbers as large ones
             prop_assert!(bytes(n).len() <= 6, "{}", bytes(n));
             let longest = 99_999 * 86_400 * 1_000_000;
             let text = micros(n.min(longest));

@@ -1,7 +1,7 @@
-//! What can be said of a session: its fields, which are columns, sort keys, filter words and JSON keys.
+//! The fields of a session: each one is a column, a sort key, a filter word and a JSON key.
 //!
-//! Responsible for the names, kinds and values of all figures, and for how a value reads in a cell of a few
-//! characters. Not for where cells are placed (`ui`), nor for the fixed classic rows (`output::text`).
+//! Defines the names, kinds and values of all figures, and how a value reads in a narrow cell. `ui` places the cells;
+//! the classic fixed rows are in `output::text`.
 
 use std::net::IpAddr;
 
@@ -16,79 +16,70 @@ pub use table::FIELDS;
 /// A field's value for one session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// There is none: never measured, or not known.
+    /// No value: never measured, or not known.
     Missing,
-    /// A whole number; its unit is the field's [`Kind`].
+    /// Whole number, in the unit of the field's [`FieldKind`].
     Uint(u64),
-    /// An address.
     Addr(IpAddr),
-    /// A name.
     Text(&'a str),
-    /// Yes or no.
     Bool(bool),
 }
 
-/// What a field's values are, and so how they are read, written and compared.
+/// Type of a field's values: how they are read, written and compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A plain number.
+pub enum FieldKind {
+    /// Plain number.
     Count,
-    /// A number that names something: shown as it is.
+    /// Number that identifies something, shown as it is.
     Id,
-    /// Bytes.
+    /// Number of bytes.
     Bytes,
-    /// Bytes a second.
     Rate,
-    /// A time in µs.
+    /// Time in µs.
     Micros,
-    /// The IP version: 4 or 6.
+    /// IP version: 4 or 6.
     Ip,
-    /// A user id, which a filter may give by the user's name.
+    /// User id, which a filter may also give as a user name.
     User,
-    /// An IPv4 or IPv6 address.
     Addr,
-    /// A TCP port.
     Port,
-    /// Free text.
     Text,
-    /// A process's name, of which the kernel keeps 15 bytes.
+    /// Process name, of which the kernel keeps 15 bytes.
     Comm,
-    /// One of a few names; `-` among them stands for none.
+    /// One of a few names; `-` among them means none.
     Names(&'static [&'static str]),
-    /// Yes or no.
     Bool,
-    /// One of these two other fields, whichever fits: a word of the filter language without a value of its own.
+    /// Either of two other fields: a filter word without a value of its own.
     Either(&'static str, &'static str),
 }
 
-impl Kind {
-    /// Numbers are aligned right, so that their magnitudes can be seen from afar.
+impl FieldKind {
+    /// True for numbers, which are right-aligned, so that their magnitudes stand out.
     pub fn is_number(self) -> bool {
         matches!(
             self,
-            Kind::Count
-                | Kind::Id
-                | Kind::Ip
-                | Kind::Bytes
-                | Kind::Rate
-                | Kind::Micros
-                | Kind::Port
+            FieldKind::Count
+                | FieldKind::Id
+                | FieldKind::Ip
+                | FieldKind::Bytes
+                | FieldKind::Rate
+                | FieldKind::Micros
+                | FieldKind::Port
         )
     }
 }
 
-/// How a field stands in the dashboard's table.
+/// A field's column in the dashboard's table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Its heading.
     pub title: &'static str,
-    /// Cells that it needs.
+    /// Minimum width in cells.
     pub width: u16,
-    /// Cells more that it can make use of.
+    /// Additional cells that it can use.
     pub grow: u16,
-    /// Which columns go first when the window is narrow: the highest number. 0 stays always.
+    /// Order in which columns disappear when the window is narrow: the highest number goes first; 0 always stays.
     pub drop: u8,
-    /// Sorted by it, the greatest comes first unless the order is inverted.
+    /// Sorted with the greatest value first, unless the order is inverted.
     pub descending: bool,
 }
 
@@ -96,32 +87,34 @@ pub struct Column {
 pub struct Field {
     /// The word in a filter, in `--help` and in the configuration.
     pub word: &'static str,
-    /// The key in JSON lines, with the unit; `None`: not in there.
+    /// Other words for it, accepted by filters and the configuration.
+    pub aliases: &'static [&'static str],
+    /// The JSON key, with its unit; `None`: not in the JSON output.
     pub json: Option<&'static str>,
-    /// What it means, in a line.
+    /// Explanation in one line.
     pub help: &'static str,
-    /// What its values are.
-    pub kind: Kind,
-    /// Its column in the dashboard; `None`: it has none.
+    /// Type of its values.
+    pub kind: FieldKind,
+    /// Its column in the dashboard, if any.
     pub column: Option<Column>,
-    /// Its value.
     pub get: fn(&Session) -> Value<'_>,
 }
 
 impl Field {
-    /// True if a filter's bare word is looked for in it: in who talks with whom, and of the names in `status`, which
-    /// says all that the others do of how a session stands. A word like `in` or `close` would be found in the owner's
-    /// evidence or the direction of most sessions, and `serv` in every unit, where nobody meant it.
+    /// True if a bare word in a filter is looked for in this field: in the fields of who talks with whom, and of the
+    /// names only in `status`, which covers all that the others say about a session's state. A word like `in` or
+    /// `close` would match the owner's evidence or the direction of most sessions, and `serv` every unit, which nobody
+    /// means.
     pub fn is_searched(&self) -> bool {
         match self.kind {
-            Kind::Comm | Kind::Addr => true,
-            Kind::Names(_) => self.word == "status",
+            FieldKind::Comm | FieldKind::Addr => true,
+            FieldKind::Names(_) => self.word == "status",
             _ => false,
         }
     }
 }
 
-/// A field is its word: there is one row of it.
+/// A field is identified by its word, which is unique.
 impl PartialEq for Field {
     fn eq(&self, other: &Self) -> bool {
         self.word == other.word
@@ -136,40 +129,48 @@ impl std::fmt::Debug for Field {
     }
 }
 
-/// The field of that word.
+/// Finds a field by its word.
 pub fn by_word(word: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|f| f.word == word)
+    let mut fields = FIELDS.iter();
+    fields.find(|f| f.word == word || f.aliases.contains(&word))
 }
 
-/// The field that puts the busiest sessions on top.
+/// Every word that names a field, aliases included.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    FIELDS
+        .iter()
+        .flat_map(|f| std::iter::once(f.word).chain(f.aliases.iter().copied()))
+}
+
+/// The field that puts the busiest sessions first.
 pub fn busiest() -> &'static Field {
     let named = FIELDS.iter().find(|f| f.word == "rate");
     named.unwrap_or(&FIELDS[0])
 }
 
-/// The fields that have a column.
+/// Iterates over the fields that have a column.
 pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
     FIELDS.iter().filter_map(|f| f.column.map(|c| (f, c)))
 }
 
-/// What stands before the value if it is only known to be no less: how long a session lasts that began before the start.
+/// Prefix of a value that is only a lower bound: the duration of a preexisting session.
 pub fn bound(field: &Field, session: &Session) -> &'static str {
-    if field.word == "dur" && session.age_is_lower_bound {
+    if field.word == "duration" && session.preexisting {
         "≥"
     } else {
         ""
     }
 }
 
-/// The value as a cell shows it: short, with its unit, `-` for nothing.
+/// Formats a value for a cell: short, with its unit, `-` for none.
 pub fn cell(field: &Field, session: &Session) -> String {
     let value = (field.get)(session);
     match (value, field.kind) {
         (Value::Missing, _) => "-".into(),
-        (Value::Uint(n), Kind::Bytes) => bytes(n),
-        (Value::Uint(0), Kind::Rate) => "-".into(),
-        (Value::Uint(n), Kind::Rate) => bytes(n),
-        (Value::Uint(us), Kind::Micros) => format!("{}{}", bound(field, session), micros(us)),
+        (Value::Uint(n), FieldKind::Bytes) => bytes(n),
+        (Value::Uint(0), FieldKind::Rate) => "-".into(),
+        (Value::Uint(n), FieldKind::Rate) => bytes(n),
+        (Value::Uint(us), FieldKind::Micros) => format!("{}{}", bound(field, session), micros(us)),
         (Value::Uint(n), _) => n.to_string(),
         (Value::Addr(a), _) => a.to_string(),
         (Value::Text(t), _) => t.into(),
@@ -181,10 +182,10 @@ pub fn cell(field: &Field, session: &Session) -> String {
 mod tests {
     use super::*;
     use crate::model::session::Evidence;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_bare_word_of_a_filter_looks_in_what_is_on_the_screen() {
+    fn fields_searched_by_a_bare_word_are_those_on_the_screen() {
         let words: Vec<&str> = FIELDS
             .iter()
             .filter(|f| f.is_searched())
@@ -194,17 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_says_what_is_not_known() {
+    fn cell_of_unknown_value_is_a_dash_or_a_lower_bound() {
         let mut s = sample();
         let cell_of = |s: &Session, word| cell(by_word(word).expect("a field"), s);
-        assert_eq!(cell_of(&s, "dur"), "260µs");
-        s.age_is_lower_bound = true;
-        assert_eq!(cell_of(&s, "dur"), "≥260µs");
-        assert_eq!(cell_of(&s, "conn"), "-");
+        assert_eq!(cell_of(&s, "duration"), "260µs");
+        s.preexisting = true;
+        assert_eq!(cell_of(&s, "duration"), "≥260µs");
+        assert_eq!(cell_of(&s, "connect"), "-");
         assert_eq!(
             cell_of(&s, "user"),
             "0",
-            "names are for who knows the host's users"
+            "names take the host's list of users"
         );
         s.owner = Evidence::None;
         assert_eq!(

@@ -1,6 +1,6 @@
-//! Every field: one row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
+//! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
-use crate::model::fields::{Column, Field, Kind, Value};
+use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::model::session::{Direction, Evidence, Reason, State};
 
 const fn column(
@@ -31,7 +31,7 @@ fn some_if(known: bool, value: u64) -> Value<'static> {
     }
 }
 
-/// What `status` can be: every state, then every reason.
+/// Possible values of `status`: every state, then every reason.
 const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
     let mut names = [""; State::NAMES.len() + Reason::NAMES.len()];
     let mut i = 0;
@@ -46,21 +46,23 @@ const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
     names
 };
 
-/// Every field. The order is that of the dashboard's columns and of the JSON keys.
+/// All fields, in the order of the dashboard's columns and of the JSON keys.
 pub static FIELDS: &[Field] = &[
     Field {
         word: "pid",
+        aliases: &[],
         json: Some("pid"),
         help: "process id of the owner",
-        kind: Kind::Id,
+        kind: FieldKind::Id,
         column: column("PID", 7, 0, 6, false),
         get: |s| some_if(s.owner != Evidence::None, s.pid.into()),
     },
     Field {
         word: "comm",
+        aliases: &[],
         json: Some("comm"),
         help: "name of the owning process",
-        kind: Kind::Comm,
+        kind: FieldKind::Comm,
         column: column("COMM", 8, 7, 0, false),
         get: |s| {
             if s.owner == Evidence::None {
@@ -72,193 +74,217 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "uid",
+        aliases: &[],
         json: Some("uid"),
         help: "user id of the socket",
-        kind: Kind::Id,
+        kind: FieldKind::Id,
         column: None,
         get: |s| Value::Uint(s.uid.into()),
     },
     Field {
         word: "user",
+        aliases: &[],
         json: None,
-        help: "user of the socket, by name or id",
-        kind: Kind::User,
+        help: "user of the socket, name or id",
+        kind: FieldKind::User,
         column: column("USER", 8, 8, 23, false),
         get: |s| Value::Uint(s.uid.into()),
     },
     Field {
         word: "owner",
+        aliases: &[],
         json: Some("owner"),
-        help: "how the owner is known",
-        kind: Kind::Names(Evidence::NAMES),
+        help: "evidence for the owner",
+        kind: FieldKind::Names(Evidence::NAMES),
         column: column("OWNER", 7, 0, 16, false),
         get: |s| Value::Text(s.owner.name()),
     },
     Field {
         word: "ip",
+        aliases: &[],
         json: Some("ip"),
-        help: "4 or 6: what is spoken on the wire",
-        kind: Kind::Ip,
+        help: "IP version on the wire, 4 or 6",
+        kind: FieldKind::Ip,
         column: column("IP", 2, 0, 24, false),
         get: |s| Value::Uint(s.ip().into()),
     },
     Field {
         word: "laddr",
+        aliases: &["src"],
         json: Some("laddr"),
-        help: "our address",
-        kind: Kind::Addr,
+        help: "local address",
+        kind: FieldKind::Addr,
         column: column("LADDR", 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
     },
     Field {
         word: "lport",
+        aliases: &["sport"],
         json: Some("lport"),
-        help: "our port",
-        kind: Kind::Port,
+        help: "local port",
+        kind: FieldKind::Port,
         column: column("LPORT", 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
     },
     Field {
         word: "raddr",
+        aliases: &["dst", "peer"],
         json: Some("raddr"),
-        help: "the peer's address",
-        kind: Kind::Addr,
+        help: "remote address",
+        kind: FieldKind::Addr,
         column: column("RADDR", 15, 24, 0, false),
         get: |s| Value::Addr(s.raddr),
     },
     Field {
         word: "rport",
+        aliases: &["dport"],
         json: Some("rport"),
-        help: "the peer's port",
-        kind: Kind::Port,
+        help: "remote port",
+        kind: FieldKind::Port,
         column: column("RPORT", 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
     },
     Field {
         word: "addr",
+        aliases: &[],
         json: None,
-        help: "address of either end",
-        kind: Kind::Either("laddr", "raddr"),
+        help: "local or remote address",
+        kind: FieldKind::Either("laddr", "raddr"),
         column: None,
         get: |_| Value::Missing,
     },
     Field {
         word: "port",
+        aliases: &[],
         json: None,
-        help: "port of either end",
-        kind: Kind::Either("lport", "rport"),
+        help: "local or remote port",
+        kind: FieldKind::Either("lport", "rport"),
         column: None,
         get: |_| Value::Missing,
     },
     Field {
         word: "direction",
+        aliases: &[],
         json: Some("direction"),
-        help: "who opened it: out is we, in is the peer",
-        kind: Kind::Names(Direction::NAMES),
+        help: "opened by us (out) or by the peer (in)",
+        kind: FieldKind::Names(Direction::NAMES),
         column: column("DIR", 7, 0, 12, false),
         get: |s| Value::Text(s.direction.name()),
     },
     Field {
         word: "tx",
+        aliases: &[],
         json: Some("tx_bytes"),
-        help: "bytes of ours that the peer acknowledged",
-        kind: Kind::Bytes,
+        help: "bytes sent and acknowledged by the peer",
+        kind: FieldKind::Bytes,
         column: column("TX", 6, 0, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
     },
     Field {
         word: "rx",
+        aliases: &[],
         json: Some("rx_bytes"),
-        help: "bytes of the peer's that arrived",
-        kind: Kind::Bytes,
+        help: "bytes received from the peer",
+        kind: FieldKind::Bytes,
         column: column("RX", 6, 0, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
     },
     Field {
         word: "bytes",
+        aliases: &[],
         json: None,
-        help: "bytes of both directions, tx and rx together",
-        kind: Kind::Bytes,
+        help: "bytes in both directions, tx plus rx",
+        kind: FieldKind::Bytes,
         column: column("BYTES", 6, 0, 25, true),
         get: |s| Value::Uint(s.bytes()),
     },
     Field {
         word: "unacked",
+        aliases: &[],
         json: Some("unacked_bytes"),
-        help: "bytes written and never acknowledged by the peer",
-        kind: Kind::Bytes,
+        help: "bytes written but not acknowledged by the peer",
+        kind: FieldKind::Bytes,
         column: column("UNACKED", 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
     },
     Field {
         word: "unread",
+        aliases: &[],
         json: Some("unread_bytes"),
-        help: "bytes that arrived and were never read by the application",
-        kind: Kind::Bytes,
+        help: "bytes received but not read by the application",
+        kind: FieldKind::Bytes,
         column: column("UNREAD", 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
     },
     Field {
         word: "rate",
+        aliases: &[],
         json: None,
-        help: "bytes a second now, both directions",
-        kind: Kind::Rate,
+        help: "current rate in both directions, bytes per second",
+        kind: FieldKind::Rate,
         column: column("RATE", 6, 0, 7, true),
         get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
     },
     Field {
         word: "txrate",
+        aliases: &[],
         json: None,
-        help: "bytes a second going out now",
-        kind: Kind::Rate,
+        help: "current send rate, bytes per second",
+        kind: FieldKind::Rate,
         column: column("TX/s", 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.tx_rate as u64),
     },
     Field {
         word: "rxrate",
+        aliases: &[],
         json: None,
-        help: "bytes a second coming in now",
-        kind: Kind::Rate,
+        help: "current receive rate, bytes per second",
+        kind: FieldKind::Rate,
         column: column("RX/s", 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
     },
     Field {
-        word: "dur",
+        word: "duration",
+        aliases: &["dur", "age"],
         json: Some("duration_us"),
-        help: "how long it lasted, or has lasted",
-        kind: Kind::Micros,
+        help: "duration, or age while open",
+        kind: FieldKind::Micros,
         column: column("AGE", 7, 0, 4, true),
         get: |s| Value::Uint(s.duration_ns() / 1000),
     },
     Field {
-        word: "adopted",
-        json: Some("age_is_lower_bound"),
-        help: "open before the start, so that its age is a lower bound",
-        kind: Kind::Bool,
+        word: "preexisting",
+        aliases: &["adopted"],
+        json: Some("preexisting"),
+        help: "open before tcplife started, so its age is a lower bound",
+        kind: FieldKind::Bool,
         column: None,
-        get: |s| Value::Bool(s.age_is_lower_bound),
+        get: |s| Value::Bool(s.preexisting),
     },
     Field {
-        word: "conn",
+        word: "connect",
+        aliases: &["conn"],
         json: Some("connect_us"),
-        help: "time that the handshake took, of a session that we opened",
-        kind: Kind::Micros,
+        help: "handshake time, of a session that we opened",
+        kind: FieldKind::Micros,
         column: column("CONN", 6, 0, 11, true),
         get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
     },
     Field {
         word: "close",
+        aliases: &[],
         json: Some("close_us"),
-        help: "time since the first FIN, until it was over",
-        kind: Kind::Micros,
+        help: "time from the first FIN until it closed",
+        kind: FieldKind::Micros,
         column: column("CLOSE", 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
     },
     Field {
         word: "status",
+        aliases: &[],
         json: None,
-        help: "its state while it is open, then why it ended",
-        kind: Kind::Names(&STATUS_NAMES),
+        help: "state while open, then the reason it closed",
+        kind: FieldKind::Names(&STATUS_NAMES),
         column: column("STATUS", 13, 2, 2, false),
         get: |s| {
             Value::Text(if s.is_open() {
@@ -270,25 +296,28 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "state",
+        aliases: &[],
         json: None,
-        help: "where it stands",
-        kind: Kind::Names(State::NAMES),
+        help: "TCP state",
+        kind: FieldKind::Names(State::NAMES),
         column: None,
         get: |s| Value::Text(s.state.name()),
     },
     Field {
         word: "last",
+        aliases: &[],
         json: Some("state_before_close"),
-        help: "its state before it was over",
-        kind: Kind::Names(State::NAMES),
+        help: "last state before it closed",
+        kind: FieldKind::Names(State::NAMES),
         column: column("LAST", 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
     },
     Field {
         word: "reason",
+        aliases: &[],
         json: Some("reason"),
-        help: "why it ended",
-        kind: Kind::Names(Reason::NAMES),
+        help: "reason it closed",
+        kind: FieldKind::Names(Reason::NAMES),
         column: None,
         get: |s| {
             if s.is_open() {
@@ -300,129 +329,145 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "rtt",
+        aliases: &[],
         json: Some("srtt_us"),
         help: "smoothed round-trip time",
-        kind: Kind::Micros,
+        kind: FieldKind::Micros,
         column: column("RTT", 6, 0, 8, true),
         get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
     },
     Field {
         word: "minrtt",
+        aliases: &[],
         json: Some("min_rtt_us"),
-        help: "smallest round-trip time",
-        kind: Kind::Micros,
+        help: "minimum round-trip time",
+        kind: FieldKind::Micros,
         column: column("MINRTT", 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
     },
     Field {
-        word: "retr",
+        word: "retransmits",
+        aliases: &["retr"],
         json: Some("retransmits"),
-        help: "segments sent more than once",
-        kind: Kind::Count,
+        help: "retransmitted segments",
+        kind: FieldKind::Count,
         column: column("RETR", 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
     },
     Field {
-        word: "retrbytes",
+        word: "retransmitted",
+        aliases: &["retrbytes"],
         json: Some("retransmitted_bytes"),
-        help: "bytes sent more than once",
-        kind: Kind::Bytes,
-        column: column("RESENT", 6, 0, 26, true),
+        help: "retransmitted bytes",
+        kind: FieldKind::Bytes,
+        column: column("RETRB", 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
     },
     Field {
         word: "cwnd",
+        aliases: &[],
         json: Some("cwnd"),
         help: "congestion window, segments",
-        kind: Kind::Count,
+        kind: FieldKind::Count,
         column: column("CWND", 6, 0, 18, true),
         get: |s| Value::Uint(s.cwnd.into()),
     },
     Field {
         word: "mss",
+        aliases: &[],
         json: Some("mss"),
         help: "maximum segment size, bytes",
-        kind: Kind::Count,
+        kind: FieldKind::Count,
         column: column("MSS", 5, 0, 19, true),
         get: |s| Value::Uint(s.mss.into()),
     },
     Field {
         word: "busy",
+        aliases: &[],
         json: Some("busy_us"),
-        help: "time with data on the way or waiting",
-        kind: Kind::Micros,
+        help: "time with data in flight or waiting to be sent",
+        kind: FieldKind::Micros,
         column: column("BUSY", 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us()),
     },
     Field {
-        word: "rwndlim",
+        word: "rwndlimited",
+        aliases: &["rwndlim"],
         json: Some("rwnd_limited_us"),
-        help: "time in which the peer's receive window was the limit",
-        kind: Kind::Micros,
+        help: "time limited by the peer's receive window",
+        kind: FieldKind::Micros,
         column: column("RWNDLIM", 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us()),
     },
     Field {
-        word: "sndlim",
+        word: "sndbuflimited",
+        aliases: &["sndlim"],
         json: Some("sndbuf_limited_us"),
-        help: "time in which our send buffer was the limit",
-        kind: Kind::Micros,
+        help: "time limited by our send buffer",
+        kind: FieldKind::Micros,
         column: column("SNDLIM", 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us()),
     },
     Field {
         word: "cookie",
+        aliases: &[],
         json: Some("cookie"),
-        help: "the socket's cookie, what `ss -e` prints as sk:",
-        kind: Kind::Id,
+        help: "socket cookie, printed by `ss -e` as sk:",
+        kind: FieldKind::Id,
         column: column("COOKIE", 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
     },
     Field {
         word: "netns",
+        aliases: &[],
         json: Some("netns"),
-        help: "network namespace, as `lsns -t net` prints it",
-        kind: Kind::Id,
+        help: "network namespace, as printed by `lsns -t net`",
+        kind: FieldKind::Id,
         column: column("NETNS", 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
     },
     Field {
         word: "cgroup",
+        aliases: &[],
         json: Some("cgroup"),
         help: "path of the control group (v2)",
-        kind: Kind::Text,
+        kind: FieldKind::Text,
         column: column("CGROUP", 20, 60, 32, false),
         get: |s| text_if(s.cgroup.path.as_deref()),
     },
     Field {
         word: "container",
+        aliases: &[],
         json: Some("container"),
-        help: "container, by the first twelve characters of its id",
-        kind: Kind::Text,
+        help: "first twelve characters of the container id",
+        kind: FieldKind::Text,
         column: column("CONTAINER", 12, 0, 21, false),
         get: |s| text_if(s.cgroup.within.container()),
     },
     Field {
         word: "runtime",
+        aliases: &[],
         json: Some("runtime"),
-        help: "what runs the container: docker, containerd, podman and others",
-        kind: Kind::Text,
+        help: "container runtime: docker, containerd, podman and others",
+        kind: FieldKind::Text,
         column: column("RUNTIME", 10, 0, 29, false),
         get: |s| text_if(s.cgroup.within.runtime),
     },
     Field {
         word: "pod",
+        aliases: &[],
         json: Some("pod"),
         help: "uid of the Kubernetes pod",
-        kind: Kind::Text,
+        kind: FieldKind::Text,
         column: column("POD", 12, 24, 30, false),
         get: |s| text_if(s.cgroup.within.pod.as_deref()),
     },
     Field {
         word: "unit",
+        aliases: &[],
         json: Some("unit"),
         help: "systemd unit",
-        kind: Kind::Text,
+        kind: FieldKind::Text,
         column: column("UNIT", 15, 10, 22, false),
         get: |s| text_if(s.cgroup.within.unit.as_deref()),
     },
@@ -434,7 +479,7 @@ mod tests {
     use crate::model::fields::{by_word, columns};
 
     #[test]
-    fn words_and_keys_are_unique_and_explained() {
+    fn field_words_and_json_keys_are_unique_and_have_help() {
         for (i, f) in FIELDS.iter().enumerate() {
             assert!(
                 FIELDS[..i].iter().all(|g| g.word != f.word),
@@ -450,23 +495,29 @@ mod tests {
             );
             assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
             assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
+            for alias in f.aliases {
+                let named = FIELDS
+                    .iter()
+                    .filter(|g| g.word == *alias || g.aliases.contains(alias));
+                assert_eq!(named.count(), 1, "{alias} names one field");
+            }
         }
     }
 
     #[test]
-    fn either_names_two_other_fields_of_one_kind() {
+    fn either_field_combines_two_fields_of_the_same_kind() {
         for f in FIELDS {
-            if let Kind::Either(a, b) = f.kind {
+            if let FieldKind::Either(a, b) = f.kind {
                 let kind = |word| by_word(word).expect(word).kind;
                 assert_eq!(kind(a), kind(b), "{}", f.word);
-                assert!(!matches!(kind(a), Kind::Either(..)), "{}", f.word);
+                assert!(!matches!(kind(a), FieldKind::Either(..)), "{}", f.word);
                 assert!(f.column.is_none() && f.json.is_none(), "{}", f.word);
             }
         }
     }
 
     #[test]
-    fn a_heading_fits_its_column() {
+    fn column_headings_fit_their_columns() {
         for (f, c) in columns() {
             assert!(c.title.len() <= usize::from(c.width), "{}", f.word);
         }

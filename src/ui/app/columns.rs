@@ -1,4 +1,4 @@
-//! The column chooser's keys.
+//! Keys of the column chooser.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -10,14 +10,14 @@ use crate::ui::layout::chooser;
 use crate::ui::state::layers::Layer;
 
 impl App {
-    /// Begins to choose columns.
+    /// Opens the column chooser.
     pub(super) fn choose_columns(&mut self) {
         let chooser = self.columns.chooser(self.layout().table.width);
         self.layers.push(Layer::Chooser(chooser));
         self.fit();
     }
 
-    /// What a key does while columns are chosen.
+    /// Handles an action in the column chooser.
     pub(super) fn update_chooser(&mut self, action: Action) -> Offer {
         let layout = self.layout();
         let (width, page) = (layout.table.width, chooser::page(layout.main));
@@ -40,8 +40,7 @@ impl App {
         Break(None)
     }
 
-    /// Ends choosing, if columns are being chosen. What is to be kept for the next run: words of fields, if they are others
-    /// than before.
+    /// Closes the column chooser, if it is open. Returns field words to save for the next run, if the choice changed.
     pub fn leave_chooser(&mut self) -> Option<Vec<&'static str>> {
         self.layers.take_chooser()?.changed(&self.columns)
     }

@@ -1,6 +1,6 @@
-//! Copying what is selected to the clipboard of the terminal.
+//! Copying the selection to the terminal's clipboard.
 
-use crate::filter::select;
+use crate::filter::narrowing;
 use crate::host::session_env::Multiplexer;
 use crate::model::batch::Clock;
 use crate::model::commands::commands;
@@ -10,10 +10,10 @@ use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout::panes::Focus;
 
-/// Bytes that terminals take: xterm and those that follow it stop at 100,000 of the encoded text.
+/// Maximum bytes of text: xterm and terminals like it stop at 100,000 bytes of encoded text.
 const MOST: usize = 74_994;
 
-/// A session on one line, for a ticket: when, who, with whom, how it stands, and exact figures.
+/// A session on one line, for a ticket: time, owner, both ends, state, and exact figures.
 fn line(session: &Session, clock: &Clock) -> String {
     let (ours, theirs) = session.ends();
     let arrow = match session.direction {
@@ -23,22 +23,22 @@ fn line(session: &Session, clock: &Clock) -> String {
     };
     let cell = |word| fields::by_word(word).map_or(String::new(), |f| fields::cell(f, session));
     format!(
-        "{:.3} {} pid {} {ours} {arrow} {theirs} {} after {}, {} bytes sent, {} received, rtt {}, {} segments sent again, sk:{:x}",
+        "{:.3} {} pid {} {ours} {arrow} {theirs} {} after {}, {} sent, {} received, rtt {}, {}, sk:{:x}",
         clock.wall(session.end_ns),
         cell("comm"),
         cell("pid"),
         cell("status"),
-        cell("dur"),
-        session.tx_bytes,
+        cell("duration"),
+        fields::number(session.tx_bytes, "byte"),
         session.rx_bytes,
         cell("rtt"),
-        session.retransmits,
+        fields::number(session.retransmits.into(), "retransmit"),
         session.cookie,
     )
 }
 
 impl App {
-    /// Copies what is selected where one is; `nth` of what there is to be copied.
+    /// Copies the `nth` text that the selection offers.
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
         let text = match (self.layers.detail(), self.layers.focus()) {
             (Some(detail), _) => {
@@ -51,23 +51,22 @@ impl App {
             }
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
-                selected.map(|key| select::of_key(&key))
+                selected.map(|key| narrowing::of_key(&key))
             }
         };
         let Some(text) = text else {
-            self.notice
-                .complain("nothing is selected that could be copied".into());
+            self.notice.complain("nothing is selected to copy".into());
             return None;
         };
         if text.len() > MOST {
             self.notice.complain(format!(
-                "not copied: {} bytes are more than terminals take",
+                "not copied: {} bytes is more than terminals accept",
                 text.len()
             ));
             return None;
         }
-        // whether the terminal did it, it does not say
-        let to = match self.surroundings.multiplexer {
+        // the terminal does not report whether it copied
+        let to = match self.session_env.multiplexer {
             None => "the terminal's clipboard",
             Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",
             Some(Multiplexer::Screen) => "the terminal's clipboard, through screen",
@@ -80,10 +79,10 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_session_on_a_line() {
+    fn copied_session_is_one_line_of_text() {
         let clock = Clock { epoch_ns: 0 };
         insta::assert_snapshot!(line(&sample(), &clock));
     }

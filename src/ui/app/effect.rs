@@ -1,33 +1,33 @@
-//! What is to be done outside of the state, by the event loop.
+//! Effects: operations outside of the state, carried out by the event loop.
 
 use std::time::Duration;
 
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 use crate::ui::state::export;
 
-/// What is to be done outside of the state.
+/// An operation outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The kernel is to report this from now on.
-    Capture(Capture),
-    /// The open sessions are to be looked at this often from now on.
+    /// Set the capture filter in the kernel.
+    Capture(CaptureFilter),
+    /// Take snapshots at this interval.
     Interval(Duration),
-    /// What there is to know of that process is wanted: [`App::process`](super::App::process) takes it.
+    /// Look up this process; the result goes to [`App::process`](super::App::process).
     LookUp(u32),
-    /// The history of filters is another: to be kept for the next run.
+    /// Save the filter history for the next run.
     Remember(Vec<String>),
-    /// The columns are others: words of fields, to be kept for the next run; none: nothing is chosen.
+    /// Save the chosen columns, as field words, for the next run; empty: nothing is chosen.
     KeepColumns(Vec<&'static str>),
-    /// What is served at which port is wanted: [`App::services`](super::App::services) takes it.
+    /// Load service names; they go to [`App::services`](super::App::services).
     Services,
-    /// For the terminal's clipboard.
+    /// Copy to the terminal's clipboard.
     Copy(String),
-    /// To be done with the file that is exported to: [`App::exported`](super::App::exported) takes what it says.
-    Export(export::Order),
-    /// Draw on a terminal of which nothing is known.
+    /// Carry out a command on the export file; reports go to [`App::exported`](super::App::exported).
+    Export(export::ExportCommand),
+    /// Redraw on a terminal in an unknown state.
     Redraw,
-    /// Give the terminal back to the shell until it continues us.
+    /// Give the terminal back to the shell until it continues this process.
     Suspend,
-    /// End the program.
+    /// Exit.
     Quit,
 }

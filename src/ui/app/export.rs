@@ -1,4 +1,4 @@
-//! Exporting: what each key and each report of the writer does to an [`Export`], and the blocks that go to the file.
+//! Exporting: how keys and reports of the writer change an [`Export`], and the blocks for the file.
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use tui_input::InputRequest;
 
 use crate::output::Summary;
-use crate::output::export_file::{Block, Said};
+use crate::output::export_file::{Block, WriterReport};
 use crate::ui::action::{Action, Edit};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
-use crate::ui::state::export::{Export, Format, Order, Progress, ROWS, Stage, grouped};
+use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, Stage, grouped};
 use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
 
 impl App {
-    /// Begins to type a name.
+    /// Opens the prompt for a file name.
     pub fn name_export(&mut self) {
         let now = self.clock.wall(self.now_ns).to_zoned(self.zone.clone());
         let name = now.strftime("tcplife-%Y%m%d-%H%M%S.csv").to_string();
@@ -28,7 +28,7 @@ impl App {
         self.fit();
     }
 
-    /// Does what a key asks for while there is an export.
+    /// Handles an action during an export.
     pub(super) fn update_export(&mut self, action: Action) -> Offer {
         let Some(export) = self.layers.export() else {
             return Continue(());
@@ -43,7 +43,7 @@ impl App {
             (Stage::Asking(Some(done)), Action::Replace) => {
                 let done = done.clone();
                 self.stage_export(Stage::Writing(done));
-                Some(Effect::Export(Order::Replace))
+                Some(Effect::Export(ExportCommand::Replace))
             }
             (Stage::Naming(_), Action::Cancel) => {
                 self.leave_export();
@@ -51,11 +51,11 @@ impl App {
             }
             (Stage::Asking(_), Action::Cancel) => {
                 self.stage_export(Stage::Naming(None));
-                Some(Effect::Export(Order::Cancel))
+                Some(Effect::Export(ExportCommand::Cancel))
             }
             (Stage::Writing(_), Action::Cancel) => {
                 self.leave_export();
-                Some(Effect::Export(Order::Cancel))
+                Some(Effect::Export(ExportCommand::Cancel))
             }
             _ => return Continue(()),
         };
@@ -69,7 +69,7 @@ impl App {
         }
     }
 
-    /// What is typed into the name, or pasted.
+    /// Inserts typed or pasted text into the name.
     pub fn type_export(&mut self, text: &str) {
         if let Some(export) = self.layers.export_mut()
             && matches!(export.stage, Stage::Naming(_))
@@ -82,45 +82,49 @@ impl App {
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
         if export.format().is_none() {
-            let wrong = "takes .csv, or .json or .jsonl for an object a line";
+            let wrong = "use .csv, or .json or .jsonl for one object per line";
             let wrong = (export.ending(), wrong.to_owned());
             self.stage_export(Stage::Naming(Some(wrong)));
             return None;
         }
         let path = export.path(self.home.as_deref());
         self.stage_export(Stage::Writing(Progress::default()));
-        Some(Effect::Export(Order::Begin { path, replace }))
+        Some(Effect::Export(ExportCommand::Begin { path, replace }))
     }
 
-    /// Takes in what the file has to say.
-    pub fn exported(&mut self, said: Said) {
-        let lost = self.store().totals().lost;
+    /// Takes a report of the writer.
+    pub fn exported(&mut self, said: WriterReport) {
+        let missed = self.store().totals().missed;
         let Some(export) = self.layers.export_mut() else {
             return; // cancelled meanwhile
         };
         match said {
-            Said::Ready => {
+            WriterReport::Ready => {
                 if let Stage::Writing(progress) = &mut export.stage {
                     progress.wanted += 1;
                 }
             }
-            Said::Exists => self.stage_export(Stage::Asking(None)),
-            Said::Taken => {
+            WriterReport::Exists => self.stage_export(Stage::Asking(None)),
+            WriterReport::Taken => {
                 let done = export.progress().cloned();
                 self.stage_export(Stage::Asking(done));
             }
-            Said::Failed(reason) => {
+            WriterReport::Failed(reason) => {
                 let wrong = format!("cannot write {}: {reason}", export.line.text().trim());
                 let place = 0..export.line.text().len();
                 self.stage_export(Stage::Naming(Some((place, wrong))));
             }
-            Said::Done => {
+            WriterReport::Done => {
                 let name = export.line.text().trim();
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
                 let mut text = format!("exported {} session{s} to {name}", grouped(sessions));
-                if lost > 0 {
-                    text += &format!("; the {} lost ones are not in it", grouped(lost as usize));
+                match missed {
+                    0 => {}
+                    1 => text += "; 1 missed session is not in it",
+                    n => {
+                        text += &format!("; {} missed sessions are not in it", grouped(n as usize))
+                    }
                 }
                 self.notice.say(text);
                 self.leave_export();
@@ -128,20 +132,20 @@ impl App {
         }
     }
 
-    /// It was cancelled; `too_late`: when it was done already.
+    /// Reports a cancellation; `too_late`: the file was complete already.
     pub fn export_cancelled(&mut self, too_late: bool) {
         let text = if too_late {
-            "it was written already when it was cancelled: the file is there"
+            "cancelled too late: the file is already written"
         } else {
-            "the export was cancelled, and nothing of it is left"
+            "export cancelled; no file is left behind"
         };
-        // who is asked for another name knows
+        // no message while the prompt asks for another name
         if self.layers.export().is_none() {
             self.notice.say(text.into());
         }
     }
 
-    /// The next part of the file, if it can take one and the table's lines are in their order.
+    /// The next block for the file, if the writer accepts one and the table is completely sorted.
     pub fn export_block(&mut self) -> Option<Block> {
         if self.rows.is_incomplete(&self.store) {
             return None;
@@ -155,7 +159,7 @@ impl App {
         }
         let mut next = progress.clone();
         let mut block = Block::default();
-        // a vector takes all that is written to it
+        // writing to a vector cannot fail
         let _ = self.write_rows(format, &mut next, &mut block);
         next.wanted -= 1;
         if let Some(export) = self.layers.export_mut() {
@@ -185,7 +189,7 @@ impl App {
         if progress.is_whole {
             sink.end(&Summary {
                 sessions: progress.sessions as u64,
-                lost: self.store.totals().lost,
+                missed: self.store.totals().missed,
                 duration: Duration::from_nanos(self.now_ns.saturating_sub(self.first_ns)),
                 ..Summary::default()
             })?;
@@ -196,19 +200,19 @@ impl App {
         Ok(())
     }
 
-    /// While it is being written: how much of it is, in percent.
+    /// Percentage written so far, while writing.
     pub fn export_percent(&self) -> Option<usize> {
         let progress = self.layers.export()?.progress()?;
         Some(progress.lines * 100 / self.rows.len().max(1))
     }
 
-    /// True if the picture is held because of the export alone.
+    /// True if the display is paused only because of the export.
     pub fn export_holds(&self) -> bool {
         self.layers.export().is_some_and(|e| e.holds)
     }
 
     fn stage_export(&mut self, stage: Stage) {
-        // what is written, or waits only for an answer, is the table at one moment
+        // a file being written or waiting for an answer is the table at one moment
         let hold = matches!(stage, Stage::Writing(_) | Stage::Asking(Some(_)));
         if let Some(export) = self.layers.export_mut() {
             export.stage = stage;
@@ -225,7 +229,7 @@ impl App {
         export.holds = hold && (held || self.frozen.is_none());
         match (held, export.holds) {
             (false, true) => {
-                // what ended since the last look is still among the open ones
+                // sessions closed since the last snapshot are still among the open ones
                 self.refresh();
                 self.freeze();
             }

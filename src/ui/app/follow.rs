@@ -1,14 +1,15 @@
 //! Following the newest session: sorted by start, with the selection kept on top.
 
-use crate::model::fields::{Column, Field, Kind, Value};
+use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::ui::app::{App, Selection, Sort};
 
-/// When a session was opened: an order without a column, because as a figure AGE says it better.
+/// The start of a session: a sort order without a column, because the AGE column shows it better.
 static OPENED: Field = Field {
     word: "opened",
+    aliases: &[],
     json: None,
     help: "when it was opened, the newest first",
-    kind: Kind::Count,
+    kind: FieldKind::Count,
     column: Some(Column {
         title: "newest",
         width: 0,
@@ -20,7 +21,7 @@ static OPENED: Field = Field {
 };
 
 impl App {
-    /// Follows the newest; again: back to the order before. If the selection has left the top, it goes back there first.
+    /// Starts or stops following the newest session. If the selection has left the top, it returns there first.
     pub fn toggle_following(&mut self) {
         if self.is_following() {
             self.stop_following();
@@ -37,14 +38,14 @@ impl App {
         self.restart();
     }
 
-    /// Back to the order before, if the newest are followed.
+    /// Returns to the previous order, if following.
     pub fn stop_following(&mut self) {
         if let Some(before) = self.before_following.take() {
             self.sort = before;
         }
     }
 
-    /// True while the newest session is the selected one, whichever that is.
+    /// True while the newest session is selected, whichever that is.
     pub fn is_following(&self) -> bool {
         self.before_following.is_some() && self.selection == Selection::Top
     }

@@ -1,37 +1,36 @@
-//! What is at a place of the screen: asked of the same functions that draw it.
+//! Hit testing: the item at a cell of the screen, found with the layout functions that draw it.
 
 use ratatui::layout::Position;
 
-use crate::model::aggregate::figures::Figure;
+use crate::model::aggregate::figures::AggregateFigure;
 use crate::model::fields::Field;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::panes::Subject;
-use crate::ui::layout::{footer, lines, panes, table};
+use crate::ui::layout::{footer, list_area, panes, table};
 use crate::ui::state::screens::Screen;
 
-/// What is at a place.
+/// The item at a cell.
 #[derive(Clone, Copy, Debug)]
 pub enum Hit {
     /// A heading of the session table.
     Heading(&'static Field),
-    /// A line of the session table, the first one shown is 0; there may be no session on it.
+    /// A line of the session table, counted from the first visible one; it may be empty.
     Row(usize),
-    /// The headings of a talker pane, and there that of a figure.
-    PaneHeading(Subject, Option<&'static Figure>),
-    /// A line of a talker pane, the first one shown is 0; there may be no talker on it.
+    /// The heading line of a top talkers pane, with the figure at the cell.
+    PaneHeading(Subject, Option<&'static AggregateFigure>),
+    /// A line of a top talkers pane, counted from the first visible one; it may be empty.
     PaneRow(Subject, usize),
-    /// A line of what takes the table's place, the first one shown is 0; there may be nothing on it.
+    /// A line of a screen shown instead of the table, counted from the first visible one; it may be empty.
     Line(usize),
-    /// What is read, or gone through line by line: the help, a session's detail, charts.
+    /// A page or a list: the help, a session's detail, charts.
     Page,
-    /// A key of the footer, and what it does.
+    /// A key in the footer, with its action.
     Key(Action),
-    /// Nothing that the mouse could do something with.
+    /// Nothing that reacts to the mouse.
     Nothing,
 }
 
-/// What is at a cell of the screen.
 pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     let layout = app.layout();
     let at = Position::new(column, row);
@@ -44,14 +43,14 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let line = match app.layers.screen() {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
-            Some(Screen::Failures(_)) => lines::FAILURES.at(layout.main, row),
-            Some(Screen::Marked(_)) => lines::BASELINE.at(layout.main, row),
+            Some(Screen::Failures(_)) => list_area::FAILURES.at(layout.main, row),
+            Some(Screen::Baseline(_)) => list_area::BASELINE.at(layout.main, row),
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);
     }
     if layout.table.contains(at) {
-        return match lines::TABLE.at(layout.table, row) {
+        return match list_area::TABLE.at(layout.table, row) {
             Some(line) => Hit::Row(line),
             None => table::heading_at(
                 app.columns.view(),
@@ -65,7 +64,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     let Some((subject, area)) = panes.find(|(_, area)| area.contains(at)) else {
         return Hit::Nothing;
     };
-    match lines::PANE.at(area, row) {
+    match list_area::PANE.at(area, row) {
         Some(line) => Hit::PaneRow(subject, line),
         None => {
             let figure = panes::figure_at(subject, area.width, column - area.x);
@@ -74,10 +73,10 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     }
 }
 
-/// What the key does that is at a cell of the line.
+/// The action of the key at a cell of the footer.
 fn action_at(app: &App, width: u16, x: u16) -> Option<Action> {
     if app.notice.get().is_some() {
-        return None; // that is what is there
+        return None; // the notice covers the keys
     }
     let keys = footer::keys(&app.keymap, app.layers.mode(), width).into_iter();
     let mut here = keys.filter(|(_, cells)| cells.contains(&x.into()));

@@ -1,4 +1,4 @@
-//! Taking in batches: from the collector to the store, and from there to everything that counts sessions.
+//! Ingesting batches: from the collector to the store, and from there to everything that counts sessions.
 
 use crate::model::batch::Batch;
 use crate::model::session::Session;
@@ -7,8 +7,8 @@ use crate::ui::app::effect::Effect;
 use crate::ui::state::freeze::Waiting;
 
 impl App {
-    /// Takes in a batch. True if the picture is another now: once for every look at the open sessions, so that
-    /// nothing re-sorts under the reader's eyes in between.
+    /// Ingests a batch. True if the display changes: only once per snapshot, so that lines do not re-sort while they
+    /// are read.
     pub fn batch(&mut self, mut batch: Batch) -> bool {
         if !self.capture_filter.is_everything() {
             let captured = |s: &Session| self.capture_filter.matches(s);
@@ -24,7 +24,7 @@ impl App {
         let changed = is_snapshot | self.notice.pass(batch.taken_ns);
         if let Some(mut waiting) = self.frozen.take() {
             let (store, mut observers) = self.observed();
-            for session in waiting.take(batch, store.keep()) {
+            for session in waiting.take(batch, store.keep_limit()) {
                 store.pass(session, |event| observers.take(&event));
             }
             self.frozen = Some(waiting);
@@ -36,24 +36,24 @@ impl App {
         store.ingest(batch, |event| observers.take(&event));
         observers.rows.settle();
         if is_snapshot {
-            observers.look(store, now_ns);
-            self.look_since_mark();
+            observers.take_snapshot(store, now_ns);
             self.refresh();
             self.refresh_screen();
         }
         changed
     }
 
-    /// Batches wait from now on …
+    /// Makes batches wait from now on.
     pub fn freeze(&mut self) {
         self.frozen = Some(Waiting::default());
     }
 
-    /// … and come in.
+    /// Ingests the waiting batches.
     pub fn thaw(&mut self) {
         if let Some(waiting) = self.frozen.take() {
             let (store, mut observers) = self.observed();
-            let others = store.let_go_of_passed(|event| observers.take(&event));
+            let others = store.drop_passed(|event| observers.take(&event));
+            observers.rows.settle();
             for batch in waiting.into_batches() {
                 self.batch(batch);
             }
@@ -64,7 +64,7 @@ impl App {
         }
     }
 
-    /// True while there are finished sessions that have not been tried yet: [`App::work`] does that.
+    /// True while some closed sessions have not been filtered yet; [`App::work`] does that.
     pub fn is_working(&self) -> bool {
         self.rows.is_incomplete(&self.store)
             || self.panes.is_working(&self.store)
@@ -75,10 +75,10 @@ impl App {
                 .is_some_and(|d| d.is_searching(&self.store))
     }
 
-    /// Tries some more of the finished sessions after the filter or the order has changed.
+    /// Filters the next closed sessions after the filter or the order has changed.
     pub fn work(&mut self) {
-        self.rows.work(&self.store, |s| self.choice.shows(s));
-        self.panes.work(&self.store, &self.choice);
+        self.rows.work(&self.store, |s| self.view_filter.shows(s));
+        self.panes.work(&self.store, &self.view_filter);
         if let Some(detail) = self.layers.detail_mut() {
             detail.search(&self.store);
         }
@@ -88,29 +88,30 @@ impl App {
         self.follow();
     }
 
-    /// While the picture is frozen: how many sessions ended meanwhile.
+    /// Number of sessions closed since the display was paused.
     pub fn waiting(&self) -> Option<u64> {
         let frozen = self.frozen.as_ref().filter(|_| !self.export_holds());
         frozen.map(|w| w.count)
     }
 
-    /// What is to be done outside because of what came in.
+    /// The effect that an ingested batch requires.
     pub fn due(&mut self) -> Option<Effect> {
         let pid = self.layers.detail_mut()?.unknown_process()?;
         Some(Effect::LookUp(pid))
     }
 
-    /// Takes what has changed in the store into the lines.
+    /// Updates the lines after a change of the store.
     pub fn refresh(&mut self) {
-        self.rows.refresh(&self.store, |s| self.choice.shows(s));
+        self.rows
+            .refresh(&self.store, |s| self.view_filter.shows(s));
         self.follow();
     }
 
-    /// Chooses and sorts the lines anew.
+    /// Filters and sorts all lines again.
     pub fn restart(&mut self) {
         let order = self.sort.order();
         self.rows
-            .restart(order, &self.store, |s| self.choice.shows(s));
+            .restart(order, &self.store, |s| self.view_filter.shows(s));
         self.follow();
     }
 }

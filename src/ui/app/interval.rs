@@ -1,21 +1,20 @@
-//! The keys that change the refresh interval.
+//! Keys that change the refresh interval.
 
 use std::time::Duration;
 
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::state::interval::Pace;
+use crate::ui::state::interval::RefreshInterval;
 
 impl App {
-    /// With a refresh interval that the collector keeps to from the start.
+    /// Sets the initial refresh interval, which the collector already uses.
     pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.pace = Pace::new(interval);
+        self.interval = RefreshInterval::new(interval);
         self
     }
 
-    /// A longer or shorter interval.
-    pub fn change_pace(&mut self, longer: bool) -> Option<Effect> {
-        self.pace.step(longer);
-        Some(Effect::Interval(self.pace.interval))
+    pub fn change_interval(&mut self, longer: bool) -> Option<Effect> {
+        self.interval.step(longer);
+        Some(Effect::Interval(self.interval.interval))
     }
 }

@@ -1,7 +1,7 @@
-//! The dashboard's state, and how a key or a batch changes it.
+//! The dashboard's state, and how keys and batches change it.
 //!
-//! Responsible for what is shown: which sessions, in which order, which is selected. Knows no terminal and no
-//! clock: time comes with the batches, and `view` draws what is here.
+//! Owns which sessions are shown, their order and the selection. It knows no terminal and no clock: time comes with
+//! the batches, and `view` draws the state.
 
 use std::path::PathBuf;
 
@@ -9,27 +9,27 @@ use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, UidOf};
-use crate::host::session_env::Surroundings;
-use crate::model::baseline::Mark;
+use crate::host::session_env::SessionEnv;
+use crate::model::baseline::Baseline;
 use crate::model::batch::Clock;
-use crate::model::capture_filter::Capture;
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::SessionId;
-use crate::model::store::{Place, Store};
+use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::Keymap;
 use crate::ui::layout;
-use crate::ui::layout::{Layout, lines};
+use crate::ui::layout::{Layout, list_area};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
-use crate::ui::state::interval::Pace;
+use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
-use crate::ui::state::rows::{Order, Rows};
+use crate::ui::state::rows::{Rows, SortOrder};
 use crate::ui::state::top_talkers::Panes;
-use crate::ui::state::view_filter::Choice;
-use crate::ui::theme::Look;
+use crate::ui::state::view_filter::ViewFilter;
+use crate::ui::theme::Appearance;
 
 mod baseline;
 mod columns;
@@ -48,32 +48,32 @@ mod selection;
 mod self_traffic;
 mod update;
 
-/// The order of the table.
+/// The sort order of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Sort {
-    /// By this field's column.
+    /// The sort column.
     pub field: &'static Field,
     /// Against the column's natural order.
     pub inverted: bool,
 }
 
 impl Sort {
-    fn order(self) -> Order {
+    fn order(self) -> SortOrder {
         let descending = self.field.column.is_some_and(|c| c.descending);
-        Order {
+        SortOrder {
             field: self.field,
             descending: descending != self.inverted,
         }
     }
 }
 
-/// Which line is selected.
+/// The selected line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// The first one, whichever session that is.
+    /// The first line, whichever session that is.
     Top,
-    /// This session's, wherever it goes; and where it was last.
-    Session(SessionId, Place),
+    /// The line of this session, wherever it moves, and its last known reference.
+    Session(SessionId, SessionRef),
 }
 
 /// The state of the dashboard.
@@ -81,46 +81,36 @@ pub enum Selection {
 pub struct App {
     /// Name of this host, shown in the header.
     pub host: String,
-    /// What the kernel reports at all, by the flags.
-    pub capture: Capture,
-    /// What else is captured at all: the kernel decides what it can of it, and the rest is decided here.
+    /// The capture filter set by flags.
+    pub capture: CaptureFilter,
+    /// The capture filter as an expression: the kernel evaluates as much of it as it can, this program the rest.
     pub capture_filter: Filter,
-    /// Which sessions are shown.
-    pub choice: Choice,
-    /// What there is to say once.
+    pub view_filter: ViewFilter,
     pub notice: Notice,
-    /// Names of addresses and ports.
     pub names: Names,
-    /// What the dashboard runs in.
-    pub surroundings: Surroundings,
+    /// The terminal, multiplexer and ssh connection around the dashboard.
+    pub session_env: SessionEnv,
     history: Vec<String>,
     /// Finds the ids of users that a filter names.
     pub uid_of: UidOf,
-    /// What lies above the list of sessions.
     pub layers: Layers,
-    /// The order of the table.
     pub sort: Sort,
-    /// Its columns.
     pub columns: Columns,
-    /// What the keys mean.
     pub keymap: Keymap,
-    /// What everything looks like.
-    pub look: Look,
-    /// The order before, while the newest are followed.
+    pub appearance: Appearance,
+    /// The previous order, while following the newest session.
     pub before_following: Option<Sort>,
-    /// How often the picture is another.
-    pub pace: Pace,
-    /// What now is compared with.
-    pub mark: Option<Box<Mark>>,
+    pub interval: RefreshInterval,
+    pub baseline: Option<Box<Baseline>>,
     pub panes: Panes,
     pub store: Store,
     pub rows: Rows,
-    /// Finished sessions when the selected one was looked for last.
-    finished: u64,
+    /// Number of closed sessions when the selected one was last searched for.
+    closed_when_followed: u64,
     pub selection: Selection,
-    /// The selected line.
+    /// Index of the selected line.
     pub selected: usize,
-    /// The first line that is shown.
+    /// The first visible line.
     pub top: usize,
     pub frozen: Option<Waiting>,
     size: Size,
@@ -132,8 +122,8 @@ pub struct App {
 }
 
 impl App {
-    /// A dashboard on a terminal of that size, that keeps that many finished sessions.
-    pub fn new(host: String, capture: Capture, keep: usize, size: Size) -> Self {
+    /// A dashboard for a terminal of this size, which keeps up to `keep` closed sessions.
+    pub fn new(host: String, capture: CaptureFilter, keep: usize, size: Size) -> Self {
         let sort = Sort {
             field: fields::busiest(),
             inverted: false,
@@ -142,24 +132,24 @@ impl App {
             host,
             capture,
             capture_filter: Filter::default(),
-            choice: Choice::new(Filter::default()),
+            view_filter: ViewFilter::new(Filter::default()),
             notice: Notice::default(),
             names: Names::default(),
-            surroundings: Surroundings::default(),
+            session_env: SessionEnv::default(),
             history: Vec::new(),
             uid_of: |_| None,
             layers: Layers::default(),
             sort,
             columns: Columns::default(),
             keymap: Keymap::default(),
-            look: Look::default(),
+            appearance: Appearance::default(),
             before_following: None,
-            pace: Pace::new(Pace::DEFAULT),
-            mark: None,
+            interval: RefreshInterval::new(RefreshInterval::DEFAULT),
+            baseline: None,
             panes: Panes::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
-            finished: 0,
+            closed_when_followed: 0,
             selection: Selection::Top,
             selected: 0,
             top: 0,
@@ -175,52 +165,52 @@ impl App {
         app
     }
 
-    /// With a filter from the start, and those that were used before.
+    /// Sets the initial filter and the history of earlier ones.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
-        let own = std::mem::take(&mut self.choice.own);
-        self.choice = Choice::new(filter);
-        self.choice.own = own;
+        let own = std::mem::take(&mut self.view_filter.self_traffic);
+        self.view_filter = ViewFilter::new(filter);
+        self.view_filter.self_traffic = own;
         self.history = history;
-        self.panes.restart(&self.choice);
+        self.panes.restart(&self.view_filter);
         self
     }
 
-    /// For somebody who lives there, in this time zone.
+    /// Sets the user's home directory and time zone.
     pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
         (self.home, self.zone) = (home, zone);
         self
     }
 
-    /// Who talks, of what the filter selects.
+    /// The top talkers panes.
     pub fn panes(&self) -> &Panes {
         &self.panes
     }
 
-    /// What is known of the sessions.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// True from the first look at what is open on.
-    pub fn has_looked(&self) -> bool {
+    /// True once a snapshot was ingested.
+    pub fn has_snapshot(&self) -> bool {
         self.first_ns != 0
     }
 
-    /// How long the trace has run, s, at the moment that is shown.
+    /// Duration of the trace in seconds, at the moment shown.
     pub fn uptime_s(&self) -> u64 {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
     }
 
-    /// Where the parts of the screen are.
+    /// Layout of the screen.
     pub fn layout(&self) -> Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         layout::layout(area, self.layers.is_prompting(), self.layers.focus())
     }
 
-    /// What is on the screen has another size.
+    /// Adapts scroll positions to a changed layout.
     pub fn fit(&mut self) {
         let panes = self.layout().talkers;
-        self.panes.resize(panes.map(|pane| lines::PANE.count(pane)));
+        self.panes
+            .resize(panes.map(|pane| list_area::PANE.count(pane)));
         self.refresh_screen();
         self.scroll_to_selection();
     }

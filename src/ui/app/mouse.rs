@@ -1,6 +1,6 @@
-//! The mouse: what a click and the wheel do.
+//! The mouse: clicks and the wheel do nothing that keys cannot do.
 //!
-//! Responsible for nothing that keys cannot do. What is under the pointer `view::hit` knows.
+//! `hit` finds the item under the pointer.
 
 use crate::ui::action::{Action, Motion};
 use crate::ui::app::effect::Effect;
@@ -11,7 +11,7 @@ use crate::ui::layout::panes::Focus;
 use crate::ui::state::list::{WHEEL_LINES, wheeled};
 
 impl App {
-    /// Does what the mouse asks for.
+    /// Handles a mouse event.
     pub fn mouse(&mut self, mouse: Mouse) -> Option<Effect> {
         let hit = hit(self, mouse.column, mouse.row);
         match mouse.kind {
@@ -24,7 +24,7 @@ impl App {
     fn click(&mut self, hit: Hit) -> Option<Effect> {
         match hit {
             Hit::Key(action) => return self.update(action),
-            // what is typed goes on to belong to the prompt
+            // typed text still belongs to the prompt
             _ if self.layers.is_prompting() => {}
             Hit::Heading(field) => {
                 self.turn_to(Focus::Table);

@@ -1,48 +1,49 @@
-//! Names of addresses and ports: toggling them, and which addresses on the screen still need one.
+//! Names of addresses and ports: toggling them, and addresses on the screen that still need one.
 
 use std::net::IpAddr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::{NoServices, Services};
-use crate::model::aggregate::Key;
-use crate::model::fields::{Kind, Value};
+use crate::model::aggregate::GroupKey;
+use crate::model::fields::{FieldKind, Value};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::screens::Screen;
 
 impl App {
-    /// Addresses by name, or as they are.
+    /// Shows addresses by name or as numbers.
     pub fn toggle_names(&mut self) {
         self.names.addresses = !self.names.addresses;
     }
 
-    /// Ports by name, or as they are.
+    /// Shows ports by name or as numbers.
     pub fn toggle_port_names(&mut self) -> Option<Effect> {
         self.names.ports = !self.names.ports;
         let unknown = self.names.ports && self.names.services.is_none();
         unknown.then_some(Effect::Services)
     }
 
-    /// Takes in the names of ports. Without any, ports stay numbers, and the next press of the key looks again.
+    /// Takes service names. Without any, ports stay numeric, and the next press of the key tries again.
     pub fn services(&mut self, services: Result<Services, NoServices>) {
         match services {
             Ok(services) => self.names.services = Some(services),
             Err(why) => {
                 self.names.ports = false;
-                self.notice.complain(format!("{why}: ports stay numbers"));
+                self.notice
+                    .complain(format!("{why}: ports are shown as numbers"));
             }
         }
     }
 
-    /// Takes in the name of an address.
+    /// Takes the name of an address.
     pub fn named(&mut self, answer: Answer) {
         self.names.learn(answer, self.now_ns);
     }
 
-    /// The addresses on the screen that have to be asked for, each once, from top to bottom.
+    /// Addresses on the screen to look up, each once, from top to bottom.
     pub fn unnamed(&self) -> Vec<IpAddr> {
         let mut wanted = Vec::new();
         if !self.names.addresses || self.layers.help().is_some() {
@@ -65,7 +66,7 @@ impl App {
         }
         let layout = self.layout();
         let shown = layout::table::window(self.columns.view(), layout.table.width).shown;
-        let addresses = || shown.iter().filter(|c| c.field.kind == Kind::Addr);
+        let addresses = || shown.iter().filter(|c| c.field.kind == FieldKind::Addr);
         for (session, _) in self.visible(layout.rows()) {
             for column in addresses() {
                 if let Value::Addr(addr) = (column.field.get)(session) {
@@ -78,8 +79,8 @@ impl App {
             .panes()
             .pane(Subject::Peers)
             .rows(self.panes().talkers());
-        for row in rows.take(lines::PANE.count(pane)) {
-            if let Some(Key::Peer(addr)) = row.key {
+        for row in rows.take(list_area::PANE.count(pane)) {
+            if let Some(GroupKey::Peer(addr)) = row.key {
                 want(addr);
             }
         }

@@ -1,66 +1,71 @@
-//! All that take the events of the store: one struct, so that a new observer is added here alone.
+//! Observers of store events: one struct, so that a new observer is added only here.
 
-use crate::model::baseline::Mark;
-use crate::model::store::{Event, Store};
+use crate::model::baseline::Baseline;
+use crate::model::store::{Store, StoreEvent};
 use crate::ui::app::App;
 use crate::ui::state::columns::Columns;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
+use crate::ui::state::screens::Screen;
 use crate::ui::state::top_talkers::Panes;
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::view_filter::ViewFilter;
 
-/// All that count or follow sessions, and take the events of the store for it.
+/// Everything that counts or follows sessions by store events.
 pub(super) struct Observers<'a> {
-    choice: &'a mut Choice,
+    view_filter: &'a mut ViewFilter,
     columns: &'a mut Columns,
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
-    mark: Option<&'a mut Mark>,
+    baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
 }
 
 impl Observers<'_> {
-    /// Hands an event to each of them.
-    pub(super) fn take(&mut self, event: &Event<'_>) {
-        self.choice.own.take(event);
+    /// Passes an event to each observer.
+    pub(super) fn take(&mut self, event: &StoreEvent<'_>) {
+        self.view_filter.self_traffic.take(event);
         self.columns.take(event);
         self.rows.take(event);
         if let Some(screen) = self.layers.screen_mut() {
-            screen.take(event, self.choice);
+            screen.take(event, self.view_filter);
         }
         let Some(change) = event.change() else { return };
-        self.panes.take(change, self.choice);
-        if let Some(mark) = &mut self.mark
-            && let Some(change) = self.choice.own.without(change)
+        self.panes.take(change, self.view_filter);
+        if let Some(baseline) = &mut self.baseline
+            && let Some(change) = self.view_filter.self_traffic.exclude_from(change)
         {
-            mark.take(&change);
+            baseline.take(&change);
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
         }
     }
 
-    /// A snapshot has come in whole: what counts the open ones again does so.
-    pub(super) fn look(&mut self, store: &Store, now_ns: u64) {
+    /// Takes a complete snapshot: observers count the open sessions again.
+    pub(super) fn take_snapshot(&mut self, store: &Store, now_ns: u64) {
         if let Some(detail) = self.layers.detail_mut() {
-            detail.look(store);
+            detail.take_snapshot(store);
         }
-        self.panes.look(now_ns, store, self.choice);
+        self.panes.take_snapshot(now_ns, store, self.view_filter);
+        let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
+        if let Some(baseline) = &mut self.baseline {
+            baseline.take_snapshot(now_ns, is_compared.then_some(store));
+        }
         if let Some(screen) = self.layers.screen_mut() {
-            screen.look(store, self.choice);
+            screen.recount_open(store, self.view_filter);
         }
     }
 }
 
 impl App {
-    /// The store, and all that take its events.
+    /// Borrows the store and its observers separately.
     pub(super) fn observed(&mut self) -> (&mut Store, Observers<'_>) {
         let observers = Observers {
-            choice: &mut self.choice,
+            view_filter: &mut self.view_filter,
             columns: &mut self.columns,
             rows: &mut self.rows,
             panes: &mut self.panes,
-            mark: self.mark.as_deref_mut(),
+            baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
         };
         (&mut self.store, observers)

@@ -1,43 +1,43 @@
-//! Opening, leaving and refreshing the screens that take the place of the table.
+//! Opening, leaving and refreshing the screens shown instead of the table.
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::filter::select;
+use crate::filter::narrowing;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::update::Offer;
 use crate::ui::layout;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 
 impl App {
-    /// Opens a screen, in the place of another one that is there; or leaves it again.
+    /// Opens a screen instead of any other, or leaves it again.
     pub fn toggle_screen(&mut self, mode: Mode) {
         let before = self.layers.take_screen().map(|screen| screen.mode());
         let screen = match mode {
             _ if before == Some(mode) => None,
             Mode::Distributions => {
-                let distributions = Distributions::new(&self.store, &self.choice);
+                let distributions = Distributions::new(&self.store, &self.view_filter);
                 Some(Screen::Distributions(Box::new(distributions)))
             }
             Mode::Failures => {
-                let failures = Failures::new(&self.store, &self.choice);
+                let failures = Failures::new(&self.store, &self.view_filter);
                 Some(Screen::Failures(Box::new(failures)))
             }
-            Mode::Marked => Some(Screen::Marked(Box::default())),
+            Mode::Baseline => Some(Screen::Baseline(Box::default())),
             _ => None,
         };
         if let Some(screen) = screen {
             self.layers.push(Layer::Screen(screen));
         }
-        self.look_since_mark();
+        self.update_baseline();
         self.fit();
     }
 
-    /// Does what a key asks for there.
+    /// Handles an action on a screen.
     pub(super) fn update_screen(&mut self, action: Action) -> Offer {
         let area = self.layout().main;
         let Some(screen) = self.layers.screen_mut() else {
@@ -70,23 +70,23 @@ impl App {
                 }
             }
             (Screen::Failures(shown), Action::Move(motion)) => {
-                shown.go(motion, lines::FAILURES.count(area));
+                shown.go(motion, list_area::FAILURES.count(area));
                 None
             }
             (Screen::Failures(shown), Action::Narrow) => shown.selected().map(|f| f.filter()),
-            (Screen::Marked(shown), Action::Move(motion)) => {
-                shown.go(motion, lines::BASELINE.count(area));
+            (Screen::Baseline(shown), Action::Move(motion)) => {
+                shown.go(motion, list_area::BASELINE.count(area));
                 None
             }
-            (Screen::Marked(shown), Action::Narrow) => {
-                shown.selected().map(|key| select::of_key(&key))
+            (Screen::Baseline(shown), Action::Narrow) => {
+                shown.selected().map(|key| narrowing::of_key(&key))
             }
-            (Screen::Marked(_), Action::MarkAnew) => {
-                self.mark_anew();
+            (Screen::Baseline(_), Action::NewBaseline) => {
+                self.set_baseline();
                 None
             }
-            (Screen::Marked(_), Action::Unmark) => {
-                self.unmark();
+            (Screen::Baseline(_), Action::ClearBaseline) => {
+                self.clear_baseline();
                 None
             }
             _ => return Continue(()),
@@ -99,36 +99,40 @@ impl App {
         Break(None)
     }
 
-    /// Selects what is on a line of it, the first shown is 0. True if it was chosen already.
+    /// Selects the line at this offset from the first visible one. True if it was selected already.
     pub fn click_on_screen(&mut self, line: usize) -> bool {
         match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.click(line),
-            Some(Screen::Marked(shown)) => shown.list.click(line),
+            Some(Screen::Baseline(shown)) => shown.list.click(line),
             Some(Screen::Distributions(_)) | None => false,
         }
     }
 
-    /// Scrolls its lines; the selection stays in sight.
+    /// Scrolls the lines; the selection stays visible.
     pub fn wheel_on_screen(&mut self, down: bool) {
         let area = self.layout().main;
         match self.layers.screen_mut() {
-            Some(Screen::Failures(shown)) => shown.list.wheel(lines::FAILURES.count(area), down),
-            Some(Screen::Marked(shown)) => shown.list.wheel(lines::BASELINE.count(area), down),
+            Some(Screen::Failures(shown)) => {
+                shown.list.wheel(list_area::FAILURES.count(area), down)
+            }
+            Some(Screen::Baseline(shown)) => {
+                shown.list.wheel(list_area::BASELINE.count(area), down)
+            }
             Some(Screen::Distributions(_)) | None => {}
         }
     }
 
-    /// Other sessions are meant.
+    /// Counts again from the start, for a changed filter.
     pub fn restart_screen(&mut self) {
         if let Some(screen) = self.layers.screen_mut() {
-            screen.restart(&self.store, &self.choice);
+            screen.restart(&self.store, &self.view_filter);
         }
         self.refresh_screen();
     }
 
-    /// True while there is something to be counted.
+    /// True while sessions remain to be counted.
     pub fn is_screen_working(&self) -> bool {
-        let mark = self.mark.as_ref();
+        let mark = self.baseline.as_ref();
         mark.is_some_and(|m| m.is_working(&self.store))
             || self
                 .layers
@@ -136,32 +140,32 @@ impl App {
                 .is_some_and(|s| s.is_working(&self.store))
     }
 
-    /// Counts a part.
+    /// Counts the next chunk.
     pub fn work_on_screen(&mut self) {
-        let (store, choice) = (&self.store, &self.choice);
-        let mut mark_has_news = false;
-        if let Some(mark) = &mut self.mark {
-            mark_has_news = mark.work(store, |s| !choice.own.is(s));
+        let (store, view_filter) = (&self.store, &self.view_filter);
+        let mut baseline_has_news = false;
+        if let Some(mark) = &mut self.baseline {
+            baseline_has_news = mark.work(store, |s| !view_filter.self_traffic.is(s));
         }
         match self.layers.screen_mut() {
-            // to compare takes longer than to count a part
-            Some(Screen::Marked(_)) if !mark_has_news => return,
-            Some(screen) => screen.work(store, choice),
+            // comparing takes longer than counting a chunk
+            Some(Screen::Baseline(_)) if !baseline_has_news => return,
+            Some(screen) => screen.work(store, view_filter),
             None => {}
         }
         self.refresh_screen();
     }
 
-    /// Puts the lines in order.
+    /// Sorts the lines again.
     pub fn refresh_screen(&mut self) {
         let area = self.layout().main;
-        match (self.layers.screen_mut(), &self.mark) {
+        match (self.layers.screen_mut(), &self.baseline) {
             (Some(Screen::Failures(shown)), _) => {
-                let height = lines::FAILURES.count(area);
+                let height = list_area::FAILURES.count(area);
                 shown.refresh(self.first_ns, self.now_ns, height);
             }
-            (Some(Screen::Marked(shown)), Some(mark)) => {
-                shown.refresh(mark, self.panes.all(), lines::BASELINE.count(area));
+            (Some(Screen::Baseline(shown)), Some(mark)) => {
+                shown.refresh(mark, self.panes.all(), list_area::BASELINE.count(area));
             }
             _ => {}
         }

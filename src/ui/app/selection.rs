@@ -2,13 +2,13 @@
 
 use crate::model::fields;
 use crate::model::session::Session;
-use crate::model::store::Place;
+use crate::model::store::SessionRef;
 use crate::ui::action::{Motion, moved};
 use crate::ui::app::{App, Selection, Sort};
 use crate::ui::layout;
 
 impl App {
-    /// The session on the selected line may have ended since the last look: then the lines are made anew.
+    /// Rebuilds the lines if the selected session has closed since the last snapshot.
     pub fn catch_up(&mut self) {
         if self.selected().is_none() {
             self.refresh();
@@ -20,7 +20,7 @@ impl App {
         self.store.get(self.rows.get(self.selected, &self.store)?)
     }
 
-    /// The sessions of the lines from the first one shown on, and whether each is the selected one.
+    /// Visible sessions, each with true if it is selected.
     pub fn visible(&self, height: usize) -> impl Iterator<Item = (&Session, bool)> {
         let lines = self
             .rows
@@ -30,7 +30,7 @@ impl App {
         lines.filter_map(|(place, i)| Some((self.store.get(place)?, i == self.selected)))
     }
 
-    /// Number of the selected line, from 1; 0 when there is none.
+    /// Number of the selected line, from 1; 0 if there is none.
     pub fn position(&self) -> usize {
         if self.rows.is_empty() {
             0
@@ -41,16 +41,18 @@ impl App {
 
     /// Finds the selected session's line. If it is not shown any more, its line stays selected.
     pub(super) fn follow(&mut self) {
-        let finished = self.store.totals().finished;
+        let closed = self.store.totals().closed;
         if let Selection::Session(id, place) = self.selection {
-            let is_it = |p: &Place| self.store.get(*p).is_some_and(|s| s.id() == id);
-            // if it is not where it was, it has ended since
-            let ended = (self.finished..finished).rev().map(Place::Finished);
+            let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
+            // if it moved, it has closed since
+            let ended = (self.closed_when_followed..closed)
+                .rev()
+                .map(SessionRef::Closed);
             match std::iter::once(place).chain(ended).find(is_it) {
                 Some(place) => {
                     self.selection = Selection::Session(id, place);
                     if let Some(session) = self.store.get(place)
-                        && self.choice.shows(session)
+                        && self.view_filter.shows(session)
                     {
                         self.selected = self.rows.line_of(place, session, &self.store);
                     }
@@ -58,7 +60,7 @@ impl App {
                 None => self.select(self.selected),
             }
         }
-        self.finished = finished;
+        self.closed_when_followed = closed;
         self.selected = self.selected.min(self.rows.len().saturating_sub(1));
         if self.selection == Selection::Top {
             self.selected = 0;
@@ -74,7 +76,7 @@ impl App {
         }
     }
 
-    /// Selects a line, the nearest that there is, and from now on the session on it.
+    /// Selects the nearest existing line, and follows its session from now on.
     pub fn select(&mut self, line: usize) {
         self.selected = line.min(self.rows.len().saturating_sub(1));
         let place = self.rows.get(self.selected, &self.store);
@@ -95,8 +97,8 @@ impl App {
             .min(last_top);
     }
 
-    /// By a column that is on the screen, or the one beside it, which is scrolled to then: what one cannot see one does
-    /// not sort by. Only the first order of all, the busiest on top, is among them even so.
+    /// Sorts by the neighboring column and scrolls to it: the sort column must be visible. The only exception is the
+    /// initial order, the busiest first.
     pub(super) fn sort_by_neighbour(&mut self, step: isize) {
         self.stop_following();
         let width = self.size.width;
@@ -104,7 +106,7 @@ impl App {
         let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();
         let is_automatic = self.columns.chosen().is_none();
         let mut columns = if is_automatic && self.columns.view().scroll == 0 {
-            shown.clone() // for the others there is no room, so they are not meant
+            shown.clone() // only columns with room count
         } else {
             window.all
         };
@@ -134,7 +136,7 @@ impl App {
         self.restart();
     }
 
-    /// How many lines the table has in all.
+    /// Number of lines in the table.
     pub fn row_count(&self) -> usize {
         self.rows.len()
     }

@@ -1,22 +1,22 @@
-//! Keys and surroundings of the traffic that the dashboard itself causes.
+//! Hiding and showing the traffic that the dashboard itself causes.
 
-use crate::host::session_env::Surroundings;
+use crate::host::session_env::SessionEnv;
 use crate::ui::app::App;
-use crate::ui::state::self_traffic::Own;
+use crate::ui::state::self_traffic::SelfTraffic;
 
 impl App {
-    /// In these surroundings.
-    pub fn within(mut self, surroundings: Surroundings) -> Self {
-        self.choice.own = Own::new(&surroundings);
-        self.surroundings = surroundings;
+    /// Sets the terminal, multiplexer and ssh connection around the dashboard.
+    pub fn within(mut self, session_env: SessionEnv) -> Self {
+        self.view_filter.self_traffic = SelfTraffic::new(&session_env);
+        self.session_env = session_env;
         self
     }
 
-    /// Shows or hides what the dashboard itself causes.
-    pub fn toggle_own(&mut self) {
-        let own = &mut self.choice.own;
+    /// Shows or hides self traffic.
+    pub fn toggle_self_traffic(&mut self) {
+        let own = &mut self.view_filter.self_traffic;
         if own.known() == 0 && !own.shown {
-            let text = "nothing is hidden: no ssh session that this is used over is known";
+            let text = "nothing is hidden: no ssh session of yours was found";
             return self.notice.say(text.into());
         }
         own.shown = !own.shown;

@@ -1,4 +1,4 @@
-//! What each action does to the state.
+//! Effects of each action on the state.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use ratatui::layout::{Rect, Size};
 
-use crate::filter::{Filter, select};
+use crate::filter::{Filter, narrowing};
 use crate::host::processes::ProcessInfo;
 use crate::model::fields;
 use crate::model::fields::Field;
@@ -14,7 +14,7 @@ use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::keys::Press;
+use crate::ui::keys::KeyPress;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
@@ -22,11 +22,11 @@ use crate::ui::state::detail::Detail;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::prompt::Prompt;
 
-/// What became of an action that a layer was offered: taken, with what is then to be done outside; or passed down.
+/// Result of offering an action to a layer: taken, perhaps with an effect, or passed down.
 pub(super) type Offer = ControlFlow<Option<Effect>>;
 
 impl App {
-    /// Does what a key asks for: the topmost layer takes it or passes it down, to the list at last.
+    /// Carries out an action: the topmost layer takes it or passes it down, finally to the list.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
         self.notice.clear();
         let modes: Vec<Mode> = self.layers.modes().collect();
@@ -38,8 +38,8 @@ impl App {
         None
     }
 
-    /// A key was pressed, which may type a character: what it means where the keyboard is.
-    pub fn key(&mut self, press: Press, typed: Option<char>) -> Option<Effect> {
+    /// Handles a key press, which may also type a character.
+    pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
         match (self.keymap.lookup(self.layers.mode(), press), typed) {
             (Some(action), _) => self.update(action),
             (None, Some(c)) => {
@@ -50,21 +50,21 @@ impl App {
         }
     }
 
-    /// Offers an action to the layer in which these keys are in force.
+    /// Offers an action to the layer of this mode.
     fn offer(&mut self, mode: Mode, action: Action) -> Offer {
         match mode {
             Mode::Table => Break(self.update_list(action)),
-            Mode::Talkers => self.update_pane(action),
+            Mode::TopTalkers => self.update_pane(action),
             Mode::Detail => self.update_detail(action),
             Mode::Columns => self.update_chooser(action),
-            Mode::Distributions | Mode::Failures | Mode::Marked => self.update_screen(action),
+            Mode::Distributions | Mode::Failures | Mode::Baseline => self.update_screen(action),
             Mode::Help => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
         }
     }
 
-    /// The list, below all layers: what is not about one of them, too.
+    /// Handles an action in the list, including those that concern no layer.
     fn update_list(&mut self, action: Action) -> Option<Effect> {
         match action {
             Action::Quit => return Some(Effect::Quit),
@@ -75,7 +75,7 @@ impl App {
             Action::Export => self.name_export(),
             Action::Columns => self.choose_columns(),
             Action::Screen(mode) => self.toggle_screen(mode),
-            Action::Mark => self.mark(),
+            Action::Baseline => self.toggle_baseline(),
             Action::NextPane => self.turn_to(Focus::Table.step(1)),
             Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
@@ -84,28 +84,28 @@ impl App {
                 return self.open(session);
             }
             Action::Copy => return self.copy(0),
-            Action::Own => self.toggle_own(),
+            Action::SelfTraffic => self.toggle_self_traffic(),
             Action::Names => self.toggle_names(),
             Action::PortNames => return self.toggle_port_names(),
-            Action::Theme => self.look.turn(),
+            Action::Theme => self.appearance.turn(),
             Action::Widen => {
-                if self.choice.back() {
+                if self.view_filter.back() {
                     self.choose();
                 }
             }
             Action::Family(family) => {
-                self.choice.toggle(family);
+                self.view_filter.toggle(family);
                 self.choose();
             }
             Action::Scope => {
-                self.choice.next_scope();
+                self.view_filter.next_scope();
                 self.restart_screen();
                 self.restart();
             }
             Action::Freeze if self.frozen.is_none() => self.freeze(),
             Action::Freeze => self.thaw(),
             Action::Follow => self.toggle_following(),
-            Action::Pace { longer } => return self.change_pace(longer),
+            Action::Interval { longer } => return self.change_interval(longer),
             Action::Move(motion) => self.move_selection(motion),
             Action::SortNext => self.sort_by_neighbour(1),
             Action::SortPrevious => self.sort_by_neighbour(-1),
@@ -115,26 +115,26 @@ impl App {
                 self.sort.inverted = !self.sort.inverted;
                 self.restart();
             }
-            // what is about a layer that is not there
+            // actions of layers that are not open
             Action::Accept
             | Action::Back
             | Action::Cancel
             | Action::CopyOther
             | Action::Edit(_)
             | Action::Group
-            | Action::MarkAnew
+            | Action::NewBaseline
             | Action::MoveColumn(_)
             | Action::Narrow
             | Action::OtherEnd
             | Action::Replace
             | Action::ResetColumns
             | Action::ToggleColumn
-            | Action::Unmark => {}
+            | Action::ClearBaseline => {}
         }
         None
     }
 
-    /// A pane of top talkers.
+    /// Handles an action in a pane of top talkers.
     fn update_pane(&mut self, action: Action) -> Offer {
         let focus = self.layers.focus();
         let Focus::Pane(subject) = focus else {
@@ -155,7 +155,7 @@ impl App {
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
                 if let Some(key) = self.panes.pane(subject).selected() {
-                    self.narrow(&select::of_key(&key));
+                    self.narrow(&narrowing::of_key(&key));
                 }
             }
             _ => return Continue(()),
@@ -163,7 +163,7 @@ impl App {
         Break(None)
     }
 
-    /// One session by itself.
+    /// Handles an action in a session's detail.
     fn update_detail(&mut self, action: Action) -> Offer {
         let area = self.layout().main;
         let Some(detail) = self.layers.detail_mut() else {
@@ -190,7 +190,7 @@ impl App {
         Break(None)
     }
 
-    /// The help.
+    /// Handles an action in the help.
     fn update_help(&mut self, action: Action) -> Offer {
         let area = self.layout().main;
         match (self.layers.help_mut(), action) {
@@ -206,7 +206,7 @@ impl App {
         Break(None)
     }
 
-    /// A filter that is being typed.
+    /// Handles an action in the prompt.
     fn update_prompt(&mut self, action: Action) -> Offer {
         match action {
             Action::Edit(edit) => {
@@ -220,8 +220,10 @@ impl App {
             Action::Accept => return Break(self.accept()),
             Action::Cancel => {
                 if let Some(prompt) = self.layers.take_prompt() {
-                    if prompt.purpose == Purpose::Filter && *prompt.before() != self.choice.filter {
-                        self.choice.filter = prompt.before().clone();
+                    if prompt.purpose == Purpose::Filter
+                        && *prompt.before() != self.view_filter.filter
+                    {
+                        self.view_filter.filter = prompt.before().clone();
                         self.choose();
                     }
                     self.fit();
@@ -232,10 +234,9 @@ impl App {
         Break(None)
     }
 
-    /// Begins to type a filter.
     fn open_prompt(&mut self, purpose: Purpose) {
         let filter = match purpose {
-            Purpose::Filter => &self.choice.filter,
+            Purpose::Filter => &self.view_filter.filter,
             Purpose::Capture => &self.capture_filter,
         };
         let prompt = Prompt::new(purpose, filter, self.history.clone(), self.uid_of);
@@ -243,17 +244,17 @@ impl App {
         self.fit();
     }
 
-    /// Narrows the filter to what another one lets through, too.
+    /// Adds a condition to the view filter.
     pub fn narrow(&mut self, to: &str) {
-        let before = self.choice.filter.clone();
+        let before = self.view_filter.filter.clone();
         if let Ok(filter) = before.and(to)
-            && self.choice.go(before, filter)
+            && self.view_filter.go(before, filter)
         {
             self.choose();
         }
     }
 
-    /// What is typed in the prompt, or pasted into it. Elsewhere a text means nothing.
+    /// Inserts typed or pasted text into the prompt. Elsewhere text has no effect.
     pub fn text(&mut self, text: &str) {
         if let Some(prompt) = self.layers.prompt_mut() {
             prompt.insert(text);
@@ -262,34 +263,34 @@ impl App {
         self.type_export(text);
     }
 
-    /// Applies what has been typed so far; while it is no filter, the last one stays in force.
+    /// Applies the text typed so far; while it is not valid, the last valid filter stays in force.
     fn typed(&mut self) {
         if let Some(prompt) = self.layers.prompt()
             && prompt.purpose == Purpose::Filter
             && let Ok(filter) = prompt.state()
-            && *filter != self.choice.filter
+            && *filter != self.view_filter.filter
         {
-            self.choice.filter = filter.clone();
+            self.view_filter.filter = filter.clone();
             self.choose();
         }
     }
 
-    /// Takes the prompt's filter; if it is none, the prompt stays and says why.
+    /// Accepts the prompt's filter; if it is not valid, the prompt stays open and shows why.
     fn accept(&mut self) -> Option<Effect> {
         let prompt = self.layers.prompt_mut()?;
-        // a word that might have become a field is one now
+        // an unfinished field name is a word now
         let filter = prompt.finish()?;
         let mut is_other = false;
         let effect = match prompt.purpose {
             Purpose::Filter => {
-                // usually it is in force since its last character was typed
-                is_other = filter != self.choice.filter;
-                self.choice.go(prompt.before().clone(), filter);
+                // usually in force since its last character was typed
+                is_other = filter != self.view_filter.filter;
+                self.view_filter.go(prompt.before().clone(), filter);
                 None
             }
             Purpose::Capture => {
                 let capture = self.capture.intersection(&filter.capture());
-                // what is not captured is not followed: it would stand there as it was until it ends
+                // a session not captured is not updated any more: it would stay as it is until it closes
                 let (store, mut observers) = self.observed();
                 store.follow_only(|s| filter.matches(s), |event| observers.take(&event));
                 self.capture_filter = filter;
@@ -315,11 +316,11 @@ impl App {
         self.fit();
     }
 
-    /// The values that a field has among what was shown before the filter was typed, the most frequent first.
+    /// Values of a field in the sessions of the previous filter, the most frequent first.
     fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
         const ENOUGH: usize = 2000;
-        const TRIED: usize = 100_000; // a key's time, when next to nothing is shown
-        let sessions = self.store.open().chain(self.store.finished());
+        const TRIED: usize = 100_000; // limits the time of a key when next to nothing matches
+        let sessions = self.store.open().chain(self.store.closed());
         let tried = sessions.take(TRIED);
         let shown = tried.filter(|(_, s)| before.matches(s)).take(ENOUGH);
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -335,14 +336,14 @@ impl App {
         values.into_iter().map(|(value, _)| value).collect()
     }
 
-    /// Other sessions are meant.
+    /// Applies a changed view filter.
     pub fn choose(&mut self) {
-        self.panes.restart(&self.choice);
+        self.panes.restart(&self.view_filter);
         self.restart_screen();
         self.restart();
     }
 
-    /// Shows a session by itself.
+    /// Opens the details of a session.
     fn open(&mut self, session: Option<Session>) -> Option<Effect> {
         let detail = Box::new(Detail::new(session?, &self.store));
         self.layers.take_detail();
@@ -351,7 +352,7 @@ impl App {
         self.due()
     }
 
-    /// Takes in what was found out about a process.
+    /// Takes the result of a process lookup.
     pub fn process(&mut self, process: ProcessInfo) {
         if let Some(detail) = self.layers.detail_mut()
             && detail.session.pid == process.pid
@@ -360,14 +361,13 @@ impl App {
         }
     }
 
-    /// The terminal has another size.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
         self.fit();
     }
 }
 
-/// The first line that is shown of a page of so many lines, after a motion.
+/// First visible line of a page of `lines` lines, after a motion.
 fn scrolled(top: usize, motion: Motion, lines: usize, area: Rect) -> usize {
     let page = usize::from(area.height);
     let last = lines.saturating_sub(page);

@@ -1,4 +1,4 @@
-//! A key as it is pressed, and its name as people write it.
+//! Key presses and their names.
 
 /// A key of the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,74 +7,59 @@ pub enum KeyCode {
     Char(char),
     /// A function key, from 1.
     F(u8),
-    /// An arrow.
     Up,
-    /// An arrow.
     Down,
-    /// An arrow.
     Left,
-    /// An arrow.
     Right,
-    /// Home.
     Home,
-    /// End.
     End,
-    /// Page up.
     PageUp,
-    /// Page down.
     PageDown,
-    /// Tab.
     Tab,
     /// Tab with Shift.
     BackTab,
-    /// Enter.
     Enter,
-    /// Escape.
     Esc,
-    /// Backspace.
     Backspace,
-    /// Delete.
     Delete,
-    /// Insert.
     Insert,
 }
 
-/// One key, as a terminal reports it.
+/// A key with its modifiers, as a terminal reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Press {
+pub struct KeyPress {
     code: KeyCode,
     ctrl: bool,
 }
 
-pub const fn char(c: char) -> Press {
+pub const fn char(c: char) -> KeyPress {
     code(KeyCode::Char(c))
 }
 
-pub const fn code(code: KeyCode) -> Press {
-    Press { code, ctrl: false }
+pub const fn code(code: KeyCode) -> KeyPress {
+    KeyPress { code, ctrl: false }
 }
 
-pub const fn ctrl(c: char) -> Press {
-    Press {
+pub const fn ctrl(c: char) -> KeyPress {
+    KeyPress {
         code: KeyCode::Char(c),
         ctrl: true,
     }
 }
 
-impl Press {
-    /// A key, pressed with Ctrl or without.
+impl KeyPress {
     pub const fn new(code: KeyCode, ctrl: bool) -> Self {
-        Press { code, ctrl }
+        KeyPress { code, ctrl }
     }
 
-    /// The key, and whether Ctrl is pressed with it.
+    /// The key, and true if Ctrl is pressed with it.
     #[cfg(test)]
     pub fn parts(self) -> (KeyCode, bool) {
         (self.code, self.ctrl)
     }
 
-    /// The key of that name, as [`Press::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
-    pub fn parse(text: &str) -> Option<Press> {
+    /// Parses a key as [`KeyPress::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
+    pub fn parse(text: &str) -> Option<KeyPress> {
         let mut chars = text.chars();
         match (chars.next()?, chars.next(), chars.next()) {
             (c, None, _) if !c.is_control() => {
@@ -105,12 +90,12 @@ impl Press {
             .map(|(_, key)| code(*key))
     }
 
-    /// True if it is a character, which a prompt takes as text.
+    /// True for a character, which a prompt takes as text.
     pub fn is_text(self) -> bool {
         matches!(self.code, KeyCode::Char(_)) && !self.ctrl
     }
 
-    /// The key as it is written on keyboards and in manuals.
+    /// The key's name as written on keyboards and in manuals.
     pub fn name(self) -> String {
         match self.code {
             KeyCode::Char(' ') => "Space".into(),
@@ -129,7 +114,7 @@ impl Press {
     }
 }
 
-/// Keys that have a name of their own in the configuration, besides the one that is written on them.
+/// Additional key names accepted in the configuration.
 const NAMED: [(&str, KeyCode); 16] = [
     ("Space", KeyCode::Char(' ')),
     ("Enter", KeyCode::Enter),
@@ -149,8 +134,8 @@ const NAMED: [(&str, KeyCode); 16] = [
     ("Right", KeyCode::Right),
 ];
 
-/// The names of keys that do the same, as the help shows them.
-pub fn names(presses: &[Press]) -> String {
+/// Names of keys with the same meaning, as the help shows them.
+pub fn names(presses: &[KeyPress]) -> String {
     let names: Vec<String> = presses.iter().map(|p| p.name()).collect();
     names.join(" ")
 }
@@ -161,16 +146,16 @@ mod tests {
     use crate::ui::keys::KEYS;
 
     #[test]
-    fn keys_can_be_written_as_they_are_shown() {
+    fn key_press_is_parsed_from_the_name_that_is_shown() {
         for press in KEYS.iter().flat_map(|k| k.presses) {
-            assert_eq!(Press::parse(&press.name()), Some(*press));
+            assert_eq!(KeyPress::parse(&press.name()), Some(*press));
         }
-        assert_eq!(Press::parse("pgdn"), Some(code(KeyCode::PageDown)));
-        assert_eq!(Press::parse("left"), Some(code(KeyCode::Left)));
-        assert_eq!(Press::parse("^i"), Some(code(KeyCode::Tab)));
-        assert_eq!(Press::parse("^"), Some(char('^')));
+        assert_eq!(KeyPress::parse("pgdn"), Some(code(KeyCode::PageDown)));
+        assert_eq!(KeyPress::parse("left"), Some(code(KeyCode::Left)));
+        assert_eq!(KeyPress::parse("^i"), Some(code(KeyCode::Tab)));
+        assert_eq!(KeyPress::parse("^"), Some(char('^')));
         for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
-            assert_eq!(Press::parse(wrong), None, "{wrong:?}");
+            assert_eq!(KeyPress::parse(wrong), None, "{wrong:?}");
         }
     }
 }

@@ -1,20 +1,18 @@
-//! The keys of this run: those of [`KEYS`], or what the configuration has instead.
+//! The key bindings of this run: those of [`KEYS`], or configured ones.
 
 use std::borrow::Cow;
 
 use crate::ui::action::{Action, Mode};
-use crate::ui::keys::{KEYS, Key, Press, key_press};
+use crate::ui::keys::{KEYS, KeyBinding, KeyPress, key_press};
 
-/// A row of [`KEYS`] with the keys that it has in this run.
+/// A row of [`KEYS`] with its keys in this run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
-    /// The row.
-    pub key: &'static Key,
-    /// The keys that do it.
-    pub presses: Cow<'static, [Press]>,
+    pub key: &'static KeyBinding,
+    pub presses: Cow<'static, [KeyPress]>,
 }
 
-/// The keys of this run: those of [`KEYS`], or what the configuration has instead.
+/// All rows of [`KEYS`], each with its keys in this run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {
     rows: Vec<Bound>,
@@ -33,21 +31,21 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// What a key means in a mode.
-    pub fn lookup(&self, mode: Mode, press: Press) -> Option<Action> {
+    /// The action of a key in a mode.
+    pub fn lookup(&self, mode: Mode, press: KeyPress) -> Option<Action> {
         self.rows(&[mode])
             .find(|r| r.presses.contains(&press))
             .map(|r| r.key.action)
     }
 
-    /// The key that does it in a mode, as it is written on it.
+    /// Name of the key for an action in a mode.
     pub fn of(&self, mode: Mode, action: Action) -> String {
         let row = self.rows(&[mode]).find(|r| r.key.action == action);
         let press = row.and_then(|r| r.presses.first());
         press.map_or_else(String::new, |p| p.name())
     }
 
-    /// What is in force in one of these modes, in the order of the help.
+    /// Rows that are active in one of these modes, in the order of the help.
     pub fn rows(&self, modes: &[Mode]) -> impl Iterator<Item = &Bound> {
         let rows = self.rows.iter();
         rows.filter(move |r| modes.iter().any(|m| r.key.is_in(*m)))
@@ -58,15 +56,33 @@ impl Keymap {
         &self.rows
     }
 
-    /// Gives the rows of that name other keys.
-    pub fn bind(&mut self, name: &str, presses: &[Press]) {
+    /// Binds all rows of this name to other keys.
+    pub fn bind(&mut self, name: &str, presses: &[KeyPress]) {
         for row in self.rows.iter_mut().filter(|r| r.key.name == name) {
             row.presses = Cow::Owned(presses.to_vec());
         }
     }
 
-    /// A key that would mean two things in one mode, and the names of both.
-    pub fn conflict(&self) -> Option<(Press, &'static str, &'static str)> {
+    /// Takes a key from the rows of that name. False if it is their only one.
+    pub fn unbind(&mut self, name: &str, press: KeyPress) -> bool {
+        let mut rows = self.rows.iter_mut().filter(|r| r.key.name == name);
+        rows.all(|row| {
+            let others: Vec<KeyPress> = row
+                .presses
+                .iter()
+                .copied()
+                .filter(|p| *p != press)
+                .collect();
+            let is_enough = !others.is_empty();
+            if is_enough {
+                row.presses = Cow::Owned(others);
+            }
+            is_enough
+        })
+    }
+
+    /// A key with two meanings in one mode, and the names of both.
+    pub fn conflict(&self) -> Option<(KeyPress, &'static str, &'static str)> {
         let rows = self.rows.iter().enumerate();
         rows.flat_map(|(i, b)| self.rows[..i].iter().map(move |a| (a, b)))
             .filter(|(a, b)| a.key.modes.iter().any(|m| b.key.is_in(*m)))
@@ -90,12 +106,12 @@ mod tests {
     use crate::ui::keys::key_press::{char, ctrl};
 
     #[test]
-    fn no_key_means_two_things_in_one_mode() {
+    fn keymap_default_has_no_conflict() {
         assert_eq!(Keymap::default().conflict(), None);
     }
 
     #[test]
-    fn a_conflict_names_the_key_and_both_meanings() {
+    fn keymap_conflict_names_the_key_and_both_actions() {
         let mut keymap = Keymap::default();
         keymap.bind("invert", &[char('x'), char('c')]);
         assert_eq!(
@@ -106,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn one_can_leave_every_mode() {
+    fn keymap_every_mode_can_be_left_with_ctrl_c() {
         for (mode, action) in [
             (Mode::Table, Action::Quit),
-            (Mode::Talkers, Action::Quit),
+            (Mode::TopTalkers, Action::Quit),
             (Mode::Detail, Action::Quit),
             (Mode::Distributions, Action::Quit),
             (Mode::Failures, Action::Quit),
-            (Mode::Marked, Action::Quit),
+            (Mode::Baseline, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Columns, Action::Quit),
             (Mode::Prompt, Action::Cancel),

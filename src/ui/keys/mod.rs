@@ -1,6 +1,6 @@
-//! The keys of the dashboard: what each means where, what it is called, and which ones do it in this run.
+//! Keys of the dashboard: their meaning in each mode, their names, and the bindings of this run.
 //!
-//! Responsible for which key means what where. Not for what then happens (`app`).
+//! The actions themselves are in `app`.
 
 use crate::ui::action::{Action, Mode};
 
@@ -9,30 +9,29 @@ mod keymap;
 pub mod sections;
 mod table;
 
-pub use key_press::{KeyCode, Press};
+pub use key_press::{KeyCode, KeyPress};
 pub use keymap::{Bound, Keymap};
-pub use sections::PLACES;
-pub use table::KEYS;
+pub use sections::HELP_SECTIONS;
+pub use table::{KEYS, current_name};
 
 /// One row of [`KEYS`].
 #[derive(Debug, PartialEq)]
-pub struct Key {
-    /// Its name in the configuration; rows that share it have the same keys.
+pub struct KeyBinding {
+    /// Its name in the configuration; rows with the same name share their keys.
     pub name: &'static str,
-    /// Where it is in force.
+    /// Modes in which it is active.
     pub modes: &'static [Mode],
-    /// The keys that do it, unless the configuration names others.
-    pub presses: &'static [Press],
-    /// What it does.
+    /// Default keys.
+    pub presses: &'static [KeyPress],
     pub action: Action,
-    /// That in words, for the help.
+    /// Description for the help.
     pub help: &'static str,
-    /// That in one or two words, for the footer; empty: not there.
+    /// One or two words for the footer; empty: not shown there.
     pub footer: &'static str,
 }
 
-impl Key {
-    /// True if it is in force there.
+impl KeyBinding {
+    /// True if it is active in this mode.
     pub fn is_in(&self, mode: Mode) -> bool {
         self.modes.contains(&mode)
     }

@@ -1,41 +1,41 @@
-//! Where keys are explained together, in the help and in the documents: one row of [`PLACES`] is a part of both.
+//! Sections of keys in the help and in the documentation.
 
 use crate::ui::action::Mode;
-use crate::ui::keys::Key;
+use crate::ui::keys::KeyBinding;
 use crate::ui::keys::table::SCREENS;
 
-/// Where keys are explained together: one row of [`PLACES`].
+/// One row of [`HELP_SECTIONS`].
 #[derive(Debug)]
-pub struct Place {
-    /// The name of the part of the documents.
+pub struct HelpSection {
+    /// Name of the section in the documentation.
     #[cfg_attr(
         not(any(test, feature = "testing")),
         expect(dead_code, reason = "the test that writes the documents reads it")
     )]
     pub section: &'static str,
-    /// The heading of the part of the help.
+    /// Heading in the help.
     pub heading: &'static str,
-    /// The modes that it is about.
+    /// Modes whose keys it explains.
     pub modes: &'static [Mode],
-    /// What is in force there too, and is explained elsewhere; none for the first place.
+    /// A mode whose keys are active here too, but explained in another section.
     besides: Option<Mode>,
 }
 
-impl Place {
-    /// True if the key is explained there.
-    pub fn lists(&self, key: &Key) -> bool {
+impl HelpSection {
+    /// True if this section explains the key.
+    pub fn lists(&self, key: &KeyBinding) -> bool {
         let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
         !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
     }
 }
 
-const fn place(
+const fn section(
     section: &'static str,
     heading: &'static str,
     modes: &'static [Mode],
     besides: Option<Mode>,
-) -> Place {
-    Place {
+) -> HelpSection {
+    HelpSection {
         section,
         heading,
         modes,
@@ -43,55 +43,61 @@ const fn place(
     }
 }
 
-/// Every place, in the order of the help.
-pub static PLACES: &[Place] = &[
-    place("keys", "KEYS", &[Mode::Table], None),
-    place(
+/// Every section, in the order of the help.
+pub static HELP_SECTIONS: &[HelpSection] = &[
+    section("keys", "KEYS", &[Mode::Table], None),
+    section(
         "talkers",
-        "KEYS IN A TALKER PANE, besides those above",
-        &[Mode::Talkers],
+        "KEYS IN TOP TALKERS, in addition to those above",
+        &[Mode::TopTalkers],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "screens",
-        "KEYS IN DISTRIBUTIONS, FAILURES AND SINCE THE MARK",
+        "KEYS IN DISTRIBUTIONS, FAILURES AND BASELINE",
         SCREENS,
         Some(Mode::Table),
     ),
-    place(
+    section(
         "detail",
-        "KEYS IN A SESSION'S DETAIL",
+        "KEYS IN SESSION DETAILS",
         &[Mode::Detail],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "columns",
-        "KEYS WHILE CHOOSING COLUMNS",
+        "KEYS IN THE COLUMN CHOOSER",
         &[Mode::Columns],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "prompt",
-        "KEYS WHILE TYPING A FILTER",
+        "KEYS IN THE FILTER PROMPT",
         &[Mode::Prompt],
         Some(Mode::Table),
     ),
-    place(
+    section(
         "export",
-        "KEYS WHILE EXPORTING",
+        "KEYS DURING AN EXPORT",
         &[Mode::FileName, Mode::Replace, Mode::Writing],
         Some(Mode::Prompt),
     ),
 ];
 
-/// What it does, for the help.
+/// Mouse actions and their descriptions for the help.
 pub static MOUSE: &[(&str, &str)] = &[
-    ("click", "select; once more: open it, or narrow to it"),
-    ("click on a heading", "sort by it; again: invert"),
-    ("click on a key below", "what the key does"),
-    ("wheel", "scroll what is under the pointer"),
     (
-        "Shift and the mouse",
-        "the terminal's own selection, in most terminals; with --no-mouse it needs no Shift",
+        "click",
+        "select; click again to open or to narrow the filter",
+    ),
+    (
+        "click a heading",
+        "sort by that column; click again to reverse",
+    ),
+    ("click a footer key", "same as pressing the key"),
+    ("wheel", "scroll the pane under the pointer"),
+    (
+        "Shift and drag",
+        "select text, in most terminals; with --no-mouse no Shift is needed",
     ),
 ];

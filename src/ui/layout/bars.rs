@@ -2,17 +2,17 @@
 
 use std::cmp::Ordering;
 
-/// The values of a course, drawn in cells; the scale is that of its greatest value.
+/// Draws a rate history on one line, scaled to its greatest value.
 pub fn sparkline(values: &[f32]) -> String {
     bars(values, 1).concat()
 }
 
-/// The same on several lines, from the top down.
+/// Draws a chart on several lines, from the top down.
 pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = values.iter().copied().fold(0.0, f32::max);
     let eighths = |value: f32| match value.partial_cmp(&0.0) {
-        // something is more than nothing, however little
+        // more than nothing is always visible, however little
         Some(Ordering::Greater) => ((value / most * (lines * 8) as f32).round() as usize).max(1),
         _ => 0,
     };
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_is_drawn_on_its_own_scale() {
+    fn sparkline_is_scaled_to_its_maximum() {
         assert_eq!(sparkline(&[0.0, 1.0, 4.0, 8.0]), " ▁▄█");
         assert_eq!(sparkline(&[1e9, 0.001, 0.0]), "█▁ ");
         assert_eq!(sparkline(&[0.0, 0.0]), "  ");

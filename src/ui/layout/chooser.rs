@@ -1,8 +1,8 @@
-//! The column chooser: which part of the screen it covers.
+//! The column chooser: the part of the screen that it covers.
 
 use ratatui::layout::Rect;
 
-/// Where it is: a third of the room stays with the table, unless that is next to nothing.
+/// Area of the chooser: a third of the height stays with the table, unless that is next to nothing.
 pub fn area(main: Rect) -> Rect {
     const OF_THE_TABLE: u16 = 4;
     let above = (main.height / 3).max(OF_THE_TABLE);
@@ -18,7 +18,7 @@ pub fn area(main: Rect) -> Rect {
     }
 }
 
-/// Columns that can be seen at a time: a line is for the heading.
+/// Columns visible at once: one line is the heading.
 pub fn page(main: Rect) -> usize {
     area(main).height.saturating_sub(1).into()
 }

@@ -1,10 +1,10 @@
-//! The distributions screen: where each histogram is, and how fine its bars are.
+//! The distributions screen: the position of each histogram, and how fine its bars are.
 
 use ratatui::layout::Rect;
 
 use crate::model::histogram::{Bucket, Histogram, Level};
 
-/// The part of the screen of each histogram: two beside two, or where there is no room for that the selected one alone.
+/// Area of each histogram: two rows of two, or only the selected one where there is no room for that.
 pub fn areas(area: Rect, selected: usize) -> [Rect; 4] {
     const LOW: u16 = 12;
     const NARROW: u16 = 50;
@@ -23,7 +23,7 @@ pub fn areas(area: Rect, selected: usize) -> [Rect; 4] {
     })
 }
 
-/// The bars for that many cells: as fine as they fit.
+/// Buckets for the bars, the finest that fit in `width` cells.
 pub fn buckets(histogram: &Histogram, width: u16) -> Vec<Bucket> {
     let fits = |buckets: &Vec<Bucket>| buckets.len() <= width.into();
     let levels = [Level::Fine, Level::Coarse, Level::Decade];

@@ -1,8 +1,6 @@
-//! What fits: of columns, those that there is room for.
-//!
-//! Responsible for which of them go when it is narrow. How wide each is, and where, is for those who draw them.
+//! Removes columns that do not fit a narrow screen.
 
-/// The columns that fit. Those with the highest `drop` go first, and of equal ones the rightmost; one stays in any case.
+/// Columns that fit. Those with the highest `drop` are removed first, of equal ones the rightmost; one always stays.
 pub fn columns<C>(
     mut columns: Vec<C>,
     drop: impl Fn(&C) -> u8,
@@ -23,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_matters_least_goes_first_and_one_stays() {
+    fn fit_drops_the_least_important_columns_and_keeps_one() {
         let fitting = |room: usize| -> String {
             let all = vec![('a', 0), ('b', 2), ('c', 1), ('d', 2), ('e', 0)];
             let fitting = columns(all, |c| c.1, |shown| shown.len() <= room);

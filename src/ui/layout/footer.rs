@@ -1,4 +1,4 @@
-//! The footer: which keys fit, and the cells of each.
+//! The footer: the keys that fit, and the cells of each.
 
 use std::ops::Range;
 
@@ -7,7 +7,6 @@ use unicode_width::UnicodeWidthStr;
 use crate::ui::action::Mode;
 use crate::ui::keys::{Bound, Keymap};
 
-/// The keys that fit, and the cells of each.
 pub fn keys(keymap: &Keymap, mode: Mode, width: u16) -> Vec<(&Bound, Range<usize>)> {
     let modes = [mode];
     let all = keymap.rows(&modes).filter(|r| !r.key.footer.is_empty());

@@ -1,4 +1,4 @@
-//! Where the parts of the screen are: arithmetic on areas, used by the state (how many lines a page has) and by the view.
+//! Layout of the screen: arithmetic on areas, used by the state (for the lines of a page) and by the view.
 
 use ratatui::layout::{Constraint, Rect};
 
@@ -7,44 +7,43 @@ pub mod chooser;
 pub mod distributions;
 pub mod fit;
 pub mod footer;
-pub mod lines;
+pub mod list_area;
 pub mod panes;
 pub mod table;
 
 use crate::ui::layout::panes::{Focus, Subject};
 
-/// Where the parts of the screen are.
+/// Areas of the parts of the screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    /// What host, how many, how fast, how long.
+    /// The first header line: figures of the host.
     pub host: Rect,
-    /// What is being looked at.
+    /// The second header line: a description of the view.
     pub looking_at: Rect,
-    /// All between these lines and the footer.
+    /// Everything between header and footer.
     pub main: Rect,
-    /// In there the session table, headings included.
+    /// The session table in `main`, including headings.
     pub table: Rect,
-    /// And below it the talkers, headings included; empty: not shown.
+    /// The top talkers below it, including headings; empty: not shown.
     pub talkers: [Rect; 3],
-    /// The line that is being typed, and what there is to say of it.
+    /// The prompt, and the text below it.
     pub prompt: Rect,
-    /// The keys of where one is.
     pub footer: Rect,
 }
 
 impl Layout {
-    /// Sessions that the table can show at a time.
+    /// Sessions that the table can show at once.
     pub fn rows(&self) -> usize {
-        lines::TABLE.count(self.table)
+        list_area::TABLE.count(self.table)
     }
 }
 
-/// From this height on there is room for the talkers.
+/// Minimum height for the top talkers.
 const HIGH: u16 = 30;
 
-/// Divides the screen. What matters least goes first when it is low: the footer, the second line, the first. The prompt
-/// stays as long as there is a line. All talkers are shown where there is room for them; else only those that have the
-/// keyboard, in the table's lower half.
+/// Divides the screen. A low screen first loses the footer, then the second header line, then the first. The prompt
+/// stays as long as there is a line. All panes of top talkers are shown where there is room for them; else only the
+/// one that has the keyboard, in the table's lower half.
 pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
     let line = |from: u16| Constraint::Length((area.height >= from).into());
     let prompt = if prompting { 2.min(area.height) } else { 0 };

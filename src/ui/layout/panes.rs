@@ -1,33 +1,31 @@
-//! The panes of top talkers: what each is about, where it is, and which figures fit.
+//! The panes of top talkers: their subjects, their areas, and the figures that fit.
 
 use ratatui::layout::Rect;
 
-use crate::model::aggregate::By;
-use crate::model::aggregate::figures::{FIGURES, Figure};
+use crate::model::aggregate::GroupBy;
+use crate::model::aggregate::figures::{AggregateFigure, FIGURES};
 use crate::ui::layout::fit;
 
-/// What a pane is about.
+/// The subject of a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// Who owns the sessions.
+    /// Owners of the sessions.
     Processes,
-    /// Whom they are with.
     Peers,
-    /// What they are for.
     Ports,
 }
 
 impl Subject {
-    /// All of them, from left to right.
+    /// All subjects, from left to right.
     pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
 
-    pub fn by(self, grouped: bool) -> By {
+    pub fn by(self, grouped: bool) -> GroupBy {
         match (self, grouped) {
-            (Subject::Processes, false) => By::Process,
-            (Subject::Processes, true) => By::Program,
-            (Subject::Peers, false) => By::Peer,
-            (Subject::Peers, true) => By::Subnet,
-            (Subject::Ports, _) => By::Port,
+            (Subject::Processes, false) => GroupBy::Process,
+            (Subject::Processes, true) => GroupBy::Program,
+            (Subject::Peers, false) => GroupBy::Peer,
+            (Subject::Peers, true) => GroupBy::Subnet,
+            (Subject::Ports, _) => GroupBy::Port,
         }
     }
 
@@ -41,12 +39,10 @@ impl Subject {
     }
 }
 
-/// What has the keyboard.
+/// The list or pane with the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
-    /// The session table.
     Table,
-    /// A talker pane.
     Pane(Subject),
 }
 
@@ -58,14 +54,14 @@ impl Focus {
         Focus::Pane(Subject::Ports),
     ];
 
-    /// The one that many further.
+    /// Moves on by this many positions.
     pub fn step(self, by: isize) -> Focus {
         let now = Focus::ALL.iter().position(|f| *f == self).unwrap_or(0);
         Focus::ALL[(now as isize + by).rem_euclid(Focus::ALL.len() as isize) as usize]
     }
 }
 
-/// The three panes beside each other, each as wide as its names need it; `None` if they do not fit.
+/// The three panes side by side, their widths by the needs of their names; `None` if they do not fit.
 pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
     let names: u16 = Subject::ALL.iter().map(|s| s.name_width()).sum();
     let figures = area.width.checked_sub(names + 2)? / 3;
@@ -85,46 +81,46 @@ pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
     })
 }
 
-/// The figures that fit a pane of that width.
-pub fn figures(subject: Subject, width: u16) -> Vec<&'static Figure> {
-    let fits = |shown: &[&Figure]| needed(subject, shown) <= width;
+/// Figures that fit in a pane of this width.
+pub fn figures(subject: Subject, width: u16) -> Vec<&'static AggregateFigure> {
+    let fits = |shown: &[&AggregateFigure]| needed(subject, shown) <= width;
     fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
 }
 
-fn needed(subject: Subject, shown: &[&Figure]) -> u16 {
+fn needed(subject: Subject, shown: &[&AggregateFigure]) -> u16 {
     let figures: u16 = shown.iter().map(|f| f.width + 1).sum();
     subject.name_width() + figures
 }
 
-/// Cells of the names, and of the course: what is left over goes to a course of a second a cell first, then to the
-/// names, up to what the longest address takes.
-fn widths(subject: Subject, shown: &[&Figure], width: u16) -> (u16, u16) {
+/// Widths of the names and of the rate history: spare cells first go to a history of one second per cell, then to the
+/// names, up to the longest address.
+fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16) -> (u16, u16) {
     const WIDEST_NAME: u16 = 42;
     const WIDEST_COURSE: u16 = 60;
     let mut spare = width.saturating_sub(needed(subject, shown));
-    let course = shown.iter().find(|f| f.is_course).map_or(0, |f| f.width);
+    let course = shown.iter().find(|f| f.is_history).map_or(0, |f| f.width);
     let mut share = |now: u16, most: u16| {
         let grown = most.saturating_sub(now).min(spare);
         spare -= grown;
         now + grown
     };
-    // some for the course, so that its shape can be seen; then names as a whole
+    // first some cells of history, so that its shape is visible; then whole names
     let course = share(course, if course == 0 { 0 } else { 15 });
     let name = share(subject.name_width().min(width), WIDEST_NAME.min(width));
     let course = share(course, if course == 0 { 0 } else { WIDEST_COURSE });
     (name, course)
 }
 
-/// A figure, its first cell and how many it has: behind the names, a cell between each.
-pub type Placed = (&'static Figure, u16, u16);
+/// A figure, its first cell and its width: after the names, with a cell between each.
+pub type Placed = (&'static AggregateFigure, u16, u16);
 
-/// How many cells the names have in a pane of that width, and where the figures are.
+/// Width of the names in a pane, and positions of the figures.
 pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
     let shown = figures(subject, width);
     let (name_width, course_width) = widths(subject, &shown, width);
     let mut x = name_width;
-    let place = |figure: &'static Figure| {
-        let width = match figure.is_course {
+    let place = |figure: &'static AggregateFigure| {
+        let width = match figure.is_history {
             true => course_width,
             false => figure.width,
         };
@@ -135,8 +131,8 @@ pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
     (name_width, shown.into_iter().map(place).collect())
 }
 
-/// The figure whose heading is at a cell of the line, or before which it is.
-pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static Figure> {
+/// The figure whose heading is at a cell of the heading line, or starts right after it.
+pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static AggregateFigure> {
     let (_, placed) = placed(subject, width);
     let here = placed
         .into_iter()
@@ -149,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panes_share_the_width() {
+    fn panes_side_by_side_fit_the_width() {
         for width in 0..400 {
             let area = Rect::new(0, 5, width, 10);
             let Some(panes) = side_by_side(area) else {
@@ -163,7 +159,7 @@ mod tests {
                 let (name, course) = widths(subject, &shown, pane.width);
                 let used: u16 = shown
                     .iter()
-                    .map(|f| 1 + if f.is_course { course } else { f.width })
+                    .map(|f| 1 + if f.is_history { course } else { f.width })
                     .sum();
                 assert!(name + used <= pane.width, "{width}: {subject:?}");
             }
@@ -171,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matters_most_stays() {
+    fn panes_narrow_keep_the_most_important_figures() {
         let titles = |width| -> Vec<&str> {
             let pane = side_by_side(Rect::new(0, 0, width, 10)).map_or(width, |p| p[1].width);
             let shown = figures(Subject::Peers, pane);
@@ -184,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keyboard_goes_round() {
+    fn focus_stepping_through_all_panes_returns_to_the_table() {
         let mut focus = Focus::Table;
         for _ in 0..4 {
             let next = focus.step(1);

@@ -1,59 +1,55 @@
-//! The columns of the session table that are on the screen, and where.
+//! Visible columns of the session table, and their positions.
 
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
-use crate::model::fields::{Column, Field, Kind};
+use crate::model::fields::{Column, Field, FieldKind};
 use crate::ui::layout::fit;
 
-/// What the columns depend on, besides the width.
+/// Everything besides the width that the columns depend on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ColumnView<'a> {
-    /// Those that were chosen; `None`: as many as fit.
+    /// `None`: as many as fit.
     pub chosen: Option<&'a [&'static Field]>,
-    /// There are or were addresses of IPv6: before, no address is longer than those of IPv4.
+    /// An IPv6 address was seen; until then every address fits the width of an IPv4 one.
     pub has_v6: bool,
-    /// How far the table is scrolled sideways. 0: as the window has room; n: at full width, without the n-1 columns that
-    /// come after the first.
+    /// Horizontal scroll position. 0: as many columns as fit; n: columns at full width, without the n-1 that follow
+    /// the first.
     pub scroll: usize,
 }
 
-/// A column that is on the screen.
+/// A visible column.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown {
-    /// What it shows.
     pub field: &'static Field,
-    /// Its heading.
     pub title: &'static str,
     /// Its first cell.
     pub x: u16,
-    /// How many cells it has.
     pub width: u16,
 }
 
-/// The part of the table that is on the screen.
+/// The visible part of the table.
 #[derive(Clone, Debug)]
 pub struct Window {
-    /// The columns that are there.
     pub shown: Vec<Shown>,
-    /// All columns that one can scroll to, in their order.
+    /// All columns that can be scrolled to, in order.
     pub all: Vec<&'static Field>,
-    /// The cell in which it is said that there are more on the left; `None`: there are none.
+    /// Cell of the sign for more columns on the left; `None`: there are none.
     pub left: Option<u16>,
-    /// True if there is more on the right.
+    /// True if there are more on the right.
     pub right: bool,
-    /// How far one can scroll.
+    /// The last scroll position.
     pub last: usize,
 }
 
 impl Window {
-    /// True if that column is on the screen.
+    /// True if this column is visible.
     pub fn shows(&self, field: &Field) -> bool {
         self.shown.iter().any(|c| c.field == field)
     }
 }
 
-/// A column, and how many cells it takes when nothing of it is cut.
+/// A column, and its width when nothing is cut.
 #[derive(Clone, Copy)]
 struct Listed {
     field: &'static Field,
@@ -63,7 +59,7 @@ struct Listed {
 
 impl Listed {
     fn new((field, column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
-        let is_short = field.kind == Kind::Addr && !columns.has_v6;
+        let is_short = field.kind == FieldKind::Addr && !columns.has_v6;
         let more = if is_short { 0 } else { column.grow };
         Listed {
             field,
@@ -73,7 +69,7 @@ impl Listed {
     }
 }
 
-/// Cells that columns take with one between each two of them.
+/// Cells that columns take, with one between each two.
 fn needed(columns: &[Listed], width: fn(&Listed) -> u16) -> u16 {
     let cells = columns.iter().map(|c| width(c) + 1).sum::<u16>();
     cells.saturating_sub(1)
@@ -87,7 +83,7 @@ fn whole(listed: &Listed) -> u16 {
     listed.whole
 }
 
-/// The columns that are shown in that width unless others are chosen, and those that there is no room for.
+/// Columns shown by default at this width, and those that do not fit.
 fn automatic(columns: ColumnView<'_>, width: u16) -> (Vec<Listed>, Vec<Listed>) {
     let all = || fields::columns().map(|c| Listed::new(c, columns));
     let fits = |columns: &[Listed]| needed(columns, least) <= width;
@@ -97,7 +93,7 @@ fn automatic(columns: ColumnView<'_>, width: u16) -> (Vec<Listed>, Vec<Listed>) 
     (fitting, others)
 }
 
-/// The columns that are shown in that width unless others are chosen.
+/// Columns shown by default at this width.
 pub fn fitting(columns: ColumnView<'_>, width: u16) -> Vec<&'static Field> {
     let (fitting, _) = automatic(columns, width);
     fitting.iter().map(|c| c.field).collect()
@@ -106,12 +102,13 @@ pub fn fitting(columns: ColumnView<'_>, width: u16) -> Vec<&'static Field> {
 /// A cell for the sign that there is more, and one before it.
 const SIGN: u16 = 2;
 
-/// The part of the table that is in a window of that width. It depends on nothing else: columns that moved with what
-/// the rows happen to hold could not be read.
+/// The part of the table that is visible at this width. It depends on nothing else: columns that moved with the
+/// content of the rows could not be read.
 ///
-/// Unless the table is scrolled, addresses and names are cut so that as many columns as possible can be seen: those
-/// that are chosen from the left on, or the most important ones, and then those without room follow on their right. The
-/// first step to the right shows all of them whole, each further one leaves out a column after the first, which stays.
+/// Unless the table is scrolled, addresses and names are cut so that as many columns as possible are visible: chosen
+/// ones from the left on, or by default the most important ones, with the ones that do not fit to their right. The
+/// first step to the right shows all of them uncut; each further one leaves out a column after the first, which
+/// stays.
 pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     let column = |field: &&'static Field| Some(Listed::new((*field, field.column?), columns));
     let (all, fit) = match columns.chosen {
@@ -142,7 +139,7 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     let scroll = columns.scroll.min(last);
     let (shown, left, right) = match scroll.checked_sub(1) {
         None => {
-            // beside a heading that leaves it no room, the sign takes what is spare; no column gives way to it
+            // next to a heading without room for it, the sign takes spare cells; no column is dropped for it
             let fills = |c: &Listed| c.column.title.width() >= c.column.width.into();
             let sign = last > 0 && all[..fit].last().is_some_and(fills);
             let spare = width.saturating_sub(needed(&all[..fit], least) + u16::from(sign));
@@ -160,7 +157,7 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
                 })
                 .unwrap_or(1);
             let mut moved = unfolded(&rest[..fit]);
-            // what does not fit as a whole takes what is left, if that is enough to be read
+            // a column that does not fit uncut takes the remaining cells, if they are enough to be readable
             if let Some(next) = rest.get(fit) {
                 let x = needed(&rest[..fit], whole) + 1;
                 let room = width.saturating_sub(start + x + SIGN);
@@ -190,7 +187,7 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     }
 }
 
-/// How many columns on the left stay where they are: the first, unless it takes most of the window.
+/// Number of columns on the left that do not scroll: the first, unless it takes most of the window.
 fn stay(all: &[Listed], width: u16) -> usize {
     match all {
         [first, _, ..] if first.whole <= width / 2 => 1,
@@ -198,7 +195,7 @@ fn stay(all: &[Listed], width: u16) -> usize {
     }
 }
 
-/// The cell in which columns begin that are moved, when so many are hidden before them, and that of the sign for them.
+/// First cell of the scrolling columns when `hidden` of them are hidden, and the cell of the sign for these.
 fn start(all: &[Listed], hidden: usize, width: u16) -> (u16, Option<u16>) {
     let stays = needed(&all[..stay(all, width)], whole);
     let gap = u16::from(stays > 0);
@@ -209,7 +206,7 @@ fn start(all: &[Listed], hidden: usize, width: u16) -> (u16, Option<u16>) {
     }
 }
 
-/// How many columns are hidden when the last one is on the screen.
+/// Number of hidden columns when the last one is visible.
 fn most_hidden(all: &[Listed], width: u16) -> usize {
     let moving = &all[stay(all, width)..];
     let fits =
@@ -218,7 +215,7 @@ fn most_hidden(all: &[Listed], width: u16) -> usize {
     (0..last).find(fits).unwrap_or(last)
 }
 
-/// Columns with the spare cells given to those that can make use of them.
+/// Columns with the spare cells given to those that can use them.
 fn grown(columns: &[Listed], mut spare: u16) -> Vec<Shown> {
     beside_each_other(columns, |listed| {
         let more = listed.column.grow.min(spare);
@@ -227,7 +224,7 @@ fn grown(columns: &[Listed], mut spare: u16) -> Vec<Shown> {
     })
 }
 
-/// Columns of which nothing is cut.
+/// Columns at full width, nothing cut.
 fn unfolded(columns: &[Listed]) -> Vec<Shown> {
     beside_each_other(columns, whole)
 }
@@ -249,7 +246,7 @@ fn beside_each_other(columns: &[Listed], mut width: impl FnMut(&Listed) -> u16) 
         .collect()
 }
 
-/// The field whose heading is at a cell of the line; the cell behind a heading belongs to it too.
+/// The field whose heading is at a cell of the heading line; the cell after a heading belongs to it too.
 pub fn heading_at(columns: ColumnView<'_>, width: u16, x: u16) -> Option<&'static Field> {
     let shown = window(columns, width).shown.into_iter();
     shown.rev().find(|c| c.x <= x).map(|c| c.field)
@@ -261,7 +258,7 @@ mod tests {
     use crate::model::batch::Batch;
     use crate::model::session::Session;
     use crate::model::store::Store;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
     use crate::ui::action::Sideways;
     use crate::ui::state::columns::{Columns, kept};
 
@@ -294,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_never_reach_over_the_edge() {
+    fn columns_at_any_width_fit_the_window() {
         for width in 0..400 {
             for mut columns in [
                 automatic(),
@@ -305,7 +302,7 @@ mod tests {
                     let window = window(columns.view(), width);
                     let shown = &window.shown;
                     let end = shown.last().map_or(0, |c| c.x + c.width);
-                    // what is wider than the window is cut
+                    // a column wider than the window is cut
                     assert!(end <= width || shown.len() <= 2, "{width}: {shown:?}");
                     assert!(!shown.is_empty());
                     assert!(shown.windows(2).all(|w| w[0].x + w[0].width < w[1].x));
@@ -322,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_columns_that_matter_most_stay() {
+    fn columns_in_narrow_window_are_the_most_important() {
         assert_eq!(
             automatic_titles(80),
             "PID COMM LPORT RADDR RPORT TX RX AGE STATUS"
@@ -340,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_shows_addresses_whole_and_the_next_hide_columns() {
+    fn columns_scrolled_show_full_addresses_first_then_move() {
         let mut columns = automatic();
         let mut step = |to| {
             columns.go(to, 80);
@@ -362,14 +359,14 @@ mod tests {
     }
 
     #[test]
-    fn without_ipv6_addresses_take_no_room_for_them() {
+    fn columns_without_ipv6_have_narrow_addresses() {
         let mut columns = Columns::default();
         columns.go(Sideways::Right, 80);
         assert_eq!(titles(&columns, 80), "PID COMM LPORT RADDR RPORT TX RX AGE");
     }
 
     #[test]
-    fn what_is_chosen_is_shown_and_nothing_else() {
+    fn columns_chosen_are_the_only_ones_shown() {
         let mut columns = chosen("raddr mss comm");
         assert_eq!(titles(&columns, 200), "RADDR MSS COMM");
         columns.go(Sideways::Right, 200);

@@ -1,4 +1,4 @@
-//! One session by itself: what is known of it, part by part.
+//! The detail page of one session, section by section.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::host::processes::ProcessInfo;
-use crate::model::bottleneck::{Spent, Verdict, verdict};
+use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::commands::commands;
 use crate::model::fields;
-use crate::model::fields::{FIELDS, Field, Kind, Value};
+use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Direction, Session};
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
@@ -18,38 +18,37 @@ use crate::ui::layout::bars::bars;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
 
-/// How a text stands out.
+/// Emphasis of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// As it is.
     Plain,
-    /// What one looks for first.
+    /// A primary figure.
     Figure,
-    /// Drawn, not written.
+    /// Chart characters.
     Chart,
-    /// Worth a look.
+    /// Worth attention.
     Warning,
 }
 
-/// A line of the screen.
+/// A line of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DetailLine {
-    /// Who and whom.
+    /// Owner and both ends.
     Title(String),
-    /// What the lines below are about.
+    /// Heading of a section.
     Heading(String),
-    /// A name and what there is to say; without a name, it goes on from the line above.
+    /// A name and its text; an empty name continues the previous line.
     Entry(String, String, Tone),
-    /// To be copied: from the edge on, without anything around it.
+    /// A command to copy: starts at the edge, with nothing around it.
     Command(String),
 }
 
-/// Cells of a name, with what is around it.
-pub const NAME: usize = 14;
-/// From this height on the rates have a chart of several lines.
+/// Width of a name, including its margins.
+pub const NAME: usize = 16;
+/// Minimum height for rate charts of several lines.
 const HIGH: u16 = 30;
 
-/// All lines, for a screen of that size.
+/// All lines, for a screen of this size.
 pub fn lines(
     detail: &Detail,
     store: &Store,
@@ -66,7 +65,7 @@ pub fn lines(
     page.heading("RATES");
     let high = area.height >= HIGH;
     let rows = if high { 3 } else { 1 };
-    // of what is over the mean says more than a zero
+    // for a closed session the mean says more than a zero
     let seconds = session.duration_ns() as f32 / 1e9;
     let now = |rate: f32, bytes: u64| match session.is_open() {
         true => (rate, "now"),
@@ -82,26 +81,26 @@ pub fn lines(
     phases(&mut page, session, high);
     page.heading("PATH");
     path(&mut page, session);
-    page.heading("WHAT LIMITS HOW FAST WE SEND");
-    // of what was open before the start one does not know for how long it had nothing to do
-    let when = if session.age_is_lower_bound {
+    page.heading("BOTTLENECK");
+    // how long a preexisting session was idle before the start is unknown
+    let when = if session.preexisting {
         "while busy"
     } else {
-        "in all"
+        "overall"
     };
-    let in_all = verdict(Spent::of(session));
+    let in_all = verdict(TimeSpent::of(session));
     page.entry(when, &said(&in_all, true), Tone::Figure);
     if detail.tx.len() > 1 {
-        let spent = Spent::between(&detail.first, session);
+        let spent = TimeSpent::between(&detail.first, session);
         page.entry("watched", &said(&verdict(spent), false), Tone::Plain);
     }
     page.heading("OWNER");
     owner(&mut page, detail);
-    page.heading("THE OTHER END");
+    page.heading("OTHER END");
     match &detail.other {
         Some(other) => {
             let text = format!(
-                "{} goes there: {}, {}, tx {}, rx {}",
+                "{} shows it: {}, {}, tx {}, rx {}",
                 keymap.of(Mode::Detail, Action::OtherEnd),
                 who(other),
                 status(other),
@@ -110,8 +109,8 @@ pub fn lines(
             );
             page.entry("here", &text, Tone::Figure);
         }
-        None if detail.is_searching(store) => page.entry("", "looked for …", Tone::Plain),
-        None => page.entry("", "is not on this host, as far as is known", Tone::Plain),
+        None if detail.is_searching(store) => page.entry("", "searching …", Tone::Plain),
+        None => page.entry("", "not found on this host", Tone::Plain),
     }
     let key = |action| keymap.of(Mode::Detail, action);
     let (first, second) = (key(Action::Copy), key(Action::CopyOther));
@@ -121,7 +120,7 @@ pub fn lines(
     for command in commands(session, detail.inside()) {
         page.command(&command);
     }
-    page.heading("ALL FIGURES");
+    page.heading("ALL FIELDS");
     for field in FIELDS {
         if let Some(value) = exact(field, session, names) {
             page.figure(field.word, &value, field.help);
@@ -134,13 +133,13 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
     let session = &detail.session;
     let (ours, theirs) = session.ends();
     let (arrow, how) = match session.direction {
-        Direction::Out => ("→", "we opened it"),
-        Direction::In => ("←", "the peer opened it"),
-        Direction::Unknown => ("↔", "open before the start"),
+        Direction::Out => ("→", "opened by us"),
+        Direction::In => ("←", "opened by the peer"),
+        Direction::Unknown => ("↔", "open before tcplife started"),
     };
-    let age = cell("dur", session);
+    let age = cell("duration", session);
     let meaning = if detail.vanished {
-        "It is gone, and how it ended was lost."
+        "Closed, but its record was missed."
     } else if session.is_open() {
         session.state.help()
     } else {
@@ -157,29 +156,25 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
     }
 }
 
-/// Each on a line of its own where there is room.
+/// Phases of the session, each on a line of its own where there is room.
 fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
-        None if session.direction == Direction::In => "the peer's".into(),
-        None if session.age_is_lower_bound => "before the start".into(),
-        None => format!("{}, never established", cell("dur", session)),
+        None if session.direction == Direction::In => "by the peer".into(),
+        None if session.preexisting => "before tcplife started".into(),
+        None => format!("{}, never established", cell("duration", session)),
     };
     let whole = session.duration_ns();
-    let transfer = if session.established_ns == 0 && !session.age_is_lower_bound {
+    let transfer = if session.established_ns == 0 && !session.preexisting {
         "-".into()
     } else {
         let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
-        let bound = if session.age_is_lower_bound {
-            "≥"
-        } else {
-            ""
-        };
+        let bound = if session.preexisting { "≥" } else { "" };
         format!("{bound}{}", fields::micros(ns / 1000))
     };
     let close = match u64::from(session.close_us) {
         0 if session.is_open() => "not yet".into(),
-        0 => "without a FIN".into(),
+        0 => "no FIN".into(),
         us if session.is_open() => format!("{} so far", fields::micros(us)),
         us => fields::micros(us),
     };
@@ -204,14 +199,14 @@ fn path(page: &mut Page, session: &Session) {
         (0, _) => "not measured".into(),
         (_, 0) => fields::micros(now.into()),
         _ => {
-            let when = if session.is_open() { "now" } else { "at last" };
+            let when = if session.is_open() { "now" } else { "last" };
             let mut text = format!(
-                "{} {when}, {} at best",
+                "{} {when}, {} min",
                 fields::micros(now.into()),
                 fields::micros(best.into())
             );
             if now >= best.saturating_mul(2) {
-                text += &format!(": {} times that, queues or a busy peer", now / best);
+                text += &format!(": {} times the minimum, queues or a busy peer", now / best);
             }
             text
         }
@@ -224,7 +219,7 @@ fn path(page: &mut Page, session: &Session) {
         session.mss
     );
     if let Some(a_second) = (window * 1_000_000).checked_div(u64::from(now)) {
-        text += &format!(": {}/s at this round trip", fields::size(a_second));
+        text += &format!(": {}/s at this RTT", fields::size(a_second));
     }
     page.entry("window", &text, Tone::Plain);
     let sent = session.tx_bytes + session.retransmitted_bytes;
@@ -233,14 +228,14 @@ fn path(page: &mut Page, session: &Session) {
         0 => ("none".into(), Tone::Plain),
         n => (
             format!(
-                "{}, {}, {part:.2}% of what was sent",
+                "{}, {}, {part:.2}% of the bytes sent",
                 fields::number(n.into(), "segment"),
                 fields::size(session.retransmitted_bytes)
             ),
             Tone::Warning,
         ),
     };
-    page.entry("sent again", &text, tone);
+    page.entry("retransmits", &text, tone);
     let text = format!(
         "{} not acknowledged, {} not read by the application",
         fields::size(session.unacked_bytes.into()),
@@ -249,10 +244,10 @@ fn path(page: &mut Page, session: &Session) {
     page.entry("waiting", &text, Tone::Plain);
 }
 
-/// A verdict in words; the greatest part explained if that is wanted.
+/// Text of a verdict, explaining its largest part if `explained`.
 fn said(verdict: &Verdict, explained: bool) -> String {
     match verdict {
-        Verdict::NothingSent => "nothing was sent: if anything, the other end knows".into(),
+        Verdict::NothingSent => "nothing was sent; see the other end".into(),
         Verdict::TooShort => "too short to tell".into(),
         Verdict::Parts(parts) => {
             let texts: Vec<String> = parts
@@ -277,11 +272,11 @@ fn owner(page: &mut Page, detail: &Detail) {
     match &detail.process {
         _ if session.pid == 0 => {}
         Some(p) if p.pid != session.pid => {}
-        None => page.entry("", "asked for …", Tone::Plain),
-        Some(p) if p.gone => page.entry("command", "the process is gone", Tone::Plain),
+        None => page.entry("", "looking it up …", Tone::Plain),
+        Some(p) if p.gone => page.entry("command", "the process has exited", Tone::Plain),
         Some(p) if ended && p.started_ns > session.end_ns => page.entry(
             "command",
-            "the process is gone, and another has its id now",
+            "the process has exited; another one has its pid now",
             Tone::Plain,
         ),
         Some(p) => process(page, p),
@@ -297,7 +292,7 @@ fn process(page: &mut Page, process: &ProcessInfo) {
         page.entry("program", exe, Tone::Plain);
     }
     if let Some((uid, name)) = &process.user {
-        let name = name.as_deref().unwrap_or("no name");
+        let name = name.as_deref().unwrap_or("unknown");
         page.entry("user", &format!("{name} ({uid})"), Tone::Plain);
     }
     let parents: Vec<String> = process
@@ -312,7 +307,7 @@ fn process(page: &mut Page, process: &ProcessInfo) {
 
 fn who(session: &Session) -> String {
     if session.pid == 0 {
-        "nobody known".into()
+        "unknown owner".into()
     } else {
         format!("{} {}", session.comm.as_str(), session.pid)
     }
@@ -334,8 +329,8 @@ fn cell(word: &str, session: &Session) -> String {
 fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
     match ((field.get)(session), field.kind) {
         (Value::Missing, _) => None,
-        (Value::Uint(n), Kind::Bytes | Kind::Rate) => Some(n.to_string()),
-        (Value::Uint(us), Kind::Micros) if us >= 1000 => {
+        (Value::Uint(n), FieldKind::Bytes | FieldKind::Rate) => Some(n.to_string()),
+        (Value::Uint(us), FieldKind::Micros) if us >= 1000 => {
             let bound = fields::bound(field, session);
             let (s, us) = (us / 1_000_000, us % 1_000_000);
             Some(format!("{bound}{s}.{us:06}s"))
@@ -344,7 +339,6 @@ fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
     }
 }
 
-/// The lines so far.
 struct Page {
     lines: Vec<DetailLine>,
     width: usize,
@@ -374,7 +368,7 @@ impl Page {
             .extend(lines.into_iter().map(DetailLine::Command));
     }
 
-    /// A rate and when that is, the bytes in all, and the course while it is watched.
+    /// Adds a rate and its time, the total bytes, and the rate history since the page was opened.
     fn rate(
         &mut self,
         name: &str,
@@ -385,16 +379,16 @@ impl Page {
     ) {
         let most = rates.iter().copied().fold(0.0, f32::max);
         let a_second = |rate: f32| format!("{}/s", fields::size(rate as u64));
-        // what flowed while nobody watched is in the mean only
+        // traffic before the page was opened is only in the mean
         let seen = if most > 0.0 {
             a_second(most)
         } else {
             "-".into()
         };
-        let mut text = format!("{:>9} {when} {seen:>9} at most", a_second(rate));
+        let mut text = format!("{:>9} {when} {seen:>9} max", a_second(rate));
         let room = self.width.saturating_sub(NAME);
         if room > 60 {
-            text += &format!(" {:>8} in all", fields::size(bytes));
+            text += &format!(" {:>8} total", fields::size(bytes));
         }
         let beside = room.saturating_sub(text.len() + 2);
         let width = if rows == 1 { beside } else { room };
@@ -425,7 +419,7 @@ impl Page {
     }
 }
 
-/// A text on as many lines as it takes, broken at spaces where there are some.
+/// Wraps a text, at spaces where there are some.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -436,10 +430,10 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
             used += c.width().unwrap_or(0);
             used > width
         });
-        // a wide character in a single cell fits nowhere
+        // a wide character never fits a single cell
         let first = rest.chars().next().map_or(0, char::len_utf8);
         let end = fitting.map_or(rest.len(), |(at, _)| at).max(first);
-        // the space at which the next line would begin counts too
+        // a space at which the next line would begin counts too
         let space = rest
             .match_indices(' ')
             .map(|(at, _)| at)
@@ -463,7 +457,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_broken_at_spaces_where_there_are_some() {
+    fn wrapped_text_breaks_at_spaces_if_there_are_any() {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("one two", 7), ["one two"]);
         assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
@@ -474,8 +468,8 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_reads_as_a_sentence() {
-        let spent = Spent {
+    fn verdict_is_written_as_a_sentence() {
+        let spent = TimeSpent {
             whole_us: Some(1_000_000),
             busy_us: 300_000,
             rwnd_us: 250_000,

@@ -1,24 +1,24 @@
-//! The help: every key, and every column, from their tables.
+//! The help page: every key and every column, from their tables.
 
 use crate::filter;
 use crate::model::aggregate::figures::FIGURES;
 use crate::model::fields;
 use crate::model::session::Reason;
 use crate::ui::keys::sections::MOUSE;
-use crate::ui::keys::{Keymap, PLACES};
+use crate::ui::keys::{HELP_SECTIONS, Keymap};
 
-/// A line of the help.
+/// A line of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelpLine {
-    /// What the lines below are about.
+    /// Heading of a section.
     Heading(&'static str),
-    /// A name and what it means; without a name, it goes on from the line above.
+    /// A name and its meaning; an empty name continues the previous line.
     Entry(String, &'static str),
-    /// Room between two parts.
+    /// A blank line between two sections.
     Blank,
 }
 
-/// The whole of it, on a screen of that width.
+/// All lines, for a screen of this width.
 pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
     let meaning = usize::from(width).saturating_sub(NAME + GAPS);
     let meaning = meaning.clamp(LEAST_MEANING, MEANING);
@@ -28,7 +28,7 @@ pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
 
 fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     let mut lines = Vec::new();
-    for place in PLACES {
+    for place in HELP_SECTIONS {
         if !lines.is_empty() {
             lines.push(HelpLine::Blank);
         }
@@ -42,17 +42,17 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
     let forms = filter::GRAMMAR.iter();
     lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));
-    lines.extend([HelpLine::Blank, HelpLine::Heading("FIELDS OF FILTERS")]);
+    lines.extend([HelpLine::Blank, HelpLine::Heading("FILTER FIELDS")]);
     let rows = filter::help_rows();
     lines.extend(rows.map(|row| HelpLine::Entry(row.example, row.meaning)));
     lines.extend([
         HelpLine::Blank,
-        HelpLine::Heading("COLUMNS, as many as fit unless others are chosen"),
+        HelpLine::Heading("COLUMNS, as many as fit unless chosen"),
     ]);
     lines.extend(fields::columns().map(|(f, c)| HelpLine::Entry(c.title.into(), f.help)));
     lines.extend([
         HelpLine::Blank,
-        HelpLine::Heading("FIGURES OF TALKERS, as many as fit"),
+        HelpLine::Heading("FIGURES OF TOP TALKERS, as many as fit"),
     ]);
     lines.extend(
         FIGURES
@@ -61,43 +61,46 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     );
     lines.extend([
         HelpLine::Blank,
-        HelpLine::Heading("WHAT THE CHARTS, THE FAILURES AND THE MARK COUNT"),
+        HelpLine::Heading("WHAT CHARTS, FAILURES AND BASELINE COUNT"),
     ]);
     lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
-    lines.extend([HelpLine::Blank, HelpLine::Heading("WHY A SESSION ENDED")]);
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("REASONS A SESSION CLOSED"),
+    ]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
     lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
     lines
 }
 
-/// What is on the screens that take the table's place.
+/// Figures on the screens shown instead of the table.
 const COUNTED: [(&str, &str); 4] = [
     (
         "charts",
-        "of the sessions of the table: open ones as they stand, finished ones as long as they are kept; p50, p90 and p99 within 2.5 %",
+        "the sessions of the table: open ones as they are now, closed ones while they are kept; p50, p90 and p99 within 2.5 %",
     ),
     (
         "failures",
-        "of the same sessions those that ended otherwise than by FIN; /s over the last 10 s",
+        "the sessions of the table that did not close with a FIN; /s is over the last 10 s",
     ),
     (
-        "mark",
-        "all sessions but the dashboard's own, whatever the filter. Rates against the minute before it, times (geometric means) and losses against ten, as far as sessions are kept",
+        "baseline",
+        "all sessions except tcplife's own, regardless of the filter. Rates are compared with the minute before the baseline, times (geometric means) and losses with the ten minutes before it, as far as sessions are kept",
     ),
     (
         "worse",
-        "a time from 10 sessions on both sides that is half as long again; a rate, or the part of sessions with losses, that is twice as much. Times, losses (from 20 sessions) and what is counted must not look like chance; bytes must be 10 kB/s",
+        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses, that has doubled. Times, losses (from 20 sessions) and counts must be unlikely to be chance; bytes must reach 10 kB/s",
     ),
 ];
 
-/// Cells of a name, and what is before and behind it.
+/// Width of a name, and of the gaps around it.
 pub const NAME: usize = 24;
 const GAPS: usize = 4;
-/// Cells of what it means at most: with the name eighty, which are read with ease; and at least.
+/// Maximum width of a meaning, which with the name makes eighty cells, easily read; and its minimum.
 const MEANING: usize = 80 - NAME - GAPS;
 const LEAST_MEANING: usize = 20;
 
-/// An entry on as many lines as it takes.
+/// Wraps an entry.
 fn wrapped(line: HelpLine, meaning: usize) -> Vec<HelpLine> {
     let HelpLine::Entry(mut name, mut rest) = line else {
         return vec![line];

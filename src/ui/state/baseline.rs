@@ -1,28 +1,26 @@
-//! The screen of what is other since the mark: the worst first. What the dashboard causes itself does not count.
+//! The comparison screen: differences since the baseline, the worst first, without the dashboard's own traffic.
 //!
-//! Responsible for the order of the differences and for which is selected. Not for what is a difference
-//! (`crate::model::baseline`), nor for what is drawn (`view::mark`).
+//! Owns their order and the selection. `crate::model::baseline` decides what counts as a difference.
 
-use crate::model::aggregate::{Key, Talkers};
-use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::model::aggregate::{Aggregates, GroupKey};
+use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
 
-/// Lines of what is gone, and of what is new: a server has many clients that come and go.
+/// Maximum lines for disappeared and for new talkers, each: a server has many clients that come and go.
 const MOST: usize = 200;
 
-/// The screen.
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
-    pub list: List<(Key, Finding)>,
-    /// How many figures are worse, how many talkers are gone, how many new.
+    pub list: List<(GroupKey, DifferenceKind)>,
+    /// Number of worse figures, disappeared talkers and new talkers.
     pub counts: [usize; 3],
 }
 
 impl Comparison {
-    /// Compares anew.
-    pub fn refresh(&mut self, mark: &Mark, talkers: &Talkers, height: usize) {
+    /// Compares with the baseline again.
+    pub fn refresh(&mut self, mark: &Baseline, talkers: &Aggregates, height: usize) {
         let mut found = mark.differences(talkers);
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
@@ -37,9 +35,9 @@ impl Comparison {
         self.counts = [0; 3];
         found.retain(|difference| {
             let kind = match difference.finding {
-                Finding::Worse(_) => 0,
-                Finding::Gone => 1,
-                Finding::New => 2,
+                DifferenceKind::Worse(_) => 0,
+                DifferenceKind::Gone => 1,
+                DifferenceKind::New => 2,
             };
             self.counts[kind] += 1;
             kind == 0 || self.counts[kind] <= MOST
@@ -49,7 +47,7 @@ impl Comparison {
         self.list.set(order, height);
     }
 
-    /// Lines from the first that is shown on, and whether each is the selected one.
+    /// Visible lines, each with true if it is selected.
     pub fn rows(&self) -> impl Iterator<Item = (&Difference, bool)> {
         self.list.shown().filter_map(|(line, selected)| {
             let mut found = self.found.iter();
@@ -58,24 +56,28 @@ impl Comparison {
         })
     }
 
-    /// Whom the selected line is about.
-    pub fn selected(&self) -> Option<Key> {
+    /// The talker on the selected line.
+    pub fn selected(&self) -> Option<GroupKey> {
         self.list.selected().map(|(key, _)| key)
     }
 
-    /// Moves the selection.
     pub fn go(&mut self, motion: Motion, height: usize) {
         self.list.go(motion, height);
     }
 }
 
-/// What is read first: what fails, what takes longer, what is more, who is gone, who is new.
-fn urgency(finding: Finding) -> u8 {
+/// Sort order: failures, then slower, then more traffic, then disappeared, then new.
+fn urgency(finding: DifferenceKind) -> u8 {
     match finding {
-        Finding::Worse(Figure::Failed) => 0,
-        Finding::Worse(Figure::Lossy | Figure::Connect | Figure::Rtt | Figure::Duration) => 1,
-        Finding::Worse(Figure::New | Figure::Bytes) => 2,
-        Finding::Gone => 3,
-        Finding::New => 4,
+        DifferenceKind::Worse(BaselineFigure::Failed) => 0,
+        DifferenceKind::Worse(
+            BaselineFigure::Lossy
+            | BaselineFigure::Connect
+            | BaselineFigure::Rtt
+            | BaselineFigure::Duration,
+        ) => 1,
+        DifferenceKind::Worse(BaselineFigure::New | BaselineFigure::Bytes) => 2,
+        DifferenceKind::Gone => 3,
+        DifferenceKind::New => 4,
     }
 }

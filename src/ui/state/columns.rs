@@ -1,43 +1,38 @@
-//! Which columns the session table has, in which order, and the screen on which they are chosen.
+//! Columns of the session table: their choice, their order, the horizontal scroll position, and the column chooser.
 //!
-//! Responsible for the choice and for how far the table is scrolled sideways. Not for how wide columns are and which
-//! of them fit (`view::table`).
+//! Their widths, and which of them fit, are computed in `layout::table`.
 
 use crate::model::fields;
 use crate::model::fields::Field;
-use crate::model::store::Event;
+use crate::model::store::StoreEvent;
 use crate::ui::action::{Motion, Sideways, moved};
 use crate::ui::layout::table::{ColumnView, fitting, window};
 
-/// Fields with a column, in the order of the table.
-pub type List = Vec<&'static Field>;
+pub type ColumnList = Vec<&'static Field>;
 
-/// The columns of the session table.
 #[derive(Debug, Default)]
 pub struct Columns {
-    /// Those that were chosen; `None`: as many as fit.
-    chosen: Option<List>,
-    /// Those that the configuration has.
-    configured: Option<List>,
-    /// 0: as the window has room; n: as wide as they are, without the n-1 that come after the first.
+    /// `None`: as many as fit.
+    chosen: Option<ColumnList>,
+    configured: Option<ColumnList>,
+    /// 0: as many columns as fit; n: columns at their full width, leaving out the n-1 that follow the first.
     scroll: usize,
-    /// True from the first IPv6 session on: before, no address is longer than those of IPv4.
+    /// True once an IPv6 session was seen; until then every address fits the width of an IPv4 one.
     has_v6: bool,
 }
 
-/// The screen on which columns are chosen.
+/// The column chooser.
 #[derive(Debug)]
 pub struct Chooser {
-    /// Every column, and whether it is shown.
+    /// Every column, with true if it is shown.
     pub rows: Vec<(&'static Field, bool)>,
-    /// The selected line.
     pub selected: usize,
-    before: Option<List>,
+    before: Option<ColumnList>,
 }
 
 impl Columns {
-    /// Those of the configuration, else those that were chosen in an earlier run.
-    pub fn new(configured: Option<List>, before: Option<List>) -> Self {
+    /// Uses the configured columns, else those chosen in an earlier run.
+    pub fn new(configured: Option<ColumnList>, before: Option<ColumnList>) -> Self {
         Columns {
             chosen: configured.clone().or(before),
             configured,
@@ -45,23 +40,23 @@ impl Columns {
         }
     }
 
-    /// Those that were chosen; `None`: as many as fit.
+    /// The chosen columns; `None`: as many as fit.
     pub fn chosen(&self) -> Option<&[&'static Field]> {
         self.chosen.as_deref()
     }
 
-    /// True if the configuration says which columns there are at the start.
+    /// True if the configuration sets the columns.
     pub fn are_configured(&self) -> bool {
         self.configured.is_some()
     }
 
-    /// Takes what happened to a session: which kinds of addresses there are.
-    pub fn take(&mut self, event: &Event<'_>) {
+    /// Notes whether an IPv6 address appeared.
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
         let now = event.change().and_then(|change| change.now);
         self.has_v6 = self.has_v6 || now.is_some_and(|s| s.ip() == 6);
     }
 
-    /// What the layout of the table depends on.
+    /// Everything that the table's layout depends on.
     pub fn view(&self) -> ColumnView<'_> {
         ColumnView {
             chosen: self.chosen.as_deref(),
@@ -70,7 +65,7 @@ impl Columns {
         }
     }
 
-    /// Scrolls the table of that width.
+    /// Scrolls the table, which is `width` cells wide.
     pub fn go(&mut self, to: Sideways, width: u16) {
         let last = window(self.view(), width).last;
         let now = self.scroll.min(last);
@@ -82,7 +77,7 @@ impl Columns {
         };
     }
 
-    /// Scrolls as little as it takes to have that column on the screen.
+    /// Scrolls as little as possible to bring a column into view.
     pub fn reveal(&mut self, field: &Field, width: u16) {
         let last = window(self.view(), width).last;
         let now = self.scroll.min(last);
@@ -97,7 +92,7 @@ impl Columns {
         self.scroll = now;
     }
 
-    /// The screen on which they are chosen.
+    /// Opens the column chooser.
     pub fn chooser(&self, width: u16) -> Chooser {
         Chooser {
             rows: self.rows(width),
@@ -106,7 +101,7 @@ impl Columns {
         }
     }
 
-    /// Every column: those that are shown in their order, and each of the others behind the one that it usually follows.
+    /// Every column: shown ones in their order, each hidden one after the column that it usually follows.
     fn rows(&self, width: u16) -> Vec<(&'static Field, bool)> {
         let shown = match &self.chosen {
             Some(list) => list.clone(),
@@ -128,7 +123,7 @@ impl Columns {
 }
 
 impl Chooser {
-    /// Shows the selected column, or does not; the last one stays.
+    /// Shows or hides the selected column; the last one cannot be hidden.
     pub fn toggle(&mut self, columns: &mut Columns, width: u16) {
         let others = self.rows.iter().filter(|(_, shown)| *shown).count();
         let (field, shown) = &mut self.rows[self.selected];
@@ -143,7 +138,7 @@ impl Chooser {
         }
     }
 
-    /// Moves the selected column.
+    /// Moves the selected column by `step`.
     pub fn shift(&mut self, step: isize, columns: &mut Columns, width: u16) {
         let from = self.selected;
         let Some(to) = from
@@ -166,21 +161,19 @@ impl Chooser {
         columns.chosen = Some(shown.map(|(field, _)| *field).collect());
     }
 
-    /// What the configuration has, else as many as fit.
+    /// Returns to the configured columns, else to as many as fit.
     pub fn reset(&mut self, columns: &mut Columns, width: u16) {
         columns.chosen = columns.configured.clone();
         columns.scroll = 0;
         self.rows = columns.rows(width);
     }
 
-    /// Moves the selection.
     pub fn go(&mut self, motion: Motion, page: usize) {
         let last = self.rows.len().saturating_sub(1);
         self.selected = moved(self.selected, motion, page).min(last);
     }
 
-    /// What is to be kept for the next run, if that is another choice than before: words of fields; none: nothing was
-    /// chosen.
+    /// Field words to save for the next run, if the choice changed; empty: nothing is chosen.
     pub fn changed(&self, columns: &Columns) -> Option<Vec<&'static str>> {
         let is_other = columns.configured.is_none() && self.before != columns.chosen;
         let words = columns.chosen.iter().flatten().map(|f| f.word);
@@ -188,13 +181,13 @@ impl Chooser {
     }
 }
 
-/// The columns that an earlier run kept. Words that are none (of another version) are left out.
-pub fn kept(text: &str) -> Option<List> {
-    let list: List = text.split_whitespace().filter_map(by_word).collect();
+/// Parses the columns saved by an earlier run. Unknown words (from another version) are ignored.
+pub fn kept(text: &str) -> Option<ColumnList> {
+    let list: ColumnList = text.split_whitespace().filter_map(by_word).collect();
     (!list.is_empty()).then_some(list)
 }
 
-/// The field of that word, if it has a column.
+/// The field with this word, if it has a column.
 pub fn by_word(word: &str) -> Option<&'static Field> {
     fields::by_word(word).filter(|f| f.column.is_some())
 }
@@ -209,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_shown_stands_where_it_usually_is() {
+    fn chooser_lists_hidden_columns_at_their_default_position() {
         let list = kept("rport tx pid").expect("columns");
         let rows = Columns::new(Some(list), None).rows(80);
         let place = |word| {
@@ -221,14 +214,14 @@ mod tests {
             (place("comm"), place("rport") + 1),
             (place("pid") + 1, place("direction"))
         );
-        // in the usual order nothing is anywhere else
-        let usual: List = fields::columns().map(|(f, _)| f).collect();
+        // in the usual order nothing moves
+        let usual: ColumnList = fields::columns().map(|(f, _)| f).collect();
         let rows = Columns::default().rows(80);
         assert!(rows.iter().map(|(f, _)| *f).eq(usual));
     }
 
     #[test]
-    fn the_configuration_is_stronger_than_what_was_chosen_before() {
+    fn columns_in_configuration_take_precedence_over_saved_ones() {
         let list = |text| kept(text);
         let mut columns = Columns::new(list("pid tx"), list("rx"));
         assert_eq!(columns.chosen().map(words).as_deref(), Some("pid tx"));
@@ -243,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_column_stays() {
+    fn chooser_last_column_cannot_be_removed() {
         let mut columns = Columns::new(kept("pid"), None);
         let mut chooser = columns.chooser(80);
         chooser.toggle(&mut columns, 80);
@@ -251,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_versions_are_left_out() {
+    fn saved_columns_with_unknown_words_ignore_them() {
         assert_eq!(
             kept("nonsense raddr port").map(|l| words(&l)).as_deref(),
             Some("raddr")

@@ -1,45 +1,41 @@
-//! One session, watched: everything that is known of it, kept up with what comes.
+//! One session in detail, updated until it closes: its figures, its rate history, and its other end if that is on
+//! this host too.
 //!
-//! Responsible for following the session to its end, for the course of its rates, and for finding its other end when
-//! that is on this host too. Not for what is drawn (`view::detail`), nor for asking /proc (an effect).
+//! Reading /proc is an effect, not done here.
 
 use std::collections::VecDeque;
 
 use crate::host::processes::ProcessInfo;
 use crate::model::session::{Session, SessionId};
-use crate::model::store::{Backfill, Change, Place, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Store};
 
-/// Looks of which the rates are kept.
+/// Snapshots for which rates are kept.
 const WATCHED: usize = 300;
-/// Finished sessions that are tried for the other end at a time.
+/// Closed sessions searched for the other end in one step.
 const CHUNK: u64 = 1 << 15;
 
-/// A session that is watched.
 #[derive(Debug)]
 pub struct Detail {
-    /// As it is now.
     pub session: Session,
-    /// As it was when one began to watch.
+    /// The session as it was when the detail was opened.
     pub first: Session,
-    /// It is not there any more, and how it ended was lost.
+    /// The session has disappeared, and its close was missed.
     pub vanished: bool,
-    /// Bytes a second at each look, sent and received.
+    /// Bytes per second sent, one value per snapshot.
     pub tx: VecDeque<f32>,
-    /// Likewise.
+    /// Bytes per second received, one value per snapshot.
     pub rx: VecDeque<f32>,
-    /// What /proc says of the owner.
+    /// Facts from /proc about the owner.
     pub process: Option<ProcessInfo>,
-    /// The session's other end.
     pub other: Option<Session>,
-    /// First line that is shown.
+    /// First visible line.
     pub top: usize,
     asked: u32,
-    /// The closed sessions that are tried for the other end.
+    /// Progress of the search for the other end among closed sessions.
     backfill: Backfill,
 }
 
 impl Detail {
-    /// Begins to watch a session.
     pub fn new(session: Session, store: &Store) -> Self {
         let mut detail = Detail {
             first: session.clone(),
@@ -53,25 +49,24 @@ impl Detail {
             backfill: Backfill::new(store, CHUNK),
             session,
         };
-        detail.sample();
+        detail.push_rate_sample();
         let mut open = store.open().map(|(_, s)| s);
         detail.other = open.find(|s| detail.is_other_end(s)).cloned();
         detail.search(store);
         detail
     }
 
-    /// Which one it is.
     pub fn id(&self) -> SessionId {
         self.session.id()
     }
 
-    /// The owner, if it is in another network namespace than we are.
+    /// The owner's pid, if it is in another network namespace than tcplife.
     pub fn inside(&self) -> Option<u32> {
         let owner = self.process.as_ref().filter(|p| p.pid == self.session.pid);
         owner.filter(|p| p.is_elsewhere).map(|p| p.pid)
     }
 
-    /// The process to be asked for: the owner, if that has not been done yet.
+    /// Pid of the owner to look up, if that was not requested yet.
     pub fn unknown_process(&mut self) -> Option<u32> {
         let pid = self.session.pid;
         let is_new = pid != 0 && pid != self.asked;
@@ -79,7 +74,7 @@ impl Detail {
         is_new.then_some(pid)
     }
 
-    /// Takes in what changed of a session, whichever.
+    /// Takes a change of any session.
     pub fn take(&mut self, change: &Change<'_>) {
         match (change.before, change.now) {
             (_, Some(now)) if now.id() == self.id() => {
@@ -94,35 +89,35 @@ impl Detail {
         }
     }
 
-    /// The open sessions were looked at. What is unchanged has grown older.
-    pub fn look(&mut self, store: &Store) {
+    /// Takes a snapshot. An unchanged session has grown older.
+    pub fn take_snapshot(&mut self, store: &Store) {
         for session in std::iter::once(&mut self.session).chain(&mut self.other) {
-            let now = store.get(Place::Open(session.cookie));
+            let now = store.get(SessionRef::Open(session.cookie));
             if let Some(now) = now.filter(|now| now.id() == session.id()) {
                 session.clone_from(now);
             }
         }
         if self.session.is_open() && !self.vanished {
-            self.sample();
+            self.push_rate_sample();
         }
     }
 
-    /// True while the other end is looked for.
+    /// True while the other end is being searched for.
     pub fn is_searching(&self, store: &Store) -> bool {
         self.other.is_none() && !self.backfill.is_done(store)
     }
 
-    /// Tries some more of the finished sessions.
+    /// Searches the next chunk of closed sessions.
     pub fn search(&mut self, store: &Store) {
         if !self.is_searching(store) {
             return;
         }
-        let closed = store.closed(self.backfill.take_chunk(store)).rev();
+        let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         let mut sessions = closed.map(|(_, session)| session);
         self.other = sessions.find(|s| self.is_other_end(s)).cloned();
     }
 
-    fn sample(&mut self) {
+    fn push_rate_sample(&mut self) {
         for (rates, rate) in [
             (&mut self.tx, self.session.tx_rate),
             (&mut self.rx, self.session.rx_rate),
@@ -134,9 +129,9 @@ impl Detail {
         }
     }
 
-    /// The same addresses and ports the other way round, at the same time: ports are used again.
+    /// True for the same addresses and ports reversed, at the same time, because ports are reused.
     fn is_other_end(&self, other: &Session) -> bool {
-        /// One end may be over a little before the other begins to be seen.
+        /// One end may close a little before the other is first seen.
         const SLACK_NS: u64 = 1_000_000_000;
         let mine = &self.session;
         let begins_in_time =
@@ -155,7 +150,7 @@ impl Detail {
 mod tests {
     use super::*;
     use crate::model::batch::Batch;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn client() -> Session {
         Session {
@@ -184,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_end_is_found_however_far_back() {
+    fn other_end_far_back_in_the_store_is_found() {
         let others = (10..100_000).map(|cookie| Session {
             cookie,
             lport: 9,
@@ -204,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_ports_at_another_time_are_another_connection() {
+    fn other_end_with_same_ports_at_a_later_time_does_not_match() {
         let later = Session {
             start_ns: 60_000_000_000,
             end_ns: 61_000_000_000,
@@ -215,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_connected_to_itself_has_no_other_end() {
+    fn other_end_of_socket_connected_to_itself_is_none() {
         let own = Session {
             rport: 46644,
             ..client()
@@ -225,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_other_end_that_comes_later_is_noticed() {
+    fn other_end_that_opens_later_is_found() {
         let mut detail = Detail::new(client(), &store(vec![]));
         let server = server();
         detail.take(&Change {
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_is_asked_for_once_until_it_is_another() {
+    fn owner_is_requested_once_until_it_changes() {
         let mut detail = Detail::new(client(), &store(vec![]));
         assert_eq!(detail.unknown_process(), Some(22597));
         assert_eq!(detail.unknown_process(), None);

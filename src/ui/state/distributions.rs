@@ -1,8 +1,7 @@
-//! The distributions screen: how long the sessions of the table lasted, how far away their peers are, how long connecting
-//! took, and how much they moved.
+//! The distributions screen: histograms of duration, round-trip time, connect latency and bytes of the sessions in
+//! the table.
 //!
-//! Responsible for the counts and for what is selected. Not for scales and percentiles (`crate::model::histogram`), nor for what
-//! is drawn (`view::distributions`).
+//! Owns the counts and the selection. Scales and percentiles are in `crate::model::histogram`.
 
 use crate::model::fields;
 use crate::model::fields::{Field, Value};
@@ -10,23 +9,22 @@ use crate::model::histogram::{BYTES, Bucket, Histogram, Scale, TIME};
 use crate::model::session::Session;
 use crate::model::store::Store;
 use crate::ui::action::{Motion, moved};
-use crate::ui::state::counted::{Count, Counted};
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::tally::{Count, Counted};
+use crate::ui::state::view_filter::ViewFilter;
 
-/// What is looked at: one row of [`MEASURES`].
+/// One row of [`MEASURES`].
 #[derive(Debug)]
 pub struct Measure {
     /// The field's word in a filter.
     pub word: &'static str,
-    /// Its heading.
     pub title: &'static str,
     scale: fn() -> &'static Scale,
 }
 
-/// Every distribution, as they are read.
+/// Every distribution, in screen order.
 pub static MEASURES: [Measure; 4] = [
     Measure {
-        word: "dur",
+        word: "duration",
         title: "DURATION",
         scale: || &TIME,
     },
@@ -36,7 +34,7 @@ pub static MEASURES: [Measure; 4] = [
         scale: || &TIME,
     },
     Measure {
-        word: "conn",
+        word: "connect",
         title: "CONNECT",
         scale: || &TIME,
     },
@@ -48,7 +46,7 @@ pub static MEASURES: [Measure; 4] = [
 ];
 
 impl Measure {
-    /// What a filter has to say so that it lets through what is in the bucket.
+    /// Returns a filter that matches exactly the sessions in a bucket.
     pub fn filter(&self, bucket: &Bucket) -> String {
         let (word, scale) = (self.word, (self.scale)());
         let below = bucket.to.map(|to| format!("{word} < {}", scale.label(to)));
@@ -61,7 +59,7 @@ impl Measure {
     }
 }
 
-/// The four histograms of some sessions.
+/// One histogram per measure.
 #[derive(Debug)]
 pub struct Spread([(Option<&'static Field>, Histogram); 4]);
 
@@ -73,7 +71,7 @@ impl Default for Spread {
 }
 
 impl Spread {
-    /// Each histogram, with the session's value if it has one.
+    /// Histograms that count this session, each with the session's value.
     fn each<'a>(
         &'a mut self,
         session: &'a Session,
@@ -99,7 +97,7 @@ impl Count for Spread {
 
 #[cfg(test)]
 impl Spread {
-    /// The counts of all buckets.
+    /// Counts of all buckets.
     pub fn counts(&self) -> Vec<Vec<u64>> {
         let counts = |(_, h): &(_, Histogram)| {
             let buckets = h.buckets(crate::model::histogram::Level::Inner);
@@ -109,34 +107,32 @@ impl Spread {
     }
 }
 
-/// The screen.
 #[derive(Debug)]
 pub struct Distributions {
     pub counted: Counted<Spread>,
-    /// The one that has the keyboard.
+    /// The histogram that has the keyboard.
     pub selected: usize,
-    /// In each a value of the selected bucket: the screen's width decides which buckets there are. `None`: the fullest one.
+    /// A value in the selected bucket of each: the buckets depend on the screen's width. `None`: the fullest bucket.
     chosen: [Option<u64>; 4],
 }
 
 impl Distributions {
-    /// Of the sessions that the table shows.
-    pub fn new(store: &Store, choice: &Choice) -> Self {
+    pub fn new(store: &Store, view_filter: &ViewFilter) -> Self {
         Distributions {
-            counted: Counted::new(Spread::default, store, choice),
+            counted: Counted::new(Spread::default, store, view_filter),
             selected: 0,
             chosen: [None; 4],
         }
     }
 
-    /// One of the distributions.
+    /// The histogram of open and closed sessions together.
     pub fn histogram(&self, which: usize) -> Histogram {
         let mut histogram = self.counted.closed.0[which].1.clone();
         histogram.merge(&self.counted.open.0[which].1);
         histogram
     }
 
-    /// The selected one of these buckets.
+    /// Index of the selected bucket.
     pub fn bucket(&self, which: usize, buckets: &[Bucket]) -> usize {
         match self.chosen[which] {
             Some(value) => {
@@ -150,15 +146,15 @@ impl Distributions {
         }
     }
 
-    /// The keyboard goes to another histogram.
+    /// Moves the keyboard focus to another histogram.
     pub fn turn(&mut self, by: isize) {
         let many = MEASURES.len() as isize;
         self.selected = (self.selected as isize + by).rem_euclid(many) as usize;
     }
 
-    /// Selects another one of these buckets.
+    /// Moves the selection within the buckets.
     pub fn go(&mut self, motion: Motion, buckets: &[Bucket]) {
-        /// Buckets that are passed at once.
+        /// Buckets in a page.
         const PAGE: usize = 3;
         let to = moved(self.bucket(self.selected, buckets), motion, PAGE);
         let to = to.min(buckets.len().saturating_sub(1));
@@ -171,10 +167,10 @@ mod tests {
     use super::*;
     use crate::filter::Filter;
     use crate::model::histogram::Level;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn a_bucket_s_filter_lets_through_what_is_in_it() {
+    fn filter_of_bucket_matches_exactly_its_sessions() {
         for us in [0, 1, 3, 9, 12, 99, 1_234, 30_000_000, 65_000_000, 1 << 50] {
             let session = Session {
                 established_ns: 0,

@@ -1,8 +1,7 @@
-//! Writing what the table shows to a file: its name, the question whether one may be replaced, and the rows.
+//! Exporting the table to a file: its name, the question whether to replace an existing file, and the rows.
 //!
-//! Responsible for what is written, in the table's order, a block at a time so that no key waits for all of it. While it
-//! is being written the picture holds and batches wait, so that the file is the table at one moment. Not for the file
-//! itself (`output::file`).
+//! Rows are written in the table's order, one block at a time so that no key waits for all of them. Meanwhile the
+//! display is paused and batches wait, so that the file is the table at one moment. The file itself: `output::export_file`.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,10 +11,10 @@ use crate::output::csv::AllFields;
 use crate::output::json::Json;
 use crate::ui::state::line::Line;
 
-/// Rows of a block: some hundred kilobytes.
+/// Rows per block: some hundred kilobytes.
 pub const ROWS: usize = 512;
 
-/// What the file is made of, by the end of its name.
+/// File format, chosen by the extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Csv,
@@ -40,53 +39,46 @@ impl Format {
     }
 }
 
-/// What is to be done with a file.
+/// An operation on the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Begin it.
+pub enum ExportCommand {
     Begin {
-        /// Where.
         path: PathBuf,
-        /// In place of one that is there.
+        /// Replace an existing file.
         replace: bool,
     },
-    /// All is written: put it in the place of the one that is there.
+    /// Everything is written: replace the existing file.
     Replace,
-    /// Forget it.
+    /// Discard the file.
     Cancel,
 }
 
-/// How far it is.
 #[derive(Clone, Debug)]
 pub enum Stage {
-    /// The name is being typed. What is wrong with it, and where in the text.
+    /// The name is being typed. Holds an error in it and its position in the text.
     Naming(Option<(Range<usize>, String)>),
-    /// There is a file of that name. What of ours is written already.
+    /// A file of that name exists. Holds the progress, if the new one is written already.
     Asking(Option<Progress>),
-    /// It is being written.
     Writing(Progress),
 }
 
-/// The rows so far.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// Lines of the table that are done.
+    /// Table lines written so far.
     pub lines: usize,
-    /// Sessions that were written.
+    /// Sessions written so far.
     pub sessions: usize,
-    /// Blocks that the file can take.
+    /// Blocks that the writer can accept.
     pub wanted: usize,
     pub is_whole: bool,
 }
 
-/// A file that is about to be written.
 #[derive(Debug)]
 pub struct Export {
-    /// Its name.
+    /// The file name being typed.
     pub line: Line,
-    /// How far it is.
     pub stage: Stage,
-    /// The picture is held because of it.
+    /// The export paused the display.
     pub holds: bool,
 }
 
@@ -95,7 +87,7 @@ impl Export {
         Format::of(self.line.text().trim())
     }
 
-    /// What the ending of the name is, as a part of the text: what comes behind its last dot.
+    /// Range of the extension in the text: everything after the last dot.
     pub fn ending(&self) -> Range<usize> {
         let text = self.line.text();
         let name = text.rfind('/').map_or(0, |at| at + 1);
@@ -119,7 +111,7 @@ impl Export {
     }
 }
 
-/// A number with a comma between its thousands.
+/// Formats a number with commas between thousands.
 pub fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -137,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_told_apart() {
+    fn grouped_number_has_thousands_separators() {
         for (n, text) in [
             (0, "0"),
             (999, "999"),
@@ -150,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ending_says_what_the_file_is() {
+    fn export_format_follows_the_file_extension() {
         for (name, format) in [
             ("a.csv", Some(Format::Csv)),
             ("~/x/a.b.CSV", Some(Format::Csv)),
@@ -167,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_is_the_home_directory() {
+    fn export_path_with_tilde_is_in_the_home_directory() {
         let path = |text: &str, home: Option<&str>| {
             let export = Export {
                 line: Line::new(text.into()),

@@ -1,41 +1,38 @@
-//! The failures screen: which connections fail, of whom, to where, why, and how often of late.
+//! The failures screen: failed connections counted by reason, destination and program, and their recent rates.
 //!
-//! Responsible for counting them by reason, destination and program, and for their order. Not for what is drawn
-//! (`view::failures`).
+//! Owns the counts, their order and the selection.
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::filter::select;
-use crate::model::aggregate::Key;
-use crate::model::aggregate::bounded_map::{Bounded, Sums};
+use crate::filter::narrowing;
+use crate::model::aggregate::GroupKey;
+use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::session::{Comm, Direction, Reason, Session};
-use crate::model::store::{Place, Store};
+use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Motion;
-use crate::ui::state::counted::{Count, Counted};
 use crate::ui::state::list::List;
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::tally::{Count, Counted};
+use crate::ui::state::view_filter::ViewFilter;
 
-/// Kinds of failures that are kept at least.
+/// Minimum number of kinds of failures kept.
 const KEEP: usize = 2048;
-/// Seconds that count as of late.
+/// Seconds that count as recent.
 pub const RECENT_S: u64 = 10;
-/// A second.
+/// Nanoseconds in a second.
 const S: u64 = 1_000_000_000;
 
-/// What tells one kind of failures from another.
+/// A kind of failure: sessions that agree in all of these fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Failure {
-    /// Why it ended.
     pub reason: Reason,
-    /// Who opened it.
     pub direction: Direction,
-    /// The peer's address; `None` of a session that the peer opened, as it is our service that fails then.
+    /// The peer's address; `None` if the peer opened the session, because then the local service failed.
     pub addr: Option<IpAddr>,
-    /// The peer's port, or ours of a session that the peer opened.
+    /// The peer's port, or the local one if the peer opened the session.
     pub port: u16,
-    /// Name of the owner; empty: not known.
+    /// Name of the owner; empty: unknown.
     pub comm: Comm,
 }
 
@@ -51,7 +48,7 @@ impl Failure {
         })
     }
 
-    /// What a filter has to say so that it lets exactly these through.
+    /// Returns a filter that matches exactly these failures.
     pub fn filter(&self) -> String {
         let to = match self.addr {
             Some(addr) => format!("raddr {addr} and rport {}", self.port),
@@ -61,11 +58,11 @@ impl Failure {
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            select::of_key(&Key::Program(self.comm))
+            narrowing::of_key(&GroupKey::Program(self.comm))
         )
     }
 
-    /// Where it was to go, by that name or else by number: `→ 10.0.0.9:5432`, or to us: `← :443`.
+    /// The destination, by `name` or else by number: `→ 10.0.0.9:5432`, or for a local service `← :443`.
     pub fn destination(&self, name: Option<String>) -> String {
         match self.addr {
             Some(addr) => {
@@ -77,22 +74,21 @@ impl Failure {
     }
 }
 
-/// The failures of one kind.
+/// Failures of one kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// How many.
     pub count: u64,
-    /// When the last one was, ns.
+    /// Time of the last one, ns.
     pub last_ns: u64,
-    /// How many in each second; the one under way needs a place too.
+    /// Failures per second; the current, incomplete second needs an entry too.
     recent: RateHistory<u32, { RECENT_S as usize + 1 }>,
 }
 
 impl Tally {
-    /// How many there were in the seconds before that instant.
+    /// Number of failures in the last [`RECENT_S`] seconds before `now_ns`.
     fn recent(&self, now_ns: u64) -> u32 {
         let end = now_ns / S;
-        // the second that is under way counts as well: what has just happened is what one looks for
+        // the current second counts as well: what has just happened matters most
         let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.recent.newest_s());
         seconds.map(|s| self.recent.at(s)).sum()
     }
@@ -110,11 +106,11 @@ impl Sums for Tally {
     }
 }
 
-/// The failures among some sessions.
+/// Failures by kind.
 #[derive(Debug, Default)]
 pub struct Failed(
-    Bounded<Failure, Tally>,
-    /// The second in which the last of all ended.
+    BoundedMap<Failure, Tally>,
+    /// Second of the latest failure.
     u64,
 );
 
@@ -133,10 +129,10 @@ impl Count for Failed {
         let Some(failure) = Failure::of(session) else {
             return;
         };
-        let tally = self.0.counted(failure);
-        // what was of late was so, kept or not
+        let tally = self.0.sums_of(failure);
+        // recent failures still count after eviction
         tally.count = tally.count.saturating_sub(1);
-        // the screen leaves out what is neither kept nor of late
+        // the screen leaves out kinds that are neither kept nor recent
         if tally.count == 0 && tally.recent.newest_s() + RECENT_S < self.1 {
             self.0.forget(failure);
         }
@@ -145,7 +141,7 @@ impl Count for Failed {
 
 #[cfg(test)]
 impl Failed {
-    /// All tallies, in the order of what is tallied.
+    /// All tallies, sorted by failure.
     pub fn counts(&self) -> Vec<(Failure, u64)> {
         let kept = self.0.iter().filter(|(_, t)| t.count > 0);
         let mut counts: Vec<_> = kept.map(|(f, t)| (f, t.count)).collect();
@@ -154,47 +150,42 @@ impl Failed {
     }
 }
 
-/// A line of the screen.
 #[derive(Debug)]
-pub struct Row<'a> {
-    /// Which failures; `None`: all of those that were let go.
+pub struct FailureRow<'a> {
+    /// `None`: all evicted kinds together.
     pub failure: Option<Failure>,
-    /// How many.
     pub tally: &'a Tally,
-    /// A second, of late.
+    /// Recent failures per second.
     pub rate: f64,
-    /// It is the selected one.
     pub selected: bool,
 }
 
-/// The screen.
 #[derive(Debug)]
 pub struct Failures {
     pub counted: Counted<Failed>,
     pub list: List<Failure>,
     now_ns: u64,
-    /// Since then all that failed was counted.
+    /// All failures since this time are counted.
     since_ns: u64,
 }
 
 impl Failures {
-    /// Of the sessions that the table shows.
-    pub fn new(store: &Store, choice: &Choice) -> Self {
+    pub fn new(store: &Store, view_filter: &ViewFilter) -> Self {
         Failures {
-            counted: Counted::new(Failed::default, store, choice),
-            list: List::with_rest(),
+            counted: Counted::new(Failed::default, store, view_filter),
+            list: List::with_other(),
             now_ns: 0,
             since_ns: known_since(store),
         }
     }
 
-    /// The same of other sessions.
-    pub fn restart(&mut self, store: &Store, choice: &Choice) {
-        self.counted.restart(store, choice);
+    /// Counts again from the start, for a changed filter.
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
+        self.counted.restart(store, view_filter);
         self.since_ns = known_since(store);
     }
 
-    /// Sorts anew: by what fails most of late, then by what failed most. The trace runs since `first_ns`.
+    /// Sorts by recent failures, then by all failures. The trace began at `first_ns`.
     pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
         (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
         let tallies = self.counted.closed.0.iter();
@@ -207,50 +198,49 @@ impl Failures {
             .set(order.into_iter().map(|(_, f)| f).collect(), height);
     }
 
-    /// Moves the selection.
     pub fn go(&mut self, motion: Motion, height: usize) {
         self.list.go(motion, height);
     }
 
-    /// The selected failures.
+    /// The selected kind.
     pub fn selected(&self) -> Option<Failure> {
         self.list.selected()
     }
 
-    /// How many kinds there are, how many failures in all, and how many kinds were let go.
+    /// Number of kinds, of failures in total, and of evicted kinds.
     pub fn counts(&self) -> (usize, u64, u64) {
-        let (rest, let_go) = self.counted.closed.0.rest();
+        let (rest, evicted) = self.counted.closed.0.other();
         let kept = self.counted.closed.0.iter();
         let all = kept.map(|(_, t)| t.count).sum::<u64>() + rest.count;
-        (self.list.len(), all, let_go)
+        (self.list.len(), all, evicted)
     }
 
-    /// The seconds that count as of late, if the sessions of all of them were there to be counted.
+    /// Length of the recent period in seconds, shorter if the sessions of its beginning were not counted.
     pub fn seconds(&self) -> f64 {
         let known = self.now_ns.saturating_sub(self.since_ns) as f64 / S as f64;
         known.clamp(1.0, RECENT_S as f64)
     }
 
-    /// Since the last of them, ns.
+    /// Time since the last failure of a kind, ns.
     pub fn ago_ns(&self, tally: &Tally) -> u64 {
         self.now_ns.saturating_sub(tally.last_ns)
     }
 
-    /// Lines from the first that is shown on; the last of all is what was let go.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    /// Visible lines; the last one of all stands for evicted kinds.
+    pub fn rows(&self) -> impl Iterator<Item = FailureRow<'_>> {
         let failed = &self.counted.closed.0;
         let rate = |tally: &Tally| f64::from(tally.recent(self.now_ns)) / self.seconds();
         let rows = self.list.shown().filter_map(move |(failure, selected)| {
             let tally = failed.get(failure)?;
-            Some(Row {
+            Some(FailureRow {
                 failure: Some(failure),
                 tally,
                 rate: rate(tally),
                 selected,
             })
         });
-        let (rest, let_go) = failed.rest();
-        rows.chain((let_go > 0).then(|| Row {
+        let (rest, evicted) = failed.other();
+        rows.chain((evicted > 0).then(|| FailureRow {
             failure: None,
             tally: rest,
             rate: rate(rest),
@@ -259,12 +249,12 @@ impl Failures {
     }
 }
 
-/// Since when all that ended is kept: the beginning, unless some were let go.
+/// Time since which every closed session is kept: the start, unless some were evicted.
 fn known_since(store: &Store) -> u64 {
-    match store.finished_numbers().start {
+    match store.closed_numbers().start {
         0 => 0,
         oldest => store
-            .get(Place::Finished(oldest))
+            .get(SessionRef::Closed(oldest))
             .map_or(u64::MAX, |s| s.end_ns),
     }
 }
@@ -274,7 +264,7 @@ mod tests {
     use super::*;
     use crate::filter::Filter;
     use crate::model::session::Evidence;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
         Session {
@@ -292,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_s_filter_lets_through_exactly_its_sessions() {
+    fn filter_of_failure_matches_exactly_its_sessions() {
         let mut sessions = Vec::new();
         for reason in [Reason::Refused, Reason::LocalReset, Reason::LocalFin] {
             for direction in [Direction::In, Direction::Out, Direction::Unknown] {
@@ -314,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_of_late_is_counted_second_by_second() {
+    fn failures_of_recent_seconds_are_counted_by_second() {
         let mut counted = Failed::default();
         let add = |counted: &mut Failed, s| {
             counted.add(&failed(Reason::Refused, Direction::Out, "a", s));
@@ -336,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_kinds_there_are_they_are_bounded_and_all_counted() {
+    fn failures_of_many_kinds_are_bounded_and_all_counted() {
         let mut counted = Failed::default();
         let kind = |i: u64| Session {
             lport: (i % 60_000) as u16,
@@ -347,8 +337,8 @@ mod tests {
         (0..100_000).for_each(|i| counted.add(&kind(i)));
         let kept = counted.0.iter().count();
         assert!((KEEP..=2 * KEEP).contains(&kept), "{kept}");
-        let (rest, let_go) = counted.0.rest();
-        assert_eq!((rest.count, rest.recent(10 * S)), (let_go, let_go as u32));
-        assert_eq!(kept as u64 + let_go, 100_000);
+        let (rest, evicted) = counted.0.other();
+        assert_eq!((rest.count, rest.recent(10 * S)), (evicted, evicted as u32));
+        assert_eq!(kept as u64 + evicted, 100_000);
     }
 }

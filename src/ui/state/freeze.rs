@@ -1,6 +1,4 @@
-//! A frozen picture: what arrives meanwhile waits.
-//!
-//! Responsible for keeping that within bounds.
+//! Batches that arrive while the display is paused, kept within bounds.
 
 use std::collections::VecDeque;
 
@@ -9,22 +7,20 @@ use rustc_hash::FxHashSet;
 use crate::model::batch::Batch;
 use crate::model::session::{Session, SessionId};
 
-/// What arrived while the picture was frozen.
 #[derive(Debug, Default)]
 pub struct Waiting {
     newest: Batch,
-    /// When the open sessions in it were looked at.
+    /// Time of the newest snapshot.
     looked_ns: u64,
-    /// The oldest first; the last so many of them ended after that look.
+    /// The oldest first; the last `since_look` of them closed after the snapshot.
     closed: VecDeque<Session>,
     since_look: usize,
-    /// Sessions that ended meanwhile.
+    /// Sessions that closed meanwhile.
     pub count: u64,
 }
 
 impl Waiting {
-    /// Keeps the newest picture of the open ones and the newest of the finished ones. Returns the finished ones that there
-    /// is no room for.
+    /// Keeps the newest snapshot and the newest closed sessions. Returns closed sessions beyond `keep`.
     pub fn take(&mut self, batch: Batch, keep: usize) -> Vec<Session> {
         let ended = batch.closed.len();
         self.count += ended as u64;
@@ -45,7 +41,7 @@ impl Waiting {
         };
         let over = self.closed.len().saturating_sub(keep.max(1));
         let passed: Vec<Session> = self.closed.drain(..over).collect();
-        // that look may have found them open: they are over
+        // the snapshot may still contain them as open
         if let Some(open) = self.newest.open.as_mut().filter(|_| over > 0) {
             let ids: FxHashSet<SessionId> = passed.iter().map(Session::id).collect();
             open.changed.retain(|session| !ids.contains(&session.id()));
@@ -53,8 +49,8 @@ impl Waiting {
         passed
     }
 
-    /// All of it, if anything came: until the last look, and after it. As one batch it would take that look for one
-    /// that was made just now, and all rates until the next one would be too high.
+    /// Returns everything that arrived as up to two batches: until the last snapshot, and after it. In a single
+    /// batch, the snapshot would appear to be taken just now, and all rates until the next one would be too high.
     pub fn into_batches(mut self) -> impl Iterator<Item = Batch> {
         let until_look = self.closed.len().saturating_sub(self.since_look);
         let after: Vec<Session> = self.closed.drain(until_look..).collect();

@@ -1,7 +1,6 @@
-//! What is kept from one run to the next: the filters that were used, the columns that were chosen.
+//! Data kept between runs, in files of lines in the state directory: used filters and chosen columns.
 //!
-//! Responsible for files of lines in the state directory. A host on which they cannot be written to is no reason to
-//! complain: then history lasts for the run.
+//! If the directory is not writable, nothing is reported: history then lasts for the run.
 
 use std::fs;
 use std::io::Write;
@@ -10,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::output::export_file::temporary;
 
-/// Lines that are kept.
+/// Maximum number of lines kept.
 const KEPT: usize = 200;
 
-/// Where the file of that name is, by the XDG base directory specification: in `$XDG_STATE_HOME`, or `~/.local/state`.
+/// Path of a state file by the XDG base directory specification: in `$XDG_STATE_HOME`, or `~/.local/state`.
 pub fn file(name: &str, state_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let state = state_home.filter(|p| p.is_absolute());
     let state = state.or_else(|| {
@@ -23,7 +22,7 @@ pub fn file(name: &str, state_home: Option<PathBuf>, home: Option<PathBuf>) -> O
     state.map(|s| s.join("tcplife").join(name))
 }
 
-/// The lines, the newest last; none if there is no such file.
+/// Reads the lines, the newest last; empty if there is no such file.
 pub fn load(path: &Path) -> Vec<String> {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -34,7 +33,7 @@ pub fn load(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Writes them, for the user's eyes only: whole, or not at all.
+/// Writes the lines atomically, readable by the user only.
 ///
 /// # Errors
 /// If the directory or the file cannot be written.
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_follows_the_specification() {
+    fn history_path_follows_the_xdg_specification() {
         let path = |state: Option<&str>, home: Option<&str>| {
             file("history", state.map(Into::into), home.map(Into::into))
         };
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_back_and_the_oldest_go() {
+    fn history_saved_is_loaded_without_the_oldest_lines() {
         let folder = std::env::temp_dir().join(format!("tcplife-history-{}", std::process::id()));
         let path = folder.join("deep/history");
         assert_eq!(load(&path), Vec::<String>::new());

@@ -1,35 +1,32 @@
-//! How often the picture is another: the refresh interval.
+//! The refresh interval, and the steps in which keys change it.
 //!
-//! Responsible for the steps that the keys take. Not for keeping to it: the collector looks that often.
+//! The collector keeps to it: it takes a snapshot that often.
 
 use std::time::Duration;
 
 use crate::model::fields;
 
-/// What the keys choose from, ms.
+/// Steps, ms.
 const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
-/// The refresh interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct RefreshInterval {
     pub interval: Duration,
-    /// A key has changed it.
+    /// Changed with a key.
     chosen: bool,
 }
 
-impl Pace {
-    /// Unless another is asked for.
+impl RefreshInterval {
     pub const DEFAULT: Duration = Duration::from_secs(1);
 
-    /// From the start on.
     pub fn new(interval: Duration) -> Self {
-        Pace {
+        RefreshInterval {
             interval,
             chosen: false,
         }
     }
 
-    /// The next longer interval, or the next shorter one; at the end of the steps it stays.
+    /// Moves to the next longer or shorter step; stays at either end.
     pub fn step(&mut self, longer: bool) {
         let steps = || STEPS.iter().map(|ms| Duration::from_millis(*ms));
         let next = match longer {
@@ -40,12 +37,12 @@ impl Pace {
         self.chosen = true;
     }
 
-    /// True if a key has changed it.
+    /// True if it was changed with a key.
     pub fn is_chosen(&self) -> bool {
         self.chosen
     }
 
-    /// In words, if it is not what everybody expects, or was changed.
+    /// Text for the header, unless it is the default and was never changed.
     pub fn said(&self) -> Option<String> {
         let said = || {
             let micros = fields::micros(self.interval.as_micros() as u64);
@@ -60,33 +57,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_go_from_wherever_one_is_and_end() {
-        let mut pace = Pace::new(Duration::from_millis(700));
-        assert_eq!(pace.said().as_deref(), Some("every 700ms"));
-        pace.step(false);
-        assert_eq!(pace.said().as_deref(), Some("every 500ms"));
+    fn interval_steps_from_any_value_and_stops_at_the_limits() {
+        let mut interval = RefreshInterval::new(Duration::from_millis(700));
+        assert_eq!(interval.said().as_deref(), Some("every 700ms"));
+        interval.step(false);
+        assert_eq!(interval.said().as_deref(), Some("every 500ms"));
         for _ in 0..5 {
-            pace.step(false);
+            interval.step(false);
         }
-        assert_eq!(pace.said().as_deref(), Some("every 100ms"));
+        assert_eq!(interval.said().as_deref(), Some("every 100ms"));
         for _ in 0..20 {
-            pace.step(true);
+            interval.step(true);
         }
-        assert_eq!(pace.said().as_deref(), Some("every 1m"));
+        assert_eq!(interval.said().as_deref(), Some("every 1m"));
         // longer than any step: it stays, and comes back
-        let mut pace = Pace::new(Duration::from_secs(3600));
-        pace.step(true);
-        assert_eq!(pace.interval, Duration::from_secs(3600));
-        pace.step(false);
-        assert_eq!(pace.said().as_deref(), Some("every 1m"));
+        let mut interval = RefreshInterval::new(Duration::from_secs(3600));
+        interval.step(true);
+        assert_eq!(interval.interval, Duration::from_secs(3600));
+        interval.step(false);
+        assert_eq!(interval.said().as_deref(), Some("every 1m"));
     }
 
     #[test]
-    fn the_default_is_said_once_it_was_chosen() {
-        let mut pace = Pace::new(Pace::DEFAULT);
-        assert_eq!(pace.said(), None);
-        pace.step(true);
-        pace.step(false);
-        assert_eq!(pace.said().as_deref(), Some("every 1s"));
+    fn interval_default_is_shown_only_after_it_was_chosen() {
+        let mut interval = RefreshInterval::new(RefreshInterval::DEFAULT);
+        assert_eq!(interval.said(), None);
+        interval.step(true);
+        interval.step(false);
+        assert_eq!(interval.said().as_deref(), Some("every 1s"));
     }
 }

@@ -1,4 +1,4 @@
-//! What lies over what on the screen: layers above the list of sessions, each of which has keys of its own.
+//! Layers above the list of sessions, each with keys of its own.
 
 use crate::ui::action::Mode;
 use crate::ui::layout::panes::{Focus, Subject};
@@ -8,30 +8,27 @@ use crate::ui::state::export::{Export, Stage};
 use crate::ui::state::prompt::Prompt;
 use crate::ui::state::screens::Screen;
 
-/// A layer above the list.
 #[derive(Debug)]
 pub enum Layer {
     /// A pane of top talkers has the keyboard.
     Pane(Subject),
-    /// A screen in the place of the table.
+    /// A screen instead of the table.
     Screen(Screen),
-    /// One session by itself.
+    /// Details of one session.
     Detail(Box<Detail>),
-    /// Columns are being chosen.
     Chooser(Chooser),
-    /// The help, from this line on.
+    /// The help; holds the first visible line.
     Help(usize),
-    /// A filter is being typed.
     Prompt(Box<Prompt>),
-    /// A file is being named, or written.
+    /// A file is being named or written.
     Export(Box<Export>),
 }
 
 impl Layer {
-    /// The keys that are in force when nothing lies above it.
+    /// Active keys while this layer is on top.
     fn mode(&self) -> Mode {
         match self {
-            Layer::Pane(_) => Mode::Talkers,
+            Layer::Pane(_) => Mode::TopTalkers,
             Layer::Screen(screen) => screen.mode(),
             Layer::Detail(_) => Mode::Detail,
             Layer::Chooser(_) => Mode::Columns,
@@ -46,14 +43,13 @@ impl Layer {
     }
 }
 
-/// The layers, the topmost last. There is one of a kind at the most.
+/// The layers, the topmost last; at most one of a kind.
 #[derive(Debug, Default)]
 pub struct Layers(Vec<Layer>);
 
-/// The layer of one kind: a look at it, a change to it, and its removal.
+/// Accessors for the layer of one kind: get, get mutably, remove.
 macro_rules! layer {
     ($variant:ident, $content:ty, $get:ident, $get_mut:ident, $take:ident) => {
-        /// What that layer holds, if it is there.
         pub fn $get(&self) -> Option<&$content> {
             self.0.iter().find_map(|layer| match layer {
                 Layer::$variant(content) => Some(content),
@@ -61,7 +57,6 @@ macro_rules! layer {
             })
         }
 
-        /// The same, to be changed.
         pub fn $get_mut(&mut self) -> Option<&mut $content> {
             self.0.iter_mut().find_map(|layer| match layer {
                 Layer::$variant(content) => Some(content),
@@ -69,7 +64,6 @@ macro_rules! layer {
             })
         }
 
-        /// Removes that layer.
         pub fn $take(&mut self) -> Option<$content> {
             let at = self
                 .0
@@ -91,30 +85,30 @@ impl Layers {
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
     layer!(Export, Box<Export>, export, export_mut, take_export);
 
-    /// Lays one above all others.
+    /// Adds a layer on top.
     pub fn push(&mut self, layer: Layer) {
         self.0.push(layer);
     }
 
-    /// The keys that are in force in each layer, from the topmost down to the list.
+    /// Modes from the topmost layer down to the list.
     pub fn modes(&self) -> impl Iterator<Item = Mode> {
         let layers = self.0.iter().rev().map(Layer::mode);
         layers.chain(std::iter::once(Mode::Table))
     }
 
-    /// The keys that are in force.
+    /// The mode of the topmost layer.
     pub fn mode(&self) -> Mode {
         self.0.last().map_or(Mode::Table, Layer::mode)
     }
 
-    /// The topmost layer that fills the place of the table; `None`: the table is seen.
+    /// The topmost layer that covers the table; `None`: the table is visible.
     pub fn page(&self) -> Option<&Layer> {
         let is_page =
             |l: &&Layer| matches!(l, Layer::Screen(_) | Layer::Detail(_) | Layer::Help(_));
         self.0.iter().rev().find(is_page)
     }
 
-    /// What has the keyboard when nothing else lies above the list.
+    /// The list or pane that has the keyboard when no other layer is above it.
     pub fn focus(&self) -> Focus {
         match self.0.first() {
             Some(Layer::Pane(subject)) => Focus::Pane(*subject),
@@ -122,7 +116,7 @@ impl Layers {
         }
     }
 
-    /// Gives the keyboard to the list or to a pane, below all other layers. Returns the pane that had it until now.
+    /// Gives the keyboard to the list or to a pane, below all other layers. Returns the pane that had it.
     pub fn turn_to(&mut self, focus: Focus) -> Option<Subject> {
         let left = match self.focus() {
             now if now == focus => return None,
@@ -138,7 +132,7 @@ impl Layers {
         left
     }
 
-    /// True while a line is typed, or what was typed waits for an answer.
+    /// True while a line is being typed, or waits for an answer.
     pub fn is_prompting(&self) -> bool {
         self.prompt().is_some() || self.export().is_some()
     }

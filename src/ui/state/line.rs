@@ -1,37 +1,34 @@
-//! A line that is being typed: its text, its cursor, and which part of it is in sight.
+//! A line being typed: its text, its cursor and its visible part.
 //!
-//! Responsible for that nothing gets into the text that could drive the terminal. Not for what the text means
-//! (`prompt`, `export`).
+//! Control characters that could drive the terminal never get into the text.
 
 use tui_input::{Input, InputRequest};
 
-/// A line that is being typed.
 #[derive(Clone, Debug)]
 pub struct Line {
     input: Input,
 }
 
 impl Line {
-    /// With this text, the cursor behind it.
+    /// Starts with this text, the cursor after it.
     pub fn new(text: String) -> Self {
         Line {
             input: Input::new(text),
         }
     }
 
-    /// With the cursor before that character.
+    /// Starts with this text, the cursor before the given character.
     pub fn with_cursor(text: String, cursor: usize) -> Self {
         Line {
             input: Input::new(text).with_cursor(cursor),
         }
     }
 
-    /// The text.
     pub fn text(&self) -> &str {
         self.input.value()
     }
 
-    /// The cursor as a byte offset of the text.
+    /// The cursor as a byte offset in the text.
     pub fn cursor(&self) -> usize {
         let text = self.text();
         text.char_indices()
@@ -39,7 +36,7 @@ impl Line {
             .map_or(text.len(), |(at, _)| at)
     }
 
-    /// Types a text: a key, or what was pasted. Line ends become spaces, and other control characters nothing.
+    /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped.
     pub fn insert(&mut self, text: &str) {
         for c in text.chars().map(|c| {
             if matches!(c, '\n' | '\r' | '\t') {
@@ -59,7 +56,7 @@ impl Line {
         self.input.handle(request);
     }
 
-    /// First cell of the text that is shown when there are `width` of them, and the cursor's cell from there.
+    /// First visible cell of the text when `width` cells are available, and the cursor's cell relative to it.
     pub fn scroll(&self, width: u16) -> (usize, u16) {
         let left = self.input.visual_scroll(usize::from(width.max(1)));
         let cursor = self.input.visual_cursor().saturating_sub(left);

@@ -1,21 +1,19 @@
-//! A list that is sorted anew while somebody reads it.
-//!
-//! Responsible for which line is selected and which are shown. Not for the order.
+//! Selection and scroll position of a list whose order changes while it is read.
 
 use crate::ui::action::{Motion, moved};
 
-/// Lines that the wheel scrolls at a time.
+/// Lines that one wheel step scrolls.
 pub const WHEEL_LINES: usize = 3;
 
-/// The lines of a list, by what tells them apart.
+/// Lines, identified by keys.
 #[derive(Debug)]
 pub struct List<K> {
     order: Vec<K>,
-    /// The selected one, wherever it goes; `None`: the first, whichever that is.
+    /// The selected key, wherever it moves; `None`: the first line, whichever that is.
     chosen: Option<K>,
     selected: usize,
     top: usize,
-    /// Lines below the last one that have their place, too.
+    /// Additional lines below the last one.
     below: usize,
 }
 
@@ -32,36 +30,34 @@ impl<K> Default for List<K> {
 }
 
 impl<K: Copy + PartialEq> List<K> {
-    /// With a line below the last one.
-    pub fn with_rest() -> Self {
+    /// A list with one additional line below the last one.
+    pub fn with_other() -> Self {
         List {
             below: 1,
             ..List::default()
         }
     }
 
-    /// How many lines it has.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// The selected one.
     pub fn selected(&self) -> Option<K> {
         self.order.get(self.selected).copied()
     }
 
-    /// Which line that is, from 0.
+    /// Index of the selected line.
     pub fn position(&self) -> usize {
         self.selected
     }
 
-    /// Those from the first that is shown on, and whether each is the selected one.
+    /// Visible lines, each with true if it is selected.
     pub fn shown(&self) -> impl Iterator<Item = (K, bool)> {
         let lines = self.order.iter().enumerate().skip(self.top);
         lines.map(|(i, key)| (*key, i == self.selected))
     }
 
-    /// Another order. The selection follows its line; if that is not there any more, its place stays selected.
+    /// Sets a new order. The selection follows its line; if the line is gone, its position stays selected.
     pub fn set(&mut self, order: Vec<K>, height: usize) {
         self.order = order;
         let last = self.order.len().saturating_sub(1);
@@ -79,12 +75,12 @@ impl<K: Copy + PartialEq> List<K> {
         self.scroll(height);
     }
 
-    /// Back to the first line.
+    /// Returns to the first line.
     pub fn reset(&mut self) {
         self.chosen = None;
     }
 
-    /// There is room for that many lines.
+    /// Scrolls for a height of this many lines.
     pub fn scroll(&mut self, height: usize) {
         let height = height.max(1);
         let last_top = (self.order.len() + self.below).saturating_sub(height);
@@ -98,7 +94,7 @@ impl<K: Copy + PartialEq> List<K> {
         }
     }
 
-    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    /// Selects the line at this offset from the first visible one. True if it was selected already.
     pub fn click(&mut self, line: usize) -> bool {
         let line = self.top + line;
         let key = self.order.get(line).copied();
@@ -109,7 +105,7 @@ impl<K: Copy + PartialEq> List<K> {
         again
     }
 
-    /// Scrolls; the selection stays in sight.
+    /// Scrolls; the selection stays visible.
     pub fn wheel(&mut self, height: usize, down: bool) {
         let rows = self.order.len() + self.below;
         let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
@@ -121,7 +117,6 @@ impl<K: Copy + PartialEq> List<K> {
         self.scroll(height);
     }
 
-    /// Moves the selection.
     pub fn go(&mut self, motion: Motion, height: usize) {
         let last = self.order.len().saturating_sub(1);
         self.selected = moved(self.selected, motion, height).min(last);
@@ -133,7 +128,7 @@ impl<K: Copy + PartialEq> List<K> {
     }
 }
 
-/// The first line that is shown and the selected one after a turn of the wheel: the selection stays in sight.
+/// First visible line and selected line after a wheel step; the selection stays visible.
 pub fn wheeled(
     top: usize,
     selected: usize,

@@ -1,8 +1,7 @@
-//! The parts of the dashboard's state, each by itself: what it holds, and how it changes.
+//! Parts of the dashboard's state, each with its data and how it changes.
 
 pub mod baseline;
 pub mod columns;
-pub mod counted;
 pub mod detail;
 pub mod distributions;
 pub mod export;
@@ -19,5 +18,6 @@ pub mod prompt;
 pub mod rows;
 pub mod screens;
 pub mod self_traffic;
+pub mod tally;
 pub mod top_talkers;
 pub mod view_filter;

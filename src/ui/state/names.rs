@@ -1,7 +1,7 @@
-//! Names in place of addresses and ports: which are shown, which are known, which are wanted.
+//! Names shown instead of addresses and ports, and which addresses need one.
 //!
-//! Responsible for keeping them within bounds and for as long as they hold, and for that only what is on the screen is
-//! asked for. Not for asking (`crate::host::resolver`).
+//! The number of names is limited, and a name is looked up again after its TTL. Only addresses on the screen are looked
+//! up, by `crate::host::resolver`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,30 +11,30 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::Services;
-use crate::model::aggregate::{By, Key};
+use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::fields;
-use crate::model::fields::{Field, Kind, Value};
+use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
 use crate::ui::state::failures::Failure;
 
-/// Addresses that are remembered.
+/// Maximum number of addresses remembered.
 const MOST: usize = 10_000;
 
 /// Names of addresses and ports.
 #[derive(Debug)]
 pub struct Names {
-    /// Finds the names of users, which are always shown.
+    /// Finds user names, which are always shown.
     pub user: fn(u32) -> Option<&'static str>,
     /// Addresses are shown by name.
     pub addresses: bool,
-    /// Ports of services are shown by name.
+    /// Ports are shown by service name.
     pub ports: bool,
-    known: HashMap<IpAddr, Known>,
+    known: HashMap<IpAddr, KnownName>,
     pub services: Option<Services>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownName {
     name: Option<Arc<str>>,
     until_ns: u64,
 }
@@ -52,10 +52,10 @@ impl Default for Names {
 }
 
 impl Names {
-    /// A field's cell, without names of addresses and ports.
+    /// Text of a field, without names of addresses and ports.
     pub fn plain_cell(&self, field: &Field, session: &Session) -> String {
         let name = match ((field.get)(session), field.kind) {
-            (Value::Uint(uid), Kind::User) => u32::try_from(uid).ok().and_then(self.user),
+            (Value::Uint(uid), FieldKind::User) => u32::try_from(uid).ok().and_then(self.user),
             _ => None,
         };
         name.map_or_else(|| fields::cell(field, session), str::to_owned)
@@ -72,19 +72,21 @@ impl Names {
         self.services.as_ref().filter(|_| self.ports)?.name(port)
     }
 
-    /// The name of a session's port, if that is the end that serves. The other end's is any that was free, and its name
-    /// would mean nothing.
+    /// The name of a session's port, if that end serves. The other end's port is ephemeral, and its name would mean
+    /// nothing.
     fn served(&self, session: &Session, port: u64) -> Option<&str> {
-        let serves = By::Port.key(session);
-        let port = u16::try_from(port).ok().filter(|p| serves == Key::Port(*p));
+        let serves = GroupBy::Port.key(session);
+        let port = u16::try_from(port)
+            .ok()
+            .filter(|p| serves == GroupKey::Port(*p));
         self.port(port?)
     }
 
-    /// A field's cell, by name if there is one. A port's name that does not fit says less than its number.
+    /// Text of a field, by name if there is one. A port's name that does not fit says less than its number.
     pub fn cell(&self, field: &Field, session: &Session, width: u16) -> String {
         let name = match ((field.get)(session), field.kind) {
             (Value::Addr(addr), _) => self.address(addr),
-            (Value::Uint(port), Kind::Port) => self
+            (Value::Uint(port), FieldKind::Port) => self
                 .served(session, port)
                 .filter(|name| name.width() <= width.into()),
             _ => None,
@@ -93,16 +95,16 @@ impl Names {
     }
 
     /// A talker's name, likewise.
-    pub fn talker(&self, key: Key, width: usize) -> String {
+    pub fn talker(&self, key: GroupKey, width: usize) -> String {
         let name = match key {
-            Key::Peer(addr) => self.address(addr),
-            Key::Port(port) => self.port(port).filter(|name| name.width() <= width),
+            GroupKey::Peer(addr) => self.address(addr),
+            GroupKey::Port(port) => self.port(port).filter(|name| name.width() <= width),
             _ => None,
         };
         name.map_or_else(|| key.to_string(), str::to_owned)
     }
 
-    /// A session's ends by name, ours first; `None`: there is no name in it.
+    /// Both ends by name, the local one first; `None`: neither has a name.
     pub fn ends(&self, session: &Session) -> Option<(String, String)> {
         let (ours, theirs) = session.ends();
         let [ours_named, theirs_named] = [ours, theirs].map(|end| {
@@ -120,7 +122,7 @@ impl Names {
         })
     }
 
-    /// Where failures were to go, with the names that are known.
+    /// Destination of failures, by name where known.
     pub fn destination(&self, failure: &Failure) -> String {
         let service = self.port(failure.port);
         failure.destination(match failure.addr {
@@ -129,7 +131,7 @@ impl Names {
         })
     }
 
-    /// An end by name; `None`: there is no name in it.
+    /// One end by name; `None`: it has no name.
     fn end(&self, addr: IpAddr, port: u16, service: Option<&str>) -> Option<String> {
         let host = self.address(addr);
         if host.is_none() && service.is_none() {
@@ -144,26 +146,26 @@ impl Names {
         Some(format!("{host}:{port}"))
     }
 
-    /// What of it there is to say at the top.
+    /// Text for the header.
     pub fn said(&self) -> Option<&'static str> {
         match (self.addresses, self.ports) {
-            (true, true) => Some("names of addresses, ports"),
-            (true, false) => Some("names of addresses"),
-            (false, true) => Some("names of ports"),
+            (true, true) => Some("names: addresses, ports"),
+            (true, false) => Some("names: addresses"),
+            (false, true) => Some("names: ports"),
             (false, false) => None,
         }
     }
 
-    /// Takes in an answer that came at this instant.
+    /// Takes an answer that arrived at `now_ns`.
     pub fn learn(&mut self, answer: Answer, now_ns: u64) {
         if self.known.len() >= MOST && !self.known.contains_key(&answer.addr) {
             self.known.retain(|_, known| known.until_ns > now_ns);
             if self.known.len() >= MOST {
-                self.known.clear(); // what is on the screen comes again
+                self.known.clear(); // addresses on the screen are looked up again
             }
         }
         let ttl_ns = u64::try_from(answer.ttl.as_nanos()).unwrap_or(u64::MAX);
-        let known = Known {
+        let known = KnownName {
             name: answer.name,
             until_ns: now_ns.saturating_add(ttl_ns),
         };
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kept_within_bounds_and_as_long_as_they_hold() {
+    fn names_are_bounded_and_expire_after_their_ttl() {
         let mut names = Names {
             addresses: true,
             ..Names::default()

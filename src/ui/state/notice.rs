@@ -1,55 +1,51 @@
-//! What there is to say once: that something was done, or why it was not.
-//!
-//! Responsible for how long it stays: until the next key, or for some seconds. Not for where it is drawn
-//! (`view::footer`).
+//! A message shown once: that something was done, or why not. It disappears at the next key or after some seconds.
 
-/// How long it stays, ns.
+/// Time until it disappears, ns.
 const STAYS_NS: u64 = 8_000_000_000;
 
-/// A line that goes by itself.
 #[derive(Debug, Default)]
 pub struct Notice {
-    said: Option<Said>,
+    said: Option<Message>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Message {
     text: String,
     is_alarm: bool,
-    /// When the first batch came that found it here.
+    /// Time of the first batch since it is shown.
     since_ns: Option<u64>,
 }
 
 impl Notice {
-    /// Says it, in place of what was said before.
+    /// Shows a message instead of the previous one.
     pub fn say(&mut self, text: String) {
         self.put(text, false);
     }
 
-    /// Says what went wrong.
+    /// Shows an error.
     pub fn complain(&mut self, text: String) {
         self.put(text, true);
     }
 
     fn put(&mut self, text: String, is_alarm: bool) {
-        self.said = Some(Said {
+        self.said = Some(Message {
             text,
             is_alarm,
             since_ns: None,
         });
     }
 
-    /// What is said, and whether it is about something that went wrong.
+    /// The message, and true if it is an error.
     pub fn get(&self) -> Option<(&str, bool)> {
         self.said.as_ref().map(|s| (s.text.as_str(), s.is_alarm))
     }
 
-    /// A key was pressed: whoever pressed it has had the time to read.
+    /// Removes the message after a key: its reader has had time to read it.
     pub fn clear(&mut self) {
         self.said = None;
     }
 
-    /// A batch came, at this instant. True if it has gone by that.
+    /// Takes the time of a batch. True if the message disappears with it.
     pub fn pass(&mut self, now_ns: u64) -> bool {
         let Some(said) = &mut self.said else {
             return false;
@@ -68,11 +64,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_after_some_seconds_or_with_a_key() {
+    fn notice_disappears_after_some_seconds_or_on_clear() {
         let mut notice = Notice::default();
         assert!(!notice.pass(0));
         notice.say("done".into());
-        // it may have been a while since the last batch
+        // the last batch may have been a while ago
         assert!(!notice.pass(100_000_000_000));
         assert!(!notice.pass(107_900_000_000));
         assert_eq!(notice.get(), Some(("done", false)));

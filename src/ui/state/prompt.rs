@@ -1,39 +1,36 @@
-//! The line on which a filter is typed: editing, history, completion.
+//! The filter prompt: editing, history, completion, and the filter that the text means.
 //!
-//! Responsible for the text and for what it means at the moment. Not for what then happens to the table (`app`), nor
-//! for where history is kept (`history`).
+//! Applying the filter is up to `app`; `history` stores the lines.
 
 use crate::filter::{Completions, Filter, FilterError, UidOf, complete};
 use crate::model::fields::Field;
 use crate::ui::action::{Edit, Purpose};
 use crate::ui::state::line::Line;
 
-/// A line that is being typed.
 #[derive(Debug)]
 pub struct Prompt {
-    /// What for.
     pub purpose: Purpose,
     line: Line,
     before: Filter,
     state: Result<Filter, FilterError>,
     history: Vec<String>,
     users: UidOf,
-    /// The line of the history that is shown, and what had been typed before.
+    /// Index of the history line shown, and the text typed before.
     recalled: Option<(usize, String)>,
     completing: Option<Completing>,
 }
 
-/// A completion under way: the same key goes on to the next candidate.
+/// A completion in progress: the same key selects the next candidate.
 #[derive(Debug)]
 struct Completing {
     completions: Completions,
-    /// The text and the cursor before, as a byte offset.
+    /// The previous text, and its cursor as a byte offset.
     before: (String, usize),
     chosen: Option<usize>,
 }
 
 impl Prompt {
-    /// A line that starts with the filter in force.
+    /// Opens the prompt with the current filter.
     pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>, users: UidOf) -> Self {
         Prompt {
             purpose,
@@ -47,45 +44,43 @@ impl Prompt {
         }
     }
 
-    /// The text and its cursor.
     pub fn line(&self) -> &Line {
         &self.line
     }
 
-    /// The text.
     pub fn text(&self) -> &str {
         self.line.text()
     }
 
-    /// The filter that the text is; else what is wrong, and then the last valid one stays in force.
+    /// The filter that the text means; on an error the last valid one stays in force.
     pub fn state(&self) -> Result<&Filter, &FilterError> {
         self.state.as_ref()
     }
 
-    /// The filter that the text is as a whole, if it is one: what might have become a field is a word now, and what might
-    /// have been the beginning of a text is all of it.
+    /// The filter that the complete text means, if it is valid: an unfinished field name becomes a word, and an
+    /// unfinished string ends here.
     pub fn finish(&mut self) -> Option<Filter> {
         self.state = Filter::parse_with(self.text(), self.users);
         self.state.as_ref().ok().cloned()
     }
 
-    /// The filter that was in force when the line was opened.
+    /// The filter that was in force when the prompt was opened.
     pub fn before(&self) -> &Filter {
         &self.before
     }
 
-    /// What fits at the cursor, and which of it is in the text, while one is completing.
+    /// Completions at the cursor and the index of the inserted one, while completing.
     pub fn candidates(&self) -> Option<(&Completions, Option<usize>)> {
         self.completing.as_ref().map(|c| (&c.completions, c.chosen))
     }
 
-    /// Types a text: a key, or what was pasted. Line ends become spaces, and other control characters nothing.
+    /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped.
     pub fn insert(&mut self, text: &str) {
         self.line.insert(text);
         self.changed();
     }
 
-    /// Changes the line. `values` gives those of a field that are on the screen.
+    /// Edits the line. `values` returns the values of a field that are on the screen.
     pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) {
         match edit {
             Edit::Request(request) => {
@@ -108,7 +103,7 @@ impl Prompt {
         }
     }
 
-    /// The lines that are kept, the newest last, after this one has been accepted.
+    /// Accepts this line and returns the history, the newest last.
     pub fn into_history(self) -> Vec<String> {
         let text = self.text().trim().to_owned();
         let mut history = self.history;
@@ -148,7 +143,7 @@ impl Prompt {
         self.state = Filter::parse_typed(self.text(), self.line.cursor(), self.users);
     }
 
-    /// The first time what all that fit have in common, then one after the other, then the text as it was.
+    /// Inserts first the common prefix of all candidates, then each candidate in turn, then the original text.
     fn complete(&mut self, values: &dyn Fn(&Field) -> Vec<String>) {
         let Some(completing) = &mut self.completing else {
             let (text, cursor) = (self.text().to_owned(), self.line.cursor());
@@ -195,7 +190,7 @@ impl Prompt {
         }
     }
 
-    /// The text with something else in a place, the cursor behind it.
+    /// Replaces `span` of the text; the cursor goes after the replacement.
     fn put(&mut self, text: &str, span: &std::ops::Range<usize>, what: &str) {
         let begin = format!("{}{what}", &text[..span.start]);
         let cursor = begin.chars().count();
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn graphemes_are_edited_whole() {
+    fn prompt_edits_whole_graphemes() {
         let mut p = prompt("comm e\u{301}", &[]);
         p.edit(Edit::Request(InputRequest::DeletePrevChar), &no_values);
         assert_eq!(p.text(), "comm ");
@@ -255,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_cannot_break_the_line() {
+    fn prompt_pasted_control_characters_are_removed() {
         assert_eq!(
             prompt("port\n443\x1b[31m\t\u{7}", &[]).text(),
             "port 443[31m "
@@ -263,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn history_goes_back_and_comes_back_to_what_was_typed() {
+    fn prompt_history_steps_back_and_returns_to_the_draft() {
         let mut p = prompt("draft", &["port 22", "port 443"]);
         let mut go = |edit| {
             p.edit(edit, &no_values);
@@ -284,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn one_candidate_is_taken_and_several_go_round() {
+    fn prompt_completion_inserts_one_candidate_and_cycles_several() {
         let mut p = prompt("reas", &[]);
         p.edit(Edit::Complete, &no_values);
         assert_eq!(p.text(), "reason ");
@@ -309,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn values_on_the_screen_are_offered() {
+    fn prompt_completion_offers_values_on_the_screen() {
         let mut p = prompt("comm ng", &[]);
         let values = |f: &Field| {
             if f.word == "comm" {
@@ -323,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_incomplete_is_told_from_what_is_wrong() {
+    fn prompt_incomplete_filter_is_distinguished_from_invalid() {
         assert!(prompt("port 443", &[]).state().is_ok());
         assert!(
             prompt("port ", &[])
@@ -338,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn common_beginnings_are_found() {
+    fn common_prefix_of_candidates_is_found() {
         assert_eq!(common_prefix(&["remote-fin", "remote-reset"]), "remote-");
         assert_eq!(common_prefix(&["ä1", "äb"]), "ä");
         assert_eq!(common_prefix(&["a"]), "a");

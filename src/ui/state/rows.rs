@@ -1,32 +1,32 @@
-//! Which sessions the table has, in which order: kept up to date a bit at a time, however many there are.
+//! Lines of the session table: which sessions match, and their order, updated incrementally however many there are.
 //!
-//! Responsible for that no key, no batch and no frame ever waits for all of them. Finished sessions do not change, so
-//! they are tried and sorted once, in chunks, and each chunk stays as a sorted run; a line is found across the runs by
-//! its rank. Open sessions are another run, made anew at each look. Not for what is drawn (`view`).
+//! No key, batch or frame ever waits for all sessions. Closed sessions do not change, so they are filtered and sorted
+//! once, in chunks; each chunk stays as a sorted run, and a line is found across the runs by its rank. Open sessions
+//! are another run, rebuilt at each snapshot.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::model::fields::{Field, Kind, Value};
+use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
-use crate::model::store::{Backfill, Event, Place, Store};
+use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
 
-/// Finished sessions that are tried and sorted at a time: a few milliseconds.
+/// Closed sessions filtered and sorted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 16;
 
-/// Where a session stands in the order. Smaller is further up.
+/// A session's position in the order; smaller is further up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    /// The sorted field's value, in the direction of the order.
+    /// The sorted field's value, in sort direction.
     key: u128,
-    /// Among equals the open ones, then the newest: so that lines do not jump about.
+    /// Tie-break: open sessions first, then the newest, so that lines do not jump.
     age: u64,
     /// Cookie or number.
     id: u64,
 }
 
 impl Rank {
-    /// Below all others.
+    /// Ranks below all others.
     fn last(id: u64) -> Self {
         Rank {
             key: u128::MAX,
@@ -36,20 +36,20 @@ impl Rank {
     }
 }
 
-/// A sorted stretch of finished sessions. What they are sorted by is looked up in the store when it is asked for, so that
-/// a session takes two bytes here.
+/// A sorted run of closed sessions. Sort keys are looked up in the store on demand, so that a session takes two bytes
+/// here.
 #[derive(Debug)]
 struct Run {
-    /// The numbers that were tried.
+    /// Numbers of the sessions that were filtered.
     tried: Range<u64>,
-    /// What the offsets count from.
+    /// Number that offsets are relative to.
     base: u64,
-    /// Those that are shown, sorted, by their numbers' offsets.
+    /// Matching sessions, sorted, as offsets of their numbers.
     sorted: Vec<u16>,
 }
 
 impl Run {
-    /// Of these numbers, which are not more than a chunk, those that have these ranks.
+    /// A run over the numbers `tried`, at most a chunk, of the sessions with these ranks.
     fn new(tried: Range<u64>, ranks: Vec<Rank>) -> Self {
         let mut run = Run {
             base: tried.start,
@@ -71,30 +71,28 @@ impl Run {
     }
 }
 
-/// The order of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
-    /// By this field.
+pub struct SortOrder {
     pub field: &'static Field,
     /// The greatest first.
     pub descending: bool,
 }
 
-impl Order {
-    fn rank(&self, place: Place, session: &Session) -> Rank {
+impl SortOrder {
+    fn rank(&self, place: SessionRef, session: &Session) -> Rank {
         let key = sort_key(match ((self.field.get)(session), self.field.kind) {
-            (Value::Uint(rate), Kind::Rate) => Value::Uint(leading(rate)),
+            (Value::Uint(rate), FieldKind::Rate) => Value::Uint(leading(rate)),
             (value, _) => value,
         });
         let key = if self.descending { !key } else { key };
         const FINISHED: u64 = 1 << 63;
         match place {
-            Place::Open(id) => Rank {
+            SessionRef::Open(id) => Rank {
                 key,
                 age: (FINISHED - 1).saturating_sub(session.start_ns),
                 id,
             },
-            Place::Finished(id) => Rank {
+            SessionRef::Closed(id) => Rank {
                 key,
                 age: u64::MAX - id.min(FINISHED - 1),
                 id,
@@ -103,15 +101,15 @@ impl Order {
     }
 }
 
-/// The two leading digits: rates that differ in others only are as good as equal, and lines that changed places with each
-/// other at every look could not be read.
+/// Keeps the two leading digits: rates that differ only in others are as good as equal, and lines that swapped at
+/// every snapshot could not be read.
 fn leading(rate: u64) -> u64 {
     let unit = 10_u64.pow(rate.checked_ilog10().unwrap_or(0).saturating_sub(1));
     rate / unit * unit
 }
 
-/// A number that sorts as the value does; what is missing comes first. Of a text the first sixteen bytes count, of an IPv6
-/// address all bits but the last: what is equal in them is in the order of age.
+/// A number that sorts like the value; missing values come first. Only the first sixteen bytes of a text and all bits
+/// but the last of an IPv6 address count; values equal in these are sorted by age.
 fn sort_key(value: Value<'_>) -> u128 {
     match value {
         Value::Missing => 0,
@@ -128,22 +126,21 @@ fn sort_key(value: Value<'_>) -> u128 {
     }
 }
 
-/// The lines of the table.
 #[derive(Debug)]
 pub struct Rows {
-    order: Order,
+    order: SortOrder,
     open: Vec<Rank>,
-    /// Newest first; next to each other they have tried all numbers that `backfill` has handed out.
+    /// Newest first, contiguous: together they cover all numbers that `backfill` has handed out.
     runs: VecDeque<Run>,
-    /// Those that have not been tried yet.
+    /// Closed sessions not filtered yet.
     backfill: Backfill,
-    /// The first closed session that is still kept.
+    /// The oldest closed session still kept.
     kept_from: u64,
 }
 
 impl Rows {
-    /// No lines yet; [`Rows::restart`] tells of which sessions they will be.
-    pub fn new(order: Order) -> Self {
+    /// Starts empty; [`Rows::restart`] chooses the sessions.
+    pub fn new(order: SortOrder) -> Self {
         Rows {
             order,
             open: Vec::new(),
@@ -153,9 +150,9 @@ impl Rows {
         }
     }
 
-    /// Another order, or another choice of sessions. The open sessions and the newest finished ones are there when it
-    /// returns, the older ones come by [`Rows::work`].
-    pub fn restart(&mut self, order: Order, store: &Store, shows: impl Fn(&Session) -> bool) {
+    /// Sets a new order or filter. Includes the open sessions and the newest closed ones; [`Rows::work`] adds older
+    /// ones.
+    pub fn restart(&mut self, order: SortOrder, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.order = order;
         self.runs.clear();
         self.backfill = Backfill::new(store, CHUNK);
@@ -163,11 +160,11 @@ impl Rows {
         self.work(store, shows);
     }
 
-    /// The store has changed: open sessions have other figures, some have ended, old ones were let go.
+    /// Updates after a change of the store: new figures of open sessions, sessions closed, old ones evicted.
     pub fn refresh(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
         self.look_at_open(store, &shows);
-        let kept = store.finished_numbers();
-        // what is new
+        let kept = store.closed_numbers();
+        // newly closed sessions
         let mut from = self
             .runs
             .front()
@@ -186,7 +183,7 @@ impl Rows {
                 Some(mut newest) if room > 0 => {
                     newest.tried.end = to;
                     let before = (0..newest.sorted.len()).map(|i| self.rank(&newest, i, store));
-                    // two sorted stretches: a merge
+                    // two sorted runs: a merge
                     ranks.sort_unstable();
                     newest.set(before.chain(ranks).collect());
                     self.runs.push_front(newest);
@@ -202,14 +199,14 @@ impl Rows {
         }
     }
 
-    /// Takes what happened to a session: one that is not kept any more has no line. [`Rows::settle`] removes it.
-    pub fn take(&mut self, event: &Event<'_>) {
-        if let Event::Evicted(number, _) = event {
+    /// Notes evicted sessions; [`Rows::settle`] removes their lines.
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
+        if let StoreEvent::Evicted(number, _) = event {
             self.kept_from = number + 1;
         }
     }
 
-    /// Removes what was evicted, once for all events of a batch.
+    /// Removes evicted sessions, once for all events of a batch.
     pub fn settle(&mut self) {
         let first = self.kept_from;
         while self.runs.back().is_some_and(|r| r.tried.end <= first) {
@@ -222,7 +219,7 @@ impl Rows {
         }
     }
 
-    /// Tries a chunk of the finished sessions that have not been tried yet. False if there was none left.
+    /// Filters the next chunk of closed sessions. False if there was none left.
     pub fn work(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) -> bool {
         if self.backfill.is_done(store) {
             return false;
@@ -233,28 +230,26 @@ impl Rows {
         true
     }
 
-    /// True if there are finished sessions that have not been tried yet.
+    /// True if some closed sessions have not been filtered yet.
     pub fn is_incomplete(&self, store: &Store) -> bool {
         !self.backfill.is_done(store)
     }
 
-    /// How many lines there are, of those that were tried.
+    /// Number of lines so far.
     pub fn len(&self) -> usize {
         (0..self.lists()).map(|list| self.len_of(list)).sum()
     }
 
-    /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The session on a line.
-    pub fn get(&self, line: usize, store: &Store) -> Option<Place> {
+    pub fn get(&self, line: usize, store: &Store) -> Option<SessionRef> {
         self.window(line, store).next()
     }
 
-    /// The sessions from a line on.
-    pub fn window<'a>(&'a self, line: usize, store: &'a Store) -> impl Iterator<Item = Place> {
+    /// Sessions from a line on.
+    pub fn window<'a>(&'a self, line: usize, store: &'a Store) -> impl Iterator<Item = SessionRef> {
         let mut at = self.split(line, store);
         let head = move |list: usize, at: usize| {
             (at < self.len_of(list)).then(|| self.rank_in(list, at, store))
@@ -269,21 +264,21 @@ impl Rows {
             at[list] += 1;
             heads[list] = head(list, at[list]);
             Some(if list == 0 {
-                Place::Open(rank.id)
+                SessionRef::Open(rank.id)
             } else {
-                Place::Finished(rank.id)
+                SessionRef::Closed(rank.id)
             })
         })
     }
 
-    /// The line that a session is on, or would be on if it were shown.
-    pub fn line_of(&self, place: Place, session: &Session, store: &Store) -> usize {
+    /// The line of a session, or the one that it would have if it were shown.
+    pub fn line_of(&self, place: SessionRef, session: &Session, store: &Store) -> usize {
         let rank = self.order.rank(place, session);
         let before = |list| self.before(list, 0..self.len_of(list), rank, store);
         (0..self.lists()).map(before).sum()
     }
 
-    /// How many lists there are: the open ones, then the runs of finished ones.
+    /// Number of lists: the open sessions, then the runs of closed ones.
     fn lists(&self) -> usize {
         1 + self.runs.len()
     }
@@ -304,14 +299,14 @@ impl Rows {
 
     fn rank(&self, run: &Run, at: usize, store: &Store) -> Rank {
         let number = run.number(run.sorted[at]);
-        let place = Place::Finished(number);
-        // what the store has let go is let go here before anybody asks; if not, it would be below all others
+        let place = SessionRef::Closed(number);
+        // an evicted session is removed before anyone asks for it; if not, it would rank below all others
         store
             .get(place)
             .map_or(Rank::last(number), |s| self.order.rank(place, s))
     }
 
-    /// How many of a list come before a rank, if that is known to be in this part of it.
+    /// Number of entries of a list before a rank, if it is known to be within `part`.
     fn before(&self, list: usize, part: Range<usize>, rank: Rank, store: &Store) -> usize {
         let (mut from, mut to) = (part.start, part.end);
         while from < to {
@@ -340,13 +335,13 @@ impl Rows {
         shows: &impl Fn(&Session) -> bool,
     ) -> Vec<Rank> {
         store
-            .closed(numbers)
+            .closed_in(numbers)
             .filter(|(_, s)| shows(s))
             .map(|(place, s)| self.order.rank(place, s))
             .collect()
     }
 
-    /// How many of each list come before a line: narrowed by halves of the longest rest.
+    /// Number of entries of each list before a line, found by halving the longest remaining part.
     fn split(&self, line: usize, store: &Store) -> Vec<usize> {
         let mut from = vec![0; self.lists()];
         let mut to: Vec<usize> = (0..self.lists()).map(|list| self.len_of(list)).collect();
@@ -366,7 +361,7 @@ impl Rows {
             }
             if rank < line {
                 from = before;
-                from[longest] += 1; // the pivot itself comes before the line too
+                from[longest] += 1; // the pivot itself is before the line too
             } else {
                 to = before;
             }
@@ -380,16 +375,16 @@ mod tests {
     use crate::model::batch::Batch;
     use crate::model::fields::by_word;
     use crate::model::session::{Comm, State};
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
-    fn order(word: &str, descending: bool) -> Order {
-        Order {
+    fn order(word: &str, descending: bool) -> SortOrder {
+        SortOrder {
             field: by_word(word).expect("a field"),
             descending,
         }
     }
 
-    /// Numbers that look like chance and are the same each time.
+    /// Pseudo-random numbers, the same each time.
     fn scattered(n: u64) -> u64 {
         n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
     }
@@ -414,29 +409,33 @@ mod tests {
         }
     }
 
-    /// Takes in a batch as the dashboard does.
+    /// Ingests a batch like the dashboard does.
     fn ingest(store: &mut Store, rows: &mut Rows, batch: Batch) {
         store.ingest(batch, |event| rows.take(&event));
         rows.settle();
     }
 
-    /// The same, the slow way.
-    fn sorted(store: &Store, order: Order, shows: impl Fn(&Session) -> bool) -> Vec<Place> {
+    /// The expected order, computed the slow way.
+    fn sorted(
+        store: &Store,
+        order: SortOrder,
+        shows: impl Fn(&Session) -> bool,
+    ) -> Vec<SessionRef> {
         let mut all: Vec<_> = store
             .open()
-            .chain(store.finished())
+            .chain(store.closed())
             .filter(|(_, s)| shows(s))
             .collect();
         all.sort_by_key(|(place, s)| order.rank(*place, s));
         all.into_iter().map(|(place, _)| place).collect()
     }
 
-    fn all(rows: &Rows, store: &Store) -> Vec<Place> {
+    fn all(rows: &Rows, store: &Store) -> Vec<SessionRef> {
         rows.window(0, store).collect()
     }
 
     #[test]
-    fn rates_that_are_as_good_as_equal_do_not_change_places() {
+    fn rows_with_nearly_equal_rates_keep_their_order() {
         let digits: Vec<u64> = [0, 7, 42, 99, 105, 5_043_000, u64::MAX].map(leading).into();
         let expected = [0, 7, 42, 99, 100, 5_000_000, 18_000_000_000_000_000_000];
         assert_eq!(digits, expected);
@@ -446,7 +445,7 @@ mod tests {
             ..session(cookie, State::Established)
         };
         let order = order("rate", true);
-        let rank = |cookie, rate| order.rank(Place::Open(cookie), &busy(cookie, rate));
+        let rank = |cookie, rate| order.rank(SessionRef::Open(cookie), &busy(cookie, rate));
         for (first, second) in [(5.04e6, 5.01e6), (5.01e6, 5.04e6)] {
             assert!(rank(2, first) < rank(1, second), "the newer one, as before");
         }
@@ -454,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_what_sorting_everything_gives() {
+    fn rows_match_a_full_sort() {
         let mut store = Store::new(150_000);
         let mut rows = Rows::new(order("tx", true));
         let shows = |s: &Session| s.comm.as_str() != "curl";
@@ -464,7 +463,7 @@ mod tests {
             .enumerate()
         {
             let i = i as u64;
-            // more than a chunk at once, a few, then so many that old ones are let go
+            // more than a chunk at once, a few, then so many that old ones are evicted
             for closed in [0..70_000, 70_000..70_010, 70_010..140_000] {
                 let open = 1_000_000..1_000_000 + 50 * i;
                 let closed = closed.start + i * 140_000..closed.end + i * 140_000;
@@ -497,28 +496,28 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_shows_the_newest_at_once_and_the_rest_later() {
+    fn rows_after_restart_show_the_newest_first_and_the_rest_later() {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(0..0, 0..200_000));
         let mut rows = Rows::new(order("tx", true));
-        rows.restart(order("dur", true), &store, |_| true);
+        rows.restart(order("duration", true), &store, |_| true);
         assert_eq!(rows.len() as u64, CHUNK);
         assert!(rows.is_incomplete(&store));
-        assert_eq!(rows.get(0, &store), Some(Place::Finished(199_999)));
-        // new ones come in meanwhile
+        assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(199_999)));
+        // new ones arrive meanwhile
         ingest(&mut store, &mut rows, batch(0..0, 200_000..200_100));
         rows.refresh(&store, |_| true);
-        assert_eq!(rows.get(0, &store), Some(Place::Finished(200_099)));
+        assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(200_099)));
         while rows.work(&store, |_| true) {}
         assert_eq!(rows.len(), 200_100);
         assert_eq!(
             all(&rows, &store),
-            sorted(&store, order("dur", true), |_| true)
+            sorted(&store, order("duration", true), |_| true)
         );
     }
 
     #[test]
-    fn a_session_is_found_on_its_line() {
+    fn line_of_session_is_where_it_is_shown() {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(500_000..500_020, 0..70_000));
         let order = order("tx", true);
@@ -526,10 +525,10 @@ mod tests {
         rows.restart(order, &store, |_| true);
         while rows.work(&store, |_| true) {}
         for place in [
-            Place::Open(500_007),
-            Place::Finished(0),
-            Place::Finished(69_999),
-            Place::Finished(33_333),
+            SessionRef::Open(500_007),
+            SessionRef::Closed(0),
+            SessionRef::Closed(69_999),
+            SessionRef::Closed(33_333),
         ] {
             let line = rows.line_of(place, store.get(place).expect("a session"), &store);
             assert_eq!(rows.get(line, &store), Some(place));
@@ -537,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn values_sort_as_they_should() {
+    fn sort_key_orders_values_with_missing_first() {
         let addr = |a: &str| Value::Addr(a.parse().expect("an address"));
         for rising in [
             vec![

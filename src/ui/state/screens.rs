@@ -1,77 +1,72 @@
-//! The screens that take the table's place: distributions, failures, what is other since the mark.
+//! Screens shown instead of the table: distributions, failures, comparison with the baseline.
 //!
-//! Responsible for what their keys do, and for keeping what is on them up to date. What is not on the screen is not
-//! counted.
+//! Only the screen that is shown counts sessions.
 
-use crate::model::store::{Event, Store};
+use crate::model::store::{Store, StoreEvent};
 use crate::ui::action::Mode;
 use crate::ui::state::baseline::Comparison;
 use crate::ui::state::distributions::Distributions;
 use crate::ui::state::failures::Failures;
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::view_filter::ViewFilter;
 
-/// What is in the table's place.
+/// A screen instead of the table.
 #[derive(Debug)]
 pub enum Screen {
-    /// How durations, round-trip times, connect latencies and bytes are distributed.
     Distributions(Box<Distributions>),
-    /// What fails.
     Failures(Box<Failures>),
-    /// What is other since the mark.
-    Marked(Box<Comparison>),
+    /// Comparison with the baseline.
+    Baseline(Box<Comparison>),
 }
 
 impl Screen {
-    /// The keys that are in force there.
     pub fn mode(&self) -> Mode {
         match self {
             Screen::Distributions(_) => Mode::Distributions,
             Screen::Failures(_) => Mode::Failures,
-            Screen::Marked(_) => Mode::Marked,
+            Screen::Baseline(_) => Mode::Baseline,
         }
     }
 
-    /// Takes what happened to a session.
-    pub fn take(&mut self, event: &Event<'_>, choice: &Choice) {
+    pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
         match self {
-            Screen::Distributions(shown) => shown.counted.take(event, choice),
-            Screen::Failures(shown) => shown.counted.take(event, choice),
-            Screen::Marked(_) => {}
+            Screen::Distributions(shown) => shown.counted.take(event, view_filter),
+            Screen::Failures(shown) => shown.counted.take(event, view_filter),
+            Screen::Baseline(_) => {}
         }
     }
 
-    /// The open sessions have other figures.
-    pub fn look(&mut self, store: &Store, choice: &Choice) {
+    /// Counts the open sessions again.
+    pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
-            Screen::Distributions(shown) => shown.counted.look(store, choice),
-            Screen::Failures(_) | Screen::Marked(_) => {}
+            Screen::Distributions(shown) => shown.counted.recount_open(store, view_filter),
+            Screen::Failures(_) | Screen::Baseline(_) => {}
         }
     }
 
-    /// Other sessions are meant.
-    pub fn restart(&mut self, store: &Store, choice: &Choice) {
+    /// Counts again from the start, for a changed filter.
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
-            Screen::Distributions(shown) => shown.counted.restart(store, choice),
-            Screen::Failures(shown) => shown.restart(store, choice),
-            Screen::Marked(_) => {}
+            Screen::Distributions(shown) => shown.counted.restart(store, view_filter),
+            Screen::Failures(shown) => shown.restart(store, view_filter),
+            Screen::Baseline(_) => {}
         }
     }
 
-    /// True while there are sessions to be counted.
+    /// True while sessions remain to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
         match self {
             Screen::Distributions(shown) => shown.counted.is_working(store),
             Screen::Failures(shown) => shown.counted.is_working(store),
-            Screen::Marked(_) => false,
+            Screen::Baseline(_) => false,
         }
     }
 
-    /// Counts some of them.
-    pub fn work(&mut self, store: &Store, choice: &Choice) {
+    /// Counts the next chunk.
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
-            Screen::Distributions(shown) => shown.counted.work(store, choice),
-            Screen::Failures(shown) => shown.counted.work(store, choice),
-            Screen::Marked(_) => {}
+            Screen::Distributions(shown) => shown.counted.work(store, view_filter),
+            Screen::Failures(shown) => shown.counted.work(store, view_filter),
+            Screen::Baseline(_) => {}
         }
     }
 }

@@ -1,38 +1,37 @@
-//! What the dashboard itself causes: the ssh session that it is used over, in which each picture is traffic that makes the
-//! next, and whatever it opens itself.
+//! Self traffic: the ssh session that the dashboard is used over, in which each frame causes traffic for the next
+//! one, and connections of the dashboard itself.
 //!
-//! Responsible for knowing it and counting it, so that what is not shown is said. Totals count it like everything else.
-//! Not for finding the ssh session in the first place (`surroundings`).
+//! Recognizes and counts it, so that hidden sessions are reported. Totals include it like all other traffic.
+//! `session_env` finds the ssh session.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::host::session_env::{SshConnection, Surroundings};
+use crate::host::session_env::{SessionEnv, SshConnection};
 use crate::model::session::{Evidence, Session};
-use crate::model::store::{Change, Event, Place};
+use crate::model::store::{Change, SessionRef, StoreEvent};
 
-/// Which sessions are the dashboard's own, and whether they are shown.
+/// Identity and visibility of the dashboard's own sessions.
 #[derive(Debug, Default)]
-pub struct Own {
-    /// They are shown like all others.
+pub struct SelfTraffic {
     pub shown: bool,
     pid: u32,
     ssh: Vec<SshConnection>,
     open: usize,
-    /// Numbers of the closed ones that are kept, the oldest first.
+    /// Numbers of closed ones still kept, the oldest first.
     closed: VecDeque<u64>,
 }
 
-impl Own {
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Own {
-            pid: surroundings.pid,
-            ssh: surroundings.ssh.clone(),
-            ..Own::default()
+impl SelfTraffic {
+    pub fn new(session_env: &SessionEnv) -> Self {
+        SelfTraffic {
+            pid: session_env.pid,
+            ssh: session_env.ssh.clone(),
+            ..SelfTraffic::default()
         }
     }
 
-    /// True if the dashboard causes it. Of an ssh connection within the host that is both ends.
+    /// True if the dashboard causes this session. Includes both ends of an ssh connection within the host.
     pub fn is(&self, session: &Session) -> bool {
         if session.owner != Evidence::None && session.pid == self.pid {
             return true;
@@ -43,63 +42,63 @@ impl Own {
         self.ssh.iter().any(|ssh| is(ssh, session.ends()))
     }
 
-    /// True if it is not to be shown.
+    /// True if self traffic is hidden and this session is part of it.
     pub fn hides(&self, session: &Session) -> bool {
         !self.shown && self.is(session)
     }
 
-    /// A change without what is our own; `None`: there is nothing else in it.
-    pub fn without<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
+    /// Removes self traffic from a change; `None`: nothing remains.
+    pub fn exclude_from<'a>(&self, change: &Change<'a>) -> Option<Change<'a>> {
         change.among(|s| !self.is(s))
     }
 
-    /// Counts what happened to a session, if it is one of them.
-    pub fn take(&mut self, event: &Event<'_>) {
+    /// Counts an event of self traffic.
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
         if let Some(change) = event.change() {
             let was = change.before.is_some_and(|s| self.is(s));
             let is = change.now.is_some_and(|s| s.is_open() && self.is(s));
             self.open = (self.open + usize::from(is)).saturating_sub(was.into());
         }
         match event {
-            Event::Closed(Change {
-                at: Some(Place::Finished(number)),
+            StoreEvent::Closed(Change {
+                at: Some(SessionRef::Closed(number)),
                 now: Some(session),
                 ..
             }) if self.is(session) => self.closed.push_back(*number),
-            Event::Evicted(number, _) if self.closed.front() == Some(number) => {
+            StoreEvent::Evicted(number, _) if self.closed.front() == Some(number) => {
                 self.closed.pop_front();
             }
             _ => {}
         }
     }
 
-    /// How many there are, open or kept.
+    /// Number of own sessions, open or kept.
     pub fn known(&self) -> usize {
         self.open + self.closed.len()
     }
 
-    /// What of it there is to say at the top.
+    /// Text for the header.
     pub fn said(&self) -> Option<String> {
         let what = if self.shown { "shown" } else { "hidden" };
-        (self.known() > 0).then(|| format!("own {} {what}", self.known()))
+        (self.known() > 0).then(|| format!("self traffic: {} {what}", self.known()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::finished as sample;
+    use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn both_ends_of_our_ssh_and_what_we_open_are_our_own() {
+    fn self_traffic_is_both_ends_of_our_ssh_and_our_process() {
         let end = |text: &str| text.parse().expect("an address and a port");
-        let own = Own::new(&Surroundings {
+        let own = SelfTraffic::new(&SessionEnv {
             pid: 77,
             ssh: vec![SshConnection {
                 client: end("192.0.2.77:50003"),
                 server: end("10.0.0.5:22"),
             }],
-            ..Surroundings::default()
+            ..SessionEnv::default()
         });
         let session = |ours: &str, theirs: &str| {
             let (ours, theirs): (SocketAddr, SocketAddr) = (end(ours), end(theirs));
@@ -125,6 +124,6 @@ mod tests {
             owner: Evidence::None,
             ..sample()
         };
-        assert!(!Own::default().is(&nobodys));
+        assert!(!SelfTraffic::default().is(&nobodys));
     }
 }

@@ -1,38 +1,33 @@
-//! The talker panes: which talkers they have, in which order, which is selected.
+//! The top talkers panes: their lines, order and selection.
 //!
-//! Responsible for what the panes show of what the filter selects: with a filter, the sums are those of the sessions
-//! that are kept, counted a bit at a time. Not for the sums (`crate::model::aggregate`), nor for what is drawn (`view`).
+//! With a filter, sums are counted separately over the matching sessions still kept, one chunk at a time. The sums
+//! themselves are in `crate::model::aggregate`.
 
-use crate::model::aggregate::figures::{FIGURES, Figure, busiest};
-use crate::model::aggregate::{By, Key, Talker, Talkers};
+use crate::model::aggregate::figures::{AggregateFigure, FIGURES, default_sort};
+use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::store::{Backfill, Change, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
-use crate::ui::state::view_filter::Choice;
+use crate::ui::state::view_filter::ViewFilter;
 
-/// One pane.
 #[derive(Debug)]
 pub struct Pane {
-    /// What it is about.
     pub subject: Subject,
-    /// Peers by network, processes by name.
+    /// Peers by subnet, processes by name.
     pub grouped: bool,
     /// The smallest first.
     pub inverted: bool,
-    /// Number of the figure that it is sorted by.
+    /// Index of the sort figure in [`FIGURES`].
     sort: usize,
-    list: List<Key>,
+    list: List<GroupKey>,
 }
 
-/// A line of a pane.
 #[derive(Debug)]
-pub struct Row<'a> {
-    /// Who; `None`: all of those that were let go.
-    pub key: Option<Key>,
-    /// The sums.
-    pub talker: &'a Talker,
-    /// It is the selected one.
+pub struct TalkerRow<'a> {
+    /// `None`: all evicted talkers together.
+    pub key: Option<GroupKey>,
+    pub talker: &'a Aggregate,
     pub selected: bool,
 }
 
@@ -42,69 +37,67 @@ impl Pane {
             subject,
             grouped: false,
             inverted: false,
-            sort: busiest(),
-            // those that were let go have their place below the last
-            list: List::with_rest(),
+            sort: default_sort(),
+            // evicted talkers have their line below the last
+            list: List::with_other(),
         }
     }
 
-    fn by(&self) -> By {
+    fn by(&self) -> GroupBy {
         self.subject.by(self.grouped)
     }
 
-    /// Heading of the names.
+    /// Heading of the name column.
     pub fn title(&self) -> &'static str {
         match self.by() {
-            By::Process => "PROCESS",
-            By::Program => "PROGRAM",
-            By::Peer => "PEER",
-            By::Subnet => "SUBNET",
-            By::Port => "PORT",
+            GroupBy::Process => "PROCESS",
+            GroupBy::Program => "PROGRAM",
+            GroupBy::Peer => "PEER",
+            GroupBy::Subnet => "SUBNET",
+            GroupBy::Port => "PORT",
         }
     }
 
-    /// The figure that it is sorted by.
-    pub fn sorted_by(&self) -> &'static Figure {
+    pub fn sorted_by(&self) -> &'static AggregateFigure {
         &FIGURES[self.sort]
     }
 
-    /// How many talkers it has, and how many times one was let go.
-    pub fn counts(&self, talkers: &Talkers) -> (usize, u64) {
-        (self.list.len(), talkers.rest(self.by()).1)
+    /// Number of talkers, and number of evictions.
+    pub fn counts(&self, talkers: &Aggregates) -> (usize, u64) {
+        (self.list.len(), talkers.other(self.by()).1)
     }
 
-    /// Which line is selected, from 0.
+    /// Index of the selected line.
     pub fn position(&self) -> usize {
         self.list.position()
     }
 
-    /// The selected talker.
-    pub fn selected(&self) -> Option<Key> {
+    pub fn selected(&self) -> Option<GroupKey> {
         self.list.selected()
     }
 
-    /// Lines from the first that is shown on; the last of all is what was let go.
-    pub fn rows<'a>(&'a self, talkers: &'a Talkers) -> impl Iterator<Item = Row<'a>> {
+    /// Visible lines; the last one of all stands for evicted talkers.
+    pub fn rows<'a>(&'a self, talkers: &'a Aggregates) -> impl Iterator<Item = TalkerRow<'a>> {
         let by = self.by();
         let rows = self.list.shown().filter_map(move |(key, selected)| {
-            Some(Row {
+            Some(TalkerRow {
                 key: Some(key),
                 talker: talkers.get(by, key)?,
                 selected,
             })
         });
-        let (rest, let_go) = talkers.rest(by);
-        rows.chain((let_go > 0).then_some(Row {
+        let (rest, evicted) = talkers.other(by);
+        rows.chain((evicted > 0).then_some(TalkerRow {
             key: None,
             talker: rest,
             selected: false,
         }))
     }
 
-    /// Sorts anew.
-    fn refresh(&mut self, talkers: &Talkers, height: usize) {
+    /// Sorts again.
+    fn refresh(&mut self, talkers: &Aggregates, height: usize) {
         let figure = self.sorted_by();
-        let mut order: Vec<(f64, Key, &Talker)> = talkers
+        let mut order: Vec<(f64, GroupKey, &Aggregate)> = talkers
             .of(self.by())
             .map(|(key, t)| ((figure.get)(talkers, t), key, t))
             .collect();
@@ -114,7 +107,7 @@ impl Pane {
             } else {
                 b.0.total_cmp(&a.0)
             };
-            // among equals who has most, so that nobody jumps about
+            // ties: the most active first, so that lines do not jump
             figures
                 .then_with(|| b.2.open.cmp(&a.2.open))
                 .then_with(|| b.2.bytes.cmp(&a.2.bytes))
@@ -126,32 +119,32 @@ impl Pane {
     }
 }
 
-/// What the filter selects is counted apart.
+/// Sums of the sessions that the filter matches.
 #[derive(Debug)]
 struct Narrowed {
-    talkers: Talkers,
+    talkers: Aggregates,
     backfill: Backfill,
 }
 
-/// The three panes, and all that they may have to show.
+/// The three panes and their sums.
 #[derive(Debug)]
 pub struct Panes {
-    all: Talkers,
+    all: Aggregates,
     narrowed: Option<Narrowed>,
-    /// Another choice of sessions is to be counted from the beginning; what is there meanwhile is of the choice before.
+    /// A new filter is to be counted from the beginning; until then the sums of the previous one are shown.
     restarting: bool,
     panes: [Pane; 3],
-    /// Lines of talkers in each.
+    /// Talker lines in each pane.
     heights: [usize; 3],
 }
 
-/// Finished sessions that are counted at a time: some milliseconds.
+/// Closed sessions counted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
 
 impl Default for Panes {
     fn default() -> Self {
         Panes {
-            all: Talkers::default(),
+            all: Aggregates::default(),
             narrowed: None,
             restarting: false,
             panes: Subject::ALL.map(Pane::new),
@@ -161,78 +154,77 @@ impl Default for Panes {
 }
 
 impl Panes {
-    /// The sums that are shown.
-    pub fn talkers(&self) -> &Talkers {
+    /// The sums shown.
+    pub fn talkers(&self) -> &Aggregates {
         self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
     }
 
-    /// The sums of all sessions, whatever the filter.
-    pub fn all(&self) -> &Talkers {
+    /// Sums of all sessions, whatever the filter.
+    pub fn all(&self) -> &Aggregates {
         &self.all
     }
 
-    /// A pane.
     pub fn pane(&self, subject: Subject) -> &Pane {
         &self.panes[subject as usize]
     }
 
-    /// Takes in what changed of a session.
-    pub fn take(&mut self, change: &Change<'_>, choice: &Choice) {
-        if let Some(change) = choice.own.without(change) {
+    pub fn take(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
+        if let Some(change) = view_filter.self_traffic.exclude_from(change) {
             self.all.take(&change);
         }
         if let Some(narrowed) = &mut self.narrowed
-            && let Some(change) = change.among(|s| choice.selects(s))
+            && let Some(change) = change.among(|s| view_filter.selects(s))
         {
             narrowed.talkers.take(&change);
         }
     }
 
-    /// The open sessions were looked at.
-    pub fn look(&mut self, taken_ns: u64, store: &Store, choice: &Choice) {
-        self.all.look(taken_ns);
+    /// Takes a completed snapshot.
+    pub fn take_snapshot(&mut self, taken_ns: u64, store: &Store, view_filter: &ViewFilter) {
+        self.all.end_snapshot(taken_ns);
         if self.all.is_inexact() {
             let open = store.open().map(|(_, s)| s);
-            self.all.recount(open.filter(|s| !choice.own.is(s)));
+            self.all
+                .recount(open.filter(|s| !view_filter.self_traffic.is(s)));
         }
         if let Some(Narrowed { talkers, .. }) = &mut self.narrowed {
-            talkers.look(taken_ns);
+            talkers.end_snapshot(taken_ns);
             if talkers.is_inexact() {
                 let open = store.open().map(|(_, s)| s);
-                talkers.recount(open.filter(|s| choice.selects(s)));
+                talkers.recount(open.filter(|s| view_filter.selects(s)));
             }
         }
         self.refresh();
     }
 
-    /// Another choice of sessions: counted by [`Panes::work`], so that no key waits for it.
-    pub fn restart(&mut self, choice: &Choice) {
-        self.restarting = !choice.selects_all();
+    /// Starts over with a changed filter; [`Panes::work`] does the counting, so that no key waits for it.
+    pub fn restart(&mut self, view_filter: &ViewFilter) {
+        self.restarting = !view_filter.selects_all();
         if !self.restarting || !self.is_visible() {
             self.narrowed = None;
         }
         self.refresh();
     }
 
-    /// What nobody sees is not counted.
+    /// True if any pane is visible; hidden panes are not counted.
     fn is_visible(&self) -> bool {
         self.heights.iter().any(|height| *height > 0)
     }
 
-    /// True while there is something to be counted.
+    /// True while sessions remain to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
         let left = |n: &Narrowed| !n.backfill.is_done(store);
         self.is_visible() && (self.restarting || self.narrowed.as_ref().is_some_and(left))
     }
 
-    /// Counts a part: the open sessions first, then some of the finished ones at a time.
-    pub fn work(&mut self, store: &Store, choice: &Choice) {
+    /// Counts one part: first the open sessions, then closed ones a chunk at a time.
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         if !self.is_working(store) {
             return;
         }
         if std::mem::take(&mut self.restarting) {
             let mut talkers = self.all.emptied();
-            for (_, session) in store.open().filter(|(_, s)| choice.selects(s)) {
+            for (_, session) in store.open().filter(|(_, s)| view_filter.selects(s)) {
                 talkers.recall(session, store.uncounted(session));
             }
             self.narrowed = Some(Narrowed {
@@ -240,15 +232,15 @@ impl Panes {
                 backfill: Backfill::new(store, CHUNK),
             });
         } else if let Some(narrowed) = &mut self.narrowed {
-            let closed = store.closed(narrowed.backfill.take_chunk(store)).rev();
-            for (_, session) in closed.filter(|(_, s)| choice.selects(s)) {
+            let closed = store.closed_in(narrowed.backfill.take_chunk(store)).rev();
+            for (_, session) in closed.filter(|(_, s)| view_filter.selects(s)) {
                 narrowed.talkers.recall(session, store.uncounted(session));
             }
         }
         self.refresh();
     }
 
-    /// The panes have that many lines of talkers.
+    /// Sets the number of talker lines in each pane.
     pub fn resize(&mut self, heights: [usize; 3]) {
         self.heights = heights;
         for (pane, height) in self.panes.iter_mut().zip(heights) {
@@ -256,19 +248,18 @@ impl Panes {
         }
     }
 
-    /// Moves the selection.
     pub fn go(&mut self, subject: Subject, motion: Motion) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.go(motion, height);
     }
 
-    /// Nobody moves about in it any more: those on top are shown again.
+    /// Shows the top lines again after the keyboard focus has left.
     pub fn leave(&mut self, subject: Subject) {
         self.panes[subject as usize].list.reset();
         self.refresh();
     }
 
-    /// Each by itself, or peers by network and processes by name. False if there is nothing to group.
+    /// Groups peers by subnet and processes by name, or shows each by itself again. Ports cannot be grouped.
     pub fn group(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
@@ -276,8 +267,8 @@ impl Panes {
         self.refresh();
     }
 
-    /// Sorts by the next of these figures.
-    pub fn sort(&mut self, subject: Subject, shown: &[&'static Figure], step: isize) {
+    /// Sorts by the next of the figures shown.
+    pub fn sort(&mut self, subject: Subject, shown: &[&'static AggregateFigure], step: isize) {
         let pane = &mut self.panes[subject as usize];
         let now = shown.iter().position(|f| f.title == pane.sorted_by().title);
         let next = now.map_or(0, |i| {
@@ -290,8 +281,8 @@ impl Panes {
         self.refresh();
     }
 
-    /// Sorts by this figure; if it is sorted by it already, turns the order round.
-    pub fn sort_by(&mut self, subject: Subject, figure: &'static Figure) {
+    /// Sorts by this figure, or reverses the order if it is the current one.
+    pub fn sort_by(&mut self, subject: Subject, figure: &'static AggregateFigure) {
         let pane = &mut self.panes[subject as usize];
         if pane.sorted_by().title == figure.title {
             pane.inverted = !pane.inverted;
@@ -301,18 +292,18 @@ impl Panes {
         self.refresh();
     }
 
-    /// Selects what is on a line, the first shown is 0. True if it was chosen already.
+    /// Selects the line at this offset from the first visible one. True if it was selected already.
     pub fn click(&mut self, subject: Subject, line: usize) -> bool {
         self.panes[subject as usize].list.click(line)
     }
 
-    /// Scrolls; the selection stays in sight.
+    /// Scrolls; the selection stays visible.
     pub fn wheel(&mut self, subject: Subject, down: bool) {
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.wheel(height, down);
     }
 
-    /// Turns the order round.
+    /// Reverses the order.
     pub fn invert(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.inverted = !pane.inverted;

@@ -1,90 +1,85 @@
-//! Which sessions are shown, and the way back to what was shown before.
+//! The view filter (scope, family and filter expression) and the trail of previous filters.
 //!
-//! Responsible for the choice that the keys make: scope, family, filter. Not for trying the sessions (`rows`).
+//! The sessions are filtered in `rows`.
 
 use crate::filter::Filter;
 use crate::model::capture_filter::Family;
 use crate::model::session::Session;
-use crate::ui::state::self_traffic::Own;
+use crate::ui::state::self_traffic::SelfTraffic;
 
-/// Filters that one can go back to.
+/// Maximum length of the trail.
 const TRAIL: usize = 100;
 
-/// Which sessions are shown.
+/// Open sessions, closed ones, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Open and finished ones.
     All,
-    /// Open ones.
     Open,
-    /// Finished ones.
-    Finished,
+    Closed,
 }
 
-/// Which sessions are shown.
+/// The sessions to show.
 #[derive(Debug)]
-pub struct Choice {
-    /// Open ones, finished ones, or all.
+pub struct ViewFilter {
     pub scope: Scope,
-    /// Only this family.
+    /// `None`: both.
     pub family: Option<Family>,
-    /// Only those that match.
     pub filter: Filter,
-    /// What the dashboard itself causes is hidden unless asked for.
-    pub own: Own,
-    /// Filters that were in force before, the last one last.
+    /// Hidden unless asked for.
+    pub self_traffic: SelfTraffic,
+    /// Previous filters, the newest last.
     trail: Vec<Filter>,
 }
 
-impl Choice {
-    /// Everything that matches.
+impl ViewFilter {
+    /// Shows all sessions that match the filter.
     pub fn new(filter: Filter) -> Self {
-        Choice {
+        ViewFilter {
             scope: Scope::All,
             family: None,
             filter,
-            own: Own::default(),
+            self_traffic: SelfTraffic::default(),
             trail: Vec::new(),
         }
     }
 
-    /// True if it is a line of the table.
+    /// True if the table shows this session.
     pub fn shows(&self, session: &Session) -> bool {
         let scope = match self.scope {
             Scope::All => true,
             Scope::Open => session.is_open(),
-            Scope::Finished => !session.is_open(),
+            Scope::Closed => !session.is_open(),
         };
         scope && self.selects(session)
     }
 
-    /// True if it is one of those that are meant, open or finished.
+    /// True if the session matches, open or closed.
     pub fn selects(&self, session: &Session) -> bool {
         self.family.is_none_or(|f| f.version() == session.ip())
             && self.filter.matches(session)
-            && !self.own.hides(session)
+            && !self.self_traffic.hides(session)
     }
 
-    /// True if every session is meant but those of our own.
+    /// True if every session matches, except self traffic.
     pub fn selects_all(&self) -> bool {
-        self.family.is_none() && self.filter.is_everything() && !self.own.shown
+        self.family.is_none() && self.filter.is_everything() && !self.self_traffic.shown
     }
 
-    /// Only this family from now on; again: both.
+    /// Shows this family only, or both again.
     pub fn toggle(&mut self, family: Family) {
         self.family = (self.family != Some(family)).then_some(family);
     }
 
-    /// The next scope.
+    /// Selects the next scope.
     pub fn next_scope(&mut self) {
         self.scope = match self.scope {
             Scope::All => Scope::Open,
-            Scope::Open => Scope::Finished,
-            Scope::Finished => Scope::All,
+            Scope::Open => Scope::Closed,
+            Scope::Closed => Scope::All,
         };
     }
 
-    /// Another filter, after which one can go back to the one before. False if it is the same.
+    /// Sets a filter and remembers the previous one. False if it is the same.
     pub fn go(&mut self, before: Filter, filter: Filter) -> bool {
         let is_other = before != filter;
         if is_other {
@@ -96,7 +91,7 @@ impl Choice {
         is_other
     }
 
-    /// The filter before. False if there was none.
+    /// Returns to the previous filter. False if there was none.
     pub fn back(&mut self) -> bool {
         match self.trail.pop() {
             Some(filter) => {

@@ -1,34 +1,33 @@
-//! The clipboard of the terminal that one sits at, over ssh too: OSC 52.
+//! The clipboard of the user's terminal, over ssh too: OSC 52.
 //!
-//! Responsible for what a key copies, and for the sequence that brings it there through a terminal multiplexer. Not for
-//! writing it (`term`).
+//! Builds the escape sequence that copies a text, also through a terminal multiplexer.
 
 use ratatui::crossterm::Command;
 use ratatui::crossterm::clipboard::CopyToClipboard;
 
 use crate::host::session_env::Multiplexer;
 
-/// Bytes of a string that GNU screen passes on at a time: older ones keep 256 of it.
+/// Bytes of a string that GNU screen passes through at once: older versions keep 256 of it.
 const SCREEN_CHUNK: usize = 240;
 
 const DCS: &str = "\x1bP";
 const ST: &str = "\x1b\\";
 const BEL: &str = "\x07";
 
-/// What the terminal is to be sent so that it copies a text.
+/// The sequence that makes the terminal copy a text.
 pub fn sequence(text: &str, multiplexer: Option<Multiplexer>) -> String {
     let mut plain = String::new();
-    // a string takes all that is written to it
+    // writing to a string cannot fail
     let _ = CopyToClipboard::to_clipboard_from(text).write_ansi(&mut plain);
     match multiplexer {
         None => plain,
-        // by itself where `set-clipboard` is on, else through it where `allow-passthrough` is: what tmux does not take it
-        // drops, and twice the same is no harm
+        // tmux copies by itself where `set-clipboard` is on, else passes it through where `allow-passthrough` is; it
+        // drops what it does not accept, and copying twice does no harm
         Some(Multiplexer::Tmux) => {
             let doubled = plain.replace('\x1b', "\x1b\x1b");
             format!("{plain}{DCS}tmux;{doubled}{ST}")
         }
-        // it passes on what is in a device control string, which must not have the end of one in it
+        // screen passes on the content of a device control string, which must not contain the end of one
         Some(Multiplexer::Screen) => {
             let inner = plain.strip_suffix(ST).unwrap_or(&plain).to_owned() + BEL;
             let chunks = inner.as_bytes().chunks(SCREEN_CHUNK);
@@ -45,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// What a terminal would make of the sequence.
+    /// Decodes the sequence like a terminal.
     fn copied(sequence: &str) -> String {
         let text = sequence.strip_prefix("\x1b]52;c;").expect("OSC 52");
         let text = text.strip_suffix(ST).or(text.strip_suffix(BEL));
@@ -54,14 +53,14 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_the_text() {
+    fn clipboard_sequence_carries_the_text() {
         for text in ["", "x", "ss -tinemo src '[::1]:1'", "日本語 µs"] {
             assert_eq!(copied(&sequence(text, None)), text);
         }
     }
 
     #[test]
-    fn tmux_gets_it_for_itself_and_to_pass_on() {
+    fn clipboard_in_tmux_is_sent_plain_and_as_passthrough() {
         let both = sequence("text", Some(Multiplexer::Tmux));
         let (plain, passed) = both.split_once("\x1bPtmux;").expect("both");
         assert_eq!(copied(plain), "text");
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn screen_passes_it_on_in_pieces() {
+    fn clipboard_in_screen_is_sent_in_chunks() {
         let text = "0123456789".repeat(100);
         let sequence = sequence(&text, Some(Multiplexer::Screen));
         let pieces: Vec<&str> = sequence

@@ -1,11 +1,11 @@
-//! The characters that the terminal can show, and ASCII of the same width for those that it cannot.
+//! Characters that the terminal can show, and ASCII replacements of the same width for the others.
 
 use std::ffi::OsStr;
 
 use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
 
-/// What the dashboard draws besides ASCII, and what stands in for it.
+/// Non-ASCII characters of the dashboard, and their replacements.
 const STAND_INS: &[(&str, &str)] = &[
     ("…", "~"),
     ("≥", ">"),
@@ -33,20 +33,19 @@ const STAND_INS: &[(&str, &str)] = &[
     ("█", "#"),
 ];
 
-/// What the terminal can show.
+/// Characters that the terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glyphs {
-    /// All that is drawn.
+    /// All characters that are drawn.
     All,
     /// UTF-8, with a font of few characters: the Linux console.
     Few,
-    /// ASCII.
     Ascii,
 }
 
 impl Glyphs {
-    /// By the kind of the terminal and the variables of the locale, the decisive one first. Where none is set, as in a
-    /// container, the terminal is one that does more than the default locale promises.
+    /// Chooses by the terminal type and the locale variables, the decisive one first. If none is set, as in a
+    /// container, the terminal is assumed to show more than the default locale promises.
     pub fn of(term: &str, locale: &[Option<&OsStr>]) -> Self {
         let mut set = locale.iter().flatten().filter(|value| !value.is_empty());
         let is_utf8 = set.next().is_none_or(|value| {
@@ -60,7 +59,7 @@ impl Glyphs {
         }
     }
 
-    /// For this process.
+    /// Chooses for this process.
     pub fn for_environment() -> Self {
         let value = |name| std::env::var_os(name);
         let term = value("TERM").unwrap_or_default();
@@ -71,7 +70,7 @@ impl Glyphs {
         )
     }
 
-    /// Replaces what the terminal cannot show, each with as many cells.
+    /// Replaces characters that the terminal cannot show by others of the same width.
     pub fn replace_missing(self, buffer: &mut Buffer) {
         if self == Glyphs::All {
             return;
@@ -83,7 +82,7 @@ impl Glyphs {
         }
     }
 
-    /// What to show instead of a cell's text.
+    /// The replacement for a cell's text.
     fn stand_in(self, symbol: &str) -> Option<&'static str> {
         if symbol.is_ascii() {
             return None;
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_locale_and_the_terminal_decide() {
+    fn glyphs_depend_on_the_locale_and_the_terminal() {
         let of = |term, locale: [&str; 3]| {
             let locale = locale.map(|v| (!v.is_empty()).then(|| OsStr::new(v)));
             Glyphs::of(term, &locale)
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn stand_ins_are_ascii_and_as_wide() {
+    fn stand_ins_are_ascii_and_of_the_same_width() {
         for (drawn, ascii) in STAND_INS {
             assert!(ascii.is_ascii() && drawn.width() == ascii.len(), "{drawn}");
         }

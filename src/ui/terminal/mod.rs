@@ -1,7 +1,6 @@
-//! The terminal: the only file that touches it, but for the thread that writes (`out`).
+//! The terminal: its state, its keyboard, and noticing when it has gone. It is restored on every way out.
 //!
-//! Responsible for that it is as it was on every way out, for the keys that come from it, and for noticing that it
-//! has gone. Not for what is drawn (`view`), nor in which bytes (`wire`).
+//! Only this file and the thread that writes (`writer`) access it. `view` draws frames, `wire` encodes them.
 
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,7 +26,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::host::waker::Waker;
 use crate::ui::input::{Input, Mouse, MouseKind};
-use crate::ui::keys::{KeyCode, Press};
+use crate::ui::keys::{KeyCode, KeyPress};
 use crate::ui::terminal::glyphs::Glyphs;
 use crate::ui::terminal::wire::Wire;
 
@@ -37,43 +36,45 @@ pub mod wire;
 mod writer;
 use crate::ui::terminal::writer::Out;
 
-/// What gives the terminal back, while the dashboard has it.
-static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
+/// Data to restore the terminal, while the dashboard has it.
+static TAKEN_TERMINAL: Mutex<Option<TakenTerminal>> = Mutex::new(None);
 
-struct Taken {
+struct TakenTerminal {
     out: Out,
     mouse: bool,
 }
 
-fn taken() -> MutexGuard<'static, Option<Taken>> {
-    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn taken() -> MutexGuard<'static, Option<TakenTerminal>> {
+    TAKEN_TERMINAL
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Presses and the wheel, at any column: not motion, which over a slow link is waste, and which crossterm's own command
-/// asks for.
+/// Button presses and the wheel, at any column. Without motion, which crossterm's own command enables, and which is a
+/// waste over a slow link.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// The terminal, in raw mode on its alternate screen until this is dropped.
-pub struct Screen {
-    /// Never dropped: it would show the cursor, which `restore` does.
+pub struct TerminalGuard {
+    /// Never dropped, because that would show the cursor, which `restore` does.
     terminal: ManuallyDrop<Terminal<Wire>>,
     glyphs: Glyphs,
     out: Out,
     mouse: bool,
 }
 
-impl std::fmt::Debug for Screen {
+impl std::fmt::Debug for TerminalGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Screen").finish_non_exhaustive()
     }
 }
 
-impl Screen {
-    /// Takes the terminal, and its mouse if that is wanted.
+impl TerminalGuard {
+    /// Takes the terminal, and its mouse if `mouse`.
     ///
     /// # Errors
-    /// If it cannot do what the dashboard needs; it is untouched then.
+    /// If it lacks something that the dashboard needs; it is untouched then.
     pub fn take(mouse: bool) -> anyhow::Result<Self> {
         let kind = std::env::var("TERM").unwrap_or_default();
         let is = match kind.as_str() {
@@ -83,11 +84,11 @@ impl Screen {
         };
         if let Some(is) = is {
             bail!(
-                "the dashboard needs a terminal that can move its cursor, and TERM is {is}. Set TERM to what the terminal is, or use -o text"
+                "the dashboard needs a terminal that can move its cursor, but TERM is {is}. Set TERM to match the terminal, or use -o text"
             );
         }
         restore_on_panic();
-        let mut screen = Screen {
+        let mut screen = TerminalGuard {
             terminal: ManuallyDrop::new(Terminal::new(Wire::new(size()?))?),
             glyphs: Glyphs::for_environment(),
             out: Out::new()?,
@@ -99,7 +100,7 @@ impl Screen {
 
     fn enter(&mut self) -> anyhow::Result<()> {
         enable_raw_mode().context("cannot switch the terminal to raw mode")?;
-        *taken() = Some(Taken {
+        *taken() = Some(TakenTerminal {
             out: self.out.clone(),
             mouse: self.mouse,
         });
@@ -117,20 +118,20 @@ impl Screen {
         self.redraw()
     }
 
-    /// How large it is: the next frame is as large.
+    /// Size of the terminal, also used for the next frame.
     ///
     /// # Errors
-    /// If it does not say.
+    /// If the size cannot be read.
     pub fn size(&mut self) -> anyhow::Result<Size> {
         let size = size()?;
         self.terminal.backend_mut().resize(size);
         Ok(size)
     }
 
-    /// Forgets what is on the screen, so that the next frame draws all of it.
+    /// Forgets the content of the screen, so that the next frame redraws all of it.
     ///
     /// # Errors
-    /// If it does not say how large it is.
+    /// If the size cannot be read.
     pub fn redraw(&mut self) -> anyhow::Result<()> {
         // Terminal::clear would ask for the cursor's position and wait for the answer: over a slow link, in vain
         let area = Rect::from((Position::ORIGIN, self.size()?));
@@ -139,17 +140,17 @@ impl Screen {
             .context("cannot clear the terminal")
     }
 
-    /// True if the terminal has taken the frame before: one that is drawn now is not behind others.
+    /// True if the terminal has taken the previous frame, so that a frame drawn now is not queued.
     pub fn is_ready(&self) -> bool {
         self.out.is_idle()
     }
 
-    /// Tells when the terminal has taken what was drawn; for [`Screen::on_written`].
+    /// Receives a message when the terminal has taken a frame; for [`TerminalGuard::on_written`].
     pub fn written(&self) -> Receiver<io::Result<()>> {
         self.out.written().clone()
     }
 
-    /// Takes what [`Screen::written`] told.
+    /// Handles a message of [`TerminalGuard::written`].
     ///
     /// # Errors
     /// If the terminal cannot be written to.
@@ -157,15 +158,15 @@ impl Screen {
         self.out.on_written();
         match result {
             Ok(result) => result.context("cannot draw on the terminal"),
-            Err(_) => bail!("the thread that writes to the terminal panicked, which is a bug"),
+            Err(_) => bail!("the thread that writes to the terminal panicked; this is a bug"),
         }
     }
 
-    /// Draws a frame: only what is another than before, shown at once by terminals that can. What is as before is not
-    /// written at all.
+    /// Draws a frame: only changes are written, and shown at once by terminals that support it. Without changes
+    /// nothing is written.
     ///
     /// # Errors
-    /// If the view draws what is no frame, which is a bug.
+    /// If the view draws an invalid frame, which is a bug.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
         let glyphs = self.glyphs;
         let frame = self.terminal.draw(|frame| {
@@ -184,34 +185,35 @@ impl Screen {
         Ok(())
     }
 
-    /// Sends it a sequence that draws nothing, behind the frame that may be on its way.
+    /// Sends a sequence that draws nothing, after a frame still being written.
     pub fn send(&mut self, sequence: &str) {
         self.out.send(sequence.into());
     }
 
-    /// Gives the terminal to the shell and stops, as ^Z does, until the shell says to continue.
+    /// Gives the terminal to the shell and stops, as ^Z does, until the shell continues this process.
     ///
     /// # Errors
-    /// If the terminal cannot be given or taken.
+    /// If the terminal cannot be given back or taken.
     pub fn suspend(&mut self) -> anyhow::Result<()> {
         restore();
         // the whole job, as the terminal would: sudo and make wait for us otherwise
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
             .context("cannot stop this process")?;
-        // nothing is left of one that was given up
+        // fresh state, in case the writer had given up
         self.out = Out::new()?;
         self.terminal = ManuallyDrop::new(Terminal::new(Wire::new(size()?))?);
         self.enter()
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         restore();
     }
 }
 
-/// A serial console does not know its size, and says 0: then it is what the environment says, or as a terminal of old.
+/// Size of the terminal. A serial console does not know its size and reports 0; then it is taken from the
+/// environment, or is that of a classic terminal.
 fn size() -> anyhow::Result<Size> {
     let (width, height) =
         ratatui::crossterm::terminal::size().context("cannot ask the terminal for its size")?;
@@ -228,7 +230,7 @@ fn size() -> anyhow::Result<Size> {
     })
 }
 
-/// Makes the terminal what it was. It may have gone, so nothing here can fail.
+/// Restores the terminal. It may have gone, so nothing here can fail.
 fn restore() {
     let Some(taken) = taken().take() else { return };
     let mut bytes = Vec::new();
@@ -245,8 +247,8 @@ fn restore() {
     let _ = disable_raw_mode();
 }
 
-/// A panic of the dashboard's own thread restores the terminal before it is reported. Another thread's is reported by
-/// whoever joins it, when the terminal is free.
+/// Makes a panic of the dashboard's own thread restore the terminal before it is reported. A panic of another thread
+/// is reported by the one that joins it, when the terminal is free.
 fn restore_on_panic() {
     let dashboard = std::thread::current().id();
     let default = panic::take_hook();
@@ -263,14 +265,14 @@ fn restore_on_panic() {
 /// A thread that reads the terminal until it is dropped.
 #[derive(Debug)]
 pub struct Keyboard {
-    /// What was typed, as it comes.
+    /// Input, as it arrives.
     pub received: Receiver<Input>,
     stop: Waker,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Keyboard {
-    /// Begins to read.
+    /// Starts reading.
     ///
     /// # Errors
     /// If the kernel refuses a descriptor or a thread.
@@ -281,7 +283,7 @@ impl Keyboard {
         let thread = std::thread::Builder::new()
             .name("tcplife-input".into())
             .spawn(move || {
-                // whoever takes them may be gone, and then there is nobody to tell
+                // the receiver may be gone; then there is no one to report to
                 if read_until_stopped(&stopped, &tx).is_err() {
                     let _ = tx.send(Input::Gone);
                 }
@@ -294,12 +296,12 @@ impl Keyboard {
     }
 }
 
-/// How long crossterm looks for input when there is some. With no time at all it does not look; what it has read and not
-/// handed on would wait for the next key if it were not given the time to.
+/// Time that crossterm gets to read available input. With zero it does not read at all; without this time, input that
+/// it has read but not returned would wait for the next key.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Hands on what is typed until told to stop; an error if the terminal has gone. That is looked for before it is read: a
-/// read would return nothing at once, for ever.
+/// Passes input on until stopped; an error if the terminal has gone. That is checked before each read, which would
+/// return nothing at once, forever.
 fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
     let stdin = io::stdin();
     loop {
@@ -315,7 +317,7 @@ fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
             return Ok(());
         }
         if fds[0].revents() != PollFlags::IN {
-            bail!("the terminal has gone");
+            bail!("the terminal is gone");
         }
         while event::poll(LOOK)? {
             if let Some(input) = translate(event::read()?) {
@@ -325,7 +327,7 @@ fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
     }
 }
 
-/// An event of the library that reads the terminal; `None` of one that means nothing to the dashboard.
+/// Translates an event of crossterm; `None` if it means nothing to the dashboard.
 fn translate(event: Event) -> Option<Input> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => {
@@ -337,7 +339,7 @@ fn translate(event: Event) -> Option<Input> {
                 event::KeyCode::Char(c) if !is_command => Some(c),
                 _ => None,
             };
-            Some(Input::Key(Press::new(key_code(key.code)?, ctrl), typed))
+            Some(Input::Key(KeyPress::new(key_code(key.code)?, ctrl), typed))
         }
         Event::Paste(text) => Some(Input::Paste(text)),
         Event::Mouse(mouse) => {
@@ -382,7 +384,7 @@ impl Drop for Keyboard {
     fn drop(&mut self) {
         self.stop.wake();
         if let Some(thread) = self.thread.take() {
-            // it may wait for room in the channel, which nobody will make
+            // the thread may be waiting for room in the channel, which no one will make
             self.received = never();
             let _ = thread.join();
         }
@@ -397,7 +399,7 @@ mod tests {
     use crate::ui::keys::KEYS;
 
     #[test]
-    fn key_events_of_every_row_of_the_key_table_are_understood() {
+    fn key_events_of_all_bound_keys_are_translated() {
         for press in KEYS.iter().flat_map(|key| key.presses) {
             let (code, ctrl) = press.parts();
             let read = [
@@ -441,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn mouse_events_other_than_clicks_and_the_wheel_mean_nothing() {
+    fn mouse_events_except_left_click_and_wheel_are_ignored() {
         let mouse = |kind| {
             translate(Event::Mouse(event::MouseEvent {
                 kind,

@@ -2,9 +2,9 @@
 //!
 //! Uses what every terminal since the VT220 understands, and the first eight colors by their short numbers.
 //!
-//! It exists for slow lines: at 1,200 bytes per second and 120×40, ratatui's crossterm backend answers a key after 5.3 s
-//! in the median, this one after 3.4 s. Crossterm also writes the first eight colors as `38;5;6` for `36`, for which the
-//! Linux console turns off bold, and which terminals with only eight take for other attributes.
+//! It exists for slow lines: at 1,200 bytes per second and 120×40, ratatui's crossterm backend answers a key after
+//! 5.3 s in the median, this one after 3.4 s. Crossterm also writes the first eight colors as `38;5;6` for `36`, for
+//! which the Linux console turns off bold, and which terminals with only eight take for other attributes.
 
 use std::io::{self, Write};
 
@@ -14,17 +14,17 @@ use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-/// How a cell looks.
+/// The style of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Look {
+struct CellStyle {
     fg: Color,
     bg: Color,
     modifier: Modifier,
 }
 
-impl Look {
+impl CellStyle {
     fn of(cell: &Cell) -> Self {
-        Look {
+        CellStyle {
             fg: cell.fg,
             bg: cell.bg,
             modifier: cell.modifier,
@@ -37,14 +37,14 @@ impl Look {
 pub struct Wire {
     bytes: Vec<u8>,
     size: Size,
-    /// The cursor that is to be seen after this frame.
+    /// The cursor to show after this frame; `None`: hidden.
     cursor: Option<Position>,
-    /// The one that is seen now.
+    /// The cursor shown now.
     seen: Option<Position>,
 }
 
 impl Wire {
-    /// For a terminal of that size, on which the cursor is hidden.
+    /// For a terminal of this size with a hidden cursor.
     pub fn new(size: Size) -> Self {
         Wire {
             bytes: Vec::new(),
@@ -54,23 +54,22 @@ impl Wire {
         }
     }
 
-    /// The terminal has another size.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
     }
 
-    /// What is to be sent: nothing if nothing changed.
+    /// Takes the bytes to send: none if nothing changed.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
     fn put(&mut self, args: std::fmt::Arguments<'_>) {
-        // a vector takes everything
+        // writing to a vector cannot fail
         let _ = self.bytes.write_fmt(args);
     }
 
-    /// From a cell, if it is known where the cursor is, to another: relatively where that is shorter, as for figures one
-    /// below the other.
+    /// Moves the cursor from a cell, if its position is known, to another: relatively where that is shorter, as for
+    /// figures below each other.
     fn go(&mut self, from: Option<Position>, to: Position) {
         let there = match (to.x, to.y) {
             (0, 0) => "\x1b[H".into(),
@@ -82,22 +81,22 @@ impl Wire {
         self.put(format_args!("{}", shortest.unwrap_or(there)));
     }
 
-    /// From one look to another, in one sequence.
-    fn style(&mut self, from: Look, to: Look) {
+    /// Changes the style, in one sequence.
+    fn style(&mut self, from: CellStyle, to: CellStyle) {
         if from == to {
             return;
         }
-        if to == Look::default() {
+        if to == CellStyle::default() {
             return self.put(format_args!("\x1b[m"));
         }
         self.put(format_args!("\x1b["));
         let start = self.bytes.len();
-        // what is switched on is switched off with all the rest
+        // switching an attribute off means resetting all of them
         let from = if to.modifier.contains(from.modifier) {
             from
         } else {
             self.put(format_args!("0;"));
-            Look::default()
+            CellStyle::default()
         };
         for (i, modifier) in MODIFIERS.into_iter().enumerate() {
             if (to.modifier - from.modifier).contains(modifier) {
@@ -106,18 +105,18 @@ impl Wire {
         }
         for (base, from, to) in [(30, from.fg, to.fg), (40, from.bg, to.bg)] {
             if from != to {
-                self.colour(base, to);
+                self.color(base, to);
             }
         }
         debug_assert!(self.bytes.len() > start, "looks that differ in nothing");
-        // in place of the last separator
+        // instead of the last separator
         self.bytes.pop();
         self.put(format_args!("m"));
     }
 
     /// ECMA-48 and, from 90 on, aixterm.
-    fn colour(&mut self, base: u8, colour: Color) {
-        let short = match colour {
+    fn color(&mut self, base: u8, color: Color) {
+        let short = match color {
             Color::Reset => 9,
             Color::Black => 0,
             Color::Red => 1,
@@ -142,7 +141,7 @@ impl Wire {
     }
 }
 
-/// The way to a cell that is not further up.
+/// The relative way to a cell that is not further up.
 fn from_there(at: Position, to: Position) -> Option<String> {
     let right = |cells| match cells {
         0 => String::new(),
@@ -171,11 +170,11 @@ const MODIFIERS: [Modifier; 9] = [
     Modifier::CROSSED_OUT,
 ];
 
-/// So many blanks take more bytes than to erase the rest of the line.
+/// More blanks than this take more bytes than erasing the rest of the line.
 const MANY: usize = 3;
 
 fn is_blank(cell: &Cell) -> bool {
-    cell.symbol() == " " && Look::of(cell) == Look::default()
+    cell.symbol() == " " && CellStyle::of(cell) == CellStyle::default()
 }
 
 impl Backend for Wire {
@@ -187,7 +186,7 @@ impl Backend for Wire {
     {
         let cells: Vec<_> = content.collect();
         let mut at = None;
-        let mut look = Look::default();
+        let mut look = CellStyle::default();
         let mut next = 0;
         while let Some(&(x, y, cell)) = cells.get(next) {
             self.go(at, Position { x, y });
@@ -197,23 +196,23 @@ impl Backend for Wire {
                 .take_while(|((x, row, cell), here)| x == here && *row == y && is_blank(cell))
                 .count();
             if blanks > MANY && usize::from(x) + blanks == usize::from(self.size.width) {
-                self.style(look, Look::default());
-                look = Look::default();
+                self.style(look, CellStyle::default());
+                look = CellStyle::default();
                 self.put(format_args!("\x1b[K"));
                 at = Some(Position { x, y });
                 next += blanks;
                 continue;
             }
-            self.style(look, Look::of(cell));
-            look = Look::of(cell);
+            self.style(look, CellStyle::of(cell));
+            look = CellStyle::of(cell);
             self.bytes.extend_from_slice(cell.symbol().as_bytes());
-            // terminals differ in how wide other than narrow characters are; and at the end of the line in where the
-            // cursor is
+            // terminals differ in the width of characters that are not narrow, and in the cursor position at the end
+            // of a line
             let is_narrow = cell.symbol().width() == 1;
             at = (is_narrow && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
             next += 1;
         }
-        self.style(look, Look::default());
+        self.style(look, CellStyle::default());
         Ok(())
     }
 
@@ -240,9 +239,9 @@ impl Backend for Wire {
         self.clear_region(ClearType::All)
     }
 
-    /// All of it: a part of the screen is never cleared by itself.
+    /// Clears everything: a part of the screen is never cleared by itself.
     fn clear_region(&mut self, _: ClearType) -> io::Result<()> {
-        // what was to be drawn would be gone
+        // bytes drawn before would be erased anyway
         self.bytes.clear();
         self.put(format_args!("\x1b[m\x1b[2J"));
         Ok(())
@@ -259,7 +258,7 @@ impl Backend for Wire {
         })
     }
 
-    /// The frame is complete: the cursor goes to its place, if it was or is to be another.
+    /// Completes the frame: moves the cursor to its position and shows or hides it, if that changes.
     fn flush(&mut self) -> io::Result<()> {
         if let Some(to) = self.cursor
             && (!self.bytes.is_empty() || self.seen != self.cursor)
@@ -290,8 +289,8 @@ mod tests {
             self.below(n as u64) as usize
         }
 
-        fn colour(&mut self) -> Color {
-            let colours = [
+        fn color(&mut self) -> Color {
+            let colors = [
                 Color::Reset,
                 Color::Reset,
                 Color::Black,
@@ -303,7 +302,7 @@ mod tests {
                 Color::Indexed(200),
                 Color::Rgb(1, 2, 3),
             ];
-            colours[self.index(colours.len())]
+            colors[self.index(colors.len())]
         }
 
         fn style(&mut self, plain: bool) -> Style {
@@ -320,15 +319,15 @@ mod tests {
             let modifier = modifiers[self.index(modifiers.len())];
             match self.index(2) {
                 0 => Style::new(),
-                _ => Style::new().fg(self.colour()).bg(self.colour()),
+                _ => Style::new().fg(self.color()).bg(self.color()),
             }
             .add_modifier(modifier)
         }
     }
 
-    /// Other lines here and there: texts beside each other, so that none cuts a wide character of another in half.
-    /// Terminals do not agree on how the second half looks of a wide character whose first half is overwritten: with wide
-    /// characters all is plain.
+    /// Writes random texts side by side, so that none cuts a wide character of another in half. Terminals disagree on
+    /// the style of the second half of a wide character whose first half is overwritten: with wide characters all is
+    /// plain.
     fn scribble(buffer: &mut Buffer, numbers: &mut Numbers, wide: bool) {
         let area = buffer.area;
         for _ in 0..numbers.index(8) {
@@ -375,7 +374,7 @@ mod tests {
         } else {
             " "
         };
-        // of a blank one sees less
+        // fewer attributes are visible on a blank
         let has_ink = !text.trim().is_empty();
         let modifiers = [
             has_ink && cell.bold(),
@@ -387,7 +386,7 @@ mod tests {
     }
 
     fn wanted(cell: &Cell) -> (String, vt100::Color, vt100::Color, [bool; 4]) {
-        let colour = |c| match c {
+        let color = |c| match c {
             Color::Reset => vt100::Color::Default,
             Color::Black => vt100::Color::Idx(0),
             Color::Red => vt100::Color::Idx(1),
@@ -411,15 +410,15 @@ mod tests {
         }
         (
             cell.symbol().to_owned(),
-            colour(cell.fg),
-            colour(cell.bg),
+            color(cell.fg),
+            color(cell.bg),
             modifiers,
         )
     }
 
     /// Whatever changes from frame to frame, a terminal shows what was drawn.
     #[test]
-    fn a_terminal_shows_what_was_drawn() {
+    fn wire_output_shows_what_was_drawn() {
         let numbers = &mut Numbers::from(1);
         for round in 0..60 {
             let size = Size::new(1 + numbers.index(60) as u16, 1 + numbers.index(20) as u16);
@@ -470,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_as_the_one_before_sends_nothing() {
+    fn wire_unchanged_frame_sends_nothing() {
         let mut terminal = Terminal::new(Wire::new(Size::new(20, 5))).expect("a terminal");
         for cursor in [None, Some((3, 2))] {
             for nth in 0..3 {

@@ -1,7 +1,6 @@
-//! The way to the terminal: a thread that writes, so that nobody waits for a terminal that takes its time.
+//! Output to the terminal: a thread that writes, so that nothing else waits for a slow terminal.
 //!
-//! Responsible for that a key is never behind a queue of frames, and that the program can end although nobody reads its
-//! terminal. Not for what is written.
+//! No key ever waits behind a queue of frames, and the program can exit even if nothing reads its terminal.
 
 use std::io;
 use std::sync::Arc;
@@ -18,27 +17,27 @@ use rustix::termios::{QueueSelector, tcflush};
 use crate::host::waker::Waker;
 use crate::output::stdout;
 
-/// How long the terminal is given to take what is on its way when the program ends.
+/// Time for the terminal to take pending output when the program exits.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Cancels an escape sequence of which only a part arrived, and all attributes.
+/// Cancels an escape sequence that arrived only in part, and all attributes.
 const AFRESH: &[u8] = b"\x18\x1b[m";
 
-/// Hands bytes to the terminal.
+/// A handle to the writing thread.
 #[derive(Clone, Debug)]
 pub struct Out {
     bytes: Sender<Vec<u8>>,
-    /// What became of them, one after the other.
+    /// Results of the writes, in order.
     written: Receiver<io::Result<()>>,
-    /// How many are on their way.
+    /// Writes not confirmed yet.
     waiting: Arc<AtomicUsize>,
     tty: Arc<OwnedFd>,
-    /// Readable from the moment on when nobody waits for the terminal any more.
+    /// Readable as soon as nothing waits for the terminal any more.
     give_up: Waker,
 }
 
 impl Out {
-    /// To the terminal on stdout.
+    /// Starts writing to the terminal on stdout.
     ///
     /// # Errors
     /// If the kernel refuses a descriptor or a thread.
@@ -48,12 +47,12 @@ impl Out {
         let (bytes, orders) = unbounded::<Vec<u8>>();
         let (tell, written) = unbounded();
         let fds = (Arc::clone(&tty), give_up.clone());
-        // it is not waited for: it may be in a write that nobody takes
+        // never joined: it may be in a write that nothing reads
         std::thread::Builder::new()
             .name("tcplife-output".into())
             .spawn(move || {
                 for bytes in orders {
-                    // whoever takes it may be gone, and then there is nobody to tell
+                    // the receiver may be gone; then there is no one to report to
                     let _ = tell.send(write(&fds.0, &fds.1, &bytes));
                 }
             })?;
@@ -66,29 +65,29 @@ impl Out {
         })
     }
 
-    /// Hands it on, without waiting.
+    /// Queues bytes, without waiting.
     pub fn send(&self, bytes: Vec<u8>) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        // a thread that has ended tells so by its end of `written`
+        // if the thread has ended, `written` reports it
         let _ = self.bytes.send(bytes);
     }
 
-    /// True if the terminal has taken all of it.
+    /// True if the terminal has taken everything.
     pub fn is_idle(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0
     }
 
-    /// A message for each of those that were sent, to be handed to [`Out::on_written`].
+    /// A message for each write, to be passed to [`Out::on_written`].
     pub fn written(&self) -> &Receiver<io::Result<()>> {
         &self.written
     }
 
-    /// One of them was taken by the terminal.
+    /// Notes that the terminal has taken a write.
     pub fn on_written(&self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Waits until all is written, for a while. False if it is not.
+    /// Waits a limited time until everything is written. False if it is not.
     fn wait(&self) -> bool {
         while !self.is_idle() {
             match self.written.recv_timeout(SOON) {
@@ -99,13 +98,13 @@ impl Out {
         true
     }
 
-    /// The last words. If nobody reads the terminal, what lies in its queue is thrown away for them.
+    /// Writes the final bytes. If nothing reads the terminal, its queued output is discarded for them.
     pub fn finish(&self, bytes: &[u8]) {
         if self.wait() {
             self.send(bytes.to_vec());
         } else {
             self.give_up.wake();
-            // the frame that is stuck in there is given up now
+            // the thread gives up the stuck frame now
             self.wait();
             let _ = tcflush(&self.tty, QueueSelector::OFlush);
             self.send([AFRESH, bytes].concat());
@@ -114,7 +113,7 @@ impl Out {
     }
 }
 
-/// Writes all of it, or gives up when it would have to wait although nobody waits for it any more.
+/// Writes all bytes, or gives up if it would block and nothing waits for them any more.
 fn write(tty: &OwnedFd, give_up: &Waker, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(tty, bytes) {

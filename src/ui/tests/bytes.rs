@@ -1,4 +1,4 @@
-//! How many bytes go to the terminal: the same each time, so that a budget can be kept to.
+//! Bytes sent to the terminal: deterministic, so that they can be held to a budget.
 
 use super::*;
 use crate::testing::sample::Numbers;
@@ -6,12 +6,12 @@ use crate::ui::action::Mode;
 use crate::ui::terminal::glyphs::Glyphs;
 use crate::ui::terminal::wire::Wire;
 
-/// A number that looks like chance, and is always the same of the same.
+/// A pseudo-random number, always the same for the same `n`.
 fn numbers(n: u64) -> u64 {
     Numbers::from(n).number()
 }
 
-/// Sessions as a busy host has them.
+/// Sessions like those of a busy host.
 fn some(cookie: u64, at_s: u64, is_open: bool) -> Session {
     let n = numbers(cookie);
     let comm = ["nginx", "curl", "postgres", "redis-server", "sshd-session"][(n % 5) as usize];
@@ -46,7 +46,7 @@ fn busy(at_s: u64, closed: u64, opened: u64) -> Batch {
     )
 }
 
-/// Bytes of each frame, a frame a second.
+/// Bytes of each frame, one frame per second.
 fn frames(app: &mut App, keys: &str, batches: impl Iterator<Item = Batch>) -> Vec<usize> {
     let wire = Wire::new(LARGE);
     let mut terminal = Terminal::new(wire).expect("a terminal");
@@ -73,7 +73,7 @@ fn dashboard() -> App {
 }
 
 #[test]
-fn an_idle_host_costs_next_to_nothing() {
+fn bytes_sent_on_an_idle_host_are_almost_none() {
     let idle = frames(&mut dashboard(), "", (1..130).map(|at| busy(at, 0, 0)));
     // ten single seconds, then tens of them, then minutes
     let ticks = idle.iter().skip(1).filter(|bytes| **bytes > 0).count();
@@ -83,7 +83,7 @@ fn an_idle_host_costs_next_to_nothing() {
 }
 
 #[test]
-fn quiet_sessions_cost_little() {
+fn bytes_sent_with_quiet_sessions_stay_within_the_budget() {
     for (count, budget) in [(5, 50), (100, 150)] {
         let quiet = |at_s| {
             look(
@@ -103,9 +103,9 @@ fn quiet_sessions_cost_little() {
     }
 }
 
-/// The budget is 30 kB/s at the default interval, which is a frame a second.
+/// The budget is 30 kB/s at the default interval, which is a frame per second.
 #[test]
-fn a_busy_host_stays_within_the_budget() {
+fn bytes_sent_on_a_busy_host_stay_within_the_budget() {
     for (keys, budget) in [("", 2000), ("F", 5000), ("s s s", 4000)] {
         let batches = (1..6).map(|at| busy(at, 50_000, 1000));
         let busy = frames(&mut dashboard(), keys, batches);
@@ -116,18 +116,18 @@ fn a_busy_host_stays_within_the_budget() {
 
 /// On a terminal of few characters nothing that the dashboard draws by itself is missing.
 #[test]
-fn all_that_is_drawn_has_a_stand_in() {
+fn glyphs_drawn_on_every_screen_have_an_ascii_stand_in() {
     for size in [LARGE, SIZE, Size::new(60, 16)] {
         for (mode, there) in [
             (Mode::Table, ""),
-            (Mode::Talkers, "Tab"),
+            (Mode::TopTalkers, "Tab"),
             (Mode::Detail, "Enter"),
             (Mode::Help, "?"),
             (Mode::Prompt, "/"),
             (Mode::Columns, "c"),
             (Mode::Distributions, "d"),
             (Mode::Failures, "f"),
-            (Mode::Marked, "m m"),
+            (Mode::Baseline, "m m"),
             (Mode::FileName, "e"),
         ] {
             let mut app = unused(1000, size);
@@ -138,7 +138,7 @@ fn all_that_is_drawn_has_a_stand_in() {
                 press(&mut app, there);
             }
             assert_eq!(app.layers.mode(), mode);
-            // what can be scrolled to, too
+            // also everything that can be scrolled to
             for _ in 0..20 {
                 let mut buffer = terminal(&app, &DARK, size).backend().buffer().clone();
                 Glyphs::Few.replace_missing(&mut buffer);

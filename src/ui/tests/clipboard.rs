@@ -1,7 +1,7 @@
-//! What is copied where.
+//! Copying: the text of each selection.
 
 use super::*;
-use crate::host::session_env::{Multiplexer, Surroundings};
+use crate::host::session_env::{Multiplexer, SessionEnv};
 
 fn copied(app: &mut App, key: &str) -> String {
     match press(app, key) {
@@ -11,7 +11,7 @@ fn copied(app: &mut App, key: &str) -> String {
 }
 
 #[test]
-fn each_place_has_its_text() {
+fn copy_key_sends_the_text_of_the_focused_part() {
     let mut app = app(SIZE);
     let row = copied(&mut app, "y");
     insta::assert_snapshot!(row);
@@ -30,7 +30,7 @@ fn each_place_has_its_text() {
 }
 
 #[test]
-fn the_detail_says_which_key_copies_what() {
+fn detail_shows_which_key_copies_which_command() {
     let size = Size {
         width: 80,
         height: 60,
@@ -45,24 +45,24 @@ fn the_detail_says_which_key_copies_what() {
 }
 
 #[test]
-fn nothing_selected_is_said() {
+fn copy_with_nothing_selected_shows_a_notice() {
     let mut app = unused(2, SIZE);
     assert_eq!(press(&mut app, "y"), None);
     assert!(screen(&app, SIZE).contains("nothing is selected"));
 }
 
 #[test]
-fn in_tmux_it_says_what_it_takes() {
-    let mut app = app(SIZE).within(Surroundings {
+fn copy_in_tmux_shows_the_required_setting() {
+    let mut app = app(SIZE).within(SessionEnv {
         multiplexer: Some(Multiplexer::Tmux),
-        ..Surroundings::default()
+        ..SessionEnv::default()
     });
     copied(&mut app, "y");
     assert!(screen(&app, SIZE).contains("set-clipboard"));
 }
 
 #[test]
-fn one_that_ended_since_the_last_look_can_be_copied() {
+fn copy_of_session_closed_since_the_last_snapshot_works() {
     let mut app = app(SIZE);
     press(&mut app, "j k");
     app.batch(busiest_ended_since(Reason::RemoteReset));

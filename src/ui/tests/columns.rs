@@ -1,4 +1,4 @@
-//! The columns of the table: chosen, moved, scrolled to.
+//! Choosing, moving and scrolling the table's columns.
 
 use super::*;
 use crate::ui::action::Mode;
@@ -10,10 +10,10 @@ fn titles(app: &App) -> String {
 }
 
 #[test]
-fn the_table_follows_at_once_and_the_choice_is_kept() {
+fn chooser_change_is_applied_at_once_and_saved_on_exit() {
     let mut app = app(SIZE);
     press(&mut app, "c");
-    assert!(screen(&app, SIZE).contains("what there is room for"));
+    assert!(screen(&app, SIZE).contains("as many as fit"));
     press(&mut app, "Space");
     assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
     press(&mut app, "Space J");
@@ -25,7 +25,7 @@ fn the_table_follows_at_once_and_the_choice_is_kept() {
     press(&mut app, "J");
     let kept = press(&mut app, "q");
     let words = [
-        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "dur", "status",
+        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "duration", "status",
     ];
     assert_eq!(kept, Some(Effect::KeepColumns(words.into())));
     assert_eq!(app.layers.mode(), Mode::Table);
@@ -38,7 +38,7 @@ fn the_table_follows_at_once_and_the_choice_is_kept() {
 }
 
 #[test]
-fn what_is_chosen_and_does_not_fit_is_scrolled_to() {
+fn chooser_added_column_that_does_not_fit_is_scrolled_into_view() {
     let mut app = app(SIZE);
     press(&mut app, "c G Space"); // the last one
     let last = app.columns.chosen().and_then(|list| list.last().copied());
@@ -53,7 +53,7 @@ fn what_is_chosen_and_does_not_fit_is_scrolled_to() {
 }
 
 #[test]
-fn addresses_can_be_seen_whole() {
+fn columns_scrolled_right_show_full_addresses() {
     let mut app = app(SIZE);
     let address = "2001:db8:1111:2222:3333:4444:5555:6666";
     let heading = |app: &App| line(app, SIZE, 2);
@@ -69,11 +69,11 @@ fn addresses_can_be_seen_whole() {
 }
 
 #[test]
-fn it_sorts_by_what_is_scrolled_to() {
+fn sort_keys_use_the_columns_scrolled_into_view() {
     let mut app = app(SIZE);
     press(&mut app, "→ → →");
     assert_eq!(titles(&app), "PID RADDR RPORT TX RX AGE");
-    press(&mut app, "s"); // the first that is there
+    press(&mut app, "s"); // the first visible one
     assert!(screen(&app, SIZE).contains("by PID"));
     press(&mut app, "S");
     assert!(screen(&app, SIZE).contains("by UNIT"), "it goes round");
@@ -84,7 +84,7 @@ fn it_sorts_by_what_is_scrolled_to() {
 }
 
 #[test]
-fn the_help_comes_and_goes_over_the_columns() {
+fn help_closed_returns_to_the_column_chooser() {
     let mut app = app(SIZE);
     press(&mut app, "c ?");
     assert!(screen(&app, SIZE).contains("KEYS"));
@@ -93,10 +93,10 @@ fn the_help_comes_and_goes_over_the_columns() {
 }
 
 #[test]
-fn other_keys_are_shown_wherever_keys_are() {
+fn rebound_keys_are_shown_in_footer_and_help() {
     let size = Size { height: 60, ..SIZE };
     let mut app = app(size);
-    let key = |name| keys::Press::parse(name).expect("a key");
+    let key = |name| keys::KeyPress::parse(name).expect("a key");
     app.keymap.bind("columns", &[key("F6"), key("^O")]);
     app.keymap.bind("filter", &[key("f")]);
     let shown = screen(&app, size);

@@ -1,4 +1,4 @@
-//! One session by itself.
+//! The detail of one session.
 
 use super::*;
 use crate::host::processes::ProcessInfo;
@@ -17,7 +17,7 @@ fn info(pid: u32) -> ProcessInfo {
     }
 }
 
-/// What it looks like some seconds later.
+/// The session some seconds later.
 fn later(s: u64, session: Session) -> Session {
     Session {
         tx_bytes: session.tx_bytes + (s - 10) * (s - 10) * 40_000,
@@ -32,7 +32,7 @@ fn later(s: u64, session: Session) -> Session {
     }
 }
 
-/// The busiest session is watched for a while.
+/// Opens the busiest session's detail for a while.
 pub fn watching(size: Size) -> App {
     let mut app = app(size);
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
@@ -44,7 +44,7 @@ pub fn watching(size: Size) -> App {
 }
 
 #[test]
-fn all_of_it_can_be_scrolled_to() {
+fn detail_can_be_scrolled_to_its_last_line() {
     let mut app = watching(SIZE);
     press(&mut app, "G");
     let end = screen(&app, SIZE);
@@ -64,7 +64,7 @@ fn all_of_it_can_be_scrolled_to() {
 }
 
 #[test]
-fn it_follows_the_session_to_its_end() {
+fn detail_follows_its_session_until_it_is_closed() {
     let mut app = watching(SIZE);
     let last = later(30, busiest());
     let closing = Session {
@@ -83,7 +83,7 @@ fn it_follows_the_session_to_its_end() {
     for text in ["remote-reset", "The peer reset it.", "close 1.50s"] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
-    // and keeps it, even if the table has let it go
+    // and keeps it, even if the table has evicted it
     let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
     app.batch(look(33, vec![], others.collect()));
     assert!(screen(&app, SIZE).contains("remote-reset"));
@@ -92,15 +92,15 @@ fn it_follows_the_session_to_its_end() {
 }
 
 #[test]
-fn an_end_that_was_lost_is_said() {
+fn detail_of_session_with_missed_record_shows_so() {
     let mut app = watching(SIZE);
     app.batch(look(30, vec![], vec![]));
     app.batch(look(31, vec![], vec![]));
-    assert!(screen(&app, SIZE).contains("how it ended was lost"));
+    assert!(screen(&app, SIZE).contains("its record was missed"));
 }
 
 #[test]
-fn the_other_end_is_a_key_away() {
+fn detail_key_switches_to_the_other_end() {
     let mut app = app(SIZE);
     let client = Session {
         laddr: [127, 0, 0, 1].into(),
@@ -126,7 +126,7 @@ fn the_other_end_is_a_key_away() {
     assert_eq!(press(&mut app, "Tab"), Some(Effect::LookUp(72)));
     let shown = screen(&app, SIZE);
     assert!(shown.contains("postgres 72  established"), "{shown}");
-    app.process(info(71)); // the answer to the first question, late
+    app.process(info(71)); // the answer to the first request, late
     assert!(!screen(&app, SIZE).contains("nginx: worker"));
     press(&mut app, "x");
     assert!(screen(&app, SIZE).contains("psql 71  established"));
@@ -135,7 +135,7 @@ fn the_other_end_is_a_key_away() {
 }
 
 #[test]
-fn a_better_known_owner_is_asked_for() {
+fn detail_new_owner_is_requested_once() {
     let mut app = watching(SIZE);
     assert_eq!(app.due(), None);
     let worker = Session {
@@ -148,7 +148,7 @@ fn a_better_known_owner_is_asked_for() {
 }
 
 #[test]
-fn a_process_that_took_the_id_later_is_not_the_owner() {
+fn detail_process_that_reused_the_pid_is_not_the_owner() {
     let mut app = app(SIZE);
     press(&mut app, "G Enter");
     app.process(ProcessInfo {
@@ -160,11 +160,11 @@ fn a_process_that_took_the_id_later_is_not_the_owner() {
         height: 60,
     };
     app.resize(tall);
-    assert!(screen(&app, tall).contains("another has its id now"));
+    assert!(screen(&app, tall).contains("another one has its pid now"));
 }
 
 #[test]
-fn help_and_freeze_come_back_to_it() {
+fn detail_returns_after_help_and_freeze() {
     let mut app = watching(SIZE);
     press(&mut app, "? q");
     assert_eq!(app.layers.mode(), Mode::Detail);
@@ -177,14 +177,14 @@ fn help_and_freeze_come_back_to_it() {
 }
 
 #[test]
-fn without_a_session_there_is_no_detail() {
+fn detail_without_a_session_does_not_open() {
     let mut app = unused(2, SIZE);
     assert_eq!(press(&mut app, "Enter"), None);
     assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]
-fn nothing_breaks_at_any_size() {
+fn detail_at_any_size_does_not_panic() {
     for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
         for height in (1..12).chain([29, 30, 31]) {
             let size = Size { width, height };

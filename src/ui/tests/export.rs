@@ -1,19 +1,19 @@
-//! The export: what is typed, asked and written.
+//! Exporting: the prompt, the questions and the file.
 
 use super::*;
-use crate::output::export_file::Said;
+use crate::output::export_file::WriterReport;
 use crate::ui::action::Mode;
-use crate::ui::state::export::Order;
+use crate::ui::state::export::ExportCommand;
 
-/// Writes the file that an effect asked for, as the loop does; returns its path and its text.
+/// Writes the file that an effect asked for, like the event loop; returns its path and its text.
 fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
-    let Some(Effect::Export(Order::Begin { path, replace })) = effect else {
+    let Some(Effect::Export(ExportCommand::Begin { path, replace })) = effect else {
         panic!("no file is begun: {effect:?}");
     };
     assert!(!replace);
     let mut text = Vec::new();
     loop {
-        app.exported(Said::Ready);
+        app.exported(WriterReport::Ready);
         settle(app);
         let block = app.export_block().expect("a block");
         text.extend(block.bytes);
@@ -22,7 +22,7 @@ fn written(app: &mut App, effect: Option<Effect>) -> (String, String) {
         }
     }
     assert_eq!(app.export_block(), None, "it is whole");
-    app.exported(Said::Done);
+    app.exported(WriterReport::Done);
     let text = String::from_utf8(text).expect("UTF-8");
     (path.to_string_lossy().into_owned(), text)
 }
@@ -32,16 +32,16 @@ fn name(app: &mut App, text: &str) {
     type_text(app, text);
 }
 
-/// It is to be written, and there is a file of that name.
+/// An export whose file exists already.
 pub fn there_is_such_a_file(size: Size) -> App {
     let mut app = app(size);
     press(&mut app, "e Enter");
-    app.exported(Said::Exists);
+    app.exported(WriterReport::Exists);
     app
 }
 
 #[test]
-fn a_table_as_csv() {
+fn export_to_csv_writes_the_table() {
     let mut app = app(SIZE);
     let effect = press(&mut app, "e Enter");
     let (path, text) = written(&mut app, effect);
@@ -56,7 +56,7 @@ fn a_table_as_csv() {
 }
 
 #[test]
-fn a_table_as_json() {
+fn export_to_json_writes_the_table() {
     let mut app = app(SIZE);
     name(&mut app, "a.json");
     let effect = press(&mut app, "Enter");
@@ -64,7 +64,7 @@ fn a_table_as_json() {
 }
 
 #[test]
-fn it_is_what_the_table_shows_in_its_order() {
+fn export_has_the_shown_sessions_in_the_shown_order() {
     let mut app = app(SIZE);
     press(&mut app, "4 o o s s I /");
     type_text(&mut app, "comm curl or comm postgres");
@@ -82,7 +82,7 @@ fn it_is_what_the_table_shows_in_its_order() {
 }
 
 #[test]
-fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
+fn export_to_unknown_extension_is_rejected_with_valid_ones() {
     let mut app = app(SIZE);
     name(&mut app, "sessions.txt");
     assert_eq!(press(&mut app, "Enter"), None);
@@ -94,15 +94,18 @@ fn a_name_of_another_kind_is_refused_and_says_what_is_taken() {
 }
 
 #[test]
-fn a_file_that_is_there_is_asked_about() {
+fn export_to_existing_file_asks_before_replacing() {
     let mut app = there_is_such_a_file(SIZE);
     // the name can be changed
-    assert_eq!(press(&mut app, "n"), Some(Effect::Export(Order::Cancel)));
+    assert_eq!(
+        press(&mut app, "n"),
+        Some(Effect::Export(ExportCommand::Cancel))
+    );
     type_text(&mut app, ".json");
     press(&mut app, "Enter");
-    app.exported(Said::Exists);
+    app.exported(WriterReport::Exists);
     let replace = match press(&mut app, "y") {
-        Some(Effect::Export(Order::Begin { path, replace })) => {
+        Some(Effect::Export(ExportCommand::Begin { path, replace })) => {
             assert!(path.to_string_lossy().ends_with(".csv.json"));
             replace
         }
@@ -112,31 +115,34 @@ fn a_file_that_is_there_is_asked_about() {
 }
 
 #[test]
-fn one_that_came_meanwhile_is_asked_about_when_all_is_written() {
+fn export_to_file_created_meanwhile_asks_after_writing() {
     let mut app = app(SIZE);
     press(&mut app, "e Enter");
-    app.exported(Said::Ready);
+    app.exported(WriterReport::Ready);
     assert!(app.export_block().expect("a block").is_last);
-    app.exported(Said::Taken);
+    app.exported(WriterReport::Taken);
     assert!(screen(&app, SIZE).contains("Replace it? y/n"));
-    assert_eq!(press(&mut app, "y"), Some(Effect::Export(Order::Replace)));
+    assert_eq!(
+        press(&mut app, "y"),
+        Some(Effect::Export(ExportCommand::Replace))
+    );
     assert_eq!(app.export_block(), None, "all is written");
-    app.exported(Said::Done);
+    app.exported(WriterReport::Done);
     assert!(screen(&app, SIZE).contains("exported 9 sessions"));
 }
 
 #[test]
-fn what_failed_is_said_and_the_name_can_be_changed() {
+fn export_failure_is_shown_and_the_name_can_be_changed() {
     let mut app = app(SIZE);
     name(&mut app, "/none/a.csv");
     press(&mut app, "Enter");
-    app.exported(Said::Failed("No such file or directory".into()));
+    app.exported(WriterReport::Failed("No such file or directory".into()));
     insta::assert_snapshot!(screen(&app, SIZE));
     assert_eq!(app.layers.mode(), Mode::FileName);
 }
 
 #[test]
-fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
+fn export_pauses_the_display_and_can_be_cancelled() {
     let mut app = unused(10_000, SIZE);
     let many = |from: u64| {
         let closed = from..from + 3000;
@@ -153,30 +159,33 @@ fn the_picture_holds_while_it_is_written_and_it_can_be_cancelled() {
     press(&mut app, "e Enter");
     let mut bytes = 0;
     for _ in 0..3 {
-        app.exported(Said::Ready);
+        app.exported(WriterReport::Ready);
         bytes += app.export_block().expect("a block").bytes.len();
         app.batch(many(bytes as u64));
     }
     assert_eq!(app.row_count(), 3000);
     let shown = screen(&app, SIZE);
     assert!(shown.contains(" EXPORT 51 % "), "{shown}");
-    assert!(!shown.contains("FROZEN"));
-    assert_eq!(press(&mut app, "Esc"), Some(Effect::Export(Order::Cancel)));
+    assert!(!shown.contains("PAUSED"));
+    assert_eq!(
+        press(&mut app, "Esc"),
+        Some(Effect::Export(ExportCommand::Cancel))
+    );
     assert_eq!(app.row_count(), 10_000, "what waited is there");
     app.export_cancelled(false);
-    assert!(screen(&app, SIZE).contains("cancelled, and nothing of it is left"));
-    // what the file still says is about nothing any more
-    app.exported(Said::Ready);
+    assert!(screen(&app, SIZE).contains("cancelled; no file is left behind"));
+    // later reports about the file are ignored
+    app.exported(WriterReport::Ready);
     assert_eq!(app.export_block(), None);
-    // a picture that was frozen before stays so
+    // a display paused before stays paused
     press(&mut app, "Space e Enter");
-    app.exported(Said::Ready);
+    app.exported(WriterReport::Ready);
     press(&mut app, "Esc");
-    assert!(screen(&app, SIZE).contains("FROZEN, 0 waiting"));
+    assert!(screen(&app, SIZE).contains("PAUSED, 0 new (Space resumes)"));
 }
 
 #[test]
-fn what_ended_since_the_last_look_is_in_it_too() {
+fn export_includes_sessions_closed_since_the_last_snapshot() {
     let mut app = app(SIZE);
     app.batch(busiest_ended_since(Reason::RemoteFin));
     let effect = press(&mut app, "e Enter");
@@ -188,7 +197,7 @@ fn what_ended_since_the_last_look_is_in_it_too() {
 }
 
 #[test]
-fn a_table_of_whole_blocks_ends_with_the_last() {
+fn export_at_block_boundaries_writes_every_session() {
     for sessions in [0, 1, 511, 512, 513, 1024] {
         let mut app = unused(10_000, SIZE);
         let closed = (0..sessions).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));

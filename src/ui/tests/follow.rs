@@ -1,8 +1,8 @@
-//! Following the newest.
+//! Following the newest session.
 
 use super::*;
 
-/// Opened at that second.
+/// Sets the second in which a session was opened.
 fn at(second: u64, session: Session) -> Session {
     Session {
         start_ns: second * S,
@@ -30,13 +30,13 @@ fn dashboard() -> App {
 }
 
 #[test]
-fn the_newest_is_on_top_and_selected_whatever_comes() {
+fn follow_keeps_the_newest_session_on_top_and_selected() {
     let mut app = dashboard();
     press(&mut app, "j j F");
     assert_eq!(
         column(&app, "COMM"),
         ["newest", "third", "second", "first"],
-        "open or finished"
+        "open or closed"
     );
     assert!(second_line(&app).contains("following the newest"));
     app.batch(look(
@@ -48,11 +48,11 @@ fn the_newest_is_on_top_and_selected_whatever_comes() {
         vec![],
     ));
     assert!(selected_line(&app).contains("newer"));
-    // what is filtered out is not followed
+    // a session filtered out is not followed
     press(&mut app, "6");
     assert_eq!(column(&app, "COMM"), ["second"]);
     press(&mut app, "6");
-    // to look at one is to stop there; F follows again
+    // moving to another session stops following; F follows again
     press(&mut app, "j");
     assert!(selected_line(&app).contains("newest"));
     assert!(second_line(&app).contains("by newest"));
@@ -62,7 +62,7 @@ fn the_newest_is_on_top_and_selected_whatever_comes() {
 }
 
 #[test]
-fn sorting_goes_back_to_the_order_before() {
+fn follow_switched_off_restores_the_previous_order() {
     let mut app = dashboard();
     press(&mut app, "s s s s s s");
     let before = column(&app, "COMM");
@@ -76,10 +76,10 @@ fn sorting_goes_back_to_the_order_before() {
         "the column next to the one before"
     );
     press(&mut app, "S F I");
-    assert!(second_line(&app).contains("by TX inverted"));
+    assert!(second_line(&app).contains("by TX reversed"));
     press(&mut app, "F g F");
     assert!(
-        second_line(&app).contains("by TX inverted"),
+        second_line(&app).contains("by TX reversed"),
         "g alone does not end it"
     );
 }

@@ -2,18 +2,19 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use ratatui::layout::Size;
-use ratatui::style::{Color, Modifier};
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::batch::{Batch, Look};
-use crate::model::capture_filter::Capture;
+use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
-use crate::testing::sample::finished as sample;
+use crate::testing::sample::closed_session as sample;
 use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::keys::{KeyCode, Press};
+use crate::ui::keys::{KeyCode, KeyPress};
 use crate::ui::theme::{DARK, MONOCHROME, Theme};
 use crate::ui::{keys, view};
 
@@ -21,16 +22,16 @@ mod bytes;
 mod clipboard;
 mod columns;
 mod detail;
+mod every_screen;
 mod export;
 mod follow;
+mod interval;
 mod mouse;
 mod names;
-mod own;
-mod pace;
 mod screens;
-mod screens_at_all_sizes;
-mod talkers;
+mod self_traffic;
 mod themes;
+mod top_talkers;
 
 /// A second, in the unit of the clock.
 const S: u64 = 1_000_000_000;
@@ -43,7 +44,7 @@ const LARGE: Size = Size {
     height: 40,
 };
 
-/// The size of the terminal when one turns it.
+/// The size of a terminal turned by 90 degrees.
 fn turned(size: Size) -> Size {
     Size::new(size.height, size.width)
 }
@@ -87,7 +88,7 @@ fn closed(cookie: u64, comm: &str, raddr: &str, reason: Reason) -> Session {
     }
 }
 
-/// A session, over for that reason.
+/// Closes a session for this reason.
 fn ended(session: Session, reason: Reason) -> Session {
     Session {
         state: State::Closed,
@@ -111,7 +112,7 @@ fn far() -> Session {
     )
 }
 
-/// What a look at that second finds: these are open, and those have ended since the one before.
+/// A snapshot of this second: open sessions, and those closed since the previous one.
 fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
     Batch {
         taken_ns: second * S,
@@ -121,7 +122,8 @@ fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
     }
 }
 
-/// The busiest ended after the look that found [`sessions`]. The table is made anew at each look, and this is none.
+/// Closes the busiest session after the snapshot in [`sessions`]. Lines are rebuilt at each snapshot, and this is
+/// none.
 fn busiest_ended_since(reason: Reason) -> Batch {
     Batch {
         taken_ns: 10 * S + 1,
@@ -133,7 +135,7 @@ fn busiest_ended_since(reason: Reason) -> Batch {
 /// Some of everything that a table must cope with.
 fn sessions() -> Batch {
     let before = Session {
-        age_is_lower_bound: true,
+        preexisting: true,
         direction: Direction::Unknown,
         owner: Evidence::Scan,
         start_ns: S,
@@ -160,9 +162,9 @@ fn sessions() -> Batch {
     )
 }
 
-/// A dashboard that has seen nothing yet, and keeps so many finished sessions.
+/// A dashboard without data, which keeps up to `keep` closed sessions.
 fn unused(keep: usize, size: Size) -> App {
-    let mut app = App::new("web-3".into(), Capture::default(), keep, size);
+    let mut app = App::new("web-3".into(), CaptureFilter::default(), keep, size);
     app.names.user = |uid| (uid == 0).then_some("root");
     app
 }
@@ -179,7 +181,7 @@ fn app(size: Size) -> App {
     begun(unused(100, size))
 }
 
-/// Lets what was begun come to its end.
+/// Completes pending work.
 fn settle(app: &mut App) {
     while app.is_working() {
         app.work();
@@ -199,7 +201,7 @@ fn screen(app: &App, size: Size) -> String {
     terminal(app, &MONOCHROME, size).backend().to_string()
 }
 
-/// The cells of a column, read off the screen.
+/// The cells of a column, read from the screen.
 fn column(app: &App, title: &str) -> Vec<String> {
     let columns = crate::ui::layout::table::window(app.columns.view(), SIZE.width).shown;
     let at = columns
@@ -213,7 +215,7 @@ fn column(app: &App, title: &str) -> Vec<String> {
             .rows(),
     ) as u16)
         .map(|y| {
-            // the cell behind a wide character is part of it
+            // the cell after a wide character is part of it
             let mut cells = at.x..at.x + at.width;
             let mut text = String::new();
             while let Some(x) = cells.next() {
@@ -245,7 +247,7 @@ fn press(app: &mut App, script: &str) -> Option<Effect> {
     effect
 }
 
-/// Presses keys, and lets what they began come to its end.
+/// Presses keys and completes the work that they started.
 fn press_and_settle(app: &mut App, script: &str) {
     press(app, script);
     settle(app);
@@ -254,20 +256,19 @@ fn press_and_settle(app: &mut App, script: &str) {
 /// Types a text into the prompt, key by key.
 fn type_text(app: &mut App, text: &str) {
     for c in text.chars() {
-        let press = Press::new(KeyCode::Char(c), false);
+        let press = KeyPress::new(KeyCode::Char(c), false);
         let mode = app.layers.mode();
         assert_eq!(app.keymap.lookup(mode, press), None, "{c} is a command");
         app.key(press, Some(c));
     }
 }
 
-/// The text of a line.
 fn line(app: &App, size: Size, y: usize) -> String {
     let screen = screen(app, size);
     screen.lines().nth(y).unwrap_or_default().to_owned()
 }
 
-/// The line that is shown as selected.
+/// The selected line on the screen.
 fn selected_line(app: &App) -> String {
     let terminal = terminal(app, &MONOCHROME, SIZE);
     let buffer = terminal.backend().buffer();
@@ -279,7 +280,7 @@ fn selected_line(app: &App) -> String {
 }
 
 #[test]
-fn the_help_lists_every_key_and_column() {
+fn help_lists_every_key_and_column() {
     let size = Size {
         width: 80,
         height: 80,
@@ -298,7 +299,7 @@ fn the_help_lists_every_key_and_column() {
 }
 
 #[test]
-fn the_help_fits_eighty_columns_and_sixty() {
+fn help_lines_fit_eighty_and_sixty_columns() {
     for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
         for line in crate::ui::page::help::lines(&keys::Keymap::default(), width) {
             if let crate::ui::page::help::HelpLine::Entry(name, meaning) = line {
@@ -312,13 +313,13 @@ fn the_help_fits_eighty_columns_and_sixty() {
 }
 
 #[test]
-fn the_help_scrolls_and_goes() {
+fn help_scrolls_and_closes() {
     let mut app = app(SIZE);
     press(&mut app, "? j j");
     assert!(!screen(&app, SIZE).contains("KEYS"));
     press(&mut app, "G");
     assert!(
-        screen(&app, SIZE).contains("Not told by what the kernel says"),
+        screen(&app, SIZE).contains("The kernel does not say why"),
         "{}",
         screen(&app, SIZE)
     );
@@ -327,8 +328,8 @@ fn the_help_scrolls_and_goes() {
 }
 
 #[test]
-fn colours_mark_what_went_wrong_and_monochrome_has_none() {
-    let colours = |theme| {
+fn colors_highlight_failures_and_monochrome_has_none() {
+    let colors = |theme| {
         let terminal = terminal(&app(SIZE), theme, SIZE);
         let cells = terminal.backend().buffer().content().to_vec();
         cells
@@ -337,12 +338,12 @@ fn colours_mark_what_went_wrong_and_monochrome_has_none() {
             .filter(|c| *c != Color::Reset)
             .collect::<Vec<_>>()
     };
-    assert!(colours(&DARK).contains(&Color::Red));
-    assert_eq!(colours(&MONOCHROME), []);
+    assert!(colors(&DARK).contains(&Color::Red));
+    assert_eq!(colors(&MONOCHROME), []);
 }
 
 #[test]
-fn nothing_breaks_at_any_size() {
+fn table_and_help_at_any_size_do_not_panic() {
     for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
         for height in 1..12 {
             let size = Size { width, height };
@@ -357,7 +358,7 @@ fn nothing_breaks_at_any_size() {
 }
 
 #[test]
-fn the_busiest_are_on_top_then_the_newest() {
+fn table_shows_the_busiest_first_then_the_newest() {
     assert_eq!(
         column(&app(SIZE), "COMM"),
         [
@@ -375,7 +376,7 @@ fn the_busiest_are_on_top_then_the_newest() {
 }
 
 #[test]
-fn families_are_toggled() {
+fn address_families_are_toggled_by_keys() {
     let mut app = app(SIZE);
     press(&mut app, "6");
     assert_eq!(column(&app, "RADDR"), ["2001:db…55:6666", "::1"]);
@@ -386,7 +387,7 @@ fn families_are_toggled() {
 }
 
 #[test]
-fn open_and_finished_can_be_looked_at_apart() {
+fn open_and_closed_sessions_can_be_shown_separately() {
     let mut app = app(SIZE);
     press(&mut app, "o");
     assert_eq!(column(&app, "STATUS"), ["established"; 3]);
@@ -398,7 +399,7 @@ fn open_and_finished_can_be_looked_at_apart() {
 }
 
 #[test]
-fn it_sorts_by_what_is_on_the_screen_and_inverts() {
+fn sort_keys_use_the_visible_columns_and_reverse() {
     let mut app = app(SIZE);
     // the busiest first, by a column that 80 cells have no room for: the first key starts at the first column
     press(&mut app, "s s s s s s");
@@ -426,7 +427,7 @@ fn it_sorts_by_what_is_on_the_screen_and_inverts() {
 }
 
 #[test]
-fn the_selection_follows_its_session() {
+fn selection_follows_its_session_when_lines_move() {
     let mut app = app(SIZE);
     press(&mut app, "j j j");
     let line = selected_line(&app);
@@ -447,7 +448,7 @@ fn the_selection_follows_its_session() {
 }
 
 #[test]
-fn the_selection_follows_a_session_to_its_end() {
+fn selection_follows_its_session_when_it_closes() {
     let mut app = app(SIZE);
     press(&mut app, "j k");
     assert!(selected_line(&app).contains("established"));
@@ -459,7 +460,7 @@ fn the_selection_follows_a_session_to_its_end() {
 }
 
 #[test]
-fn the_top_stays_the_top() {
+fn selection_on_top_stays_on_top() {
     let mut app = app(SIZE);
     press(&mut app, "j g");
     let busier = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
@@ -468,7 +469,7 @@ fn the_top_stays_the_top() {
 }
 
 #[test]
-fn a_selected_session_that_is_let_go_leaves_its_line() {
+fn selection_of_evicted_session_stays_on_its_line() {
     let mut app = unused(2, SIZE);
     let three = |from: u64| {
         let closed = (from..from + 3)
@@ -485,7 +486,7 @@ fn a_selected_session_that_is_let_go_leaves_its_line() {
 }
 
 #[test]
-fn a_frozen_picture_holds_and_says_what_waits() {
+fn freeze_holds_the_table_and_shows_the_number_of_new_sessions() {
     let mut app = app(SIZE);
     press(&mut app, "Space");
     let frozen = column(&app, "COMM");
@@ -494,8 +495,8 @@ fn a_frozen_picture_holds_and_says_what_waits() {
         .collect();
     app.batch(look(20, vec![], newer));
     assert_eq!(column(&app, "COMM"), frozen);
-    assert!(screen(&app, SIZE).contains("FROZEN, 5 waiting"));
-    // one can still look around in it
+    assert!(screen(&app, SIZE).contains("PAUSED, 5 new (Space resumes)"));
+    // the paused display can still be explored
     press(&mut app, "6");
     assert_eq!(column(&app, "RADDR").len(), 2);
     press(&mut app, "6 p");
@@ -504,11 +505,11 @@ fn a_frozen_picture_holds_and_says_what_waits() {
         5
     );
     assert_eq!(app.store().open_count(), 0);
-    assert!(!screen(&app, SIZE).contains("FROZEN"));
+    assert!(!screen(&app, SIZE).contains("PAUSED"));
 }
 
 #[test]
-fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
+fn rates_after_a_freeze_cover_the_frozen_time() {
     let mut app = app(SIZE);
     let sent = |tx_bytes, second| {
         let session = Session {
@@ -534,7 +535,7 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
     press(&mut app, "Space");
     let rates = |app: &App| {
         let totals = app.store().totals();
-        (totals.finished, totals.finished_rate)
+        (totals.closed, totals.closed_rate)
     };
     assert_eq!(rates(&app), (8, 0.5));
     app.batch(sent(5_002_000, 13));
@@ -547,7 +548,7 @@ fn after_a_freeze_rates_are_those_of_the_time_that_it_took() {
 }
 
 #[test]
-fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
+fn freeze_with_more_closed_sessions_than_kept_counts_all() {
     let after = |is_frozen: bool| {
         let mut app = begun(unused(3, SIZE));
         let space = |app: &mut App| {
@@ -599,7 +600,7 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
             .collect();
         let totals = app.store().totals();
         (
-            totals.finished,
+            totals.closed,
             app.store().open_count(),
             column(&app, "COMM"),
             sums,
@@ -611,7 +612,7 @@ fn a_freeze_in_which_more_ends_than_is_kept_forgets_nobody() {
 }
 
 #[test]
-fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
+fn filter_applies_while_typed_and_is_undone_by_escape() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     let mut counts = Vec::new();
@@ -627,12 +628,12 @@ fn a_filter_narrows_as_it_is_typed_and_goes_with_escape() {
 }
 
 #[test]
-fn a_name_that_is_being_typed_is_the_beginning_of_one_until_it_is_accepted() {
+fn filter_program_name_being_typed_matches_as_prefix_until_accepted() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm post");
     assert_eq!(column(&app, "COMM"), ["postgres"]);
-    // what the cursor is not behind is whole
+    // a name counts as unfinished only with the cursor after it
     press(&mut app, "^A");
     assert_eq!(app.row_count(), 0);
     press(&mut app, "^E");
@@ -642,7 +643,7 @@ fn a_name_that_is_being_typed_is_the_beginning_of_one_until_it_is_accepted() {
 }
 
 #[test]
-fn the_second_line_says_what_matters_whatever_its_width() {
+fn second_line_at_any_width_shows_the_most_important_parts() {
     let said = |width, keys: &str| {
         let size = Size { width, height: 24 };
         let mut app = app(size);
@@ -665,7 +666,7 @@ fn the_second_line_says_what_matters_whatever_its_width() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_the_most_useful_part_whatever_the_width() {
+fn filter_error_at_any_width_shows_the_most_useful_part() {
     let said = |width, text: &str| {
         let size = Size { width, height: 24 };
         let mut app = app(size);
@@ -703,7 +704,7 @@ fn what_is_wrong_is_said_with_the_most_useful_part_whatever_the_width() {
 }
 
 #[test]
-fn an_accepted_filter_stays_and_is_remembered() {
+fn filter_accepted_stays_and_is_added_to_the_history() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "port 443 and retr > 0");
@@ -725,7 +726,7 @@ fn an_accepted_filter_stays_and_is_remembered() {
 }
 
 #[test]
-fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
+fn filter_incomplete_or_invalid_leaves_the_last_one_applied() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm curl");
@@ -733,7 +734,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
     type_text(&mut app, " and rtt >");
     assert_eq!(app.row_count(), 2);
     assert!(
-        screen(&app, SIZE).contains("the last filter stays"),
+        screen(&app, SIZE).contains("last filter applies"),
         "{}",
         screen(&app, SIZE)
     );
@@ -745,7 +746,7 @@ fn while_a_filter_is_incomplete_or_wrong_the_last_one_stays() {
 }
 
 #[test]
-fn what_is_on_the_screen_completes() {
+fn filter_completion_offers_values_on_the_screen() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "reason refused or comm red");
@@ -758,18 +759,18 @@ fn what_is_on_the_screen_completes() {
 }
 
 #[test]
-fn the_capture_is_changed_when_it_is_accepted() {
+fn capture_filter_applies_only_when_accepted() {
     let mut app = app(SIZE);
     press(&mut app, "C");
     type_text(&mut app, "lport 443 and tx > 10kB");
     assert_eq!(app.row_count(), 9);
-    let kernel = Capture {
+    let kernel = CaptureFilter {
         lports: "443".parse().ok(),
-        ..Capture::default()
+        ..CaptureFilter::default()
     };
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Capture(kernel)));
-    assert!(screen(&app, SIZE).contains("captured: lport 443 and tx > 10kB [kernel: "));
-    // what is not captured does not come in any more
+    assert!(screen(&app, SIZE).contains("capture: lport 443 and tx > 10kB [kernel: "));
+    // sessions outside the capture filter are not ingested any more
     app.batch(Batch {
         taken_ns: 12 * S,
         ..sessions()
@@ -779,16 +780,16 @@ fn the_capture_is_changed_when_it_is_accepted() {
     assert_eq!(
         tx.len(),
         3 + 6 + 2,
-        "two of the six finished ones sent more than that"
+        "two of the six closed ones sent more than that"
     );
 }
 
 #[test]
-fn what_the_kernel_decides_is_said_unless_it_is_all() {
+fn capture_kernel_part_is_shown_only_if_it_differs() {
     for (filter, said) in [
-        ("port 443", "captured: port 443 "),
-        ("port 443 or curl", "captured: port 443 or curl "),
-        ("ip 4 and curl", "captured: ip 4 and curl [kernel: IPv4]"),
+        ("port 443", "capture: port 443 "),
+        ("port 443 or curl", "capture: port 443 or curl "),
+        ("ip 4 and curl", "capture: ip 4 and curl [kernel: IPv4]"),
     ] {
         let mut app = app(SIZE);
         press(&mut app, "C");
@@ -802,18 +803,18 @@ fn what_the_kernel_decides_is_said_unless_it_is_all() {
 }
 
 #[test]
-fn what_is_not_captured_any_more_is_not_shown_as_open() {
+fn capture_narrowed_drops_open_sessions_outside_it() {
     let mut app = app(SIZE);
     press(&mut app, "o C");
     assert_eq!(app.row_count(), 3);
     type_text(&mut app, "tx > 1MB");
     press(&mut app, "Enter");
     assert_eq!(app.row_count(), 2);
-    // the kernel says that the others are still there, as they were
+    // the kernel reports that the others are still open, unchanged
     let unchanged = app.store().open().map(|(_, s)| s.cookie).chain([1, 2, 3]);
-    let found = Look {
+    let found = OpenSnapshot {
         unchanged: unchanged.collect(),
-        ..Look::default()
+        ..OpenSnapshot::default()
     };
     for second in [12, 13] {
         app.batch(Batch {
@@ -826,7 +827,7 @@ fn what_is_not_captured_any_more_is_not_shown_as_open() {
 }
 
 #[test]
-fn what_is_captured_again_is_not_counted_again() {
+fn capture_widened_does_not_count_sessions_twice() {
     let mut app = app(SIZE);
     let sums = |app: &App| {
         let ports = app.panes().pane(crate::ui::layout::panes::Subject::Ports);
@@ -853,7 +854,7 @@ fn what_is_captured_again_is_not_counted_again() {
 }
 
 #[test]
-fn the_prompt_is_there_at_any_size() {
+fn prompt_at_any_size_does_not_panic() {
     for width in [1, 2, 5, 8, 9, 10, 20, 59] {
         for height in 1..10 {
             let size = Size { width, height };
@@ -868,39 +869,39 @@ fn the_prompt_is_there_at_any_size() {
 }
 
 #[test]
-fn losses_stand_out() {
+fn missed_sessions_are_shown_on_red() {
     let mut app = app(SIZE);
     app.batch(Batch {
         taken_ns: 11 * S,
-        lost: 17,
-        open: Some(Look::default()),
+        missed: 17,
+        open: Some(OpenSnapshot::default()),
         ..Batch::default()
     });
-    assert!(screen(&app, SIZE).contains("lost 17"));
+    assert!(screen(&app, SIZE).contains("missed 17"));
     let terminal = terminal(&app, &DARK, SIZE);
     assert!((0..80).any(|x| terminal.backend().buffer()[(x, 0)].bg == Color::Red));
 }
 
 #[test]
-fn an_empty_table_says_so() {
+fn table_without_sessions_shows_why_it_is_empty() {
     let mut app = unused(2, SIZE);
-    assert!(screen(&app, SIZE).contains("Looking at what is open"));
+    assert!(screen(&app, SIZE).contains("Reading the open sessions"));
     app.batch(look(1, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("No session matches yet"));
 }
 
 #[test]
-fn a_narrower_capture_is_shown() {
-    let capture = Capture {
+fn capture_filter_set_at_start_is_shown() {
+    let capture = CaptureFilter {
         lports: "22,80".parse().ok(),
-        ..Capture::default()
+        ..CaptureFilter::default()
     };
     let app = App::new("web-3".into(), capture, 2, SIZE);
-    assert!(screen(&app, SIZE).contains("captured: lport 22,80"));
+    assert!(screen(&app, SIZE).contains("capture: lport 22,80"));
 }
 
 #[test]
-fn keys_have_their_effects() {
+fn keys_redraw_suspend_and_quit_have_their_effects() {
     let mut app = app(SIZE);
     assert_eq!(press(&mut app, "^L"), Some(Effect::Redraw));
     assert_eq!(press(&mut app, "^Z"), Some(Effect::Suspend));

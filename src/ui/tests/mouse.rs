@@ -1,4 +1,4 @@
-//! Clicks and the wheel, at the places where a user sees things.
+//! Clicks and the wheel, at the positions where a user sees things.
 
 use super::*;
 use crate::ui::input::{Mouse, MouseKind};
@@ -8,7 +8,7 @@ fn mouse(kind: MouseKind, (column, row): (usize, usize)) -> Mouse {
     Mouse { kind, column, row }
 }
 
-/// Where a text is on the screen, from a line on.
+/// Position of a text on the screen, from a line on.
 fn find(app: &App, size: Size, text: &str, from: usize) -> (usize, usize) {
     let terminal = terminal(app, &MONOCHROME, size);
     let buffer = terminal.backend().buffer();
@@ -40,7 +40,7 @@ fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect
 }
 
 #[test]
-fn a_click_selects_and_another_opens_the_detail() {
+fn click_selects_a_session_and_a_second_opens_its_detail() {
     let mut app = app(SIZE);
     click_on(&mut app, SIZE, "postgres", 3);
     assert!(selected_line(&app).contains("postgres"));
@@ -58,7 +58,7 @@ fn a_click_selects_and_another_opens_the_detail() {
 }
 
 #[test]
-fn a_click_where_there_is_nothing_does_nothing() {
+fn click_on_empty_space_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "j j");
     let before = screen(&app, SIZE);
@@ -69,7 +69,7 @@ fn a_click_where_there_is_nothing_does_nothing() {
 }
 
 #[test]
-fn a_click_on_a_heading_sorts_and_another_inverts() {
+fn click_on_heading_sorts_and_a_second_reverses() {
     for size in [SIZE, LARGE] {
         let shown = crate::ui::layout::table::window(app(size).columns.view(), size.width).shown;
         for column in shown {
@@ -80,7 +80,7 @@ fn a_click_on_a_heading_sorts_and_another_inverts() {
             let last = usize::from(column.x + column.width - 1);
             for (x, said) in [
                 (usize::from(column.x), format!("by {}", column.title)),
-                (last, format!("by {} inverted", column.title)),
+                (last, format!("by {} reversed", column.title)),
             ] {
                 click(&mut app, (x, 2));
                 assert!(
@@ -94,7 +94,7 @@ fn a_click_on_a_heading_sorts_and_another_inverts() {
 }
 
 #[test]
-fn a_click_on_a_heading_ends_following() {
+fn click_on_heading_stops_following() {
     let mut app = app(SIZE);
     press(&mut app, "F");
     click_on(&mut app, SIZE, "TX", 2);
@@ -104,12 +104,15 @@ fn a_click_on_a_heading_ends_following() {
 }
 
 #[test]
-fn a_click_in_a_talker_pane_goes_there() {
+fn click_in_top_talkers_pane_moves_the_focus_and_a_second_filters() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     click_on(&mut app, LARGE, "203.0.113.80", panes);
-    assert_eq!(app.layers.mode(), Mode::Talkers);
-    assert!(!app.choice.filter.source().contains("203"), "selected only");
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
+    assert!(
+        !app.view_filter.filter.source().contains("203"),
+        "selected only"
+    );
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     assert!(
@@ -121,11 +124,11 @@ fn a_click_in_a_talker_pane_goes_there() {
     click(&mut app, (5, 3));
     assert_eq!(app.layers.mode(), Mode::Table);
     click_on(&mut app, LARGE, "PORT", panes);
-    assert_eq!(app.layers.mode(), Mode::Talkers);
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
 }
 
 #[test]
-fn a_click_on_a_talker_pane_s_heading_sorts_it() {
+fn click_on_pane_heading_sorts_the_pane() {
     let mut app = app(LARGE);
     let panes = find(&app, LARGE, "PEER", 3).1;
     let peers = |app: &App| -> Vec<String> {
@@ -164,11 +167,11 @@ fn a_click_on_a_talker_pane_s_heading_sorts_it() {
 }
 
 #[test]
-fn a_click_on_a_key_below_does_what_the_key_does() {
+fn click_on_footer_key_does_what_the_key_does() {
     for (text, mode) in [
         ("? help", Mode::Help),
         ("/ filter", Mode::Prompt),
-        ("Enter more", Mode::Detail),
+        ("Enter open", Mode::Detail),
     ] {
         let mut app = app(SIZE);
         let (x, y) = find(&app, SIZE, text, 23);
@@ -185,7 +188,7 @@ fn a_click_on_a_key_below_does_what_the_key_does() {
 }
 
 #[test]
-fn a_click_in_the_failures_selects_and_another_narrows() {
+fn click_in_failures_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press_and_settle(&mut app, "f");
     for text in ["never-accepted", "timeout"] {
@@ -193,7 +196,7 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
         assert!(selected_line(&app).contains(text));
         assert_eq!(app.layers.mode(), Mode::Failures);
     }
-    // the heading, the line below the last one, what is said at the bottom
+    // the heading, the line below the last one, the text at the bottom
     let before = screen(&app, SIZE);
     for y in [2, 15, 22] {
         click(&mut app, (5, y));
@@ -201,12 +204,12 @@ fn a_click_in_the_failures_selects_and_another_narrows() {
     }
     click_on(&mut app, SIZE, "timeout", 3);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert!(app.choice.filter.source().contains("timeout"));
+    assert!(app.view_filter.filter.source().contains("timeout"));
     assert_eq!(app.row_count(), 1);
 }
 
 #[test]
-fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
+fn click_in_baseline_comparison_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press(&mut app, "m m");
     app.batch(look(
@@ -231,11 +234,11 @@ fn a_click_in_what_is_other_since_the_mark_selects_and_another_narrows() {
     );
     click(&mut app, at);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert_eq!(app.choice.filter.source(), "comm new-1");
+    assert_eq!(app.view_filter.filter.source(), "comm new-1");
 }
 
 #[test]
-fn the_prompt_keeps_the_keyboard() {
+fn click_outside_the_prompt_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm c");
@@ -255,7 +258,7 @@ fn wheel(app: &mut App, down: bool, at: (usize, usize)) {
 }
 
 #[test]
-fn the_wheel_scrolls_what_is_under_the_pointer() {
+fn wheel_scrolls_what_is_under_the_pointer() {
     let mut app = unused(1000, LARGE);
     let many = (1..200).map(|c| {
         let peer = format!("10.0.{}.{}", c / 100, 1 + c % 100);
@@ -289,16 +292,16 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
     assert_eq!(app.layers.mode(), Mode::Table);
     wheel(&mut app, false, (x, panes));
     assert_eq!(line(&app, LARGE, panes + 1), peers);
-    // what is read
+    // a page of text
     press(&mut app, "?");
     let fourth = line(&app, LARGE, 5);
     wheel(&mut app, true, (5, 10));
     assert_eq!(line(&app, LARGE, 2), fourth);
 }
 
-/// Nothing is drawn at one place and found at another, and nothing panics, wherever one clicks.
+/// Nothing is drawn at one position and found at another, and no click panics.
 #[test]
-fn any_place_can_be_clicked_at_any_size() {
+fn mouse_at_any_position_and_size_does_not_panic() {
     for (width, height) in [(1, 1), (5, 3), (20, 8), (60, 16), (80, 24), (120, 40)] {
         let size = Size { width, height };
         for script in ["", "Tab", "?", "Enter", "/", "c", "d", "f", "m m", "e"] {

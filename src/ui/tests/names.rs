@@ -34,23 +34,23 @@ pub fn named(size: Size) -> App {
 }
 
 #[test]
-fn port_names_without_a_list_are_refused_on_the_screen() {
+fn port_names_without_a_services_file_show_a_notice() {
     let mut app = app(SIZE);
     for _ in 0..2 {
-        // every press looks again: the list may have been installed meanwhile
+        // every press tries again: the list may have been installed meanwhile
         assert_eq!(press(&mut app, "N"), Some(Effect::Services));
         app.services(Err(NoServices::Missing));
         let shown = screen(&app, SIZE);
-        let notice = "no /etc/services here: ports stay numbers";
+        let notice = "/etc/services does not exist: ports are shown as numbers";
         assert!(
-            shown.contains(notice) && !shown.contains("names of ports"),
+            shown.contains(notice) && !shown.contains("names: ports"),
             "{shown}"
         );
     }
 }
 
 #[test]
-fn only_what_is_on_the_screen_is_asked_for() {
+fn names_are_requested_only_for_addresses_on_the_screen() {
     let addresses =
         |app: &App| -> Vec<String> { app.unnamed().iter().map(IpAddr::to_string).collect() };
     let mut low = app(Size {
@@ -59,7 +59,7 @@ fn only_what_is_on_the_screen_is_asked_for() {
     });
     assert_eq!(addresses(&low), [] as [&str; 0], "off at first");
     press(&mut low, "n");
-    // 80 cells have no room for our own
+    // 80 cells have no room for the local address
     assert_eq!(
         addresses(&low),
         [
@@ -77,7 +77,7 @@ fn only_what_is_on_the_screen_is_asked_for() {
     assert_eq!(addresses(&low), ["198.51.100.7", "10.0.0.5"]);
     press(&mut low, "Esc n");
     assert_eq!(addresses(&low), [] as [&str; 0]);
-    // what is known, also that there is no name, is not asked for again
+    // a known name, or the fact that there is none, is not looked up again
     let mut app = named(SIZE);
     assert_eq!(
         addresses(&app),
@@ -87,11 +87,11 @@ fn only_what_is_on_the_screen_is_asked_for() {
         taken_ns: 71 * S,
         ..sessions()
     });
-    assert_eq!(addresses(&app).len(), 6, "a minute is over");
+    assert_eq!(addresses(&app).len(), 6, "after a minute");
 }
 
 #[test]
-fn the_detail_has_both() {
+fn names_in_the_detail_are_shown_beside_the_addresses() {
     let mut app = named(SIZE);
     press(&mut app, "Enter");
     let shown = screen(&app, SIZE);
@@ -106,7 +106,7 @@ fn the_detail_has_both() {
 }
 
 #[test]
-fn talkers_have_names_too() {
+fn names_are_shown_in_top_talkers() {
     let mut app = named(SIZE);
     press(&mut app, "Tab Tab");
     assert!(
@@ -120,13 +120,13 @@ fn talkers_have_names_too() {
         "{}",
         screen(&app, SIZE)
     );
-    // the filter is about addresses
+    // the filter uses the address
     press(&mut app, "Shift-Tab g Enter");
-    assert_eq!(app.choice.filter.source(), "addr 198.51.100.7");
+    assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.7");
 }
 
 #[test]
-fn failures_have_names_too() {
+fn names_are_shown_in_failures() {
     let mut app = super::screens::web_server(SIZE, 500);
     press(&mut app, "f");
     assert!(screen(&app, SIZE).contains("→ 10.0.0.9:"));

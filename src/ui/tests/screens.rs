@@ -1,4 +1,4 @@
-//! The screens that take the table's place.
+//! Screens shown instead of the table.
 
 use super::*;
 use crate::model::fields;
@@ -7,13 +7,13 @@ use crate::ui::state::distributions::MEASURES;
 use crate::ui::state::screens::Screen;
 use crate::ui::tests::press_and_settle as press;
 
-/// Numbers that look like chance and are the same each time.
+/// Pseudo-random numbers, the same each time.
 fn scattered(n: u64) -> u64 {
     let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (n ^ n >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32
 }
 
-/// About so much, from a quarter of it to four times as much; sometimes much more.
+/// A value around `of`, from a quarter of it to four times as much; sometimes much more.
 fn about(n: u64, of: u64) -> u64 {
     let part = |k| scattered(n * 7 + k) % 1000;
     let much = if part(5) > 970 { 30.0 } else { 1.0 };
@@ -21,7 +21,8 @@ fn about(n: u64, of: u64) -> u64 {
     ((of as f64) * 2_f64.powf(sum * 2.0 - 4.0 + 2.0) * much) as u64
 }
 
-/// A web server's: many short sessions of clients, some long ones, and connections to a database of which some fail.
+/// Sessions of a web server: many short ones of clients, some long ones, and connections to a database, of which some
+/// fail.
 fn session(n: u64, end_s: u64) -> Session {
     let to_database = n.is_multiple_of(4);
     let dur_us = if n.is_multiple_of(9) {
@@ -76,7 +77,7 @@ fn session(n: u64, end_s: u64) -> Session {
     }
 }
 
-/// A dashboard that has seen that many of them, the last at 40 s.
+/// A dashboard with this many of them, the last at 40 s.
 pub fn web_server(size: Size, many: u64) -> App {
     let mut app = unused(100_000, size);
     app.batch(look(1, vec![], vec![]));
@@ -86,18 +87,21 @@ pub fn web_server(size: Size, many: u64) -> App {
 }
 
 #[test]
-fn a_mark_says_how_one_gets_to_what_is_other_since() {
+fn baseline_set_shows_how_to_compare() {
     for script in ["m", "Tab m", "d m", "f m"] {
         let mut app = web_server(SIZE, 100);
         press(&mut app, script);
-        let said = |app: &App| screen(app, SIZE).contains("marked; m again: what is other since");
+        let said = |app: &App| screen(app, SIZE).contains("baseline set; press m again to compare");
         assert!(said(&app), "{script}");
         press(&mut app, "m");
-        assert!(!said(&app) && app.layers.mode() == Mode::Marked, "{script}");
+        assert!(
+            !said(&app) && app.layers.mode() == Mode::Baseline,
+            "{script}"
+        );
     }
 }
 
-/// What the selected bar of each histogram says: which one it is, and how many sessions are in it.
+/// Each histogram's selected bar: the histogram, and the number of sessions in the bar.
 fn bars(app: &App) -> Vec<(&'static str, u64)> {
     let Some(Screen::Distributions(shown)) = app.layers.screen() else {
         panic!("no distributions");
@@ -110,11 +114,15 @@ fn bars(app: &App) -> Vec<(&'static str, u64)> {
 }
 
 #[test]
-fn distributions_are_of_the_sessions_that_the_table_shows() {
+fn distributions_count_the_sessions_that_the_table_shows() {
     let mut app = web_server(SIZE, 3000);
     for script in ["d", "4", "6", "6 o", "o", "o"] {
         press(&mut app, script);
-        assert_eq!(bars(&app)[0], ("dur", app.row_count() as u64), "{script}");
+        assert_eq!(
+            bars(&app)[0],
+            ("duration", app.row_count() as u64),
+            "{script}"
+        );
         assert_eq!(bars(&app)[3], ("bytes", app.row_count() as u64), "{script}");
     }
     press(&mut app, "/");
@@ -122,11 +130,11 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
     settle(&mut app);
     assert_eq!(bars(&app)[0].1, app.row_count() as u64);
     assert_eq!(bars(&app)[1].1, 0, "what was refused has no RTT");
-    assert!(screen(&app, SIZE).contains("no session has one"));
+    assert!(screen(&app, SIZE).contains("no session has a value"));
     press(&mut app, "Enter");
     assert_eq!(app.layers.mode(), Mode::Distributions);
     let refused = app.row_count();
-    // what comes in is counted, what does not match is not
+    // new sessions are counted if they match
     app.batch(look(41, vec![], vec![session(4, 41), session(5, 41)]));
     assert_eq!(
         (bars(&app)[0].1, app.row_count()),
@@ -137,7 +145,7 @@ fn distributions_are_of_the_sessions_that_the_table_shows() {
 }
 
 #[test]
-fn what_is_not_kept_any_more_is_not_counted() {
+fn distributions_do_not_count_evicted_sessions() {
     let mut app = unused(50, SIZE);
     let batch =
         |from: u64, to: u64| look(to, vec![], (from..to).map(|n| session(n, n + 2)).collect());
@@ -147,14 +155,14 @@ fn what_is_not_kept_any_more_is_not_counted() {
         app.batch(batch(from, to));
         assert_eq!((bars(&app)[0].1, app.row_count()), (50, 50));
     }
-    assert!(screen(&app, SIZE).contains("160 let go"));
+    assert!(screen(&app, SIZE).contains("160 evicted"));
 }
 
 #[test]
-fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
+fn distributions_enter_filters_to_the_selected_bar() {
     let mut app = web_server(SIZE, 5000);
     for (script, word) in [
-        ("d", "dur"),
+        ("d", "duration"),
         ("d Tab →", "rtt"),
         ("d Shift-Tab k k", "bytes"),
     ] {
@@ -168,7 +176,7 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
         press(&mut app, "Enter");
         assert_eq!(app.layers.mode(), Mode::Table);
         assert_eq!(app.row_count() as u64, many);
-        let source = app.choice.filter.source().to_owned();
+        let source = app.view_filter.filter.source().to_owned();
         assert!(
             many > 0 && source.starts_with(&format!("{word} >= ")),
             "{source}"
@@ -179,7 +187,7 @@ fn enter_narrows_to_the_bar_and_goes_back_to_the_table() {
 }
 
 #[test]
-fn the_selected_bar_is_said_in_words() {
+fn distributions_selected_bar_is_described_in_words() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "d");
     press(&mut app, "Tab Tab Tab g");
@@ -191,7 +199,7 @@ fn the_selected_bar_is_said_in_words() {
             .trim_end()
             .to_owned()
     };
-    let nothing = app.store().finished().filter(|(_, s)| s.tx_bytes == 0);
+    let nothing = app.store().closed().filter(|(_, s)| s.tx_bytes == 0);
     let said = format!("▲ 0 to 1B: {} (", nothing.count());
     assert!(at(&app).starts_with(&said), "{}", at(&app));
     let first = at(&app);
@@ -202,7 +210,7 @@ fn the_selected_bar_is_said_in_words() {
 }
 
 #[test]
-fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
+fn failures_are_counted_by_kind_and_enter_filters_to_one() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "f");
     let rows = |app: &App| -> Vec<(String, u64)> {
@@ -235,7 +243,7 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
         press(&mut app, "Backspace f");
         (0..line).for_each(|_| press(&mut app, "j"));
     }
-    // they follow what comes, and the selection follows its line
+    // lines are updated, and the selection follows its line
     press(&mut app, "g j");
     let selected = |app: &App| match app.layers.screen() {
         Some(Screen::Failures(shown)) => shown.selected().map(|f| f.reason),
@@ -257,16 +265,16 @@ fn failures_are_counted_by_kind_and_enter_shows_exactly_these() {
 }
 
 #[test]
-fn without_failures_it_says_so() {
+fn failures_screen_without_failures_shows_so() {
     let mut app = web_server(SIZE, 5000);
     press(&mut app, "o f");
-    assert!(screen(&app, SIZE).contains("No session failed"));
+    assert!(screen(&app, SIZE).contains("None of the sessions"));
     press(&mut app, "Enter j G Esc");
     assert_eq!(app.layers.mode(), Mode::Table);
 }
 
 #[test]
-fn one_goes_from_screen_to_screen_and_back() {
+fn screens_open_from_each_other_and_close_to_the_table() {
     let mut app = web_server(SIZE, 100);
     for (script, mode) in [
         ("d", Mode::Distributions),
@@ -277,20 +285,20 @@ fn one_goes_from_screen_to_screen_and_back() {
         ("d", Mode::Table),
         ("f f", Mode::Table),
         ("f q", Mode::Table),
-        ("Tab d Esc", Mode::Talkers),
+        ("Tab d Esc", Mode::TopTalkers),
     ] {
         press(&mut app, script);
         assert_eq!(app.layers.mode(), mode, "{script}");
     }
     assert_eq!(
         app.keymap
-            .lookup(Mode::Failures, Press::new(KeyCode::Char('c'), true)),
+            .lookup(Mode::Failures, KeyPress::new(KeyCode::Char('c'), true)),
         Some(Action::Quit)
     );
 }
 
 #[test]
-fn no_key_waits_for_all_of_them() {
+fn distributions_of_many_sessions_are_counted_in_the_background() {
     let mut app = web_server(SIZE, 60_000);
     super::press(&mut app, "d");
     assert!(app.is_working(), "it is not all done at once");
@@ -302,7 +310,7 @@ fn no_key_waits_for_all_of_them() {
 }
 
 #[test]
-fn nothing_breaks_at_any_size() {
+fn screens_at_any_size_do_not_panic() {
     for width in (1..20).chain([25, 40, 49, 50, 59, 80, 130]) {
         for height in 1..20 {
             let size = Size { width, height };
@@ -318,7 +326,7 @@ fn nothing_breaks_at_any_size() {
     }
 }
 
-/// The web server, marked at 40 s; then its database is slow and refuses, and a new one is used.
+/// The web server with a baseline at 40 s; then its database is slow and refuses, and a new one is used.
 pub fn failover(size: Size) -> App {
     let mut app = web_server(size, 5000);
     press(&mut app, "m");
@@ -354,12 +362,12 @@ pub fn failover(size: Size) -> App {
 }
 
 #[test]
-fn a_mark_is_set_looked_at_moved_and_forgotten() {
+fn baseline_can_be_set_compared_moved_and_removed() {
     let mut app = web_server(SIZE, 1000);
-    assert!(!screen(&app, SIZE).contains("marked"));
+    assert!(!screen(&app, SIZE).contains("s ago"));
     press(&mut app, "m");
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert!(screen(&app, SIZE).contains("marked 0s ago"));
+    assert!(screen(&app, SIZE).contains("baseline 0s ago"));
     app.batch(look(
         43,
         app.store()
@@ -368,28 +376,28 @@ fn a_mark_is_set_looked_at_moved_and_forgotten() {
             .collect(),
         vec![],
     ));
-    assert!(screen(&app, SIZE).contains("marked 3s ago"));
+    assert!(screen(&app, SIZE).contains("baseline 3s ago"));
     press(&mut app, "m");
-    assert_eq!(app.layers.mode(), Mode::Marked);
+    assert_eq!(app.layers.mode(), Mode::Baseline);
     assert!(screen(&app, SIZE).contains("since 3s"));
-    // nobody asks the database any more
+    // no client connects to the database any more
     assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
     press(&mut app, "M");
-    assert!(screen(&app, SIZE).contains("marked 0s ago"));
+    assert!(screen(&app, SIZE).contains("baseline 0s ago"));
     assert!(screen(&app, SIZE).contains("Nothing is worse"));
     press(&mut app, "m");
     assert_eq!(app.layers.mode(), Mode::Table);
     press(&mut app, "m d m x");
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert!(!screen(&app, SIZE).contains("marked"));
+    assert!(!screen(&app, SIZE).contains("s ago"));
 }
 
 #[test]
-fn enter_on_a_difference_narrows_to_whom_it_is_about() {
+fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     let mut app = failover(SIZE);
     press(&mut app, "m");
     let rows = |app: &App| match app.layers.screen() {
-        Some(Screen::Marked(shown)) => {
+        Some(Screen::Baseline(shown)) => {
             let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
             rows.collect::<Vec<_>>()
         }
@@ -411,8 +419,8 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
     press(&mut app, "g Enter");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
-        app.choice.filter.source(),
-        crate::filter::select::of_key(&found[0].0)
+        app.view_filter.filter.source(),
+        crate::filter::narrowing::of_key(&found[0].0)
     );
     assert!(app.row_count() > 0);
     // the filter changes nothing on the screen
@@ -421,7 +429,7 @@ fn enter_on_a_difference_narrows_to_whom_it_is_about() {
 }
 
 #[test]
-fn failures_a_second_are_counted_however_few_are_kept() {
+fn failures_per_second_count_evicted_sessions_too() {
     let mut app = begun(unused(10, SIZE));
     press(&mut app, "f");
     for second in 11..40 {

@@ -1,4 +1,4 @@
-//! What the themes look like: the text of a screen, and below each line the style of each cell.
+//! Themes: the text of a screen, and below each line the style of each cell.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use super::*;
 use crate::ui::theme::THEMES;
 
-/// A screen with a letter for the style of each cell, and what the letters mean.
+/// A screen with a letter for the style of each cell, and the meaning of the letters.
 fn styled(app: &App, theme: &Theme, size: Size) -> String {
     let terminal = terminal(app, theme, size);
     let buffer = terminal.backend().buffer();
@@ -41,38 +41,38 @@ fn styled(app: &App, theme: &Theme, size: Size) -> String {
 }
 
 pub fn said(style: Style) -> String {
-    let colour = |name, colour: Option<Color>| match colour {
+    let color = |name, color: Option<Color>| match color {
         None | Some(Color::Reset) => String::new(),
-        Some(colour) => format!("{name}{colour} "),
+        Some(color) => format!("{name}{color} "),
     };
     let mut attributes = String::new();
     for (name, _) in style.add_modifier.iter_names() {
         attributes += &format!("{} ", name.to_lowercase());
     }
-    let all = colour("", style.fg) + &colour("on ", style.bg) + &attributes;
+    let all = color("", style.fg) + &color("on ", style.bg) + &attributes;
     all.trim_end().to_owned()
 }
 
-/// Everything that has a style of its own: a loss, an end of each kind, a freeze, a filter that is wrong.
-fn colourful(size: Size) -> App {
+/// A screen with every style: missed sessions, a close of each kind, a paused display, a filter with an error.
+fn colorful(size: Size) -> App {
     let mut app = app(size);
     app.batch(Batch {
         taken_ns: 11 * S,
-        lost: 17,
+        missed: 17,
         ..sessions()
     });
     press(&mut app, "s g j Space /");
-    app.text("rtt > fast"); // at once: there are no filters on the way to it
+    app.text("rtt > fast"); // at once, without intermediate filters
     app
 }
 
 #[test]
-fn each_theme_as_it_is_with_eight_and_with_256_colours() {
+fn themes_in_eight_and_256_colors_match_their_snapshots() {
     let size = Size {
         width: 80,
         height: 16,
     };
-    let app = colourful(size);
+    let app = colorful(size);
     for theme in THEMES {
         let name = theme.name;
         let eight = styled(&app, theme.eight, size);
@@ -85,10 +85,10 @@ fn each_theme_as_it_is_with_eight_and_with_256_colours() {
 }
 
 #[test]
-fn no_theme_says_anything_in_colours_alone() {
-    for (width, height) in screens_at_all_sizes::SIZES {
+fn themes_all_show_the_same_text_as_monochrome() {
+    for (width, height) in every_screen::SIZES {
         let size = Size { width, height };
-        let app = colourful(size);
+        let app = colorful(size);
         let text = |theme| terminal(&app, theme, size).backend().to_string();
         for theme in THEMES {
             assert_eq!(text(theme.eight), text(&MONOCHROME), "{}", theme.name);
@@ -98,19 +98,19 @@ fn no_theme_says_anything_in_colours_alone() {
 }
 
 #[test]
-fn what_is_selected_or_sorted_by_looks_otherwise_in_each_theme() {
+fn themes_all_distinguish_the_selection_and_the_sorted_heading() {
     for theme in THEMES.iter().flat_map(|t| [t.eight, t.many]) {
         let terminal = terminal(&app(SIZE), theme, SIZE);
         let buffer = terminal.backend().buffer();
         assert_ne!(buffer[(70, 3)].style(), buffer[(70, 4)].style());
         assert_ne!(theme.heading, theme.heading_sorted);
-        assert_ne!(theme.alarm_text, theme.finished);
-        assert_ne!(theme.open, theme.finished);
+        assert_ne!(theme.alarm_text, theme.closed);
+        assert_ne!(theme.open, theme.closed);
     }
 }
 
 #[test]
-fn a_key_steps_through_the_themes_and_says_which() {
+fn theme_key_steps_through_the_themes_and_shows_the_name() {
     let mut app = app(SIZE);
     for theme in THEMES.iter().cycle().skip(1).take(THEMES.len()) {
         press(&mut app, "t");

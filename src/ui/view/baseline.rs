@@ -1,36 +1,38 @@
-//! The screen of what is other since the mark: all sessions first, then whom it is about, the worst on top.
+//! The comparison screen: sums of all sessions, then differences since the baseline, the worst first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::aggregate::Key;
-use crate::model::baseline::{Difference, Figure, Finding, Mark};
+use crate::model::aggregate::GroupKey;
+use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::model::fields;
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::state::baseline::Comparison;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
-/// Cells of what a line of the sums is about, and of a figure in it.
+/// Cells of a row label and of a figure in the sums.
 const LABEL: usize = 11;
 const CELL: usize = 9;
-/// The sums, in the order in which they are read.
-const OVERALL: [Figure; 7] = [
-    Figure::New,
-    Figure::Bytes,
-    Figure::Failed,
-    Figure::Connect,
-    Figure::Rtt,
-    Figure::Lossy,
-    Figure::Duration,
+/// Figures of the sums, in screen order.
+const OVERALL: [BaselineFigure; 7] = [
+    BaselineFigure::New,
+    BaselineFigure::Bytes,
+    BaselineFigure::Failed,
+    BaselineFigure::Connect,
+    BaselineFigure::Rtt,
+    BaselineFigure::Lossy,
+    BaselineFigure::Duration,
 ];
 
 pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(mark) = &app.mark else { return };
+    let Some(baseline) = &app.baseline else {
+        return;
+    };
     let mut lines = area.rows();
     let mut line = |buffer: &mut Buffer, text: &str, style: Style| {
         if let Some(line) = lines.next() {
@@ -39,40 +41,43 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         }
     };
     let width = usize::from(area.width);
-    for (i, (text, style)) in overall(mark, app, width)
+    for (i, (text, style)) in overall(baseline, app, width)
         .into_iter()
-        .zip([theme.heading, theme.finished, theme.figure])
+        .zip([theme.heading, theme.closed, theme.figure])
         .enumerate()
     {
-        // where it is low the differences say more
-        if i == 0 || lines::BASELINE.count(area) > 0 {
+        // on a low screen the differences are worth more than the sums
+        if i == 0 || list_area::BASELINE.count(area) > 0 {
             line(buffer, &text, style);
         }
     }
-    let heading = cells(["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "TIMES"], width);
+    let heading = cells(
+        ["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "CHANGE"],
+        width,
+    );
     line(buffer, &heading, theme.heading);
-    for (difference, selected) in shown.rows().take(lines::BASELINE.count(area)) {
+    for (difference, selected) in shown.rows().take(list_area::BASELINE.count(area)) {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
-            (false, Finding::Worse(Figure::Failed)) => theme.alarm_text,
-            (false, Finding::Worse(_)) => theme.warning,
-            (false, Finding::Gone | Finding::New) => theme.finished,
+            (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
+            (false, DifferenceKind::Worse(_)) => theme.warning,
+            (false, DifferenceKind::Gone | DifferenceKind::New) => theme.closed,
         };
         line(buffer, &said(difference, width), style);
     }
-    if area.height > lines::BASELINE.above {
-        let text = summary(shown, mark, app.choice.own.known() > 0);
+    if area.height > list_area::BASELINE.above {
+        let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if shown.counts == [0; 3] && area.height > lines::BASELINE.above + 5 {
+        if shown.counts == [0; 3] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
-                "A time is worse from 10 sessions on both sides, if it is half as long again;",
-                "a rate or a loss if it is twice as much. What is counted must not look like chance.",
+                "A time is worse if at least 1.5 times as long, with 10 sessions on each side;",
+                "a rate or a loss if it has doubled. Changes that may be chance do not count.",
             ];
             for (text, y) in reasons
                 .into_iter()
-                .zip(area.y + lines::BASELINE.above + 1..)
+                .zip(area.y + list_area::BASELINE.above + 1..)
             {
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);
             }
@@ -80,22 +85,22 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     }
 }
 
-/// The figures of all sessions: headings, before, since.
-fn overall(mark: &Mark, app: &App, width: usize) -> [String; 3] {
+/// Sums of all sessions: headings, before, since.
+fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
     let mut texts = [
         format!("{:LABEL$}", "ALL"),
         format!(
             "{:LABEL$}",
-            format!("before {}", fields::seconds(mark.before_ns()))
+            format!("before {}", fields::seconds(baseline.before_ns()))
         ),
         format!(
             "{:LABEL$}",
-            format!("since {}", fields::seconds(mark.ago_ns()))
+            format!("since {}", fields::seconds(baseline.ago_ns()))
         ),
     ];
     let fitting = width.saturating_sub(LABEL) / CELL;
     for figure in OVERALL.into_iter().take(fitting) {
-        let (before, since) = mark.overall(figure, app.panes().all());
+        let (before, since) = baseline.overall(figure, app.panes().all());
         let cells = [
             figure.title().to_owned(),
             figure.text(before),
@@ -108,43 +113,45 @@ fn overall(mark: &Mark, app: &App, width: usize) -> [String; 3] {
     texts
 }
 
-/// One difference.
+/// Text of one difference.
 fn said(difference: &Difference, width: usize) -> String {
     let (key, before, since) = (difference.key, difference.before, difference.since);
     let who = match key {
-        Key::Peer(_) | Key::Subnet(_) => "peer",
-        Key::Process(..) | Key::Program(_) => "program",
-        Key::Port(_) => "port",
+        GroupKey::Peer(_) | GroupKey::Subnet(_) => "peer",
+        GroupKey::Process(..) | GroupKey::Program(_) => "program",
+        GroupKey::Port(_) => "port",
     };
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));
     let (what, figure, before, since) = match difference.finding {
-        Finding::Worse(figure) => (
+        DifferenceKind::Worse(figure) => (
             "worse",
             figure.title(),
             figure.text(before),
             figure.text(since),
         ),
-        Finding::Gone if since.is_none() => ("gone", "open", count(before), "-".into()),
-        Finding::Gone => (
+        DifferenceKind::Gone if since.is_none() => ("gone", "open", count(before), "-".into()),
+        DifferenceKind::Gone => (
             "gone",
-            Figure::New.title(),
-            Figure::New.text(before),
-            Figure::New.text(since),
+            BaselineFigure::New.title(),
+            BaselineFigure::New.text(before),
+            BaselineFigure::New.text(since),
         ),
-        Finding::New => ("new", "sessions", "-".into(), count(since)),
+        DifferenceKind::New => ("new", "sessions", "-".into(), count(since)),
     };
     let ratio = difference.ratio();
     let times = match difference.finding {
-        Finding::New => fields::size(difference.bytes),
-        Finding::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
-        Finding::Worse(_) if ratio.is_finite() => format!("×{}", fields::bytes(ratio as u64)),
+        DifferenceKind::New => fields::size(difference.bytes),
+        DifferenceKind::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
+        DifferenceKind::Worse(_) if ratio.is_finite() => {
+            format!("×{}", fields::bytes(ratio as u64))
+        }
         _ => String::new(),
     };
     let name = key.to_string();
     cells([what, who, &name, figure, &before, &since, &times], width)
 }
 
-/// The cells of a line; the name takes what is left.
+/// Cells of a line; the name takes the remaining width.
 fn cells(texts: [&str; 7], width: usize) -> String {
     const WIDTHS: [usize; 7] = [5, 7, 0, 8, 7, 7, 7];
     const WIDEST_NAME: usize = 42;
@@ -154,9 +161,9 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     let mut line = String::new();
     for (i, (text, cell)) in texts.into_iter().zip(WIDTHS).enumerate() {
         let (cell, kind) = if i == 2 {
-            (name, Kind::Addr)
+            (name, FieldKind::Addr)
         } else {
-            (cell, Kind::Text)
+            (cell, FieldKind::Text)
         };
         let text = shorten(text, cell, kind);
         let pad = " ".repeat(cell - text.width().min(cell));
@@ -170,16 +177,16 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     line
 }
 
-fn summary(shown: &Comparison, mark: &Mark, without_own: bool) -> String {
+fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
     let [worse, gone, new] = shown.counts;
-    let more = if mark.is_inexact() {
-        " (or let go long before)"
+    let more = if baseline.is_inexact() {
+        " (or evicted long ago)"
     } else {
         ""
     };
     let of = match without_own {
-        true => "of all but our own, not filtered",
-        false => "of all sessions, whatever the filter",
+        true => "all but tcplife's own, unfiltered",
+        false => "all sessions, unfiltered",
     };
     format!("{worse} worse, {gone} gone, {new} new{more}; {of}")
 }

@@ -1,4 +1,4 @@
-//! The screen on which columns are chosen: it lies over the lower part of the table, so that one sees what changes.
+//! The column chooser: drawn over the lower part of the table, so that changes are visible above it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -50,11 +50,11 @@ pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mu
     }
 }
 
-/// Where the choice comes from, and how long it lasts.
+/// Origin of the current choice, and how long it lasts.
 fn how(app: &App) -> &'static str {
     match (app.columns.chosen(), app.columns.are_configured()) {
-        (None, _) => ": what there is room for",
+        (None, _) => ": as many as fit",
         (Some(_), false) => ": kept for the next run",
-        (Some(_), true) => ": the next run has those of the configuration",
+        (Some(_), true) => ": the next run uses the configuration",
     }
 }

@@ -1,4 +1,4 @@
-//! The detail of one session, drawn.
+//! Draws the details of one session.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

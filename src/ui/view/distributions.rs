@@ -1,4 +1,4 @@
-//! The distributions screen: four histograms, and in words what the selected bar stands for.
+//! The distributions screen: four histograms, and a description of the selected bar.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub fn draw(shown: &Distributions, app: &App, theme: &Theme, area: Rect, buffer:
     }
 }
 
-/// One histogram: its figures, its bars, and below them what they stand on.
+/// One histogram: its figures, its bars, and the axis below them.
 fn chart(
     shown: &Distributions,
     which: usize,
@@ -58,7 +58,7 @@ fn chart(
         .map_or(String::new(), |max| text(which, max));
     let sessions = histogram.count();
     let figures = [
-        format!("{sessions} sessions  max {max}"),
+        format!("{}  max {max}", fields::number(sessions, "session")),
         format!("{sessions}  max {max}"),
     ];
     let room = width.saturating_sub(title.width() + 1);
@@ -75,7 +75,7 @@ fn chart(
     );
     let percentiles = percentiles(which, histogram, width);
     if percentiles.is_empty() {
-        put(0, area.y + 1, " no session has one", theme.quiet);
+        put(0, area.y + 1, " no session has a value", theme.quiet);
         return;
     }
     put(0, area.y + 1, &percentiles, theme.figure);
@@ -87,16 +87,12 @@ fn chart(
     let counts: Vec<f32> = buckets.iter().map(|b| b.count as f32).collect();
     for (line, y) in bars(&counts, lines.into()).iter().zip(area.y + 2..) {
         for (i, bar) in line.chars().enumerate() {
-            // bars that are wide enough stand apart
+            // bars that are wide enough get a gap
             let bar = bar
                 .to_string()
                 .repeat(if cells > 2 { cells - 1 } else { cells });
             let is_selected = has_keyboard && i == selected;
-            let style = if is_selected {
-                theme.key
-            } else {
-                theme.finished
-            };
+            let style = if is_selected { theme.key } else { theme.closed };
             put(i * cells, y, &bar, style);
         }
     }
@@ -116,7 +112,7 @@ fn chart(
         let line = format!("{tick}{}", "─".repeat(cells - 1));
         put(i * cells, ruler, &line, theme.quiet);
     }
-    // the decades first, then what fits between them
+    // the decades first, then the labels that fit between them
     let mut used: Vec<Range<usize>> = Vec::new();
     for level in [Level::Decade, Level::Coarse] {
         for (i, (border, _)) in borders.iter().filter(|(_, b)| b.1 == level) {
@@ -135,7 +131,7 @@ fn chart(
     }
 }
 
-/// As many percentiles as there is room for.
+/// As many percentiles as fit.
 fn percentiles(which: usize, histogram: &Histogram, width: usize) -> String {
     let named: [(&[_], usize); 3] = [
         (
@@ -162,7 +158,7 @@ fn percentiles(which: usize, histogram: &Histogram, width: usize) -> String {
     lines.iter().find(fits).cloned().unwrap_or_default()
 }
 
-/// What the selected bar stands for, and what all this is about.
+/// Description of the selected bar and of the screen.
 fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store) -> String {
     let buckets = buckets(histogram, width);
     let at = shown.bucket(shown.selected, &buckets);
@@ -172,7 +168,7 @@ fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store)
         let from = scale.label(bucket.from);
         let range = match bucket.to {
             Some(to) => format!("{from} to {}", scale.label(to)),
-            None => format!("{from} and more"),
+            None => format!("{from} or more"),
         };
         let below: u64 = buckets[..at].iter().map(|b| b.count).sum();
         let above = histogram.count() - below - bucket.count;
@@ -185,9 +181,9 @@ fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store)
         ));
     }
     parts.push(format!("p50…p99 {}", histogram::ERROR));
-    let let_go = store.finished_numbers().start;
-    if let_go > 0 {
-        parts.push(format!("{let_go} let go"));
+    let evicted = store.closed_numbers().start;
+    if evicted > 0 {
+        parts.push(format!("{evicted} evicted"));
     }
     parts.join("; ")
 }
@@ -201,7 +197,7 @@ fn percent(part: u64, all: u64) -> String {
     }
 }
 
-/// A value of a measure.
+/// Formats a value of a measure.
 fn text(which: usize, value: u64) -> String {
     match MEASURES[which].word {
         "bytes" => fields::size(value),

@@ -1,4 +1,4 @@
-//! The line of a file's name, and below it what is wrong with it, the question, or how far it is.
+//! The export prompt: the file name, and below it an error, the question, or the progress.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -17,16 +17,16 @@ pub fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
         Stage::Naming(Some((span, text))) => {
             let cell = place(LABEL, &export.line, span.start, area);
             let text = format!("^ {text}");
-            // under its place, if there is room for it
+            // under the error, if there is room for it
             let fits = cell + text.width() <= area.width.into();
             let cell = if fits { cell } else { 0 };
             (Some(span.clone()), (cell, text, theme.alarm_text))
         }
         Stage::Asking(_) => {
-            let text = "There is a file of that name. Replace it? y/n".to_owned();
+            let text = "The file exists. Replace it? y/n".to_owned();
             (None, (0, text, theme.alarm_text))
         }
-        Stage::Writing(_) => (None, quiet("being written, and the picture holds …")),
+        Stage::Writing(_) => (None, quiet("writing; the display is paused …")),
     };
     typed(LABEL, &export.line, wrong, theme, area, frame);
     below(&Below { x, text, style }, area, frame);

@@ -1,49 +1,48 @@
-//! The failures screen: a line for each kind, the most frequent of late on top.
+//! The failures screen: a line for each kind, the most frequent recently first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::fields;
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
-use crate::ui::layout::{fit, lines};
-use crate::ui::state::failures::{Failures, Row};
+use crate::ui::layout::{fit, list_area};
+use crate::ui::state::failures::{FailureRow, Failures};
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
-/// A column.
-struct Column {
+struct FailureColumn {
     title: &'static str,
     width: usize,
-    /// Cells more that it can make use of.
+    /// Additional cells that it can use.
     grow: usize,
-    /// Which goes first when it is narrow: the highest number. 0 stays always.
+    /// Order of removal on a narrow screen: the highest number first; 0 always stays.
     drop: u8,
     is_number: bool,
-    kind: Kind,
-    text: fn(&App, &Failures, &Row<'_>) -> String,
+    kind: FieldKind,
+    text: fn(&App, &Failures, &FailureRow<'_>) -> String,
 }
 
-static COLUMNS: [Column; 7] = [
-    Column {
+static COLUMNS: [FailureColumn; 7] = [
+    FailureColumn {
         title: "COUNT",
         width: 6,
         grow: 0,
         drop: 0,
         is_number: true,
-        kind: Kind::Count,
+        kind: FieldKind::Count,
         text: |_, _, row| match row.tally.count {
             n @ ..1_000_000 => n.to_string(),
             n => fields::bytes(n),
         },
     },
-    Column {
+    FailureColumn {
         title: "/s",
         width: 4,
         grow: 0,
         drop: 0,
         is_number: true,
-        kind: Kind::Count,
+        kind: FieldKind::Count,
         text: |_, _, row| match row.rate {
             ..=0.0 => "-".into(),
             ..9.95 => format!("{:.1}", row.rate),
@@ -51,13 +50,13 @@ static COLUMNS: [Column; 7] = [
             rate => format!("{:.0}k", rate / 1000.0),
         },
     },
-    Column {
+    FailureColumn {
         title: "LAST",
         width: 4,
         grow: 0,
         drop: 1,
         is_number: true,
-        kind: Kind::Micros,
+        kind: FieldKind::Micros,
         text: |_, failures, row| match failures.ago_ns(row.tally) / 1_000_000_000 {
             0 => "now".into(),
             s @ 1..60 => format!("{s}s"),
@@ -66,49 +65,49 @@ static COLUMNS: [Column; 7] = [
             s => format!("{}d", s / 86_400),
         },
     },
-    Column {
+    FailureColumn {
         title: "REASON",
         width: 15,
         grow: 0,
         drop: 0,
         is_number: false,
-        kind: Kind::Text,
+        kind: FieldKind::Text,
         text: |_, _, row| match row.failure {
             Some(failure) => failure.reason.name().into(),
-            None => "other kinds".into(),
+            None => "other".into(),
         },
     },
-    Column {
+    FailureColumn {
         title: "ERRNO",
         width: 13,
         grow: 0,
         drop: 2,
         is_number: false,
-        kind: Kind::Text,
+        kind: FieldKind::Text,
         text: |_, _, row| {
             let errno = row.failure.and_then(|f| f.reason.errno());
             errno.unwrap_or("-").into()
         },
     },
-    Column {
+    FailureColumn {
         title: "DESTINATION",
         width: 23,
         grow: 26,
         drop: 0,
         is_number: false,
-        kind: Kind::Addr,
+        kind: FieldKind::Addr,
         text: |app, _, row| {
             let failure = row.failure.as_ref();
             failure.map_or("-".into(), |f| app.names.destination(f))
         },
     },
-    Column {
+    FailureColumn {
         title: "COMM",
         width: 5,
         grow: 10,
         drop: 0,
         is_number: false,
-        kind: Kind::Text,
+        kind: FieldKind::Text,
         text: |_, _, row| match row.failure {
             Some(failure) if !failure.comm.as_str().is_empty() => failure.comm.as_str().into(),
             _ => "-".into(),
@@ -116,14 +115,14 @@ static COLUMNS: [Column; 7] = [
     },
 ];
 
-/// The columns that fit, and how wide each is.
-fn columns(width: usize) -> Vec<(&'static Column, usize)> {
-    let needed = |shown: &[&Column]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
-    let fits = |shown: &[&Column]| needed(shown) <= width;
+/// The columns that fit, with their widths.
+fn columns(width: usize) -> Vec<(&'static FailureColumn, usize)> {
+    let needed = |shown: &[&FailureColumn]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
+    let fits = |shown: &[&FailureColumn]| needed(shown) <= width;
     let shown = fit::columns(COLUMNS.iter().collect(), |c| c.drop, fits);
     let mut spare = width.saturating_sub(needed(&shown));
-    // the name first: it is short, and one looks for it
-    let mut grown: Vec<(&Column, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();
+    // the name first: it is short, and most wanted
+    let mut grown: Vec<(&FailureColumn, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();
     for (column, width) in grown.iter_mut().rev() {
         let more = column.grow.min(spare);
         spare -= more;
@@ -157,7 +156,7 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
     put(buffer, heading, titles, theme.heading);
     for (row, line) in shown
         .rows()
-        .zip(lines.by_ref().take(lines::FAILURES.count(area)))
+        .zip(lines.by_ref().take(list_area::FAILURES.count(area)))
     {
         let style = match (row.selected, row.rate > 0.0) {
             (true, _) => theme.selected,
@@ -168,20 +167,20 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
         put(buffer, line, cells, style);
     }
     if area.height > 1 {
-        let (kinds, all, let_go) = shown.counts();
+        let (kinds, all, evicted) = shown.counts();
         let text = match all {
-            0 => "No session failed of those that the table shows.".into(),
+            0 => "None of the sessions in the table failed.".into(),
             _ => {
-                let let_go = match let_go {
+                let evicted = match evicted {
                     0 => String::new(),
-                    n => format!(" and {n} that were let go"),
+                    n => format!(" and {n} evicted"),
                 };
-                let old = match app.store().finished_numbers().start {
+                let old = match app.store().closed_numbers().start {
                     0 => String::new(),
-                    n => format!("; {n} sessions let go"),
+                    n => format!("; {} evicted", fields::number(n, "session")),
                 };
                 format!(
-                    "{all} failed, of {}{let_go}; /s over the last {:.0} s{old}",
+                    "{all} failed, of {}{evicted}; /s over the last {:.0} s{old}",
                     fields::number(kinds as u64, "kind"),
                     shown.seconds()
                 )

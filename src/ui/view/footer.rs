@@ -1,4 +1,4 @@
-//! The last line: the keys of where one is, from the key table; or for a moment what there is to say.
+//! The footer: active keys from the key table, or a notice for a moment.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! The two lines at the top: the host in numbers, and what is being looked at.
+//! The two header lines: figures of the host, and what the screen shows.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,8 @@ use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::fields;
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
+use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
 use crate::ui::state::view_filter::Scope;
@@ -22,7 +23,7 @@ pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     looking_at(app, theme, layout.looking_at, buffer);
 }
 
-/// Parts of a line, the important ones first: as many as fit, the last of them cut if much of it fits.
+/// Joins as many parts as fit, the important ones first; the last one is cut if much of it fits.
 fn fit(parts: Vec<Vec<Span<'_>>>, width: u16) -> Line<'_> {
     const MUCH: usize = 12;
     let mut line = Line::default();
@@ -45,7 +46,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let figure = |name: &'static str, value: String| {
         vec![Span::raw(name), Span::styled(value, theme.figure)]
     };
-    let lost = if totals.lost == 0 {
+    let lost = if totals.missed == 0 {
         theme.figure
     } else {
         theme.alarm
@@ -53,12 +54,12 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let parts = vec![
         vec![Span::styled("tcplife", theme.title)],
         figure("open ", app.store().open_count().to_string()),
-        figure("finished ", totals.finished.to_string()),
+        figure("closed ", totals.closed.to_string()),
         vec![
-            Span::raw("lost "),
-            Span::styled(totals.lost.to_string(), lost),
+            Span::raw("missed "),
+            Span::styled(totals.missed.to_string(), lost),
         ],
-        figure("", format!("{}/s", short(totals.finished_rate))),
+        figure("", format!("{}/s", short(totals.closed_rate))),
         figure("", format!("{}/s", fields::size(totals.byte_rate as u64))),
         figure("up ", uptime(app.uptime_s())),
         vec![Span::raw(app.host.as_str())],
@@ -66,7 +67,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     fit(parts, area.width).render(area, buffer);
 }
 
-/// How long it has run, in steps that grow with it: a clock that ticked each second would be all that is ever sent to the
+/// Formats the uptime in steps that grow with it: a clock ticking every second would be all the traffic to the
 /// terminal of a quiet host.
 fn uptime(seconds: u64) -> String {
     match seconds {
@@ -77,7 +78,7 @@ fn uptime(seconds: u64) -> String {
     }
 }
 
-/// A rate of events: a decimal while it is small.
+/// Formats a rate of events, with a decimal while it is small.
 fn short(rate: f64) -> String {
     if rate < 10.0 {
         format!("{rate:.1}")
@@ -86,32 +87,32 @@ fn short(rate: f64) -> String {
     }
 }
 
-/// What is said on the second line, and where: here in the order in which it stands there.
+/// Priority of a part of the second line, the least important first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    /// How things stand if nobody did anything: where there is room.
+enum Importance {
+    /// Defaults, shown only where there is room.
     Usual,
-    /// What a key has done: a theme, an interval, names.
+    /// Results of keys: a theme, an interval, names.
     Said,
-    /// What explains what is on the screen.
+    /// Explanations of the screen's content.
     Explains,
-    /// What one would be misled without.
+    /// Facts whose absence would mislead.
     Needed,
 }
 
 /// A part of the second line.
 struct Part<'a> {
-    rank: Rank,
+    rank: Importance,
     label: &'static str,
     text: Cow<'a, str>,
     style: Style,
-    /// Cells that it takes at least; of a longer text the rest goes as this does it.
+    /// Minimum width in cells; `cut` shortens a longer text.
     least: usize,
     cut: fn(&str, usize) -> String,
 }
 
 impl<'a> Part<'a> {
-    fn new(rank: Rank, text: impl Into<Cow<'a, str>>) -> Self {
+    fn new(rank: Importance, text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
         Part {
             rank,
@@ -131,7 +132,7 @@ impl<'a> Part<'a> {
         Part { style, ..self }
     }
 
-    /// A long text, which says something even if not all of it is there.
+    /// A long text that is still useful when cut.
     fn elastic(self, label: &'static str, cut: fn(&str, usize) -> String) -> Self {
         const MUCH: usize = 16;
         let least = label.len() + self.text.width().min(MUCH);
@@ -145,15 +146,20 @@ impl<'a> Part<'a> {
 }
 
 fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut parts = looked_at(app, theme);
     let width = usize::from(area.width);
-    // nothing is cut for what is usual
+    let mut parts = looked_at(app, theme, true);
+    // nothing that matters gives way to the hint
+    let important = parts.iter().filter(|p| p.rank != Importance::Usual);
+    if important.map(|p| p.whole() + 2).sum::<usize>() > width + 2 {
+        parts = looked_at(app, theme, false);
+    }
+    // nothing is cut to make room for defaults
     let needed = |parts: &[Part<'_>]| {
-        let uncut = parts.iter().any(|p| p.rank == Rank::Usual);
+        let uncut = parts.iter().any(|p| p.rank == Importance::Usual);
         let cells = |p: &Part<'_>| if uncut { p.whole() } else { p.least };
         parts.iter().map(|p| cells(p) + 2).sum::<usize>()
     };
-    // what matters least goes first, of several the last
+    // the least important goes first, the last of equal ones
     while needed(&parts) > width + 2 {
         let least = parts.iter().map(|p| p.rank).min();
         let Some(at) = parts.iter().rposition(|p| Some(p.rank) == least) else {
@@ -180,28 +186,34 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     line.style(theme.quiet).render(area, buffer);
 }
 
-/// All that there is to say there.
-fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
-    let scope = match app.choice.scope {
+/// All parts of the second line, in screen order; with a hint at the key that resumes a paused display.
+fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
+    let scope = match app.view_filter.scope {
         Scope::All => "all",
         Scope::Open => "open",
-        Scope::Finished => "finished",
+        Scope::Closed => "closed",
     };
     let export = app.export_percent().map(|n| format!(" EXPORT {n} % "));
-    let frozen = app.waiting().map(|n| format!(" FROZEN, {n} waiting "));
+    let frozen = app.waiting().map(|n| match hint {
+        false => format!(" PAUSED, {n} new "),
+        true => {
+            let key = app.keymap.of(Mode::Table, Action::Freeze);
+            format!(" PAUSED, {n} new ({key} resumes) ")
+        }
+    });
     let alarms = [export, frozen].into_iter().flatten();
-    let alarms = alarms.map(|text| Part::new(Rank::Needed, text).styled(theme.alarm));
+    let alarms = alarms.map(|text| Part::new(Importance::Needed, text).styled(theme.alarm));
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
-    let marked = app.mark.as_ref().map(|mark| {
-        let ago = uptime(mark.ago_ns() / 1_000_000_000);
-        Part::new(Rank::Said, format!("marked {ago} ago"))
+    let marked = app.baseline.as_ref().map(|baseline| {
+        let ago = uptime(baseline.ago_ns() / 1_000_000_000);
+        Part::new(Importance::Said, format!("baseline {ago} ago"))
     });
-    let own = app.choice.own.said();
-    let family = app.choice.family.map(|f| f.name());
-    let filter = (!app.choice.filter.is_everything()).then(|| {
-        Part::new(Rank::Needed, app.choice.filter.source())
+    let own = app.view_filter.self_traffic.said();
+    let family = app.view_filter.family.map(|f| f.name());
+    let filter = (!app.view_filter.filter.is_everything()).then(|| {
+        Part::new(Importance::Needed, app.view_filter.filter.source())
             .styled(theme.figure)
             .elastic("filter: ", the_end_of)
     });
@@ -209,43 +221,47 @@ fn looked_at<'a>(app: &'a App, theme: &Theme) -> Vec<Part<'a>> {
     let order = match (app.is_following(), app.sort.inverted) {
         (true, _) => Cow::from("following the newest"),
         (false, false) => format!("by {order}").into(),
-        (false, true) => format!("by {order} inverted").into(),
+        (false, true) => format!("by {order} reversed").into(),
     };
     let both = family.is_none().then_some("IPv4+IPv6");
-    let pace = app.pace.said();
-    let (chosen, usual) = match app.pace.is_chosen() {
-        true => (pace, None),
-        false => (None, pace),
+    let interval = app.interval.said();
+    let (chosen, usual) = match app.interval.is_chosen() {
+        true => (interval, None),
+        false => (None, interval),
     };
-    let turned = app.look.is_turned;
-    let theme = turned.then(|| format!("theme {}", app.look.theme.name));
+    let turned = app.appearance.is_turned;
+    let theme = turned.then(|| format!("theme {}", app.appearance.theme.name));
     let captured = captured(app).map(|text| {
-        let part = Part::new(Rank::Explains, text);
-        part.elastic("captured: ", the_start_of)
+        let part = Part::new(Importance::Explains, text);
+        part.elastic("capture: ", the_start_of)
     });
     let part = |rank| move |text| Part::new(rank, text);
     let mut parts: Vec<Part<'_>> = alarms.collect();
-    parts.push(Part::new(Rank::Needed, position));
+    parts.push(Part::new(Importance::Needed, position));
     parts.extend(marked);
-    parts.extend(own.map(|text| Part::new(Rank::Explains, text)));
-    parts.extend(family.map(|text| Part::new(Rank::Needed, text)));
+    parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
+    parts.extend(family.map(|text| Part::new(Importance::Needed, text)));
     parts.extend(filter);
-    parts.extend(both.map(|text| Part::new(Rank::Usual, text)));
-    parts.push(Part::new(Rank::Explains, order));
-    parts.extend(chosen.map(part(Rank::Said)));
-    parts.extend(app.names.said().map(|text| Part::new(Rank::Said, text)));
+    parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
+    parts.push(Part::new(Importance::Explains, order));
+    parts.extend(chosen.map(part(Importance::Said)));
+    parts.extend(
+        app.names
+            .said()
+            .map(|text| Part::new(Importance::Said, text)),
+    );
     parts.extend(captured);
-    parts.extend(theme.map(part(Rank::Said)));
-    parts.extend(usual.map(part(Rank::Usual)));
+    parts.extend(theme.map(part(Importance::Said)));
+    parts.extend(usual.map(part(Importance::Usual)));
     parts
 }
 
-/// A text in that many cells.
+/// The start of a text, in `room` cells.
 fn the_start_of(text: &str, room: usize) -> String {
-    shorten(text, room, Kind::Text)
+    shorten(text, room, FieldKind::Text)
 }
 
-/// A text in that many cells; if it is too long its end, which is what was added last.
+/// A text in `room` cells; if too long its end, which was added last.
 fn the_end_of(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
@@ -259,7 +275,7 @@ fn the_end_of(text: &str, room: usize) -> String {
     format!("…{}", &text[start..])
 }
 
-/// What is captured at all, if that is not everything, and what of that the kernel decides.
+/// The capture filter, if there is one, and the part of it that the kernel evaluates.
 fn captured(app: &App) -> Option<String> {
     let filter = &app.capture_filter;
     let kernel = app.capture.intersection(&filter.capture());
@@ -279,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_uptime_steps_no_faster_than_it_matters() {
+    fn uptime_is_rounded_to_coarser_steps_with_age() {
         let said = [0, 9, 10, 19, 59, 60, 119, 3599, 3600, 90_000].map(uptime);
         let want = [
             "0s", "9s", "10s", "10s", "50s", "1m", "1m", "59m", "1h00m", "1d01h",

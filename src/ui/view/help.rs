@@ -1,4 +1,4 @@
-//! The help, drawn.
+//! Draws the help page.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,7 +1,7 @@
-//! The picture: what [`App`] holds, drawn into a frame.
+//! Draws the state of [`App`] into a frame.
 //!
-//! Responsible for where things are: a pure function of the state and the area, so that a screen can be tested
-//! without a terminal. Each module here draws its part.
+//! A pure function of the state and the area, so that screens can be tested without a terminal. Each module here
+//! draws one part.
 
 use ratatui::Frame;
 
@@ -41,7 +41,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         Some(Layer::Screen(Screen::Failures(shown))) => {
             failures::draw(shown, app, theme, layout.main, buffer);
         }
-        Some(Layer::Screen(Screen::Marked(shown))) => {
+        Some(Layer::Screen(Screen::Baseline(shown))) => {
             baseline::draw(shown, app, theme, layout.main, buffer);
         }
         _ => {

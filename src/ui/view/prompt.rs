@@ -1,4 +1,4 @@
-//! The prompt: what is being typed, and below it what is wrong with it or what fits.
+//! The filter prompt: the typed text, and below it an error or completions.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::filter::{Completions, FilterError};
-use crate::model::fields::Kind;
+use crate::model::fields::FieldKind;
 use crate::ui::action::Purpose;
 use crate::ui::state::line::Line;
 use crate::ui::state::prompt::Prompt;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
-/// What there is to say below the line.
+/// Text below the prompt.
 pub struct Below {
     /// Its first cell.
     pub x: usize,
@@ -46,7 +46,7 @@ pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     below(&Below { x, text, style }, area, frame);
 }
 
-/// The cell of a place in the text, from the left edge.
+/// Cell of a position in the text, from the left edge.
 pub fn place(label: &str, line: &Line, at: usize, area: Rect) -> usize {
     let label = label.width().min(area.width.into());
     let (left, _) = line.scroll(area.width - label as u16);
@@ -54,7 +54,7 @@ pub fn place(label: &str, line: &Line, at: usize, area: Rect) -> usize {
     label + before.width().saturating_sub(left)
 }
 
-/// A line that is typed, with its cursor, and with what is wrong in it.
+/// Draws the prompt with its cursor and marks the error in it.
 pub fn typed(
     label: &str,
     typed: &Line,
@@ -86,7 +86,7 @@ pub fn typed(
     frame.set_cursor_position((start + cursor, line.y));
 }
 
-/// What there is to say of it.
+/// Draws the text below the prompt.
 pub fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
     if let Some(line) = area.rows().nth(1) {
         let width = usize::from(line.width).saturating_sub(below.x);
@@ -96,7 +96,7 @@ pub fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-/// What fits, the one that is in the text in brackets and in sight.
+/// Completions; the inserted one is in brackets and kept visible.
 fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
     let first = chosen.unwrap_or(0).saturating_sub(2);
     let names: Vec<String> = (first..completions.candidates.len())
@@ -110,17 +110,17 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
         })
         .collect();
     if names.is_empty() {
-        "nothing fits here".into()
+        "no completions".into()
     } else {
         names.join("  ")
     }
 }
 
-/// What is wrong, and its cell: as many clauses of it as there is room for, under the place if they fit there, else from
-/// the start of the line on.
+/// The error message and its cell: as many clauses as fit, under the error's position if they fit there, else from
+/// the start of the line.
 fn said(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     let leads: &[&str] = if error.is_incomplete() {
-        &["incomplete, the last filter stays: ", "incomplete: "]
+        &["incomplete, last filter applies: ", "incomplete: "]
     } else {
         &[""]
     };
@@ -141,7 +141,7 @@ fn said(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     (0, shortest)
 }
 
-/// A text in that many cells: as many whole words of it as there is room for, and a sign that something is missing.
+/// Cuts a text to as many whole words as fit, with a sign that something is missing.
 fn cut(text: &str, width: usize) -> String {
     const SIGN: &str = " …";
     if text.width() <= width {
@@ -154,7 +154,7 @@ fn cut(text: &str, width: usize) -> String {
         .last();
     match words {
         Some(words) => format!("{words}{SIGN}"),
-        None => shorten(text, width, Kind::Text),
+        None => shorten(text, width, FieldKind::Text),
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_word_is_cut_without_a_sign() {
+    fn cut_text_ends_with_an_ellipsis() {
         assert_eq!(cut("one of a, bc, d", 15), "one of a, bc, d");
         assert_eq!(cut("one of a, bc, d", 14), "one of a, bc …");
         assert_eq!(cut("one of a, bc, d", 13), "one of a …");

@@ -1,14 +1,14 @@
-//! The session table: which columns are on the screen, and their cells.
+//! The session table: its visible columns, and their cells.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::model::fields::{Field, Kind};
+use crate::model::fields::{Field, FieldKind};
 use crate::model::session::{Reason, Session};
 use crate::ui::app::App;
-use crate::ui::layout::lines;
+use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
 use crate::ui::layout::table::{Shown, window};
 use crate::ui::theme::Theme;
@@ -25,7 +25,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         } else {
             theme.heading
         };
-        // beside the sign, if there is room for both
+        // next to the sign, if there is room for both
         let reaches_the_edge = window.right && column.x + column.width == area.width;
         let beside = u16::from(reaches_the_edge && column.title.width() < column.width.into());
         let title = Shown {
@@ -40,7 +40,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
-    for ((session, selected), line) in app.visible(lines::TABLE.count(area)).zip(lines) {
+    for ((session, selected), line) in app.visible(list_area::TABLE.count(area)).zip(lines) {
         let selected = selected && app.layers.focus() == Focus::Table;
         let style = if selected {
             theme.selected
@@ -64,23 +64,23 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             height: 1,
             ..area
         };
-        let text = if app.has_looked() {
-            "No session matches yet: they appear here as they open."
+        let text = if app.has_snapshot() {
+            "No session matches yet. New ones appear as they open."
         } else {
-            "Looking at what is open …"
+            "Reading the open sessions …"
         };
         buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
     }
 }
 
-/// An end that somebody should look at stands out.
+/// Highlights a close that deserves attention.
 fn cell_style(field: &Field, session: &Session, theme: &Theme, style: Style) -> Style {
     use Reason::*;
     match (field.word, session.reason) {
         ("status", LocalReset | Cancelled | Unknown) => theme.warning,
         ("status", Open | LocalFin | RemoteFin) => style,
         ("status", _) => theme.alarm_text,
-        ("retr", _) if session.retransmits > 0 => theme.warning,
+        ("retransmits", _) if session.retransmits > 0 => theme.warning,
         _ => style,
     }
 }
@@ -96,12 +96,12 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
     buffer.set_stringn(line.x + column.x + indent, line.y, text, room.into(), style);
 }
 
-/// Cuts a text to a width, with a sign that something is missing. Of an address both ends say most.
-pub fn shorten(text: &str, width: usize, kind: Kind) -> String {
+/// Cuts a text to a width, with a sign that something is missing. Both ends of an address are kept, as they say most.
+pub fn shorten(text: &str, width: usize, kind: FieldKind) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let tail = if kind == Kind::Addr {
+    let tail = if kind == FieldKind::Addr {
         width.saturating_sub(1) / 2
     } else {
         0
@@ -128,14 +128,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_cut_says_so() {
-        assert_eq!(shorten("connect-timeout", 13, Kind::Text), "connect-time…");
+    fn shortened_cell_has_an_ellipsis() {
         assert_eq!(
-            shorten("2001:db8:1111:2222:3333:4444:5555:6666", 15, Kind::Addr),
+            shorten("connect-timeout", 13, FieldKind::Text),
+            "connect-time…"
+        );
+        assert_eq!(
+            shorten(
+                "2001:db8:1111:2222:3333:4444:5555:6666",
+                15,
+                FieldKind::Addr
+            ),
             "2001:db…55:6666"
         );
-        assert_eq!(shorten("ab", 1, Kind::Text), "…");
-        assert_eq!(shorten("日本語", 4, Kind::Text), "日…");
-        assert_eq!(shorten("fits", 4, Kind::Text), "fits");
+        assert_eq!(shorten("ab", 1, FieldKind::Text), "…");
+        assert_eq!(shorten("日本語", 4, FieldKind::Text), "日…");
+        assert_eq!(shorten("fits", 4, FieldKind::Text), "fits");
     }
 }

@@ -1,16 +1,16 @@
-//! The talker panes: where they are, which figures fit, and their lines.
+//! The top talkers panes: their positions, the figures that fit, and their lines.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::aggregate::Key;
-use crate::model::fields::Kind;
+use crate::model::aggregate::GroupKey;
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::bars::sparkline;
 use crate::ui::layout::panes::{Focus, Subject, placed};
 use crate::ui::state::names::Names;
-use crate::ui::state::top_talkers::Row;
+use crate::ui::state::top_talkers::TalkerRow;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
@@ -23,8 +23,8 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
 
     let style = theme.heading;
     buffer.set_style(heading, style);
-    let (count, let_go) = pane.counts(talkers);
-    let more = if let_go > 0 { "+" } else { "" };
+    let (count, evicted) = pane.counts(talkers);
+    let more = if evicted > 0 { "+" } else { "" };
     let place = match pane.position() {
         0 => String::new(),
         line => format!("{}/", line + 1),
@@ -42,7 +42,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
         } else {
             theme.heading
         };
-        let text = if figure.is_course {
+        let text = if figure.is_history {
             figure.title.to_owned()
         } else {
             format!("{:>1$}", figure.title, usize::from(width))
@@ -56,11 +56,11 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
             (false, open) => theme.row(open),
         };
         buffer.set_style(line, style);
-        let name = name(&row, let_go, &app.names, name_width.into());
+        let name = name(&row, evicted, &app.names, name_width.into());
         buffer.set_stringn(line.x, line.y, name, name_width.into(), style);
         for &(figure, x, width) in &shown {
-            let text = if figure.is_course {
-                sparkline(&talkers.course(row.talker, width.into()))
+            let text = if figure.is_history {
+                sparkline(&talkers.history_cells(row.talker, width.into()))
             } else {
                 (figure.text)((figure.get)(talkers, row.talker))
             };
@@ -70,7 +70,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     }
 }
 
-/// A figure, as much of it as there is room for.
+/// Draws a figure, as much of it as there is room for.
 fn put(
     buffer: &mut Buffer,
     (x, y): (u16, u16),
@@ -85,18 +85,22 @@ fn put(
     }
 }
 
-/// Who it is, in that many cells. A process's id stays whole: it tells processes apart, and is what one needs.
-fn name(row: &Row<'_>, let_go: u64, names: &Names, width: usize) -> String {
+/// The name in `width` cells. A process's pid is never cut: it tells processes apart, and is needed for other tools.
+fn name(row: &TalkerRow<'_>, evicted: u64, names: &Names, width: usize) -> String {
     match row.key {
-        None => shorten(&format!("+{let_go} let go"), width, Kind::Text),
-        Some(Key::Process(pid, comm)) if pid != 0 => {
+        None => shorten(&format!("+{evicted} evicted"), width, FieldKind::Text),
+        Some(GroupKey::Process(pid, comm)) if pid != 0 => {
             let pid = format!(" {pid}");
-            let comm = shorten(comm.as_str(), width.saturating_sub(pid.width()), Kind::Text);
+            let comm = shorten(
+                comm.as_str(),
+                width.saturating_sub(pid.width()),
+                FieldKind::Text,
+            );
             comm + &pid
         }
-        Some(key @ (Key::Peer(_) | Key::Subnet(_))) => {
-            shorten(&names.talker(key, width), width, Kind::Addr)
+        Some(key @ (GroupKey::Peer(_) | GroupKey::Subnet(_))) => {
+            shorten(&names.talker(key, width), width, FieldKind::Addr)
         }
-        Some(key) => shorten(&names.talker(key, width), width, Kind::Text),
+        Some(key) => shorten(&names.talker(key, width), width, FieldKind::Text),
     }
 }

@@ -28,19 +28,19 @@ impl Gate {
         }
     }
 
-    /// This process is ready: waits until tcplife runs.
+    /// Reports that this process is ready, and waits until tcplife runs.
     fn wait(self) {
         self.standing.raise();
         self.go.wait_for(1);
     }
 
-    /// Waits until so many are ready, and until tcplife runs.
+    /// Waits until so many processes are ready, and until tcplife runs.
     fn hold(self, cx: &Cx, standing: u32) {
         self.standing.wait_for(standing);
         cx.hold();
     }
 
-    /// A server, and a client that is given its address. Waits until both are ready, and until tcplife runs.
+    /// Forks a server, and a client that is given its address. Waits until both are ready, and until tcplife runs.
     fn hold_two(
         self,
         cx: &Cx,
@@ -54,7 +54,7 @@ impl Gate {
         self.hold(cx, 2);
     }
 
-    /// Lets them go on, and waits until they exit.
+    /// Lets the processes continue, and waits until they exit.
     fn go_on(self, cx: &Cx) {
         self.go.raise();
         cx.join();
@@ -62,7 +62,7 @@ impl Gate {
 }
 
 fn from_before(end: &mut End) {
-    end.want("age_is_lower_bound", true);
+    end.want("preexisting", true);
     end.want("connect_us", serde_json::Value::Null);
 }
 
@@ -306,7 +306,7 @@ pub(super) fn orphan_last_ack(cx: &Cx) {
         c.state_is(sys::TCP_FIN_WAIT2);
         gate.wait();
         from_before(&mut c);
-        // the last data may come with the FIN, and then it closes before it is read
+        // the last data may arrive with the FIN, and then it closes before it is read
         c.any("owner");
         c.read_to_end();
         c.close_over("local-fin");
@@ -331,7 +331,7 @@ pub(super) fn connecting(cx: &Cx) {
         let ((), begun) = sys::timed(|| sys::poll(&fd, PollFlags::OUT));
         let mut c = End::connected(fd, remote, begun);
         c.write(100);
-        c.want("age_is_lower_bound", true);
+        c.want("preexisting", true);
         c.want("owner", "close");
         c.close("local-fin");
     });

@@ -1,4 +1,4 @@
-//! Bytes that are not just written and read: urgent, unread, unacknowledged.
+//! Bytes other than those simply written and read: urgent, unread, unacknowledged.
 
 use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
@@ -8,7 +8,7 @@ use crate::generator::{Cx, Flag};
 use crate::link::{CUT_IN, CUT_OUT};
 use crate::sys;
 
-pub(super) fn urgent(cx: &Cx) {
+pub(super) fn urgent_data(cx: &Cx) {
     cx.two(
         &cx.loopback(),
         |mut s| {

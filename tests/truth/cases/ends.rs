@@ -103,7 +103,7 @@ pub(super) fn closed_with_data_unread(cx: &Cx) {
     );
 }
 
-/// The first FIN is ours, and the peer takes its time.
+/// The first FIN is ours, and the peer's comes much later.
 pub(super) fn half_close_by_client(cx: &Cx) {
     const LINGERS_US: u64 = 30_000;
     cx.two(

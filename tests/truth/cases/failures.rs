@@ -91,7 +91,7 @@ pub(super) fn no_route(cx: &Cx) {
     cx.join();
 }
 
-pub(super) fn cancelled(cx: &Cx) {
+pub(super) fn connect_cancelled(cx: &Cx) {
     let net = cx.link(HERE);
     net.cut(CUT_IN | CUT_OUT);
     cx.fork("tl-client", || {

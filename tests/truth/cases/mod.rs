@@ -1,6 +1,6 @@
-//! Every case: real sockets in processes of their own, and what tcplife must report.
+//! All cases: real sockets in processes of their own, and what tcplife must report.
 //!
-//! This file is the table of the cases, and `shapes` has what many of them share.
+//! This file is the table of the cases; `shapes` has what many of them share.
 
 use crate::generator::{Cx, Family};
 
@@ -21,7 +21,7 @@ pub(crate) use owners::serve_inherited;
 pub(crate) enum When {
     /// While tcplife runs.
     During,
-    /// Before it starts; they go on when it runs.
+    /// Before tcplife starts; they continue when it runs.
     Before,
 }
 
@@ -92,21 +92,21 @@ pub(crate) static CASES: &[Case] = &[
     case("simultaneous-open", V4_V6, begins::simultaneous_open),
     case("self-connect", V4, begins::self_connect),
     case("fast-open", V4_V6, begins::fast_open),
-    case("urgent-data", V4, bytes::urgent),
+    case("urgent-data", V4, bytes::urgent_data),
     case("many-small-writes", V4, bytes::small_writes),
     case("receiver-full", V4, bytes::receiver_full),
     case("prefork", V4_V6, owners::prefork),
-    case("prefork-worker-only-writes", V4, owners::prefork_writes),
+    case("prefork-worker-only-writes", V4, owners::prefork_worker_only_writes),
     case("fork-a-connection", V4, owners::fork_a_connection),
     case("fork-parent-closes-last", V4, owners::fork_parent_closes_last),
     case("threads", V4, owners::threads),
     case("descriptor-passed", V4, owners::descriptor_passed),
-    case("inherited-through-exec", V4, owners::inherited),
+    case("inherited-through-exec", V4, owners::inherited_through_exec),
     case("io-uring", V4_V6, owners::io_uring),
-    case("io-uring-closed-by-kernel", V4, owners::io_uring_registered),
-    case("exit-with-socket-open", V4, owners::exit_open),
-    case("killed-with-socket-open", V4, owners::killed),
-    case("child-reads-what-parent-connected", V4, owners::child_reads),
+    case("io-uring-closed-by-kernel", V4, owners::io_uring_closed_by_kernel),
+    case("exit-with-socket-open", V4, owners::exit_with_socket_open),
+    case("killed-with-socket-open", V4, owners::killed_with_socket_open),
+    case("child-reads-what-parent-connected", V4, owners::child_reads_what_parent_connected),
     case("peer-closes-while-others-run", V4, owners::closed_in_softirq),
     case("reuseport-group", V4, owners::reuseport),
     case("refused", ALL, failures::refused),
@@ -117,7 +117,7 @@ pub(crate) static CASES: &[Case] = &[
     case("half-open-peer", V4, failures::half_open_peer),
     case("killed-by-ss", V4_V6, failures::killed_by_ss),
     case("killed-by-ss-unread", V4, failures::killed_by_ss_unread),
-    case("connect-cancelled", V4_V6, failures::cancelled),
+    case("connect-cancelled", V4_V6, failures::connect_cancelled),
     case("never-accepted", V4_V6, failures::never_accepted),
     case("reset-before-accept", V4, failures::reset_before_accept),
     case("retransmission-timeout", V4_V6, failures::retransmission_timeout),
@@ -129,9 +129,9 @@ pub(crate) static CASES: &[Case] = &[
     case("rate-limited", V4, quality::rate_limited),
     case("receive-window-limited", V4, quality::rwnd_limited),
     case("send-buffer-limited", V4, quality::sndbuf_limited),
-    case("connect-again-after-refusal", V4, sockets::connect_again),
-    case("disconnect-and-connect-again", V4, sockets::disconnect_again),
-    case("shutdown-and-connect-again", V4, sockets::shutdown_again),
+    case("connect-again-after-refusal", V4, sockets::connect_again_after_refusal),
+    case("disconnect-and-connect-again", V4, sockets::disconnect_and_connect_again),
+    case("shutdown-and-connect-again", V4, sockets::shutdown_and_connect_again),
     case("listener-turned-client", V4, sockets::listener_turned_client),
     case("multipath", V4, sockets::multipath),
     case("other-protocols", V4, sockets::other_protocols),

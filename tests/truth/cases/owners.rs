@@ -22,7 +22,7 @@ pub(super) fn prefork(cx: &Cx) {
     cx.join();
 }
 
-pub(super) fn prefork_writes(cx: &Cx) {
+pub(super) fn prefork_worker_only_writes(cx: &Cx) {
     let net = cx.loopback();
     workers(cx, &net, &["tl-worker"], |listener| {
         let mut s = End::accept(listener);
@@ -114,7 +114,7 @@ pub(super) fn descriptor_passed(cx: &Cx) {
     cx.join();
 }
 
-pub(super) fn inherited(cx: &Cx) {
+pub(super) fn inherited_through_exec(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
     cx.fork("tl-inetd", || {
@@ -169,7 +169,7 @@ pub(super) fn io_uring(cx: &Cx) {
 }
 
 /// The ring holds the last reference, and the kernel takes the ring apart in a worker of its own.
-pub(super) fn io_uring_registered(cx: &Cx) {
+pub(super) fn io_uring_closed_by_kernel(cx: &Cx) {
     let net = cx.loopback();
     if Uring::new().is_none() {
         return skip("no io_uring");
@@ -190,7 +190,7 @@ pub(super) fn io_uring_registered(cx: &Cx) {
     cx.join();
 }
 
-pub(super) fn exit_open(cx: &Cx) {
+pub(super) fn exit_with_socket_open(cx: &Cx) {
     cx.two(&cx.loopback(), drain, |mut c| {
         c.write(100);
         // the descriptor stays open until the exit
@@ -199,7 +199,7 @@ pub(super) fn exit_open(cx: &Cx) {
     });
 }
 
-pub(super) fn killed(cx: &Cx) {
+pub(super) fn killed_with_socket_open(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
     let got = Flag::new();
@@ -223,7 +223,7 @@ pub(super) fn killed(cx: &Cx) {
 }
 
 /// By decision, the process that connected stays the owner, whoever reads later.
-pub(super) fn child_reads(cx: &Cx) {
+pub(super) fn child_reads_what_parent_connected(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
     cx.fork("tl-server", || answer_one(&listener));

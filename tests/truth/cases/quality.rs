@@ -61,7 +61,7 @@ pub(super) fn round_trip_time(cx: &Cx) {
     );
 }
 
-/// Sends so much to a peer that reads at once, and compares the figures once they no longer change.
+/// Sends that many bytes to a peer that reads at once, and compares the figures once they no longer change.
 fn transfer(cx: &Cx, net: &Net, bytes: usize, tune: impl Fn(&OwnedFd), check: impl Fn(&TcpInfo)) {
     let read = Flag::new();
     cx.two(

@@ -11,7 +11,7 @@ use super::shapes::{answer_one, ask_over, connect_fails, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, listener, skip};
 use crate::sys;
 
-pub(super) fn connect_again(cx: &Cx) {
+pub(super) fn connect_again_after_refusal(cx: &Cx) {
     let net = cx.loopback();
     let (refused, listening) = (Flag::new(), Flag::new());
     cx.fork("tl-server", || {
@@ -36,7 +36,7 @@ pub(super) fn connect_again(cx: &Cx) {
     cx.join();
 }
 
-pub(super) fn disconnect_again(cx: &Cx) {
+pub(super) fn disconnect_and_connect_again(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
     cx.fork("tl-server", || {
@@ -59,7 +59,7 @@ pub(super) fn disconnect_again(cx: &Cx) {
     cx.join();
 }
 
-pub(super) fn shutdown_again(cx: &Cx) {
+pub(super) fn shutdown_and_connect_again(cx: &Cx) {
     let net = cx.loopback();
     let listener = net.listener(cx.port(0));
     cx.fork("tl-server", || {

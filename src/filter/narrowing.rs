@@ -1,0 +1,56 @@
+//! Filters that select exactly the sessions that a line of a screen stands for.
+
+use crate::filter::quoted;
+use crate::model::aggregate::GroupKey;
+
+/// Returns the filter that selects the sessions of an aggregate.
+pub fn of_key(key: &GroupKey) -> String {
+    match key {
+        GroupKey::Process(0, _) => "owner unknown".into(),
+        GroupKey::Process(pid, _) => format!("pid {pid}"),
+        GroupKey::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
+        GroupKey::Program(comm) => format!("comm {}", quoted(comm.as_str())),
+        GroupKey::Peer(addr) => format!("addr {addr}"),
+        GroupKey::Subnet(_) => format!("addr {key}"),
+        GroupKey::Port(port) => format!("port {port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::aggregate::GroupBy;
+    use crate::model::session::{Comm, Evidence, Session};
+    use crate::testing::sample::closed_session as sample;
+
+    fn open(comm: &str, raddr: &str) -> Session {
+        Session {
+            comm: Comm::from(comm),
+            pid: comm.len() as u32,
+            raddr: raddr.parse().expect("an address"),
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn filter_of_aggregate_matches_its_sessions() {
+        let nobody = Session {
+            owner: Evidence::None,
+            pid: 0,
+            comm: Comm::from(""),
+            ..open("", "10.0.0.1")
+        };
+        for session in [
+            open("my \"own\" prog", "10.0.0.1"),
+            open("and", "2001:db8:1:2:3::4"),
+            nobody,
+        ] {
+            for by in GroupBy::ALL {
+                let text = of_key(&by.key(&session));
+                let filter = Filter::parse(&text);
+                assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Lines of a list between its headings and the text below it: their number, and which one is at a screen line.
+
+use ratatui::layout::Rect;
+
+/// The vertical space of a list's lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    /// Lines above them in the area, including headings.
+    pub above: u16,
+    /// Lines below them.
+    pub below: u16,
+}
+
+impl Lines {
+    /// Number of lines in an area.
+    pub fn count(self, area: Rect) -> usize {
+        area.height.saturating_sub(self.above + self.below).into()
+    }
+
+    /// Index of the line at a screen line, from 0; it may be empty.
+    pub fn at(self, area: Rect, row: u16) -> Option<usize> {
+        let line = row.checked_sub(area.y + self.above)?.into();
+        (line < self.count(area)).then_some(line)
+    }
+}
+
+/// Sessions: below the headings.
+pub const TABLE: Lines = Lines { above: 1, below: 0 };
+/// Talkers in a pane: below the headings.
+pub const PANE: Lines = Lines { above: 1, below: 0 };
+/// Kinds of failures: between headings and sums.
+pub const FAILURES: Lines = Lines { above: 1, below: 1 };
+/// Differences from the baseline: below the sums.
+pub const BASELINE: Lines = Lines { above: 4, below: 1 };

@@ -1,0 +1,184 @@
+//! Figures of exactly the sessions in the table, updated incrementally however many there are.
+//!
+//! Each session is counted once: open ones again at each snapshot, closed ones by store events and one chunk at a
+//! time; evicted ones are subtracted.
+
+use crate::model::session::Session;
+use crate::model::store::{Backfill, Change, Store, StoreEvent};
+use crate::ui::state::view_filter::ViewFilter;
+
+/// Closed sessions counted in one step: a few milliseconds.
+const CHUNK: u64 = 1 << 13;
+
+/// Figures that sessions can be added to and removed from.
+pub trait Count {
+    fn add(&mut self, session: &Session);
+    /// Removes a session, which is the same as when it was added.
+    fn remove(&mut self, session: &Session);
+}
+
+/// Figures of the open and of the closed sessions, and how far counting has come.
+#[derive(Debug)]
+pub struct Counted<T> {
+    empty: fn() -> T,
+    pub open: T,
+    pub closed: T,
+    /// Sessions that had closed before counting began.
+    backfill: Backfill,
+}
+
+impl<T: Count> Counted<T> {
+    /// Counts the open sessions and the newest closed ones; the older ones are counted by [`Counted::work`].
+    pub fn new(empty: fn() -> T, store: &Store, view_filter: &ViewFilter) -> Self {
+        let mut counted = Counted {
+            empty,
+            open: empty(),
+            closed: empty(),
+            backfill: Backfill::new(store, CHUNK),
+        };
+        counted.recount_open(store, view_filter);
+        counted.work(store, view_filter);
+        counted
+    }
+
+    /// Counts again from the start, for a changed filter.
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
+        *self = Counted::new(self.empty, store, view_filter);
+    }
+
+    /// Adds a closed session, subtracts an evicted one.
+    pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
+        match event {
+            StoreEvent::Closed(Change {
+                at: Some(_),
+                now: Some(session),
+                ..
+            }) if view_filter.shows(session) => self.closed.add(session),
+            StoreEvent::Evicted(number, session)
+                if self.backfill.has_reached(*number) && view_filter.shows(session) =>
+            {
+                self.closed.remove(session);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the open sessions again.
+    pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
+        self.open = (self.empty)();
+        for (_, session) in store.open().filter(|(_, s)| view_filter.shows(s)) {
+            self.open.add(session);
+        }
+    }
+
+    /// True while some closed sessions are not counted yet.
+    pub fn is_working(&self, store: &Store) -> bool {
+        !self.backfill.is_done(store)
+    }
+
+    /// Counts the next chunk of closed sessions.
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
+        let closed = store.closed_in(self.backfill.take_chunk(store));
+        for (_, session) in closed.filter(|(_, s)| view_filter.shows(s)) {
+            self.closed.add(session);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::batch::Batch;
+    use crate::model::session::{Reason, State};
+    use crate::testing::sample::closed_session as sample;
+    use crate::ui::state::distributions::Spread;
+    use crate::ui::state::failures::Failed;
+
+    fn session(cookie: u64, open: bool) -> Session {
+        Session {
+            cookie,
+            state: if open {
+                State::Established
+            } else {
+                State::Closed
+            },
+            reason: if open {
+                Reason::Open
+            } else {
+                Reason::ALL[1 + cookie as usize % (Reason::ALL.len() - 1)]
+            },
+            end_ns: 1_000_050_000 + cookie * 7_000_000,
+            tx_bytes: cookie * cookie,
+            rport: 80 + (cookie % 3) as u16,
+            ..sample()
+        }
+    }
+
+    /// Counts all sessions at once.
+    fn whole<T: Count>(empty: fn() -> T, store: &Store, view_filter: &ViewFilter) -> Counted<T> {
+        let mut counted = Counted::new(empty, store, view_filter);
+        while counted.is_working(store) {
+            counted.work(store, view_filter);
+        }
+        counted
+    }
+
+    proptest! {
+        #[test]
+        fn counted_incrementally_equals_a_full_recount(
+            keep in 0_usize..60,
+            // sessions closed before, sessions closing, open sessions, and whether to count a chunk
+            batches in prop::collection::vec((0_u64..40, 0_u64..20, any::<bool>()), 1..12),
+        ) {
+            let view_filter = ViewFilter::new(Filter::parse("rport 80 or rport 81").expect("a filter"));
+            let mut store = Store::new(keep);
+            let mut cookie = 0;
+            let mut apply = |store: &mut Store, spread: Option<(&mut Counted<Spread>, &mut Counted<Failed>)>, (ended, open): (u64, u64)| {
+                let closed: Vec<Session> = (0..ended).map(|c| session(cookie + c, false)).collect();
+                cookie += ended;
+                let opened: Vec<Session> = (0..open).map(|c| session(1 << 20 | c, true)).collect();
+                let batch = Batch {
+                    open: Some(opened.into()),
+                    closed,
+                    ..Batch::default()
+                };
+                match spread {
+                    None => store.apply(batch),
+                    Some((spread, failed)) => {
+                        store.ingest(batch, |event| {
+                            spread.take(&event, &view_filter);
+                            failed.take(&event, &view_filter);
+                        });
+                        spread.recount_open(store, &view_filter);
+                        failed.recount_open(store, &view_filter);
+                    }
+                }
+            };
+            apply(&mut store, None, (50, 3));
+            let mut spread = Counted::new(Spread::default, &store, &view_filter);
+            let mut failed = Counted::new(Failed::default, &store, &view_filter);
+            for (ended, open, works) in batches {
+                apply(&mut store, Some((&mut spread, &mut failed)), (ended, open));
+                if works {
+                    spread.work(&store, &view_filter);
+                    failed.work(&store, &view_filter);
+                }
+            }
+            while spread.is_working(&store) || failed.is_working(&store) {
+                spread.work(&store, &view_filter);
+                failed.work(&store, &view_filter);
+            }
+            let recounted = whole(Spread::default, &store, &view_filter);
+            prop_assert_eq!(spread.closed.counts(), recounted.closed.counts());
+            prop_assert_eq!(spread.open.counts(), recounted.open.counts());
+            let recounted = whole(Failed::default, &store, &view_filter);
+            prop_assert_eq!(failed.closed.counts(), recounted.closed.counts());
+            let shown = store.open().chain(store.closed()).filter(|(_, s)| view_filter.shows(s)).count();
+            let counted = spread.closed.counts()[0].iter().sum::<u64>() + spread.open.counts()[0].iter().sum::<u64>();
+            prop_assert_eq!(counted, shown as u64);
+        }
+    }
+}

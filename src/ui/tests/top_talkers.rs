@@ -1,0 +1,258 @@
+//! The top talkers panes.
+
+use super::*;
+use crate::ui::action::Mode;
+use crate::ui::layout::panes::{Focus, Subject};
+use crate::ui::tests::press_and_settle as press;
+
+/// The dashboard of the other tests, a few seconds later, with some traffic since.
+pub fn busy(size: Size) -> App {
+    let mut app = app(size);
+    for s in 11..40 {
+        let moved = |session: Session, a_second: u64| Session {
+            tx_bytes: session.tx_bytes + a_second * (s - 10),
+            end_ns: s * S,
+            ..session
+        };
+        app.batch(look(
+            s,
+            vec![
+                moved(busiest(), s * s * 400),
+                moved(far(), 70_000),
+                moved(open(3, "sshd-session", "192.0.2.77", 0), 90),
+            ],
+            (0..s % 3)
+                .map(|i| Session {
+                    start_ns: s * S - S / 2,
+                    pid: 900 + s as u32,
+                    ..closed(s * 10 + i, "curl", "198.51.100.99", Reason::LocalFin)
+                })
+                .map(|session| Session {
+                    end_ns: s * S - S / 4,
+                    ..session
+                })
+                .collect(),
+        ));
+    }
+    app
+}
+
+/// The names in a pane.
+fn names(app: &App, subject: Subject) -> Vec<String> {
+    let rows = app.panes().pane(subject).rows(app.panes().talkers());
+    let names = rows.map(|row| row.key.map_or("rest".into(), |key| key.to_string()));
+    names.collect()
+}
+
+#[test]
+fn top_talkers_in_the_lowest_window_that_fits_match_the_snapshot() {
+    let size = Size {
+        width: 80,
+        height: 30,
+    };
+    let mut app = busy(size);
+    press(&mut app, "Tab Tab");
+    insta::assert_snapshot!(screen(&app, size));
+}
+
+#[test]
+fn top_talkers_are_shown_where_there_is_room() {
+    let shown = |width, height, script: &str| {
+        let size = Size { width, height };
+        let mut app = busy(size);
+        if !script.is_empty() {
+            press(&mut app, script);
+        }
+        let screen = screen(&app, size);
+        ["RADDR ", "PROCESS ", "PEER ", "PORT 1"].map(|title| screen.contains(title))
+    };
+    assert_eq!(shown(120, 40, ""), [true; 4]);
+    assert_eq!(shown(80, 24, ""), [true, false, false, false]);
+    assert_eq!(shown(80, 24, "Tab"), [true, true, false, false]);
+    assert_eq!(shown(80, 24, "Tab Tab Esc"), [true, false, false, false]);
+    assert_eq!(shown(60, 40, "Shift-Tab"), [true, false, false, true]);
+}
+
+#[test]
+fn top_talkers_show_the_busiest_first() {
+    let app = busy(SIZE);
+    assert_eq!(names(&app, Subject::Processes)[0], "nginx 22597");
+    assert_eq!(
+        names(&app, Subject::Peers)[..3],
+        [
+            "198.51.100.7",
+            "2001:db8:1111:2222:3333:4444:5555:6666",
+            "192.0.2.77"
+        ]
+    );
+    assert_eq!(names(&app, Subject::Ports), ["443"]);
+}
+
+#[test]
+fn top_talkers_are_sorted_by_visible_columns() {
+    let mut app = busy(SIZE);
+    press(&mut app, "Tab Tab s");
+    let by = |app: &App| app.panes().pane(Subject::Peers).sorted_by().title;
+    assert_eq!(by(&app), "60 s");
+    press(&mut app, "s");
+    assert_eq!(by(&app), "SESSIONS");
+    assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.99");
+    press(&mut app, "I");
+    assert_eq!(
+        names(&app, Subject::Peers).last().map(String::as_str),
+        Some("198.51.100.99")
+    );
+    press(&mut app, "< <");
+    assert_eq!(by(&app), "B/s");
+    // the other panes and the table have an order of their own
+    assert_eq!(app.panes().pane(Subject::Ports).sorted_by().title, "B/s");
+    assert_eq!(app.sort.field.word, "rate");
+}
+
+#[test]
+fn top_talkers_enter_adds_a_filter_and_backspace_removes_it() {
+    let mut app = busy(SIZE);
+    let all = app.row_count();
+    press(&mut app, "/");
+    type_text(&mut app, "comm nginx or comm curl");
+    press(&mut app, "Enter");
+    let both = app.row_count();
+    press(&mut app, "Tab Tab");
+    assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
+    press(&mut app, "Enter");
+    let source = |app: &App| app.view_filter.filter.source().to_owned();
+    assert_eq!(
+        source(&app),
+        "(comm nginx or comm curl) and addr 198.51.100.7"
+    );
+    assert!(screen(&app, SIZE).contains("and addr 198.51.100.7"));
+    assert_eq!(app.row_count(), 1);
+    // the other panes show what remains
+    assert_eq!(names(&app, Subject::Processes), ["nginx 22597"]);
+    assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
+    press(&mut app, "Tab Enter");
+    assert!(source(&app).ends_with("and addr 198.51.100.7 and port 443"));
+    press(&mut app, "Enter");
+    assert!(source(&app).ends_with("7 and port 443"), "once is enough");
+    press(&mut app, "Backspace Backspace");
+    assert_eq!(
+        (source(&app).as_str(), app.row_count()),
+        ("comm nginx or comm curl", both)
+    );
+    press(&mut app, "Esc Backspace");
+    assert_eq!((source(&app).as_str(), app.row_count()), ("", all));
+    press(&mut app, "Backspace");
+    assert_eq!(app.row_count(), all);
+}
+
+#[test]
+fn top_talkers_filtered_sums_include_new_sessions() {
+    let mut app = busy(SIZE);
+    press(&mut app, "Tab Tab Enter");
+    let sums = |app: &App| {
+        let pane = app.panes().pane(Subject::Processes);
+        let rows = pane.rows(app.panes().talkers());
+        let sums = rows.map(|r| (r.talker.open, r.talker.sessions));
+        sums.collect::<Vec<_>>()
+    };
+    assert_eq!(sums(&app), [(1, 1)]);
+    app.batch(look(
+        40,
+        vec![],
+        vec![
+            closed(1, "nginx", "198.51.100.7", Reason::LocalFin),
+            closed(990, "nginx", "198.51.100.7", Reason::LocalFin),
+            closed(991, "nginx", "198.51.100.8", Reason::LocalFin),
+        ],
+    ));
+    assert_eq!(sums(&app), [(0, 2)]);
+}
+
+#[test]
+fn top_talkers_peers_and_processes_can_be_grouped() {
+    let mut app = busy(SIZE);
+    press(&mut app, "Tab Tab a");
+    assert_eq!(
+        names(&app, Subject::Peers)[..2],
+        ["198.51.100.0/24", "2001:db8:1111:2222::/64"]
+    );
+    press(&mut app, "Enter");
+    assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.0/24");
+    press(&mut app, "Backspace a");
+    assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
+    press(&mut app, "Shift-Tab a G Enter");
+    assert!(names(&app, Subject::Processes).len() < 9);
+    assert!(
+        app.view_filter.filter.source().starts_with("comm "),
+        "{:?}",
+        app.view_filter.filter
+    );
+    // ports cannot be grouped
+    press(&mut app, "Tab Tab a");
+    assert_eq!(app.panes().pane(Subject::Ports).title(), "PORT");
+}
+
+#[test]
+fn top_talkers_selection_follows_its_aggregate() {
+    let mut app = busy(SIZE);
+    press(&mut app, "Tab Tab j j");
+    let selected = |app: &App| {
+        app.panes()
+            .pane(Subject::Peers)
+            .selected()
+            .map(|k| k.to_string())
+    };
+    assert_eq!(selected(&app).as_deref(), Some("192.0.2.77"));
+    press(&mut app, "I");
+    assert_eq!(selected(&app).as_deref(), Some("192.0.2.77"));
+    press(&mut app, "g");
+    let first = selected(&app);
+    press(&mut app, "I");
+    assert_ne!(selected(&app), first, "the top stays the top");
+}
+
+#[test]
+fn top_talkers_help_and_prompt_return_to_the_pane() {
+    let mut app = busy(SIZE);
+    press(&mut app, "Tab ? Esc");
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
+    press(&mut app, "/ Esc");
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
+    press(&mut app, "4 o o Space p");
+    assert_eq!(app.layers.mode(), Mode::TopTalkers);
+}
+
+#[test]
+fn top_talkers_at_any_size_do_not_panic() {
+    for width in (1..20).chain([25, 40, 59, 80, 100, 130]) {
+        for height in (1..14).chain([29, 30, 31]) {
+            let size = Size { width, height };
+            let mut app = busy(size);
+            press(&mut app, "Tab G s I");
+            screen(&app, size);
+            press(&mut app, "Tab a j Enter PgDn s Tab s s s G");
+            screen(&app, size);
+            app.resize(turned(size));
+            press(&mut app, "Backspace k /");
+            screen(&app, turned(size));
+        }
+    }
+}
+
+#[test]
+fn top_talkers_pane_without_focus_shows_its_top_again() {
+    const WIDE: Size = Size::new(120, 40);
+    let mut app = app(WIDE);
+    let title = |app: &App| {
+        let screen = screen(app, WIDE);
+        let line = screen.lines().find(|l| l.contains("PROCESS")).expect("it");
+        line[..30].to_owned()
+    };
+    let at_first = title(&app);
+    press(&mut app, "Tab j j");
+    assert!(title(&app).contains("PROCESS 3/"), "{}", title(&app));
+    press(&mut app, "Esc");
+    assert_eq!(title(&app), at_first);
+    press(&mut app, "Tab");
+    assert_eq!(title(&app), at_first);
+}

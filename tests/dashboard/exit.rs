@@ -1,0 +1,232 @@
+//! How the dashboard leaves the terminal: on quit, suspend, hangup and panic.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tcplife::testing::collector::Collector;
+use tcplife::testing::filter::Filter;
+use tcplife::testing::model::CaptureFilter;
+use tcplife::testing::ui::{self, Config};
+
+use crate::common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::common::net::{V4, listen, port, session};
+use crate::common::pty::{self, Kept};
+use crate::display::{Seen, argv, only};
+
+pub(crate) fn pid_of(seen: &Seen) -> Pid {
+    let pid = seen.pty.child.0.process_id().expect("it runs");
+    Pid::from_raw(pid as i32).expect("a process id")
+}
+
+#[test]
+fn quit_by_key_signal_or_duration_restores_the_terminal() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    // and what is typed ahead is not lost
+    for key in ["q", "\x03", "?\x03", "\x0c\x0cq"] {
+        let mut seen = Seen::dashboard(&["-L", &nothing]);
+        seen.press(key);
+        seen.ends(&format!("{key:?}"), 0);
+    }
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut seen = Seen::dashboard(&["-L", &nothing]);
+        kill_process(pid_of(&seen), signal).expect("it runs");
+        seen.ends(&format!("{signal:?}"), 0);
+    }
+    let mut seen = Seen::dashboard(&["-L", &nothing, "--duration", "500ms"]);
+    seen.ends("--duration", 0);
+}
+
+pub(crate) fn is_stopped(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it runs");
+    stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T")
+}
+
+/// It has a session of its own on its terminal, so that it stops nobody but itself.
+#[test]
+fn suspend_by_key_or_signal_restores_terminal_until_resumed() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let pid = pid_of(&seen);
+    for by_key in [true, false] {
+        if by_key {
+            seen.press("\x1a");
+        } else {
+            kill_process(pid, Signal::TSTP).expect("it runs");
+        }
+        seen.wait_for("stop", |s| {
+            is_stopped(pid) && !s.terminal.screen().alternate_screen()
+        });
+        seen.gave_the_terminal_back("suspended");
+        // what closed meanwhile is there afterwards
+        let client = session(&listener, V4, 1, 1);
+        kill_process(pid, Signal::CONT).expect("it is stopped");
+        seen.wait_for("dashboard again", |s| {
+            s.terminal.screen().alternate_screen()
+                && s.terminal.screen().hide_cursor()
+                && s.row(port(&listener), client).is_some()
+        });
+        assert!(!seen.pty.is_as_before(), "in raw mode again");
+        seen.press("?");
+        seen.wait_for("help", |s| s.shows("KEYS"));
+        seen.press("?");
+        seen.wait_for("table", |s| s.heading().is_some());
+    }
+    seen.quit();
+}
+
+/// As a user does it: ^Z, the shell's prompt, `fg`.
+#[test]
+fn suspend_then_fg_in_shell_returns_to_the_dashboard() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let mut command = pty::command(&["bash", "--norc", "--noprofile", "--noediting", "-i"]);
+    command.env("PS1", "prompt> ");
+    command.env("HISTFILE", "/dev/null");
+    let mut seen = Seen::start(command);
+    seen.wait_for("prompt", |s| s.shows("prompt> "));
+    seen.press(&format!("'{TCPLIFE}' -o dashboard -L {nothing}\r"));
+    seen.wait_for("dashboard", |s| {
+        s.terminal.screen().alternate_screen() && s.heading().is_some()
+    });
+    seen.press("\x1a");
+    seen.wait_for("prompt", |s| {
+        !s.terminal.screen().alternate_screen()
+            && s.shows("Stopped")
+            && !s.terminal.screen().hide_cursor()
+    });
+    seen.press("fg\r");
+    seen.wait_for("dashboard", |s| {
+        s.terminal.screen().alternate_screen() && s.heading().is_some()
+    });
+    seen.press("q");
+    seen.wait_for("prompt", |s| {
+        !s.terminal.screen().alternate_screen()
+            && s.lines()
+                .iter()
+                .rfind(|l| !l.is_empty())
+                .is_some_and(|l| l.trim_end() == "prompt>")
+    });
+    seen.press("echo status=$?\r");
+    seen.wait_for("status", |s| s.lines().iter().any(|l| l == "status=0"));
+    seen.press("exit\r");
+    seen.ends("exit", 0);
+}
+
+/// ssh was cut off: with a SIGHUP, without it, and where it is ignored.
+#[test]
+fn terminal_closed_with_or_without_hangup_exits_successfully() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let dashboard = argv(&["-L", &nothing]);
+    let ignoring = [
+        &["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"],
+        &dashboard[..],
+    ]
+    .concat();
+    for (how, argv, is_controlled) in [
+        ("a hangup", &dashboard[..], true),
+        ("no signal", &dashboard[..], false),
+        ("a hangup that is ignored", &ignoring[..], true),
+    ] {
+        let mut command = pty::command(argv);
+        command.set_controlling_tty(is_controlled);
+        let mut seen = Seen::start(command);
+        seen.wait_for("dashboard", |s| s.heading().is_some());
+        let mut child = seen.hang_up();
+        // a second, and one more for a machine that is busy with other tests; so it cannot have spun for long
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            if let Some(status) = child.0.try_wait().expect("a child of ours") {
+                assert_eq!((status.exit_code(), status.signal()), (0, None), "{how}");
+                break;
+            }
+            if Instant::now() > deadline {
+                panic!("{how}: it goes on without a terminal");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+impl Seen {
+    /// Closes the terminal. Only the process is left.
+    fn hang_up(self) -> Kept {
+        self.pty.child
+    }
+}
+
+const ROLE: &str = "TCPLIFE_TEST_ROLE";
+
+/// Not a test: this program started again, as a dashboard that panics, on a terminal.
+#[test]
+fn panicking_dashboard_entry_point() {
+    let dashboard = |collector| {
+        let options = ui::Options {
+            capture: CaptureFilter::default(),
+            filter: Filter::default(),
+            config: Config::default(),
+            theme: None,
+            duration: None,
+            notice: None,
+        };
+        if let Err(error) = ui::run(collector, options) {
+            eprintln!("tcplife: {error:#}");
+            std::process::exit(1);
+        }
+    };
+    match std::env::var(ROLE).as_deref() {
+        Ok("ui") => {
+            let _screen = ui::TerminalGuard::take(true).expect("a terminal");
+            panic!("boom");
+        }
+        Ok("collector") => {
+            let collector = Collector::spawn("x", |_tx, _stop, ready| {
+                ready();
+                panic!("boom")
+            });
+            dashboard(collector.expect("it was ready"));
+        }
+        Ok("failure") => {
+            let collector = Collector::spawn("x", |_tx, _stop, ready| {
+                ready();
+                anyhow::bail!("boom")
+            });
+            dashboard(collector.expect("it was ready"));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn panic_or_failure_restores_terminal_and_shows_message() {
+    let program = std::env::current_exe().expect("a program");
+    let program = program.to_str().expect("a path that is text");
+    for (role, status) in [("ui", 101), ("collector", 1), ("failure", 1)] {
+        let argv = [
+            program,
+            "--exact",
+            "exit::panicking_dashboard_entry_point",
+            "--nocapture",
+        ];
+        let mut command = pty::command(&argv);
+        command.env(ROLE, role);
+        command.env("RUST_BACKTRACE", "0");
+        let mut seen = Seen::start(command);
+        seen.ends(role, status);
+        assert!(
+            seen.pty.text().contains("\x1b[?1049h"),
+            "{role}: it never had the terminal"
+        );
+        assert!(seen.shows("boom"), "{role}:\n{}", seen.picture());
+    }
+}
