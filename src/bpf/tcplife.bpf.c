@@ -3,8 +3,8 @@
  * Follows every TCP session of the host: one record in the ring buffer when it closes, its figures
  * on demand while it is open.
  *
- * BTF tracepoints and iterators only. A kprobe or fentry program would not load on a kernel that
- * is locked down, and these need no more than CAP_BPF and CAP_PERFMON.
+ * BTF tracepoints and iterators only. They need no more than CAP_BPF and CAP_PERFMON, and load
+ * with lockdown=integrity.
  *
  * State is kept in socket storage: it is created and freed with the socket, cannot fill up, and is
  * not confused by a reused address. The kernel clones a listener's storage into every child

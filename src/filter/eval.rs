@@ -2,8 +2,8 @@
 //!
 //! `pushdown` determines what the kernel can decide of it.
 //!
-//! A missing value never matches a comparison, whichever the operator; `!=` and `!~` negate `=` and `~`,
-//! and so match a missing value. For `port` and `addr` either end may match.
+//! A missing value never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`,
+//! and so match it. For `port` and `addr` either end may match.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};

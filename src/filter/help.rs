@@ -83,8 +83,8 @@ const RULES: &str = "\
 A missing value (`-` in the table) never matches a comparison. `!=` and `!~` negate `=` and `~`, so that
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
 may match. A word directly before an operator is always a field. A word that is one letter off a field name and
-followed by a value of that field is an error: quote it to search for it. A unit or another number directly after a
-number is an error too: values contain no spaces, and lists have them only next to commas. `preexisting` alone means
+followed by a value of that field is an error: quote it to search for it. A unit or another number after a number
+and a space (`10 MB`) is an error too: values contain no spaces, and lists have them only next to commas. `preexisting` alone means
 `preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
 /// Returns the complete help as Markdown, for the documents.

@@ -2,7 +2,7 @@
 //!
 //! Addresses are looked up only while they are wanted, few at a time and slowly, so that a host in trouble gets no
 //! extra load. One thread waits for all answers and requests; nobody waits for it. The hosts file takes precedence.
-//! `ui::names` keeps the names.
+//! `ui::state::names` keeps the names.
 //!
 //! A stub resolver for a single kind of query: UDP to the servers of resolv.conf(5), one after the other. Only a host
 //! name in plain ASCII is accepted as a name, whatever a stranger's server sends.

@@ -1,7 +1,7 @@
 //! Aggregates: sums of the sessions of each process, program, peer, subnet and port.
 //!
 //! Kept up to date change by change, within bounds however many keys there are. There is no clock in here: time comes
-//! with the sessions and the snapshots. The order on the screen is the job of `ui::talkers`.
+//! with the sessions and the snapshots. The order on the screen is up to `ui::state::top_talkers`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

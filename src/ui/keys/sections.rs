@@ -54,7 +54,7 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
     section(
         "screens",
-        "KEYS IN DISTRIBUTIONS, FAILURES AND BASELINE",
+        "KEYS IN DISTRIBUTIONS, FAILURES AND BASELINE, besides ? d f m Space + -",
         SCREENS,
         Some(Mode::Table),
     ),

@@ -14,6 +14,7 @@ use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
+use crate::ui::state::screens::Screen;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -206,9 +207,14 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
-    let marked = app.baseline.as_ref().map(|baseline| {
-        let ago = uptime(baseline.ago_ns() / 1_000_000_000);
-        Part::new(Importance::Said, format!("baseline {ago} ago"))
+    // its screen says how long ago that was, to the second
+    let is_shown = matches!(app.layers.screen(), Some(Screen::Baseline(_)));
+    let baseline = app.baseline.as_ref().map(|baseline| {
+        let text = match is_shown {
+            true => "baseline set".into(),
+            false => format!("baseline {} ago", uptime(baseline.ago_ns() / 1_000_000_000)),
+        };
+        Part::new(Importance::Said, text)
     });
     let own = app.view_filter.self_traffic.said();
     let family = app.view_filter.family.map(|f| f.name());
@@ -238,7 +244,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let part = |rank| move |text| Part::new(rank, text);
     let mut parts: Vec<Part<'_>> = alarms.collect();
     parts.push(Part::new(Importance::Needed, position));
-    parts.extend(marked);
+    parts.extend(baseline);
     parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
     parts.extend(family.map(|text| Part::new(Importance::Needed, text)));
     parts.extend(filter);
