@@ -10,8 +10,8 @@ pub fn of_key(key: &GroupKey) -> String {
         GroupKey::Process(pid, _) => format!("pid {pid}"),
         GroupKey::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
         GroupKey::Program(comm) => format!("comm {}", quoted(comm.as_str())),
-        GroupKey::Peer(addr) => format!("addr {addr}"),
-        GroupKey::Subnet(_) => format!("addr {key}"),
+        GroupKey::Peer(addr) => format!("raddr {addr}"),
+        GroupKey::Subnet(_) => format!("raddr {key}"),
         GroupKey::Port(port) => format!("port {port}"),
     }
 }
@@ -51,6 +51,22 @@ mod tests {
                 let filter = Filter::parse(&text);
                 assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn filter_of_peer_excludes_sessions_with_its_address_on_our_side() {
+        let ours = |laddr: &str| Session {
+            laddr: laddr.parse().expect("an address"),
+            ..open("curl", "10.0.9.1")
+        };
+        for (by, laddr) in [
+            (GroupBy::Peer, "10.0.0.1"),
+            (GroupBy::Subnet, "2001:db8:1:2:3::4"),
+        ] {
+            let text = of_key(&by.key(&open("curl", laddr)));
+            let filter = Filter::parse(&text);
+            assert!(filter.is_ok_and(|f| !f.matches(&ours(laddr))), "{text}");
         }
     }
 }

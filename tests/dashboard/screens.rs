@@ -115,7 +115,7 @@ fn baseline_peer_appearing_later_is_shown_as_new() {
     assert!(line(&seen, &["127.0.0.1 "]).is_none(), "{}", seen.picture());
     seen.press("\r");
     seen.wait_for("its session", |s| {
-        s.heading().is_some() && s.shows("filter: addr 127.0.0.77") && s.rows().len() == 1
+        s.heading().is_some() && s.shows("filter: raddr 127.0.0.77") && s.rows().len() == 1
     });
     seen.press("\x7fmM");
     seen.wait_for("no difference from now on", |s| s.shows("Nothing is worse"));

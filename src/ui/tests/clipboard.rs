@@ -26,7 +26,7 @@ fn copy_key_sends_the_text_of_the_focused_part() {
     );
     assert!(copied(&mut app, "Y").starts_with("tcpdump -nni any host 10.0.0.5 and"));
     press(&mut app, "Esc Tab Tab");
-    assert_eq!(copied(&mut app, "y"), "addr 198.51.100.7");
+    assert_eq!(copied(&mut app, "y"), "raddr 198.51.100.7");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn click_in_top_talkers_pane_moves_the_focus_and_a_second_filters() {
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     click_on(&mut app, LARGE, "10.0.0.9", panes);
     assert!(
-        line(&app, LARGE, 1).contains("filter: addr 10.0.0.9"),
+        line(&app, LARGE, 1).contains("filter: raddr 10.0.0.9"),
         "{}",
         line(&app, LARGE, 1)
     );

@@ -122,7 +122,7 @@ fn names_are_shown_in_top_talkers() {
     );
     // the filter uses the address
     press(&mut app, "Shift-Tab g Enter");
-    assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.7");
+    assert_eq!(app.view_filter.filter.source(), "raddr 198.51.100.7");
 }
 
 #[test]

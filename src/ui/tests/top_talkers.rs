@@ -123,15 +123,15 @@ fn top_talkers_enter_adds_a_filter_and_backspace_removes_it() {
     let source = |app: &App| app.view_filter.filter.source().to_owned();
     assert_eq!(
         source(&app),
-        "(comm nginx or comm curl) and addr 198.51.100.7"
+        "(comm nginx or comm curl) and raddr 198.51.100.7"
     );
-    assert!(screen(&app, SIZE).contains("and addr 198.51.100.7"));
+    assert!(screen(&app, SIZE).contains("and raddr 198.51.100.7"));
     assert_eq!(app.row_count(), 1);
     // the other panes show what remains
     assert_eq!(names(&app, Subject::Processes), ["nginx 22597"]);
     assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
     press(&mut app, "Tab Enter");
-    assert!(source(&app).ends_with("and addr 198.51.100.7 and port 443"));
+    assert!(source(&app).ends_with("and raddr 198.51.100.7 and port 443"));
     press(&mut app, "Enter");
     assert!(source(&app).ends_with("7 and port 443"), "once is enough");
     press(&mut app, "Backspace Backspace");
@@ -177,7 +177,7 @@ fn top_talkers_peers_and_processes_can_be_grouped() {
         ["198.51.100.0/24", "2001:db8:1111:2222::/64"]
     );
     press(&mut app, "Enter");
-    assert_eq!(app.view_filter.filter.source(), "addr 198.51.100.0/24");
+    assert_eq!(app.view_filter.filter.source(), "raddr 198.51.100.0/24");
     press(&mut app, "Backspace a");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
     press(&mut app, "Shift-Tab a G Enter");
