@@ -91,6 +91,11 @@ impl ViewFilter {
         is_other
     }
 
+    /// True if there is a previous filter.
+    pub fn has_previous(&self) -> bool {
+        !self.trail.is_empty()
+    }
+
     /// Returns to the previous filter. False if there was none.
     pub fn back(&mut self) -> bool {
         match self.trail.pop() {

@@ -888,6 +888,16 @@ fn table_without_sessions_shows_why_it_is_empty() {
     assert!(screen(&app, SIZE).contains("Reading the open sessions"));
     app.batch(look(1, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("No session matches yet"));
+    assert!(!screen(&app, SIZE).contains("previous filter"));
+    press(&mut app, "/");
+    type_text(&mut app, "port 443");
+    assert!(!screen(&app, SIZE).contains("previous filter"));
+    press(&mut app, "Enter");
+    let widen = "No session matches yet. Backspace goes back to the previous filter.";
+    assert!(screen(&app, SIZE).contains(widen));
+    press(&mut app, "Space");
+    assert!(screen(&app, SIZE).contains("No session matches while paused. Space resumes."));
+    assert!(!screen(&app, SIZE).contains("appear as they open"));
 }
 
 #[test]

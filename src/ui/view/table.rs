@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::fields::{Field, FieldKind};
 use crate::model::session::{Reason, Session};
+use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
@@ -64,12 +65,32 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             height: 1,
             ..area
         };
-        let text = if app.has_snapshot() {
-            "No session matches yet. New ones appear as they open."
-        } else {
-            "Reading the open sessions …"
-        };
+        let text = why_empty(app);
         buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
+    }
+}
+
+/// Says why there is no row, and what would show some.
+fn why_empty(app: &App) -> String {
+    // a prompt has keys of its own
+    let key = |action| {
+        let is_table = app.layers.mode() == Mode::Table;
+        is_table.then(|| app.keymap.of(Mode::Table, action))
+    };
+    if !app.has_snapshot() {
+        "Reading the open sessions …".into()
+    } else if app.waiting().is_some() {
+        match key(Action::Freeze) {
+            Some(key) => format!("No session matches while paused. {key} resumes."),
+            None => "No session matches while paused.".into(),
+        }
+    } else {
+        match key(Action::Widen).filter(|_| app.view_filter.has_previous()) {
+            Some(key) => {
+                format!("No session matches yet. {key} goes back to the previous filter.")
+            }
+            None => "No session matches yet. New ones appear as they open.".into(),
+        }
     }
 }
 
