@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
@@ -140,5 +141,15 @@ fn address(n: u64) -> IpAddr {
     match n % 4 {
         0 => Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(n >> 40)).into(),
         _ => Ipv4Addr::from_bits(0x0a00_0000 | (n >> 48) as u32).into(),
+    }
+}
+
+/// A batch with a snapshot of the open sessions, taken at a time in nanoseconds, and with sessions closed before it.
+pub fn snapshot_batch(taken_ns: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+    Batch {
+        taken_ns,
+        open: Some(open.into()),
+        closed,
+        ..Batch::default()
     }
 }

@@ -383,10 +383,9 @@ impl Aggregates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::batch::Batch;
     use crate::model::session::State;
     use crate::model::store::Store;
-    use crate::testing::sample::closed_session as sample;
+    use crate::testing::sample::{closed_session as sample, snapshot_batch};
 
     fn open(cookie: u64, comm: &str, raddr: &str, bytes: u64, end_s: u64) -> Session {
         Session {
@@ -421,12 +420,7 @@ mod tests {
         }
 
         fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
-            let batch = Batch {
-                taken_ns: at_s * S,
-                open: Some(open.into()),
-                closed,
-                ..Batch::default()
-            };
+            let batch = snapshot_batch(at_s * S, open, closed);
             self.0.ingest(batch, |event| {
                 if let Some(change) = event.change() {
                     self.1.take(change);

@@ -345,9 +345,8 @@ fn each(
 mod tests {
     use super::*;
     use crate::model::baseline::stats::ENOUGH;
-    use crate::model::batch::Batch;
     use crate::model::session::{Direction, Reason, State};
-    use crate::testing::sample::closed_session as sample;
+    use crate::testing::sample::{closed_session as sample, snapshot_batch};
 
     /// A closed session with a peer, with its start, end and connect time.
     fn ended(cookie: u64, peer: u8, from_ms: u64, to_ms: u64, connect_us: u64) -> Session {
@@ -391,12 +390,7 @@ mod tests {
         }
 
         fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
-            let batch = Batch {
-                taken_ns: at_s * S,
-                open: Some(open.into()),
-                closed,
-                ..Batch::default()
-            };
+            let batch = snapshot_batch(at_s * S, open, closed);
             let (talkers, baseline) = (&mut self.talkers, &mut self.baseline);
             self.store.ingest(batch, |event| {
                 let Some(change) = event.change() else { return };

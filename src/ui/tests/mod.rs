@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
-use crate::testing::sample::closed_session as sample;
+use crate::testing::sample::{closed_session as sample, snapshot_batch};
 use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
@@ -114,12 +114,7 @@ fn far() -> Session {
 
 /// A snapshot of this second: open sessions, and those closed since the previous one.
 fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
-    Batch {
-        taken_ns: second * S,
-        open: Some(open.into()),
-        closed,
-        ..Batch::default()
-    }
+    snapshot_batch(second * S, open, closed)
 }
 
 /// Closes the busiest session after the snapshot in [`sessions`]. Lines are rebuilt at each snapshot, and this is
