@@ -48,8 +48,8 @@ impl<'a> SharedState<'a> {
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).ring_full) }.load(Ordering::Relaxed)
     }
 
-    /// Activates another filter: writes the inactive one of the two, then switches. A running program keeps the one
-    /// that it began with.
+    /// Activates another filter: writes the inactive one of the two, then switches. A program that runs at that
+    /// moment still uses the previous one.
     pub fn set_filter(&self, capture: &CaptureFilter) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
         let in_force = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).active_filter) };

@@ -3,8 +3,8 @@
 //! Uses what every terminal since the VT220 understands, and the first eight colors by their short numbers.
 //!
 //! It exists for slow lines: at 1,200 bytes per second and 120×40, ratatui's crossterm backend answers a key after
-//! 5.3 s in the median, this one after 3.4 s. Crossterm also writes the first eight colors as `38;5;6` for `36`, for
-//! which the Linux console turns off bold, and which terminals with only eight take for other attributes.
+//! 5.3 s in the median, this one after 3.4 s. Crossterm also writes the first eight colors as `38;5;6` instead of
+//! `36`. The Linux console then loses bold, and terminals with eight colors read it as other attributes.
 
 use std::io::{self, Write};
 
