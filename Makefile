@@ -58,10 +58,10 @@ run: build ## build and start the dashboard, as root; ARGS='...' go to tcplife
 	@if [ "$$(id -u)" = 0 ]; then \
 		$(BIN) $(ARGS); \
 	elif command -v sudo >/dev/null; then \
-		echo 'sudo $(BIN)  (BPF programs take root to load)' >&2; \
+		echo 'sudo $(BIN)  (loading BPF programs needs root)' >&2; \
 		sudo $(BIN) $(ARGS); \
 	else \
-		echo 'make run: neither root nor sudo here, and BPF programs take root to load: run $(BIN) as root' >&2; \
+		echo 'make run: loading BPF programs needs root, and sudo is not installed: run $(BIN) as root' >&2; \
 		exit 1; \
 	fi
 

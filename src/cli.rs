@@ -216,7 +216,7 @@ impl Cli {
         ))
     }
 
-    /// Returns the output that the flags ask for, if they do.
+    /// Returns the output that the flags ask for, if any.
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.count.is_some();
         let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
@@ -276,7 +276,7 @@ impl Cli {
     /// possible; the dashboard's filter may change at any moment.
     ///
     /// # Errors
-    /// [`Stop::Usage`] if there can be no lines.
+    /// [`Stop::Usage`] if no session can match.
     pub fn capture_for(&self, output: Output, filter: &Filter) -> Result<CaptureFilter, Stop> {
         let capture = self.capture();
         if output == Output::Dashboard {
@@ -374,7 +374,7 @@ fn theme_parser() -> impl TypedValueParser<Value = &'static NamedTheme> {
         .try_map(|name| theme::by_name(&name).ok_or("must be the name of a theme"))
 }
 
-/// Parses a size. The kernel takes powers of two, from a page on: other sizes are rounded up.
+/// Parses a size. The kernel takes powers of two of at least a page: other sizes are rounded up.
 fn ring_size(text: &str) -> Result<RingSize, String> {
     const MAX: u64 = 1 << 30;
     let wrong = |hint: String| format!("{hint}must be a size up to 1Gi, like 256Ki or 64Mi");

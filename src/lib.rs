@@ -1,6 +1,6 @@
 //! Shows every TCP session of a Linux host: captured in the kernel, reported live or line by line.
 //!
-//! The binary calls [`main`]. What tests and benchmarks need of the rest is exported by `testing` alone.
+//! The binary calls [`main`]. `testing` alone exports what tests and benchmarks need.
 
 mod cli;
 mod collector;

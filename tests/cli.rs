@@ -1,13 +1,13 @@
-//! The real program where it cannot start: each missing requirement gets one clear line and the right exit status, and
-//! the terminal is left alone.
+//! The command line: help, version, errors. Where the program cannot start, each missing requirement gets one clear line
+//! and the right exit status, and the terminal is left alone.
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot go on should say so and fail"
 )]
 
 mod common {
-    pub(crate) mod host;
     pub(crate) mod pty;
+    pub(crate) mod requirements;
 }
 
 use std::fs;
@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use clap::CommandFactory as _;
-use common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use common::pty::{self, Pty};
+use common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 
 /// Runs a command until it exits, without a terminal.
 fn run(argv: &[&str]) -> Output {
@@ -302,7 +302,7 @@ fn start_as_root_without_capabilities_error_names_missing_ones() {
         "--inh-caps=-all",
     ];
     if !rustix::process::geteuid().is_root() {
-        common::host::skip("only root has all capabilities to take away");
+        common::requirements::skip("only root has all capabilities to take away");
         return;
     }
     if !tool_or_skip(&[&all[..], &["true"]].concat()) {

@@ -17,7 +17,7 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde_json::{Value, json};
 
-use crate::host;
+use crate::testbed;
 
 /// The servers' port. It is in every row of these sessions, and above the ports that the kernel gives to clients,
 /// here and in the host's other network namespaces.
@@ -93,7 +93,7 @@ impl Load {
 
     /// Starts making the traffic.
     pub(crate) fn start(self) -> anyhow::Result<Running> {
-        let child = host::role("churn")?
+        let child = testbed::role("churn")?
             .arg(self.time.as_nanos().to_string())
             .arg(self.rate.unwrap_or(0).to_string())
             .arg(self.talk.name())
@@ -160,7 +160,7 @@ impl Made {
         2 * self.connections
     }
 
-    pub(crate) fn connections_a_second(&self) -> f64 {
+    pub(crate) fn connections_per_second(&self) -> f64 {
         self.connections as f64 / self.wall.as_secs_f64()
     }
 
@@ -187,16 +187,16 @@ pub(crate) fn role(arguments: &[String]) -> anyhow::Result<()> {
     let time = Duration::from_nanos(nanoseconds.parse()?);
     let rate: u32 = rate.parse()?;
     let talk = Talk::of(talk)?;
-    host::end_after(time + Duration::from_secs(30));
-    let lanes: &'static [Lane] = host::shared(LANES as usize)?;
+    testbed::end_after(time + Duration::from_secs(30));
+    let lanes: &'static [Lane] = testbed::shared(LANES as usize)?;
     for lane in lanes {
         lane.total.store(u64::MAX, Ordering::Relaxed);
     }
     let listeners = (0..LANES).map(listen).collect::<anyhow::Result<Vec<_>>>()?;
 
     let limit = time + Duration::from_secs(30);
-    let servers = host::fork(|| {
-        host::end_after(limit);
+    let servers = testbed::fork(|| {
+        testbed::end_after(limit);
         std::thread::scope(|scope| {
             for (listener, lane) in listeners.iter().zip(lanes) {
                 scope.spawn(move || serve(listener, lane, talk));
@@ -204,7 +204,7 @@ pub(crate) fn role(arguments: &[String]) -> anyhow::Result<()> {
         });
     })?;
     let begin = Instant::now();
-    let cpu_before = host::cpu_of_this_process()?;
+    let cpu_before = testbed::cpu_of_this_process()?;
     let clients: Vec<_> = (0..LANES)
         .zip(lanes)
         .map(|(number, lane)| {
@@ -226,7 +226,7 @@ pub(crate) fn role(arguments: &[String]) -> anyhow::Result<()> {
         failed += not;
     }
     let wall = begin.elapsed();
-    let cpu = host::cpu_of_this_process()?.saturating_sub(cpu_before) + servers.wait()?;
+    let cpu = testbed::cpu_of_this_process()?.saturating_sub(cpu_before) + servers.wait()?;
     let accepted: u64 = lanes
         .iter()
         .map(|l| l.accepted.load(Ordering::Relaxed))
@@ -362,8 +362,8 @@ pub(crate) fn hold_role(arguments: &[String]) -> anyhow::Result<()> {
         bail!("hold takes a number of sessions");
     };
     let sessions: u64 = sessions.parse()?;
-    host::end_after(Duration::from_secs(300));
-    host::allow_descriptors(sessions + 100)?;
+    testbed::end_after(Duration::from_secs(300));
+    testbed::allow_descriptors(sessions + 100)?;
     let listener = listen(0)?;
     let mut ends = Vec::new();
     for _ in 0..sessions / 2 {
@@ -382,12 +382,12 @@ pub(crate) struct Held(Child);
 
 impl Held {
     pub(crate) fn open(sessions: u64) -> anyhow::Result<Self> {
-        let mut child = host::role("hold")?
+        let mut child = testbed::role("hold")?
             .arg(sessions.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        host::first_line(&mut child).context("cannot open the idle sessions")?;
+        testbed::first_line(&mut child).context("cannot open the idle sessions")?;
         Ok(Held(child))
     }
 }
@@ -407,7 +407,7 @@ pub(crate) fn iperf3(time: Duration) -> anyhow::Result<f64> {
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start iperf3")?;
-    let ready = host::line_with(&mut server, "listening");
+    let ready = testbed::line_with(&mut server, "listening");
     let seconds = format!("{:.0}", time.as_secs_f64().max(1.0));
     let run = ready.and_then(|()| {
         let mut client = Command::new("iperf3");

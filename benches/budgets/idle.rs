@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::churn::Held;
 use crate::table::{Budget, Limit, Spread};
 use crate::tools::{Screen, figure};
-use crate::{Bench, host};
+use crate::{Bench, testbed};
 
 /// Open sessions in the budgets.
 pub(crate) const OPEN: u64 = 10_000;
@@ -87,12 +87,16 @@ pub(crate) struct Quiet {
 pub(crate) fn watch(screen: &Screen, time: Duration) -> anyhow::Result<Quiet> {
     let pid = screen.pid();
     let begin = Instant::now();
-    let (cpu, sleeps, bytes) = (host::cpu_of(pid)?, host::sleeps_of(pid)?, screen.bytes());
+    let (cpu, sleeps, bytes) = (
+        testbed::cpu_of(pid)?,
+        testbed::sleeps_of(pid)?,
+        screen.bytes(),
+    );
     std::thread::sleep(time);
     let seconds = begin.elapsed().as_secs_f64();
     Ok(Quiet {
-        percent: 100.0 * host::cpu_of(pid)?.saturating_sub(cpu).as_secs_f64() / seconds,
-        wake_ups: (host::sleeps_of(pid)? - sleeps) as f64 / seconds,
+        percent: 100.0 * testbed::cpu_of(pid)?.saturating_sub(cpu).as_secs_f64() / seconds,
+        wake_ups: (testbed::sleeps_of(pid)? - sleeps) as f64 / seconds,
         bytes: (screen.bytes() - bytes) as f64 / seconds,
     })
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context, bail, ensure};
 
 use crate::Bench;
-use crate::blind::{Blind, Ends};
+use crate::bpf_blind_spot::{Blind, Ends};
 use crate::churn::{Load, Made, PORT, Talk};
 use crate::table::{Budget, Limit, Short, Spread};
 use crate::tools::{Lines, Screen, figure};
@@ -68,7 +68,7 @@ fn missed(what: &str, made: Made, shown: u64, blind: &Blind) -> anyhow::Result<B
     let what = format!(
         "{what}: {} sessions, {}/s",
         Short(made.sessions() as f64),
-        Short(2.0 * made.connections_a_second())
+        Short(2.0 * made.connections_per_second())
     );
     off(what, made.sessions(), shown, blind)
 }

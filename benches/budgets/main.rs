@@ -6,7 +6,7 @@
 //! message.
 //!
 //! `losses`, `costs`, `idle`, `user` and `growth` measure; `churn` makes the traffic, `tools` runs what is measured,
-//! `host` provides namespaces and process figures, `blind` counts what BPF cannot see, `table` judges. This program
+//! `testbed` provides namespaces and process figures, `bpf_blind_spot` counts what BPF cannot see, `table` judges. This program
 //! starts itself for the other processes that it needs (`--role`).
 
 use std::fs;
@@ -19,18 +19,18 @@ use anyhow::{Context, bail};
 #[path = "../common/dashboard.rs"]
 mod dashboard;
 
-mod blind;
+mod bpf_blind_spot;
 mod churn;
-mod costs;
-mod growth;
-mod host;
 mod idle;
+mod kernel_cost;
 mod losses;
+mod scaling;
 mod table;
+mod testbed;
 mod tools;
-mod user;
+mod user_cost;
 
-use growth::Growth;
+use scaling::Growth;
 use table::{Budget, Limit, Trouble};
 
 /// A tool that a measurement needs is not installed; `scripts/setup.sh bench` installs it if the distribution has it.
@@ -129,15 +129,15 @@ fn main() -> ExitCode {
 }
 
 fn role(arguments: &[String]) -> anyhow::Result<()> {
-    host::begin_role()?;
+    testbed::begin_role()?;
     let Some((name, arguments)) = arguments.split_first() else {
         bail!("--role takes a name");
     };
     match name.as_str() {
         "churn" => churn::role(arguments),
         "hold" => churn::hold_role(arguments),
-        "drain" => user::drain_role(arguments),
-        "keep" => user::keep_role(arguments),
+        "drain" => user_cost::drain_role(arguments),
+        "keep" => user_cost::keep_role(arguments),
         other => bail!("there is no role {other}"),
     }
 }
@@ -161,22 +161,22 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
     };
     let everything = bench.words.is_empty();
     let begun = Instant::now();
-    eprintln!("{}, {} rounds", host::machine(), bench.rounds);
+    eprintln!("{}, {} rounds", testbed::machine(), bench.rounds);
 
     let mut growth = Growth::default();
     let with_kernel = rustix::process::geteuid().is_root();
     if with_kernel {
-        host::enter_own_network()?;
+        testbed::enter_own_network()?;
         losses::measure(&mut bench);
-        costs::measure(&mut bench);
+        kernel_cost::measure(&mut bench);
         idle::measure(&mut bench);
-        user::measure_kernel(&mut bench);
+        user_cost::measure_kernel(&mut bench);
     } else {
         eprintln!(
             "  SKIPPED all that needs BPF programs: they take root to load (make bench SUDO=1)"
         );
     }
-    user::measure(&mut bench);
+    user_cost::measure(&mut bench);
     growth.measure_kept(&mut bench);
     if with_kernel && everything {
         eprintln!("  growth with open sessions");
@@ -214,7 +214,7 @@ fn write_document(bench: &Bench, growth: &Growth) -> anyhow::Result<()> {
     })?;
     let made = format!(
         "{}; median of {} rounds.\n\n{}\n## Growth\n\n{}\n![The same figures as lines](performance.svg)\n",
-        host::machine(),
+        testbed::machine(),
         bench.rounds,
         table::markdown(&bench.budgets),
         growth.markdown(),

@@ -16,7 +16,7 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use crate::Absent;
 use crate::churn::PORT;
 use crate::dashboard::SIZE;
-use crate::host;
+use crate::testbed;
 
 /// Path of the measured program.
 const TCPLIFE: &str = env!("CARGO_BIN_EXE_tcplife");
@@ -49,8 +49,8 @@ impl Lines {
     pub(crate) fn libbpf_tools() -> anyhow::Result<Self> {
         let lines = Lines::spawn(&mut Command::new(libbpf_tools()?))?.0;
         // so its header does not show when it is ready; the run time of its program does
-        let _measured = host::RunTimes::measure()?;
-        let is_ready = || host::programs_of(lines.pid()).is_ok_and(|t| !t.is_zero());
+        let _measured = testbed::RunTimes::measure()?;
+        let is_ready = || testbed::programs_of(lines.pid()).is_ok_and(|t| !t.is_zero());
         match provoke(is_ready) {
             Ok(()) => Ok(lines),
             Err(e) => Err(e.context(lines.stop()?.errors)),
@@ -102,7 +102,7 @@ impl Lines {
 
     /// Interrupts it, like ^C, and collects the rest of its output.
     pub(crate) fn stop(mut self) -> anyhow::Result<Printed> {
-        host::interrupt(&mut self.child)?;
+        testbed::interrupt(&mut self.child)?;
         let joined = self.counter.join().ok().zip(self.errors.join().ok());
         let (rows, errors) = joined.context("a thread that reads panicked")?;
         Ok(Printed { rows, errors })
@@ -154,7 +154,7 @@ fn libbpf_tools() -> anyhow::Result<PathBuf> {
     let older = Path::new("/usr/sbin/tcplife");
     ["tcplife-libbpf", "bpf-tcplife"]
         .into_iter()
-        .find_map(host::find)
+        .find_map(testbed::find)
         .or_else(|| older.is_file().then(|| older.to_owned()))
         .context(Absent("tcplife of libbpf-tools"))
 }
@@ -382,7 +382,7 @@ impl Peer {
             });
         }
         for (name, arguments) in ON_A_TERMINAL {
-            let Some(path) = host::find(name) else {
+            let Some(path) = testbed::find(name) else {
                 eprintln!("    skipped beside it: {name}, which is not here");
                 continue;
             };

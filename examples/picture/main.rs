@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::expect_used,
-    reason = "a tool of the project's own: it says what failed and ends"
+    reason = "a tool of the project's own: it reports what failed and exits"
 )]
 
 use std::path::Path;
@@ -26,9 +26,9 @@ struct Scene {
     keys: &'static str,
     /// Height of the terminal.
     lines: u16,
-    /// Time before the picture is taken,
+    /// Minimum time before the picture is taken.
     pause: Duration,
-    /// which then waits until all of this is on the screen.
+    /// Texts that must all be on the screen before the picture is taken.
     shows: &'static [&'static str],
 }
 

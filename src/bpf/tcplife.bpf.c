@@ -45,7 +45,7 @@ const enum direction *unused_direction __attribute__((unused));
 
 /* State of a socket, from its first transition on. */
 struct sock_state {
-	__u64 start_ns; /* 0: nothing to report of this socket now */
+	__u64 start_ns; /* 0: the socket has no session now */
 	__u64 established_ns;
 	__u64 closing_ns;
 	__u32 pid;
@@ -99,10 +99,11 @@ struct capture_filter filters[2];
 __u32 active_filter;
 
 /*
- * While sessions close one after the other, the collector reads the ring by itself every 50 ms, and
- * is woken only when this much is waiting there: once, until it has emptied the ring, as a busy
- * processor may delay it and each wake-up is an interrupt. When none has closed for a while it
- * sleeps, and the next one wakes it.
+ * While sessions keep closing, the collector drains the ring every 50 ms without being woken. A
+ * program wakes it only if more than this is waiting in the ring, and then not again until the ring
+ * has been drained: on a busy processor the collector may be late, and each wake-up is an
+ * interrupt. When no session has closed for a while the collector sleeps, and the next session that
+ * closes wakes it.
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
 __u32 wakeup_pending; /* set here, cleared by the collector */
@@ -153,10 +154,10 @@ static __always_inline void init_child(struct sock_state *st, __u64 now)
 }
 
 /*
- * The socket, through the result of bpf_skc_to_tcp_sock(). For each pointer read through one that
- * came with the event, the verifier of Linux 6.3 and later searches the names of all types of the
- * kernel (kernel/bpf/btf.c, btf_nested_type_is_trusted), a millisecond each time on 6.18; through
- * this one it does not.
+ * The socket of a tcp_sock returned by bpf_skc_to_tcp_sock(). Pointers are read through it and not
+ * through the socket pointer that came with the event: for each pointer read through the latter,
+ * the verifier of Linux 6.3 and later searches the names of all kernel types (kernel/bpf/btf.c,
+ * btf_nested_type_is_trusted), which takes a millisecond each time on 6.18.
  */
 static __always_inline struct sock *sock_of(struct tcp_sock *tp)
 {
@@ -299,7 +300,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	}
 }
 
-/* Two processors may both wake the collector at the same moment: one wake-up too many, no harm. */
+/* Two processors may wake the collector at the same moment: one wake-up too many does no harm. */
 static __always_inline __u64 get_wakeup_flags(void)
 {
 	if (!READ_ONCE(wakeup_pending) &&
@@ -342,8 +343,8 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 	}
 	/*
 	 * From now on, no snapshot finds it and it is not reported twice; the socket may be
-	 * connected again, as a new session. This precedes the record, or a snapshot after the
-	 * record could find the session open.
+	 * connected again, as a new session. This must precede the submission of the record:
+	 * otherwise a snapshot taken after the record could still find the session open.
 	 */
 	if (!st)
 		st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -465,7 +466,7 @@ static __always_inline void handle_transition(struct sock *sk, int oldstate, int
  * a softirq does to other sockets while on_state runs would be missed (kernel/trace/bpf_trace.c,
  * __bpf_trace_run, counts it as recursion_misses). So there is a second program, attached after the
  * first and therefore run after it, which handles the transitions that the first was not run for.
- * On older kernels there are none.
+ * On older kernels the first program misses none.
  *
  * The first program leaves a note of the transition that it has handled, and the second looks for
  * it. An interrupt between the two may have replaced it; then the transition is handled twice,
@@ -510,7 +511,7 @@ int BPF_PROG(on_read, struct sock *sk)
 
 	if (!st || !sk->sk_lock.owned)
 		return 0;
-	/* shut down only: what is read was meant for a process */
+	/* shut down, not closed: a process still reads, so this data does not follow a close */
 	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1) {
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
@@ -527,8 +528,8 @@ int BPF_PROG(on_read, struct sock *sk)
 }
 
 /*
- * Creates state for a socket that has none because it is older than tcplife. Complete from its
- * first moment on, as a listener may have a child in the next.
+ * Creates state for a socket that was open before tcplife started. The state is complete as soon as
+ * it is visible, because a listener's state may be cloned into a child at any moment.
  */
 static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
 {
@@ -601,7 +602,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		if (!st)
 			return 0;
 		if (state == TCP_LISTEN) {
-			/* prefork: the first one found, the master, stands for all */
+			/* prefork: the first process found, the master, counts as the owner */
 			set_owner(st, task, OWNER_LISTEN);
 			adopt_queue(sk, st);
 			return 0;
@@ -614,8 +615,9 @@ int scan_files(struct bpf_iter__task_file *ctx)
 
 /*
  * Finds sockets of which no process has a descriptor: closed sockets whose last data or FIN is in
- * flight, descriptors in flight over a Unix socket, sockets of the kernel itself, what is behind an
- * MPTCP socket (a listener, too), and those of processes in PID namespaces not below the reader's.
+ * flight, descriptors in flight over a Unix socket, sockets of the kernel itself, the TCP sockets
+ * of an MPTCP socket (also of a listening one), and sockets of processes in PID namespaces that are
+ * not below the reader's.
  * Sees the network namespace of its reader only.
  */
 SEC("iter/tcp")
@@ -629,7 +631,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
 	if (!skc)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(skc); /* no request and no TIME_WAIT is one */
+	tp = bpf_skc_to_tcp_sock(skc); /* null for request and TIME_WAIT sockets */
 	if (!tp)
 		return 0;
 	sk = sock_of(tp);
@@ -645,10 +647,10 @@ static __always_inline __u64 mix(__u64 sum, __u64 word)
 }
 
 /*
- * Changes with everything that a record would show, except the time and what follows from it. It
- * reads little, as it runs for all idle sockets, and every cache line of a socket is a miss: bytes
- * are covered by the sequence numbers, a measured round trip by a delivered segment, a retransmit
- * by a sent one, and who waits for what (chrono) stands still when nothing is in flight.
+ * A digest that changes whenever the record would, except for the time and values derived from it.
+ * It runs for every idle socket, and every cache line of a socket is a cache miss, so it reads few
+ * fields: the sequence numbers cover the byte counts, the delivered segments the RTT samples, the
+ * sent segments the retransmits, and the chrono times do not advance while nothing is in flight.
  */
 static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 				    const struct sock_state *st)
@@ -703,7 +705,7 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r.closed = 0;
 	if (!is_captured(tp, r.ip, r.lport, r.rport, st->pid))
 		return 0;
-	/* before the figures are read: what changes meanwhile shows in the next snapshot */
+	/* before the figures are read: a change in between then appears in the next snapshot */
 	digest_now = digest(sk, tp, st);
 	if (digest_now == st->snapshot_digest &&
 	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
@@ -712,7 +714,7 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	}
 	fill_record(&r, tp, st, bpf_ktime_get_ns());
-	/* what does not fit any more is discarded, and the program is run again for it */
+	/* the kernel discards a record that does not fit, and runs the program again for it */
 	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
 		st->snapshot_digest = digest_now;
 	return 0;

@@ -73,8 +73,8 @@ struct session_record {
 _Static_assert(sizeof(struct session_record) == 208, "padding in struct session_record");
 
 /*
- * Replaces the record of an open session that has not changed since the collector was shown it. The
- * first field of a record is 0 here: the kernel counts cookies from 1.
+ * Replaces the record of an open session that has not changed since the collector last received its
+ * record. `none` is always 0, where a record has its cookie: the kernel counts cookies from 1.
  */
 struct unchanged_session {
 	__u64 none;

@@ -1,5 +1,5 @@
-//! Detects a number and its unit that a space separates, or another number that follows: `tx > 10 MB` would look for
-//! the word `MB`, which nobody means.
+//! Detects a space between a number and its unit, or before another number: otherwise `tx > 10 MB` would search for the
+//! word `MB`, which nobody means.
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
@@ -19,7 +19,7 @@ pub struct Pieces {
 }
 
 /// Joins a token with following ones if together they are a value without the spaces.
-pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) -> Option<Pieces> {
+pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>]) -> Option<Pieces> {
     if first.kind != Tok::Word || !first.text.starts_with(is_of_a_number) {
         return None;
     }
@@ -27,7 +27,7 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) ->
         kind_of(field),
         FieldKind::Bytes | FieldKind::Rate | FieldKind::Micros
     );
-    let words = behind
+    let words = following
         .iter()
         .take(MOST_PIECES - 1)
         .take_while(|t| t.kind == Tok::Word && by_word(&t.text.to_ascii_lowercase()).is_none());
@@ -53,13 +53,13 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, behind: &[Token<'_>]) ->
 }
 
 /// Returns the error for what directly follows a number, if it is not a term of its own.
-pub fn wrong_behind(
+pub fn error_after_number(
     field: &'static Field,
     op: Op,
     number: &Token<'_>,
-    behind: &[Token<'_>],
+    following: &[Token<'_>],
 ) -> Option<FilterError> {
-    let next = behind.first()?;
+    let next = following.first()?;
     if next.kind != Tok::Word || !number.text.starts_with(is_of_a_number) {
         return None;
     }
@@ -67,9 +67,9 @@ pub fn wrong_behind(
     let in_place = |message| FilterError::new(next.span.clone(), message);
     let or_quotes =
         |text: &str| format!("{} To search for the word, quote it", did_you_mean(&[text]));
-    if let Some(Pieces { whole, count }) = pieces(field, number, behind) {
-        let texts: Vec<&str> = behind.iter().take(count).map(|t| t.text).collect();
-        let end = behind.get(count - 1)?.span.end;
+    if let Some(Pieces { whole, count }) = pieces(field, number, following) {
+        let texts: Vec<&str> = following.iter().take(count).map(|t| t.text).collect();
+        let end = following.get(count - 1)?.span.end;
         let error = |message| FilterError::new(next.span.start..end, message);
         if whole.contains('-') && !takes_several {
             let message = format!(
@@ -119,7 +119,8 @@ fn is_number(field: &'static Field, text: &str) -> bool {
     matches!(read(field, text, false, |_| None), Ok(Literal::Number(..)))
 }
 
-/// `10-20MB` begins at 10 bytes; where a space separates the unit, it was meant for both numbers.
+/// Adds the unit of a range's end to its start: `10-20 MB` means `10MB-20MB`. Without the space, `10-20MB` starts at 10
+/// bytes.
 fn with_both_units(text: &str) -> Option<String> {
     let (from, to) = text.split_once('-')?;
     let unit = to.trim_start_matches(is_of_a_number);

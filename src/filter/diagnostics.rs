@@ -21,7 +21,7 @@ pub fn missing_term(end: Range<usize>, previous: Option<&Token<'_>>) -> FilterEr
 }
 
 /// A token that cannot begin a term.
-pub fn no_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
+pub fn not_a_term(token: &Token<'_>, previous: Option<&Token<'_>>) -> FilterError {
     let at = token.span.clone();
     let error = |message: String| FilterError::new(at, message);
     let to_look = format!("to search for it, quote it: {}", in_quotes(token.text));
@@ -101,7 +101,7 @@ fn nearest_fields(word: &str) -> Vec<&'static str> {
     }
 }
 
-/// The last word may still become a field or a keyword while it is being typed.
+/// A last word that may still become a field or a keyword while it is being typed; `None` for any other word.
 pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     let lower = token.text.to_lowercase();
     let all = words().chain(["and", "or", "not"]);
@@ -129,7 +129,7 @@ pub fn expected_after(op: Op, field: &Field) -> String {
     }
 }
 
-/// `port !443` is not how to negate it.
+/// A `!` before a value: `port !443`.
 pub fn no_negation(token: &Token<'_>) -> FilterError {
     FilterError::new(token.span.clone(), "`!` negates a term, not a value")
         .help("did you mean `!=`?")
@@ -162,7 +162,7 @@ pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
 }
 
 /// A token where a value should be.
-pub fn no_value(token: &Token<'_>) -> FilterError {
+pub fn not_a_value(token: &Token<'_>) -> FilterError {
     match token.kind {
         Tok::And | Tok::Or | Tok::Not => FilterError::new(
             token.span.clone(),

@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::text::sanitize::is_harmful;
 
-/// Maximum number of cells of the filter's text in a report, which with its prefix fits a line of 120.
+/// Maximum width of the filter's text in a report, in cells: with the prefix, a line of 120 cells has room for it.
 const SHOWN_CELLS: usize = 100;
 
 /// Beginning of a suggestion.
@@ -102,8 +102,8 @@ impl FilterError {
         )
     }
 
-    /// Returns the short form in ever fewer words, for narrow places: first all of it, then without its last clause,
-    /// and so on. A suggestion says more than what it is a suggestion for, so it also appears alone.
+    /// Returns ever shorter versions of the short form, for narrow places: first all of it, then without its last
+    /// clause, and so on. A suggestion is more useful than the message before it, so it also appears alone.
     pub fn forms(&self) -> Vec<String> {
         let whole = self.to_string();
         let mut forms = vec![whole.clone()];
@@ -120,8 +120,8 @@ impl FilterError {
         forms
     }
 
-    /// Returns the part of the text that a report shows: all of it if it is short, otherwise from shortly before the
-    /// place on.
+    /// Returns the part of the text that a report shows: all of it if it is short, otherwise a part that begins shortly
+    /// before the place.
     fn window(&self) -> Range<usize> {
         let width = |c: char| c.width().unwrap_or(1);
         if self.text.chars().map(width).sum::<usize>() <= SHOWN_CELLS {
@@ -180,7 +180,7 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// Replaces characters that do not take exactly one cell or move the cursor, so that the mark below points at the right
+/// Replaces characters that do not take exactly one cell or move the cursor, so that the carets below point at the right
 /// place.
 fn dotted(text: &str) -> String {
     let dotted = |c| if is_harmful(c) { '·' } else { c };

@@ -1,6 +1,6 @@
 //! Evaluates an expression on sessions, compiled so that a session costs no allocation and few instructions.
 //!
-//! `pushdown` determines what the kernel can decide of it.
+//! `pushdown` determines which part of it the kernel can decide.
 //!
 //! A missing value never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`,
 //! and so match it. For `port` and `addr` either end may match.

@@ -18,7 +18,7 @@ pub enum Expr {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Term {
-    /// A bare word, or several of which one is enough.
+    /// One or more bare words, at least one of which must be found.
     Words(Vec<String>),
     /// A field compared with one or more values.
     Compare {

@@ -80,7 +80,7 @@ pub const GRAMMAR: &[(&str, &str)] = &[
 /// Rules that no example shows.
 #[cfg(any(test, feature = "testing"))]
 const RULES: &str = "\
-A missing value (`-` in the table) never matches a comparison. `!=` and `!~` negate `=` and `~`, so that
+A missing value (`-` in the table) never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`, so
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
 may match. A word directly before an operator is always a field. A word that is one letter off a field name and
 followed by a value of that field is an error: quote it to search for it. A unit or another number after a number

@@ -15,7 +15,7 @@ use crate::filter::expr::Op;
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
 
-/// TokenKind of a token.
+/// Kind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// Text without spaces and special characters.
@@ -103,8 +103,8 @@ fn keyword(word: &str) -> TokenKind {
     .map_or(TokenKind::Word, |(_, kind)| kind)
 }
 
-/// Takes the longest run of operator characters, so that `=~` and `=>` are not two operators each. A lone `!` negates
-/// what follows; it may precede another: `!!a`.
+/// Takes the longest run of operator characters, so that `=~` and `=>` are not two operators each. A `!` that is not
+/// part of `!=` or `!~` negates the next term; `!!a` negates twice.
 fn operator(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
         (

@@ -172,7 +172,7 @@ pub fn read(
             ("yes" | "true", _) => Ok(Literal::Bool(true)),
             ("no" | "false", _) => Ok(Literal::Bool(false)),
             (_, []) => Err(bad()),
-            // or the beginning of a word that is a term of its own: `adopted tree` may become `trees`
+            // or the beginning of a word that is a term of its own: `preexisting tree` may become `trees`
             (_, near) => Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
         },
         FieldKind::User => match whole(text).or_else(|| users(text)) {

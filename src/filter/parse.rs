@@ -20,10 +20,10 @@ use winnow::stream::{Stateful, Stream, TokenSlice};
 use winnow::token::any;
 
 use crate::filter::UidOf;
-use crate::filter::adjacent::{pieces, wrong_behind};
+use crate::filter::adjacent::{error_after_number, pieces};
 use crate::filter::diagnostics::{
-    expected_after, missing_term, missing_value, no_comparison, no_negation, no_term, no_value,
-    stray, unfinished, unknown_field, wrong_operator,
+    expected_after, missing_term, missing_value, no_comparison, no_negation, not_a_term,
+    not_a_value, stray, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
@@ -178,7 +178,7 @@ fn one_or(mut parts: Vec<Expr>, several: fn(Vec<Expr>) -> Expr) -> Expr {
 }
 
 fn negated(input: &mut Input<'_>) -> Result<Expr> {
-    let denials: usize = repeat(
+    let negations: usize = repeat(
         0..,
         is(Tok::Not).map(|t: &Token<'_>| {
             if t.text.starts_with('!') {
@@ -194,7 +194,7 @@ fn negated(input: &mut Input<'_>) -> Result<Expr> {
         Some(Tok::Open) => parenthesised(input)?,
         _ => term(input)?,
     };
-    Ok(match denials % 2 {
+    Ok(match negations % 2 {
         0 => expr,
         _ => Expr::Not(Box::new(expr)),
     })
@@ -235,7 +235,7 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
                 .help("write field names without quotes"),
         ),
         Tok::Quoted(_) => words(input),
-        _ => fail(no_term(token, previous(input))),
+        _ => fail(not_a_term(token, previous(input))),
     }
 }
 
@@ -281,7 +281,7 @@ fn bare_word(input: &mut Input<'_>) -> Result<String> {
             );
         }
         Tok::Quoted(text) => text,
-        _ => return fail(no_value(token)),
+        _ => return fail(not_a_value(token)),
     };
     if token.kind == Tok::Word {
         literal::bare_word(text).or_else(|bad| fail(told(bad, token, input)))?;
@@ -374,8 +374,8 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
     term(op, values)
 }
 
-/// True for yes and no, and for what is nearly one of them: anything else after a field that can stand alone is the
-/// next term.
+/// True for yes and no, and for words that resemble them: anything else after a field that can stand alone is the next
+/// term.
 fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
     token.kind == Tok::Word
         && field_named(token.text).is_none()
@@ -392,9 +392,9 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
         Tok::Word | Tok::Pattern => (token.text, false),
         Tok::Quoted(text) => (text.as_str(), true),
         Tok::Op(_) | Tok::Comma | Tok::Open | Tok::Close => {
-            return fail(no_value(token).help(expected_after(op, field)));
+            return fail(not_a_value(token).help(expected_after(op, field)));
         }
-        _ => return fail(no_value(token)),
+        _ => return fail(not_a_value(token)),
     };
     let literal = if op.takes_regex() {
         input.state.regexes += 1;
@@ -415,10 +415,10 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
         literal::read(field, text, in_quotes, input.state.users)
     };
     let in_pieces = |error: FilterError, input: &Input<'_>| {
-        let behind = input.get(1..).unwrap_or_default();
+        let following = input.get(1..).unwrap_or_default();
         // a range would be wrong here too
         let fits = |whole: &str| matches!(op, Op::Eq | Op::Ne) || !whole.contains('-');
-        match pieces(field, token, behind).filter(|p| fits(&p.whole)) {
+        match pieces(field, token, following).filter(|p| fits(&p.whole)) {
             Some(pieces) => error.help(did_you_mean(&[&pieces.whole])),
             None => error,
         }
@@ -452,7 +452,7 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
 
 /// Rejects `tx > 10 MB`, which would be a number and a word to search for.
 fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
-    let Some(error) = wrong_behind(field, op, number, &input.input) else {
+    let Some(error) = error_after_number(field, op, number, &input.input) else {
         return Ok(());
     };
     // an unfinished word may yet become a term

@@ -24,7 +24,7 @@ pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
                 Some(Literal::Net(_)) => by_net(end, values, negated),
                 _ => CaptureFilter::default(),
             });
-            // one end matches, or if negated neither does
+            // either end may match; if negated, neither may
             captures
                 .reduce(|a, b| match negated {
                     false => a.union(&b),
@@ -35,9 +35,9 @@ pub fn pushdown(expr: &Expr, negated: bool) -> CaptureFilter {
     }
 }
 
-/// True if that capture filter accepts nothing else, so that the kernel decides all of it. It may be false although
-/// that is so: anything with an "or" may accept more. A capture filter has one condition on "either end", so only one
-/// is allowed.
+/// True if the capture filter of [`pushdown`] is known to accept only matches, so that the kernel decides the whole
+/// expression. False if this is not certain: for alternatives (an "or", or a negated "and"), which may accept more, and
+/// for more than one condition on "either end", because a capture filter has only one.
 pub fn is_whole(expr: &Expr) -> bool {
     demands(expr, false).is_some_and(|of_either_end| of_either_end <= 1)
 }

@@ -46,7 +46,7 @@ fn outcomes(expr: &Expr) -> Outcomes {
                 never_matches: false,
             };
             for field in ends(field) {
-                let Some(values) = values_when_over(field) else {
+                let Some(values) = values_when_closed(field) else {
                     return EITHER;
                 };
                 found.fits |= values.iter().any(|v| check.fits(*v));
@@ -69,12 +69,12 @@ fn negated(outcomes: Outcomes) -> Outcomes {
 }
 
 /// All values that a field can have in a closed session, for the fields where these are fewer than otherwise.
-fn values_when_over(field: &Field) -> Option<Vec<Value<'static>>> {
+fn values_when_closed(field: &Field) -> Option<Vec<Value<'static>>> {
     match field.word {
         "state" => Some(vec![Value::Text(State::Closed.name())]),
         "status" | "reason" => {
-            let over = Reason::ALL.iter().filter(|r| **r != Reason::Open);
-            Some(over.map(|r| Value::Text(r.name())).collect())
+            let closed = Reason::ALL.iter().filter(|r| **r != Reason::Open);
+            Some(closed.map(|r| Value::Text(r.name())).collect())
         }
         "rate" | "txrate" | "rxrate" => Some(vec![Value::Missing]),
         _ => None,
@@ -124,15 +124,15 @@ mod tests {
     #[test]
     fn closed_values_include_every_value_that_the_fields_return() {
         for reason in Reason::ALL.iter().filter(|r| **r != Reason::Open) {
-            let over = Session {
+            let closed = Session {
                 state: State::Closed,
                 reason: *reason,
                 ..sample()
             };
             for word in ["state", "status", "reason", "rate", "txrate", "rxrate"] {
                 let field = by_word(word).expect("a field");
-                let values = values_when_over(field).expect("they are known");
-                assert!(values.contains(&(field.get)(&over)), "{word}: {reason:?}");
+                let values = values_when_closed(field).expect("they are known");
+                assert!(values.contains(&(field.get)(&closed)), "{word}: {reason:?}");
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields::{FIELDS, Field, FieldKind};
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
-/// Few values, so that expressions and sessions meet often; and the extremes.
+/// Few values, so that expressions often match, and the extremes.
 const PORTS: &[u16] = &[0, 1, 22, 80, 443, 8080, 65534, 65535];
 const NUMBERS: &[u64] = &[0, 1, 4, 6, 7, 8, 22, 443, 1000, 65535, 65536, u64::MAX];
 const TEXTS: &[&str] = &[
@@ -193,8 +193,8 @@ proptest! {
     #[test]
     fn closed_session_never_matches_filter_that_only_open_ones_can(f in filter(), s in session()) {
         let reason = if s.reason == Reason::Open { Reason::Unknown } else { s.reason };
-        let over = Session { state: State::Closed, reason, ..s };
-        prop_assert!(!f.matches(&over) || f.can_match_closed(), "{}", f.canonical());
+        let closed = Session { state: State::Closed, reason, ..s };
+        prop_assert!(!f.matches(&closed) || f.can_match_closed(), "{}", f.canonical());
     }
 
     #[test]

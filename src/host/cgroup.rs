@@ -23,7 +23,7 @@ pub struct Cgroups {
     walked: Option<(Instant, Duration)>,
 }
 
-/// At most one part in so many of the time is spent on walking: a hierarchy may have tens of thousands of directories.
+/// Walking takes at most 1/`WALK_SHARE` of the time: a hierarchy may have tens of thousands of directories.
 const WALK_SHARE: u32 = 20;
 /// Maximum number of cached groups, including those that are gone.
 const REMEMBERED: usize = 65_536;
@@ -70,11 +70,11 @@ impl Cgroups {
     /// Adds the current groups. Groups that are gone stay known: their sessions may close later.
     fn walk(&mut self) {
         let started = Instant::now();
-        self.look();
+        self.read();
         self.walked = Some((Instant::now(), started.elapsed()));
     }
 
-    fn look(&mut self) {
+    fn read(&mut self) {
         if self.known.len() > REMEMBERED {
             self.known.clear();
         }

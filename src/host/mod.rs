@@ -2,7 +2,7 @@
 
 pub mod cgroup;
 pub mod proc;
-pub mod processes;
+pub mod process_info;
 pub mod resolver;
 pub mod services;
 pub mod session_env;

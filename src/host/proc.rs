@@ -1,6 +1,6 @@
 //! Process information from proc(5). The only module that reads /proc.
 //!
-//! The crate `procfs` (0.18) does not serve: it fails on a process whose name or arguments are not UTF-8 and on every
+//! The crate `procfs` (0.18) is not suitable: it fails on a process whose name or arguments are not UTF-8 and on every
 //! mount if one of them is not, leaves `\040` in mount points, and drops empty arguments.
 
 use std::ffi::OsString;

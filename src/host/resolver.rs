@@ -31,7 +31,7 @@ const DNS: u16 = 53;
 /// Maximum number of queries in flight.
 const MOST_AT_A_TIME: usize = 8;
 /// Minimum time between two queries.
-const PACE: Duration = Duration::from_millis(50);
+const QUERY_INTERVAL: Duration = Duration::from_millis(50);
 /// Maximum size of a response: without EDNS a server sends no more (RFC 1035 §4.2.1).
 const MOST_BYTES: usize = 512;
 /// Minimum and maximum time that a name is kept.
@@ -179,8 +179,8 @@ fn read_hosts(text: &str) -> HashMap<IpAddr, Arc<str>> {
     hosts
 }
 
-/// Accepts a host name: letters, digits, `-`, `_` and dots. A name whose last label is a number would read as an
-/// address, which may be the intent of somebody who sets up such a name.
+/// Accepts a host name: letters, digits, `-`, `_` and dots. Rejects a name whose last label is a number: it looks like
+/// an address, possibly on purpose.
 fn host_name(text: &str) -> Option<Arc<str>> {
     let text = text.strip_suffix('.').unwrap_or(text);
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -229,7 +229,7 @@ impl Work {
         self.answer_from_hosts();
         if now >= self.next && self.questions.len() < MOST_AT_A_TIME && !self.wanted.is_empty() {
             let addr = self.wanted.remove(0);
-            self.next = now + PACE;
+            self.next = now + QUERY_INTERVAL;
             let mut question = Question {
                 addr,
                 id: 0,
@@ -273,7 +273,7 @@ impl Work {
         woken.drain();
         let mut going = Vec::new();
         for mut question in std::mem::take(&mut self.questions) {
-            match self.look(&mut question) {
+            match self.resolve(&mut question) {
                 Some((name, ttl)) => tell(&self.answers, question.addr, name, ttl),
                 None => going.push(question),
             }
@@ -282,7 +282,7 @@ impl Work {
     }
 
     /// Reads the response to a query; `None`: keep waiting.
-    fn look(&mut self, question: &mut Question) -> Option<(Option<Arc<str>>, Duration)> {
+    fn resolve(&mut self, question: &mut Question) -> Option<(Option<Arc<str>>, Duration)> {
         let mut bytes = [0; MOST_BYTES];
         let received = question.socket.as_ref().map(|s| s.recv(&mut bytes));
         match received {
@@ -383,7 +383,7 @@ fn understood(bytes: &[u8], question: &Question) -> Option<Said> {
         .flatten()
         .filter_map(|r| Some((host_name(&r.data().ptrdname().to_string())?, r.ttl())))
         .collect();
-    // of several names always the same one
+    // if there are several names, always take the same one
     names.sort();
     Some(match names.into_iter().next() {
         Some((name, ttl)) => {
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn resolver_answers_with_and_without_name_have_a_ttl() {
+    fn resolver_answers_have_a_bounded_ttl() {
         let server = serve(|a| match a {
             _ if a == addr(1) => Some(("web-1.example.", 300)),
             _ if a == addr(2) => Some(("short.example.", 1)),
@@ -485,7 +485,7 @@ mod tests {
                 (addr(1), name("web-1.example"), 300),
                 (addr(2), name("short.example"), KEPT.0.as_secs()),
                 (addr(3), None, KEPT_NONE.as_secs()),
-                (addr(9), name("printer"), KEPT_UNANSWERED.as_secs()),
+                (addr(9), name("printer"), KEPT_FROM_HOSTS.as_secs()),
             ]
         );
         let asked: Vec<IpAddr> = server.asked.try_iter().collect();
@@ -541,7 +541,11 @@ mod tests {
         for _ in 0..4 {
             let _ = server.asked.recv_timeout(Duration::from_secs(10));
         }
-        assert!(started.elapsed() >= PACE * 3, "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() >= QUERY_INTERVAL * 3,
+            "{:?}",
+            started.elapsed()
+        );
         resolver.set_wanted(vec![]);
         // what is in flight is asked once more, and nothing else
         let mut answers = 0;

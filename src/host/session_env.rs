@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::host::proc::Process;
-use crate::host::processes::ProcessInfo;
+use crate::host::process_info::ProcessInfo;
 
 /// Terminal multiplexer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl SessionEnv {
                 "screen" | "SCREEN" => found.multiplexer = Some(Multiplexer::Screen),
                 _ => {}
             }
-            // what may not be read is not known
+            // an environment that cannot be read counts as empty
             let environment = Process::new(pid).environment();
             found.take(&|name| environment.get(name).map(<[u8]>::to_vec));
         }
@@ -75,7 +75,7 @@ impl SessionEnv {
     }
 }
 
-/// Both set TERM to a name of their own, and tmux may use screen's.
+/// Detects a multiplexer by TERM: both set it to a name of their own, but tmux may also use screen's.
 fn of_terminal(term: &str) -> Option<Multiplexer> {
     match term.split('-').next() {
         Some("tmux") => Some(Multiplexer::Tmux),

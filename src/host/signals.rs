@@ -1,4 +1,4 @@
-//! Signals as messages on a channel. Asynchronous signals interrupt nothing but a wait.
+//! Signals as messages on a channel, so that a signal interrupts only waits.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -10,7 +10,7 @@ use crate::text::sanitize::sanitize;
 
 /// Returns the id of a user name.
 pub fn uid_of(name: &str) -> Option<u32> {
-    find(&passwd(), name)
+    find_uid(&passwd(), name)
 }
 
 /// Returns the name of a user id.
@@ -30,7 +30,7 @@ pub fn known_name(uid: u32) -> Option<&'static str> {
     NAMES.get(&uid).map(String::as_str)
 }
 
-fn find(passwd: &str, name: &str) -> Option<u32> {
+fn find_uid(passwd: &str, name: &str) -> Option<u32> {
     let mut users = entries(passwd);
     users.find(|(user, _)| *user == name).map(|(_, uid)| uid)
 }
@@ -66,12 +66,12 @@ mod tests {
     fn user_is_found_by_name_and_by_uid() {
         let passwd =
             "root:x:0:0:root:/root:/bin/sh\n\nbad\n:x:7:\nalice:x:1000:1000::/:\nbob:x:no\n";
-        assert_eq!(find(passwd, "root"), Some(0));
-        assert_eq!(find(passwd, "alice"), Some(1000));
+        assert_eq!(find_uid(passwd, "root"), Some(0));
+        assert_eq!(find_uid(passwd, "alice"), Some(1000));
         assert_eq!(find_name(passwd, 1000).as_deref(), Some("alice"));
         assert_eq!(find_name(passwd, 7), None);
         for name in ["bob", "bad", "", "eve", "x"] {
-            assert_eq!(find(passwd, name), None, "{name}");
+            assert_eq!(find_uid(passwd, name), None, "{name}");
         }
     }
 }

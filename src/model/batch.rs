@@ -38,7 +38,7 @@ impl OpenSnapshot {
         let unchanged: FxHashSet<u64> = self.unchanged.iter().copied().collect();
         let mut still = earlier.changed;
         still.retain(|session| unchanged.contains(&session.cookie));
-        still.iter_mut().for_each(|s| s.wait_until(now_ns));
+        still.iter_mut().for_each(|s| s.advance_idle_to(now_ns));
         let told: FxHashSet<u64> = still.iter().map(|s| s.cookie).collect();
         self.unchanged.retain(|cookie| !told.contains(cookie));
         self.changed.append(&mut still);

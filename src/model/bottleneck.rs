@@ -50,7 +50,8 @@ pub enum Verdict {
     NothingSent,
     /// Too short: the kernel's clock for this ticks only some hundred times per second.
     TooShort,
-    /// Shares of the time from 0 to 1, the greatest first; their sum is 1. Of the busy time if the whole is not known.
+    /// Shares of the time from 0 to 1, the greatest first; their sum is 1. If the total time is not known, shares of
+    /// the busy time.
     Parts(Vec<(Bottleneck, f64)>),
 }
 
@@ -164,20 +165,25 @@ mod tests {
         assert_eq!(parts(1000, 996, 1000, 0), [(Bottleneck::PeerWindow, 100)]);
     }
 
+    fn spent(whole_us: Option<u64>, busy_us: u64, sent: u64) -> Verdict {
+        verdict(TimeSpent {
+            whole_us,
+            busy_us,
+            sent,
+            ..TimeSpent::default()
+        })
+    }
+
     #[test]
     fn bottleneck_with_too_little_data_has_no_shares() {
-        let spent = |whole_us, busy_us, sent| {
-            verdict(TimeSpent {
-                whole_us,
-                busy_us,
-                sent,
-                ..TimeSpent::default()
-            })
-        };
         assert_eq!(spent(Some(5000), 4000, 1), Verdict::TooShort);
         assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::NothingSent);
         assert_eq!(spent(None, 0, 0), Verdict::NothingSent);
         assert_eq!(spent(None, 4000, 1), Verdict::TooShort);
+    }
+
+    #[test]
+    fn bottleneck_of_preexisting_or_subtick_sending_has_one_share() {
         // sent in less than a tick
         assert_eq!(
             spent(Some(5_000_000), 0, 1),

@@ -43,7 +43,7 @@ impl CaptureFilter {
         empty(&self.lports) || empty(&self.rports) || empty(&self.ports)
     }
 
-    /// True if the session passes: the same decision as `wanted()` in tcplife.bpf.c.
+    /// True if the session passes: the same decision as `is_captured()` in tcplife.bpf.c.
     #[cfg(any(test, feature = "testing"))]
     pub fn accepts(&self, session: &crate::model::session::Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
@@ -99,7 +99,7 @@ impl CaptureFilter {
         }
     }
 
-    /// Ports of which every accepted session has one, on either end.
+    /// A set of ports such that every accepted session has one of them, on either end.
     fn of_either_end(&self) -> Option<PortSet> {
         let of_one = self.lports.as_ref().or(self.rports.as_ref());
         self.ports.as_ref().or(of_one).cloned()

@@ -55,9 +55,9 @@ pub static BYTES: LazyLock<Scale> = LazyLock::new(|| {
 
 impl Scale {
     fn new(units: &[u64], label: fn(u64) -> String) -> Self {
-        /// Tenths of a unit. Within a decade they are spaced about as evenly as the eye can tell.
+        /// Borders within a decade, in tenths of its start, about evenly spaced on a logarithmic scale.
         const TENTHS: [u64; 10] = [10, 12, 15, 20, 25, 30, 40, 50, 60, 80];
-        /// Decades of the last unit.
+        /// End of the last unit's range, as a multiple of the unit.
         const LAST: u64 = 1_000;
         let mut shown = vec![(0, Level::Decade)];
         for (i, unit) in units.iter().enumerate() {

@@ -98,7 +98,7 @@ named_enum! {
 }
 
 impl Reason {
-    /// True if the session did not close the way both ends wanted, as far as the kernel reports.
+    /// True if the session closed for a known reason other than a FIN.
     pub fn is_failure(self) -> bool {
         !matches!(
             self,
@@ -251,7 +251,7 @@ pub struct Session {
     pub netns: u32,
     /// Bytes sent per second since the previous snapshot; 0 for a closed session.
     pub tx_rate: f32,
-    /// Bytes received per second, likewise.
+    /// Bytes received per second since the previous snapshot; 0 for a closed session.
     pub rx_rate: f32,
     /// Local port.
     pub lport: u16,
@@ -312,8 +312,8 @@ impl Session {
         self.end_ns.saturating_sub(from)
     }
 
-    /// Moves the end of an open session to `now_ns`, as nothing has happened to it.
-    pub fn wait_until(&mut self, now_ns: u64) {
+    /// Advances the time of an open session that has not changed to `now_ns`.
+    pub fn advance_idle_to(&mut self, now_ns: u64) {
         let passed_ns = now_ns.saturating_sub(self.end_ns);
         self.end_ns += passed_ns;
         if self.close_us != 0 {
@@ -393,14 +393,14 @@ mod tests {
             tx_rate: 7.0,
             ..sample()
         };
-        open.wait_until(6_500_000_000);
+        open.advance_idle_to(6_500_000_000);
         assert_eq!((open.end_ns, open.close_us), (6_500_000_000, 0));
         assert_eq!(open.tx_rate, 0.0);
         open.close_us = 1;
-        open.wait_until(6_501_000_000);
+        open.advance_idle_to(6_501_000_000);
         assert_eq!(open.close_us, 1001);
         // the kernel's clock was read a little later than ours
-        open.wait_until(6_500_000_000);
+        open.advance_idle_to(6_500_000_000);
         assert_eq!((open.end_ns, open.close_us), (6_501_000_000, 1001));
     }
 

@@ -66,7 +66,7 @@ impl<'a> StoreEvent<'a> {
 /// Change of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// Where it is in the store; `None`: it is gone, or it closed while the display was paused and has no place.
+    /// Its reference in the store; `None`: it is gone, or it closed while the display was paused and is not kept.
     pub at: Option<SessionRef>,
     /// Its previous snapshot, while open; `None` if it was not known.
     pub before: Option<&'a Session>,
@@ -114,7 +114,7 @@ impl<'a> Change<'a> {
 struct OpenSession {
     session: Session,
     /// The last snapshot that contained it.
-    look: u64,
+    snapshot: u64,
 }
 
 /// Open and closed sessions.
@@ -123,7 +123,7 @@ pub struct Store {
     /// By cookie. The kernel counts cookies up, so nobody can provoke hash collisions.
     open: FxHashMap<u64, OpenSession>,
     /// Number of snapshots so far.
-    look: u64,
+    snapshot: u64,
     /// Sessions that were in the snapshot before the last one and not in the last. Their end arrives in the same batch
     /// or soon after; if it has not arrived by the next snapshot, it was missed.
     gone: FxHashMap<u64, Session>,
@@ -147,7 +147,7 @@ impl Store {
     pub fn new(keep: usize) -> Self {
         Store {
             open: FxHashMap::default(),
-            look: 0,
+            snapshot: 0,
             gone: FxHashMap::default(),
             closed: VecDeque::new(),
             uncounted: Uncounted::default(),
@@ -171,8 +171,8 @@ impl Store {
     pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(StoreEvent<'_>)) {
         self.totals.missed = self.totals.missed.max(batch.missed);
         let read = batch.open.is_some();
-        if let Some(look) = batch.open {
-            self.apply_snapshot(look, batch.taken_ns, &mut report);
+        if let Some(open) = batch.open {
+            self.apply_snapshot(open, batch.taken_ns, &mut report);
         }
         for mut session in batch.closed {
             let old = self.take_away(session.id());
@@ -229,8 +229,8 @@ impl Store {
         }
     }
 
-    /// Catches up with the passed sessions, if there were any. They are newer and more than the store keeps, so that
-    /// none of the closed sessions stays.
+    /// Catches up with the passed sessions, if there were any. They are newer than the kept closed sessions and more
+    /// than the store keeps, so all kept ones are evicted.
     pub fn drop_passed(&mut self, mut report: impl FnMut(StoreEvent<'_>)) -> bool {
         if self.passed == 0 {
             return false;
@@ -256,8 +256,8 @@ impl Store {
         now_ns: u64,
         report: &mut impl FnMut(StoreEvent<'_>),
     ) {
-        self.look += 1;
-        let look = self.look;
+        self.snapshot += 1;
+        let snapshot = self.snapshot;
         let mut seen = 0;
         let mut gone = std::mem::take(&mut self.gone);
         for mut session in found.changed {
@@ -268,16 +268,16 @@ impl Store {
                     let before = take_same(&mut gone, session.id());
                     let before = before.as_ref();
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    place.insert(OpenSession { session, look });
+                    place.insert(OpenSession { session, snapshot });
                     seen += 1;
                 }
                 Entry::Occupied(mut place) => {
                     let old = &place.get().session;
                     let before = Some(old).filter(|old| old.id() == session.id());
                     let is_another = before.is_none();
-                    seen += usize::from(place.get().look != look);
+                    seen += usize::from(place.get().snapshot != snapshot);
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    let old = place.insert(OpenSession { session, look }).session;
+                    let old = place.insert(OpenSession { session, snapshot }).session;
                     if is_another {
                         self.gone.insert(cookie, old);
                     }
@@ -286,23 +286,29 @@ impl Store {
         }
         for cookie in found.unchanged {
             if let Some(session) = gone.remove(&cookie) {
-                self.open.insert(cookie, OpenSession { session, look: 0 });
+                self.open.insert(
+                    cookie,
+                    OpenSession {
+                        session,
+                        snapshot: 0,
+                    },
+                );
             }
             if let Some(open) = self.open.get_mut(&cookie) {
-                seen += usize::from(open.look != look);
-                open.look = look;
-                open.session.wait_until(now_ns);
+                seen += usize::from(open.snapshot != snapshot);
+                open.snapshot = snapshot;
+                open.session.advance_idle_to(now_ns);
             }
         }
-        for lost in gone.values() {
+        for vanished in gone.values() {
             report(StoreEvent::Vanished(Change::gone(
-                lost,
-                self.uncounted.of(lost),
+                vanished,
+                self.uncounted.of(vanished),
             )));
-            self.uncounted.forget(lost);
+            self.uncounted.forget(vanished);
         }
         if self.open.len() > seen {
-            let gone = self.open.extract_if(|_, open| open.look != look);
+            let gone = self.open.extract_if(|_, open| open.snapshot != snapshot);
             let gone = gone.map(|(cookie, open)| (cookie, open.session));
             self.gone.extend(gone);
         }
@@ -447,7 +453,7 @@ fn take_same(known: &mut FxHashMap<u64, Session>, id: SessionId) -> Option<Sessi
     }
 }
 
-/// Bytes of sessions that do not count, or not again.
+/// Bytes that must not be counted, or not be counted again.
 #[derive(Debug, Default)]
 struct Uncounted {
     /// Bytes of preexisting sessions when they were first seen.
@@ -467,7 +473,7 @@ impl Uncounted {
         self.left.remove(&session.id())
     }
 
-    /// Returns the uncounted bytes of a preexisting session, the same from the first time on.
+    /// Returns the uncounted bytes of a preexisting session, which the first call determines.
     fn note(&mut self, session: &Session) -> u64 {
         if !session.preexisting {
             return 0;
@@ -761,8 +767,8 @@ mod tests {
             ..open(3, 0, 7 * S)
         };
         let told = apply(snapshot(7, vec![again], vec![]));
-        let (new, lost) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
-        assert_eq!(told, [new, lost]);
+        let (new, vanished) = ((None, Some(3), 0, true), (Some(3), None, 0, false));
+        assert_eq!(told, [new, vanished]);
     }
 
     #[test]

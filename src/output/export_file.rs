@@ -203,12 +203,12 @@ pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(bare)?;
-    give_to_who_asked(&file);
+    give_to_sudo_user(&file);
     Ok(file)
 }
 
 /// Under sudo, gives the file to the user who called it, not to root: otherwise they could not even copy it.
-fn give_to_who_asked(file: &NamedTempFile) {
+fn give_to_sudo_user(file: &NamedTempFile) {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -227,7 +227,7 @@ fn give_to_who_asked(file: &NamedTempFile) {
     }
 }
 
-/// Removes the temporary name from an error, as nobody has asked for it.
+/// Removes the temporary name from an error, because the user does not know it.
 fn bare(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|e| e.source());
     let inner = inner.and_then(|e| e.downcast_ref::<io::Error>());

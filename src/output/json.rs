@@ -66,7 +66,7 @@ impl<W: Write> Sink for Json<W> {
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         if summary.untaken > 0 {
-            summary.say_missed(); // the reader would not take it here
+            summary.report_missed(); // on stderr: the reader of stdout takes nothing
             return Ok(());
         }
         let mut serializer = serde_json::Serializer::new(&mut self.out);

@@ -50,7 +50,7 @@ pub trait Sink {
     /// # Errors
     /// If writing fails.
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
-        summary.say_missed();
+        summary.report_missed();
         Ok(())
     }
 }
@@ -71,7 +71,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn say_missed(&self) {
+    fn report_missed(&self) {
         let missed = fields::number(self.missed, "session");
         let text = match (self.missed, self.missed_all_match) {
             (0, _) => return,

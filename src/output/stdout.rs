@@ -77,7 +77,7 @@ pub fn stdout() -> io::Result<OwnedFd> {
 }
 
 /// Writes rows that a [`BufWriter`](io::BufWriter) in front of it collects. During the run, a reader may take its time;
-/// once it is to end, a reader that takes nothing for a second gets no more.
+/// once the run is to end, a reader that takes nothing for a second gets no more.
 #[derive(Debug)]
 pub struct DeadlineWriter<'a> {
     out: OwnedFd,
@@ -117,7 +117,7 @@ impl<'a> DeadlineWriter<'a> {
         result
     }
 
-    /// Writes some of the bytes, or drops all of them. Returns how many are done with.
+    /// Writes some of the bytes, or drops all of them. Returns how many were written or dropped.
     fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
         if self.may_wait && (self.end.untaken() > 0 || !self.wait_for_room()?) {
             let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
@@ -192,7 +192,7 @@ impl Write for DeadlineWriter<'_> {
     }
 }
 
-/// Reports a message on stderr, unless that is closed or would block: it may be the pipe that nobody reads.
+/// Prints a message on stderr, unless that is closed or would block: it may be the pipe that nobody reads.
 pub fn print_to_stderr(message: &str) {
     let mut stderr = io::stderr().lock();
     let fd = stderr.as_fd();

@@ -39,7 +39,7 @@ pub enum Unscaled {
     NoUnit,
     /// Unknown unit; true if it may be the beginning of one.
     Unit(String, bool),
-    /// Less than one of the unit counted in.
+    /// Less than one of the smallest unit.
     Fraction,
     TooGreat,
 }
@@ -100,7 +100,7 @@ pub fn scaled(text: &str, units: &[Unit], default: Option<u64>) -> Result<u64, U
 /// Decimal number: its digits without the point, and how many of them follow the point.
 struct Decimal {
     digits: u128,
-    behind: u32,
+    decimals: u32,
 }
 
 impl Decimal {
@@ -111,7 +111,7 @@ impl Decimal {
         }
         Some(Decimal {
             digits: format!("{whole}{fraction}").parse().ok()?,
-            behind: fraction.len().try_into().ok()?,
+            decimals: fraction.len().try_into().ok()?,
         })
     }
 
@@ -121,7 +121,7 @@ impl Decimal {
             .digits
             .checked_mul(factor.into())
             .ok_or(Unscaled::TooGreat)?
-            / 10_u128.pow(self.behind);
+            / 10_u128.pow(self.decimals);
         if product == 0 && self.digits != 0 {
             return Err(Unscaled::Fraction);
         }
@@ -144,7 +144,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Formats a time so that [`duration`] reads it back, to the microsecond: `1m30s`, `1s500ms`.
-pub fn spelled(time: Duration) -> String {
+pub fn duration_text(time: Duration) -> String {
     let mut rest = time.as_micros();
     let mut text = String::new();
     for (names, factor) in TIMES.iter().rev() {
@@ -240,7 +240,7 @@ mod tests {
             let time = Duration::from_millis(ms);
             assert_eq!(duration(text), Ok(time), "{text}");
             assert_eq!(filter_time(text), Some(ms * 1000), "{text}");
-            assert_eq!(duration(&spelled(time)), Ok(time), "{text}");
+            assert_eq!(duration(&duration_text(time)), Ok(time), "{text}");
         }
         // a bare number is seconds in a flag, and has no unit in a filter
         for (text, ms) in [("2", 2_000), ("0.5", 500), (".25", 250), ("1.5", 1_500)] {
@@ -298,7 +298,7 @@ mod tests {
             (90_000, "1m30s"),
             (86_400_000, "1d"),
         ] {
-            assert_eq!(spelled(Duration::from_millis(ms)), text);
+            assert_eq!(duration_text(Duration::from_millis(ms)), text);
         }
     }
 }

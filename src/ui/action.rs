@@ -85,7 +85,7 @@ pub enum Action {
     Back,
     /// Group peers by subnet and processes by name, or show each by itself.
     Group,
-    /// Narrow the filter to the selected talker.
+    /// Narrow the filter to the selected entry.
     Narrow,
     /// Return to the previous filter.
     Widen,

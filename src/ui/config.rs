@@ -137,7 +137,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "interval",
         help: || vec!["Refresh interval of the dashboard, from 100ms to 1h.".into()],
-        get: |config| quoted(&units::spelled(config.interval)),
+        get: |config| quoted(&units::duration_text(config.interval)),
         set: |config, value| {
             let text = value
                 .as_str()
@@ -212,7 +212,7 @@ impl Wrong {
     }
 }
 
-/// Why there is no configuration.
+/// An error that leaves no usable configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file exists or is required, but cannot be read.
@@ -275,7 +275,7 @@ impl Config {
     /// Reads the default file; without one, every setting has its default.
     ///
     /// # Errors
-    /// The same as [`Config::read`], but a missing or unreadable file is none.
+    /// The same as for [`Config::read`], but a missing or unreadable file is not an error.
     pub fn read_usual() -> Result<Self, ConfigError> {
         let dir = |name| std::env::var_os(name).map(PathBuf::from);
         match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
@@ -352,7 +352,7 @@ impl Config {
                 .find(|(n, _)| current_name(n.get_ref()) == name)
         };
         first.or_else(|| {
-            // a key that the file binds is taken from a row that it does not name, if that has another one
+            // a key that the file binds is removed from a row that the file does not name, if that row has another key
             let (press, a, b) = loop {
                 let (press, a, b) = self.keymap.conflict()?;
                 let is_freed = match (named(a), named(b)) {

@@ -1,4 +1,4 @@
-//! Terminal input, independent of the library that reads it.
+//! Events of the terminal, independent of the library that reads them.
 
 use crate::ui::keys::KeyPress;
 

@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::collector::Collector;
 use crate::filter::Filter;
-use crate::host::processes::ProcessInfo;
+use crate::host::process_info::ProcessInfo;
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::services::Services;
 use crate::host::session_env::SessionEnv;
@@ -46,7 +46,7 @@ use config::Config;
 use input::Input;
 use state::columns::{self, Columns};
 use state::export::ExportCommand;
-use state::history;
+use state::saved_lines;
 use terminal::{Keyboard, TerminalGuard, clipboard};
 use theme::{Appearance, Environment, NamedTheme};
 
@@ -66,7 +66,7 @@ pub struct Options {
     pub notice: Option<String>,
 }
 
-/// Runs until the user quits, a signal asks to exit, or the terminal goes.
+/// Runs until the user quits, a signal asks to exit, or the terminal is gone.
 ///
 /// # Errors
 /// If the terminal cannot be used, or if the collector failed. The terminal is restored in any case.
@@ -154,7 +154,7 @@ fn dashboard(
                 // without it addresses stay numeric
                 Err(_) => outside.resolver = None,
             },
-            recv(said(outside.writer.as_ref())) -> said => {
+            recv(reports(outside.writer.as_ref())) -> said => {
                 let said = said.unwrap_or_else(|_| WriterReport::Failed("the thread that writes it panicked, which is a bug".into()));
                 if said.is_last() {
                     outside.writer = None;
@@ -194,7 +194,7 @@ struct Outside<'a> {
 
 impl<'a> Outside<'a> {
     fn new(collector: &'a Collector) -> anyhow::Result<Self> {
-        let state = |name| history::file(name, directory("XDG_STATE_HOME"), directory("HOME"));
+        let state = |name| saved_lines::file(name, directory("XDG_STATE_HOME"), directory("HOME"));
         Ok(Outside {
             collector,
             keyboard: Some(Keyboard::new()?),
@@ -208,7 +208,8 @@ impl<'a> Outside<'a> {
 
     /// Creates the initial state.
     fn app(&self, options: Options, size: Size) -> App {
-        let load = |file: &Option<PathBuf>| file.as_deref().map(history::load).unwrap_or_default();
+        let load =
+            |file: &Option<PathBuf>| file.as_deref().map(saved_lines::load).unwrap_or_default();
         let host = rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -310,7 +311,7 @@ fn directory(name: &str) -> Option<PathBuf> {
 /// Saves lines for the next run. If they cannot be saved, nothing is reported.
 fn keep(file: Option<&Path>, lines: &[String]) {
     if let Some(file) = file {
-        let _ = history::save(file, lines);
+        let _ = saved_lines::save(file, lines);
     }
 }
 
@@ -320,7 +321,7 @@ fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
 }
 
 /// The writer's reports, if a file is being written.
-fn said(writer: Option<&Writer>) -> Receiver<WriterReport> {
+fn reports(writer: Option<&Writer>) -> Receiver<WriterReport> {
     writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
 }
 
@@ -354,7 +355,7 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
     }
 }
 
-/// True if the terminal went while it was written to, so that no one is left to report to.
+/// True if the terminal disappeared while it was written to, so that no one is left to report to.
 fn is_gone(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -331,7 +331,7 @@ impl Appearance {
 mod tests {
     use super::*;
 
-    fn look(flag: &str, configured: &str, environment: &Environment) -> &'static str {
+    fn theme_name(flag: &str, configured: &str, environment: &Environment) -> &'static str {
         Appearance::new(by_name(flag), by_name(configured), environment)
             .theme
             .name
@@ -344,11 +344,11 @@ mod tests {
             no_color: "1".into(),
             ..Environment::default()
         };
-        assert_eq!(look("", "", &plain), "dark");
-        assert_eq!(look("", "light", &plain), "light");
-        assert_eq!(look("colour-blind", "light", &plain), "colour-blind");
-        assert_eq!(look("", "light", &no_color), "monochrome");
-        assert_eq!(look("dark", "light", &no_color), "dark");
+        assert_eq!(theme_name("", "", &plain), "dark");
+        assert_eq!(theme_name("", "light", &plain), "light");
+        assert_eq!(theme_name("colour-blind", "light", &plain), "colour-blind");
+        assert_eq!(theme_name("", "light", &no_color), "monochrome");
+        assert_eq!(theme_name("dark", "light", &no_color), "dark");
     }
 
     #[test]
@@ -368,8 +368,12 @@ mod tests {
                 colorfgbg: colorfgbg.into(),
                 ..Environment::default()
             };
-            let look = Appearance::new(None, None, &environment);
-            assert_eq!((look.theme.name, look.many), (name, many), "{term}");
+            let appearance = Appearance::new(None, None, &environment);
+            assert_eq!(
+                (appearance.theme.name, appearance.many),
+                (name, many),
+                "{term}"
+            );
         }
     }
 

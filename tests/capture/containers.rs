@@ -6,10 +6,10 @@ use std::process::Command;
 
 use serde_json::json as object;
 
-use crate::common::host::{kernel_or_skip, skip, tool_or_skip};
-use crate::common::net::{Pair, V4, listen, port};
+use crate::common::loopback::{Pair, V4, listen, port};
+use crate::common::requirements::{kernel_or_skip, skip, tool_or_skip};
 use crate::common::running::Running;
-use crate::rows::assert_has;
+use crate::printed_rows::assert_has;
 
 /// A control group that is removed when the test ends.
 struct Group(PathBuf);

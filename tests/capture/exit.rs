@@ -8,12 +8,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json as object};
 
 use crate::SOON;
-use crate::common::host::{PATIENCE, TCPLIFE, kernel_or_skip};
-use crate::common::net::{V4, listen, port, session};
+use crate::bound_sockets::listen_for_flag;
+use crate::common::loopback::{V4, listen, port, session};
+use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip};
 use crate::common::running::{Kept, Running, json};
 use crate::missed::wait_until_closed;
-use crate::ports::listen_for_flag;
-use crate::rows::{CSV_HEADER, Row, assert_has};
+use crate::printed_rows::{CSV_HEADER, Row, assert_has};
 
 #[test]
 fn count_reached_exits() {

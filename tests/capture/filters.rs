@@ -2,11 +2,11 @@
 
 use std::net::{SocketAddr, TcpStream};
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{V4, V6, listen, port, session, v6_or_skip};
-use crate::ports::{Bound, MAPPED, listen_for_flag, listen_in_a_row};
+use crate::bound_sockets::{Bound, MAPPED, listen_for_flag, listen_in_a_row};
+use crate::common::loopback::{V4, V6, listen, port, session, v6_or_skip};
+use crate::common::requirements::kernel_or_skip;
+use crate::printed_rows::{Ports, Row, captured, me, ours_at, sorted};
 use crate::puppet::Puppet;
-use crate::rows::{Ports, Row, captured, me, ours_at, sorted};
 
 /// Opens sessions at listed ports, at ports in a listed range, and at others. `list` formats the flag's value from a
 /// range's ends and two single ports; `side` swaps a row's ports if the flag is about the remote one.

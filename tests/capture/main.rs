@@ -7,20 +7,20 @@
 
 #[path = "../common"]
 mod common {
-    pub(crate) mod host;
-    pub(crate) mod net;
+    pub(crate) mod loopback;
+    pub(crate) mod requirements;
     pub(crate) mod running;
 }
 
+mod bound_sockets;
 mod containers;
 mod exit;
 mod filters;
 mod missed;
 mod output;
-mod ports;
 mod preexisting;
+mod printed_rows;
 mod puppet;
-mod rows;
 
 use std::time::Duration;
 

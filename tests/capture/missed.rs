@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::common::host::{PATIENCE, kernel_or_skip};
-use crate::common::net::{V4, port, session};
+use crate::bound_sockets::{listen_for_flag, listen_in_a_row};
+use crate::common::loopback::{V4, port, session};
+use crate::common::requirements::{PATIENCE, kernel_or_skip};
 use crate::common::running::{Running, json};
-use crate::ports::{listen_for_flag, listen_in_a_row};
-use crate::rows::{captured, ours_at};
+use crate::printed_rows::{captured, ours_at};
 
 /// More sessions than the smallest ring holds.
 const SESSIONS: usize = 60;

@@ -6,12 +6,12 @@ use std::net::TcpStream;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json as object;
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{V4, listen, port, session};
+use crate::bound_sockets::listen_for_flag;
+use crate::common::loopback::{V4, listen, port, session};
+use crate::common::requirements::kernel_or_skip;
 use crate::common::running::Running;
-use crate::ports::listen_for_flag;
+use crate::printed_rows::{Row, assert_has, comm_of, me};
 use crate::puppet::Puppet;
-use crate::rows::{Row, assert_has, comm_of, me};
 
 #[test]
 fn preexisting_session_closes_is_reported_whole() {

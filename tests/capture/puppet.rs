@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 
-use crate::common::net::{V4, listen, port};
+use crate::common::loopback::{V4, listen, port};
 use crate::common::running::Kept;
 
 const PUPPET: &str = "TCPLIFE_TEST_PUPPET";

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::host::PATIENCE;
+use super::requirements::PATIENCE;
 
 /// A program on its terminal.
 pub(crate) struct Pty {

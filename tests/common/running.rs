@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::host::{PATIENCE, TCPLIFE};
-use super::net;
+use super::loopback;
+use super::requirements::{PATIENCE, TCPLIFE};
 
 /// A child process that is killed when the test ends, even if the test fails.
 pub(crate) struct Kept(pub(crate) Child);
@@ -136,11 +136,11 @@ impl Running {
     }
 
     fn once_ready(mut self, probe: &TcpListener) -> Running {
-        let port = net::port(probe);
+        let port = loopback::port(probe);
         let to = probe.local_addr().expect("it is bound");
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            let client = net::session(probe, to, 1, 1);
+            let client = loopback::session(probe, to, 1, 1);
             let next = Instant::now() + Duration::from_millis(200);
             while let Some(line) = self.line_before(next) {
                 let row = json(&line);

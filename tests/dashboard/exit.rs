@@ -9,10 +9,10 @@ use tcplife::testing::filter::Filter;
 use tcplife::testing::model::CaptureFilter;
 use tcplife::testing::ui::{self, Config};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip, tool_or_skip};
-use crate::common::net::{V4, listen, port, session};
+use crate::common::loopback::{V4, listen, port, session};
 use crate::common::pty::{self, Kept};
-use crate::display::{Seen, argv, only};
+use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::harness::{Seen, argv, only};
 
 pub(crate) fn pid_of(seen: &Seen) -> Pid {
     let pid = seen.pty.child.0.process_id().expect("it runs");

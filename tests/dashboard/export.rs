@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{Pair, V4, listen, port, session};
+use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::display::{Seen, argv, brisk, only};
+use crate::common::requirements::kernel_or_skip;
+use crate::harness::{Seen, argv, brisk, only};
 
 /// Starts the dashboard in a directory of its own.
 fn in_folder(folder: &Path, ports: &str) -> Seen {

@@ -7,21 +7,21 @@
 
 #[path = "../common"]
 mod common {
-    pub(crate) mod host;
-    pub(crate) mod net;
+    pub(crate) mod loopback;
     pub(crate) mod pty;
+    pub(crate) mod requirements;
 }
 
-mod appearance;
-mod display;
+mod customization;
 mod exit;
 mod export;
-mod kinds;
-mod live;
+mod harness;
 mod mouse;
 mod names;
-mod questions;
+mod refresh;
 mod resize_storm;
 mod screens;
 mod slow;
 mod table;
+mod troubleshooting;
+mod unusual_terminals;

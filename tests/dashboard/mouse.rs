@@ -2,11 +2,11 @@
 
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{Pair, V4, listen, port};
+use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::display::{Seen, argv, only};
+use crate::common::requirements::kernel_or_skip;
 use crate::exit::{is_stopped, pid_of};
+use crate::harness::{Seen, argv, only};
 
 /// Modes requested from the terminal, and no others: motion events would be a waste.
 const ON: &str = "\x1b[?1000h\x1b[?1006h";

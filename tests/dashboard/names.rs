@@ -4,10 +4,10 @@ use std::fs;
 use std::net::UdpSocket;
 use std::time::Instant;
 
-use crate::common::host::{kernel_or_skip, skip, tool_or_skip};
-use crate::common::net::{Pair, V4, listen, port};
+use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::display::{Seen, brisk, only};
+use crate::common::requirements::{kernel_or_skip, skip, tool_or_skip};
+use crate::harness::{Seen, brisk, only};
 
 /// Address of the test's own name server: servers of resolv.conf(5) have the usual port.
 const SERVER: &str = "127.0.53.77";

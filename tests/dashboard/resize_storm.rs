@@ -8,11 +8,11 @@ use rustix::process::{Signal, kill_process};
 use tcplife::testing::sample::Numbers;
 use tcplife::testing::ui::{KEYS, Mode};
 
-use crate::common::host::{PATIENCE, kernel_or_skip};
-use crate::common::net::{Pair, V4, listen, session};
+use crate::common::loopback::{Pair, V4, listen, session};
 use crate::common::pty;
-use crate::display::{Seen, length, only};
+use crate::common::requirements::{PATIENCE, kernel_or_skip};
 use crate::exit::pid_of;
+use crate::harness::{Seen, length, only};
 
 /// Keys from the table to a mode, and back; `None`: it is the prompt for a file name, which briefly shows something
 /// else.

@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{Pair, V4, listen, port, session};
-use crate::display::{Seen, only, words};
+use crate::common::loopback::{Pair, V4, listen, port, session};
+use crate::common::requirements::kernel_or_skip;
+use crate::harness::{Seen, only, words};
 
 /// Returns the line that contains all of these, split into words.
 fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {

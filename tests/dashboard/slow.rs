@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_linger;
 use rustix::process::{Signal, kill_process};
 
-use crate::common::host::{PATIENCE, TCPLIFE, kernel_or_skip};
-use crate::common::net::{V4, listen, port, session};
+use crate::common::loopback::{V4, listen, port, session};
 use crate::common::pty::{self, Pty};
-use crate::display::{Seen, argv, only};
+use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip};
 use crate::exit::pid_of;
+use crate::harness::{Seen, argv, only};
 
 /// Opens and closes sessions as fast as this host can, until asked to stop.
 struct Load {
@@ -71,7 +71,7 @@ fn large(listener: &TcpListener, interval: &str) -> Seen {
 
 impl Seen {
     /// Bytes per second, over a while.
-    fn bytes_a_second(&mut self, seconds: u64) -> usize {
+    fn bytes_per_second(&mut self, seconds: u64) -> usize {
         let before = self.pty.written.len();
         let until = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < until {
@@ -110,7 +110,7 @@ fn terminal_output_on_idle_host_is_at_most_100_bytes_per_second() {
         return;
     }
     let mut seen = large(&listen(V4), "1s");
-    let idle = seen.bytes_a_second(5);
+    let idle = seen.bytes_per_second(5);
     println!("idle: {idle} B/s");
     assert!(idle <= 100, "{idle} B/s");
     seen.quit();
@@ -126,7 +126,7 @@ fn terminal_output_on_busy_host_stays_within_30_kb_per_second() {
     let load = Load::start(listener);
     for keys in ["", "F"] {
         seen.press(keys);
-        let busy = seen.bytes_a_second(3);
+        let busy = seen.bytes_per_second(3);
         println!("busy {keys}: {busy} B/s");
         assert!(busy <= 30_000, "{busy} B/s");
         assert!(busy > 100, "{}", seen.picture());

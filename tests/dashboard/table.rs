@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tcplife::testing::ui::{KEYS, Mode};
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{Pair, V4, V6, listen, port, session, v6_or_skip};
+use crate::common::loopback::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use crate::common::pty;
-use crate::display::{Seen, argv, length, only, words};
+use crate::common::requirements::kernel_or_skip;
+use crate::harness::{Seen, argv, length, only, words};
 
 #[test]
 fn table_live_session_updates_until_it_closes() {

@@ -591,7 +591,7 @@ impl End {
         window
     }
 
-    /// It is preexisting, and does not change until it was compared with a snapshot.
+    /// A preexisting session that does not change until it has been compared with a snapshot.
     pub(crate) fn stands(&self, state: &str, owner: &str) {
         let netns = sys::netns_of(self.fd());
         say(&json!({"stands": {
@@ -612,8 +612,8 @@ impl End {
         sys::timed(|| drop(fd)).1
     }
 
-    /// Closes, which ends the session: at once, or, of the one that closes first, when its FIN is
-    /// acknowledged, which the peer does when it closes at the latest.
+    /// Closes the descriptor, which closes the session: at once, or for the end that closes first
+    /// when its FIN is acknowledged, at the latest when the peer closes.
     pub(crate) fn close(mut self, reason: &str) {
         let window = self.close_fd();
         let is_first = reason == "local-fin";

@@ -28,8 +28,8 @@ mod cases;
 mod generator;
 mod judge;
 mod link;
-mod live;
-mod peer;
+mod open_sessions;
+mod reference_tool;
 mod sys;
 mod uring;
 
@@ -341,8 +341,12 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
 
     std::thread::scope(|scope| {
         // in parallel, as both wait for long
-        let looks: [fn() -> Outcome; 2] = [live::find_idle_worker, live::follow_what_changes];
-        let looks = (!before.is_empty() && !accuracy).then(|| looks.map(|look| scope.spawn(look)));
+        let checks: [fn() -> Outcome; 2] = [
+            open_sessions::find_idle_worker,
+            open_sessions::follow_what_changes,
+        ];
+        let checks =
+            (!before.is_empty() && !accuracy).then(|| checks.map(|check| scope.spawn(check)));
         for &run in &before {
             let (news_tx, go) = (news_tx.clone(), go.clone());
             scope.spawn(move || {
@@ -363,9 +367,9 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
 
         let mut tcplife = Tcplife::start();
         tcplife.probe();
-        let peer = accuracy.then(peer::Peer::start);
+        let peer = accuracy.then(reference_tool::Peer::start);
         if !before.is_empty() && !accuracy {
-            live.push(live::compare_with_ss(&standing));
+            live.push(open_sessions::compare_with_ss(&standing));
         }
         drop(go_tx);
 
@@ -396,9 +400,9 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
         let rows = tcplife.stop();
         let order = |story: &Story| runs.iter().position(|run| run.name() == story.name);
         stories.sort_by_key(order);
-        let theirs = peer.map(|peer| peer.and_then(peer::Peer::stop));
-        let looks = looks.into_iter().flatten();
-        live.extend(looks.map(|look| look.join().expect("no panic")));
+        let theirs = peer.map(|peer| peer.and_then(reference_tool::Peer::stop));
+        let checks = checks.into_iter().flatten();
+        live.extend(checks.map(|check| check.join().expect("no panic")));
         finish(&stories, &rows, std::mem::take(&mut live), theirs, begun)
     })
 }
@@ -407,7 +411,7 @@ fn finish(
     stories: &[Story],
     rows: &[Value],
     live: Vec<Outcome>,
-    theirs: Option<Result<Vec<peer::Row>, String>>,
+    theirs: Option<Result<Vec<reference_tool::Row>, String>>,
     begun: Instant,
 ) -> ExitCode {
     let mut outcomes: Vec<Outcome> = stories.iter().map(|story| story.judge(rows)).collect();
@@ -431,7 +435,7 @@ fn finish(
     match theirs {
         None => (),
         Some(Err(why)) => println!("\naccuracy: SKIPPED the comparison: {why}"),
-        Some(Ok(theirs)) => peer::print_comparison(stories, rows, &theirs),
+        Some(Ok(theirs)) => reference_tool::print_comparison(stories, rows, &theirs),
     }
     let failed = outcomes.iter().filter(|o| !o.wrong.is_empty()).count();
     println!("\n{:.1} s", begun.elapsed().as_secs_f64());

@@ -60,7 +60,7 @@ const SLEEP: Duration = Duration::from_secs(1);
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 /// The same for sessions of which an earlier scan found no owner: they may still be in the listener's queue.
 const SCAN_AGAIN: Duration = Duration::from_secs(60);
-/// Age at which a session that has not shown its owner is worth a scan.
+/// Minimum age of a session without a known owner that justifies a scan.
 const SCAN_AFTER_NS: u64 = 2_000_000_000;
 /// Maximum number of sessions in a batch: bounds what the channel can hold.
 const BATCH_SESSIONS: usize = 4096;
@@ -105,7 +105,7 @@ pub fn run(
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let mut object = MaybeUninit::uninit();
     let mut skel = load(skel::TcplifeSkelBuilder::default(), &mut object, config)?;
-    let _following = follow(&skel)?;
+    let _following = attach_tracepoints(&skel)?;
     let started_ns = monotonic_ns();
     if !config.scan_first {
         ready();
@@ -119,7 +119,7 @@ pub fn run(
     let bss = bss.context("the programs have no variables")?;
     let taken = RingRecords {
         context: RefCell::new(DecodeContext {
-            hz: jiffies_a_second(bss.scan_jiffies, bss.scan_ns),
+            hz: jiffies_per_second(bss.scan_jiffies, bss.scan_ns),
             started_ns,
             cgroups: Cgroups::of_this_host(),
         }),
@@ -174,7 +174,7 @@ fn load<'o>(
 }
 
 /// Attaches the tracepoints. From here on no session is missed, as long as the links are kept.
-fn follow(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
+fn attach_tracepoints(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
     let attached = |program: &ProgramMut<'_>| {
         let attaching = "attaching the BPF programs to the kernel's tracepoints";
         program.attach_trace().map_err(refused(attaching))
@@ -269,14 +269,14 @@ impl Rounds<'_> {
             if last || !is_wanted {
                 return Ok(());
             }
-            // Announced first, asleep a round later: a program that has not seen the flag yet is through by then, and
-            // what it wrote is found.
+            // The idle flag is set one round before the long sleep: a program that did not see it has completed by
+            // then, and the next drain takes its record.
             idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
             self.variables.set_sleeps(idle_rounds > 0);
-            // an earlier wake-up covered what is taken already: the next one is for what comes during this rest
+            // the ring was drained, so the programs may wake this thread again during the next wait
             self.variables.answer_call();
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
-            rest.until(self.until_snapshot().map_or(most, |look| look.min(most)))?;
+            rest.until(self.until_snapshot().map_or(most, |time| time.min(most)))?;
         }
     }
 
@@ -341,8 +341,8 @@ impl Rounds<'_> {
     }
 }
 
-/// True if a scan of all open files is worthwhile: some sessions have shown no process that works on them, because they
-/// are idle or only written to. `unowned` are their start times.
+/// True if a scan of all open files is worthwhile: no process has been seen using some sessions, because they are idle
+/// or only written to. `unowned` are their start times.
 fn scan_is_due(unowned: impl Iterator<Item = u64>, last_scan_ns: u64, now_ns: u64) -> bool {
     let since = Duration::from_nanos(now_ns.saturating_sub(last_scan_ns));
     unowned
@@ -362,14 +362,14 @@ fn new_batch() -> Batch {
     }
 }
 
-/// Waits for time, the kernel, or an order.
+/// Waits for a timeout, a wake-up by the kernel, or an order.
 struct Rest(OwnedFd);
 
 impl Rest {
     fn new(sessions: BorrowedFd<'_>, orders: &Orders) -> anyhow::Result<Self> {
         let waiting = "cannot wait for the ring buffer";
         let all = epoll::create(epoll::CreateFlags::CLOEXEC).context(waiting)?;
-        // Edge-triggered: a wake-up by the kernel counts, not data in the ring, which is normal.
+        // Edge-triggered: only a wake-up by the kernel ends the wait, not data in the ring, which is normally there.
         let kernel = epoll::EventFlags::IN | epoll::EventFlags::ET;
         for (fd, flags) in [
             (sessions, kernel),
@@ -402,8 +402,8 @@ fn walk_silent(link: &Link) -> anyhow::Result<()> {
     walk(link, &mut |bytes| Ok(bytes.len()))
 }
 
-/// Runs an iterator and hands over its output: `take` returns how many bytes it has consumed, and gets the rest again
-/// with what follows.
+/// Runs an iterator and passes its output to `take`, which returns how many bytes it has consumed. It gets the rest
+/// again, followed by more output.
 fn walk(link: &Link, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>) -> anyhow::Result<()> {
     // the kernel hands out 32 kB at a time
     let mut buffer = vec![0; 64 << 10];
@@ -429,7 +429,7 @@ fn monotonic_ns() -> u64 {
 
 /// Derives CONFIG_HZ from one moment on both clocks: jiffies begin five minutes before they wrap at 32 bits
 /// (include/linux/jiffies.h, INITIAL_JIFFIES), and one of the possible rates fits the time since boot best.
-fn jiffies_a_second(jiffies: u64, monotonic_ns: u64) -> u32 {
+fn jiffies_per_second(jiffies: u64, monotonic_ns: u64) -> u32 {
     const RATES: [u32; 8] = [100, 250, 300, 1000, 24, 48, 512, 1024];
     let uptime = monotonic_ns as f64 / 1e9;
     let error = |hz: u32| {
@@ -505,7 +505,7 @@ mod tests {
         options.btf_custom_path(btf.path()).expect("a path");
         let mut object = MaybeUninit::uninit();
         let skel = load(builder, &mut object, &any_session()).expect("the programs load");
-        let _links = follow(&skel).expect("they attach");
+        let _links = attach_tracepoints(&skel).expect("they attach");
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("it is bound");
@@ -567,7 +567,7 @@ mod tests {
         let mut object = MaybeUninit::uninit();
         let builder = skel::TcplifeSkelBuilder::default();
         let skel = load(builder, &mut object, &any_session()).expect("the programs load");
-        let links = follow(&skel).expect("they attach");
+        let links = attach_tracepoints(&skel).expect("they attach");
         // an interrupt in the few ns after on_state_nested has done its work may leave one
         let left = notes_left(&skel, 100);
         assert!(
@@ -593,7 +593,7 @@ mod tests {
             for uptime in [1_u64, 60, 86_400, 86_400 * 400] {
                 let jiffies = (1 << 32) - 300 * u64::from(hz) + uptime * u64::from(hz);
                 assert_eq!(
-                    jiffies_a_second(jiffies, uptime * 1_000_000_000),
+                    jiffies_per_second(jiffies, uptime * 1_000_000_000),
                     hz,
                     "after {uptime} s"
                 );

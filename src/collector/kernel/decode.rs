@@ -11,7 +11,7 @@ use crate::collector::kernel::bpf::types::{
 use crate::host::cgroup::Cgroups;
 use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 
-/// A record that this program cannot have written, with its length.
+/// A record whose length, in bytes, is not that of a [`session_record`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the kernel sent a record of {0} bytes instead of {expected}", expected = size_of::<session_record>())]
 pub struct BadRecord(pub usize);
@@ -239,7 +239,7 @@ fn unread(r: &session_record) -> u32 {
     r.unread.saturating_sub(r.fin_received.into())
 }
 
-/// Reason of the close: `sk_err` tells what the network did, the previous state which end closed first.
+/// Reason for the close: `sk_err` shows what the network did, and the previous state shows which end closed first.
 fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direction) -> Reason {
     use errno::*;
     let connecting =
@@ -251,14 +251,14 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
         ETIMEDOUT if connecting => return Reason::ConnectTimeout,
         ETIMEDOUT => return Reason::Timeout,
         ECONNREFUSED if connecting => return Reason::Refused,
-        // other ICMP errors: prohibited, and what net/ipv4/icmp.c and net/ipv6/icmp.c make of the rest
+        // other ICMP errors: "prohibited", and the errnos to which net/ipv4/icmp.c and net/ipv6/icmp.c map the rest
         EACCES | ENONET | EPROTO | ENOPROTOOPT | EOPNOTSUPP if connecting => {
             return Reason::Unreachable;
         }
         _ => {}
     }
     let in_order = match state {
-        // without a process and without an error: it waits out its time as a TIME_WAIT bucket
+        // no process and no error: the kernel has replaced the socket with a TIME_WAIT bucket
         State::FinWait2 if r.fin_received == 1 || r.orphan == 1 => Some(Reason::LocalFin),
         State::Closing if fin_acked(r, state) => Some(Reason::LocalFin),
         State::LastAck if fin_acked(r, state) => Some(Reason::RemoteFin),

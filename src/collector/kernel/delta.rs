@@ -1,5 +1,5 @@
-//! Tracks the open sessions from snapshot to snapshot: the kernel reports what has changed since the previous one, and
-//! of the rest only that it still exists.
+//! Tracks the open sessions from snapshot to snapshot: the kernel reports those that have changed since the previous
+//! one in full, and for the others only that they still exist.
 //!
 //! Also detects when the kernel reports an unknown session as unchanged. `bpf` gets the bytes, `decode` interprets a
 //! record.
@@ -25,7 +25,7 @@ pub struct DeltaTracker {
 struct KnownSession {
     /// The last snapshot that it was in.
     snapshot: u64,
-    /// Its start time, if no process that works on it has shown.
+    /// Its start time, if no process has been seen using it.
     unowned_ns: Option<u64>,
 }
 
@@ -98,23 +98,23 @@ impl DeltaTracker {
         std::mem::take(&mut self.found)
     }
 
-    /// True if the last snapshot named a session as unchanged that was not known, because the kernel skips some when
-    /// others disappear at that moment. The kernel must then report all of them in the next snapshot.
+    /// True if the last snapshot reported an unknown session as unchanged: the kernel may skip a session while others
+    /// disappear. The next snapshot must then include all sessions in full.
     pub fn is_amiss(&self) -> bool {
         self.is_amiss
     }
 
-    /// Start times of the sessions of which no process that works on them has shown.
+    /// Start times of the sessions that no process has been seen using.
     pub fn unowned(&self) -> impl Iterator<Item = u64> {
         self.known.values().filter_map(|known| known.unowned_ns)
     }
 }
 
-/// True if a process may be working on the session and has not shown.
+/// True if a process may be using the session, but none has been seen using it.
 fn is_unowned(session: &Session) -> bool {
     match session.owner {
         Evidence::Listen => true,
-        // a closed one has no process, and no scan will find any
+        // in other states no process has the session open, so no scan would find one
         Evidence::None => matches!(session.state, State::Established | State::CloseWait),
         _ => false,
     }
@@ -147,59 +147,59 @@ mod tests {
     }
 
     /// Returns the changed sessions with their bytes, and the unchanged ones.
-    fn look(looks: &mut DeltaTracker, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
+    fn snapshot(deltas: &mut DeltaTracker, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
         let mut context = DecodeContext {
             hz: 1000,
             started_ns: 0,
             cgroups: Cgroups::none(),
         };
-        looks.begin_snapshot();
+        deltas.begin_snapshot();
         // in pieces, as they may arrive
         let mut waiting = Vec::new();
         for piece in bytes.concat().chunks(7) {
             waiting.extend(piece);
-            let done = looks.take(&waiting, &mut context).expect("records");
+            let done = deltas.take(&waiting, &mut context).expect("records");
             waiting.drain(..done);
         }
         assert_eq!(waiting, [0; 0]);
-        let found = looks.end_snapshot();
+        let found = deltas.end_snapshot();
         let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
         (changed.collect(), found.unchanged)
     }
 
     #[test]
     fn delta_has_changed_sessions_in_full_and_others_by_cookie() {
-        let mut looks = DeltaTracker::default();
-        let first = look(&mut looks, &[told(1, 5, 0), told(2, 6, 0)]);
+        let mut deltas = DeltaTracker::default();
+        let first = snapshot(&mut deltas, &[told(1, 5, 0), told(2, 6, 0)]);
         assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
-        let second = look(&mut looks, &[as_before(2), told(1, 9, 0)]);
+        let second = snapshot(&mut deltas, &[as_before(2), told(1, 9, 0)]);
         assert_eq!(second, (vec![(1, 9)], vec![2]));
-        assert_eq!(look(&mut looks, &[as_before(1)]), (vec![], vec![1]));
-        assert!(!looks.is_amiss());
+        assert_eq!(snapshot(&mut deltas, &[as_before(1)]), (vec![], vec![1]));
+        assert!(!deltas.is_amiss());
     }
 
     #[test]
     fn delta_unchanged_session_not_in_last_snapshot_is_needed_in_full() {
-        let mut looks = DeltaTracker::default();
-        look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
-        look(&mut looks, &[as_before(1)]);
-        assert!(!looks.is_amiss());
-        let third = look(&mut looks, &[as_before(1), as_before(3)]);
+        let mut deltas = DeltaTracker::default();
+        snapshot(&mut deltas, &[told(1, 5, 0), told(3, 5, 0)]);
+        snapshot(&mut deltas, &[as_before(1)]);
+        assert!(!deltas.is_amiss());
+        let third = snapshot(&mut deltas, &[as_before(1), as_before(3)]);
         assert_eq!(third, (vec![], vec![1]));
-        assert!(looks.is_amiss());
-        look(&mut looks, &[told(1, 5, 0), told(3, 5, 0)]);
-        assert!(!looks.is_amiss());
+        assert!(deltas.is_amiss());
+        snapshot(&mut deltas, &[told(1, 5, 0), told(3, 5, 0)]);
+        assert!(!deltas.is_amiss());
     }
 
     #[test]
     fn delta_sessions_without_owner_are_kept_while_unchanged() {
-        let mut looks = DeltaTracker::default();
-        let unowned = |looks: &DeltaTracker| looks.unowned().collect::<Vec<_>>();
-        look(&mut looks, &[told(1, 0, 1), told(2, 0, 4)]);
-        assert_eq!(unowned(&looks), [1_000_000_000]);
-        look(&mut looks, &[as_before(1), as_before(2)]);
-        assert_eq!(unowned(&looks), [1_000_000_000]);
-        look(&mut looks, &[told(1, 0, 2), as_before(2)]);
-        assert_eq!(unowned(&looks), [0; 0]);
+        let mut deltas = DeltaTracker::default();
+        let unowned = |deltas: &DeltaTracker| deltas.unowned().collect::<Vec<_>>();
+        snapshot(&mut deltas, &[told(1, 0, 1), told(2, 0, 4)]);
+        assert_eq!(unowned(&deltas), [1_000_000_000]);
+        snapshot(&mut deltas, &[as_before(1), as_before(2)]);
+        assert_eq!(unowned(&deltas), [1_000_000_000]);
+        snapshot(&mut deltas, &[told(1, 0, 2), as_before(2)]);
+        assert_eq!(unowned(&deltas), [0; 0]);
     }
 }

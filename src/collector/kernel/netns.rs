@@ -11,16 +11,16 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::host::proc::{Mount, Process};
 
-/// Calls `look` in this thread's namespace, and in every other that can be found and entered.
+/// Calls `visit` in this thread's namespace, and in every other that can be found and entered.
 ///
 /// Entering takes CAP_SYS_ADMIN. Without it the others are left out: sessions there are still shown if a process has
 /// them open, and when they close.
 ///
 /// # Errors
-/// If `look` fails in this thread's own namespace; errors in other namespaces are ignored, as these may be
+/// If `visit` fails in this thread's own namespace; errors in other namespaces are ignored, as these may be
 /// disappearing.
-pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
-    look()?;
+pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+    visit()?;
     let mut seen = HashSet::new();
     seen.extend(id_of(Process::own_thread().net_namespace()));
     let processes = Process::all().map(|process| process.net_namespace());
@@ -40,7 +40,7 @@ pub fn in_each(look: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<(
                     let kind = Some(LinkNameSpaceType::Network);
                     if move_into_link_name_space(namespace.as_fd(), kind).is_ok() {
                         // it may be disappearing
-                        let _ = look();
+                        let _ = visit();
                     }
                 }
             })

@@ -46,7 +46,7 @@ pub enum StartError {
     },
 }
 
-/// Facts about the host that decide.
+/// Facts about the host that the checks need.
 #[derive(Debug, Default)]
 struct Facts {
     release: String,
@@ -65,7 +65,7 @@ impl Facts {
                 .to_string_lossy()
                 .into_owned(),
             btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
-            // no /proc: assume the best, the kernel will tell
+            // without /proc, assume that all are present: loading fails if they are not
             capabilities: Process::own().status().capabilities.unwrap_or(u64::MAX),
             lockdown: fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default(),
         }
@@ -109,7 +109,7 @@ impl Facts {
     }
 }
 
-/// Checks the host before anything is loaded, because what libbpf reports of a failed load helps nobody.
+/// Checks the host before anything is loaded, because libbpf's messages about a failed load do not say what to do.
 pub fn check() -> Result<(), StartError> {
     Facts::gather().check_system()
 }

@@ -1,4 +1,4 @@
-//! Memory shared with the BPF programs: reads and writes it while the other side does.
+//! Memory shared with the BPF programs, read and written while they run.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -20,7 +20,8 @@ impl<'a> SharedState<'a> {
         unsafe { AtomicI32::from_ptr(&raw mut (*self.0).scanner_tid) }.store(0, Ordering::Relaxed);
     }
 
-    /// Tells the programs that the ring buffer is empty: they are to wake this side when it has filled up again.
+    /// Acknowledges a wake-up: the ring buffer was drained, and the programs wake this side the next time it fills
+    /// beyond `wake_above_bytes`.
     pub fn answer_call(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).wakeup_pending) }

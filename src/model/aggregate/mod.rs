@@ -11,7 +11,7 @@ use crate::model::session::{Comm, Direction, Session};
 use crate::model::store::Change;
 
 pub mod bounded_map;
-pub mod figures;
+pub mod figure_table;
 pub mod rate_history;
 
 /// Minimum number of keys kept for each [`GroupBy`].
@@ -178,7 +178,7 @@ impl Group {
         if let (Some(old_key), Some(old)) = (before, change.before)
             && !stays
         {
-            // a better known owner takes over what was counted so far
+            // better evidence changed the key: the new key takes over what the old one has counted
             brought = counted_bytes(old, change.uncounted);
             let other = self.0.sums_of(old_key);
             other.open = other.open.saturating_sub(1);
@@ -217,9 +217,11 @@ fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
 pub struct Aggregates {
     groups: [Group; 5],
     keep: usize,
-    /// The snapshot in progress, how long the one before it took, and when that was.
+    /// Number of the snapshot in progress.
     snapshot: u64,
+    /// Time between the last two complete snapshots, s.
     snapshot_s: f64,
+    /// Time of the last complete snapshot, ns.
     snapshot_ns: u64,
     bytes: u64,
 }
@@ -243,7 +245,7 @@ impl Aggregates {
         }
     }
 
-    /// Returns empty aggregates at the same moment.
+    /// Returns empty aggregates that continue with the same snapshot.
     pub fn emptied(&self) -> Self {
         Aggregates {
             snapshot: self.snapshot,
@@ -268,8 +270,8 @@ impl Aggregates {
         }
     }
 
-    /// Applies a session from before: its bytes, except [`Change::uncounted`], count as if they had moved evenly over
-    /// its life.
+    /// Counts a session that was not counted when it changed: its bytes, except [`Change::uncounted`], count as if they
+    /// had moved evenly over its life.
     pub fn recall(&mut self, session: &Session, uncounted: u64) {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
@@ -342,15 +344,15 @@ impl Aggregates {
 
     /// Bytes per second at the last snapshot.
     pub fn byte_rate(&self, aggregate: &Aggregate) -> f64 {
-        self.a_second(aggregate.flow_before(self.snapshot).bytes)
+        self.per_second(aggregate.flow_before(self.snapshot).bytes)
     }
 
     /// New sessions per second at the last snapshot.
     pub fn new_rate(&self, aggregate: &Aggregate) -> f64 {
-        self.a_second(aggregate.flow_before(self.snapshot).new)
+        self.per_second(aggregate.flow_before(self.snapshot).new)
     }
 
-    fn a_second(&self, count: u64) -> f64 {
+    fn per_second(&self, count: u64) -> f64 {
         if self.snapshot_s > 0.0 {
             count as f64 / self.snapshot_s
         } else {
@@ -419,7 +421,7 @@ mod tests {
             Host(Store::new(100), Aggregates::new(keep))
         }
 
-        fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
+        fn take_snapshot(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
             let batch = snapshot_batch(at_s * S, open, closed);
             self.0.ingest(batch, |event| {
                 if let Some(change) = event.change() {
@@ -448,7 +450,7 @@ mod tests {
     #[test]
     fn aggregate_sums_match_the_sessions() {
         let mut host = Host::new(100);
-        host.look(
+        host.take_snapshot(
             10,
             vec![
                 open(1, "curl", "10.0.0.1", 100, 10),
@@ -456,7 +458,7 @@ mod tests {
             ],
             vec![closed(open(3, "wget", "10.0.1.1", 7, 9))],
         );
-        host.look(
+        host.take_snapshot(
             12,
             vec![open(1, "curl", "10.0.0.1", 600, 12)],
             vec![closed(open(2, "curl", "10.0.0.2", 80, 11))],
@@ -476,35 +478,35 @@ mod tests {
         assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 265.0));
         assert_eq!(host.rates(GroupBy::Process, "wget 4"), (0.0, 0.0));
         // nothing moves any more, and the missed session is not open
-        host.look(13, vec![], vec![]);
+        host.take_snapshot(13, vec![], vec![]);
         assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 0.0));
-        host.look(14, vec![], vec![]);
+        host.take_snapshot(14, vec![], vec![]);
         assert_eq!(host.sums(GroupBy::Peer, "10.0.0.1"), Some((0, 1, 600)));
     }
 
     #[test]
     fn aggregate_rate_of_new_sessions_is_per_second() {
         let mut host = Host::new(100);
-        host.look(10, vec![], vec![]);
+        host.take_snapshot(10, vec![], vec![]);
         let many = |from, to| (from..to).map(|c| closed(open(c, "ab", "::1", 0, 11)));
-        host.look(12, vec![], many(1, 7).collect());
+        host.take_snapshot(12, vec![], many(1, 7).collect());
         assert_eq!(host.rates(GroupBy::Peer, "::1"), (3.0, 0.0));
-        host.look(14, vec![], many(7, 9).collect());
+        host.take_snapshot(14, vec![], many(7, 9).collect());
         assert_eq!(host.rates(GroupBy::Subnet, "::/64"), (1.0, 0.0));
-        host.look(16, vec![], vec![]);
+        host.take_snapshot(16, vec![], vec![]);
         assert_eq!(host.rates(GroupBy::Program, "ab"), (0.0, 0.0));
     }
 
     #[test]
     fn aggregate_session_with_better_known_owner_moves_to_it() {
         let mut host = Host::new(100);
-        host.look(10, vec![open(1, "master", "::1", 100, 10)], vec![]);
-        host.look(11, vec![open(1, "worker!", "::1", 150, 11)], vec![]);
+        host.take_snapshot(10, vec![open(1, "master", "::1", 100, 10)], vec![]);
+        host.take_snapshot(11, vec![open(1, "worker!", "::1", 150, 11)], vec![]);
         assert_eq!(host.sums(GroupBy::Program, "master"), Some((0, 0, 0)));
         assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((1, 1, 150)));
         assert_eq!(host.rates(GroupBy::Program, "worker!"), (0.0, 50.0));
         // also when it closes
-        host.look(12, vec![], vec![closed(open(1, "end", "::1", 160, 12))]);
+        host.take_snapshot(12, vec![], vec![closed(open(1, "end", "::1", 160, 12))]);
         assert_eq!(host.sums(GroupBy::Program, "worker!"), Some((0, 0, 0)));
         assert_eq!(host.sums(GroupBy::Program, "end"), Some((0, 1, 160)));
         assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 1, 160)));
@@ -513,18 +515,18 @@ mod tests {
     #[test]
     fn aggregate_history_has_the_last_minute_by_second() {
         let mut host = Host::new(100);
-        host.look(100, vec![open(1, "a", "::1", 0, 100)], vec![]);
-        host.look(101, vec![open(1, "a", "::1", 30, 101)], vec![]);
-        host.look(104, vec![open(1, "a", "::1", 330, 104)], vec![]);
+        host.take_snapshot(100, vec![open(1, "a", "::1", 0, 100)], vec![]);
+        host.take_snapshot(101, vec![open(1, "a", "::1", 30, 101)], vec![]);
+        host.take_snapshot(104, vec![open(1, "a", "::1", 330, 104)], vec![]);
         let history = |host: &Host| {
             let (_, t) = host.1.of(GroupBy::Program).next().expect("a talker");
             host.1.history(t).map(|b| b.round() as u32)
         };
         assert_eq!(history(&host)[56..], [30, 100, 100, 100]);
         assert_eq!(history(&host)[..56], [0; 56]);
-        host.look(130, vec![open(1, "a", "::1", 330, 130)], vec![]);
+        host.take_snapshot(130, vec![open(1, "a", "::1", 330, 130)], vec![]);
         assert_eq!(history(&host)[29..35], [0, 30, 100, 100, 100, 0][..]);
-        host.look(500, vec![open(1, "a", "::1", 331, 500)], vec![]);
+        host.take_snapshot(500, vec![open(1, "a", "::1", 331, 500)], vec![]);
         assert!(history(&host).iter().all(|b| *b == 0));
     }
 
@@ -553,8 +555,8 @@ mod tests {
         let heavy = (0..10).map(|c| closed(peer(c, 1_000_000)));
         let light = (10..500).map(|c| closed(peer(c, 1)));
         let old: Vec<Session> = (500..505).map(|c| peer(c, 0)).collect();
-        host.look(10, old.clone(), heavy.chain(light).collect());
-        host.look(11, old, vec![]);
+        host.take_snapshot(10, old.clone(), heavy.chain(light).collect());
+        host.take_snapshot(11, old, vec![]);
         let kept: Vec<GroupKey> = host.1.of(GroupBy::Peer).map(|(key, _)| key).collect();
         assert!((20..=40).contains(&kept.len()), "{}", kept.len());
         for c in (0..10).chain(500..505) {
@@ -571,19 +573,19 @@ mod tests {
     fn open_sessions_of_evicted_aggregates_are_counted_correctly() {
         let mut host = Host::new(4);
         let peer = |c: u64| open(c, "a", &format!("10.0.{c}.1"), c * 1000, 10);
-        host.look(10, (0..40).map(peer).collect(), vec![]);
+        host.take_snapshot(10, (0..40).map(peer).collect(), vec![]);
         let open = |host: &Host| -> u64 {
             let rest = host.1.other(GroupBy::Peer).0.open;
             host.1.of(GroupBy::Peer).map(|(_, t)| t.open).sum::<u64>() + rest
         };
         assert_eq!(open(&host), 40);
-        host.look(
+        host.take_snapshot(
             11,
             (10..40).map(peer).collect(),
             (0..10).map(peer).map(closed).collect(),
         );
         assert_eq!(open(&host), 30);
-        host.look(12, vec![], (10..40).map(peer).map(closed).collect());
+        host.take_snapshot(12, vec![], (10..40).map(peer).map(closed).collect());
         assert_eq!(open(&host), 0);
         assert!(!host.1.is_inexact());
     }
@@ -596,10 +598,10 @@ mod tests {
             ..open(3, "b", "::3", bytes, end_s)
         };
         let first = vec![open(1, "a", "::1", 100, 10), before(5000, 10)];
-        host.look(10, first, vec![]);
+        host.take_snapshot(10, first, vec![]);
         let ended = closed(open(2, "a", "::1", 800, 9));
         let then = vec![open(1, "a", "::1", 300, 12), before(5070, 12)];
-        host.look(12, then, vec![ended]);
+        host.take_snapshot(12, then, vec![ended]);
         assert_eq!(host.sums(GroupBy::Peer, "::3"), Some((1, 1, 70)));
         let mut again = host.1.emptied();
         let sessions = host.0.open().chain(host.0.closed());
@@ -614,7 +616,7 @@ mod tests {
         assert_eq!(sum.round(), 1100.0);
         drop(peers);
         // and continues from there
-        host.look(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
+        host.take_snapshot(13, vec![], vec![closed(open(1, "a", "::1", 350, 13))]);
         assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((0, 2, 1150)));
     }
 }

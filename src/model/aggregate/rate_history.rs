@@ -7,8 +7,8 @@ pub const HISTORY_S: usize = 60;
 /// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// Amounts of the last `N` seconds, including the one in progress. Most of what a busy host sees falls into a single
-/// second, and takes room for only that one.
+/// Amounts of the last `N` seconds, including the one in progress. On a busy host most keys have amounts in a single
+/// second, and such a history takes room for only that second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateHistory<T, const N: usize> {
     newest_s: u64,

@@ -1,7 +1,7 @@
 //! Differences from a baseline that are worth reporting: figures that got worse, what is gone, what is new.
 
 use crate::model::aggregate::GroupKey;
-use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SURE, SideSums};
+use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SIGNIFICANT_SIGMAS, SideSums};
 use crate::model::fields;
 
 /// Minimum number of sessions on each side for comparing losses.
@@ -82,7 +82,7 @@ impl BaselineFigure {
 pub enum DifferenceKind {
     /// A figure is worse than before.
     Worse(BaselineFigure),
-    /// It has no open sessions any more, and opens none.
+    /// The key has no open sessions left, and opens none.
     Gone,
     /// It was not there before.
     New,
@@ -94,11 +94,11 @@ pub struct Difference {
     /// Key that differs.
     pub key: GroupKey,
     pub finding: DifferenceKind,
-    /// The figure before the baseline. For [`DifferenceKind::Gone`]: the sessions it held, or how many it opened per
-    /// second.
+    /// The figure before the baseline. For [`DifferenceKind::Gone`]: the number of sessions that the key had open, or
+    /// how many it opened per second.
     pub before: Option<f64>,
-    /// The figure since the baseline. For [`DifferenceKind::New`]: its sessions. `None` if it held sessions and is
-    /// gone.
+    /// The figure since the baseline. For [`DifferenceKind::New`]: the number of its sessions. `None` if the key had
+    /// sessions open and is gone.
     pub since: Option<f64>,
     /// For [`DifferenceKind::New`]: bytes since the baseline.
     pub bytes: u64,
@@ -179,15 +179,15 @@ pub fn compare(
         return;
     }
     let expected = compared.before.opened as f64 / then_s.max(1.0) * now_s;
-    let was_there = compared.held > 0 || expected >= FAILURES as f64;
+    let was_there = compared.long_open > 0 || expected >= FAILURES as f64;
     if was_there && !has_open && since.opened == 0 {
-        match compared.held {
+        match compared.long_open {
             0 => {
                 let (before, since) =
                     self::figure(BaselineFigure::New, compared, since, bytes, watched);
                 find(DifferenceKind::Gone, before, since);
             }
-            held => find(DifferenceKind::Gone, Some(held as f64), None),
+            long_open => find(DifferenceKind::Gone, Some(long_open as f64), None),
         }
     }
     for figure in BaselineFigure::ALL {
@@ -198,7 +198,7 @@ pub fn compare(
         let more = now > 0.0 && now >= then * MORE;
         let (old, new) = (&compared.before, since);
         let is_worse = match figure {
-            // chance counts have a variance equal to their size
+            // the variance of a random (Poisson) count is its mean
             BaselineFigure::Failed => {
                 let error = old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
                 more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
@@ -206,7 +206,9 @@ pub fn compare(
             BaselineFigure::New => {
                 let error = old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
                 let long = then_s >= LONG && now_s >= LONG;
-                more && long && new.opened >= ENOUGH && now - then >= SURE * error.sqrt()
+                more && long
+                    && new.opened >= ENOUGH
+                    && now - then >= SIGNIFICANT_SIGMAS * error.sqrt()
             }
             BaselineFigure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
             BaselineFigure::Lossy => {
@@ -214,7 +216,7 @@ pub fn compare(
                 let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
                 let error = (both * (1.0 - both) * counts).sqrt();
                 let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
-                more && enough && now - then >= SURE * error
+                more && enough && now - then >= SIGNIFICANT_SIGMAS * error
             }
             BaselineFigure::Connect => new.connect.are_longer_than(&old.connect),
             BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt),

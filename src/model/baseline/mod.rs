@@ -28,13 +28,13 @@ pub const TIMES_S: u64 = 600;
 const KEEP: usize = 4096;
 /// Closed sessions counted at a time: some milliseconds of work.
 const CHUNK: u64 = 1 << 13;
-/// Open sessions counted at a time. None of them is too old to count, so each takes longer.
+/// Open sessions counted at a time: fewer, because none of them can be skipped as too old.
 const OPEN_CHUNK: usize = 1 << 11;
 /// One second, ns.
 const S: u64 = 1_000_000_000;
 
-/// Age at the baseline from which an open session counts as held, ns: its disappearance means something.
-const HELD_NS: u64 = 10 * S;
+/// Minimum age of an open session at the baseline, ns, for its key to count as gone once it has no open session.
+const LONG_OPEN_NS: u64 = 10 * S;
 
 /// Sums of the open sessions.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl OpenCount {
 #[derive(Debug)]
 pub struct Baseline {
     at_ns: u64,
-    /// Start of the known rates and times.
+    /// Start of the period that rates are measured over, and of that for times and losses.
     rates_ns: u64,
     times_ns: u64,
     all: BaselineEntry,
@@ -75,14 +75,14 @@ pub struct Baseline {
     /// Sums of the open sessions at the last counted snapshot.
     open: OpenSums,
     /// The count in progress.
-    looking: Option<OpenCount>,
-    /// Retransmits by the time of the baseline, for sessions that were open then.
+    counting: Option<OpenCount>,
+    /// Retransmits up to the baseline, for sessions that were open then.
     retransmits: HashMap<SessionId, u32>,
     /// Closed sessions from before the baseline that are still to be counted.
     backfill: Backfill,
     /// Sessions that were open at the baseline and are still to be counted. Each is counted as it was then, before any
     /// change to it applies.
-    uncounted_open: FxHashSet<SessionId>,
+    open_before: FxHashSet<SessionId>,
     now_ns: u64,
     /// Keys may be reported as new although they were there before.
     is_inexact: bool,
@@ -112,10 +112,10 @@ impl Baseline {
             all: BaselineEntry::default(),
             kinds: Default::default(),
             open: OpenSums::default(),
-            looking: None,
+            counting: None,
             retransmits: HashMap::new(),
             backfill: Backfill::new(store, CHUNK),
-            uncounted_open: FxHashSet::default(),
+            open_before: FxHashSet::default(),
             now_ns: at_ns,
             is_inexact: KINDS.iter().any(|by| talkers.other(*by).1 > 0),
         };
@@ -134,7 +134,7 @@ impl Baseline {
         }
         baseline.all.bytes = talkers.bytes();
         for (_, session) in store.open().filter(|(_, s)| counts(s)) {
-            baseline.uncounted_open.insert(session.id());
+            baseline.open_before.insert(session.id());
             if session.retransmits > 0 {
                 baseline
                     .retransmits
@@ -161,18 +161,18 @@ impl Baseline {
 
     /// True while closed or open sessions are still to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
-        !self.uncounted_open.is_empty() || self.looking.is_some() || !self.backfill.is_done(store)
+        !self.open_before.is_empty() || self.counting.is_some() || !self.backfill.is_done(store)
     }
 
     /// Counts a chunk. Returns true if there is something new to show.
     pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) -> bool {
-        if !self.uncounted_open.is_empty() {
-            self.count_uncounted_open(store);
+        if !self.open_before.is_empty() {
+            self.count_open_before(store);
             return false;
         }
-        if let Some(looking) = self.looking.take() {
-            let is_last = looking.waiting.len() <= OPEN_CHUNK;
-            self.count_open(looking, store, counts);
+        if let Some(counting) = self.counting.take() {
+            let is_last = counting.waiting.len() <= OPEN_CHUNK;
+            self.count_open_since(counting, store, counts);
             return is_last;
         }
         let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
@@ -182,15 +182,10 @@ impl Baseline {
         !self.is_working(store)
     }
 
-    fn count_uncounted_open(&mut self, store: &Store) {
-        let some: Vec<SessionId> = self
-            .uncounted_open
-            .iter()
-            .copied()
-            .take(OPEN_CHUNK)
-            .collect();
+    fn count_open_before(&mut self, store: &Store) {
+        let some: Vec<SessionId> = self.open_before.iter().copied().take(OPEN_CHUNK).collect();
         for id in some {
-            self.uncounted_open.remove(&id);
+            self.open_before.remove(&id);
             let session = store.get(SessionRef::Open(id.cookie));
             if let Some(session) = session.filter(|s| s.id() == id) {
                 self.count_before(session);
@@ -198,21 +193,21 @@ impl Baseline {
         }
     }
 
-    fn count_open(
+    fn count_open_since(
         &mut self,
-        mut looking: OpenCount,
+        mut counting: OpenCount,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
     ) {
-        let left = looking.waiting.len().saturating_sub(OPEN_CHUNK);
-        for cookie in looking.waiting.drain(left..) {
+        let left = counting.waiting.len().saturating_sub(OPEN_CHUNK);
+        for cookie in counting.waiting.drain(left..) {
             let session = store.get(SessionRef::Open(cookie));
             let Some(session) = session.filter(|s| counts(s)) else {
                 continue;
             };
             let is_lossy = self.is_lossy(session);
             let opened = session.start_ns >= self.at_ns && !session.preexisting;
-            let OpenSums { all, kinds } = &mut looking.open;
+            let OpenSums { all, kinds } = &mut counting.open;
             let kinds = KINDS.into_iter().zip(kinds);
             let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
             for side in sides.chain(std::iter::once(all)) {
@@ -220,18 +215,18 @@ impl Baseline {
                 side.see(session, opened, is_lossy);
             }
         }
-        self.looking = if !looking.waiting.is_empty() {
-            Some(looking)
+        self.counting = if !counting.waiting.is_empty() {
+            Some(counting)
         } else {
-            self.open = looking.open;
-            looking.is_stale.then(|| OpenCount::new(store))
+            self.open = counting.open;
+            counting.is_stale.then(|| OpenCount::new(store))
         };
     }
 
     /// Applies a change of a session after the baseline.
     pub fn take(&mut self, change: &Change<'_>) {
         if let Some(before) = change.before
-            && self.uncounted_open.remove(&before.id())
+            && self.open_before.remove(&before.id())
         {
             self.count_before(before);
         }
@@ -254,9 +249,9 @@ impl Baseline {
     pub fn take_snapshot(&mut self, now_ns: u64, open: Option<&Store>) {
         self.now_ns = now_ns;
         let Some(store) = open else { return };
-        match &mut self.looking {
-            Some(looking) => looking.is_stale = true,
-            None => self.looking = Some(OpenCount::new(store)),
+        match &mut self.counting {
+            Some(counting) => counting.is_stale = true,
+            None => self.counting = Some(OpenCount::new(store)),
         }
     }
 
@@ -275,11 +270,11 @@ impl Baseline {
         let opened = is_new && (rates..at).contains(&session.start_ns);
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
-        let is_held = session.is_open() && at.saturating_sub(session.start_ns) >= HELD_NS
+        let is_long_open = session.is_open() && at.saturating_sub(session.start_ns) >= LONG_OPEN_NS
             || session.is_open() && session.preexisting;
         each(&mut self.all, &mut self.kinds, session, |compared| {
             compared.known = true;
-            compared.held += u64::from(is_held);
+            compared.long_open += u64::from(is_long_open);
             let side = &mut compared.before;
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
@@ -389,7 +384,7 @@ mod tests {
             }
         }
 
-        fn look(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
+        fn take_snapshot(&mut self, at_s: u64, open: Vec<Session>, closed: Vec<Session>) {
             let batch = snapshot_batch(at_s * S, open, closed);
             let (talkers, baseline) = (&mut self.talkers, &mut self.baseline);
             self.store.ingest(batch, |event| {
@@ -406,14 +401,14 @@ mod tests {
             }
         }
 
-        fn mark(&mut self, at_s: u64) {
+        fn set_baseline(&mut self, at_s: u64) {
             let mut baseline = Baseline::new(S, at_s * S, &self.talkers, &self.store, |_| true);
             count(&mut baseline, &self.store);
             self.baseline = Some(baseline);
         }
 
-        fn found(&self) -> Vec<String> {
-            let baseline = self.baseline.as_ref().expect("a mark");
+        fn peer_differences(&self) -> Vec<String> {
+            let baseline = self.baseline.as_ref().expect("a baseline");
             let found = baseline.differences(&self.talkers).into_iter();
             let mut found: Vec<_> = found
                 .filter(|d| matches!(d.key, GroupKey::Peer(_)))
@@ -452,24 +447,24 @@ mod tests {
     #[test]
     fn baseline_steady_traffic_has_no_differences() {
         let mut host = Host::new();
-        host.look(1, vec![], vec![]);
-        host.look(40, vec![], steady(1, 1, 40, 200));
-        host.mark(40);
-        assert_eq!(host.found(), [""; 0]);
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], steady(1, 1, 40, 200));
+        host.set_baseline(40);
+        assert_eq!(host.peer_differences(), [""; 0]);
         for s in 41..80 {
-            host.look(s, vec![], steady(1, s - 1, s, 200));
-            assert_eq!(host.found(), [""; 0], "{s}");
+            host.take_snapshot(s, vec![], steady(1, s - 1, s, 200));
+            assert_eq!(host.peer_differences(), [""; 0], "{s}");
         }
     }
 
     #[test]
     fn baseline_finds_new_gone_slower_and_failing_peers() {
         let mut host = Host::new();
-        host.look(1, vec![], vec![]);
+        host.take_snapshot(1, vec![], vec![]);
         let held = || open(ended(1, 9, 2000, 0, 100), 40);
         let before = [1, 2, 3].map(|peer| steady(peer, 1, 40, 200)).concat();
-        host.look(40, vec![held()], before);
-        host.mark(40);
+        host.take_snapshot(40, vec![held()], before);
+        host.set_baseline(40);
         let refused = (0..6).map(|c| Session {
             reason: Reason::Refused,
             established_ns: 0,
@@ -479,9 +474,9 @@ mod tests {
         let mut since = steady(1, 40, 60, 1500);
         since.extend(steady(3, 40, 60, 200));
         since.extend(refused);
-        host.look(60, vec![open(ended(5, 77, 50_000, 0, 100), 60)], since);
+        host.take_snapshot(60, vec![open(ended(5, 77, 50_000, 0, 100), 60)], since);
         assert_eq!(
-            host.found(),
+            host.peer_differences(),
             [
                 "10.0.0.1 Worse(Connect)",
                 "10.0.0.2 Gone",
@@ -490,7 +485,7 @@ mod tests {
                 "10.0.0.9 Gone",
             ]
         );
-        let baseline = host.baseline.as_ref().expect("a mark");
+        let baseline = host.baseline.as_ref().expect("a baseline");
         let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
         assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
         assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
@@ -501,13 +496,13 @@ mod tests {
     #[test]
     fn baseline_too_few_sessions_are_no_regression() {
         let mut host = Host::new();
-        host.look(1, vec![], vec![]);
-        host.look(40, vec![], steady(1, 1, 40, 200));
-        host.mark(40);
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], steady(1, 1, 40, 200));
+        host.set_baseline(40);
         let mut slow = steady(1, 40, 42, 1500);
         slow.truncate(ENOUGH as usize - 1);
-        host.look(42, vec![], slow);
-        assert_eq!(host.found(), [""; 0]);
+        host.take_snapshot(42, vec![], slow);
+        assert_eq!(host.peer_differences(), [""; 0]);
     }
 
     #[test]
@@ -520,14 +515,14 @@ mod tests {
             });
             sessions.collect()
         };
-        host.look(1, vec![], vec![]);
-        host.look(40, lossy(0, 40), vec![]);
-        host.mark(40);
-        host.look(41, lossy(3, 41), vec![]);
-        assert_eq!(host.found(), ["10.0.0.1 Worse(Lossy)"]);
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, lossy(0, 40), vec![]);
+        host.set_baseline(40);
+        host.take_snapshot(41, lossy(3, 41), vec![]);
+        assert_eq!(host.peer_differences(), ["10.0.0.1 Worse(Lossy)"]);
         // after another baseline these losses are old
-        host.mark(41);
-        host.look(42, lossy(3, 42), vec![]);
-        assert_eq!(host.found(), [""; 0]);
+        host.set_baseline(41);
+        host.take_snapshot(42, lossy(3, 42), vec![]);
+        assert_eq!(host.peer_differences(), [""; 0]);
     }
 }

@@ -9,7 +9,7 @@ pub const ENOUGH: u64 = 10;
 pub const LONGER: f64 = 1.5;
 pub const LONGER_US: f64 = 50.0;
 /// Standard errors that a difference must have, so that one in a thousand is chance.
-pub const SURE: f64 = 3.0;
+pub const SIGNIFICANT_SIGMAS: f64 = 3.0;
 
 /// Statistics of the logarithms of times: ten times as long weighs as much as a tenth.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +59,7 @@ impl TimeStats {
             && before.count >= enough
             && now >= then * LONGER
             && now - then >= LONGER_US
-            && difference >= SURE * (self.error() + before.error()).sqrt()
+            && difference >= SIGNIFICANT_SIGMAS * (self.error() + before.error()).sqrt()
     }
 }
 
@@ -68,8 +68,9 @@ impl TimeStats {
 pub struct SideSums {
     pub opened: u64,
     pub failed: u64,
-    /// Sessions with retransmits, and all sessions for which that is known.
+    /// Sessions with retransmits.
     pub lossy: u64,
+    /// All counted sessions.
     pub seen: u64,
     pub rtt: TimeStats,
     pub connect: TimeStats,
@@ -110,7 +111,7 @@ pub struct BaselineEntry {
     /// True if it was there before the baseline.
     pub known: bool,
     /// Sessions that were open at the baseline and had been for a while.
-    pub held: u64,
+    pub long_open: u64,
     /// Total bytes at the baseline, and bytes per second before it.
     pub bytes: u64,
     pub byte_rate: f64,
@@ -122,12 +123,12 @@ pub struct BaselineEntry {
 impl Sums for BaselineEntry {
     fn weight(&self) -> (bool, u64) {
         let sessions = self.before.seen + self.ended.seen;
-        (self.held > 0, self.bytes + 1000 * sessions)
+        (self.long_open > 0, self.bytes + 1000 * sessions)
     }
 
     fn add(&mut self, other: &BaselineEntry) {
         self.known |= other.known;
-        self.held += other.held;
+        self.long_open += other.long_open;
         self.bytes += other.bytes;
         self.byte_rate += other.byte_rate;
         self.before.merge(&other.before);

@@ -85,7 +85,7 @@ pub struct Column {
 
 /// One row of [`FIELDS`].
 pub struct Field {
-    /// The word in a filter, in `--help` and in the configuration.
+    /// The word in a filter, in the dashboard's help and in the configuration.
     pub word: &'static str,
     /// Other words for it, accepted by filters and the configuration.
     pub aliases: &'static [&'static str],
@@ -101,10 +101,9 @@ pub struct Field {
 }
 
 impl Field {
-    /// True if a bare word in a filter is looked for in this field: in the fields of who talks with whom, and of the
-    /// names only in `status`, which covers all that the others say about a session's state. A word like `in` or
-    /// `close` would match the owner's evidence or the direction of most sessions, and `serv` every unit, which nobody
-    /// means.
+    /// True if a bare word in a filter is searched for in this field: the process name, the addresses and `status`.
+    /// `status` includes the names of all states and reasons. Other fields are left out because a word like `in` or
+    /// `close` would match the direction or the owner's evidence of most sessions, and `serv` every unit.
     pub fn is_searched(&self) -> bool {
         match self.kind {
             FieldKind::Comm | FieldKind::Addr => true,

@@ -21,10 +21,10 @@ impl App {
     /// Sets a new baseline.
     pub fn set_baseline(&mut self) {
         let (talkers, own) = (self.panes.all(), &self.view_filter.self_traffic);
-        let mark = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store, |s| {
+        let baseline = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store, |s| {
             !own.is(s)
         });
-        self.baseline = Some(Box::new(mark));
+        self.baseline = Some(Box::new(baseline));
         self.update_baseline();
         self.refresh_screen();
     }
@@ -34,14 +34,14 @@ impl App {
         if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
             self.layers.take_screen();
         }
-        self.fit();
+        self.adapt_to_layout();
     }
 
     /// Updates the comparison after a snapshot, or when it opens.
     pub fn update_baseline(&mut self) {
         let is_shown = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
-        if let Some(mark) = &mut self.baseline {
-            mark.take_snapshot(self.now_ns, is_shown.then_some(&self.store));
+        if let Some(baseline) = &mut self.baseline {
+            baseline.take_snapshot(self.now_ns, is_shown.then_some(&self.store));
         }
     }
 }

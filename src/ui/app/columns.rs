@@ -6,7 +6,7 @@ use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
-use crate::ui::layout::chooser;
+use crate::ui::layout::column_chooser;
 use crate::ui::state::layers::Layer;
 
 impl App {
@@ -14,13 +14,13 @@ impl App {
     pub(super) fn choose_columns(&mut self) {
         let chooser = self.columns.chooser(self.layout().table.width);
         self.layers.push(Layer::Chooser(chooser));
-        self.fit();
+        self.adapt_to_layout();
     }
 
     /// Handles an action in the column chooser.
     pub(super) fn update_chooser(&mut self, action: Action) -> Offer {
         let layout = self.layout();
-        let (width, page) = (layout.table.width, chooser::page(layout.main));
+        let (width, page) = (layout.table.width, column_chooser::page(layout.main));
         let Some(chooser) = self.layers.chooser_mut() else {
             return Continue(());
         };
@@ -32,7 +32,7 @@ impl App {
             Action::Move(motion) => chooser.go(motion, page),
             Action::Back => {
                 let words = self.leave_chooser();
-                self.fit();
+                self.adapt_to_layout();
                 return Break(words.map(Effect::KeepColumns));
             }
             _ => return Continue(()),

@@ -1,11 +1,11 @@
 //! Copying the selection to the terminal's clipboard.
 
-use crate::filter::narrowing;
+use crate::filter::for_group;
 use crate::host::session_env::Multiplexer;
 use crate::model::batch::Clock;
-use crate::model::commands::commands;
 use crate::model::fields;
 use crate::model::session::{Direction, Session};
+use crate::model::shell_commands::shell_commands;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout::panes::Focus;
@@ -42,7 +42,7 @@ impl App {
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
         let text = match (self.layers.detail(), self.layers.focus()) {
             (Some(detail), _) => {
-                let commands = commands(&detail.session, detail.inside());
+                let commands = shell_commands(&detail.session, detail.inside());
                 commands.into_iter().nth(nth)
             }
             (None, Focus::Table) => {
@@ -51,7 +51,7 @@ impl App {
             }
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
-                selected.map(|key| narrowing::of_key(&key))
+                selected.map(|key| for_group::filter_for_group(&key))
             }
         };
         let Some(text) = text else {

@@ -25,7 +25,7 @@ impl App {
             stage: Stage::Naming(None),
             holds: false,
         })));
-        self.fit();
+        self.adapt_to_layout();
     }
 
     /// Handles an action during an export.
@@ -218,7 +218,7 @@ impl App {
             export.stage = stage;
         }
         self.hold_for_export(hold);
-        self.fit();
+        self.adapt_to_layout();
     }
 
     fn hold_for_export(&mut self, hold: bool) {
@@ -241,6 +241,6 @@ impl App {
     fn leave_export(&mut self) {
         self.hold_for_export(false);
         self.layers.take_export();
-        self.fit();
+        self.adapt_to_layout();
     }
 }

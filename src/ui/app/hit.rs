@@ -2,7 +2,7 @@
 
 use ratatui::layout::Position;
 
-use crate::model::aggregate::figures::AggregateFigure;
+use crate::model::aggregate::figure_table::AggregateFigure;
 use crate::model::fields::Field;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;

@@ -161,7 +161,7 @@ impl App {
             zone: TimeZone::UTC,
             home: None,
         };
-        app.fit();
+        app.adapt_to_layout();
         app
     }
 
@@ -195,7 +195,7 @@ impl App {
         self.first_ns != 0
     }
 
-    /// Duration of the trace in seconds, at the moment shown.
+    /// Time since the start in seconds, at the moment shown.
     pub fn uptime_s(&self) -> u64 {
         self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
     }
@@ -207,7 +207,7 @@ impl App {
     }
 
     /// Adapts scroll positions to a changed layout.
-    pub fn fit(&mut self) {
+    pub fn adapt_to_layout(&mut self) {
         let panes = self.layout().talkers;
         self.panes
             .resize(panes.map(|pane| list_area::PANE.count(pane)));

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::filter::narrowing;
+use crate::filter::for_group;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::update::Offer;
@@ -34,7 +34,7 @@ impl App {
             self.layers.push(Layer::Screen(screen));
         }
         self.update_baseline();
-        self.fit();
+        self.adapt_to_layout();
     }
 
     /// Handles an action on a screen.
@@ -46,7 +46,7 @@ impl App {
         let narrow = match (screen, action) {
             (_, Action::Back) => {
                 self.layers.take_screen();
-                self.fit();
+                self.adapt_to_layout();
                 return Break(None);
             }
             (Screen::Distributions(shown), Action::NextPane) => {
@@ -78,9 +78,9 @@ impl App {
                 shown.go(motion, list_area::BASELINE.count(area));
                 None
             }
-            (Screen::Baseline(shown), Action::Narrow) => {
-                shown.selected().map(|key| narrowing::of_key(&key))
-            }
+            (Screen::Baseline(shown), Action::Narrow) => shown
+                .selected()
+                .map(|key| for_group::filter_for_group(&key)),
             (Screen::Baseline(_), Action::NewBaseline) => {
                 self.set_baseline();
                 None
@@ -94,7 +94,7 @@ impl App {
         if let Some(filter) = narrow {
             self.layers.take_screen();
             self.narrow(&filter);
-            self.fit();
+            self.adapt_to_layout();
         }
         Break(None)
     }
@@ -132,8 +132,8 @@ impl App {
 
     /// True while sessions remain to be counted.
     pub fn is_screen_working(&self) -> bool {
-        let mark = self.baseline.as_ref();
-        mark.is_some_and(|m| m.is_working(&self.store))
+        let baseline = self.baseline.as_ref();
+        baseline.is_some_and(|b| b.is_working(&self.store))
             || self
                 .layers
                 .screen()
@@ -144,8 +144,8 @@ impl App {
     pub fn work_on_screen(&mut self) {
         let (store, view_filter) = (&self.store, &self.view_filter);
         let mut baseline_has_news = false;
-        if let Some(mark) = &mut self.baseline {
-            baseline_has_news = mark.work(store, |s| !view_filter.self_traffic.is(s));
+        if let Some(baseline) = &mut self.baseline {
+            baseline_has_news = baseline.work(store, |s| !view_filter.self_traffic.is(s));
         }
         match self.layers.screen_mut() {
             // comparing takes longer than counting a chunk
@@ -164,8 +164,8 @@ impl App {
                 let height = list_area::FAILURES.count(area);
                 shown.refresh(self.first_ns, self.now_ns, height);
             }
-            (Some(Screen::Baseline(shown)), Some(mark)) => {
-                shown.refresh(mark, self.panes.all(), list_area::BASELINE.count(area));
+            (Some(Screen::Baseline(shown)), Some(baseline)) => {
+                shown.refresh(baseline, self.panes.all(), list_area::BASELINE.count(area));
             }
             _ => {}
         }

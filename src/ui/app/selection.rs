@@ -99,7 +99,7 @@ impl App {
 
     /// Sorts by the neighboring column and scrolls to it: the sort column must be visible. The only exception is the
     /// initial order, the busiest first.
-    pub(super) fn sort_by_neighbour(&mut self, step: isize) {
+    pub(super) fn sort_by_neighbor(&mut self, step: isize) {
         self.stop_following();
         let width = self.size.width;
         let window = layout::table::window(self.columns.view(), width);

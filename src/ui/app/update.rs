@@ -6,8 +6,8 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use ratatui::layout::{Rect, Size};
 
-use crate::filter::{Filter, narrowing};
-use crate::host::processes::ProcessInfo;
+use crate::filter::{Filter, for_group};
+use crate::host::process_info::ProcessInfo;
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::Session;
@@ -107,8 +107,8 @@ impl App {
             Action::Follow => self.toggle_following(),
             Action::Interval { longer } => return self.change_interval(longer),
             Action::Move(motion) => self.move_selection(motion),
-            Action::SortNext => self.sort_by_neighbour(1),
-            Action::SortPrevious => self.sort_by_neighbour(-1),
+            Action::SortNext => self.sort_by_neighbor(1),
+            Action::SortPrevious => self.sort_by_neighbor(-1),
             Action::Sideways(to) => self.columns.go(to, self.size.width),
             Action::Invert => {
                 self.stop_following();
@@ -155,7 +155,7 @@ impl App {
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
                 if let Some(key) = self.panes.pane(subject).selected() {
-                    self.narrow(&narrowing::of_key(&key));
+                    self.narrow(&for_group::filter_for_group(&key));
                 }
             }
             _ => return Continue(()),
@@ -172,7 +172,7 @@ impl App {
         match action {
             Action::Back => {
                 self.layers.take_detail();
-                self.fit();
+                self.adapt_to_layout();
             }
             Action::Move(motion) => {
                 let lines =
@@ -217,7 +217,7 @@ impl App {
                     self.typed();
                 }
             }
-            Action::Accept => return Break(self.accept()),
+            Action::Accept => return Break(self.accept_prompt()),
             Action::Cancel => {
                 if let Some(prompt) = self.layers.take_prompt() {
                     if prompt.purpose == Purpose::Filter
@@ -226,7 +226,7 @@ impl App {
                         self.view_filter.filter = prompt.before().clone();
                         self.choose();
                     }
-                    self.fit();
+                    self.adapt_to_layout();
                 }
             }
             _ => return Continue(()),
@@ -241,7 +241,7 @@ impl App {
         };
         let prompt = Prompt::new(purpose, filter, self.history.clone(), self.uid_of);
         self.layers.push(Layer::Prompt(Box::new(prompt)));
-        self.fit();
+        self.adapt_to_layout();
     }
 
     /// Adds a condition to the view filter.
@@ -276,7 +276,7 @@ impl App {
     }
 
     /// Accepts the prompt's filter; if it is not valid, the prompt stays open and shows why.
-    fn accept(&mut self) -> Option<Effect> {
+    fn accept_prompt(&mut self) -> Option<Effect> {
         let prompt = self.layers.prompt_mut()?;
         // an unfinished field name is a word now
         let filter = prompt.finish()?;
@@ -304,7 +304,7 @@ impl App {
         if is_other {
             self.choose();
         }
-        self.fit();
+        self.adapt_to_layout();
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }
 
@@ -313,7 +313,7 @@ impl App {
         if let Some(left) = self.layers.turn_to(focus) {
             self.panes.leave(left);
         }
-        self.fit();
+        self.adapt_to_layout();
     }
 
     /// Values of a field in the sessions of the previous filter, the most frequent first.
@@ -348,7 +348,7 @@ impl App {
         let detail = Box::new(Detail::new(session?, &self.store));
         self.layers.take_detail();
         self.layers.push(Layer::Detail(detail));
-        self.fit();
+        self.adapt_to_layout();
         self.due()
     }
 
@@ -363,7 +363,7 @@ impl App {
 
     pub fn resize(&mut self, size: Size) {
         self.size = size;
-        self.fit();
+        self.adapt_to_layout();
     }
 }
 

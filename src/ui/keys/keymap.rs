@@ -63,7 +63,7 @@ impl Keymap {
         }
     }
 
-    /// Takes a key from the rows of that name. False if it is their only one.
+    /// Removes a key from the rows of that name. False if it is their only one.
     pub fn unbind(&mut self, name: &str, press: KeyPress) -> bool {
         let mut rows = self.rows.iter_mut().filter(|r| r.key.name == name);
         rows.all(|row| {

@@ -67,7 +67,7 @@ pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseli
 /// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The session table, the panes, and the screens shown instead.
-const LOOKING: &[Mode] = &[
+const LIST_AND_SCREENS: &[Mode] = &[
     Mode::Table,
     Mode::TopTalkers,
     Mode::Distributions,
@@ -75,7 +75,7 @@ const LOOKING: &[Mode] = &[
     Mode::Baseline,
 ];
 /// Modes in which the filter can be changed.
-const CHOOSING: &[Mode] = &[
+const FILTERABLE: &[Mode] = &[
     Mode::Table,
     Mode::TopTalkers,
     Mode::Distributions,
@@ -91,7 +91,7 @@ const LIVE: &[Mode] = &[
     Mode::Detail,
 ];
 /// Pages of text.
-const READING: &[Mode] = &[
+const SCROLLABLE: &[Mode] = &[
     Mode::Detail,
     Mode::Distributions,
     Mode::Failures,
@@ -101,7 +101,7 @@ const READING: &[Mode] = &[
 ];
 
 /// Everything above the list in which `q` goes back instead of exiting.
-const ABOVE: &[Mode] = &[
+const LEFT_WITH_Q: &[Mode] = &[
     Mode::TopTalkers,
     Mode::Detail,
     Mode::Distributions,
@@ -134,8 +134,8 @@ pub fn current_name(name: &str) -> &str {
 pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
     key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions"),
-    key("help", LOOKING, &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
-    key("filter", CHOOSING, &[char('/')], Action::Prompt(Purpose::Filter), "filter", "filter as you type; Esc restores the previous filter"),
+    key("help", LIST_AND_SCREENS, &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
+    key("filter", FILTERABLE, &[char('/')], Action::Prompt(Purpose::Filter), "filter", "filter as you type; Esc restores the previous filter"),
     key("capture", MAIN, &[char('C')], Action::Prompt(Purpose::Capture), "", "set the capture filter, applied in the kernel where possible"),
     key("detail", &[Mode::Table], &[code(KeyCode::Enter)], Action::Open, "open", "show the details of the session"),
     key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selected entry"),
@@ -152,9 +152,9 @@ pub static KEYS: &[KeyBinding] = &[
     key("widen", &[Mode::TopTalkers], &[code(KeyCode::Backspace)], Action::Widen, "widen", "go back to the previous filter"),
     key("leave-talkers", &[Mode::TopTalkers], &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions"),
     key("group", &[Mode::TopTalkers], &[char('a')], Action::Group, "group", "group peers by subnet and processes by name; press again to undo"),
-    key("charts", LOOKING, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show distributions of duration, RTT, connect latency and bytes"),
-    key("failures", LOOKING, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
-    key("baseline", LOOKING, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
+    key("charts", LIST_AND_SCREENS, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show distributions of duration, RTT, connect latency and bytes"),
+    key("failures", LIST_AND_SCREENS, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
+    key("baseline", LIST_AND_SCREENS, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
     key("sort-next", MAIN, &[char('s'), char('>')], Action::SortNext, "sort", "sort by the next column"),
     key("sort-previous", MAIN, &[char('S'), char('<')], Action::SortPrevious, "", "sort by the previous column"),
     key("invert", MAIN, &[char('I')], Action::Invert, "reverse", "reverse the sort order"),
@@ -172,10 +172,10 @@ pub static KEYS: &[KeyBinding] = &[
     key("left", &[Mode::Table], &[code(KeyCode::Left)], Action::Sideways(Sideways::Left), "", "scroll left"),
     key("last-column", &[Mode::Table], &[char('$'), ctrl('e')], Action::Sideways(Sideways::End), "", "scroll to the last column"),
     key("first-column", &[Mode::Table], &[char('^'), ctrl('a')], Action::Sideways(Sideways::Start), "", "scroll to the first column"),
-    key("ipv4", CHOOSING, &[char('4')], Action::Family(Family::V4), "IPv4", "show only IPv4; press again for both"),
-    key("ipv6", CHOOSING, &[char('6')], Action::Family(Family::V6), "IPv6", "show only IPv6; press again for both"),
-    key("scope", CHOOSING, &[char('o')], Action::Scope, "open/closed", "cycle through all, open and closed sessions"),
-    key("pause", LOOKING, &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display; capture continues"),
+    key("ipv4", FILTERABLE, &[char('4')], Action::Family(Family::V4), "IPv4", "show only IPv4; press again for both"),
+    key("ipv6", FILTERABLE, &[char('6')], Action::Family(Family::V6), "IPv6", "show only IPv6; press again for both"),
+    key("scope", FILTERABLE, &[char('o')], Action::Scope, "open/closed", "cycle through all, open and closed sessions"),
+    key("pause", LIST_AND_SCREENS, &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display; capture continues"),
     key("theme", MAIN, &[char('t')], Action::Theme, "", "switch to the next theme"),
     key("self-traffic", MAIN, &[char('H')], Action::SelfTraffic, "", "show or hide self traffic: tcplife and your ssh session"),
     key("names", MAIN, &[char('n')], Action::Names, "names", "show addresses as names, by reverse DNS; press again to undo"),
@@ -203,15 +203,15 @@ pub static KEYS: &[KeyBinding] = &[
     key("reset-columns", &[Mode::Columns], &[char('r')], Action::ResetColumns, "default", "reset to the configured columns, or to as many as fit"),
     key("help", &[Mode::Columns], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc), code(KeyCode::Enter)], Action::Help, "back", "go back"),
-    key("quit-reading", ABOVE, &[ctrl('c'), code(KeyCode::F(10))], Action::Quit, "quit", "quit tcplife"),
-    key("down", READING, DOWN, Action::Move(Motion::Down), "down", "move down a line"),
-    key("up", READING, UP, Action::Move(Motion::Up), "up", "move up a line"),
-    key("page-down", READING, PAGE_DOWN, Action::Move(Motion::PageDown), "", "move down a page"),
-    key("page-up", READING, PAGE_UP, Action::Move(Motion::PageUp), "", "move up a page"),
-    key("top", READING, TOP, Action::Move(Motion::Top), "", "go to the top"),
-    key("bottom", READING, BOTTOM, Action::Move(Motion::Bottom), "", "go to the bottom"),
-    key("redraw", READING, &[ctrl('l')], Action::Redraw, "", "redraw the screen"),
-    key("suspend", READING, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
+    key("quit-reading", LEFT_WITH_Q, &[ctrl('c'), code(KeyCode::F(10))], Action::Quit, "quit", "quit tcplife"),
+    key("down", SCROLLABLE, DOWN, Action::Move(Motion::Down), "down", "move down a line"),
+    key("up", SCROLLABLE, UP, Action::Move(Motion::Up), "up", "move up a line"),
+    key("page-down", SCROLLABLE, PAGE_DOWN, Action::Move(Motion::PageDown), "", "move down a page"),
+    key("page-up", SCROLLABLE, PAGE_UP, Action::Move(Motion::PageUp), "", "move up a page"),
+    key("top", SCROLLABLE, TOP, Action::Move(Motion::Top), "", "go to the top"),
+    key("bottom", SCROLLABLE, BOTTOM, Action::Move(Motion::Bottom), "", "go to the bottom"),
+    key("redraw", SCROLLABLE, &[ctrl('l')], Action::Redraw, "", "redraw the screen"),
+    key("suspend", SCROLLABLE, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
     prompt("accept", &[code(KeyCode::Enter)], Action::Accept, "apply", "apply the filter and add it to the history"),
     prompt("cancel", &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "restore the previous filter"),
     prompt("complete", &[code(KeyCode::Tab)], Action::Edit(Edit::Complete), "complete", "complete a field, name or value; press again for the next"),

@@ -1,6 +1,6 @@
 //! Removes columns that do not fit a narrow screen.
 
-/// Columns that fit. Those with the highest `drop` are removed first, of equal ones the rightmost; one always stays.
+/// Columns that fit. Those with the highest `drop` are removed first, and among equals the rightmost; one always stays.
 pub fn columns<C>(
     mut columns: Vec<C>,
     drop: impl Fn(&C) -> u8,
@@ -8,7 +8,7 @@ pub fn columns<C>(
 ) -> Vec<C> {
     while columns.len() > 1
         && !fits(&columns)
-        // of equal ones it finds the last
+        // among equals it finds the last
         && let Some(goes) = (0..columns.len()).max_by_key(|&i| drop(&columns[i]))
     {
         columns.remove(goes);

@@ -2,8 +2,8 @@
 
 use ratatui::layout::{Constraint, Rect};
 
-pub mod bars;
-pub mod chooser;
+pub mod charts;
+pub mod column_chooser;
 pub mod distributions;
 pub mod fit;
 pub mod footer;
@@ -19,7 +19,7 @@ pub struct Layout {
     /// The first header line: figures of the host.
     pub host: Rect,
     /// The second header line: a description of the view.
-    pub looking_at: Rect,
+    pub view_line: Rect,
     /// Everything between header and footer.
     pub main: Rect,
     /// The session table in `main`, including headings.
@@ -47,7 +47,7 @@ const HIGH: u16 = 30;
 pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
     let line = |from: u16| Constraint::Length((area.height >= from).into());
     let prompt = if prompting { 2.min(area.height) } else { 0 };
-    let [host, looking_at, main, prompt, footer] = ratatui::layout::Layout::vertical([
+    let [host, view_line, main, prompt, footer] = ratatui::layout::Layout::vertical([
         line(4 + prompt),
         line(5 + prompt),
         Constraint::Fill(1),
@@ -85,7 +85,7 @@ pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
     };
     Layout {
         host,
-        looking_at,
+        view_line,
         main,
         table,
         talkers,

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::model::aggregate::GroupBy;
-use crate::model::aggregate::figures::{AggregateFigure, FIGURES};
+use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES};
 use crate::ui::layout::fit;
 
 /// The subject of a pane.

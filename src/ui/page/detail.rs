@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::host::processes::ProcessInfo;
+use crate::host::process_info::ProcessInfo;
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
-use crate::model::commands::commands;
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Direction, Session};
+use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::Keymap;
-use crate::ui::layout::bars::bars;
+use crate::ui::layout::charts::bars;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
 
@@ -89,10 +89,14 @@ pub fn lines(
         "overall"
     };
     let in_all = verdict(TimeSpent::of(session));
-    page.entry(when, &said(&in_all, true), Tone::Figure);
+    page.entry(when, &verdict_text(&in_all, true), Tone::Figure);
     if detail.tx.len() > 1 {
         let spent = TimeSpent::between(&detail.first, session);
-        page.entry("watched", &said(&verdict(spent), false), Tone::Plain);
+        page.entry(
+            "watched",
+            &verdict_text(&verdict(spent), false),
+            Tone::Plain,
+        );
     }
     page.heading("OWNER");
     owner(&mut page, detail);
@@ -117,7 +121,7 @@ pub fn lines(
     page.heading(&format!(
         "COMMANDS: {first} copies the first, {second} the second"
     ));
-    for command in commands(session, detail.inside()) {
+    for command in shell_commands(session, detail.inside()) {
         page.command(&command);
     }
     page.heading("ALL FIELDS");
@@ -218,8 +222,8 @@ fn path(page: &mut Page, session: &Session) {
         fields::number(session.cwnd.into(), "segment"),
         session.mss
     );
-    if let Some(a_second) = (window * 1_000_000).checked_div(u64::from(now)) {
-        text += &format!(": {}/s at this RTT", fields::size(a_second));
+    if let Some(per_second) = (window * 1_000_000).checked_div(u64::from(now)) {
+        text += &format!(": {}/s at this RTT", fields::size(per_second));
     }
     page.entry("window", &text, Tone::Plain);
     let sent = session.tx_bytes + session.retransmitted_bytes;
@@ -245,7 +249,7 @@ fn path(page: &mut Page, session: &Session) {
 }
 
 /// Text of a verdict, explaining its largest part if `explained`.
-fn said(verdict: &Verdict, explained: bool) -> String {
+fn verdict_text(verdict: &Verdict, explained: bool) -> String {
     match verdict {
         Verdict::NothingSent => "nothing was sent; see the other end".into(),
         Verdict::TooShort => "too short to tell".into(),
@@ -378,14 +382,14 @@ impl Page {
         rows: usize,
     ) {
         let most = rates.iter().copied().fold(0.0, f32::max);
-        let a_second = |rate: f32| format!("{}/s", fields::size(rate as u64));
+        let per_second = |rate: f32| format!("{}/s", fields::size(rate as u64));
         // traffic before the page was opened is only in the mean
         let seen = if most > 0.0 {
-            a_second(most)
+            per_second(most)
         } else {
             "-".into()
         };
-        let mut text = format!("{:>9} {when} {seen:>9} max", a_second(rate));
+        let mut text = format!("{:>9} {when} {seen:>9} max", per_second(rate));
         let room = self.width.saturating_sub(NAME);
         if room > 60 {
             text += &format!(" {:>8} total", fields::size(bytes));
@@ -477,9 +481,9 @@ mod tests {
             sent: 1,
         };
         let brief = "our application 70%, the peer's window 25%, the network 5%";
-        assert_eq!(said(&verdict(spent), false), brief);
+        assert_eq!(verdict_text(&verdict(spent), false), brief);
         assert_eq!(
-            said(&verdict(spent), true),
+            verdict_text(&verdict(spent), true),
             format!("{brief}. It had nothing to send")
         );
     }

@@ -1,7 +1,7 @@
 //! The help page: every key and every column, from their tables.
 
 use crate::filter;
-use crate::model::aggregate::figures::FIGURES;
+use crate::model::aggregate::figure_table::FIGURES;
 use crate::model::fields;
 use crate::model::session::Reason;
 use crate::ui::keys::sections::MOUSE;
@@ -61,7 +61,7 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     );
     lines.extend([
         HelpLine::Blank,
-        HelpLine::Heading("WHAT CHARTS, FAILURES AND BASELINE COUNT"),
+        HelpLine::Heading("FIGURES OF CHARTS, FAILURES AND BASELINE"),
     ]);
     lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
     lines.extend([
@@ -81,7 +81,7 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "failures",
-        "the sessions of the table that did not close with a FIN; /s is over the last 10 s",
+        "the closed sessions of the table, except those that closed with a FIN or for an unknown reason; /s is their rate over the last 10 s",
     ),
     (
         "baseline",
@@ -89,15 +89,16 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "worse",
-        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses, that has doubled. Times, losses (from 20 sessions) and counts must be unlikely to be chance; bytes must reach 10 kB/s",
+        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses (at least 20 sessions on each side), that has at least doubled. Changes that may be chance do not count, nor does traffic below 10 kB/s",
     ),
 ];
 
 /// Width of a name, and of the gaps around it.
 pub const NAME: usize = 24;
 const GAPS: usize = 4;
-/// Maximum width of a meaning, which with the name makes eighty cells, easily read; and its minimum.
+/// Maximum width of a meaning: with its name it takes 80 cells, which are easy to read.
 const MEANING: usize = 80 - NAME - GAPS;
+/// Minimum width of a meaning.
 const LEAST_MEANING: usize = 20;
 
 /// Wraps an entry.

@@ -7,21 +7,21 @@ use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKin
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
 
-/// Maximum lines for disappeared and for new talkers, each: a server has many clients that come and go.
+/// Maximum number of lines for gone keys, and for new ones: a server has many clients that come and go.
 const MOST: usize = 200;
 
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
     pub list: List<(GroupKey, DifferenceKind)>,
-    /// Number of worse figures, disappeared talkers and new talkers.
+    /// Number of worse figures, gone keys and new keys.
     pub counts: [usize; 3],
 }
 
 impl Comparison {
     /// Compares with the baseline again.
-    pub fn refresh(&mut self, mark: &Baseline, talkers: &Aggregates, height: usize) {
-        let mut found = mark.differences(talkers);
+    pub fn refresh(&mut self, baseline: &Baseline, talkers: &Aggregates, height: usize) {
+        let mut found = baseline.differences(talkers);
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
             let (mine, theirs) = (weight(a), weight(b));
@@ -56,7 +56,7 @@ impl Comparison {
         })
     }
 
-    /// The talker on the selected line.
+    /// The key on the selected line.
     pub fn selected(&self) -> Option<GroupKey> {
         self.list.selected().map(|(key, _)| key)
     }
@@ -66,7 +66,7 @@ impl Comparison {
     }
 }
 
-/// Sort order: failures, then slower, then more traffic, then disappeared, then new.
+/// Sort order: failures, then slower, then more traffic, then gone, then new.
 fn urgency(finding: DifferenceKind) -> u8 {
     match finding {
         DifferenceKind::Worse(BaselineFigure::Failed) => 0,

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::host::processes::ProcessInfo;
+use crate::host::process_info::ProcessInfo;
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 

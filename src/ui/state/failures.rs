@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::filter::narrowing;
+use crate::filter::for_group;
 use crate::model::aggregate::GroupKey;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
@@ -58,7 +58,7 @@ impl Failure {
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            narrowing::of_key(&GroupKey::Program(self.comm))
+            for_group::filter_for_group(&GroupKey::Program(self.comm))
         )
     }
 
@@ -185,7 +185,7 @@ impl Failures {
         self.since_ns = known_since(store);
     }
 
-    /// Sorts by recent failures, then by all failures. The trace began at `first_ns`.
+    /// Sorts by recent failures, then by all failures. The run began at `first_ns`.
     pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
         (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
         let tallies = self.counted.closed.0.iter();

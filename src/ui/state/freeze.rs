@@ -11,10 +11,10 @@ use crate::model::session::{Session, SessionId};
 pub struct Waiting {
     newest: Batch,
     /// Time of the newest snapshot.
-    looked_ns: u64,
-    /// The oldest first; the last `since_look` of them closed after the snapshot.
+    snapshot_ns: u64,
+    /// The oldest first; the last `since_snapshot` of them closed after the snapshot.
     closed: VecDeque<Session>,
-    since_look: usize,
+    since_snapshot: usize,
     /// Sessions that closed meanwhile.
     pub count: u64,
 }
@@ -26,13 +26,13 @@ impl Waiting {
         self.count += ended as u64;
         self.closed.extend(batch.closed);
         if batch.open.is_some() {
-            (self.looked_ns, self.since_look) = (batch.taken_ns, 0);
+            (self.snapshot_ns, self.since_snapshot) = (batch.taken_ns, 0);
         } else {
-            self.since_look += ended;
+            self.since_snapshot += ended;
         }
         let open = match (self.newest.open.take(), batch.open) {
-            (Some(earlier), Some(look)) => Some(look.after(earlier, batch.taken_ns)),
-            (earlier, look) => look.or(earlier),
+            (Some(earlier), Some(later)) => Some(later.after(earlier, batch.taken_ns)),
+            (earlier, later) => later.or(earlier),
         };
         self.newest = Batch {
             open,
@@ -52,19 +52,19 @@ impl Waiting {
     /// Returns everything that arrived as up to two batches: until the last snapshot, and after it. In a single
     /// batch, the snapshot would appear to be taken just now, and all rates until the next one would be too high.
     pub fn into_batches(mut self) -> impl Iterator<Item = Batch> {
-        let until_look = self.closed.len().saturating_sub(self.since_look);
-        let after: Vec<Session> = self.closed.drain(until_look..).collect();
-        let look = self.newest.open.take().map(|open| Batch {
+        let until_snapshot = self.closed.len().saturating_sub(self.since_snapshot);
+        let after: Vec<Session> = self.closed.drain(until_snapshot..).collect();
+        let snapshot = self.newest.open.take().map(|open| Batch {
             open: Some(open),
             closed: std::mem::take(&mut self.closed).into(),
-            taken_ns: self.looked_ns,
+            taken_ns: self.snapshot_ns,
             ..self.newest
         });
-        let is_newer = self.newest.taken_ns > self.looked_ns || !after.is_empty();
+        let is_newer = self.newest.taken_ns > self.snapshot_ns || !after.is_empty();
         let rest = is_newer.then(|| Batch {
             closed: self.closed.into_iter().chain(after).collect(),
             ..self.newest
         });
-        look.into_iter().chain(rest)
+        snapshot.into_iter().chain(rest)
     }
 }

@@ -43,7 +43,7 @@ impl RefreshInterval {
     }
 
     /// Text for the header, unless it is the default and was never changed.
-    pub fn said(&self) -> Option<String> {
+    pub fn header_text(&self) -> Option<String> {
         let said = || {
             let micros = fields::micros(self.interval.as_micros() as u64);
             format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
@@ -59,31 +59,31 @@ mod tests {
     #[test]
     fn interval_steps_from_any_value_and_stops_at_the_limits() {
         let mut interval = RefreshInterval::new(Duration::from_millis(700));
-        assert_eq!(interval.said().as_deref(), Some("every 700ms"));
+        assert_eq!(interval.header_text().as_deref(), Some("every 700ms"));
         interval.step(false);
-        assert_eq!(interval.said().as_deref(), Some("every 500ms"));
+        assert_eq!(interval.header_text().as_deref(), Some("every 500ms"));
         for _ in 0..5 {
             interval.step(false);
         }
-        assert_eq!(interval.said().as_deref(), Some("every 100ms"));
+        assert_eq!(interval.header_text().as_deref(), Some("every 100ms"));
         for _ in 0..20 {
             interval.step(true);
         }
-        assert_eq!(interval.said().as_deref(), Some("every 1m"));
+        assert_eq!(interval.header_text().as_deref(), Some("every 1m"));
         // longer than any step: it stays, and comes back
         let mut interval = RefreshInterval::new(Duration::from_secs(3600));
         interval.step(true);
         assert_eq!(interval.interval, Duration::from_secs(3600));
         interval.step(false);
-        assert_eq!(interval.said().as_deref(), Some("every 1m"));
+        assert_eq!(interval.header_text().as_deref(), Some("every 1m"));
     }
 
     #[test]
     fn interval_default_is_shown_only_after_it_was_chosen() {
         let mut interval = RefreshInterval::new(RefreshInterval::DEFAULT);
-        assert_eq!(interval.said(), None);
+        assert_eq!(interval.header_text(), None);
         interval.step(true);
         interval.step(false);
-        assert_eq!(interval.said().as_deref(), Some("every 1s"));
+        assert_eq!(interval.header_text().as_deref(), Some("every 1s"));
     }
 }

@@ -94,7 +94,7 @@ impl Names {
         name.map_or_else(|| self.plain_cell(field, session), str::to_owned)
     }
 
-    /// A talker's name, likewise.
+    /// Name of an aggregate's key, by host or service name if there is one.
     pub fn talker(&self, key: GroupKey, width: usize) -> String {
         let name = match key {
             GroupKey::Peer(addr) => self.address(addr),
@@ -147,7 +147,7 @@ impl Names {
     }
 
     /// Text for the header.
-    pub fn said(&self) -> Option<&'static str> {
+    pub fn header_text(&self) -> Option<&'static str> {
         match (self.addresses, self.ports) {
             (true, true) => Some("names: addresses, ports"),
             (true, false) => Some("names: addresses"),

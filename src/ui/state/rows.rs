@@ -101,8 +101,8 @@ impl SortOrder {
     }
 }
 
-/// Keeps the two leading digits: rates that differ only in others are as good as equal, and lines that swapped at
-/// every snapshot could not be read.
+/// Keeps the two leading digits: rates that differ only in later digits are practically equal, and lines that swapped
+/// at every snapshot could not be read.
 fn leading(rate: u64) -> u64 {
     let unit = 10_u64.pow(rate.checked_ilog10().unwrap_or(0).saturating_sub(1));
     rate / unit * unit

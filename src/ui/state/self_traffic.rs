@@ -78,7 +78,7 @@ impl SelfTraffic {
     }
 
     /// Text for the header.
-    pub fn said(&self) -> Option<String> {
+    pub fn header_text(&self) -> Option<String> {
         let what = if self.shown { "shown" } else { "hidden" };
         (self.known() > 0).then(|| format!("self traffic: {} {what}", self.known()))
     }

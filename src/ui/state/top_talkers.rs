@@ -3,7 +3,7 @@
 //! With a filter, sums are counted separately over the matching sessions still kept, one chunk at a time. The sums
 //! themselves are in `crate::model::aggregate`.
 
-use crate::model::aggregate::figures::{AggregateFigure, FIGURES, default_sort};
+use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES, default_sort};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::store::{Backfill, Change, Store};
 use crate::ui::action::Motion;

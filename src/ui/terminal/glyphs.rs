@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn replace_missing_keeps_what_the_terminal_has() {
-        let bars = crate::ui::layout::bars::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1);
+        let bars =
+            crate::ui::layout::charts::bars(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 1);
         let drawn = format!("日é…x{}", bars.concat());
         let shown = |glyphs: Glyphs| {
             let mut buffer = Buffer::with_lines([drawn.as_str()]);

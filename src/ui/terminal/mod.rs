@@ -66,7 +66,7 @@ pub struct TerminalGuard {
 
 impl std::fmt::Debug for TerminalGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Screen").finish_non_exhaustive()
+        f.debug_struct("TerminalGuard").finish_non_exhaustive()
     }
 }
 
@@ -298,10 +298,10 @@ impl Keyboard {
 
 /// Time that crossterm gets to read available input. With zero it does not read at all; without this time, input that
 /// it has read but not returned would wait for the next key.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 
-/// Passes input on until stopped; an error if the terminal has gone. That is checked before each read, which would
-/// return nothing at once, forever.
+/// Passes input on until stopped; an error if the terminal has gone. This is checked before each read: on a terminal
+/// that has gone, reads return at once with nothing, forever.
 fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
     let stdin = io::stdin();
     loop {
@@ -319,7 +319,7 @@ fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
         if fds[0].revents() != PollFlags::IN {
             bail!("the terminal is gone");
         }
-        while event::poll(LOOK)? {
+        while event::poll(POLL)? {
             if let Some(input) = translate(event::read()?) {
                 tx.send(input)?;
             }

@@ -108,13 +108,13 @@ impl Wire {
                 self.color(base, to);
             }
         }
-        debug_assert!(self.bytes.len() > start, "looks that differ in nothing");
+        debug_assert!(self.bytes.len() > start, "styles that do not differ");
         // instead of the last separator
         self.bytes.pop();
         self.put(format_args!("m"));
     }
 
-    /// ECMA-48 and, from 90 on, aixterm.
+    /// Writes a color: by ECMA-48, and from 90 on by aixterm.
     fn color(&mut self, base: u8, color: Color) {
         let short = match color {
             Color::Reset => 9,
@@ -141,7 +141,7 @@ impl Wire {
     }
 }
 
-/// The relative way to a cell that is not further up.
+/// The relative cursor motion to a cell that is not further up.
 fn from_there(at: Position, to: Position) -> Option<String> {
     let right = |cells| match cells {
         0 => String::new(),
@@ -157,7 +157,7 @@ fn from_there(at: Position, to: Position) -> Option<String> {
     Some(down + &across)
 }
 
-/// In the order of their numbers, from 1.
+/// Modifiers in the order of their SGR numbers, from 1.
 const MODIFIERS: [Modifier; 9] = [
     Modifier::BOLD,
     Modifier::DIM,
@@ -186,7 +186,7 @@ impl Backend for Wire {
     {
         let cells: Vec<_> = content.collect();
         let mut at = None;
-        let mut look = CellStyle::default();
+        let mut style = CellStyle::default();
         let mut next = 0;
         while let Some(&(x, y, cell)) = cells.get(next) {
             self.go(at, Position { x, y });
@@ -196,15 +196,15 @@ impl Backend for Wire {
                 .take_while(|((x, row, cell), here)| x == here && *row == y && is_blank(cell))
                 .count();
             if blanks > MANY && usize::from(x) + blanks == usize::from(self.size.width) {
-                self.style(look, CellStyle::default());
-                look = CellStyle::default();
+                self.style(style, CellStyle::default());
+                style = CellStyle::default();
                 self.put(format_args!("\x1b[K"));
                 at = Some(Position { x, y });
                 next += blanks;
                 continue;
             }
-            self.style(look, CellStyle::of(cell));
-            look = CellStyle::of(cell);
+            self.style(style, CellStyle::of(cell));
+            style = CellStyle::of(cell);
             self.bytes.extend_from_slice(cell.symbol().as_bytes());
             // terminals differ in the width of characters that are not narrow, and in the cursor position at the end
             // of a line
@@ -212,7 +212,7 @@ impl Backend for Wire {
             at = (is_narrow && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
             next += 1;
         }
-        self.style(look, CellStyle::default());
+        self.style(style, CellStyle::default());
         Ok(())
     }
 
@@ -363,7 +363,7 @@ mod tests {
         }
     }
 
-    fn looks(
+    fn styles(
         screen: &vt100::Screen,
         y: u16,
         x: u16,
@@ -455,7 +455,7 @@ mod tests {
                     }
                     behind_wide = cell.symbol().width().saturating_sub(1);
                     assert_eq!(
-                        looks(shown.screen(), y, x),
+                        styles(shown.screen(), y, x),
                         wanted(cell),
                         "round {round}, frame {frame}, {x}, {y} of {size}"
                     );

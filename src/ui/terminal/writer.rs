@@ -21,7 +21,7 @@ use crate::output::stdout;
 const SOON: Duration = Duration::from_secs(1);
 
 /// Cancels an escape sequence that arrived only in part, and all attributes.
-const AFRESH: &[u8] = b"\x18\x1b[m";
+const RESET: &[u8] = b"\x18\x1b[m";
 
 /// A handle to the writing thread.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Out {
     /// Writes not confirmed yet.
     waiting: Arc<AtomicUsize>,
     tty: Arc<OwnedFd>,
-    /// Readable as soon as nothing waits for the terminal any more.
+    /// Readable once the thread must give up a write that the terminal does not take.
     give_up: Waker,
 }
 
@@ -107,13 +107,13 @@ impl Out {
             // the thread gives up the stuck frame now
             self.wait();
             let _ = tcflush(&self.tty, QueueSelector::OFlush);
-            self.send([AFRESH, bytes].concat());
+            self.send([RESET, bytes].concat());
         }
         self.wait();
     }
 }
 
-/// Writes all bytes, or gives up if it would block and nothing waits for them any more.
+/// Writes all bytes, or gives up if it would block and `give_up` is readable.
 fn write(tty: &OwnedFd, give_up: &Waker, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(tty, bytes) {

@@ -37,7 +37,7 @@ fn some(cookie: u64, at_s: u64, is_open: bool) -> Session {
 }
 
 fn busy(at_s: u64, closed: u64, opened: u64) -> Batch {
-    look(
+    batch_at(
         at_s,
         (0..opened).map(|c| some(1 << 40 | c, at_s, true)).collect(),
         (0..closed)
@@ -86,7 +86,7 @@ fn bytes_sent_on_an_idle_host_are_almost_none() {
 fn bytes_sent_with_quiet_sessions_stay_within_the_budget() {
     for (count, budget) in [(5, 50), (100, 150)] {
         let quiet = |at_s| {
-            look(
+            batch_at(
                 at_s,
                 (1..=count)
                     .map(|c| Session {

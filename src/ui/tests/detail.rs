@@ -1,7 +1,7 @@
 //! The detail of one session.
 
 use super::*;
-use crate::host::processes::ProcessInfo;
+use crate::host::process_info::ProcessInfo;
 use crate::ui::action::Mode;
 
 fn info(pid: u32) -> ProcessInfo {
@@ -38,7 +38,7 @@ pub fn watching(size: Size) -> App {
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
     app.process(info(22597));
     for s in 11..30 {
-        app.batch(look(s, vec![later(s, busiest())], vec![]));
+        app.batch(batch_at(s, vec![later(s, busiest())], vec![]));
     }
     app
 }
@@ -71,21 +71,21 @@ fn detail_follows_its_session_until_it_is_closed() {
         state: State::CloseWait,
         ..last.clone()
     };
-    app.batch(look(30, vec![closing], vec![]));
+    app.batch(batch_at(30, vec![closing], vec![]));
     assert!(screen(&app, SIZE).contains("close-wait"));
     let ended = Session {
         end_ns: 31 * S + S / 2,
         close_us: 1_500_000,
         ..ended(last, Reason::RemoteReset)
     };
-    app.batch(look(32, vec![], vec![ended]));
+    app.batch(batch_at(32, vec![], vec![ended]));
     let shown = screen(&app, SIZE);
     for text in ["remote-reset", "The peer reset it.", "close 1.50s"] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     // and keeps it, even if the table has evicted it
     let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
-    app.batch(look(33, vec![], others.collect()));
+    app.batch(batch_at(33, vec![], others.collect()));
     assert!(screen(&app, SIZE).contains("remote-reset"));
     press(&mut app, "Esc");
     assert_eq!(app.layers.mode(), Mode::Table);
@@ -94,8 +94,8 @@ fn detail_follows_its_session_until_it_is_closed() {
 #[test]
 fn detail_of_session_with_missed_record_shows_so() {
     let mut app = watching(SIZE);
-    app.batch(look(30, vec![], vec![]));
-    app.batch(look(31, vec![], vec![]));
+    app.batch(batch_at(30, vec![], vec![]));
+    app.batch(batch_at(31, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("its record was missed"));
 }
 
@@ -120,7 +120,7 @@ fn detail_key_switches_to_the_other_end() {
         comm: Comm::from("postgres"),
         ..client.clone()
     };
-    app.batch(look(11, vec![client, server], vec![]));
+    app.batch(batch_at(11, vec![client, server], vec![]));
     assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(71)));
     assert!(screen(&app, SIZE).contains("psql 71  established"));
     assert_eq!(press(&mut app, "Tab"), Some(Effect::LookUp(72)));
@@ -142,7 +142,7 @@ fn detail_new_owner_is_requested_once() {
         pid: 99,
         ..later(31, busiest())
     };
-    app.batch(look(31, vec![worker], vec![]));
+    app.batch(batch_at(31, vec![worker], vec![]));
     assert_eq!(app.due(), Some(Effect::LookUp(99)));
     assert_eq!(app.due(), None);
 }
@@ -170,7 +170,7 @@ fn detail_returns_after_help_and_freeze() {
     assert_eq!(app.layers.mode(), Mode::Detail);
     press(&mut app, "Space");
     let frozen = screen(&app, SIZE);
-    app.batch(look(40, vec![later(40, busiest())], vec![]));
+    app.batch(batch_at(40, vec![later(40, busiest())], vec![]));
     assert_eq!(screen(&app, SIZE), frozen);
     press(&mut app, "Space");
     assert_ne!(screen(&app, SIZE), frozen);

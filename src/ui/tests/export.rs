@@ -147,7 +147,7 @@ fn export_pauses_the_display_and_can_be_cancelled() {
     let many = |from: u64| {
         let closed = from..from + 3000;
         let closed = closed.map(closed_at).collect();
-        look(from + 1, vec![], closed)
+        batch_at(from + 1, vec![], closed)
     };
     fn closed_at(cookie: u64) -> Session {
         Session {
@@ -201,7 +201,7 @@ fn export_at_block_boundaries_writes_every_session() {
     for sessions in [0, 1, 511, 512, 513, 1024] {
         let mut app = unused(10_000, SIZE);
         let closed = (0..sessions).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
-        app.batch(look(1, vec![], closed.collect()));
+        app.batch(batch_at(1, vec![], closed.collect()));
         let effect = press(&mut app, "e Enter");
         let (_, text) = written(&mut app, effect);
         assert_eq!(text.lines().count() as u64, sessions + 1);

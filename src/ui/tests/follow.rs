@@ -17,7 +17,7 @@ fn second_line(app: &App) -> String {
 
 fn dashboard() -> App {
     let mut app = unused(100, SIZE);
-    app.batch(look(
+    app.batch(batch_at(
         20,
         vec![at(3, open(1, "third", "10.0.0.1", 500))],
         vec![
@@ -39,7 +39,7 @@ fn follow_keeps_the_newest_session_on_top_and_selected() {
         "open or closed"
     );
     assert!(second_line(&app).contains("following the newest"));
-    app.batch(look(
+    app.batch(batch_at(
         30,
         vec![
             at(21, open(5, "newer", "10.0.0.1", 1)),

@@ -113,7 +113,7 @@ fn far() -> Session {
 }
 
 /// A snapshot of this second: open sessions, and those closed since the previous one.
-fn look(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
+fn batch_at(second: u64, open: Vec<Session>, closed: Vec<Session>) -> Batch {
     snapshot_batch(second * S, open, closed)
 }
 
@@ -143,7 +143,7 @@ fn sessions() -> Batch {
         pid: 0,
         ..closed(12, "", "10.0.0.9", Reason::Timeout)
     };
-    look(
+    batch_at(
         10,
         vec![busiest(), far(), before],
         vec![
@@ -166,7 +166,7 @@ fn unused(keep: usize, size: Size) -> App {
 
 /// Runs it for 9 s.
 fn begun(mut app: App) -> App {
-    app.batch(look(1, vec![], vec![]));
+    app.batch(batch_at(1, vec![], vec![]));
     app.batch(sessions());
     app
 }
@@ -449,7 +449,7 @@ fn selection_follows_its_session_when_it_closes() {
     assert!(selected_line(&app).contains("established"));
     let pid_and_port = selected_line(&app)[..45].to_owned();
     let ended = ended(busiest(), Reason::RemoteReset);
-    app.batch(look(11, vec![], vec![ended]));
+    app.batch(batch_at(11, vec![], vec![ended]));
     assert_eq!(selected_line(&app)[..45], pid_and_port);
     assert!(selected_line(&app).contains("remote-reset"));
 }
@@ -459,7 +459,7 @@ fn selection_on_top_stays_on_top() {
     let mut app = app(SIZE);
     press(&mut app, "j g");
     let busier = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
-    app.batch(look(11, vec![busier], vec![]));
+    app.batch(batch_at(11, vec![busier], vec![]));
     assert!(selected_line(&app).contains("iperf3"));
 }
 
@@ -470,7 +470,7 @@ fn selection_of_evicted_session_stays_on_its_line() {
         let closed = (from..from + 3)
             .map(|c| closed(c, "curl", "10.0.0.1", Reason::LocalFin))
             .collect();
-        look(from, vec![], closed)
+        batch_at(from, vec![], closed)
     };
     app.batch(three(1));
     press(&mut app, "G");
@@ -488,7 +488,7 @@ fn freeze_holds_the_table_and_shows_the_number_of_new_sessions() {
     let newer = (20..25)
         .map(|c| closed(c, "new", "10.0.0.1", Reason::LocalFin))
         .collect();
-    app.batch(look(20, vec![], newer));
+    app.batch(batch_at(20, vec![], newer));
     assert_eq!(column(&app, "COMM"), frozen);
     assert!(screen(&app, SIZE).contains("PAUSED, 5 new (Space resumes)"));
     // the paused display can still be explored
@@ -511,7 +511,7 @@ fn rates_after_a_freeze_cover_the_frozen_time() {
             tx_bytes,
             ..busiest()
         };
-        look(second, vec![session], vec![])
+        batch_at(second, vec![session], vec![])
     };
     let ended = |cookie, taken_ns| Batch {
         taken_ns,
@@ -537,7 +537,7 @@ fn rates_after_a_freeze_cover_the_frozen_time() {
     assert_eq!(
         rates(&app),
         (8, 1.0),
-        "one in the second since the last look"
+        "one in the second since the last snapshot"
     );
     assert_eq!(app.store().totals().byte_rate, 1000.0 + 1200.0 + 21_000.0);
 }
@@ -555,7 +555,7 @@ fn freeze_with_more_closed_sessions_than_kept_counts_all() {
         let opened = |cookie| open(cookie, "new", "10.0.0.1", 1_000_000);
         let ended = |cookie| ended(opened(cookie), Reason::LocalFin);
         let found = std::iter::once(busiest()).chain((20..28).map(opened));
-        app.batch(look(11, found.collect(), vec![]));
+        app.batch(batch_at(11, found.collect(), vec![]));
         let was_open = Session {
             state: State::Closed,
             tx_bytes: 7_000_000,
@@ -576,8 +576,8 @@ fn freeze_with_more_closed_sessions_than_kept_counts_all() {
             space(&mut app);
             press(&mut app, "Backspace");
         }
-        app.batch(look(12, vec![], vec![ended(28)]));
-        app.batch(look(13, vec![], vec![]));
+        app.batch(batch_at(12, vec![], vec![ended(28)]));
+        app.batch(batch_at(13, vec![], vec![]));
         settle(&mut app);
         let pane = app
             .panes()
@@ -881,7 +881,7 @@ fn missed_sessions_are_shown_on_red() {
 fn table_without_sessions_shows_why_it_is_empty() {
     let mut app = unused(2, SIZE);
     assert!(screen(&app, SIZE).contains("Reading the open sessions"));
-    app.batch(look(1, vec![], vec![]));
+    app.batch(batch_at(1, vec![], vec![]));
     assert!(screen(&app, SIZE).contains("No session matches yet"));
     assert!(!screen(&app, SIZE).contains("previous filter"));
     press(&mut app, "/");

@@ -212,7 +212,7 @@ fn click_in_failures_selects_and_a_second_filters() {
 fn click_in_baseline_comparison_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press(&mut app, "m m");
-    app.batch(look(
+    app.batch(batch_at(
         12,
         vec![
             open(20, "new-1", "192.0.2.1", 10),
@@ -264,7 +264,7 @@ fn wheel_scrolls_what_is_under_the_pointer() {
         let peer = format!("10.0.{}.{}", c / 100, 1 + c % 100);
         closed(c, "curl", &peer, Reason::LocalFin)
     });
-    app.batch(look(10, vec![], many.collect()));
+    app.batch(batch_at(10, vec![], many.collect()));
     let (x, panes) = find(&app, LARGE, "PEER", 3);
     let (table, peers) = (line(&app, LARGE, 3), line(&app, LARGE, panes + 1));
     let fourth = line(&app, LARGE, 6);

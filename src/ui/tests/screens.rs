@@ -5,7 +5,7 @@ use crate::model::fields;
 use crate::ui::action::{Action, Mode};
 use crate::ui::state::distributions::MEASURES;
 use crate::ui::state::screens::Screen;
-use crate::ui::tests::press_and_settle as press;
+use crate::ui::tests::press_and_settle;
 
 /// Pseudo-random numbers, the same each time.
 fn scattered(n: u64) -> u64 {
@@ -80,9 +80,9 @@ fn session(n: u64, end_s: u64) -> Session {
 /// A dashboard with this many of them, the last at 40 s.
 pub fn web_server(size: Size, many: u64) -> App {
     let mut app = unused(100_000, size);
-    app.batch(look(1, vec![], vec![]));
+    app.batch(batch_at(1, vec![], vec![]));
     let closed = (0..many).map(|n| session(n, 2 + n * 38 / many));
-    app.batch(look(40, vec![busiest(), far()], closed.collect()));
+    app.batch(batch_at(40, vec![busiest(), far()], closed.collect()));
     app
 }
 
@@ -90,10 +90,10 @@ pub fn web_server(size: Size, many: u64) -> App {
 fn baseline_set_shows_how_to_compare() {
     for script in ["m", "Tab m", "d m", "f m"] {
         let mut app = web_server(SIZE, 100);
-        press(&mut app, script);
+        press_and_settle(&mut app, script);
         let said = |app: &App| screen(app, SIZE).contains("baseline set; press m again to compare");
         assert!(said(&app), "{script}");
-        press(&mut app, "m");
+        press_and_settle(&mut app, "m");
         assert!(
             !said(&app) && app.layers.mode() == Mode::Baseline,
             "{script}"
@@ -117,7 +117,7 @@ fn bars(app: &App) -> Vec<(&'static str, u64)> {
 fn distributions_count_the_sessions_that_the_table_shows() {
     let mut app = web_server(SIZE, 3000);
     for script in ["d", "4", "6", "6 o", "o", "o"] {
-        press(&mut app, script);
+        press_and_settle(&mut app, script);
         assert_eq!(
             bars(&app)[0],
             ("duration", app.row_count() as u64),
@@ -125,22 +125,22 @@ fn distributions_count_the_sessions_that_the_table_shows() {
         );
         assert_eq!(bars(&app)[3], ("bytes", app.row_count() as u64), "{script}");
     }
-    press(&mut app, "/");
+    press_and_settle(&mut app, "/");
     type_text(&mut app, "reason refused");
     settle(&mut app);
     assert_eq!(bars(&app)[0].1, app.row_count() as u64);
     assert_eq!(bars(&app)[1].1, 0, "what was refused has no RTT");
     assert!(screen(&app, SIZE).contains("no session has a value"));
-    press(&mut app, "Enter");
+    press_and_settle(&mut app, "Enter");
     assert_eq!(app.layers.mode(), Mode::Distributions);
     let refused = app.row_count();
     // new sessions are counted if they match
-    app.batch(look(41, vec![], vec![session(4, 41), session(5, 41)]));
+    app.batch(batch_at(41, vec![], vec![session(4, 41), session(5, 41)]));
     assert_eq!(
         (bars(&app)[0].1, app.row_count()),
         (refused as u64 + 1, refused + 1)
     );
-    press(&mut app, "Backspace");
+    press_and_settle(&mut app, "Backspace");
     assert_eq!(bars(&app)[0].1, app.row_count() as u64);
 }
 
@@ -148,9 +148,9 @@ fn distributions_count_the_sessions_that_the_table_shows() {
 fn distributions_do_not_count_evicted_sessions() {
     let mut app = unused(50, SIZE);
     let batch =
-        |from: u64, to: u64| look(to, vec![], (from..to).map(|n| session(n, n + 2)).collect());
+        |from: u64, to: u64| batch_at(to, vec![], (from..to).map(|n| session(n, n + 2)).collect());
     app.batch(batch(0, 40));
-    press(&mut app, "d");
+    press_and_settle(&mut app, "d");
     for (from, to) in [(40, 60), (60, 61), (61, 200), (200, 210)] {
         app.batch(batch(from, to));
         assert_eq!((bars(&app)[0].1, app.row_count()), (50, 50));
@@ -166,14 +166,14 @@ fn distributions_enter_filters_to_the_selected_bar() {
         ("d Tab →", "rtt"),
         ("d Shift-Tab k k", "bytes"),
     ] {
-        press(&mut app, script);
+        press_and_settle(&mut app, script);
         let Some(Screen::Distributions(shown)) = app.layers.screen() else {
             panic!("no distributions");
         };
         let which = shown.selected;
         let buckets = crate::ui::layout::distributions::buckets(&shown.histogram(which), 39);
         let many = buckets[shown.bucket(which, &buckets)].count;
-        press(&mut app, "Enter");
+        press_and_settle(&mut app, "Enter");
         assert_eq!(app.layers.mode(), Mode::Table);
         assert_eq!(app.row_count() as u64, many);
         let source = app.view_filter.filter.source().to_owned();
@@ -181,7 +181,7 @@ fn distributions_enter_filters_to_the_selected_bar() {
             many > 0 && source.starts_with(&format!("{word} >= ")),
             "{source}"
         );
-        press(&mut app, "Backspace");
+        press_and_settle(&mut app, "Backspace");
         assert_eq!(app.row_count(), 5002);
     }
 }
@@ -189,8 +189,8 @@ fn distributions_enter_filters_to_the_selected_bar() {
 #[test]
 fn distributions_selected_bar_is_described_in_words() {
     let mut app = web_server(SIZE, 5000);
-    press(&mut app, "d");
-    press(&mut app, "Tab Tab Tab g");
+    press_and_settle(&mut app, "d");
+    press_and_settle(&mut app, "Tab Tab Tab g");
     let at = |app: &App| {
         let screen = screen(app, SIZE);
         let line = screen.lines().find(|l| l.contains("p50…p99 ±2.5 %"));
@@ -203,16 +203,16 @@ fn distributions_selected_bar_is_described_in_words() {
     let said = format!("▲ 0 to 1B: {} (", nothing.count());
     assert!(at(&app).starts_with(&said), "{}", at(&app));
     let first = at(&app);
-    press(&mut app, "→ ←");
+    press_and_settle(&mut app, "→ ←");
     assert_eq!(at(&app), first);
-    press(&mut app, "G j j");
+    press_and_settle(&mut app, "G j j");
     assert!(at(&app).contains(", 0% above"), "{}", at(&app));
 }
 
 #[test]
 fn failures_are_counted_by_kind_and_enter_filters_to_one() {
     let mut app = web_server(SIZE, 5000);
-    press(&mut app, "f");
+    press_and_settle(&mut app, "f");
     let rows = |app: &App| -> Vec<(String, u64)> {
         let Some(Screen::Failures(shown)) = app.layers.screen() else {
             panic!("no failures");
@@ -236,15 +236,15 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
         "{all:?}"
     );
     for (line, (name, count)) in all.iter().enumerate() {
-        press(&mut app, if line == 0 { "g" } else { "j" });
-        press(&mut app, "Enter");
+        press_and_settle(&mut app, if line == 0 { "g" } else { "j" });
+        press_and_settle(&mut app, "Enter");
         assert_eq!(app.layers.mode(), Mode::Table);
         assert_eq!(app.row_count() as u64, *count, "{name}");
-        press(&mut app, "Backspace f");
-        (0..line).for_each(|_| press(&mut app, "j"));
+        press_and_settle(&mut app, "Backspace f");
+        (0..line).for_each(|_| press_and_settle(&mut app, "j"));
     }
     // lines are updated, and the selection follows its line
-    press(&mut app, "g j");
+    press_and_settle(&mut app, "g j");
     let selected = |app: &App| match app.layers.screen() {
         Some(Screen::Failures(shown)) => shown.selected().map(|f| f.reason),
         _ => None,
@@ -254,7 +254,7 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
         reason: Reason::Unreachable,
         ..session(n * 4, 41)
     });
-    app.batch(look(41, vec![], storm.collect()));
+    app.batch(batch_at(41, vec![], storm.collect()));
     assert_eq!(rows(&app)[0], ("unreachable → 10.0.0.9:5432".into(), 400));
     assert_eq!(selected(&app), before);
     let shown = screen(&app, SIZE);
@@ -267,9 +267,9 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
 #[test]
 fn failures_screen_without_failures_shows_so() {
     let mut app = web_server(SIZE, 5000);
-    press(&mut app, "o f");
+    press_and_settle(&mut app, "o f");
     assert!(screen(&app, SIZE).contains("None of the sessions"));
-    press(&mut app, "Enter j G Esc");
+    press_and_settle(&mut app, "Enter j G Esc");
     assert_eq!(app.layers.mode(), Mode::Table);
 }
 
@@ -287,7 +287,7 @@ fn screens_open_from_each_other_and_close_to_the_table() {
         ("f q", Mode::Table),
         ("Tab d Esc", Mode::TopTalkers),
     ] {
-        press(&mut app, script);
+        press_and_settle(&mut app, script);
         assert_eq!(app.layers.mode(), mode, "{script}");
     }
     assert_eq!(
@@ -316,11 +316,11 @@ fn screens_at_any_size_do_not_panic() {
             let size = Size { width, height };
             let mut app = web_server(size, 200);
             for script in ["d G Tab → k", "Tab Tab j", "f G j k", "/"] {
-                super::press(&mut app, script);
+                super::press_and_settle(&mut app, script);
                 screen(&app, size);
             }
             app.resize(turned(size));
-            super::press(&mut app, "Esc d j");
+            super::press_and_settle(&mut app, "Esc d j");
             screen(&app, turned(size));
         }
     }
@@ -329,7 +329,7 @@ fn screens_at_any_size_do_not_panic() {
 /// The web server with a baseline at 40 s; then its database is slow and refuses, and a new one is used.
 pub fn failover(size: Size) -> App {
     let mut app = web_server(size, 5000);
-    press(&mut app, "m");
+    press_and_settle(&mut app, "m");
     let since = (0..1300).map(|n| {
         let session = session(n, 41 + n / 130);
         let start_ns = session.start_ns.max(40 * S);
@@ -357,7 +357,7 @@ pub fn failover(size: Size) -> App {
         direction: Direction::Out,
         ..open(3, "app-server", "10.0.0.10", 70_000)
     };
-    app.batch(look(52, vec![busiest(), new], since.collect()));
+    app.batch(batch_at(52, vec![busiest(), new], since.collect()));
     app
 }
 
@@ -365,10 +365,10 @@ pub fn failover(size: Size) -> App {
 fn baseline_can_be_set_compared_moved_and_removed() {
     let mut app = web_server(SIZE, 1000);
     assert!(!screen(&app, SIZE).contains("s ago"));
-    press(&mut app, "m");
+    press_and_settle(&mut app, "m");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert!(screen(&app, SIZE).contains("baseline 0s ago"));
-    app.batch(look(
+    app.batch(batch_at(
         43,
         app.store()
             .open()
@@ -377,17 +377,17 @@ fn baseline_can_be_set_compared_moved_and_removed() {
         vec![],
     ));
     assert!(screen(&app, SIZE).contains("baseline 3s ago"));
-    press(&mut app, "m");
+    press_and_settle(&mut app, "m");
     assert_eq!(app.layers.mode(), Mode::Baseline);
     assert!(screen(&app, SIZE).contains("since 3s"));
     // no client connects to the database any more
     assert!(screen(&app, SIZE).contains("gone  peer    10.0.0.9"));
-    press(&mut app, "M");
+    press_and_settle(&mut app, "M");
     assert!(screen(&app, SIZE).contains("since 0s"));
     assert!(screen(&app, SIZE).contains("Nothing is worse"));
-    press(&mut app, "m");
+    press_and_settle(&mut app, "m");
     assert_eq!(app.layers.mode(), Mode::Table);
-    press(&mut app, "m d m x");
+    press_and_settle(&mut app, "m d m x");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert!(!screen(&app, SIZE).contains("s ago"));
 }
@@ -395,7 +395,7 @@ fn baseline_can_be_set_compared_moved_and_removed() {
 #[test]
 fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     let mut app = failover(SIZE);
-    press(&mut app, "m");
+    press_and_settle(&mut app, "m");
     let rows = |app: &App| match app.layers.screen() {
         Some(Screen::Baseline(shown)) => {
             let rows = shown.rows().map(|(d, _)| (d.key, d.finding));
@@ -416,22 +416,22 @@ fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
         );
     }
     assert_eq!(of("10.0.0.10"), ["New"], "{found:?}");
-    press(&mut app, "g Enter");
+    press_and_settle(&mut app, "g Enter");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
         app.view_filter.filter.source(),
-        crate::filter::narrowing::of_key(&found[0].0)
+        crate::filter::for_group::filter_for_group(&found[0].0)
     );
     assert!(app.row_count() > 0);
     // the filter changes nothing on the screen
-    press(&mut app, "m");
+    press_and_settle(&mut app, "m");
     assert_eq!(rows(&app), found);
 }
 
 #[test]
 fn failures_per_second_count_evicted_sessions_too() {
     let mut app = begun(unused(10, SIZE));
-    press(&mut app, "f");
+    press_and_settle(&mut app, "f");
     for second in 11..40 {
         let refused = |cookie| Session {
             end_ns: second * S,
@@ -439,7 +439,7 @@ fn failures_per_second_count_evicted_sessions_too() {
         };
         for some in 0..10 {
             let some = (some * 5..some * 5 + 5).map(refused).collect();
-            app.batch(look(second, vec![], some));
+            app.batch(batch_at(second, vec![], some));
         }
     }
     settle(&mut app);

@@ -58,9 +58,9 @@ fn self_traffic_count_excludes_evicted_sessions() {
         cookie: 100 + c,
         ..closed(9, "curl", "10.0.0.1", Reason::LocalFin)
     });
-    app.batch(look(11, vec![], vec![ended]));
+    app.batch(batch_at(11, vec![], vec![ended]));
     assert!(screen(&app, SIZE).contains("self traffic: 1 hidden"));
-    app.batch(look(12, vec![], many.collect()));
+    app.batch(batch_at(12, vec![], many.collect()));
     assert!(
         !screen(&app, SIZE).contains("own"),
         "{}",
@@ -87,7 +87,7 @@ fn self_traffic_is_excluded_before_and_after_the_baseline() {
         srtt_us: 900_000,
         ..open(3, "sshd-session", "192.0.2.77", 19_876_543)
     };
-    app.batch(look(20, vec![more], vec![]));
+    app.batch(batch_at(20, vec![more], vec![]));
     press(&mut app, "m");
     let shown = screen(&app, SIZE);
     assert!(!shown.contains("192.0.2.77"), "{shown}");

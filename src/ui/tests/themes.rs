@@ -18,7 +18,7 @@ fn styled(app: &App, theme: &Theme, size: Size) -> String {
         let (mut symbols, mut styles) = (String::new(), String::new());
         for x in 0..size.width {
             let cell = &buffer[(x, y)];
-            let style = said(cell.style());
+            let style = style_text(cell.style());
             let next = char::from(b'a' + letters.len() as u8);
             let letter = match style.as_str() {
                 "" => ' ',
@@ -40,7 +40,7 @@ fn styled(app: &App, theme: &Theme, size: Size) -> String {
     text
 }
 
-pub fn said(style: Style) -> String {
+pub fn style_text(style: Style) -> String {
     let color = |name, color: Option<Color>| match color {
         None | Some(Color::Reset) => String::new(),
         Some(color) => format!("{name}{color} "),

@@ -3,18 +3,18 @@
 use super::*;
 use crate::ui::action::Mode;
 use crate::ui::layout::panes::{Focus, Subject};
-use crate::ui::tests::press_and_settle as press;
+use crate::ui::tests::press_and_settle;
 
 /// The dashboard of the other tests, a few seconds later, with some traffic since.
 pub fn busy(size: Size) -> App {
     let mut app = app(size);
     for s in 11..40 {
-        let moved = |session: Session, a_second: u64| Session {
-            tx_bytes: session.tx_bytes + a_second * (s - 10),
+        let moved = |session: Session, per_second: u64| Session {
+            tx_bytes: session.tx_bytes + per_second * (s - 10),
             end_ns: s * S,
             ..session
         };
-        app.batch(look(
+        app.batch(batch_at(
             s,
             vec![
                 moved(busiest(), s * s * 400),
@@ -51,7 +51,7 @@ fn top_talkers_in_the_lowest_window_that_fits_match_the_snapshot() {
         height: 30,
     };
     let mut app = busy(size);
-    press(&mut app, "Tab Tab");
+    press_and_settle(&mut app, "Tab Tab");
     insta::assert_snapshot!(screen(&app, size));
 }
 
@@ -61,7 +61,7 @@ fn top_talkers_are_shown_where_there_is_room() {
         let size = Size { width, height };
         let mut app = busy(size);
         if !script.is_empty() {
-            press(&mut app, script);
+            press_and_settle(&mut app, script);
         }
         let screen = screen(&app, size);
         ["RADDR ", "PROCESS ", "PEER ", "PORT 1"].map(|title| screen.contains(title))
@@ -91,18 +91,18 @@ fn top_talkers_show_the_busiest_first() {
 #[test]
 fn top_talkers_are_sorted_by_visible_columns() {
     let mut app = busy(SIZE);
-    press(&mut app, "Tab Tab s");
+    press_and_settle(&mut app, "Tab Tab s");
     let by = |app: &App| app.panes().pane(Subject::Peers).sorted_by().title;
     assert_eq!(by(&app), "60 s");
-    press(&mut app, "s");
+    press_and_settle(&mut app, "s");
     assert_eq!(by(&app), "SESSIONS");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.99");
-    press(&mut app, "I");
+    press_and_settle(&mut app, "I");
     assert_eq!(
         names(&app, Subject::Peers).last().map(String::as_str),
         Some("198.51.100.99")
     );
-    press(&mut app, "< <");
+    press_and_settle(&mut app, "< <");
     assert_eq!(by(&app), "B/s");
     // the other panes and the table have an order of their own
     assert_eq!(app.panes().pane(Subject::Ports).sorted_by().title, "B/s");
@@ -113,13 +113,13 @@ fn top_talkers_are_sorted_by_visible_columns() {
 fn top_talkers_enter_adds_a_filter_and_backspace_removes_it() {
     let mut app = busy(SIZE);
     let all = app.row_count();
-    press(&mut app, "/");
+    press_and_settle(&mut app, "/");
     type_text(&mut app, "comm nginx or comm curl");
-    press(&mut app, "Enter");
+    press_and_settle(&mut app, "Enter");
     let both = app.row_count();
-    press(&mut app, "Tab Tab");
+    press_and_settle(&mut app, "Tab Tab");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
-    press(&mut app, "Enter");
+    press_and_settle(&mut app, "Enter");
     let source = |app: &App| app.view_filter.filter.source().to_owned();
     assert_eq!(
         source(&app),
@@ -130,25 +130,25 @@ fn top_talkers_enter_adds_a_filter_and_backspace_removes_it() {
     // the other panes show what remains
     assert_eq!(names(&app, Subject::Processes), ["nginx 22597"]);
     assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
-    press(&mut app, "Tab Enter");
+    press_and_settle(&mut app, "Tab Enter");
     assert!(source(&app).ends_with("and raddr 198.51.100.7 and port 443"));
-    press(&mut app, "Enter");
+    press_and_settle(&mut app, "Enter");
     assert!(source(&app).ends_with("7 and port 443"), "once is enough");
-    press(&mut app, "Backspace Backspace");
+    press_and_settle(&mut app, "Backspace Backspace");
     assert_eq!(
         (source(&app).as_str(), app.row_count()),
         ("comm nginx or comm curl", both)
     );
-    press(&mut app, "Esc Backspace");
+    press_and_settle(&mut app, "Esc Backspace");
     assert_eq!((source(&app).as_str(), app.row_count()), ("", all));
-    press(&mut app, "Backspace");
+    press_and_settle(&mut app, "Backspace");
     assert_eq!(app.row_count(), all);
 }
 
 #[test]
 fn top_talkers_filtered_sums_include_new_sessions() {
     let mut app = busy(SIZE);
-    press(&mut app, "Tab Tab Enter");
+    press_and_settle(&mut app, "Tab Tab Enter");
     let sums = |app: &App| {
         let pane = app.panes().pane(Subject::Processes);
         let rows = pane.rows(app.panes().talkers());
@@ -156,7 +156,7 @@ fn top_talkers_filtered_sums_include_new_sessions() {
         sums.collect::<Vec<_>>()
     };
     assert_eq!(sums(&app), [(1, 1)]);
-    app.batch(look(
+    app.batch(batch_at(
         40,
         vec![],
         vec![
@@ -171,16 +171,16 @@ fn top_talkers_filtered_sums_include_new_sessions() {
 #[test]
 fn top_talkers_peers_and_processes_can_be_grouped() {
     let mut app = busy(SIZE);
-    press(&mut app, "Tab Tab a");
+    press_and_settle(&mut app, "Tab Tab a");
     assert_eq!(
         names(&app, Subject::Peers)[..2],
         ["198.51.100.0/24", "2001:db8:1111:2222::/64"]
     );
-    press(&mut app, "Enter");
+    press_and_settle(&mut app, "Enter");
     assert_eq!(app.view_filter.filter.source(), "raddr 198.51.100.0/24");
-    press(&mut app, "Backspace a");
+    press_and_settle(&mut app, "Backspace a");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
-    press(&mut app, "Shift-Tab a G Enter");
+    press_and_settle(&mut app, "Shift-Tab a G Enter");
     assert!(names(&app, Subject::Processes).len() < 9);
     assert!(
         app.view_filter.filter.source().starts_with("comm "),
@@ -188,14 +188,14 @@ fn top_talkers_peers_and_processes_can_be_grouped() {
         app.view_filter.filter
     );
     // ports cannot be grouped
-    press(&mut app, "Tab Tab a");
+    press_and_settle(&mut app, "Tab Tab a");
     assert_eq!(app.panes().pane(Subject::Ports).title(), "PORT");
 }
 
 #[test]
 fn top_talkers_selection_follows_its_aggregate() {
     let mut app = busy(SIZE);
-    press(&mut app, "Tab Tab j j");
+    press_and_settle(&mut app, "Tab Tab j j");
     let selected = |app: &App| {
         app.panes()
             .pane(Subject::Peers)
@@ -203,22 +203,22 @@ fn top_talkers_selection_follows_its_aggregate() {
             .map(|k| k.to_string())
     };
     assert_eq!(selected(&app).as_deref(), Some("192.0.2.77"));
-    press(&mut app, "I");
+    press_and_settle(&mut app, "I");
     assert_eq!(selected(&app).as_deref(), Some("192.0.2.77"));
-    press(&mut app, "g");
+    press_and_settle(&mut app, "g");
     let first = selected(&app);
-    press(&mut app, "I");
+    press_and_settle(&mut app, "I");
     assert_ne!(selected(&app), first, "the top stays the top");
 }
 
 #[test]
 fn top_talkers_help_and_prompt_return_to_the_pane() {
     let mut app = busy(SIZE);
-    press(&mut app, "Tab ? Esc");
+    press_and_settle(&mut app, "Tab ? Esc");
     assert_eq!(app.layers.mode(), Mode::TopTalkers);
-    press(&mut app, "/ Esc");
+    press_and_settle(&mut app, "/ Esc");
     assert_eq!(app.layers.mode(), Mode::TopTalkers);
-    press(&mut app, "4 o o Space p");
+    press_and_settle(&mut app, "4 o o Space p");
     assert_eq!(app.layers.mode(), Mode::TopTalkers);
 }
 
@@ -228,12 +228,12 @@ fn top_talkers_at_any_size_do_not_panic() {
         for height in (1..14).chain([29, 30, 31]) {
             let size = Size { width, height };
             let mut app = busy(size);
-            press(&mut app, "Tab G s I");
+            press_and_settle(&mut app, "Tab G s I");
             screen(&app, size);
-            press(&mut app, "Tab a j Enter PgDn s Tab s s s G");
+            press_and_settle(&mut app, "Tab a j Enter PgDn s Tab s s s G");
             screen(&app, size);
             app.resize(turned(size));
-            press(&mut app, "Backspace k /");
+            press_and_settle(&mut app, "Backspace k /");
             screen(&app, turned(size));
         }
     }
@@ -249,10 +249,10 @@ fn top_talkers_pane_without_focus_shows_its_top_again() {
         line[..30].to_owned()
     };
     let at_first = title(&app);
-    press(&mut app, "Tab j j");
+    press_and_settle(&mut app, "Tab j j");
     assert!(title(&app).contains("PROCESS 3/"), "{}", title(&app));
-    press(&mut app, "Esc");
+    press_and_settle(&mut app, "Esc");
     assert_eq!(title(&app), at_first);
-    press(&mut app, "Tab");
+    press_and_settle(&mut app, "Tab");
     assert_eq!(title(&app), at_first);
 }

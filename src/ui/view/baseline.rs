@@ -63,7 +63,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             (false, DifferenceKind::Worse(_)) => theme.warning,
             (false, DifferenceKind::Gone | DifferenceKind::New) => theme.closed,
         };
-        line(buffer, &said(difference, width), style);
+        line(buffer, &difference_text(difference, width), style);
     }
     if area.height > list_area::BASELINE.above {
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
@@ -114,7 +114,7 @@ fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
 }
 
 /// Text of one difference.
-fn said(difference: &Difference, width: usize) -> String {
+fn difference_text(difference: &Difference, width: usize) -> String {
     let (key, before, since) = (difference.key, difference.before, difference.since);
     let who = match key {
         GroupKey::Peer(_) | GroupKey::Subnet(_) => "peer",
@@ -180,7 +180,7 @@ fn cells(texts: [&str; 7], width: usize) -> String {
 fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
     let [worse, gone, new] = shown.counts;
     let more = if baseline.is_inexact() {
-        " (or evicted long ago)"
+        " (or known before, but evicted)"
     } else {
         ""
     };

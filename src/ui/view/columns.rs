@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use crate::ui::app::App;
-use crate::ui::layout::chooser::{area, page};
+use crate::ui::layout::column_chooser::{area, page};
 use crate::ui::state::columns::Chooser;
 use crate::ui::theme::Theme;
 

@@ -11,7 +11,7 @@ use crate::model::histogram::{Histogram, Level};
 use crate::model::store::Store;
 use crate::model::{fields, histogram};
 use crate::ui::app::App;
-use crate::ui::layout::bars::bars;
+use crate::ui::layout::charts::bars;
 use crate::ui::layout::distributions::{areas, buckets};
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::theme::Theme;
@@ -22,7 +22,7 @@ pub fn draw(shown: &Distributions, app: &App, theme: &Theme, area: Rect, buffer:
             let histogram = shown.histogram(which);
             chart(shown, which, &histogram, theme, part, buffer);
             if which == shown.selected && area.height > 0 {
-                let text = said(shown, &histogram, part.width, app.store());
+                let text = summary_text(shown, &histogram, part.width, app.store());
                 let width = area.width.into();
                 buffer.set_stringn(area.x, area.bottom() - 1, text, width, theme.quiet);
             }
@@ -159,7 +159,7 @@ fn percentiles(which: usize, histogram: &Histogram, width: usize) -> String {
 }
 
 /// Description of the selected bar and of the screen.
-fn said(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store) -> String {
+fn summary_text(shown: &Distributions, histogram: &Histogram, width: u16, store: &Store) -> String {
     let buckets = buckets(histogram, width);
     let at = shown.bucket(shown.selected, &buckets);
     let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! The failures screen: a line for each kind, the most frequent recently first.
+//! The failures screen: one line per kind, the recently most frequent first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -180,7 +180,7 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
                     n => format!("; {} evicted", fields::number(n, "session")),
                 };
                 format!(
-                    "{all} failed, of {}{evicted}; /s over the last {:.0} s{old}",
+                    "{all} failures of {}{evicted}; /s over the last {:.0} s{old}",
                     fields::number(kinds as u64, "kind"),
                     shown.seconds()
                 )

@@ -21,7 +21,7 @@ use crate::ui::view::table::shorten;
 
 pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     host(app, theme, layout.host, buffer);
-    looking_at(app, theme, layout.looking_at, buffer);
+    view_line(app, theme, layout.view_line, buffer);
 }
 
 /// Joins as many parts as fit, the important ones first; the last one is cut if much of it fits.
@@ -47,7 +47,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let figure = |name: &'static str, value: String| {
         vec![Span::raw(name), Span::styled(value, theme.figure)]
     };
-    let lost = if totals.missed == 0 {
+    let missed_style = if totals.missed == 0 {
         theme.figure
     } else {
         theme.alarm
@@ -58,7 +58,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         figure("closed ", totals.closed.to_string()),
         vec![
             Span::raw("missed "),
-            Span::styled(totals.missed.to_string(), lost),
+            Span::styled(totals.missed.to_string(), missed_style),
         ],
         figure("", format!("{}/s", short(totals.closed_rate))),
         figure("", format!("{}/s", fields::size(totals.byte_rate as u64))),
@@ -146,13 +146,13 @@ impl<'a> Part<'a> {
     }
 }
 
-fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn view_line(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
-    let mut parts = looked_at(app, theme, true);
+    let mut parts = view_parts(app, theme, true);
     // nothing that matters gives way to the hint
     let important = parts.iter().filter(|p| p.rank != Importance::Usual);
     if important.map(|p| p.whole() + 2).sum::<usize>() > width + 2 {
-        parts = looked_at(app, theme, false);
+        parts = view_parts(app, theme, false);
     }
     // nothing is cut to make room for defaults
     let needed = |parts: &[Part<'_>]| {
@@ -187,8 +187,8 @@ fn looking_at(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     line.style(theme.quiet).render(area, buffer);
 }
 
-/// All parts of the second line, in screen order; with a hint at the key that resumes a paused display.
-fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
+/// All parts of the second line, in screen order; with `hint`, the key that resumes a paused display is named.
+fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let scope = match app.view_filter.scope {
         Scope::All => "all",
         Scope::Open => "open",
@@ -207,7 +207,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
-    // its screen says how long ago that was, to the second
+    // the comparison screen shows how long ago that was, to the second
     let is_shown = matches!(app.layers.screen(), Some(Screen::Baseline(_)));
     let baseline = app.baseline.as_ref().map(|baseline| {
         let text = match is_shown {
@@ -216,7 +216,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
         };
         Part::new(Importance::Said, text)
     });
-    let own = app.view_filter.self_traffic.said();
+    let own = app.view_filter.self_traffic.header_text();
     let family = app.view_filter.family.map(|f| f.name());
     let filter = (!app.view_filter.filter.is_everything()).then(|| {
         Part::new(Importance::Needed, app.view_filter.filter.source())
@@ -230,7 +230,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
         (false, true) => format!("by {order} reversed").into(),
     };
     let both = family.is_none().then_some("IPv4+IPv6");
-    let interval = app.interval.said();
+    let interval = app.interval.header_text();
     let (chosen, usual) = match app.interval.is_chosen() {
         true => (interval, None),
         false => (None, interval),
@@ -253,7 +253,7 @@ fn looked_at<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.extend(chosen.map(part(Importance::Said)));
     parts.extend(
         app.names
-            .said()
+            .header_text()
             .map(|text| Part::new(Importance::Said, text)),
     );
     parts.extend(captured);

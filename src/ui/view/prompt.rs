@@ -33,7 +33,7 @@ pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let width = area.width.into();
     let (x, text) = match (prompt.candidates(), error) {
         (Some((completions, chosen)), _) => (0, candidates(completions, chosen)),
-        (None, Some(e)) => said(e, place(label, prompt.line(), e.span().start, area), width),
+        (None, Some(e)) => error_text(e, place(label, prompt.line(), e.span().start, area), width),
         (None, None) => Default::default(),
     };
     let style = if wrong.is_some() {
@@ -118,7 +118,7 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
 
 /// The error message and its cell: as many clauses as fit, under the error's position if they fit there, else from
 /// the start of the line.
-fn said(error: &FilterError, place: usize, width: usize) -> (usize, String) {
+fn error_text(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     let leads: &[&str] = if error.is_incomplete() {
         &["incomplete, last filter applies: ", "incomplete: "]
     } else {

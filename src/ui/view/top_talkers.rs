@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::model::aggregate::GroupKey;
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
-use crate::ui::layout::bars::sparkline;
+use crate::ui::layout::charts::sparkline;
 use crate::ui::layout::panes::{Focus, Subject, placed};
 use crate::ui::state::names::Names;
 use crate::ui::state::top_talkers::TalkerRow;

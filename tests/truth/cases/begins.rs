@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::shapes::{bound, connect_from, delayed, drain, open_with_data};
+use super::shared_parts::{bound, connect_from, delayed, drain, open_with_data};
 use crate::generator::{Cx, End, EndOf, Flag, skip, sysctl};
 use crate::sys::TcpInfo;
 

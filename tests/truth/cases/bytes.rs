@@ -3,7 +3,7 @@
 use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
-use super::shapes::{HERE, drain, keepalive, times_out};
+use super::shared_parts::{HERE, drain, keepalive, times_out};
 use crate::generator::{Cx, Flag};
 use crate::link::{CUT_IN, CUT_OUT};
 use crate::sys;

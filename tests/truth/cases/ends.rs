@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::shapes::{delayed, drain, is_reset};
+use super::shared_parts::{delayed, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, Net};
 use crate::sys;
 

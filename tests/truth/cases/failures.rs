@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rustix::io::Errno;
 
-use super::shapes::{
+use super::shared_parts::{
     HERE, bound, connect_fails, connect_from, drain, drop_listener, is_reset, keepalive, times_out,
 };
 use crate::generator::{Cx, End, EndOf, Family, Flag, Net, session_is_over, sysctl};

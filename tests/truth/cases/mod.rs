@@ -4,15 +4,15 @@
 
 use crate::generator::{Cx, Family};
 
-mod before;
 mod begins;
 mod bytes;
 mod ends;
 mod failures;
 mod owners;
+mod preexisting;
 mod quality;
-mod shapes;
-mod sockets;
+mod shared_parts;
+mod unusual_sockets;
 
 pub(crate) use owners::serve_inherited;
 
@@ -58,20 +58,20 @@ const fn before(name: &'static str, families: &'static [Family], run: fn(&Cx)) -
 /// All cases. Those that wait longest come first, so that the suite takes no longer than they do.
 #[rustfmt::skip]
 pub(crate) static CASES: &[Case] = &[
-    before("listener-from-before", ALL, before::listener),
-    before("prefork-listener-from-before", V4, before::prefork),
-    before("multipath-listener-from-before", V4, before::multipath_listener),
-    before("established-before", ALL, before::established),
-    before("half-closed-before", V4_V6, before::half_closed),
-    before("unaccepted-before", V4_V6, before::unaccepted),
-    before("never-accepted-from-before", V4, before::never_accepted),
-    before("orphan-before-fin-wait-1", V4_V6, before::orphan_fin_wait_1),
-    before("orphan-before-last-ack", V4, before::orphan_last_ack),
-    before("connecting-before", V4, before::connecting),
-    before("descriptor-in-flight-before", V4, before::in_flight),
-    before("fast-open-before", V4, before::fast_open),
-    before("fast-open-ignored-before", V4, before::fast_open_ignored),
-    before("retransmitted-before", V4_V6, before::retransmitted),
+    before("listener-from-before", ALL, preexisting::listener),
+    before("prefork-listener-from-before", V4, preexisting::prefork),
+    before("multipath-listener-from-before", V4, preexisting::multipath_listener),
+    before("established-before", ALL, preexisting::established),
+    before("half-closed-before", V4_V6, preexisting::half_closed),
+    before("unaccepted-before", V4_V6, preexisting::unaccepted),
+    before("never-accepted-from-before", V4, preexisting::never_accepted),
+    before("orphan-before-fin-wait-1", V4_V6, preexisting::orphan_fin_wait_1),
+    before("orphan-before-last-ack", V4, preexisting::orphan_last_ack),
+    before("connecting-before", V4, preexisting::connecting),
+    before("descriptor-in-flight-before", V4, preexisting::in_flight),
+    before("fast-open-before", V4, preexisting::fast_open),
+    before("fast-open-ignored-before", V4, preexisting::fast_open_ignored),
+    before("retransmitted-before", V4_V6, preexisting::retransmitted),
     case("connect-timeout", V4_V6, failures::connect_timeout),
     case("keepalive-timeout", V4, failures::keepalive_timeout),
     case("never-acknowledged", V4, bytes::never_acknowledged),
@@ -129,10 +129,10 @@ pub(crate) static CASES: &[Case] = &[
     case("rate-limited", V4, quality::rate_limited),
     case("receive-window-limited", V4, quality::rwnd_limited),
     case("send-buffer-limited", V4, quality::sndbuf_limited),
-    case("connect-again-after-refusal", V4, sockets::connect_again_after_refusal),
-    case("disconnect-and-connect-again", V4, sockets::disconnect_and_connect_again),
-    case("shutdown-and-connect-again", V4, sockets::shutdown_and_connect_again),
-    case("listener-turned-client", V4, sockets::listener_turned_client),
-    case("multipath", V4, sockets::multipath),
-    case("other-protocols", V4, sockets::other_protocols),
+    case("connect-again-after-refusal", V4, unusual_sockets::connect_again_after_refusal),
+    case("disconnect-and-connect-again", V4, unusual_sockets::disconnect_and_connect_again),
+    case("shutdown-and-connect-again", V4, unusual_sockets::shutdown_and_connect_again),
+    case("listener-turned-client", V4, unusual_sockets::listener_turned_client),
+    case("multipath", V4, unusual_sockets::multipath),
+    case("other-protocols", V4, unusual_sockets::other_protocols),
 ];

@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::net::{RecvFlags, sockopt};
 use rustix::process::{Signal, kill_process};
 
-use super::shapes::{answer, answer_one, ask, ask_often, delayed, drain, workers};
+use super::shared_parts::{answer, answer_one, ask, ask_often, delayed, drain, workers};
 use crate::generator::{Cx, End, EndOf, Flag, skip};
 use crate::sys;
 use crate::uring::Uring;

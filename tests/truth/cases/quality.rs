@@ -7,7 +7,7 @@ use rustix::event::PollFlags;
 use rustix::net::SendFlags;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
-use super::shapes::{HERE, delayed, is_reset};
+use super::shared_parts::{HERE, delayed, is_reset};
 use crate::generator::{Cx, End, Flag, Net, skip};
 use crate::link::Quality;
 use crate::sys::{self, TcpInfo};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::common::host::PATIENCE;
+use crate::common::requirements::PATIENCE;
 use crate::common::running::Running;
 
 pub(crate) const CSV_HEADER: &str = "PID,COMM,IP,LADDR,LPORT,RADDR,RPORT,TX_KB,RX_KB,MS";

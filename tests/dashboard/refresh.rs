@@ -1,8 +1,8 @@
 //! How the picture keeps up: the refresh interval, and following the newest session.
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{Pair, V4, listen, port};
-use crate::display::{Seen, only};
+use crate::common::loopback::{Pair, V4, listen, port};
+use crate::common::requirements::kernel_or_skip;
+use crate::harness::{Seen, only};
 
 #[test]
 fn refresh_interval_changed_by_keys_applies_while_running() {
@@ -42,19 +42,6 @@ fn refresh_interval_changed_by_keys_applies_while_running() {
     seen.press("+p");
     seen.wait_for("the figures", |s| {
         s.shows("every 200ms") && rx(s).as_deref() == Some("7.0k")
-    });
-    seen.quit();
-}
-
-#[test]
-fn ring_size_rounded_up_is_reported_on_screen() {
-    if !kernel_or_skip() {
-        return;
-    }
-    let listener = listen(V4);
-    let mut seen = Seen::dashboard(&["-L", &only(&[&listener]), "--ring-size", "100k"]);
-    seen.wait_for("the notice", |s| {
-        s.shows("--ring-size 100k: rounded up to 128Ki, a power of two")
     });
     seen.quit();
 }

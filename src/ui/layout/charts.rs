@@ -12,7 +12,7 @@ pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = values.iter().copied().fold(0.0, f32::max);
     let eighths = |value: f32| match value.partial_cmp(&0.0) {
-        // more than nothing is always visible, however little
+        // a value above 0 is always visible, however small
         Some(Ordering::Greater) => ((value / most * (lines * 8) as f32).round() as usize).max(1),
         _ => 0,
     };

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-use crate::common::host::{kernel_or_skip, tool_or_skip};
-use crate::common::net::{Pair, V4, listen};
-use crate::display::{Seen, only};
+use crate::common::loopback::{Pair, V4, listen};
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+use crate::harness::{Seen, only};
 
 /// Keys to press, and the text on the screen afterwards.
 struct Step {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, socket};
 
-use crate::common::net::{Pair, V4, listen, port};
+use crate::common::loopback::{Pair, V4, listen, port};
 
 /// The address of an IPv6 socket that speaks IPv4.
 pub(crate) const MAPPED: SocketAddr =

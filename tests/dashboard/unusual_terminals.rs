@@ -1,9 +1,9 @@
 //! Unusual terminals, and unusual locales.
 
-use crate::common::host::kernel_or_skip;
-use crate::common::net::{Pair, V4, listen, port};
+use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::pty;
-use crate::display::{Seen, argv};
+use crate::common::requirements::kernel_or_skip;
+use crate::harness::{Seen, argv};
 
 #[test]
 fn dashboard_terminal_or_locale_without_unicode_is_drawn_in_ascii() {

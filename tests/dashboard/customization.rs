@@ -1,13 +1,13 @@
-//! Customizing the dashboard: columns, themes, keys, and the file that keeps them.
+//! Customizing the dashboard: flags, columns, themes, keys, and the file that keeps them.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::common::host::{TCPLIFE, kernel_or_skip};
-use crate::common::net::{Pair, V4, V6, listen, port, v6_or_skip};
+use crate::common::loopback::{Pair, V4, V6, listen, port, v6_or_skip};
 use crate::common::pty::{self, Pty};
-use crate::display::{Seen, argv, brisk, only, words};
+use crate::common::requirements::{TCPLIFE, kernel_or_skip};
+use crate::harness::{Seen, argv, brisk, only, words};
 
 /// A directory for a user's files, which is deleted with it.
 struct Home(PathBuf);
@@ -236,7 +236,7 @@ fn print_config_output_is_accepted_as_configuration() {
 }
 
 /// Returns the colors of the headings: text and background.
-fn look(seen: &Seen) -> (vt100::Color, vt100::Color) {
+fn cell_colors(seen: &Seen) -> (vt100::Color, vt100::Color) {
     let cell = seen.terminal.screen().cell(2, 79).expect("it is there");
     (cell.fgcolor(), cell.bgcolor())
 }
@@ -267,10 +267,10 @@ fn theme_from_flag_environment_configuration_or_key_sets_colors() {
         ),
     ] {
         let mut seen = home.dashboard(&[&["-L", &nothing], flags].concat(), env);
-        assert_eq!(look(&seen), expected, "{flags:?} {env:?}");
+        assert_eq!(cell_colors(&seen), expected, "{flags:?} {env:?}");
         seen.press("t");
         seen.wait_for("another theme", |s| {
-            s.shows("theme ") && look(s) != expected
+            s.shows("theme ") && cell_colors(s) != expected
         });
         seen.quit();
     }
@@ -297,4 +297,17 @@ fn terminal_without_size_uses_environment_or_80x24() {
             lines.len() == usize::from(rows) && lines[lines.len() - 1].starts_with("q quit")
         });
     }
+}
+
+#[test]
+fn ring_size_rounded_up_is_reported_on_screen() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener]), "--ring-size", "100k"]);
+    seen.wait_for("the notice", |s| {
+        s.shows("--ring-size 100k: rounded up to 128Ki, a power of two")
+    });
+    seen.quit();
 }

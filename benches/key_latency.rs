@@ -1,5 +1,5 @@
 //! Time from a key to its frame, by kind of key and number of kept sessions, while more sessions arrive. Run with
-//! `cargo bench --bench view`; `make bench` checks the worst case against the budget.
+//! `cargo bench --bench key_latency`; `make bench` checks the worst case against the budget.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::churn::{self, Load, Talk};
 use crate::table::{Budget, Limit, Short, Spread};
 use crate::tools::{Lines, Peer, Screen};
-use crate::{Absent, Bench, host};
+use crate::{Absent, Bench, testbed};
 
 pub(crate) fn measure(bench: &mut Bench) {
     let time = bench.times.short;
@@ -41,7 +41,7 @@ pub(crate) fn measure(bench: &mut Bench) {
     let what = "iperf3 on loopback, with / without the dashboard";
     let limit = Limit::AtLeast(0.99);
     bench.step(what, limit, |bench| {
-        host::find("iperf3").ok_or(Absent("iperf3"))?;
+        testbed::find("iperf3").ok_or(Absent("iperf3"))?;
         let gigabits = || anyhow::Ok(churn::iperf3(bench.times.short)? / 1e9);
         let pairs = bench.rounds(|| {
             let without = gigabits()?;
@@ -56,10 +56,10 @@ pub(crate) fn measure(bench: &mut Bench) {
 
 /// Run time of all BPF programs of a tool per session.
 fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
-    let measuring = host::RunTimes::measure()?;
-    let before = host::programs_of(lines.pid())?;
+    let measuring = testbed::RunTimes::measure()?;
+    let before = testbed::programs_of(lines.pid())?;
     let made = load.run()?;
-    let took = host::programs_of(lines.pid())?.saturating_sub(before);
+    let took = testbed::programs_of(lines.pid())?.saturating_sub(before);
     drop(measuring);
     lines.stop()?;
     Ok(took.as_nanos() as f64 / made.sessions() as f64)
@@ -70,8 +70,8 @@ fn kernel_ns(lines: Lines, load: Load) -> anyhow::Result<f64> {
 struct WatchedTime {
     /// User and system time by wall time.
     cores: f64,
-    sessions_a_second: f64,
-    bytes_a_second: f64,
+    sessions_per_second: f64,
+    bytes_per_second: f64,
 }
 
 /// CPU time of the churn's own processes per connection: alone, with the dashboard, with other tools.
@@ -111,7 +111,7 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
     let of = |figure: fn(&WatchedTime) -> f64| {
         Spread::of(&watched.iter().map(figure).collect::<Vec<_>>())
     };
-    let rate = of(|w| w.sessions_a_second).median;
+    let rate = of(|w| w.sessions_per_second).median;
     budgets.push(Budget::figure(
         format!(
             "the dashboard's CPU at {} sessions/s, scaled to 50,000/s",
@@ -119,27 +119,27 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
         ),
         Limit::AtMost(15.0),
         "%",
-        of(|w| 100.0 * w.cores * 50_000.0 / w.sessions_a_second),
+        of(|w| 100.0 * w.cores * 50_000.0 / w.sessions_per_second),
     ));
     budgets.push(Budget::figure(
         "bytes to the terminal at the fastest churn, 120×40",
         Limit::AtMost(30.0),
         "kB/s",
-        of(|w| w.bytes_a_second / 1e3),
+        of(|w| w.bytes_per_second / 1e3),
     ));
     Ok(budgets)
 }
 
 fn with_dashboard(load: Load) -> anyhow::Result<(f64, WatchedTime)> {
     let screen = Screen::tcplife(&[])?;
-    let (cpu, bytes) = (host::cpu_of(screen.pid())?, screen.bytes());
+    let (cpu, bytes) = (testbed::cpu_of(screen.pid())?, screen.bytes());
     let made = load.run()?;
     let wall = made.wall.as_secs_f64();
     let seconds = |d: Duration| d.as_secs_f64();
     let watched = WatchedTime {
-        cores: seconds(host::cpu_of(screen.pid())?.saturating_sub(cpu)) / wall,
-        sessions_a_second: made.sessions() as f64 / wall,
-        bytes_a_second: (screen.bytes() - bytes) as f64 / wall,
+        cores: seconds(testbed::cpu_of(screen.pid())?.saturating_sub(cpu)) / wall,
+        sessions_per_second: made.sessions() as f64 / wall,
+        bytes_per_second: (screen.bytes() - bytes) as f64 / wall,
     };
     Ok((made.cpu_us_a_connection(), watched))
 }

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use portable_pty::CommandBuilder;
 
-use crate::common::host::{PATIENCE, TCPLIFE};
-use crate::common::net::port;
+use crate::common::loopback::port;
 use crate::common::pty::{self, Pty};
+use crate::common::requirements::{PATIENCE, TCPLIFE};
 
 /// Returns the command line of a dashboard with these flags.
 pub(crate) fn argv<'a>(flags: &[&'a str]) -> Vec<&'a str> {
@@ -162,7 +162,7 @@ impl Seen {
     pub(crate) fn sorted_by(&self) -> Option<String> {
         let line = self.heading()?;
         let text: Vec<char> = self.lines()[line].chars().collect();
-        let look = |title: &str| {
+        let appearance_of = |title: &str| {
             let column = text
                 .windows(title.len())
                 .position(|w| w.iter().copied().eq(title.chars()))?;
@@ -170,8 +170,14 @@ impl Seen {
             Some((cell.fgcolor(), cell.bgcolor(), cell.bold()))
         };
         let titles = words(&self.lines()[line]);
-        let looks: Vec<_> = titles.iter().map(|t| look(t)).collect();
-        let alone = |i: &usize| looks.iter().filter(|l| **l == looks[*i]).count() == 1;
+        let appearances: Vec<_> = titles.iter().map(|t| appearance_of(t)).collect();
+        let alone = |i: &usize| {
+            appearances
+                .iter()
+                .filter(|l| **l == appearances[*i])
+                .count()
+                == 1
+        };
         (0..titles.len()).find(alone).map(|i| titles[i].clone())
     }
 }

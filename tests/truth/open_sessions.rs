@@ -94,7 +94,7 @@ fn loopback() -> (TcpListener, TcpStream, TcpStream) {
 }
 
 /// Returns the open sessions of the next snapshot.
-fn look(collector: &Collector, store: &mut Store) -> Vec<Session> {
+fn take_snapshot(collector: &Collector, store: &mut Store) -> Vec<Session> {
     for batch in collector.batches().iter() {
         let is_look = batch.open.is_some();
         store.apply(batch);
@@ -168,7 +168,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
     let mut settled = |what: &str, expected: [(State, u64, u32); 2]| {
         let end = Instant::now() + Duration::from_secs(20);
         for batch in collector.batches().iter() {
-            let unchanged = batch.open.as_ref().map_or(&[][..], |look| &look.unchanged);
+            let unchanged = batch.open.as_ref().map_or(&[][..], |open| &open.unchanged);
             let is_settled = unchanged.contains(&ours) && unchanged.contains(&theirs);
             store.apply(batch);
             let ends = [ours, theirs].map(|cookie| store.get(SessionRef::Open(cookie)).cloned());
@@ -213,7 +213,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
 pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
     let collector = start();
     let mut store = Store::new(0);
-    let shown = look(&collector, &mut store);
+    let shown = take_snapshot(&collector, &mut store);
     let theirs: Vec<(u64, BTreeSet<u64>, BTreeSet<u64>)> = namespaces()
         .iter()
         .map(|(&inode, space)| (inode, ss(space), ss(space)))
@@ -222,7 +222,7 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
     let waiting = collector.batches().len();
     let waiting = collector.batches().iter().take(waiting);
     waiting.for_each(|batch| store.apply(batch));
-    let later = look(&collector, &mut store);
+    let later = take_snapshot(&collector, &mut store);
     let of = |sessions: &[Session], inode: u64| -> BTreeSet<u64> {
         let here = sessions.iter().filter(|s| u64::from(s.netns) == inode);
         here.map(|s| s.cookie).collect()

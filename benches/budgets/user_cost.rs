@@ -18,7 +18,7 @@ use tcplife::testing::ui::App;
 use crate::churn::Load;
 use crate::dashboard::{ARRIVING, Dashboard, SCRIPTS, SIZE, percentile};
 use crate::table::{Budget, Limit, Spread};
-use crate::{Bench, host};
+use crate::{Bench, testbed};
 
 /// Closed sessions that the dashboard keeps by default.
 const KEEP: usize = 100_000;
@@ -71,12 +71,12 @@ pub(crate) fn measure(bench: &mut Bench) {
 
 /// CPU time of a process per session that it ingests from a churn, µs.
 fn drain(then: &str, load: Load) -> anyhow::Result<f64> {
-    let mut child = host::role("drain")?
+    let mut child = testbed::role("drain")?
         .arg(then)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    let run = host::first_line(&mut child).and_then(|()| load.run());
+    let run = testbed::first_line(&mut child).and_then(|()| load.run());
     child.stdin = None;
     let said = said(child)?;
     run?;
@@ -95,7 +95,7 @@ fn said(mut child: Child) -> anyhow::Result<Value> {
 
 /// `--role drain store|talkers`: runs the collector and its consumer until stdin is closed.
 pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
-    host::end_after(Duration::from_secs(120));
+    testbed::end_after(Duration::from_secs(120));
     let mut store = Store::new(KEEP);
     let mut app = App::new("bench".into(), CaptureFilter::default(), KEEP, SIZE);
     let mut sessions = 0;
@@ -112,7 +112,7 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
         scan_first: true,
         ring_bytes: 16 << 20,
     })?;
-    let before = host::cpu_of_this_process()?;
+    let before = testbed::cpu_of_this_process()?;
     println!("ready");
     let (end_tx, end) = bounded::<()>(0);
     std::thread::spawn(move || {
@@ -129,7 +129,7 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
     while let Ok(batch) = collector.batches().recv() {
         take(batch);
     }
-    let cpu = host::cpu_of_this_process()?.saturating_sub(before);
+    let cpu = testbed::cpu_of_this_process()?.saturating_sub(before);
     collector.join()?;
     println!(
         "{}",
@@ -193,7 +193,7 @@ pub(crate) fn keys(kept: u64, open: u64, times: u32) -> Keys {
 
 /// Memory for `kept` sessions, bytes: of a process that holds nothing else, including the aggregates.
 pub(crate) fn memory(kept: u64) -> anyhow::Result<f64> {
-    let child = host::role("keep")?
+    let child = testbed::role("keep")?
         .arg(kept.to_string())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -214,7 +214,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
         kept as usize,
         Size::new(80, 24),
     );
-    let before = host::memory_of_this_process()?;
+    let before = testbed::memory_of_this_process()?;
     let mut left = kept;
     while left > 0 {
         let now = left.min(ARRIVING / 5);
@@ -231,7 +231,7 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
     while app.is_working() {
         app.work();
     }
-    let bytes = host::memory_of_this_process()?.saturating_sub(before);
+    let bytes = testbed::memory_of_this_process()?.saturating_sub(before);
     println!("{}", json!({ "bytes": bytes }));
     drop(app);
     Ok(())

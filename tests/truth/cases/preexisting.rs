@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
-use super::shapes::{
+use super::shared_parts::{
     HERE, answer_one, ask, ask_often, connect_fails, connect_from, drain, drop_listener, is_reset,
     open_with_data, workers,
 };

@@ -7,7 +7,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, connect, ipproto, shutdown, socket,
 };
 
-use super::shapes::{answer_one, ask_over, connect_fails, drain, is_reset};
+use super::shared_parts::{answer_one, ask_over, connect_fails, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, listener, skip};
 use crate::sys;
 

@@ -4,7 +4,7 @@ use crate::filter::quoted;
 use crate::model::aggregate::GroupKey;
 
 /// Returns the filter that selects the sessions of an aggregate.
-pub fn of_key(key: &GroupKey) -> String {
+pub fn filter_for_group(key: &GroupKey) -> String {
     match key {
         GroupKey::Process(0, _) => "owner unknown".into(),
         GroupKey::Process(pid, _) => format!("pid {pid}"),
@@ -47,7 +47,7 @@ mod tests {
             nobody,
         ] {
             for by in GroupBy::ALL {
-                let text = of_key(&by.key(&session));
+                let text = filter_for_group(&by.key(&session));
                 let filter = Filter::parse(&text);
                 assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");
             }
@@ -64,7 +64,7 @@ mod tests {
             (GroupBy::Peer, "10.0.0.1"),
             (GroupBy::Subnet, "2001:db8:1:2:3::4"),
         ] {
-            let text = of_key(&by.key(&open("curl", laddr)));
+            let text = filter_for_group(&by.key(&open("curl", laddr)));
             let filter = Filter::parse(&text);
             assert!(filter.is_ok_and(|f| !f.matches(&ours(laddr))), "{text}");
         }

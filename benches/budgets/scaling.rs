@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use crate::churn::Held;
 use crate::table::{Budget, Limit, Short, Spread};
-use crate::user::{Keys, keys, memory};
+use crate::user_cost::{Keys, keys, memory};
 use crate::{Bench, idle};
 
 /// Figures with this many closed sessions kept, a hundredth as many open.
@@ -159,7 +159,7 @@ fn chart<B: DrawingBackend>(
     lines: &[Line<'_>],
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     /// By Okabe and Ito: distinguishable for the color-blind.
-    const COLOURS: [RGBColor; 3] = [
+    const COLORS: [RGBColor; 3] = [
         RGBColor(0, 114, 178),
         RGBColor(213, 94, 0),
         RGBColor(0, 158, 115),
@@ -179,7 +179,7 @@ fn chart<B: DrawingBackend>(
         .x_label_formatter(&|x| Short(*x).to_string())
         .y_label_formatter(&|y| Short(*y).to_string())
         .draw()?;
-    for ((name, points), color) in lines.iter().zip(COLOURS) {
+    for ((name, points), color) in lines.iter().zip(COLORS) {
         let style = color.stroke_width(2);
         chart
             .draw_series(LineSeries::new(points.iter().copied(), style).point_size(3))?

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use crate::model::session::Session;
 
-/// Returns `ss` and `tcpdump` commands for the session. `inside` is a process in the session's network namespace if
-/// that is not ours: from outside nothing is visible.
-pub fn commands(session: &Session, inside: Option<u32>) -> [String; 2] {
+/// Returns `ss` and `tcpdump` commands for the session. `inside` is the id of a process in the session's network
+/// namespace, if that is not tcplife's own: the session is visible only from inside its namespace.
+pub fn shell_commands(session: &Session, inside: Option<u32>) -> [String; 2] {
     let (ours, theirs) = session.ends();
     let inside = inside.map_or(String::new(), |pid| format!("nsenter -t {pid} -n "));
     let quoted = |end: SocketAddr| {
@@ -45,14 +45,14 @@ mod tests {
             ..sample()
         };
         assert_eq!(
-            commands(&session, None),
+            shell_commands(&session, None),
             [
                 "ss -tinemo src '[2001:db8::2]:46644' dst '[2001:db8::1]:28527'",
                 "tcpdump -nni any host 2001:db8::2 and 2001:db8::1 and tcp port 46644 and 28527",
             ]
         );
         assert_eq!(
-            commands(&sample(), Some(22597))[0],
+            shell_commands(&sample(), Some(22597))[0],
             "nsenter -t 22597 -n ss -tinemo src 127.0.0.1:46644 dst 127.0.0.1:28527"
         );
     }
