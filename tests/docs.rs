@@ -87,8 +87,9 @@ fn docs_generated_sections_match_the_program_tables() {
 
 #[test]
 fn docs_nullable_json_keys_are_all_listed() {
-    use tcplife::testing::model::{Direction, Evidence, Session, State};
+    use tcplife::testing::model::{Age, Direction, Evidence, Session, State};
     let nothing_is_known = Session {
+        age: Age::Unknown,
         owner: Evidence::None,
         direction: Direction::In,
         state: State::Established,

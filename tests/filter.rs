@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tcplife::testing::filter::{Filter, FilterError, complete};
-use tcplife::testing::model::{Cgroup, Comm, Direction, Evidence, FIELDS, Reason, Session, State};
+use tcplife::testing::model::{
+    Age, Cgroup, Comm, Direction, Evidence, FIELDS, Reason, Session, State,
+};
 use tcplife::testing::sample::closed_session;
 
 fn path(relative: &str) -> PathBuf {
@@ -98,7 +100,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     (big.rx_bytes, big.end_ns) = (25_000_000, 95_010 * MS);
     let mut ssh = open(session("sshd", "10.0.0.5", 22, "192.168.1.7", 51_000));
     (ssh.direction, ssh.owner, ssh.uid, ssh.pid) = (Direction::In, Evidence::Read, 0, 812);
-    (ssh.preexisting, ssh.end_ns, ssh.tx_rate) = (true, 7_200_000 * MS, 2500.0);
+    (ssh.age, ssh.end_ns, ssh.tx_rate) = (Age::LowerBound, 7_200_000 * MS, 2500.0);
     let mut nginx = session("nginx", "10.0.0.5", 443, "203.0.113.9", 60_001);
     (nginx.direction, nginx.owner, nginx.uid, nginx.pid) =
         (Direction::In, Evidence::Close, 33, 900);

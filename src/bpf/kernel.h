@@ -31,11 +31,12 @@ typedef __u64 u64;
 
 /* include/uapi/linux/bpf.h */
 enum {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_F_NO_PREALLOC = 1 << 0,
-	BPF_F_CLONE = 1 << 9,
 	BPF_SK_STORAGE_GET_F_CREATE = 1 << 0,
 	BPF_RB_NO_WAKEUP = 1 << 0,
 	BPF_RB_FORCE_WAKEUP = 1 << 1,
@@ -43,7 +44,14 @@ enum {
 };
 
 /* include/linux/socket.h, include/uapi/linux/in.h, include/uapi/asm-generic/errno.h */
-enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, ECONNABORTED = 103, ECONNRESET = 104 };
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
+	IPPROTO_TCP = 6,
+	IPPROTO_MPTCP = 262,
+	ECONNABORTED = 103,
+	ECONNRESET = 104,
+};
 
 /* include/net/tcp_states.h */
 enum {
@@ -83,6 +91,10 @@ struct in6_addr {
 	} in6_u;
 };
 
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -104,9 +116,12 @@ struct sock_common {
 	volatile unsigned char skc_state;
 	unsigned long skc_flags;
 	possible_net_t skc_net;
+	struct hlist_node skc_bind_node;
 	struct in6_addr skc_v6_daddr; /* CONFIG_IPV6 */
 	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
 };
+
+struct socket;
 
 typedef struct {
 	int owned;
@@ -135,6 +150,7 @@ struct sock {
 	int sk_err;
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct socket *sk_socket;
 };
 
 struct inet_sock {
@@ -154,6 +170,13 @@ struct request_sock_queue {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct request_sock_queue icsk_accept_queue;
+	void *icsk_ulp_data;
+};
+
+/* CONFIG_MPTCP and Linux 5.6 */
+struct mptcp_subflow_context {
+	u32 mp_join : 1;
+	struct sock *conn;
 };
 
 struct minmax_sample {
@@ -186,15 +209,31 @@ struct tcp_sock {
 	u32 chrono_start;
 	u32 chrono_stat[3];
 	u8 chrono_type : 2;
+	u8 repair : 1;
+	bool is_mptcp; /* CONFIG_MPTCP and Linux 5.6 */
 	struct minmax rtt_min;
 	struct request_sock *fastopen_rsk;
+};
+
+struct pid_namespace;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
 };
 
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
+	u64 start_time;
 	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	char comm[16];
 };
 
@@ -203,6 +242,8 @@ struct socket {
 };
 
 struct file;
+
+struct bpf_map;
 
 struct seq_file;
 
@@ -214,6 +255,11 @@ struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	struct file *file;
+};
+
+struct bpf_iter__bpf_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
 };
 
 struct bpf_iter__tcp {

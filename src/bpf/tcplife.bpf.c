@@ -6,15 +6,18 @@
  * BTF tracepoints and iterators only. They need no more than CAP_BPF and CAP_PERFMON, and load
  * with lockdown=integrity.
  *
- * State is kept in socket storage: it is created and freed with the socket, cannot fill up, and is
- * not confused by a reused address. The kernel clones a listener's storage into every child
- * (BPF_F_CLONE), so the listening task is known before anything else about the child.
+ * State is kept in socket storage: it is created and freed with the socket, and is not confused by
+ * a reused address. A listener has none, and storage is not cloned into its children: storage is
+ * charged to the option memory of a socket (net.core.optmem_max), and where that is too small for a
+ * clone, the kernel refuses the child. A child leads to its listener at the moment of its creation:
+ * see listener_of().
  *
  * The owner is the best evidence, never a guess:
  *   connect   the task that sent the SYN
  *   read      the last task that read from an accepted socket
  *   close     the task that closed or shut it down
  *   scan      a task that held the descriptor when the tables were scanned
+ *   kernel    a kernel thread that opened it or reads from it
  *   listen    the task that listens, for a child that nobody has touched yet
  * A task counts only when it holds the socket lock (sk_lock.owned). In softirq context the current
  * task is the interrupted one, and there the lock is not owned: packets for an owned socket wait in
@@ -24,9 +27,10 @@
  * parent's: users look for the process that decided to talk to a peer, and that does not change
  * while they look. A kernel thread that closes does not count: it cleans up after a process
  * (deferred closing, io_uring's files, descriptors lost in a Unix socket). One that connects or
- * reads is a user of its own, such as nfsd.
+ * reads is a user of its own, such as nfsd, as long as no process holds the socket.
  *
- * MPTCP subflows are TCP sockets and what is on the wire, and are shown as such.
+ * MPTCP subflows are TCP sockets and what is on the wire, and are shown as such. A kernel thread
+ * opens all of them but the first: they belong to the process that has the MPTCP socket.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -42,6 +46,13 @@ const struct session_record *unused_session_record __attribute__((unused));
 const struct unchanged_session *unused_unchanged_session __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
+const enum age *unused_age __attribute__((unused));
+
+enum state_flags {
+	UNCONFIRMED = 1 << 0, /* child of a listener whose handshake is not complete */
+	ADOPTED = 1 << 1, /* open before the start */
+	NO_SYN = 1 << 2, /* opened by us without a SYN */
+};
 
 /* State of a socket, from its first transition on. */
 struct sock_state {
@@ -51,8 +62,8 @@ struct sock_state {
 	__u32 pid;
 	__u8 owner;
 	__u8 direction;
-	__u8 listener; /* belongs to a listener, or was just cloned from one */
-	__u8 adopted;
+	__u8 flags; /* enum state_flags */
+	__u8 pad;
 	__u8 comm[COMM_LEN];
 	__u32 data_segs; /* segments with data that had arrived when we closed first */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
@@ -62,10 +73,72 @@ _Static_assert(sizeof(struct sock_state) == 56,
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct sock_state);
 } states SEC(".maps");
+
+/* A process, and how it is known that it owns something. */
+struct process {
+	__u32 pid;
+	__u8 evidence; /* enum owner_evidence */
+	__u8 pad[3];
+	__u8 comm[COMM_LEN];
+};
+
+/*
+ * The processes that listen, by the address of the listener. Bounded: of more listeners than this,
+ * those without a new child for the longest time are forgotten.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct process);
+} listeners SEC(".maps");
+
+/*
+ * The owners of MPTCP sockets, by address. An entry is replaced when the first subflow of the next
+ * MPTCP socket at that address is opened, so none is ever that of an earlier one.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct process);
+} mptcp_owners SEC(".maps");
+
+/* The best holder of a socket that a scan has found so far. */
+struct holder {
+	__u64 start_ns; /* of the process, which may be older than the tool */
+	__u32 pid; /* global, not the reader's */
+	__u32 listens; /* 1: it holds a listener of the socket's port, too */
+};
+
+/* By the address of the socket. The collector clears this after each scan, and the next one, too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 17);
+	__type(key, __u64);
+	__type(value, struct holder);
+} holders SEC(".maps");
+
+/* A process that holds a listener. */
+struct port_holder {
+	__u32 netns;
+	__u32 pid; /* as in struct holder */
+	__u16 lport;
+	__u16 pad[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 15);
+	__type(key, struct port_holder);
+	__type(value, __u32);
+} port_holders SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -109,48 +182,102 @@ const volatile __u64 wake_above_bytes = 1 << 22;
 __u32 wakeup_pending; /* set here, cleared by the collector */
 __u32 consumer_idle; /* written by the collector */
 
-__u64 ring_full; /* sessions that found the ring full; read by the collector */
+/* Counted here and read by the collector. */
+__u64 ring_full; /* sessions that found the ring full */
+__u64 no_memory; /* sessions for which no state could be made */
+__u64 made_good; /* transitions that on_state_nested handled because on_state was not run */
+
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
-__u64 scan_jiffies; /* jiffies and monotonic clock at one moment: gives the length of a jiffy */
-__u64 scan_ns;
+__u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
-static __always_inline void set_owner(struct sock_state *st, struct task_struct *task,
-				      __u8 evidence)
+/* Found out by learn_reader before anything else runs. */
+__u64 learn_jiffies; /* at one moment, with learn_ns: gives the length of a jiffy */
+__u64 learn_ns; /* CLOCK_MONOTONIC */
+__u64 learn_boot_ns; /* CLOCK_BOOTTIME of the initial time namespace */
+__u32 proc_depth; /* PID namespaces from that of the reader's /proc to the reader's own */
+__u32 pid_level; /* depth of the PID namespace of the reader's /proc; 0: the initial one */
+__u64 pid_ns; /* its address */
+
+/* Id of a process in one PID namespace. */
+struct local_pid {
+	__u64 ns;
+	__u32 nr;
+};
+
+/* The entry for a depth in a struct pid, which must be at least that deep. */
+static __always_inline void read_local_pid(struct local_pid *found, const struct pid *pid,
+					   __u32 level)
+{
+	const void *first = __builtin_preserve_access_index(&pid->numbers[0]);
+	const struct upid *entry = first + level * bpf_core_type_size(struct upid);
+
+	bpf_core_read(&found->ns, sizeof(found->ns), &entry->ns);
+	bpf_core_read(&found->nr, sizeof(found->nr), &entry->nr);
+}
+
+/* The id of a process in the reader's /proc; 0: it is not visible there. */
+static __always_inline __u32 visible_pid(struct task_struct *task)
+{
+	struct task_struct *leader;
+	struct local_pid found;
+	struct pid *pid;
+
+	if (!pid_level)
+		return task->tgid;
+	leader = BPF_CORE_READ(task, group_leader);
+	pid = BPF_CORE_READ(leader, thread_pid);
+	if (!pid || BPF_CORE_READ(pid, level) < pid_level)
+		return 0;
+	read_local_pid(&found, pid, pid_level);
+	return found.ns == pid_ns ? found.nr : 0;
+}
+
+static __always_inline void describe(struct process *p, struct task_struct *task, __u8 evidence)
 {
 	struct task_struct *leader = task;
 
 	if (task->pid != task->tgid)
 		leader = BPF_CORE_READ(task, group_leader);
-	st->pid = task->tgid;
-	st->owner = evidence;
-	bpf_probe_read_kernel(st->comm, sizeof(st->comm), leader->comm);
+	p->pid = visible_pid(task);
+	p->evidence = evidence;
+	__builtin_memset(p->pad, 0, sizeof(p->pad));
+	bpf_probe_read_kernel(p->comm, sizeof(p->comm), leader->comm);
 }
 
-/* Makes the current task the owner if it holds the socket's lock and nothing better is known. */
+static __always_inline void set_owner(struct sock_state *st, const struct process *p)
+{
+	st->pid = p->pid;
+	st->owner = p->evidence;
+	__builtin_memcpy(st->comm, p->comm, sizeof(st->comm));
+}
+
+/*
+ * Makes the current task the owner if it holds the socket's lock and nothing better is known. The
+ * owner itself may have a new name by now.
+ */
 static __always_inline void set_owner_current(struct sock_state *st, struct sock *sk, __u8 evidence)
 {
 	struct task_struct *task;
+	struct process now;
 
-	if (st->owner > evidence || !sk->sk_lock.owned)
+	if (!sk->sk_lock.owned)
 		return;
 	task = bpf_get_current_task_btf();
-	if (evidence == OWNER_CLOSE &&
-	    (task->flags & PF_KTHREAD || task->pid == READ_ONCE(scanner_tid)))
+	if (task->flags & PF_KTHREAD) {
+		if (evidence == OWNER_CLOSE)
+			return;
+		evidence = OWNER_KERNEL;
+	}
+	if (evidence == OWNER_CLOSE && task->pid == READ_ONCE(scanner_tid))
 		return;
-	set_owner(st, task, evidence);
-}
-
-/* A child's storage is a copy of its listener's until the child is first seen. */
-static __always_inline void init_child(struct sock_state *st, __u64 now)
-{
-	st->listener = 0;
-	st->adopted = 0;
-	st->direction = DIRECTION_IN;
-	st->owner = st->pid ? OWNER_LISTEN : OWNER_NONE;
-	st->start_ns = now;
-	st->established_ns = 0;
-	st->closing_ns = 0;
+	if (st->owner > evidence) {
+		if (st->pid != visible_pid(task))
+			return;
+		evidence = st->owner;
+	}
+	describe(&now, task, evidence);
+	set_owner(st, &now);
 }
 
 /*
@@ -175,6 +302,35 @@ static __always_inline __u32 netns_of(const struct sock_common *skc)
 	if (!bpf_core_field_exists(skc->skc_net.net))
 		return 0;
 	return skc->skc_net.net->ns.inum;
+}
+
+/* The MPTCP socket of a subflow, to compare with others; 0: not a subflow. */
+static __always_inline __u64 mptcp_of(struct tcp_sock *tp, bool *is_join)
+{
+	struct mptcp_subflow_context *subflow;
+
+	*is_join = false;
+	if (!bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
+		return 0;
+	subflow = tp->inet_conn.icsk_ulp_data;
+	if (!subflow)
+		return 0;
+	*is_join = BPF_CORE_READ_BITFIELD_PROBED(subflow, mp_join);
+	return (__u64)BPF_CORE_READ(subflow, conn);
+}
+
+/* A subflow belongs to whoever has its MPTCP socket. */
+static __always_inline void set_mptcp_owner(struct sock_state *st, struct tcp_sock *tp)
+{
+	bool is_join;
+	__u64 mptcp = mptcp_of(tp, &is_join);
+	const struct process *p;
+
+	if (!mptcp)
+		return;
+	p = bpf_map_lookup_elem(&mptcp_owners, &mptcp);
+	if (p && (p->evidence > st->owner || st->owner == OWNER_KERNEL))
+		set_owner(st, p);
 }
 
 static __always_inline bool has_port(const __u64 *bits, __u16 port)
@@ -278,7 +434,9 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->fin_received = skc->skc_flags >> SOCK_DONE & 1;
 	r->orphan = skc->skc_flags >> SOCK_DEAD & 1;
 	r->data_after_close = 0;
-	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	/* accept() gives it a struct socket, which close() takes away again (sock_orphan) */
+	r->accepted = sk->sk_socket || r->orphan;
+	r->repair = BPF_CORE_READ_BITFIELD(tp, repair);
 	if (st) {
 		r->start_ns = st->start_ns;
 		r->established_ns = st->established_ns;
@@ -286,7 +444,8 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->pid = st->pid;
 		r->owner = st->owner;
 		r->direction = st->direction;
-		r->adopted = st->adopted;
+		r->age = st->flags & ADOPTED ? AGE_LOWER_BOUND : AGE_EXACT;
+		r->no_syn = !!(st->flags & NO_SYN);
 		__builtin_memcpy(r->comm, st->comm, sizeof(r->comm));
 	} else {
 		r->start_ns = 0;
@@ -295,7 +454,9 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->pid = 0;
 		r->owner = OWNER_NONE;
 		r->direction = DIRECTION_UNKNOWN;
-		r->adopted = 1;
+		/* without memory for its state it would look the same */
+		r->age = READ_ONCE(no_memory) ? AGE_UNKNOWN : AGE_LOWER_BOUND;
+		r->no_syn = 0;
 		__builtin_memset(r->comm, 0, sizeof(r->comm));
 	}
 }
@@ -319,6 +480,8 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 	__u16 lport, rport;
 	__u8 ip;
 
+	if (st)
+		set_mptcp_owner(st, tp);
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
@@ -333,7 +496,7 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 		r->rport = rport;
 		r->state = oldstate;
 		r->closed = 1;
-		fill_record(r, tp, st, bpf_ktime_get_ns());
+		fill_record(r, tp, st, bpf_ktime_get_boot_ns());
 		/*
 		 * Data for a process that has closed: the kernel resets, and notes the same error
 		 * as for a reset by the peer (tcp_rcv_state_process, TCPABORTONDATA).
@@ -356,37 +519,137 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 		bpf_ringbuf_submit(r, get_wakeup_flags());
 }
 
-/* connect() and listen(): a session or a listener begins. */
-static __always_inline void handle_open(struct sock *sk, int newstate)
+/* listen(). A listener is no session; one that was a session has been reported. */
+static __always_inline void handle_listen(struct sock *sk)
+{
+	__u64 listener = (__u64)sk;
+	struct process p;
+
+	if (!sk->sk_lock.owned)
+		return;
+	describe(&p, bpf_get_current_task_btf(), OWNER_LISTEN);
+	bpf_map_update_elem(&listeners, &listener, &p, 0);
+}
+
+/* The state of a new session. */
+static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direction, __u8 flags)
 {
 	struct sock_state *st;
 
 	st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!st)
-		return;
-	st->listener = newstate == TCP_LISTEN;
-	st->adopted = 0;
-	st->direction = DIRECTION_OUT;
+	if (!st) {
+		__sync_fetch_and_add(&no_memory, 1);
+		return NULL;
+	}
+	st->direction = direction;
+	st->flags = flags;
 	st->established_ns = 0;
 	st->closing_ns = 0;
-	st->start_ns = bpf_ktime_get_ns();
+	st->start_ns = bpf_ktime_get_boot_ns();
 	st->owner = OWNER_NONE;
-	set_owner_current(st, sk, st->listener ? OWNER_LISTEN : OWNER_CONNECT);
+	st->pid = 0;
+	__builtin_memset(st->comm, 0, sizeof(st->comm));
+	return st;
+}
+
+/* connect() */
+static __always_inline void handle_connect(struct sock *sk)
+{
+	struct sock_state *st = new_state(sk, DIRECTION_OUT, 0);
+	struct tcp_sock *tp;
+	struct process p;
+	__u64 mptcp;
+	bool is_join;
+
+	if (!st)
+		return;
+	set_owner_current(st, sk, OWNER_CONNECT);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return;
+	mptcp = mptcp_of(tp, &is_join);
+	if (!mptcp)
+		return;
+	if (st->owner == OWNER_CONNECT) {
+		__builtin_memset(&p, 0, sizeof(p));
+		p.pid = st->pid;
+		p.evidence = st->owner;
+		__builtin_memcpy(p.comm, st->comm, sizeof(p.comm));
+		bpf_map_update_elem(&mptcp_owners, &mptcp, &p, 0);
+	} else {
+		set_mptcp_owner(st, tp);
+	}
+}
+
+/*
+ * The address of the listener of a socket that was just made, and is not in any list yet. It is a
+ * copy of the listener (net/core/sock.c, sock_copy), with its place in the list of the sockets that
+ * are bound to the port: what comes before the listener there points to the listener.
+ */
+static __always_inline __u64 listener_of(struct sock *child)
+{
+	struct hlist_node **before = child->__sk_common.skc_bind_node.pprev;
+	const struct sock *none = NULL;
+	__u64 node = 0;
+
+	bpf_probe_read_kernel(&node, sizeof(node), before);
+	return node - (__u64)__builtin_preserve_access_index(&none->__sk_common.skc_bind_node);
+}
+
+/* A listener has made a child. */
+static __always_inline struct sock_state *handle_child(struct sock *sk)
+{
+	struct sock_state *st = new_state(sk, DIRECTION_IN, UNCONFIRMED);
+	__u64 listener = listener_of(sk);
+	const struct process *p;
+
+	if (!st)
+		return NULL;
+	p = bpf_map_lookup_elem(&listeners, &listener);
+	if (p)
+		set_owner(st, p);
+	return st;
 }
 
 /* The handshake is complete. */
-static __always_inline void handle_established(struct sock *sk)
+static __always_inline void handle_established(struct sock *sk, int oldstate)
 {
 	struct sock_state *st = state_of(sk);
-	__u64 now;
+	struct tcp_sock *tp;
+	struct process p;
+	__u64 mptcp;
+	bool is_join;
 
-	if (!st)
+	if (!st) {
+		/* not the handshake of a session from before the start: no program was run then */
+		if (oldstate != TCP_SYN_RECV)
+			return;
+		st = new_state(sk, DIRECTION_IN, 0);
+		if (!st)
+			return;
+	}
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
 		return;
-	now = bpf_ktime_get_ns();
-	if (st->listener)
-		init_child(st, now);
+	if (oldstate == TCP_SYN_SENT && BPF_CORE_READ_BITFIELD(tp, repair))
+		st->flags |= NO_SYN;
+	st->flags &= ~UNCONFIRMED;
 	if (!st->established_ns)
-		st->established_ns = now;
+		st->established_ns = bpf_ktime_get_boot_ns();
+	if (oldstate != TCP_SYN_RECV)
+		return;
+	mptcp = mptcp_of(tp, &is_join);
+	if (!mptcp)
+		return;
+	if (is_join) {
+		set_mptcp_owner(st, tp);
+		return;
+	}
+	__builtin_memset(&p, 0, sizeof(p));
+	p.pid = st->pid;
+	p.evidence = st->owner;
+	__builtin_memcpy(p.comm, st->comm, sizeof(p.comm));
+	bpf_map_update_elem(&mptcp_owners, &mptcp, &p, 0);
 }
 
 /* A FIN, from the peer (TCP_CLOSE_WAIT) or from us. */
@@ -397,10 +660,9 @@ static __always_inline void handle_fin(struct sock *sk, int oldstate, int newsta
 
 	if (!st)
 		return;
-	if (st->listener)
-		init_child(st, bpf_ktime_get_ns());
+	st->flags &= ~UNCONFIRMED;
 	if (!st->closing_ns && oldstate != TCP_CLOSE_WAIT)
-		st->closing_ns = bpf_ktime_get_ns();
+		st->closing_ns = bpf_ktime_get_boot_ns();
 	if (newstate == TCP_CLOSE_WAIT)
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -415,13 +677,19 @@ static __always_inline void handle_close(struct sock *sk, int oldstate)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct sock_state *st;
 
-	if (!tp || oldstate == TCP_LISTEN)
+	if (oldstate == TCP_LISTEN) {
+		__u64 listener = (__u64)sk;
+
+		bpf_map_delete_elem(&listeners, &listener);
+		return;
+	}
+	if (!tp)
 		return;
 	st = state_of(sk);
 	if (st) { /* if not, it was open before the start */
 		if (!st->start_ns) /* reported already */
 			return;
-		if (st->listener) {
+		if (st->flags & UNCONFIRMED) {
 			/*
 			 * Two packets of one handshake on two processors create two children, and
 			 * one is discarded (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock): it never
@@ -429,7 +697,7 @@ static __always_inline void handle_close(struct sock *sk, int oldstate)
 			 */
 			if (oldstate == TCP_SYN_RECV && !tp->fastopen_rsk)
 				return;
-			init_child(st, bpf_ktime_get_ns());
+			st->flags &= ~UNCONFIRMED;
 		}
 		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
 		if (sk->sk_err != ECONNABORTED)
@@ -443,12 +711,18 @@ static __always_inline void handle_transition(struct sock *sk, int oldstate, int
 	if (sk->sk_protocol != IPPROTO_TCP || oldstate == newstate)
 		return;
 	switch (newstate) {
-	case TCP_SYN_SENT:
 	case TCP_LISTEN:
-		handle_open(sk, newstate);
+		handle_listen(sk);
+		break;
+	case TCP_SYN_SENT:
+		handle_connect(sk);
+		break;
+	case TCP_SYN_RECV:
+		if (oldstate == TCP_LISTEN)
+			handle_child(sk);
 		break;
 	case TCP_ESTABLISHED:
-		handle_established(sk);
+		handle_established(sk, oldstate);
 		break;
 	case TCP_CLOSE_WAIT:
 	case TCP_FIN_WAIT1:
@@ -496,8 +770,10 @@ int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	if (f->sk == (__u64)sk && f->states == (oldstate << 8 | newstate))
 		f->sk = 0;
-	else
+	else {
+		__sync_fetch_and_add(&made_good, 1);
 		handle_transition(sk, oldstate, newstate);
+	}
 	return 0;
 }
 
@@ -506,7 +782,6 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
 	struct sock_state *st = state_of(sk);
-	struct task_struct *task;
 	struct tcp_sock *tp;
 
 	if (!st || !sk->sk_lock.owned)
@@ -517,28 +792,64 @@ int BPF_PROG(on_read, struct sock *sk)
 		if (tp)
 			st->data_segs = tp->data_segs_in;
 	}
-	if (st->owner > OWNER_READ)
-		return 0;
-	if (st->listener) /* fast open: data before the handshake is complete */
-		init_child(st, bpf_ktime_get_ns());
-	task = bpf_get_current_task_btf();
-	if (st->owner != OWNER_READ || st->pid != task->tgid)
-		set_owner(st, task, OWNER_READ);
+	if (st->flags & UNCONFIRMED) /* fast open: data before the handshake is complete */
+		st->flags &= ~UNCONFIRMED;
+	set_owner_current(st, sk, OWNER_READ);
 	return 0;
 }
 
 /*
- * Creates state for a socket that was open before tcplife started. The state is complete as soon as
- * it is visible, because a listener's state may be cloned into a child at any moment.
+ * Learns where and when the reader is: runs in its context. The ids of processes that are shown are
+ * those of the PID namespace of the reader's /proc.
  */
-static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
+SEC("iter/bpf_map")
+int learn_reader(struct bpf_iter__bpf_map *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct local_pid here;
+
+	if (learn_ns)
+		return 0;
+	learn_ns = bpf_ktime_get_ns();
+	learn_jiffies = bpf_jiffies64();
+	learn_boot_ns = bpf_ktime_get_boot_ns();
+	pid_level = level > proc_depth ? level - proc_depth : 0;
+	read_local_pid(&here, pid, pid_level);
+	pid_ns = here.ns;
+	return 0;
+}
+
+/*
+ * Creates state for a socket that was open before tcplife started.
+ */
+static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock *tp, __u8 state)
 {
 	struct sock_state first = {
-		.start_ns = bpf_ktime_get_ns(),
-		.adopted = 1,
-		.listener = state == TCP_LISTEN,
+		.start_ns = bpf_ktime_get_boot_ns(),
+		.flags = ADOPTED,
 	};
 
+	if (state == TCP_SYN_SENT) {
+		first.direction = DIRECTION_OUT;
+	} else if (tp) {
+		/*
+		 * With nothing in flight, what was acknowledged besides the data that was sent is
+		 * a SYN of ours: net/ipv4/tcp_input.c, tcp_snd_una_update.
+		 */
+		if ((state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) &&
+		    tp->snd_una == tp->snd_nxt) {
+			__u64 rest = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans);
+
+			if (rest == 1)
+				first.direction = DIRECTION_OUT;
+			else if (rest == 0)
+				first.direction = DIRECTION_IN;
+		}
+		first.data_segs = tp->data_segs_in;
+	}
 	return bpf_sk_storage_get(&states, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
@@ -547,15 +858,19 @@ static __always_inline struct sock_state *adopt(struct sock *sk, __u8 state)
  * verifier follows every iteration of the loop: each instruction in it adds a millisecond to
  * loading the programs (on Linux 6.18).
  */
-static __always_inline void adopt_queue(struct sock *listener, const struct sock_state *its)
+static __always_inline void adopt_queue(struct sock *listener, const struct process *p)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
-	struct sock_state child = *its;
+	struct sock_state child = {
+		.start_ns = bpf_ktime_get_boot_ns(),
+		.flags = ADOPTED,
+		.direction = DIRECTION_IN,
+	};
 	struct request_sock *req;
 
 	if (!tp)
 		return;
-	child.listener = 0;
+	set_owner(&child, p);
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
 	/*
 	 * a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
@@ -565,9 +880,47 @@ static __always_inline void adopt_queue(struct sock *listener, const struct sock
 		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
+/* A listener from before the start. */
+static __always_inline void adopt_listener(struct sock *sk, const struct process *p)
+{
+	__u64 listener = (__u64)sk;
+
+	if (bpf_map_lookup_elem(&listeners, &listener))
+		return;
+	bpf_map_update_elem(&listeners, &listener, p, 0);
+	adopt_queue(sk, p);
+}
+
+/*
+ * Of several processes that hold a socket, its owner is the one that holds the listener of its
+ * port, too; else the oldest. The others have inherited the descriptor.
+ */
+static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	__u64 key = (__u64)sk;
+	struct port_holder listener = {
+		.netns = netns_of(&sk->__sk_common),
+		.pid = task->tgid,
+		.lport = sk->__sk_common.skc_num,
+	};
+	struct holder now = {
+		.start_ns = BPF_CORE_READ(leader, start_time),
+		.pid = task->tgid,
+		.listens = !!bpf_map_lookup_elem(&port_holders, &listener),
+	};
+	const struct holder *best = bpf_map_lookup_elem(&holders, &key);
+
+	if (best && (best->listens > now.listens ||
+		     (best->listens == now.listens && best->start_ns <= now.start_ns)))
+		return false;
+	bpf_map_update_elem(&holders, &key, &now, 0);
+	return true;
+}
+
 /*
  * Finds which process holds which TCP socket: at the start for preexisting sockets, later for those
- * of which only the listener is known.
+ * of which only the listener is known. Runs twice: first for listeners, then for sessions.
  */
 SEC("iter/task_file")
 int scan_files(struct bpf_iter__task_file *ctx)
@@ -576,40 +929,57 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct sock_state *st;
 	struct socket *sock;
+	struct process p;
 	struct sock *sk;
+	__u64 key;
 	__u8 state;
 
-	if (!scan_ns) {
-		scan_ns = bpf_ktime_get_ns();
-		scan_jiffies = bpf_jiffies64();
-	}
 	if (!task || !file)
 		return 0;
 	sock = bpf_sock_from_file(file);
 	if (!sock)
 		return 0;
 	sk = sock->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	if (!sk)
 		return 0;
 	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
 		return 0;
 	state = sk->__sk_common.skc_state;
-	if (state == TCP_CLOSE)
+	if (sk->sk_protocol == IPPROTO_MPTCP) {
+		key = (__u64)sk;
+		if (scan_pass == 0 || !is_best_holder(sk, task))
+			return 0;
+		describe(&p, task, OWNER_SCAN);
+		bpf_map_update_elem(&mptcp_owners, &key, &p, 0);
+		return 0;
+	}
+	if (sk->sk_protocol != IPPROTO_TCP || state == TCP_CLOSE)
+		return 0;
+	if (state == TCP_LISTEN) {
+		struct port_holder listener = {
+			.netns = netns_of(&sk->__sk_common),
+			.pid = task->tgid,
+			.lport = sk->__sk_common.skc_num,
+		};
+
+		if (scan_pass != 0)
+			return 0;
+		bpf_map_update_elem(&port_holders, &listener, &listener.pid, 0);
+		/* prefork: the first process found, the master, counts as the owner */
+		describe(&p, task, OWNER_LISTEN);
+		adopt_listener(sk, &p);
+		return 0;
+	}
+	if (scan_pass == 0)
 		return 0;
 	st = state_of(sk);
-	if (!st) {
-		st = adopt(sk, state);
-		if (!st)
-			return 0;
-		if (state == TCP_LISTEN) {
-			/* prefork: the first process found, the master, counts as the owner */
-			set_owner(st, task, OWNER_LISTEN);
-			adopt_queue(sk, st);
-			return 0;
-		}
+	if (!st)
+		st = adopt(sk, bpf_skc_to_tcp_sock(sk), state);
+	if (st && !(st->flags & UNCONFIRMED) && st->owner <= OWNER_SCAN &&
+	    is_best_holder(sk, task)) {
+		describe(&p, task, OWNER_SCAN);
+		set_owner(st, &p);
 	}
-	if (state != TCP_LISTEN && !st->listener && st->owner <= OWNER_SCAN)
-		set_owner(st, task, OWNER_SCAN);
 	return 0;
 }
 
@@ -625,7 +995,11 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *skc = ctx->sk_common;
 	struct tcp_sock *tp;
+	struct process p = {.evidence = OWNER_NONE};
+	struct process *known;
 	struct sock *sk;
+	__u64 mptcp;
+	bool is_join;
 	__u8 state;
 
 	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
@@ -636,8 +1010,17 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 		return 0;
 	sk = sock_of(tp);
 	state = sk->__sk_common.skc_state;
-	if (state != TCP_CLOSE && !state_of(sk))
-		adopt(sk, state);
+	if (state == TCP_LISTEN) {
+		mptcp = mptcp_of(tp, &is_join);
+		known = mptcp ? bpf_map_lookup_elem(&mptcp_owners, &mptcp) : NULL;
+		if (known) {
+			p = *known;
+			p.evidence = OWNER_LISTEN;
+		}
+		adopt_listener(sk, &p);
+	} else if (state != TCP_CLOSE && !state_of(sk)) {
+		adopt(sk, tp, state);
+	}
 	return 0;
 }
 
@@ -693,11 +1076,12 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!sk || !st)
 		return 0;
 	state = sk->__sk_common.skc_state;
-	if (state == TCP_CLOSE || state == TCP_LISTEN || st->listener || !st->start_ns)
+	if (state == TCP_CLOSE || state == TCP_LISTEN || st->flags & UNCONFIRMED || !st->start_ns)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
+	set_mptcp_owner(st, tp);
 	r.ip = ip_version(sk);
 	r.lport = sk->__sk_common.skc_num;
 	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
@@ -713,7 +1097,7 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
 		return 0;
 	}
-	fill_record(&r, tp, st, bpf_ktime_get_ns());
+	fill_record(&r, tp, st, bpf_ktime_get_boot_ns());
 	/* the kernel discards a record that does not fit, and runs the program again for it */
 	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
 		st->snapshot_digest = digest_now;

@@ -14,10 +14,11 @@
 enum owner_evidence {
 	OWNER_NONE = 0,
 	OWNER_LISTEN = 1, /* inherited from the listener */
-	OWNER_SCAN = 2, /* held a descriptor when the tables were scanned */
-	OWNER_CLOSE = 3, /* closed or shut it down */
-	OWNER_READ = 4, /* read from it */
-	OWNER_CONNECT = 5, /* opened it */
+	OWNER_KERNEL = 2, /* a kernel thread opened it or reads from it, and no process is known */
+	OWNER_SCAN = 3, /* held a descriptor when the tables were scanned */
+	OWNER_CLOSE = 4, /* closed or shut it down */
+	OWNER_READ = 5, /* read from it */
+	OWNER_CONNECT = 6, /* opened it */
 };
 
 enum direction {
@@ -26,8 +27,15 @@ enum direction {
 	DIRECTION_IN = 2, /* accepted from a listener */
 };
 
+enum age {
+	AGE_EXACT = 0, /* seen from its beginning */
+	AGE_LOWER_BOUND = 1, /* open before the start */
+	AGE_UNKNOWN = 2, /* no state could be kept for it: it may be older than the start or not */
+};
+
 /*
- * One session: closed (ring buffer), or a snapshot while open (iterator). Times: CLOCK_MONOTONIC.
+ * One session: closed (ring buffer), or a snapshot while open (iterator). Times: CLOCK_BOOTTIME of
+ * the initial time namespace.
  */
 struct session_record {
 	__u64 cookie; /* bpf_get_socket_cookie: printed by `ss -e` as sk: */
@@ -50,7 +58,7 @@ struct session_record {
 	__u32 cwnd;
 	__u32 mss;
 	__u32 chrono[3]; /* jiffies spent busy, limited by the peer's window, by our send buffer */
-	__u32 pid; /* thread group id of the owner */
+	__u32 pid; /* thread group id of the owner in the reader's /proc; 0: not visible there */
 	__u32 uid; /* of the socket */
 	__u32 netns; /* inode of the network namespace; 0: a kernel without CONFIG_NET_NS */
 	__s32 err; /* sk_err */
@@ -65,10 +73,12 @@ struct session_record {
 	__u8 owner; /* enum owner_evidence */
 	__u8 direction; /* enum direction */
 	__u8 fin_received; /* the peer's FIN arrived */
-	__u8 adopted; /* open before the start: the age is a lower bound */
+	__u8 age; /* enum age */
 	__u8 orphan; /* no process held the socket any more: SOCK_DEAD */
 	__u8 data_after_close; /* data followed our close, which the kernel answers with a reset */
-	__u8 pad[3];
+	__u8 accepted; /* a process has taken it from the queue, or opened it */
+	__u8 repair; /* the socket is in repair mode: closing it tells the peer nothing */
+	__u8 no_syn; /* opened by us without a SYN: restored by TCP_REPAIR */
 };
 _Static_assert(sizeof(struct session_record) == 208, "padding in struct session_record");
 

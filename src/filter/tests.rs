@@ -11,7 +11,7 @@ use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::{kind_of, operators, real_names};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields::{FIELDS, Field, FieldKind};
-use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 
 /// Few values, so that expressions often match, and the extremes.
 const PORTS: &[u16] = &[0, 1, 22, 80, 443, 8080, 65534, 65535];
@@ -172,7 +172,13 @@ fn session() -> impl Strategy<Value = Session> {
                 (s.comm, s.owner) = (Comm::from(comm), owner);
                 s.pid = if owner == Evidence::None { 0 } else { pid };
                 (s.state, s.reason, s.direction) = (state, reason, direction);
-                (s.tx_bytes, s.rx_bytes, s.preexisting) = n;
+                let is_preexisting;
+                (s.tx_bytes, s.rx_bytes, is_preexisting) = n;
+                s.age = if is_preexisting {
+                    Age::LowerBound
+                } else {
+                    Age::Exact
+                };
                 s
             },
         )

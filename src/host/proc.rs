@@ -120,6 +120,8 @@ pub struct Status {
     pub ignored_signals: Option<u64>,
     /// Bit mask of effective capabilities.
     pub capabilities: Option<u64>,
+    /// PID namespaces that it is in, from that of this /proc to its own; 0: not known.
+    pub pid_namespaces: u32,
 }
 
 impl Status {
@@ -133,6 +135,8 @@ impl Status {
             uid: value("Uid:").and_then(|ids| ids.split_whitespace().nth(1)?.parse().ok()),
             ignored_signals: mask("SigIgn:"),
             capabilities: mask("CapEff:"),
+            // its id in each of them
+            pid_namespaces: value("NSpid:").map_or(0, |ids| ids.split_whitespace().count() as u32),
         }
     }
 }
@@ -232,11 +236,12 @@ mod tests {
 
     #[test]
     fn status_with_name_that_is_not_utf8_is_read() {
-        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\n";
+        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\nNSpid:\t812\t3\n";
         let expected = Status {
             uid: Some(0),
             ignored_signals: Some(1 << 12 | 1),
             capabilities: Some(1 << 38 | 1 << 39),
+            pid_namespaces: 2,
         };
         assert_eq!(Status::parse(text), expected);
         assert_eq!(Status::parse(b""), Status::default());

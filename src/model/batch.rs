@@ -13,12 +13,50 @@ pub struct Batch {
     pub open: Option<OpenSnapshot>,
     /// Sessions closed since the previous batch.
     pub closed: Vec<Session>,
-    /// Sessions missed since the start: they closed while the ring buffer was full.
-    pub missed: u64,
-    /// Time at which this batch was made, ns of CLOCK_MONOTONIC.
+    /// Sessions missed since the start.
+    pub missed: Missed,
+    /// Time at which this batch was made, ns of boot time.
     pub taken_ns: u64,
     /// Converts the sessions' instants to wall-clock time.
     pub clock: Clock,
+}
+
+/// Sessions that were not reported, by cause. One session may be counted by several causes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// They closed while the ring buffer was full.
+    pub ring_full: u64,
+    /// Transitions for which the kernel did not run the programs, because these had interrupted themselves: an upper
+    /// bound of the sessions. `None`: the kernel does not say.
+    pub not_run: Option<u64>,
+    /// The kernel had no memory to keep their state. They are reported when they close, without an owner and an age.
+    pub no_memory: u64,
+    /// They were open at a snapshot and gone at the next, and no record of their close came. `None`: without snapshots
+    /// nobody knows.
+    pub vanished: Option<u64>,
+}
+
+impl Missed {
+    /// Names of the causes, in the order of [`Missed::counts`].
+    pub const CAUSES: [&str; 4] = ["ring_full", "not_run", "no_memory", "vanished"];
+
+    /// Returns the number for each of [`Missed::CAUSES`].
+    pub fn counts(&self) -> [Option<u64>; 4] {
+        let Missed {
+            ring_full,
+            not_run,
+            no_memory,
+            vanished,
+        } = *self;
+        [Some(ring_full), not_run, Some(no_memory), vanished]
+    }
+
+    /// Returns the number of sessions that were missed for certain. A session that found the ring full after a
+    /// snapshot has also vanished, so these are not added; transitions are no sessions, and a session without memory
+    /// is reported all the same.
+    pub fn certain(&self) -> u64 {
+        self.ring_full.max(self.vanished.unwrap_or(0))
+    }
 }
 
 /// The open sessions, as the difference to the previous snapshot.
@@ -56,28 +94,46 @@ impl From<Vec<Session>> for OpenSnapshot {
     }
 }
 
-/// Offset that converts CLOCK_MONOTONIC to wall-clock time, measured at one moment.
+/// Converts boot time to wall-clock time.
+///
+/// The difference between the two is constant until somebody sets the wall clock. Each such step is kept, so that all
+/// sessions of one moment have the same time of day, whenever they are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
-    /// Nanoseconds since 1970 (UTC) at monotonic 0.
-    pub epoch_ns: i128,
+    /// Wall-clock time at boot time 0, ns since 1970 (UTC), from the given instant on; the newest first. The oldest is
+    /// also that of all earlier instants.
+    steps: [(u64, i128); Clock::STEPS],
 }
 
 impl Clock {
-    pub fn now() -> Self {
-        use rustix::time::{ClockId, clock_gettime};
-        let ns = |t: rustix::time::Timespec| {
-            i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)
-        };
+    /// Maximum number of steps kept: the wall clock is rarely set.
+    const STEPS: usize = 4;
+    /// Differences up to this are taken for inaccuracy of the readings.
+    const SAME_NS: u128 = 1_000_000;
+
+    /// Creates a clock that has always been as it is: with this wall-clock time at boot time 0.
+    pub fn fixed(epoch_ns: i128) -> Self {
         Clock {
-            epoch_ns: ns(clock_gettime(ClockId::Realtime)) - ns(clock_gettime(ClockId::Monotonic)),
+            steps: [(0, epoch_ns); Clock::STEPS],
         }
     }
 
-    /// Converts a monotonic instant to wall-clock time.
-    pub fn wall(&self, monotonic_ns: u64) -> jiff::Timestamp {
-        jiff::Timestamp::from_nanosecond(self.epoch_ns + i128::from(monotonic_ns))
-            .unwrap_or_default()
+    /// Takes a reading of both clocks at one moment.
+    pub fn set(&mut self, now_ns: u64, wall_ns: i128) {
+        let epoch_ns = wall_ns - i128::from(now_ns);
+        if *self == Clock::default() {
+            *self = Clock::fixed(epoch_ns);
+        } else if self.steps[0].1.abs_diff(epoch_ns) > Clock::SAME_NS {
+            self.steps.rotate_right(1);
+            self.steps[0] = (now_ns, epoch_ns);
+        }
+    }
+
+    /// Converts an instant to wall-clock time.
+    pub fn wall(&self, boot_ns: u64) -> jiff::Timestamp {
+        let step = self.steps.iter().find(|(from_ns, _)| *from_ns <= boot_ns);
+        let (_, epoch_ns) = step.unwrap_or(&self.steps[Clock::STEPS - 1]);
+        jiff::Timestamp::from_nanosecond(epoch_ns + i128::from(boot_ns)).unwrap_or_default()
     }
 }
 
@@ -110,5 +166,45 @@ mod tests {
         let changed: Vec<_> = both.changed.iter().map(told).collect();
         assert_eq!(changed, [(1, 11, 2), (4, 40, 2), (6, 60, 2), (2, 20, 2)]);
         assert_eq!(both.unchanged, [0; 0]);
+    }
+
+    #[test]
+    fn clock_step_does_not_change_times_before_it() {
+        let mut clock = Clock::default();
+        clock.set(10 * S, 1_000_000 * i128::from(S));
+        let early = clock.wall(9 * S);
+        assert_eq!(early.as_second(), 999_999);
+        // the wall clock is set an hour ahead, then back by a day
+        clock.set(20 * S, 1_003_610 * i128::from(S));
+        clock.set(30 * S, 917_220 * i128::from(S));
+        assert_eq!(clock.wall(9 * S), early);
+        assert_eq!(clock.wall(25 * S).as_second(), 1_003_615);
+        assert_eq!(clock.wall(31 * S).as_second(), 917_221);
+    }
+
+    #[test]
+    fn clock_readings_that_differ_by_their_inaccuracy_are_no_step() {
+        let mut clock = Clock::fixed(7 * i128::from(S));
+        clock.set(20 * S, 27 * i128::from(S) + 900_000);
+        assert_eq!(clock, Clock::fixed(7 * i128::from(S)));
+    }
+
+    #[test]
+    fn missed_sessions_of_two_causes_are_not_added() {
+        let missed = Missed {
+            ring_full: 5,
+            not_run: Some(9),
+            no_memory: 3,
+            vanished: Some(7),
+        };
+        assert_eq!(missed.certain(), 7);
+        assert_eq!(
+            Missed {
+                vanished: None,
+                ..missed
+            }
+            .certain(),
+            5
+        );
     }
 }

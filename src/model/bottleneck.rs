@@ -2,7 +2,7 @@
 //!
 //! The kernel counts on the sender's side only: for a session that merely receives, the other end knows.
 
-use crate::model::session::Session;
+use crate::model::session::{Age, Session};
 
 /// Resource that a sender waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl TimeSpent {
     pub fn of(session: &Session) -> TimeSpent {
         let whole = session.duration_ns() / 1000;
         TimeSpent {
-            whole_us: (!session.preexisting).then_some(whole),
+            whole_us: (session.age == Age::Exact).then_some(whole),
             busy_us: session.busy_us(),
             rwnd_us: session.rwnd_limited_us(),
             sndbuf_us: session.sndbuf_limited_us(),

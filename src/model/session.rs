@@ -90,6 +90,8 @@ named_enum! {
         NoPort = "no-port",
         /// It waited in the listener's queue and was never accepted.
         NeverAccepted = "never-accepted",
+        /// Closed in repair mode (TCP_REPAIR), as by a checkpoint: the peer was told nothing.
+        Checkpoint = "checkpoint",
         /// Killed from outside, as by `ss -K` (ECONNABORTED).
         Aborted = "aborted",
         /// The kernel does not say why.
@@ -102,7 +104,11 @@ impl Reason {
     pub fn is_failure(self) -> bool {
         !matches!(
             self,
-            Reason::Open | Reason::LocalFin | Reason::RemoteFin | Reason::Unknown
+            Reason::Open
+                | Reason::LocalFin
+                | Reason::RemoteFin
+                | Reason::Checkpoint
+                | Reason::Unknown
         )
     }
 
@@ -140,6 +146,8 @@ named_enum! {
         None = "unknown",
         /// It listens on the port; no process has used the session yet.
         Listen = "listen",
+        /// It is a kernel thread that opened the session or reads from it, and no process is known to hold the socket.
+        Kernel = "kernel",
         /// It held the socket when open files were scanned.
         Scan = "scan",
         /// It closed the socket.
@@ -149,6 +157,18 @@ named_enum! {
         /// It opened the connection.
         Connect = "connect",
     }
+}
+
+/// Accuracy of a session's age: of its start, and so of its duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Age {
+    /// Its beginning was seen.
+    #[default]
+    Exact,
+    /// It was already open when tcplife started: its real age is unknown and greater.
+    LowerBound,
+    /// The kernel had no memory to keep its state. It may have been open when tcplife started or not.
+    Unknown,
 }
 
 /// Process name as the kernel keeps it: at most 15 bytes, padded with zeros (`TASK_COMM_LEN`).
@@ -273,8 +293,8 @@ pub struct Session {
     pub owner: Evidence,
     /// End that opened it.
     pub direction: Direction,
-    /// It was already open when tcplife started: its real age is unknown and greater.
-    pub preexisting: bool,
+    /// Accuracy of its age.
+    pub age: Age,
 }
 
 impl Session {
@@ -325,7 +345,7 @@ impl Session {
 
     /// Returns how long the handshake took, µs; only for a session that we opened while tcplife was running.
     pub fn connect_us(&self) -> Option<u64> {
-        (self.direction == Direction::Out && self.established_ns != 0 && !self.preexisting)
+        (self.direction == Direction::Out && self.established_ns != 0 && self.age == Age::Exact)
             .then(|| self.established_ns.saturating_sub(self.start_ns) / 1000)
     }
 

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::batch::{Batch, OpenSnapshot};
-use crate::model::session::{Session, SessionId};
+use crate::model::batch::{Batch, Missed, OpenSnapshot};
+use crate::model::session::{Age, Session, SessionId};
 
 /// Reference to a session in the store, valid as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +26,8 @@ pub enum SessionRef {
 pub struct Totals {
     /// Closed sessions.
     pub closed: u64,
-    /// Sessions that closed and could not be recorded.
-    pub missed: u64,
+    /// Sessions that were missed. Those that have vanished are counted here, from the second snapshot on.
+    pub missed: Missed,
     /// Recently closed sessions per second.
     pub closed_rate: f64,
     /// Recent bytes per second, both directions.
@@ -169,7 +169,11 @@ impl Store {
 
     /// Applies a batch, and reports it session by session.
     pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(StoreEvent<'_>)) {
-        self.totals.missed = self.totals.missed.max(batch.missed);
+        // none of the counts goes back, but a batch of another source may not know them
+        let known = &mut self.totals.missed;
+        known.ring_full = known.ring_full.max(batch.missed.ring_full);
+        known.not_run = known.not_run.max(batch.missed.not_run);
+        known.no_memory = known.no_memory.max(batch.missed.no_memory);
         let read = batch.open.is_some();
         if let Some(open) = batch.open {
             self.apply_snapshot(open, batch.taken_ns, &mut report);
@@ -299,6 +303,10 @@ impl Store {
                 open.snapshot = snapshot;
                 open.session.advance_idle_to(now_ns);
             }
+        }
+        if snapshot > 1 {
+            let vanished = self.totals.missed.vanished.get_or_insert(0);
+            *vanished += gone.len() as u64;
         }
         for vanished in gone.values() {
             report(StoreEvent::Vanished(Change::gone(
@@ -475,7 +483,7 @@ impl Uncounted {
 
     /// Returns the uncounted bytes of a preexisting session, which the first call determines.
     fn note(&mut self, session: &Session) -> u64 {
-        if !session.preexisting {
+        if session.age == Age::Exact {
             return 0;
         }
         let bytes = || session.bytes();
@@ -487,7 +495,7 @@ impl Uncounted {
     }
 
     fn forget(&mut self, session: &Session) {
-        if session.preexisting {
+        if session.age != Age::Exact {
             self.before_start.remove(&session.id());
         }
     }
@@ -513,7 +521,7 @@ fn changed(
         now: Some(session),
         moved,
         uncounted: uncounted.note(session),
-        is_new: before.is_none() && left.is_none() && !session.preexisting,
+        is_new: before.is_none() && left.is_none() && session.age == Age::Exact,
         is_back: left.is_some(),
     };
     report(match (before, session.is_open()) {
@@ -533,7 +541,7 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
             session.rx_bytes.saturating_sub(b.rx_bytes),
             b.end_ns,
         ),
-        None if session.preexisting => (0, 0, session.start_ns),
+        None if (session.age != Age::Exact) => (0, 0, session.start_ns),
         None => (session.tx_bytes, session.rx_bytes, session.start_ns),
     };
     let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
@@ -605,7 +613,7 @@ mod tests {
         let mut store = Store::new(10);
         store.apply(snapshot(1, vec![], vec![]));
         let old = Session {
-            preexisting: true,
+            age: Age::LowerBound,
             ..open(1, 1 << 40, 2 * S)
         };
         store.apply(snapshot(2, vec![old], vec![]));

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::batch::Clock;
+use crate::model::batch::{Clock, Missed};
 use crate::model::fields::{FIELDS, Value};
 use crate::model::session::Session;
 use crate::output::{Sink, Summary};
@@ -73,11 +73,21 @@ impl<W: Write> Sink for Json<W> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("event", "summary")?;
         map.serialize_entry("sessions", &summary.sessions)?;
-        map.serialize_entry("missed", &summary.missed)?;
+        map.serialize_entry("missed", &summary.missed.certain())?;
+        map.serialize_entry("missed_by", &ByCause(&summary.missed))?;
         let duration_us = u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX);
         map.serialize_entry("duration_us", &duration_us)?;
         SerializeMap::end(map)?;
         self.out.write_all(b"\n")
+    }
+}
+
+/// What was missed, as an object with a key for each cause.
+struct ByCause<'a>(&'a Missed);
+
+impl Serialize for ByCause<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Missed::CAUSES.into_iter().zip(self.0.counts()))
     }
 }
 

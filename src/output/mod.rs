@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, at, never, select, tick};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::filter::Filter;
-use crate::model::batch::{Batch, Clock};
+use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
 use crate::model::session::Session;
 
@@ -60,8 +60,8 @@ pub trait Sink {
 pub struct Summary {
     /// Rows written.
     pub sessions: u64,
-    /// Sessions that closed and could not be recorded.
-    pub missed: u64,
+    /// Sessions that were missed.
+    pub missed: Missed,
     /// True if the kernel decides the whole filter, so that all missed sessions would have matched.
     pub missed_all_match: bool,
     /// Rows that were not written, because the reader took nothing.
@@ -72,15 +72,28 @@ pub struct Summary {
 
 impl Summary {
     fn report_missed(&self) {
-        let missed = fields::number(self.missed, "session");
-        let text = match (self.missed, self.missed_all_match) {
-            (0, _) => return,
-            (_, true) => format!("missed {missed}: the ring buffer was full"),
-            (_, false) => format!(
-                "missed up to {missed} that match -f: the ring buffer was full, and the filter never saw them"
-            ),
-        };
-        print_to_stderr(&format!("{text}. A larger --ring-size helps"));
+        let missed = fields::number(self.missed.ring_full, "session");
+        match (self.missed.ring_full, self.missed_all_match) {
+            (0, _) => {}
+            (_, true) => print_to_stderr(&format!(
+                "missed {missed}: the ring buffer was full. A larger --ring-size helps"
+            )),
+            (_, false) => print_to_stderr(&format!(
+                "missed up to {missed} that match -f: the ring buffer was full, and the filter never saw them. A larger --ring-size helps"
+            )),
+        }
+        if let Some(transitions @ 1..) = self.missed.not_run {
+            let transitions = fields::number(transitions, "transition");
+            print_to_stderr(&format!(
+                "missed up to {transitions} of sessions: the kernel did not run the BPF programs, which had interrupted themselves"
+            ));
+        }
+        if self.missed.no_memory > 0 {
+            let sessions = fields::number(self.missed.no_memory, "session");
+            print_to_stderr(&format!(
+                "{sessions} without owner and age: there was no memory for their state. A larger sysctl net.core.optmem_max helps"
+            ));
+        }
     }
 }
 
@@ -227,7 +240,7 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::{Comm, Evidence};
+    use crate::model::session::{Age, Comm, Evidence};
     use crate::testing::sample::closed_session as sample;
 
     /// Sessions of the golden files, chosen to challenge the columns.
@@ -264,7 +277,7 @@ mod tests {
             pid: 0,
             comm: Comm::from(""),
             established_ns: 0,
-            preexisting: true,
+            age: Age::LowerBound,
             end_ns: comma.end_ns + 1,
             ..plain.clone()
         };
@@ -273,9 +286,7 @@ mod tests {
 
     /// 2026-01-02 23:39:38 UTC at monotonic 1 s.
     pub fn golden_clock() -> Clock {
-        Clock {
-            epoch_ns: (1_767_397_178 - 1) * 1_000_000_000,
-        }
+        Clock::fixed((1_767_397_178 - 1) * 1_000_000_000)
     }
 
     pub fn rendered(make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) -> String {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthChar;
 
 use crate::model::batch::Clock;
-use crate::model::session::{Evidence, Session};
+use crate::model::session::{Age, Evidence, Session};
 use crate::output::{Sink, Stopwatch, Times};
 
 /// Writes rows of aligned columns.
@@ -99,8 +99,12 @@ impl<W: Write> Sink for Text<W> {
             )?;
         }
         // bcc has no such rows, so this sign cannot break anything that reads its columns
-        let bound = if s.preexisting { "≥" } else { "" };
-        writeln!(self.out, "{bound}{:.2}", s.duration_ns() as f64 / 1e6)
+        let ms = s.duration_ns() as f64 / 1e6;
+        match s.age {
+            Age::Exact => writeln!(self.out, "{ms:.2}"),
+            Age::LowerBound => writeln!(self.out, "≥{ms:.2}"),
+            Age::Unknown => writeln!(self.out, "-"),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
-use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 
 /// Returns a closed session, to be changed as needed.
 pub fn closed_session() -> Session {
@@ -47,7 +47,7 @@ pub fn closed_session() -> Session {
         reason: Reason::LocalFin,
         owner: Evidence::Connect,
         direction: Direction::Out,
-        preexisting: false,
+        age: Age::Exact,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use tcplife::testing::collector::{self, Collector, CollectorConfig};
-use tcplife::testing::model::{CaptureFilter, Evidence, Session, SessionRef, State, Store};
+use tcplife::testing::model::{Age, CaptureFilter, Evidence, Session, SessionRef, State, Store};
 
 use crate::judge::Outcome;
 use crate::sys;
@@ -259,7 +259,7 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
         if figures != *want {
             wrong.push(format!("it is {want}, shown {figures}"));
         }
-        if !s.preexisting {
+        if s.age != Age::LowerBound {
             wrong.push(format!("its age is a lower bound: {want}"));
         }
     }

@@ -5,15 +5,15 @@
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{
-    Iter, IterOpts, Link, MapIterOpts, OpenObject, PrintLevel, ProgramMut, RingBuffer,
-    RingBufferBuilder,
+    Iter, IterOpts, Link, MapCore as _, MapFlags, MapIterOpts, MapMut, OpenObject, PrintLevel,
+    ProgramMut, RingBuffer, RingBufferBuilder, libbpf_sys,
 };
 use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
@@ -22,10 +22,11 @@ use crate::collector::Orders;
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::preflight::StartError;
-use crate::collector::kernel::shared::SharedState;
+use crate::collector::kernel::shared::{ScanPass, SharedState};
 use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
-use crate::model::batch::{Batch, Clock, OpenSnapshot};
+use crate::host::proc::Process;
+use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
 use crate::model::session::Session;
 
 #[expect(
@@ -105,30 +106,36 @@ pub fn run(
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let mut object = MaybeUninit::uninit();
     let mut skel = load(skel::TcplifeSkelBuilder::default(), &mut object, config)?;
-    let _following = attach_tracepoints(&skel)?;
-    let started_ns = monotonic_ns();
+    let bss = skel.maps.bss_data.as_deref_mut();
+    let variables = SharedState::new(bss.context("the programs have no variables")?);
+    let reader = Reader::learn(&skel.progs, &variables)?;
+    let _links = attach_tracepoints(&skel.progs)?;
+    let started_ns = reader.now_ns();
     if !config.scan_first {
         ready();
     }
     // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
-    let iterators = Iterators::attach(&skel)?;
-    iterators.scan()?;
-    netns::in_each(|| walk_silent(&iterators.scan_orphans))?;
+    let iterators = Iterators::attach(&skel.progs, skel.maps.states.as_fd())?;
+    let scanner = Scanner {
+        link: &iterators.scan,
+        scratch: [&skel.maps.holders, &skel.maps.port_holders],
+        variables: &variables,
+    };
+    scanner.scan()?;
+    let orphans = &iterators.scan_orphans;
+    netns::in_each(|| walk_silent(orphans))?;
+    // the thread id may belong to another thread from now on
+    variables.forget_scanner();
 
-    let bss = skel.maps.bss_data.as_deref_mut();
-    let bss = bss.context("the programs have no variables")?;
     let taken = RingRecords {
         context: RefCell::new(DecodeContext {
-            hz: jiffies_per_second(bss.scan_jiffies, bss.scan_ns),
+            hz: reader.hz,
             started_ns,
             cgroups: Cgroups::of_this_host(),
         }),
         closed: RefCell::default(),
         bad_record: RefCell::default(),
     };
-    let variables = SharedState::new(bss);
-    // the thread id may belong to another thread from now on
-    variables.forget_scanner();
     let mapping = "mapping the ring buffer";
     let mut ring = RingBufferBuilder::new();
     ring.add(&skel.maps.sessions, |bytes| taken.take(bytes))
@@ -139,8 +146,14 @@ pub fn run(
     }
     let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
     let rounds = Rounds {
-        iterators: &iterators,
-        variables,
+        live: &iterators.live,
+        scanner,
+        transitions: [&skel.progs.on_state, &skel.progs.on_state_nested].map(|p| p.as_fd()),
+        variables: &variables,
+        reader: &reader,
+        clock: Clock::default(),
+        missed: Missed::default(),
+        missed_at: None,
         ring,
         taken: &taken,
         interval: config.interval,
@@ -174,12 +187,11 @@ fn load<'o>(
 }
 
 /// Attaches the tracepoints. From here on no session is missed, as long as the links are kept.
-fn attach_tracepoints(skel: &skel::TcplifeSkel<'_>) -> Result<[Link; 3], StartError> {
+fn attach_tracepoints(progs: &skel::TcplifeProgs<'_>) -> Result<[Link; 3], StartError> {
     let attached = |program: &ProgramMut<'_>| {
         let attaching = "attaching the BPF programs to the kernel's tracepoints";
         program.attach_trace().map_err(refused(attaching))
     };
-    let progs = &skel.progs;
     // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c,
     // func_add). on_state must come before on_state_nested, which skips the transitions that on_state has left a note
     // of: in the other order the note comes too late, and each transition is handled twice.
@@ -198,23 +210,76 @@ struct Iterators {
 }
 
 impl Iterators {
-    fn attach(skel: &skel::TcplifeSkel<'_>) -> Result<Self, StartError> {
-        let attached = |program: &ProgramMut<'_>, options| {
-            let attaching = "attaching the BPF iterators";
-            let link = program.attach_iter_with_opts(options);
-            link.map_err(refused(attaching))
-        };
-        let states = MapIterOpts::from_fd(skel.maps.states.as_fd());
+    fn attach(progs: &skel::TcplifeProgs<'_>, states: BorrowedFd<'_>) -> Result<Self, StartError> {
+        let states = MapIterOpts::from_fd(states);
         Ok(Iterators {
-            scan: attached(&skel.progs.scan_files, IterOpts::None)?,
-            scan_orphans: attached(&skel.progs.scan_orphans, IterOpts::None)?,
-            live: attached(&skel.progs.dump_open_sessions, IterOpts::Map(states))?,
+            scan: attach_iterator(&progs.scan_files, IterOpts::None)?,
+            scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
+            live: attach_iterator(&progs.dump_open_sessions, IterOpts::Map(states))?,
+        })
+    }
+}
+
+fn attach_iterator(program: &ProgramMut<'_>, options: IterOpts<'_>) -> Result<Link, StartError> {
+    let link = program.attach_iter_with_opts(options);
+    link.map_err(refused("attaching the BPF iterators"))
+}
+
+/// Scans the open files of all processes for owners.
+struct Scanner<'a> {
+    link: &'a Link,
+    /// Maps that one scan fills and nothing else needs.
+    scratch: [&'a MapMut<'a>; 2],
+    variables: &'a SharedState<'a>,
+}
+
+impl Scanner<'_> {
+    fn scan(&self) -> anyhow::Result<()> {
+        for pass in [ScanPass::Listeners, ScanPass::Sessions] {
+            self.variables.set_scan_pass(pass);
+            walk_silent(self.link).context("cannot scan the open files of all processes")?;
+        }
+        for map in self.scratch {
+            // entries that stay for lack of a batch operation (Linux before 5.6) only take room
+            let entries = map.lookup_and_delete_batch(4096, MapFlags::ANY, MapFlags::ANY);
+            entries.into_iter().flatten().for_each(drop);
+        }
+        Ok(())
+    }
+}
+
+/// This process as the kernel sees it: its clock, and its place among the namespaces.
+struct Reader {
+    /// The kernel's jiffies per second.
+    hz: u32,
+    /// Time that the kernel's boot time is ahead of that of this process, ns: not 0 in a time namespace.
+    ahead_ns: i64,
+}
+
+impl Reader {
+    /// Runs a program that sees both sides. Must precede everything that records a process or a time.
+    fn learn(progs: &skel::TcplifeProgs<'_>, variables: &SharedState<'_>) -> anyhow::Result<Self> {
+        variables.set_proc_depth(Process::own().status().pid_namespaces.saturating_sub(1));
+        let link = attach_iterator(&progs.learn_reader, IterOpts::None)?;
+        let before_ns = boot_ns();
+        walk_silent(&link).context("cannot learn the kernel's time")?;
+        let after_ns = boot_ns();
+        let learned = variables.learned();
+        let ahead_ns = learned.boot_ns as i64 - (before_ns + (after_ns - before_ns) / 2) as i64;
+        Ok(Reader {
+            hz: jiffies_per_second(learned.jiffies, learned.monotonic_ns),
+            // outside a time namespace the difference is that of two readings of one clock
+            ahead_ns: if ahead_ns.unsigned_abs() <= after_ns - before_ns {
+                0
+            } else {
+                ahead_ns
+            },
         })
     }
 
-    /// Scans the open files of all processes.
-    fn scan(&self) -> anyhow::Result<()> {
-        walk_silent(&self.scan).context("cannot scan the open files of all processes")
+    /// The kernel's boot time, ns.
+    fn now_ns(&self) -> u64 {
+        boot_ns().saturating_add_signed(self.ahead_ns)
     }
 }
 
@@ -238,8 +303,16 @@ impl RingRecords {
 
 /// Main loop: takes snapshots and drains the ring buffer.
 struct Rounds<'a> {
-    iterators: &'a Iterators,
-    variables: SharedState<'a>,
+    live: &'a Link,
+    scanner: Scanner<'a>,
+    /// The programs that follow the transitions, the first and the second.
+    transitions: [BorrowedFd<'a>; 2],
+    variables: &'a SharedState<'a>,
+    reader: &'a Reader,
+    clock: Clock,
+    missed: Missed,
+    /// Time of the last count of what was missed; `None`: never.
+    missed_at: Option<Instant>,
     ring: RingBuffer<'a>,
     taken: &'a RingRecords,
     /// Time between two snapshots; `None`: no snapshots.
@@ -261,7 +334,7 @@ impl Rounds<'_> {
                 self.snapshot_at = None;
             }
             self.interval = orders.interval().or(self.interval);
-            let mut batch = new_batch();
+            let mut batch = self.new_batch();
             if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
                 batch.open = Some(self.snapshot()?);
             }
@@ -289,7 +362,7 @@ impl Rounds<'_> {
 
     fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
         self.deltas.begin_snapshot();
-        walk(&self.iterators.live, &mut |bytes| {
+        walk(self.live, &mut |bytes| {
             let mut context = self.taken.context.borrow_mut();
             Ok(self.deltas.take(bytes, &mut context)?)
         })
@@ -298,10 +371,11 @@ impl Rounds<'_> {
         if self.deltas.is_amiss() {
             self.variables.request_full_snapshot();
         }
-        if scan_is_due(self.deltas.unowned(), self.last_scan_ns, monotonic_ns()) {
-            self.last_scan_ns = monotonic_ns();
+        let now_ns = self.reader.now_ns();
+        if scan_is_due(self.deltas.unowned(), self.last_scan_ns, now_ns) {
+            self.last_scan_ns = now_ns;
             // the owners it finds show in the next snapshot
-            self.iterators.scan()?;
+            self.scanner.scan()?;
         }
         self.snapshot_at = Some(Instant::now());
         Ok(found)
@@ -326,7 +400,7 @@ impl Rounds<'_> {
                 return Err(e.into());
             }
             batch.closed = self.taken.closed.take();
-            batch.missed = self.variables.missed();
+            batch.missed = self.count_missed(last);
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
             let is_worth_it = batch.open.is_some() || !batch.closed.is_empty() || last;
@@ -336,9 +410,48 @@ impl Rounds<'_> {
             if !more {
                 return Ok((has_taken, true));
             }
-            batch = new_batch();
+            batch = self.new_batch();
         }
     }
+}
+
+impl Rounds<'_> {
+    fn new_batch(&mut self) -> Batch {
+        if let Some((boot_ns, wall_ns)) = both_clocks() {
+            let now_ns = boot_ns.saturating_add_signed(self.reader.ahead_ns);
+            self.clock.set(now_ns, wall_ns);
+        }
+        Batch {
+            taken_ns: self.reader.now_ns(),
+            clock: self.clock,
+            missed: self.missed,
+            ..Batch::default()
+        }
+    }
+
+    /// Counts what was missed. What takes a system call is counted at most once a second, and at the end.
+    fn count_missed(&mut self, last: bool) -> Missed {
+        self.missed.ring_full = self.variables.ring_full();
+        self.missed.no_memory = self.variables.no_memory();
+        if last || self.missed_at.is_none_or(|at| at.elapsed() >= SLEEP) {
+            self.missed_at = Some(Instant::now());
+            let [first, _] = self.transitions.map(recursion_misses);
+            let made_good = self.variables.made_good();
+            self.missed.not_run = first.map(|misses| misses.saturating_sub(made_good));
+        }
+        self.missed
+    }
+}
+
+/// Number of times that the kernel did not run a program because it had interrupted itself; `None`: it does not say.
+fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut size = size_of_val(&info) as u32;
+    // SAFETY: `info` has `size` bytes, and with all its pointers null the kernel writes nowhere else.
+    let result = unsafe {
+        libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &raw mut info, &raw mut size)
+    };
+    (result == 0).then_some(info.recursion_misses)
 }
 
 /// True if a scan of all open files is worthwhile: no process has been seen using some sessions, because they are idle
@@ -352,14 +465,6 @@ fn scan_is_due(unowned: impl Iterator<Item = u64>, last_scan_ns: u64, now_ns: u6
             let was_in_vain = due_ns <= last_scan_ns;
             since >= if was_in_vain { SCAN_AGAIN } else { SCAN_EVERY }
         })
-}
-
-fn new_batch() -> Batch {
-    Batch {
-        taken_ns: monotonic_ns(),
-        clock: Clock::now(),
-        ..Batch::default()
-    }
 }
 
 /// Waits for a timeout, a wake-up by the kernel, or an order.
@@ -422,9 +527,25 @@ fn walk(link: &Link, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>) -> an
     }
 }
 
-fn monotonic_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+/// This process' CLOCK_BOOTTIME, ns.
+fn boot_ns() -> u64 {
+    clock_ns(ClockId::Boottime) as u64
+}
+
+fn clock_ns(clock: ClockId) -> i128 {
+    let time = clock_gettime(clock);
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+}
+
+/// Reads boot time and wall-clock time of one moment; `None`: this thread was interrupted each time.
+fn both_clocks() -> Option<(u64, i128)> {
+    const TRIES: usize = 5;
+    const APART_NS: u64 = 50_000;
+    (0..TRIES).find_map(|_| {
+        let before_ns = boot_ns();
+        let wall_ns = clock_ns(ClockId::Realtime);
+        (boot_ns() - before_ns <= APART_NS).then_some((before_ns, wall_ns))
+    })
 }
 
 /// Derives CONFIG_HZ from one moment on both clocks: jiffies begin five minutes before they wrap at 32 bits
@@ -446,8 +567,6 @@ fn jiffies_per_second(jiffies: u64, monotonic_ns: u64) -> u32 {
 mod tests {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
-
-    use libbpf_rs::{MapCore as _, MapFlags};
 
     use super::*;
     use crate::collector::kernel::preflight;
@@ -505,7 +624,7 @@ mod tests {
         options.btf_custom_path(btf.path()).expect("a path");
         let mut object = MaybeUninit::uninit();
         let skel = load(builder, &mut object, &any_session()).expect("the programs load");
-        let _links = attach_tracepoints(&skel).expect("they attach");
+        let _links = attach_tracepoints(&skel.progs).expect("they attach");
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("it is bound");
@@ -567,7 +686,7 @@ mod tests {
         let mut object = MaybeUninit::uninit();
         let builder = skel::TcplifeSkelBuilder::default();
         let skel = load(builder, &mut object, &any_session()).expect("the programs load");
-        let links = attach_tracepoints(&skel).expect("they attach");
+        let links = attach_tracepoints(&skel.progs).expect("they attach");
         // an interrupt in the few ns after on_state_nested has done its work may leave one
         let left = notes_left(&skel, 100);
         assert!(

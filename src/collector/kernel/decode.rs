@@ -6,10 +6,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::collector::kernel::bpf::types::{
-    direction as Opened, owner_evidence as Owner, session_record,
+    age as RawAge, direction as Opened, owner_evidence as Owner, session_record,
 };
 use crate::host::cgroup::Cgroups;
-use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 
 /// A record whose length, in bytes, is not that of a [`session_record`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct DecodeContext {
 /// Minimum round-trip time; 0: not measured. A reconnected socket keeps the value of its previous connection until it
 /// measures its own: the kernel does not forget it (net/ipv4/tcp.c, tcp_disconnect).
 fn min_rtt_us(r: &session_record) -> u32 {
-    let never_spoke = r.established_ns == 0 && r.adopted == 0;
+    let never_spoke = r.established_ns == 0 && age(r.age) == Age::Exact;
     if never_spoke || r.min_rtt_us == u32::MAX {
         0
     } else {
@@ -85,10 +85,10 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
     let rx_bytes = received(r);
     Session {
         cookie: r.cookie,
-        start_ns: if r.start_ns == 0 {
-            context.started_ns.min(r.taken_ns)
-        } else {
-            r.start_ns
+        start_ns: match (r.start_ns, age(r.age)) {
+            (0, Age::Unknown) => r.taken_ns,
+            (0, _) => context.started_ns.min(r.taken_ns),
+            (start_ns, _) => start_ns,
         },
         established_ns: r.established_ns,
         close_us: close_us(r),
@@ -120,13 +120,13 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         state: if r.closed == 1 { State::Closed } else { state },
         state_before_close: state,
         reason: if r.closed == 1 {
-            reason(r, state, evidence, direction)
+            reason(r, state, direction)
         } else {
             Reason::Open
         },
         owner: evidence,
         direction,
-        preexisting: r.adopted == 1,
+        age: age(r.age),
     }
 }
 
@@ -158,11 +158,20 @@ fn state(raw: u8) -> State {
 fn evidence(raw: u8) -> Evidence {
     match Owner(raw.into()) {
         Owner::OWNER_LISTEN => Evidence::Listen,
+        Owner::OWNER_KERNEL => Evidence::Kernel,
         Owner::OWNER_SCAN => Evidence::Scan,
         Owner::OWNER_CLOSE => Evidence::Close,
         Owner::OWNER_READ => Evidence::Read,
         Owner::OWNER_CONNECT => Evidence::Connect,
         _ => Evidence::None,
+    }
+}
+
+fn age(raw: u8) -> Age {
+    match RawAge(raw.into()) {
+        RawAge::AGE_EXACT => Age::Exact,
+        RawAge::AGE_LOWER_BOUND => Age::LowerBound,
+        _ => Age::Unknown,
     }
 }
 
@@ -195,7 +204,10 @@ fn sent(r: &session_record, state: State) -> (u64, Direction) {
     let fin = u64::from(fin_acked(r, state));
     let acked = r.bytes_acked.saturating_sub(fin);
     match Opened(r.direction.into()) {
-        Opened::DIRECTION_OUT => (acked.saturating_sub(1), Direction::Out),
+        Opened::DIRECTION_OUT => {
+            let syn = u64::from(r.no_syn == 0);
+            (acked.saturating_sub(syn), Direction::Out)
+        }
         Opened::DIRECTION_IN => (acked, Direction::In),
         _ => {
             let fin_on_the_way = fin_queued(state) && fin == 0 && r.snd_nxt == r.write_seq;
@@ -240,7 +252,7 @@ fn unread(r: &session_record) -> u32 {
 }
 
 /// Reason for the close: `sk_err` shows what the network did, and the previous state shows which end closed first.
-fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direction) -> Reason {
+fn reason(r: &session_record, state: State, direction: Direction) -> Reason {
     use errno::*;
     let connecting =
         state == State::SynSent || (state == State::SynRecv && direction == Direction::Out);
@@ -267,9 +279,10 @@ fn reason(r: &session_record, state: State, evidence: Evidence, direction: Direc
     match (in_order, r.err) {
         (Some(reason), _) => reason,
         (None, ENETDOWN | ENETUNREACH | EHOSTDOWN | EHOSTUNREACH) => Reason::Unreachable,
+        (None, 0) if r.repair == 1 => Reason::Checkpoint,
         (None, 0) if connecting && r.lport == 0 => Reason::NoPort,
         (None, 0) if connecting => Reason::Cancelled,
-        (None, 0) if evidence == Evidence::Listen => Reason::NeverAccepted,
+        (None, 0) if r.accepted == 0 => Reason::NeverAccepted,
         (None, 0) => Reason::LocalReset,
         (None, _) => Reason::Unknown,
     }
@@ -298,6 +311,7 @@ mod tests {
             laddr: *b"\x7f\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0",
             lport: 80,
             owner: Evidence::Read as u8,
+            accepted: 1,
             ..Default::default()
         }
     }
@@ -472,6 +486,10 @@ mod tests {
             owner: Evidence::Listen as u8,
             ..incoming(record())
         };
+        let waiting = session_record {
+            accepted: 0,
+            ..listen
+        };
         for (want, r) in [
             (LocalReset, est),
             (RemoteReset, session_record { err: 104, ..est }),
@@ -575,8 +593,30 @@ mod tests {
                     ..est
                 },
             ),
-            (NeverAccepted, session_record { state: 1, ..listen }),
-            (NeverAccepted, session_record { state: 8, ..listen }),
+            (
+                NeverAccepted,
+                session_record {
+                    state: 1,
+                    ..waiting
+                },
+            ),
+            (
+                NeverAccepted,
+                session_record {
+                    state: 8,
+                    ..waiting
+                },
+            ),
+            // accepted, and killed before it read: the listener is the best known owner all the same
+            (LocalReset, session_record { state: 1, ..listen }),
+            (
+                Checkpoint,
+                session_record {
+                    state: 1,
+                    repair: 1,
+                    ..est
+                },
+            ),
             (
                 RemoteReset,
                 session_record {
@@ -601,12 +641,12 @@ mod tests {
         let r = session_record {
             start_ns: 0,
             established_ns: 0,
-            adopted: 1,
+            age: 1,
             taken_ns: 5_000,
             ..record()
         };
         let s = session(&r, &mut context(1_000));
-        assert_eq!((s.duration_ns(), s.preexisting), (4_000, true));
+        assert_eq!((s.duration_ns(), s.age), (4_000, Age::LowerBound));
     }
 
     #[test]
@@ -619,10 +659,10 @@ mod tests {
         };
         let s = session(&r, &mut context(0));
         assert_eq!((s.srtt_us, s.min_rtt_us), (100, 0));
-        let min_rtt_of = |established_ns, adopted| {
+        let min_rtt_of = |established_ns, age| {
             let r = session_record {
                 established_ns,
-                adopted,
+                age,
                 min_rtt_us: 7,
                 ..record()
             };

@@ -6,6 +6,23 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use crate::collector::kernel::bpf::types;
 use crate::model::capture_filter::{CaptureFilter, PortSet};
 
+/// Goal of a walk over all open files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanPass {
+    Listeners = 0,
+    Sessions = 1,
+}
+
+/// The kernel's clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Learned {
+    pub jiffies: u64,
+    /// CLOCK_MONOTONIC of the initial time namespace.
+    pub monotonic_ns: u64,
+    /// CLOCK_BOOTTIME of the initial time namespace.
+    pub boot_ns: u64,
+}
+
 /// The programs' variables: memory that the kernel reads and writes at the same time.
 pub struct SharedState<'a>(*mut types::bss, PhantomData<&'a mut types::bss>);
 
@@ -43,10 +60,50 @@ impl<'a> SharedState<'a> {
     }
 
     /// Number of sessions that found the ring buffer full.
-    pub fn missed(&self) -> u64 {
+    pub fn ring_full(&self) -> u64 {
         // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the kernel side adds atomically, and this
         // side only reads it, through this.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).ring_full) }.load(Ordering::Relaxed)
+    }
+
+    /// Number of sessions for which the kernel had no memory to keep their state.
+    pub fn no_memory(&self) -> u64 {
+        // SAFETY: as for `ring_full`.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).no_memory) }.load(Ordering::Relaxed)
+    }
+
+    /// Number of transitions that the second program handled because the first was not run.
+    pub fn made_good(&self) -> u64 {
+        // SAFETY: as for `ring_full`.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).made_good) }.load(Ordering::Relaxed)
+    }
+
+    /// Sets how many PID namespaces the one of this process is below that of its /proc.
+    pub fn set_proc_depth(&self, depth: u32) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).proc_depth) }
+            .store(depth, Ordering::SeqCst);
+    }
+
+    /// Returns what `learn_reader` has found.
+    pub fn learned(&self) -> Learned {
+        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the program writes them once.
+        let read = |value: *mut u64| unsafe { AtomicU64::from_ptr(value) }.load(Ordering::SeqCst);
+        // SAFETY: the pointer is valid as long as the skeleton lives, and only addresses are taken here.
+        unsafe {
+            Learned {
+                jiffies: read(&raw mut (*self.0).learn_jiffies),
+                monotonic_ns: read(&raw mut (*self.0).learn_ns),
+                boot_ns: read(&raw mut (*self.0).learn_boot_ns),
+            }
+        }
+    }
+
+    /// Sets what the next walk over all open files is to find.
+    pub fn set_scan_pass(&self, pass: ScanPass) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).scan_pass) }
+            .store(pass as u32, Ordering::SeqCst);
     }
 
     /// Activates another filter: writes the inactive one of the two, then switches. A program that runs at that

@@ -385,7 +385,7 @@ impl Aggregates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::State;
+    use crate::model::session::{Age, State};
     use crate::model::store::Store;
     use crate::testing::sample::{closed_session as sample, snapshot_batch};
 
@@ -594,7 +594,7 @@ mod tests {
     fn aggregate_recall_restores_sums_rates_and_history() {
         let mut host = Host::new(100);
         let before = |bytes, end_s| Session {
-            preexisting: true,
+            age: Age::LowerBound,
             ..open(3, "b", "::3", bytes, end_s)
         };
         let first = vec![open(1, "a", "::1", 100, 10), before(5000, 10)];

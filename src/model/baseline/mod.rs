@@ -15,7 +15,7 @@ use stats::{BaselineEntry, SideSums};
 
 use crate::model::aggregate::bounded_map::BoundedMap;
 use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
-use crate::model::session::{Session, SessionId};
+use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 
 /// Criteria that sessions are compared by. Programs instead of processes: a restart changes the process.
@@ -206,7 +206,7 @@ impl Baseline {
                 continue;
             };
             let is_lossy = self.is_lossy(session);
-            let opened = session.start_ns >= self.at_ns && !session.preexisting;
+            let opened = session.start_ns >= self.at_ns && session.age == Age::Exact;
             let OpenSums { all, kinds } = &mut counting.open;
             let kinds = KINDS.into_iter().zip(kinds);
             let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
@@ -234,7 +234,7 @@ impl Baseline {
             return;
         };
         let is_lossy = self.is_lossy(session);
-        let opened = session.start_ns >= self.at_ns && !session.preexisting;
+        let opened = session.start_ns >= self.at_ns && session.age == Age::Exact;
         each(&mut self.all, &mut self.kinds, session, |compared| {
             let side = &mut compared.ended;
             side.opened += u64::from(opened);
@@ -266,12 +266,12 @@ impl Baseline {
             return;
         }
         let (at, rates, times) = (self.at_ns, self.rates_ns, self.times_ns);
-        let is_new = !session.preexisting;
+        let is_new = session.age == Age::Exact;
         let opened = is_new && (rates..at).contains(&session.start_ns);
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
         let is_long_open = session.is_open() && at.saturating_sub(session.start_ns) >= LONG_OPEN_NS
-            || session.is_open() && session.preexisting;
+            || session.is_open() && (session.age != Age::Exact);
         each(&mut self.all, &mut self.kinds, session, |compared| {
             compared.known = true;
             compared.long_open += u64::from(is_long_open);

@@ -1,7 +1,7 @@
 //! Sums on both sides of a baseline, and significance tests for times.
 
 use crate::model::aggregate::bounded_map::Sums;
-use crate::model::session::Session;
+use crate::model::session::{Age, Session};
 
 /// Minimum number of sessions on each side for comparing a time.
 pub const ENOUGH: u64 = 10;
@@ -98,7 +98,7 @@ impl SideSums {
         if let Some(us) = session.connect_us().filter(|_| connects) {
             self.connect.add(us);
         }
-        let lasted = session.established_ns != 0 && !session.preexisting;
+        let lasted = session.established_ns != 0 && session.age == Age::Exact;
         if !session.is_open() && lasted {
             self.duration.add(session.duration_ns() / 1000);
         }

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::session::Session;
+use crate::model::session::{Age, Session};
 
 mod format;
 mod table;
@@ -154,7 +154,7 @@ pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
 
 /// Prefix of a value that is only a lower bound: the duration of a preexisting session.
 pub fn bound(field: &Field, session: &Session) -> &'static str {
-    if field.word == "duration" && session.preexisting {
+    if field.word == "duration" && session.age == Age::LowerBound {
         "≥"
     } else {
         ""
@@ -198,7 +198,7 @@ mod tests {
         let mut s = sample();
         let cell_of = |s: &Session, word| cell(by_word(word).expect("a field"), s);
         assert_eq!(cell_of(&s, "duration"), "260µs");
-        s.preexisting = true;
+        s.age = Age::LowerBound;
         assert_eq!(cell_of(&s, "duration"), "≥260µs");
         assert_eq!(cell_of(&s, "connect"), "-");
         assert_eq!(

@@ -1,7 +1,7 @@
 //! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
 use crate::model::fields::{Column, Field, FieldKind, Value};
-use crate::model::session::{Direction, Evidence, Reason, State};
+use crate::model::session::{Age, Direction, Evidence, Reason, State};
 
 const fn column(
     title: &'static str,
@@ -250,16 +250,20 @@ pub static FIELDS: &[Field] = &[
         help: "duration, or age while open",
         kind: FieldKind::Micros,
         column: column("AGE", 7, 0, 4, true),
-        get: |s| Value::Uint(s.duration_ns() / 1000),
+        get: |s| some_if(s.age != Age::Unknown, s.duration_ns() / 1000),
     },
     Field {
         word: "preexisting",
         aliases: &["adopted"],
         json: Some("preexisting"),
-        help: "open before tcplife started, so its age is a lower bound",
+        help: "open before tcplife started, so its age is a lower bound; not known without memory for its state",
         kind: FieldKind::Bool,
         column: None,
-        get: |s| Value::Bool(s.preexisting),
+        get: |s| match s.age {
+            Age::Exact => Value::Bool(false),
+            Age::LowerBound => Value::Bool(true),
+            Age::Unknown => Value::Missing,
+        },
     },
     Field {
         word: "connect",

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn copied_session_is_one_line_of_text() {
-        let clock = Clock { epoch_ns: 0 };
+        let clock = Clock::fixed(0);
         insta::assert_snapshot!(line(&sample(), &clock));
     }
 }

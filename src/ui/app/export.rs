@@ -94,7 +94,7 @@ impl App {
 
     /// Takes a report of the writer.
     pub fn exported(&mut self, said: WriterReport) {
-        let missed = self.store().totals().missed;
+        let missed = self.store().totals().missed.certain();
         let Some(export) = self.layers.export_mut() else {
             return; // cancelled meanwhile
         };

@@ -9,7 +9,7 @@ use crate::host::process_info::ProcessInfo;
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
-use crate::model::session::{Direction, Session};
+use crate::model::session::{Age, Direction, Session};
 use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
@@ -83,7 +83,7 @@ pub fn lines(
     path(&mut page, session);
     page.heading("BOTTLENECK");
     // how long a preexisting session was idle before the start is unknown
-    let when = if session.preexisting {
+    let when = if session.age != Age::Exact {
         "while busy"
     } else {
         "overall"
@@ -165,15 +165,21 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
         None if session.direction == Direction::In => "by the peer".into(),
-        None if session.preexisting => "before tcplife started".into(),
+        None if session.age == Age::LowerBound => "before tcplife started".into(),
+        None if session.age == Age::Unknown => "not known".into(),
         None => format!("{}, never established", cell("duration", session)),
     };
     let whole = session.duration_ns();
-    let transfer = if session.established_ns == 0 && !session.preexisting {
+    let is_unknown = session.age == Age::Unknown;
+    let transfer = if is_unknown || session.established_ns == 0 && session.age == Age::Exact {
         "-".into()
     } else {
         let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
-        let bound = if session.preexisting { "≥" } else { "" };
+        let bound = if session.age == Age::LowerBound {
+            "≥"
+        } else {
+            ""
+        };
         format!("{bound}{}", fields::micros(ns / 1000))
     };
     let close = match u64::from(session.close_us) {

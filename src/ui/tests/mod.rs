@@ -7,9 +7,9 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::batch::{Batch, Missed, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
-use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 use crate::testing::sample::{closed_session as sample, snapshot_batch};
 use crate::ui::action::Mode;
 use crate::ui::app::App;
@@ -130,7 +130,7 @@ fn busiest_ended_since(reason: Reason) -> Batch {
 /// Some of everything that a table must cope with.
 fn sessions() -> Batch {
     let before = Session {
-        preexisting: true,
+        age: Age::LowerBound,
         direction: Direction::Unknown,
         owner: Evidence::Scan,
         start_ns: S,
@@ -868,7 +868,10 @@ fn missed_sessions_are_shown_on_red() {
     let mut app = app(SIZE);
     app.batch(Batch {
         taken_ns: 11 * S,
-        missed: 17,
+        missed: Missed {
+            ring_full: 17,
+            ..Missed::default()
+        },
         open: Some(OpenSnapshot::default()),
         ..Batch::default()
     });

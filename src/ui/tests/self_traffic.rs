@@ -83,7 +83,7 @@ fn self_traffic_is_excluded_before_and_after_the_baseline() {
     let mut app = over_ssh(SIZE);
     press(&mut app, "m");
     let more = Session {
-        preexisting: true,
+        age: Age::LowerBound,
         srtt_us: 900_000,
         ..open(3, "sshd-session", "192.0.2.77", 19_876_543)
     };

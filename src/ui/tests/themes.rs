@@ -58,7 +58,10 @@ fn colorful(size: Size) -> App {
     let mut app = app(size);
     app.batch(Batch {
         taken_ns: 11 * S,
-        missed: 17,
+        missed: crate::model::batch::Missed {
+            ring_full: 17,
+            ..Default::default()
+        },
         ..sessions()
     });
     press(&mut app, "s g j Space /");

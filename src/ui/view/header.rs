@@ -47,24 +47,20 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let figure = |name: &'static str, value: String| {
         vec![Span::raw(name), Span::styled(value, theme.figure)]
     };
-    let missed_style = if totals.missed == 0 {
-        theme.figure
-    } else {
-        theme.alarm
-    };
-    let parts = vec![
+    let missed = totals.missed.certain();
+    let mut parts = vec![
         vec![Span::styled("tcplife", theme.title)],
         figure("open ", app.store().open_count().to_string()),
         figure("closed ", totals.closed.to_string()),
-        vec![
-            Span::raw("missed "),
-            Span::styled(totals.missed.to_string(), missed_style),
-        ],
         figure("", format!("{}/s", short(totals.closed_rate))),
         figure("", format!("{}/s", fields::size(totals.byte_rate as u64))),
         figure("up ", uptime(app.uptime_s())),
         vec![Span::raw(app.host.as_str())],
     ];
+    if missed > 0 {
+        let missed = Span::styled(missed.to_string(), theme.alarm);
+        parts.insert(3, vec![Span::raw("missed "), missed]);
+    }
     fit(parts, area.width).render(area, buffer);
 }
 
