@@ -44,6 +44,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Exported so that their types reach the skeleton. */
 const struct session_record *unused_session_record __attribute__((unused));
 const struct unchanged_session *unused_unchanged_session __attribute__((unused));
+const struct new_cgroup *unused_new_cgroup __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
 const enum age *unused_age __attribute__((unused));
@@ -139,6 +140,14 @@ struct {
 	__type(key, struct port_holder);
 	__type(value, __u32);
 } port_holders SEC(".maps");
+
+/* The control groups that the collector knows of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} seen_cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -373,6 +382,14 @@ static __always_inline __u8 ip_version(struct sock *sk)
 	return 4;
 }
 
+/* Before Linux 5.15 this was a tagged word, which cgroup v1 may have claimed. */
+static __always_inline __u64 cgroup_of(struct sock *sk)
+{
+	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return 0;
+	return sk->sk_cgrp_data.cgroup->kn->id;
+}
+
 static __always_inline void fill_record(struct session_record *r, struct tcp_sock *tp,
 					const struct sock_state *st, __u64 now)
 {
@@ -382,10 +399,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->taken_ns = now;
-	r->cgroup = 0;
-	/* before Linux 5.15 this was a tagged word, which cgroup v1 may have claimed */
-	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
-		r->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+	r->cgroup = cgroup_of(sk);
 	r->bytes_acked = tp->bytes_acked;
 	r->bytes_received = tp->bytes_received;
 	r->bytes_sent = tp->bytes_sent;
@@ -531,6 +545,26 @@ static __always_inline void handle_listen(struct sock *sk)
 	bpf_map_update_elem(&listeners, &listener, &p, 0);
 }
 
+/* A control group may be gone when its last session closes: the collector looks it up at once. */
+static __always_inline void note_cgroup(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct new_cgroup *r;
+	__u64 cgroup;
+	__u8 yes = 1;
+
+	cgroup = tp ? cgroup_of(sock_of(tp)) : 0;
+	if (!cgroup || bpf_map_lookup_elem(&seen_cgroups, &cgroup))
+		return;
+	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+	if (!r)
+		return;
+	r->none = 0;
+	r->cgroup = cgroup;
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	bpf_map_update_elem(&seen_cgroups, &cgroup, &yes, 0);
+}
+
 /* The state of a new session. */
 static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direction, __u8 flags)
 {
@@ -549,6 +583,7 @@ static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direct
 	st->owner = OWNER_NONE;
 	st->pid = 0;
 	__builtin_memset(st->comm, 0, sizeof(st->comm));
+	note_cgroup(sk);
 	return st;
 }
 

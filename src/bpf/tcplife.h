@@ -91,6 +91,12 @@ struct unchanged_session {
 	__u64 cookie;
 };
 
+/* Names a control group that a session has for the first time, so that it is looked up in time. */
+struct new_cgroup {
+	__u64 none; /* always 0 */
+	__u64 cgroup;
+};
+
 /* The capture filter: applied in the kernel, before a record is made. */
 struct capture_filter {
 	__u32 pid; /* 0: any */

@@ -12,6 +12,10 @@ use std::path::PathBuf;
 /// Maximum number of bytes read of a command line.
 const MAX_COMMAND_LINE: u64 = 4096;
 
+/// Length of a tick in /proc: 1/USER_HZ, part of the kernel's interface, the same on every architecture that BPF runs
+/// on.
+pub const TICK_NS: u64 = 10_000_000;
+
 /// A process directory of /proc. What cannot be read (the process has exited, belongs to another user, or /proc is not
 /// mounted) is `None` or empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,14 +3,10 @@
 //! A process chooses its name and its command line, so both are sanitized: nothing in them can drive the reader's
 //! terminal.
 
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::host::proc::Process;
+use crate::host::proc::{Process, TICK_NS};
 use crate::host::users::name_of;
 use crate::text::sanitize::sanitize;
 
-/// Ticks per second in /proc: USER_HZ, part of the kernel's interface, the same on every architecture that BPF runs on.
-const USER_HZ: u64 = 100;
 /// Maximum number of parents looked up.
 const MAX_PARENTS: usize = 16;
 
@@ -20,7 +16,7 @@ pub struct ProcessInfo {
     pub pid: u32,
     /// No process has this id any more.
     pub gone: bool,
-    /// Start time, ns of CLOCK_MONOTONIC: a process that started after a session closed is not its owner.
+    /// Start time, ns of CLOCK_BOOTTIME: a process that started after a session closed is not its owner.
     pub started_ns: u64,
     /// Command line; empty for a kernel thread.
     pub command: String,
@@ -59,7 +55,7 @@ impl ProcessInfo {
         ProcessInfo {
             pid,
             gone: false,
-            started_ns: monotonic_ns(stat.started_ticks),
+            started_ns: stat.started_ticks * TICK_NS,
             command: join(&process.command_line()),
             exe: process.exe().map(|path| sanitize(&path.to_string_lossy())),
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
@@ -93,16 +89,6 @@ fn join(bytes: &[u8]) -> String {
             .collect::<Vec<_>>()
             .join(" "),
     }
-}
-
-/// Converts ticks since boot to CLOCK_MONOTONIC: /proc includes the time that the host was suspended.
-fn monotonic_ns(ticks: u64) -> u64 {
-    let ns = |clock| {
-        let t = clock_gettime(clock);
-        t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
-    };
-    let slept = ns(ClockId::Boottime).saturating_sub(ns(ClockId::Monotonic));
-    (ticks * (1_000_000_000 / USER_HZ)).saturating_sub(slept)
 }
 
 #[cfg(test)]

@@ -103,6 +103,8 @@ pub struct Clock {
     /// Wall-clock time at boot time 0, ns since 1970 (UTC), from the given instant on; the newest first. The oldest is
     /// also that of all earlier instants.
     steps: [(u64, i128); Clock::STEPS],
+    /// See [`Clock::of_kernel`].
+    ahead_ns: i64,
 }
 
 impl Clock {
@@ -115,14 +117,26 @@ impl Clock {
     pub fn fixed(epoch_ns: i128) -> Self {
         Clock {
             steps: [(0, epoch_ns); Clock::STEPS],
+            ahead_ns: 0,
         }
+    }
+
+    /// Sets how far the sessions' boot time is ahead of that of this process, ns: not 0 in a time namespace.
+    #[must_use]
+    pub fn ahead(self, ahead_ns: i64) -> Self {
+        Clock { ahead_ns, ..self }
+    }
+
+    /// Converts CLOCK_BOOTTIME of this process to the boot time that sessions have.
+    pub fn of_kernel(&self, boot_ns: u64) -> u64 {
+        boot_ns.saturating_add_signed(self.ahead_ns)
     }
 
     /// Takes a reading of both clocks at one moment.
     pub fn set(&mut self, now_ns: u64, wall_ns: i128) {
         let epoch_ns = wall_ns - i128::from(now_ns);
-        if *self == Clock::default() {
-            *self = Clock::fixed(epoch_ns);
+        if self.steps == Clock::default().steps {
+            *self = Clock::fixed(epoch_ns).ahead(self.ahead_ns);
         } else if self.steps[0].1.abs_diff(epoch_ns) > Clock::SAME_NS {
             self.steps.rotate_right(1);
             self.steps[0] = (now_ns, epoch_ns);

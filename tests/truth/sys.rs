@@ -386,3 +386,84 @@ pub(crate) fn tun(name: &str) -> OwnedFd {
     nonblocking(&fd);
     fd
 }
+
+/// State of a connection that is taken down in repair mode: tcp(7), and Documentation of CRIU's libsoccr.
+pub(crate) struct Repaired {
+    sent: u32,
+    received: u32,
+    /// `struct tcp_repair_window`
+    window: [u32; 5],
+}
+
+impl Repaired {
+    const OFF: i32 = 0;
+    const ON: i32 = 1;
+    const RECEIVE_QUEUE: i32 = 1;
+    const SEND_QUEUE: i32 = 2;
+
+    /// Puts the socket into repair mode, where closing it sends nothing.
+    pub(crate) fn save(fd: &OwnedFd) -> Repaired {
+        set_tcp(fd, libc::TCP_REPAIR, &Self::ON);
+        let sequence = |queue: i32| -> u32 {
+            set_tcp(fd, libc::TCP_REPAIR_QUEUE, &queue);
+            get_tcp(fd, libc::TCP_QUEUE_SEQ)
+        };
+        Repaired {
+            sent: sequence(Self::SEND_QUEUE),
+            received: sequence(Self::RECEIVE_QUEUE),
+            window: get_tcp(fd, libc::TCP_REPAIR_WINDOW),
+        }
+    }
+
+    /// Connects a new socket without a word to the peer. Returns when that was.
+    pub(crate) fn restore(&self, fd: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> [u64; 2] {
+        set_tcp(fd, libc::TCP_REPAIR, &Self::ON);
+        bind(fd, local);
+        set_tcp(fd, libc::TCP_REPAIR_QUEUE, &Self::SEND_QUEUE);
+        set_tcp(fd, libc::TCP_QUEUE_SEQ, &self.sent);
+        set_tcp(fd, libc::TCP_REPAIR_QUEUE, &Self::RECEIVE_QUEUE);
+        set_tcp(fd, libc::TCP_QUEUE_SEQ, &self.received);
+        let (result, begun) = timed(|| rustix::net::connect(fd, &remote));
+        result.expect("connect in repair mode");
+        set_tcp(fd, libc::TCP_REPAIR_WINDOW, &self.window);
+        set_tcp(fd, libc::TCP_REPAIR, &Self::OFF);
+        begun
+    }
+}
+
+fn set_tcp<T>(fd: &OwnedFd, option: i32, value: &T) {
+    let size = size_of::<T>() as libc::socklen_t;
+    let value = std::ptr::from_ref(value).cast();
+    // SAFETY: `value` has `size` bytes.
+    let result =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), libc::IPPROTO_TCP, option, value, size) };
+    assert_eq!(
+        result,
+        0,
+        "setsockopt {option}: {}",
+        std::io::Error::last_os_error()
+    );
+}
+
+fn get_tcp<T: Default>(fd: &OwnedFd, option: i32) -> T {
+    let mut value = T::default();
+    let mut size = size_of::<T>() as libc::socklen_t;
+    let place = std::ptr::from_mut(&mut value).cast();
+    // SAFETY: `value` has `size` bytes; it consists of integers.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            place,
+            &raw mut size,
+        )
+    };
+    assert_eq!(
+        result,
+        0,
+        "getsockopt {option}: {}",
+        std::io::Error::last_os_error()
+    );
+    value
+}

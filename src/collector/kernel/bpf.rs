@@ -22,6 +22,7 @@ use crate::collector::Orders;
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::preflight::StartError;
+use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::{ScanPass, SharedState};
 use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
@@ -52,6 +53,11 @@ unsafe impl bytemuck::Zeroable for types::session_record {}
 unsafe impl bytemuck::AnyBitPattern for types::unchanged_session {}
 // SAFETY: the fields are integers: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::unchanged_session {}
+
+// SAFETY: two integers of the same size; the struct is repr(C).
+unsafe impl bytemuck::AnyBitPattern for types::new_cgroup {}
+// SAFETY: the fields are integers: all zeros is a value.
+unsafe impl bytemuck::Zeroable for types::new_cgroup {}
 
 /// Maximum time that a closed session waits in the ring buffer while more of them close.
 const TAKE_EVERY: Duration = Duration::from_millis(50);
@@ -132,6 +138,7 @@ pub fn run(
             hz: reader.hz,
             started_ns,
             cgroups: Cgroups::of_this_host(),
+            names: ProcessNames::default(),
         }),
         closed: RefCell::default(),
         bad_record: RefCell::default(),
@@ -151,7 +158,7 @@ pub fn run(
         transitions: [&skel.progs.on_state, &skel.progs.on_state_nested].map(|p| p.as_fd()),
         variables: &variables,
         reader: &reader,
-        clock: Clock::default(),
+        clock: Clock::default().ahead(reader.ahead_ns),
         missed: Missed::default(),
         missed_at: None,
         ring,
@@ -293,6 +300,10 @@ struct RingRecords {
 impl RingRecords {
     /// Callback of libbpf: a value other than 0 would stop it.
     fn take(&self, bytes: &[u8]) -> i32 {
+        if let Ok(new) = bytemuck::try_pod_read_unaligned::<types::new_cgroup>(bytes) {
+            self.context.borrow_mut().cgroups.get(new.cgroup);
+            return 0;
+        }
         match decode(bytes, &mut self.context.borrow_mut()) {
             Ok(session) => self.closed.borrow_mut().push(session),
             Err(e) => *self.bad_record.borrow_mut() = Some(e),
@@ -368,7 +379,9 @@ impl Rounds<'_> {
         })
         .context("cannot take a snapshot of the open sessions")?;
         let found = self.deltas.end_snapshot();
-        if self.deltas.is_amiss() {
+        let mut context = self.taken.context.borrow_mut();
+        let is_renamed = context.names.refresh(self.deltas.owners(), &self.clock);
+        if self.deltas.is_amiss() || is_renamed {
             self.variables.request_full_snapshot();
         }
         let now_ns = self.reader.now_ns();
@@ -418,8 +431,7 @@ impl Rounds<'_> {
 impl Rounds<'_> {
     fn new_batch(&mut self) -> Batch {
         if let Some((boot_ns, wall_ns)) = both_clocks() {
-            let now_ns = boot_ns.saturating_add_signed(self.reader.ahead_ns);
-            self.clock.set(now_ns, wall_ns);
+            self.clock.set(self.clock.of_kernel(boot_ns), wall_ns);
         }
         Batch {
             taken_ns: self.reader.now_ns(),
@@ -742,6 +754,7 @@ mod tests {
             hz: 250,
             started_ns: 0,
             cgroups: Cgroups::none(),
+            names: ProcessNames::default(),
         };
         let session = decode(&bytes[1..], &mut context).expect("a record");
         assert_eq!(session.cookie, 7);

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::collector::kernel::bpf::types::{
     age as RawAge, direction as Opened, owner_evidence as Owner, session_record,
 };
+use crate::collector::kernel::process_names::ProcessNames;
 use crate::host::cgroup::Cgroups;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 
@@ -44,6 +45,8 @@ pub struct DecodeContext {
     pub started_ns: u64,
     /// Control groups of this host.
     pub cgroups: Cgroups,
+    /// Current names of owners.
+    pub names: ProcessNames,
 }
 
 /// Minimum round-trip time; 0: not measured. A reconnected socket keeps the value of its previous connection until it
@@ -67,7 +70,9 @@ pub fn decode(bytes: &[u8], context: &mut DecodeContext) -> Result<Session, BadR
     }
     let r: session_record =
         bytemuck::try_pod_read_unaligned(bytes).map_err(|_| BadRecord(bytes.len()))?;
-    Ok(session(&r, context))
+    let mut session = session(&r, context);
+    context.names.apply(&mut session);
+    Ok(session)
 }
 
 fn session(r: &session_record, context: &mut DecodeContext) -> Session {
@@ -297,6 +302,7 @@ mod tests {
             hz: 250,
             started_ns,
             cgroups: Cgroups::none(),
+            names: ProcessNames::default(),
         }
     }
 

@@ -8,8 +8,9 @@ use rustc_hash::FxHashMap;
 
 use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
+use crate::collector::kernel::process_names::owner_of;
 use crate::model::batch::OpenSnapshot;
-use crate::model::session::{Evidence, Session, State};
+use crate::model::session::{Comm, Evidence, Session, State};
 
 /// Sessions of the last snapshot.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ struct KnownSession {
     snapshot: u64,
     /// Its start time, if no process has been seen using it.
     unowned_ns: Option<u64>,
+    /// Its owner, if it has a name that may change.
+    owner: Option<(u32, Comm)>,
 }
 
 impl DeltaTracker {
@@ -71,6 +74,7 @@ impl DeltaTracker {
         let known = KnownSession {
             snapshot: self.snapshot,
             unowned_ns: is_unowned(&session).then_some(session.start_ns),
+            owner: owner_of(&session),
         };
         self.known.insert(session.cookie, known);
         self.found.changed.push(session);
@@ -104,6 +108,11 @@ impl DeltaTracker {
         self.is_amiss
     }
 
+    /// Owners of the sessions, with their names as last reported.
+    pub fn owners(&self) -> impl Iterator<Item = (u32, Comm)> {
+        self.known.values().filter_map(|known| known.owner)
+    }
+
     /// Start times of the sessions that no process has been seen using.
     pub fn unowned(&self) -> impl Iterator<Item = u64> {
         self.known.values().filter_map(|known| known.unowned_ns)
@@ -123,6 +132,7 @@ fn is_unowned(session: &Session) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collector::kernel::process_names::ProcessNames;
     use crate::host::cgroup::Cgroups;
 
     /// A record of a session that began at second 1.
@@ -152,6 +162,7 @@ mod tests {
             hz: 1000,
             started_ns: 0,
             cgroups: Cgroups::none(),
+            names: ProcessNames::default(),
         };
         deltas.begin_snapshot();
         // in pieces, as they may arrive

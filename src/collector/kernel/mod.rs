@@ -10,6 +10,7 @@ mod decode;
 mod delta;
 mod netns;
 mod preflight;
+mod process_names;
 mod shared;
 
 /// Configuration of the collector.

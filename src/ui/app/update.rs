@@ -353,7 +353,8 @@ impl App {
     }
 
     /// Takes the result of a process lookup.
-    pub fn process(&mut self, process: ProcessInfo) {
+    pub fn process(&mut self, mut process: ProcessInfo) {
+        process.started_ns = self.clock.of_kernel(process.started_ns);
         if let Some(detail) = self.layers.detail_mut()
             && detail.session.pid == process.pid
         {

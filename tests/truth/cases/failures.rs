@@ -342,3 +342,44 @@ pub(super) fn orphan_timeout(cx: &Cx) {
         c.ended("timeout", EndOf::Mine(window));
     });
 }
+
+/// Accepted, and reset before anybody used it: it was taken from the queue all the same.
+pub(super) fn reset_after_accept(cx: &Cx) {
+    let net = cx.loopback();
+    let accepted = Flag::new();
+    cx.server(&net, |listener| {
+        let mut s = End::accept(&listener);
+        accepted.raise();
+        s.broken();
+        s.want("owner", "listen");
+        s.close_over("remote-reset");
+    });
+    cx.fork("tl-client", || {
+        let c = End::connect(net.server(cx.port(0)));
+        accepted.wait_for(1);
+        c.reset("local-reset");
+    });
+    cx.join();
+}
+
+/// Accepted, sent over a Unix socket that nobody reads, and closed with that by the kernel.
+pub(super) fn lost_in_flight(cx: &Cx) {
+    let net = cx.loopback();
+    cx.server(&net, |listener| {
+        let mut s = End::accept(&listener);
+        s.read(100);
+        let (to, from) = sys::unix_pair();
+        sys::send_fd(&to, s.fd());
+        drop(s.take_fd());
+        drop(to);
+        let ((), window) = sys::timed(|| drop(from));
+        s.want("owner", "read");
+        s.ended("local-fin", EndOf::Both(window));
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(100);
+        drain(c);
+    });
+    cx.join();
+}

@@ -1,6 +1,6 @@
 //! All cases: real sockets in processes of their own, and what tcplife must report.
 //!
-//! This file is the table of the cases; `shapes` has what many of them share.
+//! This file is the table of the cases; `shared_parts` has what many of them share.
 
 use crate::generator::{Cx, Family};
 
@@ -68,6 +68,11 @@ pub(crate) static CASES: &[Case] = &[
     before("orphan-before-fin-wait-1", V4_V6, preexisting::orphan_fin_wait_1),
     before("orphan-before-last-ack", V4, preexisting::orphan_last_ack),
     before("connecting-before", V4, preexisting::connecting),
+    before("connect-cancelled-before", V4_V6, preexisting::connect_cancelled),
+    before("inherited-before", V4_V6, preexisting::inherited),
+    before("inherited-with-listener-before", V4, preexisting::inherited_with_listener),
+    before("dies-with-data-in-flight-before", V4_V6, preexisting::dies_in_flight),
+    before("multipath-before", V4, preexisting::multipath),
     before("descriptor-in-flight-before", V4, preexisting::in_flight),
     before("fast-open-before", V4, preexisting::fast_open),
     before("fast-open-ignored-before", V4, preexisting::fast_open_ignored),
@@ -122,6 +127,12 @@ pub(crate) static CASES: &[Case] = &[
     case("reset-before-accept", V4, failures::reset_before_accept),
     case("retransmission-timeout", V4_V6, failures::retransmission_timeout),
     case("link-down", V4, failures::link_down),
+    case("accepted-and-reset-unread", V4_V6, failures::reset_after_accept),
+    case("descriptor-lost-in-flight", V4, failures::lost_in_flight),
+    case("renamed-before-close", V4, owners::renamed),
+    case("renamed-between-reads", V4, owners::renamed_between_reads),
+    case("little-option-memory", V4_V6, unusual_sockets::little_option_memory),
+    case("checkpoint-and-restore", V4, unusual_sockets::checkpoint),
     case("no-local-port", V4_V6, failures::no_local_port),
     case("data-after-our-close", V4, ends::data_after_close),
     case("reset-after-shutdown-and-data", V4, ends::reset_after_shutdown),

@@ -293,3 +293,48 @@ pub(super) fn reuseport(cx: &Cx) {
     ask_often(cx, &net, SESSIONS as usize);
     cx.join();
 }
+
+/// The name is the one at the last evidence, as `ss` shows it.
+pub(super) fn renamed(cx: &Cx) {
+    let net = cx.loopback();
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(100);
+            sys::set_name("tl-new-server");
+            drain(s);
+        },
+        |mut c| {
+            c.write(100);
+            sys::set_name("tl-new-client");
+            c.close("local-fin");
+        },
+    );
+    cx.join();
+}
+
+/// A reader that has another name at each read, and is killed: nothing but reads shows its name.
+pub(super) fn renamed_between_reads(cx: &Cx) {
+    let net = cx.loopback();
+    let read = Flag::new();
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(100);
+            sys::set_name("tl-second-name");
+            read.raise();
+            s.read(100);
+            read.raise();
+            s.broken();
+            s.close_over("remote-reset");
+        },
+        |mut c| {
+            c.write(100);
+            read.wait_for(1);
+            c.write(100);
+            read.wait_for(2);
+            c.reset("local-reset");
+        },
+    );
+    cx.join();
+}

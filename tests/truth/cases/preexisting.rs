@@ -6,8 +6,8 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::shared_parts::{
-    HERE, answer_one, ask, ask_often, connect_fails, connect_from, drain, drop_listener, is_reset,
-    open_with_data, workers,
+    HERE, answer_one, ask, ask_often, bound, connect_fails, connect_from, drain, drop_listener,
+    is_reset, open_with_data, times_out, workers,
 };
 use crate::generator::{Cx, End, EndOf, Flag, Net, skip, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
@@ -455,5 +455,149 @@ pub(super) fn retransmitted(cx: &Cx) {
         c.want_between("retransmits", TcpInfo::of(c.fd()).total_retrans(), 1000);
         c.close("local-fin");
     });
+    gate.go_on(cx);
+}
+
+/// A connect that is in progress at the start has a direction, although it never completes.
+pub(super) fn connect_cancelled(cx: &Cx) {
+    let net = cx.link(HERE);
+    let gate = Gate::new();
+    net.cut(CUT_IN | CUT_OUT);
+    cx.fork("tl-client", || {
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let fd = bound(local, remote);
+        sys::nonblocking(&fd);
+        let begun = connect_fails(&fd, remote, Errno::INPROGRESS);
+        gate.wait();
+        let mut c = End::attempt(fd, local, remote, begun);
+        known_by_close(&mut c);
+        c.close("cancelled");
+    });
+    gate.hold(cx, 1);
+    gate.go_on(cx);
+}
+
+/// A child has inherited the descriptor, and does nothing with it.
+pub(super) fn inherited(cx: &Cx) {
+    let net = cx.loopback();
+    let (gate, over) = (Gate::new(), Flag::new());
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(10);
+        let heir = sys::fork("tl-heir", || over.wait_for(1));
+        gate.wait();
+        from_before(&mut s);
+        s.want("owner", "scan");
+        s.broken();
+        s.close_over("remote-reset");
+        over.raise();
+        assert_eq!(sys::wait(heir), 0);
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(10);
+        gate.wait();
+        known_by_close(&mut c);
+        c.reset("local-reset");
+    });
+    gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// The oldest of its holders does not hold the listener of its port: it is not the owner.
+pub(super) fn inherited_with_listener(cx: &Cx) {
+    let net = cx.loopback();
+    let (gate, over) = (Gate::new(), Flag::new());
+    cx.fork("tl-starter", || {
+        // it has a copy of what its child accepts, as a supervisor may that passes descriptors on
+        let (to_server, from_starter) = sys::unix_pair();
+        let server = sys::fork("tl-server", || {
+            let listener = net.listener(cx.port(0));
+            gate.standing.raise();
+            let mut s = End::accept(&listener);
+            sys::send_fd(&to_server, s.fd());
+            s.read(10);
+            gate.wait();
+            from_before(&mut s);
+            s.want("owner", "scan");
+            s.broken();
+            s.close_over("remote-reset");
+            over.raise();
+        });
+        let copy = sys::recv_fd(&from_starter);
+        over.wait_for(1);
+        drop(copy);
+        assert_eq!(sys::wait(server), 0);
+    });
+    cx.fork("tl-client", || {
+        gate.standing.wait_for(1);
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(10);
+        gate.wait();
+        known_by_close(&mut c);
+        c.reset("local-reset");
+    });
+    gate.hold(cx, 3);
+    gate.go_on(cx);
+}
+
+/// What was acknowledged before the start shows the direction; what is in flight at the end must not hide it.
+pub(super) fn dies_in_flight(cx: &Cx) {
+    let net = cx.link(HERE);
+    let (gate, over) = (Gate::new(), Flag::new());
+    let server = |mut s: End| {
+        s.read(5);
+        gate.wait();
+        over.wait_for(1);
+        known_by_close(&mut s);
+        s.reset("local-reset");
+    };
+    gate.hold_two(cx, &net, server, |addr| {
+        let mut c = End::connect(addr);
+        c.write(5);
+        c.acknowledged();
+        gate.wait();
+        sys::user_timeout(c.fd(), 700);
+        net.cut(CUT_IN | CUT_OUT);
+        c.write(50);
+        c.unacknowledged(50);
+        c.want_between("retransmits", 1, 10);
+        from_before(&mut c);
+        c.want("owner", "scan");
+        times_out(c);
+        over.raise();
+    });
+    gate.go_on(cx);
+}
+
+/// Both ends of an MPTCP connection: the processes hold MPTCP sockets, and nobody the TCP sockets.
+pub(super) fn multipath(cx: &Cx) {
+    let net = cx.loopback();
+    let gate = Gate::new();
+    let Ok(listener) = sys::mptcp() else {
+        return skip("no MPTCP");
+    };
+    let addr = net.server(cx.port(0));
+    sys::bind(&listener, addr);
+    sys::listen(&listener, 8);
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(100);
+        gate.wait();
+        from_before(&mut s);
+        s.want("owner", "scan");
+        s.read_to_end();
+        s.close_mptcp("remote-fin");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect_socket(sys::mptcp().expect("MPTCP, as before"), addr);
+        c.write(100);
+        gate.wait();
+        from_before(&mut c);
+        c.want("owner", "scan");
+        c.close_mptcp("local-fin");
+    });
+    gate.hold(cx, 2);
     gate.go_on(cx);
 }

@@ -7,9 +7,11 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, connect, ipproto, shutdown, socket,
 };
 
+use rustix::net::sockopt::set_socket_reuseaddr;
+
 use super::shared_parts::{answer_one, ask_over, connect_fails, drain, is_reset};
-use crate::generator::{Cx, End, EndOf, Flag, listener, skip};
-use crate::sys;
+use crate::generator::{Cx, End, EndOf, Flag, listener, skip, sysctl};
+use crate::sys::{self, Repaired};
 
 pub(super) fn connect_again_after_refusal(cx: &Cx) {
     let net = cx.loopback();
@@ -141,6 +143,73 @@ pub(super) fn other_protocols(cx: &Cx) {
         }
         // a TCP socket that never does anything
         drop(sys::tcp(addr));
+    });
+    cx.join();
+}
+
+/// The kernel has no memory for the state of a session: nothing false is shown of it, and the listener works.
+pub(super) fn little_option_memory(cx: &Cx) {
+    let net = cx.loopback();
+    let unknown = |end: &mut End| {
+        for key in ["pid", "comm", "preexisting", "duration_us", "connect_us"] {
+            end.want(key, serde_json::Value::Null);
+        }
+        end.want("owner", "unknown");
+    };
+    let listener = net.listener(cx.port(0));
+    // in this network namespace only, from Linux 6.7 on
+    if !std::path::Path::new("/proc/sys/net/core/optmem_max").exists() {
+        return skip("net.core.optmem_max is one for all network namespaces");
+    }
+    sysctl("core/optmem_max", "100");
+    cx.fork("tl-server", || {
+        let mut s = End::accept(&listener);
+        s.read(100);
+        s.write(200);
+        unknown(&mut s);
+        drain(s);
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.write(100);
+        c.read(200);
+        unknown(&mut c);
+        c.close("local-fin");
+    });
+    cx.join();
+}
+
+/// A connection that is taken down in repair mode, and set up again from its sequence numbers, as CRIU does.
+pub(super) fn checkpoint(cx: &Cx) {
+    let net = cx.loopback();
+    let restored = Flag::new();
+    cx.server(&net, |listener| {
+        let mut s = End::accept(&listener);
+        s.read(40);
+        restored.wait_for(1);
+        s.read(60);
+        s.write(9);
+        drain(s);
+    });
+    cx.fork("tl-client", || {
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let fd = sys::tcp(remote);
+        set_socket_reuseaddr(&fd, true).expect("SO_REUSEADDR");
+        sys::bind(&fd, local);
+        let mut first = End::connect_socket(fd, remote);
+        first.write(40);
+        first.acknowledged();
+        let saved = Repaired::save(first.fd());
+        first.close("checkpoint");
+
+        let fd = sys::tcp(remote);
+        set_socket_reuseaddr(&fd, true).expect("SO_REUSEADDR");
+        let begun = saved.restore(&fd, local, remote);
+        let mut second = End::connected(fd, remote, begun);
+        restored.raise();
+        second.write(60);
+        second.read(9);
+        second.close("local-fin");
     });
     cx.join();
 }
