@@ -17,6 +17,7 @@ mod containers;
 mod exit;
 mod filters;
 mod missed;
+mod namespaces;
 mod output;
 mod preexisting;
 mod printed_rows;

@@ -135,6 +135,21 @@ impl Running {
         Running::of(command.args(args)).once_ready(probe)
     }
 
+    /// Like [`Running::json`], executed by that command: in other namespaces, say.
+    pub(crate) fn json_by(command: &[&str], args: &[&str], probe: &TcpListener) -> Running {
+        let mut by = Command::new(command[0]);
+        by.args(&command[1..]).args([TCPLIFE, "-o", "json"]);
+        Running::of(by.args(args)).once_ready(probe)
+    }
+
+    /// Pid of the only child of the command that was started: of tcplife, if the command forks.
+    pub(crate) fn child_of_command(&self) -> u32 {
+        let id = self.child.0.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let children = children.expect("/proc");
+        children.trim().parse().expect("one child")
+    }
+
     fn once_ready(mut self, probe: &TcpListener) -> Running {
         let port = loopback::port(probe);
         let to = probe.local_addr().expect("it is bound");

@@ -55,7 +55,7 @@ pub static FIELDS: &[Field] = &[
         help: "process id of the owner",
         kind: FieldKind::Id,
         column: column("PID", 7, 0, 6, false),
-        get: |s| some_if(s.owner != Evidence::None, s.pid.into()),
+        get: |s| some_if(s.owner != Evidence::None && s.pid != 0, s.pid.into()),
     },
     Field {
         word: "comm",
