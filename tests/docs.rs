@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use tcplife::testing::model::{FIELDS, Field, Value};
+use tcplife::testing::model::{FIELDS, Field, Missed, Value};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, THEMES};
 use tcplife::testing::{cli, filter};
 
@@ -22,7 +22,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("docs/filters.md", &["filter"]),
-    ("docs/lines.md", &["flags", "fields"]),
+    ("docs/lines.md", &["flags", "fields", "missed"]),
 ];
 
 /// Asserts that the part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` is this text.
@@ -82,6 +82,11 @@ fn docs_generated_sections_match_the_program_tables() {
         table += &format!("| {column} | {json} | {} |\n", field.help);
     }
     assert_section("fields", &table);
+    let mut table = String::from("| cause | meaning |\n|---|---|\n");
+    for (name, meaning) in Missed::CAUSES {
+        table += &format!("| `{name}` | {meaning} |\n");
+    }
+    assert_section("missed", &table);
     assert_section("filter", &filter::help_markdown());
 }
 

@@ -37,8 +37,25 @@ pub struct Missed {
 }
 
 impl Missed {
-    /// Names of the causes, in the order of [`Missed::counts`].
-    pub const CAUSES: [&str; 4] = ["ring_full", "not_run", "no_memory", "vanished"];
+    /// Names of the causes and their meanings, in the order of [`Missed::counts`].
+    pub const CAUSES: [(&str, &str); 4] = [
+        (
+            "ring_full",
+            "sessions that closed while the ring buffer was full: an exact number",
+        ),
+        (
+            "not_run",
+            "state changes for which the kernel did not run tcplife's programs, because these had interrupted themselves: an upper bound of the sessions that are missing or incomplete",
+        ),
+        (
+            "no_memory",
+            "sessions for whose state the kernel had no memory (net.core.optmem_max): they are reported, without owner and age",
+        ),
+        (
+            "vanished",
+            "sessions that were open at a snapshot and gone at the next, with no record of their close; lines take no snapshots",
+        ),
+    ];
 
     /// Returns the number for each of [`Missed::CAUSES`].
     pub fn counts(&self) -> [Option<u64>; 4] {

@@ -87,7 +87,8 @@ struct ByCause<'a>(&'a Missed);
 
 impl Serialize for ByCause<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Missed::CAUSES.into_iter().zip(self.0.counts()))
+        let names = Missed::CAUSES.map(|(name, _)| name);
+        serializer.collect_map(names.into_iter().zip(self.0.counts()))
     }
 }
 

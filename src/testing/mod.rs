@@ -20,7 +20,7 @@ pub mod filter {
 
 /// Sessions, their fields and their store.
 pub mod model {
-    pub use crate::model::batch::{Batch, OpenSnapshot};
+    pub use crate::model::batch::{Batch, Missed, OpenSnapshot};
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
     pub use crate::model::fields::{FIELDS, Field, Value, bytes};

@@ -2,6 +2,7 @@
 
 use crate::filter;
 use crate::model::aggregate::figure_table::FIGURES;
+use crate::model::batch::Missed;
 use crate::model::fields;
 use crate::model::session::Reason;
 use crate::ui::keys::sections::MOUSE;
@@ -19,14 +20,14 @@ pub enum HelpLine {
 }
 
 /// All lines, for a screen of this width.
-pub fn lines(keymap: &Keymap, width: u16) -> Vec<HelpLine> {
+pub fn lines(keymap: &Keymap, missed: &Missed, width: u16) -> Vec<HelpLine> {
     let meaning = usize::from(width).saturating_sub(NAME + GAPS);
     let meaning = meaning.clamp(LEAST_MEANING, MEANING);
-    let contents = contents(keymap).into_iter();
+    let contents = contents(keymap, missed).into_iter();
     contents.flat_map(|line| wrapped(line, meaning)).collect()
 }
 
-fn contents(keymap: &Keymap) -> Vec<HelpLine> {
+fn contents(keymap: &Keymap, missed: &Missed) -> Vec<HelpLine> {
     let mut lines = Vec::new();
     for place in HELP_SECTIONS {
         if !lines.is_empty() {
@@ -70,6 +71,15 @@ fn contents(keymap: &Keymap) -> Vec<HelpLine> {
     ]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
     lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
+    lines.extend([
+        HelpLine::Blank,
+        HelpLine::Heading("MISSED SO FAR, by cause"),
+    ]);
+    let causes = Missed::CAUSES.iter().zip(missed.counts());
+    lines.extend(causes.map(|((name, meaning), count)| {
+        let count = count.map_or("not known".into(), |n| n.to_string());
+        HelpLine::Entry(format!("{} {count}", name.replace('_', " ")), meaning)
+    }));
     lines
 }
 

@@ -296,7 +296,9 @@ fn help_lists_every_key_and_column() {
 #[test]
 fn help_lines_fit_eighty_and_sixty_columns() {
     for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
-        for line in crate::ui::page::help::lines(&keys::Keymap::default(), width) {
+        for line in
+            crate::ui::page::help::lines(&keys::Keymap::default(), &Missed::default(), width)
+        {
             if let crate::ui::page::help::HelpLine::Entry(name, meaning) = line {
                 assert!(
                     name.width() <= 24 && meaning.width() <= fits,

@@ -10,7 +10,8 @@ use crate::ui::page::help::{HelpLine, NAME, lines};
 use crate::ui::theme::Theme;
 
 pub fn draw(top: usize, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let lines = lines(&app.keymap, area.width);
+    let missed = app.store().totals().missed;
+    let lines = lines(&app.keymap, &missed, area.width);
     let last = lines.len().saturating_sub(area.height.into());
     let text: Vec<Line<'_>> = lines
         .into_iter()
