@@ -49,7 +49,7 @@ impl Missed {
         ),
         (
             "no_memory",
-            "sessions for whose state the kernel had no memory (net.core.optmem_max): they are reported, without owner and age",
+            "sessions for whose state the kernel had no memory: they are reported, without owner and age; a larger net.core.optmem_max helps",
         ),
         (
             "vanished",
