@@ -191,6 +191,8 @@ const volatile __u64 wake_above_bytes = 1 << 22;
 __u32 wakeup_pending; /* set here, cleared by the collector */
 __u32 consumer_idle; /* written by the collector */
 
+__u64 last_cgroup; /* the one that was noted last: most sessions have the same as the one before */
+
 /* Counted here and read by the collector. */
 __u64 ring_full; /* sessions that found the ring full */
 __u64 no_memory; /* sessions for which no state could be made */
@@ -242,16 +244,21 @@ static __always_inline __u32 visible_pid(struct task_struct *task)
 	return found.ns == pid_ns ? found.nr : 0;
 }
 
-static __always_inline void describe(struct process *p, struct task_struct *task, __u8 evidence)
+static __always_inline void read_name(__u8 comm[COMM_LEN], struct task_struct *task)
 {
 	struct task_struct *leader = task;
 
 	if (task->pid != task->tgid)
 		leader = BPF_CORE_READ(task, group_leader);
+	bpf_probe_read_kernel(comm, COMM_LEN, leader->comm);
+}
+
+static __always_inline void describe(struct process *p, struct task_struct *task, __u8 evidence)
+{
 	p->pid = visible_pid(task);
 	p->evidence = evidence;
 	__builtin_memset(p->pad, 0, sizeof(p->pad));
-	bpf_probe_read_kernel(p->comm, sizeof(p->comm), leader->comm);
+	read_name(p->comm, task);
 }
 
 static __always_inline void set_owner(struct sock_state *st, const struct process *p)
@@ -280,11 +287,12 @@ static __always_inline void set_owner_current(struct sock_state *st, struct sock
 	}
 	if (evidence == OWNER_CLOSE && task->pid == READ_ONCE(scanner_tid))
 		return;
-	if (st->owner > evidence) {
-		if (st->pid != visible_pid(task))
-			return;
-		evidence = st->owner;
+	if (st->owner >= evidence && st->pid && st->pid == visible_pid(task)) {
+		read_name(st->comm, task);
+		return;
 	}
+	if (st->owner > evidence)
+		return;
 	describe(&now, task, evidence);
 	set_owner(st, &now);
 }
@@ -554,7 +562,10 @@ static __always_inline void note_cgroup(struct sock *sk)
 	__u8 yes = 1;
 
 	cgroup = tp ? cgroup_of(sock_of(tp)) : 0;
-	if (!cgroup || bpf_map_lookup_elem(&seen_cgroups, &cgroup))
+	if (!cgroup || cgroup == READ_ONCE(last_cgroup))
+		return;
+	WRITE_ONCE(last_cgroup, cgroup);
+	if (bpf_map_lookup_elem(&seen_cgroups, &cgroup))
 		return;
 	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
 	if (!r)
