@@ -112,11 +112,11 @@ struct {
 /* The best holder of a socket that a scan has found so far. */
 struct holder {
 	__u64 start_ns; /* of the process, which may be older than the tool */
-	__u32 pid; /* global, not the reader's */
+	__u32 pid; /* in the initial PID namespace */
 	__u32 listens; /* 1: it holds a listener of the socket's port, too */
 };
 
-/* By the address of the socket. The collector clears this after each scan, and the next one, too. */
+/* By the address of the socket. The collector clears this map and port_holders after each scan. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -182,10 +182,10 @@ __u32 active_filter;
 
 /*
  * While sessions keep closing, the collector drains the ring every 50 ms without being woken. A
- * program wakes it only if more than this is waiting in the ring, and then not again until the ring
- * has been drained: on a busy processor the collector may be late, and each wake-up is an
+ * closing session wakes it only if more than this is waiting in the ring, and then not again until
+ * the ring has been drained: on a busy processor the collector may be late, and each wake-up is an
  * interrupt. When no session has closed for a while the collector sleeps, and the next session that
- * closes wakes it.
+ * closes wakes it. A new control group always wakes it: see note_cgroup().
  */
 const volatile __u64 wake_above_bytes = 1 << 22;
 __u32 wakeup_pending; /* set here, cleared by the collector */
@@ -202,7 +202,10 @@ __u32 snapshot_gen; /* changed by the collector to get every session in full aga
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
-/* Found out by learn_reader before anything else runs. */
+/*
+ * Set by learn_reader, which runs before everything else; proc_depth is set by the collector before
+ * that. The reader is the task that reads the iterators: the collector.
+ */
 __u64 learn_jiffies; /* at one moment, with learn_ns: gives the length of a jiffy */
 __u64 learn_ns; /* CLOCK_MONOTONIC */
 __u64 learn_boot_ns; /* CLOCK_BOOTTIME of the initial time namespace */
@@ -476,7 +479,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->pid = 0;
 		r->owner = OWNER_NONE;
 		r->direction = DIRECTION_UNKNOWN;
-		/* without memory for its state it would look the same */
+		/* open before the start, unless its state is missing for lack of memory */
 		r->age = READ_ONCE(no_memory) ? AGE_UNKNOWN : AGE_LOWER_BOUND;
 		r->no_syn = 0;
 		__builtin_memset(r->comm, 0, sizeof(r->comm));
@@ -628,9 +631,10 @@ static __always_inline void handle_connect(struct sock *sk)
 }
 
 /*
- * The address of the listener of a socket that was just made, and is not in any list yet. It is a
- * copy of the listener (net/core/sock.c, sock_copy), with its place in the list of the sockets that
- * are bound to the port: what comes before the listener there points to the listener.
+ * The address of the listener of a socket that was just made, and is not in any list yet. The child
+ * is a copy of the listener (net/core/sock.c, sock_copy), skc_bind_node included. So its pprev is
+ * still the listener's: it points to the pointer to the listener's node in the list of the sockets
+ * that are bound to the port.
  */
 static __always_inline __u64 listener_of(struct sock *child)
 {
@@ -667,7 +671,10 @@ static __always_inline void handle_established(struct sock *sk, int oldstate)
 	bool is_join;
 
 	if (!st) {
-		/* not the handshake of a session from before the start: no program was run then */
+		/*
+		 * From SYN_SENT: open before the start, so not new. From SYN_RECV: a child, but no
+		 * program was run when it was made.
+		 */
 		if (oldstate != TCP_SYN_RECV)
 			return;
 		st = new_state(sk, DIRECTION_IN, 0);
@@ -732,7 +739,7 @@ static __always_inline void handle_close(struct sock *sk, int oldstate)
 	if (!tp)
 		return;
 	st = state_of(sk);
-	if (st) { /* if not, it was open before the start */
+	if (st) { /* if not, it was open before the start, or there was no memory for a state */
 		if (!st->start_ns) /* reported already */
 			return;
 		if (st->flags & UNCONFIRMED) {
@@ -823,7 +830,7 @@ int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-/* Runs in the reader's context after every read that took data. */
+/* Runs in the context of the task that reads from the socket, after every read that took data. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {

@@ -22,9 +22,9 @@ enum owner_evidence {
 };
 
 enum direction {
-	DIRECTION_UNKNOWN = 0, /* open before the start */
+	DIRECTION_UNKNOWN = 0, /* open before the start, or no state could be kept for it */
 	DIRECTION_OUT = 1, /* SYN sent by us */
-	DIRECTION_IN = 2, /* accepted from a listener */
+	DIRECTION_IN = 2, /* created by a listener */
 };
 
 enum age {
@@ -40,7 +40,7 @@ enum age {
 struct session_record {
 	__u64 cookie; /* bpf_get_socket_cookie: printed by `ss -e` as sk: */
 	__u64 taken_ns; /* when this record was filled */
-	__u64 start_ns; /* first SYN, or accepted, or first seen by the scan; 0: never seen before */
+	__u64 start_ns; /* SYN sent, or creation by a listener, or first scan; 0: no state kept */
 	__u64 established_ns; /* 0: never, or before the start */
 	__u64 closing_ns; /* first FIN, from either end; 0: none, or before the start */
 	__u64 cgroup; /* cgroup v2 id of the socket; 0: Linux before 5.15 */
@@ -58,7 +58,7 @@ struct session_record {
 	__u32 cwnd;
 	__u32 mss;
 	__u32 chrono[3]; /* jiffies spent busy, limited by the peer's window, by our send buffer */
-	__u32 pid; /* thread group id of the owner in the reader's /proc; 0: not visible there */
+	__u32 pid; /* thread group id of the owner in tcplife's /proc; 0: not visible there */
 	__u32 uid; /* of the socket */
 	__u32 netns; /* inode of the network namespace; 0: a kernel without CONFIG_NET_NS */
 	__s32 err; /* sk_err */

@@ -26,8 +26,8 @@ pub struct Batch {
 pub struct Missed {
     /// They closed while the ring buffer was full.
     pub ring_full: u64,
-    /// Transitions for which the kernel did not run the programs, because these had interrupted themselves: an upper
-    /// bound of the sessions. `None`: the kernel does not say.
+    /// Transitions for which the kernel did not run the programs, because they were already running on that processor:
+    /// an upper bound of the sessions. `None`: the kernel does not say.
     pub not_run: Option<u64>,
     /// The kernel had no memory to keep their state. They are reported when they close, without an owner and an age.
     pub no_memory: u64,
@@ -45,7 +45,7 @@ impl Missed {
         ),
         (
             "not_run",
-            "state changes for which the kernel did not run tcplife's programs, because these had interrupted themselves: an upper bound of the sessions that are missing or incomplete",
+            "state changes for which the kernel did not run tcplife's programs, because they were already running on that processor: an upper bound of the sessions that are missing or incomplete",
         ),
         (
             "no_memory",
@@ -94,8 +94,8 @@ impl OpenSnapshot {
         let mut still = earlier.changed;
         still.retain(|session| unchanged.contains(&session.cookie));
         still.iter_mut().for_each(|s| s.advance_idle_to(now_ns));
-        let told: FxHashSet<u64> = still.iter().map(|s| s.cookie).collect();
-        self.unchanged.retain(|cookie| !told.contains(cookie));
+        let kept: FxHashSet<u64> = still.iter().map(|s| s.cookie).collect();
+        self.unchanged.retain(|cookie| !kept.contains(cookie));
         self.changed.append(&mut still);
         self
     }

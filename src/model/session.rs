@@ -100,7 +100,7 @@ named_enum! {
 }
 
 impl Reason {
-    /// True if the session closed for a known reason other than a FIN.
+    /// True if the session closed for a known reason other than a FIN or a checkpoint.
     pub fn is_failure(self) -> bool {
         !matches!(
             self,
@@ -130,7 +130,7 @@ impl Reason {
 named_enum! {
     /// The side that opened the session.
     Direction {
-        /// Open before tcplife started; direction unknown.
+        /// Not known: open before tcplife started, or the kernel had no memory for its state.
         Unknown = "unknown",
         /// We connected.
         Out = "out",
@@ -222,12 +222,13 @@ pub struct SessionId {
 
 /// One TCP session of this host, open or closed. A connection within the host is two sessions, one for each end.
 ///
-/// Instants are nanoseconds of CLOCK_MONOTONIC; [`Clock`](crate::model::batch::Clock) converts them to wall-clock time.
+/// Instants are nanoseconds of CLOCK_BOOTTIME in the initial time namespace; [`Clock`](crate::model::batch::Clock)
+/// converts them to wall-clock time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// The kernel's socket cookie, printed by `ss -e` as `sk:`.
     pub cookie: u64,
-    /// First SYN sent, or accepted by the listener, or first seen.
+    /// First SYN sent, or creation by a listener, or first seen.
     pub start_ns: u64,
     /// End of the handshake; 0: never completed, or before tcplife started.
     pub established_ns: u64,

@@ -82,7 +82,7 @@ impl<W: Write> Sink for Json<W> {
     }
 }
 
-/// What was missed, as an object with a key for each cause.
+/// Counts of missed sessions, as an object with a key for each cause.
 struct ByCause<'a>(&'a Missed);
 
 impl Serialize for ByCause<'_> {

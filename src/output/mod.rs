@@ -85,7 +85,7 @@ impl Summary {
         if let Some(transitions @ 1..) = self.missed.not_run {
             let transitions = fields::number(transitions, "transition");
             print_to_stderr(&format!(
-                "missed up to {transitions} of sessions: the kernel did not run the BPF programs, which had interrupted themselves"
+                "up to {transitions} missed, so that rows may be missing or incomplete: the kernel did not run the BPF programs, which were already running on that processor"
             ));
         }
         if self.missed.no_memory > 0 {

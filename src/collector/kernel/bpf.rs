@@ -455,7 +455,8 @@ impl Rounds<'_> {
     }
 }
 
-/// Number of times that the kernel did not run a program because it had interrupted itself; `None`: it does not say.
+/// Number of times that the kernel did not run a program because it was already running on that processor; `None`: the
+/// kernel does not say.
 fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
     let mut info = libbpf_sys::bpf_prog_info::default();
     let mut size = size_of_val(&info) as u32;

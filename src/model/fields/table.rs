@@ -256,7 +256,7 @@ pub static FIELDS: &[Field] = &[
         word: "preexisting",
         aliases: &["adopted"],
         json: Some("preexisting"),
-        help: "open before tcplife started, so its age is a lower bound; not known without memory for its state",
+        help: "open before tcplife started, so its age is a lower bound; unknown if there was no memory for its state",
         kind: FieldKind::Bool,
         column: None,
         get: |s| match s.age {

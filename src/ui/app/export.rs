@@ -93,12 +93,12 @@ impl App {
     }
 
     /// Takes a report of the writer.
-    pub fn exported(&mut self, said: WriterReport) {
+    pub fn exported(&mut self, report: WriterReport) {
         let missed = self.store().totals().missed.certain();
         let Some(export) = self.layers.export_mut() else {
             return; // cancelled meanwhile
         };
-        match said {
+        match report {
             WriterReport::Ready => {
                 if let Stage::Writing(progress) = &mut export.stage {
                     progress.wanted += 1;

@@ -139,7 +139,7 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
     let (arrow, how) = match session.direction {
         Direction::Out => ("→", "opened by us"),
         Direction::In => ("←", "opened by the peer"),
-        Direction::Unknown => ("↔", "open before tcplife started"),
+        Direction::Unknown => ("↔", "direction not known"),
     };
     let age = cell("duration", session);
     let meaning = if detail.vanished {

@@ -91,11 +91,11 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "failures",
-        "the closed sessions of the table, except those that closed with a FIN or for an unknown reason; /s is their rate over the last 10 s",
+        "the closed sessions of the table, except those that closed with a FIN, in repair mode (checkpoint) or for an unknown reason; /s is their rate over the last 10 s",
     ),
     (
         "baseline",
-        "all sessions except tcplife's own, regardless of the filter. Rates are compared with the minute before the baseline, times (geometric means) and losses with the ten minutes before it, as far as sessions are kept",
+        "all sessions except self traffic, regardless of the filter. Rates are compared with the minute before the baseline, times (geometric means) and losses with the ten minutes before it, as far as sessions are kept",
     ),
     (
         "worse",

@@ -1,4 +1,4 @@
-//! The comparison screen: differences since the baseline, the worst first, without the dashboard's own traffic.
+//! The comparison screen: differences since the baseline, the worst first, without self traffic.
 //!
 //! Owns their order and the selection. `crate::model::baseline` decides what counts as a difference.
 

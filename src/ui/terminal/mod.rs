@@ -217,11 +217,11 @@ impl Drop for TerminalGuard {
 fn size() -> anyhow::Result<Size> {
     let (width, height) =
         ratatui::crossterm::terminal::size().context("cannot ask the terminal for its size")?;
-    let known = |told: u16, name, usual| {
+    let known = |reported: u16, name, usual| {
         let named = || std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0);
-        match told {
+        match reported {
             0 => named().unwrap_or(usual),
-            told => told,
+            reported => reported,
         }
     };
     Ok(Size {

@@ -91,7 +91,7 @@ fn self_traffic_is_excluded_before_and_after_the_baseline() {
     press(&mut app, "m");
     let shown = screen(&app, SIZE);
     assert!(!shown.contains("192.0.2.77"), "{shown}");
-    assert!(shown.contains("all but tcplife's own"), "{shown}");
+    assert!(shown.contains("all but self traffic"), "{shown}");
     let since = shown.lines().find(|l| l.contains("since 10s"));
     let figures: Vec<&str> = since
         .expect("the figures since the baseline")

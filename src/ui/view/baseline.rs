@@ -185,7 +185,7 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         ""
     };
     let of = match without_own {
-        true => "all but tcplife's own, unfiltered",
+        true => "all but self traffic, unfiltered",
         false => "all sessions, unfiltered",
     };
     format!("{worse} worse, {gone} gone, {new} new{more}; {of}")

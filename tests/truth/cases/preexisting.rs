@@ -542,7 +542,7 @@ pub(super) fn inherited_with_listener(cx: &Cx) {
     gate.go_on(cx);
 }
 
-/// What was acknowledged before the start shows the direction; what is in flight at the end must not hide it.
+/// Data acknowledged before the start shows the direction; data in flight at the end must not hide it.
 pub(super) fn dies_in_flight(cx: &Cx) {
     let net = cx.link(HERE);
     let (gate, over) = (Gate::new(), Flag::new());
