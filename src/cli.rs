@@ -51,6 +51,11 @@ pub struct Cli {
     #[arg(short = 's', long, conflicts_with = "output")]
     pub csv: bool,
 
+    /// Print names in text and CSV unchanged: with spaces, and with signs at which a spreadsheet
+    /// would start a formula
+    #[arg(long)]
+    pub exact_names: bool,
+
     /// Show only sessions owned by this process
     #[arg(short, long, value_name = "PID", value_parser = pid)]
     pub pid: Option<u32>,
@@ -156,7 +161,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-const NEEDED: [Needed; 9] = {
+const NEEDED: [Needed; 10] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -172,6 +177,7 @@ const NEEDED: [Needed; 9] = {
         needed("-t", |c| c.timestamp, ROWS),
         // bcc's tcplife takes -s -w too
         needed("-w", |c| c.wide && !c.csv, &[Output::Text]),
+        needed("--exact-names", |c| c.exact_names, ROWS),
         needed("--count", |c| c.count.is_some(), LINES),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),

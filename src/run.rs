@@ -12,6 +12,7 @@ use crate::collector::kernel;
 use crate::filter::Filter;
 use crate::model::capture_filter::CaptureFilter;
 use crate::output;
+use crate::output::names::Spelling;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::{Limits, Sink, Times, stdout};
 use crate::ui;
@@ -117,11 +118,15 @@ fn run(
         time: cli.time,
         timestamp: cli.timestamp,
     };
+    let names = match cli.exact_names {
+        true => Spelling::Exact,
+        false => Spelling::Safe,
+    };
     let zone = TimeZone::system();
     let mut sink: Box<dyn Sink> = match output {
-        Output::Csv => Box::new(output::csv::Csv::new(out, times, zone)),
+        Output::Csv => Box::new(output::csv::Csv::new(out, names, times, zone)),
         Output::Json => Box::new(output::json::Json::new(out)),
-        _ => Box::new(output::text::Text::new(out, cli.wide, times, zone)),
+        _ => Box::new(output::text::Text::new(out, cli.wide, names, times, zone)),
     };
     let limits = Limits {
         filter,

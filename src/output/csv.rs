@@ -8,12 +8,14 @@ use crate::model::batch::Clock;
 use crate::model::fields::{FIELDS, Value};
 use crate::model::session::Session;
 use crate::output::json::{event, time};
-use crate::output::{Sink, Stopwatch, Summary, Times};
+use crate::output::names::Spelling;
+use crate::output::{Sink, Stopwatch, Summary, Times, milliseconds};
 
 /// Writes the classic columns, quoted where needed (RFC 4180).
 pub struct Csv<W: Write> {
     out: csv::Writer<W>,
     stopwatch: Stopwatch,
+    names: Spelling,
 }
 
 impl<W: Write> std::fmt::Debug for Csv<W> {
@@ -26,10 +28,11 @@ impl<W: Write> std::fmt::Debug for Csv<W> {
 
 impl<W: Write> Csv<W> {
     /// Creates a sink with the requested time columns.
-    pub fn new(out: W, times: Times, zone: TimeZone) -> Self {
+    pub fn new(out: W, names: Spelling, times: Times, zone: TimeZone) -> Self {
         Csv {
             out: csv::Writer::from_writer(out),
             stopwatch: Stopwatch::new(times, zone),
+            names,
         }
     }
 
@@ -61,7 +64,7 @@ impl<W: Write> Sink for Csv<W> {
         let seconds = seconds.map(|s| format!("{s:.6}"));
         let columns = [
             &s.pid.to_string(),
-            s.comm.as_str(),
+            &*self.names.in_csv(s.comm.as_str()),
             &s.ip().to_string(),
             &s.laddr.to_string(),
             &s.lport.to_string(),
@@ -69,7 +72,7 @@ impl<W: Write> Sink for Csv<W> {
             &s.rport.to_string(),
             &(s.tx_bytes / 1024).to_string(),
             &(s.rx_bytes / 1024).to_string(),
-            &format!("{:.2}", s.duration_ns() as f64 / 1e6),
+            &milliseconds(s),
         ];
         let times = [time.as_deref(), seconds.as_deref()];
         self.write(times.into_iter().flatten().chain(columns))
@@ -80,7 +83,8 @@ impl<W: Write> Sink for Csv<W> {
     }
 }
 
-/// Writes every field, with the names, units and values of the JSON lines; unknown values are empty.
+/// Writes every field, with the names, units and values of the JSON lines; unknown values are empty. Texts are safe for
+/// a spreadsheet: JSON lines have them as they are.
 pub struct AllFields<W: Write> {
     out: csv::Writer<W>,
 }
@@ -115,7 +119,7 @@ impl<W: Write> Sink for AllFields<W> {
                 Value::Missing => self.out.write_field(""),
                 Value::Uint(n) => self.out.write_field(n.to_string()),
                 Value::Addr(a) => self.out.write_field(a.to_string()),
-                Value::Text(t) => self.out.write_field(t),
+                Value::Text(t) => self.out.write_field(&*Spelling::Safe.in_csv(t)),
                 Value::Bool(b) => self.out.write_field(b.to_string()),
             };
             written.map_err(io_error)?;
@@ -136,8 +140,13 @@ impl<W: Write> Sink for AllFields<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::output::tests::rendered;
+    use crate::model::cgroup::Cgroup;
+    use crate::model::session::Comm;
+    use crate::output::tests::{golden_clock, rendered};
+    use crate::testing::sample::closed_session;
 
     #[test]
     fn csv_rows_with_every_field() {
@@ -145,7 +154,71 @@ mod tests {
     }
 
     fn rows(time: bool, timestamp: bool) -> String {
-        rendered(|out| Box::new(Csv::new(out, Times { time, timestamp }, TimeZone::UTC)))
+        rendered(|out| {
+            Box::new(Csv::new(
+                out,
+                Spelling::Safe,
+                Times { time, timestamp },
+                TimeZone::UTC,
+            ))
+        })
+    }
+
+    /// The line of a session with every text that a stranger can choose.
+    fn line(sink: &mut dyn Sink, name: &str) {
+        let session = Session {
+            comm: Comm::from(name),
+            cgroup: Arc::new(Cgroup::new(
+                7,
+                Some(format!("/a;{name}/lxc.payload.{name}")),
+            )),
+            ..closed_session()
+        };
+        sink.session(&session, &golden_clock()).expect("a row");
+        sink.flush().expect("memory");
+    }
+
+    #[test]
+    fn csv_names_that_start_formulas_are_text_unless_exact() {
+        for (name, field) in [
+            ("=1+1", "'=1+1"),
+            ("-1", "'-1"),
+            ("@A1", "'@A1"),
+            ("a;=1", "a;'=1"),
+            ("a=b", "a=b"),
+        ] {
+            let comm = |names, name| {
+                let mut out = Vec::new();
+                let mut csv = Csv::new(&mut out, names, Times::default(), TimeZone::UTC);
+                line(&mut csv, name);
+                drop(csv);
+                let row = String::from_utf8(out).expect("UTF-8");
+                row.split(',').nth(1).map(str::to_owned)
+            };
+            assert_eq!(comm(Spelling::Safe, name).as_deref(), Some(field));
+            assert_eq!(comm(Spelling::Exact, name).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn csv_with_every_field_has_no_formula_from_any_source() {
+        let mut out = Vec::new();
+        let mut csv = AllFields::new(&mut out);
+        csv.begin().expect("a header");
+        for name in ["=1+1", "+1", "-1", "@A1", "a;=1"] {
+            line(&mut csv, name);
+        }
+        drop(csv);
+        let mut reader = csv::Reader::from_reader(&out[..]);
+        let keys = reader.headers().expect("a header").clone();
+        for record in reader.records() {
+            for (key, field) in keys.iter().zip(&record.expect("a row")) {
+                let is_formula = |part: &str| part.starts_with(['=', '+', '-', '@']);
+                assert!(!field.split(';').any(is_formula), "{key}: {field}");
+                let is_chosen = ["comm", "cgroup", "container"].contains(&key);
+                assert_eq!(field.contains('\''), is_chosen, "{key}: {field}");
+            }
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::model::session::Session;
 pub mod csv;
 pub mod export_file;
 pub mod json;
+pub mod names;
 pub mod stdout;
 pub mod text;
 
@@ -231,10 +232,17 @@ impl Stopwatch {
                 .strftime("%H:%M:%S")
                 .to_string()
         });
-        // rows of two CPUs may be slightly out of order
-        let seconds = (session.end_ns as f64 - first as f64) / 1e9;
+        // in whole microseconds, as JSON has them; rows of two CPUs may be slightly out of order
+        let us = |ns: u64| (ns / 1000) as f64;
+        let seconds = (us(session.end_ns) - us(first)) / 1e6;
         (time, self.times.timestamp.then_some(seconds))
     }
+}
+
+/// Returns the duration for the column MS, from whole microseconds as JSON has them: a session reads the same wherever it
+/// is printed.
+fn milliseconds(session: &Session) -> String {
+    format!("{:.2}", (session.duration_ns() / 1000) as f64 / 1e3)
 }
 
 #[cfg(test)]

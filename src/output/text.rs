@@ -7,22 +7,25 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::model::batch::Clock;
 use crate::model::session::{Age, Evidence, Session};
-use crate::output::{Sink, Stopwatch, Times};
+use crate::output::names::Spelling;
+use crate::output::{Sink, Stopwatch, Times, milliseconds};
 
 /// Writes rows of aligned columns.
 #[derive(Debug)]
 pub struct Text<W> {
     out: W,
     wide: bool,
+    names: Spelling,
     stopwatch: Stopwatch,
 }
 
 impl<W: Write> Text<W> {
     /// Creates a sink; `wide` has room for IPv6 addresses and whole names.
-    pub fn new(out: W, wide: bool, times: Times, zone: TimeZone) -> Self {
+    pub fn new(out: W, wide: bool, names: Spelling, times: Times, zone: TimeZone) -> Self {
         Text {
             out,
             wide,
+            names,
             stopwatch: Stopwatch::new(times, zone),
         }
     }
@@ -74,12 +77,11 @@ impl<W: Write> Sink for Text<W> {
         if let Some(seconds) = seconds {
             write!(self.out, "{seconds:<9.6} ")?;
         }
-        let comm = if s.owner == Evidence::None {
-            "-"
-        } else {
-            s.comm.as_str()
+        let comm = match s.owner {
+            Evidence::None => "-".into(),
+            _ => self.names.in_text(s.comm.as_str()),
         };
-        let comm = cell(comm, if self.wide { 16 } else { 10 });
+        let comm = cell(&comm, if self.wide { 16 } else { 10 });
         let (laddr, raddr) = (s.laddr.to_string(), s.raddr.to_string());
         let (tx_kb, rx_kb) = (s.tx_bytes / 1024, s.rx_bytes / 1024);
         if self.wide {
@@ -99,10 +101,10 @@ impl<W: Write> Sink for Text<W> {
             )?;
         }
         // bcc has no such rows, so this sign cannot break anything that reads its columns
-        let ms = s.duration_ns() as f64 / 1e6;
+        let ms = milliseconds(s);
         match s.age {
-            Age::Exact => writeln!(self.out, "{ms:.2}"),
-            Age::LowerBound => writeln!(self.out, "≥{ms:.2}"),
+            Age::Exact => writeln!(self.out, "{ms}"),
+            Age::LowerBound => writeln!(self.out, "≥{ms}"),
             Age::Unknown => writeln!(self.out, "-"),
         }
     }
@@ -122,6 +124,7 @@ mod tests {
             Box::new(Text::new(
                 out,
                 wide,
+                Spelling::Safe,
                 Times { time, timestamp },
                 TimeZone::UTC,
             ))
@@ -155,17 +158,65 @@ mod tests {
 
     #[test]
     fn text_columns_with_characters_of_any_width_are_aligned() {
+        insta::assert_snapshot!(named(
+            Spelling::Safe,
+            &["curl", "中文", "中文中文中", "a中文中文中文", "e\u{301}tat"]
+        ));
+    }
+
+    /// A row for each name.
+    fn named(names: Spelling, comms: &[&str]) -> String {
         let session = crate::testing::sample::closed_session();
         let mut out = Vec::new();
-        let mut text = Text::new(&mut out, false, Times::default(), TimeZone::UTC);
-        for comm in ["curl", "中文", "中文中文中", "a中文中文中文", "e\u{301}tat"] {
+        let mut text = Text::new(&mut out, false, names, Times::default(), TimeZone::UTC);
+        for comm in comms {
             let named = Session {
-                comm: crate::model::session::Comm::from(comm),
+                comm: crate::model::session::Comm::from(*comm),
                 ..session.clone()
             };
             text.session(&named, &Clock::default()).expect("a row");
         }
-        insta::assert_snapshot!(String::from_utf8(out).expect("UTF-8"));
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn text_name_with_spaces_or_none_is_one_column() {
+        let comms = [
+            "Web Content",
+            "tmux: server",
+            " ",
+            "",
+            "a\u{3000}b\u{a0}c",
+            "123456789 b",
+        ];
+        let rows = named(Spelling::Safe, &comms);
+        let columns = |row: &str| row.split_whitespace().count();
+        assert!(rows.lines().all(|row| columns(row) == 9), "{rows}");
+        // as bcc's tcplife prints them
+        let exact = named(Spelling::Exact, &["Web Content", ""]);
+        let comm = |row: &str| row[6..16].to_owned();
+        let comms: Vec<String> = exact.lines().map(comm).collect();
+        assert_eq!(comms, ["Web Conten", "          "]);
+    }
+
+    #[test]
+    fn text_duration_is_of_whole_microseconds() {
+        let mut session = crate::testing::sample::closed_session();
+        // 4,999.999 µs are 4,999 µs in JSON
+        session.end_ns = session.established_ns + 4_999_999;
+        let mut out = Vec::new();
+        let mut text = Text::new(
+            &mut out,
+            false,
+            Spelling::Safe,
+            Times::default(),
+            TimeZone::UTC,
+        );
+        text.session(&session, &Clock::default()).expect("a row");
+        let row = String::from_utf8(out).expect("UTF-8");
+        assert!(row.ends_with(" 5.00\n"), "{row}");
+        session.end_ns = session.established_ns + 4_994_999;
+        assert_eq!(milliseconds(&session), "4.99");
     }
 
     #[test]
@@ -175,6 +226,7 @@ mod tests {
             Box::new(Text::new(
                 out,
                 false,
+                Spelling::Safe,
                 Times {
                     time: true,
                     timestamp: false,

@@ -230,3 +230,41 @@ fn output_either_side_closing_first_prints_each_end_once() {
     });
     assert_eq!(ours_at(&rows, &[lport]), expected);
 }
+
+/// A process chooses its own name, and may choose one that a spreadsheet would run.
+#[test]
+fn rows_of_process_with_hostile_name_are_harmless_unless_exact() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let listener = listen(V4);
+    let only = port(&listener).to_string();
+    let modes: [(&[&str], &str); 4] = [
+        (&[], "=1␣+␣1"),
+        (&["--exact-names", "-w"], "=1 + 1"),
+        (&["-s"], "'=1 + 1"),
+        (&["-s", "--exact-names"], "=1 + 1"),
+    ];
+    let running: Vec<Running> = modes
+        .iter()
+        .map(|(flags, _)| Running::with_header(&[&["-D", only.as_str()], *flags].concat()).0)
+        .collect();
+    let script = format!("echo -n '=1 + 1' > /proc/$$/comm && exec 3<>/dev/tcp/127.0.0.1/{only}");
+    let mut client = Command::new("bash")
+        .args(["-c", &script])
+        .spawn()
+        .expect("bash can be started");
+    drop(listener.accept().expect("bash connects"));
+    client.wait().expect("bash exits");
+    for (mut tcplife, (flags, name)) in running.into_iter().zip(modes) {
+        let row = tcplife.line();
+        let (pid, rest) = row.split_once([' ', ',']).expect("columns");
+        assert_eq!(pid, client.id().to_string(), "{row}");
+        let rest = rest.trim_start();
+        assert!(rest.starts_with(name), "{flags:?}: {row}");
+        if flags.is_empty() {
+            assert_eq!(row.split_whitespace().count(), 9, "{row}");
+        }
+        tcplife.interrupt().assert_well();
+    }
+}
