@@ -8,6 +8,7 @@
 #[path = "../common"]
 mod common {
     pub(crate) mod loopback;
+    pub(crate) mod netns;
     pub(crate) mod pty;
     pub(crate) mod requirements;
 }
@@ -18,6 +19,7 @@ mod export;
 mod harness;
 mod mouse;
 mod names;
+mod namespaces;
 mod refresh;
 mod resize_storm;
 mod screens;

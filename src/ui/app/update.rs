@@ -20,6 +20,7 @@ use crate::ui::layout::panes::Focus;
 use crate::ui::page;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::layers::Layer;
+use crate::ui::state::other_end::OtherEnd;
 use crate::ui::state::prompt::Prompt;
 
 /// Result of offering an action to a layer: taken, perhaps with an effect, or passed down.
@@ -180,7 +181,12 @@ impl App {
                 detail.top = scrolled(detail.top, motion, lines.len(), area);
             }
             Action::OtherEnd => {
-                let other = detail.other.clone();
+                let other = match detail.other_end(&self.store) {
+                    Some(OtherEnd::Session(other) | OtherEnd::Translated(other)) => {
+                        Some(other.clone())
+                    }
+                    _ => None,
+                };
                 return Break(self.open(other));
             }
             Action::Copy => return Break(self.copy(0)),

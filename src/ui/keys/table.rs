@@ -190,7 +190,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("suspend", MAIN, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
     key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back to the sessions"),
     key("help", &[Mode::Detail], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
-    key("other-end", &[Mode::Detail], &[code(KeyCode::Tab), char('x')], Action::OtherEnd, "other end", "show the other end, if it is on this host"),
+    key("other-end", &[Mode::Detail], &[code(KeyCode::Tab), char('x')], Action::OtherEnd, "other end", "show the other end, if it is known"),
     key("copy", &[Mode::Detail], &[char('y')], Action::Copy, "copy ss", "copy the ss command to the terminal's clipboard"),
     key("copy-other", &[Mode::Detail], &[char('Y')], Action::CopyOther, "tcpdump", "copy the tcpdump command to the terminal's clipboard"),
     key("names", &[Mode::Failures, Mode::Detail], &[char('n')], Action::Names, "names", "show addresses as names; press again to undo"),

@@ -17,6 +17,7 @@ use crate::ui::keys::Keymap;
 use crate::ui::layout::charts::bars;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
+use crate::ui::state::other_end::OtherEnd;
 
 /// Emphasis of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,21 +102,7 @@ pub fn lines(
     page.heading("OWNER");
     owner(&mut page, detail);
     page.heading("OTHER END");
-    match &detail.other {
-        Some(other) => {
-            let text = format!(
-                "{} shows it: {}, {}, tx {}, rx {}",
-                keymap.of(Mode::Detail, Action::OtherEnd),
-                who(other),
-                status(other),
-                fields::size(other.tx_bytes),
-                fields::size(other.rx_bytes)
-            );
-            page.entry("here", &text, Tone::Figure);
-        }
-        None if detail.is_searching(store) => page.entry("", "searching …", Tone::Plain),
-        None => page.entry("", "not found on this host", Tone::Plain),
-    }
+    other_end(&mut page, detail, store, keymap);
     let key = |action| keymap.of(Mode::Detail, action);
     let (first, second) = (key(Action::Copy), key(Action::CopyOther));
     page.heading(&format!(
@@ -293,6 +280,44 @@ fn owner(page: &mut Page, detail: &Detail) {
     }
     if let Some(field) = fields::by_word("cgroup") {
         page.entry("cgroup", &fields::cell(field, session), Tone::Plain);
+    }
+}
+
+fn other_end(page: &mut Page, detail: &Detail, store: &Store, keymap: &Keymap) {
+    let session = &detail.session;
+    let (name, other) = match detail.other_end(store) {
+        Some(OtherEnd::Session(other)) => ("here", other),
+        Some(OtherEnd::Translated(other)) => ("translated", other),
+        nobody => {
+            let text = match nobody {
+                None => "searching …",
+                Some(OtherEnd::Itself) => "the socket is connected to itself",
+                Some(OtherEnd::Ambiguous) => "not known: several sessions on this host match",
+                _ => "not known: on another host, or translated on the way",
+            };
+            return page.entry("", text, Tone::Plain);
+        }
+    };
+    let text = format!(
+        "{} shows it: {}, {}, tx {}, rx {}",
+        keymap.of(Mode::Detail, Action::OtherEnd),
+        who(other),
+        status(other),
+        fields::size(other.tx_bytes),
+        fields::size(other.rx_bytes)
+    );
+    page.entry(name, &text, Tone::Figure);
+    if other.netns != session.netns {
+        let text = format!("in network namespace {}", other.netns);
+        page.entry("", &text, Tone::Plain);
+    }
+    let (ours, theirs) = other.ends();
+    if name == "translated" {
+        page.entry(
+            "",
+            &format!("its ends are {ours} and {theirs}"),
+            Tone::Plain,
+        );
     }
 }
 

@@ -1,5 +1,4 @@
-//! One session in detail, updated until it closes: its figures, its rate history, and its other end if that is on
-//! this host too.
+//! One session in detail, updated until it closes: its figures, its rate history, and its other end.
 //!
 //! Reading /proc is an effect, not done here.
 
@@ -8,6 +7,7 @@ use std::collections::VecDeque;
 use crate::host::process_info::ProcessInfo;
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
+use crate::ui::state::other_end::{Candidates, OtherEnd};
 
 /// Snapshots for which rates are kept.
 const WATCHED: usize = 300;
@@ -27,7 +27,7 @@ pub struct Detail {
     pub rx: VecDeque<f32>,
     /// Facts from /proc about the owner.
     pub process: Option<ProcessInfo>,
-    pub other: Option<Session>,
+    candidates: Candidates,
     /// First visible line.
     pub top: usize,
     asked: u32,
@@ -43,15 +43,16 @@ impl Detail {
             tx: VecDeque::new(),
             rx: VecDeque::new(),
             process: None,
-            other: None,
+            candidates: Candidates::default(),
             top: 0,
             asked: 0,
             backfill: Backfill::new(store, CHUNK),
             session,
         };
         detail.push_rate_sample();
-        let mut open = store.open().map(|(_, s)| s);
-        detail.other = open.find(|s| detail.is_other_end(s)).cloned();
+        for (_, session) in store.open() {
+            detail.candidates.take(&detail.session, session);
+        }
         detail.search(store);
         detail
     }
@@ -84,14 +85,14 @@ impl Detail {
                 }
             }
             (Some(before), None) if before.id() == self.id() => self.vanished = true,
-            (_, Some(now)) if self.is_other_end(now) => self.other = Some(now.clone()),
+            (_, Some(now)) => self.candidates.take(&self.session, now),
             _ => {}
         }
     }
 
     /// Takes a snapshot. An unchanged session has grown older.
     pub fn take_snapshot(&mut self, store: &Store) {
-        for session in std::iter::once(&mut self.session).chain(&mut self.other) {
+        for session in std::iter::once(&mut self.session).chain(self.candidates.sessions_mut()) {
             let now = store.get(SessionRef::Open(session.cookie));
             if let Some(now) = now.filter(|now| now.id() == session.id()) {
                 session.clone_from(now);
@@ -102,19 +103,23 @@ impl Detail {
         }
     }
 
+    /// The other end; `None`: it is still being searched for.
+    pub fn other_end(&self, store: &Store) -> Option<OtherEnd<'_>> {
+        (!self.is_searching(store)).then(|| self.candidates.best(&self.session))
+    }
+
     /// True while the other end is being searched for.
     pub fn is_searching(&self, store: &Store) -> bool {
-        self.other.is_none() && !self.backfill.is_done(store)
+        !self.backfill.is_done(store) && !self.candidates.are_enough(&self.session)
     }
 
     /// Searches the next chunk of closed sessions.
     pub fn search(&mut self, store: &Store) {
-        if !self.is_searching(store) {
-            return;
+        if self.is_searching(store) {
+            for (_, session) in store.closed_in(self.backfill.take_chunk(store)) {
+                self.candidates.take(&self.session, session);
+            }
         }
-        let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
-        let mut sessions = closed.map(|(_, session)| session);
-        self.other = sessions.find(|s| self.is_other_end(s)).cloned();
     }
 
     fn push_rate_sample(&mut self) {
@@ -127,22 +132,6 @@ impl Detail {
             }
             rates.push_back(rate);
         }
-    }
-
-    /// True for the same addresses and ports reversed, at the same time, because ports are reused.
-    fn is_other_end(&self, other: &Session) -> bool {
-        /// One end may close a little before the other is first seen.
-        const SLACK_NS: u64 = 1_000_000_000;
-        let mine = &self.session;
-        let begins_in_time =
-            |a: &Session, b: &Session| a.is_open() || b.start_ns <= a.end_ns + SLACK_NS;
-        mine.rport == other.lport
-            && mine.lport == other.rport
-            && mine.raddr == other.laddr
-            && mine.laddr == other.raddr
-            && mine.id() != other.id()
-            && begins_in_time(mine, other)
-            && begins_in_time(other, mine)
     }
 }
 
@@ -188,13 +177,13 @@ mod tests {
         let all = [server(), client()].into_iter().chain(others);
         let store = store(all.collect());
         let mut detail = Detail::new(client(), &store);
-        assert_eq!(detail.other, None);
+        assert_eq!(detail.other_end(&store), None);
         let mut steps = 0;
         while detail.is_searching(&store) {
             detail.search(&store);
             steps += 1;
         }
-        assert_eq!(detail.other.map(|s| s.cookie), Some(2));
+        assert_eq!(detail.other_end(&store), Some(OtherEnd::Session(&server())));
         assert!(steps > 1, "it was not done at once");
     }
 
@@ -206,22 +195,14 @@ mod tests {
             ..server()
         };
         let store = store(vec![client(), later]);
-        assert_eq!(Detail::new(client(), &store).other, None);
-    }
-
-    #[test]
-    fn other_end_of_socket_connected_to_itself_is_none() {
-        let own = Session {
-            rport: 46644,
-            ..client()
-        };
-        let store = store(vec![own.clone()]);
-        assert_eq!(Detail::new(own, &store).other, None);
+        let detail = Detail::new(client(), &store);
+        assert_eq!(detail.other_end(&store), Some(OtherEnd::Unknown));
     }
 
     #[test]
     fn other_end_that_opens_later_is_found() {
-        let mut detail = Detail::new(client(), &store(vec![]));
+        let store = store(vec![]);
+        let mut detail = Detail::new(client(), &store);
         let server = server();
         detail.take(&Change {
             at: None,
@@ -232,7 +213,7 @@ mod tests {
             is_new: true,
             is_back: false,
         });
-        assert_eq!(detail.other, Some(server));
+        assert_eq!(detail.other_end(&store), Some(OtherEnd::Session(&server)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod line;
 pub mod list;
 pub mod names;
 pub mod notice;
+pub mod other_end;
 pub mod prompt;
 pub mod rows;
 pub mod saved_lines;

@@ -1,0 +1,105 @@
+//! The other end of a session, where several network namespaces have the same addresses.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+
+use crate::common::loopback::Pair;
+use crate::common::netns::Netns;
+use crate::common::pty;
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+use crate::harness::{Seen, brisk};
+
+/// A session within a namespace, or from one to another, which has sent that many bytes.
+fn pair(from: &Netns, to: &Netns, at: &str, dst: &str, bytes: usize) -> Pair {
+    let [at, dst]: [SocketAddr; 2] = [at, dst].map(|a| a.parse().expect("an address"));
+    let listener = to.run(move || TcpListener::bind(at).expect("a port of its own"));
+    let client = from.run(move || TcpStream::connect(dst).expect("a connection"));
+    let server = listener.accept().expect("a connection").0;
+    let mut pair = Pair { client, server };
+    pair.exchange(bytes, 0);
+    pair
+}
+
+fn namespaces_or_skip() -> bool {
+    kernel_or_skip() && tool_or_skip(&["ip", "link"])
+}
+
+/// Opens the detail of the one session that a filter leaves, as high as it needs.
+fn detail(filter: &str) -> Seen {
+    let mut seen = Seen::sized(pty::command(&brisk(&["-f", filter])), 60, 100);
+    seen.wait_for("the session", |s| s.rows().len() == 1);
+    seen.press("\r");
+    seen.wait_for("its other end", |s| {
+        s.shows("OTHER END") && !s.shows("searching")
+    });
+    seen
+}
+
+/// Goes back to the table, and quits.
+fn leave(mut seen: Seen) {
+    seen.press("q");
+    seen.wait_for("the table", |s| s.heading().is_some());
+    seen.quit();
+}
+
+#[test]
+fn other_end_on_loopback_is_never_in_another_namespace() {
+    if !namespaces_or_skip() {
+        return;
+    }
+    let spaces = [1111, 2222, 3333].map(|bytes| (Netns::new(), bytes));
+    let _pairs = spaces
+        .each_ref()
+        .map(|(netns, bytes)| pair(netns, netns, "[::1]:7177", "[::1]:7177", *bytes));
+    for (netns, bytes) in &spaces {
+        let filter = format!("rport 7177 netns {}", netns.id);
+        let seen = detail(&filter);
+        let received = format!("tx 0B, rx {}.{}kB", bytes / 1000, bytes / 100 % 10);
+        assert!(seen.shows(&received), "{received}:\n{}", seen.picture());
+        assert!(!seen.shows("in network namespace"), "{}", seen.picture());
+        leave(seen);
+    }
+}
+
+#[test]
+fn other_end_across_a_link_is_named_with_its_namespace_if_it_is_the_only_one() {
+    if !namespaces_or_skip() {
+        return;
+    }
+    let [a, b] = [Netns::new(), Netns::new()];
+    a.link(("tl0", "10.77.0.1/24"), &b, ("tl1", "10.77.0.2/24"));
+    let _pair = pair(&a, &b, "10.77.0.2:7178", "10.77.0.2:7178", 1500);
+    let mut seen = detail(&format!("rport 7178 netns {}", a.id));
+    assert!(seen.shows("Tab shows it"), "{}", seen.picture());
+    let there = format!("in network namespace {}", b.id);
+    assert!(seen.shows(&there), "{}", seen.picture());
+    seen.press("\t");
+    seen.wait_for("the other end", |s| {
+        s.shows("10.77.0.2:7178 ←") && s.shows(&format!("in network namespace {}", a.id))
+    });
+    leave(seen);
+}
+
+#[test]
+fn other_end_behind_a_translation_between_namespaces_is_said_to_be_translated() {
+    if !namespaces_or_skip() || !tool_or_skip(&["unshare", "-n", "iptables", "-t", "nat", "-L"]) {
+        return;
+    }
+    let [a, b] = [Netns::new(), Netns::new()];
+    a.link(("tl0", "10.78.0.1/24"), &b, ("tl1", "10.78.0.2/24"));
+    a.ip("route add default via 10.78.0.2");
+    a.run(|| {
+        let rule = "-t nat -A OUTPUT -p tcp --dport 7180 -j DNAT --to-destination 10.78.0.2:7179";
+        let status = Command::new("iptables").args(rule.split(' ')).status();
+        assert!(status.expect("iptables").success(), "{rule}");
+    });
+    let _pair = pair(&a, &b, "10.78.0.2:7179", "203.0.113.9:7180", 10);
+    let seen = detail(&format!("rport 7180 netns {}", a.id));
+    assert!(
+        seen.shows("translated    Tab shows it"),
+        "{}",
+        seen.picture()
+    );
+    assert!(seen.shows("10.78.0.2:7179"), "{}", seen.picture());
+    leave(seen);
+}
