@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tcplife::testing::filter::{Filter, FilterError, complete};
 use tcplife::testing::model::{
-    Age, Cgroup, Comm, Direction, Evidence, FIELDS, Reason, Session, State,
+    Age, Cgroup, Comm, Direction, Evidence, FIELDS, Interface, Reason, Session, State,
 };
 use tcplife::testing::sample::closed_session;
 
@@ -113,6 +113,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     (local.srtt_us, local.min_rtt_us, local.rx_rate) = (40, 20, 3_000_000.0);
     let mut link = session("Web Content", "fe80::1", 40_002, "fe80::2", 8080);
     (link.netns, link.cookie) = (4_026_532_200, 0xbeef);
+    link.interface = Interface::new("eth1");
     let mut refused = session("curl", "127.0.0.1", 40_003, "127.0.0.1", 8080);
     (refused.reason, refused.state_before_close) = (Reason::Refused, State::SynSent);
     (refused.established_ns, refused.end_ns) = (0, 1000 * MS + 60_000);

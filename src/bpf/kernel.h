@@ -114,6 +114,7 @@ struct sock_common {
 	u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	unsigned long skc_flags;
 	possible_net_t skc_net;
 	struct hlist_node skc_bind_node;

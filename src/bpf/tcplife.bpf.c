@@ -445,6 +445,9 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->uid = sk->sk_uid.val;
 	r->netns = netns_of(skc);
 	r->err = sk->sk_err;
+	/* the kernel binds a session with a link-local peer, too: net/ipv6/tcp_ipv6.c */
+	r->interface = skc->skc_bound_dev_if;
+	r->pad = 0;
 	if (bpf_core_field_exists(skc->skc_v6_daddr) && r->ip == 6) {
 		for (int i = 0; i < 4; i++) {
 			((__be32 *)r->laddr)[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
@@ -1103,6 +1106,7 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 	sum = mix(sum, comm[1]);
 	sum = mix(sum, (__u64)sk->sk_uid.val << 32 |
 			       (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
+	sum = mix(sum, skc->skc_bound_dev_if);
 	sum = mix(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
 	sum = mix(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
 	sum = mix(sum, (__u64)tp->delivered << 32 | tp->segs_out);

@@ -62,6 +62,7 @@ struct session_record {
 	__u32 uid; /* of the socket */
 	__u32 netns; /* inode of the network namespace; 0: a kernel without CONFIG_NET_NS */
 	__s32 err; /* sk_err */
+	__u32 interface; /* index of the one that the socket is bound to, in its namespace; 0: none */
 	__u16 lport;
 	__u16 rport;
 	__u8 laddr[16]; /* IPv4: the first four bytes */
@@ -79,8 +80,9 @@ struct session_record {
 	__u8 accepted; /* a process has taken it from the queue, or opened it */
 	__u8 repair; /* the socket is in repair mode: closing it tells the peer nothing */
 	__u8 no_syn; /* opened by us without a SYN: restored by TCP_REPAIR */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct session_record) == 208, "padding in struct session_record");
+_Static_assert(sizeof(struct session_record) == 216, "padding in struct session_record");
 
 /*
  * Replaces the record of an open session that has not changed since the collector last received its

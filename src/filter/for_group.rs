@@ -2,6 +2,7 @@
 
 use crate::filter::quoted;
 use crate::model::aggregate::GroupKey;
+use crate::model::interface::{Interface, ZonedAddr};
 
 /// Returns the filter that selects the sessions of an aggregate.
 pub fn filter_for_group(key: &GroupKey) -> String {
@@ -10,9 +11,27 @@ pub fn filter_for_group(key: &GroupKey) -> String {
         GroupKey::Process(pid, _) => format!("pid {pid}"),
         GroupKey::Program(comm) if comm.as_str().is_empty() => "owner unknown".into(),
         GroupKey::Program(comm) => format!("comm {}", quoted(comm.as_str())),
-        GroupKey::Peer(addr) => format!("raddr {addr}"),
-        GroupKey::Subnet(_) => format!("raddr {key}"),
+        GroupKey::Peer(addr) => filter_for_peer(*addr),
+        GroupKey::Subnet(ZonedAddr { addr, zone }) => {
+            let plain = ZonedAddr {
+                addr: *addr,
+                zone: Interface::default(),
+            };
+            with_zone(format!("raddr {}", GroupKey::Subnet(plain)), *zone)
+        }
         GroupKey::Port(port) => format!("port {port}"),
+    }
+}
+
+/// Returns the filter that selects the sessions with a peer.
+pub fn filter_for_peer(peer: ZonedAddr) -> String {
+    with_zone(format!("raddr {}", peer.addr), peer.zone)
+}
+
+fn with_zone(filter: String, zone: Interface) -> String {
+    match zone.name() {
+        Some(name) => format!("{filter} and interface {}", quoted(name)),
+        None => filter,
     }
 }
 
@@ -51,6 +70,22 @@ mod tests {
                 let filter = Filter::parse(&text);
                 assert!(filter.is_ok_and(|f| f.matches(&session)), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn filter_of_link_local_peer_selects_its_interface() {
+        let on = |interface: &str| Session {
+            interface: Interface::new(interface),
+            ..open("curl", "fe80::1")
+        };
+        for by in [GroupBy::Peer, GroupBy::Subnet] {
+            let key = by.key(&on("eth 1"));
+            assert_ne!(key, by.key(&on("eth2")), "{key}");
+            let text = filter_for_group(&key);
+            let filter = Filter::parse(&text).expect(&text);
+            assert!(filter.matches(&on("eth 1")), "{text}");
+            assert!(!filter.matches(&on("eth2")), "{text}");
         }
     }
 

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use crate::filter::UidOf;
 use crate::filter::error::{SUGGESTION, quoted};
 use crate::filter::expr::{Literal, Net, Op};
+use crate::filter::{self, UidOf};
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::Comm;
 use crate::text::suggest::suggest;
@@ -308,6 +308,18 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         let help = format!("{} The port is a separate term", did_you_mean(&[&terms]));
         return Err(Bad::new(message, help));
     }
+    if let Some((addr, zone, port)) = zoned(text) {
+        let zone = filter::quoted(zone);
+        let mut terms = format!("{} {addr} interface {zone}", field.word);
+        if let Some(port) = port {
+            terms += &format!(" {} {port}", field.word.replace("addr", "port"));
+        }
+        let help = format!(
+            "{} The interface is a separate term",
+            did_you_mean(&[&terms])
+        );
+        return Err(Bad::new(message, help).partial(true));
+    }
     let bare = text
         .strip_prefix('[')
         .and_then(|t| t.strip_suffix(']'))
@@ -336,6 +348,18 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
             )
             .partial(bits.is_empty())
         })
+}
+
+/// Splits an address, its zone and a port: `fe80::1%eth1` or `[fe80::1%eth1]:80`.
+fn zoned(text: &str) -> Option<(IpAddr, &str, Option<u16>)> {
+    let (text, port) = match text.strip_prefix('[') {
+        Some(text) => text.split_once(']')?,
+        None => (text, ""),
+    };
+    let (addr, zone) = text.split_once('%')?;
+    let addr = addr.parse().ok()?;
+    let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+    (!zone.is_empty()).then_some((addr, zone, port))
 }
 
 fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'static str, Bad> {
@@ -388,7 +412,7 @@ pub fn bare_word(text: &str) -> Result<(), Bad> {
             format!("{} is a network, not part of an address", quoted(text)),
             format!("did you mean `addr {text}`?"),
         )),
-        Err(bad) if text.parse::<SocketAddr>().is_ok() => Err(bad),
+        Err(bad) if text.parse::<SocketAddr>().is_ok() || zoned(text).is_some() => Err(bad),
         _ => Ok(()),
     }
 }

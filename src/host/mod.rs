@@ -1,6 +1,7 @@
 //! Access to this host apart from its sessions: processes, names, mounts, signals, the environment of tcplife.
 
 pub mod cgroup;
+pub mod interfaces;
 pub mod proc;
 pub mod process_info;
 pub mod resolver;

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// Maximum number of bytes read of a command line.
@@ -73,6 +74,12 @@ impl Process {
     /// Path of its network namespace.
     pub fn net_namespace(&self) -> PathBuf {
         self.0.join("ns/net")
+    }
+
+    /// Inode number of its network namespace.
+    pub fn net_namespace_inode(&self) -> Option<u64> {
+        let its = fs::metadata(self.net_namespace()).ok();
+        its.map(|its| its.ino())
     }
 
     /// Path of one of its descriptors: opening it opens the same file again.

@@ -26,8 +26,8 @@ pub struct ProcessInfo {
     pub user: Option<(u32, Option<String>)>,
     /// Ids and names of its ancestors, the parent first.
     pub parents: Vec<(u32, String)>,
-    /// It is in another network namespace than tcplife.
-    pub is_elsewhere: bool,
+    /// Inode number of its network namespace, if that is another one than tcplife's.
+    pub other_netns: Option<u64>,
 }
 
 impl ProcessInfo {
@@ -41,8 +41,6 @@ impl ProcessInfo {
                 ..ProcessInfo::default()
             };
         };
-        let netns = |of: &Process| std::fs::read_link(of.net_namespace()).ok();
-        let theirs = netns(&process);
         let mut parents = Vec::new();
         let mut parent = stat.parent;
         while parent != 0 && parents.len() < MAX_PARENTS {
@@ -60,7 +58,9 @@ impl ProcessInfo {
             exe: process.exe().map(|path| sanitize(&path.to_string_lossy())),
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
             parents,
-            is_elsewhere: theirs.is_some() && theirs != netns(&Process::own()),
+            other_netns: process
+                .net_namespace_inode()
+                .filter(|its| Process::own().net_namespace_inode() != Some(*its)),
         }
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn process_info_of_current_process_is_found() {
         let me = ProcessInfo::look_up(std::process::id());
-        assert!(!me.gone && !me.is_elsewhere);
+        assert!(!me.gone && me.other_netns.is_none());
         assert!(me.command.contains("tcplife"), "{me:?}");
         assert!(me.exe.is_some() && me.user.is_some() && !me.parents.is_empty());
         assert!(me.started_ns > 0);

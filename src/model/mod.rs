@@ -8,6 +8,7 @@ pub mod capture_filter;
 pub mod cgroup;
 pub mod fields;
 pub mod histogram;
+pub mod interface;
 pub mod session;
 pub mod shell_commands;
 pub mod store;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::cgroup::Cgroup;
+use crate::model::interface::{Interface, ZonedAddr};
 use crate::text::sanitize::sanitize;
 
 /// Defines an enum whose variants have a name that users see and type, and a one-line explanation.
@@ -270,6 +271,8 @@ pub struct Session {
     pub uid: u32,
     /// Inode number of the network namespace, as printed by `lsns -t net`.
     pub netns: u32,
+    /// Interface that the socket is bound to: by its process, or by the kernel because an address is link-local.
+    pub interface: Interface,
     /// Bytes sent per second since the previous snapshot; 0 for a closed session.
     pub tx_rate: f32,
     /// Bytes received per second since the previous snapshot; 0 for a closed session.
@@ -312,6 +315,22 @@ impl Session {
             SocketAddr::new(self.laddr, self.lport),
             SocketAddr::new(self.raddr, self.rport),
         )
+    }
+
+    /// Returns the local address with its zone.
+    pub fn local(&self) -> ZonedAddr {
+        ZonedAddr::new(self.laddr, self.interface)
+    }
+
+    /// Returns the peer's address with its zone.
+    pub fn remote(&self) -> ZonedAddr {
+        ZonedAddr::new(self.raddr, self.interface)
+    }
+
+    /// Returns both ends as text, the local one first, with the zones of their addresses.
+    pub fn end_texts(&self) -> (String, String) {
+        let (local, remote) = (self.local(), self.remote());
+        (local.with_port(self.lport), remote.with_port(self.rport))
     }
 
     /// Returns the IP version on the wire, 4 or 6.

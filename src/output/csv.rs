@@ -72,7 +72,7 @@ impl<W: Write> Sink for Csv<W> {
             &s.rport.to_string(),
             &(s.tx_bytes / 1024).to_string(),
             &(s.rx_bytes / 1024).to_string(),
-            &milliseconds(s),
+            &milliseconds(s).unwrap_or_default(),
         ];
         let times = [time.as_deref(), seconds.as_deref()];
         self.write(times.into_iter().flatten().chain(columns))
@@ -144,6 +144,7 @@ mod tests {
 
     use super::*;
     use crate::model::cgroup::Cgroup;
+    use crate::model::interface::Interface;
     use crate::model::session::Comm;
     use crate::output::tests::{golden_clock, rendered};
     use crate::testing::sample::closed_session;
@@ -172,6 +173,7 @@ mod tests {
                 7,
                 Some(format!("/a;{name}/lxc.payload.{name}")),
             )),
+            interface: Interface::new(name),
             ..closed_session()
         };
         sink.session(&session, &golden_clock()).expect("a row");
@@ -215,7 +217,7 @@ mod tests {
             for (key, field) in keys.iter().zip(&record.expect("a row")) {
                 let is_formula = |part: &str| part.starts_with(['=', '+', '-', '@']);
                 assert!(!field.split(';').any(is_formula), "{key}: {field}");
-                let is_chosen = ["comm", "cgroup", "container"].contains(&key);
+                let is_chosen = ["comm", "interface", "cgroup", "container"].contains(&key);
                 assert_eq!(field.contains('\''), is_chosen, "{key}: {field}");
             }
         }

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::filter::Filter;
 use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
-use crate::model::session::Session;
+use crate::model::session::{Age, Session};
 
 pub mod csv;
 pub mod export_file;
@@ -239,10 +239,11 @@ impl Stopwatch {
     }
 }
 
-/// Returns the duration for the column MS, from whole microseconds as JSON has them: a session reads the same wherever it
-/// is printed.
-fn milliseconds(session: &Session) -> String {
-    format!("{:.2}", (session.duration_ns() / 1000) as f64 / 1e3)
+/// Returns the duration for the column MS, if it is known, from whole microseconds as JSON has them: a session reads the
+/// same wherever it is printed.
+fn milliseconds(session: &Session) -> Option<String> {
+    let is_known = session.age != Age::Unknown;
+    is_known.then(|| format!("{:.2}", (session.duration_ns() / 1000) as f64 / 1e3))
 }
 
 #[cfg(test)]

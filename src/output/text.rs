@@ -101,12 +101,12 @@ impl<W: Write> Sink for Text<W> {
             )?;
         }
         // bcc has no such rows, so this sign cannot break anything that reads its columns
-        let ms = milliseconds(s);
-        match s.age {
-            Age::Exact => writeln!(self.out, "{ms}"),
-            Age::LowerBound => writeln!(self.out, "≥{ms}"),
-            Age::Unknown => writeln!(self.out, "-"),
-        }
+        let bound = match s.age {
+            Age::LowerBound => "≥",
+            Age::Exact | Age::Unknown => "",
+        };
+        let ms = milliseconds(s).unwrap_or_else(|| "-".into());
+        writeln!(self.out, "{bound}{ms}")
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -216,7 +216,7 @@ mod tests {
         let row = String::from_utf8(out).expect("UTF-8");
         assert!(row.ends_with(" 5.00\n"), "{row}");
         session.end_ns = session.established_ns + 4_994_999;
-        assert_eq!(milliseconds(&session), "4.99");
+        assert_eq!(milliseconds(&session).as_deref(), Some("4.99"));
     }
 
     #[test]

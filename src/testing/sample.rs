@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
+use crate::model::interface::Interface;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 
 /// Returns a closed session, to be changed as needed.
@@ -35,6 +36,7 @@ pub fn closed_session() -> Session {
         pid: 22597,
         uid: 0,
         netns: 4_026_531_840,
+        interface: Interface::default(),
         tx_rate: 0.0,
         rx_rate: 0.0,
         lport: 46644,

@@ -8,6 +8,7 @@
 #[path = "../common"]
 mod common {
     pub(crate) mod loopback;
+    pub(crate) mod netns;
     pub(crate) mod requirements;
     pub(crate) mod running;
 }
@@ -16,6 +17,7 @@ mod bound_sockets;
 mod containers;
 mod exit;
 mod filters;
+mod interfaces;
 mod missed;
 mod namespaces;
 mod output;

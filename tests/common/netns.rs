@@ -1,10 +1,13 @@
 //! Network namespaces of a test's own: each is that of a thread, and gone when the test ends.
 
+use std::net::{SocketAddrV6, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
 use rustix::thread::{UnshareFlags, gettid, unshare_unsafe};
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -13,8 +16,8 @@ pub(crate) struct Netns {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     tid: i32,
-    /// Its inode number.
-    pub(crate) id: u64,
+    /// Inode number.
+    id: u64,
 }
 
 impl Netns {
@@ -43,6 +46,11 @@ impl Netns {
         netns
     }
 
+    /// Its inode number.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Runs a job in the namespace: its sockets are there, wherever they are used.
     pub(crate) fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         let (tx, done) = bounded(1);
@@ -59,6 +67,29 @@ impl Netns {
             let status = Command::new("ip").args(args.split(' ')).status();
             assert!(status.expect("ip").success(), "ip {args}");
         });
+    }
+
+    /// Index of an interface.
+    pub(crate) fn index_of(&self, interface: &'static str) -> u32 {
+        self.run(move || {
+            let socket = socket(AddressFamily::INET6, SocketType::STREAM, None).expect("socket");
+            name_to_index(&socket, interface).expect("its index")
+        })
+    }
+
+    /// Connects two link-local ends over one interface.
+    pub(crate) fn connect(&self, interface: &'static str, ours: &str, theirs: &str) -> TcpStream {
+        let [mut ours, mut theirs]: [SocketAddrV6; 2] =
+            [ours, theirs].map(|end| end.parse().expect("an address"));
+        let index = self.index_of(interface);
+        self.run(move || {
+            let socket = socket(AddressFamily::INET6, SocketType::STREAM, None).expect("socket");
+            ours.set_scope_id(index);
+            theirs.set_scope_id(index);
+            bind(&socket, &ours).expect("bind");
+            rustix::net::connect(&socket, &theirs).expect("a connection");
+            socket.into()
+        })
     }
 
     /// Connects it with another namespace, or with itself: each end gets a name and an address.

@@ -26,6 +26,7 @@ use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::{ScanPass, SharedState};
 use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
+use crate::host::interfaces::Interfaces;
 use crate::host::proc::Process;
 use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
 use crate::model::session::Session;
@@ -139,6 +140,7 @@ pub fn run(
             started_ns,
             cgroups: Cgroups::of_this_host(),
             names: ProcessNames::default(),
+            interfaces: Interfaces::of_this_namespace(),
         }),
         closed: RefCell::default(),
         bad_record: RefCell::default(),
@@ -756,6 +758,7 @@ mod tests {
             started_ns: 0,
             cgroups: Cgroups::none(),
             names: ProcessNames::default(),
+            interfaces: Interfaces::default(),
         };
         let session = decode(&bytes[1..], &mut context).expect("a record");
         assert_eq!(session.cookie, 7);

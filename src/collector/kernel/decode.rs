@@ -10,6 +10,7 @@ use crate::collector::kernel::bpf::types::{
 };
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::host::cgroup::Cgroups;
+use crate::host::interfaces::Interfaces;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 
 /// A record whose length, in bytes, is not that of a [`session_record`].
@@ -47,6 +48,8 @@ pub struct DecodeContext {
     pub cgroups: Cgroups,
     /// Current names of owners.
     pub names: ProcessNames,
+    /// Network interfaces of this host.
+    pub interfaces: Interfaces,
 }
 
 /// Minimum round-trip time; 0: not measured. A reconnected socket keeps the value of its previous connection until it
@@ -115,6 +118,7 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         pid: r.pid,
         uid: r.uid,
         netns: r.netns,
+        interface: context.interfaces.get(r.netns, r.interface, r.taken_ns),
         tx_rate: 0.0,
         rx_rate: 0.0,
         lport: r.lport,
@@ -303,6 +307,7 @@ mod tests {
             started_ns,
             cgroups: Cgroups::none(),
             names: ProcessNames::default(),
+            interfaces: Interfaces::default(),
         }
     }
 

@@ -134,6 +134,7 @@ mod tests {
     use super::*;
     use crate::collector::kernel::process_names::ProcessNames;
     use crate::host::cgroup::Cgroups;
+    use crate::host::interfaces::Interfaces;
 
     /// A record of a session that began at second 1.
     fn told(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {
@@ -163,6 +164,7 @@ mod tests {
             started_ns: 0,
             cgroups: Cgroups::none(),
             names: ProcessNames::default(),
+            interfaces: Interfaces::default(),
         };
         deltas.begin_snapshot();
         // in pieces, as they may arrive

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
+use crate::model::interface::ZonedAddr;
 use crate::model::session::{Comm, Direction, Session};
 use crate::model::store::Change;
 
@@ -49,11 +50,14 @@ impl GroupBy {
         match self {
             GroupBy::Process => GroupKey::Process(session.pid, session.comm),
             GroupBy::Program => GroupKey::Program(session.comm),
-            GroupBy::Peer => GroupKey::Peer(session.raddr),
-            GroupBy::Subnet => GroupKey::Subnet(match session.raddr {
-                IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & !0xff).into(),
-                IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() >> 64 << 64).into(),
-            }),
+            GroupBy::Peer => GroupKey::Peer(session.remote()),
+            GroupBy::Subnet => {
+                let first = match session.raddr {
+                    IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & !0xff).into(),
+                    IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() >> 64 << 64).into(),
+                };
+                GroupKey::Subnet(ZonedAddr::new(first, session.interface))
+            }
             GroupBy::Port => GroupKey::Port(match session.direction {
                 Direction::In => session.lport,
                 Direction::Out => session.rport,
@@ -71,9 +75,9 @@ pub enum GroupKey {
     Process(u32, Comm),
     /// Process name; empty: not known.
     Program(Comm),
-    Peer(IpAddr),
+    Peer(ZonedAddr),
     /// First address of the subnet.
-    Subnet(IpAddr),
+    Subnet(ZonedAddr),
     Port(u16),
 }
 
@@ -85,7 +89,10 @@ impl std::fmt::Display for GroupKey {
             GroupKey::Program(comm) if comm.as_str().is_empty() => f.write_str("-"),
             GroupKey::Program(comm) => f.write_str(comm.as_str()),
             GroupKey::Peer(addr) => write!(f, "{addr}"),
-            GroupKey::Subnet(addr) => write!(f, "{addr}/{}", if addr.is_ipv4() { 24 } else { 64 }),
+            GroupKey::Subnet(first) => {
+                let bits = if first.addr.is_ipv4() { 24 } else { 64 };
+                write!(f, "{first}/{bits}")
+            }
             GroupKey::Port(port) => write!(f, "{port}"),
         }
     }
@@ -260,7 +267,8 @@ impl Aggregates {
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
             && now.is_open()
-            && (before.pid, before.comm, before.direction) == (now.pid, now.comm, now.direction)
+            && (before.pid, before.comm, before.direction, before.interface)
+                == (now.pid, now.comm, now.direction, now.interface)
         {
             return; // most open sessions are idle
         }

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Session};
 
 mod format;
@@ -171,7 +172,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
         (Value::Uint(n), FieldKind::Rate) => bytes(n),
         (Value::Uint(us), FieldKind::Micros) => format!("{}{}", bound(field, session), micros(us)),
         (Value::Uint(n), _) => n.to_string(),
-        (Value::Addr(a), _) => a.to_string(),
+        (Value::Addr(a), _) => ZonedAddr::new(a, session.interface).to_string(),
         (Value::Text(t), _) => t.into(),
         (Value::Bool(b), _) => if b { "yes" } else { "no" }.into(),
     }

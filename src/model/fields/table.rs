@@ -431,6 +431,15 @@ pub static FIELDS: &[Field] = &[
         get: |s| Value::Uint(s.netns.into()),
     },
     Field {
+        word: "interface",
+        aliases: &[],
+        json: Some("interface"),
+        help: "interface that the socket is bound to",
+        kind: FieldKind::Text,
+        column: column("INTERFACE", 9, 6, 34, false),
+        get: |s| text_if(s.interface.name()),
+    },
+    Field {
         word: "cgroup",
         aliases: &[],
         json: Some("cgroup"),

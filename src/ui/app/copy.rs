@@ -15,7 +15,7 @@ const MOST: usize = 74_994;
 
 /// A session on one line, for a ticket: time, owner, both ends, state, and exact figures.
 fn line(session: &Session, clock: &Clock) -> String {
-    let (ours, theirs) = session.ends();
+    let (ours, theirs) = session.end_texts();
     let arrow = match session.direction {
         Direction::Out => "->",
         Direction::In => "<-",

@@ -50,7 +50,8 @@ impl App {
             return wanted;
         }
         let mut want = |addr: IpAddr| {
-            if self.names.is_wanted(addr, self.now_ns) && !wanted.contains(&addr) {
+            let has_zone = matches!(addr, IpAddr::V6(a) if a.is_unicast_link_local());
+            if !has_zone && self.names.is_wanted(addr, self.now_ns) && !wanted.contains(&addr) {
                 wanted.push(addr);
             }
         };
@@ -61,7 +62,8 @@ impl App {
         }
         if let Some(Screen::Failures(shown)) = self.layers.screen() {
             let rows = shown.rows().take(self.layout().main.height.into());
-            rows.filter_map(|r| r.failure?.addr).for_each(want);
+            rows.filter_map(|r| Some(r.failure?.addr?.addr))
+                .for_each(want);
             return wanted;
         }
         let layout = self.layout();
@@ -80,8 +82,8 @@ impl App {
             .pane(Subject::Peers)
             .rows(self.panes().talkers());
         for row in rows.take(list_area::PANE.count(pane)) {
-            if let Some(GroupKey::Peer(addr)) = row.key {
-                want(addr);
+            if let Some(GroupKey::Peer(peer)) = row.key {
+                want(peer.addr);
             }
         }
         wanted

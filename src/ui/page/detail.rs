@@ -122,7 +122,7 @@ pub fn lines(
 
 fn title(page: &mut Page, detail: &Detail, names: &Names) {
     let session = &detail.session;
-    let (ours, theirs) = session.ends();
+    let (ours, theirs) = session.end_texts();
     let (arrow, how) = match session.direction {
         Direction::Out => ("→", "opened by us"),
         Direction::In => ("←", "opened by the peer"),
@@ -311,7 +311,7 @@ fn other_end(page: &mut Page, detail: &Detail, store: &Store, keymap: &Keymap) {
         let text = format!("in network namespace {}", other.netns);
         page.entry("", &text, Tone::Plain);
     }
-    let (ours, theirs) = other.ends();
+    let (ours, theirs) = other.end_texts();
     if name == "translated" {
         page.entry(
             "",

@@ -61,10 +61,12 @@ impl Detail {
         self.session.id()
     }
 
-    /// The owner's pid, if it is in another network namespace than tcplife.
+    /// The owner's pid, if it is in the session's network namespace and tcplife is not. A socket can be in another one than
+    /// its process.
     pub fn inside(&self) -> Option<u32> {
         let owner = self.process.as_ref().filter(|p| p.pid == self.session.pid);
-        owner.filter(|p| p.is_elsewhere).map(|p| p.pid)
+        let netns = Some(u64::from(self.session.netns));
+        owner.filter(|p| p.other_netns == netns).map(|p| p.pid)
     }
 
     /// Pid of the owner to look up, if that was not requested yet.

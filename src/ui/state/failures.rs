@@ -3,12 +3,12 @@
 //! Owns the counts, their order and the selection.
 
 use std::cmp::Reverse;
-use std::net::{IpAddr, SocketAddr};
 
-use crate::filter::for_group;
+use crate::filter::for_group::{filter_for_group, filter_for_peer};
 use crate::model::aggregate::GroupKey;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
+use crate::model::interface::ZonedAddr;
 use crate::model::session::{Comm, Direction, Reason, Session};
 use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Motion;
@@ -29,7 +29,7 @@ pub struct Failure {
     pub reason: Reason,
     pub direction: Direction,
     /// The peer's address; `None` if the peer opened the session, because then the local service failed.
-    pub addr: Option<IpAddr>,
+    pub addr: Option<ZonedAddr>,
     /// The peer's port, or the local one if the peer opened the session.
     pub port: u16,
     /// Name of the owner; empty: unknown.
@@ -42,7 +42,7 @@ impl Failure {
         session.reason.is_failure().then_some(Failure {
             reason: session.reason,
             direction: session.direction,
-            addr: (!is_in).then_some(session.raddr),
+            addr: (!is_in).then_some(session.remote()),
             port: if is_in { session.lport } else { session.rport },
             comm: session.comm,
         })
@@ -51,14 +51,14 @@ impl Failure {
     /// Returns a filter that matches exactly these failures.
     pub fn filter(&self) -> String {
         let to = match self.addr {
-            Some(addr) => format!("raddr {addr} and rport {}", self.port),
+            Some(addr) => format!("{} and rport {}", filter_for_peer(addr), self.port),
             None => format!("lport {}", self.port),
         };
         format!(
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            for_group::filter_for_group(&GroupKey::Program(self.comm))
+            filter_for_group(&GroupKey::Program(self.comm))
         )
     }
 
@@ -66,7 +66,7 @@ impl Failure {
     pub fn destination(&self, name: Option<String>) -> String {
         match self.addr {
             Some(addr) => {
-                let end = || SocketAddr::new(addr, self.port).to_string();
+                let end = || addr.with_port(self.port);
                 format!("→ {}", name.unwrap_or_else(end))
             }
             None => format!("← {}", name.unwrap_or_else(|| format!(":{}", self.port))),

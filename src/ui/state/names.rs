@@ -14,6 +14,7 @@ use crate::host::services::Services;
 use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
+use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::session::Session;
 use crate::ui::state::failures::Failure;
 
@@ -61,9 +62,11 @@ impl Names {
         name.map_or_else(|| fields::cell(field, session), str::to_owned)
     }
 
-    /// The name of an address, if addresses are shown by name and it is known.
-    pub fn address(&self, addr: IpAddr) -> Option<&str> {
-        let known = self.known.get(&addr).filter(|_| self.addresses)?;
+    /// The name of an address, if addresses are shown by name and it is known. One with a zone has none: a name would hide
+    /// the zone.
+    pub fn address(&self, addr: ZonedAddr) -> Option<&str> {
+        let is_named = self.addresses && addr.zone == Interface::default();
+        let known = self.known.get(&addr.addr).filter(|_| is_named)?;
         known.name.as_deref()
     }
 
@@ -85,7 +88,7 @@ impl Names {
     /// Text of a field, by name if there is one. A port's name that does not fit says less than its number.
     pub fn cell(&self, field: &Field, session: &Session, width: u16) -> String {
         let name = match ((field.get)(session), field.kind) {
-            (Value::Addr(addr), _) => self.address(addr),
+            (Value::Addr(addr), _) => self.address(ZonedAddr::new(addr, session.interface)),
             (Value::Uint(port), FieldKind::Port) => self
                 .served(session, port)
                 .filter(|name| name.width() <= width.into()),
@@ -106,19 +109,15 @@ impl Names {
 
     /// Both ends by name, the local one first; `None`: neither has a name.
     pub fn ends(&self, session: &Session) -> Option<(String, String)> {
-        let (ours, theirs) = session.ends();
-        let [ours_named, theirs_named] = [ours, theirs].map(|end| {
-            self.end(
-                end.ip(),
-                end.port(),
-                self.served(session, end.port().into()),
-            )
-        });
-        (ours_named.is_some() || theirs_named.is_some()).then(|| {
-            let or = |named: Option<String>, end: std::net::SocketAddr| {
-                named.unwrap_or_else(|| end.to_string())
-            };
-            (or(ours_named, ours), or(theirs_named, theirs))
+        let ends = [
+            (session.local(), session.lport),
+            (session.remote(), session.rport),
+        ];
+        let [ours, theirs] =
+            ends.map(|(addr, port)| self.end(addr, port, self.served(session, port.into())));
+        (ours.is_some() || theirs.is_some()).then(|| {
+            let plain = session.end_texts();
+            (ours.unwrap_or(plain.0), theirs.unwrap_or(plain.1))
         })
     }
 
@@ -132,15 +131,15 @@ impl Names {
     }
 
     /// One end by name; `None`: it has no name.
-    fn end(&self, addr: IpAddr, port: u16, service: Option<&str>) -> Option<String> {
+    fn end(&self, addr: ZonedAddr, port: u16, service: Option<&str>) -> Option<String> {
         let host = self.address(addr);
         if host.is_none() && service.is_none() {
             return None;
         }
-        let host = match (host, addr) {
+        let host = match (host, addr.addr) {
             (Some(host), _) => host.to_owned(),
-            (None, IpAddr::V4(a)) => a.to_string(),
-            (None, IpAddr::V6(a)) => format!("[{a}]"),
+            (None, IpAddr::V4(_)) => addr.to_string(),
+            (None, IpAddr::V6(_)) => format!("[{addr}]"),
         };
         let port = service.map_or_else(|| port.to_string(), str::to_owned);
         Some(format!("{host}:{port}"))
@@ -206,7 +205,8 @@ mod tests {
         assert!(!names.is_wanted(first, 29 * S));
         assert!(names.is_wanted(first, 30 * S));
         // until there is a newer answer the old one is better than none
-        assert_eq!(names.address(first), Some("host-1"));
+        let plain = ZonedAddr::new(first, Interface::default());
+        assert_eq!(names.address(plain), Some("host-1"));
         for i in 0..25_000 {
             names.learn(answer(i + 2, 3600), 31 * S);
             assert!(names.known.len() <= MOST);

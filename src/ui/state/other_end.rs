@@ -5,7 +5,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::model::session::{Direction, Session};
+use crate::model::interface::Interface;
+use crate::model::session::{Age, Direction, Session};
 
 /// The other end, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,8 +51,12 @@ impl Candidates {
             }
         } else if ends == (ours, theirs) {
             // the other end may be its other end
-            let is_rival = !is_here && is_reachable && began_together(mine, other);
-            self.elsewhere.is_ambiguous |= is_rival;
+            let is_rival = began_together(mine, other);
+            if !is_here {
+                self.elsewhere.is_ambiguous |= is_reachable && is_rival;
+            } else if mine.interface != other.interface {
+                self.here.is_ambiguous |= is_rival;
+            }
         } else if is_reachable {
             self.take_translated(mine, other);
         }
@@ -87,10 +92,12 @@ impl Candidates {
         all.into_iter().filter_map(|c| c.session.as_mut())
     }
 
-    /// True if no further session can change the answer: an open session is the only one with its ends in its namespace.
+    /// True if no further session can change the answer: without interfaces, an open session is the only one with its ends
+    /// in its namespace.
     pub fn are_enough(&self, mine: &Session) -> bool {
-        let known = self.here.session.as_ref().filter(|s| s.is_open());
-        is_own_other_end(mine) || mine.is_open() && known.is_some()
+        let is_unique = |s: &Session| s.is_open() && s.interface == Interface::default();
+        let known = self.here.session.as_ref().is_some_and(is_unique);
+        is_own_other_end(mine) || is_unique(mine) && known
     }
 
     pub fn best(&self, mine: &Session) -> OtherEnd<'_> {
@@ -122,7 +129,7 @@ struct Candidate {
 
 impl Candidate {
     fn take(&mut self, mine: &Session, other: &Session) {
-        let place = |s: &Session| (s.netns, s.ends());
+        let place = |s: &Session| (s.netns, s.interface, s.ends());
         match &self.session {
             Some(known) if place(known) != place(other) => self.is_ambiguous = true,
             // ports are reused: both ends of a connection begin at the same time
@@ -150,9 +157,9 @@ fn is_at_the_same_time(a: &Session, b: &Session) -> bool {
 
 /// True if both may have begun with the same handshake.
 fn began_together(a: &Session, b: &Session) -> bool {
-    match (a.preexisting, b.preexisting) {
-        (true, true) => true,
-        (false, false) => apart_ns(a, b) <= SLACK_NS,
+    match (a.age, b.age) {
+        (Age::Exact, Age::Exact) => apart_ns(a, b) <= SLACK_NS,
+        (Age::LowerBound, Age::LowerBound) => true,
         _ => false,
     }
 }
@@ -258,7 +265,7 @@ mod tests {
         assert_eq!(found(&mine, &[theirs, here]), "5");
         // it began before the start, and ours after it
         let earlier = Session {
-            preexisting: true,
+            age: Age::LowerBound,
             ..server(6, 2, b, a)
         };
         assert_eq!(found(&mine, &[earlier]), "unknown");
@@ -322,6 +329,22 @@ mod tests {
             closed(4, 3 * S),
         ];
         assert_eq!(found(&mine, &others), "3");
+    }
+
+    #[test]
+    fn other_end_on_one_of_two_links_with_the_same_addresses_is_ambiguous() {
+        let (a, b) = ("[fe80::1]:7000", "[fe80::2]:7001");
+        let on = |interface, session| Session {
+            interface: Interface::new(interface),
+            ..session
+        };
+        let mine = on("v0", client(1, 1, a, b));
+        let theirs = on("v1", server(2, 1, b, a));
+        assert_eq!(found(&mine, std::slice::from_ref(&theirs)), "2");
+        let another = on("w1", server(3, 1, b, a));
+        assert_eq!(found(&mine, &[theirs.clone(), another]), "ambiguous");
+        let rival = on("w0", client(4, 1, a, b));
+        assert_eq!(found(&mine, &[theirs, rival]), "ambiguous");
     }
 
     #[test]

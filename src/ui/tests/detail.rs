@@ -13,7 +13,7 @@ fn info(pid: u32) -> ProcessInfo {
         exe: Some("/usr/sbin/nginx".into()),
         user: Some((33, Some("www-data".into()))),
         parents: vec![(22590, "nginx".into()), (1, "systemd".into())],
-        is_elsewhere: false,
+        other_netns: None,
     }
 }
 

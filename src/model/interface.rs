@@ -1,0 +1,136 @@
+//! Network interfaces that sockets are bound to, and addresses that mean something on one interface only.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
+
+/// An interface, by its name, or where that is not known by its index. The default is none.
+///
+/// A session has four bytes for it: the names are in a table that only grows.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interface(u32);
+
+/// Maximum number of names; further ones are all [`OTHER`].
+const MOST: usize = 1 << 16;
+const OTHER: &str = "?";
+
+struct Names {
+    list: Vec<&'static str>,
+    /// Position of each name in the list.
+    known: FxHashMap<&'static str, usize>,
+}
+
+static NAMES: LazyLock<RwLock<Names>> = LazyLock::new(|| {
+    RwLock::new(Names {
+        list: vec![OTHER],
+        known: FxHashMap::from_iter([(OTHER, 0)]),
+    })
+});
+
+impl Interface {
+    /// Returns the interface of that name; empty: none.
+    pub fn new(name: &str) -> Self {
+        if name.is_empty() {
+            return Interface::default();
+        }
+        let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+        let position = match names.known.get(name) {
+            Some(position) => *position,
+            None if names.list.len() >= MOST => 0,
+            None => {
+                let name: &'static str = Box::leak(name.into());
+                let position = names.list.len();
+                names.list.push(name);
+                names.known.insert(name, position);
+                position
+            }
+        };
+        // fewer than MOST
+        Interface(position as u32 + 1)
+    }
+
+    /// Its name or index; `None` for no interface.
+    pub fn name(self) -> Option<&'static str> {
+        let position = self.0.checked_sub(1)?;
+        let names = NAMES.read().unwrap_or_else(PoisonError::into_inner);
+        names.list.get(position as usize).copied()
+    }
+}
+
+impl fmt::Debug for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Interface({:?})", self.name())
+    }
+}
+
+/// An address, with its zone (RFC 4007) if it is link-local: each link of a host may have the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ZonedAddr {
+    pub addr: IpAddr,
+    /// Its zone; none for other addresses.
+    pub zone: Interface,
+}
+
+impl ZonedAddr {
+    /// Creates the address of a socket that is bound to this interface.
+    pub fn new(addr: IpAddr, interface: Interface) -> Self {
+        let has_zone = matches!(addr, IpAddr::V6(a) if a.is_unicast_link_local());
+        let zone = if has_zone {
+            interface
+        } else {
+            Interface::default()
+        };
+        ZonedAddr { addr, zone }
+    }
+
+    /// Formats it with a port: `10.0.0.1:80`, `[fe80::1%eth1]:80`.
+    pub fn with_port(self, port: u16) -> String {
+        match self.addr {
+            IpAddr::V4(_) => format!("{self}:{port}"),
+            IpAddr::V6(_) => format!("[{self}]:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for ZonedAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.zone.name() {
+            Some(name) => write!(f, "{}%{name}", self.addr),
+            None => write!(f, "{}", self.addr),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interface_of_same_name_is_the_same() {
+        let (a, b) = (Interface::new("eth-a"), Interface::new("eth-b"));
+        assert_eq!(a, Interface::new("eth-a"));
+        assert_ne!(a, b);
+        assert_eq!((a.name(), b.name()), (Some("eth-a"), Some("eth-b")));
+        assert_eq!(Interface::new(""), Interface::default());
+        assert_eq!(Interface::default().name(), None);
+    }
+
+    #[test]
+    fn zoned_addr_has_a_zone_only_if_it_is_link_local() {
+        let eth1 = Interface::new("eth1");
+        for (addr, text, end) in [
+            ("fe80::1", "fe80::1%eth1", "[fe80::1%eth1]:80"),
+            ("2001:db8::1", "2001:db8::1", "[2001:db8::1]:80"),
+            ("::1", "::1", "[::1]:80"),
+            ("169.254.0.1", "169.254.0.1", "169.254.0.1:80"),
+        ] {
+            let zoned = ZonedAddr::new(addr.parse().expect(addr), eth1);
+            assert_eq!(zoned.to_string(), text);
+            assert_eq!(zoned.with_port(80), end);
+        }
+        let unbound = ZonedAddr::new("fe80::1".parse().expect("it"), Interface::default());
+        assert_eq!(unbound.to_string(), "fe80::1");
+    }
+}
