@@ -45,6 +45,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const struct session_record *unused_session_record __attribute__((unused));
 const struct unchanged_session *unused_unchanged_session __attribute__((unused));
 const struct new_cgroup *unused_new_cgroup __attribute__((unused));
+const struct holder_record *unused_holder_record __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
 const enum age *unused_age __attribute__((unused));
@@ -200,6 +201,7 @@ __u64 made_good; /* transitions that on_state_nested handled because on_state wa
 
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
+__u64 wanted_cookie; /* of the session whose holders find_holders looks for */
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
 /*
@@ -1036,6 +1038,34 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		describe(&p, task, OWNER_SCAN);
 		set_owner(st, &p);
 	}
+	return 0;
+}
+
+/* Finds all processes that have a descriptor of one session. */
+SEC("iter/task_file")
+int find_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct holder_record r;
+	struct socket *sock;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sock = bpf_sock_from_file(file);
+	if (!sock)
+		return 0;
+	sk = sock->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
+		return 0;
+	if (bpf_get_socket_cookie(sk) != wanted_cookie)
+		return 0;
+	r.pid = visible_pid(task);
+	read_name(r.comm, task);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }
 

@@ -93,6 +93,12 @@ struct unchanged_session {
 	__u64 cookie;
 };
 
+/* A process that has a descriptor of the wanted session. */
+struct holder_record {
+	__u32 pid; /* as in a session record */
+	__u8 comm[COMM_LEN];
+};
+
 /* Names a control group that a session has for the first time, so that it is looked up in time. */
 struct new_cgroup {
 	__u64 none; /* always 0 */

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::host::waker::Waker;
-use crate::model::batch::Batch;
+use crate::model::batch::{Batch, Holders};
 use crate::model::capture_filter::CaptureFilter;
 
 pub mod kernel;
@@ -25,6 +25,8 @@ pub struct Orders {
     stop: Arc<AtomicBool>,
     captures: Receiver<CaptureFilter>,
     intervals: Receiver<Duration>,
+    wanted: Receiver<u64>,
+    found: Sender<Holders>,
     waker: Waker,
 }
 
@@ -48,6 +50,17 @@ impl Orders {
     pub fn interval(&self) -> Option<Duration> {
         self.intervals.try_iter().last()
     }
+
+    /// Returns the session whose holders were requested last, if there is a new request since the last call.
+    pub fn holders(&self) -> Option<u64> {
+        self.wanted.try_iter().last()
+    }
+
+    /// Answers the last request.
+    pub fn answer(&self, holders: Holders) {
+        // a reader that is gone needs no answer
+        let _ = self.found.send(holders);
+    }
 }
 
 /// A thread that sends batches until it is stopped, dropped, or has no more.
@@ -57,6 +70,8 @@ pub struct Collector {
     stop: Arc<AtomicBool>,
     captures: Sender<CaptureFilter>,
     intervals: Sender<Duration>,
+    wanted: Sender<u64>,
+    found: Receiver<Holders>,
     waker: Waker,
     thread: JoinHandle<anyhow::Result<()>>,
 }
@@ -76,11 +91,15 @@ impl Collector {
         let stop = Arc::new(AtomicBool::new(false));
         let (captures, asked) = unbounded();
         let (intervals, paces) = unbounded();
+        let (wanted, requests) = unbounded();
+        let (answers, found) = unbounded();
         let waker = Waker::new()?;
         let orders = Orders {
             stop: Arc::clone(&stop),
             captures: asked,
             intervals: paces,
+            wanted: requests,
+            found: answers,
             waker: waker.clone(),
         };
         let thread = std::thread::Builder::new()
@@ -97,6 +116,8 @@ impl Collector {
             stop,
             captures,
             intervals,
+            wanted,
+            found,
             waker,
             thread,
         };
@@ -128,6 +149,18 @@ impl Collector {
         // as above
         let _ = self.intervals.send(interval);
         self.waker.wake();
+    }
+
+    /// Requests the processes that hold the session with this cookie; the answer goes to [`Collector::found`].
+    pub fn find_holders(&self, cookie: u64) {
+        // as above
+        let _ = self.wanted.send(cookie);
+        self.waker.wake();
+    }
+
+    /// Receiver of the answers to [`Collector::find_holders`].
+    pub fn found(&self) -> &Receiver<Holders> {
+        &self.found
     }
 
     /// Asks the thread to stop: it takes what is waiting in the kernel, sends that, and exits.

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::model::session::Session;
+use crate::model::session::{Comm, Session};
 
 /// Unit of data from the collector to the store.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +74,15 @@ impl Missed {
     pub fn certain(&self) -> u64 {
         self.ring_full.max(self.vanished.unwrap_or(0))
     }
+}
+
+/// The processes that have a descriptor of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// See [`Session::cookie`].
+    pub cookie: u64,
+    /// Process ids and names, each process once, in the order of their ids.
+    pub processes: Vec<(u32, Comm)>,
 }
 
 /// The open sessions, as the difference to the previous snapshot.

@@ -145,6 +145,12 @@ fn dashboard(
                 }
                 Err(_) => effect = Some(Effect::Quit),
             },
+            recv(collector.found()) -> found => {
+                if let Ok(found) = found {
+                    app.holders(found);
+                    dirty = true;
+                }
+            }
             recv(deadline) -> _ => effect = Some(Effect::Quit),
             recv(answers(outside.resolver.as_ref())) -> answer => match answer {
                 Ok(answer) => {
@@ -253,7 +259,10 @@ impl<'a> Outside<'a> {
             }
             Effect::Capture(capture) => self.collector.capture(capture),
             Effect::Interval(interval) => self.collector.set_interval(interval),
-            Effect::LookUp(pid) => app.process(ProcessInfo::look_up(pid)),
+            Effect::LookUp(pid, cookie) => {
+                app.process(ProcessInfo::look_up(pid));
+                self.collector.find_holders(cookie);
+            }
             Effect::Copy(text) => {
                 screen.send(&clipboard::sequence(&text, app.session_env.multiplexer));
             }

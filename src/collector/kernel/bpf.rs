@@ -28,8 +28,8 @@ use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::proc::Process;
-use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
-use crate::model::session::Session;
+use crate::model::batch::{Batch, Clock, Holders, Missed, OpenSnapshot};
+use crate::model::session::{Comm, Session};
 
 #[expect(
     unreachable_pub,
@@ -59,6 +59,10 @@ unsafe impl bytemuck::Zeroable for types::unchanged_session {}
 unsafe impl bytemuck::AnyBitPattern for types::new_cgroup {}
 // SAFETY: the fields are integers: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::new_cgroup {}
+// SAFETY: integers and an array of them; the struct is repr(C), and its size is a multiple of its alignment.
+unsafe impl bytemuck::AnyBitPattern for types::holder_record {}
+// SAFETY: the fields are integers and arrays of them: all zeros is a value.
+unsafe impl bytemuck::Zeroable for types::holder_record {}
 
 /// Maximum time that a closed session waits in the ring buffer while more of them close.
 const TAKE_EVERY: Duration = Duration::from_millis(50);
@@ -156,6 +160,7 @@ pub fn run(
     let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
     let rounds = Rounds {
         live: &iterators.live,
+        holders: &iterators.holders,
         scanner,
         transitions: [&skel.progs.on_state, &skel.progs.on_state_nested].map(|p| p.as_fd()),
         variables: &variables,
@@ -216,6 +221,7 @@ struct Iterators {
     scan: Link,
     scan_orphans: Link,
     live: Link,
+    holders: Link,
 }
 
 impl Iterators {
@@ -225,6 +231,7 @@ impl Iterators {
             scan: attach_iterator(&progs.scan_files, IterOpts::None)?,
             scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
             live: attach_iterator(&progs.dump_open_sessions, IterOpts::Map(states))?,
+            holders: attach_iterator(&progs.find_holders, IterOpts::None)?,
         })
     }
 }
@@ -317,6 +324,7 @@ impl RingRecords {
 /// Main loop: takes snapshots and drains the ring buffer.
 struct Rounds<'a> {
     live: &'a Link,
+    holders: &'a Link,
     scanner: Scanner<'a>,
     /// The programs that follow the transitions, the first and the second.
     transitions: [BorrowedFd<'a>; 2],
@@ -347,6 +355,9 @@ impl Rounds<'_> {
                 self.snapshot_at = None;
             }
             self.interval = orders.interval().or(self.interval);
+            if let Some(cookie) = orders.holders() {
+                orders.answer(self.find_holders(cookie)?);
+            }
             let mut batch = self.new_batch();
             if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
                 batch.open = Some(self.snapshot()?);
@@ -364,6 +375,26 @@ impl Rounds<'_> {
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
             rest.until(self.until_snapshot().map_or(most, |time| time.min(most)))?;
         }
+    }
+
+    fn find_holders(&self, cookie: u64) -> anyhow::Result<Holders> {
+        self.variables.set_wanted_cookie(cookie);
+        let mut processes = Vec::new();
+        walk(self.holders, &mut |bytes| {
+            let records = bytes.chunks_exact(size_of::<types::holder_record>());
+            let rest = records.remainder().len();
+            for record in records {
+                let found: types::holder_record = bytemuck::try_pod_read_unaligned(record)
+                    .map_err(|_| BadRecord(record.len()))?;
+                processes.push((found.pid, Comm::new(found.comm)));
+            }
+            Ok(bytes.len() - rest)
+        })
+        .context("cannot look for the processes that hold a session")?;
+        // a process may have several descriptors of it
+        processes.sort_unstable();
+        processes.dedup();
+        Ok(Holders { cookie, processes })
     }
 
     /// Returns the time until the next snapshot; `None`: there is none.

@@ -99,6 +99,13 @@ impl<'a> SharedState<'a> {
         }
     }
 
+    /// Sets the session whose holders the next walk of `find_holders` finds.
+    pub fn set_wanted_cookie(&self, cookie: u64) {
+        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).wanted_cookie) }
+            .store(cookie, Ordering::SeqCst);
+    }
+
     /// Sets what the next walk over all open files is to find.
     pub fn set_scan_pass(&self, pass: ScanPass) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.

@@ -12,8 +12,9 @@ pub enum Effect {
     Capture(CaptureFilter),
     /// Take snapshots at this interval.
     Interval(Duration),
-    /// Look up this process; the result goes to [`App::process`](super::App::process).
-    LookUp(u32),
+    /// Look up this process, and the holders of the session with this cookie; the results go to
+    /// [`App::process`](super::App::process) and [`App::holders`](super::App::holders).
+    LookUp(u32, u64),
     /// Save the filter history for the next run.
     Remember(Vec<String>),
     /// Save the chosen columns, as field words, for the next run; empty: nothing is chosen.

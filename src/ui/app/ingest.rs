@@ -96,8 +96,9 @@ impl App {
 
     /// The effect that an ingested batch requires.
     pub fn due(&mut self) -> Option<Effect> {
-        let pid = self.layers.detail_mut()?.unknown_process()?;
-        Some(Effect::LookUp(pid))
+        let detail = self.layers.detail_mut()?;
+        let pid = detail.unknown_process()?;
+        Some(Effect::LookUp(pid, detail.session.cookie))
     }
 
     /// Updates the lines after a change of the store.

@@ -8,6 +8,7 @@ use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, for_group};
 use crate::host::process_info::ProcessInfo;
+use crate::model::batch::Holders;
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::Session;
@@ -366,6 +367,15 @@ impl App {
             && detail.session.pid == process.pid
         {
             detail.process = Some(process);
+        }
+    }
+
+    /// Takes the processes that hold a session.
+    pub fn holders(&mut self, holders: Holders) {
+        if let Some(detail) = self.layers.detail_mut()
+            && detail.session.cookie == holders.cookie
+        {
+            detail.holders = holders.processes;
         }
     }
 

@@ -9,7 +9,7 @@ use crate::host::process_info::ProcessInfo;
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
-use crate::model::session::{Age, Direction, Session};
+use crate::model::session::{Age, Comm, Direction, Evidence, Session};
 use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
@@ -278,6 +278,11 @@ fn owner(page: &mut Page, detail: &Detail) {
         ),
         Some(p) => process(page, p),
     }
+    if let [_, _, ..] = detail.holders[..] {
+        let texts = detail.holders.iter();
+        let texts: Vec<String> = texts.map(|(pid, comm)| holder(*pid, *comm)).collect();
+        page.entry("held by", &texts.join(", "), Tone::Plain);
+    }
     if let Some(field) = fields::by_word("cgroup") {
         page.entry("cgroup", &fields::cell(field, session), Tone::Plain);
     }
@@ -341,10 +346,18 @@ fn process(page: &mut Page, process: &ProcessInfo) {
 }
 
 fn who(session: &Session) -> String {
-    if session.pid == 0 {
+    if session.owner == Evidence::None {
         "unknown owner".into()
     } else {
-        format!("{} {}", session.comm.as_str(), session.pid)
+        holder(session.pid, session.comm)
+    }
+}
+
+/// Name and id of a process; one without an id is in a PID namespace that /proc does not show.
+fn holder(pid: u32, comm: Comm) -> String {
+    match pid {
+        0 => format!("{} (in another PID namespace)", comm.as_str()),
+        _ => format!("{} {pid}", comm.as_str()),
     }
 }
 

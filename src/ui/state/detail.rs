@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use crate::host::process_info::ProcessInfo;
-use crate::model::session::{Session, SessionId};
+use crate::model::session::{Comm, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::ui::state::other_end::{Candidates, OtherEnd};
 
@@ -27,6 +27,8 @@ pub struct Detail {
     pub rx: VecDeque<f32>,
     /// Facts from /proc about the owner.
     pub process: Option<ProcessInfo>,
+    /// The processes that have a descriptor of it, as last looked up.
+    pub holders: Vec<(u32, Comm)>,
     candidates: Candidates,
     /// First visible line.
     pub top: usize,
@@ -43,6 +45,7 @@ impl Detail {
             tx: VecDeque::new(),
             rx: VecDeque::new(),
             process: None,
+            holders: Vec::new(),
             candidates: Candidates::default(),
             top: 0,
             asked: 0,

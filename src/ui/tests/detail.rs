@@ -35,7 +35,7 @@ fn later(s: u64, session: Session) -> Session {
 /// Opens the busiest session's detail for a while.
 pub fn watching(size: Size) -> App {
     let mut app = app(size);
-    assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(22597)));
+    assert_eq!(looked_up(press(&mut app, "Enter")), Some(22597));
     app.process(info(22597));
     for s in 11..30 {
         app.batch(batch_at(s, vec![later(s, busiest())], vec![]));
@@ -121,9 +121,9 @@ fn detail_key_switches_to_the_other_end() {
         ..client.clone()
     };
     app.batch(batch_at(11, vec![client, server], vec![]));
-    assert_eq!(press(&mut app, "Enter"), Some(Effect::LookUp(71)));
+    assert_eq!(looked_up(press(&mut app, "Enter")), Some(71));
     assert!(screen(&app, SIZE).contains("psql 71  established"));
-    assert_eq!(press(&mut app, "Tab"), Some(Effect::LookUp(72)));
+    assert_eq!(looked_up(press(&mut app, "Tab")), Some(72));
     let shown = screen(&app, SIZE);
     assert!(shown.contains("postgres 72  established"), "{shown}");
     app.process(info(71)); // the answer to the first request, late
@@ -143,7 +143,7 @@ fn detail_new_owner_is_requested_once() {
         ..later(31, busiest())
     };
     app.batch(batch_at(31, vec![worker], vec![]));
-    assert_eq!(app.due(), Some(Effect::LookUp(99)));
+    assert_eq!(looked_up(app.due()), Some(99));
     assert_eq!(app.due(), None);
 }
 
@@ -197,4 +197,39 @@ fn detail_at_any_size_does_not_panic() {
             press(&mut app, "k Esc");
         }
     }
+}
+
+fn looked_up(effect: Option<Effect>) -> Option<u32> {
+    match effect {
+        Some(Effect::LookUp(pid, _)) => Some(pid),
+        _ => None,
+    }
+}
+
+#[test]
+fn detail_names_all_holders_if_there_are_several() {
+    let size = Size::new(120, 60);
+    let mut app = app(size);
+    press(&mut app, "Enter");
+    let cookie = busiest().cookie;
+    let holders = |processes| Holders { cookie, processes };
+    app.holders(holders(vec![(22597, Comm::from("curl"))]));
+    assert!(!screen(&app, size).contains("held by"));
+    let heir = (22600, Comm::from("sleep"));
+    app.holders(holders(vec![
+        (22597, Comm::from("curl")),
+        heir,
+        (0, Comm::from("far")),
+    ]));
+    let shown = screen(&app, size);
+    assert!(
+        shown.contains("held by       curl 22597, sleep 22600, far (in another PID namespace)"),
+        "{shown}"
+    );
+    // of a session that was left meanwhile
+    app.holders(Holders {
+        cookie: cookie + 1,
+        processes: Vec::new(),
+    });
+    assert!(screen(&app, size).contains("held by"));
 }

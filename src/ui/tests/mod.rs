@@ -7,7 +7,7 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::batch::{Batch, Missed, OpenSnapshot};
+use crate::model::batch::{Batch, Holders, Missed, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 use crate::testing::sample::{closed_session as sample, snapshot_batch};
