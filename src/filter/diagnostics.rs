@@ -135,16 +135,17 @@ pub fn no_negation(token: &Token<'_>) -> FilterError {
         .help("did you mean `!=`?")
 }
 
-/// A field without a value of its own. `rest` is true if something follows.
-pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool) -> FilterError {
+/// A field without a value. `rest` is true if something follows. While it is being typed, the value may be next.
+pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool, is_typed: bool) -> FilterError {
     let error = FilterError::new(word.span.clone(), expected(field));
-    match rest {
-        false => error.incomplete(),
-        true => error.help(format!(
+    let error = match is_typed && !rest {
+        true => error,
+        false => error.help(format!(
             "to search for the word, quote it: {}",
             in_quotes(word.text)
         )),
-    }
+    };
+    if rest { error } else { error.incomplete() }
 }
 
 /// An operator that the field does not support.

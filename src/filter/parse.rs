@@ -355,7 +355,10 @@ fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Re
         }
         _ if kind == FieldKind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
         Some((Tok::Not, token)) if token.text == "!" => return fail(no_negation(token)),
-        next => return fail(no_comparison(field, word, next.is_some())),
+        next => {
+            let is_typed = input.state.cursor.is_some();
+            return fail(no_comparison(field, word, next.is_some(), is_typed));
+        }
     };
     let value = |input: &mut Input<'_>| value(field, op, input);
     if op.takes_regex() || !matches!(op, Op::Eq | Op::Ne) {
