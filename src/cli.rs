@@ -81,8 +81,8 @@ pub struct Cli {
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w and --count
-    /// imply text]
+    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w, --count and
+    /// --exact-names imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
@@ -161,7 +161,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-const NEEDED: [Needed; 10] = {
+static NEEDED: [Needed; 10] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -203,8 +203,7 @@ impl Cli {
         let Some(output) = self.chosen() else {
             return Ok(());
         };
-        let needless = |n: &&Needed| (n.is_given)(self) && !n.by.contains(&output);
-        let Some(Needed { flag, by, .. }) = NEEDED.iter().find(needless) else {
+        let Some(Needed { flag, by, .. }) = self.without_effect(output).next() else {
             return Ok(());
         };
         let fits = match *by {
@@ -222,9 +221,27 @@ impl Cli {
         ))
     }
 
+    /// Iterates over the given flags that have no effect with that output.
+    fn without_effect(&self, output: Output) -> impl Iterator<Item = &'static Needed> {
+        let needless = move |n: &&Needed| (n.is_given)(self) && !n.by.contains(&output);
+        NEEDED.iter().filter(needless)
+    }
+
+    /// Returns a notice for flags of the dashboard if there is none, because the program is not on a terminal: an alias
+    /// may have them, so that is no error.
+    pub fn notice(&self, output: Output) -> Option<String> {
+        let flags: Vec<&str> = self.without_effect(output).map(|n| n.flag).collect();
+        let name = output.name();
+        (!flags.is_empty()).then(|| {
+            let flags = flags.join(", ");
+            format!("no effect without a terminal, where the output is {name}: {flags}")
+        })
+    }
+
     /// Returns the output that the flags ask for, if any.
     fn chosen(&self) -> Option<Output> {
-        let rows = self.time || self.timestamp || self.wide || self.count.is_some();
+        let rows = self.time || self.timestamp || self.wide || self.exact_names;
+        let rows = rows || self.count.is_some();
         let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
         let implied = implied.into_iter().find(|(is_given, _)| *is_given);
         self.output.or(implied.map(|(_, output)| output))

@@ -108,8 +108,8 @@ fn run(
         };
         return ui::run(collector, options);
     }
-    if let Some(notice) = &cli.ring_size.notice {
-        stdout::print_to_stderr(notice);
+    for notice in [cli.notice(output), cli.ring_size.notice.clone()] {
+        notice.iter().for_each(|text| stdout::print_to_stderr(text));
     }
     let end = End::new(cli.duration)?;
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;

@@ -406,3 +406,21 @@ fn filter_on_open_sessions_with_row_output_is_refused() {
         }
     }
 }
+
+/// An alias may have flags of the dashboard, and be used in a pipe.
+#[test]
+fn dashboard_flags_without_a_terminal_are_reported_and_ignored() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let args = ["--config", "/nonexistent", "-i", "2s", "--duration", "1ms"];
+    let run = tcplife(&args);
+    let (out, err) = (
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr),
+    );
+    assert_eq!(run.status.code(), Some(0), "{err}");
+    assert!(out.starts_with("PID "), "{out}");
+    let notice = "no effect without a terminal, where the output is text: --interval, --config";
+    assert_eq!(err, format!("tcplife: {notice}\n"));
+}
