@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use crate::host::thread;
 use crate::host::waker::Waker;
 use crate::model::batch::{Batch, Holders};
 use crate::model::capture_filter::CaptureFilter;
@@ -102,15 +103,13 @@ impl Collector {
             found: answers,
             waker: waker.clone(),
         };
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                // the waiting thread may be gone, and then nobody needs to know
-                let ready = || {
-                    let _ = ready_tx.try_send(());
-                };
-                work(tx, &orders, &ready)
-            })?;
+        let thread = thread::spawn(name, move || {
+            // the waiting thread may be gone, and then nobody needs to know
+            let ready = || {
+                let _ = ready_tx.try_send(());
+            };
+            work(tx, &orders, &ready)
+        })?;
         let collector = Collector {
             batches: Some(rx),
             stop,

@@ -30,6 +30,7 @@ use expr::Expr;
 #[cfg(any(test, feature = "testing"))]
 pub use help::help_markdown;
 pub use help::{GRAMMAR, help_rows};
+pub use parse::LONGEST;
 
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::Session;

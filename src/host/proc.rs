@@ -103,12 +103,15 @@ pub struct Stat {
     pub name: String,
     /// Process id of the parent.
     pub parent: u32,
+    /// Its process group, which a shell calls a job.
+    pub group: u32,
+    pub session: u32,
     /// Start time, in ticks since boot.
     pub started_ticks: u64,
 }
 
 impl Stat {
-    /// Parses `PID (NAME) STATE PPID …`; the name may contain parentheses and spaces.
+    /// Parses `PID (NAME) STATE PPID PGRP SESSION …`; the name may contain parentheses and spaces.
     fn parse(line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line);
         let (open, close) = (line.find('(')?, line.rfind(')')?);
@@ -117,6 +120,8 @@ impl Stat {
         Some(Stat {
             name,
             parent: rest.get(1)?.parse().ok()?,
+            group: rest.get(2)?.parse().ok()?,
+            session: rest.get(3)?.parse().ok()?,
             // field 22 of the line
             started_ticks: rest.get(19)?.parse().ok()?,
         })
@@ -236,10 +241,11 @@ mod tests {
     #[test]
     fn stat_name_may_contain_anything() {
         let line =
-            b"42 (a) b (c\x1b\xff) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2";
+            b"42 (a) b (c\x1b\xff) S 7 42 43 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2";
         let stat = Stat::parse(line).expect("a process");
         assert_eq!(stat.name, "a) b (c\u{1b}\u{fffd}");
         assert_eq!((stat.parent, stat.started_ticks), (7, 12345));
+        assert_eq!((stat.group, stat.session), (42, 43));
         for bad in ["", "42", "42 (a", "42 (a) S", ")("] {
             assert!(Stat::parse(bad.as_bytes()).is_none(), "{bad}");
         }

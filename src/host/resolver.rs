@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use domain::base::iana::Rcode;
 use domain::base::{Message, MessageBuilder, Name, Rtype, ToName};
@@ -24,10 +23,16 @@ use resolv_conf::ScopedIp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::host::bounded_file::read_regular;
+use crate::host::thread;
 use crate::host::waker::Waker;
 
 /// Port of name servers.
 const DNS: u16 = 53;
+/// Maximum size of the hosts file: lists of unwanted hosts have megabytes.
+const LARGEST_HOSTS: u64 = 64 << 20;
+/// Maximum size of resolv.conf.
+const LARGEST_CONF: u64 = 1 << 20;
 /// Maximum number of queries in flight.
 const MOST_AT_A_TIME: usize = 8;
 /// Minimum time between two queries.
@@ -77,20 +82,17 @@ impl Resolver {
         let (tx, answers) = unbounded();
         let waker = Waker::new()?;
         let woken = waker.clone();
-        let thread = std::thread::Builder::new()
-            .name("tcplife-names".into())
-            .spawn(move || {
-                let mut work = Work {
-                    told,
-                    answers: tx,
-                    wanted: Vec::new(),
-                    questions: Vec::new(),
-                    next: Instant::now(),
-                    sources: Sources::default(),
-                };
-                while work.step(&woken, &sources) {}
-            })
-            .context("cannot start a thread")?;
+        let thread = thread::spawn("tcplife-names", move || {
+            let mut work = Work {
+                told,
+                answers: tx,
+                wanted: Vec::new(),
+                questions: Vec::new(),
+                next: Instant::now(),
+                sources: Sources::default(),
+            };
+            while work.step(&woken, &sources) {}
+        })?;
         Ok(Resolver {
             wanted,
             answers,
@@ -131,8 +133,8 @@ struct Sources {
 impl Sources {
     /// Reads the files in `etc`. An unreadable file counts as empty.
     fn of(etc: &Path) -> Self {
-        let hosts = fs::read(etc.join("hosts")).unwrap_or_default();
-        let conf = fs::read(etc.join("resolv.conf")).unwrap_or_default();
+        let hosts = read_regular(&etc.join("hosts"), LARGEST_HOSTS).unwrap_or_default();
+        let conf = read_regular(&etc.join("resolv.conf"), LARGEST_CONF).unwrap_or_default();
         let (conf, _) = resolv_conf::Config::parse_with_errors(&conf);
         let mut servers: Vec<_> = conf.nameservers.iter().map(server).collect();
         if servers.is_empty() {

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use crate::host::bounded_file::read_regular;
 use crate::text::sanitize::sanitize;
 
 const FILE: &str = "/etc/services";
+/// Maximum size of the file: several times the largest.
+const LARGEST: u64 = 8 << 20;
 
 /// Reason that ports have no names.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,7 @@ impl Services {
     }
 
     fn from_file(path: &Path) -> Result<Self, NoServices> {
-        let text = std::fs::read(path).map_err(|error| match error.kind() {
+        let text = read_regular(path, LARGEST).map_err(|error| match error.kind() {
             ErrorKind::NotFound => NoServices::Missing,
             _ => NoServices::Unreadable(error),
         })?;

@@ -12,6 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::fs::{Gid, Uid, fchown};
 use tempfile::NamedTempFile;
 
+use crate::host::thread;
+
 /// Maximum number of blocks that wait for the disk.
 const WAITING_BLOCKS: usize = 2;
 /// Maximum wait for the thread to remove an unfinished file.
@@ -69,17 +71,15 @@ impl Writer {
     ///
     /// # Errors
     /// If the kernel refuses a thread. All other errors are reported by the thread.
-    pub fn start(path: PathBuf, replace: bool) -> io::Result<Writer> {
+    pub fn start(path: PathBuf, replace: bool) -> anyhow::Result<Writer> {
         let (orders, told) = unbounded();
         let (tx, said) = bounded(WAITING_BLOCKS + 1);
-        std::thread::Builder::new()
-            .name("tcplife-export".into())
-            .spawn(move || {
-                let last = write(&path, replace, &told, &tx);
-                // the receiver may be gone, and then nobody needs to know
-                let last = last.unwrap_or_else(|e| Some(WriterReport::Failed(reason(&e))));
-                last.map(|said| tx.send(said));
-            })?;
+        thread::spawn("tcplife-export", move || {
+            let last = write(&path, replace, &told, &tx);
+            // the receiver may be gone, and then nobody needs to know
+            let last = last.unwrap_or_else(|e| Some(WriterReport::Failed(reason(&e))));
+            last.map(|said| tx.send(said));
+        })?;
         Ok(Writer {
             orders: Some(orders),
             said,

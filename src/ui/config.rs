@@ -11,6 +11,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::host::bounded_file::{read_at_most, read_regular};
 use crate::model::fields;
 use crate::text::suggest::suggest;
 use crate::text::units;
@@ -241,17 +242,26 @@ pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option
     folder.map(|f| f.join("tcplife/config.toml"))
 }
 
+/// Maximum size of the configuration.
+const LARGEST: u64 = 1 << 20;
+
 impl Config {
-    /// Reads a file that must exist.
+    /// Reads a file that must exist. It may be a pipe.
     ///
     /// # Errors
     /// If it cannot be read or has an error.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let bytes = fs::File::open(file).and_then(|opened| read_at_most(opened, LARGEST));
+        Config::of_file(file, bytes)
+    }
+
+    /// Takes what was read of a file.
+    fn of_file(file: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Read {
             file: file.into(),
             source,
         };
-        let bytes = fs::read(file).map_err(failed)?;
+        let bytes = bytes.map_err(failed)?;
         let wrong = |text: &str, at: usize, message: String| {
             let before = text.get(..at).unwrap_or(text);
             let line = before.rsplit('\n').next().unwrap_or_default();
@@ -280,7 +290,7 @@ impl Config {
         let dir = |name| std::env::var_os(name).map(PathBuf::from);
         match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
             None => Ok(Config::default()),
-            Some(file) => match Config::read(&file) {
+            Some(file) => match Config::of_file(&file, read_regular(&file, LARGEST)) {
                 // an unreadable file belongs to someone else, for example if HOME is still another user's
                 Err(ConfigError::Read { source, .. })
                     if matches!(

@@ -10,6 +10,7 @@ use anyhow::Context;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::host::proc::{Mount, Process};
+use crate::host::thread;
 
 /// Calls `visit` in this thread's namespace, and in every other that can be found and entered.
 ///
@@ -44,6 +45,7 @@ pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<
                     }
                 }
             })
+            .map_err(thread::refused)
             .context("cannot start a thread to enter the network namespaces")?;
         visits.join().map_err(|_| {
             anyhow::anyhow!("the thread that enters the network namespaces panicked; this is a bug")

@@ -1,16 +1,21 @@
 //! Data kept between runs, in files of lines in the state directory: used filters and chosen columns.
 //!
-//! If the directory is not writable, nothing is reported: history then lasts for the run.
+//! If the directory is not writable, nothing is reported: history then lasts for the run. A file that is not a regular
+//! one, such as a link to /dev/null, is neither read nor replaced.
 
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::filter::LONGEST;
+use crate::host::bounded_file::read_regular;
 use crate::output::export_file::temporary;
 
 /// Maximum number of lines kept.
 const KEPT: usize = 200;
+/// Maximum size of a file: so many lines, each as long as a filter may be.
+const LARGEST: u64 = (KEPT * (LONGEST + 1)) as u64;
 
 /// Path of a state file by the XDG base directory specification: in `$XDG_STATE_HOME`, or `~/.local/state`.
 pub fn file(name: &str, state_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
@@ -22,11 +27,13 @@ pub fn file(name: &str, state_home: Option<PathBuf>, home: Option<PathBuf>) -> O
     state.map(|s| s.join("tcplife").join(name))
 }
 
-/// Reads the lines, the newest last; empty if there is no such file.
+/// Reads the lines, the newest last, without those that no filter could be; empty if there is no such file, or it is
+/// larger than [`save`] writes it.
 pub fn load(path: &Path) -> Vec<String> {
-    let text = fs::read(path).unwrap_or_default();
+    let text = read_regular(path, LARGEST).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    let is_used = |line: &&str| !line.trim().is_empty() && line.len() <= LONGEST;
+    let lines: Vec<&str> = text.lines().filter(is_used).collect();
     lines[lines.len().saturating_sub(KEPT)..]
         .iter()
         .map(|&l| l.to_owned())
@@ -38,6 +45,9 @@ pub fn load(path: &Path) -> Vec<String> {
 /// # Errors
 /// If the directory or the file cannot be written.
 pub fn save(path: &Path, lines: &[String]) -> std::io::Result<()> {
+    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+        return Ok(());
+    }
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new()
             .recursive(true)
@@ -84,6 +94,19 @@ mod tests {
         assert_eq!(load(&path), lines[5..]);
         fs::write(&path, b"port 1\n\xff\xfe\n\n").expect("writing");
         assert_eq!(load(&path).len(), 2);
+        let long = format!("{}\nport 1\n", "x".repeat(LONGEST + 1));
+        fs::write(&path, long).expect("writing");
+        assert_eq!(load(&path), ["port 1"]);
+        fs::write(&path, "x".repeat(LARGEST as usize + 1)).expect("writing");
+        assert_eq!(load(&path), [""; 0]);
+        fs::remove_file(&path).expect("removing");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        assert_eq!(load(&path), [""; 0]);
+        save(&path, &lines).expect("saving");
+        assert!(
+            fs::symlink_metadata(&path).expect("a link").is_symlink(),
+            "it stays as it is"
+        );
         fs::remove_dir_all(folder).expect("cleaning up");
     }
 }
