@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::filter::Filter;
+use crate::host::time_zone;
 use crate::model::capture_filter::CaptureFilter;
 use crate::output;
 use crate::output::names::Spelling;
@@ -89,6 +90,18 @@ fn run(
             "the dashboard needs a terminal on stdin and stdout. Without one, use -o text, csv or json"
         );
     }
+    if output == Output::Dashboard {
+        ui::await_foreground()?;
+    }
+    let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
+    let zone = if output == Output::Dashboard || cli.time {
+        time_zone::local().unwrap_or_else(|why| {
+            notices.push(why);
+            TimeZone::UTC
+        })
+    } else {
+        TimeZone::UTC
+    };
     let config = kernel::CollectorConfig {
         capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(settings.interval),
@@ -104,12 +117,13 @@ fn run(
             config: settings,
             theme: cli.theme,
             duration: cli.duration,
-            notice: cli.ring_size.notice.clone(),
+            zone,
+            notice: (!notices.is_empty()).then(|| notices.join("; ")),
         };
         return ui::run(collector, options);
     }
-    for notice in [cli.notice(output), cli.ring_size.notice.clone()] {
-        notice.iter().for_each(|text| stdout::print_to_stderr(text));
+    for notice in cli.notice(output).iter().chain(&notices) {
+        stdout::print_to_stderr(notice);
     }
     let end = End::new(cli.duration)?;
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
@@ -122,7 +136,6 @@ fn run(
         true => Spelling::Exact,
         false => Spelling::Safe,
     };
-    let zone = TimeZone::system();
     let mut sink: Box<dyn Sink> = match output {
         Output::Csv => Box::new(output::csv::Csv::new(out, names, times, zone)),
         Output::Json => Box::new(output::json::Json::new(out)),

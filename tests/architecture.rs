@@ -33,7 +33,7 @@ const UI_LAYERS: &[&[&str]] = &[
 
 /// Crates and system files that are named in a single place, so that replacing one touches nothing else.
 const CONFINED: &[(&str, &str)] = &[
-    ("crossterm", "src/ui/terminal/"),
+    ("termios", "src/ui/terminal/"),
     ("eventfd", "src/host/waker.rs"),
     ("humansize", "src/model/fields/format.rs"),
     ("libbpf_rs", "src/collector/kernel/"),

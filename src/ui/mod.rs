@@ -12,10 +12,12 @@ use anyhow::bail;
 use crossbeam_channel::{Receiver, select};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
+use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::collector::Collector;
 use crate::filter::Filter;
+use crate::host::job;
 use crate::host::process_info::ProcessInfo;
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::services::Services;
@@ -47,6 +49,7 @@ use input::Input;
 use state::columns::{self, Columns};
 use state::export::ExportCommand;
 use state::saved_lines;
+pub use terminal::await_foreground;
 use terminal::{Keyboard, TerminalGuard, clipboard};
 use theme::{Appearance, Environment, NamedTheme};
 
@@ -62,6 +65,7 @@ pub struct Options {
     pub theme: Option<&'static NamedTheme>,
     /// Exit after this time.
     pub duration: Option<Duration>,
+    pub zone: TimeZone,
     /// An initial notice: printed before the start, it would be hidden at once.
     pub notice: Option<String>,
 }
@@ -72,8 +76,12 @@ pub struct Options {
 /// If the terminal cannot be used, or if the collector failed. The terminal is restored in any case.
 pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
-    let mut screen = TerminalGuard::take(options.config.mouse)?;
-    let result = dashboard(&mut screen, &signals, &collector, options);
+    let (mouse, duration) = (options.config.mouse, options.duration);
+    // all files are read before the terminal is taken: that may take its time on a host in trouble
+    let files = SavedFiles::of_user();
+    let app = initial(options, &files);
+    let mut screen = TerminalGuard::take(mouse)?;
+    let result = dashboard(app, &mut screen, &signals, duration, &collector, files);
     drop(screen);
     // the collector's error explains more than the fact that it stopped
     collector.join()?;
@@ -83,20 +91,24 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     }
 }
 
+/// Time between being continued in the background and stopping again. `kill` of a shell sends a stopped job its signal, and
+/// continues it: the signal may be the later one to arrive here.
+const BEFORE_STOP: Duration = Duration::from_millis(100);
+
 /// Minimum time between frames while an incomplete result is shown.
 const FRAME: Duration = Duration::from_millis(50);
 
 fn dashboard(
+    mut app: App,
     screen: &mut TerminalGuard,
     signals: &Watch,
+    duration: Option<Duration>,
     collector: &Collector,
-    options: Options,
+    files: SavedFiles,
 ) -> anyhow::Result<()> {
-    let deadline = options
-        .duration
-        .map_or_else(crossbeam_channel::never, crossbeam_channel::after);
-    let mut outside = Outside::new(collector)?;
-    let mut app = outside.app(options, screen.size()?);
+    let deadline = duration.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+    let mut outside = Outside::new(collector, files)?;
+    app.resize(screen.size()?);
     let never = crossbeam_channel::never::<()>();
     // no sender exists, so a receive returns at once
     let (_, at_once) = crossbeam_channel::bounded::<()>(0);
@@ -119,12 +131,8 @@ fn dashboard(
                 Ok(input) => {
                     // a burst, such as a held key, is processed before the next frame
                     dirty = true;
-                    for input in std::iter::once(input).chain(keys.try_iter()) {
-                        effect = on_input(&mut app, input);
-                        if effect.is_some() {
-                            break; // what follows it must wait for it
-                        }
-                    }
+                    let burst = std::iter::once(input).chain(keys.try_iter());
+                    effect = on_inputs(&mut app, burst);
                 }
                 // a lost terminal is reported as `Input::Gone`
                 Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
@@ -135,7 +143,7 @@ fn dashboard(
                     dirty = true;
                 }
                 Ok(SIGTSTP) => effect = Some(Effect::Suspend),
-                Ok(SIGCONT) => effect = Some(Effect::Redraw),
+                Ok(SIGCONT) => effect = Some(Effect::Resume),
                 _ => effect = Some(Effect::Quit),
             },
             recv(collector.batches()) -> batch => match batch {
@@ -152,6 +160,13 @@ fn dashboard(
                 }
             }
             recv(deadline) -> _ => effect = Some(Effect::Quit),
+            recv(outside.stop_due) -> _ => {
+                if screen.is_in_foreground() {
+                    effect = Some(Effect::Resume);
+                } else {
+                    job::stop()?;
+                }
+            }
             recv(answers(outside.resolver.as_ref())) -> answer => match answer {
                 Ok(answer) => {
                     app.named(answer);
@@ -184,57 +199,72 @@ fn dashboard(
     }
 }
 
-/// Everything that the dashboard does outside of its state and its screen.
-struct Outside<'a> {
-    collector: &'a Collector,
-    /// `None` only while suspended.
-    keyboard: Option<Keyboard>,
-    writer: Option<Writer>,
-    resolver: Option<Resolver>,
-    /// Addresses whose names were requested last.
-    wanted: Vec<IpAddr>,
-    /// Files of data kept for the next run, if there is a directory for them.
+/// Files of data kept for the next run, if there is a directory for them.
+#[derive(Debug)]
+struct SavedFiles {
     history: Option<PathBuf>,
     columns: Option<PathBuf>,
 }
 
-impl<'a> Outside<'a> {
-    fn new(collector: &'a Collector) -> anyhow::Result<Self> {
+impl SavedFiles {
+    fn of_user() -> Self {
         let state = |name| saved_lines::file(name, directory("XDG_STATE_HOME"), directory("HOME"));
+        SavedFiles {
+            history: state("history"),
+            columns: state("columns"),
+        }
+    }
+}
+
+/// Creates the initial state, for a terminal of unknown size.
+fn initial(options: Options, files: &SavedFiles) -> App {
+    let load = |file: &Option<PathBuf>| file.as_deref().map(saved_lines::load).unwrap_or_default();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let mut app = App::new(host, options.capture, options.config.keep, Size::default())
+        .with_filter(options.filter, load(&files.history))
+        .with_interval(options.config.interval)
+        .at_home(directory("HOME"), options.zone)
+        .within(SessionEnv::detect());
+    let before = columns::kept(&load(&files.columns).join(" "));
+    app.uid_of = users::uid_of;
+    app.names.user = users::known_name;
+    app.columns = Columns::new(options.config.columns, before);
+    app.keymap = options.config.keymap;
+    if let Some(notice) = options.notice {
+        app.notice.say(notice);
+    }
+    app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
+    app
+}
+
+/// Everything that the dashboard does outside of its state and its screen.
+struct Outside<'a> {
+    collector: &'a Collector,
+    /// `None` while another job has the terminal.
+    keyboard: Option<Keyboard>,
+    /// Receives a message when it is time to stop, in the background.
+    stop_due: Receiver<Instant>,
+    writer: Option<Writer>,
+    resolver: Option<Resolver>,
+    /// Addresses whose names were requested last.
+    wanted: Vec<IpAddr>,
+    files: SavedFiles,
+}
+
+impl<'a> Outside<'a> {
+    fn new(collector: &'a Collector, files: SavedFiles) -> anyhow::Result<Self> {
         Ok(Outside {
             collector,
             keyboard: Some(Keyboard::new()?),
+            stop_due: crossbeam_channel::never(),
             writer: None,
             resolver: None,
             wanted: Vec::new(),
-            history: state("history"),
-            columns: state("columns"),
+            files,
         })
-    }
-
-    /// Creates the initial state.
-    fn app(&self, options: Options, size: Size) -> App {
-        let load =
-            |file: &Option<PathBuf>| file.as_deref().map(saved_lines::load).unwrap_or_default();
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        let mut app = App::new(host, options.capture, options.config.keep, size)
-            .with_filter(options.filter, load(&self.history))
-            .with_interval(options.config.interval)
-            .at_home(directory("HOME"), TimeZone::system())
-            .within(SessionEnv::detect());
-        let before = columns::kept(&load(&self.columns).join(" "));
-        app.uid_of = users::uid_of;
-        app.names.user = users::known_name;
-        app.columns = Columns::new(options.config.columns, before);
-        app.keymap = options.config.keymap;
-        if let Some(notice) = options.notice {
-            app.notice.say(notice);
-        }
-        app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
-        app
     }
 
     fn keys(&self) -> Receiver<Input> {
@@ -253,7 +283,7 @@ impl<'a> Outside<'a> {
             Effect::Quit => {
                 // leaving while choosing keeps the choice
                 if let Some(words) = app.leave_chooser() {
-                    keep(self.columns.as_deref(), &[words.join(" ")]);
+                    keep(self.files.columns.as_deref(), &[words.join(" ")]);
                 }
                 return Ok(false);
             }
@@ -268,15 +298,28 @@ impl<'a> Outside<'a> {
             }
             Effect::Export(order) => self.writer = carry_out(order, self.writer.take(), app),
             Effect::Services => app.services(Services::load()),
-            Effect::Remember(lines) => keep(self.history.as_deref(), &lines),
-            Effect::KeepColumns(words) => keep(self.columns.as_deref(), &[words.join(" ")]),
+            Effect::Remember(lines) => keep(self.files.history.as_deref(), &lines),
+            Effect::KeepColumns(words) => keep(self.files.columns.as_deref(), &[words.join(" ")]),
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
                 // nothing may read the terminal while the shell has it
                 self.keyboard = None;
-                screen.suspend()?;
+                screen.give_back();
+                job::stop()?;
+            }
+            Effect::Resume if screen.is_in_foreground() => {
+                self.keyboard = None;
+                self.stop_due = crossbeam_channel::never();
+                screen.resume()?;
                 self.keyboard = Some(Keyboard::new()?);
                 app.resize(screen.size()?);
+            }
+            // no shell is left that could ever bring it to the foreground
+            Effect::Resume if job::is_orphaned() => return Ok(false),
+            // continued in the background, where it can do nothing but wait: stopped again, as the kernel would
+            Effect::Resume => {
+                self.keyboard = None;
+                self.stop_due = crossbeam_channel::after(BEFORE_STOP);
             }
         }
         Ok(true)
@@ -340,7 +383,7 @@ fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Opt
         ExportCommand::Begin { path, replace } => match Writer::start(path, replace) {
             Ok(writer) => Some(writer),
             Err(e) => {
-                app.exported(WriterReport::Failed(format!("cannot start a thread: {e}")));
+                app.exported(WriterReport::Failed(format!("{e:#}")));
                 None
             }
         },
@@ -349,6 +392,34 @@ fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Opt
             app.export_cancelled(writer.is_some_and(Writer::cancel));
             None
         }
+    }
+}
+
+/// Handles inputs up to the first with an effect, which the others must wait for.
+fn on_inputs(app: &mut App, inputs: impl Iterator<Item = Input>) -> Option<Effect> {
+    // Inserted together: a terminal without bracketed paste sends a pasted text as thousands of keys, and each insertion
+    // parses the filter.
+    let mut typed = String::new();
+    for input in inputs {
+        if let Input::Key(press, Some(c)) = input
+            && app.is_text(press)
+        {
+            typed.push(c);
+            continue;
+        }
+        insert(app, &mut typed);
+        let effect = on_input(app, input);
+        if effect.is_some() {
+            return effect;
+        }
+    }
+    insert(app, &mut typed);
+    None
+}
+
+fn insert(app: &mut App, typed: &mut String) {
+    if !typed.is_empty() {
+        app.text(&std::mem::take(typed));
     }
 }
 
@@ -366,11 +437,9 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
 
 /// True if the terminal disappeared while it was written to, so that no one is left to report to.
 fn is_gone(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|e| e.downcast_ref::<io::Error>())
-        .any(|e| {
-            e.kind() == io::ErrorKind::BrokenPipe
-                || e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
-        })
+    error.chain().any(|e| {
+        let errno = e.downcast_ref::<Errno>().copied();
+        let errno = errno.or_else(|| Errno::from_io_error(e.downcast_ref::<io::Error>()?));
+        matches!(errno, Some(Errno::PIPE | Errno::IO))
+    })
 }

@@ -182,3 +182,16 @@ fn stalled_reader_does_not_delay_exit() {
         assert!((1998..=2000).contains(&sum), "{signal:?}: {sum}, {errors}");
     }
 }
+
+/// timeout(1) sends it to the program and to its group.
+#[test]
+fn term_sent_twice_at_once_exits_with_a_summary() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let (listener, only) = listen_for_flag();
+    let tcplife = Running::json(&["-L", &only], &listener);
+    tcplife.signal(Signal::TERM);
+    tcplife.signal(Signal::TERM);
+    tcplife.wait().take_summary();
+}

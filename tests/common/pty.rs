@@ -14,7 +14,7 @@ use super::requirements::PATIENCE;
 /// A program on its terminal.
 pub(crate) struct Pty {
     pub(crate) master: Box<dyn MasterPty + Send>,
-    reader: Box<dyn Read + Send>,
+    pub(crate) reader: Box<dyn Read + Send>,
     pub(crate) child: Kept,
     settings: String,
     /// Everything written to the terminal so far.

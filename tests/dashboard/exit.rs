@@ -1,6 +1,7 @@
-//! How the dashboard leaves the terminal: on quit, suspend, hangup and panic.
+//! How the dashboard leaves the terminal: on quit, suspend, hangup, fatal signals and panic.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,7 @@ use crate::common::loopback::{V4, listen, port, session};
 use crate::common::pty::{self, Kept};
 use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, argv, only};
+use crate::slow;
 
 pub(crate) fn pid_of(seen: &Seen) -> Pid {
     let pid = seen.pty.child.0.process_id().expect("it runs");
@@ -165,6 +167,70 @@ impl Seen {
     }
 }
 
+/// Sends a signal by its name, because some have none in the libraries.
+fn send(signal: &str, to: Pid) {
+    let status = Command::new("kill")
+        .args([&format!("-{signal}"), &to.as_raw_nonzero().to_string()])
+        .status();
+    assert!(status.expect("kill").success(), "{signal}");
+}
+
+#[test]
+fn fatal_signal_restores_the_terminal_and_kills_as_usual() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    for signal in [
+        "QUIT", "ABRT", "SEGV", "BUS", "USR1", "ALRM", "XCPU", "SYS", "PWR", "RTMIN",
+    ] {
+        let mut seen = Seen::dashboard(&["-L", &nothing]);
+        send(signal, pid_of(&seen));
+        let terminal = &mut seen.terminal;
+        let status = seen.pty.wait(|bytes| terminal.process(bytes));
+        assert!(status.signal().is_some(), "{signal}: {status}");
+        seen.gave_the_terminal_back(signal);
+        assert_eq!(seen.shows("aborted"), signal == "ABRT", "{signal}");
+    }
+    // but not one that is ignored
+    let ignoring = ["sh", "-c", "trap '' USR1; exec \"$@\"", "sh"];
+    let mut seen = Seen::start(pty::command(
+        &[&ignoring[..], &argv(&["-L", &nothing])].concat(),
+    ));
+    seen.wait_for("dashboard", |s| s.heading().is_some());
+    send("USR1", pid_of(&seen));
+    seen.press("?");
+    seen.wait_for("help", |s| s.shows("KEYS"));
+    seen.press("qq");
+    seen.ends("q", 0);
+}
+
+/// The first has to wait for a terminal that nobody reads; the second does not.
+#[test]
+fn second_term_signal_exits_at_once_and_restores_the_terminal() {
+    if !kernel_or_skip() {
+        return;
+    }
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut seen = slow::large(&listen(V4), "1s");
+        seen.stall();
+        // one that follows at once is taken for the first
+        while seen
+            .pty
+            .child
+            .0
+            .try_wait()
+            .expect("a child of ours")
+            .is_none()
+        {
+            std::thread::sleep(Duration::from_millis(5));
+            let _ = kill_process(pid_of(&seen), signal);
+        }
+        let code = 128 + signal.as_raw();
+        seen.ends(&format!("{signal:?} twice"), code.unsigned_abs());
+    }
+}
+
 const ROLE: &str = "TCPLIFE_TEST_ROLE";
 
 /// Not a test: this program started again, as a dashboard that panics, on a terminal.
@@ -177,6 +243,7 @@ fn panicking_dashboard_entry_point() {
             config: Config::default(),
             theme: None,
             duration: None,
+            zone: jiff::tz::TimeZone::UTC,
             notice: None,
         };
         if let Err(error) = ui::run(collector, options) {
@@ -188,6 +255,14 @@ fn panicking_dashboard_entry_point() {
         Ok("ui") => {
             let _screen = ui::TerminalGuard::take(true).expect("a terminal");
             panic!("boom");
+        }
+        Ok("memory") => {
+            let _screen = taken_terminal();
+            std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u8; 1000]>());
+        }
+        Ok("stack") => {
+            let _screen = taken_terminal();
+            println!("{}", overflow(1));
         }
         Ok("collector") => {
             let collector = Collector::spawn("x", |_tx, _stop, ready| {
@@ -204,6 +279,48 @@ fn panicking_dashboard_entry_point() {
             dashboard(collector.expect("it was ready"));
         }
         _ => {}
+    }
+}
+
+/// Takes the terminal, and waits until it shows.
+fn taken_terminal() -> ui::TerminalGuard {
+    let screen = ui::TerminalGuard::take(true).expect("a terminal");
+    let written = screen.written().recv().expect("it writes");
+    written.expect("the terminal is there");
+    screen
+}
+
+/// Never returns: its stack overflows.
+fn overflow(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 1000]);
+    match frame[999] {
+        0 => 0,
+        _ => overflow(depth + 1) + frame[0],
+    }
+}
+
+#[test]
+fn abort_restores_terminal_and_shows_message() {
+    let program = std::env::current_exe().expect("a program");
+    let program = program.to_str().expect("a path that is text");
+    for (role, message) in [
+        ("memory", "out of memory"),
+        ("stack", "overflowed its stack"),
+    ] {
+        let mut command = pty::command(&[
+            program,
+            "--exact",
+            "exit::panicking_dashboard_entry_point",
+            "--nocapture",
+        ]);
+        command.env(ROLE, role);
+        let mut seen = Seen::start(command);
+        let terminal = &mut seen.terminal;
+        let status = seen.pty.wait(|bytes| terminal.process(bytes));
+        assert!(status.signal().is_some(), "{role}: {status}");
+        assert!(seen.pty.text().contains("\x1b[?1049h"), "{role}");
+        seen.gave_the_terminal_back(role);
+        assert!(seen.shows(message), "{role}:\n{}", seen.picture());
     }
 }
 

@@ -17,6 +17,8 @@ mod customization;
 mod exit;
 mod export;
 mod harness;
+mod input;
+mod job_control;
 mod mouse;
 mod names;
 mod namespaces;

@@ -61,7 +61,7 @@ impl Load {
 }
 
 /// Starts a dashboard of 120x40 that shows only the server's ends of sessions with that listener.
-fn large(listener: &TcpListener, interval: &str) -> Seen {
+pub(crate) fn large(listener: &TcpListener, interval: &str) -> Seen {
     let ports = only(&[listener]);
     let argv = argv(&["-i", interval, "-L", &ports]);
     let mut seen = Seen::sized(pty::command(&argv), 40, 120);
@@ -90,7 +90,7 @@ impl Seen {
     }
 
     /// Presses a key that redraws everything, without reading, until nothing goes to the terminal any more.
-    fn stall(&mut self) {
+    pub(crate) fn stall(&mut self) {
         let (mut sent, mut since) = (self.sent(), Instant::now());
         let deadline = Instant::now() + PATIENCE;
         while since.elapsed() < Duration::from_millis(700) {

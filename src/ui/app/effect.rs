@@ -27,8 +27,10 @@ pub enum Effect {
     Export(export::ExportCommand),
     /// Redraw on a terminal in an unknown state.
     Redraw,
-    /// Give the terminal back to the shell until it continues this process.
+    /// Give the terminal back to the shell, and stop.
     Suspend,
+    /// The shell has continued this process: take the terminal again, if it is this job's.
+    Resume,
     /// Exit.
     Quit,
 }

@@ -64,8 +64,9 @@ impl App {
 
     fn edit_export(&mut self, request: InputRequest) {
         if let Some(export) = self.layers.export_mut() {
-            export.line.edit(request);
+            let fits = export.line.edit(request);
             export.stage = Stage::Naming(None);
+            self.say_if_cut(fits);
         }
     }
 
@@ -74,8 +75,9 @@ impl App {
         if let Some(export) = self.layers.export_mut()
             && matches!(export.stage, Stage::Naming(_))
         {
-            export.line.insert(text);
+            let fits = export.line.insert(text);
             export.stage = Stage::Naming(None);
+            self.say_if_cut(fits);
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use ratatui::layout::{Rect, Size};
 
-use crate::filter::{Filter, for_group};
+use crate::filter::{Filter, LONGEST, for_group};
 use crate::host::process_info::ProcessInfo;
 use crate::model::batch::Holders;
 use crate::model::fields;
@@ -20,6 +20,7 @@ use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
 use crate::ui::state::detail::Detail;
+use crate::ui::state::export::grouped;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::other_end::OtherEnd;
 use crate::ui::state::prompt::Prompt;
@@ -220,8 +221,9 @@ impl App {
             Action::Edit(edit) => {
                 if let Some(mut prompt) = self.layers.take_prompt() {
                     let before = prompt.before().clone();
-                    prompt.edit(edit, &|field| self.values(field, &before));
+                    let fits = prompt.edit(edit, &|field| self.values(field, &before));
                     self.layers.push(Layer::Prompt(prompt));
+                    self.say_if_cut(fits);
                     self.typed();
                 }
             }
@@ -265,10 +267,25 @@ impl App {
     /// Inserts typed or pasted text into the prompt. Elsewhere text has no effect.
     pub fn text(&mut self, text: &str) {
         if let Some(prompt) = self.layers.prompt_mut() {
-            prompt.insert(text);
+            let fits = prompt.insert(text);
             self.typed();
+            self.say_if_cut(fits);
         }
         self.type_export(text);
+    }
+
+    /// Reports that a line had no room for a text.
+    pub(super) fn say_if_cut(&mut self, fits: bool) {
+        if !fits {
+            let most = grouped(LONGEST);
+            let cut = format!("cut: there is room for {most} bytes only");
+            self.notice.complain(cut);
+        }
+    }
+
+    /// True if this key types a character into a prompt, or nothing at all.
+    pub fn is_text(&self, press: KeyPress) -> bool {
+        press.is_text() && self.keymap.lookup(self.layers.mode(), press).is_none()
     }
 
     /// Applies the text typed so far; while it is not valid, the last valid filter stays in force.

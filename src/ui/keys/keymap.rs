@@ -103,7 +103,8 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::keys::key_press::{char, ctrl};
+    use crate::ui::keys::KeyCode;
+    use crate::ui::keys::key_press::{char, code, ctrl};
 
     #[test]
     fn keymap_default_has_no_conflict() {
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn keymap_every_mode_can_be_left_with_ctrl_c() {
+    fn keymap_every_mode_can_be_left_with_ctrl_c_and_quit_with_f10() {
         for (mode, action) in [
             (Mode::Table, Action::Quit),
             (Mode::TopTalkers, Action::Quit),
@@ -139,6 +140,8 @@ mod tests {
         ] {
             let quit = Keymap::default().lookup(mode, ctrl('c'));
             assert_eq!(quit, Some(action), "{mode:?}");
+            let f10 = Keymap::default().lookup(mode, code(KeyCode::F(10)));
+            assert_eq!(f10, Some(Action::Quit), "{mode:?}");
         }
     }
 }

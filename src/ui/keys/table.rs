@@ -114,6 +114,9 @@ const LEFT_WITH_Q: &[Mode] = &[
 /// Modes in which a line is typed.
 const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
 
+/// Prompts, questions and what follows them: ^C cancels them.
+const ASKING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Replace, Mode::Writing];
+
 /// Names of rows in version 0.1, which the configuration still takes, and their names now.
 static FORMER_NAMES: &[(&str, &str)] = &[
     ("mark", "baseline"),
@@ -204,6 +207,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("help", &[Mode::Columns], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc), code(KeyCode::Enter)], Action::Help, "back", "go back"),
     key("quit-reading", LEFT_WITH_Q, &[ctrl('c'), code(KeyCode::F(10))], Action::Quit, "quit", "quit tcplife"),
+    key("quit-typing", ASKING, &[code(KeyCode::F(10))], Action::Quit, "", "quit tcplife"),
     key("down", SCROLLABLE, DOWN, Action::Move(Motion::Down), "down", "move down a line"),
     key("up", SCROLLABLE, UP, Action::Move(Motion::Up), "up", "move up a line"),
     key("page-down", SCROLLABLE, PAGE_DOWN, Action::Move(Motion::PageDown), "", "move down a page"),

@@ -74,18 +74,24 @@ impl Prompt {
         self.completing.as_ref().map(|c| (&c.completions, c.chosen))
     }
 
-    /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped.
-    pub fn insert(&mut self, text: &str) {
-        self.line.insert(text);
-        self.changed();
+    /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped. False if there was
+    /// no room for all of it.
+    pub fn insert(&mut self, text: &str) -> bool {
+        let length = self.text().len();
+        let fits = self.line.insert(text);
+        if self.text().len() != length {
+            self.changed();
+        }
+        fits
     }
 
-    /// Edits the line. `values` returns the values of a field that are on the screen.
-    pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) {
+    /// Edits the line. `values` returns the values of a field that are on the screen. False if there was no room for it.
+    pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) -> bool {
         match edit {
             Edit::Request(request) => {
-                self.line.edit(request);
+                let fits = self.line.edit(request);
                 self.changed();
+                return fits;
             }
             Edit::Older => {
                 let newest = self.history.len();
@@ -101,6 +107,7 @@ impl Prompt {
             }
             Edit::Complete => self.complete(values),
         }
+        true
     }
 
     /// Accepts this line and returns the history, the newest last.

@@ -2,8 +2,8 @@
 //!
 //! Builds the escape sequence that copies a text, also through a terminal multiplexer.
 
-use ratatui::crossterm::Command;
-use ratatui::crossterm::clipboard::CopyToClipboard;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 use crate::host::session_env::Multiplexer;
 
@@ -16,9 +16,7 @@ const BEL: &str = "\x07";
 
 /// The sequence that makes the terminal copy a text.
 pub fn sequence(text: &str, multiplexer: Option<Multiplexer>) -> String {
-    let mut plain = String::new();
-    // writing to a string cannot fail
-    let _ = CopyToClipboard::to_clipboard_from(text).write_ansi(&mut plain);
+    let plain = format!("\x1b]52;c;{}{ST}", BASE64_STANDARD.encode(text));
     match multiplexer {
         None => plain,
         // tmux copies by itself where `set-clipboard` is on, else passes it through where `allow-passthrough` is; it
@@ -39,9 +37,6 @@ pub fn sequence(text: &str, multiplexer: Option<Multiplexer>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::prelude::BASE64_STANDARD;
-
     use super::*;
 
     /// Decodes the sequence like a terminal.

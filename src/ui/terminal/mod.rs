@@ -1,47 +1,50 @@
 //! The terminal: its state, its keyboard, and noticing when it has gone. It is restored on every way out.
 //!
-//! Only this file and the thread that writes (`writer`) access it. `view` draws frames, `wire` encodes them.
+//! Nothing outside of this folder accesses it. `view` draws frames, `wire` encodes them, `writer` writes them, and
+//! `keyboard` reads.
 
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 use std::{io, panic};
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, RecvError, Sender, bounded, never};
-use ratatui::crossterm::event::{
-    self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyEventKind, KeyModifiers,
-    MouseButton, MouseEventKind,
-};
-use ratatui::crossterm::style::Print;
-use ratatui::crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
-};
-use ratatui::crossterm::{cursor, queue};
+use crossbeam_channel::{Receiver, RecvError};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, Terminal};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::{
+    OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+};
 
-use crate::host::waker::Waker;
-use crate::ui::input::{Input, Mouse, MouseKind};
-use crate::ui::keys::{KeyCode, KeyPress};
+use crate::host::signals;
 use crate::ui::terminal::glyphs::Glyphs;
+use crate::ui::terminal::sequences::{
+    ENTER, FRAME_BEGIN, FRAME_END, LEAVE, LEAVE_WITH_MOUSE, MOUSE_ON,
+};
 use crate::ui::terminal::wire::Wire;
+use crate::ui::terminal::writer::Out;
 
 pub mod clipboard;
+mod emergency;
 pub mod glyphs;
+mod job;
+mod keyboard;
+mod parser;
+mod sequences;
 pub mod wire;
 mod writer;
-use crate::ui::terminal::writer::Out;
+
+pub use job::await_foreground;
+pub use keyboard::Keyboard;
 
 /// Data to restore the terminal, while the dashboard has it.
 static TAKEN_TERMINAL: Mutex<Option<TakenTerminal>> = Mutex::new(None);
 
 struct TakenTerminal {
     out: Out,
-    mouse: bool,
+    /// Its settings before it was taken.
+    settings: Termios,
+    /// The sequence that undoes what was sent to take it.
+    leave: &'static str,
 }
 
 fn taken() -> MutexGuard<'static, Option<TakenTerminal>> {
@@ -50,10 +53,12 @@ fn taken() -> MutexGuard<'static, Option<TakenTerminal>> {
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Button presses and the wheel, at any column. Without motion, which crossterm's own command enables, and which is a
-/// waste over a slow link.
-const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
-const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+/// Maximum size of a frame. A terminal may claim to be of any size, and each of its cells takes memory; no screen has more
+/// cells that anybody could read.
+const LARGEST: Size = Size {
+    width: 1024,
+    height: 512,
+};
 
 /// The terminal, in raw mode on its alternate screen until this is dropped.
 pub struct TerminalGuard {
@@ -88,6 +93,8 @@ impl TerminalGuard {
             );
         }
         restore_on_panic();
+        signals::set_last_act(emergency::restore)?;
+        job::ignore_background_stops()?;
         let mut screen = TerminalGuard {
             terminal: ManuallyDrop::new(Terminal::new(Wire::new(size()?))?),
             glyphs: Glyphs::for_environment(),
@@ -99,22 +106,23 @@ impl TerminalGuard {
     }
 
     fn enter(&mut self) -> anyhow::Result<()> {
-        enable_raw_mode().context("cannot switch the terminal to raw mode")?;
+        let settings =
+            tcgetattr(io::stdin()).context("cannot read the settings of the terminal")?;
+        let leave = if self.mouse { LEAVE_WITH_MOUSE } else { LEAVE };
+        set_raw(&settings)?;
+        emergency::prepare(self.out.tty(), settings.clone(), leave);
         *taken() = Some(TakenTerminal {
             out: self.out.clone(),
-            mouse: self.mouse,
+            settings,
+            leave,
         });
-        let mut bytes = Vec::new();
-        queue!(
-            bytes,
-            EnterAlternateScreen,
-            EnableBracketedPaste,
-            cursor::Hide
-        )?;
-        if self.mouse {
-            queue!(bytes, Print(MOUSE_ON))?;
-        }
-        self.out.send(bytes);
+        self.begin()
+    }
+
+    /// Begins with an empty screen.
+    fn begin(&mut self) -> anyhow::Result<()> {
+        let mouse = if self.mouse { MOUSE_ON } else { "" };
+        self.send(&[ENTER, mouse].concat());
         self.redraw()
     }
 
@@ -140,9 +148,14 @@ impl TerminalGuard {
             .context("cannot clear the terminal")
     }
 
-    /// True if the terminal has taken the previous frame, so that a frame drawn now is not queued.
+    /// True if the terminal is this job's and has taken the previous frame, so that a frame drawn now is not queued.
     pub fn is_ready(&self) -> bool {
-        self.out.is_idle()
+        self.out.is_idle() && taken().is_some() && self.is_in_foreground()
+    }
+
+    /// True if the shell lets this job use the terminal.
+    pub fn is_in_foreground(&self) -> bool {
+        job::is_in_foreground(io::stdin())
     }
 
     /// Receives a message when the terminal has taken a frame; for [`TerminalGuard::on_written`].
@@ -176,11 +189,8 @@ impl TerminalGuard {
         frame.context("cannot draw on the terminal")?;
         let changed = self.terminal.backend_mut().take();
         if !changed.is_empty() {
-            let mut bytes = Vec::with_capacity(changed.len() + 16);
-            queue!(bytes, BeginSynchronizedUpdate)?;
-            bytes.extend(changed);
-            queue!(bytes, EndSynchronizedUpdate)?;
-            self.out.send(bytes);
+            let frame = [FRAME_BEGIN.as_bytes(), &changed, FRAME_END.as_bytes()];
+            self.out.send(frame.concat());
         }
         Ok(())
     }
@@ -190,19 +200,26 @@ impl TerminalGuard {
         self.out.send(sequence.into());
     }
 
-    /// Gives the terminal to the shell and stops, as ^Z does, until the shell continues this process.
+    /// Gives the terminal back, until [`TerminalGuard::resume`].
+    pub fn give_back(&mut self) {
+        restore();
+    }
+
+    /// Takes the terminal again, after this job was stopped and continued.
     ///
     /// # Errors
-    /// If the terminal cannot be given back or taken.
-    pub fn suspend(&mut self) -> anyhow::Result<()> {
-        restore();
-        // the whole job, as the terminal would: sudo and make wait for us otherwise
-        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
-            .context("cannot stop this process")?;
-        // fresh state, in case the writer had given up
-        self.out = Out::new()?;
-        self.terminal = ManuallyDrop::new(Terminal::new(Wire::new(size()?))?);
-        self.enter()
+    /// If it cannot be taken.
+    pub fn resume(&mut self) -> anyhow::Result<()> {
+        if let Some(taken) = &*taken() {
+            // it was stopped without warning, and the shell has made its own settings since
+            set_raw(&taken.settings)?;
+        } else {
+            // fresh state, in case the writer had given up
+            self.out = Out::new()?;
+            self.terminal = ManuallyDrop::new(Terminal::new(Wire::new(size()?))?);
+            return self.enter();
+        }
+        self.begin()
     }
 }
 
@@ -212,11 +229,20 @@ impl Drop for TerminalGuard {
     }
 }
 
+/// Switches the terminal to raw mode, in which a read never waits.
+fn set_raw(settings: &Termios) -> anyhow::Result<()> {
+    let mut raw = settings.clone();
+    raw.make_raw();
+    raw.special_codes[SpecialCodeIndex::VMIN] = 0;
+    raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+    tcsetattr(io::stdin(), OptionalActions::Now, &raw)
+        .context("cannot switch the terminal to raw mode")
+}
+
 /// Size of the terminal. A serial console does not know its size and reports 0; then it is taken from the
 /// environment, or is that of a classic terminal.
 fn size() -> anyhow::Result<Size> {
-    let (width, height) =
-        ratatui::crossterm::terminal::size().context("cannot ask the terminal for its size")?;
+    let size = tcgetwinsize(io::stdout()).context("cannot ask the terminal for its size")?;
     let known = |reported: u16, name, usual| {
         let named = || std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0);
         match reported {
@@ -225,26 +251,20 @@ fn size() -> anyhow::Result<Size> {
         }
     };
     Ok(Size {
-        width: known(width, "COLUMNS", 80),
-        height: known(height, "LINES", 24),
+        width: known(size.ws_col, "COLUMNS", 80).min(LARGEST.width),
+        height: known(size.ws_row, "LINES", 24).min(LARGEST.height),
     })
 }
 
 /// Restores the terminal. It may have gone, so nothing here can fail.
 fn restore() {
     let Some(taken) = taken().take() else { return };
-    let mut bytes = Vec::new();
-    let mouse = if taken.mouse { MOUSE_OFF } else { "" };
-    let _ = queue!(
-        bytes,
-        EndSynchronizedUpdate,
-        Print(mouse),
-        DisableBracketedPaste,
-        LeaveAlternateScreen,
-        cursor::Show
-    );
-    taken.out.finish(&bytes);
-    let _ = disable_raw_mode();
+    taken.out.finish(taken.leave.as_bytes());
+    // in the background, the settings are those of another job by now
+    if job::is_in_foreground(io::stdin()) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &taken.settings);
+    }
+    emergency::disarm();
 }
 
 /// Makes a panic of the dashboard's own thread restore the terminal before it is reported. A panic of another thread
@@ -260,212 +280,4 @@ fn restore_on_panic() {
             default(info);
         }
     }));
-}
-
-/// A thread that reads the terminal until it is dropped.
-#[derive(Debug)]
-pub struct Keyboard {
-    /// Input, as it arrives.
-    pub received: Receiver<Input>,
-    stop: Waker,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Keyboard {
-    /// Starts reading.
-    ///
-    /// # Errors
-    /// If the kernel refuses a descriptor or a thread.
-    pub fn new() -> anyhow::Result<Self> {
-        let (tx, received) = bounded(256);
-        let stop = Waker::new()?;
-        let stopped = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name("tcplife-input".into())
-            .spawn(move || {
-                // the receiver may be gone; then there is no one to report to
-                if read_until_stopped(&stopped, &tx).is_err() {
-                    let _ = tx.send(Input::Gone);
-                }
-            })?;
-        Ok(Keyboard {
-            received,
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-/// Time that crossterm gets to read available input. With zero it does not read at all; without this time, input that
-/// it has read but not returned would wait for the next key.
-const POLL: Duration = Duration::from_millis(20);
-
-/// Passes input on until stopped; an error if the terminal has gone. This is checked before each read: on a terminal
-/// that has gone, reads return at once with nothing, forever.
-fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
-    let stdin = io::stdin();
-    loop {
-        let mut fds = [
-            PollFd::new(&stdin, PollFlags::IN),
-            PollFd::new(stop, PollFlags::IN),
-        ];
-        match poll(&mut fds, None) {
-            Err(rustix::io::Errno::INTR) => continue,
-            other => other?,
-        };
-        if !fds[1].revents().is_empty() {
-            return Ok(());
-        }
-        if fds[0].revents() != PollFlags::IN {
-            bail!("the terminal is gone");
-        }
-        while event::poll(POLL)? {
-            if let Some(input) = translate(event::read()?) {
-                tx.send(input)?;
-            }
-        }
-    }
-}
-
-/// Translates an event of crossterm; `None` if it means nothing to the dashboard.
-fn translate(event: Event) -> Option<Input> {
-    match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => {
-            let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-            let is_command = key
-                .modifiers
-                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER);
-            let typed = match key.code {
-                event::KeyCode::Char(c) if !is_command => Some(c),
-                _ => None,
-            };
-            Some(Input::Key(KeyPress::new(key_code(key.code)?, ctrl), typed))
-        }
-        Event::Paste(text) => Some(Input::Paste(text)),
-        Event::Mouse(mouse) => {
-            let kind = match mouse.kind {
-                MouseEventKind::Down(MouseButton::Left) => MouseKind::Click,
-                MouseEventKind::ScrollUp => MouseKind::WheelUp,
-                MouseEventKind::ScrollDown => MouseKind::WheelDown,
-                _ => return None,
-            };
-            let (column, row) = (mouse.column, mouse.row);
-            Some(Input::Mouse(Mouse { kind, column, row }))
-        }
-        _ => None,
-    }
-}
-
-fn key_code(code: event::KeyCode) -> Option<KeyCode> {
-    use event::KeyCode as Read;
-    Some(match code {
-        Read::Char(c) => KeyCode::Char(c),
-        Read::F(n) => KeyCode::F(n),
-        Read::Up => KeyCode::Up,
-        Read::Down => KeyCode::Down,
-        Read::Left => KeyCode::Left,
-        Read::Right => KeyCode::Right,
-        Read::Home => KeyCode::Home,
-        Read::End => KeyCode::End,
-        Read::PageUp => KeyCode::PageUp,
-        Read::PageDown => KeyCode::PageDown,
-        Read::Tab => KeyCode::Tab,
-        Read::BackTab => KeyCode::BackTab,
-        Read::Enter => KeyCode::Enter,
-        Read::Esc => KeyCode::Esc,
-        Read::Backspace => KeyCode::Backspace,
-        Read::Delete => KeyCode::Delete,
-        Read::Insert => KeyCode::Insert,
-        _ => return None,
-    })
-}
-
-impl Drop for Keyboard {
-    fn drop(&mut self) {
-        self.stop.wake();
-        if let Some(thread) = self.thread.take() {
-            // the thread may be waiting for room in the channel, which no one will make
-            self.received = never();
-            let _ = thread.join();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ratatui::crossterm::event::KeyEvent;
-
-    use super::*;
-    use crate::ui::keys::KEYS;
-
-    #[test]
-    fn key_events_of_all_bound_keys_are_translated() {
-        for press in KEYS.iter().flat_map(|key| key.presses) {
-            let (code, ctrl) = press.parts();
-            let read = [
-                (KeyCode::Up, event::KeyCode::Up),
-                (KeyCode::Down, event::KeyCode::Down),
-                (KeyCode::Left, event::KeyCode::Left),
-                (KeyCode::Right, event::KeyCode::Right),
-                (KeyCode::Home, event::KeyCode::Home),
-                (KeyCode::End, event::KeyCode::End),
-                (KeyCode::PageUp, event::KeyCode::PageUp),
-                (KeyCode::PageDown, event::KeyCode::PageDown),
-                (KeyCode::Tab, event::KeyCode::Tab),
-                (KeyCode::BackTab, event::KeyCode::BackTab),
-                (KeyCode::Enter, event::KeyCode::Enter),
-                (KeyCode::Esc, event::KeyCode::Esc),
-                (KeyCode::Backspace, event::KeyCode::Backspace),
-                (KeyCode::Delete, event::KeyCode::Delete),
-                (KeyCode::Insert, event::KeyCode::Insert),
-            ];
-            let code = match code {
-                KeyCode::Char(c) => event::KeyCode::Char(c),
-                KeyCode::F(n) => event::KeyCode::F(n),
-                other => {
-                    read.iter()
-                        .find(|(code, _)| *code == other)
-                        .expect("a key")
-                        .1
-                }
-            };
-            let modifiers = if ctrl {
-                KeyModifiers::CONTROL
-            } else {
-                KeyModifiers::NONE
-            };
-            let input = translate(Event::Key(KeyEvent::new(code, modifiers)));
-            let Some(Input::Key(read, typed)) = input else {
-                panic!("{press:?}: {input:?}");
-            };
-            assert_eq!((read, typed.is_some()), (*press, press.is_text()));
-        }
-    }
-
-    #[test]
-    fn mouse_events_except_left_click_and_wheel_are_ignored() {
-        let mouse = |kind| {
-            translate(Event::Mouse(event::MouseEvent {
-                kind,
-                column: 10,
-                row: 5,
-                modifiers: KeyModifiers::NONE,
-            }))
-        };
-        let is = |kind| {
-            Some(Input::Mouse(Mouse {
-                kind,
-                column: 10,
-                row: 5,
-            }))
-        };
-        assert_eq!(
-            mouse(MouseEventKind::Down(MouseButton::Left)),
-            is(MouseKind::Click)
-        );
-        assert_eq!(mouse(MouseEventKind::ScrollUp), is(MouseKind::WheelUp));
-        assert_eq!(mouse(MouseEventKind::Down(MouseButton::Right)), None);
-        assert_eq!(mouse(MouseEventKind::Up(MouseButton::Left)), None);
-        assert_eq!(mouse(MouseEventKind::Moved), None);
-    }
 }

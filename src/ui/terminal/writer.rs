@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,14 +14,21 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcflush};
 
+use crate::host::thread;
 use crate::host::waker::Waker;
 use crate::output::stdout;
+use crate::ui::terminal::sequences::RESET;
 
 /// Time for the terminal to take pending output when the program exits.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Cancels an escape sequence that arrived only in part, and all attributes.
-const RESET: &[u8] = b"\x18\x1b[m";
+/// True once a signal is ending the process, which has restored the terminal: nothing is written any more.
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Ends all output, in a signal handler.
+pub fn silence() {
+    IS_SILENT.store(true, Ordering::Relaxed);
+}
 
 /// A handle to the writing thread.
 #[derive(Clone, Debug)]
@@ -48,14 +55,12 @@ impl Out {
         let (tell, written) = unbounded();
         let fds = (Arc::clone(&tty), give_up.clone());
         // never joined: it may be in a write that nothing reads
-        std::thread::Builder::new()
-            .name("tcplife-output".into())
-            .spawn(move || {
-                for bytes in orders {
-                    // the receiver may be gone; then there is no one to report to
-                    let _ = tell.send(write(&fds.0, &fds.1, &bytes));
-                }
-            })?;
+        thread::spawn("tcplife-output", move || {
+            for bytes in orders {
+                // the receiver may be gone; then there is no one to report to
+                let _ = tell.send(write(&fds.0, &fds.1, &bytes));
+            }
+        })?;
         Ok(Out {
             bytes,
             written,
@@ -63,6 +68,11 @@ impl Out {
             tty,
             give_up,
         })
+    }
+
+    /// The terminal, for the handler of a signal that ends the process.
+    pub fn tty(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.tty)
     }
 
     /// Queues bytes, without waiting.
@@ -107,7 +117,7 @@ impl Out {
             // the thread gives up the stuck frame now
             self.wait();
             let _ = tcflush(&self.tty, QueueSelector::OFlush);
-            self.send([RESET, bytes].concat());
+            self.send([RESET.as_bytes(), bytes].concat());
         }
         self.wait();
     }
@@ -115,7 +125,7 @@ impl Out {
 
 /// Writes all bytes, or gives up if it would block and `give_up` is readable.
 fn write(tty: &OwnedFd, give_up: &Waker, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
+    while !bytes.is_empty() && !IS_SILENT.load(Ordering::Relaxed) {
         match rustix::io::write(tty, bytes) {
             Ok(n) => bytes = &bytes[n..],
             Err(Errno::INTR) => {}

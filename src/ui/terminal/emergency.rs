@@ -1,0 +1,67 @@
+//! Restoring the terminal in a signal handler, for the signals that end the process at once.
+//!
+//! All of it is prepared beforehand: a handler may make system calls, but it may neither allocate memory nor wait for a
+//! lock.
+
+use std::os::fd::OwnedFd;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcsetattr};
+use signal_hook::consts::SIGABRT;
+
+use crate::ui::terminal::job::is_in_foreground;
+use crate::ui::terminal::{sequences, writer};
+
+/// The prepared terminal; null: there is nothing to restore.
+static PREPARED: AtomicPtr<Prepared> = AtomicPtr::new(ptr::null_mut());
+
+struct Prepared {
+    tty: Arc<OwnedFd>,
+    settings: Termios,
+    leave: &'static str,
+}
+
+/// Prepares to restore these settings of the terminal, and to send `leave`.
+pub fn prepare(tty: Arc<OwnedFd>, settings: Termios, leave: &'static str) {
+    let prepared = Box::new(Prepared {
+        tty,
+        settings,
+        leave,
+    });
+    // Never freed, because a handler may be using it. There is one for each time that the terminal was taken.
+    PREPARED.store(Box::into_raw(prepared), Ordering::Release);
+}
+
+/// The terminal is restored.
+pub fn disarm() {
+    PREPARED.store(ptr::null_mut(), Ordering::Release);
+}
+
+/// Restores the terminal, once. For a signal handler.
+pub fn restore(signal: i32) {
+    let prepared = PREPARED.swap(ptr::null_mut(), Ordering::AcqRel);
+    // SAFETY: it is null, or from `prepare`, which never frees it
+    let Some(prepared) = (unsafe { prepared.as_ref() }) else {
+        return;
+    };
+    writer::silence();
+    let tty = &*prepared.tty;
+    let mut fds = [PollFd::new(tty, PollFlags::OUT)];
+    if poll(&mut fds, Some(&Timespec::default())) != Ok(1) {
+        // nobody reads it: what waits there makes room
+        let _ = tcflush(tty, QueueSelector::OFlush);
+    }
+    let _ = rustix::io::write(tty, sequences::RESET.as_bytes());
+    let _ = rustix::io::write(tty, prepared.leave.as_bytes());
+    if is_in_foreground(tty) {
+        let _ = tcsetattr(tty, OptionalActions::Now, &prepared.settings);
+    }
+    if signal == SIGABRT {
+        // the reason went to the screen that is gone now
+        let why = b"tcplife: aborted: out of memory, or a bug\n";
+        let _ = rustix::io::write(rustix::stdio::stderr(), why);
+    }
+}
