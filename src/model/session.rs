@@ -342,6 +342,16 @@ impl Session {
         self.state != State::Closed
     }
 
+    /// Returns the port of the service: ours if the peer connected, the peer's if we did. If nobody knows who
+    /// connected, the lower one: services have low ports, clients get high ones.
+    pub fn service_port(&self) -> u16 {
+        match self.direction {
+            Direction::In => self.lport,
+            Direction::Out => self.rport,
+            Direction::Unknown => self.lport.min(self.rport),
+        }
+    }
+
     /// Returns its duration, ns: from the end of the handshake, or from its start if there was none.
     pub fn duration_ns(&self) -> u64 {
         let from = if self.established_ns == 0 {

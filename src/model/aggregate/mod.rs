@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
 use crate::model::interface::ZonedAddr;
-use crate::model::session::{Comm, Direction, Session};
+use crate::model::session::{Comm, Evidence, Session};
 use crate::model::store::Change;
 
 pub mod bounded_map;
@@ -48,6 +48,9 @@ impl GroupBy {
     /// Returns the key that a session counts for.
     pub fn key(self, session: &Session) -> GroupKey {
         match self {
+            GroupBy::Process | GroupBy::Program if session.owner == Evidence::None => {
+                GroupKey::UnknownOwner
+            }
             GroupBy::Process => GroupKey::Process(session.pid, session.comm),
             GroupBy::Program => GroupKey::Program(session.comm),
             GroupBy::Peer => GroupKey::Peer(session.remote()),
@@ -58,12 +61,7 @@ impl GroupBy {
                 };
                 GroupKey::Subnet(ZonedAddr::new(first, session.interface))
             }
-            GroupBy::Port => GroupKey::Port(match session.direction {
-                Direction::In => session.lport,
-                Direction::Out => session.rport,
-                // services have low ports, clients get high ones
-                Direction::Unknown => session.lport.min(session.rport),
-            }),
+            GroupBy::Port => GroupKey::Port(session.service_port()),
         }
     }
 }
@@ -71,9 +69,11 @@ impl GroupBy {
 /// Key of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupKey {
-    /// Process id and name; 0: not known.
+    /// Nobody knows which process or program it is.
+    UnknownOwner,
+    /// Process id and name.
     Process(u32, Comm),
-    /// Process name; empty: not known.
+    /// Process name.
     Program(Comm),
     Peer(ZonedAddr),
     /// First address of the subnet.
@@ -84,9 +84,8 @@ pub enum GroupKey {
 impl std::fmt::Display for GroupKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            GroupKey::Process(0, _) => f.write_str("-"),
+            GroupKey::UnknownOwner => f.write_str("-"),
             GroupKey::Process(pid, comm) => write!(f, "{} {pid}", comm.as_str()),
-            GroupKey::Program(comm) if comm.as_str().is_empty() => f.write_str("-"),
             GroupKey::Program(comm) => f.write_str(comm.as_str()),
             GroupKey::Peer(addr) => write!(f, "{addr}"),
             GroupKey::Subnet(first) => {
@@ -264,11 +263,12 @@ impl Aggregates {
 
     /// Applies a change of one session.
     pub fn take(&mut self, change: &Change<'_>) {
+        // the other parts of the keys never change
+        let key = |s: &Session| (s.pid, s.comm, s.owner == Evidence::None, s.direction);
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
             && now.is_open()
-            && (before.pid, before.comm, before.direction, before.interface)
-                == (now.pid, now.comm, now.direction, now.interface)
+            && key(before) == key(now)
         {
             return; // most open sessions are idle
         }
@@ -393,7 +393,7 @@ impl Aggregates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::{Age, State};
+    use crate::model::session::{Age, Direction, State};
     use crate::model::store::Store;
     use crate::testing::sample::{closed_session as sample, snapshot_batch};
 

@@ -163,6 +163,15 @@ pub static FIELDS: &[Field] = &[
         get: |_| Value::Missing,
     },
     Field {
+        word: "service",
+        aliases: &[],
+        json: None,
+        help: "port of the service: ours if the peer connected, else the peer's",
+        kind: FieldKind::Port,
+        column: None,
+        get: |s| Value::Uint(s.service_port().into()),
+    },
+    Field {
         word: "direction",
         aliases: &[],
         json: Some("direction"),

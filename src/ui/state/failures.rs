@@ -5,11 +5,11 @@
 use std::cmp::Reverse;
 
 use crate::filter::for_group::{filter_for_group, filter_for_peer};
-use crate::model::aggregate::GroupKey;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
+use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::interface::ZonedAddr;
-use crate::model::session::{Comm, Direction, Reason, Session};
+use crate::model::session::{Direction, Reason, Session};
 use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
@@ -32,8 +32,8 @@ pub struct Failure {
     pub addr: Option<ZonedAddr>,
     /// The peer's port, or the local one if the peer opened the session.
     pub port: u16,
-    /// Name of the owner; empty: unknown.
-    pub comm: Comm,
+    /// The owner's program.
+    pub program: GroupKey,
 }
 
 impl Failure {
@@ -44,7 +44,7 @@ impl Failure {
             direction: session.direction,
             addr: (!is_in).then_some(session.remote()),
             port: if is_in { session.lport } else { session.rport },
-            comm: session.comm,
+            program: GroupBy::Program.key(session),
         })
     }
 
@@ -58,7 +58,7 @@ impl Failure {
             "reason {} and direction {} and {to} and {}",
             self.reason.name(),
             self.direction.name(),
-            filter_for_group(&GroupKey::Program(self.comm))
+            filter_for_group(&self.program)
         )
     }
 
@@ -263,7 +263,7 @@ fn known_since(store: &Store) -> u64 {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::model::session::Evidence;
+    use crate::model::session::{Comm, Evidence};
     use crate::testing::sample::closed_session as sample;
 
     fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {

@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::Services;
-use crate::model::aggregate::{GroupBy, GroupKey};
+use crate::model::aggregate::GroupKey;
 use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::interface::{Interface, ZonedAddr};
@@ -78,11 +78,8 @@ impl Names {
     /// The name of a session's port, if that end serves. The other end's port is ephemeral, and its name would mean
     /// nothing.
     fn served(&self, session: &Session, port: u64) -> Option<&str> {
-        let serves = GroupBy::Port.key(session);
-        let port = u16::try_from(port)
-            .ok()
-            .filter(|p| serves == GroupKey::Port(*p));
-        self.port(port?)
+        let port = u16::try_from(port).ok();
+        self.port(port.filter(|port| *port == session.service_port())?)
     }
 
     /// Text of a field, by name if there is one. A port's name that does not fit says less than its number.

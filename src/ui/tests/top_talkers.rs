@@ -131,9 +131,12 @@ fn top_talkers_enter_adds_a_filter_and_backspace_removes_it() {
     assert_eq!(names(&app, Subject::Processes), ["nginx 22597"]);
     assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
     press_and_settle(&mut app, "Tab Enter");
-    assert!(source(&app).ends_with("and raddr 198.51.100.7 and port 443"));
+    assert!(source(&app).ends_with("and raddr 198.51.100.7 and service 443"));
     press_and_settle(&mut app, "Enter");
-    assert!(source(&app).ends_with("7 and port 443"), "once is enough");
+    assert!(
+        source(&app).ends_with("7 and service 443"),
+        "once is enough"
+    );
     press_and_settle(&mut app, "Backspace Backspace");
     assert_eq!(
         (source(&app).as_str(), app.row_count()),

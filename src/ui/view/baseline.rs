@@ -118,7 +118,7 @@ fn difference_text(difference: &Difference, width: usize) -> String {
     let (key, before, since) = (difference.key, difference.before, difference.since);
     let who = match key {
         GroupKey::Peer(_) | GroupKey::Subnet(_) => "peer",
-        GroupKey::Process(..) | GroupKey::Program(_) => "program",
+        GroupKey::UnknownOwner | GroupKey::Process(..) | GroupKey::Program(_) => "program",
         GroupKey::Port(_) => "port",
     };
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));

@@ -109,8 +109,8 @@ static COLUMNS: [FailureColumn; 7] = [
         is_number: false,
         kind: FieldKind::Text,
         text: |_, _, row| match row.failure {
-            Some(failure) if !failure.comm.as_str().is_empty() => failure.comm.as_str().into(),
-            _ => "-".into(),
+            Some(failure) => failure.program.to_string(),
+            None => "-".into(),
         },
     },
 ];

@@ -89,7 +89,7 @@ fn put(
 fn name(row: &TalkerRow<'_>, evicted: u64, names: &Names, width: usize) -> String {
     match row.key {
         None => shorten(&format!("+{evicted} evicted"), width, FieldKind::Text),
-        Some(GroupKey::Process(pid, comm)) if pid != 0 => {
+        Some(GroupKey::Process(pid, comm)) => {
             let pid = format!(" {pid}");
             let comm = shorten(
                 comm.as_str(),
