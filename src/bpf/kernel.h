@@ -79,6 +79,9 @@ enum {
 /* include/net/sock.h: enum sock_flags */
 enum { SOCK_DEAD = 0, SOCK_DONE = 1 };
 
+/* include/net/sock.h: bits of sk_userlocks */
+enum { SOCK_BINDPORT_LOCK = 8 };
+
 /* include/linux/sched.h */
 enum { PF_KTHREAD = 0x00200000 };
 
@@ -91,8 +94,8 @@ struct in6_addr {
 	} in6_u;
 };
 
-struct hlist_node {
-	struct hlist_node *next, **pprev;
+struct list_head {
+	struct list_head *next, *prev;
 };
 
 struct ns_common {
@@ -117,7 +120,6 @@ struct sock_common {
 	int skc_bound_dev_if;
 	unsigned long skc_flags;
 	possible_net_t skc_net;
-	struct hlist_node skc_bind_node;
 	struct in6_addr skc_v6_daddr; /* CONFIG_IPV6 */
 	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
 };
@@ -151,6 +153,7 @@ struct sock {
 	int sk_err;
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
+	u8 sk_userlocks : 4;
 	struct socket *sk_socket;
 };
 
@@ -176,6 +179,7 @@ struct inet_connection_sock {
 
 /* CONFIG_MPTCP and Linux 5.6 */
 struct mptcp_subflow_context {
+	u32 request_join : 1;
 	u32 mp_join : 1;
 	struct sock *conn;
 };
@@ -214,6 +218,7 @@ struct tcp_sock {
 	bool is_mptcp; /* CONFIG_MPTCP and Linux 5.6 */
 	struct minmax rtt_min;
 	struct request_sock *fastopen_rsk;
+	struct list_head tsorted_sent_queue;
 };
 
 struct pid_namespace;

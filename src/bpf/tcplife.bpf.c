@@ -29,8 +29,8 @@
  * (deferred closing, io_uring's files, descriptors lost in a Unix socket). One that connects or
  * reads is a user of its own, such as nfsd, as long as no process holds the socket.
  *
- * MPTCP subflows are TCP sockets and what is on the wire, and are shown as such. A kernel thread
- * opens all of them but the first: they belong to the process that has the MPTCP socket.
+ * MPTCP subflows are TCP sockets and what is on the wire, and are shown as such. All of them but the
+ * first are opened on behalf of the process that has the MPTCP socket, and belong to it.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -160,7 +160,8 @@ struct {
  */
 struct followed {
 	__u64 sk;
-	__u64 states;
+	__u32 states;
+	__u32 running; /* 1: on_state is running on this processor */
 };
 
 struct {
@@ -196,7 +197,8 @@ __u64 last_cgroup; /* the one that was noted last: most sessions have the same a
 
 /* Counted here and read by the collector. */
 __u64 ring_full; /* sessions that found the ring full */
-__u64 no_memory; /* sessions for which no state could be made */
+__u64 no_memory; /* reported sessions for which no state could be made */
+__u32 was_short_of_memory; /* 1: some session may have no state although it is new */
 __u64 made_good; /* transitions that on_state_nested handled because on_state was not run */
 
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
@@ -337,7 +339,9 @@ static __always_inline __u64 mptcp_of(struct tcp_sock *tp, bool *is_join)
 	subflow = tp->inet_conn.icsk_ulp_data;
 	if (!subflow)
 		return 0;
-	*is_join = BPF_CORE_READ_BITFIELD_PROBED(subflow, mp_join);
+	/* asked for by us, or by the peer */
+	*is_join = BPF_CORE_READ_BITFIELD_PROBED(subflow, request_join) ||
+		   BPF_CORE_READ_BITFIELD_PROBED(subflow, mp_join);
 	return (__u64)BPF_CORE_READ(subflow, conn);
 }
 
@@ -485,7 +489,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->owner = OWNER_NONE;
 		r->direction = DIRECTION_UNKNOWN;
 		/* open before the start, unless its state is missing for lack of memory */
-		r->age = READ_ONCE(no_memory) ? AGE_UNKNOWN : AGE_LOWER_BOUND;
+		r->age = READ_ONCE(was_short_of_memory) ? AGE_UNKNOWN : AGE_LOWER_BOUND;
 		r->no_syn = 0;
 		__builtin_memset(r->comm, 0, sizeof(r->comm));
 	}
@@ -544,6 +548,8 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 	if (st) {
 		st->start_ns = 0;
 		st->owner = OWNER_NONE;
+	} else if (r) {
+		__sync_fetch_and_add(&no_memory, 1);
 	}
 	if (r)
 		bpf_ringbuf_submit(r, get_wakeup_flags());
@@ -572,9 +578,10 @@ static __always_inline void note_cgroup(struct sock *sk)
 	cgroup = tp ? cgroup_of(sock_of(tp)) : 0;
 	if (!cgroup || cgroup == READ_ONCE(last_cgroup))
 		return;
-	WRITE_ONCE(last_cgroup, cgroup);
-	if (bpf_map_lookup_elem(&seen_cgroups, &cgroup))
+	if (bpf_map_lookup_elem(&seen_cgroups, &cgroup)) {
+		WRITE_ONCE(last_cgroup, cgroup);
 		return;
+	}
 	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
 	if (!r)
 		return;
@@ -591,7 +598,7 @@ static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direct
 
 	st = bpf_sk_storage_get(&states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!st) {
-		__sync_fetch_and_add(&no_memory, 1);
+		WRITE_ONCE(was_short_of_memory, 1);
 		return NULL;
 	}
 	st->direction = direction;
@@ -606,60 +613,68 @@ static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direct
 	return st;
 }
 
+/* Keeps the owner of the first subflow of an MPTCP socket for those that follow. */
+static __always_inline void keep_mptcp_owner(__u64 mptcp, const struct sock_state *st)
+{
+	struct process p = {};
+
+	if (st) {
+		p.pid = st->pid;
+		p.evidence = st->owner;
+		__builtin_memcpy(p.comm, st->comm, sizeof(p.comm));
+	}
+	/* an unknown one, too: it replaces that of an earlier MPTCP socket at this address */
+	bpf_map_update_elem(&mptcp_owners, &mptcp, &p, 0);
+}
+
 /* connect() */
 static __always_inline void handle_connect(struct sock *sk)
 {
 	struct sock_state *st = new_state(sk, DIRECTION_OUT, 0);
-	struct tcp_sock *tp;
-	struct process p;
-	__u64 mptcp;
-	bool is_join;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool is_join = false;
+	__u64 mptcp = 0;
 
-	if (!st)
-		return;
-	set_owner_current(st, sk, OWNER_CONNECT);
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return;
-	mptcp = mptcp_of(tp, &is_join);
-	if (!mptcp)
-		return;
-	if (st->owner == OWNER_CONNECT) {
-		__builtin_memset(&p, 0, sizeof(p));
-		p.pid = st->pid;
-		p.evidence = st->owner;
-		__builtin_memcpy(p.comm, st->comm, sizeof(p.comm));
-		bpf_map_update_elem(&mptcp_owners, &mptcp, &p, 0);
-	} else {
+	if (tp)
+		mptcp = mptcp_of(tp, &is_join);
+	if (!mptcp) {
+		if (st)
+			set_owner_current(st, sk, OWNER_CONNECT);
+	} else if (!is_join) {
+		if (st)
+			set_owner_current(st, sk, OWNER_CONNECT);
+		keep_mptcp_owner(mptcp, st);
+	} else if (st) {
+		/* opened on behalf of the socket's owner: by a kernel thread, or by `ip mptcp` */
 		set_mptcp_owner(st, tp);
 	}
 }
 
 /*
- * The address of the listener of a socket that was just made, and is not in any list yet. The child
- * is a copy of the listener (net/core/sock.c, sock_copy), skc_bind_node included. So its pprev is
- * still the listener's: it points to the pointer to the listener's node in the list of the sockets
- * that are bound to the port.
+ * The address of the listener of a socket that was just made. The child is a copy of the listener
+ * (net/core/sock.c, sock_copy), and one of its lists is still the listener's, which is empty: its
+ * head points to itself. The child's own is made later (net/ipv4/tcp_minisocks.c,
+ * tcp_create_openreq_child).
  */
-static __always_inline __u64 listener_of(struct sock *child)
+static __always_inline __u64 listener_of(struct tcp_sock *child)
 {
-	struct hlist_node **before = child->__sk_common.skc_bind_node.pprev;
-	const struct sock *none = NULL;
-	__u64 node = 0;
+	const struct tcp_sock *none = NULL;
 
-	bpf_probe_read_kernel(&node, sizeof(node), before);
-	return node - (__u64)__builtin_preserve_access_index(&none->__sk_common.skc_bind_node);
+	return (__u64)child->tsorted_sent_queue.next -
+	       (__u64)__builtin_preserve_access_index(&none->tsorted_sent_queue);
 }
 
 /* A listener has made a child. */
 static __always_inline struct sock_state *handle_child(struct sock *sk)
 {
 	struct sock_state *st = new_state(sk, DIRECTION_IN, UNCONFIRMED);
-	__u64 listener = listener_of(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	const struct process *p;
+	__u64 listener;
 
-	if (!st)
-		return NULL;
+	if (!st || !tp)
+		return st;
+	listener = listener_of(tp);
 	p = bpf_map_lookup_elem(&listeners, &listener);
 	if (p)
 		set_owner(st, p);
@@ -670,11 +685,12 @@ static __always_inline struct sock_state *handle_child(struct sock *sk)
 static __always_inline void handle_established(struct sock *sk, int oldstate)
 {
 	struct sock_state *st = state_of(sk);
-	struct tcp_sock *tp;
-	struct process p;
-	__u64 mptcp;
-	bool is_join;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool is_join = false;
+	__u64 mptcp = 0;
 
+	if (tp && oldstate == TCP_SYN_RECV)
+		mptcp = mptcp_of(tp, &is_join);
 	if (!st) {
 		/*
 		 * From SYN_SENT: open before the start, so not new. From SYN_RECV: a child, but no
@@ -683,31 +699,18 @@ static __always_inline void handle_established(struct sock *sk, int oldstate)
 		if (oldstate != TCP_SYN_RECV)
 			return;
 		st = new_state(sk, DIRECTION_IN, 0);
-		if (!st)
-			return;
 	}
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (mptcp && !is_join)
+		keep_mptcp_owner(mptcp, st);
+	if (!st || !tp)
 		return;
+	if (mptcp && is_join)
+		set_mptcp_owner(st, tp);
 	if (oldstate == TCP_SYN_SENT && BPF_CORE_READ_BITFIELD(tp, repair))
 		st->flags |= NO_SYN;
 	st->flags &= ~UNCONFIRMED;
 	if (!st->established_ns)
 		st->established_ns = bpf_ktime_get_boot_ns();
-	if (oldstate != TCP_SYN_RECV)
-		return;
-	mptcp = mptcp_of(tp, &is_join);
-	if (!mptcp)
-		return;
-	if (is_join) {
-		set_mptcp_owner(st, tp);
-		return;
-	}
-	__builtin_memset(&p, 0, sizeof(p));
-	p.pid = st->pid;
-	p.evidence = st->owner;
-	__builtin_memcpy(p.comm, st->comm, sizeof(p.comm));
-	bpf_map_update_elem(&mptcp_owners, &mptcp, &p, 0);
 }
 
 /* A FIN, from the peer (TCP_CLOSE_WAIT) or from us. */
@@ -802,7 +805,7 @@ static __always_inline void handle_transition(struct sock *sk, int oldstate, int
  *
  * The first program leaves a note of the transition that it has handled, and the second looks for
  * it. An interrupt between the two may have replaced it; then the transition is handled twice,
- * which changes nothing. A note of an earlier transition is never mistaken for the current one: the
+ * which changes nothing that has a state. A note of an earlier transition is never mistaken for the current one: the
  * first program begins by removing it.
  */
 SEC("tp_btf/inet_sock_set_state")
@@ -813,7 +816,9 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 	if (!f)
 		return 0;
 	f->sk = 0;
+	f->running = 1;
 	handle_transition(sk, oldstate, newstate);
+	f->running = 0;
 	f->states = oldstate << 8 | newstate;
 	f->sk = (__u64)sk;
 	return 0;
@@ -829,7 +834,8 @@ int BPF_PROG(on_state_nested, struct sock *sk, int oldstate, int newstate)
 	if (f->sk == (__u64)sk && f->states == (oldstate << 8 | newstate))
 		f->sk = 0;
 	else {
-		__sync_fetch_and_add(&made_good, 1);
+		if (f->running)
+			__sync_fetch_and_add(&made_good, 1);
 		handle_transition(sk, oldstate, newstate);
 	}
 	return 0;
@@ -880,6 +886,11 @@ int learn_reader(struct bpf_iter__bpf_map *ctx)
 	return 0;
 }
 
+static __always_inline bool is_bound(struct sock *sk)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK;
+}
+
 /*
  * Creates state for a socket that was open before tcplife started.
  */
@@ -901,8 +912,11 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 		    tp->snd_una == tp->snd_nxt) {
 			__u64 rest = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans);
 
+			/* a child of a listener has no port of its own; a restored one is bound */
 			if (rest == 1)
 				first.direction = DIRECTION_OUT;
+			else if (rest == 0 && is_bound(sk))
+				first.flags |= NO_SYN;
 			else if (rest == 0)
 				first.direction = DIRECTION_IN;
 		}
@@ -1004,8 +1018,12 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (sk->sk_protocol == IPPROTO_MPTCP) {
+		const struct process *known;
+
 		key = (__u64)sk;
-		if (scan_pass == 0 || !is_best_holder(sk, task))
+		known = bpf_map_lookup_elem(&mptcp_owners, &key);
+		if (scan_pass == 0 || (known && known->evidence > OWNER_SCAN) ||
+		    !is_best_holder(sk, task))
 			return 0;
 		describe(&p, task, OWNER_SCAN);
 		bpf_map_update_elem(&mptcp_owners, &key, &p, 0);

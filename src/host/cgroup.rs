@@ -19,6 +19,8 @@ use crate::model::cgroup::Cgroup;
 pub struct Cgroups {
     root: Option<PathBuf>,
     known: FxHashMap<u64, Arc<Cgroup>>,
+    /// A group was noted that is not known yet.
+    is_behind: bool,
     /// Time and duration of the last walk.
     walked: Option<(Instant, Duration)>,
 }
@@ -44,10 +46,29 @@ impl Cgroups {
         let mut cgroups = Cgroups {
             root,
             known: FxHashMap::default(),
+            is_behind: false,
             walked: None,
         };
         cgroups.walk();
         cgroups
+    }
+
+    /// Notes a group that will be asked for, so that it is looked up while it exists.
+    pub fn note(&mut self, id: u64) {
+        self.is_behind |= !self.known.contains_key(&id);
+        self.catch_up();
+    }
+
+    /// Looks up what was noted, as soon as that does not take too much time.
+    pub fn catch_up(&mut self) {
+        if self.is_behind && self.may_walk() {
+            self.walk();
+        }
+    }
+
+    fn may_walk(&self) -> bool {
+        self.walked
+            .is_none_or(|(when, took)| when.elapsed() >= took * WALK_SHARE)
     }
 
     /// Returns the group of an id. A group made since the last walk is found by the next.
@@ -56,10 +77,7 @@ impl Cgroups {
             return Arc::clone(cgroup);
         }
         let nothing = Arc::new(Cgroup::new(id, None));
-        if self
-            .walked
-            .is_none_or(|(when, took)| when.elapsed() >= took * WALK_SHARE)
-        {
+        if self.may_walk() {
             self.walk();
             // an id without a directory is gone for good: ids are not reused while the host runs
             return Arc::clone(self.known.entry(id).or_insert(nothing));
@@ -71,6 +89,7 @@ impl Cgroups {
     fn walk(&mut self) {
         let started = Instant::now();
         self.read();
+        self.is_behind = false;
         self.walked = Some((Instant::now(), started.elapsed()));
     }
 

@@ -31,8 +31,8 @@ pub struct Missed {
     pub not_run: Option<u64>,
     /// The kernel had no memory to keep their state. They are reported when they close, without an owner and an age.
     pub no_memory: u64,
-    /// They were open at a snapshot and gone at the next, and no record of their close came. `None`: without snapshots
-    /// nobody knows.
+    /// They were open at a snapshot and gone at the next, and no record of their close came. `None`: not known without
+    /// snapshots, or if sessions can leave the capture filter. A collector sets 0, and the store counts.
     pub vanished: Option<u64>,
 }
 
@@ -122,7 +122,7 @@ impl From<Vec<Session>> for OpenSnapshot {
 
 /// Converts boot time to wall-clock time.
 ///
-/// The difference between the two is constant until somebody sets the wall clock. Each such step is kept, so that all
+/// The difference between the two is constant until somebody sets the wall clock. The last steps are kept, so that all
 /// sessions of one moment have the same time of day, whenever they are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {

@@ -26,7 +26,7 @@ pub enum SessionRef {
 pub struct Totals {
     /// Closed sessions.
     pub closed: u64,
-    /// Sessions that were missed. Those that have vanished are counted here, from the second snapshot on.
+    /// Sessions that were missed. Those that have vanished are counted here.
     pub missed: Missed,
     /// Recently closed sessions per second.
     pub closed_rate: f64,
@@ -134,6 +134,8 @@ pub struct Store {
     /// Sessions that came through [`Store::pass`]: their number, and those that are still among the open ones.
     passed: u64,
     passed_open: FxHashSet<SessionId>,
+    /// Sessions that disappear have been missed; false if they may just have left the capture filter.
+    counts_vanished: bool,
     totals: Totals,
     /// Time of the last snapshot, ns.
     read_ns: u64,
@@ -154,6 +156,7 @@ impl Store {
             keep,
             passed: 0,
             passed_open: FxHashSet::default(),
+            counts_vanished: false,
             totals: Totals::default(),
             read_ns: 0,
             ended: 0,
@@ -174,6 +177,7 @@ impl Store {
         known.ring_full = known.ring_full.max(batch.missed.ring_full);
         known.not_run = known.not_run.max(batch.missed.not_run);
         known.no_memory = known.no_memory.max(batch.missed.no_memory);
+        self.counts_vanished = batch.missed.vanished.is_some();
         let read = batch.open.is_some();
         if let Some(open) = batch.open {
             self.apply_snapshot(open, batch.taken_ns, &mut report);
@@ -304,7 +308,7 @@ impl Store {
                 open.session.advance_idle_to(now_ns);
             }
         }
-        if snapshot > 1 {
+        if self.counts_vanished {
             let vanished = self.totals.missed.vanished.get_or_insert(0);
             *vanished += gone.len() as u64;
         }

@@ -12,8 +12,8 @@ use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{
-    Iter, IterOpts, Link, MapCore as _, MapFlags, MapIterOpts, MapMut, OpenObject, PrintLevel,
-    ProgramMut, RingBuffer, RingBufferBuilder, libbpf_sys,
+    Iter, IterOpts, Link, MapCore as _, MapIterOpts, MapMut, OpenObject, PrintLevel, ProgramMut,
+    RingBuffer, RingBufferBuilder, libbpf_sys,
 };
 use rustix::event::{Timespec, epoll};
 use rustix::time::{ClockId, clock_gettime};
@@ -162,7 +162,8 @@ pub fn run(
         live: &iterators.live,
         holders: &iterators.holders,
         scanner,
-        transitions: [&skel.progs.on_state, &skel.progs.on_state_nested].map(|p| p.as_fd()),
+        on_state: skel.progs.on_state.as_fd(),
+        is_by_pid: config.capture.pid.is_some(),
         variables: &variables,
         reader: &reader,
         clock: Clock::default().ahead(reader.ahead_ns),
@@ -256,9 +257,11 @@ impl Scanner<'_> {
             walk_silent(self.link).context("cannot scan the open files of all processes")?;
         }
         for map in self.scratch {
-            // entries that stay for lack of a batch operation (Linux before 5.6) only take room
-            let entries = map.lookup_and_delete_batch(4096, MapFlags::ANY, MapFlags::ANY);
-            entries.into_iter().flatten().for_each(drop);
+            // an entry that stayed could hide the owner of a later socket at the same address
+            for key in map.keys().collect::<Vec<_>>() {
+                let deleting = "cannot forget the holders that a scan has found";
+                map.delete(&key).context(deleting)?;
+            }
         }
         Ok(())
     }
@@ -310,11 +313,15 @@ impl RingRecords {
     /// Callback of libbpf: a value other than 0 would stop it.
     fn take(&self, bytes: &[u8]) -> i32 {
         if let Ok(new) = bytemuck::try_pod_read_unaligned::<types::new_cgroup>(bytes) {
-            self.context.borrow_mut().cgroups.get(new.cgroup);
+            self.context.borrow_mut().cgroups.note(new.cgroup);
             return 0;
         }
-        match decode(bytes, &mut self.context.borrow_mut()) {
-            Ok(session) => self.closed.borrow_mut().push(session),
+        let decoded = decode(bytes, &mut self.context.borrow_mut());
+        match decoded {
+            Ok(mut session) => {
+                self.context.borrow().names.apply(&mut session);
+                self.closed.borrow_mut().push(session);
+            }
             Err(e) => *self.bad_record.borrow_mut() = Some(e),
         }
         0
@@ -326,12 +333,14 @@ struct Rounds<'a> {
     live: &'a Link,
     holders: &'a Link,
     scanner: Scanner<'a>,
-    /// The programs that follow the transitions, the first and the second.
-    transitions: [BorrowedFd<'a>; 2],
+    /// The first of the two programs that follow the transitions.
+    on_state: BorrowedFd<'a>,
     variables: &'a SharedState<'a>,
     reader: &'a Reader,
     clock: Clock,
     missed: Missed,
+    /// The capture filter has a pid, so that a session whose owner changes may leave it.
+    is_by_pid: bool,
     /// Time of the last count of what was missed; `None`: never.
     missed_at: Option<Instant>,
     ring: RingBuffer<'a>,
@@ -348,9 +357,11 @@ impl Rounds<'_> {
         let mut idle_rounds = 0;
         loop {
             orders.waker().drain();
+            self.taken.context.borrow_mut().cgroups.catch_up();
             let last = orders.stop();
             if let Some(capture) = orders.capture() {
                 self.variables.set_filter(&capture);
+                self.is_by_pid = capture.pid.is_some();
                 self.variables.request_full_snapshot();
                 self.snapshot_at = None;
             }
@@ -478,9 +489,11 @@ impl Rounds<'_> {
     fn count_missed(&mut self, last: bool) -> Missed {
         self.missed.ring_full = self.variables.ring_full();
         self.missed.no_memory = self.variables.no_memory();
+        // the store counts those that vanish
+        self.missed.vanished = (self.interval.is_some() && !self.is_by_pid).then_some(0);
         if last || self.missed_at.is_none_or(|at| at.elapsed() >= SLEEP) {
             self.missed_at = Some(Instant::now());
-            let [first, _] = self.transitions.map(recursion_misses);
+            let first = recursion_misses(self.on_state);
             let made_good = self.variables.made_good();
             self.missed.not_run = first.map(|misses| misses.saturating_sub(made_good));
         }
@@ -613,6 +626,8 @@ fn jiffies_per_second(jiffies: u64, monotonic_ns: u64) -> u32 {
 mod tests {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+
+    use libbpf_rs::MapFlags;
 
     use super::*;
     use crate::collector::kernel::preflight;

@@ -63,7 +63,7 @@ fn min_rtt_us(r: &session_record) -> u32 {
     }
 }
 
-/// Decodes one record.
+/// Decodes one record. The owner's name is that of the record.
 ///
 /// # Errors
 /// If the length is not that of a record.
@@ -73,9 +73,7 @@ pub fn decode(bytes: &[u8], context: &mut DecodeContext) -> Result<Session, BadR
     }
     let r: session_record =
         bytemuck::try_pod_read_unaligned(bytes).map_err(|_| BadRecord(bytes.len()))?;
-    let mut session = session(&r, context);
-    context.names.apply(&mut session);
-    Ok(session)
+    Ok(session(&r, context))
 }
 
 fn session(r: &session_record, context: &mut DecodeContext) -> Session {
@@ -228,6 +226,8 @@ fn sent(r: &session_record, state: State) -> (u64, Direction) {
                 .saturating_sub(in_flight);
             let opened = match acked.checked_sub(data) {
                 Some(1) => Direction::Out,
+                // neither end of a restored connection has sent a SYN
+                Some(0) if r.no_syn == 1 => Direction::Unknown,
                 Some(0) => Direction::In,
                 _ => Direction::Unknown,
             };

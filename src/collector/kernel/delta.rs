@@ -8,9 +8,9 @@ use rustc_hash::FxHashMap;
 
 use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
-use crate::collector::kernel::process_names::owner_of;
+use crate::collector::kernel::process_names::Owner;
 use crate::model::batch::OpenSnapshot;
-use crate::model::session::{Comm, Evidence, Session, State};
+use crate::model::session::{Evidence, Session, State};
 
 /// Sessions of the last snapshot.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ struct KnownSession {
     snapshot: u64,
     /// Its start time, if no process has been seen using it.
     unowned_ns: Option<u64>,
-    /// Its owner, if it has a name that may change.
-    owner: Option<(u32, Comm)>,
+    /// Its owner, if it has a name that may change, and when it was first seen.
+    owner: Option<(Owner, u64)>,
 }
 
 impl DeltaTracker {
@@ -63,20 +63,27 @@ impl DeltaTracker {
             if is_unchanged {
                 self.take_unchanged(item)?;
             } else {
-                self.take_changed(decode(item, context)?);
+                let session = decode(item, context)?;
+                self.take_changed(session, context);
             }
             rest = after;
         }
         Ok(bytes.len() - rest.len())
     }
 
-    fn take_changed(&mut self, session: Session) {
+    fn take_changed(&mut self, mut session: Session, context: &DecodeContext) {
+        let owner = Owner::of(&session);
+        let before = self.known.get(&session.cookie).and_then(|k| k.owner);
         let known = KnownSession {
             snapshot: self.snapshot,
             unowned_ns: is_unowned(&session).then_some(session.start_ns),
-            owner: owner_of(&session),
+            owner: owner.map(|owner| match before {
+                Some((before, seen_ns)) if before == owner => (owner, seen_ns),
+                _ => (owner, session.end_ns),
+            }),
         };
         self.known.insert(session.cookie, known);
+        context.names.apply(&mut session);
         self.found.changed.push(session);
     }
 
@@ -108,8 +115,8 @@ impl DeltaTracker {
         self.is_amiss
     }
 
-    /// Owners of the sessions, with their names as last reported.
-    pub fn owners(&self) -> impl Iterator<Item = (u32, Comm)> {
+    /// Owners of the sessions, and when each was first seen.
+    pub fn owners(&self) -> impl Iterator<Item = (Owner, u64)> {
         self.known.values().filter_map(|known| known.owner)
     }
 

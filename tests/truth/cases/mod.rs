@@ -72,6 +72,7 @@ pub(crate) static CASES: &[Case] = &[
     before("inherited-before", V4_V6, preexisting::inherited),
     before("inherited-with-listener-before", V4, preexisting::inherited_with_listener),
     before("dies-with-data-in-flight-before", V4_V6, preexisting::dies_in_flight),
+    before("restored-before", V4, preexisting::restored),
     before("multipath-before", V4, preexisting::multipath),
     before("descriptor-in-flight-before", V4, preexisting::in_flight),
     before("fast-open-before", V4, preexisting::fast_open),

@@ -11,7 +11,7 @@ use super::shared_parts::{
 };
 use crate::generator::{Cx, End, EndOf, Flag, Net, skip, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
-use crate::sys::{self, TcpInfo};
+use crate::sys::{self, Repaired, TcpInfo};
 
 /// A gate at which the processes of a case wait until tcplife runs.
 #[derive(Clone, Copy)]
@@ -599,5 +599,35 @@ pub(super) fn multipath(cx: &Cx) {
         c.close_mptcp("local-fin");
     });
     gate.hold(cx, 2);
+    gate.go_on(cx);
+}
+
+/// A connection that was restored before the start: neither end has sent a SYN, so nothing shows who opened it.
+pub(super) fn restored(cx: &Cx) {
+    let net = cx.loopback();
+    let gate = Gate::new();
+    let server = |mut s: End| {
+        s.read(40);
+        gate.wait();
+        from_before(&mut s);
+        drain(s);
+    };
+    gate.hold_two(cx, &net, server, |remote| {
+        let local = net.client(cx.port(1));
+        let fd = bound(local, remote);
+        let mut first = End::connect_socket(fd, remote);
+        first.write(40);
+        first.acknowledged();
+        let saved = Repaired::save(first.fd());
+        drop(first.take_fd());
+        let fd = sys::tcp(remote);
+        let begun = saved.restore(&fd, local, remote);
+        let mut second = End::connected(fd, remote, begun);
+        gate.wait();
+        known_by_close(&mut second);
+        second.want("direction", "unknown");
+        second.write(60);
+        second.close("local-fin");
+    });
     gate.go_on(cx);
 }
