@@ -35,6 +35,8 @@ pub struct SessionEnv {
     /// Connections that the dashboard may be used over. In a multiplexer, one of them may have closed long ago: then it
     /// matches no open session.
     pub ssh: Vec<SshConnection>,
+    /// Inode number of the network namespace of the ssh server, if that is among our ancestors.
+    pub ssh_netns: Option<u64>,
 }
 
 impl SessionEnv {
@@ -45,6 +47,7 @@ impl SessionEnv {
             pid: std::process::id(),
             multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),
             ssh: Vec::new(),
+            ssh_netns: None,
         };
         let variable = |name: &str| std::env::var_os(name);
         found.take(&|name| variable(name).map(|v| v.as_os_str().as_encoded_bytes().to_vec()));
@@ -52,6 +55,10 @@ impl SessionEnv {
             match name.as_str() {
                 "tmux: server" => found.multiplexer = Some(Multiplexer::Tmux),
                 "screen" | "SCREEN" => found.multiplexer = Some(Multiplexer::Screen),
+                // sshd, sshd-session
+                name if name.starts_with("sshd") && found.ssh_netns.is_none() => {
+                    found.ssh_netns = Process::new(pid).net_namespace_inode();
+                }
                 _ => {}
             }
             // an environment that cannot be read counts as empty

@@ -17,6 +17,7 @@ pub struct SelfTraffic {
     pub shown: bool,
     pid: u32,
     ssh: Vec<SshConnection>,
+    ssh_netns: Option<u64>,
     open: usize,
     /// Numbers of closed ones still kept, the oldest first.
     closed: VecDeque<u64>,
@@ -27,6 +28,7 @@ impl SelfTraffic {
         SelfTraffic {
             pid: session_env.pid,
             ssh: session_env.ssh.clone(),
+            ssh_netns: session_env.ssh_netns,
             ..SelfTraffic::default()
         }
     }
@@ -36,8 +38,13 @@ impl SelfTraffic {
         if session.owner != Evidence::None && session.pid == self.pid {
             return true;
         }
-        let is = |ssh: &SshConnection, (ours, theirs): (SocketAddr, SocketAddr)| {
-            (ours, theirs) == (ssh.server, ssh.client) || (ours, theirs) == (ssh.client, ssh.server)
+        // the same addresses in another network namespace are others; but the client may be in one, if not on loopback
+        let netns = u64::from(session.netns);
+        let is_there = self.ssh_netns.is_none_or(|its| its == netns);
+        let is = |ssh: &SshConnection, ends: (SocketAddr, SocketAddr)| {
+            let may_be_client = is_there || !ssh.client.ip().is_loopback();
+            ends == (ssh.server, ssh.client) && is_there
+                || ends == (ssh.client, ssh.server) && may_be_client
         };
         self.ssh.iter().any(|ssh| is(ssh, session.ends()))
     }
@@ -114,6 +121,22 @@ mod tests {
         assert!(own.is(&session("192.0.2.77:50003", "10.0.0.5:22")));
         assert!(!own.is(&session("10.0.0.5:22", "192.0.2.77:50004")));
         assert!(!own.is(&session("10.0.0.6:22", "192.0.2.77:50003")));
+        let elsewhere = |ours: &str, theirs: &str| {
+            let own = SelfTraffic {
+                ssh: vec![SshConnection {
+                    client: end(theirs),
+                    server: end(ours),
+                }],
+                ssh_netns: Some(u64::from(sample().netns) + 1),
+                ..SelfTraffic::default()
+            };
+            (
+                own.is(&session(ours, theirs)),
+                own.is(&session(theirs, ours)),
+            )
+        };
+        assert_eq!(elsewhere("10.0.0.5:22", "10.0.0.9:50003"), (false, true));
+        assert_eq!(elsewhere("127.0.0.1:22", "127.0.0.1:50003"), (false, false));
         let ours = Session {
             pid: 77,
             ..sample()
