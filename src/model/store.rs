@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -30,8 +30,10 @@ pub struct Totals {
     pub missed: Missed,
     /// Recently closed sessions per second.
     pub closed_rate: f64,
-    /// Recent bytes per second, both directions.
-    pub byte_rate: f64,
+    /// Recent bytes sent per second.
+    pub tx_rate: f64,
+    /// Recent bytes received per second. A byte within the host is sent by one session and received by another.
+    pub rx_rate: f64,
 }
 
 /// Event of one session. Code that counts or follows sessions uses these events, and derives nothing from the
@@ -109,6 +111,40 @@ impl<'a> Change<'a> {
     }
 }
 
+/// Bytes moved in an interval, by direction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    tx: u64,
+    rx: u64,
+}
+
+impl Moved {
+    /// Returns the session's bytes beyond these.
+    fn until(self, session: &Session) -> Moved {
+        Moved {
+            tx: session.tx_bytes.saturating_sub(self.tx),
+            rx: session.rx_bytes.saturating_sub(self.rx),
+        }
+    }
+
+    fn both(self) -> u64 {
+        self.tx.saturating_add(self.rx)
+    }
+}
+
+impl From<&Session> for Moved {
+    fn from(session: &Session) -> Self {
+        Moved::default().until(session)
+    }
+}
+
+impl AddAssign for Moved {
+    fn add_assign(&mut self, other: Moved) {
+        self.tx += other.tx;
+        self.rx += other.rx;
+    }
+}
+
 /// Open session in the store.
 #[derive(Debug)]
 struct OpenSession {
@@ -141,7 +177,7 @@ pub struct Store {
     read_ns: u64,
     /// Since then: closed sessions and moved bytes.
     ended: u64,
-    moved: u64,
+    moved: Moved,
 }
 
 impl Store {
@@ -160,7 +196,7 @@ impl Store {
             totals: Totals::default(),
             read_ns: 0,
             ended: 0,
-            moved: 0,
+            moved: Moved::default(),
         }
     }
 
@@ -200,9 +236,10 @@ impl Store {
         if read && seconds > 0.9 {
             if self.read_ns != 0 {
                 self.totals.closed_rate = self.ended as f64 / seconds;
-                self.totals.byte_rate = self.moved as f64 / seconds;
+                self.totals.tx_rate = self.moved.tx as f64 / seconds;
+                self.totals.rx_rate = self.moved.rx as f64 / seconds;
             }
-            (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, 0);
+            (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, Moved::default());
         }
     }
 
@@ -471,17 +508,17 @@ struct Uncounted {
     /// Bytes of preexisting sessions when they were first seen.
     before_start: FxHashMap<SessionId, u64>,
     /// Bytes of sessions that are not followed at the moment.
-    left: FxHashMap<SessionId, u64>,
+    left: FxHashMap<SessionId, Moved>,
 }
 
 impl Uncounted {
     /// Notes a session that is no longer followed.
     fn leave(&mut self, session: &Session) {
-        self.left.insert(session.id(), session.bytes());
+        self.left.insert(session.id(), session.into());
     }
 
     /// Returns the bytes at the time it was left, if it is followed again.
-    fn come_back(&mut self, session: &Session) -> Option<u64> {
+    fn come_back(&mut self, session: &Session) -> Option<Moved> {
         self.left.remove(&session.id())
     }
 
@@ -512,18 +549,18 @@ fn changed(
     before: Option<&Session>,
     uncounted: &mut Uncounted,
     report: &mut impl FnMut(StoreEvent<'_>),
-) -> u64 {
+) -> Moved {
     let since_start = set_rates(session, before);
     let left = match before {
         Some(_) => None,
         None => uncounted.come_back(session),
     };
-    let moved = left.map_or(since_start, |had| session.bytes().saturating_sub(had));
+    let moved = left.map_or(since_start, |had| had.until(session));
     let change = Change {
         at,
         before,
         now: Some(session),
-        moved,
+        moved: moved.both(),
         uncounted: uncounted.note(session),
         is_new: before.is_none() && left.is_none() && session.age == Age::Exact,
         is_back: left.is_some(),
@@ -538,22 +575,18 @@ fn changed(
 
 /// Sets the rates since the previous figures and returns the bytes moved since. Bytes that a preexisting session moved
 /// before it was first seen belong to no interval.
-fn set_rates(session: &mut Session, before: Option<&Session>) -> u64 {
-    let (tx, rx, since_ns) = match before {
-        Some(b) => (
-            session.tx_bytes.saturating_sub(b.tx_bytes),
-            session.rx_bytes.saturating_sub(b.rx_bytes),
-            b.end_ns,
-        ),
-        None if (session.age != Age::Exact) => (0, 0, session.start_ns),
-        None => (session.tx_bytes, session.rx_bytes, session.start_ns),
+fn set_rates(session: &mut Session, before: Option<&Session>) -> Moved {
+    let (moved, since_ns) = match before {
+        Some(b) => (Moved::from(b).until(session), b.end_ns),
+        None if session.age != Age::Exact => (Moved::default(), session.start_ns),
+        None => (Moved::from(&*session), session.start_ns),
     };
     let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
     if seconds > 0.0 {
-        session.tx_rate = tx as f32 / seconds;
-        session.rx_rate = rx as f32 / seconds;
+        session.tx_rate = moved.tx as f32 / seconds;
+        session.rx_rate = moved.rx as f32 / seconds;
     }
-    tx + rx
+    moved
 }
 
 #[cfg(test)]
@@ -598,7 +631,7 @@ mod tests {
         store.apply(snapshot(12, vec![open(1, 2500, 12 * S)], vec![]));
         let session = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!(session.tx_rate, 1000.0);
-        assert_eq!(store.totals().byte_rate, 1000.0);
+        assert_eq!(store.totals().tx_rate, 1000.0);
         // it closes with 500 bytes more, which count too
         store.apply(Batch {
             closed: vec![closed(1, 3000, 13 * S)],
@@ -606,7 +639,7 @@ mod tests {
         });
         store.apply(snapshot(14, vec![], vec![]));
         assert_eq!(
-            (store.totals().byte_rate, store.totals().closed_rate),
+            (store.totals().tx_rate, store.totals().closed_rate),
             (250.0, 0.5)
         );
         assert_eq!(store.open_count(), 0);
@@ -621,7 +654,7 @@ mod tests {
             ..open(1, 1 << 40, 2 * S)
         };
         store.apply(snapshot(2, vec![old], vec![]));
-        assert_eq!(store.totals().byte_rate, 0.0);
+        assert_eq!(store.totals().tx_rate, 0.0);
         assert_eq!(
             store.get(SessionRef::Open(1)).expect("it is open").tx_rate,
             0.0
@@ -646,13 +679,13 @@ mod tests {
         ));
         // one closed before the snapshot and is reported in its batch, the other in a later batch
         store.apply(snapshot(11, vec![], vec![closed(1, 800, 10 * S + S / 2)]));
-        assert_eq!(store.totals().byte_rate, 300.0);
+        assert_eq!(store.totals().tx_rate, 300.0);
         store.apply(Batch {
             closed: vec![closed(2, 900, 10 * S + S / 2)],
             ..Batch::default()
         });
         store.apply(snapshot(12, vec![], vec![]));
-        assert_eq!(store.totals().byte_rate, 400.0);
+        assert_eq!(store.totals().tx_rate, 400.0);
     }
 
     #[test]

@@ -25,6 +25,7 @@ impl App {
             !own.is(s)
         });
         self.baseline = Some(Box::new(baseline));
+        self.baseline_set = self.clock.wall(self.now_ns);
         self.update_baseline();
         self.refresh_screen();
     }

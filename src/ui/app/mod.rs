@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
 
@@ -115,6 +116,9 @@ pub struct App {
     pub frozen: Option<Waiting>,
     size: Size,
     pub first_ns: u64,
+    /// The start of the run, and the moment of the baseline, by the clock as it was then.
+    pub started: Timestamp,
+    pub baseline_set: Timestamp,
     pub now_ns: u64,
     pub clock: Clock,
     pub zone: TimeZone,
@@ -156,6 +160,8 @@ impl App {
             frozen: None,
             size,
             first_ns: 0,
+            started: Timestamp::UNIX_EPOCH,
+            baseline_set: Timestamp::UNIX_EPOCH,
             now_ns: 0,
             clock: Clock::default(),
             zone: TimeZone::UTC,
@@ -195,9 +201,14 @@ impl App {
         self.first_ns != 0
     }
 
-    /// Time since the start in seconds, at the moment shown.
-    pub fn uptime_s(&self) -> u64 {
-        self.now_ns.saturating_sub(self.first_ns) / 1_000_000_000
+    /// Formats a time: to the second on the day shown, else with its date.
+    pub fn time(&self, at: Timestamp) -> String {
+        let [at, now] = [at, self.clock.wall(self.now_ns)].map(|t| t.to_zoned(self.zone.clone()));
+        let format = match at.date() == now.date() {
+            true => "%H:%M:%S",
+            false => "%Y-%m-%d %H:%M",
+        };
+        at.strftime(format).to_string()
     }
 
     /// Layout of the screen.

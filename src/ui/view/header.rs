@@ -14,7 +14,6 @@ use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
-use crate::ui::state::screens::Screen;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -24,55 +23,53 @@ pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     view_line(app, theme, layout.view_line, buffer);
 }
 
-/// Joins as many parts as fit, the important ones first; the last one is cut if much of it fits.
-fn fit(parts: Vec<Vec<Span<'_>>>, width: u16) -> Line<'_> {
-    const MUCH: usize = 12;
+/// Joins as many parts as fit, the important ones first. None is cut: a part of a number is another number.
+fn fit(parts: Vec<Line<'_>>, width: u16) -> Line<'_> {
     let mut line = Line::default();
     for part in parts {
-        let part = Line::from(part);
-        let room = usize::from(width).saturating_sub(line.width() + 2);
-        if part.width() > room && room < MUCH && !line.spans.is_empty() {
+        if line.spans.is_empty() {
+            line = part;
+        } else if line.width() + 2 + part.width() <= width.into() {
+            line.push_span("  ");
+            line.spans.extend(part.spans);
+        } else {
             break;
         }
-        if !line.spans.is_empty() {
-            line.push_span("  ");
-        }
-        line.spans.extend(part.spans);
     }
     line
 }
 
+/// Cells for the host's name: more of it would take those of the figures.
+const WIDEST_HOST: usize = 40;
+
 fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let totals = app.store().totals();
     let figure = |name: &'static str, value: String| {
-        vec![Span::raw(name), Span::styled(value, theme.figure)]
+        Line::from(vec![Span::raw(name), Span::styled(value, theme.figure)])
     };
-    let missed = totals.missed.certain();
+    let rate = |sign: &'static str, rate: f64| {
+        let rate = format!("{}/s", fields::size(rate as u64));
+        [Span::raw(sign), Span::styled(rate, theme.figure)]
+    };
+    let [up, down] = [rate("↑", totals.tx_rate), rate(" ↓", totals.rx_rate)];
     let mut parts = vec![
-        vec![Span::styled("tcplife", theme.title)],
+        Line::from(Span::styled("tcplife", theme.title)),
         figure("open ", app.store().open_count().to_string()),
         figure("closed ", totals.closed.to_string()),
         figure("", format!("{}/s", short(totals.closed_rate))),
-        figure("", format!("{}/s", fields::size(totals.byte_rate as u64))),
-        figure("up ", uptime(app.uptime_s())),
-        vec![Span::raw(app.host.as_str())],
+        Line::from_iter(up.into_iter().chain(down)),
+        Line::raw(shorten(&app.host, WIDEST_HOST, FieldKind::Text)),
     ];
+    let missed = totals.missed.certain();
     if missed > 0 {
         let missed = Span::styled(missed.to_string(), theme.alarm);
-        parts.insert(3, vec![Span::raw("missed "), missed]);
+        parts.insert(3, Line::from(vec![Span::raw("missed "), missed]));
+    }
+    // a duration would tick, and be all the traffic to the terminal of a quiet host
+    if app.has_snapshot() {
+        parts.push(figure("since ", app.time(app.started)));
     }
     fit(parts, area.width).render(area, buffer);
-}
-
-/// Formats the uptime in steps that grow with it: a clock ticking every second would be all the traffic to the
-/// terminal of a quiet host.
-fn uptime(seconds: u64) -> String {
-    match seconds {
-        0..10 => format!("{seconds}s"),
-        10..60 => format!("{}s", seconds / 10 * 10),
-        60..3600 => format!("{}m", seconds / 60),
-        _ => fields::micros(seconds * 1_000_000),
-    }
 }
 
 /// Formats a rate of events, with a decimal while it is small.
@@ -203,13 +200,8 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
-    // the comparison screen shows how long ago that was, to the second
-    let is_shown = matches!(app.layers.screen(), Some(Screen::Baseline(_)));
-    let baseline = app.baseline.as_ref().map(|baseline| {
-        let text = match is_shown {
-            true => "baseline set".into(),
-            false => format!("baseline {} ago", uptime(baseline.ago_ns() / 1_000_000_000)),
-        };
+    let baseline = app.baseline.as_ref().map(|_| {
+        let text = format!("baseline {}", app.time(app.baseline_set));
         Part::new(Importance::Said, text)
     });
     let own = app.view_filter.self_traffic.header_text();
@@ -290,18 +282,4 @@ fn captured(app: &App) -> Option<String> {
     } else {
         format!("{} [kernel: {kernel}]", filter.source())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uptime_is_rounded_to_coarser_steps_with_age() {
-        let said = [0, 9, 10, 19, 59, 60, 119, 3599, 3600, 90_000].map(uptime);
-        let want = [
-            "0s", "9s", "10s", "10s", "50s", "1m", "1m", "59m", "1h00m", "1d01h",
-        ];
-        assert_eq!(said, want);
-    }
 }
