@@ -83,15 +83,45 @@ impl TimeSpent {
         }
     }
 
-    /// Between two snapshots of a session.
-    pub fn between(before: &Session, now: &Session) -> TimeSpent {
-        let since = |time: fn(&Session) -> u64| time(now).saturating_sub(time(before));
+    /// Between two readings of a session.
+    pub fn between(before: &Reading, now: &Reading) -> TimeSpent {
+        let since = |time: fn(&Reading) -> u64| time(now).saturating_sub(time(before));
         TimeSpent {
-            whole_us: Some(now.end_ns.saturating_sub(before.end_ns) / 1000),
-            busy_us: since(Session::busy_us),
-            rwnd_us: since(Session::rwnd_limited_us),
-            sndbuf_us: since(Session::sndbuf_limited_us),
-            sent: now.tx_bytes.saturating_sub(before.tx_bytes) + u64::from(now.unacked_bytes),
+            whole_us: Some(since(|r| r.at_ns) / 1000),
+            busy_us: since(|r| r.busy_us),
+            rwnd_us: since(|r| r.rwnd_us),
+            sndbuf_us: since(|r| r.sndbuf_us),
+            sent: since(|r| r.tx_bytes) + now.unacked_bytes,
+        }
+    }
+
+    /// True if data was in flight or waiting for more than a tenth of that time, ns. What limits a session that is
+    /// hardly ever busy is the application, whatever limited it for a moment.
+    pub fn is_busy(&self, of_ns: u64) -> bool {
+        self.busy_us.saturating_mul(10) > of_ns / 1000
+    }
+}
+
+/// The waiting times of a session at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub at_ns: u64,
+    busy_us: u64,
+    rwnd_us: u64,
+    sndbuf_us: u64,
+    tx_bytes: u64,
+    unacked_bytes: u64,
+}
+
+impl From<&Session> for Reading {
+    fn from(session: &Session) -> Self {
+        Reading {
+            at_ns: session.end_ns,
+            busy_us: session.busy_us(),
+            rwnd_us: session.rwnd_limited_us(),
+            sndbuf_us: session.sndbuf_limited_us(),
+            tx_bytes: session.tx_bytes,
+            unacked_bytes: session.unacked_bytes.into(),
         }
     }
 }
@@ -209,7 +239,7 @@ mod tests {
             ..before.clone()
         };
         assert_eq!(
-            verdict(TimeSpent::between(&before, &now)),
+            verdict(TimeSpent::between(&(&before).into(), &(&now).into())),
             Verdict::Parts(vec![
                 (Bottleneck::Network, 0.5),
                 (Bottleneck::Application, 0.5)

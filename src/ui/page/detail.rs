@@ -46,6 +46,8 @@ pub enum DetailLine {
 
 /// Width of a name, including its margins.
 pub const NAME: usize = 16;
+/// Minimum round-trip time that a remark is worth, µs.
+const NOTABLE_US: u32 = 1000;
 /// Minimum height for rate charts of several lines.
 const HIGH: u16 = 30;
 
@@ -83,22 +85,7 @@ pub fn lines(
     page.heading("PATH");
     path(&mut page, session);
     page.heading("BOTTLENECK");
-    // how long a preexisting session was idle before the start is unknown
-    let when = if session.age != Age::Exact {
-        "while busy"
-    } else {
-        "overall"
-    };
-    let in_all = verdict(TimeSpent::of(session));
-    page.entry(when, &verdict_text(&in_all, true), Tone::Figure);
-    if detail.tx.len() > 1 {
-        let spent = TimeSpent::between(&detail.first, session);
-        page.entry(
-            "watched",
-            &verdict_text(&verdict(spent), false),
-            Tone::Plain,
-        );
-    }
+    page.entry("limited by", &limits(detail), Tone::Figure);
     page.heading("OWNER");
     owner(&mut page, detail);
     page.heading("OTHER END");
@@ -202,8 +189,10 @@ fn path(page: &mut Page, session: &Session) {
                 fields::micros(now.into()),
                 fields::micros(best.into())
             );
-            if now >= best.saturating_mul(2) {
-                text += &format!(": {} times the minimum, queues or a busy peer", now / best);
+            // less is the noise of a healthy network, and of loopback
+            if now >= NOTABLE_US && now >= best.saturating_mul(3) {
+                let times = (f64::from(now) / f64::from(best)).round();
+                text += &format!(": {times} times the minimum, queues or a busy peer");
             }
             text
         }
@@ -241,21 +230,58 @@ fn path(page: &mut Page, session: &Session) {
     page.entry("waiting", &text, Tone::Plain);
 }
 
-/// Text of a verdict, explaining its largest part if `explained`.
-fn verdict_text(verdict: &Verdict, explained: bool) -> String {
+/// What limits the session, in one sentence: lately, then over its whole life.
+fn limits(detail: &Detail) -> String {
+    let session = &detail.session;
+    let whole = TimeSpent::of(session);
+    let lately = detail.recently().map(|(spent, ns)| {
+        let which = if session.is_open() { "the" } else { "its" };
+        let when = format!("in {which} last {}", fields::seconds(ns));
+        (when, verdict(spent))
+    });
+    // how long a preexisting session was idle before the start is not known
+    let overall = match session.age != Age::Exact {
+        false => Some("overall"),
+        true => whole.is_busy(session.duration_ns()).then_some("while busy"),
+    };
+    let overall = overall.map(|when| (when.to_owned(), verdict(whole)));
+    if lately.is_none() && overall.is_none() {
+        return match verdict(whole) {
+            Verdict::Parts(_) => "busy for less than a tenth of its time".into(),
+            other => said(&other),
+        };
+    }
+    let mut verdicts: Vec<_> = lately.into_iter().chain(overall).collect();
+    if verdicts.len() > 1 && verdicts[0].1 == verdicts[1].1 {
+        verdicts.remove(0);
+    }
+    let texts = verdicts.iter().map(|(when, v)| match (when.as_str(), v) {
+        ("overall", Verdict::NothingSent | Verdict::TooShort) => said(v),
+        _ => format!("{when}: {}", said(v)),
+    });
+    let sentence = texts.collect::<Vec<_>>().join("; ");
+    match &verdicts[..] {
+        [(_, Verdict::NothingSent)] => format!("{sentence}; see the other end"),
+        [(_, Verdict::Parts(parts)), ..] => match parts.first() {
+            Some((limit, _)) => format!("{sentence}. {}", limit.help()),
+            None => sentence,
+        },
+        _ => sentence,
+    }
+}
+
+/// Text of a verdict.
+fn said(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::NothingSent => "nothing was sent; see the other end".into(),
+        Verdict::NothingSent => "nothing was sent".into(),
         Verdict::TooShort => "too short to tell".into(),
         Verdict::Parts(parts) => {
-            let texts: Vec<String> = parts
-                .iter()
-                .map(|(limit, part)| format!("{} {:.0}%", limit.name(), part * 100.0))
-                .collect();
-            let all = texts.join(", ");
-            match parts.first().filter(|_| explained) {
-                Some((limit, _)) => format!("{all}. {}", limit.help()),
-                None => all,
-            }
+            let notable = parts.iter().filter(|(_, part)| *part >= 0.005);
+            let texts = notable.map(|(limit, part)| {
+                let percent = (part * 100.0).round();
+                format!("{} {percent}%", limit.name())
+            });
+            texts.collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -513,22 +539,5 @@ mod tests {
         assert_eq!(wrapped("日本", 1), ["日", "本"]);
         assert_eq!(wrapped("", 4), [""]);
         assert_eq!(wrapped("ab", 0), ["a", "b"]);
-    }
-
-    #[test]
-    fn verdict_is_written_as_a_sentence() {
-        let spent = TimeSpent {
-            whole_us: Some(1_000_000),
-            busy_us: 300_000,
-            rwnd_us: 250_000,
-            sndbuf_us: 0,
-            sent: 1,
-        };
-        let brief = "our application 70%, the peer's window 25%, the network 5%";
-        assert_eq!(verdict_text(&verdict(spent), false), brief);
-        assert_eq!(
-            verdict_text(&verdict(spent), true),
-            format!("{brief}. It had nothing to send")
-        );
     }
 }

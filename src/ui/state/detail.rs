@@ -5,20 +5,24 @@
 use std::collections::VecDeque;
 
 use crate::host::process_info::ProcessInfo;
+use crate::model::bottleneck::{Reading, TimeSpent};
 use crate::model::session::{Comm, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::ui::state::other_end::{Candidates, OtherEnd};
 
 /// Snapshots for which rates are kept.
 const WATCHED: usize = 300;
+/// Latest time that the bottleneck is told of, ns, and the least that says anything.
+const RECENT_NS: u64 = 10_000_000_000;
+const LEAST_NS: u64 = 900_000_000;
 /// Closed sessions searched for the other end in one step.
 const CHUNK: u64 = 1 << 15;
 
 #[derive(Debug)]
 pub struct Detail {
     pub session: Session,
-    /// The session as it was when the detail was opened.
-    pub first: Session,
+    /// Readings of the last [`RECENT_NS`], and the newest one before, the oldest first.
+    readings: VecDeque<Reading>,
     /// The session has disappeared, and its close was missed.
     pub vanished: bool,
     /// Bytes per second sent, one value per snapshot.
@@ -40,7 +44,7 @@ pub struct Detail {
 impl Detail {
     pub fn new(session: Session, store: &Store) -> Self {
         let mut detail = Detail {
-            first: session.clone(),
+            readings: VecDeque::new(),
             vanished: false,
             tx: VecDeque::new(),
             rx: VecDeque::new(),
@@ -53,6 +57,7 @@ impl Detail {
             session,
         };
         detail.push_rate_sample();
+        detail.push_reading();
         for (_, session) in store.open() {
             detail.candidates.take(&detail.session, session);
         }
@@ -87,6 +92,7 @@ impl Detail {
                 self.session = now.clone();
                 if !now.is_open() {
                     (self.session.tx_rate, self.session.rx_rate) = (0.0, 0.0);
+                    self.push_reading();
                 }
             }
             (Some(before), None) if before.id() == self.id() => self.vanished = true,
@@ -105,6 +111,23 @@ impl Detail {
         }
         if self.session.is_open() && !self.vanished {
             self.push_rate_sample();
+            self.push_reading();
+        }
+    }
+
+    /// How its latest time was spent, and how long that is, ns; `None` until it was watched for a second.
+    pub fn recently(&self) -> Option<(TimeSpent, u64)> {
+        let (first, last) = (self.readings.front()?, self.readings.back()?);
+        let ns = last.at_ns.saturating_sub(first.at_ns);
+        (ns >= LEAST_NS).then(|| (TimeSpent::between(first, last), ns))
+    }
+
+    fn push_reading(&mut self) {
+        let now = Reading::from(&self.session);
+        self.readings.push_back(now);
+        let is_old = |r: &Reading| r.at_ns + RECENT_NS <= now.at_ns;
+        while self.readings.get(1).is_some_and(is_old) {
+            self.readings.pop_front();
         }
     }
 

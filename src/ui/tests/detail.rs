@@ -63,6 +63,99 @@ fn detail_can_be_scrolled_to_its_last_line() {
     insta::assert_snapshot!(screen(&app, tall));
 }
 
+/// The text of an entry of the detail, on one line.
+fn entry(app: &App, name: &str) -> String {
+    let size = Size::new(400, 60);
+    let screen = screen(app, size);
+    let line = screen.lines().find(|l| l.contains(&format!("  {name} ")));
+    let (_, text) = line.expect(name).split_once(name).expect(name);
+    text.trim_matches([' ', '"']).to_owned()
+}
+
+/// A session that is busy for this part of each second, from 11 s to 40 s, watched for the last ten of them. Before
+/// that it was busy all the time.
+fn busy_part(preexisting: bool, per_second_ms: u32) -> App {
+    let mut app = unused(100, SIZE);
+    let at = |s: u64| Session {
+        preexisting,
+        srtt_us: 0,
+        busy_ms: 8000 + (s as u32 - 10) * per_second_ms,
+        tx_bytes: 5_000_000 + s,
+        start_ns: 2 * S,
+        end_ns: s * S,
+        ..busiest()
+    };
+    app.batch(batch_at(1, vec![], vec![]));
+    for s in 10..30 {
+        app.batch(batch_at(s, vec![at(s)], vec![]));
+    }
+    press(&mut app, "Enter");
+    for s in 30..=50 {
+        app.batch(batch_at(s, vec![at(s)], vec![]));
+    }
+    app
+}
+
+#[test]
+fn detail_bottleneck_is_one_sentence_with_the_last_ten_seconds_first() {
+    assert_eq!(
+        entry(&busy_part(false, 0), "limited by"),
+        "in the last 10s: our application 100%; overall: our application 83%, the network 17%. \
+         It had nothing to send"
+    );
+    assert_eq!(
+        entry(&busy_part(true, 500), "limited by"),
+        "in the last 10s: the network 50%, our application 50%; while busy: the network 100%. \
+         Data was in flight: check RTT, retransmits and the window"
+    );
+}
+
+#[test]
+fn detail_bottleneck_while_busy_is_left_out_for_a_session_that_hardly_was() {
+    let mut app = unused(100, SIZE);
+    let at = |s: u64| Session {
+        preexisting: true,
+        busy_ms: 400,
+        end_ns: s * S,
+        ..busiest()
+    };
+    app.batch(batch_at(10, vec![at(10)], vec![]));
+    press(&mut app, "Enter");
+    let hardly = "busy for less than a tenth of its time";
+    assert_eq!(entry(&app, "limited by"), hardly);
+    app.batch(batch_at(13, vec![at(13)], vec![]));
+    let sentence = "in the last 3s: nothing was sent";
+    assert_eq!(
+        entry(&app, "limited by"),
+        format!("{sentence}; see the other end")
+    );
+}
+
+#[test]
+fn detail_round_trip_is_remarked_upon_only_where_it_is_slow() {
+    let said = |srtt_us, min_rtt_us| {
+        let mut app = unused(100, SIZE);
+        let session = Session {
+            srtt_us,
+            min_rtt_us,
+            ..busiest()
+        };
+        app.batch(batch_at(10, vec![session], vec![]));
+        press(&mut app, "Enter");
+        entry(&app, "round trip")
+    };
+    // loopback, a healthy network, one that wobbles, and queues
+    assert_eq!(said(330, 10), "330µs now, 10µs min");
+    assert_eq!(said(999, 3), "999µs now, 3µs min");
+    assert_eq!(said(58_000, 20_000), "58.0ms now, 20.0ms min");
+    let queues = "times the minimum, queues or a busy peer";
+    assert_eq!(
+        said(77_000, 20_000),
+        format!("77.0ms now, 20.0ms min: 4 {queues}")
+    );
+    assert_eq!(said(1000, 300), format!("1.0ms now, 300µs min: 3 {queues}"));
+}
+
 #[test]
 fn detail_follows_its_session_until_it_is_closed() {
     let mut app = watching(SIZE);
