@@ -1,7 +1,8 @@
 //! Differences from a baseline that are worth reporting: figures that got worse, what is gone, what is new.
 
 use crate::model::aggregate::GroupKey;
-use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SIGNIFICANT_SIGMAS, SideSums};
+use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
+use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SideSums};
 use crate::model::fields;
 
 /// Minimum number of sessions on each side for comparing losses.
@@ -14,8 +15,17 @@ const LOSSY: u64 = 3;
 const MORE: f64 = 2.0;
 /// Minimum traffic, bytes per second.
 const HEAVY: f64 = 10_000.0;
-/// Minimum time watched on each side for comparing rates, s.
+/// Minimum time watched on each side for comparing rates, s, and for showing one.
 const LONG: f64 = 5.0;
+const SHORT: f64 = 1.0;
+/// Maximum probability of a difference of one key to be chance: three standard errors, or two for failures, of which
+/// one prefers to hear too often.
+const CHANCE: f64 = 0.001_35;
+const CHANCE_OF_FAILURES: f64 = 0.022_75;
+/// Maximum share of chance among all keys that are found to differ in a figure, however many are compared.
+const FALSE_DISCOVERIES: f64 = 0.01;
+/// Minimum time without a session until a key counts as gone, ns.
+const GONE_NS: u64 = 10_000_000_000;
 
 /// Figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +99,7 @@ pub enum DifferenceKind {
 }
 
 /// One difference from the baseline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Difference {
     /// Key that differs.
     pub key: GroupKey,
@@ -100,8 +110,10 @@ pub struct Difference {
     /// The figure since the baseline. For [`DifferenceKind::New`]: the number of its sessions. `None` if the key had
     /// sessions open and is gone.
     pub since: Option<f64>,
-    /// For [`DifferenceKind::New`]: bytes since the baseline.
+    /// Bytes since the baseline.
     pub bytes: u64,
+    /// Other keys that differ for the same sessions.
+    pub also: Vec<GroupKey>,
 }
 
 impl Difference {
@@ -131,7 +143,7 @@ pub fn figure(
 ) -> (Option<f64>, Option<f64>) {
     let before = &compared.before;
     let (then_s, now_s) = (watched.before_s, watched.since_s);
-    let rate = |n: u64, s: f64| (s > 0.0).then(|| n as f64 / s);
+    let rate = |n: u64, s: f64| (s >= SHORT).then(|| n as f64 / s);
     let part = |side: &SideSums| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
     match figure {
         BaselineFigure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
@@ -147,83 +159,157 @@ pub fn figure(
     }
 }
 
-/// Appends the significant differences of one key to `found`.
-pub fn compare(
-    key: GroupKey,
-    compared: &BaselineEntry,
-    since: &SideSums,
-    has_open: bool,
-    bytes: u64,
-    watched: WatchedTime,
-    found: &mut Vec<Difference>,
-) {
+/// Differences of all keys, and the tests that they must pass together.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Each with the probability that it is chance.
+    found: Vec<(Difference, f64)>,
+    /// By figure: number of keys tested, and the small ones of their probabilities.
+    tests: [(usize, Vec<f64>); BaselineFigure::ALL.len()],
+}
+
+impl Findings {
+    /// Returns the differences that are significant among as many tests as there were.
+    pub fn significant(self) -> Vec<Difference> {
+        let limits = self
+            .tests
+            .map(|(tested, mut small)| discovery_limit(&mut small, tested, FALSE_DISCOVERIES));
+        let is_significant = |(difference, chance): &(Difference, f64)| match difference.finding {
+            DifferenceKind::Worse(figure) => *chance <= limits[figure as usize],
+            DifferenceKind::Gone | DifferenceKind::New => true,
+        };
+        let found = self.found.into_iter().filter(is_significant);
+        found.map(|(difference, _)| difference).collect()
+    }
+
+    /// Notes a test. True if the probability is small enough for a single one.
+    fn test(&mut self, figure: BaselineFigure, chance: f64) -> bool {
+        let (tested, small) = &mut self.tests[figure as usize];
+        *tested += 1;
+        if chance <= FALSE_DISCOVERIES {
+            small.push(chance);
+        }
+        chance
+            <= match figure {
+                BaselineFigure::Failed => CHANCE_OF_FAILURES,
+                _ => CHANCE,
+            }
+    }
+}
+
+/// A key that is compared: its sums, and what happened since.
+pub struct Compared<'a> {
+    pub key: GroupKey,
+    pub entry: &'a BaselineEntry,
+    pub since: &'a SideSums,
+    pub has_open: bool,
+    /// Total bytes by now.
+    pub bytes: u64,
+    /// The longest pause without a session before the baseline, and how long the present one is, ns.
+    pub paused_ns: u64,
+    pub pause_ns: u64,
+}
+
+/// Adds the differences of one key to the findings.
+pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Findings) {
+    let &Compared { entry, since, .. } = compared;
     let (then_s, now_s) = (watched.before_s, watched.since_s);
-    let mut find = |finding, before, since| {
-        found.push(Difference {
-            key,
-            finding,
-            before,
-            since,
-            bytes: bytes.saturating_sub(compared.bytes),
-        });
+    let figure = |figure| self::figure(figure, entry, since, compared.bytes, watched);
+    let difference = |finding, before, since| Difference {
+        key: compared.key,
+        finding,
+        before,
+        since,
+        bytes: compared.bytes.saturating_sub(entry.bytes),
+        also: Vec::new(),
     };
-    if !compared.known {
+    let mut find = |finding, before, since| {
+        findings
+            .found
+            .push((difference(finding, before, since), 0.0));
+    };
+    if !entry.known {
         if since.seen > 0 {
             find(DifferenceKind::New, None, Some(since.seen as f64));
         }
-        if since.failed >= FAILURES {
-            let (before, since) =
-                self::figure(BaselineFigure::Failed, compared, since, bytes, watched);
-            find(DifferenceKind::Worse(BaselineFigure::Failed), before, since);
+        if since.failed >= FAILURES
+            && let (before, Some(now)) = figure(BaselineFigure::Failed)
+        {
+            find(
+                DifferenceKind::Worse(BaselineFigure::Failed),
+                before,
+                Some(now),
+            );
         }
         return;
     }
-    let expected = compared.before.opened as f64 / then_s.max(1.0) * now_s;
-    let was_there = compared.long_open > 0 || expected >= FAILURES as f64;
-    if was_there && !has_open && since.opened == 0 {
-        match compared.long_open {
+    let expected = entry.before.opened as f64 / then_s.max(SHORT) * now_s;
+    let was_there = entry.long_open > 0 || expected >= FAILURES as f64;
+    // what comes in bursts has pauses, and is not gone in each of them
+    let is_silent = compared.pause_ns >= GONE_NS.max(2 * compared.paused_ns);
+    if was_there && !compared.has_open && since.opened == 0 && is_silent {
+        match entry.long_open {
             0 => {
-                let (before, since) =
-                    self::figure(BaselineFigure::New, compared, since, bytes, watched);
+                let (before, since) = figure(BaselineFigure::New);
                 find(DifferenceKind::Gone, before, since);
             }
             long_open => find(DifferenceKind::Gone, Some(long_open as f64), None),
         }
     }
-    for figure in BaselineFigure::ALL {
-        let (before, now) = self::figure(figure, compared, since, bytes, watched);
+    for each in BaselineFigure::ALL {
+        let (before, now) = figure(each);
         let (Some(then), Some(now)) = (before, now) else {
             continue;
         };
-        let more = now > 0.0 && now >= then * MORE;
-        let (old, new) = (&compared.before, since);
-        let is_worse = match figure {
-            // the variance of a random (Poisson) count is its mean
-            BaselineFigure::Failed => {
-                let error = old.failed as f64 / then_s.powi(2) + new.failed as f64 / now_s.powi(2);
-                more && new.failed >= FAILURES && now - then >= 2.0 * error.sqrt()
-            }
-            BaselineFigure::New => {
-                let error = old.opened as f64 / then_s.powi(2) + new.opened as f64 / now_s.powi(2);
-                let long = then_s >= LONG && now_s >= LONG;
-                more && long
-                    && new.opened >= ENOUGH
-                    && now - then >= SIGNIFICANT_SIGMAS * error.sqrt()
-            }
-            BaselineFigure::Bytes => more && now >= HEAVY && then_s >= LONG && now_s >= LONG,
+        let (old, new) = (&entry.before, since);
+        // so many of the events happened since, of which chance has a share by the time watched
+        let rate = |old: u64, new: u64, least: u64| {
+            let share = now_s / (then_s + now_s);
+            (old + new >= least).then(|| binomial_tail(new, old + new, share))
+        };
+        let long = then_s >= LONG && now_s >= LONG;
+        let chance = match each {
+            BaselineFigure::Failed => rate(old.failed, new.failed, FAILURES),
+            BaselineFigure::New if long => rate(old.opened, new.opened, ENOUGH),
+            BaselineFigure::Bytes if long => Some(0.0),
+            BaselineFigure::New | BaselineFigure::Bytes => None,
             BaselineFigure::Lossy => {
-                let both = (old.lossy + new.lossy) as f64 / (old.seen + new.seen).max(1) as f64;
-                let counts = 1.0 / old.seen.max(1) as f64 + 1.0 / new.seen.max(1) as f64;
-                let error = (both * (1.0 - both) * counts).sqrt();
-                let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS && new.lossy >= LOSSY;
-                more && enough && now - then >= SIGNIFICANT_SIGMAS * error
+                let enough = old.seen.min(new.seen) >= ENOUGH_FOR_LOSS;
+                enough.then(|| chance_of_loss(old, new))
             }
+            BaselineFigure::Connect => new.connect.chance_of_longer_than(&old.connect),
+            BaselineFigure::Rtt => new.rtt.chance_of_longer_than(&old.rtt),
+            BaselineFigure::Duration => new.duration.chance_of_longer_than(&old.duration),
+        };
+        let more = now > 0.0 && now >= then * MORE;
+        let is_notable = match each {
+            BaselineFigure::Failed => more && new.failed >= FAILURES,
+            BaselineFigure::New => more && new.opened >= ENOUGH,
+            BaselineFigure::Bytes => more && now >= HEAVY,
+            BaselineFigure::Lossy => more && new.lossy >= LOSSY,
             BaselineFigure::Connect => new.connect.are_longer_than(&old.connect),
             BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt),
             BaselineFigure::Duration => new.duration.are_longer_than(&old.duration),
         };
-        if is_worse {
-            find(DifferenceKind::Worse(figure), before, Some(now));
+        if let Some(chance) = chance
+            && findings.test(each, chance)
+            && is_notable
+        {
+            let worse = difference(DifferenceKind::Worse(each), before, Some(now));
+            findings.found.push((worse, chance));
         }
+    }
+}
+
+/// Probability that a share of losses so much greater is chance.
+fn chance_of_loss(old: &SideSums, new: &SideSums) -> f64 {
+    let part = |side: &SideSums| side.lossy as f64 / side.seen as f64;
+    let all = (old.seen + new.seen) as f64;
+    let both = (old.lossy + new.lossy) as f64 / all;
+    let counts = 1.0 / old.seen as f64 + 1.0 / new.seen as f64;
+    let error = (both * (1.0 - both) * counts).sqrt();
+    match error > 0.0 {
+        true => student_tail((part(new) - part(old)) / error, all - 2.0),
+        false => 1.0,
     }
 }

@@ -3,13 +3,16 @@
 //! It keeps both sides' sums, of all sessions and by peer, program and port, within bounds, and decides which
 //! differences are significant. Their order on the screen is up to `ui`.
 
+mod chance;
 pub mod diff;
+mod fold;
 mod stats;
 
 use std::collections::HashMap;
 
-use diff::WatchedTime;
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
+use diff::{Compared, Findings, WatchedTime};
+use fold::{Keys, Together, fold};
 use rustc_hash::FxHashSet;
 use stats::{BaselineEntry, SideSums};
 
@@ -41,6 +44,7 @@ const LONG_OPEN_NS: u64 = 10 * S;
 struct OpenSums {
     all: SideSums,
     kinds: [HashMap<GroupKey, SideSums>; 3],
+    together: HashMap<Keys, Together>,
 }
 
 /// Open sessions being counted.
@@ -72,6 +76,8 @@ pub struct Baseline {
     times_ns: u64,
     all: BaselineEntry,
     kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
+    /// Sums of sessions with the same peer, program and port, open ones not included.
+    together: BoundedMap<Keys, Together>,
     /// Sums of the open sessions at the last counted snapshot.
     open: OpenSums,
     /// The count in progress.
@@ -84,6 +90,8 @@ pub struct Baseline {
     /// change to it applies.
     open_before: FxHashSet<SessionId>,
     now_ns: u64,
+    /// Closed sessions that had been evicted by then: they are missing in what was before.
+    evicted: u64,
     /// Keys may be reported as new although they were there before.
     is_inexact: bool,
 }
@@ -111,12 +119,14 @@ impl Baseline {
             times_ns: since(TIMES_S),
             all: BaselineEntry::default(),
             kinds: Default::default(),
+            together: BoundedMap::default(),
             open: OpenSums::default(),
             counting: None,
             retransmits: HashMap::new(),
             backfill: Backfill::new(store, CHUNK),
             open_before: FxHashSet::default(),
             now_ns: at_ns,
+            evicted: kept.start,
             is_inexact: KINDS.iter().any(|by| talkers.other(*by).1 > 0),
         };
         let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
@@ -152,6 +162,11 @@ impl Baseline {
     /// Time that rates were watched before the baseline, ns.
     pub fn before_ns(&self) -> u64 {
         self.at_ns - self.rates_ns
+    }
+
+    /// Number of closed sessions that had been evicted at the baseline.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// True if a key reported as new may have existed long before the baseline.
@@ -207,7 +222,13 @@ impl Baseline {
             };
             let is_lossy = self.is_lossy(session);
             let opened = session.start_ns >= self.at_ns && session.age == Age::Exact;
-            let OpenSums { all, kinds } = &mut counting.open;
+            let OpenSums {
+                all,
+                kinds,
+                together,
+            } = &mut counting.open;
+            let sums = together.entry(fold::keys(session)).or_default();
+            sums.count_since(session, opened, is_lossy);
             let kinds = KINDS.into_iter().zip(kinds);
             let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
             for side in sides.chain(std::iter::once(all)) {
@@ -230,12 +251,24 @@ impl Baseline {
         {
             self.count_before(before);
         }
-        let Some(session) = change.now.filter(|s| !s.is_open()) else {
+        let Some(session) = change.now else {
+            if let Some(vanished) = change.before {
+                let now_ns = self.now_ns;
+                each(&mut self.all, &mut self.kinds, vanished, |compared| {
+                    compared.ended_ns = now_ns;
+                });
+            }
             return;
         };
+        if session.is_open() {
+            return;
+        }
         let is_lossy = self.is_lossy(session);
         let opened = session.start_ns >= self.at_ns && session.age == Age::Exact;
+        let together = self.together.entry(fold::keys(session), KEEP);
+        together.count_since(session, opened, is_lossy);
         each(&mut self.all, &mut self.kinds, session, |compared| {
+            compared.ended_ns = compared.ended_ns.max(session.end_ns);
             let side = &mut compared.ended;
             side.opened += u64::from(opened);
             side.failed += u64::from(session.reason.is_failure());
@@ -271,9 +304,22 @@ impl Baseline {
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
         let is_long_open = session.is_open() && at.saturating_sub(session.start_ns) >= LONG_OPEN_NS
-            || session.is_open() && (session.age != Age::Exact);
+            || session.is_open() && session.age != Age::Exact;
+        let from_ns = match session.age != Age::Exact {
+            true => times,
+            false => session.start_ns.max(times),
+        };
+        let to_ns = if session.is_open() {
+            at
+        } else {
+            session.end_ns
+        };
+        let [from, to] = [from_ns, to_ns].map(|ns| at.saturating_sub(ns));
+        let together = self.together.entry(fold::keys(session), KEEP);
+        together.before += u64::from(opened || is_long_open);
         each(&mut self.all, &mut self.kinds, session, |compared| {
             compared.known = true;
+            compared.activity.add(from, to);
             compared.long_open += u64::from(is_long_open);
             let side = &mut compared.before;
             side.opened += u64::from(opened);
@@ -300,26 +346,36 @@ impl Baseline {
         }
     }
 
-    /// Returns all significant differences, in no order.
+    /// Returns all significant differences, in no order, each cause once.
     pub fn differences(&self, talkers: &Aggregates) -> Vec<Difference> {
         let none = SideSums::default();
-        let mut found = Vec::new();
+        let nothing = BaselineEntry::default();
+        let watched = self.watched();
+        let known_ns = self.at_ns.saturating_sub(self.times_ns);
+        let mut findings = Findings::default();
         for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
             // keys with only open sessions have no sums yet
             let unseen = open.keys().filter(|key| kind.get(**key).is_none());
-            let unseen = unseen.map(|key| (*key, None));
-            for (key, compared) in kind.iter().map(|(k, c)| (k, Some(c))).chain(unseen) {
-                let nothing = BaselineEntry::default();
-                let compared = compared.unwrap_or(&nothing);
-                let mut since = compared.ended;
+            let unseen = unseen.map(|key| (*key, &nothing));
+            for (key, entry) in kind.iter().chain(unseen) {
+                let mut since = entry.ended;
                 since.merge(open.get(&key).unwrap_or(&none));
-                let bytes = talkers.get(by, key).map_or(compared.bytes, |t| t.bytes);
-                let has_open = open.contains_key(&key);
-                let watched = self.watched();
-                diff::compare(key, compared, &since, has_open, bytes, watched, &mut found);
+                let compared = Compared {
+                    key,
+                    entry,
+                    since: &since,
+                    has_open: open.contains_key(&key),
+                    bytes: talkers.get(by, key).map_or(entry.bytes, |t| t.bytes),
+                    paused_ns: entry.activity.longest_pause_ns(known_ns),
+                    pause_ns: self.now_ns.saturating_sub(entry.ended_ns.max(self.at_ns)),
+                };
+                diff::compare(&compared, watched, &mut findings);
             }
         }
-        found
+        let open = self.open.together.iter().map(|(keys, sums)| (*keys, sums));
+        fold(findings.significant(), || {
+            self.together.iter().chain(open.clone())
+        })
     }
 }
 
@@ -491,6 +547,87 @@ mod tests {
         assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
         let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
         assert_eq!((before, since), (Some(0.0), Some(0.3)));
+    }
+
+    #[test]
+    fn baseline_traffic_in_bursts_is_gone_only_after_a_longer_pause() {
+        let mut host = Host::new();
+        host.take_snapshot(1, vec![], vec![]);
+        let burst = |peer, s| steady(peer, s, s + 2, 200);
+        // one peer every half a minute, another one once, and a third all the time
+        let bursts = [5, 35, 65, 95].map(|s| burst(1, s)).concat();
+        let before = [bursts, burst(2, 85), steady(3, 1, 100, 200)].concat();
+        host.take_snapshot(100, vec![], before);
+        host.set_baseline(100);
+        let mut since = 100;
+        let mut later = |host: &mut Host, s| {
+            host.take_snapshot(s, vec![], steady(3, since, s, 200));
+            since = s;
+            host.peer_differences()
+        };
+        for s in [110, 130] {
+            assert_eq!(later(&mut host, s), [""; 0], "{s}");
+        }
+        assert_eq!(later(&mut host, 170), ["10.0.0.1 Gone"]);
+        assert_eq!(later(&mut host, 400), ["10.0.0.1 Gone", "10.0.0.2 Gone"]);
+    }
+
+    #[test]
+    fn baseline_noise_of_thousands_of_peers_is_no_difference() {
+        let mut host = Host::new();
+        host.store = Store::new(200_000);
+        // times spread over two orders of magnitude, a dozen on each side for each of two thousand peers
+        let session = |peer: u64, n: u64, from_s: u64| {
+            let scattered = |k: u64| {
+                let n = (peer * 7919 + n * 104_729 + k * 31).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                ((n ^ n >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as f64 / 2_f64.powi(24)
+            };
+            let sum: f64 = (0..12).map(scattered).sum();
+            let connect_us = (1000.0 * (sum - 6.0).exp()) as u64;
+            let start_ms = from_s * 1000 + n * 2900;
+            Session {
+                raddr: std::net::IpAddr::from([10, 1, (peer >> 8) as u8, peer as u8]),
+                srtt_us: connect_us as u32,
+                ..ended(peer << 20 | n << 1, 0, start_ms, start_ms + 5, connect_us)
+            }
+        };
+        let all = |from_s: u64, n: std::ops::Range<u64>| -> Vec<Session> {
+            let each = (0..2000).flat_map(|peer| n.clone().map(move |n| (peer, n)));
+            each.map(|(peer, n)| session(peer, n, from_s)).collect()
+        };
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], all(2, 0..12));
+        host.set_baseline(40);
+        let mut since = all(5, 12..24);
+        host.take_snapshot(76, vec![], since.clone());
+        assert_eq!(host.peer_differences(), [""; 0]);
+        // one that is slow indeed is found among them all
+        for s in since
+            .iter_mut()
+            .filter(|s| s.raddr == std::net::IpAddr::from([10, 1, 0, 7]))
+        {
+            s.cookie += 1;
+            s.srtt_us *= 60;
+        }
+        since.retain(|s| s.cookie & 1 == 1);
+        host.take_snapshot(78, vec![], [since.clone(), since].concat());
+        assert_eq!(host.peer_differences(), ["10.1.0.7 Worse(Rtt)"]);
+    }
+
+    #[test]
+    fn baseline_rates_over_milliseconds_are_not_shown() {
+        let mut host = Host::new();
+        host.store = Store::new(2);
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], steady(1, 1, 40, 200));
+        host.set_baseline(40);
+        host.take_snapshot(50, vec![], steady(1, 40, 50, 200));
+        let baseline = host.baseline.as_ref().expect("a baseline");
+        let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
+        assert_eq!(before, None, "what is kept covers a tenth of a second");
+        assert!((since.expect("a rate") - 10.0).abs() < 0.5, "{since:?}");
+        assert_eq!(baseline.evicted(), 388);
+        assert_eq!(host.peer_differences(), [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Sums on both sides of a baseline, and significance tests for times.
+//! Sums on both sides of a baseline, and comparisons of times.
 
 use crate::model::aggregate::bounded_map::Sums;
+use crate::model::baseline::chance::student_tail;
 use crate::model::session::{Age, Session};
 
 /// Minimum number of sessions on each side for comparing a time.
@@ -8,8 +9,6 @@ pub const ENOUGH: u64 = 10;
 /// Minimum increase of a time, as a factor; [`LONGER_US`] is the one in µs.
 pub const LONGER: f64 = 1.5;
 pub const LONGER_US: f64 = 50.0;
-/// Standard errors that a difference must have, so that one in a thousand is chance.
-pub const SIGNIFICANT_SIGMAS: f64 = 3.0;
 
 /// Statistics of the logarithms of times: ten times as long weighs as much as a tenth.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,18 +47,29 @@ impl TimeStats {
         variance.max(0.0) / self.count.max(1.0)
     }
 
-    /// True if these times are significantly and noticeably longer (Welch's test on the logarithms).
+    /// True if these times are noticeably longer.
     pub fn are_longer_than(&self, before: &TimeStats) -> bool {
-        let enough = ENOUGH as f64;
         let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
             return false;
         };
+        now >= then * LONGER && now - then >= LONGER_US
+    }
+
+    /// Probability that times of the same kind differ so much by chance (Welch's test on the logarithms); `None`: too
+    /// few to tell.
+    pub fn chance_of_longer_than(&self, before: &TimeStats) -> Option<f64> {
+        let enough = ENOUGH as f64;
+        if self.count < enough || before.count < enough {
+            return None;
+        }
+        let (now, then) = (self.error(), before.error());
         let difference = self.mean() - before.mean();
-        self.count >= enough
-            && before.count >= enough
-            && now >= then * LONGER
-            && now - then >= LONGER_US
-            && difference >= SIGNIFICANT_SIGMAS * (self.error() + before.error()).sqrt()
+        if now + then <= 0.0 {
+            return Some(if difference > 0.0 { 0.0 } else { 1.0 });
+        }
+        let freedom = (now + then).powi(2)
+            / (now.powi(2) / (self.count - 1.0) + then.powi(2) / (before.count - 1.0));
+        Some(student_tail(difference / (now + then).sqrt(), freedom))
     }
 }
 
@@ -118,6 +128,52 @@ pub struct BaselineEntry {
     pub before: SideSums,
     /// Sums of what has closed since.
     pub ended: SideSums,
+    /// When the key had open sessions before the baseline.
+    pub activity: Activity,
+    /// Time since the baseline at which a session was last seen to end, ns.
+    pub ended_ns: u64,
+}
+
+/// Periods of [`PERIOD_NS`] before the baseline with a session open, the latest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Activity(u64);
+
+/// Length of a period of [`Activity`], ns: all of them are more than [`TIMES_S`](super::TIMES_S).
+const PERIOD_NS: u64 = 10_000_000_000;
+
+/// Minimum number of periods of a burst that is taken for steady traffic.
+const STEADY: u64 = 3;
+
+impl Activity {
+    /// Adds a session that was open from `from_ns` to `to_ns` before the baseline.
+    pub fn add(&mut self, from_ns: u64, to_ns: u64) {
+        let [first, last] = [to_ns, from_ns].map(|ns| (ns / PERIOD_NS).min(63));
+        (first..=last).for_each(|period| self.0 |= 1 << period);
+    }
+
+    /// Returns the longest pause in the time known before the baseline, ns. If there was a single burst, nobody knows
+    /// how long the pauses are: as long as the burst if that lasted until the baseline, else all of that time.
+    pub fn longest_pause_ns(self, known_ns: u64) -> u64 {
+        let periods = known_ns.div_ceil(PERIOD_NS).clamp(1, 64);
+        let is_active = |period: &u64| self.0 >> period & 1 == 1;
+        let (mut longest, mut pause, mut bursts) = (0, 0, 0);
+        for period in 0..periods {
+            if is_active(&period) {
+                bursts += u64::from(pause > 0 || period == 0);
+                pause = 0;
+            } else {
+                pause += 1;
+                longest = longest.max(pause);
+            }
+        }
+        let steady = (0..periods).take_while(is_active).count() as u64;
+        match (longest, bursts) {
+            (0, _) => 0,
+            (_, 2..) => longest * PERIOD_NS,
+            _ if steady >= STEADY => steady * PERIOD_NS,
+            _ => known_ns,
+        }
+    }
 }
 
 impl Sums for BaselineEntry {
@@ -133,5 +189,34 @@ impl Sums for BaselineEntry {
         self.byte_rate += other.byte_rate;
         self.before.merge(&other.before);
         self.ended.merge(&other.ended);
+        self.activity.0 |= other.activity.0;
+        self.ended_ns = self.ended_ns.max(other.ended_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activity_longest_pause_is_known_only_after_two_bursts() {
+        const S: u64 = 1_000_000_000;
+        let pause = |open: &[(u64, u64)], known_s: u64| {
+            let mut activity = Activity::default();
+            open.iter()
+                .for_each(|(from, to)| activity.add(from * S, to * S));
+            activity.longest_pause_ns(known_s * S) / S
+        };
+        assert_eq!(pause(&[(40, 0)], 40), 0, "all the time");
+        assert_eq!(pause(&[(3600, 0)], 600), 0);
+        assert_eq!(pause(&[(125, 121), (65, 61), (5, 1)], 130), 50);
+        assert_eq!(pause(&[(65, 61), (25, 21)], 70), 30);
+        assert_eq!(
+            pause(&[(35, 31)], 600),
+            600,
+            "it may have been the only one"
+        );
+        assert_eq!(pause(&[(35, 0)], 600), 40, "steady since it began");
+        assert_eq!(pause(&[], 300), 300);
     }
 }

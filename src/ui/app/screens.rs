@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::filter::for_group;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::update::Offer;
@@ -78,9 +77,14 @@ impl App {
                 shown.go(motion, list_area::BASELINE.count(area));
                 None
             }
-            (Screen::Baseline(shown), Action::Narrow) => shown
-                .selected()
-                .map(|key| for_group::filter_for_group(&key)),
+            (Screen::Baseline(shown), Action::Narrow) => {
+                if let Some(key) = shown.selected() {
+                    self.layers.take_screen();
+                    self.show_group(&key);
+                    self.adapt_to_layout();
+                }
+                None
+            }
             (Screen::Baseline(_), Action::NewBaseline) => {
                 self.set_baseline();
                 None

@@ -8,6 +8,7 @@ use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, LONGEST, for_group};
 use crate::host::process_info::ProcessInfo;
+use crate::model::aggregate::GroupKey;
 use crate::model::batch::Holders;
 use crate::model::fields;
 use crate::model::fields::Field;
@@ -24,6 +25,7 @@ use crate::ui::state::export::grouped;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::other_end::OtherEnd;
 use crate::ui::state::prompt::Prompt;
+use crate::ui::state::view_filter::Scope;
 
 /// Result of offering an action to a layer: taken, perhaps with an effect, or passed down.
 pub(super) type Offer = ControlFlow<Option<Effect>>;
@@ -260,6 +262,16 @@ impl App {
         if let Ok(filter) = before.and(to)
             && self.view_filter.go(before, filter)
         {
+            self.choose();
+        }
+    }
+
+    /// Shows all sessions of a group, whatever the view filter was: a comparison covers them all.
+    pub fn show_group(&mut self, key: &GroupKey) {
+        if let Ok(filter) = Filter::parse(&for_group::filter_for_group(key)) {
+            let before = self.view_filter.filter.clone();
+            self.view_filter.go(before, filter);
+            (self.view_filter.scope, self.view_filter.family) = (Scope::All, None);
             self.choose();
         }
     }

@@ -230,7 +230,7 @@ fn path(page: &mut Page, session: &Session) {
     page.entry("waiting", &text, Tone::Plain);
 }
 
-/// What limits the session, in one sentence: lately, then over its whole life.
+/// The limits of the session in one sentence: lately, then over its whole life.
 fn limits(detail: &Detail) -> String {
     let session = &detail.session;
     let whole = TimeSpent::of(session);

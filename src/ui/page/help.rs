@@ -84,7 +84,7 @@ fn contents(keymap: &Keymap, missed: &Missed) -> Vec<HelpLine> {
 }
 
 /// Figures on the screens shown instead of the table.
-const COUNTED: [(&str, &str); 4] = [
+const COUNTED: [(&str, &str); 6] = [
     (
         "charts",
         "the sessions of the table: open ones as they are now, closed ones while they are kept; p50, p90 and p99 within 2.5 %",
@@ -99,7 +99,15 @@ const COUNTED: [(&str, &str); 4] = [
     ),
     (
         "worse",
-        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses (at least 20 sessions on each side), that has at least doubled. Changes that may be chance do not count, nor does traffic below 10 kB/s",
+        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses (at least 20 sessions on each side), that has at least doubled. Changes that may be chance do not count, nor does traffic below 10 kB/s; of what is listed at most one in a hundred is chance",
+    ),
+    (
+        "gone",
+        "a peer, program or port without a session for at least 10 s and twice its longest pause before the baseline",
+    ),
+    (
+        "10.0.0.9 (curl, port 80)",
+        "the same sessions are those of a program and a port that differ, too; the first name explains the difference best",
     ),
 ];
 

@@ -74,10 +74,10 @@ fn entry(app: &App, name: &str) -> String {
 
 /// A session that is busy for this part of each second, from 11 s to 40 s, watched for the last ten of them. Before
 /// that it was busy all the time.
-fn busy_part(preexisting: bool, per_second_ms: u32) -> App {
+fn busy_part(age: Age, per_second_ms: u32) -> App {
     let mut app = unused(100, SIZE);
     let at = |s: u64| Session {
-        preexisting,
+        age,
         srtt_us: 0,
         busy_ms: 8000 + (s as u32 - 10) * per_second_ms,
         tx_bytes: 5_000_000 + s,
@@ -99,12 +99,12 @@ fn busy_part(preexisting: bool, per_second_ms: u32) -> App {
 #[test]
 fn detail_bottleneck_is_one_sentence_with_the_last_ten_seconds_first() {
     assert_eq!(
-        entry(&busy_part(false, 0), "limited by"),
+        entry(&busy_part(Age::Exact, 0), "limited by"),
         "in the last 10s: our application 100%; overall: our application 83%, the network 17%. \
          It had nothing to send"
     );
     assert_eq!(
-        entry(&busy_part(true, 500), "limited by"),
+        entry(&busy_part(Age::LowerBound, 500), "limited by"),
         "in the last 10s: the network 50%, our application 50%; while busy: the network 100%. \
          Data was in flight: check RTT, retransmits and the window"
     );
@@ -114,7 +114,7 @@ fn detail_bottleneck_is_one_sentence_with_the_last_ten_seconds_first() {
 fn detail_bottleneck_while_busy_is_left_out_for_a_session_that_hardly_was() {
     let mut app = unused(100, SIZE);
     let at = |s: u64| Session {
-        preexisting: true,
+        age: Age::LowerBound,
         busy_ms: 400,
         end_ns: s * S,
         ..busiest()

@@ -234,7 +234,7 @@ fn click_in_baseline_comparison_selects_and_a_second_filters() {
     );
     click(&mut app, at);
     assert_eq!(app.layers.mode(), Mode::Table);
-    assert_eq!(app.view_filter.filter.source(), "comm new-1");
+    assert_eq!(app.view_filter.filter.source(), "raddr 192.0.2.1");
 }
 
 #[test]

@@ -140,15 +140,33 @@ fn difference_text(difference: &Difference, width: usize) -> String {
     };
     let ratio = difference.ratio();
     let times = match difference.finding {
-        DifferenceKind::New => fields::size(difference.bytes),
         DifferenceKind::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
         DifferenceKind::Worse(_) if ratio.is_finite() => {
             format!("×{}", fields::bytes(ratio as u64))
         }
         _ => String::new(),
     };
-    let name = key.to_string();
+    let name = name(difference);
     cells([what, who, &name, figure, &before, &since, &times], width)
+}
+
+/// The key, and what else differs for the same sessions.
+fn name(difference: &Difference) -> String {
+    /// Keys that are named.
+    const NAMED: usize = 2;
+    let also = &difference.also;
+    let text = |key: &GroupKey| match key {
+        GroupKey::Port(port) => format!("port {port}"),
+        key => key.to_string(),
+    };
+    let mut named: Vec<String> = also.iter().take(NAMED).map(text).collect();
+    if also.len() > NAMED {
+        named.push(format!("{} more", also.len() - NAMED));
+    }
+    match named.is_empty() {
+        true => difference.key.to_string(),
+        false => format!("{} ({})", difference.key, named.join(", ")),
+    }
 }
 
 /// Cells of a line; the name takes the remaining width.
@@ -160,10 +178,11 @@ fn cells(texts: [&str; 7], width: usize) -> String {
     let name = width.saturating_sub(others).clamp(NARROW, WIDEST_NAME);
     let mut line = String::new();
     for (i, (text, cell)) in texts.into_iter().zip(WIDTHS).enumerate() {
-        let (cell, kind) = if i == 2 {
-            (name, FieldKind::Addr)
-        } else {
-            (cell, FieldKind::Text)
+        let (cell, kind) = match i {
+            // of several names the first says most
+            2 if text.contains(' ') => (name, FieldKind::Text),
+            2 => (name, FieldKind::Addr),
+            _ => (cell, FieldKind::Text),
         };
         let text = shorten(text, cell, kind);
         let pad = " ".repeat(cell - text.width().min(cell));
@@ -188,5 +207,9 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         true => "all but self traffic, unfiltered",
         false => "all sessions, unfiltered",
     };
-    format!("{worse} worse, {gone} gone, {new} new{more}; {of}")
+    let evicted = match baseline.evicted() {
+        0 => String::new(),
+        n => format!("; {} evicted before", fields::number(n, "session")),
+    };
+    format!("{worse} worse, {gone} gone, {new} new{more}; {of}{evicted}")
 }
