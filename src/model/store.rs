@@ -358,8 +358,11 @@ impl Store {
         }
         if self.open.len() > seen {
             let gone = self.open.extract_if(|_, open| open.snapshot != snapshot);
-            let gone = gone.map(|(cookie, open)| (cookie, open.session));
-            self.gone.extend(gone);
+            self.gone.extend(gone.map(|(cookie, open)| {
+                let mut session = open.session;
+                (session.tx_rate, session.rx_rate) = (0.0, 0.0);
+                (cookie, session)
+            }));
         }
     }
 
@@ -400,18 +403,24 @@ impl Store {
     }
 
     pub fn open_count(&self) -> usize {
-        self.open.len()
+        self.open().count()
     }
 
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// Iterates over the open sessions, in no order.
+    /// Iterates over the open sessions, in no order: also those that were missing in the last snapshot, until their end
+    /// is reported or certain.
     pub fn open(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
-        self.open
+        let open = self
+            .open
             .iter()
-            .map(|(cookie, open)| (SessionRef::Open(*cookie), &open.session))
+            .map(|(cookie, open)| (cookie, &open.session));
+        let gone = self.gone.iter();
+        let gone = gone.filter(|(cookie, _)| !self.open.contains_key(cookie));
+        let all = open.chain(gone);
+        all.map(|(cookie, session)| (SessionRef::Open(*cookie), session))
     }
 
     /// Iterates over the kept closed sessions, newest first.
@@ -441,7 +450,10 @@ impl Store {
     /// Returns the session at a reference, if it is still kept.
     pub fn get(&self, place: SessionRef) -> Option<&Session> {
         match place {
-            SessionRef::Open(cookie) => Some(&self.open.get(&cookie)?.session),
+            SessionRef::Open(cookie) => {
+                let open = self.open.get(&cookie).map(|open| &open.session);
+                open.or_else(|| self.gone.get(&cookie))
+            }
             SessionRef::Closed(number) => {
                 let first = self.closed_numbers().start;
                 self.closed
@@ -705,9 +717,9 @@ mod tests {
         assert_eq!(told, 0);
         let one = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
-        // 3 was never reported here, and 2 was skipped once: it is still the same session
+        // 3 was never reported here, and 2 was skipped once: it is still the same session, and open all the time
         store.apply(unchanged(3, &[1, 3]));
-        assert_eq!(store.open_count(), 1);
+        assert_eq!(store.open_count(), 2);
         store.ingest(unchanged(4, &[1, 2]), |_| told += 1);
         assert_eq!((store.open_count(), told), (2, 0));
         store.apply(unchanged(5, &[1]));

@@ -1,7 +1,9 @@
 //! How the picture keeps up: the refresh interval, and following the newest session.
 
-use crate::common::loopback::{Pair, V4, listen, port};
-use crate::common::requirements::kernel_or_skip;
+use std::time::Instant;
+
+use crate::common::loopback::{Pair, V4, listen, port, session};
+use crate::common::requirements::{PATIENCE, kernel_or_skip};
 use crate::harness::{Seen, only};
 
 #[test]
@@ -71,5 +73,51 @@ fn follow_newest_enabled_keeps_newest_session_on_top() {
     assert_eq!(seen.order().last(), Some(&rport), "{}", seen.picture());
     seen.press("F");
     seen.wait_for("the order before", |s| !s.shows("following"));
+    seen.quit();
+}
+
+/// All that a frame shows is of one moment, also after a key between two refreshes.
+#[test]
+fn key_between_two_refreshes_shows_nothing_newer_than_the_last_one() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let only = only(&[&listener]);
+    let mut seen = Seen::dashboard(&["-L", &only, "--interval", "1h", "--keep", "3"]);
+    for _ in 0..10 {
+        session(&listener, V4, 10, 10);
+    }
+    // ten have arrived, of which the header, the table, charts and failures show none
+    seen.press(" ");
+    // each frame tells how many wait
+    let deadline = Instant::now() + PATIENCE;
+    let mut scopes = ["open", "closed", "all"].into_iter().cycle();
+    while !seen.shows("PAUSED, 10 new") || !seen.shows("0/0 all") {
+        assert!(Instant::now() < deadline, "{}", seen.picture());
+        seen.press("o");
+        let scope = scopes.next().map(|s| format!("0/0 {s}"));
+        seen.wait_for("the other sessions", |s| {
+            s.is_whole() && scope.as_ref().is_some_and(|text| s.shows(text))
+        });
+    }
+    for (key, what) in [
+        ("j", "RADDR"),
+        ("d", "DURATION"),
+        ("f", "None of the"),
+        ("f", "RADDR"),
+    ] {
+        seen.press(key);
+        seen.wait_for(what, |s| s.is_whole() && s.shows(what));
+        assert!(seen.shows("closed 0 "), "{}", seen.picture());
+        assert!(!seen.shows("10 sessions"), "{}", seen.picture());
+    }
+    assert!(seen.rows().is_empty(), "{}", seen.picture());
+    seen.press(" ");
+    seen.wait_for("everything at once", |s| {
+        s.is_whole() && s.shows("closed 10 ")
+    });
+    assert_eq!(seen.rows().len(), 3, "{}", seen.picture());
+    assert!(seen.shows("1/3 all"), "{}", seen.picture());
     seen.quit();
 }

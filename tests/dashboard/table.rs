@@ -379,7 +379,7 @@ fn top_talkers_drill_down_filters_the_table_and_back_undoes_it() {
     });
     seen.press("\r");
     seen.wait_for("only its session", |s| {
-        s.shows(&format!("filter: port {lport}")) && s.rows().len() == 1
+        s.shows(&format!("filter: service {lport}")) && s.rows().len() == 1
     });
     assert!(seen.row(lport, rport).is_some(), "{}", seen.picture());
     seen.press("\x7f"); // Backspace

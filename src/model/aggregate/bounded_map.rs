@@ -10,7 +10,7 @@ pub(crate) trait Sums {
     fn add(&mut self, other: &Self);
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BoundedMap<K, V> {
     kept: HashMap<K, V>,
     other_sums: V,

@@ -165,7 +165,7 @@ impl Sums for Aggregate {
 }
 
 /// Aggregates of one [`GroupBy`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Group(BoundedMap<GroupKey, Aggregate>);
 
 impl Group {
@@ -219,7 +219,7 @@ fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
 }
 
 /// Aggregates by process, program, peer, subnet and port.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Aggregates {
     groups: [Group; 5],
     keep: usize,

@@ -16,7 +16,7 @@ use fold::{Keys, Together, fold};
 use rustc_hash::FxHashSet;
 use stats::{BaselineEntry, SideSums};
 
-use crate::model::aggregate::bounded_map::BoundedMap;
+use crate::model::aggregate::bounded_map::{BoundedMap, Sums as _};
 use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
 use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
@@ -67,6 +67,47 @@ impl OpenCount {
     }
 }
 
+/// Sums of closed sessions that are not shown yet.
+#[derive(Debug, Default)]
+struct Later {
+    all: BaselineEntry,
+    kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
+    together: BoundedMap<Keys, Together>,
+}
+
+/// How a session that has closed since the baseline counts.
+struct Closed {
+    /// Its end was missed, and it counts only as an activity of its keys.
+    is_vanished: bool,
+    ended_ns: u64,
+    opened: bool,
+    is_lossy: bool,
+}
+
+impl Closed {
+    fn count(
+        &self,
+        session: &Session,
+        all: &mut BaselineEntry,
+        kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
+        together: &mut BoundedMap<Keys, Together>,
+    ) {
+        each(all, kinds, session, |compared| {
+            compared.ended_ns = compared.ended_ns.max(self.ended_ns);
+            if !self.is_vanished {
+                let side = &mut compared.ended;
+                side.opened += u64::from(self.opened);
+                side.failed += u64::from(session.reason.is_failure());
+                side.see(session, self.opened, self.is_lossy);
+            }
+        });
+        if !self.is_vanished {
+            let sums = together.entry(fold::keys(session), KEEP);
+            sums.count_since(session, self.opened, self.is_lossy);
+        }
+    }
+}
+
 /// A moment to compare with.
 #[derive(Debug)]
 pub struct Baseline {
@@ -78,6 +119,7 @@ pub struct Baseline {
     kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
     /// Sums of sessions with the same peer, program and port, open ones not included.
     together: BoundedMap<Keys, Together>,
+    later: Option<Box<Later>>,
     /// Sums of the open sessions at the last counted snapshot.
     open: OpenSums,
     /// The count in progress.
@@ -120,6 +162,7 @@ impl Baseline {
             all: BaselineEntry::default(),
             kinds: Default::default(),
             together: BoundedMap::default(),
+            later: None,
             open: OpenSums::default(),
             counting: None,
             retransmits: HashMap::new(),
@@ -246,35 +289,67 @@ impl Baseline {
 
     /// Applies a change of a session after the baseline.
     pub fn take(&mut self, change: &Change<'_>) {
+        let Some((session, closed)) = self.closed(change) else {
+            return;
+        };
+        let Baseline {
+            all,
+            kinds,
+            together,
+            ..
+        } = self;
+        closed.count(session, all, kinds, together);
+        self.retransmits.remove(&session.id());
+    }
+
+    /// Applies a change that is not shown yet.
+    pub fn pass(&mut self, change: &Change<'_>) {
+        if let Some((session, closed)) = self.closed(change) {
+            let later = self.later.get_or_insert_default();
+            closed.count(
+                session,
+                &mut later.all,
+                &mut later.kinds,
+                &mut later.together,
+            );
+        }
+    }
+
+    /// Shows what was passed.
+    pub fn settle(&mut self) {
+        let Some(later) = self.later.take() else {
+            return;
+        };
+        self.all.add(&later.all);
+        for (kind, later) in self.kinds.iter_mut().zip(&later.kinds) {
+            for (key, entry) in later.iter() {
+                kind.entry(key, KEEP).add(entry);
+            }
+        }
+        for (keys, sums) in later.together.iter() {
+            self.together.entry(keys, KEEP).add(sums);
+        }
+    }
+
+    /// Returns the session if it has closed, and how it counts.
+    fn closed<'a>(&mut self, change: &Change<'a>) -> Option<(&'a Session, Closed)> {
         if let Some(before) = change.before
             && self.open_before.remove(&before.id())
         {
             self.count_before(before);
         }
-        let Some(session) = change.now else {
-            if let Some(vanished) = change.before {
-                let now_ns = self.now_ns;
-                each(&mut self.all, &mut self.kinds, vanished, |compared| {
-                    compared.ended_ns = now_ns;
-                });
-            }
-            return;
+        let session = match (change.now, change.before) {
+            (Some(now), _) if now.is_open() => return None,
+            (Some(now), _) => now,
+            (None, before) => before?,
         };
-        if session.is_open() {
-            return;
-        }
-        let is_lossy = self.is_lossy(session);
-        let opened = session.start_ns >= self.at_ns && session.age == Age::Exact;
-        let together = self.together.entry(fold::keys(session), KEEP);
-        together.count_since(session, opened, is_lossy);
-        each(&mut self.all, &mut self.kinds, session, |compared| {
-            compared.ended_ns = compared.ended_ns.max(session.end_ns);
-            let side = &mut compared.ended;
-            side.opened += u64::from(opened);
-            side.failed += u64::from(session.reason.is_failure());
-            side.see(session, opened, is_lossy);
-        });
-        self.retransmits.remove(&session.id());
+        let closed = Closed {
+            is_vanished: change.now.is_none(),
+            ended_ns: change.now.map_or(self.now_ns, |s| s.end_ns),
+            opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
+            is_lossy: self.is_lossy(session),
+        };
+        Some((session, closed))
     }
 
     /// Notes a snapshot of the open sessions. Pass `open` to have [`Baseline::work`] count them, only while the
@@ -530,6 +605,8 @@ mod tests {
         let mut since = steady(1, 40, 60, 1500);
         since.extend(steady(3, 40, 60, 200));
         since.extend(refused);
+        // the end of the one that was open is missed, which is certain at the second snapshot
+        (41..=42).for_each(|s| host.take_snapshot(s, vec![], vec![]));
         host.take_snapshot(60, vec![open(ended(5, 77, 50_000, 0, 100), 60)], since);
         assert_eq!(
             host.peer_differences(),

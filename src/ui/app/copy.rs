@@ -45,10 +45,7 @@ impl App {
                 let commands = shell_commands(&detail.session, detail.inside());
                 commands.into_iter().nth(nth)
             }
-            (None, Focus::Table) => {
-                self.catch_up();
-                self.selected().map(|s| line(s, &self.clock))
-            }
+            (None, Focus::Table) => self.selected().map(|s| line(s, &self.clock)),
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
                 selected.map(|key| for_group::filter_for_group(&key))

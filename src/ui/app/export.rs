@@ -228,13 +228,9 @@ impl App {
             return;
         };
         let held = export.holds;
-        export.holds = hold && (held || self.frozen.is_none());
+        export.holds = hold && (held || !self.paused);
         match (held, export.holds) {
-            (false, true) => {
-                // sessions closed since the last snapshot are still among the open ones
-                self.refresh();
-                self.freeze();
-            }
+            (false, true) => self.freeze(),
             (true, false) => self.thaw(),
             _ => {}
         }

@@ -4,11 +4,10 @@ use crate::model::batch::Batch;
 use crate::model::session::Session;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::state::freeze::Waiting;
 
 impl App {
-    /// Ingests a batch. True if the display changes: only once per snapshot, so that lines do not re-sort while they
-    /// are read.
+    /// Takes a batch. True if the display changes: only with a snapshot, so that lines do not re-sort while they are
+    /// read, and that all that a frame shows is of one moment.
     pub fn batch(&mut self, mut batch: Batch) -> bool {
         if !self.capture_filter.is_everything() {
             let captured = |s: &Session| self.capture_filter.matches(s);
@@ -23,46 +22,82 @@ impl App {
         }
         let is_snapshot = batch.open.is_some();
         let changed = is_snapshot | self.notice.pass(batch.taken_ns);
-        if let Some(mut waiting) = self.frozen.take() {
+        self.waiting.add(batch);
+        if self.paused {
             let (store, mut observers) = self.observed();
-            for session in waiting.take(batch, store.keep_limit()) {
-                store.pass(session, |event| observers.take(&event));
+            let keep = store.keep_limit();
+            for session in observers.waiting.drain_over(keep) {
+                store.pass(session, |event| observers.pass(&event));
             }
-            self.frozen = Some(waiting);
             return changed;
         }
-        let now_ns = batch.taken_ns;
-        (self.now_ns, self.clock) = (now_ns, batch.clock);
-        let (store, mut observers) = self.observed();
-        store.ingest(batch, |event| observers.take(&event));
-        observers.rows.settle();
-        if is_snapshot {
-            observers.take_snapshot(store, now_ns);
-            self.refresh();
-            self.refresh_screen();
+        if is_snapshot || self.waiting.is_full() {
+            self.go_on();
+            return true;
         }
         changed
     }
 
-    /// Makes batches wait from now on.
+    /// Makes the display stay as it is from now on.
     pub fn freeze(&mut self) {
-        self.frozen = Some(Waiting::default());
+        self.paused = true;
     }
 
-    /// Ingests the waiting batches.
+    /// Ends a pause.
     pub fn thaw(&mut self) {
-        if let Some(waiting) = self.frozen.take() {
-            let (store, mut observers) = self.observed();
-            let others = store.drop_passed(|event| observers.take(&event));
-            observers.rows.settle();
-            for batch in waiting.into_batches() {
-                self.batch(batch);
-            }
-            if others {
-                self.choose();
-            }
-            self.refresh();
+        if self.paused {
+            self.paused = false;
+            self.go_on();
         }
+    }
+
+    /// Moves everything that is shown on to the present moment: ingests what waits.
+    fn go_on(&mut self) {
+        if std::mem::take(&mut self.is_recaptured) {
+            self.follow_captured();
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut moment = (self.now_ns, self.clock);
+        let (store, mut observers) = self.observed();
+        let is_restarted = store.drop_passed(|event| observers.take(&event));
+        for batch in waiting.into_batches() {
+            moment = (batch.taken_ns, batch.clock);
+            let is_snapshot = batch.open.is_some();
+            store.ingest(batch, |event| observers.take(&event));
+            if is_snapshot {
+                observers.end_snapshot(store, moment.0);
+            }
+        }
+        observers.settle(store, moment.0);
+        (self.now_ns, self.clock) = moment;
+        if is_restarted {
+            self.choose();
+        } else {
+            self.refresh();
+            self.refresh_screen();
+        }
+    }
+
+    /// Applies a changed capture filter, to what is shown only if that is not paused.
+    pub(super) fn recapture(&mut self) {
+        let filter = self.capture_filter.clone();
+        self.waiting.follow_only(|s| filter.matches(s));
+        if self.paused {
+            self.is_recaptured = true;
+        } else {
+            self.follow_captured();
+            self.refresh();
+            self.refresh_screen();
+        }
+    }
+
+    /// Follows only the sessions that pass the capture filter: others would stay as they are until they close.
+    fn follow_captured(&mut self) {
+        let filter = self.capture_filter.clone();
+        let now_ns = self.now_ns;
+        let (store, mut observers) = self.observed();
+        store.follow_only(|s| filter.matches(s), |event| observers.take(&event));
+        observers.settle(store, now_ns);
     }
 
     /// True while some closed sessions have not been filtered yet; [`App::work`] does that.
@@ -89,10 +124,10 @@ impl App {
         self.follow();
     }
 
-    /// Number of sessions closed since the display was paused.
+    /// Number of closed sessions that are not shown yet, while the display is paused.
     pub fn waiting(&self) -> Option<u64> {
-        let frozen = self.frozen.as_ref().filter(|_| !self.export_holds());
-        frozen.map(|w| w.count)
+        let is_paused = self.paused && !self.export_holds();
+        is_paused.then_some(self.waiting.count)
     }
 
     /// The effect that an ingested batch requires.

@@ -113,7 +113,12 @@ pub struct App {
     pub selected: usize,
     /// The first visible line.
     pub top: usize,
-    pub frozen: Option<Waiting>,
+    /// Batches that the display does not show yet.
+    pub waiting: Waiting,
+    /// The display stays as it is.
+    pub paused: bool,
+    /// The capture filter has changed during the pause.
+    is_recaptured: bool,
     size: Size,
     pub first_ns: u64,
     /// The start of the run, and the moment of the baseline, by the clock as it was then.
@@ -157,7 +162,9 @@ impl App {
             selection: Selection::Top,
             selected: 0,
             top: 0,
-            frozen: None,
+            waiting: Waiting::default(),
+            paused: false,
+            is_recaptured: false,
             size,
             first_ns: 0,
             started: Timestamp::UNIX_EPOCH,
@@ -198,7 +205,7 @@ impl App {
 
     /// True once a snapshot was ingested.
     pub fn has_snapshot(&self) -> bool {
-        self.first_ns != 0
+        self.now_ns != 0
     }
 
     /// Formats a time: to the second on the day shown, else with its date.

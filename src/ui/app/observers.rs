@@ -4,6 +4,7 @@ use crate::model::baseline::Baseline;
 use crate::model::store::{Store, StoreEvent};
 use crate::ui::app::App;
 use crate::ui::state::columns::Columns;
+use crate::ui::state::freeze::Waiting;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
 use crate::ui::state::screens::Screen;
@@ -18,6 +19,7 @@ pub(super) struct Observers<'a> {
     panes: &'a mut Panes,
     baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
+    pub(super) waiting: &'a mut Waiting,
 }
 
 impl Observers<'_> {
@@ -41,18 +43,44 @@ impl Observers<'_> {
         }
     }
 
-    /// Takes a complete snapshot: observers count the open sessions again.
-    pub(super) fn take_snapshot(&mut self, store: &Store, now_ns: u64) {
+    /// Passes an event that is not shown yet to those who would not hear of it again.
+    pub(super) fn pass(&mut self, event: &StoreEvent<'_>) {
+        self.view_filter.self_traffic.take(event);
+        self.columns.take(event);
+        let Some(change) = event.change() else { return };
+        self.panes.pass(change, self.view_filter);
+        if let Some(baseline) = &mut self.baseline
+            && let Some(change) = self.view_filter.self_traffic.exclude_from(change)
+        {
+            baseline.pass(&change);
+        }
+        if let Some(detail) = self.layers.detail_mut() {
+            detail.pass(change);
+        }
+    }
+
+    /// Ends a snapshot: rates are what has moved since the one before.
+    pub(super) fn end_snapshot(&mut self, store: &Store, now_ns: u64) {
         if let Some(detail) = self.layers.detail_mut() {
             detail.take_snapshot(store);
         }
-        self.panes.take_snapshot(now_ns, store, self.view_filter);
+        self.panes.end_snapshot(now_ns);
+    }
+
+    /// Settles after all events of a moment: observers count the open sessions again.
+    pub(super) fn settle(&mut self, store: &Store, now_ns: u64) {
+        self.rows.settle();
+        self.panes.settle(store, self.view_filter);
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {
+            baseline.settle();
             baseline.take_snapshot(now_ns, is_compared.then_some(store));
         }
         if let Some(screen) = self.layers.screen_mut() {
             screen.recount_open(store, self.view_filter);
+        }
+        if let Some(detail) = self.layers.detail_mut() {
+            detail.settle();
         }
     }
 }
@@ -67,6 +95,7 @@ impl App {
             panes: &mut self.panes,
             baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
+            waiting: &mut self.waiting,
         };
         (&mut self.store, observers)
     }

@@ -8,13 +8,6 @@ use crate::ui::app::{App, Selection, Sort};
 use crate::ui::layout;
 
 impl App {
-    /// Rebuilds the lines if the selected session has closed since the last snapshot.
-    pub fn catch_up(&mut self) {
-        if self.selected().is_none() {
-            self.refresh();
-        }
-    }
-
     /// The session on the selected line.
     pub fn selected(&self) -> Option<&Session> {
         self.store.get(self.rows.get(self.selected, &self.store)?)

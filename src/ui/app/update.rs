@@ -84,7 +84,6 @@ impl App {
             Action::NextPane => self.turn_to(Focus::Table.step(1)),
             Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
-                self.catch_up();
                 let session = self.selected().cloned();
                 return self.open(session);
             }
@@ -107,7 +106,7 @@ impl App {
                 self.restart_screen();
                 self.restart();
             }
-            Action::Freeze if self.frozen.is_none() => self.freeze(),
+            Action::Freeze if !self.paused => self.freeze(),
             Action::Freeze => self.thaw(),
             Action::Follow => self.toggle_following(),
             Action::Interval { longer } => return self.change_interval(longer),
@@ -327,11 +326,8 @@ impl App {
             }
             Purpose::Capture => {
                 let capture = self.capture.intersection(&filter.capture());
-                // a session not captured is not updated any more: it would stay as it is until it closes
-                let (store, mut observers) = self.observed();
-                store.follow_only(|s| filter.matches(s), |event| observers.take(&event));
                 self.capture_filter = filter;
-                self.refresh();
+                self.recapture();
                 Some(Effect::Capture(capture))
             }
         };

@@ -34,6 +34,8 @@ pub struct Detail {
     /// The processes that have a descriptor of it, as last looked up.
     pub holders: Vec<(u32, Comm)>,
     candidates: Candidates,
+    /// The session as it closed during a pause.
+    later: Option<Session>,
     /// First visible line.
     pub top: usize,
     asked: u32,
@@ -51,6 +53,7 @@ impl Detail {
             process: None,
             holders: Vec::new(),
             candidates: Candidates::default(),
+            later: None,
             top: 0,
             asked: 0,
             backfill: Backfill::new(store, CHUNK),
@@ -85,16 +88,32 @@ impl Detail {
         is_new.then_some(pid)
     }
 
+    /// Takes a change that is not shown yet.
+    pub fn pass(&mut self, change: &Change<'_>) {
+        if let Some(now) = change.now.filter(|now| now.id() == self.id()) {
+            self.later = Some(now.clone());
+        }
+    }
+
+    /// Shows the session as it is now.
+    pub fn settle(&mut self) {
+        if let Some(later) = self.later.take() {
+            self.set(&later);
+        }
+    }
+
+    fn set(&mut self, now: &Session) {
+        self.session = now.clone();
+        if !now.is_open() {
+            (self.session.tx_rate, self.session.rx_rate) = (0.0, 0.0);
+            self.push_reading();
+        }
+    }
+
     /// Takes a change of any session.
     pub fn take(&mut self, change: &Change<'_>) {
         match (change.before, change.now) {
-            (_, Some(now)) if now.id() == self.id() => {
-                self.session = now.clone();
-                if !now.is_open() {
-                    (self.session.tx_rate, self.session.rx_rate) = (0.0, 0.0);
-                    self.push_reading();
-                }
-            }
+            (_, Some(now)) if now.id() == self.id() => self.set(now),
             (Some(before), None) if before.id() == self.id() => self.vanished = true,
             (_, Some(now)) => self.candidates.take(&self.session, now),
             _ => {}

@@ -1,4 +1,6 @@
-//! Batches that arrive while the display is paused, kept within bounds.
+//! Batches that wait for the next refresh, or for the end of a pause, kept within bounds.
+//!
+//! Nothing on the screen changes while they wait: all that a frame shows is of one moment.
 
 use std::collections::VecDeque;
 
@@ -7,26 +9,33 @@ use rustc_hash::FxHashSet;
 use crate::model::batch::Batch;
 use crate::model::session::{Session, SessionId};
 
+/// Closed sessions that wait for a refresh at most: they are ingested in one step, which delays a key for less than a
+/// tenth of a second.
+const MOST: usize = 1 << 16;
+
 #[derive(Debug, Default)]
 pub struct Waiting {
     newest: Batch,
     /// Time of the newest snapshot.
     snapshot_ns: u64,
-    /// The oldest first; the last `since_snapshot` of them closed after the snapshot.
+    /// The oldest first. The last `since_snapshot` of them came after the snapshot, and `with_snapshot` before these
+    /// came with it, so that it may still contain them.
     closed: VecDeque<Session>,
+    with_snapshot: usize,
     since_snapshot: usize,
     /// Sessions that closed meanwhile.
     pub count: u64,
 }
 
 impl Waiting {
-    /// Keeps the newest snapshot and the newest closed sessions. Returns closed sessions beyond `keep`.
-    pub fn take(&mut self, batch: Batch, keep: usize) -> Vec<Session> {
+    /// Adds a batch. Keeps the newest snapshot and all closed sessions.
+    pub fn add(&mut self, batch: Batch) {
         let ended = batch.closed.len();
         self.count += ended as u64;
         self.closed.extend(batch.closed);
         if batch.open.is_some() {
-            (self.snapshot_ns, self.since_snapshot) = (batch.taken_ns, 0);
+            self.snapshot_ns = batch.taken_ns;
+            (self.with_snapshot, self.since_snapshot) = (ended, 0);
         } else {
             self.since_snapshot += ended;
         }
@@ -39,6 +48,15 @@ impl Waiting {
             closed: Vec::new(),
             ..batch
         };
+    }
+
+    /// True if no more sessions should wait.
+    pub fn is_full(&self) -> bool {
+        self.closed.len() >= MOST
+    }
+
+    /// Returns the oldest closed sessions beyond `keep`, which wait no longer.
+    pub fn drain_over(&mut self, keep: usize) -> Vec<Session> {
         let over = self.closed.len().saturating_sub(keep.max(1));
         let passed: Vec<Session> = self.closed.drain(..over).collect();
         // the snapshot may still contain them as open
@@ -49,22 +67,36 @@ impl Waiting {
         passed
     }
 
-    /// Returns everything that arrived as up to two batches: until the last snapshot, and after it. In a single
-    /// batch, the snapshot would appear to be taken just now, and all rates until the next one would be too high.
+    /// Drops the waiting open sessions that are not followed any more.
+    pub fn follow_only(&mut self, is_followed: impl Fn(&Session) -> bool) {
+        if let Some(open) = &mut self.newest.open {
+            open.changed.retain(is_followed);
+        }
+    }
+
+    /// Returns everything that arrived as up to three batches: before the last snapshot, the snapshot, and after it.
+    /// In a single batch, the snapshot would appear to be taken just now, and all rates until the next one would be too
+    /// high; and sessions that closed before it would be missing in it before their close is known.
     pub fn into_batches(mut self) -> impl Iterator<Item = Batch> {
-        let until_snapshot = self.closed.len().saturating_sub(self.since_snapshot);
-        let after: Vec<Session> = self.closed.drain(until_snapshot..).collect();
-        let snapshot = self.newest.open.take().map(|open| Batch {
-            open: Some(open),
-            closed: std::mem::take(&mut self.closed).into(),
-            taken_ns: self.snapshot_ns,
-            ..self.newest
-        });
-        let is_newer = self.newest.taken_ns > self.snapshot_ns || !after.is_empty();
-        let rest = is_newer.then(|| Batch {
-            closed: self.closed.into_iter().chain(after).collect(),
-            ..self.newest
-        });
-        snapshot.into_iter().chain(rest)
+        let since = self.since_snapshot.min(self.closed.len());
+        let after = self.closed.split_off(self.closed.len() - since);
+        let with = self.with_snapshot.min(self.closed.len());
+        let with = self.closed.split_off(self.closed.len() - with);
+        let before = self.closed;
+        let open = self.newest.open.take();
+        let (newest, snapshot_ns) = (self.newest, self.snapshot_ns);
+        let batch = |open, closed: VecDeque<Session>, taken_ns| Batch {
+            open,
+            closed: closed.into(),
+            taken_ns,
+            ..newest.clone()
+        };
+        let is_newer = newest.taken_ns > snapshot_ns || !after.is_empty();
+        let parts = [
+            (!before.is_empty()).then(|| batch(None, before, snapshot_ns)),
+            open.map(|open| batch(Some(open), with, snapshot_ns)),
+            is_newer.then(|| batch(None, after, newest.taken_ns)),
+        ];
+        parts.into_iter().flatten()
     }
 }

@@ -130,6 +130,8 @@ struct Narrowed {
 #[derive(Debug)]
 pub struct Panes {
     all: Aggregates,
+    /// The sums of all as they are shown, while `all` goes on in a pause.
+    shown: Option<Box<Aggregates>>,
     narrowed: Option<Narrowed>,
     /// A new filter is to be counted from the beginning; until then the sums of the previous one are shown.
     restarting: bool,
@@ -145,6 +147,7 @@ impl Default for Panes {
     fn default() -> Self {
         Panes {
             all: Aggregates::default(),
+            shown: None,
             narrowed: None,
             restarting: false,
             panes: Subject::ALL.map(Pane::new),
@@ -156,12 +159,24 @@ impl Default for Panes {
 impl Panes {
     /// The sums shown.
     pub fn talkers(&self) -> &Aggregates {
-        self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers)
+        Panes::sums(&self.narrowed, &self.shown, &self.all)
+    }
+
+    fn sums<'a>(
+        narrowed: &'a Option<Narrowed>,
+        shown: &'a Option<Box<Aggregates>>,
+        all: &'a Aggregates,
+    ) -> &'a Aggregates {
+        match (narrowed, shown) {
+            (Some(narrowed), _) => &narrowed.talkers,
+            (None, Some(shown)) => shown,
+            (None, None) => all,
+        }
     }
 
     /// Sums of all sessions, whatever the filter.
     pub fn all(&self) -> &Aggregates {
-        &self.all
+        Panes::sums(&None, &self.shown, &self.all)
     }
 
     pub fn pane(&self, subject: Subject) -> &Pane {
@@ -179,20 +194,35 @@ impl Panes {
         }
     }
 
-    /// Takes a completed snapshot.
-    pub fn take_snapshot(&mut self, taken_ns: u64, store: &Store, view_filter: &ViewFilter) {
-        self.all.end_snapshot(taken_ns);
-        if self.all.is_inexact() {
-            let open = store.open().map(|(_, s)| s);
-            self.all
-                .recount(open.filter(|s| !view_filter.self_traffic.is(s)));
+    /// Counts a change that is not shown yet. The sums of a filter do not need it: they are counted again after a
+    /// pause with more sessions than are kept.
+    pub fn pass(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
+        if let Some(change) = view_filter.self_traffic.exclude_from(change) {
+            self.shown.get_or_insert_with(|| Box::new(self.all.clone()));
+            self.all.take(&change);
         }
-        if let Some(Narrowed { talkers, .. }) = &mut self.narrowed {
-            talkers.end_snapshot(taken_ns);
-            if talkers.is_inexact() {
-                let open = store.open().map(|(_, s)| s);
-                talkers.recount(open.filter(|s| view_filter.selects(s)));
-            }
+    }
+
+    /// Ends a snapshot.
+    pub fn end_snapshot(&mut self, taken_ns: u64) {
+        self.all.end_snapshot(taken_ns);
+        if let Some(narrowed) = &mut self.narrowed {
+            narrowed.talkers.end_snapshot(taken_ns);
+        }
+    }
+
+    /// Shows the sums as they are now.
+    pub fn settle(&mut self, store: &Store, view_filter: &ViewFilter) {
+        self.shown = None;
+        let open = || store.open().map(|(_, s)| s);
+        if self.all.is_inexact() {
+            let own = &view_filter.self_traffic;
+            self.all.recount(open().filter(|s| !own.is(s)));
+        }
+        if let Some(Narrowed { talkers, .. }) = &mut self.narrowed
+            && talkers.is_inexact()
+        {
+            talkers.recount(open().filter(|s| view_filter.selects(s)));
         }
         self.refresh();
     }
@@ -311,7 +341,7 @@ impl Panes {
     }
 
     fn refresh(&mut self) {
-        let talkers = self.narrowed.as_ref().map_or(&self.all, |n| &n.talkers);
+        let talkers = Panes::sums(&self.narrowed, &self.shown, &self.all);
         for (pane, height) in self.panes.iter_mut().zip(self.heights) {
             pane.refresh(talkers, height);
         }

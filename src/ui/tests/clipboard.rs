@@ -62,9 +62,11 @@ fn copy_in_tmux_shows_the_required_setting() {
 }
 
 #[test]
-fn copy_of_session_closed_since_the_last_snapshot_works() {
+fn copy_of_session_closed_since_the_last_snapshot_is_as_the_table_shows_it() {
     let mut app = app(SIZE);
     press(&mut app, "j k");
     app.batch(busiest_ended_since(Reason::RemoteReset));
+    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 established"));
+    app.batch(batch_at(11, vec![], vec![]));
     assert!(copied(&mut app, "y").contains("198.51.100.7:50001 remote-reset"));
 }

@@ -357,6 +357,10 @@ pub fn failover(size: Size) -> App {
         direction: Direction::Out,
         ..open(3, "app-server", "10.0.0.10", 70_000)
     };
+    // the other client is gone, which is certain at the second snapshot without it
+    (41..=42).for_each(|s| {
+        app.batch(batch_at(s, vec![busiest()], vec![]));
+    });
     app.batch(batch_at(52, vec![busiest(), new], since.collect()));
     app
 }
