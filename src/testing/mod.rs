@@ -23,7 +23,7 @@ pub mod model {
     pub use crate::model::batch::{Batch, Missed, OpenSnapshot};
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
-    pub use crate::model::fields::{FIELDS, Field, Value, bytes};
+    pub use crate::model::fields::{FIELDS, Field, Value, narrow_bytes};
     pub use crate::model::interface::Interface;
     pub use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
     pub use crate::model::store::{SessionRef, Store};

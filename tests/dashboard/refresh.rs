@@ -68,7 +68,7 @@ fn follow_newest_enabled_keeps_newest_session_on_top() {
     let rport = pairs[0].client_port();
     seen.wait_for("its figures", |s| {
         s.row(port(&listener), rport)
-            .is_some_and(|r| r.cell("RX") == "500.0k")
+            .is_some_and(|r| r.cell("RX") == "500k")
     });
     assert_eq!(seen.order().last(), Some(&rport), "{}", seen.picture());
     seen.press("F");

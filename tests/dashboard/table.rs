@@ -67,7 +67,7 @@ fn table_live_session_updates_until_it_closes() {
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(
         row.cell("RX"),
-        tcplife::testing::model::bytes(sent),
+        tcplife::testing::model::narrow_bytes(sent),
         "{row:?}"
     );
     seen.wait_for("totals", |s| s.shows("open 0") && s.shows("closed 1"));

@@ -55,7 +55,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "60 s",
-        help: "bytes over the last minute; each entry has its own scale",
+        help: "bytes over the last minute; each entry has its own scale; `~`: for a minute after a change of the filter, a session's bytes are spread evenly over its life",
         width: 6,
         drop: 2,
         is_history: true,

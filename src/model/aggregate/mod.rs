@@ -229,6 +229,8 @@ pub struct Aggregates {
     snapshot_s: f64,
     /// Time of the last complete snapshot, ns.
     snapshot_ns: u64,
+    /// Time of the last complete snapshot when a session was recalled.
+    recalled_ns: Option<u64>,
     bytes: u64,
 }
 
@@ -247,6 +249,7 @@ impl Aggregates {
             snapshot: 1,
             snapshot_s: 0.0,
             snapshot_ns: 0,
+            recalled_ns: None,
             bytes: 0,
         }
     }
@@ -284,6 +287,7 @@ impl Aggregates {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
         self.bytes += bytes;
+        self.recalled_ns = Some(self.snapshot_ns);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
             let aggregate = group.0.entry(by.key(session), self.keep);
             aggregate.open += u64::from(session.is_open());
@@ -376,6 +380,14 @@ impl Aggregates {
     /// Bytes per second over the last minute, in at most `width` cells.
     pub fn history_cells(&self, aggregate: &Aggregate, width: usize) -> Vec<f32> {
         cells(&self.history(aggregate), self.snapshot_ns / S, width)
+    }
+
+    /// True if the history is an estimate: it goes back to before sessions were recalled, and their bytes are spread
+    /// evenly over their life.
+    pub fn is_history_estimated(&self) -> bool {
+        let whole_ns = HISTORY_S as u64 * S;
+        self.recalled_ns
+            .is_some_and(|recalled_ns| self.snapshot_ns < recalled_ns + whole_ns)
     }
 
     /// Bytes of each of the last complete seconds at the last snapshot, the oldest first.

@@ -21,6 +21,21 @@ pub fn bytes(n: u64) -> String {
     text
 }
 
+/// Formats bytes for a narrow cell, in at most five characters: `999`, `1.2k`, `51.7k`, `121k`.
+pub fn narrow_bytes(n: u64) -> String {
+    let text = bytes(n);
+    if text.len() <= 5 {
+        return text;
+    }
+    // three digits say enough; rounded to these first, so that nothing becomes 1000k
+    let unit = 10_u64.pow(n.ilog10() / 3 * 3);
+    let rounded = n.saturating_add(unit / 2) / unit * unit;
+    match bytes(rounded).split_once('.') {
+        Some((whole, rest)) if whole.len() > 2 => format!("{whole}{}", &rest[1..]),
+        _ => bytes(rounded),
+    }
+}
+
 /// Formats a round size without `.0`: `1B`, `20kB`, `1.5MB`.
 pub fn round_size(n: u64) -> String {
     in_powers_of_1000(n, 0)
@@ -114,6 +129,17 @@ mod tests {
             assert_eq!(bytes(n), text);
             assert_eq!(size(n), format!("{text}B"));
         }
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (99_949, "99.9k"),
+            (120_000, "120k"),
+            (120_600, "121k"),
+            (999_499, "999k"),
+            (999_500, "1.0M"),
+        ] {
+            assert_eq!(narrow_bytes(n), text);
+        }
         for (n, text) in [(0, "0B"), (1, "1B"), (1_500, "1.5kB"), (20_000, "20kB")] {
             assert_eq!(round_size(n), text);
         }
@@ -151,6 +177,7 @@ mod tests {
         fn sizes_and_times_of_any_value_fit_six_characters(n in any::<u64>(), shift in 0..64_u32) {
             let n = n >> shift; // as many small numbers as large ones
             prop_assert!(bytes(n).len() <= 6, "{}", bytes(n));
+            prop_assert!(narrow_bytes(n).len() <= 5, "{}", narrow_bytes(n));
             let longest = 99_999 * 86_400 * 1_000_000;
             let text = micros(n.min(longest));
             prop_assert!(text.chars().count() <= 6, "{text}");

@@ -11,7 +11,9 @@ use crate::model::session::{Age, Session};
 mod format;
 mod table;
 
-pub use format::{binary_size, bytes, micros, number, round_micros, round_size, seconds, size};
+pub use format::{
+    binary_size, bytes, micros, narrow_bytes, number, round_micros, round_size, seconds, size,
+};
 pub use table::FIELDS;
 
 /// A field's value for one session.

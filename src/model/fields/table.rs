@@ -186,7 +186,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("tx_bytes"),
         help: "bytes sent and acknowledged by the peer",
         kind: FieldKind::Bytes,
-        column: column("TX", 6, 0, 3, true),
+        column: column("TX", 5, 1, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
     },
     Field {
@@ -195,7 +195,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rx_bytes"),
         help: "bytes received from the peer",
         kind: FieldKind::Bytes,
-        column: column("RX", 6, 0, 3, true),
+        column: column("RX", 5, 1, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
     },
     Field {
@@ -298,7 +298,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "state while open, then the reason it closed",
         kind: FieldKind::Names(&STATUS_NAMES),
-        column: column("STATUS", 13, 2, 2, false),
+        column: column("STATUS", 15, 0, 2, false),
         get: |s| {
             Value::Text(if s.is_open() {
                 s.state.name()

@@ -1,5 +1,7 @@
 //! Copying the selection to the terminal's clipboard.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::filter::for_group;
 use crate::host::session_env::Multiplexer;
 use crate::model::batch::Clock;
@@ -40,15 +42,21 @@ fn line(session: &Session, clock: &Clock) -> String {
 impl App {
     /// Copies the `nth` text that the selection offers.
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
-        let text = match (self.layers.detail(), self.layers.focus()) {
+        let (what, text) = match (self.layers.detail(), self.layers.focus()) {
             (Some(detail), _) => {
                 let commands = shell_commands(&detail.session, detail.inside());
-                commands.into_iter().nth(nth)
+                let what = if nth == 0 {
+                    "the ss command"
+                } else {
+                    "the tcpdump command"
+                };
+                (what, commands.into_iter().nth(nth))
             }
-            (None, Focus::Table) => self.selected().map(|s| line(s, &self.clock)),
+            (None, Focus::Table) => ("the session", self.selected().map(|s| line(s, &self.clock))),
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
-                selected.map(|key| for_group::filter_for_group(&key))
+                let filter = selected.map(|key| for_group::filter_for_group(&key));
+                ("the filter", filter)
             }
         };
         let Some(text) = text else {
@@ -68,7 +76,13 @@ impl App {
             Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",
             Some(Multiplexer::Screen) => "the terminal's clipboard, through screen",
         };
-        self.notice.say(format!("sent to {to}: {text}"));
+        // rather its name than a part of it
+        let whole = format!("sent to {to}: {text}");
+        self.notice
+            .say(match whole.width() <= self.layout().footer.width.into() {
+                true => whole,
+                false => format!("sent {what} to {to}"),
+            });
         Some(Effect::Copy(text))
     }
 }

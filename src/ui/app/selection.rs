@@ -6,6 +6,7 @@ use crate::model::store::SessionRef;
 use crate::ui::action::{Motion, moved};
 use crate::ui::app::{App, Selection, Sort};
 use crate::ui::layout;
+use crate::ui::state::view_filter::Selected;
 
 impl App {
     /// The session on the selected line.
@@ -59,6 +60,30 @@ impl App {
             self.selected = 0;
         }
         self.scroll_to_selection();
+    }
+
+    /// The selected session, for [`App::select_again`].
+    pub(super) fn selected_session(&self) -> Selected {
+        match self.selection {
+            Selection::Top => None,
+            Selection::Session(id, place) => Some((id, place)),
+        }
+    }
+
+    /// Selects a session again, if it is still there. It may have closed since, but hardly very long ago.
+    pub(super) fn select_again(&mut self, selected: Selected) {
+        const RECENT: usize = 1 << 14;
+        let Some((id, place)) = selected else {
+            self.selection = Selection::Top;
+            return self.follow();
+        };
+        let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
+        let recent = self.store.closed().take(RECENT).map(|(place, _)| place);
+        let found = std::iter::once(place).chain(recent).find(is_it);
+        if let Some(place) = found {
+            self.selection = Selection::Session(id, place);
+            self.follow();
+        }
     }
 
     pub(super) fn move_selection(&mut self, motion: Motion) {

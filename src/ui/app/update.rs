@@ -47,11 +47,32 @@ impl App {
     pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
         match (self.keymap.lookup(self.layers.mode(), press), typed) {
             (Some(action), _) => self.update(action),
-            (None, Some(c)) => {
+            (None, Some(c)) if self.layers.is_prompting() => {
                 self.text(c.encode_utf8(&mut [0; 4]));
                 None
             }
-            (None, None) => None,
+            (None, _) => {
+                self.explain(press);
+                None
+            }
+        }
+    }
+
+    /// Says of a key that means nothing here that it is one of the sessions.
+    fn explain(&mut self, press: KeyPress) {
+        self.notice.clear();
+        let mode = self.layers.mode();
+        if mode == Mode::Table || self.layers.is_prompting() {
+            return;
+        }
+        if self.keymap.lookup(Mode::Table, press).is_some() {
+            let name = press.name();
+            let back = match mode {
+                Mode::Help => self.keymap.of(mode, Action::Help),
+                _ => self.keymap.of(mode, Action::Back),
+            };
+            let text = format!("{name} is a key of the sessions; {back} goes back to them");
+            self.notice.say(text);
         }
     }
 
@@ -93,8 +114,9 @@ impl App {
             Action::PortNames => return self.toggle_port_names(),
             Action::Theme => self.appearance.turn(),
             Action::Widen => {
-                if self.view_filter.back() {
+                if let Some(selected) = self.view_filter.back() {
                     self.choose();
+                    self.select_again(selected);
                 }
             }
             Action::Family(family) => {
@@ -258,8 +280,9 @@ impl App {
     /// Adds a condition to the view filter.
     pub fn narrow(&mut self, to: &str) {
         let before = self.view_filter.filter.clone();
+        let selected = self.selected_session();
         if let Ok(filter) = before.and(to)
-            && self.view_filter.go(before, filter)
+            && self.view_filter.go(before, selected, filter)
         {
             self.choose();
         }
@@ -269,7 +292,8 @@ impl App {
     pub fn show_group(&mut self, key: &GroupKey) {
         if let Ok(filter) = Filter::parse(&for_group::filter_for_group(key)) {
             let before = self.view_filter.filter.clone();
-            self.view_filter.go(before, filter);
+            let selected = self.selected_session();
+            self.view_filter.go(before, selected, filter);
             (self.view_filter.scope, self.view_filter.family) = (Scope::All, None);
             self.choose();
         }
@@ -313,6 +337,7 @@ impl App {
 
     /// Accepts the prompt's filter; if it is not valid, the prompt stays open and shows why.
     fn accept_prompt(&mut self) -> Option<Effect> {
+        let selected = self.selected_session();
         let prompt = self.layers.prompt_mut()?;
         // an unfinished field name is a word now
         let filter = prompt.finish()?;
@@ -321,7 +346,8 @@ impl App {
             Purpose::Filter => {
                 // usually in force since its last character was typed
                 is_other = filter != self.view_filter.filter;
-                self.view_filter.go(prompt.before().clone(), filter);
+                self.view_filter
+                    .go(prompt.before().clone(), selected, filter);
                 None
             }
             Purpose::Capture => {

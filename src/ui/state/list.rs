@@ -11,6 +11,8 @@ pub struct List<K> {
     order: Vec<K>,
     /// The selected key, wherever it moves; `None`: the first line, whichever that is.
     chosen: Option<K>,
+    /// The key that was chosen before its line was gone, until another one is.
+    lost: Option<K>,
     selected: usize,
     top: usize,
     /// Additional lines below the last one.
@@ -22,6 +24,7 @@ impl<K> Default for List<K> {
         List {
             order: Vec::new(),
             chosen: None,
+            lost: None,
             selected: 0,
             top: 0,
             below: 0,
@@ -57,9 +60,12 @@ impl<K: Copy + PartialEq> List<K> {
         lines.map(|(i, key)| (*key, i == self.selected))
     }
 
-    /// Sets a new order. The selection follows its line; if the line is gone, its position stays selected.
+    /// Sets a new order. The selection follows its line; while the line is gone, its position stays selected.
     pub fn set(&mut self, order: Vec<K>, height: usize) {
         self.order = order;
+        if let Some(lost) = self.lost.filter(|key| self.order.contains(key)) {
+            (self.chosen, self.lost) = (Some(lost), None);
+        }
         let last = self.order.len().saturating_sub(1);
         self.selected = match self.chosen {
             None => 0,
@@ -67,6 +73,7 @@ impl<K: Copy + PartialEq> List<K> {
                 Some(line) => line,
                 None => {
                     let line = self.selected.min(last);
+                    self.lost = self.lost.or(Some(key));
                     self.chosen = self.order.get(line).copied();
                     line
                 }
@@ -77,7 +84,7 @@ impl<K: Copy + PartialEq> List<K> {
 
     /// Returns to the first line.
     pub fn reset(&mut self) {
-        self.chosen = None;
+        (self.chosen, self.lost) = (None, None);
     }
 
     /// Scrolls for a height of this many lines.
@@ -100,7 +107,7 @@ impl<K: Copy + PartialEq> List<K> {
         let key = self.order.get(line).copied();
         let again = key.is_some() && self.chosen == key;
         if key.is_some() {
-            (self.selected, self.chosen) = (line, key);
+            (self.selected, self.chosen, self.lost) = (line, key, None);
         }
         again
     }
@@ -111,7 +118,7 @@ impl<K: Copy + PartialEq> List<K> {
         let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
         if selected != self.selected {
             self.selected = selected.min(self.order.len().saturating_sub(1));
-            self.chosen = self.selected();
+            (self.chosen, self.lost) = (self.selected(), None);
         }
         self.top = top;
         self.scroll(height);
@@ -120,6 +127,7 @@ impl<K: Copy + PartialEq> List<K> {
     pub fn go(&mut self, motion: Motion, height: usize) {
         let last = self.order.len().saturating_sub(1);
         self.selected = moved(self.selected, motion, height).min(last);
+        self.lost = None;
         self.chosen = match motion {
             Motion::Top => None,
             _ => self.selected(),

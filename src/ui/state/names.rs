@@ -91,7 +91,13 @@ impl Names {
                 .filter(|name| name.width() <= width.into()),
             _ => None,
         };
-        name.map_or_else(|| self.plain_cell(field, session), str::to_owned)
+        let text = name.map_or_else(|| self.plain_cell(field, session), str::to_owned);
+        match ((field.get)(session), field.kind) {
+            (Value::Uint(n), FieldKind::Bytes) if text.width() > width.into() => {
+                fields::narrow_bytes(n)
+            }
+            _ => text,
+        }
     }
 
     /// Name of an aggregate's key, by host or service name if there is one.

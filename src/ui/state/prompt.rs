@@ -32,9 +32,14 @@ struct Completing {
 impl Prompt {
     /// Opens the prompt with the current filter.
     pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>, users: UidOf) -> Self {
+        // what is typed next is another word
+        let line = match filter.source().trim() {
+            "" => String::new(),
+            source => format!("{source} "),
+        };
         Prompt {
             purpose,
-            line: Line::new(filter.source().to_owned()),
+            line: Line::new(line),
             before: filter.clone(),
             state: Ok(filter.clone()),
             history,
@@ -60,7 +65,7 @@ impl Prompt {
     /// The filter that the complete text means, if it is valid: an unfinished field name becomes a word, and an
     /// unfinished string ends here.
     pub fn finish(&mut self) -> Option<Filter> {
-        self.state = Filter::parse_with(self.text(), self.users);
+        self.state = Filter::parse_with(self.text().trim_end(), self.users);
         self.state.as_ref().ok().cloned()
     }
 

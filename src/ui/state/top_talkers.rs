@@ -124,6 +124,8 @@ impl Pane {
 struct Narrowed {
     talkers: Aggregates,
     backfill: Backfill,
+    /// Some sessions had been evicted before they could be counted.
+    is_lower_bound: bool,
 }
 
 /// The three panes and their sums.
@@ -172,6 +174,11 @@ impl Panes {
             (None, Some(shown)) => shown,
             (None, None) => all,
         }
+    }
+
+    /// True if the sums are lower bounds: they do not include what was evicted before the filter was set.
+    pub fn is_lower_bound(&self) -> bool {
+        self.narrowed.as_ref().is_some_and(|n| n.is_lower_bound)
     }
 
     /// Sums of all sessions, whatever the filter.
@@ -260,6 +267,7 @@ impl Panes {
             self.narrowed = Some(Narrowed {
                 talkers,
                 backfill: Backfill::new(store, CHUNK),
+                is_lower_bound: store.closed_numbers().start > 0,
             });
         } else if let Some(narrowed) = &mut self.narrowed {
             let closed = store.closed_in(narrowed.backfill.take_chunk(store)).rev();

@@ -4,8 +4,12 @@
 
 use crate::filter::Filter;
 use crate::model::capture_filter::Family;
-use crate::model::session::Session;
+use crate::model::session::{Session, SessionId};
+use crate::model::store::SessionRef;
 use crate::ui::state::self_traffic::SelfTraffic;
+
+/// The session of the selected line; `None`: the first line, whichever that is.
+pub type Selected = Option<(SessionId, SessionRef)>;
 
 /// Maximum length of the trail.
 const TRAIL: usize = 100;
@@ -27,8 +31,8 @@ pub struct ViewFilter {
     pub filter: Filter,
     /// Hidden unless asked for.
     pub self_traffic: SelfTraffic,
-    /// Previous filters, the newest last.
-    trail: Vec<Filter>,
+    /// Previous filters, the newest last, each with the session that was selected.
+    trail: Vec<(Filter, Selected)>,
 }
 
 impl ViewFilter {
@@ -79,13 +83,13 @@ impl ViewFilter {
         };
     }
 
-    /// Sets a filter and remembers the previous one. False if it is the same.
-    pub fn go(&mut self, before: Filter, filter: Filter) -> bool {
+    /// Sets a filter, and remembers the previous one with the session that was selected. False if it is the same.
+    pub fn go(&mut self, before: Filter, selected: Selected, filter: Filter) -> bool {
         let is_other = before != filter;
         if is_other {
             let over = (self.trail.len() + 1).saturating_sub(TRAIL);
             self.trail.drain(..over);
-            self.trail.push(before);
+            self.trail.push((before, selected));
         }
         self.filter = filter;
         is_other
@@ -96,14 +100,10 @@ impl ViewFilter {
         !self.trail.is_empty()
     }
 
-    /// Returns to the previous filter. False if there was none.
-    pub fn back(&mut self) -> bool {
-        match self.trail.pop() {
-            Some(filter) => {
-                self.filter = filter;
-                true
-            }
-            None => false,
-        }
+    /// Returns to the previous filter, and what was selected then. `None` if there was none.
+    pub fn back(&mut self) -> Option<Selected> {
+        let (filter, selected) = self.trail.pop()?;
+        self.filter = filter;
+        Some(selected)
     }
 }

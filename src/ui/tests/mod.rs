@@ -406,7 +406,7 @@ fn sort_keys_use_the_visible_columns_and_reverse() {
     assert_eq!(
         tx,
         [
-            "9.9M", "5.0M", "120.0k", "12.0k", "11.0k", "10.0k", "9.0k", "8.0k", "7.0k"
+            "9.9M", "5.0M", "120k", "12.0k", "11.0k", "10.0k", "9.0k", "8.0k", "7.0k"
         ]
     );
     press(&mut app, "I");
@@ -626,6 +626,99 @@ fn filter_applies_while_typed_and_is_undone_by_escape() {
     press(&mut app, "Esc");
     assert_eq!(app.row_count(), 9);
     assert!(!screen(&app, SIZE).contains("filter: comm"));
+}
+
+#[test]
+fn filter_reopened_takes_another_word() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    press(&mut app, "Enter /");
+    type_text(&mut app, "refused");
+    assert_eq!(app.row_count(), 1, "{}", screen(&app, SIZE));
+    press(&mut app, "Enter / Enter");
+    assert_eq!(app.view_filter.filter.source(), "comm curl refused");
+    press(&mut app, "Backspace");
+    assert_eq!(app.view_filter.filter.source(), "comm curl");
+}
+
+#[test]
+fn selection_is_restored_after_narrowing_and_back() {
+    let mut app = app(SIZE);
+    press(&mut app, "j j j");
+    let line = selected_line(&app);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    press(&mut app, "Enter j");
+    assert!(selected_line(&app).contains("curl"));
+    press(&mut app, "Backspace");
+    assert_eq!(selected_line(&app), line);
+    // the same for a pane: the keys on its lines
+    press(&mut app, "Tab Tab j j");
+    let peer = |app: &App| {
+        let pane = app.panes().pane(crate::ui::layout::panes::Subject::Peers);
+        pane.selected().map(|key| key.to_string())
+    };
+    let selected = peer(&app);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    settle(&mut app);
+    assert_ne!(peer(&app), selected);
+    press(&mut app, "Esc");
+    settle(&mut app);
+    assert_eq!(peer(&app), selected);
+}
+
+#[test]
+fn keys_of_the_sessions_on_other_screens_work_or_say_where_they_do() {
+    let mut app = app(SIZE);
+    press(&mut app, "f");
+    let columns = KeyPress::new(KeyCode::Char('c'), false);
+    assert_eq!(app.key(columns, Some('c')), None);
+    let said = "c is a key of the sessions; Esc goes back to them";
+    assert!(screen(&app, SIZE).contains(said), "{}", screen(&app, SIZE));
+    // what has no meaning anywhere stays without one
+    app.key(KeyPress::new(KeyCode::Char('~'), false), Some('~'));
+    assert!(!screen(&app, SIZE).contains("is a key of"));
+    press(&mut app, "e");
+    assert_eq!(app.layers.mode(), Mode::FileName);
+    press(&mut app, "Esc C");
+    assert_eq!(app.layers.mode(), Mode::Prompt);
+    press(&mut app, "Esc");
+    assert_eq!(app.layers.mode(), Mode::Failures);
+}
+
+#[test]
+fn second_line_shows_evicted_sessions_and_the_capture_filter_at_80_columns() {
+    let mut app = begun(unused(2, SIZE));
+    press(&mut app, "C");
+    type_text(&mut app, "port 443");
+    press(&mut app, "Enter /");
+    type_text(
+        &mut app,
+        "not comm nobody and not raddr 203.0.113.99 and rx > 0",
+    );
+    press(&mut app, "Enter F + n");
+    let said = line(&app, SIZE, 1);
+    assert!(said.contains("  4 evicted  "), "{said}");
+    assert!(said.contains("capture: port 443"), "{said}");
+}
+
+#[test]
+fn status_of_any_reason_is_whole_at_80_columns() {
+    let mut app = unused(100, SIZE);
+    let reasons = Reason::ALL.iter().filter(|r| **r != Reason::Open);
+    let closed = reasons.clone().zip(20..).map(|(r, c)| Session {
+        tx_bytes: 123_456,
+        ..closed(c, "curl", "10.0.0.9", *r)
+    });
+    app.batch(batch_at(10, vec![], closed.collect()));
+    let mut shown = column(&app, "STATUS");
+    shown.sort_unstable();
+    let mut names: Vec<&str> = reasons.map(|r| r.name()).collect();
+    names.sort_unstable();
+    assert_eq!(shown, names);
+    assert!(column(&app, "TX").iter().all(|tx| tx == "123k"));
 }
 
 #[test]

@@ -259,3 +259,41 @@ fn top_talkers_pane_without_focus_shows_its_top_again() {
     press_and_settle(&mut app, "Tab");
     assert_eq!(title(&app), at_first);
 }
+
+#[test]
+fn top_talkers_heading_says_order_estimate_and_lower_bound_without_color() {
+    let heading = |app: &App| {
+        let screen = screen(app, LARGE);
+        let line = screen.lines().find(|l| l.contains("PROCESS")).expect("it");
+        line.to_owned()
+    };
+    let mut app = busy(LARGE);
+    assert_eq!(
+        heading(&app).matches("▼B/s").count(),
+        3,
+        "{}",
+        heading(&app)
+    );
+    assert!(!heading(&app).contains('~') && !heading(&app).contains('≥'));
+    press_and_settle(&mut app, "Tab I");
+    assert!(heading(&app).contains("▲B/s"), "{}", heading(&app));
+    press_and_settle(&mut app, "s");
+    assert!(heading(&app).contains("▼60 s"), "{}", heading(&app));
+    // for a minute after a change of the filter, what was before is an estimate
+    press_and_settle(&mut app, "/");
+    type_text(&mut app, "port 443");
+    press_and_settle(&mut app, "Enter");
+    assert!(heading(&app).contains("▼~60 s"), "{}", heading(&app));
+    for second in [60, 98] {
+        app.batch(batch_at(second, vec![busiest()], vec![]));
+        assert!(heading(&app).contains("▼~60 s"), "{second}");
+    }
+    app.batch(batch_at(99, vec![busiest()], vec![]));
+    assert!(heading(&app).contains("▼60 s"), "{}", heading(&app));
+
+    let mut app = begun(unused(2, LARGE));
+    press_and_settle(&mut app, "/");
+    type_text(&mut app, "port 443");
+    press_and_settle(&mut app, "Enter");
+    assert!(heading(&app).contains("PROCESS ≥4 "), "{}", heading(&app));
+}

@@ -6,9 +6,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
+use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::footer::{GAP, keys, name};
 use crate::ui::theme::Theme;
+use crate::ui::view::table::shorten;
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if let Some((text, is_alarm)) = app.notice.get() {
@@ -17,6 +19,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         } else {
             theme.title
         };
+        let text = shorten(text, area.width.into(), FieldKind::Text);
         return Line::styled(text, style).render(area, buffer);
     }
     let mut line = Line::default();

@@ -226,12 +226,16 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let turned = app.appearance.is_turned;
     let theme = turned.then(|| format!("theme {}", app.appearance.theme.name));
     let captured = captured(app).map(|text| {
-        let part = Part::new(Importance::Explains, text);
+        let part = Part::new(Importance::Needed, text);
         part.elastic("capture: ", the_start_of)
     });
     let part = |rank| move |text| Part::new(rank, text);
     let mut parts: Vec<Part<'_>> = alarms.collect();
     parts.push(Part::new(Importance::Needed, position));
+    let evicted = app.store().closed_numbers().start;
+    if evicted > 0 {
+        parts.push(Part::new(Importance::Needed, format!("{evicted} evicted")));
+    }
     parts.extend(baseline);
     parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
     parts.extend(family.map(|text| Part::new(Importance::Needed, text)));

@@ -29,7 +29,19 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
         0 => String::new(),
         line => format!("{}/", line + 1),
     };
-    let title = format!("{} {place}{count}{more}", pane.title());
+    let bound = if app.panes().is_lower_bound() {
+        "≥"
+    } else {
+        ""
+    };
+    let count = format!("{bound}{count}{more}");
+    let titles = [
+        format!("{} {place}{count}", pane.title()),
+        format!("{} {count}", pane.title()),
+    ];
+    // a part of a number is another number
+    let title = titles.iter().find(|t| t.width() <= name_width.into());
+    let title = title.map_or(pane.title(), String::as_str);
     let title_style = if has_keyboard {
         theme.heading_sorted
     } else {
@@ -37,15 +49,29 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     };
     buffer.set_stringn(heading.x, heading.y, title, name_width.into(), title_style);
     for &(figure, x, width) in &shown {
-        let style = if figure.title == pane.sorted_by().title {
+        let is_sorted = figure.title == pane.sorted_by().title;
+        let style = if is_sorted {
             theme.heading_sorted
         } else {
             theme.heading
         };
-        let text = if figure.is_history {
-            figure.title.to_owned()
+        let estimate = if figure.is_history && talkers.is_history_estimated() {
+            "~"
         } else {
-            format!("{:>1$}", figure.title, usize::from(width))
+            ""
+        };
+        let mark = match (is_sorted, pane.inverted) {
+            (false, _) => "",
+            (true, false) => "▼",
+            (true, true) => "▲",
+        };
+        // the mark takes the cell before the figure, if it has to
+        let text = format!("{mark}{estimate}{}", figure.title);
+        let (x, width) = (x - 1, width + 1);
+        let text = match (figure.is_history, is_sorted) {
+            (true, true) => text,
+            (true, false) => format!(" {text}"),
+            (false, _) => format!("{text:>0$}", usize::from(width)),
         };
         put(buffer, (area.x + x, heading.y), area, &text, width, style);
     }
