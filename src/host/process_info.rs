@@ -3,6 +3,9 @@
 //! A process chooses its name and its command line, so both are sanitized: nothing in them can drive the reader's
 //! terminal.
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::host::proc::{Process, TICK_NS};
 use crate::host::users::name_of;
 use crate::text::sanitize::sanitize;
@@ -10,12 +13,22 @@ use crate::text::sanitize::sanitize;
 /// Maximum number of parents looked up.
 const MAX_PARENTS: usize = 16;
 
+/// Presence of a process in /proc.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    #[default]
+    Shown,
+    /// There is such a process, but /proc does not show it: with the mount option hidepid, those of other users.
+    Hidden,
+    /// No process has this id any more.
+    Gone,
+}
+
 /// Details of a process at the time of the lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessInfo {
     pub pid: u32,
-    /// No process has this id any more.
-    pub gone: bool,
+    pub presence: Presence,
     /// Start time, ns of CLOCK_BOOTTIME: a process that started after a session closed is not its owner.
     pub started_ns: u64,
     /// Command line; empty for a kernel thread.
@@ -37,7 +50,7 @@ impl ProcessInfo {
         let Some(stat) = process.stat() else {
             return ProcessInfo {
                 pid,
-                gone: true,
+                presence: absence(pid),
                 ..ProcessInfo::default()
             };
         };
@@ -52,7 +65,7 @@ impl ProcessInfo {
         }
         ProcessInfo {
             pid,
-            gone: false,
+            presence: Presence::Shown,
             started_ns: stat.started_ticks * TICK_NS,
             command: join(&process.command_line()),
             exe: process.exe().map(|path| sanitize(&path.to_string_lossy())),
@@ -62,6 +75,16 @@ impl ProcessInfo {
                 .net_namespace_inode()
                 .filter(|its| Process::own().net_namespace_inode() != Some(*its)),
         }
+    }
+}
+
+/// Tells a process that /proc does not show from one that is gone.
+fn absence(pid: u32) -> Presence {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // signal 0 only asks, and /proc has no say in it; not to be allowed to send it is an answer too
+    match pid.map(test_kill_process) {
+        Some(Ok(()) | Err(Errno::PERM)) => Presence::Hidden,
+        _ => Presence::Gone,
     }
 }
 
@@ -98,7 +121,7 @@ mod tests {
     #[test]
     fn process_info_of_current_process_is_found() {
         let me = ProcessInfo::look_up(std::process::id());
-        assert!(!me.gone && me.other_netns.is_none());
+        assert!(me.presence == Presence::Shown && me.other_netns.is_none());
         assert!(me.command.contains("tcplife"), "{me:?}");
         assert!(me.exe.is_some() && me.user.is_some() && !me.parents.is_empty());
         assert!(me.started_ns > 0);
@@ -107,7 +130,9 @@ mod tests {
     #[test]
     fn process_info_of_exited_process_is_reported_as_gone() {
         // above the kernel's maximum (PID_MAX_LIMIT)
-        assert!(ProcessInfo::look_up(5_000_000).gone);
+        assert_eq!(ProcessInfo::look_up(5_000_000).presence, Presence::Gone);
+        // what /proc does not show is asked of the kernel
+        assert_eq!(absence(std::process::id()), Presence::Hidden);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::host::process_info::ProcessInfo;
+use crate::host::process_info::{Presence, ProcessInfo};
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
@@ -296,7 +296,14 @@ fn owner(page: &mut Page, detail: &Detail) {
         _ if session.pid == 0 => {}
         Some(p) if p.pid != session.pid => {}
         None => page.entry("", "looking it up …", Tone::Plain),
-        Some(p) if p.gone => page.entry("command", "the process has exited", Tone::Plain),
+        Some(p) if p.presence == Presence::Gone => {
+            page.entry("command", "the process has exited", Tone::Plain);
+        }
+        Some(p) if p.presence == Presence::Hidden => page.entry(
+            "command",
+            "not readable: the process runs, but /proc does not show it to this user (hidepid)",
+            Tone::Plain,
+        ),
         Some(p) if ended && p.started_ns > session.end_ns => page.entry(
             "command",
             "the process has exited; another one has its pid now",

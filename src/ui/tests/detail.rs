@@ -1,13 +1,13 @@
 //! The detail of one session.
 
 use super::*;
-use crate::host::process_info::ProcessInfo;
+use crate::host::process_info::{Presence, ProcessInfo};
 use crate::ui::action::Mode;
 
 fn info(pid: u32) -> ProcessInfo {
     ProcessInfo {
         pid,
-        gone: false,
+        presence: Presence::Shown,
         started_ns: S,
         command: "nginx: worker process".into(),
         exe: Some("/usr/sbin/nginx".into()),
