@@ -32,6 +32,7 @@ Examples:
 /// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
 #[derive(Debug, Parser)]
 #[command(name = "tcplife", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
+// values that begin with a dash are allowed where they are checked: the error is about the value then
 #[command(args_override_self = true)] // so that an alias can be given more flags
 #[command(group(ArgGroup::new("family").args(["ipv4", "ipv6"])))]
 pub struct Cli {
@@ -57,15 +58,15 @@ pub struct Cli {
     pub exact_names: bool,
 
     /// Show only sessions owned by this process
-    #[arg(short, long, value_name = "PID", value_parser = pid)]
+    #[arg(short, long, value_name = "PID", value_parser = pid, allow_hyphen_values = true)]
     pub pid: Option<u32>,
 
     /// Show only sessions with these local ports: a list like 22,80,8000-8100
-    #[arg(short = 'L', long, value_name = "PORTS")]
+    #[arg(short = 'L', long, value_name = "PORTS", allow_hyphen_values = true)]
     pub localport: Option<PortSet>,
 
     /// Show only sessions with these remote ports: a list like 22,80,8000-8100
-    #[arg(short = 'D', long, value_name = "PORTS")]
+    #[arg(short = 'D', long, value_name = "PORTS", allow_hyphen_values = true)]
     pub remoteport: Option<PortSet>,
 
     /// Show only IPv4
@@ -87,19 +88,19 @@ pub struct Cli {
     pub output: Option<Output>,
 
     /// Exit after this time: 10s, 1m30s, 500ms
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
 
     /// Exit after this many rows
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub count: Option<u64>,
 
     /// Refresh the dashboard this often [default: 1s, or as configured]
-    #[arg(short, long, value_name = "TIME", value_parser = units::interval)]
+    #[arg(short, long, value_name = "TIME", value_parser = units::interval, allow_hyphen_values = true)]
     pub interval: Option<Duration>,
 
     /// Keep this many closed sessions in the dashboard [default: 100000, or as configured]
-    #[arg(long, value_name = "N", value_parser = keep)]
+    #[arg(long, value_name = "N", value_parser = keep, allow_hyphen_values = true)]
     pub keep: Option<usize>,
 
     /// Leave the mouse to the terminal, so that it can select text
@@ -120,7 +121,7 @@ pub struct Cli {
     pub print_config: bool,
 
     /// Set the size of the ring buffer, like 256Ki or 64Mi; rounded up to a power of two
-    #[arg(long, value_name = "SIZE", default_value = "16Mi", value_parser = ring_size)]
+    #[arg(long, value_name = "SIZE", default_value = "16Mi", value_parser = ring_size, allow_hyphen_values = true)]
     pub ring_size: RingSize,
 }
 

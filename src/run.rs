@@ -46,12 +46,21 @@ pub fn main() -> ExitCode {
 /// Prints the text or the usage error of the command line.
 fn stopped(stop: Stop) -> ExitCode {
     match stop {
-        Stop::Help(text) => finish(io::stdout().write_all(text.as_bytes()).map_err(Into::into)),
+        Stop::Help(text) => finish(print(&text)),
         Stop::Usage(message) => {
             complain(&message);
             ExitCode::from(2)
         }
     }
+}
+
+const NOT_WRITTEN: &str = "cannot write to stdout";
+
+/// Prints a text to stdout.
+fn print(text: &str) -> anyhow::Result<()> {
+    stdout::check_open()?;
+    let written = io::stdout().write_all(text.as_bytes());
+    written.context(NOT_WRITTEN)
 }
 
 /// Prints to stderr if that is still open: `eprintln!` would panic otherwise.
@@ -90,8 +99,9 @@ fn run(
             "the dashboard needs a terminal on stdin and stdout. Without one, use -o text, csv or json"
         );
     }
-    if output == Output::Dashboard {
-        ui::await_foreground()?;
+    match output {
+        Output::Dashboard => ui::await_foreground()?,
+        _ => stdout::check_open()?,
     }
     let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
     let zone = if output == Output::Dashboard || cli.time {
@@ -102,6 +112,12 @@ fn run(
     } else {
         TimeZone::UTC
     };
+    if output == Output::Dashboard && kernel::has_hidden_namespaces() {
+        notices.push(
+            "without CAP_SYS_ADMIN, sessions in other network namespaces that no process has open are not shown"
+                .into(),
+        );
+    }
     let config = kernel::CollectorConfig {
         capture: capture.clone(),
         interval: (output == Output::Dashboard).then_some(settings.interval),
@@ -146,6 +162,6 @@ fn run(
         count: cli.count,
     };
     let stop = || collector.request_stop();
-    output::run(collector.batches(), &stop, sink.as_mut(), &end, limits)?;
+    output::run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;
     collector.join()
 }

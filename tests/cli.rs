@@ -107,6 +107,18 @@ fn flag_invalid_value_error_names_flag_value_and_accepted_values() {
         ("--count 0", &["--count", "'0'", "1 or more"]),
         ("--interval 0.01", &["--interval", "'0.01'", "100ms to 1h"]),
         ("--keep many", &["--keep", "'many'", "0 or more"]),
+        ("--keep -1", &["--keep", "'-1'", "0 or more"]),
+        ("--count -1", &["--count", "'-1'", "1 or more"]),
+        ("-p -1", &["--pid", "'-1'", "1 to 4194304"]),
+        ("-L -80", &["--localport", "'-80'", "0 to 65535"]),
+        (
+            "--interval -1s",
+            &["--interval", "'-1s'", "10s, 1m30s or 500ms"],
+        ),
+        (
+            "--duration -1s",
+            &["--duration", "'-1s'", "10s, 1m30s or 500ms"],
+        ),
         ("--theme pink", &["--theme", "'pink'", "dark, light"]),
         (
             "--ring-size 2Gi",
@@ -251,13 +263,12 @@ fn dashboard_without_terminal_error_suggests_text_output() {
 /// Copies the program to where everybody may run it: the one under test may be in somebody's home directory.
 fn copy_for_everybody() -> (PathBuf, String) {
     use std::os::unix::fs::PermissionsExt;
-    let dir = std::env::temp_dir().join(format!("tcplife-test-{}", std::process::id()));
-    fs::create_dir_all(&dir).expect("a directory for a copy of tcplife");
+    let dir = tempfile::tempdir().expect("a directory for a copy of tcplife");
+    let dir = dir.keep();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let copy = dir.join("tcplife");
-    fs::hard_link(TCPLIFE, &copy)
-        .or_else(|_| fs::copy(TCPLIFE, &copy).map(|_| ()))
-        .expect("room for a copy of tcplife");
+    // not a link: a test gives it capabilities
+    fs::copy(TCPLIFE, &copy).expect("room for a copy of tcplife");
     let path = copy.to_str().expect("a path that is text").to_owned();
     (dir, path)
 }
@@ -311,12 +322,12 @@ fn start_as_root_without_capabilities_error_names_missing_ones() {
     assert_does_not_start(
         "no capability",
         &[&all[..], &[TCPLIFE]].concat(),
-        &["CAP_PERFMON and CAP_BPF"],
+        &["CAP_PERFMON and CAP_BPF", "--cap-add=BPF"],
     );
     assert_does_not_start(
         "one is missing",
         &[&some[..], &[TCPLIFE]].concat(),
-        &["the capability CAP_BPF."],
+        &["the capability CAP_BPF,", "--cap-add=BPF"],
     );
 }
 
@@ -332,6 +343,149 @@ fn start_on_kernel_without_btf_error_names_kernel_option() {
         &[&argv[..], &[TCPLIFE]].concat(),
         &["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"],
     );
+}
+
+/// A damaged file, and one that even root may not read.
+#[test]
+fn start_with_unreadable_btf_error_says_why() {
+    let argv = |put: &str| {
+        let script = format!("{put} && exec \"$@\"");
+        ["unshare", "-m", "sh", "-c", &script, "sh"].map(str::to_owned)
+    };
+    let damaged = "mount -t tmpfs none /sys/kernel/btf && echo damaged > /sys/kernel/btf/vmlinux";
+    let folder = "mount -t tmpfs none /sys/kernel/btf && mkdir /sys/kernel/btf/vmlinux";
+    for (put, why) in [(damaged, "damaged"), (folder, "not a regular file")] {
+        let argv = argv(put);
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        if !tool_or_skip(&[&argv[..], &["true"]].concat()) {
+            return;
+        }
+        assert_does_not_start(
+            why,
+            &[&argv[..], &[TCPLIFE]].concat(),
+            &["/sys/kernel/btf/vmlinux", why],
+        );
+    }
+}
+
+#[test]
+fn start_in_user_namespace_error_names_it() {
+    let argv = ["unshare", "-Ur"];
+    if !tool_or_skip(&[&argv[..], &["true"]].concat()) {
+        return;
+    }
+    assert_does_not_start(
+        "root of a user namespace",
+        &[&argv[..], &[TCPLIFE]].concat(),
+        &["user namespace", "on the host"],
+    );
+}
+
+#[test]
+fn start_with_few_descriptors_error_names_the_limit() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let limited = |limit| ["sh", "-c", limit, "sh", TCPLIFE];
+    assert_does_not_start(
+        "10 descriptors",
+        &limited("ulimit -n 10; exec \"$@\""),
+        &["limit is 10", "ulimit -n"],
+    );
+    // a soft limit is raised
+    let args = ["-o", "json", "--duration", "1ms"];
+    let soft = run(&[&limited("ulimit -Sn 10; exec \"$@\"")[..], &args].concat());
+    assert!(soft.status.success(), "{soft:?}");
+}
+
+#[test]
+fn start_without_threads_error_names_the_limits() {
+    if !rustix::process::geteuid().is_root() || !kernel_or_skip() {
+        return;
+    }
+    let (dir, copy) = copy_for_everybody();
+    if tool_or_skip(&["setcap", "cap_bpf,cap_perfmon+ep", &copy]) {
+        let nobody = [
+            "setpriv",
+            "--reuid=65533",
+            "--regid=65533",
+            "--clear-groups",
+        ];
+        let limited = ["prlimit", "--nproc=1", &copy];
+        assert_does_not_start(
+            "one thread",
+            &[&nobody[..], &limited].concat(),
+            &["cannot start the thread", "ulimit -u", "pids.max"],
+        );
+    }
+    fs::remove_dir_all(dir).expect("it is ours");
+}
+
+/// No stdout, and one without room, of rows and of texts.
+#[test]
+fn stdout_closed_or_full_fails_with_one_line() {
+    let script = |redirected: &str| format!("exec \"$@\" {redirected}");
+    let mut runs = vec!["--help", "--version", "--print-config"];
+    if kernel_or_skip() {
+        runs.extend([
+            "-o text --duration 10ms",
+            "-o csv --duration 10ms",
+            "-o json --duration 10ms",
+        ]);
+    }
+    for args in runs {
+        for (redirected, why) in [(">&-", "it is closed"), (">/dev/full", "No space left")] {
+            let script = script(redirected);
+            let argv = [&["sh", "-c", &script, "sh", TCPLIFE][..]].concat();
+            let argv: Vec<&str> = argv.into_iter().chain(args.split(' ')).collect();
+            let words = ["cannot write to stdout", why];
+            assert_one_line(&format!("{args} {redirected}"), &run(&argv), 1, &words);
+        }
+    }
+}
+
+/// A pipe that nobody writes, a device without end, and a text that is no zone.
+#[test]
+fn time_zone_that_is_none_is_reported_and_times_are_utc() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    for tz in [pipe.to_str().expect("text"), "/dev/zero", "Nowhere/City"] {
+        let run = |args: &[&str]| {
+            let mut command = Command::new(TCPLIFE);
+            command.args(args).env("TZ", tz).stdin(Stdio::null());
+            command.output().expect("it starts")
+        };
+        let rows = run(&["-o", "text", "-T", "--duration", "10ms"]);
+        let err = String::from_utf8_lossy(&rows.stderr);
+        assert!(rows.status.success(), "{tz}: {err}");
+        assert_eq!(
+            err,
+            format!("tcplife: TZ is no time zone: {tz}. Times are in UTC\n")
+        );
+        // without times nobody needs to know
+        let rows = run(&["-o", "json", "--duration", "10ms"]);
+        assert!(rows.status.success() && rows.stderr.is_empty(), "{rows:?}");
+    }
+}
+
+#[test]
+fn configuration_without_end_is_refused_and_a_pipe_is_read() {
+    let started = |config: &str| {
+        let script = format!("exec \"$0\" -o dashboard --config {config}");
+        run(&["bash", "-c", &script, TCPLIFE])
+    };
+    for file in ["/dev/zero", "/dev/urandom"] {
+        assert_one_line(file, &started(file), 2, &[file, "larger than"]);
+    }
+    if tool_or_skip(&["bash", "-c", "true"]) {
+        let run = started("<(echo interval = 1)");
+        assert_one_line("a pipe", &run, 2, &[":1:12: ", "interval"]);
+    }
 }
 
 #[test]

@@ -71,6 +71,11 @@ impl Process {
         Environment(self.read("environ"))
     }
 
+    /// Inode number of its user namespace.
+    pub fn user_namespace_inode(&self) -> Option<u64> {
+        Some(fs::metadata(self.0.join("ns/user")).ok()?.ino())
+    }
+
     /// Path of its network namespace.
     pub fn net_namespace(&self) -> PathBuf {
         self.0.join("ns/net")
@@ -136,6 +141,8 @@ pub struct Status {
     pub ignored_signals: Option<u64>,
     /// Bit mask of effective capabilities.
     pub capabilities: Option<u64>,
+    /// Bit mask of the capabilities that it, and what it executes, can have at most.
+    pub bounding: Option<u64>,
     /// PID namespaces that it is in, from that of this /proc to its own; 0: not known.
     pub pid_namespaces: u32,
 }
@@ -151,6 +158,7 @@ impl Status {
             uid: value("Uid:").and_then(|ids| ids.split_whitespace().nth(1)?.parse().ok()),
             ignored_signals: mask("SigIgn:"),
             capabilities: mask("CapEff:"),
+            bounding: mask("CapBnd:"),
             // its id in each of them
             pid_namespaces: value("NSpid:").map_or(0, |ids| ids.split_whitespace().count() as u32),
         }
@@ -258,6 +266,7 @@ mod tests {
             uid: Some(0),
             ignored_signals: Some(1 << 12 | 1),
             capabilities: Some(1 << 38 | 1 << 39),
+            bounding: None,
             pid_namespaces: 2,
         };
         assert_eq!(Status::parse(text), expected);

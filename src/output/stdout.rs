@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -57,6 +58,33 @@ impl End {
     /// Returns the number of rows that were dropped because the reader took nothing.
     pub fn untaken(&self) -> u64 {
         self.untaken.get()
+    }
+}
+
+/// True if stdout was closed when the program started (`>&-`).
+static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before Rust's own start, which opens /dev/null instead of a closed descriptor.
+#[used]
+// SAFETY: the C library calls the functions of this section in turn, and this one takes nothing and returns nothing
+#[unsafe(link_section = ".init_array")]
+static NOTE_CLOSED: extern "C" fn() = {
+    extern "C" fn note_closed() {
+        // SAFETY: asks for the flags of a descriptor, which may be closed
+        let is_open = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } != -1;
+        WAS_CLOSED.store(!is_open, Ordering::Relaxed);
+    }
+    note_closed
+};
+
+/// Fails if stdout was closed when the program started: everything written would vanish without a word.
+///
+/// # Errors
+/// If it was.
+pub fn check_open() -> anyhow::Result<()> {
+    match WAS_CLOSED.load(Ordering::Relaxed) {
+        true => anyhow::bail!("cannot write to stdout: it is closed"),
+        false => Ok(()),
     }
 }
 

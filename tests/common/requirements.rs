@@ -33,7 +33,7 @@ pub(crate) fn kernel_or_skip() -> bool {
             .expect("tcplife can be started");
         let said = String::from_utf8_lossy(&run.stderr).trim().to_owned();
         let lack = [
-            "needs root or the capabilit",
+            "loading BPF programs needs",
             "is too old",
             "/sys/kernel/btf/vmlinux, is missing",
             "lockdown is in mode",

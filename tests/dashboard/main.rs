@@ -17,6 +17,7 @@ mod customization;
 mod exit;
 mod export;
 mod harness;
+mod hidden;
 mod input;
 mod job_control;
 mod mouse;

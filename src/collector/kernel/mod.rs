@@ -13,6 +13,8 @@ mod preflight;
 mod process_names;
 mod shared;
 
+pub use netns::has_hidden_namespaces;
+
 /// Configuration of the collector.
 #[derive(Clone, Debug)]
 pub struct CollectorConfig {

@@ -22,14 +22,7 @@ use crate::host::thread;
 /// disappearing.
 pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     visit()?;
-    let mut seen = HashSet::new();
-    seen.extend(id_of(Process::own_thread().net_namespace()));
-    let processes = Process::all().map(|process| process.net_namespace());
-    let others: Vec<File> = processes
-        .chain(mounted(Process::own().mounts()))
-        .filter(|path| id_of(path.clone()).is_some_and(|id| seen.insert(id)))
-        .filter_map(|path| File::open(path).ok())
-        .collect();
+    let others: Vec<File> = others().filter_map(|path| File::open(path).ok()).collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -51,6 +44,23 @@ pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<
             anyhow::anyhow!("the thread that enters the network namespaces panicked; this is a bug")
         })
     })
+}
+
+/// True if there are other namespaces than this thread's, as far as it can see, and it may not enter them.
+pub fn has_hidden_namespaces() -> bool {
+    const CAP_SYS_ADMIN: u32 = 21;
+    let capabilities = Process::own().status().capabilities;
+    capabilities.is_some_and(|has| has >> CAP_SYS_ADMIN & 1 == 0) && others().next().is_some()
+}
+
+/// Iterates over the namespaces that can be found, each once, without this thread's.
+fn others() -> impl Iterator<Item = PathBuf> {
+    let mut seen = HashSet::new();
+    seen.extend(id_of(Process::own_thread().net_namespace()));
+    let processes = Process::all().map(|process| process.net_namespace());
+    processes
+        .chain(mounted(Process::own().mounts()))
+        .filter(move |path| id_of(path.clone()).is_some_and(|id| seen.insert(id)))
 }
 
 /// Device and inode number, which identify a namespace.

@@ -1,0 +1,69 @@
+//! What the user who runs the dashboard may not see: it is said, and not taken for absent.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::common::loopback::{Pair, V4, listen};
+use crate::common::pty;
+use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::harness::{Seen, only};
+
+/// Runs a shell command in a mount namespace of its own, and then the dashboard as nobody, with the capabilities that it
+/// needs and no other.
+fn as_nobody(first: &str, flags: &[&str]) -> Option<(tempfile::TempDir, Seen)> {
+    let folder = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let copy = folder.path().join("tcplife");
+    fs::copy(TCPLIFE, &copy).expect("room for a copy of tcplife");
+    let copy = copy.to_str().expect("a path that is text");
+    if !tool_or_skip(&["setcap", "cap_bpf,cap_perfmon+ep", copy])
+        || !tool_or_skip(&["unshare", "-m", "true"])
+    {
+        return None;
+    }
+    let script =
+        format!("{first} && exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"");
+    let argv = [
+        &["unshare", "-m", "sh", "-c", &script, "sh", copy][..],
+        flags,
+    ]
+    .concat();
+    Some((folder, Seen::sized(pty::command(&argv), 44, 120)))
+}
+
+#[test]
+fn process_hidden_by_proc_is_not_called_gone() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let _pair = Pair::open(&listener, V4);
+    let ports = only(&[&listener]);
+    for option in ["hidepid=1", "hidepid=2"] {
+        let mount = format!("mount -t proc -o {option} proc /proc");
+        let Some((_folder, mut seen)) = as_nobody(&mount, &["-L", &ports]) else {
+            return;
+        };
+        seen.wait_for("the session", |s| s.rows().len() == 1);
+        seen.press("\r");
+        seen.wait_for("the owner", |s| s.shows("OWNER"));
+        seen.wait_for("a word", |s| s.shows("not readable") && s.shows("hidepid"));
+        assert!(!seen.shows("exited"), "{}", seen.picture());
+        seen.press("q");
+        seen.quit();
+    }
+}
+
+#[test]
+fn namespaces_that_cannot_be_entered_are_announced() {
+    if !kernel_or_skip() || !tool_or_skip(&["unshare", "-n", "true"]) {
+        return;
+    }
+    // kept by a mount of its own, like those of container runtimes
+    let mount = "mount --make-rprivate / && mount -t tmpfs none /mnt && touch /mnt/netns && unshare --net=/mnt/netns true";
+    let Some((_folder, mut seen)) = as_nobody(mount, &["-L", &only(&[&listen(V4)])]) else {
+        return;
+    };
+    seen.wait_for("a word", |s| s.shows("without CAP_SYS_ADMIN"));
+    seen.quit();
+}
