@@ -207,7 +207,6 @@ pub static KEYS: &[KeyBinding] = &[
     key("help", &[Mode::Columns], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc), code(KeyCode::Enter)], Action::Help, "back", "go back"),
     key("quit-reading", LEFT_WITH_Q, &[ctrl('c'), code(KeyCode::F(10))], Action::Quit, "quit", "quit tcplife"),
-    key("quit-typing", ASKING, &[code(KeyCode::F(10))], Action::Quit, "", "quit tcplife"),
     key("down", SCROLLABLE, DOWN, Action::Move(Motion::Down), "down", "move down a line"),
     key("up", SCROLLABLE, UP, Action::Move(Motion::Up), "up", "move up a line"),
     key("page-down", SCROLLABLE, PAGE_DOWN, Action::Move(Motion::PageDown), "", "move down a page"),
@@ -236,6 +235,7 @@ pub static KEYS: &[KeyBinding] = &[
     edit("cursor-right", &[code(KeyCode::Right), ctrl('f')], InputRequest::GoToNextChar, "move right one character"),
     edit("cursor-start", &[code(KeyCode::Home), ctrl('a')], InputRequest::GoToStart, "go to the start of the line"),
     edit("cursor-end", &[code(KeyCode::End), ctrl('e')], InputRequest::GoToEnd, "go to the end of the line"),
+    key("quit-typing", ASKING, &[code(KeyCode::F(10))], Action::Quit, "", "quit tcplife"),
 ];
 
 #[cfg(test)]
