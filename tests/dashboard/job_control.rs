@@ -173,6 +173,8 @@ fn dashboard_continued_in_background_leaves_keys_to_the_shell() {
         );
     }
     seen.wait_for("another stop", |_| is_stopped(pid));
+    // so that the shell notices it
+    seen.press("jobs\r");
     seen.press("fg\r");
     seen.wait_for("the dashboard", |s| s.is_whole() && s.heading().is_some());
     seen.press("?");
