@@ -1,4 +1,4 @@
-//! What the user who runs the dashboard may not see: it is said, and not taken for absent.
+//! Processes that the user who runs the dashboard may not see: reported as hidden, not as gone.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
