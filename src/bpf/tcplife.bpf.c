@@ -990,6 +990,18 @@ static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *
 	return true;
 }
 
+/* The IP socket of an open file, if it is one. */
+static __always_inline struct sock *inet_sock_of(struct file *file)
+{
+	struct socket *sock = file ? bpf_sock_from_file(file) : NULL;
+	struct sock *sk = sock ? sock->sk : NULL;
+
+	if (!sk ||
+	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+		return NULL;
+	return sk;
+}
+
 /*
  * Finds which process holds which TCP socket: at the start for preexisting sockets, later for those
  * of which only the listener is known. Runs twice: first for listeners, then for sessions.
@@ -998,23 +1010,13 @@ SEC("iter/task_file")
 int scan_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = inet_sock_of(ctx->file);
 	struct sock_state *st;
-	struct socket *sock;
 	struct process p;
-	struct sock *sk;
 	__u64 key;
 	__u8 state;
 
-	if (!task || !file)
-		return 0;
-	sock = bpf_sock_from_file(file);
-	if (!sock)
-		return 0;
-	sk = sock->sk;
-	if (!sk)
-		return 0;
-	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
+	if (!task || !sk)
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (sk->sk_protocol == IPPROTO_MPTCP) {
@@ -1064,20 +1066,10 @@ SEC("iter/task_file")
 int find_holders(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = inet_sock_of(ctx->file);
 	struct holder_record r;
-	struct socket *sock;
-	struct sock *sk;
 
-	if (!task || !file)
-		return 0;
-	sock = bpf_sock_from_file(file);
-	if (!sock)
-		return 0;
-	sk = sock->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
+	if (!task || !sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	if (bpf_get_socket_cookie(sk) != wanted_cookie)
 		return 0;

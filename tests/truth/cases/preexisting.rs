@@ -477,6 +477,15 @@ pub(super) fn connect_cancelled(cx: &Cx) {
     gate.go_on(cx);
 }
 
+/// A client that resets its session when tcplife runs.
+fn reset_when_running(cx: &Cx, net: &Net, gate: Gate) {
+    let mut c = End::connect(net.server(cx.port(0)));
+    c.write(10);
+    gate.wait();
+    known_by_close(&mut c);
+    c.reset("local-reset");
+}
+
 /// A child has inherited the descriptor, and does nothing with it.
 pub(super) fn inherited(cx: &Cx) {
     let net = cx.loopback();
@@ -494,13 +503,7 @@ pub(super) fn inherited(cx: &Cx) {
         over.raise();
         assert_eq!(sys::wait(heir), 0);
     });
-    cx.fork("tl-client", || {
-        let mut c = End::connect(net.server(cx.port(0)));
-        c.write(10);
-        gate.wait();
-        known_by_close(&mut c);
-        c.reset("local-reset");
-    });
+    cx.fork("tl-client", || reset_when_running(cx, &net, gate));
     gate.hold(cx, 2);
     gate.go_on(cx);
 }
@@ -532,11 +535,7 @@ pub(super) fn inherited_with_listener(cx: &Cx) {
     });
     cx.fork("tl-client", || {
         gate.standing.wait_for(1);
-        let mut c = End::connect(net.server(cx.port(0)));
-        c.write(10);
-        gate.wait();
-        known_by_close(&mut c);
-        c.reset("local-reset");
+        reset_when_running(cx, &net, gate);
     });
     gate.hold(cx, 3);
     gate.go_on(cx);
