@@ -48,7 +48,7 @@ fn stopped(stop: Stop) -> ExitCode {
     match stop {
         Stop::Help(text) => finish(print(&text)),
         Stop::Usage(message) => {
-            complain(&message);
+            stdout::print_to_stderr(&message);
             ExitCode::from(2)
         }
     }
@@ -63,11 +63,6 @@ fn print(text: &str) -> anyhow::Result<()> {
     written.context(NOT_WRITTEN)
 }
 
-/// Prints to stderr if that is still open: `eprintln!` would panic otherwise.
-fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "tcplife: {message}");
-}
-
 /// Returns the exit status. A reader that closes the pipe has seen enough: that is no failure.
 fn finish(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
@@ -79,7 +74,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    complain(&format!("{error:#}"));
+    stdout::print_to_stderr(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 

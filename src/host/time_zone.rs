@@ -42,7 +42,11 @@ fn of(tz: Option<&OsStr>, folders: &[PathBuf]) -> Result<TimeZone, String> {
     }
     let mut files = folders.iter().map(|folder| folder.join(name));
     let zone = files.find_map(|file| from_file(&file));
-    let zone = zone.or_else(|| TimeZone::posix(name).ok());
+    let zone = zone.or_else(|| match name {
+        // without the files of the system, too
+        "UTC" | "GMT" | "Etc/UTC" | "Etc/GMT" => Some(TimeZone::UTC),
+        _ => TimeZone::posix(name).ok(),
+    });
     zone.ok_or_else(|| format!("TZ is no time zone: {}. Times are in UTC", sanitize(&text)))
 }
 

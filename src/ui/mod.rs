@@ -142,7 +142,7 @@ fn dashboard(
                     app.resize(screen.size()?);
                     dirty = true;
                 }
-                Ok(SIGTSTP) => effect = Some(Effect::Suspend),
+                Ok(SIGTSTP) => effect = Some(Effect::Stop),
                 Ok(SIGCONT) => effect = Some(Effect::Resume),
                 _ => effect = Some(Effect::Quit),
             },
@@ -189,6 +189,8 @@ fn dashboard(
                 dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
             }
         }
+        // a keyboard that is dropped now must not find another receiver of what it sends
+        drop(keys);
         if let Some(effect) = effect {
             if !outside.carry_out(effect, &mut app, screen)? {
                 return Ok(());
@@ -301,7 +303,11 @@ impl<'a> Outside<'a> {
             Effect::Remember(lines) => keep(self.files.history.as_deref(), &lines),
             Effect::KeepColumns(words) => keep(self.files.columns.as_deref(), &[words.join(" ")]),
             Effect::Redraw => screen.redraw()?,
-            Effect::Suspend => {
+            Effect::Suspend if job::is_orphaned() => {
+                app.notice
+                    .say("not suspended: no shell could continue tcplife".into());
+            }
+            Effect::Suspend | Effect::Stop => {
                 // nothing may read the terminal while the shell has it
                 self.keyboard = None;
                 screen.give_back();

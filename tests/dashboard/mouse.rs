@@ -101,8 +101,12 @@ fn mouse_disabled_by_flag_is_never_requested_from_terminal() {
     }
     let nothing = only(&[&listen(V4)]);
     let mut seen = Seen::dashboard(&["-L", &nothing, "--no-mouse"]);
-    seen.press("?q\x1a");
+    seen.press("?q");
+    // handled before the signal
+    seen.press("4");
+    seen.wait_for("the keys", |s| s.shows("IPv4 ") && !s.shows("IPv4+IPv6"));
     let pid = pid_of(&seen);
+    kill_process(pid, Signal::TSTP).expect("it runs");
     seen.wait_for("stop", |_| is_stopped(pid));
     kill_process(pid, Signal::CONT).expect("it is stopped");
     seen.wait_for("the dashboard", |s| {
@@ -124,7 +128,7 @@ fn mouse_while_suspended_is_released_to_the_shell() {
     let pid = pid_of(&seen);
     let count = |s: &Seen, what: &str| s.pty.text().matches(what).count();
     assert_eq!((count(&seen, ON), count(&seen, OFF)), (1, 0));
-    seen.press("\x1a");
+    kill_process(pid, Signal::TSTP).expect("it runs");
     seen.wait_for("stop", |s| {
         is_stopped(pid) && !s.terminal.screen().alternate_screen()
     });

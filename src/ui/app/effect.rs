@@ -29,6 +29,8 @@ pub enum Effect {
     Redraw,
     /// Give the terminal back to the shell, and stop.
     Suspend,
+    /// The same, at the request of another process, which can continue this one.
+    Stop,
     /// The shell has continued this process: take the terminal again, if it is this job's.
     Resume,
     /// Exit.

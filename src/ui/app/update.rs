@@ -318,9 +318,11 @@ impl App {
         }
     }
 
-    /// True if this key types a character into a prompt, or nothing at all.
+    /// True if this key types a character into a prompt.
     pub fn is_text(&self, press: KeyPress) -> bool {
-        press.is_text() && self.keymap.lookup(self.layers.mode(), press).is_none()
+        self.layers.is_prompting()
+            && press.is_text()
+            && self.keymap.lookup(self.layers.mode(), press).is_none()
     }
 
     /// Applies the text typed so far; while it is not valid, the last valid filter stays in force.

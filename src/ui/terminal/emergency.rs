@@ -40,6 +40,30 @@ pub fn disarm() {
     PREPARED.store(ptr::null_mut(), Ordering::Release);
 }
 
+/// Writes all bytes, or gives up after a while. A frame may be on its way, and the terminal busy with it.
+fn write(tty: &OwnedFd, mut bytes: &[u8]) {
+    const TRIES: usize = 10;
+    const WAIT: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 20_000_000,
+    };
+    let is_ready =
+        |wait: &Timespec| poll(&mut [PollFd::new(tty, PollFlags::OUT)], Some(wait)) == Ok(1);
+    for _ in 0..TRIES {
+        if !is_ready(&Timespec::default()) {
+            // nobody reads it: what waits there makes room
+            let _ = tcflush(tty, QueueSelector::OFlush);
+        }
+        if let Ok(written) = rustix::io::write(tty, bytes) {
+            bytes = &bytes[written..];
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        is_ready(&WAIT);
+    }
+}
+
 /// Restores the terminal, once. For a signal handler.
 pub fn restore(signal: i32) {
     let prepared = PREPARED.swap(ptr::null_mut(), Ordering::AcqRel);
@@ -49,13 +73,8 @@ pub fn restore(signal: i32) {
     };
     writer::silence();
     let tty = &*prepared.tty;
-    let mut fds = [PollFd::new(tty, PollFlags::OUT)];
-    if poll(&mut fds, Some(&Timespec::default())) != Ok(1) {
-        // nobody reads it: what waits there makes room
-        let _ = tcflush(tty, QueueSelector::OFlush);
-    }
-    let _ = rustix::io::write(tty, sequences::RESET.as_bytes());
-    let _ = rustix::io::write(tty, prepared.leave.as_bytes());
+    write(tty, sequences::RESET.as_bytes());
+    write(tty, prepared.leave.as_bytes());
     if is_in_foreground(tty) {
         let _ = tcsetattr(tty, OptionalActions::Now, &prepared.settings);
     }

@@ -44,7 +44,10 @@ pub fn await_foreground() -> anyhow::Result<()> {
         }
         // the kernel stops the job here, and the call does not return until it has the terminal
         match tcdrain(&stdin) {
-            Ok(()) | Err(Errno::INTR) => {}
+            Err(Errno::INTR) => {}
+            // it is not stopped: the signal is blocked
+            Ok(()) if !is_in_foreground(&stdin) => bail!(NEEDS),
+            Ok(()) => {}
             Err(e) => return Err(e).context(NEEDS),
         }
     }

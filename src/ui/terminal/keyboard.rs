@@ -59,7 +59,7 @@ impl Drop for Keyboard {
     fn drop(&mut self) {
         self.stop.wake();
         if let Some(thread) = self.thread.take() {
-            // the thread may be waiting for room in the channel, which no one will make
+            // the thread may be waiting for room in the channel: this was its last receiver
             self.received = never();
             let _ = thread.join();
         }

@@ -109,13 +109,14 @@ impl TerminalGuard {
         let settings =
             tcgetattr(io::stdin()).context("cannot read the settings of the terminal")?;
         let leave = if self.mouse { LEAVE_WITH_MOUSE } else { LEAVE };
-        set_raw(&settings)?;
+        // first what restores it, so that no signal finds it raw and nothing prepared
         emergency::prepare(self.out.tty(), settings.clone(), leave);
         *taken() = Some(TakenTerminal {
             out: self.out.clone(),
-            settings,
+            settings: settings.clone(),
             leave,
         });
+        set_raw(&settings)?;
         self.begin()
     }
 

@@ -71,7 +71,10 @@ impl Parser {
     /// Takes bytes as they were read; what they mean goes to `out`.
     pub fn advance(&mut self, bytes: &[u8], out: &mut Vec<Input>) {
         // A terminal sends no control characters within a paste. One by itself is typed: the end of the paste is missing.
-        if matches!(self.state, State::Paste(_)) && bytes == [CTRL_C] {
+        if matches!(self.state, State::Paste(_))
+            && bytes.first() == Some(&CTRL_C)
+            && bytes.iter().all(|b| *b == CTRL_C)
+        {
             self.end_paste(out);
         }
         for &byte in bytes {
@@ -82,6 +85,8 @@ impl Parser {
     /// Time to wait for the rest of what has begun; `None`: nothing has.
     pub fn patience(&self) -> Option<Duration> {
         match self.state {
+            // Alt, or a character, of which the rest may never come
+            State::Ground if self.alt || !self.bytes.is_empty() => Some(SEQUENCE_TIME),
             State::Ground | State::Paste(_) => None,
             State::Escape => Some(ESC_TIME),
             State::String if !self.bytes.is_empty() => Some(STRING_TIME),
