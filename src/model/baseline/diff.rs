@@ -18,11 +18,10 @@ const HEAVY: f64 = 10_000.0;
 /// Minimum time watched on each side for comparing rates, s, and for showing one.
 const LONG: f64 = 5.0;
 const SHORT: f64 = 1.0;
-/// Maximum probability of a difference of one key to be chance: three standard errors, or two for failures, of which
-/// one prefers to hear too often.
+/// Maximum probability of a difference of one key to be chance: three standard errors.
 const CHANCE: f64 = 0.001_35;
-const CHANCE_OF_FAILURES: f64 = 0.022_75;
-/// Maximum share of chance among all keys that are found to differ in a figure, however many are compared.
+/// Maximum share of chance, on average, among the keys that are found to differ in a figure, however many are compared.
+/// Also the maximum probability for failures, which are better shown too often than too rarely.
 const FALSE_DISCOVERIES: f64 = 0.01;
 /// Minimum time without a session until a key counts as gone, ns.
 const GONE_NS: u64 = 10_000_000_000;
@@ -191,7 +190,7 @@ impl Findings {
         }
         chance
             <= match figure {
-                BaselineFigure::Failed => CHANCE_OF_FAILURES,
+                BaselineFigure::Failed => FALSE_DISCOVERIES,
                 _ => CHANCE,
             }
     }

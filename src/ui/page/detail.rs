@@ -9,7 +9,7 @@ use crate::host::process_info::{Presence, ProcessInfo};
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
-use crate::model::session::{Age, Comm, Direction, Evidence, Session};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
@@ -233,6 +233,13 @@ fn path(page: &mut Page, session: &Session) {
 /// The limits of the session in one sentence: lately, then over its whole life.
 fn limits(detail: &Detail) -> String {
     let session = &detail.session;
+    let is_unanswered = matches!(
+        session.reason,
+        Reason::Open | Reason::Cancelled | Reason::ConnectTimeout
+    );
+    if session.state_before_close == State::SynSent && is_unanswered {
+        return "no answer to our SYN came".into();
+    }
     let whole = TimeSpent::of(session);
     let lately = detail.recently().map(|(spent, ns)| {
         let which = if session.is_open() { "the" } else { "its" };
@@ -331,6 +338,9 @@ fn other_end(page: &mut Page, detail: &Detail, store: &Store, keymap: &Keymap) {
                 None => "searching …",
                 Some(OtherEnd::Itself) => "the socket is connected to itself",
                 Some(OtherEnd::Ambiguous) => "not known: several sessions on this host match",
+                _ if session.raddr.is_loopback() => {
+                    "not known: it closed before tcplife started, or is translated on the way"
+                }
                 _ => "not known: on another host, or translated on the way",
             };
             return page.entry("", text, Tone::Plain);
