@@ -51,10 +51,18 @@ impl Seen {
     /// Kills the job, and waits until the shell notices.
     fn kills_job(&mut self) {
         self.press("kill %1\r");
-        // the shell may notice only at the next command
         self.wait_for("its end", |s| s.job().is_none_or(is_zombie));
-        // it is reported before the next prompt
-        self.types("echo reported", "reported");
+        // the shell reports it before a prompt, once it has noticed
+        for asked in 0..1000 {
+            self.types(
+                &format!("echo $(({asked} + 1)) times"),
+                &format!("{} times", asked + 1),
+            );
+            if self.shows("Terminated") {
+                return;
+            }
+        }
+        panic!("the shell never reports it: {}", self.picture());
     }
 
     /// Starts the dashboard in the background, where it stops.
