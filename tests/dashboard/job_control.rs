@@ -58,7 +58,10 @@ impl Seen {
                 &format!("echo $(({asked} + 1)) times"),
                 &format!("{} times", asked + 1),
             );
-            if self.shows("Terminated") {
+            if ["Terminated", "Done", "Exit"]
+                .iter()
+                .any(|end| self.shows(end))
+            {
                 return;
             }
         }
