@@ -68,6 +68,21 @@ impl Seen {
         panic!("the shell never reports it: {}", self.picture());
     }
 
+    /// Waits until the shell has noticed that its job is stopped: otherwise `fg` does not continue it.
+    fn has_a_stopped_job(&mut self) {
+        for asked in 1..1000 {
+            let count = "$(jobs | grep -c Stopped)";
+            self.types(
+                &format!("echo {count} stopped at $(({asked} + 0))"),
+                &format!(" stopped at {asked}"),
+            );
+            if self.shows(&format!("1 stopped at {asked}")) {
+                return;
+            }
+        }
+        panic!("the shell does not notice: {}", self.picture());
+    }
+
     /// Starts the dashboard in the background, where it stops.
     fn starts_in_background(&mut self) {
         self.press(&dashboard("", " &"));
@@ -184,8 +199,7 @@ fn dashboard_continued_in_background_leaves_keys_to_the_shell() {
         );
     }
     seen.wait_for("another stop", |_| is_stopped(pid));
-    // so that the shell notices it
-    seen.press("jobs\r");
+    seen.has_a_stopped_job();
     seen.press("fg\r");
     seen.wait_for("the dashboard", |s| s.is_whole() && s.heading().is_some());
     seen.press("?");
