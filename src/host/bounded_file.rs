@@ -1,5 +1,5 @@
-//! Reading files that may be anything: a pipe that nobody writes, a device without end, a file of any size. Only a limited
-//! part is read, and where nobody has named the file, only if it is a regular one.
+//! Reading files that may be anything: a pipe that nobody writes to, a device without end, a file of any size. Only a
+//! limited part is read; a file that the user did not name is read only if it is a regular one.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

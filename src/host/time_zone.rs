@@ -1,7 +1,7 @@
 //! The time zone of this process, by tzset(3): `TZ`, else /etc/localtime.
 //!
-//! Reads regular files only. The search of the library `jiff` opens whatever `TZ` and `TZDIR` name, and a pipe keeps it
-//! forever.
+//! Reads regular files only. The search of the library `jiff` opens whatever `TZ` and `TZDIR` name, and a pipe blocks
+//! it forever.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ const LARGEST: u64 = 64 << 10;
 /// Places of the zones' files, unless `TZDIR` names another.
 const FOLDERS: [&str; 2] = ["/usr/share/zoneinfo", "/etc/zoneinfo"];
 
-/// Returns the time zone of this process; an error, and times are in UTC, if `TZ` names none.
+/// Returns the time zone of this process.
 ///
 /// # Errors
-/// With a text that says so.
+/// If `TZ` does not name one; the text says so, and that times are in UTC.
 pub fn local() -> Result<TimeZone, String> {
     let folder = std::env::var_os("TZDIR").filter(|dir| !dir.is_empty());
     let mut folders = vec![];

@@ -46,7 +46,7 @@ pub enum DetailLine {
 
 /// Width of a name, including its margins.
 pub const NAME: usize = 16;
-/// Minimum round-trip time that a remark is worth, µs.
+/// Minimum round-trip time that is worth a remark, µs.
 const NOTABLE_US: u32 = 1000;
 /// Minimum height for rate charts of several lines.
 const HIGH: u16 = 30;

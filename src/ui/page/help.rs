@@ -99,7 +99,7 @@ const COUNTED: [(&str, &str); 6] = [
     ),
     (
         "worse",
-        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses (at least 20 sessions on each side), that has at least doubled. Changes that may be chance do not count, nor does traffic below 10 kB/s; of what is listed at most one in a hundred is chance",
+        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses (at least 20 sessions on each side), that has at least doubled. Changes that may be chance do not count, nor does traffic below 10 kB/s; on average at most one in a hundred of those listed as worse, other than for their traffic, is chance",
     ),
     (
         "gone",
@@ -107,7 +107,7 @@ const COUNTED: [(&str, &str); 6] = [
     ),
     (
         "10.0.0.9 (curl, port 80)",
-        "the same sessions are those of a program and a port that differ, too; the first name explains the difference best",
+        "one difference: most of the sessions behind it have this peer, this program and this port; the name before the parentheses explains it best",
     ),
 ];
 
