@@ -952,15 +952,15 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
 		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-/* A listener from before the start. */
-static __always_inline void adopt_listener(struct sock *sk, const struct process *p)
+/* A listener from before the start. False: it is known. */
+static __always_inline bool adopt_listener(struct sock *sk, const struct process *p)
 {
 	__u64 listener = (__u64)sk;
 
 	if (bpf_map_lookup_elem(&listeners, &listener))
-		return;
+		return false;
 	bpf_map_update_elem(&listeners, &listener, p, 0);
-	adopt_queue(sk, p);
+	return true;
 }
 
 /*
@@ -1045,7 +1045,8 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		bpf_map_update_elem(&port_holders, &listener, &listener.pid, 0);
 		/* prefork: the first process found, the master, counts as the owner */
 		describe(&p, task, OWNER_LISTEN);
-		adopt_listener(sk, &p);
+		if (adopt_listener(sk, &p))
+			adopt_queue(sk, &p);
 		return 0;
 	}
 	if (scan_pass == 0)
