@@ -52,31 +52,22 @@ impl Seen {
     fn kills_job(&mut self) {
         self.press("kill %1\r");
         self.wait_for("its end", |s| s.job().is_none_or(is_zombie));
-        // the shell reports it before a prompt, once it has noticed
-        for asked in 0..1000 {
-            self.types(
-                &format!("echo $(({asked} + 1)) times"),
-                &format!("{} times", asked + 1),
-            );
-            if ["Terminated", "Done", "Exit"]
-                .iter()
-                .any(|end| self.shows(end))
-            {
-                return;
-            }
-        }
-        panic!("the shell never reports it: {}", self.picture());
+        self.has_jobs("wc -l", 0);
     }
 
     /// Waits until the shell has noticed that its job is stopped: otherwise `fg` does not continue it.
     fn has_a_stopped_job(&mut self) {
+        self.has_jobs("grep -c Stopped", 1);
+    }
+
+    /// Waits until the shell counts so many jobs: it notices the end or the stop of one some prompts later.
+    fn has_jobs(&mut self, count: &str, wanted: usize) {
         for asked in 1..1000 {
-            let count = "$(jobs | grep -c Stopped)";
             self.types(
-                &format!("echo {count} stopped at $(({asked} + 0))"),
-                &format!(" stopped at {asked}"),
+                &format!("echo $(jobs | {count}) jobs at $(({asked} + 0))"),
+                &format!(" jobs at {asked}"),
             );
-            if self.shows(&format!("1 stopped at {asked}")) {
+            if self.shows(&format!("{wanted} jobs at {asked}")) {
                 return;
             }
         }
