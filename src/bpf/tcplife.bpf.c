@@ -568,14 +568,12 @@ static __always_inline void handle_listen(struct sock *sk)
 }
 
 /* A control group may be gone when its last session closes: the collector looks it up at once. */
-static __always_inline void note_cgroup(struct sock *sk)
+static __always_inline void note_cgroup(struct tcp_sock *tp)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 cgroup = cgroup_of(sock_of(tp));
 	struct new_cgroup *r;
-	__u64 cgroup;
 	__u8 yes = 1;
 
-	cgroup = tp ? cgroup_of(sock_of(tp)) : 0;
 	if (!cgroup || cgroup == READ_ONCE(last_cgroup))
 		return;
 	if (bpf_map_lookup_elem(&seen_cgroups, &cgroup)) {
@@ -592,7 +590,8 @@ static __always_inline void note_cgroup(struct sock *sk)
 }
 
 /* The state of a new session. */
-static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direction, __u8 flags)
+static __always_inline struct sock_state *new_state(struct sock *sk, struct tcp_sock *tp,
+						    __u8 direction, __u8 flags)
 {
 	struct sock_state *st;
 
@@ -609,7 +608,7 @@ static __always_inline struct sock_state *new_state(struct sock *sk, __u8 direct
 	st->owner = OWNER_NONE;
 	st->pid = 0;
 	__builtin_memset(st->comm, 0, sizeof(st->comm));
-	note_cgroup(sk);
+	note_cgroup(tp);
 	return st;
 }
 
@@ -630,24 +629,21 @@ static __always_inline void keep_mptcp_owner(__u64 mptcp, const struct sock_stat
 /* connect() */
 static __always_inline void handle_connect(struct sock *sk)
 {
-	struct sock_state *st = new_state(sk, DIRECTION_OUT, 0);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	bool is_join = false;
-	__u64 mptcp = 0;
+	struct sock_state *st;
+	bool is_join;
+	__u64 mptcp;
 
-	if (tp)
-		mptcp = mptcp_of(tp, &is_join);
-	if (!mptcp) {
-		if (st)
-			set_owner_current(st, sk, OWNER_CONNECT);
-	} else if (!is_join) {
-		if (st)
-			set_owner_current(st, sk, OWNER_CONNECT);
-		keep_mptcp_owner(mptcp, st);
-	} else if (st) {
-		/* opened on behalf of the socket's owner: by a kernel thread, or by `ip mptcp` */
+	if (!tp)
+		return;
+	st = new_state(sk, tp, DIRECTION_OUT, 0);
+	mptcp = mptcp_of(tp, &is_join);
+	if (st && is_join) /* on behalf of the socket's owner: a kernel thread, or `ip mptcp` */
 		set_mptcp_owner(st, tp);
-	}
+	else if (st)
+		set_owner_current(st, sk, OWNER_CONNECT);
+	if (mptcp && !is_join)
+		keep_mptcp_owner(mptcp, st);
 }
 
 /*
@@ -665,20 +661,22 @@ static __always_inline __u64 listener_of(struct tcp_sock *child)
 }
 
 /* A listener has made a child. */
-static __always_inline struct sock_state *handle_child(struct sock *sk)
+static __always_inline void handle_child(struct sock *sk)
 {
-	struct sock_state *st = new_state(sk, DIRECTION_IN, UNCONFIRMED);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	const struct process *p;
+	struct sock_state *st;
 	__u64 listener;
 
-	if (!st || !tp)
-		return st;
+	if (!tp)
+		return;
+	st = new_state(sk, tp, DIRECTION_IN, UNCONFIRMED);
+	if (!st)
+		return;
 	listener = listener_of(tp);
 	p = bpf_map_lookup_elem(&listeners, &listener);
 	if (p)
 		set_owner(st, p);
-	return st;
 }
 
 /* The handshake is complete. */
@@ -689,7 +687,9 @@ static __always_inline void handle_established(struct sock *sk, int oldstate)
 	bool is_join = false;
 	__u64 mptcp = 0;
 
-	if (tp && oldstate == TCP_SYN_RECV)
+	if (!tp)
+		return;
+	if (oldstate == TCP_SYN_RECV)
 		mptcp = mptcp_of(tp, &is_join);
 	if (!st) {
 		/*
@@ -698,13 +698,13 @@ static __always_inline void handle_established(struct sock *sk, int oldstate)
 		 */
 		if (oldstate != TCP_SYN_RECV)
 			return;
-		st = new_state(sk, DIRECTION_IN, 0);
+		st = new_state(sk, tp, DIRECTION_IN, 0);
 	}
 	if (mptcp && !is_join)
 		keep_mptcp_owner(mptcp, st);
-	if (!st || !tp)
+	if (!st)
 		return;
-	if (mptcp && is_join)
+	if (is_join)
 		set_mptcp_owner(st, tp);
 	if (oldstate == TCP_SYN_SENT && BPF_CORE_READ_BITFIELD(tp, repair))
 		st->flags |= NO_SYN;
@@ -805,8 +805,8 @@ static __always_inline void handle_transition(struct sock *sk, int oldstate, int
  *
  * The first program leaves a note of the transition that it has handled, and the second looks for
  * it. An interrupt between the two may have replaced it; then the transition is handled twice,
- * which changes nothing that has a state. A note of an earlier transition is never mistaken for the current one: the
- * first program begins by removing it.
+ * which changes nothing that has a state. A note of an earlier transition is never mistaken for the
+ * current one: the first program begins by removing it.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
@@ -963,6 +963,18 @@ static __always_inline bool adopt_listener(struct sock *sk, const struct process
 	return true;
 }
 
+/* A process as a holder of the listener of a socket's port. */
+static __always_inline struct port_holder port_holder_of(struct sock *sk, struct task_struct *task)
+{
+	struct port_holder key = {
+		.netns = netns_of(&sk->__sk_common),
+		.pid = task->tgid,
+		.lport = sk->__sk_common.skc_num,
+	};
+
+	return key;
+}
+
 /*
  * Of several processes that hold a socket, its owner is the one that holds the listener of its
  * port, too; else the oldest. The others have inherited the descriptor.
@@ -971,11 +983,7 @@ static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	__u64 key = (__u64)sk;
-	struct port_holder listener = {
-		.netns = netns_of(&sk->__sk_common),
-		.pid = task->tgid,
-		.lport = sk->__sk_common.skc_num,
-	};
+	struct port_holder listener = port_holder_of(sk, task);
 	struct holder now = {
 		.start_ns = BPF_CORE_READ(leader, start_time),
 		.pid = task->tgid,
@@ -1034,11 +1042,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (sk->sk_protocol != IPPROTO_TCP || state == TCP_CLOSE)
 		return 0;
 	if (state == TCP_LISTEN) {
-		struct port_holder listener = {
-			.netns = netns_of(&sk->__sk_common),
-			.pid = task->tgid,
-			.lport = sk->__sk_common.skc_num,
-		};
+		struct port_holder listener = port_holder_of(sk, task);
 
 		if (scan_pass != 0)
 			return 0;
