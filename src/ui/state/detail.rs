@@ -12,7 +12,7 @@ use crate::ui::state::other_end::{Candidates, OtherEnd};
 
 /// Snapshots for which rates are kept.
 const WATCHED: usize = 300;
-/// Latest time that the bottleneck is told of, ns, and the least that says anything.
+/// Maximum and minimum length of the latest period for which the bottleneck is shown, ns.
 const RECENT_NS: u64 = 10_000_000_000;
 const LEAST_NS: u64 = 900_000_000;
 /// Closed sessions searched for the other end in one step.
