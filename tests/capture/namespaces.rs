@@ -1,5 +1,6 @@
 //! tcplife in namespaces of its own, as in a container: what a reader there sees is true there.
 
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
@@ -16,12 +17,16 @@ fn command<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     (kernel_or_skip() && works).then(|| words.to_vec())
 }
 
+/// A session of this process. Returns the row of its client.
+fn row_of_client(tcplife: &mut Running, probe: &TcpListener) -> Value {
+    let pair = Pair::open(probe, V4);
+    let lport = pair.client_port();
+    pair.close();
+    tcplife.row_until(|row| row["lport"] == lport)
+}
+
 /// A session within the namespaces: bash connects to the probe, prints its pid there, and exits. Returns its row.
-fn row_of_bash(
-    tcplife: &mut Running,
-    enter: &[&str],
-    probe: &std::net::TcpListener,
-) -> (u32, Value) {
+fn row_of_bash(tcplife: &mut Running, enter: &[&str], probe: &TcpListener) -> (u32, Value) {
     let script = format!(
         "exec 3<>/dev/tcp/127.0.0.1/{}; echo $$; read -u 3",
         port(probe)
@@ -62,10 +67,7 @@ fn pid_namespace_rows_have_the_pids_that_are_seen_there() {
     let probe = listen(V4);
     let mut tcplife = Running::json_by(&unshare, &[], &probe);
     // this process is outside: it has a name, and no pid there
-    let pair = Pair::open(&probe, V4);
-    let lport = pair.client_port();
-    pair.close();
-    let row = tcplife.row_until(|row| row["lport"] == lport);
+    let row = row_of_client(&mut tcplife, &probe);
     let expected = object!({"pid": null, "comm": comm_of(me()), "owner": "connect"});
     assert_has(&row, &expected);
 
@@ -85,10 +87,7 @@ fn pid_namespace_without_its_own_proc_rows_have_the_pids_of_proc() {
     };
     let probe = listen(V4);
     let mut tcplife = Running::json_by(&unshare, &[], &probe);
-    let pair = Pair::open(&probe, V4);
-    let lport = pair.client_port();
-    pair.close();
-    let row = tcplife.row_until(|row| row["lport"] == lport);
+    let row = row_of_client(&mut tcplife, &probe);
     assert_has(&row, &object!({"pid": me(), "comm": comm_of(me())}));
 }
 
@@ -114,9 +113,6 @@ fn time_namespace_rows_have_the_time_of_day() {
         let row = tcplife.row_until(|row| row["lport"] == lport);
         assert_eq!(row["preexisting"], true, "{row}");
         assert!(row["duration_us"].as_u64() < Some(60_000_000), "{row}");
-        let pair = Pair::open(&probe, V4);
-        let lport = pair.client_port();
-        pair.close();
-        assert_is_now(&tcplife.row_until(|row| row["lport"] == lport));
+        assert_is_now(&row_of_client(&mut tcplife, &probe));
     }
 }

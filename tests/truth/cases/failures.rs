@@ -7,7 +7,8 @@ use std::process::Command;
 use rustix::io::Errno;
 
 use super::shared_parts::{
-    HERE, bound, connect_fails, connect_from, drain, drop_listener, is_reset, keepalive, times_out,
+    HERE, bound, connect_fails, connect_from, connect_unanswered, drain, drop_listener, is_reset,
+    keepalive, times_out,
 };
 use crate::generator::{Cx, End, EndOf, Family, Flag, Net, session_is_over, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
@@ -95,11 +96,7 @@ pub(super) fn connect_cancelled(cx: &Cx) {
     let net = cx.link(HERE);
     net.cut(CUT_IN | CUT_OUT);
     cx.fork("tl-client", || {
-        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
-        let fd = bound(local, remote);
-        sys::nonblocking(&fd);
-        let begun = connect_fails(&fd, remote, Errno::INPROGRESS);
-        End::attempt(fd, local, remote, begun).close("cancelled");
+        connect_unanswered(cx, &net).close("cancelled")
     });
     cx.join();
 }

@@ -6,8 +6,8 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::shared_parts::{
-    HERE, answer_one, ask, ask_often, bound, connect_fails, connect_from, drain, drop_listener,
-    is_reset, open_with_data, times_out, workers,
+    HERE, answer_one, ask, ask_often, bound, connect_fails, connect_from, connect_unanswered,
+    drain, drop_listener, is_reset, open_with_data, times_out, workers,
 };
 use crate::generator::{Cx, End, EndOf, Flag, Net, skip, sysctl};
 use crate::link::{CUT_IN, CUT_OUT, Quality};
@@ -464,12 +464,8 @@ pub(super) fn connect_cancelled(cx: &Cx) {
     let gate = Gate::new();
     net.cut(CUT_IN | CUT_OUT);
     cx.fork("tl-client", || {
-        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
-        let fd = bound(local, remote);
-        sys::nonblocking(&fd);
-        let begun = connect_fails(&fd, remote, Errno::INPROGRESS);
+        let mut c = connect_unanswered(cx, &net);
         gate.wait();
-        let mut c = End::attempt(fd, local, remote, begun);
         known_by_close(&mut c);
         c.close("cancelled");
     });

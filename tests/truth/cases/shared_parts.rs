@@ -45,6 +45,15 @@ pub(super) fn connect_fails(fd: &OwnedFd, remote: SocketAddr, error: Errno) -> [
     window
 }
 
+/// A connect that nobody answers and that is not waited for.
+pub(super) fn connect_unanswered(cx: &Cx, net: &Net) -> End {
+    let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+    let fd = bound(local, remote);
+    sys::nonblocking(&fd);
+    let begun = connect_fails(&fd, remote, Errno::INPROGRESS);
+    End::attempt(fd, local, remote, begun)
+}
+
 /// Connects with TCP fast open, and writes 1000 bytes, in the SYN if the kernel does so.
 pub(super) fn open_with_data(addr: SocketAddr) -> End {
     let fd = sys::tcp(addr);
