@@ -1161,14 +1161,11 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 }
 
 /*
- * The figures of every open session that is followed: a record, or only its cookie if an earlier
- * snapshot has shown all of it. Most sessions of a host are idle.
+ * The figures of an open session: a record, or only its cookie if an earlier snapshot has shown all
+ * of it. Most sessions of a host are idle.
  */
-SEC("iter/bpf_sk_storage_map")
-int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
+static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct sock_state *st)
 {
-	struct sock_state *st = ctx->value;
-	struct sock *sk = ctx->sk;
 	struct session_record r; /* all of it is filled: there is no padding */
 	struct tcp_sock *tp;
 	struct unchanged_session unchanged = {};
@@ -1196,12 +1193,45 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (digest_now == st->snapshot_digest &&
 	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
 		unchanged.cookie = bpf_get_socket_cookie(sk);
-		bpf_seq_write(ctx->meta->seq, &unchanged, sizeof(unchanged));
+		bpf_seq_write(seq, &unchanged, sizeof(unchanged));
 		return 0;
 	}
 	fill_record(&r, tp, st, bpf_ktime_get_boot_ns());
 	/* the kernel discards a record that does not fit, and runs the program again for it */
-	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0)
+	if (bpf_seq_write(seq, &r, sizeof(r)) == 0)
 		st->snapshot_digest = digest_now;
 	return 0;
+}
+
+/* A snapshot of every open session that is followed. */
+SEC("iter/bpf_sk_storage_map")
+int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	return dump(ctx->meta->seq, ctx->sk, ctx->value);
+}
+
+/*
+ * The same for a kernel that refuses iterators over maps: first the sessions that a process holds,
+ * in any network namespace, some of them several times ...
+ */
+SEC("?iter/task_file")
+int dump_held_sessions(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = inet_sock_of(ctx->file);
+
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	return dump(ctx->meta->seq, sk, state_of(sk));
+}
+
+/* ... and then all of the reader's network namespace. */
+SEC("?iter/tcp")
+int dump_tcp_sessions(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct tcp_sock *tp;
+
+	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
+	tp = skc ? bpf_skc_to_tcp_sock(skc) : NULL;
+	return tp ? dump(ctx->meta->seq, sock_of(tp), state_of(sock_of(tp))) : 0;
 }

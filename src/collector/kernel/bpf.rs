@@ -115,8 +115,16 @@ pub fn run(
     ready: &dyn Fn(),
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
-    let mut object = MaybeUninit::uninit();
-    let mut skel = load(skel::TcplifeSkelBuilder::default(), &mut object, config)?;
+    let (mut object, mut other) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    let builder = skel::TcplifeSkelBuilder::default;
+    let (mut skel, walk) = match load(builder(), &mut object, config, Walk::Map) {
+        Ok(skel) => (skel, Walk::Map),
+        // if that fails, too, the first error says more
+        Err(e) => (
+            load(builder(), &mut other, config, Walk::Files).map_err(|_| e)?,
+            Walk::Files,
+        ),
+    };
     let bss = skel.maps.bss_data.as_deref_mut();
     let variables = SharedState::new(bss.context("the programs have no variables")?);
     let reader = Reader::learn(&skel.progs, &variables)?;
@@ -126,7 +134,7 @@ pub fn run(
         ready();
     }
     // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
-    let iterators = Iterators::attach(&skel.progs, skel.maps.states.as_fd())?;
+    let iterators = Iterators::attach(&skel.progs, walk, skel.maps.states.as_fd())?;
     let scanner = Scanner {
         link: &iterators.scan,
         scratch: [&skel.maps.holders, &skel.maps.port_holders],
@@ -164,6 +172,7 @@ pub fn run(
         scanner,
         on_state: skel.progs.on_state.as_fd(),
         is_by_pid: config.capture.pid.is_some(),
+        sees_all: walk == Walk::Map,
         variables: &variables,
         reader: &reader,
         clock: Clock::default().ahead(reader.ahead_ns),
@@ -179,11 +188,22 @@ pub fn run(
     rounds.run(&rest, &tx, orders)
 }
 
+/// How a snapshot finds the open sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walk {
+    /// In the map of their states.
+    Map,
+    /// Among the open files of all processes and the sockets of this network namespace, where the kernel refuses iterators
+    /// over maps. Sockets of other namespaces that no process holds are not found.
+    Files,
+}
+
 /// Loads the programs into the kernel, without attaching them.
 fn load<'o>(
     builder: skel::TcplifeSkelBuilder,
     object: &'o mut MaybeUninit<OpenObject>,
     config: &CollectorConfig,
+    walk: Walk,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = builder
         .open(object)
@@ -192,6 +212,10 @@ fn load<'o>(
         .sessions
         .set_max_entries(config.ring_bytes)
         .map_err(refused("setting the size of the ring buffer"))?;
+    let is_map = walk == Walk::Map;
+    open.progs.dump_open_sessions.set_autoload(is_map);
+    open.progs.dump_held_sessions.set_autoload(!is_map);
+    open.progs.dump_tcp_sessions.set_autoload(!is_map);
     if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
@@ -221,17 +245,29 @@ fn attach_tracepoints(progs: &skel::TcplifeProgs<'_>) -> Result<[Link; 3], Start
 struct Iterators {
     scan: Link,
     scan_orphans: Link,
-    live: Link,
+    /// One after the other they report all open sessions.
+    live: Vec<Link>,
     holders: Link,
 }
 
 impl Iterators {
-    fn attach(progs: &skel::TcplifeProgs<'_>, states: BorrowedFd<'_>) -> Result<Self, StartError> {
-        let states = MapIterOpts::from_fd(states);
+    fn attach(
+        progs: &skel::TcplifeProgs<'_>,
+        walk: Walk,
+        states: BorrowedFd<'_>,
+    ) -> Result<Self, StartError> {
+        let states = IterOpts::Map(MapIterOpts::from_fd(states));
+        let live = match walk {
+            Walk::Map => vec![attach_iterator(&progs.dump_open_sessions, states)?],
+            Walk::Files => vec![
+                attach_iterator(&progs.dump_held_sessions, IterOpts::None)?,
+                attach_iterator(&progs.dump_tcp_sessions, IterOpts::None)?,
+            ],
+        };
         Ok(Iterators {
             scan: attach_iterator(&progs.scan_files, IterOpts::None)?,
             scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
-            live: attach_iterator(&progs.dump_open_sessions, IterOpts::Map(states))?,
+            live,
             holders: attach_iterator(&progs.find_holders, IterOpts::None)?,
         })
     }
@@ -330,7 +366,7 @@ impl RingRecords {
 
 /// Main loop: takes snapshots and drains the ring buffer.
 struct Rounds<'a> {
-    live: &'a Link,
+    live: &'a [Link],
     holders: &'a Link,
     scanner: Scanner<'a>,
     /// The first of the two programs that follow the transitions.
@@ -341,6 +377,8 @@ struct Rounds<'a> {
     missed: Missed,
     /// The capture filter has a pid, so that a session whose owner changes may leave it.
     is_by_pid: bool,
+    /// Snapshots find all open sessions.
+    sees_all: bool,
     /// Time of the last count of what was missed; `None`: never.
     missed_at: Option<Instant>,
     ring: RingBuffer<'a>,
@@ -417,11 +455,13 @@ impl Rounds<'_> {
 
     fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
         self.deltas.begin_snapshot();
-        walk(self.live, &mut |bytes| {
-            let mut context = self.taken.context.borrow_mut();
-            Ok(self.deltas.take(bytes, &mut context)?)
-        })
-        .context("cannot take a snapshot of the open sessions")?;
+        for link in self.live {
+            walk(link, &mut |bytes| {
+                let mut context = self.taken.context.borrow_mut();
+                Ok(self.deltas.take(bytes, &mut context)?)
+            })
+            .context("cannot take a snapshot of the open sessions")?;
+        }
         let found = self.deltas.end_snapshot();
         let mut context = self.taken.context.borrow_mut();
         let is_renamed = context.names.refresh(self.deltas.owners(), &self.clock);
@@ -490,7 +530,8 @@ impl Rounds<'_> {
         self.missed.ring_full = self.variables.ring_full();
         self.missed.no_memory = self.variables.no_memory();
         // the store counts those that vanish
-        self.missed.vanished = (self.interval.is_some() && !self.is_by_pid).then_some(0);
+        let is_known = self.interval.is_some() && !self.is_by_pid && self.sees_all;
+        self.missed.vanished = is_known.then_some(0);
         if last || self.missed_at.is_none_or(|at| at.elapsed() >= SLEEP) {
             self.missed_at = Some(Instant::now());
             let first = recursion_misses(self.on_state);
@@ -684,7 +725,8 @@ mod tests {
         let options = builder.object_builder_mut();
         options.btf_custom_path(btf.path()).expect("a path");
         let mut object = MaybeUninit::uninit();
-        let skel = load(builder, &mut object, &any_session()).expect("the programs load");
+        let skel =
+            load(builder, &mut object, &any_session(), Walk::Files).expect("the programs load");
         let _links = attach_tracepoints(&skel.progs).expect("they attach");
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -746,7 +788,8 @@ mod tests {
         }
         let mut object = MaybeUninit::uninit();
         let builder = skel::TcplifeSkelBuilder::default();
-        let skel = load(builder, &mut object, &any_session()).expect("the programs load");
+        let skel =
+            load(builder, &mut object, &any_session(), Walk::Files).expect("the programs load");
         let links = attach_tracepoints(&skel.progs).expect("they attach");
         // an interrupt in the few ns after on_state_nested has done its work may leave one
         let left = notes_left(&skel, 100);

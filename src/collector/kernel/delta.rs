@@ -18,6 +18,8 @@ pub struct DeltaTracker {
     known: FxHashMap<u64, KnownSession>,
     /// Number of snapshots begun.
     snapshot: u64,
+    /// Number of sessions in the current one.
+    seen: usize,
     found: OpenSnapshot,
     is_amiss: bool,
 }
@@ -26,6 +28,8 @@ pub struct DeltaTracker {
 struct KnownSession {
     /// The last snapshot that it was in.
     snapshot: u64,
+    /// Its index among the changed ones of that snapshot.
+    changed: Option<usize>,
     /// Its start time, if no process has been seen using it.
     unowned_ns: Option<u64>,
     /// Its owner, if it has a name that may change, and when it was first seen.
@@ -36,6 +40,7 @@ impl DeltaTracker {
     /// Begins a snapshot.
     pub fn begin_snapshot(&mut self) {
         self.snapshot += 1;
+        self.seen = 0;
         self.is_amiss = false;
         self.found = OpenSnapshot {
             changed: Vec::new(),
@@ -73,9 +78,15 @@ impl DeltaTracker {
 
     fn take_changed(&mut self, mut session: Session, context: &DecodeContext) {
         let owner = Owner::of(&session);
-        let before = self.known.get(&session.cookie).and_then(|k| k.owner);
+        let known = self.known.get(&session.cookie);
+        let before = known.and_then(|k| k.owner);
+        // where the kernel reports a session more than once, its last figures count
+        let same = known.filter(|k| k.snapshot == self.snapshot);
+        self.seen += usize::from(same.is_none());
+        let place = same.and_then(|k| k.changed);
         let known = KnownSession {
             snapshot: self.snapshot,
+            changed: place.or(Some(self.found.changed.len())),
             unowned_ns: is_unowned(&session).then_some(session.start_ns),
             owner: owner.map(|owner| match before {
                 Some((before, seen_ns)) if before == owner => (owner, seen_ns),
@@ -84,15 +95,21 @@ impl DeltaTracker {
         };
         self.known.insert(session.cookie, known);
         context.names.apply(&mut session);
-        self.found.changed.push(session);
+        match place.and_then(|at| self.found.changed.get_mut(at)) {
+            Some(earlier) => *earlier = session,
+            None => self.found.changed.push(session),
+        }
     }
 
     fn take_unchanged(&mut self, item: &[u8]) -> Result<(), BadRecord> {
         let unchanged: unchanged_session =
             bytemuck::try_pod_read_unaligned(item).map_err(|_| BadRecord(item.len()))?;
         match self.known.get_mut(&unchanged.cookie) {
+            Some(known) if known.snapshot == self.snapshot => {}
             Some(known) => {
                 known.snapshot = self.snapshot;
+                known.changed = None;
+                self.seen += 1;
                 self.found.unchanged.push(unchanged.cookie);
             }
             None => self.is_amiss = true,
@@ -102,7 +119,7 @@ impl DeltaTracker {
 
     /// Ends a snapshot.
     pub fn end_snapshot(&mut self) -> OpenSnapshot {
-        if self.known.len() > self.found.changed.len() + self.found.unchanged.len() {
+        if self.known.len() > self.seen {
             self.known
                 .retain(|_, known| known.snapshot == self.snapshot);
         }
