@@ -9,6 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::filter::Filter;
+use crate::host::broker::{Broker, Place};
+use crate::host::sandbox::Mode;
 use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields;
 use crate::text::units;
@@ -119,6 +121,10 @@ pub struct Cli {
     /// Print the configuration with all defaults, explained, and exit
     #[arg(long)]
     pub print_config: bool,
+
+    /// Set how much of root's rights is given up when the BPF programs are attached
+    #[arg(long, value_name = "MODE", value_enum, default_value_t)]
+    pub sandbox: Mode,
 
     /// Set the size of the ring buffer, like 256Ki or 64Mi; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "16Mi", value_parser = ring_size, allow_hyphen_values = true)]
@@ -282,10 +288,12 @@ impl Cli {
     ///
     /// # Errors
     /// [`Stop::Usage`] with the place in the configuration.
-    pub fn settings(&self) -> Result<Config, Stop> {
-        let config = match &self.config {
-            Some(file) => Config::read(file),
-            None => Config::read_usual(),
+    pub fn settings(&self, broker: &Broker) -> Result<Config, Stop> {
+        let opened = broker.read(Place::Config);
+        let config = match (&self.config, broker.path(Place::Config)) {
+            (Some(file), _) => Config::read(file, opened),
+            (None, Some(file)) => Config::read_usual(file, opened),
+            (None, None) => Ok(Config::default()),
         };
         let config = config.map_err(|e| Stop::Usage(e.to_string()))?;
         Ok(Config {

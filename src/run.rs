@@ -2,14 +2,21 @@
 //! an error, 2 for wrong usage.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
+use rustix::thread::CapabilitySet;
 
 use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
+use crate::collector::kernel::NamespaceScan;
 use crate::filter::Filter;
+use crate::host::broker::{Broker, Places};
+use crate::host::caller::Caller;
+use crate::host::sandbox::Sandbox;
+use crate::host::session_env::SessionEnv;
 use crate::host::time_zone;
 use crate::model::capture_filter::CaptureFilter;
 use crate::output;
@@ -17,7 +24,8 @@ use crate::output::names::Spelling;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::{Limits, Sink, Times, stdout};
 use crate::ui;
-use crate::ui::config::Config;
+use crate::ui::config::{Config, usual_file};
+use crate::ui::saved_lines;
 
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
@@ -29,18 +37,67 @@ pub fn main() -> ExitCode {
         return stopped(Stop::Help(Config::default().to_toml()));
     }
     let output = cli.output(is_on_a_terminal());
-    let settings = match output {
-        Output::Dashboard => cli.settings(),
-        _ => Ok(Config::default()), // the configuration does not affect line outputs
+    let caller = Caller::detect();
+    let helpers = match Helpers::start(&cli, output, &caller) {
+        Ok(helpers) => helpers,
+        Err(e) => return finish(Err(e)),
+    };
+    let settings = match &helpers.broker {
+        Some(broker) => cli.settings(broker),
+        None => Ok(Config::default()), // the configuration does not affect line outputs
     };
     let (filter, config) = match (cli.session_filter(output), settings) {
         (Ok(filter), Ok(config)) => (filter, config),
         (Err(stop), _) | (_, Err(stop)) => return stopped(stop),
     };
     match cli.capture_for(output, &filter) {
-        Ok(capture) => finish(run(&cli, output, capture, filter, config)),
+        Ok(capture) => {
+            let plan = Plan {
+                output,
+                capture,
+                filter,
+                config,
+                caller,
+            };
+            finish(run(&cli, plan, helpers))
+        }
         Err(stop) => stopped(stop),
     }
+}
+
+/// Processes forked before anything else, with rights that the main process gives up or never has.
+struct Helpers {
+    /// Opens files with the rights of the caller; line outputs open none.
+    broker: Option<Broker>,
+    namespaces: Option<NamespaceScan>,
+}
+
+impl Helpers {
+    fn start(cli: &Cli, output: Output, caller: &Caller) -> anyhow::Result<Self> {
+        let variable = |name| std::env::var_os(name).map(PathBuf::from);
+        let state = |name| saved_lines::file(name, variable("XDG_STATE_HOME"), caller.home.clone());
+        let usual = || usual_file(variable("XDG_CONFIG_HOME"), caller.home.clone());
+        let places = Places {
+            config: cli.config.clone().or_else(usual),
+            is_config_named: cli.config.is_some(),
+            history: state("history"),
+            columns: state("columns"),
+        };
+        let broker = (output == Output::Dashboard).then(|| Broker::start(places, caller));
+        Ok(Helpers {
+            broker: broker.transpose()?,
+            namespaces: kernel::prepare_namespaces()?,
+        })
+    }
+}
+
+/// The requests of the command line and the configuration.
+struct Plan {
+    output: Output,
+    capture: CaptureFilter,
+    filter: Filter,
+    config: Config,
+    caller: Caller,
 }
 
 /// Prints the text or the usage error of the command line.
@@ -82,14 +139,10 @@ fn is_on_a_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-fn run(
-    cli: &Cli,
-    output: Output,
-    capture: CaptureFilter,
-    filter: Filter,
-    settings: Config,
-) -> anyhow::Result<()> {
-    if output == Output::Dashboard && !is_on_a_terminal() {
+fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
+    let Plan { output, filter, .. } = plan;
+    let is_dashboard = output == Output::Dashboard;
+    if is_dashboard && !is_on_a_terminal() {
         bail!(
             "the dashboard needs a terminal on stdin and stdout. Without one, use -o text, csv or json"
         );
@@ -99,7 +152,7 @@ fn run(
         _ => stdout::check_open()?,
     }
     let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
-    let zone = if output == Output::Dashboard || cli.time {
+    let zone = if is_dashboard || cli.time {
         time_zone::local().unwrap_or_else(|why| {
             notices.push(why);
             TimeZone::UTC
@@ -107,29 +160,41 @@ fn run(
     } else {
         TimeZone::UTC
     };
-    if output == Output::Dashboard && kernel::has_hidden_namespaces() {
+    if is_dashboard && kernel::has_hidden_namespaces() {
         notices.push(
             "without CAP_SYS_ADMIN, sessions in other network namespaces that no process has open are not shown"
                 .into(),
         );
     }
+    // the last things that take rights which are given up next
+    let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
+    let session_env = is_dashboard.then(SessionEnv::detect);
+    let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let config = kernel::CollectorConfig {
-        capture: capture.clone(),
-        interval: (output == Output::Dashboard).then_some(settings.interval),
+        capture: plan.capture.clone(),
+        interval: is_dashboard.then_some(plan.config.interval),
         // rows are written once, so each must be right; the dashboard can already draw meanwhile
-        scan_first: output != Output::Dashboard,
+        scan_first: !is_dashboard,
         ring_bytes: cli.ring_size.bytes,
+        sandbox: sandbox.clone(),
+        namespaces: helpers.namespaces,
     };
-    let collector = kernel::start(config)?;
-    if output == Output::Dashboard {
+    let (collector, in_force) = kernel::start(config)?;
+    // the collector's thread exists already and has entered by itself; all others are started from here on
+    let in_force = sandbox.enter(CapabilitySet::empty())?.and(in_force);
+    if let (Some(session_env), Some(broker)) = (session_env, helpers.broker) {
         let options = ui::Options {
-            capture,
+            capture: plan.capture,
             filter,
-            config: settings,
+            config: plan.config,
             theme: cli.theme,
             duration: cli.duration,
             zone,
             notice: (!notices.is_empty()).then(|| notices.join("; ")),
+            broker,
+            home: plan.caller.home,
+            session_env,
+            in_force,
         };
         return ui::run(collector, options);
     }
@@ -137,7 +202,6 @@ fn run(
         stdout::print_to_stderr(notice);
     }
     let end = End::new(cli.duration)?;
-    let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
     let out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
@@ -155,6 +219,7 @@ fn run(
     let limits = Limits {
         filter,
         count: cli.count,
+        in_force,
     };
     let stop = || collector.request_stop();
     output::run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;

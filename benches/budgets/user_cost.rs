@@ -107,10 +107,8 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
         }
     };
     let collector = collector::start(CollectorConfig {
-        capture: CaptureFilter::default(),
-        interval: None,
-        scan_first: true,
         ring_bytes: 16 << 20,
+        ..CollectorConfig::for_tests()
     })?;
     let before = testbed::cpu_of_this_process()?;
     println!("ready");

@@ -7,12 +7,19 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-/// Reads a regular file of at most `max` bytes. Of anything else, a read might never return, and opening it might have an
-/// effect.
+/// Reads a regular file of at most `max` bytes.
 ///
 /// # Errors
 /// If it cannot be read, is no regular file, or is larger.
 pub fn read_regular(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    read_at_most(open_regular(path)?, max)
+}
+
+/// Opens a regular file for reading. Of anything else, a read might never return, and opening it might have an effect.
+///
+/// # Errors
+/// If it cannot be opened, or is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     let check = |file: fs::Metadata| match file.is_file() {
         true => Ok(()),
         false => Err(io::Error::other("it is not a regular file")),
@@ -22,7 +29,7 @@ pub fn read_regular(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     // it may have been replaced meanwhile
     check(file.metadata()?)?;
-    read_at_most(file, max)
+    Ok(file)
 }
 
 /// Reads at most `max` bytes.

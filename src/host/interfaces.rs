@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use rustc_hash::FxHashMap;
-use rustix::net::netdevice::index_to_name;
+use rustix::net::netdevice::{index_to_name, name_to_index};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::host::proc::Process;
@@ -31,14 +31,24 @@ struct Known {
     looked_up_ns: u64,
 }
 
+/// Returns the index of an interface of this thread's network namespace.
+pub fn index_of(name: &str) -> Option<u32> {
+    name_to_index(any_socket()?, name).ok()
+}
+
+/// A socket, to ask about interfaces.
+fn any_socket() -> Option<OwnedFd> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
+    socket_with(family, kind, SocketFlags::CLOEXEC, None).ok()
+}
+
 impl Interfaces {
     /// Interfaces of the namespace that the calling thread is in.
     pub fn of_this_namespace() -> Self {
         let netns = Process::own_thread().net_namespace_inode();
-        let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
         Interfaces {
             netns: netns.unwrap_or(0),
-            socket: socket_with(family, kind, SocketFlags::CLOEXEC, None).ok(),
+            socket: any_socket(),
             known: FxHashMap::default(),
         }
     }

@@ -5,13 +5,16 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// Maximum number of bytes read of a command line.
 const MAX_COMMAND_LINE: u64 = 4096;
+
+/// The directory of all processes.
+pub const ROOT: &str = "/proc";
 
 /// Length of a tick in /proc: 1/USER_HZ, part of the kernel's interface, the same on every architecture that BPF runs
 /// on.
@@ -38,7 +41,7 @@ impl Process {
 
     /// Iterates over all visible processes.
     pub fn all() -> impl Iterator<Item = Process> {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let entries = fs::read_dir(ROOT).into_iter().flatten().flatten();
         entries.filter_map(|entry| Some(Process::new(entry.file_name().to_str()?.parse().ok()?)))
     }
 
@@ -52,6 +55,11 @@ impl Process {
         Status::parse(&self.read("status"))
     }
 
+    /// Supplementary groups, if it is that user's.
+    pub fn groups_of_user(&self, uid: u32) -> Option<Vec<u32>> {
+        groups_of_user(&self.read("status"), uid)
+    }
+
     /// Arguments, each followed by a zero byte, truncated to `MAX_COMMAND_LINE` bytes; empty for a kernel thread.
     pub fn command_line(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -62,8 +70,12 @@ impl Process {
         bytes
     }
 
-    pub fn exe(&self) -> Option<PathBuf> {
-        fs::read_link(self.0.join("exe")).ok()
+    /// Path of the program.
+    ///
+    /// # Errors
+    /// If it is a kernel thread or has exited (not found), or this process may not know.
+    pub fn program(&self) -> io::Result<PathBuf> {
+        fs::read_link(self.0.join("exe"))
     }
 
     /// The environment at its start.
@@ -143,6 +155,11 @@ pub struct Status {
     pub capabilities: Option<u64>,
     /// Bit mask of the capabilities that it, and what it executes, can have at most.
     pub bounding: Option<u64>,
+    /// Permitted capabilities, as a mask.
+    pub permitted: Option<u64>,
+    pub no_new_privs: bool,
+    /// Mode of seccomp(2).
+    pub seccomp: u8,
     /// PID namespaces that it is in, from that of this /proc to its own; 0: not known.
     pub pid_namespaces: u32,
 }
@@ -159,10 +176,28 @@ impl Status {
             ignored_signals: mask("SigIgn:"),
             capabilities: mask("CapEff:"),
             bounding: mask("CapBnd:"),
+            permitted: mask("CapPrm:"),
+            no_new_privs: value("NoNewPrivs:").is_some_and(|is| is.trim() == "1"),
+            seccomp: value("Seccomp:")
+                .and_then(|mode| mode.trim().parse().ok())
+                .unwrap_or(0),
             // its id in each of them
             pid_namespaces: value("NSpid:").map_or(0, |ids| ids.split_whitespace().count() as u32),
         }
     }
+}
+
+/// Supplementary groups in a status file, if its real user is that one.
+fn groups_of_user(status: &[u8], uid: u32) -> Option<Vec<u32>> {
+    let text = String::from_utf8_lossy(status);
+    let numbers = |key| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace()
+            .map(|id| id.parse().ok())
+            .collect::<Option<Vec<u32>>>()
+    };
+    let is_theirs = numbers("Uid:")?.first() == Some(&uid);
+    is_theirs.then(|| numbers("Groups:")).flatten()
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -232,7 +267,7 @@ mod tests {
         let own = Process::new(std::process::id());
         assert!(Process::all().any(|p| p == own));
         assert_eq!(own.status(), Process::own().status());
-        assert!(own.exe().is_some() && !own.command_line().is_empty());
+        assert!(own.program().is_ok() && !own.command_line().is_empty());
         assert!(!own.mounts().is_empty());
     }
 
@@ -240,7 +275,7 @@ mod tests {
     fn process_that_has_exited_has_no_data() {
         // above the kernel's maximum (PID_MAX_LIMIT)
         let gone = Process::new(5_000_000);
-        assert_eq!((gone.stat(), gone.exe()), (None, None));
+        assert!(gone.stat().is_none() && gone.program().is_err());
         assert_eq!(gone.status(), Status::default());
         assert_eq!(gone.environment().get("PATH"), None);
         assert!(gone.command_line().is_empty() && gone.mounts().is_empty());
@@ -261,17 +296,29 @@ mod tests {
 
     #[test]
     fn status_with_name_that_is_not_utf8_is_read() {
-        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\nNSpid:\t812\t3\n";
+        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nNSpid:\t812\t3\n";
         let expected = Status {
             uid: Some(0),
             ignored_signals: Some(1 << 12 | 1),
             capabilities: Some(1 << 38 | 1 << 39),
             bounding: None,
+            permitted: None,
+            no_new_privs: true,
+            seccomp: 2,
             pid_namespaces: 2,
         };
         assert_eq!(Status::parse(text), expected);
         assert_eq!(Status::parse(b""), Status::default());
         assert_eq!(Status::parse(b"Uid:\nSigIgn: x\n"), Status::default());
+    }
+
+    #[test]
+    fn groups_are_those_of_a_process_of_that_user() {
+        let status = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nGroups:\t4 24 1000 \n";
+        assert_eq!(groups_of_user(status, 1000), Some(vec![4, 24, 1000]));
+        assert_eq!(groups_of_user(status, 0), None, "effective, not real");
+        assert_eq!(groups_of_user(b"Uid:\t7\t7\nGroups:\t\n", 7), Some(vec![]));
+        assert_eq!(groups_of_user(b"", 0), None);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! A process chooses its name and its command line, so both are sanitized: nothing in them can drive the reader's
 //! terminal.
 
+use std::io;
+use std::path::PathBuf;
+
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
@@ -24,6 +27,18 @@ pub enum Presence {
     Gone,
 }
 
+/// The program that a process executes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// A kernel thread executes none.
+    #[default]
+    None,
+    /// Its path.
+    Path(String),
+    /// It has one, and tcplife may not know which.
+    Hidden,
+}
+
 /// Details of a process at the time of the lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessInfo {
@@ -33,8 +48,8 @@ pub struct ProcessInfo {
     pub started_ns: u64,
     /// Command line; empty for a kernel thread.
     pub command: String,
-    /// Path of its executable.
-    pub exe: Option<String>,
+    /// Program that it executes.
+    pub program: Program,
     /// User id, and name if known.
     pub user: Option<(u32, Option<String>)>,
     /// Ids and names of its ancestors, the parent first.
@@ -45,7 +60,7 @@ pub struct ProcessInfo {
 
 impl ProcessInfo {
     /// Reads /proc. What cannot be read is missing.
-    pub fn look_up(pid: u32) -> ProcessInfo {
+    pub fn look_up(pid: u32, program: impl FnOnce(u32) -> io::Result<PathBuf>) -> ProcessInfo {
         let process = Process::new(pid);
         let Some(stat) = process.stat() else {
             return ProcessInfo {
@@ -54,28 +69,41 @@ impl ProcessInfo {
                 ..ProcessInfo::default()
             };
         };
-        let mut parents = Vec::new();
-        let mut parent = stat.parent;
-        while parent != 0 && parents.len() < MAX_PARENTS {
-            let Some(stat) = Process::new(parent).stat() else {
-                break;
-            };
-            parents.push((parent, sanitize(&stat.name)));
-            parent = stat.parent;
-        }
         ProcessInfo {
             pid,
             presence: Presence::Shown,
             started_ns: stat.started_ticks * TICK_NS,
             command: join(&process.command_line()),
-            exe: process.exe().map(|path| sanitize(&path.to_string_lossy())),
+            program: match program(pid) {
+                Ok(path) => Program::Path(sanitize(&path.to_string_lossy())),
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Program::Hidden,
+                Err(_) => Program::None,
+            },
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
-            parents,
+            parents: parents_from(stat.parent),
             other_netns: process
                 .net_namespace_inode()
                 .filter(|its| Process::own().net_namespace_inode() != Some(*its)),
         }
     }
+}
+
+/// Returns the ancestors of a process with their names, its parent first.
+pub fn parents(pid: u32) -> Vec<(u32, String)> {
+    let stat = Process::new(pid).stat();
+    stat.map_or_else(Vec::new, |stat| parents_from(stat.parent))
+}
+
+fn parents_from(mut parent: u32) -> Vec<(u32, String)> {
+    let mut parents = Vec::new();
+    while parent != 0 && parents.len() < MAX_PARENTS {
+        let Some(stat) = Process::new(parent).stat() else {
+            break;
+        };
+        parents.push((parent, sanitize(&stat.name)));
+        parent = stat.parent;
+    }
+    parents
 }
 
 /// Tells a process that /proc does not show from one that is gone.
@@ -120,17 +148,20 @@ mod tests {
 
     #[test]
     fn process_info_of_current_process_is_found() {
-        let me = ProcessInfo::look_up(std::process::id());
+        let me = ProcessInfo::look_up(std::process::id(), |pid| Process::new(pid).program());
         assert!(me.presence == Presence::Shown && me.other_netns.is_none());
         assert!(me.command.contains("tcplife"), "{me:?}");
-        assert!(me.exe.is_some() && me.user.is_some() && !me.parents.is_empty());
+        assert!(
+            matches!(me.program, Program::Path(_)) && me.user.is_some() && !me.parents.is_empty()
+        );
         assert!(me.started_ns > 0);
     }
 
     #[test]
     fn process_info_of_exited_process_is_reported_as_gone() {
         // above the kernel's maximum (PID_MAX_LIMIT)
-        assert_eq!(ProcessInfo::look_up(5_000_000).presence, Presence::Gone);
+        let gone = ProcessInfo::look_up(5_000_000, |_| panic!("it has none"));
+        assert_eq!(gone.presence, Presence::Gone);
         // what /proc does not show is asked of the kernel
         assert_eq!(absence(std::process::id()), Presence::Hidden);
     }

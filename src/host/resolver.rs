@@ -8,7 +8,6 @@
 //! name in plain ASCII is accepted as a name, whatever a stranger's server sends.
 
 use std::collections::HashMap;
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::host::bounded_file::read_regular;
+use crate::host::interfaces;
 use crate::host::thread;
 use crate::host::waker::Waker;
 
@@ -153,9 +153,8 @@ impl Sources {
 /// Returns a server's address. A link-local one needs an interface, which resolv.conf(5) names or numbers after a `%`.
 fn server(ip: &ScopedIp) -> SocketAddr {
     let number = |zone: &String| {
-        let named = || fs::read_to_string(Path::new("/sys/class/net").join(zone).join("ifindex"));
-        let number = |text: &str| text.trim().parse::<u32>().ok();
-        number(zone).or_else(|| number(&named().ok()?))
+        let number = zone.parse::<u32>().ok();
+        number.or_else(|| interfaces::index_of(zone))
     };
     match ip {
         ScopedIp::V4(a) => (*a, DNS).into(),
@@ -576,8 +575,8 @@ mod tests {
     fn resolver_sources_are_read_from_hosts_and_resolv_conf() {
         let etc = tempfile::tempdir().expect("a directory");
         let of = |hosts: &str, conf: &str| {
-            fs::write(etc.path().join("hosts"), hosts).expect("a file");
-            fs::write(etc.path().join("resolv.conf"), conf).expect("a file");
+            std::fs::write(etc.path().join("hosts"), hosts).expect("a file");
+            std::fs::write(etc.path().join("resolv.conf"), conf).expect("a file");
             Sources::of(etc.path())
         };
         let sources = of(

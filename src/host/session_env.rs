@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::host::proc::Process;
-use crate::host::process_info::ProcessInfo;
+use crate::host::process_info::parents;
 
 /// Terminal multiplexer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct SessionEnv {
 impl SessionEnv {
     /// Reads the environment of this process and its ancestors.
     pub fn detect() -> Self {
-        let parents = ProcessInfo::look_up(std::process::id()).parents;
+        let parents = parents(std::process::id());
         let mut found = SessionEnv {
             pid: std::process::id(),
             multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),

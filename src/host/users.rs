@@ -14,6 +14,26 @@ const FILE: &str = "/etc/passwd";
 /// Maximum size of the file: hundreds of thousands of users.
 const LARGEST: u64 = 32 << 20;
 
+/// An entry of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    /// Home directory.
+    pub home: String,
+}
+
+/// Returns the account of a user id.
+pub fn account_of(uid: u32) -> Option<Account> {
+    accounts(&passwd()).find(|account| account.uid == uid)
+}
+
+/// Returns the account of a user name.
+pub fn account_named(name: &str) -> Option<Account> {
+    accounts(&passwd()).find(|account| account.name == name)
+}
+
 /// Returns the id of a user name.
 pub fn uid_of(name: &str) -> Option<u32> {
     find_uid(&passwd(), name)
@@ -64,6 +84,22 @@ fn entries(passwd: &str) -> impl Iterator<Item = (&str, u32)> {
     })
 }
 
+/// Iterates over the accounts, without those that lack a part.
+fn accounts(passwd: &str) -> impl Iterator<Item = Account> {
+    passwd.lines().filter_map(|line| {
+        let parts: Vec<&str> = line.split(':').collect();
+        let [name, _, uid, gid, _, home, ..] = parts.as_slice() else {
+            return None;
+        };
+        Some(Account {
+            name: sanitize(name),
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+            home: (*home).to_owned(),
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +115,18 @@ mod tests {
         for name in ["bob", "bad", "", "eve", "x"] {
             assert_eq!(find_uid(passwd, name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn account_has_its_group_and_home_directory() {
+        let passwd = "bad:x:1\nalice:x:1000:100:A:/home/alice:/bin/sh\nbob:x:7:no::/:\n";
+        let found: Vec<Account> = accounts(passwd).collect();
+        let [alice] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            (alice.uid, alice.gid, &*alice.home),
+            (1000, 100, "/home/alice")
+        );
     }
 }

@@ -1,17 +1,15 @@
 //! Export to a file that exists completely or not at all, and never replaces another one unasked.
 //!
-//! It is written on a thread of its own, so that a slow disk holds up nobody. Its mode and owner are set here.
+//! It is written on a thread of its own, so that a slow disk holds up nobody; the [`Broker`] creates it.
 
-use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use rustix::fs::{Gid, Uid, fchown};
-use tempfile::NamedTempFile;
 
+use crate::host::broker::Broker;
 use crate::host::thread;
 
 /// Maximum number of blocks that wait for the disk.
@@ -71,11 +69,11 @@ impl Writer {
     ///
     /// # Errors
     /// If the kernel refuses a thread. All other errors are reported by the thread.
-    pub fn start(path: PathBuf, replace: bool) -> anyhow::Result<Writer> {
+    pub fn start(broker: Arc<Broker>, path: PathBuf, replace: bool) -> anyhow::Result<Writer> {
         let (orders, told) = unbounded();
         let (tx, said) = bounded(WAITING_BLOCKS + 1);
         thread::spawn("tcplife-export", move || {
-            let last = write(&path, replace, &told, &tx);
+            let last = write(&broker, &path, replace, &told, &tx);
             // the receiver may be gone, and then nobody needs to know
             let last = last.unwrap_or_else(|e| Some(WriterReport::Failed(reason(&e))));
             last.map(|said| tx.send(said));
@@ -128,21 +126,15 @@ impl Drop for Writer {
 
 /// Writes the blocks. `None`: the export was cancelled, and nothing is left of it.
 fn write(
+    broker: &Broker,
     path: &Path,
     mut replace: bool,
     orders: &Receiver<WriterCommand>,
     said: &Sender<WriterReport>,
 ) -> io::Result<Option<WriterReport>> {
-    match fs::symlink_metadata(path) {
-        Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        // a device or a pipe is not replaced; a symbolic link is, and its target stays as it is
-        Ok(there) if !there.is_file() && !there.is_symlink() => {
-            return Err(io::Error::other("it exists and is not a regular file"));
-        }
-        Ok(_) if !replace => return Ok(Some(WriterReport::Exists)),
-        _ => {}
-    }
-    let mut file = temporary(path)?;
+    let Some(mut new) = broker.create(path, replace)? else {
+        return Ok(Some(WriterReport::Exists));
+    };
     for _ in 0..WAITING_BLOCKS {
         if said.send(WriterReport::Ready).is_err() {
             return Ok(None);
@@ -154,7 +146,7 @@ fn write(
         };
         match order {
             WriterCommand::Write(block) => {
-                file.write_all(&block.bytes)?;
+                new.file().write_all(&block.bytes)?;
                 if !block.is_last {
                     if said.send(WriterReport::Ready).is_err() {
                         return Ok(None);
@@ -162,7 +154,7 @@ fn write(
                     continue;
                 }
                 // some disks report only now that they are full
-                file.as_file().sync_all()?;
+                new.file().sync_all()?;
             }
             WriterCommand::Replace => replace = true,
         }
@@ -170,70 +162,12 @@ fn write(
         if orders.try_recv().is_err_and(|e| e.is_disconnected()) {
             return Ok(None);
         }
-        let named = if replace {
-            file.persist(path)
-        } else {
-            file.persist_noclobber(path)
-        };
-        match named {
-            Ok(_) => return Ok(Some(WriterReport::Done)),
-            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists && !replace => {
-                file = e.file;
-                if said.send(WriterReport::Taken).is_err() {
-                    return Ok(None);
-                }
-            }
-            Err(e) => return Err(e.error),
+        if new.finish(replace)? {
+            return Ok(Some(WriterReport::Done));
         }
-    }
-}
-
-/// Creates a temporary file next to `path`, to be renamed when it is complete; otherwise it is deleted.
-///
-/// # Errors
-/// If the directory is not writable.
-pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    // unpredictable name and O_EXCL: in a directory that everybody may write to, nobody's link is followed
-    let file = tempfile::Builder::new()
-        .prefix(".tcplife-")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)
-        .map_err(bare)?;
-    give_to_sudo_user(&file);
-    Ok(file)
-}
-
-/// Under sudo, gives the file to the user who called it, not to root: otherwise they could not even copy it.
-fn give_to_sudo_user(file: &NamedTempFile) {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    // the greatest id means none
-    let id = |name| {
-        std::env::var(name)
-            .ok()?
-            .parse()
-            .ok()
-            .filter(|id| *id != u32::MAX)
-    };
-    if let (Some(uid), Some(gid)) = (id("SUDO_UID"), id("SUDO_GID")) {
-        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        // if it stays root's, root can still read it
-        let _ = fchown(file.as_file(), Some(uid), Some(gid));
-    }
-}
-
-/// Removes the temporary name from an error, because the user does not know it.
-fn bare(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|e| e.source());
-    let inner = inner.and_then(|e| e.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
+        if said.send(WriterReport::Taken).is_err() {
+            return Ok(None);
+        }
     }
 }
 
@@ -248,7 +182,17 @@ fn reason(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::host::broker::Places;
+
     use super::*;
+
+    fn start(path: PathBuf, replace: bool) -> Writer {
+        let broker = Broker::in_this_process(Places::default()).expect("a broker");
+        Writer::start(Arc::new(broker), path, replace).expect("a thread")
+    }
 
     fn block(text: &str, is_last: bool) -> Block {
         Block {
@@ -295,7 +239,7 @@ mod tests {
     fn export_file_appears_complete_and_readable_by_its_user_only() {
         let folder = folder();
         let path = folder.path().join("a.csv");
-        let writer = Writer::start(path.clone(), false).expect("a thread");
+        let writer = start(path.clone(), false);
         for text in ["one ", "two "] {
             assert_eq!(next(&writer), WriterReport::Ready);
             writer.write(block(text, false));
@@ -313,7 +257,7 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("a.csv");
         fs::write(&path, "old").expect("a file");
-        let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
+        let start = |replace| start(path.clone(), replace);
         assert_eq!(written(&start(false), "new"), WriterReport::Exists);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "old");
         assert_eq!(written(&start(true), "new"), WriterReport::Done);
@@ -324,7 +268,7 @@ mod tests {
     fn export_file_created_meanwhile_is_not_overwritten() {
         let folder = folder();
         let path = folder.path().join("a.csv");
-        let writer = Writer::start(path.clone(), false).expect("a thread");
+        let writer = start(path.clone(), false);
         assert_eq!(next(&writer), WriterReport::Ready);
         fs::write(&path, "somebody's").expect("a file");
         writer.write(block("ours", true));
@@ -340,7 +284,7 @@ mod tests {
     #[test]
     fn export_dropped_writer_leaves_no_file() {
         let folder = folder();
-        let writer = Writer::start(folder.path().join("a.csv"), false).expect("a thread");
+        let writer = start(folder.path().join("a.csv"), false);
         assert_eq!(next(&writer), WriterReport::Ready);
         writer.write(block("half of it", false));
         drop(writer);
@@ -352,7 +296,7 @@ mod tests {
         let folder = folder();
         for i in 0..50 {
             let path = folder.path().join(format!("{i}.csv"));
-            let writer = Writer::start(path.clone(), false).expect("a thread");
+            let writer = start(path.clone(), false);
             assert_eq!(next(&writer), WriterReport::Ready);
             writer.write(block("all of it", true));
             // at any moment
@@ -367,15 +311,15 @@ mod tests {
         let (path, other) = (folder.path().join("a.csv"), folder.path().join("passwd"));
         fs::write(&other, "precious").expect("a file");
         std::os::unix::fs::symlink(&other, &path).expect("a link");
-        let start = |replace| Writer::start(path.clone(), replace).expect("a thread");
-        assert_eq!(written(&start(false), "new"), WriterReport::Exists);
-        assert_eq!(written(&start(true), "new"), WriterReport::Done);
+        let start_there = |replace| start(path.clone(), replace);
+        assert_eq!(written(&start_there(false), "new"), WriterReport::Exists);
+        assert_eq!(written(&start_there(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&other).expect("a file"), "precious");
         assert!(!path.is_symlink());
         // a dangling link must not create a file elsewhere
         let dangling = folder.path().join("b.csv");
         std::os::unix::fs::symlink(folder.path().join("made"), &dangling).expect("a link");
-        let writer = Writer::start(dangling, false).expect("a thread");
+        let writer = start(dangling, false);
         assert_eq!(written(&writer, "new"), WriterReport::Exists);
     }
 
@@ -383,7 +327,7 @@ mod tests {
     fn export_failure_is_reported_with_its_reason() {
         let folder = folder();
         let failed = |path: PathBuf| {
-            let writer = Writer::start(path, true).expect("a thread");
+            let writer = start(path, true);
             match written(&writer, "new") {
                 WriterReport::Failed(reason) => reason,
                 other => panic!("{other:?}"),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::host::sandbox::InForce;
 use crate::model::batch::{Clock, Missed};
 use crate::model::fields::{FIELDS, Value};
 use crate::model::session::Session;
@@ -77,8 +78,35 @@ impl<W: Write> Sink for Json<W> {
         map.serialize_entry("missed_by", &ByCause(&summary.missed))?;
         let duration_us = u64::try_from(summary.duration.as_micros()).unwrap_or(u64::MAX);
         map.serialize_entry("duration_us", &duration_us)?;
+        if let Some(in_force) = &summary.in_force {
+            map.serialize_entry("sandbox", &Sandbox(in_force))?;
+        }
         SerializeMap::end(map)?;
         self.out.write_all(b"\n")
+    }
+}
+
+/// The rights that the process has given up, as an object.
+struct Sandbox<'a>(&'a InForce);
+
+impl Serialize for Sandbox<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let InForce {
+            mode,
+            uid,
+            no_new_privs,
+            landlock,
+            seccomp,
+            ..
+        } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("mode", mode.name())?;
+        map.serialize_entry("uid", uid)?;
+        map.serialize_entry("capabilities", &self.0.capability_names())?;
+        map.serialize_entry("no_new_privs", no_new_privs)?;
+        map.serialize_entry("landlock", landlock)?;
+        map.serialize_entry("seccomp", seccomp)?;
+        SerializeMap::end(map)
     }
 }
 

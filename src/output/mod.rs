@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, at, never, select, tick};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::filter::Filter;
+use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
 use crate::model::session::{Age, Session};
@@ -69,6 +70,8 @@ pub struct Summary {
     pub untaken: u64,
     /// Length of the run.
     pub duration: Duration,
+    /// Rights that this process has given up; `None` in a file that is not written at the end of a run.
+    pub in_force: Option<InForce>,
 }
 
 impl Summary {
@@ -105,6 +108,8 @@ pub struct Limits {
     pub filter: Filter,
     /// Exit after this many rows.
     pub count: Option<u64>,
+    /// Rights that this process has given up, for the summary.
+    pub in_force: InForce,
 }
 
 /// Writes the sessions of all batches until the end of the run, `count` rows, or until the reader of stdout is gone. A
@@ -123,6 +128,7 @@ pub fn run(
     let reader_check = tick(Duration::from_millis(250));
     let mut summary = Summary {
         missed_all_match: limits.filter.is_decided_by_capture(),
+        in_force: Some(limits.in_force),
         ..Summary::default()
     };
     let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -91,9 +92,23 @@ pub fn check_open() -> anyhow::Result<()> {
 /// Returns stdout. A terminal is opened again, so that non-blocking mode affects only this program: the open file of
 /// stdin and stdout is shared with the shell. If it may not be opened, as after su, writes block.
 ///
+/// It is opened once, because later the process may have lost the right to.
+///
 /// # Errors
 /// If the kernel refuses a descriptor.
 pub fn stdout() -> io::Result<OwnedFd> {
+    static OPENED: OnceLock<OwnedFd> = OnceLock::new();
+    let opened = match OPENED.get() {
+        Some(opened) => opened,
+        None => {
+            let opened = open_stdout()?;
+            OPENED.get_or_init(|| opened)
+        }
+    };
+    opened.try_clone()
+}
+
+fn open_stdout() -> io::Result<OwnedFd> {
     let stdout = io::stdout();
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     if stdout.is_terminal()

@@ -10,12 +10,27 @@ pub mod cli {
 /// Collecting sessions.
 pub mod collector {
     pub use crate::collector::Collector;
-    pub use crate::collector::kernel::{CollectorConfig, start};
+    pub use crate::collector::kernel::CollectorConfig;
+
+    /// Starts to collect.
+    ///
+    /// # Errors
+    /// If the kernel does not allow it.
+    pub fn start(config: CollectorConfig) -> anyhow::Result<Collector> {
+        crate::collector::kernel::start(config).map(|(collector, _)| collector)
+    }
 }
 
 /// The filter language.
 pub mod filter {
     pub use crate::filter::{Filter, FilterError, complete, help_markdown};
+}
+
+/// This host, and the rights of the program on it.
+pub mod host {
+    pub use crate::host::broker::{Broker, Places};
+    pub use crate::host::sandbox::InForce;
+    pub use crate::host::session_env::SessionEnv;
 }
 
 /// Sessions, their fields and their store.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::host::bounded_file::{read_at_most, read_regular};
+use crate::host::bounded_file::read_at_most;
 use crate::model::fields;
 use crate::text::suggest::suggest;
 use crate::text::units;
@@ -246,12 +246,12 @@ pub fn usual_file(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option
 const LARGEST: u64 = 1 << 20;
 
 impl Config {
-    /// Reads a file that must exist. It may be a pipe.
+    /// Reads an opened file.
     ///
     /// # Errors
     /// If it cannot be read or has an error.
-    pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        let bytes = fs::File::open(file).and_then(|opened| read_at_most(opened, LARGEST));
+    pub fn read(file: &Path, opened: std::io::Result<fs::File>) -> Result<Self, ConfigError> {
+        let bytes = opened.and_then(|opened| read_at_most(opened, LARGEST));
         Config::of_file(file, bytes)
     }
 
@@ -282,28 +282,22 @@ impl Config {
         }
     }
 
-    /// Reads the default file; without one, every setting has its default.
+    /// Reads the default file as it was opened; without one, every setting has its default.
     ///
     /// # Errors
     /// The same as for [`Config::read`], but a missing or unreadable file is not an error.
-    pub fn read_usual() -> Result<Self, ConfigError> {
-        let dir = |name| std::env::var_os(name).map(PathBuf::from);
-        match usual_file(dir("XDG_CONFIG_HOME"), dir("HOME")) {
-            None => Ok(Config::default()),
-            Some(file) => match Config::of_file(&file, read_regular(&file, LARGEST)) {
-                // an unreadable file belongs to someone else, for example if HOME is still another user's
-                Err(ConfigError::Read { source, .. })
-                    if matches!(
-                        source.kind(),
-                        ErrorKind::NotFound
-                            | ErrorKind::NotADirectory
-                            | ErrorKind::PermissionDenied
-                    ) =>
-                {
-                    Ok(Config::default())
-                }
-                other => other,
-            },
+    pub fn read_usual(file: &Path, opened: std::io::Result<fs::File>) -> Result<Self, ConfigError> {
+        match Config::read(file, opened) {
+            // an unreadable file belongs to someone else, for example if HOME is still another user's
+            Err(ConfigError::Read { source, .. })
+                if matches!(
+                    source.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Ok(Config::default())
+            }
+            other => other,
         }
     }
 
@@ -548,7 +542,9 @@ mod tests {
             text.len() * 1000 + text.matches('e').count()
         ));
         fs::write(&file, text).expect("writing");
-        let error = Config::read(&file).expect_err(text).to_string();
+        let error = Config::read(&file, fs::File::open(&file))
+            .expect_err(text)
+            .to_string();
         let _ = fs::remove_dir_all(&folder);
         error
             .split_once(".toml:")
@@ -623,7 +619,9 @@ mod tests {
     fn config_that_is_not_utf8_is_rejected_with_position() {
         let file = std::env::temp_dir().join(format!("tcplife-not-text-{}", std::process::id()));
         fs::write(&file, b"keep = 1\n# \xff\n").expect("writing");
-        let error = Config::read(&file).expect_err("it is wrong").to_string();
+        let error = Config::read(&file, fs::File::open(&file))
+            .expect_err("it is wrong")
+            .to_string();
         fs::remove_file(&file).expect("cleaning up");
         assert!(error.ends_with(":2:3: not valid UTF-8"), "{error}");
     }

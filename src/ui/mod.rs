@@ -5,7 +5,8 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -17,9 +18,11 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::collector::Collector;
 use crate::filter::Filter;
+use crate::host::broker::{Broker, Place};
 use crate::host::job;
 use crate::host::process_info::ProcessInfo;
 use crate::host::resolver::{Answer, Resolver};
+use crate::host::sandbox::InForce;
 use crate::host::services::Services;
 use crate::host::session_env::SessionEnv;
 use crate::host::signals::Watch;
@@ -48,7 +51,7 @@ use config::Config;
 use input::Input;
 use state::columns::{self, Columns};
 use state::export::ExportCommand;
-use state::saved_lines;
+pub use state::saved_lines;
 pub use terminal::await_foreground;
 use terminal::{Keyboard, TerminalGuard, clipboard};
 use theme::{Appearance, Environment, NamedTheme};
@@ -68,6 +71,11 @@ pub struct Options {
     pub zone: TimeZone,
     /// An initial notice: printed before the start, it would be hidden at once.
     pub notice: Option<String>,
+    pub broker: Broker,
+    /// Home directory of the caller.
+    pub home: Option<PathBuf>,
+    pub session_env: SessionEnv,
+    pub in_force: InForce,
 }
 
 /// Runs until the user quits, a signal asks to exit, or the terminal is gone.
@@ -78,10 +86,10 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
     let (mouse, duration) = (options.config.mouse, options.duration);
     // all files are read before the terminal is taken: that may take its time on a host in trouble
-    let files = SavedFiles::of_user();
-    let app = initial(options, &files);
+    let (app, broker) = initial(options);
     let mut screen = TerminalGuard::take(mouse)?;
-    let result = dashboard(app, &mut screen, &signals, duration, &collector, files);
+    let outside = Outside::new(&collector, broker)?;
+    let result = dashboard(app, &mut screen, &signals, duration, outside);
     drop(screen);
     // the collector's error explains more than the fact that it stopped
     collector.join()?;
@@ -103,11 +111,10 @@ fn dashboard(
     screen: &mut TerminalGuard,
     signals: &Watch,
     duration: Option<Duration>,
-    collector: &Collector,
-    files: SavedFiles,
+    mut outside: Outside<'_>,
 ) -> anyhow::Result<()> {
     let deadline = duration.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
-    let mut outside = Outside::new(collector, files)?;
+    let collector = outside.collector;
     app.resize(screen.size()?);
     let never = crossbeam_channel::never::<()>();
     // no sender exists, so a receive returns at once
@@ -164,7 +171,7 @@ fn dashboard(
                 if screen.is_in_foreground() {
                     effect = Some(Effect::Resume);
                 } else {
-                    job::stop()?;
+                    job::stop_by(&outside.broker)?;
                 }
             }
             recv(answers(outside.resolver.as_ref())) -> answer => match answer {
@@ -201,45 +208,29 @@ fn dashboard(
     }
 }
 
-/// Files of data kept for the next run, if there is a directory for them.
-#[derive(Debug)]
-struct SavedFiles {
-    history: Option<PathBuf>,
-    columns: Option<PathBuf>,
-}
-
-impl SavedFiles {
-    fn of_user() -> Self {
-        let state = |name| saved_lines::file(name, directory("XDG_STATE_HOME"), directory("HOME"));
-        SavedFiles {
-            history: state("history"),
-            columns: state("columns"),
-        }
-    }
-}
-
 /// Creates the initial state, for a terminal of unknown size.
-fn initial(options: Options, files: &SavedFiles) -> App {
-    let load = |file: &Option<PathBuf>| file.as_deref().map(saved_lines::load).unwrap_or_default();
+fn initial(options: Options) -> (App, Arc<Broker>) {
+    let load = |place| saved_lines::load(&options.broker, place);
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned();
     let mut app = App::new(host, options.capture, options.config.keep, Size::default())
-        .with_filter(options.filter, load(&files.history))
+        .with_filter(options.filter, load(Place::History))
         .with_interval(options.config.interval)
-        .at_home(directory("HOME"), options.zone)
-        .within(SessionEnv::detect());
-    let before = columns::kept(&load(&files.columns).join(" "));
+        .at_home(options.home, options.zone)
+        .within(options.session_env);
+    let before = columns::kept(&load(Place::Columns).join(" "));
     app.uid_of = users::uid_of;
     app.names.user = users::known_name;
     app.columns = Columns::new(options.config.columns, before);
     app.keymap = options.config.keymap;
+    app.in_force = options.in_force;
     if let Some(notice) = options.notice {
         app.notice.say(notice);
     }
     app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
-    app
+    (app, Arc::new(options.broker))
 }
 
 /// Everything that the dashboard does outside of its state and its screen.
@@ -253,11 +244,11 @@ struct Outside<'a> {
     resolver: Option<Resolver>,
     /// Addresses whose names were requested last.
     wanted: Vec<IpAddr>,
-    files: SavedFiles,
+    broker: Arc<Broker>,
 }
 
 impl<'a> Outside<'a> {
-    fn new(collector: &'a Collector, files: SavedFiles) -> anyhow::Result<Self> {
+    fn new(collector: &'a Collector, broker: Arc<Broker>) -> anyhow::Result<Self> {
         Ok(Outside {
             collector,
             keyboard: Some(Keyboard::new()?),
@@ -265,7 +256,7 @@ impl<'a> Outside<'a> {
             writer: None,
             resolver: None,
             wanted: Vec::new(),
-            files,
+            broker,
         })
     }
 
@@ -285,23 +276,24 @@ impl<'a> Outside<'a> {
             Effect::Quit => {
                 // leaving while choosing keeps the choice
                 if let Some(words) = app.leave_chooser() {
-                    keep(self.files.columns.as_deref(), &[words.join(" ")]);
+                    self.keep(Place::Columns, &[words.join(" ")]);
                 }
                 return Ok(false);
             }
             Effect::Capture(capture) => self.collector.capture(capture),
             Effect::Interval(interval) => self.collector.set_interval(interval),
             Effect::LookUp(pid, cookie) => {
-                app.process(ProcessInfo::look_up(pid));
+                let program = |pid| self.broker.program(pid);
+                app.process(ProcessInfo::look_up(pid, program));
                 self.collector.find_holders(cookie);
             }
             Effect::Copy(text) => {
                 screen.send(&clipboard::sequence(&text, app.session_env.multiplexer));
             }
-            Effect::Export(order) => self.writer = carry_out(order, self.writer.take(), app),
+            Effect::Export(order) => self.writer = self.export(order, app),
             Effect::Services => app.services(Services::load()),
-            Effect::Remember(lines) => keep(self.files.history.as_deref(), &lines),
-            Effect::KeepColumns(words) => keep(self.files.columns.as_deref(), &[words.join(" ")]),
+            Effect::Remember(lines) => self.keep(Place::History, &lines),
+            Effect::KeepColumns(words) => self.keep(Place::Columns, &[words.join(" ")]),
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend if job::is_orphaned() => {
                 app.notice
@@ -311,7 +303,10 @@ impl<'a> Outside<'a> {
                 // nothing may read the terminal while the shell has it
                 self.keyboard = None;
                 screen.give_back();
-                job::stop()?;
+                if let Err(e) = job::stop_by(&self.broker) {
+                    app.notice.complain(format!("not suspended: {e:#}"));
+                    return self.carry_out(Effect::Resume, app, screen);
+                }
             }
             Effect::Resume if screen.is_in_foreground() => {
                 self.keyboard = None;
@@ -329,6 +324,32 @@ impl<'a> Outside<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Carries out a command on the export file, and returns its writer from now on.
+    fn export(&mut self, order: ExportCommand, app: &mut App) -> Option<Writer> {
+        let writer = self.writer.take();
+        match order {
+            ExportCommand::Begin { path, replace } => {
+                match Writer::start(Arc::clone(&self.broker), path, replace) {
+                    Ok(writer) => Some(writer),
+                    Err(e) => {
+                        app.exported(WriterReport::Failed(format!("{e:#}")));
+                        None
+                    }
+                }
+            }
+            ExportCommand::Replace => writer.inspect(Writer::replace),
+            ExportCommand::Cancel => {
+                app.export_cancelled(writer.is_some_and(Writer::cancel));
+                None
+            }
+        }
+    }
+
+    /// Saves lines for the next run. If they cannot be saved, nothing is reported.
+    fn keep(&self, place: Place, lines: &[String]) {
+        let _ = saved_lines::save(&self.broker, place, lines);
     }
 
     /// Passes the available blocks of an export to the writer.
@@ -361,18 +382,6 @@ impl<'a> Outside<'a> {
     }
 }
 
-/// A path from an environment variable.
-fn directory(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from)
-}
-
-/// Saves lines for the next run. If they cannot be saved, nothing is reported.
-fn keep(file: Option<&Path>, lines: &[String]) {
-    if let Some(file) = file {
-        let _ = saved_lines::save(file, lines);
-    }
-}
-
 /// The resolver's answers, if there is one.
 fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
     resolver.map_or_else(crossbeam_channel::never, |r| r.answers.clone())
@@ -381,24 +390,6 @@ fn answers(resolver: Option<&Resolver>) -> Receiver<Answer> {
 /// The writer's reports, if a file is being written.
 fn reports(writer: Option<&Writer>) -> Receiver<WriterReport> {
     writer.map_or_else(crossbeam_channel::never, |w| w.said.clone())
-}
-
-/// Carries out a command on the export file, and returns its writer from now on.
-fn carry_out(order: ExportCommand, writer: Option<Writer>, app: &mut App) -> Option<Writer> {
-    match order {
-        ExportCommand::Begin { path, replace } => match Writer::start(path, replace) {
-            Ok(writer) => Some(writer),
-            Err(e) => {
-                app.exported(WriterReport::Failed(format!("{e:#}")));
-                None
-            }
-        },
-        ExportCommand::Replace => writer.inspect(Writer::replace),
-        ExportCommand::Cancel => {
-            app.export_cancelled(writer.is_some_and(Writer::cancel));
-            None
-        }
-    }
 }
 
 /// Handles inputs up to the first with an effect, which the others must wait for.

@@ -7,6 +7,8 @@
 
 #[path = "../common"]
 mod common {
+    pub(crate) mod confined;
+    pub(crate) mod inject;
     pub(crate) mod loopback;
     pub(crate) mod netns;
     pub(crate) mod requirements;
@@ -14,6 +16,7 @@ mod common {
 }
 
 mod bound_sockets;
+mod confined;
 mod containers;
 mod exit;
 mod filters;

@@ -142,6 +142,11 @@ impl Running {
         Running::of(by.args(args)).once_ready(probe)
     }
 
+    /// Its pid.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.0.id()
+    }
+
     /// Pid of the only child of the command that was started: of tcplife, if the command forks.
     pub(crate) fn child_of_command(&self) -> u32 {
         let id = self.child.0.id();

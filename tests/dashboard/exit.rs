@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tcplife::testing::collector::Collector;
 use tcplife::testing::filter::Filter;
+use tcplife::testing::host::{Broker, InForce, Places, SessionEnv};
 use tcplife::testing::model::CaptureFilter;
 use tcplife::testing::ui::{self, Config};
 
@@ -244,6 +245,10 @@ fn panicking_dashboard_entry_point() {
             duration: None,
             zone: jiff::tz::TimeZone::UTC,
             notice: None,
+            broker: Broker::in_this_process(Places::default()).expect("a thread"),
+            home: None,
+            session_env: SessionEnv::default(),
+            in_force: InForce::default(),
         };
         if let Err(error) = ui::run(collector, options) {
             eprintln!("tcplife: {error:#}");

@@ -7,12 +7,15 @@
 
 #[path = "../common"]
 mod common {
+    pub(crate) mod confined;
+    pub(crate) mod inject;
     pub(crate) mod loopback;
     pub(crate) mod netns;
     pub(crate) mod pty;
     pub(crate) mod requirements;
 }
 
+mod confined;
 mod customization;
 mod exit;
 mod export;

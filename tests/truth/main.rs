@@ -176,12 +176,7 @@ fn cannot_run() -> Option<String> {
             return Some(format!("`{tool}` is missing, which iproute2 has"));
         }
     }
-    let config = tcplife::testing::collector::CollectorConfig {
-        capture: tcplife::testing::model::CaptureFilter::default(),
-        interval: None,
-        scan_first: true,
-        ring_bytes: 1 << 16,
-    };
+    let config = tcplife::testing::collector::CollectorConfig::for_tests();
     match tcplife::testing::collector::start(config) {
         Ok(collector) => collector.join().err().map(|e| format!("{e:#}")),
         Err(e) => Some(format!("{e:#}")),

@@ -3,9 +3,10 @@
 //! `decode` interprets the bytes.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -16,6 +17,7 @@ use libbpf_rs::{
     RingBuffer, RingBufferBuilder, libbpf_sys,
 };
 use rustix::event::{Timespec, epoll};
+use rustix::thread::CapabilitySet;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::Orders;
@@ -27,7 +29,9 @@ use crate::collector::kernel::shared::{ScanPass, SharedState};
 use crate::collector::kernel::{CollectorConfig, netns, shared};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
+use crate::host::privileges::without_capabilities;
 use crate::host::proc::Process;
+use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Clock, Holders, Missed, OpenSnapshot};
 use crate::model::session::{Comm, Session};
 
@@ -107,21 +111,21 @@ fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> StartError {
     }
 }
 
-/// Collects until asked to stop, or until nobody receives the batches any more.
+/// Collects until asked to stop, or until nobody receives the batches any more. `ready` gets what this thread has given up.
 pub fn run(
-    config: &CollectorConfig,
+    config: CollectorConfig,
     tx: Sender<Batch>,
     orders: &Orders,
-    ready: &dyn Fn(),
+    ready: &dyn Fn(InForce),
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let (mut object, mut other) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     let builder = skel::TcplifeSkelBuilder::default;
-    let (mut skel, walk) = match load(builder(), &mut object, config, Walk::Map) {
+    let (mut skel, walk) = match load(builder(), &mut object, &config, Walk::Map) {
         Ok(skel) => (skel, Walk::Map),
         // if that fails, too, the first error says more
         Err(e) => (
-            load(builder(), &mut other, config, Walk::Files).map_err(|_| e)?,
+            load(builder(), &mut other, &config, Walk::Files).map_err(|_| e)?,
             Walk::Files,
         ),
     };
@@ -130,19 +134,26 @@ pub fn run(
     let reader = Reader::learn(&skel.progs, &variables)?;
     let _links = attach_tracepoints(&skel.progs)?;
     let started_ns = reader.now_ns();
+    let iterators = Iterators::attach(&skel.progs, walk, skel.maps.states.as_fd())?;
+    // from here on, nothing is loaded or attached
+    let in_force = config
+        .sandbox
+        .enter(needed_capabilities(&iterators.scan)?)?;
     if !config.scan_first {
-        ready();
+        ready(in_force);
     }
     // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
-    let iterators = Iterators::attach(&skel.progs, walk, skel.maps.states.as_fd())?;
     let scanner = Scanner {
         link: &iterators.scan,
         scratch: [&skel.maps.holders, &skel.maps.port_holders],
         variables: &variables,
     };
     scanner.scan()?;
-    let orphans = &iterators.scan_orphans;
-    netns::in_each(|| walk_silent(orphans))?;
+    match config.namespaces {
+        Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd())?,
+        // this thread may still have the right to
+        None => netns::in_each(|| walk_silent(&iterators.scan_orphans))?,
+    }
     // the thread id may belong to another thread from now on
     variables.forget_scanner();
 
@@ -163,7 +174,7 @@ pub fn run(
         .map_err(refused(mapping))?;
     let ring = ring.build().map_err(refused(mapping))?;
     if config.scan_first {
-        ready();
+        ready(in_force);
     }
     let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
     let rounds = Rounds {
@@ -602,6 +613,31 @@ impl Rest {
     }
 }
 
+/// Returns the capabilities that the collector goes on to need: CAP_BPF, if the kernel refuses every bpf(2) call without it.
+/// It does before Linux 5.19 (commit c8644cd0efe7), unless unprivileged BPF is allowed.
+fn needed_capabilities(link: &Link) -> anyhow::Result<CapabilitySet> {
+    let tried = without_capabilities(|| Iter::new(link).map(|_| ()));
+    Ok(
+        match tried.context("cannot try the BPF iterators without capabilities")? {
+            Ok(()) => CapabilitySet::empty(),
+            Err(_) => CapabilitySet::BPF,
+        },
+    )
+}
+
+/// Runs an iterator that writes nothing, in a process that has nothing but its link.
+pub fn run_iterator(link: BorrowedFd<'_>) -> anyhow::Result<()> {
+    // SAFETY: creates a descriptor, or returns an error
+    let fd = unsafe { libbpf_sys::bpf_iter_create(link.as_raw_fd()) };
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(-fd)).context("cannot run a BPF iterator");
+    }
+    // SAFETY: it has just been created, and belongs to nobody else
+    let mut iterator = unsafe { File::from_raw_fd(fd) };
+    io::copy(&mut iterator, &mut io::sink()).context("cannot run a BPF iterator")?;
+    Ok(())
+}
+
 /// Runs an iterator that writes nothing.
 fn walk_silent(link: &Link) -> anyhow::Result<()> {
     walk(link, &mut |bytes| Ok(bytes.len()))
@@ -672,7 +708,6 @@ mod tests {
 
     use super::*;
     use crate::collector::kernel::preflight;
-    use crate::model::capture_filter::CaptureFilter;
 
     /// True if the programs can be loaded here. If not, reports it on the real stderr, or fails where they must load.
     fn kernel_or_skip() -> bool {
@@ -686,15 +721,6 @@ mod tests {
         let name = std::thread::current().name().unwrap_or("?").to_owned();
         let _ = writeln!(io::stderr(), "\n*** SKIPPED {name}: {lack}");
         false
-    }
-
-    fn any_session() -> CollectorConfig {
-        CollectorConfig {
-            capture: CaptureFilter::default(),
-            interval: None,
-            scan_first: true,
-            ring_bytes: 1 << 16,
-        }
     }
 
     /// Returns the kernel's type information with these names replaced.
@@ -725,8 +751,13 @@ mod tests {
         let options = builder.object_builder_mut();
         options.btf_custom_path(btf.path()).expect("a path");
         let mut object = MaybeUninit::uninit();
-        let skel =
-            load(builder, &mut object, &any_session(), Walk::Files).expect("the programs load");
+        let skel = load(
+            builder,
+            &mut object,
+            &CollectorConfig::for_tests(),
+            Walk::Files,
+        )
+        .expect("the programs load");
         let _links = attach_tracepoints(&skel.progs).expect("they attach");
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -788,8 +819,13 @@ mod tests {
         }
         let mut object = MaybeUninit::uninit();
         let builder = skel::TcplifeSkelBuilder::default();
-        let skel =
-            load(builder, &mut object, &any_session(), Walk::Files).expect("the programs load");
+        let skel = load(
+            builder,
+            &mut object,
+            &CollectorConfig::for_tests(),
+            Walk::Files,
+        )
+        .expect("the programs load");
         let links = attach_tracepoints(&skel.progs).expect("they attach");
         // an interrupt in the few ns after on_state_nested has done its work may leave one
         let left = notes_left(&skel, 100);

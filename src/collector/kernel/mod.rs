@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
+use crossbeam_channel::bounded;
+
 use crate::collector::Collector;
+use crate::host::sandbox::{InForce, Sandbox};
 use crate::model::capture_filter::CaptureFilter;
 
 mod bpf;
@@ -13,10 +17,10 @@ mod preflight;
 mod process_names;
 mod shared;
 
-pub use netns::has_hidden_namespaces;
+pub use netns::{NamespaceScan, has_hidden_namespaces};
 
 /// Configuration of the collector.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CollectorConfig {
     /// Sessions that the kernel reports.
     pub capture: CaptureFilter,
@@ -27,15 +31,53 @@ pub struct CollectorConfig {
     pub scan_first: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub ring_bytes: u32,
+    /// Rights that its thread gives up when the programs are attached.
+    pub sandbox: Sandbox,
+    /// The child that scans the other network namespaces, if there is one.
+    pub namespaces: Option<NamespaceScan>,
 }
 
-/// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed.
+#[cfg(any(test, feature = "testing"))]
+impl CollectorConfig {
+    /// Everything, with a small ring, in a process that keeps all its rights.
+    pub fn for_tests() -> Self {
+        CollectorConfig {
+            capture: CaptureFilter::default(),
+            interval: None,
+            scan_first: true,
+            ring_bytes: 1 << 16,
+            sandbox: Sandbox::off(),
+            namespaces: None,
+        }
+    }
+}
+
+/// Starts the child that scans the other network namespaces, if this process may enter them. Must precede any thread.
+///
+/// # Errors
+/// If the kernel refuses a process.
+pub fn prepare_namespaces() -> anyhow::Result<Option<NamespaceScan>> {
+    NamespaceScan::prepare(bpf::run_iterator)
+}
+
+/// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed, and the
+/// collector's thread has given up what the sandbox takes: that is returned, too.
 ///
 /// # Errors
 /// [`preflight::StartError`] if the kernel does not allow it, with what would help.
-pub fn start(config: CollectorConfig) -> anyhow::Result<Collector> {
+pub fn start(config: CollectorConfig) -> anyhow::Result<(Collector, InForce)> {
     preflight::check()?;
-    Collector::spawn("tcplife-bpf", move |tx, orders, ready| {
-        bpf::run(&config, tx, orders, ready)
-    })
+    let (tx, entered) = bounded(1);
+    let collector = Collector::spawn("tcplife-bpf", move |batches, orders, ready| {
+        let entered = |in_force| {
+            // the channel has room for it
+            let _ = tx.try_send(in_force);
+            ready();
+        };
+        bpf::run(config, batches, orders, &entered)
+    })?;
+    let in_force = entered
+        .try_recv()
+        .context("the collector did not say what it has given up")?;
+    Ok((collector, in_force))
 }

@@ -3,14 +3,67 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{CapabilitySet, LinkNameSpaceType, move_into_link_name_space};
 
+use crate::host::child;
+use crate::host::privileges::give_up;
 use crate::host::proc::{Mount, Process};
 use crate::host::thread;
+
+/// A child that may enter other network namespaces, until it has run one iterator in each of them: the main process has
+/// given up that right by then.
+#[derive(Debug)]
+pub struct NamespaceScan(OwnedFd);
+
+impl NamespaceScan {
+    /// Starts the child; `None`: this process has no right that it could keep. Must be called while this process has a
+    /// single thread. `run` is to run the iterator of that link.
+    ///
+    /// # Errors
+    /// If the kernel refuses a process.
+    pub fn prepare(run: fn(BorrowedFd<'_>) -> anyhow::Result<()>) -> anyhow::Result<Option<Self>> {
+        if !may_enter() {
+            return Ok(None);
+        }
+        // the last two are needed to open the namespaces of other users' processes
+        let kept =
+            CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
+        let child = child::fork(c"tcplife-netns", |socket| {
+            if give_up(None, kept).is_err() {
+                return;
+            }
+            if let Ok(Some((_, Some(link)))) = child::receive(socket.as_fd())
+                && in_each(|| run(link.as_fd())).is_ok()
+            {
+                // the end of the child says the same
+                let _ = child::send(socket.as_fd(), b"done", None);
+            }
+        })?;
+        Ok(Some(NamespaceScan(child.socket)))
+    }
+
+    /// Has the iterator of that link run in each namespace, and waits for it.
+    ///
+    /// # Errors
+    /// If the child could not run it.
+    pub fn run(self, link: BorrowedFd<'_>) -> anyhow::Result<()> {
+        let running = "cannot scan the other network namespaces";
+        child::send(self.0.as_fd(), b"run", Some(link)).context(running)?;
+        let answer = child::receive(self.0.as_fd()).context(running)?;
+        answer.map(|_| ()).context(running)
+    }
+}
+
+/// True if this process may enter other namespaces.
+fn may_enter() -> bool {
+    const CAP_SYS_ADMIN: u32 = 21;
+    let capabilities = Process::own().status().capabilities;
+    capabilities.is_none_or(|has| has >> CAP_SYS_ADMIN & 1 == 1)
+}
 
 /// Calls `visit` in this thread's namespace, and in every other that can be found and entered.
 ///
@@ -48,9 +101,7 @@ pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<
 
 /// True if there are other namespaces than this thread's, as far as it can see, and it may not enter them.
 pub fn has_hidden_namespaces() -> bool {
-    const CAP_SYS_ADMIN: u32 = 21;
-    let capabilities = Process::own().status().capabilities;
-    capabilities.is_some_and(|has| has >> CAP_SYS_ADMIN & 1 == 0) && others().next().is_some()
+    !may_enter() && others().next().is_some()
 }
 
 /// Iterates over the namespaces that can be found, each once, without this thread's.

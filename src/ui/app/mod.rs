@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, UidOf};
+use crate::host::sandbox::InForce;
 use crate::host::session_env::SessionEnv;
 use crate::model::baseline::Baseline;
 use crate::model::batch::Clock;
@@ -128,6 +129,8 @@ pub struct App {
     pub clock: Clock,
     pub zone: TimeZone,
     pub home: Option<PathBuf>,
+    /// Rights that this process has given up.
+    pub in_force: InForce,
 }
 
 impl App {
@@ -173,6 +176,7 @@ impl App {
             clock: Clock::default(),
             zone: TimeZone::UTC,
             home: None,
+            in_force: InForce::default(),
         };
         app.adapt_to_layout();
         app

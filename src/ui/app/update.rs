@@ -226,8 +226,12 @@ impl App {
         let area = self.layout().main;
         match (self.layers.help_mut(), action) {
             (Some(top), Action::Move(motion)) => {
-                let lines =
-                    page::help::lines(&self.keymap, &self.store.totals().missed, area.width);
+                let lines = page::help::lines(
+                    &self.keymap,
+                    &self.store.totals().missed,
+                    &self.in_force,
+                    area.width,
+                );
                 *top = scrolled(*top, motion, lines.len(), area);
             }
             (Some(_), Action::Help | Action::Back) => {

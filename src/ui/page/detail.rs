@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::host::process_info::{Presence, ProcessInfo};
+use crate::host::process_info::{Presence, ProcessInfo, Program};
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
@@ -371,8 +371,14 @@ fn other_end(page: &mut Page, detail: &Detail, store: &Store, keymap: &Keymap) {
 
 fn process(page: &mut Page, process: &ProcessInfo) {
     page.entry("command", &process.command, Tone::Plain);
-    if let Some(exe) = &process.exe {
-        page.entry("program", exe, Tone::Plain);
+    match &process.program {
+        Program::Path(path) => page.entry("program", path, Tone::Plain),
+        Program::Hidden => page.entry(
+            "program",
+            "not readable: tcplife has given up the right to (PRIVILEGES in the help)",
+            Tone::Plain,
+        ),
+        Program::None => {}
     }
     if let Some((uid, name)) = &process.user {
         let name = name.as_deref().unwrap_or("unknown");

@@ -1,6 +1,7 @@
 //! The help page: every key and every column, from their tables.
 
 use crate::filter;
+use crate::host::sandbox::InForce;
 use crate::model::aggregate::figure_table::FIGURES;
 use crate::model::batch::Missed;
 use crate::model::fields;
@@ -20,14 +21,14 @@ pub enum HelpLine {
 }
 
 /// All lines, for a screen of this width.
-pub fn lines(keymap: &Keymap, missed: &Missed, width: u16) -> Vec<HelpLine> {
+pub fn lines(keymap: &Keymap, missed: &Missed, in_force: &InForce, width: u16) -> Vec<HelpLine> {
     let meaning = usize::from(width).saturating_sub(NAME + GAPS);
     let meaning = meaning.clamp(LEAST_MEANING, MEANING);
-    let contents = contents(keymap, missed).into_iter();
+    let contents = contents(keymap, missed, in_force).into_iter();
     contents.flat_map(|line| wrapped(line, meaning)).collect()
 }
 
-fn contents(keymap: &Keymap, missed: &Missed) -> Vec<HelpLine> {
+fn contents(keymap: &Keymap, missed: &Missed, in_force: &InForce) -> Vec<HelpLine> {
     let mut lines = Vec::new();
     for place in HELP_SECTIONS {
         if !lines.is_empty() {
@@ -80,6 +81,11 @@ fn contents(keymap: &Keymap, missed: &Missed) -> Vec<HelpLine> {
         let count = count.map_or("not known".into(), |n| n.to_string());
         HelpLine::Entry(format!("{} {count}", name.replace('_', " ")), meaning)
     }));
+    lines.extend([HelpLine::Blank, HelpLine::Heading("PRIVILEGES in force")]);
+    let rows = in_force.rows().into_iter().zip(InForce::MEANINGS);
+    lines.extend(
+        rows.map(|((name, state), meaning)| HelpLine::Entry(format!("{name} {state}"), meaning)),
+    );
     lines
 }
 

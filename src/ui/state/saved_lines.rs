@@ -3,14 +3,12 @@
 //! If the directory is not writable, nothing is reported: history then lasts for the run. A file that is not a regular
 //! one, such as a link to /dev/null, is neither read nor replaced.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use crate::filter::LONGEST;
-use crate::host::bounded_file::read_regular;
-use crate::output::export_file::temporary;
+use crate::host::bounded_file::read_at_most;
+use crate::host::broker::{Broker, Place};
 
 /// Maximum number of lines kept.
 const KEPT: usize = 200;
@@ -29,8 +27,11 @@ pub fn file(name: &str, state_home: Option<PathBuf>, home: Option<PathBuf>) -> O
 
 /// Reads the lines, the newest last, without those that no filter could be; empty if there is no such file, or it is
 /// larger than [`save`] writes it.
-pub fn load(path: &Path) -> Vec<String> {
-    let text = read_regular(path, LARGEST).unwrap_or_default();
+pub fn load(broker: &Broker, place: Place) -> Vec<String> {
+    let text = broker
+        .read(place)
+        .and_then(|file| read_at_most(file, LARGEST));
+    let text = text.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let is_used = |line: &&str| !line.trim().is_empty() && line.len() <= LONGEST;
     let lines: Vec<&str> = text.lines().filter(is_used).collect();
@@ -44,28 +45,20 @@ pub fn load(path: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// If the directory or the file cannot be written.
-pub fn save(path: &Path, lines: &[String]) -> std::io::Result<()> {
-    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-        return Ok(());
-    }
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
+pub fn save(broker: &Broker, place: Place, lines: &[String]) -> io::Result<()> {
     let text: String = lines[lines.len().saturating_sub(KEPT)..]
         .iter()
         .map(|l| format!("{l}\n"))
         .collect();
-    let mut file = temporary(path)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
+    broker.rewrite(place, text.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use crate::host::broker::Places;
+
     use super::*;
 
     #[test]
@@ -88,21 +81,28 @@ mod tests {
     fn history_saved_is_loaded_without_the_oldest_lines() {
         let folder = std::env::temp_dir().join(format!("tcplife-history-{}", std::process::id()));
         let path = folder.join("deep/history");
-        assert_eq!(load(&path), Vec::<String>::new());
+        let places = Places {
+            history: Some(path.clone()),
+            ..Places::default()
+        };
+        let broker = Broker::in_this_process(places).expect("a broker");
+        let load = || load(&broker, Place::History);
+        let save = |lines: &[String]| save(&broker, Place::History, lines);
+        assert_eq!(load(), Vec::<String>::new());
         let lines: Vec<String> = (0..KEPT + 5).map(|i| format!("port {i}")).collect();
-        save(&path, &lines).expect("saving");
-        assert_eq!(load(&path), lines[5..]);
+        save(&lines).expect("saving");
+        assert_eq!(load(), lines[5..]);
         fs::write(&path, b"port 1\n\xff\xfe\n\n").expect("writing");
-        assert_eq!(load(&path).len(), 2);
+        assert_eq!(load().len(), 2);
         let long = format!("{}\nport 1\n", "x".repeat(LONGEST + 1));
         fs::write(&path, long).expect("writing");
-        assert_eq!(load(&path), ["port 1"]);
+        assert_eq!(load(), ["port 1"]);
         fs::write(&path, "x".repeat(LARGEST as usize + 1)).expect("writing");
-        assert_eq!(load(&path), [""; 0]);
+        assert_eq!(load(), [""; 0]);
         fs::remove_file(&path).expect("removing");
         std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
-        assert_eq!(load(&path), [""; 0]);
-        save(&path, &lines).expect("saving");
+        assert_eq!(load(), [""; 0]);
+        assert!(save(&lines).is_err());
         assert!(
             fs::symlink_metadata(&path).expect("a link").is_symlink(),
             "it stays as it is"

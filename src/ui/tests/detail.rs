@@ -1,7 +1,7 @@
 //! The detail of one session.
 
 use super::*;
-use crate::host::process_info::{Presence, ProcessInfo};
+use crate::host::process_info::{Presence, ProcessInfo, Program};
 use crate::ui::action::Mode;
 
 fn info(pid: u32) -> ProcessInfo {
@@ -10,7 +10,7 @@ fn info(pid: u32) -> ProcessInfo {
         presence: Presence::Shown,
         started_ns: S,
         command: "nginx: worker process".into(),
-        exe: Some("/usr/sbin/nginx".into()),
+        program: Program::Path("/usr/sbin/nginx".into()),
         user: Some((33, Some("www-data".into()))),
         parents: vec![(22590, "nginx".into()), (1, "systemd".into())],
         other_netns: None,

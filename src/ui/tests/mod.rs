@@ -7,6 +7,7 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
+use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Holders, Missed, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
@@ -297,9 +298,12 @@ fn help_lists_every_key_and_column() {
 #[test]
 fn help_lines_fit_eighty_and_sixty_columns() {
     for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
-        for line in
-            crate::ui::page::help::lines(&keys::Keymap::default(), &Missed::default(), width)
-        {
+        for line in crate::ui::page::help::lines(
+            &keys::Keymap::default(),
+            &Missed::default(),
+            &InForce::default(),
+            width,
+        ) {
             if let crate::ui::page::help::HelpLine::Entry(name, meaning) = line {
                 assert!(
                     name.width() <= 24 && meaning.width() <= fits,
@@ -317,7 +321,7 @@ fn help_scrolls_and_closes() {
     assert!(!screen(&app, SIZE).contains("KEYS"));
     press(&mut app, "G");
     assert!(
-        screen(&app, SIZE).contains("The kernel does not say why"),
+        screen(&app, SIZE).contains("seccomp no"),
         "{}",
         screen(&app, SIZE)
     );

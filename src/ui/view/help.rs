@@ -11,7 +11,7 @@ use crate::ui::theme::Theme;
 
 pub fn draw(top: usize, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let missed = app.store().totals().missed;
-    let lines = lines(&app.keymap, &missed, area.width);
+    let lines = lines(&app.keymap, &missed, &app.in_force, area.width);
     let last = lines.len().saturating_sub(area.height.into());
     let text: Vec<Line<'_>> = lines
         .into_iter()

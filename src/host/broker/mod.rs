@@ -1,0 +1,255 @@
+//! Opens and creates files for the main process, in a child that has the rights of the caller and no capabilities.
+//!
+//! The main process may be root's at the start, and has no rights to files afterwards; so no path is ever opened with
+//! other rights than the caller's. It sends paths and gets descriptors.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::CapabilitySet;
+
+use crate::host::caller::Caller;
+use crate::host::child::{self, receive, send};
+use crate::host::privileges::{give_up, may_change_user};
+
+mod new_file;
+mod protocol;
+mod serve;
+
+pub use protocol::Place;
+use protocol::{Answer, Request};
+
+/// Maximum wait for an answer about a file that nobody has asked for, such as the history: the screen must not wait for
+/// a home directory on a server that is gone.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Files whose paths are known at the start.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The configuration.
+    pub config: Option<PathBuf>,
+    /// The user has named the configuration, so it may also be a pipe.
+    pub is_config_named: bool,
+    pub history: Option<PathBuf>,
+    pub columns: Option<PathBuf>,
+}
+
+impl Places {
+    /// Path of a file.
+    pub fn of(&self, place: Place) -> Option<&Path> {
+        match place {
+            Place::Config => self.config.as_deref(),
+            Place::History => self.history.as_deref(),
+            Place::Columns => self.columns.as_deref(),
+        }
+    }
+}
+
+/// The main process' side.
+#[derive(Debug)]
+pub struct Broker {
+    socket: OwnedFd,
+    /// The child; `None`: a thread of this process.
+    pid: Option<Pid>,
+    places: Places,
+}
+
+impl Broker {
+    /// Starts the child. Must be called while this process has a single thread.
+    ///
+    /// # Errors
+    /// If the kernel refuses a process, or its user cannot be the caller.
+    pub fn start(places: Places, caller: &Caller) -> anyhow::Result<Self> {
+        let is_other = caller.through.is_some();
+        if is_other && !may_change_user() {
+            anyhow::bail!(
+                "cannot open files as {}: the capabilities CAP_SETUID and CAP_SETGID are missing. Start tcplife without \
+                 sudo, doas or pkexec, or use -o text",
+                caller.described()
+            );
+        }
+        // as whom files are opened, where that is not obvious
+        let whom = (is_other || caller.identity.uid == 0).then(|| caller.described());
+        let child = child::fork(c"tcplife-files", |socket| {
+            let user = is_other.then_some(&caller.identity);
+            // a child with too many rights serves nobody: the main process finds the socket closed
+            if give_up(user, CapabilitySet::empty()).is_ok() {
+                serve::serve(socket, &places, whom.as_deref());
+            }
+        })?;
+        Ok(Broker {
+            socket: child.socket,
+            pid: Some(child.pid),
+            places,
+        })
+    }
+
+    /// Serves on a thread of this process, with its rights.
+    ///
+    /// # Errors
+    /// If the kernel refuses descriptors or a thread.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn in_this_process(places: Places) -> anyhow::Result<Self> {
+        let (ours, theirs) = child::sockets()?;
+        let known = places.clone();
+        crate::host::thread::spawn("tcplife-files", move || serve::serve(theirs, &known, None))?;
+        Ok(Broker {
+            socket: ours,
+            pid: None,
+            places,
+        })
+    }
+
+    /// Path of a file.
+    pub fn path(&self, place: Place) -> Option<&Path> {
+        self.places.of(place)
+    }
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn read(&self, place: Place) -> io::Result<File> {
+        // a configuration may be a pipe that somebody is about to write to
+        let patience = (place != Place::Config).then_some(PATIENCE);
+        self.connect(patience)?.file(&Request::Read(place))
+    }
+
+    /// Replaces a file by that content, at once; its directories are created.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn rewrite(&self, place: Place, content: &[u8]) -> io::Result<()> {
+        let connection = self.connect(Some(PATIENCE))?;
+        let mut file = connection.file(&Request::Rewrite(place))?;
+        io::Write::write_all(&mut file, content)?;
+        connection.finish(true).map(|_| ())
+    }
+
+    /// Creates a file that gets its name when it is complete; `None`: a file of that name exists, and `replace` is false.
+    ///
+    /// # Errors
+    /// If the caller may not create it there, or may not replace what is there.
+    pub fn create(&self, path: &Path, replace: bool) -> io::Result<Option<NewFile>> {
+        let connection = self.connect(None)?;
+        let path = path.into();
+        match connection.ask(&Request::Create { path, replace })? {
+            (Answer::Done, Some(file)) => Ok(Some(NewFile {
+                file: file.into(),
+                connection,
+            })),
+            (Answer::Exists, _) => Ok(None),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Returns the path of a process' program, if the caller may know it.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn program(&self, pid: u32) -> io::Result<PathBuf> {
+        match self.connect(Some(PATIENCE))?.ask(&Request::Program(pid))? {
+            (Answer::Path(path), _) => Ok(path),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Stops the job that this process is part of. False: all but this process, which the caller may not stop.
+    ///
+    /// # Errors
+    /// If another process of the job would wait for this one forever; then nothing is stopped.
+    pub fn stop_job(&self) -> io::Result<bool> {
+        match self.connect(Some(PATIENCE))?.ask(&Request::StopJob)?.0 {
+            Answer::Done => Ok(true),
+            Answer::Exists => Ok(false),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn connect(&self, patience: Option<Duration>) -> io::Result<Connection> {
+        // it is stopped with the job, and whoever continues this process may leave it out
+        if let Some(pid) = self.pid {
+            let _ = kill_process(pid, Signal::CONT);
+        }
+        let (ours, theirs) = child::sockets()?;
+        set_socket_timeout(&ours, Timeout::Recv, patience)?;
+        // a message without content would look like the end
+        send(self.socket.as_fd(), b"+", Some(theirs.as_fd())).map_err(explained)?;
+        Ok(Connection(ours))
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    connection: Connection,
+}
+
+impl NewFile {
+    /// The open file.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Gives the file its name; `replace`: that of an existing one. False if there is one, and it is not to be replaced.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn finish(&self, replace: bool) -> io::Result<bool> {
+        self.connection.finish(replace)
+    }
+}
+
+#[derive(Debug)]
+struct Connection(OwnedFd);
+
+impl Connection {
+    fn ask(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
+        send(self.0.as_fd(), &request.encode(), None).map_err(explained)?;
+        let (bytes, fd) = receive(self.0.as_fd())
+            .map_err(explained)?
+            .ok_or_else(|| explained(io::ErrorKind::BrokenPipe.into()))?;
+        match Answer::decode(&bytes).ok_or_else(unexpected)? {
+            Answer::Failed { errno, text } => Err(Answer::into_error(errno, text)),
+            answer => Ok((answer, fd)),
+        }
+    }
+
+    fn file(&self, request: &Request) -> io::Result<File> {
+        match self.ask(request)? {
+            (Answer::Done, Some(file)) => Ok(file.into()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn finish(&self, replace: bool) -> io::Result<bool> {
+        match self.ask(&Request::Finish { replace })?.0 {
+            Answer::Done => Ok(true),
+            Answer::Exists => Ok(false),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn unexpected() -> io::Error {
+    io::Error::other("the process tcplife-files gave another answer than expected; this is a bug")
+}
+
+/// Explains an error of the socket.
+fn explained(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            io::Error::other("the process tcplife-files, which opens files, is gone")
+        }
+        io::ErrorKind::WouldBlock => {
+            io::Error::other("the process tcplife-files, which opens files, does not answer")
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,183 @@
+//! Messages between the main process and the broker.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// A file whose path the broker has known since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Config,
+    History,
+    Columns,
+}
+
+impl Place {
+    const ALL: [Place; 3] = [Place::Config, Place::History, Place::Columns];
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Opens a file for reading.
+    Read(Place),
+    /// Creates a file without a name, to become that one; its directories are created, too.
+    Rewrite(Place),
+    /// The same for any path, unless a file of that name exists and is not to be replaced.
+    Create { path: PathBuf, replace: bool },
+    /// Gives the created file its name.
+    Finish { replace: bool },
+    /// Reads the path of a process' program.
+    Program(u32),
+    /// Stops the job that this process is part of, once that is answered.
+    StopJob,
+}
+
+/// An answer. A descriptor that belongs to it follows beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// A file of that name exists; the job is stopped without the main process.
+    Exists,
+    /// The path that was asked for.
+    Path(PathBuf),
+    /// The system's error, 0 if it is none of those, and what to add to it.
+    Failed { errno: i32, text: String },
+}
+
+impl Answer {
+    /// The error that a failure is for the main process.
+    pub fn into_error(errno: i32, text: String) -> io::Error {
+        let error = io::Error::from_raw_os_error(errno);
+        match (errno, text.is_empty()) {
+            (_, true) => error,
+            (0, false) => io::Error::other(text),
+            (_, false) => io::Error::new(error.kind(), text),
+        }
+    }
+}
+
+impl Request {
+    /// Encodes it.
+    pub fn encode(&self) -> Vec<u8> {
+        let place = |tag, place: &Place| vec![tag, *place as u8];
+        match self {
+            Request::Read(of) => place(b'r', of),
+            Request::Rewrite(of) => place(b'w', of),
+            Request::Create { path, replace } => {
+                [&[b'c', u8::from(*replace)], path.as_os_str().as_bytes()].concat()
+            }
+            Request::Finish { replace } => vec![b'f', u8::from(*replace)],
+            Request::Program(pid) => [&[b'p'][..], &pid.to_le_bytes()].concat(),
+            Request::StopJob => vec![b's'],
+        }
+    }
+
+    /// Decodes it; `None`: it is none.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let flag = |byte: &u8| match byte {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        };
+        let place = |byte: &u8| Place::ALL.get(usize::from(*byte)).copied();
+        Some(match bytes {
+            [b'r', of] => Request::Read(place(of)?),
+            [b'w', of] => Request::Rewrite(place(of)?),
+            [b'c', replace, path @ ..] if !path.is_empty() => Request::Create {
+                path: Path::new(OsStr::from_bytes(path)).into(),
+                replace: flag(replace)?,
+            },
+            [b'f', replace] => Request::Finish {
+                replace: flag(replace)?,
+            },
+            [b'p', pid @ ..] => Request::Program(u32::from_le_bytes(pid.try_into().ok()?)),
+            [b's'] => Request::StopJob,
+            _ => return None,
+        })
+    }
+}
+
+impl Answer {
+    /// Encodes it.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Answer::Done => vec![b'd'],
+            Answer::Exists => vec![b'e'],
+            Answer::Path(path) => [b"p", path.as_os_str().as_bytes()].concat(),
+            Answer::Failed { errno, text } => {
+                [&[b'f'][..], &errno.to_le_bytes(), text.as_bytes()].concat()
+            }
+        }
+    }
+
+    /// Decodes it; `None`: it is none.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(match bytes {
+            [b'd'] => Answer::Done,
+            [b'e'] => Answer::Exists,
+            [b'p', path @ ..] => Answer::Path(std::ffi::OsString::from_vec(path.to_vec()).into()),
+            [b'f', rest @ ..] => {
+                let (errno, text) = rest.split_first_chunk()?;
+                Answer::Failed {
+                    errno: i32::from_le_bytes(*errno),
+                    text: String::from_utf8_lossy(text).into_owned(),
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn message_encoded_is_decoded_unchanged() {
+        let path = PathBuf::from(OsStr::from_bytes(b"/a b/\xff"));
+        let requests = [
+            Request::Read(Place::Config),
+            Request::Read(Place::Columns),
+            Request::Rewrite(Place::History),
+            Request::Create {
+                path: path.clone(),
+                replace: true,
+            },
+            Request::Finish { replace: false },
+            Request::Program(4_194_304),
+            Request::StopJob,
+        ];
+        for request in requests {
+            assert_eq!(Request::decode(&request.encode()), Some(request));
+        }
+        let failed = |errno, text: &str| Answer::Failed {
+            errno,
+            text: text.into(),
+        };
+        let answers = [
+            Answer::Done,
+            Answer::Exists,
+            Answer::Path(path),
+            failed(13, ""),
+            failed(0, "x"),
+        ];
+        for answer in answers {
+            assert_eq!(Answer::decode(&answer.encode()), Some(answer));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn message_of_any_bytes_is_decoded_to_what_encodes_to_it(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            if let Some(request) = Request::decode(&bytes) {
+                prop_assert_eq!(request.encode(), bytes.clone());
+            }
+            let _ = Answer::decode(&bytes);
+        }
+    }
+}

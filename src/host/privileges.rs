@@ -1,0 +1,77 @@
+//! Changing the user and the capabilities of a thread, for good.
+//!
+//! The kernel keeps both for each thread; a thread inherits them from the one that starts it.
+
+use rustix::io;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, Gid, Uid, capabilities, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
+
+/// A user and its groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub uid: u32,
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+/// True if the calling thread may take on another user and other groups.
+pub fn may_change_user() -> bool {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
+}
+
+/// Makes the calling thread that user's, if one is given, and gives up all capabilities but `kept`, and everything that could
+/// give it more.
+///
+/// # Errors
+/// If the kernel refuses: another user takes CAP_SETUID and CAP_SETGID.
+pub fn give_up(user: Option<&Identity>, kept: CapabilitySet) -> io::Result<()> {
+    set_no_new_privs(true)?;
+    // takes CAP_SETPCAP; without it, no_new_privs alone keeps the capabilities of files away
+    for capability in CapabilitySet::all() {
+        let _ = remove_capability_from_bounding_set(capability);
+    }
+    if let Some(user) = user {
+        let groups: Vec<Gid> = user.groups.iter().map(|g| Gid::from_raw(*g)).collect();
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        set_thread_groups(&groups)?;
+        set_thread_res_gid(gid, gid, gid)?;
+        // the kept ones would go with root
+        set_keep_capabilities(true)?;
+        set_thread_res_uid(uid, uid, uid)?;
+    }
+    // Linux before 4.3 has no such set
+    let _ = clear_ambient_capability_set();
+    let sets = capabilities(None)?;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: sets.permitted & kept,
+            permitted: sets.permitted & kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    // no other process of that user may read this one's memory, and no core file may hold command lines
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+/// Runs `attempt` without any effective capability in the calling thread.
+///
+/// # Errors
+/// If the kernel does not let go of the capabilities, or does not return them.
+pub fn without_capabilities<T>(attempt: impl FnOnce() -> T) -> io::Result<T> {
+    let before = capabilities(None)?;
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        ..before
+    };
+    set_capabilities(None, none)?;
+    let result = attempt();
+    set_capabilities(None, before)?;
+    Ok(result)
+}

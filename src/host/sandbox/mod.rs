@@ -1,0 +1,217 @@
+//! What a thread gives up when everything that needs rights is loaded: its user, its capabilities, files, system calls.
+//!
+//! The kernel keeps all of it for each thread, so every thread that exists enters the sandbox; those that are started later
+//! are born in it. Files are opened by the [broker](crate::host::broker).
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use rustix::thread::CapabilitySet;
+
+use crate::host::caller::Caller;
+use crate::host::privileges::{Identity, give_up, may_change_user};
+use crate::host::proc::Process;
+use crate::host::users::name_of;
+
+mod files;
+mod system_calls;
+
+/// The user of a process that is nobody's; the number is the kernel's own (include/linux/highuid.h, overflowuid).
+const NOBODY: u32 = 65_534;
+
+/// How much must be given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Exit if anything that is given up by default cannot be
+    Strict,
+    /// Give up as much as this kernel allows
+    #[default]
+    Default,
+    /// Keep all privileges; files are still opened with the rights of the caller only
+    Off,
+}
+
+impl Mode {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Strict => "strict",
+            Mode::Default => "default",
+            Mode::Off => "off",
+        }
+    }
+}
+
+/// What a thread is to give up.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    mode: Mode,
+    /// The user to become; `None`: the present one stays.
+    user: Option<Identity>,
+}
+
+/// What a thread has given up, as the kernel reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InForce {
+    pub mode: Mode,
+    /// Effective user.
+    pub uid: u32,
+    /// Capabilities that it has or could take, as a mask.
+    pub capabilities: u64,
+    pub no_new_privs: bool,
+    /// Version of Landlock's interface that is used, at most [`files::NEWEST`]; 0: no Landlock.
+    pub landlock: u8,
+    /// A filter of system calls is in force.
+    pub seccomp: bool,
+}
+
+impl Sandbox {
+    /// Plans what to give up: the user becomes the caller, and root, who called nobody, becomes nobody.
+    pub fn new(mode: Mode, caller: &Caller) -> Self {
+        let is_root = rustix::process::geteuid().is_root();
+        let identity = match caller.identity.uid {
+            0 => Identity {
+                uid: NOBODY,
+                gid: NOBODY,
+                groups: Vec::new(),
+            },
+            _ => Identity {
+                groups: Vec::new(),
+                ..caller.identity.clone()
+            },
+        };
+        Sandbox {
+            mode,
+            user: is_root.then_some(identity),
+        }
+    }
+
+    /// Nothing is given up.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn off() -> Self {
+        Sandbox {
+            mode: Mode::Off,
+            user: None,
+        }
+    }
+
+    /// Gives up everything, in the calling thread and those that it starts from now on, except the capabilities `kept`.
+    ///
+    /// # Errors
+    /// If it must be given up and cannot be.
+    pub fn enter(&self, kept: CapabilitySet) -> anyhow::Result<InForce> {
+        if self.mode == Mode::Off {
+            return Ok(self.in_force(0));
+        }
+        let is_strict = self.mode == Mode::Strict;
+        // rules name files that the new user may not reach
+        let rules = files::rules();
+        let user = self.user.as_ref().filter(|_| may_change_user());
+        if let (None, Some(user), true) = (user, &self.user, is_strict) {
+            bail!(
+                "cannot become uid {}: the capabilities CAP_SETUID and CAP_SETGID are missing{STRICT}",
+                user.uid
+            );
+        }
+        give_up(user, kept).context("cannot give up root's rights")?;
+        let landlock = files::restrict(rules);
+        let landlock = match landlock {
+            Ok(version) => version,
+            Err(e) if is_strict => {
+                return Err(e.context(format!("cannot restrict access to files{STRICT}")));
+            }
+            Err(_) => 0,
+        };
+        match system_calls::restrict() {
+            Err(e) if is_strict => {
+                return Err(e.context(format!("cannot restrict the system calls{STRICT}")));
+            }
+            _ => {}
+        }
+        let in_force = self.in_force(landlock);
+        if is_strict && in_force.capabilities != 0 {
+            bail!(
+                "this kernel, older than Linux 5.19, refuses the BPF iterators without CAP_BPF{STRICT}"
+            );
+        }
+        Ok(in_force)
+    }
+
+    /// Asks the kernel what this thread has given up.
+    fn in_force(&self, landlock: u8) -> InForce {
+        let status = Process::own_thread().status();
+        InForce {
+            mode: self.mode,
+            uid: rustix::process::geteuid().as_raw(),
+            // without /proc nothing is known to be given up
+            capabilities: status
+                .capabilities
+                .zip(status.permitted)
+                .map_or(u64::MAX, |(a, b)| a | b),
+            no_new_privs: status.no_new_privs,
+            landlock,
+            seccomp: status.seccomp == SECCOMP_MODE_FILTER,
+        }
+    }
+}
+
+/// End of an error that another mode would not be.
+const STRICT: &str = " (--sandbox strict; without it, tcplife runs with what cannot be given up)";
+
+/// Value of `Seccomp:` in a status file for a filter (include/uapi/linux/seccomp.h).
+const SECCOMP_MODE_FILTER: u8 = 2;
+
+impl InForce {
+    /// Combines it with another thread's: what one of them has kept, the process has.
+    pub fn and(self, other: InForce) -> InForce {
+        InForce {
+            capabilities: self.capabilities | other.capabilities,
+            no_new_privs: self.no_new_privs && other.no_new_privs,
+            landlock: self.landlock.min(other.landlock),
+            seccomp: self.seccomp && other.seccomp,
+            ..self
+        }
+    }
+
+    /// Names of the capabilities kept, as capabilities(7) spells them.
+    pub fn capability_names(&self) -> Vec<String> {
+        let set = CapabilitySet::from_bits_truncate(self.capabilities);
+        let names = set.iter_names().map(|(name, _)| format!("CAP_{name}"));
+        names.collect()
+    }
+
+    /// Meaning of each of [`InForce::rows`].
+    pub const MEANINGS: [&str; 5] = [
+        "the user that tcplife has run as since its start; a process of its own opens files, as the user who started tcplife",
+        "the capabilities that are left",
+        "yes: executing a program cannot give it any privileges",
+        "a version: tcplife can read /proc, control groups and /etc, and write no file; from version 4 on, it can use no TCP \
+         port. no: the kernel lacks Landlock (Linux 5.13) or does not enable it",
+        "yes: starting programs, tracing processes, loading BPF programs and opening connections fail",
+    ];
+
+    /// What is in force, and its state, in the order of [`InForce::MEANINGS`].
+    pub fn rows(&self) -> [(&'static str, String); 5] {
+        let yes = |is| if is { "yes" } else { "no" }.to_owned();
+        let names = self.capability_names();
+        let capabilities = match names.len() {
+            0 => "none".to_owned(),
+            1 => names.concat(),
+            many => many.to_string(),
+        };
+        let landlock = match self.landlock {
+            0 => "no".to_owned(),
+            version => version.to_string(),
+        };
+        [
+            ("user", user(self.uid)),
+            ("capabilities", capabilities),
+            ("no new privileges", yes(self.no_new_privs)),
+            ("landlock", landlock),
+            ("seccomp", yes(self.seccomp)),
+        ]
+    }
+}
+
+fn user(uid: u32) -> String {
+    name_of(uid).unwrap_or_else(|| uid.to_string())
+}
