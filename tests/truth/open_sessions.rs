@@ -31,10 +31,10 @@ fn namespaces() -> BTreeMap<u64, OwnedFd> {
 }
 
 /// Returns the cookies of the open sessions in a namespace, as `ss` shows them; `held_only`: only those that a process has
-/// a descriptor of.
+/// a descriptor of: not the TCP sockets of MPTCP.
 fn ss(space: &OwnedFd, held_only: bool) -> BTreeSet<u64> {
     let mut command = Command::new("ss");
-    command.args(["-tanHe"]);
+    command.args(["-tanHepiO"]);
     let fd = space.try_clone().expect("dup");
     // SAFETY: setns is one system call, and async-signal-safe.
     unsafe {
@@ -48,10 +48,11 @@ fn ss(space: &OwnedFd, held_only: bool) -> BTreeSet<u64> {
     let open = |line: &&str| {
         // a SYN-RECV line is a request, not a socket yet; TIME-WAIT is closed
         let over = ["LISTEN", "TIME-WAIT", "SYN-RECV", "UNCONN"];
-        let is_held = line.contains("ino:") && !line.contains("ino:0 ");
-        // without a process, one in FIN-WAIT-2 is a TIME-WAIT bucket already
-        let counts = is_held || !(held_only || line.starts_with("FIN-WAIT-2"));
-        counts && !over.iter().any(|state| line.starts_with(state))
+        // without a process it is a TIME-WAIT bucket already
+        let waits =
+            line.starts_with("FIN-WAIT-2") && (line.contains("ino:0 ") || !line.contains("ino:"));
+        let is_held = line.contains("users:((") && !line.contains("tcp-ulp-mptcp");
+        !waits && (is_held || !held_only) && !over.iter().any(|state| line.starts_with(state))
     };
     text.lines()
         .filter(open)
