@@ -48,6 +48,40 @@ pub(crate) fn is_stopped(pid: Pid) -> bool {
     stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T")
 }
 
+/// Everything that the terminal was taken with is given back: a dashboard may be suspended often.
+#[test]
+fn suspend_many_times_keeps_no_descriptor_and_no_thread() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listen(V4)])]);
+    let pid = pid_of(&seen);
+    let count = |of: &str| {
+        let entries = fs::read_dir(format!("/proc/{}/{of}", pid.as_raw_nonzero()));
+        entries.expect("it runs").count()
+    };
+    let cycle = |seen: &mut Seen| {
+        kill_process(pid, Signal::TSTP).expect("it runs");
+        seen.wait_for("stop", |s| {
+            is_stopped(pid) && !s.terminal.screen().alternate_screen()
+        });
+        kill_process(pid, Signal::CONT).expect("it is stopped");
+        seen.wait_for("dashboard again", |s| {
+            s.terminal.screen().alternate_screen() && s.heading().is_some()
+        });
+    };
+    cycle(&mut seen);
+    let before = ["fd", "task"].map(count);
+    for _ in 0..50 {
+        cycle(&mut seen);
+    }
+    // a thread that was told to end may take a moment
+    seen.wait_for("no more than before", |_| {
+        ["fd", "task"].map(count) == before
+    });
+    seen.quit();
+}
+
 /// It has a session of its own on its terminal, so that it stops nobody but itself.
 #[test]
 fn suspend_by_signal_restores_terminal_until_resumed() {

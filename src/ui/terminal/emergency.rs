@@ -31,13 +31,22 @@ pub fn prepare(tty: Arc<OwnedFd>, settings: Termios, leave: &'static str) {
         settings,
         leave,
     });
-    // Never freed, because a handler may be using it. There is one for each time that the terminal was taken.
-    PREPARED.store(Box::into_raw(prepared), Ordering::Release);
+    replace(Box::into_raw(prepared));
 }
 
 /// The terminal is restored.
 pub fn disarm() {
-    PREPARED.store(ptr::null_mut(), Ordering::Release);
+    replace(ptr::null_mut());
+}
+
+/// Exchanges the prepared terminal, and frees the one before. A handler takes it by an exchange too, so that it is used
+/// either there or here.
+fn replace(next: *mut Prepared) {
+    let before = PREPARED.swap(next, Ordering::AcqRel);
+    if !before.is_null() {
+        // SAFETY: it is from `prepare`, and whoever exchanges it owns it
+        drop(unsafe { Box::from_raw(before) });
+    }
 }
 
 /// Writes all bytes, or gives up after a while. A frame may be on its way, and the terminal busy with it.
@@ -67,7 +76,7 @@ fn write(tty: &OwnedFd, mut bytes: &[u8]) {
 /// Restores the terminal, once. For a signal handler.
 pub fn restore(signal: i32) {
     let prepared = PREPARED.swap(ptr::null_mut(), Ordering::AcqRel);
-    // SAFETY: it is null, or from `prepare`, which never frees it
+    // SAFETY: it is null, or from `prepare`, and nobody else has it now; a handler frees nothing
     let Some(prepared) = (unsafe { prepared.as_ref() }) else {
         return;
     };

@@ -217,7 +217,7 @@ impl TerminalGuard {
         } else {
             // fresh state, in case the writer had given up
             self.out = Out::new()?;
-            self.terminal = ManuallyDrop::new(Terminal::new(Wire::new(size()?))?);
+            *self.terminal.backend_mut() = Wire::new(size()?);
             return self.enter();
         }
         self.begin()
