@@ -105,7 +105,7 @@ pub(crate) fn sysctl(name: &str, value: &str) {
     std::fs::write(&path, value).unwrap_or_else(|e| panic!("{path}: {e}"));
 }
 
-fn ip_batch(commands: &str) {
+pub(crate) fn ip_batch(commands: &str) {
     let mut ip = Command::new("ip")
         .args(["-batch", "-"])
         .stdin(Stdio::piped())
@@ -321,6 +321,23 @@ pub(crate) fn sessions() -> Vec<u16> {
         }
     }
     ports
+}
+
+/// The local and remote addresses of the established IPv4 connections in this namespace.
+pub(crate) fn established() -> Vec<(SocketAddr, SocketAddr)> {
+    const ESTABLISHED: &str = "01";
+    let addr = |word: &str| -> SocketAddr {
+        let (ip, port) = word.split_once(':').expect("an address and a port");
+        let ip = u32::from_str_radix(ip, 16).expect("hexadecimal");
+        let port = u16::from_str_radix(port, 16).expect("hexadecimal");
+        (Ipv4Addr::from(ip.to_ne_bytes()), port).into()
+    };
+    let text = std::fs::read_to_string("/proc/self/net/tcp").expect("/proc/self/net/tcp");
+    let rows = text.lines().skip(1);
+    rows.map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words[3] == ESTABLISHED)
+        .map(|words| (addr(words[1]), addr(words[2])))
+        .collect()
 }
 
 /// Waits until the session of that local port is closed.

@@ -146,5 +146,6 @@ pub(crate) static CASES: &[Case] = &[
     case("shutdown-and-connect-again", V4, unusual_sockets::shutdown_and_connect_again),
     case("listener-turned-client", V4, unusual_sockets::listener_turned_client),
     case("multipath", V4, unusual_sockets::multipath),
+    case("multipath-joined", V4, unusual_sockets::multipath_joined),
     case("other-protocols", V4, unusual_sockets::other_protocols),
 ];

@@ -1,6 +1,7 @@
 //! Sockets that have several sessions, or none.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -10,7 +11,7 @@ use rustix::net::{
 use rustix::net::sockopt::set_socket_reuseaddr;
 
 use super::shared_parts::{answer_one, ask_over, connect_fails, drain, is_reset};
-use crate::generator::{Cx, End, EndOf, Flag, listener, skip, sysctl};
+use crate::generator::{Cx, End, EndOf, Flag, Net, established, ip_batch, listener, skip, sysctl};
 use crate::sys::{self, Repaired};
 
 pub(super) fn connect_again_after_refusal(cx: &Cx) {
@@ -123,6 +124,99 @@ pub(super) fn multipath(cx: &Cx) {
         c.close_mptcp("local-fin");
     });
     cx.join();
+}
+
+/// The kernel opens further subflows for whoever has the MPTCP socket: in a kernel thread if the address was known before
+/// the connection, and in the process that runs `ip` if it is added to an open connection.
+pub(super) fn multipath_joined(cx: &Cx) {
+    let net = cx.veth();
+    let limits = Command::new("ip").args(["mptcp", "limits"]).output();
+    if sys::mptcp().is_err() || !limits.is_ok_and(|ip| ip.status.success()) {
+        return skip("no MPTCP, or an `ip` without it");
+    }
+    let (early, late) = (Ipv4Addr::new(10, 77, 0, 11), Ipv4Addr::new(10, 77, 0, 12));
+    let add = |ip: Ipv4Addr| ip_batch(&format!("mptcp endpoint add {ip} dev tl0 subflow\n"));
+    for enter in [Net::enter_server, Net::enter_client] {
+        enter(&net);
+        ip_batch("mptcp limits set subflow 4\n");
+    }
+    ip_batch(&format!(
+        "addr add {early}/24 dev tl0\naddr add {late}/24 dev tl0\n"
+    ));
+    add(early);
+    let (listening, connected, joined) = (Flag::new(), Flag::new(), Flag::new());
+    let addr = net.server(cx.port(0));
+    // which of them carries the bytes, and which closes first, is up to the kernel
+    let close = |mut subflow: End, owner: &str| {
+        for key in ["tx_bytes", "rx_bytes", "unacked_bytes", "reason"] {
+            subflow.any(key);
+        }
+        subflow.want("owner", owner);
+        subflow.close_mptcp("any");
+    };
+    cx.fork("tl-server", || {
+        net.enter_server();
+        let fd = sys::mptcp().expect("MPTCP");
+        sys::bind(&fd, addr);
+        sys::listen(&fd, 8);
+        listening.raise();
+        let mut s = End::accept(&fd);
+        s.read(100);
+        joined.wait_for(1);
+        let subflows = [early, late].map(|ip| {
+            let copy = s.fd().try_clone().expect("dup");
+            End::unseen(&copy, addr, connection_of(ip).1)
+        });
+        s.write(200);
+        s.read_to_end();
+        for subflow in subflows {
+            close(subflow, "listen");
+        }
+        for key in ["tx_bytes", "rx_bytes", "unacked_bytes"] {
+            s.any(key);
+        }
+        s.want("owner", "listen");
+        s.close_mptcp("remote-fin");
+    });
+    listening.wait_for(1);
+    cx.fork("tl-client", || {
+        let mut c = End::connect_socket(sys::mptcp().expect("MPTCP"), addr);
+        let subflow = |ip, since| {
+            let local = connection_of(ip).0;
+            let copy = c.fd().try_clone().expect("dup");
+            End::attempt(copy, local, addr, [since, sys::now()])
+        };
+        // another address may join once data has been acknowledged
+        sys::send(c.fd(), &[b'x'; 100], SendFlags::empty()).expect("send");
+        let first = subflow(early, c.begun[0]);
+        let since = sys::now();
+        connected.raise();
+        let second = subflow(late, since);
+        joined.raise();
+        c.read(200);
+        for subflow in [first, second] {
+            close(subflow, "connect");
+        }
+        for key in ["tx_bytes", "rx_bytes", "unacked_bytes"] {
+            c.any(key);
+        }
+        c.close_mptcp("local-fin");
+    });
+    connected.wait_for(1);
+    add(late);
+    cx.join();
+}
+
+/// Waits for a connection of this client's address, and returns both of its addresses, this side's first.
+fn connection_of(client: Ipv4Addr) -> (SocketAddr, SocketAddr) {
+    let mut found = None;
+    sys::until("a subflow", || {
+        found = established()
+            .into_iter()
+            .find(|(local, remote)| [local.ip(), remote.ip()].contains(&client.into()));
+        found.is_some()
+    });
+    found.expect("it was waited for")
 }
 
 pub(super) fn other_protocols(cx: &Cx) {
