@@ -8,8 +8,9 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use crate::bound_sockets::{listen_for_flag, listen_in_a_row};
-use crate::common::loopback::{V4, port, session};
-use crate::common::requirements::{PATIENCE, kernel_or_skip};
+use crate::common::loopback::{V4, listen, port, session};
+use crate::common::netns::Netns;
+use crate::common::requirements::{PATIENCE, kernel_or_skip, skip, tool_or_skip};
 use crate::common::running::{Running, json};
 use crate::printed_rows::{captured, ours_at};
 
@@ -135,4 +136,52 @@ fn ring_sessions_that_do_not_match_take_no_room() {
         ended.assert_well();
         assert_eq!(ended.rest.len(), 0, "{other}");
     }
+}
+
+/// Every session of a network namespace where the kernel has no memory for its state has a row, and is counted once.
+#[test]
+fn no_memory_counts_each_row_without_state_once() {
+    const CLIENTS: usize = 20;
+    if !kernel_or_skip() || !tool_or_skip(&["unshare", "-n", "true"]) {
+        return;
+    }
+    let netns = Netns::new();
+    // of a network namespace of its own from Linux 6.7 on
+    if !netns.run(|| fs::write("/proc/sys/net/core/optmem_max", "100").is_ok()) {
+        return skip("net.core.optmem_max is one for all network namespaces");
+    }
+    let ours = format!("netns {}", netns.id());
+    let (lines, summary, text) = netns.run(move || {
+        let listener = listen(V4);
+        let (mut text, _) = Running::with_header(&["-o", "text", "-f", &ours]);
+        let tcplife = Running::json(&["-f", &ours], &listener);
+        for _ in 0..CLIENTS {
+            session(&listener, V4, 1, 1);
+        }
+        wait_until_closed(&listener);
+        let mut ended = tcplife.interrupt();
+        let summary = ended.take_summary();
+        // at least those, after the header
+        (0..2 * CLIENTS).for_each(|_| drop(text.line()));
+        (ended.rest, summary, text.interrupt())
+    });
+    assert!(lines.len() >= 2 * CLIENTS, "{summary}");
+    for row in lines.iter().map(|line| json(line)) {
+        assert_eq!(row["owner"], "unknown", "{row}");
+        assert!(
+            row["pid"].is_null() && row["duration_us"].is_null(),
+            "{row}"
+        );
+    }
+    // of all rows: those of the start have been read
+    assert_eq!(summary["missed_by"]["no_memory"], summary["sessions"]);
+    assert_eq!(summary["missed"], 0, "they are reported: {summary}");
+    let rows = 2 * CLIENTS + text.rest.len();
+    assert!(
+        text.errors
+            .starts_with(&format!("tcplife: {rows} sessions without owner and age"))
+            && text.errors.contains("net.core.optmem_max"),
+        "{rows} rows: {}",
+        text.errors
+    );
 }
