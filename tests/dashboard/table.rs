@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use tcplife::testing::ui::{KEYS, Mode};
 use crate::common::loopback::{Pair, V4, V6, listen, port, session, v6_or_skip};
 use crate::common::pty;
 use crate::common::requirements::kernel_or_skip;
-use crate::harness::{Seen, argv, length, only, words};
+use crate::harness::{Seen, argv, brisk, length, only, words};
 
 #[test]
 fn table_live_session_updates_until_it_closes() {
@@ -515,6 +517,41 @@ fn selection_when_sessions_are_added_stays_on_its_session() {
     assert_eq!(selected(&seen), mine, "{}", seen.picture());
     drop(newest);
     seen.quit();
+}
+
+/// A session whose owner changes leaves `-p` without closing: it was not missed, and which did vanish is not known.
+#[test]
+fn session_that_leaves_the_pid_filter_is_not_missed() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let (me, port) = (std::process::id().to_string(), only(&[&listener]));
+    for (flags, vanished) in [
+        (&["-L", &port, "-p", &me][..], "vanished not known"),
+        (&["-L", &port], "vanished 0"),
+    ] {
+        let mut seen = Seen::sized(pty::command(&brisk(flags)), 150, 120);
+        let Pair { mut client, server } = Pair::open(&listener, V4);
+        let is_mine = |s: &Seen| s.rows().iter().filter(|r| r.cell("PID") == me).count();
+        seen.wait_for("the session", |s| is_mine(s) == 1);
+        // whoever reads from an accepted session is its owner
+        let reader = Command::new("head")
+            .args(["-c", "1"])
+            .stdin(OwnedFd::from(server.try_clone().expect("dup")))
+            .stdout(Stdio::null())
+            .spawn();
+        client.write_all(b"x").expect("it is connected");
+        let status = reader.expect("head can be started").wait();
+        assert!(status.expect("it exits").success());
+        seen.wait_for("another owner", |s| is_mine(s) == 0);
+        assert!(!seen.shows("missed"), "{}", seen.picture());
+        // the causes are at the end of the help
+        seen.press("?G");
+        seen.wait_for(vanished, |s| s.shows(vanished));
+        seen.press("?");
+        seen.quit();
+    }
 }
 
 #[test]
