@@ -1,9 +1,14 @@
 //! Input of any kind and length: unknown keys, replies of the terminal, pastes, and terminals of any size.
 
 use std::fs;
+use std::io::Write;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::ioctl_fionbio;
 use rustix::process::{Signal, kill_process};
 
 use crate::common::loopback::{V4, listen};
@@ -46,6 +51,47 @@ fn unknown_input_does_not_delay_exit_on_signal_or_duration() {
     let mut seen = Seen::dashboard(&["-L", &nothing, "--duration", "500ms"]);
     seen.press(UNKNOWN[1]);
     seen.ends("--duration", 0);
+}
+
+/// Keys come faster than they are handled, so that the thread that reads them waits for room.
+#[test]
+fn flood_of_keys_does_not_delay_exit_on_signal_or_duration() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let nothing = only(&[&listen(V4)]);
+    let rounds: [(&str, &[Signal]); 3] = [
+        ("1h", &[Signal::TERM]),
+        ("1h", &[Signal::STOP, Signal::TERM, Signal::CONT]),
+        ("2s", &[]),
+    ];
+    for (duration, signals) in rounds {
+        let mut seen = Seen::dashboard(&["-L", &nothing, "--duration", duration]);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let mut keys = seen.keys.take().expect("the terminal is there");
+        // otherwise a write would wait for a reader, even if none is left
+        let fd = seen.pty.master.as_raw_fd().expect("a descriptor");
+        // SAFETY: `master` owns the descriptor and outlives the borrow
+        ioctl_fionbio(unsafe { BorrowedFd::borrow_raw(fd) }, true).expect("FIONBIO");
+        // if the test fails, it ends with the test
+        let flood = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                // each ^L redraws everything
+                if keys.write(&[0x0c; 4096]).is_err() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let drawn = seen.pty.written.len();
+        seen.wait_for("frames", |s| s.pty.written.len() > drawn + 20_000);
+        for &signal in signals {
+            kill_process(pid_of(&seen), signal).expect("it runs");
+        }
+        seen.ends(&format!("{duration} {signals:?}"), 0);
+        stop.store(true, Ordering::Relaxed);
+        flood.join().expect("it does not panic");
+    }
 }
 
 #[test]
