@@ -473,6 +473,25 @@ fn time_zone_that_is_none_is_reported_and_times_are_utc() {
     }
 }
 
+/// As in an image without the files of the time zones.
+#[test]
+fn time_zone_utc_without_zone_files_is_no_error() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    for tz in ["UTC", "Etc/UTC", "GMT", ""] {
+        let mut command = Command::new(TCPLIFE);
+        command.args(["-o", "text", "-T", "--duration", "10ms"]);
+        command.env("TZ", tz).env("TZDIR", folder.path());
+        let rows = command.stdin(Stdio::null()).output().expect("it starts");
+        assert!(
+            rows.status.success() && rows.stderr.is_empty(),
+            "{tz}: {rows:?}"
+        );
+    }
+}
+
 #[test]
 fn configuration_without_end_is_refused_and_a_pipe_is_read() {
     let started = |config: &str| {

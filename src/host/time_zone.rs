@@ -96,6 +96,14 @@ mod tests {
     }
 
     #[test]
+    fn time_zone_utc_needs_no_file() {
+        let folder = tempfile::tempdir().expect("a directory");
+        for tz in ["UTC", ":UTC", "GMT", "Etc/UTC", "Etc/GMT"] {
+            assert_eq!(hour(tz, folder.path()), Ok(0), "{tz}");
+        }
+    }
+
+    #[test]
     fn time_zone_that_is_none_is_reported() {
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path();
