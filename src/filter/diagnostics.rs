@@ -91,7 +91,7 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
 }
 
 /// Returns the fields that a word may mean: by a column's title or a JSON key, or a few letters off.
-fn nearest_fields(word: &str) -> Vec<&'static str> {
+pub fn nearest_fields(word: &str) -> Vec<&'static str> {
     let titled = FIELDS.iter().find(|f| {
         f.json == Some(word) || f.column.is_some_and(|c| c.title.eq_ignore_ascii_case(word))
     });

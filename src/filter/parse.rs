@@ -22,15 +22,14 @@ use winnow::token::any;
 use crate::filter::UidOf;
 use crate::filter::adjacent::{error_after_number, pieces};
 use crate::filter::diagnostics::{
-    expected_after, missing_term, missing_value, no_comparison, no_negation, not_a_term,
-    not_a_value, stray, unfinished, unknown_field, wrong_operator,
+    expected_after, missing_term, missing_value, nearest_fields, no_comparison, no_negation,
+    not_a_term, not_a_value, stray, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
-use crate::model::fields::{self, Field, FieldKind, by_word};
-use crate::text::suggest::suggest;
+use crate::model::fields::{Field, FieldKind, by_word};
 
 /// Maximum length of a filter in bytes. Anything longer is a list that belongs in a regular expression.
 pub const LONGEST: usize = 16 * 1024;
@@ -311,7 +310,7 @@ fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
         Tok::Quoted(text) => (text.as_str(), true),
         _ => return Ok(()),
     };
-    let near = suggest(&word.text.to_lowercase(), fields::words());
+    let near = nearest_fields(&word.text.to_lowercase());
     let fits: Vec<&str> = near
         .into_iter()
         .filter(|w| {

@@ -59,7 +59,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "comm",
-        aliases: &[],
+        aliases: &["command", "process", "proc", "program"],
         json: Some("comm"),
         help: "name of the owning process",
         kind: FieldKind::Comm,
