@@ -106,29 +106,20 @@ const SIGN: u16 = 2;
 /// content of the rows could not be read.
 ///
 /// Unless the table is scrolled, addresses and names are cut so that as many columns as possible are visible: chosen
-/// ones from the left on, or by default the most important ones, with the ones that do not fit to their right. The
-/// first step to the right shows all of them uncut; each further one leaves out a column after the first, which
-/// stays.
+/// ones from the left on, or by default the most important ones, with the ones that do not fit to their right. If the
+/// status of the sessions was chosen, the columns before it give way to it. The first step to the right shows all columns
+/// uncut; each further one leaves out a column after the first, which stays.
 pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     let column = |field: &&'static Field| Some(Listed::new((*field, field.column?), columns));
-    let (all, fit) = match columns.chosen {
+    let (all, first) = match columns.chosen {
         Some(list) => {
             let list: Vec<Listed> = list.iter().filter_map(column).collect();
-            let mut fit = list.len();
-            while fit > 1 {
-                let sign = if fit < list.len() { SIGN } else { 0 };
-                if needed(&list[..fit], least) + sign <= width {
-                    break;
-                }
-                fit -= 1;
-            }
-            (list, fit)
+            let first = with_status(&list, width);
+            (list, first)
         }
         None => {
-            let (mut list, others) = automatic(columns, width);
-            let fit = list.len();
-            list.extend(others);
-            (list, fit)
+            let (first, others) = automatic(columns, width);
+            ([&first[..], &others].concat(), first)
         }
     };
     let last = if needed(&all, whole) <= width {
@@ -141,9 +132,9 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
         None => {
             // next to a heading without room for it, the sign takes spare cells; no column is dropped for it
             let fills = |c: &Listed| c.column.title.width() >= c.column.width.into();
-            let sign = last > 0 && all[..fit].last().is_some_and(fills);
-            let spare = width.saturating_sub(needed(&all[..fit], least) + u16::from(sign));
-            (grown(&all[..fit], spare), None, last > 0)
+            let sign = last > 0 && first.last().is_some_and(fills);
+            let spare = width.saturating_sub(needed(&first, least) + u16::from(sign));
+            (grown(&first, spare), None, last > 0)
         }
         Some(hidden) => {
             let (start, left) = start(&all, hidden, width);
@@ -185,6 +176,25 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
         right,
         last,
     }
+}
+
+/// The chosen columns that fit, from the left on; at least one. If the status was chosen, the columns before it give way
+/// to it: without it, nobody sees which sessions failed.
+fn with_status(list: &[Listed], width: u16) -> Vec<Listed> {
+    let fits = |columns: &[Listed]| {
+        let sign = if columns.len() < list.len() { SIGN } else { 0 };
+        needed(columns, least) + sign <= width
+    };
+    let fit = (2..=list.len()).rev().find(|&n| fits(&list[..n]));
+    let fit = fit.unwrap_or(list.len().min(1));
+    let status = list.iter().position(|c| c.field.word == "status");
+    let kept = status.filter(|&at| at >= fit).and_then(|at| {
+        let shorter = (1..=fit)
+            .rev()
+            .map(|n| [&list[..n], &list[at..=at]].concat());
+        shorter.into_iter().find(|columns| fits(columns))
+    });
+    kept.unwrap_or_else(|| list[..fit].to_vec())
 }
 
 /// Number of columns on the left that do not scroll: the first, unless it takes most of the window.
@@ -372,10 +382,33 @@ mod tests {
         columns.go(Sideways::Right, 200);
         assert_eq!(columns.view().scroll, 0, "there is nothing more to be seen");
         let mut columns = chosen("pid comm laddr raddr rport tx rx status rtt retr cwnd mss");
-        assert_eq!(titles(&columns, 60), "PID COMM LADDR RADDR RPORT");
+        assert_eq!(titles(&columns, 60), "PID COMM LADDR STATUS");
         let mss = fields::by_word("mss").expect("a field");
         columns.reveal(mss, 60);
         assert!(window(columns.view(), 60).shows(mss));
         assert_eq!(titles(&columns, 60), "PID RX STATUS RTT RETR CWND MSS");
+    }
+
+    #[test]
+    fn columns_chosen_keep_the_status_while_others_can_give_way() {
+        let usual = "pid comm lport raddr rport tx rx age status";
+        let added = |at: usize, word: &str| {
+            let mut words: Vec<&str> = usual.split(' ').collect();
+            words.insert(at, word);
+            titles(&chosen(&words.join(" ")), 80)
+        };
+        assert_eq!(
+            added(2, "user"),
+            "PID COMM USER LPORT RADDR RPORT TX STATUS"
+        );
+        assert_eq!(added(9, "unit"), "PID COMM LPORT RADDR RPORT TX RX STATUS");
+        // wherever it was put, and in a window as narrow as that
+        let last = format!("{} status", usual.replace(" status", " rtt cwnd mss"));
+        for width in 25..200 {
+            let shown = titles(&chosen(&last), width);
+            assert!(shown.ends_with("STATUS"), "{width}: {shown}");
+            assert!(shown.starts_with("PID "), "{width}: {shown}");
+        }
+        assert_eq!(titles(&chosen(&last), 12), "PID");
     }
 }
