@@ -1,6 +1,6 @@
 //! The bottleneck of a sending session, derived from the waiting times that the kernel counts.
 //!
-//! The kernel counts on the sender's side only: for a session that merely receives, the other end knows.
+//! The kernel counts on the sender's side only: of a session that merely receives, the sender's end knows.
 
 use crate::model::session::{Age, Session};
 
@@ -46,8 +46,10 @@ impl Bottleneck {
 /// Result of the analysis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// Nothing was sent, so nothing limited it.
-    NothingSent,
+    /// Nothing was sent or received, so nothing limited it.
+    Idle,
+    /// Almost everything was received: only the sender's end counts what it waits for.
+    Receiving,
     /// Too short: the kernel's clock for this ticks only some hundred times per second.
     TooShort,
     /// Shares of the time from 0 to 1, the greatest first; their sum is 1. If the total time is not known, shares of
@@ -68,6 +70,8 @@ pub struct TimeSpent {
     pub sndbuf_us: u64,
     /// Bytes sent, or attempted.
     pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
 }
 
 impl TimeSpent {
@@ -80,6 +84,7 @@ impl TimeSpent {
             rwnd_us: session.rwnd_limited_us(),
             sndbuf_us: session.sndbuf_limited_us(),
             sent: session.tx_bytes + u64::from(session.unacked_bytes),
+            received: session.rx_bytes,
         }
     }
 
@@ -92,6 +97,7 @@ impl TimeSpent {
             rwnd_us: since(|r| r.rwnd_us),
             sndbuf_us: since(|r| r.sndbuf_us),
             sent: since(|r| r.tx_bytes) + now.unacked_bytes,
+            received: since(|r| r.rx_bytes),
         }
     }
 
@@ -110,6 +116,7 @@ pub struct Reading {
     rwnd_us: u64,
     sndbuf_us: u64,
     tx_bytes: u64,
+    rx_bytes: u64,
     unacked_bytes: u64,
 }
 
@@ -121,6 +128,7 @@ impl From<&Session> for Reading {
             rwnd_us: session.rwnd_limited_us(),
             sndbuf_us: session.sndbuf_limited_us(),
             tx_bytes: session.tx_bytes,
+            rx_bytes: session.rx_bytes,
             unacked_bytes: session.unacked_bytes.into(),
         }
     }
@@ -130,12 +138,18 @@ impl From<&Session> for Reading {
 pub fn verdict(spent: TimeSpent) -> Verdict {
     /// A few ticks.
     const LEAST_US: u64 = 20_000;
+    /// Received bytes for each sent one, from which on a session receives: requests are shorter than what they fetch.
+    const RECEIVES: u64 = 100;
     let limited = spent.rwnd_us.saturating_add(spent.sndbuf_us);
     let busy = spent.busy_us.max(limited);
     // ticks are coarse: it cannot have been busy for longer than it existed
     let whole = spent.whole_us.map_or(busy, |whole| whole.max(busy));
-    if busy == 0 && spent.sent == 0 {
-        return Verdict::NothingSent;
+    if busy == 0 && spent.sent == 0 && spent.received == 0 {
+        return Verdict::Idle;
+    }
+    let is_rarely_busy = busy == 0 || busy.saturating_mul(10) <= whole;
+    if is_rarely_busy && spent.received > spent.sent.saturating_mul(RECEIVES) {
+        return Verdict::Receiving;
     }
     if whole < LEAST_US {
         return Verdict::TooShort;
@@ -163,6 +177,7 @@ mod tests {
             rwnd_us: rwnd * 1000,
             sndbuf_us: sndbuf * 1000,
             sent: 1,
+            received: 1,
         };
         match verdict(spent) {
             Verdict::Parts(parts) => parts
@@ -207,9 +222,32 @@ mod tests {
     #[test]
     fn bottleneck_with_too_little_data_has_no_shares() {
         assert_eq!(spent(Some(5000), 4000, 1), Verdict::TooShort);
-        assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::NothingSent);
-        assert_eq!(spent(None, 0, 0), Verdict::NothingSent);
+        assert_eq!(spent(Some(5_000_000), 0, 0), Verdict::Idle);
+        assert_eq!(spent(None, 0, 0), Verdict::Idle);
         assert_eq!(spent(None, 4000, 1), Verdict::TooShort);
+    }
+
+    #[test]
+    fn bottleneck_of_a_download_is_known_to_its_sender() {
+        let download = |busy_us, sent, received| {
+            verdict(TimeSpent {
+                whole_us: Some(5_000_000),
+                busy_us,
+                sent,
+                received,
+                ..TimeSpent::default()
+            })
+        };
+        assert_eq!(download(0, 0, 1), Verdict::Receiving);
+        // its request was on its way for a moment
+        assert_eq!(download(4000, 200, 1_000_000), Verdict::Receiving);
+        let sends = [
+            download(4000, 200, 20_000),
+            download(2_500_000, 200, 1_000_000),
+        ];
+        for verdict in sends {
+            assert!(matches!(verdict, Verdict::Parts(_)), "{verdict:?}");
+        }
     }
 
     #[test]

@@ -263,12 +263,12 @@ fn limits(detail: &Detail) -> String {
         verdicts.remove(0);
     }
     let texts = verdicts.iter().map(|(when, v)| match (when.as_str(), v) {
-        ("overall", Verdict::NothingSent | Verdict::TooShort) => said(v),
+        ("overall", Verdict::Idle | Verdict::TooShort) => said(v),
         _ => format!("{when}: {}", said(v)),
     });
     let sentence = texts.collect::<Vec<_>>().join("; ");
     match &verdicts[..] {
-        [(_, Verdict::NothingSent)] => format!("{sentence}; see the other end"),
+        [(_, Verdict::Receiving), ..] => format!("{sentence}. {}", limits_of_receiver(session)),
         [(_, Verdict::Parts(parts)), ..] => match parts.first() {
             Some((limit, _)) => format!("{sentence}. {}", limit.help()),
             None => sentence,
@@ -277,10 +277,23 @@ fn limits(detail: &Detail) -> String {
     }
 }
 
+/// The limits of a session that receives, at its receiving end: the kernel counts waiting times where data is sent.
+fn limits_of_receiver(session: &Session) -> String {
+    let sender = "only the sender's end knows what limits it: see the other end";
+    match session.unread_bytes {
+        0 => format!("All of it was read here: {sender}"),
+        n => {
+            let unread = fields::size(n.into());
+            format!("{unread} wait for our application to read. If it keeps up, {sender}")
+        }
+    }
+}
+
 /// Text of a verdict.
 fn said(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::NothingSent => "nothing was sent".into(),
+        Verdict::Idle => "nothing was sent or received".into(),
+        Verdict::Receiving => "almost only received".into(),
         Verdict::TooShort => "too short to tell".into(),
         Verdict::Parts(parts) => {
             let notable = parts.iter().filter(|(_, part)| *part >= 0.005);

@@ -124,10 +124,39 @@ fn detail_bottleneck_while_busy_is_left_out_for_a_session_that_hardly_was() {
     let hardly = "busy for less than a tenth of its time";
     assert_eq!(entry(&app, "limited by"), hardly);
     app.batch(batch_at(13, vec![at(13)], vec![]));
-    let sentence = "in the last 3s: nothing was sent";
     assert_eq!(
         entry(&app, "limited by"),
-        format!("{sentence}; see the other end")
+        "in the last 3s: nothing was sent or received"
+    );
+}
+
+#[test]
+fn detail_bottleneck_of_a_receiver_points_to_the_sender() {
+    let limit = |unread_bytes| {
+        let mut app = unused(100, SIZE);
+        let at = |s: u64| Session {
+            tx_bytes: 120,
+            rx_bytes: 1_000_000 * s,
+            busy_ms: 0,
+            unacked_bytes: 0,
+            unread_bytes,
+            end_ns: s * S,
+            ..busiest()
+        };
+        app.batch(batch_at(10, vec![at(10)], vec![]));
+        press(&mut app, "Enter");
+        app.batch(batch_at(13, vec![at(13)], vec![]));
+        entry(&app, "limited by")
+    };
+    let received = "overall: almost only received";
+    let sender = "only the sender's end knows what limits it: see the other end";
+    assert_eq!(
+        limit(0),
+        format!("{received}. All of it was read here: {sender}")
+    );
+    assert_eq!(
+        limit(2_000_000),
+        format!("{received}. 2.0MB wait for our application to read. If it keeps up, {sender}")
     );
 }
 
