@@ -2,60 +2,25 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::LazyLock;
 
-use rustc_hash::FxHashMap;
+use crate::model::name_table::NameTable;
 
 /// An interface, by its name, or where that is not known by its index. The default is none.
-///
-/// A session has four bytes for it: the names are in a table that only grows.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Interface(u32);
+pub struct Interface(u16);
 
-/// Maximum number of names; further ones are all [`OTHER`].
-const MOST: usize = 1 << 16;
-const OTHER: &str = "?";
-
-struct Names {
-    list: Vec<&'static str>,
-    /// Position of each name in the list.
-    known: FxHashMap<&'static str, usize>,
-}
-
-static NAMES: LazyLock<RwLock<Names>> = LazyLock::new(|| {
-    RwLock::new(Names {
-        list: vec![OTHER],
-        known: FxHashMap::from_iter([(OTHER, 0)]),
-    })
-});
+static NAMES: LazyLock<NameTable> = LazyLock::new(NameTable::default);
 
 impl Interface {
     /// Returns the interface of that name; empty: none.
     pub fn new(name: &str) -> Self {
-        if name.is_empty() {
-            return Interface::default();
-        }
-        let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
-        let position = match names.known.get(name) {
-            Some(position) => *position,
-            None if names.list.len() >= MOST => 0,
-            None => {
-                let name: &'static str = Box::leak(name.into());
-                let position = names.list.len();
-                names.list.push(name);
-                names.known.insert(name, position);
-                position
-            }
-        };
-        // fewer than MOST
-        Interface(position as u32 + 1)
+        Interface(NAMES.number(name))
     }
 
     /// Its name or index; `None` for no interface.
     pub fn name(self) -> Option<&'static str> {
-        let position = self.0.checked_sub(1)?;
-        let names = NAMES.read().unwrap_or_else(PoisonError::into_inner);
-        names.list.get(position as usize).copied()
+        NAMES.name(self.0)
     }
 }
 
@@ -106,16 +71,6 @@ impl fmt::Display for ZonedAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn interface_of_same_name_is_the_same() {
-        let (a, b) = (Interface::new("eth-a"), Interface::new("eth-b"));
-        assert_eq!(a, Interface::new("eth-a"));
-        assert_ne!(a, b);
-        assert_eq!((a.name(), b.name()), (Some("eth-a"), Some("eth-b")));
-        assert_eq!(Interface::new(""), Interface::default());
-        assert_eq!(Interface::default().name(), None);
-    }
 
     #[test]
     fn zoned_addr_has_a_zone_only_if_it_is_link_local() {

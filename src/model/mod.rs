@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod fields;
 pub mod histogram;
 pub mod interface;
+pub mod name_table;
 pub mod session;
 pub mod shell_commands;
 pub mod store;
