@@ -15,6 +15,7 @@
  * The owner is the best evidence, never a guess:
  *   connect   the task that sent the SYN
  *   read      the last task that read from an accepted socket
+ *   write     the last task that wrote to one that nobody has read from
  *   close     the task that closed or shut it down
  *   scan      a task that held the descriptor when the tables were scanned
  *   kernel    a kernel thread that opened it or reads from it
@@ -26,8 +27,9 @@
  * connect is never overwritten. When a process connects and its child reads, the session is the
  * parent's: users look for the process that decided to talk to a peer, and that does not change
  * while they look. A kernel thread that closes does not count: it cleans up after a process
- * (deferred closing, io_uring's files, descriptors lost in a Unix socket). One that connects or
- * reads is a user of its own, such as nfsd, as long as no process holds the socket.
+ * (deferred closing, io_uring's files, descriptors lost in a Unix socket). Nor does one that writes:
+ * it may finish what a process began (kTLS, a sockmap). One that connects or reads is a user of its
+ * own, such as nfsd, as long as no process holds the socket.
  *
  * MPTCP subflows are TCP sockets and what is on the wire, and are shown as such. All of them but the
  * first are opened on behalf of the process that has the MPTCP socket, and belong to it.
@@ -46,6 +48,7 @@ const struct session_record *unused_session_record __attribute__((unused));
 const struct unchanged_session *unused_unchanged_session __attribute__((unused));
 const struct new_cgroup *unused_new_cgroup __attribute__((unused));
 const struct holder_record *unused_holder_record __attribute__((unused));
+const struct followed *unused_followed __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
 const enum age *unused_age __attribute__((unused));
@@ -65,7 +68,7 @@ struct sock_state {
 	__u8 owner;
 	__u8 direction;
 	__u8 flags; /* enum state_flags */
-	__u8 pad;
+	__u8 renamed; /* 1: the owner's first name is in first_names */
 	__u8 comm[COMM_LEN];
 	__u32 data_segs; /* segments with data that had arrived when we closed first */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
@@ -87,6 +90,19 @@ struct process {
 	__u8 pad[3];
 	__u8 comm[COMM_LEN];
 };
+
+/*
+ * The first names of owners that have had several, by the address of the socket. A state has no room
+ * for a second name, and few processes take one. An entry counts only for a state that is marked as
+ * renamed, so none is ever that of an earlier socket at the same address. Bounded: of more than this,
+ * those that were not used for the longest time are forgotten.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8[COMM_LEN]);
+} first_names SEC(".maps");
 
 /*
  * The processes that listen, by the address of the listener. Bounded: of more listeners than this,
@@ -156,12 +172,14 @@ struct {
 } sessions SEC(".maps");
 
 /*
- * The transition that on_state handled last on this processor, until on_state_nested has seen it.
+ * The transition that on_state handled last on this processor, until on_state_nested has seen it,
+ * and how often a program was run for a write.
  */
 struct followed {
 	__u64 sk;
 	__u32 states;
 	__u32 running; /* 1: on_state is running on this processor */
+	__u64 writes;
 };
 
 struct {
@@ -268,40 +286,60 @@ static __always_inline void describe(struct process *p, struct task_struct *task
 	read_name(p->comm, task);
 }
 
-static __always_inline void set_owner(struct sock_state *st, const struct process *p)
+/* Gives the owner the name that it has now, and keeps its first one. */
+static __always_inline void rename_owner(struct sock_state *st, struct sock *sk,
+					 const __u8 comm[COMM_LEN])
 {
-	st->pid = p->pid;
-	st->owner = p->evidence;
-	__builtin_memcpy(st->comm, p->comm, sizeof(st->comm));
+	const __u64 *before = (const __u64 *)st->comm;
+	const __u64 *now = (const __u64 *)comm;
+	__u64 first[] = {before[0], before[1]}; /* Linux 6.1: no state of an iterator as a value */
+	__u64 key = (__u64)sk;
+
+	if (first[0] == now[0] && first[1] == now[1])
+		return;
+	if (!st->renamed && bpf_map_update_elem(&first_names, &key, first, 0) == 0)
+		st->renamed = 1;
+	__builtin_memcpy(st->comm, comm, sizeof(st->comm));
 }
 
-/*
- * Makes the current task the owner if it holds the socket's lock and nothing better is known. The
- * owner itself may have a new name by now.
- */
-static __always_inline void set_owner_current(struct sock_state *st, struct sock *sk, __u8 evidence)
+static __always_inline void set_owner(struct sock_state *st, struct sock *sk,
+				      const struct process *p)
 {
-	struct task_struct *task;
+	if (st->pid && st->pid == p->pid) {
+		rename_owner(st, sk, p->comm);
+	} else {
+		st->renamed = 0;
+		__builtin_memcpy(st->comm, p->comm, sizeof(st->comm));
+	}
+	st->pid = p->pid;
+	st->owner = p->evidence;
+}
+
+/* Makes the current task the owner if nothing better is known. */
+static __always_inline void set_owner_task(struct sock_state *st, struct sock *sk, __u8 evidence)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct process now;
 
-	if (!sk->sk_lock.owned)
-		return;
-	task = bpf_get_current_task_btf();
 	if (task->flags & PF_KTHREAD) {
-		if (evidence == OWNER_CLOSE)
+		if (evidence == OWNER_CLOSE || evidence == OWNER_WRITE)
 			return;
 		evidence = OWNER_KERNEL;
 	}
 	if (evidence == OWNER_CLOSE && task->pid == READ_ONCE(scanner_tid))
 		return;
-	if (st->owner >= evidence && st->pid && st->pid == visible_pid(task)) {
-		read_name(st->comm, task);
-		return;
-	}
-	if (st->owner > evidence)
-		return;
 	describe(&now, task, evidence);
-	set_owner(st, &now);
+	if (st->owner >= evidence && st->pid && st->pid == now.pid)
+		rename_owner(st, sk, now.comm);
+	else if (st->owner <= evidence)
+		set_owner(st, sk, &now);
+}
+
+/* The same, only if the task holds the socket's lock. */
+static __always_inline void set_owner_current(struct sock_state *st, struct sock *sk, __u8 evidence)
+{
+	if (sk->sk_lock.owned)
+		set_owner_task(st, sk, evidence);
 }
 
 /*
@@ -356,7 +394,7 @@ static __always_inline void set_mptcp_owner(struct sock_state *st, struct tcp_so
 		return;
 	p = bpf_map_lookup_elem(&mptcp_owners, &mptcp);
 	if (p && (p->evidence > st->owner || st->owner == OWNER_KERNEL))
-		set_owner(st, p);
+		set_owner(st, sock_of(tp), p);
 }
 
 static __always_inline bool has_port(const __u64 *bits, __u16 port)
@@ -412,6 +450,8 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 {
 	struct sock *sk = sock_of(tp);
 	struct sock_common *skc = &sk->__sk_common;
+	const __u8 *first_name = NULL;
+	__u64 key = (__u64)sk;
 	__u32 chrono_type;
 
 	r->cookie = bpf_get_socket_cookie(sk);
@@ -481,6 +521,8 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->age = st->flags & ADOPTED ? AGE_LOWER_BOUND : AGE_EXACT;
 		r->no_syn = !!(st->flags & NO_SYN);
 		__builtin_memcpy(r->comm, st->comm, sizeof(r->comm));
+		if (st->renamed)
+			first_name = bpf_map_lookup_elem(&first_names, &key);
 	} else {
 		r->start_ns = 0;
 		r->established_ns = 0;
@@ -493,6 +535,10 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->no_syn = 0;
 		__builtin_memset(r->comm, 0, sizeof(r->comm));
 	}
+	if (first_name)
+		__builtin_memcpy(r->first_comm, first_name, sizeof(r->first_comm));
+	else
+		__builtin_memset(r->first_comm, 0, sizeof(r->first_comm));
 }
 
 /* Two processors may wake the collector at the same moment: one wake-up too many does no harm. */
@@ -607,6 +653,7 @@ static __always_inline struct sock_state *new_state(struct sock *sk, struct tcp_
 	st->start_ns = bpf_ktime_get_boot_ns();
 	st->owner = OWNER_NONE;
 	st->pid = 0;
+	st->renamed = 0;
 	__builtin_memset(st->comm, 0, sizeof(st->comm));
 	note_cgroup(tp);
 	return st;
@@ -676,7 +723,7 @@ static __always_inline void handle_child(struct sock *sk)
 	listener = listener_of(tp);
 	p = bpf_map_lookup_elem(&listeners, &listener);
 	if (p)
-		set_owner(st, p);
+		set_owner(st, sk, p);
 }
 
 /* The handshake is complete. */
@@ -862,6 +909,52 @@ int BPF_PROG(on_read, struct sock *sk)
 	return 0;
 }
 
+/* Each run takes time from a sender, so the collector detaches the program where there are many. */
+static __always_inline void count_write(void)
+{
+	struct followed *f = bpf_map_lookup_elem(&followed, &(__u32){0});
+
+	if (f)
+		f->writes++;
+}
+
+/*
+ * A task is about to write to the socket, whose lock it holds (Linux 6.16): once for each piece of
+ * the data. That is often, and most sessions have better evidence by then, so this comes first.
+ */
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(on_write, struct sock *sk)
+{
+	struct sock_state *st;
+
+	count_write();
+	st = state_of(sk);
+	if (!st || st->owner > OWNER_WRITE)
+		return 0;
+	st->flags &= ~UNCONFIRMED; /* fast open, as in on_read */
+	set_owner_current(st, sk, OWNER_WRITE);
+	return 0;
+}
+
+/*
+ * A task has written to a socket of any kind, and has released its lock (Linux 6.3). Used only where
+ * there is no on_write. What another processor finds out about the owner at this moment may be lost
+ * until its next evidence.
+ */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_write_done, struct sock *sk, int result)
+{
+	struct sock_state *st;
+
+	count_write();
+	if (result <= 0 || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	st = state_of(sk);
+	if (st && st->owner <= OWNER_WRITE)
+		set_owner_task(st, sk, OWNER_WRITE);
+	return 0;
+}
+
 /*
  * Learns where and when the reader is: runs in its context. The ids of processes that are shown are
  * those of the PID namespace of the reader's /proc.
@@ -942,7 +1035,7 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
 
 	if (!tp)
 		return;
-	set_owner(&child, p);
+	set_owner(&child, listener, p);
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
 	/*
 	 * a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
@@ -1061,7 +1154,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (st && !(st->flags & UNCONFIRMED) && st->owner <= OWNER_SCAN &&
 	    is_best_holder(sk, task)) {
 		describe(&p, task, OWNER_SCAN);
-		set_owner(st, &p);
+		set_owner(st, sk, &p);
 	}
 	return 0;
 }

@@ -17,8 +17,9 @@ enum owner_evidence {
 	OWNER_KERNEL = 2, /* a kernel thread opened it or reads from it, and no process is known */
 	OWNER_SCAN = 3, /* held a descriptor when the tables were scanned */
 	OWNER_CLOSE = 4, /* closed or shut it down */
-	OWNER_READ = 5, /* read from it */
-	OWNER_CONNECT = 6, /* opened it */
+	OWNER_WRITE = 5, /* wrote to it */
+	OWNER_READ = 6, /* read from it */
+	OWNER_CONNECT = 7, /* opened it */
 };
 
 enum direction {
@@ -68,6 +69,7 @@ struct session_record {
 	__u8 laddr[16]; /* IPv4: the first four bytes */
 	__u8 raddr[16];
 	__u8 comm[COMM_LEN]; /* of the owner's thread group leader */
+	__u8 first_comm[COMM_LEN]; /* at the first evidence of the owner; empty: it never changed */
 	__u8 ip; /* 4 or 6, on the wire */
 	__u8 state; /* after the close: the state before TCP_CLOSE */
 	__u8 closed; /* 1: closed, 0: still open */
@@ -82,7 +84,7 @@ struct session_record {
 	__u8 no_syn; /* opened by us without a SYN: restored by TCP_REPAIR */
 	__u32 pad;
 };
-_Static_assert(sizeof(struct session_record) == 216, "padding in struct session_record");
+_Static_assert(sizeof(struct session_record) == 232, "padding in struct session_record");
 
 /*
  * Replaces the record of an open session that has not changed since the collector last received its

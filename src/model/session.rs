@@ -3,10 +3,11 @@
 //! `collector` produces sessions; `fields`, `output` and `ui` show them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::model::cgroup::Cgroup;
 use crate::model::interface::{Interface, ZonedAddr};
+use crate::model::name_table::NameTable;
 use crate::text::sanitize::sanitize;
 
 /// Defines an enum whose variants have a name that users see and type, and a one-line explanation.
@@ -153,6 +154,8 @@ named_enum! {
         Scan = "scan",
         /// It closed the socket.
         Close = "close",
+        /// It wrote to the socket, and no process has read from it.
+        Write = "write",
         /// It read from the socket.
         Read = "read",
         /// It opened the connection.
@@ -209,6 +212,34 @@ impl From<&str> for Comm {
 impl std::fmt::Debug for Comm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.as_str().fmt(f)
+    }
+}
+
+/// First name of an owner that has another one now. The default is none.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FirstComm(u16);
+
+static FIRST_COMMS: LazyLock<NameTable> = LazyLock::new(NameTable::default);
+
+impl FirstComm {
+    /// Returns the first name of an owner whose name is `now`: none if it is the same, or empty.
+    pub fn new(first: Comm, now: Comm) -> Self {
+        if first == now {
+            FirstComm::default()
+        } else {
+            FirstComm(FIRST_COMMS.number(first.as_str()))
+        }
+    }
+
+    /// Returns the name; `None` if there is none.
+    pub fn name(self) -> Option<&'static str> {
+        FIRST_COMMS.name(self.0)
+    }
+}
+
+impl std::fmt::Debug for FirstComm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FirstComm({:?})", self.name())
     }
 }
 
@@ -285,8 +316,10 @@ pub struct Session {
     pub laddr: IpAddr,
     /// The peer's address.
     pub raddr: IpAddr,
-    /// Process name of the owner.
+    /// Process name of the owner: the last one that is known.
     pub comm: Comm,
+    /// Its name at the first evidence of it, if that differs: it has renamed itself or executed another program.
+    pub first_comm: FirstComm,
     /// Current state; [`State::Closed`] for a closed session.
     pub state: State,
     /// State before it closed; the same as `state` while it is open.
@@ -336,6 +369,13 @@ impl Session {
     /// Returns the IP version on the wire, 4 or 6.
     pub fn ip(&self) -> u8 {
         if self.laddr.is_ipv4() { 4 } else { 6 }
+    }
+
+    /// Gives the owner the name that it has now, and keeps its first one.
+    pub fn rename_owner(&mut self, now: Comm) {
+        let first = self.first_comm.name().map_or(self.comm, Comm::from);
+        self.first_comm = FirstComm::new(first, now);
+        self.comm = now;
     }
 
     pub fn is_open(&self) -> bool {
@@ -423,6 +463,21 @@ mod tests {
         assert_eq!(Comm::from("recordProgramStart").as_str(), "recordProgramSt");
         // as long as the kernel keeps, each byte invalid: the result is no longer than the input
         assert_eq!(Comm::new([0xff; 16]).as_str(), "?".repeat(15));
+    }
+
+    #[test]
+    fn first_comm_is_kept_until_the_owner_has_that_name_again() {
+        let mut s = sample();
+        let steps = [
+            ("second", Some("recordProgramSt")),
+            ("third", Some("recordProgramSt")),
+            ("recordProgramSt", None),
+            ("fourth", Some("recordProgramSt")),
+        ];
+        for (name, first) in steps {
+            s.rename_owner(Comm::from(name));
+            assert_eq!((s.comm.as_str(), s.first_comm.name()), (name, first));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
 use crate::model::interface::Interface;
-use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State};
 
 /// Returns a closed session, to be changed as needed.
 pub fn closed_session() -> Session {
@@ -44,6 +44,7 @@ pub fn closed_session() -> Session {
         laddr: IpAddr::from([127, 0, 0, 1]),
         raddr: IpAddr::from([127, 0, 0, 1]),
         comm: Comm::from("recordProgramStart"),
+        first_comm: FirstComm::default(),
         state: State::Closed,
         state_before_close: State::FinWait2,
         reason: Reason::LocalFin,

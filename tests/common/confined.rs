@@ -89,7 +89,6 @@ fn attempts() -> Vec<Attempt> {
         ),
         bpf("load a BPF program", 5),
         bpf("create a BPF map", 0),
-        bpf("attach a BPF program", 28),
         bpf("open a BPF map by its id", 14),
         attempt(
             "open a performance event",

@@ -395,6 +395,7 @@ pub(crate) struct End {
     /// Bytes that came from the other side.
     pub(crate) rx: u64,
     has_read: bool,
+    has_written: bool,
     want: BTreeMap<&'static str, Value>,
     ranges: BTreeMap<&'static str, [u64; 2]>,
     any: Vec<&'static str>,
@@ -419,6 +420,7 @@ impl End {
             tx: 0,
             rx: 0,
             has_read: false,
+            has_written: false,
             fd: None,
         };
         end.want("netns", sys::netns_of(&fd));
@@ -509,8 +511,13 @@ impl End {
             let sent = sys::send(self.fd(), some, SendFlags::empty())
                 .unwrap_or_else(|e| panic!("send: {e}"));
             left -= sent;
-            self.tx += sent as u64;
+            self.wrote(sent);
         }
+    }
+
+    pub(crate) fn wrote(&mut self, sent: usize) {
+        self.tx += sent as u64;
+        self.has_written = true;
     }
 
     /// That many of the written bytes never reached the other side.
@@ -523,7 +530,7 @@ impl End {
     pub(crate) fn write_until_full(&mut self) {
         let data = vec![b'x'; 64 * 1024];
         while let Ok(sent) = sys::send(self.fd(), &data, SendFlags::DONTWAIT) {
-            self.tx += sent as u64;
+            self.wrote(sent);
         }
     }
 
@@ -662,12 +669,14 @@ impl End {
         let evidence = match (self.out, self.has_read) {
             (true, _) => "connect",
             (false, true) => "read",
+            (false, false) if self.has_written && sys::sees_writes() => "write",
             (false, false) => "close",
         };
         let direction = if self.out { "out" } else { "in" };
-        let facts: [(&'static str, Value); 13] = [
+        let facts: [(&'static str, Value); 14] = [
             ("pid", std::process::id().into()),
             ("comm", sys::process_name().into()),
+            ("first_comm", Value::Null),
             ("owner", evidence.into()),
             ("laddr", self.local.ip().to_string().into()),
             ("lport", self.local.port().into()),

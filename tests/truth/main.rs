@@ -120,13 +120,12 @@ fn main() -> ExitCode {
     match given.next().as_deref() {
         Some("--generate") => return generate(&given.next().expect("a case")),
         Some("--serve-inherited") => {
-            let fd: i32 = given
-                .next()
-                .expect("a descriptor")
-                .parse()
-                .expect("a number");
+            let mut number = || given.next()?.parse().ok();
+            let fd: i32 = number().expect("a descriptor");
+            let has_read = number().and_then(|n| usize::try_from(n).ok());
             // SAFETY: the process before the exec handed it over, and nothing else here knows of it.
-            cases::serve_inherited(unsafe { OwnedFd::from_raw_fd(fd) });
+            let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+            cases::serve_inherited(fd, has_read.expect("a count"));
             return ExitCode::SUCCESS;
         }
         Some("--sit-on-inherited") => {

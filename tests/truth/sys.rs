@@ -287,6 +287,17 @@ pub(crate) fn process_name() -> String {
     text.trim_end().to_owned()
 }
 
+/// True if the kernel has a tracepoint that shows who writes: Linux 6.3, or 6.16 for TCP alone.
+pub(crate) fn sees_writes() -> bool {
+    let types = std::fs::read("/sys/kernel/btf/vmlinux").expect("the kernel's types");
+    ["tcp_sendmsg_locked", "sock_send_length"]
+        .iter()
+        .any(|tracepoint| {
+            let name = format!("\0btf_trace_{tracepoint}\0");
+            types.windows(name.len()).any(|w| w == name.as_bytes())
+        })
+}
+
 /// Terminates this process when its parent exits, or after that many seconds at the latest.
 pub(crate) fn mortal(seconds: u32) {
     set_parent_process_death_signal(Some(Signal::KILL)).expect("PR_SET_PDEATHSIG");

@@ -11,7 +11,7 @@ use crate::collector::kernel::bpf::types::{
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
-use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State};
 
 /// A record whose length, in bytes, is not that of a [`session_record`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -89,6 +89,7 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         u32::try_from(jiffies * 1000 / u64::from(context.hz.max(1))).unwrap_or(u32::MAX)
     };
     let rx_bytes = received(r);
+    let comm = Comm::new(r.comm);
     Session {
         cookie: r.cookie,
         start_ns: match (r.start_ns, age(r.age)) {
@@ -123,7 +124,8 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         rport: r.rport,
         laddr: addr(r.ip, r.laddr),
         raddr: addr(r.ip, r.raddr),
-        comm: Comm::new(r.comm),
+        comm,
+        first_comm: FirstComm::new(Comm::new(r.first_comm), comm),
         state: if r.closed == 1 { State::Closed } else { state },
         state_before_close: state,
         reason: if r.closed == 1 {
@@ -168,6 +170,7 @@ fn evidence(raw: u8) -> Evidence {
         Owner::OWNER_KERNEL => Evidence::Kernel,
         Owner::OWNER_SCAN => Evidence::Scan,
         Owner::OWNER_CLOSE => Evidence::Close,
+        Owner::OWNER_WRITE => Evidence::Write,
         Owner::OWNER_READ => Evidence::Read,
         Owner::OWNER_CONNECT => Evidence::Connect,
         _ => Evidence::None,

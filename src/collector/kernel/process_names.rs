@@ -42,10 +42,11 @@ pub struct ProcessNames {
 }
 
 impl ProcessNames {
-    /// Gives a session the current name of its owner.
+    /// Gives a session the current name of its owner, besides the one in its record.
     pub fn apply(&self, session: &mut Session) {
-        let now = Owner::of(session).and_then(|owner| self.renamed.get(&owner));
-        session.comm = *now.unwrap_or(&session.comm);
+        if let Some(now) = Owner::of(session).and_then(|owner| self.renamed.get(&owner)) {
+            session.rename_owner(*now);
+        }
     }
 
     /// Reads the names of the next few of these owners, given with the time when each was first seen. Returns true if
@@ -120,7 +121,9 @@ mod tests {
         let clock = Clock::default();
         assert!(names.refresh(owners.into_iter(), &clock));
         sessions.iter_mut().for_each(|s| names.apply(s));
-        assert_eq!(sessions.map(|s| s.comm), [own_name(); 3]);
+        assert_eq!(sessions.each_ref().map(|s| s.comm), [own_name(); 3]);
+        let first = sessions.map(|s| s.first_comm.name());
+        assert_eq!(first, [Some("shell"), Some("second"), None]);
         assert!(!names.refresh(owners.into_iter(), &clock), "it is known");
     }
 

@@ -65,14 +65,16 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_personality,
 ];
 
-/// Commands of bpf(2) that the collector goes on to use (include/uapi/linux/bpf.h): maps and iterators that exist. Nothing is
-/// loaded, created or attached any more.
-const BPF_ALLOWED: [u64; 6] = [
+/// Commands of bpf(2) that the collector goes on to use (include/uapi/linux/bpf.h): on maps, programs and iterators that exist.
+/// Nothing is loaded or created any more.
+const BPF_ALLOWED: [u64; 8] = [
     1,  // MAP_LOOKUP_ELEM
     2,  // MAP_UPDATE_ELEM
     3,  // MAP_DELETE_ELEM
     4,  // MAP_GET_NEXT_KEY
     15, // OBJ_GET_INFO_BY_FD
+    17, // RAW_TRACEPOINT_OPEN: attaches a program again, see LINK_CREATE
+    28, // LINK_CREATE
     33, // ITER_CREATE
 ];
 

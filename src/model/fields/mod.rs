@@ -109,7 +109,8 @@ impl Field {
     /// `close` would match the direction or the owner's evidence of most sessions, and `serv` every unit.
     pub fn is_searched(&self) -> bool {
         match self.kind {
-            FieldKind::Comm | FieldKind::Addr => true,
+            FieldKind::Addr => true,
+            FieldKind::Comm => self.word == "comm",
             FieldKind::Names(_) => self.word == "status",
             _ => false,
         }

@@ -73,6 +73,15 @@ pub static FIELDS: &[Field] = &[
         },
     },
     Field {
+        word: "firstcomm",
+        aliases: &[],
+        json: Some("first_comm"),
+        help: "first name of the owning process, if it has another one now",
+        kind: FieldKind::Comm,
+        column: None,
+        get: |s| text_if(s.first_comm.name()),
+    },
+    Field {
         word: "uid",
         aliases: &[],
         json: Some("uid"),

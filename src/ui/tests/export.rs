@@ -72,11 +72,12 @@ fn export_has_the_shown_sessions_in_the_shown_order() {
     name(&mut app, "a.csv");
     let effect = press(&mut app, "Enter");
     let (_, text) = written(&mut app, effect);
-    let ports: Vec<&str> = text
-        .lines()
-        .skip(1)
-        .filter_map(|l| l.split(',').nth(10))
-        .collect();
+    let mut rows = text.lines().map(|row| row.split(','));
+    let at = rows
+        .next()
+        .and_then(|mut keys| keys.position(|key| key == "rport"));
+    let at = at.expect("a column of ports");
+    let ports: Vec<&str> = rows.filter_map(|mut row| row.nth(at)).collect();
     assert_eq!(ports, column(&app, "RPORT"));
     assert_eq!(ports.len(), 3);
 }

@@ -4,11 +4,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use rustix::net::{RecvFlags, sockopt};
+use rustix::net::{RecvFlags, SendFlags, sockopt};
 use rustix::process::{Signal, kill_process};
 
-use super::shared_parts::{answer, answer_one, ask, ask_often, delayed, drain, workers};
-use crate::generator::{Cx, End, EndOf, Flag, skip};
+use super::shared_parts::{
+    answer, answer_one, ask, ask_often, delayed, drain, workers, written_or,
+};
+use crate::generator::{Cx, End, EndOf, Flag, Net, skip};
 use crate::sys;
 use crate::uring::Uring;
 
@@ -31,6 +33,142 @@ pub(super) fn prefork_worker_only_writes(cx: &Cx) {
     });
     cx.fork("tl-client", || {
         drain(End::connect(net.server(cx.port(0))));
+    });
+    cx.join();
+}
+
+/// This process, which listens: the owner of a session for which nothing better is known.
+fn listens() -> [(&'static str, serde_json::Value); 3] {
+    [
+        ("pid", std::process::id().into()),
+        ("comm", sys::process_name().into()),
+        ("owner", "listen".into()),
+    ]
+}
+
+/// Writes twice and does nothing else with the session, until the client resets it.
+fn only_write(mut s: End, listens: [(&'static str, serde_json::Value); 3], written: Flag) {
+    s.write(100);
+    s.write(200);
+    s.acknowledged();
+    if !sys::sees_writes() {
+        for (key, value) in listens {
+            s.want(key, value);
+        }
+    }
+    written.raise();
+    s.broken();
+    s.close_over("remote-reset");
+}
+
+fn reset_when(cx: &Cx, net: &Net, written: Flag) {
+    let addr = net.server(cx.port(0));
+    cx.fork("tl-client", || {
+        let mut c = End::connect(addr);
+        c.read(300);
+        written.wait_for(1);
+        c.reset("local-reset");
+    });
+}
+
+/// It accepts and forks, and its child only writes. The client resets before any scan of open files.
+pub(super) fn worker_only_writes(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    let (listens, written) = (listens(), Flag::new());
+    cx.fork("tl-server", || {
+        let fd = sys::accept(&listener);
+        let child = sys::fork("tl-worker", move || {
+            only_write(End::accepted(fd), listens, written);
+        });
+        assert_eq!(sys::wait(child), 0);
+    });
+    reset_when(cx, &net, written);
+    cx.join();
+}
+
+pub(super) fn passed_to_a_writer(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    let (listens, written) = (listens(), Flag::new());
+    let (to_worker, from_acceptor) = sys::unix_pair();
+    cx.fork("tl-worker", || {
+        let fd = sys::recv_fd(&from_acceptor);
+        only_write(End::accepted(fd), listens, written);
+    });
+    cx.fork("tl-acceptor", || {
+        let fd = sys::accept(&listener);
+        sys::send_fd(&to_worker, &fd);
+    });
+    reset_when(cx, &net, written);
+    cx.join();
+}
+
+/// One process writes, then another one reads, then the first writes again: the reader is the owner.
+pub(super) fn reader_after_writer(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    let (written, read) = (Flag::new(), Flag::new());
+    cx.fork("tl-writer", || {
+        let fd = sys::accept(&listener);
+        let copy = fd.try_clone().expect("dup");
+        let child = sys::fork("tl-reader", move || {
+            let mut s = End::accepted(copy);
+            s.read(100);
+            read.raise();
+            written.wait_for(1);
+            s.wrote(300);
+            s.broken();
+            s.close_over("remote-reset");
+        });
+        let write = |count| {
+            let sent = sys::send(&fd, &vec![b'x'; count], SendFlags::empty());
+            assert_eq!(sent, Ok(count));
+        };
+        write(100);
+        read.wait_for(1);
+        write(200);
+        sys::until("acknowledgements", || sys::unacknowledged(&fd) == 0);
+        written.raise();
+        assert_eq!(sys::wait(child), 0);
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.read(100);
+        c.write(100);
+        c.read(200);
+        written.wait_for(1);
+        c.reset("local-reset");
+    });
+    cx.join();
+}
+
+/// Nothing but writes shows its names.
+pub(super) fn renamed_between_writes(cx: &Cx) {
+    let net = cx.loopback();
+    let written = Flag::new();
+    cx.server(&net, |listener| {
+        let mut s = End::accept(&listener);
+        let listens = listens();
+        s.write(50);
+        rename(&mut s, "tl-new-writer");
+        s.write(50);
+        if !sys::sees_writes() {
+            s.want("first_comm", serde_json::Value::Null);
+            for (key, value) in listens {
+                s.want(key, value);
+            }
+        }
+        s.acknowledged();
+        written.raise();
+        s.broken();
+        s.close_over("remote-reset");
+    });
+    cx.fork("tl-client", || {
+        let mut c = End::connect(net.server(cx.port(0)));
+        c.read(100);
+        written.wait_for(1);
+        c.reset("local-reset");
     });
     cx.join();
 }
@@ -120,20 +258,46 @@ pub(super) fn inherited_through_exec(cx: &Cx) {
     cx.fork("tl-inetd", || {
         let fd = sys::accept(&listener);
         sys::keep_over_exec(&fd);
-        let error = Command::new("/proc/self/exe")
-            .args(["--serve-inherited", &fd.as_raw_fd().to_string()])
-            .exec();
-        panic!("exec: {error}");
+        exec_server(&fd, 0);
     });
     ask_often(cx, &net, 1);
     cx.join();
 }
 
-/// Runs after the exec of [`inherited`].
-pub(crate) fn serve_inherited(fd: OwnedFd) {
+/// It reads before and after.
+pub(super) fn executed_another_program(cx: &Cx) {
+    let net = cx.loopback();
+    let listener = net.listener(cx.port(0));
+    cx.fork("tl-inetd", || {
+        let fd = sys::accept(&listener);
+        sys::keep_over_exec(&fd);
+        let got = sys::recv(&fd, &mut [0; 40], RecvFlags::empty());
+        exec_server(&fd, got.expect("recv"));
+    });
+    ask_often(cx, &net, 1);
+    cx.join();
+}
+
+fn exec_server(fd: &OwnedFd, has_read: usize) {
+    let error = Command::new("/proc/self/exe")
+        .arg("--serve-inherited")
+        .args([fd.as_raw_fd().to_string(), has_read.to_string()])
+        .exec();
+    panic!("exec: {error}");
+}
+
+/// Runs after [`exec_server`]. The program before has read that many bytes of the question.
+pub(crate) fn serve_inherited(fd: OwnedFd, has_read: usize) {
     sys::mortal(sys::LIFETIME);
     sys::set_name("tl-execd");
-    answer(End::accepted(fd));
+    let mut s = End::accepted(fd);
+    if has_read > 0 {
+        s.read_some(has_read);
+        s.want("first_comm", "tl-inetd");
+    }
+    s.read(100 - has_read);
+    s.write(200);
+    drain(s);
 }
 
 pub(super) fn io_uring(cx: &Cx) {
@@ -174,14 +338,14 @@ pub(super) fn io_uring_closed_by_kernel(cx: &Cx) {
     if Uring::new().is_none() {
         return skip("no io_uring");
     }
-    // only its listener shows the owner
+    // nothing but its listener and its write shows the owner
     cx.server(&net, |listener| {
         let mut ring = Uring::new().expect("io_uring");
         let mut s = End::accept(&listener);
         s.write(10);
         ring.register(&[s.fd()]);
         drop(s.take_fd());
-        s.want("owner", "listen");
+        s.want("owner", written_or("listen"));
         s.ended("local-fin", EndOf::from_now());
     });
     cx.fork("tl-client", || {
@@ -294,6 +458,12 @@ pub(super) fn reuseport(cx: &Cx) {
     cx.join();
 }
 
+/// This process, the end's owner, takes another name.
+fn rename(end: &mut End, name: &str) {
+    end.want("first_comm", sys::process_name());
+    sys::set_name(name);
+}
+
 /// The name is the one at the last evidence, as `ss` shows it.
 pub(super) fn renamed(cx: &Cx) {
     let net = cx.loopback();
@@ -301,12 +471,12 @@ pub(super) fn renamed(cx: &Cx) {
         &net,
         |mut s| {
             s.read(100);
-            sys::set_name("tl-new-server");
+            rename(&mut s, "tl-new-server");
             drain(s);
         },
         |mut c| {
             c.write(100);
-            sys::set_name("tl-new-client");
+            rename(&mut c, "tl-new-client");
             c.close("local-fin");
         },
     );
@@ -321,7 +491,7 @@ pub(super) fn renamed_between_reads(cx: &Cx) {
         &net,
         |mut s| {
             s.read(100);
-            sys::set_name("tl-second-name");
+            rename(&mut s, "tl-second-name");
             read.raise();
             s.read(100);
             read.raise();

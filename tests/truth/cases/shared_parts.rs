@@ -123,6 +123,15 @@ pub(super) fn workers(cx: &Cx, net: &Net, names: &[&'static str], work: impl Fn(
     ready.wait_for(names.len() as u32);
 }
 
+/// The evidence of a process that writes and does not read, or that one where the kernel does not show who writes.
+pub(super) fn written_or(otherwise: &'static str) -> &'static str {
+    if sys::sees_writes() {
+        "write"
+    } else {
+        otherwise
+    }
+}
+
 // ---- a question of 100 bytes and an answer of 200
 
 pub(super) fn answer(mut s: End) {
