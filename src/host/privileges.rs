@@ -63,7 +63,7 @@ pub fn give_up(user: Option<&Identity>, kept: CapabilitySet) -> io::Result<()> {
 /// Runs `attempt` without any effective capability in the calling thread.
 ///
 /// # Errors
-/// If the kernel does not let go of the capabilities, or does not return them.
+/// If the kernel refuses to take the capabilities, or to return them.
 pub fn without_capabilities<T>(attempt: impl FnOnce() -> T) -> io::Result<T> {
     let before = capabilities(None)?;
     let none = CapabilitySets {

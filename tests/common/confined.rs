@@ -1,4 +1,4 @@
-//! What a confined tcplife must not be able to do, tried by each of its threads.
+//! Attempts that must fail in a confined tcplife, made by each of its threads.
 
 use std::fs;
 

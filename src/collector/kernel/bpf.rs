@@ -308,12 +308,15 @@ impl<'a> WriteWatch<'a> {
     fn begin(progs: &'a skel::TcplifeProgs<'a>, counter: &'a MapMut<'a>) -> anyhow::Result<Self> {
         let mut all = [&progs.on_write, &progs.on_write_done].into_iter();
         let program = all.find(|program| program.autoload());
-        Ok(WriteWatch {
+        let mut watch = WriteWatch {
             program,
             link: program.map(attach_tracepoint).transpose()?,
             counter,
             counted: (0, Instant::now()),
-        })
+        };
+        // libbpf asks for the number of processors the first time, in a file that cannot be read later
+        watch.counted.0 = watch.count()?;
+        Ok(watch)
     }
 
     /// Detaches the program for a while if it runs too often, and attaches it again after that.

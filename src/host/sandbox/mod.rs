@@ -1,4 +1,4 @@
-//! What a thread gives up when everything that needs rights is loaded: its user, its capabilities, files, system calls.
+//! Gives up a thread's rights when everything that needs them is loaded: its user, its capabilities, files, system calls.
 //!
 //! The kernel keeps all of it for each thread, so every thread that exists enters the sandbox; those that are started later
 //! are born in it. Files are opened by the [broker](crate::host::broker).
@@ -41,7 +41,7 @@ impl Mode {
     }
 }
 
-/// What a thread is to give up.
+/// Plan of the rights that a thread gives up.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     mode: Mode,
@@ -49,7 +49,7 @@ pub struct Sandbox {
     user: Option<Identity>,
 }
 
-/// What a thread has given up, as the kernel reports it.
+/// Restrictions of a thread, as the kernel reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InForce {
     pub mode: Mode,
@@ -189,7 +189,7 @@ impl InForce {
         "yes: starting programs, tracing processes, loading BPF programs and opening connections fail",
     ];
 
-    /// What is in force, and its state, in the order of [`InForce::MEANINGS`].
+    /// Restrictions and their state, in the order of [`InForce::MEANINGS`].
     pub fn rows(&self) -> [(&'static str, String); 5] {
         let yes = |is| if is { "yes" } else { "no" }.to_owned();
         let names = self.capability_names();

@@ -59,7 +59,7 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         word: "comm",
-        aliases: &["command", "process", "proc", "program"],
+        aliases: &["command", "process", "program"],
         json: Some("comm"),
         help: "name of the owning process",
         kind: FieldKind::Comm,
