@@ -179,9 +179,16 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
         sandbox: sandbox.clone(),
         namespaces: helpers.namespaces,
     };
-    let (collector, in_force) = kernel::start(config)?;
+    let (collector, started) = kernel::start(config)?;
     // the collector's thread exists already and has entered by itself; all others are started from here on
-    let in_force = sandbox.enter(CapabilitySet::empty())?.and(in_force);
+    let in_force = sandbox.enter(CapabilitySet::empty())?.and(started.in_force);
+    if is_dashboard && !started.finds_all {
+        notices.push(
+            "this kernel refuses BPF iterators over maps: open sessions in other network namespaces that no process has \
+             open are not shown"
+                .into(),
+        );
+    }
     if let (Some(session_env), Some(broker)) = (session_env, helpers.broker) {
         let options = ui::Options {
             capture: plan.capture,

@@ -532,6 +532,12 @@ fn session_that_leaves_the_pid_filter_is_not_missed() {
         (&["-L", &port], "vanished 0"),
     ] {
         let mut seen = Seen::sized(pty::command(&brisk(flags)), 150, 120);
+        seen.wait_for("the dashboard", |s| s.heading().is_some());
+        // without it tcplife cannot tell which sessions have vanished
+        let vanished = match seen.shows("refuses BPF iterators over maps") {
+            true => "vanished not known",
+            false => vanished,
+        };
         let Pair { mut client, server } = Pair::open(&listener, V4);
         let is_mine = |s: &Seen| s.rows().iter().filter(|r| r.cell("PID") == me).count();
         seen.wait_for("the session", |s| is_mine(s) == 1);

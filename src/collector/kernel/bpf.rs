@@ -26,12 +26,11 @@ use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::{ScanPass, SharedState};
-use crate::collector::kernel::{CollectorConfig, netns, shared};
+use crate::collector::kernel::{CollectorConfig, Started, netns, shared};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::privileges::without_capabilities;
 use crate::host::proc::Process;
-use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Clock, Holders, Missed, OpenSnapshot};
 use crate::model::session::{Comm, Session};
 
@@ -117,12 +116,12 @@ fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> StartError {
     }
 }
 
-/// Collects until asked to stop, or until nobody receives the batches any more. `ready` gets what this thread has given up.
+/// Collects until asked to stop, or until nobody receives the batches any more. `ready` is told how it has started.
 pub fn run(
     config: CollectorConfig,
     tx: Sender<Batch>,
     orders: &Orders,
-    ready: &dyn Fn(InForce),
+    ready: &dyn Fn(Started),
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let (mut object, mut other) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -146,8 +145,12 @@ pub fn run(
     let in_force = config
         .sandbox
         .enter(needed_capabilities(&iterators.scan)?)?;
+    let started = Started {
+        in_force,
+        finds_all: walk == Walk::Map,
+    };
     if !config.scan_first {
-        ready(in_force);
+        ready(started);
     }
     // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
     let scanner = Scanner {
@@ -181,7 +184,7 @@ pub fn run(
         .map_err(refused(mapping))?;
     let ring = ring.build().map_err(refused(mapping))?;
     if config.scan_first {
-        ready(in_force);
+        ready(started);
     }
     let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
     let rounds = Rounds {
@@ -190,7 +193,7 @@ pub fn run(
         scanner,
         on_state: skel.progs.on_state.as_fd(),
         is_by_pid: config.capture.pid.is_some(),
-        sees_all: walk == Walk::Map,
+        finds_all: started.finds_all,
         variables: &variables,
         reader: &reader,
         clock: Clock::default().ahead(reader.ahead_ns),
@@ -494,7 +497,7 @@ struct Rounds<'a> {
     /// The capture filter has a pid, so that a session whose owner changes may leave it.
     is_by_pid: bool,
     /// Snapshots find all open sessions.
-    sees_all: bool,
+    finds_all: bool,
     /// Time of the last count of what was missed; `None`: never.
     missed_at: Option<Instant>,
     ring: RingBuffer<'a>,
@@ -648,7 +651,7 @@ impl Rounds<'_> {
         self.missed.ring_full = self.variables.ring_full();
         self.missed.no_memory = self.variables.no_memory();
         // the store counts those that vanish
-        let is_known = self.interval.is_some() && !self.is_by_pid && self.sees_all;
+        let is_known = self.interval.is_some() && !self.is_by_pid && self.finds_all;
         self.missed.vanished = is_known.then_some(0);
         if last || self.missed_at.is_none_or(|at| at.elapsed() >= SLEEP) {
             self.missed_at = Some(Instant::now());

@@ -60,24 +60,34 @@ pub fn prepare_namespaces() -> anyhow::Result<Option<NamespaceScan>> {
     NamespaceScan::prepare(bpf::run_iterator)
 }
 
+/// The collector's thread when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Rights that it has given up.
+    pub in_force: InForce,
+    /// Snapshots find every open session. False where the kernel refuses iterators over maps: then they do not find the
+    /// sockets in other network namespaces that no process holds.
+    pub finds_all: bool,
+}
+
 /// Starts to collect the sessions of this host. When it returns, no session that begins from now on is missed, and the
-/// collector's thread has given up what the sandbox takes: that is returned, too.
+/// collector's thread has given up what the sandbox takes.
 ///
 /// # Errors
 /// [`preflight::StartError`] if the kernel does not allow it, with what would help.
-pub fn start(config: CollectorConfig) -> anyhow::Result<(Collector, InForce)> {
+pub fn start(config: CollectorConfig) -> anyhow::Result<(Collector, Started)> {
     preflight::check()?;
-    let (tx, entered) = bounded(1);
+    let (tx, reports) = bounded(1);
     let collector = Collector::spawn("tcplife-bpf", move |batches, orders, ready| {
-        let entered = |in_force| {
+        let report = |started| {
             // the channel has room for it
-            let _ = tx.try_send(in_force);
+            let _ = tx.try_send(started);
             ready();
         };
-        bpf::run(config, batches, orders, &entered)
+        bpf::run(config, batches, orders, &report)
     })?;
-    let in_force = entered
+    let started = reports
         .try_recv()
-        .context("the collector did not say what it has given up")?;
-    Ok((collector, in_force))
+        .context("the collector did not say how it has started")?;
+    Ok((collector, started))
 }
