@@ -233,6 +233,10 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -240,6 +244,7 @@ struct task_struct {
 	u64 start_time;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct nsproxy *nsproxy;
 	char comm[16];
 };
 

@@ -222,6 +222,7 @@ __u64 made_good; /* transitions that on_state_nested handled because on_state wa
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
 __u64 wanted_cookie; /* of the session whose holders find_holders looks for */
+__u32 wanted_pid; /* a process that it reports once, too; 0: none */
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
 /*
@@ -1159,19 +1160,26 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Finds all processes that have a descriptor of one session. */
+/* Finds all processes that have a descriptor of one session, and the network namespace of each. */
 SEC("iter/task_file")
 int find_holders(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct sock *sk = inet_sock_of(ctx->file);
-	struct holder_record r;
+	struct holder_record r = {};
 
-	if (!task || !sk || sk->sk_protocol != IPPROTO_TCP)
+	if (!task)
 		return 0;
-	if (bpf_get_socket_cookie(sk) != wanted_cookie)
+	r.holds =
+		sk && sk->sk_protocol == IPPROTO_TCP && bpf_get_socket_cookie(sk) == wanted_cookie;
+	if (!r.holds && !wanted_pid)
 		return 0;
 	r.pid = visible_pid(task);
+	if (!r.holds && r.pid != wanted_pid)
+		return 0;
+	if (!r.holds)
+		wanted_pid = 0;
+	r.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	read_name(r.comm, task);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;

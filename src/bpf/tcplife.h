@@ -95,9 +95,11 @@ struct unchanged_session {
 	__u64 cookie;
 };
 
-/* A process that has a descriptor of the wanted session. */
+/* A process that has a descriptor of the wanted session, or is the wanted process. */
 struct holder_record {
 	__u32 pid; /* as in a session record */
+	__u32 netns; /* inode of its network namespace; 0: not known */
+	__u32 holds; /* 1: it has a descriptor, 0: it is the wanted process */
 	__u8 comm[COMM_LEN];
 };
 

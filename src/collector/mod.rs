@@ -20,13 +20,21 @@ pub mod kernel;
 /// Maximum number of waiting batches. At that point the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;
 
+/// A session whose holders are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub cookie: u64,
+    /// The process that owns it, in whatever way; 0: none is known.
+    pub pid: u32,
+}
+
 /// Orders to the thread: to stop, and its current capture filter and interval.
 #[derive(Debug)]
 pub struct Orders {
     stop: Arc<AtomicBool>,
     captures: Receiver<CaptureFilter>,
     intervals: Receiver<Duration>,
-    wanted: Receiver<u64>,
+    wanted: Receiver<Wanted>,
     found: Sender<Holders>,
     waker: Waker,
 }
@@ -53,7 +61,7 @@ impl Orders {
     }
 
     /// Returns the session whose holders were requested last, if there is a new request since the last call.
-    pub fn holders(&self) -> Option<u64> {
+    pub fn holders(&self) -> Option<Wanted> {
         self.wanted.try_iter().last()
     }
 
@@ -71,7 +79,7 @@ pub struct Collector {
     stop: Arc<AtomicBool>,
     captures: Sender<CaptureFilter>,
     intervals: Sender<Duration>,
-    wanted: Sender<u64>,
+    wanted: Sender<Wanted>,
     found: Receiver<Holders>,
     waker: Waker,
     thread: JoinHandle<anyhow::Result<()>>,
@@ -150,10 +158,10 @@ impl Collector {
         self.waker.wake();
     }
 
-    /// Requests the processes that hold the session with this cookie; the answer goes to [`Collector::found`].
-    pub fn find_holders(&self, cookie: u64) {
+    /// Requests the processes that hold a session; the answer goes to [`Collector::found`].
+    pub fn find_holders(&self, wanted: Wanted) {
         // as above
-        let _ = self.wanted.send(cookie);
+        let _ = self.wanted.send(wanted);
         self.waker.wake();
     }
 

@@ -54,8 +54,6 @@ pub struct ProcessInfo {
     pub user: Option<(u32, Option<String>)>,
     /// Ids and names of its ancestors, the parent first.
     pub parents: Vec<(u32, String)>,
-    /// Inode number of its network namespace, if that is another one than tcplife's.
-    pub other_netns: Option<u64>,
 }
 
 impl ProcessInfo {
@@ -81,9 +79,6 @@ impl ProcessInfo {
             },
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
             parents: parents_from(stat.parent),
-            other_netns: process
-                .net_namespace_inode()
-                .filter(|its| Process::own().net_namespace_inode() != Some(*its)),
         }
     }
 }
@@ -149,7 +144,7 @@ mod tests {
     #[test]
     fn process_info_of_current_process_is_found() {
         let me = ProcessInfo::look_up(std::process::id(), |pid| Process::new(pid).program());
-        assert!(me.presence == Presence::Shown && me.other_netns.is_none());
+        assert_eq!(me.presence, Presence::Shown);
         assert!(me.command.contains("tcplife"), "{me:?}");
         assert!(
             matches!(me.program, Program::Path(_)) && me.user.is_some() && !me.parents.is_empty()

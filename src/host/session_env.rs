@@ -37,6 +37,8 @@ pub struct SessionEnv {
     pub ssh: Vec<SshConnection>,
     /// Inode number of the network namespace of the ssh server, if that is among our ancestors.
     pub ssh_netns: Option<u64>,
+    /// Inode number of our own network namespace.
+    pub netns: Option<u64>,
 }
 
 impl SessionEnv {
@@ -48,6 +50,7 @@ impl SessionEnv {
             multiplexer: of_terminal(&std::env::var("TERM").unwrap_or_default()),
             ssh: Vec::new(),
             ssh_netns: None,
+            netns: Process::own().net_namespace_inode(),
         };
         let variable = |name: &str| std::env::var_os(name);
         found.take(&|name| variable(name).map(|v| v.as_os_str().as_encoded_bytes().to_vec()));

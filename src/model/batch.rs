@@ -83,6 +83,8 @@ pub struct Holders {
     pub cookie: u64,
     /// Process ids and names, each process once, in the order of their ids.
     pub processes: Vec<(u32, Comm)>,
+    /// Inode number of the owner's network namespace, whether the owner holds the session or not.
+    pub owner_netns: Option<u32>,
 }
 
 /// The open sessions, as the difference to the previous snapshot.

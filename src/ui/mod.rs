@@ -16,7 +16,7 @@ use ratatui::layout::Size;
 use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
-use crate::collector::Collector;
+use crate::collector::{Collector, Wanted};
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
 use crate::host::job;
@@ -285,7 +285,7 @@ impl<'a> Outside<'a> {
             Effect::LookUp(pid, cookie) => {
                 let program = |pid| self.broker.program(pid);
                 app.process(ProcessInfo::look_up(pid, program));
-                self.collector.find_holders(cookie);
+                self.collector.find_holders(Wanted { cookie, pid });
             }
             Effect::Copy(text) => {
                 screen.send(&clipboard::sequence(&text, app.session_env.multiplexer));

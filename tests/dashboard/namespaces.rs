@@ -3,9 +3,9 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
-use crate::common::loopback::Pair;
+use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
-use crate::common::pty;
+use crate::common::pty::{self, Kept};
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, brisk};
 
@@ -144,5 +144,24 @@ fn link_local_session_is_shown_with_its_zone_and_found_by_its_commands() {
     assert!(found.contains("%tl-a1"), "{found}");
     // its other end is in the other namespace, where these addresses are two others
     seen.wait_for("its other end", |s| s.shows("not known: "));
+    leave(seen);
+}
+
+#[test]
+fn commands_for_a_process_in_another_namespace_enter_it() {
+    if !namespaces_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let netns = Netns::new();
+    let listener = netns.run(|| listen(V4));
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; read -u 3", port(&listener));
+    let client = netns.run(move || Command::new("bash").args(["-c", &script]).spawn());
+    let client = client.expect("bash can be started");
+    let pid = client.id();
+    let _client = Kept(Box::new(client));
+    let _server = listener.accept().expect("it connects");
+    let mut seen = detail(&format!("rport {} netns {}", port(&listener), netns.id()));
+    let command = format!("nsenter -t {} -n ss -tinemo", pid);
+    seen.wait_for("the command", |s| s.shows(&command));
     leave(seen);
 }

@@ -20,13 +20,13 @@ use rustix::event::{Timespec, epoll};
 use rustix::thread::CapabilitySet;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::collector::Orders;
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::{ScanPass, SharedState};
 use crate::collector::kernel::{CollectorConfig, Started, netns, shared};
+use crate::collector::{Orders, Wanted};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::privileges::without_capabilities;
@@ -525,8 +525,8 @@ impl Rounds<'_> {
                 self.snapshot_at = None;
             }
             self.interval = orders.interval().or(self.interval);
-            if let Some(cookie) = orders.holders() {
-                orders.answer(self.find_holders(cookie)?);
+            if let Some(wanted) = orders.holders() {
+                orders.answer(self.find_holders(wanted)?);
             }
             let mut batch = self.new_batch();
             if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
@@ -547,24 +547,33 @@ impl Rounds<'_> {
         }
     }
 
-    fn find_holders(&self, cookie: u64) -> anyhow::Result<Holders> {
-        self.variables.set_wanted_cookie(cookie);
-        let mut processes = Vec::new();
+    fn find_holders(&self, wanted: Wanted) -> anyhow::Result<Holders> {
+        let Wanted { cookie, pid } = wanted;
+        self.variables.set_wanted(cookie, pid);
+        let mut found = Holders {
+            cookie,
+            ..Holders::default()
+        };
         walk(self.holders, &mut |bytes| {
             let records = bytes.chunks_exact(size_of::<types::holder_record>());
             let rest = records.remainder().len();
             for record in records {
-                let found: types::holder_record = bytemuck::try_pod_read_unaligned(record)
+                let record: types::holder_record = bytemuck::try_pod_read_unaligned(record)
                     .map_err(|_| BadRecord(record.len()))?;
-                processes.push((found.pid, Comm::new(found.comm)));
+                if record.holds != 0 {
+                    found.processes.push((record.pid, Comm::new(record.comm)));
+                }
+                if record.pid == pid && record.netns != 0 {
+                    found.owner_netns = Some(record.netns);
+                }
             }
             Ok(bytes.len() - rest)
         })
         .context("cannot look for the processes that hold a session")?;
         // a process may have several descriptors of it
-        processes.sort_unstable();
-        processes.dedup();
-        Ok(Holders { cookie, processes })
+        found.processes.sort_unstable();
+        found.processes.dedup();
+        Ok(found)
     }
 
     /// Returns the time until the next snapshot; `None`: there is none.

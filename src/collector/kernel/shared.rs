@@ -99,11 +99,13 @@ impl<'a> SharedState<'a> {
         }
     }
 
-    /// Sets the session whose holders the next walk of `find_holders` finds.
-    pub fn set_wanted_cookie(&self, cookie: u64) {
-        // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; only this side writes it.
+    /// Sets the session whose holders the next walk of `find_holders` finds, and a process that it reports, too.
+    pub fn set_wanted(&self, cookie: u64, pid: u32) {
+        // SAFETY: as above
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).wanted_cookie) }
-            .store(cookie, Ordering::SeqCst);
+            .store(cookie, Ordering::Relaxed);
+        // SAFETY: as above
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).wanted_pid) }.store(pid, Ordering::Relaxed);
     }
 
     /// Sets what the next walk over all open files is to find.

@@ -429,10 +429,13 @@ impl App {
 
     /// Takes the processes that hold a session.
     pub fn holders(&mut self, holders: Holders) {
+        let own = self.session_env.netns;
         if let Some(detail) = self.layers.detail_mut()
             && detail.session.cookie == holders.cookie
         {
             detail.holders = holders.processes;
+            let is_other = |netns: &u32| own.is_some_and(|own| own != u64::from(*netns));
+            detail.other_netns = holders.owner_netns.filter(is_other);
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Detail {
     pub process: Option<ProcessInfo>,
     /// The processes that have a descriptor of it, as last looked up.
     pub holders: Vec<(u32, Comm)>,
+    /// Network namespace of the owner, as last looked up, if that is another one than tcplife's.
+    pub other_netns: Option<u32>,
     candidates: Candidates,
     /// The session as it closed during a pause.
     later: Option<Session>,
@@ -52,6 +54,7 @@ impl Detail {
             rx: VecDeque::new(),
             process: None,
             holders: Vec::new(),
+            other_netns: None,
             candidates: Candidates::default(),
             later: None,
             top: 0,
@@ -75,9 +78,8 @@ impl Detail {
     /// The owner's pid, if it is in the session's network namespace and tcplife is not. A socket can be in another one than
     /// its process.
     pub fn inside(&self) -> Option<u32> {
-        let owner = self.process.as_ref().filter(|p| p.pid == self.session.pid);
-        let netns = Some(u64::from(self.session.netns));
-        owner.filter(|p| p.other_netns == netns).map(|p| p.pid)
+        let (pid, netns) = (self.session.pid, self.session.netns);
+        (pid != 0 && self.other_netns == Some(netns)).then_some(pid)
     }
 
     /// Pid of the owner to look up, if that was not requested yet.

@@ -13,7 +13,6 @@ fn info(pid: u32) -> ProcessInfo {
         program: Program::Path("/usr/sbin/nginx".into()),
         user: Some((33, Some("www-data".into()))),
         parents: vec![(22590, "nginx".into()), (1, "systemd".into())],
-        other_netns: None,
     }
 }
 
@@ -334,7 +333,11 @@ fn detail_names_all_holders_if_there_are_several() {
     let mut app = app(size);
     press(&mut app, "Enter");
     let cookie = busiest().cookie;
-    let holders = |processes| Holders { cookie, processes };
+    let holders = |processes| Holders {
+        cookie,
+        processes,
+        ..Holders::default()
+    };
     app.holders(holders(vec![(22597, Comm::from("curl"))]));
     assert!(!screen(&app, size).contains("held by"));
     let heir = (22600, Comm::from("sleep"));
@@ -351,7 +354,7 @@ fn detail_names_all_holders_if_there_are_several() {
     // of a session that was left meanwhile
     app.holders(Holders {
         cookie: cookie + 1,
-        processes: Vec::new(),
+        ..Holders::default()
     });
     assert!(screen(&app, size).contains("held by"));
 }
