@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Maximum number of bytes read of a command line.
 const MAX_COMMAND_LINE: u64 = 4096;
@@ -218,6 +218,17 @@ pub struct Mount {
     pub point: PathBuf,
     /// Type of the file system.
     pub kind: String,
+    /// Options of the file system, separated by commas.
+    pub options: String,
+}
+
+/// The group that sees all processes in a /proc that hides them (hidepid), by proc(5), if it has one.
+pub fn group_that_sees_all(mounts: &[Mount]) -> Option<u32> {
+    let proc = mounts.iter().rfind(|m| m.point == Path::new(ROOT))?;
+    let options = || proc.options.split(',');
+    let is_hidden = options().any(|o| o.starts_with("hidepid=") && o != "hidepid=off");
+    let group = options().find_map(|o| o.strip_prefix("gid=")?.parse().ok());
+    group.filter(|_| is_hidden)
 }
 
 impl Mount {
@@ -233,6 +244,8 @@ impl Mount {
                 root: lossy(root),
                 point: OsString::from_vec(unescape(point)).into(),
                 kind: lossy(words.next()?),
+                // after the source
+                options: words.nth(1).map(lossy).unwrap_or_default(),
             })
         };
         mountinfo.split(|b| *b == b'\n').filter_map(mount).collect()
@@ -257,10 +270,8 @@ fn unescape(mut text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStrExt;
-    use std::path::Path;
-
     use super::*;
+    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn process_all_includes_the_current_process() {
@@ -310,6 +321,26 @@ mod tests {
         assert_eq!(Status::parse(text), expected);
         assert_eq!(Status::parse(b""), Status::default());
         assert_eq!(Status::parse(b"Uid:\nSigIgn: x\n"), Status::default());
+    }
+
+    #[test]
+    fn group_of_a_hiding_proc_sees_all() {
+        let group = |options: &str| {
+            let mounts = format!(
+                "22 1 0:4 / / rw - ext4 /dev/vda rw\n23 22 0:5 / /proc rw - proc proc {options}"
+            );
+            group_that_sees_all(&Mount::parse_all(mounts.as_bytes()))
+        };
+        assert_eq!(group("rw,gid=27,hidepid=invisible"), Some(27));
+        for options in [
+            "rw",
+            "rw,gid=27",
+            "rw,hidepid=invisible",
+            "rw,gid=27,hidepid=off",
+            "rw,gid=x,hidepid=2",
+        ] {
+            assert_eq!(group(options), None, "{options}");
+        }
     }
 
     #[test]

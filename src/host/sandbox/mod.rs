@@ -9,7 +9,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::host::caller::Caller;
 use crate::host::privileges::{Identity, give_up, may_change_user};
-use crate::host::proc::Process;
+use crate::host::proc::{Process, group_that_sees_all};
 use crate::host::users::name_of;
 
 mod files;
@@ -68,16 +68,16 @@ impl Sandbox {
     /// Plans what to give up: the user becomes the caller, and root, who called nobody, becomes nobody.
     pub fn new(mode: Mode, caller: &Caller) -> Self {
         let is_root = rustix::process::geteuid().is_root();
-        let identity = match caller.identity.uid {
-            0 => Identity {
-                uid: NOBODY,
-                gid: NOBODY,
-                groups: Vec::new(),
-            },
-            _ => Identity {
-                groups: Vec::new(),
-                ..caller.identity.clone()
-            },
+        let (uid, gid) = match caller.identity.uid {
+            0 => (NOBODY, NOBODY),
+            uid => (uid, caller.identity.gid),
+        };
+        let identity = Identity {
+            uid,
+            gid,
+            groups: group_that_sees_all(&Process::own().mounts())
+                .into_iter()
+                .collect(),
         };
         Sandbox {
             mode,
