@@ -13,15 +13,12 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitOptions, setpgid, waitpid};
 
 use crate::host::thread;
 
 /// Maximum size of a message: a path (PATH_MAX), and a few bytes.
 const LONGEST: usize = 4096 + 16;
-
-/// Signals for the whole job that only the main process acts on: its children exit when it has exited.
-const LEFT_TO_PARENT: [c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP];
 
 /// Creates two connected sockets that keep the bounds of messages.
 ///
@@ -37,6 +34,14 @@ pub fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
 pub struct Child {
     pub pid: Pid,
     pub socket: OwnedFd,
+}
+
+impl Child {
+    /// Waits until it has exited, which it is about to do.
+    pub fn wait(self) {
+        drop(self.socket);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
 }
 
 /// Forks a child that does `work` with its end of a pair of sockets, and exits. Must be called while this process has a
@@ -67,13 +72,11 @@ pub fn fork(name: &CStr, work: impl FnOnce(OwnedFd)) -> anyhow::Result<Child> {
     }
 }
 
-/// Makes the child independent of its parent's terminal, pipes and signals.
+/// Makes the child independent of its parent's terminal, pipes and job.
 fn settle(name: &CStr) {
     let _ = rustix::thread::set_name(name);
-    for signal in LEFT_TO_PARENT {
-        // SAFETY: SIG_IGN is a disposition that each of these can have
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
-    }
+    // it exits when its parent has exited, and not with the job, nor does it stop with it: then it could not notice
+    let _ = setpgid(None, None);
     // a reader of our output must not wait for the end of the child
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
         for fd in 0..3 {

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Context;
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, getpid, kill_current_process_group, kill_process, test_kill_process,
+    Pid, Signal, getpid, getppid, kill_process, kill_process_group, test_kill_process,
 };
 
 use crate::host::broker::Broker;
@@ -15,15 +15,8 @@ use crate::text::sanitize::sanitize;
 /// Commands that stop when the one stops that they have started.
 const FOLLOWERS: [&str; 4] = ["sudo", "su", "runuser", "nsenter"];
 
-/// Stops the whole job, as ^Z does: sudo and make, which may be part of it, would wait for this process otherwise.
-///
-/// # Errors
-/// If the kernel refuses.
-pub fn stop() -> anyhow::Result<()> {
-    kill_current_process_group(Signal::STOP).context("cannot stop this process")
-}
-
-/// Stops the whole job from a process that may not: the broker has the rights of the caller.
+/// Stops the whole job, as ^Z does: sudo and make, which may be part of it, would wait for this process otherwise. The broker
+/// does it, which has the rights of the caller.
 ///
 /// # Errors
 /// If another process of the job would wait for this one forever, or nobody can stop it.
@@ -35,29 +28,56 @@ pub fn stop_by(broker: &Broker) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// True if this process can stop its job with its parent, false if without it.
-///
-/// # Errors
-/// If an ancestor in the job cannot be stopped, and would wait for the others forever.
-pub fn can_stop_with_parent() -> io::Result<bool> {
-    let stat = |process: Process| process.stat().ok_or(io::ErrorKind::NotFound);
-    let own = stat(Process::own())?;
-    let can_stop = |pid: u32| {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::PERM))
-    };
-    let main = stat(Process::new(own.parent))?;
-    let mut pid = main.parent;
-    while let Some(ancestor) = Process::new(pid).stat().filter(|s| s.group == own.group) {
-        if !can_stop(pid) && !FOLLOWERS.contains(&&*ancestor.name) {
-            let name = sanitize(&ancestor.name);
-            return Err(io::Error::other(format!(
-                "process {pid} ({name}) has started tcplife, is another user's, and would wait for it"
-            )));
+/// The job of this process' parent, for the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParentJob {
+    group: Pid,
+    /// The parent can be stopped, too.
+    pub has_parent: bool,
+}
+
+impl ParentJob {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// If an ancestor in the job cannot be stopped, and would wait for the others forever.
+    pub fn find() -> io::Result<Self> {
+        let can_stop =
+            |pid: u32| id(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::PERM));
+        let parent = getppid()
+            .ok_or(io::ErrorKind::NotFound)?
+            .as_raw_nonzero()
+            .get()
+            .unsigned_abs();
+        let stat = |pid| Process::new(pid).stat();
+        let main = stat(parent).ok_or(io::ErrorKind::NotFound)?;
+        let mut pid = main.parent;
+        while let Some(ancestor) = stat(pid).filter(|ancestor| ancestor.group == main.group) {
+            if !can_stop(pid) && !FOLLOWERS.contains(&&*ancestor.name) {
+                let name = sanitize(&ancestor.name);
+                return Err(io::Error::other(format!(
+                    "process {pid} ({name}) has started tcplife, is another user's, and would wait for it"
+                )));
+            }
+            pid = ancestor.parent;
         }
-        pid = ancestor.parent;
+        Ok(ParentJob {
+            group: id(main.group).ok_or(io::ErrorKind::NotFound)?,
+            has_parent: can_stop(parent),
+        })
     }
-    Ok(can_stop(own.parent))
+
+    /// Stops all of it that this user may stop.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn stop(self) -> io::Result<()> {
+        Ok(kill_process_group(self.group, Signal::STOP)?)
+    }
+}
+
+fn id(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 /// True if no process outside of this job, but in its session, is a parent of one in it: nobody is left who would bring

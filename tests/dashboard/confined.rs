@@ -3,13 +3,14 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::confined::assert_confined;
 use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::common::requirements::kernel_or_skip;
+use crate::common::requirements::{PATIENCE, kernel_or_skip};
 use crate::exit::is_stopped;
 use crate::harness::{Seen, brisk, only};
 
@@ -74,6 +75,39 @@ fn sandbox_every_thread_is_confined_before_and_after_everything_it_does() {
     });
     assert_confined(pid, NOBODY);
     seen.quit();
+}
+
+#[test]
+fn dashboard_killed_while_suspended_leaves_no_process() {
+    if !can_run() {
+        return;
+    }
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listen(V4)])]);
+    let pid = pid(&seen);
+    let children = || {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children
+            .expect("it runs")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    // the child that scans the other network namespaces is gone when the figures are there
+    seen.wait_for("one child", |_| children().len() == 1);
+    let child = format!("/proc/{}/comm", children().concat());
+    assert_eq!(
+        fs::read_to_string(&child).expect("it runs"),
+        "tcplife-files\n"
+    );
+    let process = Pid::from_raw(pid as i32).expect("a pid");
+    kill_process(process, Signal::TSTP).expect("it runs");
+    seen.wait_for("its stop", |_| is_stopped(process));
+    kill_process(process, Signal::KILL).expect("it is stopped");
+    let deadline = Instant::now() + PATIENCE;
+    while fs::read_to_string(&child).is_ok_and(|name| name == "tcplife-files\n") {
+        assert!(Instant::now() < deadline, "tcplife-files stays");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

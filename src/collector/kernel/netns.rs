@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use rustix::thread::{CapabilitySet, LinkNameSpaceType, move_into_link_name_space};
 
-use crate::host::child;
+use crate::host::child::{self, Child};
 use crate::host::privileges::give_up;
 use crate::host::proc::{Mount, Process};
 use crate::host::thread;
@@ -17,7 +17,7 @@ use crate::host::thread;
 /// A child that may enter other network namespaces, until it has run one iterator in each of them: the main process has
 /// given up that right by then.
 #[derive(Debug)]
-pub struct NamespaceScan(OwnedFd);
+pub struct NamespaceScan(Child);
 
 impl NamespaceScan {
     /// Starts the child; `None`: this process has no right that it could keep. Must be called while this process has a
@@ -43,7 +43,7 @@ impl NamespaceScan {
                 let _ = child::send(socket.as_fd(), b"done", None);
             }
         })?;
-        Ok(Some(NamespaceScan(child.socket)))
+        Ok(Some(NamespaceScan(child)))
     }
 
     /// Has the iterator of that link run in each namespace, and waits for it.
@@ -52,8 +52,10 @@ impl NamespaceScan {
     /// If the child could not run it.
     pub fn run(self, link: BorrowedFd<'_>) -> anyhow::Result<()> {
         let running = "cannot scan the other network namespaces";
-        child::send(self.0.as_fd(), b"run", Some(link)).context(running)?;
-        let answer = child::receive(self.0.as_fd()).context(running)?;
+        let socket = self.0.socket.as_fd();
+        child::send(socket, b"run", Some(link)).context(running)?;
+        let answer = child::receive(socket).context(running)?;
+        self.0.wait();
         answer.map(|_| ()).context(running)
     }
 }

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::CapabilitySet;
 
 use crate::host::caller::Caller;
@@ -54,8 +53,6 @@ impl Places {
 #[derive(Debug)]
 pub struct Broker {
     socket: OwnedFd,
-    /// The child; `None`: a thread of this process.
-    pid: Option<Pid>,
     places: Places,
 }
 
@@ -84,7 +81,6 @@ impl Broker {
         })?;
         Ok(Broker {
             socket: child.socket,
-            pid: Some(child.pid),
             places,
         })
     }
@@ -100,7 +96,6 @@ impl Broker {
         crate::host::thread::spawn("tcplife-files", move || serve::serve(theirs, &known, None))?;
         Ok(Broker {
             socket: ours,
-            pid: None,
             places,
         })
     }
@@ -172,10 +167,6 @@ impl Broker {
     }
 
     fn connect(&self, patience: Option<Duration>) -> io::Result<Connection> {
-        // it is stopped with the job, and whoever continues this process may leave it out
-        if let Some(pid) = self.pid {
-            let _ = kill_process(pid, Signal::CONT);
-        }
         let (ours, theirs) = child::sockets()?;
         set_socket_timeout(&ours, Timeout::Recv, patience)?;
         // a message without content would look like the end

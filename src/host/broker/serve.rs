@@ -15,7 +15,7 @@ use crate::host::broker::Places;
 use crate::host::broker::new_file::{Named, NewFile};
 use crate::host::broker::protocol::{Answer, Place, Request};
 use crate::host::child::{receive, send};
-use crate::host::job;
+use crate::host::job::ParentJob;
 use crate::host::proc::Process;
 
 /// Maximum number of connections: more than the main process ever has.
@@ -25,6 +25,8 @@ const MOST_CONNECTIONS: usize = 16;
 struct Connection {
     socket: OwnedFd,
     file: Option<NewFile>,
+    /// The job to stop once that is answered.
+    job: Option<ParentJob>,
 }
 
 /// Serves until the socket's other side is gone. A message on the socket is a connection. `whom`: as whom files are opened,
@@ -45,7 +47,11 @@ pub fn serve(socket: OwnedFd, places: &Places, whom: Option<&str>) {
         if ready[0] {
             match receive(socket.as_fd()) {
                 Ok(Some((_, Some(socket)))) if connections.len() < MOST_CONNECTIONS => {
-                    connections.push(Connection { socket, file: None });
+                    connections.push(Connection {
+                        socket,
+                        file: None,
+                        job: None,
+                    });
                 }
                 // without a descriptor there is nothing to answer on
                 Ok(Some(_)) => {}
@@ -76,9 +82,9 @@ impl Connection {
             _ => None,
         };
         let is_sent = send(self.socket.as_fd(), &answer.encode(), fd).is_ok();
-        // after the answer: this process is part of the job
-        if request == Request::StopJob && !matches!(answer, Answer::Failed { .. }) {
-            let _ = job::stop();
+        // after the answer, for which the main process must not be stopped
+        if let Some(job) = self.job.take() {
+            let _ = job.stop();
         }
         is_sent
     }
@@ -122,10 +128,14 @@ impl Connection {
                 Ok(path) => done(Answer::Path(path)),
                 Err(e) => Err(e),
             },
-            Request::StopJob => match job::can_stop_with_parent()? {
-                true => done(Answer::Done),
-                false => done(Answer::Exists),
-            },
+            Request::StopJob => {
+                let job = ParentJob::find()?;
+                self.job = Some(job);
+                done(match job.has_parent {
+                    true => Answer::Done,
+                    false => Answer::Exists,
+                })
+            }
         }
     }
 
