@@ -21,9 +21,8 @@ const FOLLOWERS: [&str; 4] = ["sudo", "su", "runuser", "nsenter"];
 /// # Errors
 /// If another process of the job would wait for this one forever, or nobody can stop it.
 pub fn stop_by(broker: &Broker) -> anyhow::Result<()> {
-    let stopping = "cannot stop the job";
-    if !broker.stop_job().context(stopping)? {
-        kill_process(getpid(), Signal::STOP).context(stopping)?;
+    if !broker.stop_job()? {
+        kill_process(getpid(), Signal::STOP).context("cannot stop this process")?;
     }
     Ok(())
 }
@@ -56,7 +55,7 @@ impl ParentJob {
             if !can_stop(pid) && !FOLLOWERS.contains(&&*ancestor.name) {
                 let name = sanitize(&ancestor.name);
                 return Err(io::Error::other(format!(
-                    "process {pid} ({name}) has started tcplife, is another user's, and would wait for it"
+                    "{name} {pid} would wait for tcplife, and cannot be stopped"
                 )));
             }
             pid = ancestor.parent;
