@@ -150,6 +150,10 @@ pub(crate) fn print_comparison(stories: &[Story], rows: &[Value], theirs: &[Row]
     for story in stories {
         for (told, row) in story.pairs(rows) {
             let want = &told["want"];
+            // which subflow carries the bytes is up to the kernel
+            if want["tx_bytes"].is_null() {
+                continue;
+            }
             let group = &mut groups[usize::from(want["preexisting"] == true)];
             group.total += 1;
             if let Some(row) = row {
