@@ -15,6 +15,7 @@ use crate::collector::kernel::NamespaceScan;
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Places};
 use crate::host::caller::Caller;
+use crate::host::privileges::with_files_of;
 use crate::host::sandbox::Sandbox;
 use crate::host::session_env::SessionEnv;
 use crate::host::time_zone;
@@ -153,7 +154,9 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     }
     let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
     let zone = if is_dashboard || cli.time {
-        time_zone::local().unwrap_or_else(|why| {
+        // TZ names a file
+        let local = with_files_of(&plan.caller.identity, time_zone::local);
+        local.unwrap_or_else(|why| {
             notices.push(why);
             TimeZone::UTC
         })

@@ -60,6 +60,20 @@ pub fn give_up(user: Option<&Identity>, kept: CapabilitySet) -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }
 
+/// Runs `work` while the calling thread opens files with the rights of that user only.
+pub fn with_files_of<T>(user: &Identity, work: impl FnOnce() -> T) -> T {
+    // SAFETY: changes as whom this thread opens files; the kernel takes the capabilities for files with root, and returns
+    // them with it (setfsuid(2), capabilities(7))
+    let (gid, uid) = unsafe { (libc::setfsgid(user.gid), libc::setfsuid(user.uid)) };
+    let result = work();
+    // SAFETY: as above
+    unsafe {
+        libc::setfsuid(uid.unsigned_abs());
+        libc::setfsgid(gid.unsigned_abs());
+    }
+    result
+}
+
 /// Runs `attempt` without any effective capability in the calling thread.
 ///
 /// # Errors
@@ -74,4 +88,28 @@ pub fn without_capabilities<T>(attempt: impl FnOnce() -> T) -> io::Result<T> {
     let result = attempt();
     set_capabilities(None, before)?;
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustix::process::geteuid;
+
+    use super::*;
+
+    #[test]
+    fn files_of_another_user_are_opened_with_its_rights() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let other = Identity {
+            uid: 54_321,
+            gid: 54_321,
+            groups: Vec::new(),
+        };
+        let is_readable = || fs::read(file.path()).is_ok();
+        assert!(is_readable() && !with_files_of(&other, is_readable) && is_readable());
+    }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::confined::assert_confined;
@@ -77,37 +78,75 @@ fn sandbox_every_thread_is_confined_before_and_after_everything_it_does() {
     seen.quit();
 }
 
+/// The process that opens files for a dashboard, once it is the only child.
+struct Broker(String);
+
+impl Broker {
+    fn of(seen: &mut Seen) -> Broker {
+        let pid = pid(seen);
+        let children = || {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let comm = |child: &str| format!("/proc/{child}/comm");
+            children
+                .expect("it runs")
+                .split_whitespace()
+                .map(comm)
+                .collect::<Vec<_>>()
+        };
+        let is_broker = Broker::is_there;
+        seen.wait_for("its child", |_| {
+            children().iter().any(|child| is_broker(child))
+        });
+        Broker(
+            children()
+                .into_iter()
+                .find(|child| is_broker(child))
+                .expect("it runs"),
+        )
+    }
+
+    fn is_there(comm: &String) -> bool {
+        fs::read_to_string(comm).is_ok_and(|name| name == "tcplife-files\n")
+    }
+
+    fn assert_exits(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while Broker::is_there(&self.0) {
+            assert!(Instant::now() < deadline, "tcplife-files stays");
+            std::thread::yield_now();
+        }
+    }
+}
+
 #[test]
 fn dashboard_killed_while_suspended_leaves_no_process() {
     if !can_run() {
         return;
     }
     let mut seen = Seen::dashboard(&["-L", &only(&[&listen(V4)])]);
-    let pid = pid(&seen);
-    let children = || {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        children
-            .expect("it runs")
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    // the child that scans the other network namespaces is gone when the figures are there
-    seen.wait_for("one child", |_| children().len() == 1);
-    let child = format!("/proc/{}/comm", children().concat());
-    assert_eq!(
-        fs::read_to_string(&child).expect("it runs"),
-        "tcplife-files\n"
-    );
-    let process = Pid::from_raw(pid as i32).expect("a pid");
+    let broker = Broker::of(&mut seen);
+    let process = Pid::from_raw(pid(&seen) as i32).expect("a pid");
     kill_process(process, Signal::TSTP).expect("it runs");
     seen.wait_for("its stop", |_| is_stopped(process));
     kill_process(process, Signal::KILL).expect("it is stopped");
-    let deadline = Instant::now() + PATIENCE;
-    while fs::read_to_string(&child).is_ok_and(|name| name == "tcplife-files\n") {
-        assert!(Instant::now() < deadline, "tcplife-files stays");
-        std::thread::yield_now();
+    broker.assert_exits();
+}
+
+#[test]
+fn dashboard_interrupted_while_its_configuration_is_a_silent_pipe_leaves_no_process() {
+    if !can_run() {
+        return;
     }
+    let folder = tempfile::tempdir().expect("a directory");
+    let pipe = folder.path().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RUSR).expect("a pipe");
+    let path = pipe.to_string_lossy().into_owned();
+    let mut seen = Seen::start(pty::command(&brisk(&["--config", &path])));
+    let broker = Broker::of(&mut seen);
+    seen.press("\x03");
+    let status = seen.pty.wait(|_| ());
+    assert!(status.signal().is_some(), "{status}");
+    broker.assert_exits();
 }
 
 #[test]

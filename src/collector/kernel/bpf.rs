@@ -160,7 +160,10 @@ pub fn run(
     };
     scanner.scan()?;
     match config.namespaces {
-        Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd())?,
+        // without the child, at least this namespace
+        Some(namespaces) => namespaces
+            .run(iterators.scan_orphans.as_fd())
+            .or_else(|_| walk_silent(&iterators.scan_orphans))?,
         // this thread may still have the right to
         None => netns::in_each(|| walk_silent(&iterators.scan_orphans))?,
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::CapabilitySet;
 
 use crate::host::caller::Caller;
@@ -76,6 +77,8 @@ impl Broker {
             let user = is_other.then_some(&caller.identity);
             // a child with too many rights serves nobody: the main process finds the socket closed
             if give_up(user, CapabilitySet::empty()).is_ok() {
+                // it may be waiting for somebody to write to a pipe; a change of user clears this
+                let _ = set_parent_process_death_signal(Some(Signal::KILL));
                 serve::serve(socket, &places, whom.as_deref());
             }
         })?;

@@ -26,7 +26,9 @@ const LINKS: [&str; 4] = ["resolv.conf", "hosts", "services", "passwd"];
 pub fn rules() -> anyhow::Result<RulesetCreated> {
     let elsewhere = LINKS.iter().filter_map(|name| {
         let target = fs::canonicalize(Path::new("/etc").join(name)).ok()?;
-        target.parent().map(Path::to_path_buf)
+        // everything is below the root
+        let folder = target.parent().filter(|folder| *folder != Path::new("/"));
+        Some(folder.unwrap_or(&target).to_path_buf())
     });
     let mut folders: Vec<PathBuf> = READ.iter().map(PathBuf::from).chain(elsewhere).collect();
     folders.sort();
@@ -38,8 +40,14 @@ pub fn rules() -> anyhow::Result<RulesetCreated> {
         .handle_access(AccessNet::from_all(NEWEST))?
         .create()?;
     // a directory that does not exist needs no rule
-    let open = folders.iter().filter_map(|folder| PathFd::new(folder).ok());
-    let rules = open.map(|folder| Ok(PathBeneath::new(folder, read)));
+    let rules = folders.iter().filter_map(|path| {
+        let access = if path.is_dir() {
+            read
+        } else {
+            AccessFs::ReadFile.into()
+        };
+        Some(Ok(PathBeneath::new(PathFd::new(path).ok()?, access)))
+    });
     ruleset
         .add_rules(rules)
         .map_err(|e: landlock::RulesetError| e.into())

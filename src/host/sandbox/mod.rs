@@ -58,7 +58,7 @@ pub struct InForce {
     /// Capabilities that it has or could take, as a mask.
     pub capabilities: u64,
     pub no_new_privs: bool,
-    /// Version of Landlock's interface that is used, at most [`files::NEWEST`]; 0: no Landlock.
+    /// Version of Landlock's interface that is used, at most 4; 0: no Landlock.
     pub landlock: u8,
     /// A filter of system calls is in force.
     pub seccomp: bool,
