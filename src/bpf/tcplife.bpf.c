@@ -367,6 +367,14 @@ static __always_inline __u32 netns_of(const struct sock_common *skc)
 	return skc->skc_net.net->ns.inum;
 }
 
+/* The same of a process. */
+static __always_inline __u32 task_netns(const struct task_struct *task)
+{
+	if (!bpf_core_field_exists(((possible_net_t *)0)->net))
+		return 0;
+	return BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+}
+
 /* The MPTCP socket of a subflow, to compare with others; 0: not a subflow. */
 static __always_inline __u64 mptcp_of(struct tcp_sock *tp, bool *is_join)
 {
@@ -1179,7 +1187,7 @@ int find_holders(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!r.holds)
 		wanted_pid = 0;
-	r.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	r.netns = task_netns(task);
 	read_name(r.comm, task);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
