@@ -33,7 +33,7 @@ const REMEMBERED: usize = 65_536;
 impl Cgroups {
     /// Creates a cache for this host, where cgroup2 is mounted.
     pub fn of_this_host() -> Self {
-        Cgroups::below(cgroup2_mount(Process::own().mounts()))
+        Cgroups::below(mount_point())
     }
 
     /// Creates a cache without a hierarchy.
@@ -116,6 +116,11 @@ impl Cgroups {
                 .or_insert_with(|| Arc::new(Cgroup::new(id, Some(path))));
         }
     }
+}
+
+/// Directory where the control groups of this host are mounted.
+pub fn mount_point() -> Option<PathBuf> {
+    cgroup2_mount(Process::own().mounts())
 }
 
 /// Returns the first mount of type cgroup2.

@@ -9,15 +9,15 @@ use landlock::{
     PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus,
 };
 
-use crate::host::proc;
+use crate::host::{cgroup, proc};
 
 /// Newest version of the interface that is used. The next one has a right to ioctl(2) on devices, and a process without it
 /// cannot set its own terminal (Linux 6.10).
 const NEWEST: ABI = ABI::V4;
 
-/// Directories whose files are read: processes, control groups, and the files of names (users, services, hosts, resolver).
-/// A directory and not its files, because many of them are replaced by new ones, for which a rule would not hold.
-const READ: [&str; 3] = [proc::ROOT, "/sys/fs/cgroup", "/etc"];
+/// Directories whose files are read, apart from control groups: processes, and the files of names (users, services, hosts,
+/// resolver). A directory and not its files, because many of them are replaced by new ones, for which a rule would not hold.
+const READ: [&str; 2] = [proc::ROOT, "/etc"];
 
 /// Files of /etc that often are links to elsewhere.
 const LINKS: [&str; 4] = ["resolv.conf", "hosts", "services", "passwd"];
@@ -30,7 +30,9 @@ pub fn rules() -> anyhow::Result<RulesetCreated> {
         let folder = target.parent().filter(|folder| *folder != Path::new("/"));
         Some(folder.unwrap_or(&target).to_path_buf())
     });
-    let mut folders: Vec<PathBuf> = READ.iter().map(PathBuf::from).chain(elsewhere).collect();
+    let mut folders: Vec<PathBuf> = READ.iter().map(PathBuf::from).collect();
+    folders.extend(cgroup::mount_point());
+    folders.extend(elsewhere);
     folders.sort();
     folders.dedup();
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
