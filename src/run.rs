@@ -38,7 +38,20 @@ pub fn main() -> ExitCode {
         return stopped(Stop::Help(Config::default().to_toml()));
     }
     let output = cli.output(is_on_a_terminal());
-    let caller = Caller::detect();
+    let filter = match cli.session_filter(output) {
+        Ok(filter) => filter,
+        Err(stop) => return stopped(stop),
+    };
+    let capture = match cli.capture_for(output, &filter) {
+        Ok(capture) => capture,
+        Err(stop) => return stopped(stop),
+    };
+    let caller = match Caller::detect() {
+        Ok(caller) => caller,
+        Err(e) if output == Output::Dashboard => return finish(Err(e.into())),
+        // lines open no file for anybody
+        Err(_) => Caller::nobody(),
+    };
     let helpers = match Helpers::start(&cli, output, &caller) {
         Ok(helpers) => helpers,
         Err(e) => return finish(Err(e)),
@@ -47,23 +60,18 @@ pub fn main() -> ExitCode {
         Some(broker) => cli.settings(broker),
         None => Ok(Config::default()), // the configuration does not affect line outputs
     };
-    let (filter, config) = match (cli.session_filter(output), settings) {
-        (Ok(filter), Ok(config)) => (filter, config),
-        (Err(stop), _) | (_, Err(stop)) => return stopped(stop),
+    let config = match settings {
+        Ok(config) => config,
+        Err(stop) => return stopped(stop),
     };
-    match cli.capture_for(output, &filter) {
-        Ok(capture) => {
-            let plan = Plan {
-                output,
-                capture,
-                filter,
-                config,
-                caller,
-            };
-            finish(run(&cli, plan, helpers))
-        }
-        Err(stop) => stopped(stop),
-    }
+    let plan = Plan {
+        output,
+        capture,
+        filter,
+        config,
+        caller,
+    };
+    finish(run(&cli, plan, helpers))
 }
 
 /// Processes forked before anything else, with rights that the main process gives up or never has.
@@ -156,6 +164,11 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     let zone = if is_dashboard || cli.time {
         // TZ names a file
         let local = with_files_of(&plan.caller.identity, time_zone::local);
+        let local = local.unwrap_or_else(|e| {
+            Err(format!(
+                "cannot read the time zone as the caller: {e}. Times are in UTC"
+            ))
+        });
         local.unwrap_or_else(|why| {
             notices.push(why);
             TimeZone::UTC

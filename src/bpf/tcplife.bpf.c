@@ -948,7 +948,7 @@ int BPF_PROG(on_write, struct sock *sk)
 /*
  * A task has written to a socket of any kind, and has released its lock (Linux 6.3). Used only where
  * there is no on_write. What another processor finds out about the owner at this moment may be lost
- * until its next evidence.
+ * until its next evidence. A session is not confirmed here, as in on_write: that takes the lock.
  */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_write_done, struct sock *sk, int result)
@@ -1185,11 +1185,11 @@ int find_holders(struct bpf_iter__task_file *ctx)
 	r.pid = visible_pid(task);
 	if (!r.holds && r.pid != wanted_pid)
 		return 0;
-	if (!r.holds)
-		wanted_pid = 0;
 	r.netns = task_netns(task);
 	read_name(r.comm, task);
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	/* a record that does not fit is discarded, and the program runs again for it */
+	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0 && !r.holds)
+		wanted_pid = 0;
 	return 0;
 }
 

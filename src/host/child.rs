@@ -6,12 +6,14 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, shutdown,
+    socketpair,
 };
 use rustix::process::{Pid, WaitOptions, setpgid, waitpid};
 
@@ -29,18 +31,27 @@ pub fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(family, kind, SocketFlags::CLOEXEC, None)?)
 }
 
-/// A child process, and the socket that it is reached by. When the socket is closed, the child exits.
+/// A child process, and the socket that it is reached by. When this is dropped, the child exits.
 #[derive(Debug)]
 pub struct Child {
     pub pid: Pid,
     pub socket: OwnedFd,
 }
 
-impl Child {
-    /// Waits until it has exited, which it is about to do.
-    pub fn wait(self) {
-        drop(self.socket);
-        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+/// Maximum wait for a child to exit.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+impl Drop for Child {
+    /// Waits a while for the child to exit, so that no zombie of it is left to a process that may not expect one.
+    fn drop(&mut self) {
+        // the child sees the end of the connection, although other descriptors of it may exist
+        let _ = shutdown(&self.socket, Shutdown::Both);
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(None) = waitpid(Some(self.pid), WaitOptions::NOHANG)
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

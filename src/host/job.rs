@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Context;
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, getpid, getppid, kill_process, kill_process_group, test_kill_process,
+    Pid, Signal, getpgid, getpid, getppid, kill_process, kill_process_group, test_kill_process,
 };
 
 use crate::host::broker::Broker;
@@ -43,15 +43,14 @@ impl ParentJob {
     pub fn find() -> io::Result<Self> {
         let can_stop =
             |pid: u32| id(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::PERM));
-        let parent = getppid()
-            .ok_or(io::ErrorKind::NotFound)?
-            .as_raw_nonzero()
-            .get()
-            .unsigned_abs();
+        let main = getppid().ok_or(io::ErrorKind::NotFound)?;
+        let group = getpgid(Some(main))?;
+        let parent = main.as_raw_nonzero().get().unsigned_abs();
+        let number = group.as_raw_nonzero().get().unsigned_abs();
         let stat = |pid| Process::new(pid).stat();
-        let main = stat(parent).ok_or(io::ErrorKind::NotFound)?;
-        let mut pid = main.parent;
-        while let Some(ancestor) = stat(pid).filter(|ancestor| ancestor.group == main.group) {
+        // /proc may hide the processes of others (hidepid): those are taken for the shell
+        let mut pid = stat(parent).map_or(0, |main| main.parent);
+        while let Some(ancestor) = stat(pid).filter(|ancestor| ancestor.group == number) {
             if !can_stop(pid) && !FOLLOWERS.contains(&&*ancestor.name) {
                 let name = sanitize(&ancestor.name);
                 return Err(io::Error::other(format!(
@@ -61,7 +60,7 @@ impl ParentJob {
             pid = ancestor.parent;
         }
         Ok(ParentJob {
-            group: id(main.group).ok_or(io::ErrorKind::NotFound)?,
+            group,
             has_parent: can_stop(parent),
         })
     }

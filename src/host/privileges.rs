@@ -3,7 +3,7 @@
 //! The kernel keeps both for each thread; a thread inherits them from the one that starts it.
 
 use rustix::io;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, getgroups, set_dumpable_behavior};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, Gid, Uid, capabilities, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
@@ -25,6 +25,19 @@ pub fn may_change_user() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 
+impl Identity {
+    /// The user of a process that is nobody's; the number is the kernel's own (include/linux/highuid.h, overflowuid).
+    pub const NOBODY: Identity = Identity {
+        uid: 65_534,
+        gid: 65_534,
+        groups: Vec::new(),
+    };
+
+    fn groups(&self) -> Vec<Gid> {
+        self.groups.iter().map(|g| Gid::from_raw(*g)).collect()
+    }
+}
+
 /// Makes the calling thread that user's, if one is given, and gives up all capabilities but `kept`, and everything that could
 /// give it more.
 ///
@@ -37,9 +50,8 @@ pub fn give_up(user: Option<&Identity>, kept: CapabilitySet) -> io::Result<()> {
         let _ = remove_capability_from_bounding_set(capability);
     }
     if let Some(user) = user {
-        let groups: Vec<Gid> = user.groups.iter().map(|g| Gid::from_raw(*g)).collect();
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-        set_thread_groups(&groups)?;
+        set_thread_groups(&user.groups())?;
         set_thread_res_gid(gid, gid, gid)?;
         // the kept ones would go with root
         set_keep_capabilities(true)?;
@@ -61,16 +73,30 @@ pub fn give_up(user: Option<&Identity>, kept: CapabilitySet) -> io::Result<()> {
 }
 
 /// Runs `work` while the calling thread opens files with the rights of that user only.
-pub fn with_files_of<T>(user: &Identity, work: impl FnOnce() -> T) -> T {
-    // SAFETY: changes as whom this thread opens files; the kernel takes the capabilities for files with root, and returns
-    // them with it (setfsuid(2), capabilities(7))
-    let (gid, uid) = unsafe { (libc::setfsgid(user.gid), libc::setfsuid(user.uid)) };
-    let result = work();
-    // SAFETY: as above
-    unsafe {
-        libc::setfsuid(uid.unsigned_abs());
-        libc::setfsgid(gid.unsigned_abs());
+///
+/// # Errors
+/// If the kernel refuses; then `work` is not run.
+pub fn with_files_of<T>(user: &Identity, work: impl FnOnce() -> T) -> io::Result<T> {
+    // the ids that files are opened with; an id that none can be asks for the present ones (setfsuid(2))
+    let ids = |gid: u32, uid: u32| {
+        // SAFETY: numbers only. The kernel takes the capabilities for files with root, and returns them with it.
+        unsafe { (libc::setfsgid(gid), libc::setfsuid(uid)) }
+    };
+    let now = || ids(u32::MAX, u32::MAX);
+    let (before, groups) = (now(), getgroups()?);
+    let wanted = (user.gid.cast_signed(), user.uid.cast_signed());
+    if before == wanted {
+        return Ok(work());
     }
+    set_thread_groups(&user.groups())?;
+    ids(user.gid, user.uid);
+    let result = if now() == wanted {
+        Ok(work())
+    } else {
+        Err(io::Errno::PERM)
+    };
+    ids(before.0.cast_unsigned(), before.1.cast_unsigned());
+    set_thread_groups(&groups)?;
     result
 }
 
@@ -92,7 +118,8 @@ pub fn without_capabilities<T>(attempt: impl FnOnce() -> T) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
 
     use rustix::process::geteuid;
 
@@ -103,13 +130,17 @@ mod tests {
         if !geteuid().is_root() {
             return;
         }
+        // only root's group may read it
         let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::set_permissions(file.path(), Permissions::from_mode(0o040)).expect("ours");
         let other = Identity {
             uid: 54_321,
             gid: 54_321,
             groups: Vec::new(),
         };
         let is_readable = || fs::read(file.path()).is_ok();
-        assert!(is_readable() && !with_files_of(&other, is_readable) && is_readable());
+        assert!(is_readable());
+        assert_eq!(with_files_of(&other, is_readable), Ok(false));
+        assert!(is_readable());
     }
 }

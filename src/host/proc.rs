@@ -155,11 +155,6 @@ pub struct Status {
     pub capabilities: Option<u64>,
     /// Bit mask of the capabilities that it, and what it executes, can have at most.
     pub bounding: Option<u64>,
-    /// Permitted capabilities, as a mask.
-    pub permitted: Option<u64>,
-    pub no_new_privs: bool,
-    /// Mode of seccomp(2).
-    pub seccomp: u8,
     /// PID namespaces that it is in, from that of this /proc to its own; 0: not known.
     pub pid_namespaces: u32,
 }
@@ -176,11 +171,6 @@ impl Status {
             ignored_signals: mask("SigIgn:"),
             capabilities: mask("CapEff:"),
             bounding: mask("CapBnd:"),
-            permitted: mask("CapPrm:"),
-            no_new_privs: value("NoNewPrivs:").is_some_and(|is| is.trim() == "1"),
-            seccomp: value("Seccomp:")
-                .and_then(|mode| mode.trim().parse().ok())
-                .unwrap_or(0),
             // its id in each of them
             pid_namespaces: value("NSpid:").map_or(0, |ids| ids.split_whitespace().count() as u32),
         }
@@ -307,15 +297,12 @@ mod tests {
 
     #[test]
     fn status_with_name_that_is_not_utf8_is_read() {
-        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nNSpid:\t812\t3\n";
+        let text = b"Name:\ta\xffb\nUid:\t1000\t0\t0\t0\nSigIgn:\t0000000000001001\nCapEff:\t000000c000000000\nNSpid:\t812\t3\n";
         let expected = Status {
             uid: Some(0),
             ignored_signals: Some(1 << 12 | 1),
             capabilities: Some(1 << 38 | 1 << 39),
             bounding: None,
-            permitted: None,
-            no_new_privs: true,
-            seccomp: 2,
             pid_namespaces: 2,
         };
         assert_eq!(Status::parse(text), expected);

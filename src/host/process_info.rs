@@ -74,8 +74,8 @@ impl ProcessInfo {
             command: join(&process.command_line()),
             program: match program(pid) {
                 Ok(path) => Program::Path(sanitize(&path.to_string_lossy())),
-                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Program::Hidden,
-                Err(_) => Program::None,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Program::None,
+                Err(_) => Program::Hidden,
             },
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
             parents: parents_from(stat.parent),

@@ -202,7 +202,10 @@ mod tests {
     }
 
     fn folder() -> tempfile::TempDir {
-        tempfile::tempdir().expect("a directory")
+        tempfile::Builder::new()
+            .prefix("tcplife")
+            .tempdir()
+            .expect("a directory")
     }
 
     fn next(writer: &Writer) -> WriterReport {
@@ -256,10 +259,10 @@ mod tests {
     fn export_existing_file_is_replaced_only_on_request() {
         let folder = folder();
         let path = folder.path().join("a.csv");
-        fs::write(&path, "old").expect("a file");
+        fs::write(&path, "event,time,old").expect("a file");
         let start = |replace| start(path.clone(), replace);
         assert_eq!(written(&start(false), "new"), WriterReport::Exists);
-        assert_eq!(fs::read_to_string(&path).expect("a file"), "old");
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "event,time,old");
         assert_eq!(written(&start(true), "new"), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "new");
     }
@@ -270,11 +273,14 @@ mod tests {
         let path = folder.path().join("a.csv");
         let writer = start(path.clone(), false);
         assert_eq!(next(&writer), WriterReport::Ready);
-        fs::write(&path, "somebody's").expect("a file");
+        fs::write(&path, "event,time,somebody's").expect("a file");
         writer.write(block("ours", true));
         assert_eq!(next(&writer), WriterReport::Ready);
         assert_eq!(next(&writer), WriterReport::Taken);
-        assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody's");
+        assert_eq!(
+            fs::read_to_string(&path).expect("a file"),
+            "event,time,somebody's"
+        );
         writer.replace();
         assert_eq!(next(&writer), WriterReport::Done);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "ours");
@@ -324,6 +330,24 @@ mod tests {
     }
 
     #[test]
+    fn export_does_not_replace_what_is_no_export() {
+        let folder = folder();
+        let path = folder.path().join("daemon.json");
+        for (there, is_replaced) in [
+            ("{}", false),
+            ("event,tim", false),
+            ("", true),
+            ("{\"event\":\"open\"}\n", true),
+        ] {
+            fs::write(&path, there).expect("a file");
+            let last = written(&start(path.clone(), true), "new");
+            assert_eq!(last == WriterReport::Done, is_replaced, "{there}: {last:?}");
+            let now = fs::read_to_string(&path).expect("a file");
+            assert_eq!(now, if is_replaced { "new" } else { there });
+        }
+    }
+
+    #[test]
     fn export_failure_is_reported_with_its_reason() {
         let folder = folder();
         let failed = |path: PathBuf| {
@@ -333,15 +357,18 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
+        fs::create_dir(folder.path().join("folder.csv")).expect("a directory");
+        let pipe = folder.path().join("pipe.csv");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).expect("a pipe");
         assert_eq!(
             failed(folder.path().join("none/a.csv")),
             "No such file or directory"
         );
-        assert_eq!(failed(folder.path().into()), "is a directory");
+        assert_eq!(failed(folder.path().join("folder.csv")), "is a directory");
         assert_eq!(
-            failed("/dev/full".into()),
+            failed(pipe),
             "it exists and is not a regular file",
-            "a device stays what it is"
+            "a pipe stays what it is"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use libc::{EACCES, EPERM, c_long};
+use libc::{EACCES, ENOSYS, EPERM, c_long};
 
 use super::inject::{Argument, Puppet, threads};
 use Argument::{Number, Text, Zeros};
@@ -126,6 +126,35 @@ fn attempts() -> Vec<Attempt> {
             &[Number(0), Number(libc::TIOCSTI), Text("x")],
             EPERM,
         ),
+        attempt(
+            "change the mode of a file",
+            libc::SYS_fchmodat,
+            &[
+                Number(libc::AT_FDCWD as u64),
+                Text("/etc/passwd"),
+                Number(0o666),
+            ],
+            EPERM,
+        ),
+        attempt(
+            "kill a process",
+            libc::SYS_kill,
+            &[Number(1), Number(libc::SIGTERM as u64)],
+            EPERM,
+        ),
+        attempt(
+            "create a namespace with a process",
+            libc::SYS_clone,
+            &[Number((libc::CLONE_NEWUSER | libc::SIGCHLD) as u64)],
+            EPERM,
+        ),
+        attempt(
+            "create a process where no filter sees how",
+            libc::SYS_clone3,
+            &[Zeros(88), Number(88)],
+            ENOSYS,
+        ),
+        socket("talk to the kernel", libc::AF_NETLINK, libc::SOCK_DGRAM),
         attempt(
             "become root",
             libc::SYS_setresuid,

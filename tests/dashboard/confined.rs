@@ -35,7 +35,10 @@ fn sandbox_every_thread_is_confined_before_and_after_everything_it_does() {
     if !can_run() {
         return;
     }
-    let folder = tempfile::tempdir().expect("a directory");
+    let folder = tempfile::Builder::new()
+        .prefix("tcplife")
+        .tempdir()
+        .expect("a directory");
     let (listener, other) = (listen(V4), listen(V4));
     let mut command = pty::command(&brisk(&["-L", &only(&[&listener, &other])]));
     command.cwd(folder.path());
@@ -94,15 +97,8 @@ impl Broker {
                 .collect::<Vec<_>>()
         };
         let is_broker = Broker::is_there;
-        seen.wait_for("its child", |_| {
-            children().iter().any(|child| is_broker(child))
-        });
-        Broker(
-            children()
-                .into_iter()
-                .find(|child| is_broker(child))
-                .expect("it runs"),
-        )
+        seen.wait_for("its child", |_| children().iter().any(is_broker));
+        Broker(children().into_iter().find(is_broker).expect("it runs"))
     }
 
     fn is_there(comm: &String) -> bool {
@@ -137,7 +133,10 @@ fn dashboard_interrupted_while_its_configuration_is_a_silent_pipe_leaves_no_proc
     if !can_run() {
         return;
     }
-    let folder = tempfile::tempdir().expect("a directory");
+    let folder = tempfile::Builder::new()
+        .prefix("tcplife")
+        .tempdir()
+        .expect("a directory");
     let pipe = folder.path().join("pipe");
     mkfifoat(CWD, &pipe, Mode::RUSR).expect("a pipe");
     let path = pipe.to_string_lossy().into_owned();
@@ -178,7 +177,10 @@ fn under_sudo(home: &Path, folder: &Path, flags: &[&str]) -> Seen {
 }
 
 fn owned_by(uid: u32) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a directory");
+    let folder = tempfile::Builder::new()
+        .prefix("tcplife")
+        .tempdir()
+        .expect("a directory");
     chown(folder.path(), Some(uid), Some(uid)).expect("root may");
     folder
 }

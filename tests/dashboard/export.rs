@@ -93,7 +93,7 @@ fn export_existing_file_is_replaced_only_after_confirmation() {
     }
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("a.csv");
-    fs::write(&path, "somebody's").expect("a file");
+    fs::write(&path, "event,time,somebody's").expect("a file");
     let listener = listen(V4);
     let mut seen = in_folder(folder.path(), &only(&[&listener]));
     session(&listener, V4, 1, 1);
@@ -102,7 +102,10 @@ fn export_existing_file_is_replaced_only_after_confirmation() {
     seen.wait_for("the question", |s| s.shows("Replace it? y/n"));
     seen.press("n");
     seen.wait_for("the name", |s| s.shows("Enter write"));
-    assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody's");
+    assert_eq!(
+        fs::read_to_string(&path).expect("a file"),
+        "event,time,somebody's"
+    );
     seen.press("\r");
     seen.wait_for("the question", |s| s.shows("Replace it? y/n"));
     seen.press("y");

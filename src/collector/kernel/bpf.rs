@@ -128,7 +128,8 @@ pub fn run(
     let builder = skel::TcplifeSkelBuilder::default;
     let (mut skel, walk) = match load(builder(), &mut object, &config, Walk::Map) {
         Ok(skel) => (skel, Walk::Map),
-        // if that fails, too, the first error says more
+        // for another reason it would fail again; and if this fails, the first error says more
+        Err(e) if !e.to_string().contains("dump_open_sessions") => return Err(e.into()),
         Err(e) => (
             load(builder(), &mut other, &config, Walk::Files).map_err(|_| e)?,
             Walk::Files,
@@ -160,10 +161,7 @@ pub fn run(
     };
     scanner.scan()?;
     match config.namespaces {
-        // without the child, at least this namespace
-        Some(namespaces) => namespaces
-            .run(iterators.scan_orphans.as_fd())
-            .or_else(|_| walk_silent(&iterators.scan_orphans))?,
+        Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd())?,
         // this thread may still have the right to
         None => netns::in_each(|| walk_silent(&iterators.scan_orphans))?,
     }

@@ -33,14 +33,13 @@ impl NamespaceScan {
         let kept =
             CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
         let child = child::fork(c"tcplife-netns", |socket| {
-            if give_up(None, kept).is_err() {
-                return;
-            }
-            if let Ok(Some((_, Some(link)))) = child::receive(socket.as_fd())
-                && in_each(|| run(link.as_fd())).is_ok()
-            {
-                // the end of the child says the same
-                let _ = child::send(socket.as_fd(), b"done", None);
+            // without a link, the main process has ended
+            if let Ok(Some((_, Some(link)))) = child::receive(socket.as_fd()) {
+                let result = give_up(None, kept).map_err(anyhow::Error::from);
+                let result = result.and_then(|()| in_each(|| run(link.as_fd())));
+                let report = result.map_or_else(|e| format!("{e:#}"), |()| String::from(DONE));
+                // the end of the child says that it failed, too
+                let _ = child::send(socket.as_fd(), report.as_bytes(), None);
             }
         })?;
         Ok(Some(NamespaceScan(child)))
@@ -54,11 +53,17 @@ impl NamespaceScan {
         let running = "cannot scan the other network namespaces";
         let socket = self.0.socket.as_fd();
         child::send(socket, b"run", Some(link)).context(running)?;
-        let answer = child::receive(socket).context(running)?;
-        self.0.wait();
-        answer.map(|_| ()).context(running)
+        let report = child::receive(socket).context(running)?;
+        let (report, _) = report.context("its process was killed").context(running)?;
+        match String::from_utf8_lossy(&report) {
+            done if done == DONE => Ok(()),
+            error => Err(anyhow::anyhow!("{error}").context(running)),
+        }
     }
 }
+
+/// Report of a child that has run the iterator.
+const DONE: &str = "done";
 
 /// True if this process may enter other namespaces.
 fn may_enter() -> bool {

@@ -5,16 +5,17 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::CapabilitySet;
 
 use crate::host::caller::Caller;
-use crate::host::child::{self, receive, send};
+use crate::host::child::{self, Child, receive, send};
 use crate::host::privileges::{give_up, may_change_user};
 
 mod new_file;
@@ -27,6 +28,14 @@ use protocol::{Answer, Request};
 /// Maximum wait for an answer about a file that nobody has asked for, such as the history: the screen must not wait for
 /// a home directory on a server that is gone.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same for the configuration, without which tcplife does not start.
+const START: Duration = Duration::from_secs(10);
+/// The same for what is only a part of a screen.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// First message of a child that has given up its rights.
+const READY: &str = "ready";
 
 /// Files whose paths are known at the start.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +62,27 @@ impl Places {
 /// The main process' side.
 #[derive(Debug)]
 pub struct Broker {
-    socket: OwnedFd,
+    server: Server,
     places: Places,
+}
+
+/// Where requests go.
+#[derive(Debug)]
+enum Server {
+    Process(Child),
+    /// A thread of this process.
+    #[cfg(any(test, feature = "testing"))]
+    Thread(OwnedFd),
+}
+
+impl Server {
+    fn socket(&self) -> BorrowedFd<'_> {
+        match self {
+            Server::Process(child) => child.socket.as_fd(),
+            #[cfg(any(test, feature = "testing"))]
+            Server::Thread(socket) => socket.as_fd(),
+        }
+    }
 }
 
 impl Broker {
@@ -75,15 +103,28 @@ impl Broker {
         let whom = (is_other || caller.identity.uid == 0).then(|| caller.described());
         let child = child::fork(c"tcplife-files", |socket| {
             let user = is_other.then_some(&caller.identity);
-            // a child with too many rights serves nobody: the main process finds the socket closed
-            if give_up(user, CapabilitySet::empty()).is_ok() {
+            let result = give_up(user, CapabilitySet::empty());
+            let report = result.map_or_else(|e| e.to_string(), |()| String::from(READY));
+            // a child with too many rights serves nobody
+            if child::send(socket.as_fd(), report.as_bytes(), None).is_ok() && report == READY {
                 // it may be waiting for somebody to write to a pipe; a change of user clears this
                 let _ = set_parent_process_death_signal(Some(Signal::KILL));
                 serve::serve(socket, &places, whom.as_deref());
             }
         })?;
+        let socket = child.socket.as_fd();
+        let opening = || format!("cannot open files as {}", caller.described());
+        let report = receive(socket).with_context(opening)?;
+        let (report, _) = report
+            .context("its process was killed")
+            .with_context(opening)?;
+        if report != READY.as_bytes() {
+            let error = String::from_utf8_lossy(&report).into_owned();
+            return Err(anyhow::anyhow!(error)).with_context(opening);
+        }
+        set_socket_timeout(socket, Timeout::Send, Some(PATIENCE)).with_context(opening)?;
         Ok(Broker {
-            socket: child.socket,
+            server: Server::Process(child),
             places,
         })
     }
@@ -98,7 +139,7 @@ impl Broker {
         let known = places.clone();
         crate::host::thread::spawn("tcplife-files", move || serve::serve(theirs, &known, None))?;
         Ok(Broker {
-            socket: ours,
+            server: Server::Thread(ours),
             places,
         })
     }
@@ -113,8 +154,12 @@ impl Broker {
     /// # Errors
     /// If it cannot be opened.
     pub fn read(&self, place: Place) -> io::Result<File> {
-        // a configuration may be a pipe that somebody is about to write to
-        let patience = (place != Place::Config).then_some(PATIENCE);
+        let patience = match place {
+            // it may be a pipe that somebody is about to write to
+            Place::Config if self.places.is_config_named => None,
+            Place::Config => Some(START),
+            _ => Some(PATIENCE),
+        };
         self.connect(patience)?.file(&Request::Read(place))
     }
 
@@ -151,7 +196,7 @@ impl Broker {
     /// # Errors
     /// If not.
     pub fn program(&self, pid: u32) -> io::Result<PathBuf> {
-        match self.connect(Some(PATIENCE))?.ask(&Request::Program(pid))? {
+        match self.connect(Some(GLANCE))?.ask(&Request::Program(pid))? {
             (Answer::Path(path), _) => Ok(path),
             _ => Err(unexpected()),
         }
@@ -163,8 +208,7 @@ impl Broker {
     /// If another process of the job would wait for this one forever; then nothing is stopped.
     pub fn stop_job(&self) -> io::Result<bool> {
         match self.connect(Some(PATIENCE))?.ask(&Request::StopJob)?.0 {
-            Answer::Done => Ok(true),
-            Answer::Exists => Ok(false),
+            Answer::Stopping { with_parent } => Ok(with_parent),
             _ => Err(unexpected()),
         }
     }
@@ -173,7 +217,7 @@ impl Broker {
         let (ours, theirs) = child::sockets()?;
         set_socket_timeout(&ours, Timeout::Recv, patience)?;
         // a message without content would look like the end
-        send(self.socket.as_fd(), b"+", Some(theirs.as_fd())).map_err(explained)?;
+        send(self.server.socket(), b"+", Some(theirs.as_fd())).map_err(explained)?;
         Ok(Connection(ours))
     }
 }

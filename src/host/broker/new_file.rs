@@ -26,12 +26,24 @@ pub enum Named {
     Taken,
 }
 
+/// Existing files that a new one may replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaceable {
+    Any,
+    /// Files that begin like an export.
+    Exports,
+}
+
+/// Beginnings of exports, in each format; an empty file is none yet.
+const BEGINNINGS: [&[u8]; 2] = [b"event,time,", b"{\"event\":"];
+
 /// The file. Dropped without a name, nothing is left of it.
 #[derive(Debug)]
 pub struct NewFile {
     folder: OwnedFd,
     name: OsString,
     file: OwnedFd,
+    replaceable: Replaceable,
     /// Name until it is complete, where the file system knows no files without one.
     temporary: Option<OsString>,
 }
@@ -42,7 +54,11 @@ impl NewFile {
     /// # Errors
     /// If the directory is not writable, or what is there is not to be replaced: a directory, a device, a file that this
     /// user may not write to.
-    pub fn create(path: &Path, replace: bool) -> io::Result<Option<Self>> {
+    pub fn create(
+        path: &Path,
+        replace: bool,
+        replaceable: Replaceable,
+    ) -> io::Result<Option<Self>> {
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
             return Err(io::ErrorKind::IsADirectory.into());
         };
@@ -52,7 +68,7 @@ impl NewFile {
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(CWD, parent, flags, Mode::empty())?;
-        if is_there(folder.as_fd(), name)? && !replace {
+        if is_there(folder.as_fd(), name, replaceable, replace)? && !replace {
             return Ok(None);
         }
         let (file, temporary) = unnamed(folder.as_fd())?;
@@ -60,6 +76,7 @@ impl NewFile {
             folder,
             name: name.to_owned(),
             file,
+            replaceable,
             temporary,
         }))
     }
@@ -75,7 +92,7 @@ impl NewFile {
     /// If the kernel refuses, or what is there by now is not to be replaced.
     pub fn finish(&mut self, replace: bool) -> io::Result<Named> {
         let folder = self.folder.as_fd();
-        if is_there(folder, &self.name)? && !replace {
+        if is_there(folder, &self.name, self.replaceable, replace)? && !replace {
             return Ok(Named::Taken);
         }
         let result = match &self.temporary {
@@ -120,7 +137,12 @@ impl Drop for NewFile {
 
 /// True if there is something of that name that may be replaced. A symbolic link is replaced itself, and its target stays
 /// as it is.
-fn is_there(folder: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
+fn is_there(
+    folder: BorrowedFd<'_>,
+    name: &OsStr,
+    replaceable: Replaceable,
+    replace: bool,
+) -> io::Result<bool> {
     let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(false),
@@ -132,10 +154,26 @@ fn is_there(folder: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
         // who may write to a directory may replace the files in it, even those that they may not write to
         FileType::RegularFile => {
             accessat(folder, name, Access::WRITE_OK, AtFlags::EACCESS)?;
+            // the question whether to replace it comes first
+            if replace && replaceable == Replaceable::Exports && !is_export(folder, name)? {
+                return Err(io::Error::other(
+                    "it is no export of tcplife, and is not replaced",
+                ));
+            }
             Ok(true)
         }
         _ => Err(io::Error::other("it exists and is not a regular file")),
     }
+}
+
+/// True for a file that begins like an export, or is empty.
+fn is_export(folder: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(folder, name, flags, Mode::empty())?;
+    let mut bytes = [0; 16];
+    let count = rustix::io::read(&file, &mut bytes)?;
+    let begins = |text: &&[u8]| bytes[..count].starts_with(text);
+    Ok(count == 0 || BEGINNINGS.iter().any(begins))
 }
 
 /// Creates a file without a name, or with a temporary one where that is not possible.
@@ -198,7 +236,8 @@ mod tests {
         let path = folder.path().join("a");
         let names = || fs::read_dir(folder.path()).expect("a directory").count();
         let create = |replace| {
-            let mut file = NewFile::create(&path, replace)?.expect("no such file, or replaced");
+            let mut file = NewFile::create(&path, replace, Replaceable::Any)?
+                .expect("no such file, or replaced");
             let name = temporary_name()?;
             file.link(&name)?;
             file.temporary = Some(name);
@@ -221,7 +260,7 @@ mod tests {
     #[test]
     fn path_without_a_file_name_is_refused() {
         for path in ["/", "..", "/tmp/.."] {
-            let refused = NewFile::create(Path::new(path), true);
+            let refused = NewFile::create(Path::new(path), true, Replaceable::Any);
             assert!(refused.is_err(), "{path}");
         }
     }

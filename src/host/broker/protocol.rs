@@ -39,8 +39,10 @@ pub enum Request {
 pub enum Answer {
     /// Done.
     Done,
-    /// A file of that name exists; the job is stopped without the main process.
+    /// A file of that name exists.
     Exists,
+    /// The job is about to be stopped: with the main process, or it must stop itself.
+    Stopping { with_parent: bool },
     /// The path that was asked for.
     Path(PathBuf),
     /// The system's error, 0 if it is none of those, and what to add to it.
@@ -106,6 +108,7 @@ impl Answer {
         match self {
             Answer::Done => vec![b'd'],
             Answer::Exists => vec![b'e'],
+            Answer::Stopping { with_parent } => vec![b's', u8::from(*with_parent)],
             Answer::Path(path) => [b"p", path.as_os_str().as_bytes()].concat(),
             Answer::Failed { errno, text } => {
                 [&[b'f'][..], &errno.to_le_bytes(), text.as_bytes()].concat()
@@ -118,6 +121,9 @@ impl Answer {
         Some(match bytes {
             [b'd'] => Answer::Done,
             [b'e'] => Answer::Exists,
+            [b's', with_parent] => Answer::Stopping {
+                with_parent: *with_parent == 1,
+            },
             [b'p', path @ ..] => Answer::Path(std::ffi::OsString::from_vec(path.to_vec()).into()),
             [b'f', rest @ ..] => {
                 let (errno, text) = rest.split_first_chunk()?;
@@ -162,6 +168,7 @@ mod tests {
         let answers = [
             Answer::Done,
             Answer::Exists,
+            Answer::Stopping { with_parent: true },
             Answer::Path(path),
             failed(13, ""),
             failed(0, "x"),

@@ -1,18 +1,21 @@
 //! The broker's side: carries out requests as the caller, until the main process is gone.
+//!
+//! Somebody else may have taken over the main process. So a request names no file to read, and what it may write is a file
+//! that looks like an export.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
-use std::{fs, mem};
+use std::path::{Component, Path};
+use std::sync::Arc;
+use std::{fs, thread};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::Errno;
 
 use crate::host::bounded_file::open_regular;
 use crate::host::broker::Places;
-use crate::host::broker::new_file::{Named, NewFile};
+use crate::host::broker::new_file::{Named, NewFile, Replaceable};
 use crate::host::broker::protocol::{Answer, Place, Request};
 use crate::host::child::{receive, send};
 use crate::host::job::ParentJob;
@@ -21,44 +24,30 @@ use crate::host::proc::Process;
 /// Maximum number of connections: more than the main process ever has.
 const MOST_CONNECTIONS: usize = 16;
 
+/// Endings of the names of exports.
+const EXPORTS: [&str; 3] = ["csv", "json", "jsonl"];
+
+/// Serves until the socket's other side is gone. A message on the socket is a connection, and each has a thread, so that one
+/// waits for no other's disk. `whom`: as whom files are opened, where that explains an error.
+pub fn serve(socket: OwnedFd, places: &Places, whom: Option<&str>) {
+    let user = Arc::new((places.clone(), whom.map(str::to_owned)));
+    while let Ok(Some((_, fd))) = receive(socket.as_fd()) {
+        // without a descriptor there is nothing to answer on
+        let Some(socket) = fd.filter(|_| Arc::strong_count(&user) <= MOST_CONNECTIONS) else {
+            continue;
+        };
+        let user = Arc::clone(&user);
+        let mut connection = Connection { socket, file: None };
+        let work = move || while connection.answer(&user.0, user.1.as_deref()) {};
+        // if the kernel refuses it, the main process finds the connection closed
+        let _ = thread::Builder::new().spawn(work);
+    }
+}
+
 /// A connection, and the file that is written over it.
 struct Connection {
     socket: OwnedFd,
     file: Option<NewFile>,
-    /// The job to stop once that is answered.
-    job: Option<ParentJob>,
-}
-
-/// Serves until the socket's other side is gone. A message on the socket is a connection. `whom`: as whom files are opened,
-/// where that explains an error.
-pub fn serve(socket: OwnedFd, places: &Places, whom: Option<&str>) {
-    let mut connections: Vec<Connection> = Vec::new();
-    loop {
-        let sockets = std::iter::once(&socket).chain(connections.iter().map(|c| &c.socket));
-        let mut fds: Vec<PollFd<'_>> = sockets.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-        match poll(&mut fds, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => return,
-        }
-        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        drop(fds);
-        let mut are_ready = ready[1..].iter();
-        connections.retain_mut(|c| !are_ready.next().is_some_and(|r| *r) || c.answer(places, whom));
-        if ready[0] {
-            match receive(socket.as_fd()) {
-                Ok(Some((_, Some(socket)))) if connections.len() < MOST_CONNECTIONS => {
-                    connections.push(Connection {
-                        socket,
-                        file: None,
-                        job: None,
-                    });
-                }
-                // without a descriptor there is nothing to answer on
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return,
-            }
-        }
-    }
 }
 
 impl Connection {
@@ -70,6 +59,9 @@ impl Connection {
         let Some(request) = Request::decode(&bytes) else {
             return false;
         };
+        if request == Request::StopJob {
+            return self.stop_job();
+        }
         let (answer, file) = match self.carry_out(&request, places) {
             Ok((answer, file)) => (answer, file),
             Err(e) => (failed(&e, whom), None),
@@ -81,9 +73,20 @@ impl Connection {
             }
             _ => None,
         };
-        let is_sent = send(self.socket.as_fd(), &answer.encode(), fd).is_ok();
-        // after the answer, for which the main process must not be stopped
-        if let Some(job) = self.job.take() {
+        send(self.socket.as_fd(), &answer.encode(), fd).is_ok()
+    }
+
+    /// Stops the job after the answer, which the main process could not read any more.
+    fn stop_job(&self) -> bool {
+        let job = ParentJob::find();
+        let answer = match &job {
+            Ok(job) => Answer::Stopping {
+                with_parent: job.has_parent,
+            },
+            Err(e) => failed(e, None),
+        };
+        let is_sent = send(self.socket.as_fd(), &answer.encode(), None).is_ok();
+        if let Ok(job) = job {
             let _ = job.stop();
         }
         is_sent
@@ -94,9 +97,8 @@ impl Connection {
         request: &Request,
         places: &Places,
     ) -> io::Result<(Answer, Option<OwnedFd>)> {
-        let done = |answer| Ok((answer, None));
-        match request {
-            Request::Read(place) => Ok((Answer::Done, Some(read(places, *place)?))),
+        let answer = match request {
+            Request::Read(place) => return Ok((Answer::Done, Some(read(places, *place)?))),
             Request::Rewrite(place) => {
                 let path = places.of(*place).ok_or(io::ErrorKind::NotFound)?;
                 // somebody who links it to /dev/null wants it to stay empty
@@ -109,40 +111,33 @@ impl Connection {
                         .mode(0o700)
                         .create(folder)?;
                 }
-                self.create(path, true).map(|answer| (answer, None))
+                self.create(path, true, Replaceable::Any)?
             }
             Request::Create { path, replace } => {
-                self.create(path, *replace).map(|answer| (answer, None))
+                check_export(path)?;
+                self.create(path, *replace, Replaceable::Exports)?
             }
             Request::Finish { replace } => {
                 let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
                 match file.finish(*replace)? {
-                    Named::Taken => done(Answer::Exists),
+                    Named::Taken => Answer::Exists,
                     Named::Done => {
                         self.file = None;
-                        done(Answer::Done)
+                        Answer::Done
                     }
                 }
             }
-            Request::Program(pid) => match Process::new(*pid).program() {
-                Ok(path) => done(Answer::Path(path)),
-                Err(e) => Err(e),
-            },
-            Request::StopJob => {
-                let job = ParentJob::find()?;
-                self.job = Some(job);
-                done(match job.has_parent {
-                    true => Answer::Done,
-                    false => Answer::Exists,
-                })
-            }
-        }
+            Request::Program(pid) => Answer::Path(Process::new(*pid).program()?),
+            // answered before
+            Request::StopJob => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        Ok((answer, None))
     }
 
-    fn create(&mut self, path: &Path, replace: bool) -> io::Result<Answer> {
-        // one file for each connection
-        drop(mem::take(&mut self.file));
-        self.file = NewFile::create(path, replace)?;
+    fn create(&mut self, path: &Path, replace: bool, what: Replaceable) -> io::Result<Answer> {
+        // one file for each connection: the earlier one goes first
+        self.file = None;
+        self.file = NewFile::create(path, replace, what)?;
         Ok(match self.file {
             Some(_) => Answer::Done,
             None => Answer::Exists,
@@ -152,6 +147,23 @@ impl Connection {
 
 fn is_new(request: &Request) -> bool {
     matches!(request, Request::Rewrite(_) | Request::Create { .. })
+}
+
+/// Fails for a path that no export should have: programs take their orders from files of other names, and from hidden ones.
+fn check_export(path: &Path) -> io::Result<()> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let is_known =
+        ending.is_some_and(|e| EXPORTS.iter().any(|known| known.eq_ignore_ascii_case(e)));
+    let is_hidden = |part: Component<'_>| matches!(part, Component::Normal(name) if name.as_bytes().first() == Some(&b'.'));
+    match (is_known, path.components().any(is_hidden)) {
+        (false, _) => Err(io::Error::other(
+            "its name ends neither in .csv nor in .json or .jsonl",
+        )),
+        (_, true) => Err(io::Error::other(
+            "exports to hidden files and directories are refused",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a file for reading: any that the user has named, else a regular one only.
@@ -174,4 +186,34 @@ fn failed(error: &io::Error, whom: Option<&str>) -> Answer {
         text = format!("permission denied to {whom}");
     }
     Answer::Failed { errno, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn export_path_that_another_program_may_take_orders_from_is_refused() {
+        for path in [
+            "a.csv",
+            "/tmp/b c.JSON",
+            "../d.jsonl",
+            "./e.csv",
+            "/f.d/g.h.csv",
+        ] {
+            assert!(check_export(Path::new(path)).is_ok(), "{path}");
+        }
+        for path in [
+            "/etc/cron.d/a",
+            "a",
+            "",
+            "/",
+            "authorized_keys",
+            ".a.csv",
+            "/root/.config/a.json",
+            "b.sh",
+        ] {
+            assert!(check_export(Path::new(path)).is_err(), "{path}");
+        }
+    }
 }

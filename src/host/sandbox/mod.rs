@@ -5,7 +5,9 @@
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use rustix::thread::CapabilitySet;
+use rustix::thread::{
+    CapabilitySet, SecureComputingMode, capabilities, no_new_privs, secure_computing_mode,
+};
 
 use crate::host::caller::Caller;
 use crate::host::privileges::{Identity, give_up, may_change_user};
@@ -14,9 +16,6 @@ use crate::host::users::name_of;
 
 mod files;
 mod system_calls;
-
-/// The user of a process that is nobody's; the number is the kernel's own (include/linux/highuid.h, overflowuid).
-const NOBODY: u32 = 65_534;
 
 /// How much must be given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -69,7 +68,7 @@ impl Sandbox {
     pub fn new(mode: Mode, caller: &Caller) -> Self {
         let is_root = rustix::process::geteuid().is_root();
         let (uid, gid) = match caller.identity.uid {
-            0 => (NOBODY, NOBODY),
+            0 => (Identity::NOBODY.uid, Identity::NOBODY.gid),
             uid => (uid, caller.identity.gid),
         };
         let identity = Identity {
@@ -138,27 +137,22 @@ impl Sandbox {
 
     /// Asks the kernel what this thread has given up.
     fn in_force(&self, landlock: u8) -> InForce {
-        let status = Process::own_thread().status();
+        let held = capabilities(None).map(|sets| sets.effective | sets.permitted);
+        let mode = secure_computing_mode();
         InForce {
             mode: self.mode,
             uid: rustix::process::geteuid().as_raw(),
-            // without /proc nothing is known to be given up
-            capabilities: status
-                .capabilities
-                .zip(status.permitted)
-                .map_or(u64::MAX, |(a, b)| a | b),
-            no_new_privs: status.no_new_privs,
+            // without an answer nothing is known to be given up
+            capabilities: held.map_or(u64::MAX, |held| held.bits()),
+            no_new_privs: no_new_privs().unwrap_or(false),
             landlock,
-            seccomp: status.seccomp == SECCOMP_MODE_FILTER,
+            seccomp: mode.is_ok_and(|mode| mode == SecureComputingMode::Filter),
         }
     }
 }
 
 /// End of an error that another mode would not be.
 const STRICT: &str = " (--sandbox strict; without it, tcplife runs with what cannot be given up)";
-
-/// Value of `Seccomp:` in a status file for a filter (include/uapi/linux/seccomp.h).
-const SECCOMP_MODE_FILTER: u8 = 2;
 
 impl InForce {
     /// Combines it with another thread's: what one of them has kept, the process has.
@@ -181,11 +175,12 @@ impl InForce {
 
     /// Meaning of each of [`InForce::rows`].
     pub const MEANINGS: [&str; 5] = [
-        "the user that tcplife has run as since its start; a process of its own opens files, as the user who started tcplife",
+        "the user that tcplife has run as since its start; another process of it, tcplife-files, opens and writes files as the \
+         user who started tcplife",
         "the capabilities that are left",
         "yes: executing a program cannot give it any privileges",
-        "a version: tcplife can read /proc, control groups and /etc, and write no file; from version 4 on, it can use no TCP \
-         port. no: the kernel lacks Landlock (Linux 5.13) or does not enable it",
+        "a version: this process can read only /proc, control groups and /etc, and write no file; from version 4 on, it can use \
+         no TCP port. no: the kernel lacks Landlock (Linux 5.13) or does not enable it",
         "yes: starting programs, tracing processes, loading BPF programs and opening connections fail",
     ];
 

@@ -63,6 +63,65 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_quotactl,
     libc::SYS_syslog,
     libc::SYS_personality,
+    // Landlock knows files that are opened, and not these
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SETXATTRAT,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    REMOVEXATTRAT,
+    OPEN_TREE_ATTR,
+    FILE_SETATTR,
+    // signals to others; see `OWN_SIGNALS`
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_send_signal,
+];
+
+/// The same on x86-64, which still has the older calls.
+#[cfg(target_arch = "x86_64")]
+const FORBIDDEN_OLD: &[c_long] = &[
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+    libc::SYS_fork,
+    libc::SYS_vfork,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const FORBIDDEN_OLD: &[c_long] = &[];
+
+/// Numbers that the C library's headers may lack; from 424 on they are the same on all architectures
+/// (include/uapi/asm-generic/unistd.h).
+const FCHMODAT2: c_long = 452;
+const SETXATTRAT: c_long = 463;
+const REMOVEXATTRAT: c_long = 466;
+const OPEN_TREE_ATTR: c_long = 467;
+const FILE_SETATTR: c_long = 469;
+
+/// Calls that may signal this process, or ask for another one with signal 0.
+const OWN_SIGNALS: [(c_long, u8); 2] = [(libc::SYS_kill, 1), (libc::SYS_tgkill, 2)];
+
+/// Flags of clone(2) that create a namespace (include/uapi/linux/sched.h).
+const CLONE_NEW: [i32; 7] = [
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
 ];
 
 /// Commands of bpf(2) that the collector goes on to use (include/uapi/linux/bpf.h): on maps, programs and iterators that exist.
@@ -78,8 +137,19 @@ const BPF_ALLOWED: [u64; 8] = [
     33, // ITER_CREATE
 ];
 
-/// Commands of ioctl(2) that put keystrokes into a terminal, for the shell to read.
-const IOCTL_FORBIDDEN: [u64; 2] = [libc::TIOCSTI, 0x541C /* TIOCLINUX */];
+/// Commands of ioctl(2) that put keystrokes into a terminal, for the shell to read, or change what its driver does.
+const IOCTL_FORBIDDEN: [u64; 3] = [libc::TIOCSTI, 0x541C /* TIOCLINUX */, libc::TIOCSETD];
+
+/// Families of sockets that are used: names are asked for over UDP, and interfaces over a Unix socket that sends nothing.
+const FAMILIES: [i32; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+/// Types of sockets other than datagrams (include/linux/net.h).
+const OTHER_TYPES: [i32; 5] = [
+    libc::SOCK_STREAM,
+    libc::SOCK_RAW,
+    libc::SOCK_RDM,
+    libc::SOCK_SEQPACKET,
+    10,
+];
 
 /// The bits of a socket's type that are not flags (include/linux/net.h, SOCK_TYPE_MASK).
 const SOCKET_TYPE: u64 = 0xf;
@@ -88,49 +158,63 @@ const SOCKET_TYPE: u64 = 0xf;
 #[cfg(target_arch = "x86_64")]
 const X32: u32 = 0x4000_0000;
 
-/// Puts the filter into force for the calling thread.
+/// Puts the filters into force for the calling thread.
 ///
 /// # Errors
 /// If the kernel has no such filters.
 pub fn restrict() -> anyhow::Result<()> {
-    let program = program().context("the filter of system calls is invalid; this is a bug")?;
-    apply_filter(&program).context("seccomp(2) refuses the filter")
+    let invalid = "the filter of system calls is invalid; this is a bug";
+    // the arguments of clone3(2) are in memory, where a filter cannot see them; the C library then uses clone(2)
+    let clone3 = [(libc::SYS_clone3, vec![])].into();
+    for program in [
+        compiled(clone3, libc::ENOSYS).context(invalid)?,
+        program().context(invalid)?,
+    ] {
+        apply_filter(&program).context("seccomp(2) refuses the filter")?;
+    }
+    Ok(())
 }
 
 fn program() -> anyhow::Result<BpfProgram> {
     let is = |argument, value| condition(argument, SeccompCmpOp::Eq, value);
     let is_not = |argument, value| condition(argument, SeccompCmpOp::Ne, value);
-    let is_type = |kind: i32| condition(1, SeccompCmpOp::MaskedEq(SOCKET_TYPE), kind as u64);
+    let has = |argument, mask, bits| condition(argument, SeccompCmpOp::MaskedEq(mask), bits);
     let any = |conditions: Vec<anyhow::Result<SeccompCondition>>| {
         let rules = conditions.into_iter().map(|c| rule([c]));
         rules.collect::<anyhow::Result<Vec<_>>>()
     };
+    let forbidden = FORBIDDEN.iter().chain(FORBIDDEN_OLD);
     let mut calls: BTreeMap<c_long, Vec<SeccompRule>> =
-        FORBIDDEN.iter().map(|call| (*call, vec![])).collect();
-    calls.insert(
-        libc::SYS_bpf,
-        vec![rule(BPF_ALLOWED.map(|command| is_not(0, command)))?],
-    );
-    let stdin = IOCTL_FORBIDDEN.map(|command| is(1, command));
-    calls.insert(libc::SYS_ioctl, any(stdin.into())?);
-    // names are asked for over UDP, and interfaces over a socket that sends nothing
-    let sockets = vec![
-        is_type(libc::SOCK_STREAM),
-        is_type(libc::SOCK_RAW),
-        is(0, libc::AF_PACKET as u64),
-        is(0, libc::AF_VSOCK as u64),
-    ];
-    calls.insert(libc::SYS_socket, any(sockets)?);
-    let filter = SeccompFilter::new(
-        calls,
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::EPERM as u32),
-        std::env::consts::ARCH.try_into()?,
-    )?;
-    let mut program = BpfProgram::try_from(filter)?;
+        forbidden.map(|call| (*call, vec![])).collect();
+    let bpf = BPF_ALLOWED.map(|command| is_not(0, command));
+    calls.insert(libc::SYS_bpf, vec![rule(bpf)?]);
+    let ioctls = IOCTL_FORBIDDEN.map(|command| is(1, command));
+    calls.insert(libc::SYS_ioctl, any(ioctls.into())?);
+    let own = u64::from(std::process::id());
+    for (call, signal) in OWN_SIGNALS {
+        calls.insert(call, vec![rule([is_not(0, own), is_not(signal, 0)])?]);
+    }
+    let namespaces = CLONE_NEW.map(|flag| has(0, flag as u64, flag as u64));
+    calls.insert(libc::SYS_clone, any(namespaces.into())?);
+    let types = OTHER_TYPES.map(|kind| has(1, SOCKET_TYPE, kind as u64));
+    let mut sockets = any(types.into())?;
+    sockets.push(rule(FAMILIES.map(|family| is_not(0, family as u64)))?);
+    calls.insert(libc::SYS_socket, sockets);
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
+    let mut program = compiled(calls, libc::EPERM)?;
     #[cfg(target_arch = "x86_64")]
     program.splice(0..0, refuse_from(X32));
     Ok(program)
+}
+
+fn compiled(calls: BTreeMap<c_long, Vec<SeccompRule>>, error: i32) -> anyhow::Result<BpfProgram> {
+    let filter = SeccompFilter::new(
+        calls,
+        SeccompAction::Allow,
+        SeccompAction::Errno(error.unsigned_abs()),
+        std::env::consts::ARCH.try_into()?,
+    )?;
+    Ok(BpfProgram::try_from(filter)?)
 }
 
 fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> anyhow::Result<SeccompCondition> {
