@@ -38,13 +38,11 @@ impl Flag {
         Flag(sys::shared_word())
     }
     pub(crate) fn raise(self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        sys::raise(self.0);
     }
-    /// Waits until it has been raised that often.
+    /// Waits until it has been raised that often. Many wait at the same time, so they must not poll.
     pub(crate) fn wait_for(self, times: u32) {
-        sys::until("another process of the case", || {
-            self.0.load(Ordering::SeqCst) >= times
-        });
+        sys::until_raised(self.0, times);
     }
 }
 

@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr::null_mut;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::cmsg_space;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::{FdFlags, Result, fcntl_setfd, ioctl_fionbio};
+use rustix::io::{Errno, FdFlags, Result, fcntl_setfd, ioctl_fionbio};
 use rustix::ioctl::{Getter, Opcode, Updater, ioctl};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use rustix::net::{
@@ -26,7 +26,9 @@ use rustix::net::{
     sendmsg, socket, sockopt,
 };
 use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, waitpid};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use rustix::thread::{
+    LinkNameSpaceType, UnshareFlags, futex, move_into_link_name_space, unshare_unsafe,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 pub(crate) const TCP_CLOSE: u8 = 7;
@@ -336,6 +338,30 @@ pub(crate) fn shared_word() -> &'static AtomicU32 {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let page = mmap_anonymous(null_mut(), 4096, protection, MapFlags::SHARED);
         AtomicU32::from_ptr(page.expect("mmap").cast())
+    }
+}
+
+/// Adds one to a shared word, and wakes the processes that wait for it.
+pub(crate) fn raise(word: &AtomicU32) {
+    word.fetch_add(1, Ordering::SeqCst);
+    futex::wake(word, futex::Flags::empty(), i32::MAX as u32).expect("FUTEX_WAKE");
+}
+
+/// Sleeps until a shared word is that large. A minute is an error, as in [`until`].
+pub(crate) fn until_raised(word: &AtomicU32, times: u32) {
+    let minute = Timespec {
+        tv_sec: 60,
+        tv_nsec: 0,
+    };
+    loop {
+        let now = word.load(Ordering::SeqCst);
+        if now >= times {
+            return;
+        }
+        match futex::wait(word, futex::Flags::empty(), now, Some(&minute)) {
+            Ok(()) | Err(Errno::AGAIN | Errno::INTR) => (),
+            Err(e) => panic!("waited in vain for another process of the case: {e}"),
+        }
     }
 }
 
