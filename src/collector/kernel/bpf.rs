@@ -124,17 +124,12 @@ pub fn run(
     ready: &dyn Fn(Started),
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
-    let (mut object, mut other) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    let builder = skel::TcplifeSkelBuilder::default;
-    let (mut skel, walk) = match load(builder(), &mut object, &config, Walk::Map) {
-        Ok(skel) => (skel, Walk::Map),
-        // for another reason it would fail again; and if this fails, the first error says more
-        Err(e) if !e.to_string().contains("dump_open_sessions") => return Err(e.into()),
-        Err(e) => (
-            load(builder(), &mut other, &config, Walk::Files).map_err(|_| e)?,
-            Walk::Files,
-        ),
-    };
+    let types = kernel_types()?;
+    let walk = Walk::of_this_kernel(&types);
+    let mut object = MaybeUninit::uninit();
+    let builder = skel::TcplifeSkelBuilder::default();
+    let mut skel = load(builder, &mut object, &config, &types, walk)?;
+    drop(types);
     let bss = skel.maps.bss_data.as_deref_mut();
     let variables = SharedState::new(bss.context("the programs have no variables")?);
     let reader = Reader::learn(&skel.progs, &variables)?;
@@ -221,11 +216,65 @@ enum Walk {
     Files,
 }
 
+impl Walk {
+    /// Finds out whether the kernel permits iterators over maps, with a program that does nothing: to load all programs
+    /// for that takes a tenth of a second.
+    fn of_this_kernel(types: &Btf<'_>) -> Self {
+        // the kernel's name for what an iterator over these maps calls (include/linux/bpf.h, BPF_ITER_FUNC_PREFIX)
+        let target = "bpf_iter_bpf_sk_storage_map";
+        let Some(target) = types.type_by_name::<libbpf_rs::btf::types::Func<'_>>(target) else {
+            // loading says what is missing
+            return Walk::Map;
+        };
+        let instruction = |code: u32| libbpf_sys::bpf_insn {
+            code: code as u8,
+            ..Default::default()
+        };
+        // r0 = 0; exit
+        let program = [
+            instruction(libbpf_sys::BPF_ALU64 | libbpf_sys::BPF_MOV | libbpf_sys::BPF_K),
+            instruction(libbpf_sys::BPF_JMP | libbpf_sys::BPF_EXIT),
+        ];
+        let mut options = libbpf_sys::bpf_prog_load_opts {
+            sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
+            expected_attach_type: libbpf_sys::BPF_TRACE_ITER,
+            attach_btf_id: target.type_id().into(),
+            ..Default::default()
+        };
+        // SAFETY: all that the pointers lead to outlives the call.
+        let fd = unsafe {
+            libbpf_sys::bpf_prog_load(
+                libbpf_sys::BPF_PROG_TYPE_TRACING,
+                std::ptr::null(),
+                c"GPL".as_ptr(),
+                program.as_ptr(),
+                program.len() as libbpf_sys::size_t,
+                &raw mut options,
+            )
+        };
+        match fd {
+            refused if refused == -libc::EPERM => return Walk::Files,
+            // loading says why
+            ..0 => return Walk::Map,
+            _ => {}
+        }
+        // SAFETY: it has just been created, and belongs to nobody else
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        Walk::Map
+    }
+}
+
+/// Reads the types of the running kernel.
+fn kernel_types() -> Result<Btf<'static>, StartError> {
+    Btf::from_vmlinux().map_err(refused("reading the kernel's type information"))
+}
+
 /// Loads the programs into the kernel, without attaching them.
 fn load<'o>(
     builder: skel::TcplifeSkelBuilder,
     object: &'o mut MaybeUninit<OpenObject>,
     config: &CollectorConfig,
+    types: &Btf<'_>,
     walk: Walk,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = builder
@@ -239,7 +288,7 @@ fn load<'o>(
     open.progs.dump_open_sessions.set_autoload(is_map);
     open.progs.dump_held_sessions.set_autoload(!is_map);
     open.progs.dump_tcp_sessions.set_autoload(!is_map);
-    let writer = WriteTracepoint::of_this_kernel()?;
+    let writer = WriteTracepoint::of_this_kernel(types);
     let (locked, done) = (&mut open.progs.on_write, &mut open.progs.on_write_done);
     locked.set_autoload(writer == Some(WriteTracepoint::Locked));
     done.set_autoload(writer == Some(WriteTracepoint::Done));
@@ -263,21 +312,20 @@ enum WriteTracepoint {
 
 impl WriteTracepoint {
     /// Returns the best one that this kernel has: from 6.16 on the first, from 6.3 on the second, before that none.
-    fn of_this_kernel() -> Result<Option<Self>, StartError> {
-        let reading = "reading the kernel's type information";
-        let btf = Btf::from_vmlinux().map_err(refused(reading))?;
+    fn of_this_kernel(types: &Btf<'_>) -> Option<Self> {
         let has = |tracepoint: &str| {
             let name = format!("btf_trace_{tracepoint}");
-            btf.type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(&name)
+            types
+                .type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(&name)
                 .is_some()
         };
-        Ok(if has("tcp_sendmsg_locked") {
+        if has("tcp_sendmsg_locked") {
             Some(WriteTracepoint::Locked)
         } else if has("sock_send_length") {
             Some(WriteTracepoint::Done)
         } else {
             None
-        })
+        }
     }
 }
 
@@ -873,6 +921,7 @@ mod tests {
             builder,
             &mut object,
             &CollectorConfig::for_tests(),
+            &kernel_types().expect("the kernel's types"),
             Walk::Files,
         )
         .expect("the programs load");
@@ -941,6 +990,7 @@ mod tests {
             builder,
             &mut object,
             &CollectorConfig::for_tests(),
+            &kernel_types().expect("the kernel's types"),
             Walk::Files,
         )
         .expect("the programs load");
