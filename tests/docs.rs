@@ -8,11 +8,16 @@
 
 use std::path::Path;
 
+use common::documents::Section;
 use tcplife::testing::model::{FIELDS, Field, Missed, Value};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, THEMES};
 use tcplife::testing::{cli, filter};
 
-/// Documents and their generated sections.
+mod common {
+    pub(crate) mod documents;
+}
+
+/// Documents and their generated sections; `tests/dashboard/privileges.rs` has those of docs/privileges.md.
 const SECTIONS: &[(&str, &[&str])] = &[
     ("README.md", &["keys"]),
     (
@@ -25,34 +30,11 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("docs/lines.md", &["flags", "fields", "missed"]),
 ];
 
-/// Asserts that the part of its document between `<!-- NAME: begin -->` and `<!-- NAME: end -->` is this text.
+/// Asserts that a section of its document is this text.
 fn assert_section(name: &str, text: &str) {
     let document = SECTIONS.iter().find(|(_, names)| names.contains(&name));
     let (document, _) = document.unwrap_or_else(|| panic!("no document has {name}"));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
-    let all = std::fs::read_to_string(&path).expect("the document");
-    let (begin, end) = (
-        format!("<!-- {name}: begin -->\n"),
-        format!("<!-- {name}: end -->"),
-    );
-    let from = all
-        .find(&begin)
-        .unwrap_or_else(|| panic!("{document} has no {begin}"))
-        + begin.len();
-    let to = from
-        + all[from..]
-            .find(&end)
-            .unwrap_or_else(|| panic!("{document} has no {end}"));
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, format!("{}{text}{}", &all[..from], &all[to..]))
-            .expect("writing the document");
-    } else {
-        assert_eq!(
-            &all[from..to],
-            text,
-            "{document}: UPDATE_DOCS=1 cargo test --test docs writes it"
-        );
-    }
+    Section::read(document, name).assert_is(text, "cargo test --test docs");
 }
 
 /// A single test, so that no document is written twice at a time.

@@ -8,6 +8,7 @@
 #[path = "../common"]
 mod common {
     pub(crate) mod confined;
+    pub(crate) mod documents;
     pub(crate) mod inject;
     pub(crate) mod loopback;
     pub(crate) mod netns;
@@ -26,6 +27,7 @@ mod job_control;
 mod mouse;
 mod names;
 mod namespaces;
+mod privileges;
 mod refresh;
 mod resize_storm;
 mod screens;

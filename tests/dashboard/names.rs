@@ -38,9 +38,9 @@ fn mounts_or_skip() -> bool {
     kernel_or_skip() && tool_or_skip(&["unshare", "-m", "sh", "-c", there])
 }
 
-/// Answers with this name for every address. Messages are those of RFC 1035 §4.
-fn serve(name: &'static str) -> bool {
-    let Ok(socket) = UdpSocket::bind((SERVER, 53)) else {
+/// Answers at this address with this name for every address. Messages are those of RFC 1035 §4.
+pub(crate) fn serve(at: &str, name: &'static str) -> bool {
+    let Ok(socket) = UdpSocket::bind((at, 53)) else {
         skip("the port of name servers cannot be had");
         return false;
     };
@@ -64,7 +64,7 @@ fn serve(name: &'static str) -> bool {
 
 #[test]
 fn names_switched_on_by_keys_replace_addresses_and_ports() {
-    if !mounts_or_skip() || !serve("host-1.example") {
+    if !mounts_or_skip() || !serve(SERVER, "host-1.example") {
         return;
     }
     let Ok(listener) = std::net::TcpListener::bind("127.0.0.1:465") else {
