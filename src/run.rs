@@ -176,11 +176,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     } else {
         TimeZone::UTC
     };
-    if is_dashboard && kernel::has_hidden_namespaces() {
-        notices.push(
-            "without CAP_SYS_ADMIN, sessions in other network namespaces that no process has open are not shown"
-                .into(),
-        );
+    if is_dashboard {
+        notices.extend(kernel::limits().map(str::to_owned));
     }
     // the last things that take rights which are given up next
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;

@@ -88,6 +88,11 @@ impl Process {
         Some(fs::metadata(self.0.join("ns/user")).ok()?.ino())
     }
 
+    /// Inode number of its PID namespace.
+    pub fn pid_namespace_inode(&self) -> Option<u64> {
+        Some(fs::metadata(self.0.join("ns/pid")).ok()?.ino())
+    }
+
     /// Path of its network namespace.
     pub fn net_namespace(&self) -> PathBuf {
         self.0.join("ns/net")

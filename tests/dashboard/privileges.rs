@@ -525,6 +525,7 @@ fn dashboard(world: &mut World, setting: &Setting, cells: &mut Cells) {
         match (has_pid, has_name) {
             (true, true) => "yes",
             (false, true) => "name, no PID",
+            _ if shell.seen.shows("in this container") => "no, said at the start",
             _ => "no",
         },
     );

@@ -17,7 +17,7 @@ mod preflight;
 mod process_names;
 mod shared;
 
-pub use netns::{NamespaceScan, has_hidden_namespaces};
+pub use netns::{NamespaceScan, limits};
 
 /// Configuration of the collector.
 #[derive(Debug)]

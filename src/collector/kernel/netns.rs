@@ -106,9 +106,28 @@ pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<
     })
 }
 
-/// True if there are other namespaces than this thread's, as far as it can see, and it may not enter them.
-pub fn has_hidden_namespaces() -> bool {
-    !may_enter() && others().next().is_some()
+/// Inode number of the host's PID namespace: a constant of the kernel (include/linux/proc_ns.h, PROC_PID_INIT_INO).
+const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// Says which sessions and owners this process cannot find, as far as it can see; `None`: it finds all.
+pub fn limits() -> Option<&'static str> {
+    let is_hidden = |process: Process| process.net_namespace_inode().is_none();
+    let own = Process::own();
+    let is_inside = own
+        .pid_namespace_inode()
+        .is_some_and(|inode| inode != HOST_PID_NAMESPACE);
+    // with the host's /proc, the host's PIDs are shown
+    if is_inside && own.status().pid_namespaces == 1 {
+        Some(
+            "in this container, sessions from before the start have no owners, and others no PIDs: start it with --pid=host",
+        )
+    } else if !may_enter() && (others().next().is_some() || Process::all().any(is_hidden)) {
+        Some(
+            "without CAP_SYS_ADMIN, sessions in other network namespaces that no process has open are not shown",
+        )
+    } else {
+        None
+    }
 }
 
 /// Iterates over the namespaces that can be found, each once, without this thread's.
