@@ -23,7 +23,8 @@ pub(crate) fn wait_until_closed(listener: &TcpListener) {
     let local = format!("0100007F:{:04X}", port(listener));
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let sockets = fs::read_to_string("/proc/net/tcp").expect("/proc");
+        // of this thread's network namespace
+        let sockets = fs::read_to_string("/proc/thread-self/net/tcp").expect("/proc");
         let closed = sockets
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>())
