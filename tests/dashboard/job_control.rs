@@ -153,6 +153,8 @@ fn dashboard_in_background_ends_on_kill() {
     seen.wait_for("the shell", |s| s.shows("Stopped"));
     seen.types("bg", "&");
     seen.wait_for("another stop", |_| is_stopped(pid));
+    // a shell that does not know of it would not continue the job to end it
+    seen.has_a_stopped_job();
     seen.types("jobs", "Stopped");
     seen.kills_job();
     seen.leaves_shell();
