@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json as object;
 
+use crate::common::cgroups;
 use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::requirements::{PATIENCE, kernel_or_skip, skip, tool_or_skip};
 use crate::common::running::Running;
@@ -26,11 +27,7 @@ impl Drop for Group {
 
 /// Returns the mount point of cgroup2, if groups can be created there.
 fn cgroups() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-    let root = mounts.lines().find_map(|l| {
-        let words: Vec<&str> = l.split(' ').collect();
-        (words.get(2) == Some(&"cgroup2")).then(|| PathBuf::from(words[1]))
-    })?;
+    let root = cgroups::mount_point()?;
     let group = root.join(format!("tcplife-test-{}", std::process::id()));
     let writable = fs::create_dir(&group).is_ok();
     let _ = fs::remove_dir(&group);

@@ -26,6 +26,12 @@ fn can_run() -> bool {
     kernel_or_skip() && is_root
 }
 
+/// A directory that exports may be written to: the usual temporary ones have hidden names.
+fn visible_folder() -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("tcplife").tempdir();
+    folder.expect("a directory")
+}
+
 fn pid(seen: &Seen) -> u32 {
     seen.pty.child.0.process_id().expect("it runs")
 }
@@ -35,10 +41,7 @@ fn sandbox_every_thread_is_confined_before_and_after_everything_it_does() {
     if !can_run() {
         return;
     }
-    let folder = tempfile::Builder::new()
-        .prefix("tcplife")
-        .tempdir()
-        .expect("a directory");
+    let folder = visible_folder();
     let (listener, other) = (listen(V4), listen(V4));
     let mut command = pty::command(&brisk(&["-L", &only(&[&listener, &other])]));
     command.cwd(folder.path());
@@ -133,10 +136,7 @@ fn dashboard_interrupted_while_its_configuration_is_a_silent_pipe_leaves_no_proc
     if !can_run() {
         return;
     }
-    let folder = tempfile::Builder::new()
-        .prefix("tcplife")
-        .tempdir()
-        .expect("a directory");
+    let folder = visible_folder();
     let pipe = folder.path().join("pipe");
     mkfifoat(CWD, &pipe, Mode::RUSR).expect("a pipe");
     let path = pipe.to_string_lossy().into_owned();
@@ -177,10 +177,7 @@ fn under_sudo(home: &Path, folder: &Path, flags: &[&str]) -> Seen {
 }
 
 fn owned_by(uid: u32) -> tempfile::TempDir {
-    let folder = tempfile::Builder::new()
-        .prefix("tcplife")
-        .tempdir()
-        .expect("a directory");
+    let folder = visible_folder();
     chown(folder.path(), Some(uid), Some(uid)).expect("root may");
     folder
 }

@@ -7,6 +7,7 @@
 
 #[path = "../common"]
 mod common {
+    pub(crate) mod cgroups;
     pub(crate) mod confined;
     pub(crate) mod documents;
     pub(crate) mod inject;

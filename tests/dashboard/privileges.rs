@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::gettid;
 use serde_json::Value;
 
+use crate::common::cgroups;
 use crate::common::documents::Section;
 use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
@@ -155,11 +156,7 @@ struct Group(PathBuf);
 impl Group {
     /// Creates one where cgroup2 is mounted, and groups can be created.
     fn create() -> Option<Group> {
-        let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-        let root = mounts.lines().find_map(|l| {
-            let words: Vec<&str> = l.split(' ').collect();
-            (words.get(2) == Some(&"cgroup2")).then(|| PathBuf::from(words[1]))
-        })?;
+        let root = cgroups::mount_point()?;
         let group = root.join(format!("tcplife-privileges-{}", std::process::id()));
         fs::create_dir(&group).ok()?;
         Some(Group(group))

@@ -906,6 +906,15 @@ mod tests {
         file
     }
 
+    fn loaded<'o>(
+        builder: skel::TcplifeSkelBuilder,
+        object: &'o mut MaybeUninit<OpenObject>,
+    ) -> skel::TcplifeSkel<'o> {
+        let types = kernel_types().expect("the kernel's types");
+        let config = CollectorConfig::for_tests();
+        load(builder, object, &config, &types, Walk::Files).expect("the programs load")
+    }
+
     /// Kernels without CONFIG_IPV6 and CONFIG_NET_NS, and older than 5.15, lack members that the programs read.
     #[test]
     fn load_btf_without_optional_members_reports_sessions() {
@@ -917,14 +926,7 @@ mod tests {
         let options = builder.object_builder_mut();
         options.btf_custom_path(btf.path()).expect("a path");
         let mut object = MaybeUninit::uninit();
-        let skel = load(
-            builder,
-            &mut object,
-            &CollectorConfig::for_tests(),
-            &kernel_types().expect("the kernel's types"),
-            Walk::Files,
-        )
-        .expect("the programs load");
+        let skel = loaded(builder, &mut object);
         let _links = attach_tracepoints(&skel.progs).expect("they attach");
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -986,14 +988,7 @@ mod tests {
         }
         let mut object = MaybeUninit::uninit();
         let builder = skel::TcplifeSkelBuilder::default();
-        let skel = load(
-            builder,
-            &mut object,
-            &CollectorConfig::for_tests(),
-            &kernel_types().expect("the kernel's types"),
-            Walk::Files,
-        )
-        .expect("the programs load");
+        let skel = loaded(builder, &mut object);
         let links = attach_tracepoints(&skel.progs).expect("they attach");
         // an interrupt in the few ns after on_state_nested has done its work may leave one
         let left = notes_left(&skel, 100);

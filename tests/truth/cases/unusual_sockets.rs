@@ -1,6 +1,7 @@
 //! Sockets that have several sessions, or none.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::process::Command;
 
 use rustix::io::Errno;
@@ -96,6 +97,13 @@ pub(super) fn listener_turned_client(cx: &Cx) {
     cx.join();
 }
 
+fn listen_mptcp(addr: SocketAddr) -> OwnedFd {
+    let fd = sys::mptcp().expect("MPTCP");
+    sys::bind(&fd, addr);
+    sys::listen(&fd, 8);
+    fd
+}
+
 /// By decision, each subflow is shown as the TCP session that it is on the wire.
 pub(super) fn multipath(cx: &Cx) {
     let net = cx.loopback();
@@ -105,9 +113,7 @@ pub(super) fn multipath(cx: &Cx) {
     let listening = Flag::new();
     let addr = net.server(cx.port(0));
     cx.fork("tl-server", || {
-        let fd = sys::mptcp().expect("MPTCP");
-        sys::bind(&fd, addr);
-        sys::listen(&fd, 8);
+        let fd = listen_mptcp(addr);
         listening.raise();
         let mut s = End::accept(&fd);
         s.read(100);
@@ -156,9 +162,7 @@ pub(super) fn multipath_joined(cx: &Cx) {
     };
     cx.fork("tl-server", || {
         net.enter_server();
-        let fd = sys::mptcp().expect("MPTCP");
-        sys::bind(&fd, addr);
-        sys::listen(&fd, 8);
+        let fd = listen_mptcp(addr);
         listening.raise();
         let mut s = End::accept(&fd);
         s.read(100);
