@@ -38,6 +38,31 @@ pub struct Child {
     pub socket: OwnedFd,
 }
 
+/// Report of a child that has succeeded; any other is an error.
+const DONE: &str = "done";
+
+/// Reports to the parent how something has gone. False: the parent is gone, or it has failed.
+pub fn report<E: std::fmt::Display>(socket: &OwnedFd, result: Result<(), E>) -> bool {
+    let is_done = result.is_ok();
+    let text = result.map_or_else(|e| format!("{e:#}"), |()| DONE.to_owned());
+    send(socket.as_fd(), text.as_bytes(), None).is_ok() && is_done
+}
+
+impl Child {
+    /// Waits for the child's [`report`].
+    ///
+    /// # Errors
+    /// The error that it reports, or that it has ended without a report.
+    pub fn wait_for_report(&self) -> anyhow::Result<()> {
+        let report = receive(self.socket.as_fd())?;
+        let (report, _) = report.context("its process was killed")?;
+        match String::from_utf8_lossy(&report) {
+            done if done == DONE => Ok(()),
+            error => Err(anyhow::anyhow!("{error}")),
+        }
+    }
+}
+
 /// Maximum wait for a child to exit.
 const PATIENCE: Duration = Duration::from_millis(200);
 

@@ -21,7 +21,11 @@ pub struct Identity {
 
 /// True if the calling thread may take on another user and other groups.
 pub fn may_change_user() -> bool {
-    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    has(CapabilitySet::SETUID | CapabilitySet::SETGID)
+}
+
+/// True if the calling thread has all these capabilities.
+pub fn has(needed: CapabilitySet) -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 

@@ -55,7 +55,7 @@ impl Process {
         Status::parse(&self.read("status"))
     }
 
-    /// Supplementary groups, if it is that user's.
+    /// Supplementary groups, if its real user has this id.
     pub fn groups_of_user(&self, uid: u32) -> Option<Vec<u32>> {
         groups_of_user(&self.read("status"), uid)
     }

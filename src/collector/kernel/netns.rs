@@ -10,7 +10,7 @@ use anyhow::Context;
 use rustix::thread::{CapabilitySet, LinkNameSpaceType, move_into_link_name_space};
 
 use crate::host::child::{self, Child};
-use crate::host::privileges::give_up;
+use crate::host::privileges::{give_up, has};
 use crate::host::proc::{Mount, Process};
 use crate::host::thread;
 
@@ -37,9 +37,8 @@ impl NamespaceScan {
             if let Ok(Some((_, Some(link)))) = child::receive(socket.as_fd()) {
                 let result = give_up(None, kept).map_err(anyhow::Error::from);
                 let result = result.and_then(|()| in_each(|| run(link.as_fd())));
-                let report = result.map_or_else(|e| format!("{e:#}"), |()| String::from(DONE));
-                // the end of the child says that it failed, too
-                let _ = child::send(socket.as_fd(), report.as_bytes(), None);
+                // if the main process is gone, nobody needs to know
+                child::report(&socket, result);
             }
         })?;
         Ok(Some(NamespaceScan(child)))
@@ -51,25 +50,14 @@ impl NamespaceScan {
     /// If the child could not run it.
     pub fn run(self, link: BorrowedFd<'_>) -> anyhow::Result<()> {
         let running = "cannot scan the other network namespaces";
-        let socket = self.0.socket.as_fd();
-        child::send(socket, b"run", Some(link)).context(running)?;
-        let report = child::receive(socket).context(running)?;
-        let (report, _) = report.context("its process was killed").context(running)?;
-        match String::from_utf8_lossy(&report) {
-            done if done == DONE => Ok(()),
-            error => Err(anyhow::anyhow!("{error}").context(running)),
-        }
+        child::send(self.0.socket.as_fd(), b"run", Some(link)).context(running)?;
+        self.0.wait_for_report().context(running)
     }
 }
 
-/// Report of a child that has run the iterator.
-const DONE: &str = "done";
-
 /// True if this process may enter other namespaces.
 fn may_enter() -> bool {
-    const CAP_SYS_ADMIN: u32 = 21;
-    let capabilities = Process::own().status().capabilities;
-    capabilities.is_none_or(|has| has >> CAP_SYS_ADMIN & 1 == 1)
+    has(CapabilitySet::SYS_ADMIN)
 }
 
 /// Calls `visit` in this thread's namespace, and in every other that can be found and entered.

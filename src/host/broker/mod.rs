@@ -34,9 +34,6 @@ const START: Duration = Duration::from_secs(10);
 /// The same for what is only a part of a screen.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// First message of a child that has given up its rights.
-const READY: &str = "ready";
-
 /// Files whose paths are known at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
@@ -103,26 +100,16 @@ impl Broker {
         let whom = (is_other || caller.identity.uid == 0).then(|| caller.described());
         let child = child::fork(c"tcplife-files", |socket| {
             let user = is_other.then_some(&caller.identity);
-            let result = give_up(user, CapabilitySet::empty());
-            let report = result.map_or_else(|e| e.to_string(), |()| String::from(READY));
             // a child with too many rights serves nobody
-            if child::send(socket.as_fd(), report.as_bytes(), None).is_ok() && report == READY {
+            if child::report(&socket, give_up(user, CapabilitySet::empty())) {
                 // it may be waiting for somebody to write to a pipe; a change of user clears this
                 let _ = set_parent_process_death_signal(Some(Signal::KILL));
                 serve::serve(socket, &places, whom.as_deref());
             }
         })?;
-        let socket = child.socket.as_fd();
         let opening = || format!("cannot open files as {}", caller.described());
-        let report = receive(socket).with_context(opening)?;
-        let (report, _) = report
-            .context("its process was killed")
-            .with_context(opening)?;
-        if report != READY.as_bytes() {
-            let error = String::from_utf8_lossy(&report).into_owned();
-            return Err(anyhow::anyhow!(error)).with_context(opening);
-        }
-        set_socket_timeout(socket, Timeout::Send, Some(PATIENCE)).with_context(opening)?;
+        child.wait_for_report().with_context(opening)?;
+        set_socket_timeout(&child.socket, Timeout::Send, Some(PATIENCE)).with_context(opening)?;
         Ok(Broker {
             server: Server::Process(child),
             places,

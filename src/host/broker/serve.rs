@@ -1,15 +1,15 @@
 //! The broker's side: carries out requests as the caller, until the main process is gone.
 //!
-//! Somebody else may have taken over the main process. So a request names no file to read, and what it may write is a file
-//! that looks like an export.
+//! Somebody else may have taken over the main process. So no request can name a file to read, and the only paths that it can
+//! name for writing are those of exports.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path};
 use std::sync::Arc;
-use std::{fs, thread};
 
 use rustix::fs::{Mode, OFlags, open};
 
@@ -20,6 +20,7 @@ use crate::host::broker::protocol::{Answer, Place, Request};
 use crate::host::child::{receive, send};
 use crate::host::job::ParentJob;
 use crate::host::proc::Process;
+use crate::host::thread;
 
 /// Maximum number of connections: more than the main process ever has.
 const MOST_CONNECTIONS: usize = 16;
@@ -40,7 +41,7 @@ pub fn serve(socket: OwnedFd, places: &Places, whom: Option<&str>) {
         let mut connection = Connection { socket, file: None };
         let work = move || while connection.answer(&user.0, user.1.as_deref()) {};
         // if the kernel refuses it, the main process finds the connection closed
-        let _ = thread::Builder::new().spawn(work);
+        let _ = thread::spawn("tcplife-files", work);
     }
 }
 
@@ -51,7 +52,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers a request. False: the connection is over.
+    /// Answers a request. Returns false if no other follows on this connection.
     fn answer(&mut self, places: &Places, whom: Option<&str>) -> bool {
         let Ok(Some((bytes, _))) = receive(self.socket.as_fd()) else {
             return false;
@@ -62,17 +63,9 @@ impl Connection {
         if request == Request::StopJob {
             return self.stop_job();
         }
-        let (answer, file) = match self.carry_out(&request, places) {
-            Ok((answer, file)) => (answer, file),
-            Err(e) => (failed(&e, whom), None),
-        };
-        let fd = match (&file, &self.file) {
-            (Some(file), _) => Some(file.as_fd()),
-            (None, Some(created)) if is_new(&request) && answer == Answer::Done => {
-                Some(created.file())
-            }
-            _ => None,
-        };
+        let result = self.carry_out(&request, places);
+        let (answer, fd) = result.unwrap_or_else(|e| (failed(&e, whom), None));
+        let fd = fd.as_ref().map(AsFd::as_fd);
         send(self.socket.as_fd(), &answer.encode(), fd).is_ok()
     }
 
@@ -111,11 +104,11 @@ impl Connection {
                         .mode(0o700)
                         .create(folder)?;
                 }
-                self.create(path, true, Replaceable::Any)?
+                return self.create(path, true, Replaceable::Any);
             }
             Request::Create { path, replace } => {
                 check_export(path)?;
-                self.create(path, *replace, Replaceable::Exports)?
+                return self.create(path, *replace, Replaceable::Exports);
             }
             Request::Finish { replace } => {
                 let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
@@ -134,19 +127,20 @@ impl Connection {
         Ok((answer, None))
     }
 
-    fn create(&mut self, path: &Path, replace: bool, what: Replaceable) -> io::Result<Answer> {
+    fn create(
+        &mut self,
+        path: &Path,
+        replace: bool,
+        what: Replaceable,
+    ) -> io::Result<(Answer, Option<OwnedFd>)> {
         // one file for each connection: the earlier one goes first
         self.file = None;
         self.file = NewFile::create(path, replace, what)?;
-        Ok(match self.file {
-            Some(_) => Answer::Done,
-            None => Answer::Exists,
+        Ok(match &self.file {
+            Some(new) => (Answer::Done, Some(new.file().try_clone_to_owned()?)),
+            None => (Answer::Exists, None),
         })
     }
-}
-
-fn is_new(request: &Request) -> bool {
-    matches!(request, Request::Rewrite(_) | Request::Create { .. })
 }
 
 /// Fails for a path that no export should have: programs take their orders from files of other names, and from hidden ones.

@@ -22,8 +22,8 @@ const READ: [&str; 2] = [proc::ROOT, "/etc"];
 /// Files of /etc that often are links to elsewhere.
 const LINKS: [&str; 4] = ["resolv.conf", "hosts", "services", "passwd"];
 
-/// Prepares the rules: read some directories, write nothing, no TCP. `None`: this kernel has no Landlock.
-pub fn rules() -> anyhow::Result<RulesetCreated> {
+/// Returns the directories and files that may be read.
+pub fn readable() -> Vec<PathBuf> {
     let elsewhere = LINKS.iter().filter_map(|name| {
         let target = fs::canonicalize(Path::new("/etc").join(name)).ok()?;
         // everything is below the root
@@ -35,6 +35,14 @@ pub fn rules() -> anyhow::Result<RulesetCreated> {
     folders.extend(elsewhere);
     folders.sort();
     folders.dedup();
+    folders
+}
+
+/// Prepares the rules: read these, write nothing, no TCP.
+///
+/// # Errors
+/// If the kernel refuses them.
+pub fn rules(readable: &[PathBuf]) -> anyhow::Result<RulesetCreated> {
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -42,7 +50,7 @@ pub fn rules() -> anyhow::Result<RulesetCreated> {
         .handle_access(AccessNet::from_all(NEWEST))?
         .create()?;
     // a directory that does not exist needs no rule
-    let rules = folders.iter().filter_map(|path| {
+    let rules = readable.iter().filter_map(|path| {
         let access = if path.is_dir() {
             read
         } else {

@@ -3,6 +3,8 @@
 //! The kernel keeps all of it for each thread, so every thread that exists enters the sandbox; those that are started later
 //! are born in it. Files are opened by the [broker](crate::host::broker).
 
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use rustix::thread::{
@@ -46,6 +48,8 @@ pub struct Sandbox {
     mode: Mode,
     /// The user to become; `None`: the present one stays.
     user: Option<Identity>,
+    /// The directories and files that may be read.
+    readable: Vec<PathBuf>,
 }
 
 /// Restrictions of a thread, as the kernel reports them.
@@ -81,6 +85,7 @@ impl Sandbox {
         Sandbox {
             mode,
             user: is_root.then_some(identity),
+            readable: files::readable(),
         }
     }
 
@@ -90,6 +95,7 @@ impl Sandbox {
         Sandbox {
             mode: Mode::Off,
             user: None,
+            readable: Vec::new(),
         }
     }
 
@@ -103,7 +109,7 @@ impl Sandbox {
         }
         let is_strict = self.mode == Mode::Strict;
         // rules name files that the new user may not reach
-        let rules = files::rules();
+        let rules = files::rules(&self.readable);
         let user = self.user.as_ref().filter(|_| may_change_user());
         if let (None, Some(user), true) = (user, &self.user, is_strict) {
             bail!(

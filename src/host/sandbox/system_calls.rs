@@ -148,7 +148,7 @@ const OTHER_TYPES: [i32; 5] = [
     libc::SOCK_RAW,
     libc::SOCK_RDM,
     libc::SOCK_SEQPACKET,
-    10,
+    10, // SOCK_PACKET
 ];
 
 /// The bits of a socket's type that are not flags (include/linux/net.h, SOCK_TYPE_MASK).
