@@ -23,7 +23,14 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "docs/dashboard.md",
         &[
-            "talkers", "screens", "detail", "columns", "prompt", "export", "themes",
+            "talkers",
+            "screens",
+            "detail",
+            "columns",
+            "sort-menu",
+            "prompt",
+            "export",
+            "themes",
         ],
     ),
     ("docs/filters.md", &["filter"]),

@@ -28,8 +28,8 @@ pub struct Totals {
     pub closed: u64,
     /// Sessions that were missed. Those that have vanished are counted here.
     pub missed: Missed,
-    /// Recently closed sessions per second.
-    pub closed_rate: f64,
+    /// Recently opened sessions per second.
+    pub opened_rate: f64,
     /// Recent bytes sent per second.
     pub tx_rate: f64,
     /// Recent bytes received per second. A byte within the host is sent by one session and received by another.
@@ -145,6 +145,11 @@ impl AddAssign for Moved {
     }
 }
 
+/// True if a session that was not known before has just been opened: one that is older is new only to the store.
+fn has_opened(session: &Session) -> bool {
+    session.age != Age::LowerBound
+}
+
 /// Open session in the store.
 #[derive(Debug)]
 struct OpenSession {
@@ -175,8 +180,8 @@ pub struct Store {
     totals: Totals,
     /// Time of the last snapshot, ns.
     read_ns: u64,
-    /// Since then: closed sessions and moved bytes.
-    ended: u64,
+    /// Since then: opened sessions and moved bytes.
+    opened: u64,
     moved: Moved,
 }
 
@@ -195,7 +200,7 @@ impl Store {
             counts_vanished: false,
             totals: Totals::default(),
             read_ns: 0,
-            ended: 0,
+            opened: 0,
             moved: Moved::default(),
         }
     }
@@ -220,12 +225,12 @@ impl Store {
         }
         for mut session in batch.closed {
             let old = self.take_away(session.id());
+            self.opened += u64::from(old.is_none() && has_opened(&session));
             let at = Some(SessionRef::Closed(self.totals.closed));
             let old = old.as_ref();
             self.moved += changed(&mut session, at, old, &mut self.uncounted, &mut report);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
             self.totals.closed += 1;
-            self.ended += 1;
             self.closed.push_back(session);
             if self.closed.len() > self.keep {
                 self.evict_oldest(&mut report);
@@ -235,11 +240,11 @@ impl Store {
         // over less than about a second the figures would jump
         if read && seconds > 0.9 {
             if self.read_ns != 0 {
-                self.totals.closed_rate = self.ended as f64 / seconds;
+                self.totals.opened_rate = self.opened as f64 / seconds;
                 self.totals.tx_rate = self.moved.tx as f64 / seconds;
                 self.totals.rx_rate = self.moved.rx as f64 / seconds;
             }
-            (self.read_ns, self.ended, self.moved) = (batch.taken_ns, 0, Moved::default());
+            (self.read_ns, self.opened, self.moved) = (batch.taken_ns, 0, Moved::default());
         }
     }
 
@@ -266,6 +271,7 @@ impl Store {
         let before = known.find(|s| s.id() == id);
         self.moved += changed(&mut session, None, before, &mut self.uncounted, &mut report);
         self.passed += 1;
+        self.opened += u64::from(before.is_none() && has_opened(&session));
         match before {
             Some(_) => {
                 self.passed_open.insert(id);
@@ -284,7 +290,6 @@ impl Store {
             self.evict_oldest(&mut report);
         }
         self.totals.closed += self.passed;
-        self.ended += self.passed;
         self.passed = 0;
         for id in std::mem::take(&mut self.passed_open) {
             if let Some(session) = self.take_away(id) {
@@ -312,6 +317,7 @@ impl Store {
                 Entry::Vacant(place) => {
                     let before = take_same(&mut gone, session.id());
                     let before = before.as_ref();
+                    self.opened += u64::from(before.is_none() && has_opened(&session));
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
                     place.insert(OpenSession { session, snapshot });
                     seen += 1;
@@ -321,6 +327,7 @@ impl Store {
                     let before = Some(old).filter(|old| old.id() == session.id());
                     let is_another = before.is_none();
                     seen += usize::from(place.get().snapshot != snapshot);
+                    self.opened += u64::from(is_another && has_opened(&session));
                     self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
                     let old = place.insert(OpenSession { session, snapshot }).session;
                     if is_another {
@@ -649,12 +656,21 @@ mod tests {
             closed: vec![closed(1, 3000, 13 * S)],
             ..Batch::default()
         });
-        store.apply(snapshot(14, vec![], vec![]));
+        // one opens and closes between two snapshots, one opens and stays, and one is found late
+        store.apply(Batch {
+            closed: vec![closed(2, 0, 13 * S)],
+            ..Batch::default()
+        });
+        let found_late = Session {
+            age: Age::LowerBound,
+            ..open(4, 0, 14 * S)
+        };
+        store.apply(snapshot(14, vec![open(3, 0, 14 * S), found_late], vec![]));
         assert_eq!(
-            (store.totals().tx_rate, store.totals().closed_rate),
-            (250.0, 0.5)
+            (store.totals().tx_rate, store.totals().opened_rate),
+            (250.0, 1.0)
         );
-        assert_eq!(store.open_count(), 0);
+        assert_eq!(store.open_count(), 2);
     }
 
     #[test]

@@ -54,6 +54,16 @@ pub enum Action {
     SortPrevious,
     /// Reverse the sort order.
     Invert,
+    /// Open the sort menu.
+    SortMenu,
+    /// Sort by the field of this word; again: reverse the order.
+    SortBy(&'static str),
+    /// Go to the top talkers.
+    Talkers,
+    /// Clear the filter.
+    ClearFilter,
+    /// Say that nothing is killed here.
+    Kill,
     /// Choose columns.
     Columns,
     /// Show or hide the selected column.
@@ -177,6 +187,8 @@ pub enum Mode {
     Detail,
     /// The column chooser.
     Columns,
+    /// The sort menu: letters choose a column.
+    SortMenu,
     /// The distributions screen.
     Distributions,
     /// The failures screen.

@@ -599,7 +599,7 @@ mod tests {
             "keys = 1",
             "[keys]\nsort = 's'",
             "[keys]\nsort-nxt = 's'",
-            "[keys]\nsort-next = 'c'",
+            "[keys]\nsort-next = 'e'",
             "[keys]\nsort-next = 'x'\ninvert = ['I', 'x']",
             "[keys]\nsort-next = ['s', 'Ctrl-S']",
             "[keys]\nsort-next = []",
@@ -636,9 +636,8 @@ mod tests {
             let config = Config::parse(text).expect(text);
             assert_eq!(config.keymap.conflict(), None);
         }
-        let error =
-            Config::parse("[keys]\nsort-next = 'c'").expect_err("the only key of `columns`");
-        assert!(error.message.contains("columns"), "{error:?}");
+        let error = Config::parse("[keys]\nsort-next = 'e'").expect_err("the only key of `export`");
+        assert!(error.message.contains("export"), "{error:?}");
     }
 
     #[test]

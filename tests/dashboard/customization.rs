@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::common::loopback::{Pair, V4, V6, listen, port, v6_or_skip};
 use crate::common::pty::{self, Pty};
 use crate::common::requirements::{TCPLIFE, kernel_or_skip};
-use crate::harness::{Seen, argv, brisk, only, words};
+use crate::harness::{Seen, argv, brisk, only, titles};
 
 /// A directory for a user's files, which is deleted with it.
 struct Home(PathBuf);
@@ -47,7 +47,7 @@ impl Drop for Home {
 }
 
 fn headings(seen: &Seen) -> Vec<String> {
-    seen.lines().get(2).map(|l| words(l)).unwrap_or_default()
+    seen.lines().get(2).map(|l| titles(l)).unwrap_or_default()
 }
 
 fn shows_column(seen: &Seen, title: &str) -> bool {
@@ -100,7 +100,7 @@ fn columns_in_configuration_take_precedence_over_saved_ones() {
     home.configure("columns = ['raddr', 'mss', 'comm']\n");
     fs::write(home.0.join("tcplife/columns"), "tx rx\n").expect("writing");
     let mut seen = home.dashboard(&["-L", &nothing], &[]);
-    assert_eq!(headings(&seen), ["RADDR", "MSS", "COMM"]);
+    assert_eq!(headings(&seen), ["RADDR", "MSS", "COMM", "RATE"]);
     seen.quit();
 }
 
@@ -123,7 +123,9 @@ fn files_written_by_version_0_1_are_still_accepted() {
     let mut seen = home.dashboard(&["-L", &only(&[&listen(V4)])], &[]);
     assert_eq!(
         headings(&seen),
-        ["COMM", "RPORT", "AGE", "CONN", "RETR", "RETRB", "STATUS"]
+        [
+            "COMM", "RPORT", "AGE", "CONN", "RETR", "RETRB", "STATUS", "RATE"
+        ]
     );
     seen.press("/\x10\r"); // ^P: the newest filter of the history
     seen.wait_for("the filter", |s| {
@@ -161,8 +163,8 @@ fn table_wider_than_terminal_scrolls_sideways() {
     seen.wait_for("the last column", |s| {
         shows_column(s, "UNIT") && !shows_column(s, "›")
     });
-    seen.press("s");
-    seen.wait_for("order by what is on the screen", |s| s.shows("by PID"));
+    seen.press(">");
+    seen.wait_for("order by what is on the screen", |s| s.shows("sort: "));
     seen.press("\x1b[D"); // ←
     seen.wait_for("a column back", |s| shows_column(s, "›"));
     seen.press("^");
@@ -225,7 +227,7 @@ fn print_config_output_is_accepted_as_configuration() {
         .expect("it starts");
     assert!(printed.status.success() && printed.stderr.is_empty());
     let text = String::from_utf8(printed.stdout).expect("UTF-8");
-    assert!(text.contains("\nsort-next = [\"s\", \">\"]"), "{text}");
+    assert!(text.contains("\nsort-menu = [\"s\", \"F6\"]"), "{text}");
     if !kernel_or_skip() {
         return;
     }
@@ -274,7 +276,7 @@ fn theme_from_flag_environment_configuration_or_key_sets_colors() {
         assert_eq!(cell_colors(&seen), expected, "{flags:?} {env:?}");
         seen.press("t");
         seen.wait_for("another theme", |s| {
-            s.shows("theme ") && cell_colors(s) != expected
+            s.shows("theme: ") && cell_colors(s) != expected
         });
         seen.quit();
     }

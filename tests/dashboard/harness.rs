@@ -50,7 +50,7 @@ impl Seen {
     pub(crate) fn dashboard(flags: &[&str]) -> Seen {
         let mut seen = Seen::start(pty::command(&brisk(flags)));
         seen.wait_for("the dashboard", |s| {
-            s.shows("PID") && s.shows("open ") && !s.shows("Reading the open sessions")
+            s.shows("COMM") && s.shows("open ") && !s.shows("Reading the open sessions")
         });
         assert!(seen.terminal.screen().alternate_screen() && seen.terminal.screen().hide_cursor());
         assert!(!seen.pty.is_as_before(), "the terminal is in raw mode now");
@@ -141,7 +141,7 @@ impl Seen {
         let Some(heading) = self.heading() else {
             return Vec::new();
         };
-        let titles: Vec<String> = words(&lines[heading]);
+        let titles = titles(&lines[heading]);
         lines[heading + 1..]
             .iter()
             .map(|line| Row::new(&titles, line))
@@ -178,8 +178,15 @@ impl Seen {
                 .count()
                 == 1
         };
-        (0..titles.len()).find(alone).map(|i| titles[i].clone())
+        let sorted = (0..titles.len()).find(alone).map(|i| titles[i].clone());
+        sorted.map(|title| title.trim_end_matches(['▼', '▲']).to_owned())
     }
+}
+
+/// The titles of a heading line, without the arrow of the sorted one.
+pub(crate) fn titles(line: &str) -> Vec<String> {
+    let title = |word: String| word.trim_end_matches(['▼', '▲']).to_owned();
+    words(line).into_iter().map(title).collect()
 }
 
 pub(crate) fn length(n: u16) -> NonZeroU16 {

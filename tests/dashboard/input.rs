@@ -122,7 +122,11 @@ fn f10_quits_while_a_prompt_is_open() {
         return;
     }
     let nothing = only(&[&listen(V4)]);
-    for (prompt, shown) in [("/", "filter:"), ("C", "capture:"), ("e", "export to:")] {
+    for (prompt, shown) in [
+        ("/", "filter:"),
+        ("C", "capture only:"),
+        ("e", "export to:"),
+    ] {
         let mut seen = Seen::dashboard(&["-L", &nothing]);
         seen.press(prompt);
         seen.wait_for(shown, |s| s.shows(shown));

@@ -23,7 +23,7 @@ use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
 use crate::common::pty;
 use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip, tool_or_skip};
-use crate::harness::{Seen, only, words};
+use crate::harness::{Seen, only, titles};
 use crate::names::serve;
 
 const DOCUMENT: &str = "docs/privileges.md";
@@ -494,11 +494,11 @@ fn dashboard(world: &mut World, setting: &Setting, cells: &mut Cells) {
     let (orphan, _peer) = world.orphan();
     let mut shell = Shell::start(world, setting, "defaults");
     shell.starts_dashboard(&only(&[&world.listener, &world.other]));
-    let columns = "PID COMM LPORT RADDR RPORT TX RX STATUS";
+    let columns = "PID COMM LPORT RADDR RPORT TX STATUS RATE";
     let heading = shell
         .seen
         .heading()
-        .map(|at| words(&shell.seen.lines()[at]).join(" "));
+        .map(|at| titles(&shell.seen.lines()[at]).join(" "));
     cells.is(
         "configuration",
         heading.is_some_and(|heading| heading == columns),

@@ -39,7 +39,7 @@ fn refresh_interval_changed_by_keys_applies_while_running() {
     }
     let unseen = rx(&seen);
     assert_eq!(unseen, before, "{}", seen.picture());
-    seen.press("------ "); // 100ms, and frozen
+    seen.press(" ------"); // frozen, and 100ms
     seen.wait_for("freeze", |s| s.shows("PAUSED") && s.shows("every 100ms"));
     seen.press("+p");
     seen.wait_for("the figures", |s| {

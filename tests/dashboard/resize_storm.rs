@@ -24,6 +24,7 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::Help => ("?", "q"),
         Mode::Prompt => ("/\x15comm x or port > 1", "\r"),
         Mode::Columns => ("c", "q"),
+        Mode::SortMenu => ("s", "q"),
         Mode::Distributions => ("d", "q"),
         Mode::Failures => ("f", "q"),
         Mode::Baseline => ("mm", "x"),
@@ -166,7 +167,7 @@ fn screen_after_resize_storm_is_complete_in_every_mode() {
         for (y, (before, after)) in before.iter().zip(&after).enumerate() {
             assert_eq!(before, after, "{mode:?}, line {y}:\n{}", seen.picture());
         }
-        assert!(seen.lines()[0].starts_with("tcplife"), "{}", seen.picture());
+        assert!(seen.lines()[0].starts_with("open "), "{}", seen.picture());
         let last = seen.lines()[usize::from(rows) - 1].clone();
         assert!(!last.trim().is_empty(), "no footer:\n{}", seen.picture());
         seen.press(back);

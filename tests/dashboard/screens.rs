@@ -37,7 +37,7 @@ fn failures_refused_connections_are_grouped_in_one_line() {
     assert!(rate.parse().is_ok_and(|r: f64| r >= 3.0), "{rate}");
     seen.press("\r");
     seen.wait_for("exactly these sessions", |s| {
-        s.heading().is_some() && s.shows("1/30 all") && s.shows("comm ")
+        s.heading().is_some() && s.shows("1/30 all") && s.shows("filter: reason refuse")
     });
     seen.press("\x7f"); // Backspace
     seen.wait_for("all again", |s| !s.shows("filter:"));
@@ -74,7 +74,7 @@ fn distributions_closed_session_is_counted_in_its_duration_bar() {
         near.iter().any(|i| s.shows(&said(i)))
     });
     seen.press("\r");
-    seen.wait_for("the bar's filter", |s| s.shows("duration < "));
+    seen.wait_for("the bar's filter", |s| s.shows("ration < "));
     session(&listener, V4, 1, 1); // a short one
     seen.wait_for("the session alone", |s| {
         s.heading().is_some() && s.shows("closed 2") && s.rows().len() == 1

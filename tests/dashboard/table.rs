@@ -138,7 +138,7 @@ fn table_sort_keys_pressed_reorder_the_rows() {
         }
         panic!("`{key}` never sorts by {title}:\n{}", seen.picture());
     };
-    sort_by(&mut seen, "s", "RX");
+    sort_by(&mut seen, ">", "RX");
     seen.wait_for("order by RX", |s| s.order() == [b, c, a]);
     seen.press("I");
     seen.wait_for("inverted order by RX", |s| s.order() == [a, c, b]);
@@ -302,7 +302,7 @@ fn filter_entered_in_one_run_is_in_history_of_the_next() {
         let mut command = pty::command(&argv(&["-L", &nothing]));
         command.env("XDG_STATE_HOME", &state);
         let mut seen = Seen::start(command);
-        seen.wait_for("the dashboard", |s| s.shows("PID"));
+        seen.wait_for("the dashboard", |s| s.shows("COMM"));
         seen
     };
     let mut first = start();
@@ -589,7 +589,7 @@ fn screen_resized_to_any_size_is_redrawn_completely() {
         seen.wait_for("whole table", |s| {
             let lines = s.lines();
             s.heading().is_some()
-                && lines[0].starts_with("tcplife")
+                && lines[0].starts_with("open ")
                 && lines[rows as usize - 1].contains("quit")
                 && ports
                     .iter()

@@ -81,6 +81,38 @@ pub fn micros(us: u64) -> String {
     }
 }
 
+/// Formats a time for a cell of `width` characters, in coarser units where it has to be, rounded down: `27ms`, `8.0s`, `12m`,
+/// `3h12m`. At least four characters are needed.
+pub fn narrow_micros(us: u64, width: usize) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (1, "µs"),
+        (1_000, "ms"),
+        (1_000_000, "s"),
+        (60_000_000, "m"),
+        (3_600_000_000, "h"),
+        (86_400_000_000, "d"),
+    ];
+    let text = micros(us);
+    let fits = |text: &String| text.chars().count() <= width;
+    if fits(&text) {
+        return text;
+    }
+    let tenths = |(unit, name): (u64, &str)| {
+        let tenths = us / (unit / 10).max(1);
+        format!("{}.{}{name}", tenths / 10, tenths % 10)
+    };
+    let at = UNITS.iter().rposition(|(unit, _)| *unit <= us).unwrap_or(0);
+    let whole = format!("{}{}", us / UNITS[at].0, UNITS[at].1);
+    let coarser = UNITS.get(at + 1).map(|unit| {
+        let text = tenths(*unit);
+        text.strip_prefix('0').unwrap_or(&text).to_owned()
+    });
+    let forms = [tenths(UNITS[at]), whole.clone()]
+        .into_iter()
+        .chain(coarser);
+    forms.into_iter().find(fits).unwrap_or(whole)
+}
+
 /// Formats a round time, as one would write it: `1µs`, `1.5ms`, `20s`, `2h`.
 pub fn round_micros(us: u64) -> String {
     const UNITS: [(u64, &str); 6] = [
@@ -139,6 +171,22 @@ mod tests {
             (999_500, "1.0M"),
         ] {
             assert_eq!(narrow_bytes(n), text);
+        }
+        for (us, text, narrower) in [
+            (0, "0µs", "0µs"),
+            (260, "260µs", ".2ms"),
+            (27_450, "27ms", "27ms"),
+            (276_000, "276ms", ".2s"),
+            (8_049_000, "8.05s", "8.0s"),
+            (27_990_000, "27.9s", "27s"),
+            (723_000_000, "12.0m", "12m"),
+            (11_580_000_000, "3h13m", "3.2h"),
+            (49_000_000_000, "13.6h", "13h"),
+            (1_000_000_000_000, "11.5d", "11d"),
+            (20_000_000_000_000, "231d", "231d"),
+        ] {
+            assert_eq!(narrow_micros(us, 5), text);
+            assert_eq!(narrow_micros(us, 4), narrower);
         }
         for (n, text) in [(0, "0B"), (1, "1B"), (1_500, "1.5kB"), (20_000, "20kB")] {
             assert_eq!(round_size(n), text);

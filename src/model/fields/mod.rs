@@ -12,7 +12,8 @@ mod format;
 mod table;
 
 pub use format::{
-    binary_size, bytes, micros, narrow_bytes, number, round_micros, round_size, seconds, size,
+    binary_size, bytes, micros, narrow_bytes, narrow_micros, number, round_micros, round_size,
+    seconds, size,
 };
 pub use table::FIELDS;
 
@@ -76,6 +77,8 @@ impl FieldKind {
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     pub title: &'static str,
+    /// Its key in the sort menu.
+    pub letter: char,
     /// Minimum width in cells.
     pub width: u16,
     /// Additional cells that it can use.
@@ -195,6 +198,18 @@ mod tests {
             .map(|f| f.word)
             .collect();
         assert_eq!(words, ["comm", "laddr", "raddr", "status"]);
+    }
+
+    #[test]
+    fn columns_have_letters_of_their_own_that_do_not_close_the_sort_menu() {
+        let mut letters: Vec<char> = columns().map(|(_, c)| c.letter).collect();
+        assert!(
+            letters
+                .iter()
+                .all(|c| c.is_ascii_alphabetic() && !"sq".contains(*c))
+        );
+        letters.sort_unstable();
+        assert!(letters.windows(2).all(|w| w[0] != w[1]), "{letters:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::model::session::{Age, Direction, Evidence, Reason, State};
 
 const fn column(
     title: &'static str,
+    letter: char,
     width: u16,
     grow: u16,
     drop: u8,
@@ -12,6 +13,7 @@ const fn column(
 ) -> Option<Column> {
     Some(Column {
         title,
+        letter,
         width,
         grow,
         drop,
@@ -54,7 +56,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("pid"),
         help: "process id of the owner",
         kind: FieldKind::Id,
-        column: column("PID", 7, 0, 6, false),
+        column: column("PID", 'p', 7, 0, 6, false),
         get: |s| some_if(s.owner != Evidence::None && s.pid != 0, s.pid.into()),
     },
     Field {
@@ -63,7 +65,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("comm"),
         help: "name of the owning process",
         kind: FieldKind::Comm,
-        column: column("COMM", 8, 7, 0, false),
+        column: column("COMM", 'c', 8, 7, 0, false),
         get: |s| {
             if s.owner == Evidence::None {
                 Value::Missing
@@ -96,7 +98,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "user of the socket, name or id",
         kind: FieldKind::User,
-        column: column("USER", 8, 8, 23, false),
+        column: column("USER", 'U', 8, 8, 23, false),
         get: |s| Value::Uint(s.uid.into()),
     },
     Field {
@@ -105,7 +107,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("owner"),
         help: "evidence for the owner",
         kind: FieldKind::Names(Evidence::NAMES),
-        column: column("OWNER", 7, 0, 16, false),
+        column: column("OWNER", 'O', 7, 0, 16, false),
         get: |s| Value::Text(s.owner.name()),
     },
     Field {
@@ -114,7 +116,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("ip"),
         help: "IP version on the wire, 4 or 6",
         kind: FieldKind::Ip,
-        column: column("IP", 2, 0, 24, false),
+        column: column("IP", 'v', 2, 0, 24, false),
         get: |s| Value::Uint(s.ip().into()),
     },
     Field {
@@ -123,7 +125,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("laddr"),
         help: "local address",
         kind: FieldKind::Addr,
-        column: column("LADDR", 15, 24, 10, false),
+        column: column("LADDR", 'L', 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
     },
     Field {
@@ -132,7 +134,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("lport"),
         help: "local port",
         kind: FieldKind::Port,
-        column: column("LPORT", 5, 0, 5, false),
+        column: column("LPORT", 'l', 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
     },
     Field {
@@ -141,7 +143,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("raddr"),
         help: "remote address",
         kind: FieldKind::Addr,
-        column: column("RADDR", 15, 24, 0, false),
+        column: column("RADDR", 'h', 15, 24, 0, false),
         get: |s| Value::Addr(s.raddr),
     },
     Field {
@@ -150,7 +152,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rport"),
         help: "remote port",
         kind: FieldKind::Port,
-        column: column("RPORT", 5, 0, 1, false),
+        column: column("RPORT", 'o', 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
     },
     Field {
@@ -186,7 +188,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("direction"),
         help: "opened by us (out) or by the peer (in)",
         kind: FieldKind::Names(Direction::NAMES),
-        column: column("DIR", 7, 0, 12, false),
+        column: column("DIR", 'D', 7, 0, 12, false),
         get: |s| Value::Text(s.direction.name()),
     },
     Field {
@@ -195,7 +197,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("tx_bytes"),
         help: "bytes sent and acknowledged by the peer",
         kind: FieldKind::Bytes,
-        column: column("TX", 5, 1, 3, true),
+        column: column("TX", 't', 5, 1, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
     },
     Field {
@@ -204,7 +206,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rx_bytes"),
         help: "bytes received from the peer",
         kind: FieldKind::Bytes,
-        column: column("RX", 5, 1, 3, true),
+        column: column("RX", 'x', 5, 1, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
     },
     Field {
@@ -213,7 +215,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "bytes in both directions, tx plus rx",
         kind: FieldKind::Bytes,
-        column: column("BYTES", 6, 0, 25, true),
+        column: column("BYTES", 'b', 6, 0, 25, true),
         get: |s| Value::Uint(s.bytes()),
     },
     Field {
@@ -222,7 +224,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("unacked_bytes"),
         help: "bytes written but not acknowledged by the peer",
         kind: FieldKind::Bytes,
-        column: column("UNACKED", 7, 0, 14, true),
+        column: column("UNACKED", 'k', 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
     },
     Field {
@@ -231,7 +233,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("unread_bytes"),
         help: "bytes received but not read by the application",
         kind: FieldKind::Bytes,
-        column: column("UNREAD", 6, 0, 15, true),
+        column: column("UNREAD", 'n', 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
     },
     Field {
@@ -240,7 +242,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "current rate in both directions, bytes per second",
         kind: FieldKind::Rate,
-        column: column("RATE", 6, 0, 7, true),
+        column: column("RATE", 'r', 5, 1, 7, true),
         get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
     },
     Field {
@@ -249,7 +251,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "current send rate, bytes per second",
         kind: FieldKind::Rate,
-        column: column("TX/s", 6, 0, 17, true),
+        column: column("TX/s", 'T', 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.tx_rate as u64),
     },
     Field {
@@ -258,7 +260,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "current receive rate, bytes per second",
         kind: FieldKind::Rate,
-        column: column("RX/s", 6, 0, 17, true),
+        column: column("RX/s", 'X', 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
     },
     Field {
@@ -267,7 +269,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("duration_us"),
         help: "duration, or age while open",
         kind: FieldKind::Micros,
-        column: column("AGE", 7, 0, 4, true),
+        column: column("AGE", 'a', 5, 2, 4, true),
         get: |s| some_if(s.age != Age::Unknown, s.duration_ns() / 1000),
     },
     Field {
@@ -289,7 +291,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("connect_us"),
         help: "handshake time, of a session that we opened",
         kind: FieldKind::Micros,
-        column: column("CONN", 6, 0, 11, true),
+        column: column("CONN", 'C', 6, 0, 11, true),
         get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
     },
     Field {
@@ -298,7 +300,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("close_us"),
         help: "time from the first FIN until it closed",
         kind: FieldKind::Micros,
-        column: column("CLOSE", 6, 0, 23, true),
+        column: column("CLOSE", 'E', 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
     },
     Field {
@@ -307,7 +309,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "state while open, then the reason it closed",
         kind: FieldKind::Names(&STATUS_NAMES),
-        column: column("STATUS", 15, 0, 2, false),
+        column: column("STATUS", 'S', 11, 4, 2, false),
         get: |s| {
             Value::Text(if s.is_open() {
                 s.state.name()
@@ -331,7 +333,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("state_before_close"),
         help: "last state before it closed",
         kind: FieldKind::Names(State::NAMES),
-        column: column("LAST", 11, 0, 31, false),
+        column: column("LAST", 'A', 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
     },
     Field {
@@ -355,7 +357,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("srtt_us"),
         help: "smoothed round-trip time",
         kind: FieldKind::Micros,
-        column: column("RTT", 6, 0, 8, true),
+        column: column("RTT", 'R', 6, 0, 8, true),
         get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
     },
     Field {
@@ -364,7 +366,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("min_rtt_us"),
         help: "minimum round-trip time",
         kind: FieldKind::Micros,
-        column: column("MINRTT", 6, 0, 13, true),
+        column: column("MINRTT", 'M', 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
     },
     Field {
@@ -373,7 +375,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("retransmits"),
         help: "retransmitted segments",
         kind: FieldKind::Count,
-        column: column("RETR", 5, 0, 9, true),
+        column: column("RETR", 'e', 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
     },
     Field {
@@ -382,7 +384,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("retransmitted_bytes"),
         help: "retransmitted bytes",
         kind: FieldKind::Bytes,
-        column: column("RETRB", 6, 0, 26, true),
+        column: column("RETRB", 'B', 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
     },
     Field {
@@ -391,7 +393,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("cwnd"),
         help: "congestion window, segments",
         kind: FieldKind::Count,
-        column: column("CWND", 6, 0, 18, true),
+        column: column("CWND", 'w', 6, 0, 18, true),
         get: |s| Value::Uint(s.cwnd.into()),
     },
     Field {
@@ -400,7 +402,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("mss"),
         help: "maximum segment size, bytes",
         kind: FieldKind::Count,
-        column: column("MSS", 5, 0, 19, true),
+        column: column("MSS", 'm', 5, 0, 19, true),
         get: |s| Value::Uint(s.mss.into()),
     },
     Field {
@@ -409,7 +411,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("busy_us"),
         help: "time with data in flight or waiting to be sent",
         kind: FieldKind::Micros,
-        column: column("BUSY", 6, 0, 27, true),
+        column: column("BUSY", 'Y', 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us()),
     },
     Field {
@@ -418,7 +420,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("rwnd_limited_us"),
         help: "time limited by the peer's receive window",
         kind: FieldKind::Micros,
-        column: column("RWNDLIM", 7, 0, 28, true),
+        column: column("RWNDLIM", 'W', 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us()),
     },
     Field {
@@ -427,7 +429,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("sndbuf_limited_us"),
         help: "time limited by our send buffer",
         kind: FieldKind::Micros,
-        column: column("SNDLIM", 6, 0, 28, true),
+        column: column("SNDLIM", 'd', 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us()),
     },
     Field {
@@ -436,7 +438,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("cookie"),
         help: "socket cookie, printed by `ss -e` as sk:",
         kind: FieldKind::Id,
-        column: column("COOKIE", 8, 12, 33, false),
+        column: column("COOKIE", 'K', 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
     },
     Field {
@@ -445,7 +447,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("netns"),
         help: "network namespace, as printed by `lsns -t net`",
         kind: FieldKind::Id,
-        column: column("NETNS", 10, 0, 20, false),
+        column: column("NETNS", 'N', 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
     },
     Field {
@@ -454,7 +456,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("interface"),
         help: "interface that the socket is bound to",
         kind: FieldKind::Text,
-        column: column("INTERFACE", 9, 6, 34, false),
+        column: column("INTERFACE", 'I', 9, 6, 34, false),
         get: |s| text_if(s.interface.name()),
     },
     Field {
@@ -463,7 +465,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("cgroup"),
         help: "path of the control group (v2)",
         kind: FieldKind::Text,
-        column: column("CGROUP", 20, 60, 32, false),
+        column: column("CGROUP", 'G', 20, 60, 32, false),
         get: |s| text_if(s.cgroup.path.as_deref()),
     },
     Field {
@@ -472,7 +474,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("container"),
         help: "first twelve characters of the container id",
         kind: FieldKind::Text,
-        column: column("CONTAINER", 12, 0, 21, false),
+        column: column("CONTAINER", 'g', 12, 0, 21, false),
         get: |s| text_if(s.cgroup.within.container()),
     },
     Field {
@@ -481,7 +483,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("runtime"),
         help: "container runtime: docker, containerd, podman and others",
         kind: FieldKind::Text,
-        column: column("RUNTIME", 10, 0, 29, false),
+        column: column("RUNTIME", 'Z', 10, 0, 29, false),
         get: |s| text_if(s.cgroup.within.runtime),
     },
     Field {
@@ -490,7 +492,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("pod"),
         help: "uid of the Kubernetes pod",
         kind: FieldKind::Text,
-        column: column("POD", 12, 24, 30, false),
+        column: column("POD", 'P', 12, 24, 30, false),
         get: |s| text_if(s.cgroup.within.pod.as_deref()),
     },
     Field {
@@ -499,7 +501,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("unit"),
         help: "systemd unit",
         kind: FieldKind::Text,
-        column: column("UNIT", 15, 10, 22, false),
+        column: column("UNIT", 'u', 15, 10, 22, false),
         get: |s| text_if(s.cgroup.within.unit.as_deref()),
     },
 ];

@@ -4,7 +4,7 @@ use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::ui::app::{App, Selection, Sort};
 
 /// The start of a session: a sort order without a column, because the AGE column shows it better.
-static OPENED: Field = Field {
+pub(super) static OPENED: Field = Field {
     word: "opened",
     aliases: &[],
     json: None,
@@ -12,6 +12,7 @@ static OPENED: Field = Field {
     kind: FieldKind::Count,
     column: Some(Column {
         title: "newest",
+        letter: 'F',
         width: 0,
         grow: 0,
         drop: 0,
@@ -35,6 +36,7 @@ impl App {
             }
             self.selection = Selection::Top;
         }
+        self.columns.show_sorted(self.sort_column());
         self.restart();
     }
 

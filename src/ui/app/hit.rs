@@ -3,17 +3,18 @@
 use ratatui::layout::Position;
 
 use crate::model::aggregate::figure_table::AggregateFigure;
+use crate::model::fields;
 use crate::model::fields::Field;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::panes::Subject;
-use crate::ui::layout::{footer, list_area, panes, table};
+use crate::ui::layout::{list_area, panes, sort_menu, table};
 use crate::ui::state::screens::Screen;
 
 /// The item at a cell.
 #[derive(Clone, Copy, Debug)]
 pub enum Hit {
-    /// A heading of the session table.
+    /// A heading of the session table, or an entry of the sort menu.
     Heading(&'static Field),
     /// A line of the session table, counted from the first visible one; it may be empty.
     Row(usize),
@@ -37,6 +38,11 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     if layout.footer.contains(at) {
         let action = action_at(app, layout.footer.width, column - layout.footer.x);
         return action.map_or(Hit::Nothing, Hit::Key);
+    }
+    if let Some(menu) = app.layers.sort_menu() {
+        let entry = sort_menu::entry_at(layout.main, menu.position(), at);
+        let field = entry.and_then(|entry| fields::columns().nth(entry));
+        return field.map_or(Hit::Nothing, |(field, _)| Hit::Heading(field));
     }
     let reads = matches!(app.layers.mode(), Mode::Detail | Mode::Help | Mode::Columns);
     if reads || app.layers.screen().is_some() {
@@ -78,7 +84,7 @@ fn action_at(app: &App, width: u16, x: u16) -> Option<Action> {
     if app.notice.get().is_some() {
         return None; // the notice covers the keys
     }
-    let keys = footer::keys(&app.keymap, app.layers.mode(), width).into_iter();
+    let keys = app.footer_keys(width).into_iter();
     let mut here = keys.filter(|(_, cells)| cells.contains(&x.into()));
     here.next().map(|(row, _)| row.key.action)
 }

@@ -18,7 +18,6 @@ impl App {
         }
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
-            self.started = batch.clock.wall(batch.taken_ns);
         }
         let is_snapshot = batch.open.is_some();
         let changed = is_snapshot | self.notice.pass(batch.taken_ns);

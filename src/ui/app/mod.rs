@@ -3,6 +3,7 @@
 //! Owns which sessions are shown, their order and the selection. It knows no terminal and no clock: time comes with
 //! the batches, and `view` draws the state.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -19,7 +20,8 @@ use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
-use crate::ui::keys::Keymap;
+use crate::ui::action::Action;
+use crate::ui::keys::{Bound, Keymap};
 use crate::ui::layout;
 use crate::ui::layout::{Layout, list_area};
 use crate::ui::state::columns::Columns;
@@ -48,6 +50,7 @@ mod observers;
 mod screens;
 mod selection;
 mod self_traffic;
+mod sort;
 mod update;
 
 /// The sort order of the table.
@@ -122,8 +125,7 @@ pub struct App {
     is_recaptured: bool,
     size: Size,
     pub first_ns: u64,
-    /// The start of the run, and the moment of the baseline, by the clock as it was then.
-    pub started: Timestamp,
+    /// The moment of the baseline, by the clock as it was then.
     pub baseline_set: Timestamp,
     pub now_ns: u64,
     pub clock: Clock,
@@ -170,7 +172,6 @@ impl App {
             is_recaptured: false,
             size,
             first_ns: 0,
-            started: Timestamp::UNIX_EPOCH,
             baseline_set: Timestamp::UNIX_EPOCH,
             now_ns: 0,
             clock: Clock::default(),
@@ -226,6 +227,21 @@ impl App {
     pub fn layout(&self) -> Layout {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         layout::layout(area, self.layers.is_prompting(), self.layers.focus())
+    }
+
+    /// The keys of the footer, each with its cells.
+    pub fn footer_keys(&self, width: u16) -> Vec<(&Bound, Range<usize>)> {
+        let filter = &self.view_filter;
+        layout::footer::keys(
+            &self.keymap,
+            self.layers.mode(),
+            width,
+            |action| match action {
+                Action::Widen => filter.has_previous(),
+                Action::ClearFilter => !filter.filter.is_everything(),
+                _ => true,
+            },
+        )
     }
 
     /// Adapts scroll positions to a changed layout.

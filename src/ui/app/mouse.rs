@@ -5,7 +5,7 @@
 use crate::ui::action::{Action, Motion};
 use crate::ui::app::effect::Effect;
 use crate::ui::app::hit::{Hit, hit};
-use crate::ui::app::{App, Selection, Sort};
+use crate::ui::app::{App, Selection};
 use crate::ui::input::{Mouse, MouseKind};
 use crate::ui::layout::panes::Focus;
 use crate::ui::state::list::{WHEEL_LINES, wheeled};
@@ -28,15 +28,8 @@ impl App {
             _ if self.layers.is_prompting() => {}
             Hit::Heading(field) => {
                 self.turn_to(Focus::Table);
-                if self.sort.field == field {
-                    return self.update(Action::Invert);
-                }
-                self.stop_following();
-                self.sort = Sort {
-                    field,
-                    inverted: false,
-                };
-                self.restart();
+                self.layers.take_sort_menu();
+                self.sort_by(field);
             }
             Hit::Row(line) => {
                 let line = self.top + line;

@@ -1,11 +1,9 @@
-//! The selected line of the session table, scrolling, and the sort order.
+//! The selected line of the session table, and scrolling.
 
-use crate::model::fields;
 use crate::model::session::Session;
 use crate::model::store::SessionRef;
 use crate::ui::action::{Motion, moved};
-use crate::ui::app::{App, Selection, Sort};
-use crate::ui::layout;
+use crate::ui::app::{App, Selection};
 use crate::ui::state::view_filter::Selected;
 
 impl App {
@@ -113,45 +111,6 @@ impl App {
             .min(self.selected)
             .max((self.selected + 1).saturating_sub(height))
             .min(last_top);
-    }
-
-    /// Sorts by the neighboring column and scrolls to it: the sort column must be visible. The only exception is the
-    /// initial order, the busiest first.
-    pub(super) fn sort_by_neighbor(&mut self, step: isize) {
-        self.stop_following();
-        let width = self.size.width;
-        let window = layout::table::window(self.columns.view(), width);
-        let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();
-        let is_automatic = self.columns.chosen().is_none();
-        let mut columns = if is_automatic && self.columns.view().scroll == 0 {
-            shown.clone() // only columns with room count
-        } else {
-            window.all
-        };
-        let busiest = fields::busiest();
-        let is_hidden = !columns.contains(&busiest);
-        if is_hidden {
-            columns.push(busiest);
-        }
-        let is_there = |field| shown.contains(field) || is_hidden && *field == busiest;
-        let now = columns.iter().position(|f| *f == self.sort.field);
-        let next = match now.filter(|_| is_there(&self.sort.field)) {
-            Some(i) => {
-                let next = (i as isize + step).rem_euclid(columns.len() as isize);
-                columns.get(next as usize)
-            }
-            None => shown.first(),
-        };
-        if let Some(&field) = next {
-            self.sort = Sort {
-                field,
-                inverted: false,
-            };
-            if !(is_hidden && field == busiest) {
-                self.columns.reveal(field, width);
-            }
-        }
-        self.restart();
     }
 
     /// Number of lines in the table.

@@ -47,6 +47,11 @@ impl App {
     pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
         match (self.keymap.lookup(self.layers.mode(), press), typed) {
             (Some(action), _) => self.update(action),
+            (None, Some(letter)) if self.layers.mode() == Mode::SortMenu => {
+                self.notice.clear();
+                self.sort_by_letter(letter);
+                None
+            }
             (None, Some(c)) if self.layers.is_prompting() => {
                 self.text(c.encode_utf8(&mut [0; 4]));
                 None
@@ -58,22 +63,27 @@ impl App {
         }
     }
 
-    /// Says of a key that means nothing here that it is one of the sessions.
+    /// Says of a key that means nothing here that it is one of the sessions, or not bound at all.
     fn explain(&mut self, press: KeyPress) {
         self.notice.clear();
         let mode = self.layers.mode();
-        if mode == Mode::Table || self.layers.is_prompting() {
-            return;
-        }
-        if self.keymap.lookup(Mode::Table, press).is_some() {
-            let name = press.name();
+        let name = press.name();
+        if mode != Mode::Table
+            && !self.layers.is_prompting()
+            && self.keymap.lookup(Mode::Table, press).is_some()
+        {
             let back = match mode {
                 Mode::Help => self.keymap.of(mode, Action::Help),
                 _ => self.keymap.of(mode, Action::Back),
             };
             let text = format!("{name} is a key of the sessions; {back} goes back to them");
-            self.notice.say(text);
+            return self.notice.say(text);
         }
+        let help = self.keymap.of(mode, Action::Help);
+        self.notice.hint(match help.as_str() {
+            "" => format!("{name} is not bound here"),
+            help => format!("{name} is not bound; {help} help"),
+        });
     }
 
     /// Offers an action to the layer of this mode.
@@ -83,6 +93,7 @@ impl App {
             Mode::TopTalkers => self.update_pane(action),
             Mode::Detail => self.update_detail(action),
             Mode::Columns => self.update_chooser(action),
+            Mode::SortMenu => self.update_sort_menu(action),
             Mode::Distributions | Mode::Failures | Mode::Baseline => self.update_screen(action),
             Mode::Help => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
@@ -112,7 +123,11 @@ impl App {
             Action::SelfTraffic => self.toggle_self_traffic(),
             Action::Names => self.toggle_names(),
             Action::PortNames => return self.toggle_port_names(),
-            Action::Theme => self.appearance.turn(),
+            Action::Theme => {
+                self.appearance.turn();
+                let name = self.appearance.theme.name;
+                self.notice.switched(format!("theme: {name}"));
+            }
             Action::Widen => {
                 if let Some(selected) = self.view_filter.back() {
                     self.choose();
@@ -135,12 +150,19 @@ impl App {
             Action::Move(motion) => self.move_selection(motion),
             Action::SortNext => self.sort_by_neighbor(1),
             Action::SortPrevious => self.sort_by_neighbor(-1),
-            Action::Sideways(to) => self.columns.go(to, self.size.width),
-            Action::Invert => {
-                self.stop_following();
-                self.sort.inverted = !self.sort.inverted;
-                self.restart();
+            Action::SortMenu => self.open_sort_menu(),
+            Action::SortBy(word) => {
+                if let Some(field) = fields::by_word(word) {
+                    self.sort_by(field);
+                }
             }
+            Action::Talkers => self.turn_to(Focus::Table.step(1)),
+            Action::ClearFilter => self.clear_filter(),
+            Action::Kill => self
+                .notice
+                .hint("tcplife only watches: nothing is killed here".into()),
+            Action::Sideways(to) => self.columns.go(to, self.size.width),
+            Action::Invert => self.invert(),
             // actions of layers that are not open
             Action::Accept
             | Action::Back
@@ -178,6 +200,7 @@ impl App {
                 self.panes.sort(subject, &shown, step);
             }
             Action::Invert => self.panes.invert(subject),
+            Action::Talkers => self.turn_to(Focus::Table),
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
                 if let Some(key) = self.panes.pane(subject).selected() {
@@ -271,6 +294,20 @@ impl App {
         Break(None)
     }
 
+    /// Clears the filter; if there is none, shows both families again, open and closed sessions.
+    fn clear_filter(&mut self) {
+        if !self.view_filter.filter.is_everything() {
+            let before = self.view_filter.filter.clone();
+            let selected = self.selected_session();
+            self.view_filter.go(before, selected, Filter::default());
+        } else if !self.view_filter.clear() {
+            let quit = self.keymap.of(Mode::Table, Action::Quit);
+            let text = format!("there is no filter to clear; {quit} quits");
+            return self.notice.hint(text);
+        }
+        self.choose();
+    }
+
     fn open_prompt(&mut self, purpose: Purpose) {
         let filter = match purpose {
             Purpose::Filter => &self.view_filter.filter,
@@ -278,6 +315,7 @@ impl App {
         };
         let prompt = Prompt::new(purpose, filter, self.history.clone(), self.uid_of);
         self.layers.push(Layer::Prompt(Box::new(prompt)));
+        self.count_dropped();
         self.adapt_to_layout();
     }
 
@@ -331,6 +369,7 @@ impl App {
 
     /// Applies the text typed so far; while it is not valid, the last valid filter stays in force.
     fn typed(&mut self) {
+        self.count_dropped();
         if let Some(prompt) = self.layers.prompt()
             && prompt.purpose == Purpose::Filter
             && let Ok(filter) = prompt.state()
@@ -338,6 +377,19 @@ impl App {
         {
             self.view_filter.filter = filter.clone();
             self.choose();
+        }
+    }
+
+    /// Counts the open sessions that the capture filter being typed would drop.
+    fn count_dropped(&mut self) {
+        if let Some(prompt) = self.layers.prompt_mut()
+            && prompt.purpose == Purpose::Capture
+        {
+            let open = self.store.open();
+            prompt.dropped = prompt
+                .state()
+                .ok()
+                .map(|filter| open.filter(|(_, s)| !filter.matches(s)).count());
         }
     }
 

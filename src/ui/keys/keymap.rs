@@ -133,6 +133,7 @@ mod tests {
             (Mode::Baseline, Action::Quit),
             (Mode::Help, Action::Quit),
             (Mode::Columns, Action::Quit),
+            (Mode::SortMenu, Action::Quit),
             (Mode::Prompt, Action::Cancel),
             (Mode::FileName, Action::Cancel),
             (Mode::Replace, Action::Cancel),

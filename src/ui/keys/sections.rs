@@ -71,6 +71,12 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
         Some(Mode::Table),
     ),
     section(
+        "sort-menu",
+        "KEYS IN THE SORT MENU, besides the letters of the columns",
+        &[Mode::SortMenu],
+        Some(Mode::Table),
+    ),
+    section(
         "prompt",
         "KEYS IN THE FILTER PROMPT",
         &[Mode::Prompt],

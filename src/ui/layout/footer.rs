@@ -4,12 +4,19 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::action::Mode;
+use crate::ui::action::{Action, Mode};
 use crate::ui::keys::{Bound, Keymap};
 
-pub fn keys(keymap: &Keymap, mode: Mode, width: u16) -> Vec<(&Bound, Range<usize>)> {
+/// The keys of a mode that fit, each with its cells; `has_effect` leaves out those that would do nothing now.
+pub fn keys(
+    keymap: &Keymap,
+    mode: Mode,
+    width: u16,
+    has_effect: impl Fn(Action) -> bool,
+) -> Vec<(&Bound, Range<usize>)> {
     let modes = [mode];
-    let all = keymap.rows(&modes).filter(|r| !r.key.footer.is_empty());
+    let is_shown = |r: &&Bound| !r.key.footer.is_empty() && has_effect(r.key.action);
+    let all = keymap.rows(&modes).filter(is_shown);
     let mut x = 0;
     let mut placed = Vec::new();
     for row in all {

@@ -9,6 +9,7 @@ pub mod fit;
 pub mod footer;
 pub mod list_area;
 pub mod panes;
+pub mod sort_menu;
 pub mod table;
 
 use crate::ui::layout::panes::{Focus, Subject};

@@ -16,6 +16,14 @@ pub struct ColumnView<'a> {
     /// Horizontal scroll position. 0: as many columns as fit; n: columns at full width, without the n-1 that follow
     /// the first.
     pub scroll: usize,
+    /// The column that the table is sorted by: visible unless the table is scrolled, even if it was not chosen.
+    pub sorted: Option<&'static Field>,
+}
+
+impl ColumnView<'_> {
+    fn is_sorted(&self, field: &Field) -> bool {
+        self.sorted.is_some_and(|sorted| sorted == field)
+    }
 }
 
 /// A visible column.
@@ -58,7 +66,14 @@ struct Listed {
 }
 
 impl Listed {
-    fn new((field, column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
+    fn new((field, mut column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
+        if columns.is_sorted(field) {
+            // its title has an arrow
+            column.width = column.width.max(column.title.width() as u16 + 1);
+            column.drop = 0;
+        } else {
+            column.drop += 1;
+        }
         let is_short = field.kind == FieldKind::Addr && !columns.has_v6;
         let more = if is_short { 0 } else { column.grow };
         Listed {
@@ -106,15 +121,16 @@ const SIGN: u16 = 2;
 /// content of the rows could not be read.
 ///
 /// Unless the table is scrolled, addresses and names are cut so that as many columns as possible are visible: chosen
-/// ones from the left on, or by default the most important ones, with the ones that do not fit to their right. If the
-/// status of the sessions was chosen, the columns before it give way to it. The first step to the right shows all columns
-/// uncut; each further one leaves out a column after the first, which stays.
+/// ones from the left on, or by default the most important ones, with the ones that do not fit to their right. The other
+/// columns give way to the one that the table is sorted by, and to the status of the sessions if that was chosen. The first
+/// step to the right shows all columns uncut; each further one leaves out a column after the first, which stays.
 pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     let column = |field: &&'static Field| Some(Listed::new((*field, field.column?), columns));
     let (all, first) = match columns.chosen {
         Some(list) => {
-            let list: Vec<Listed> = list.iter().filter_map(column).collect();
-            let first = with_status(&list, width);
+            let sorted = columns.sorted.filter(|field| !list.contains(field));
+            let list: Vec<Listed> = list.iter().chain(&sorted).filter_map(column).collect();
+            let first = with_needed(&list, columns, width);
             (list, first)
         }
         None => {
@@ -131,7 +147,8 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     let (shown, left, right) = match scroll.checked_sub(1) {
         None => {
             // next to a heading without room for it, the sign takes spare cells; no column is dropped for it
-            let fills = |c: &Listed| c.column.title.width() >= c.column.width.into();
+            let arrow = |c: &Listed| usize::from(columns.is_sorted(c.field));
+            let fills = |c: &Listed| c.column.title.width() + arrow(c) >= c.column.width.into();
             let sign = last > 0 && first.last().is_some_and(fills);
             let spare = width.saturating_sub(needed(&first, least) + u16::from(sign));
             (grown(&first, spare), None, last > 0)
@@ -178,23 +195,27 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     }
 }
 
-/// The chosen columns that fit, from the left on; at least one. If the status was chosen, the columns before it give way
-/// to it: without it, nobody sees which sessions failed.
-fn with_status(list: &[Listed], width: u16) -> Vec<Listed> {
-    let fits = |columns: &[Listed]| {
+/// The chosen columns that fit, from the left on; at least one. The columns before them give way to the sorted one, and to
+/// the status: without it, nobody sees which sessions failed.
+fn with_needed(list: &[Listed], columns: ColumnView<'_>, width: u16) -> Vec<Listed> {
+    let is_sorted = |c: &Listed| columns.is_sorted(c.field);
+    let is_needed = |c: &Listed| is_sorted(c) || c.field.word == "status";
+    let fits = |columns: &Vec<Listed>| {
         let sign = if columns.len() < list.len() { SIGN } else { 0 };
         needed(columns, least) + sign <= width
     };
-    let fit = (2..=list.len()).rev().find(|&n| fits(&list[..n]));
-    let fit = fit.unwrap_or(list.len().min(1));
-    let status = list.iter().position(|c| c.field.word == "status");
-    let kept = status.filter(|&at| at >= fit).and_then(|at| {
-        let shorter = (1..=fit)
-            .rev()
-            .map(|n| [&list[..n], &list[at..=at]].concat());
-        shorter.into_iter().find(|columns| fits(columns))
-    });
-    kept.unwrap_or_else(|| list[..fit].to_vec())
+    let fitting = |is_kept: &dyn Fn(&Listed) -> bool| {
+        let shorter = (1..=list.len()).rev().map(|n| {
+            let (first, others) = list.split_at(n);
+            let kept = others.iter().filter(|c| is_kept(c));
+            first.iter().chain(kept).copied().collect()
+        });
+        shorter.into_iter().find(fits)
+    };
+    fitting(&is_needed)
+        .or_else(|| fitting(&is_sorted))
+        .or_else(|| fitting(&|_| false))
+        .unwrap_or_else(|| list.iter().take(1).copied().collect())
 }
 
 /// Number of columns on the left that do not scroll: the first, unless it takes most of the window.
@@ -286,8 +307,11 @@ mod tests {
         titles(&automatic(), width)
     }
 
+    /// Columns of a table that is sorted by a column which has room anyway.
     fn chosen(words: &str) -> Columns {
         let mut columns = Columns::new(kept(words), None);
+        let by = words.split(' ').next().filter(|word| !word.is_empty());
+        columns.show_sorted(fields::by_word(by.unwrap_or("raddr")).expect("a field"));
         let mut store = Store::new(1);
         let batch = Batch {
             closed: vec![Session {
@@ -329,10 +353,31 @@ mod tests {
     }
 
     #[test]
+    fn columns_always_include_the_one_that_the_table_is_sorted_by() {
+        for (field, _) in fields::columns() {
+            for words in [
+                "",
+                "raddr mss comm",
+                "pid comm lport raddr rport tx rx duration status",
+            ] {
+                for width in [40, 60, 80, 120, 200] {
+                    let mut columns = chosen(words);
+                    columns.show_sorted(field);
+                    let shown = window(columns.view(), width).shown;
+                    let sorted = shown.iter().find(|c| c.field == field);
+                    let cells = sorted.map(|c| usize::from(c.width));
+                    let least = field.column.map_or(0, |c| c.title.width()) + 1;
+                    assert!(cells >= Some(least), "{field:?} at {width}: {cells:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn columns_in_narrow_window_are_the_most_important() {
         assert_eq!(
             automatic_titles(80),
-            "PID COMM LPORT RADDR RPORT TX RX AGE STATUS"
+            "PID COMM LPORT RADDR RPORT TX RX RATE AGE STATUS"
         );
         assert_eq!(
             automatic_titles(120),
@@ -355,7 +400,7 @@ mod tests {
         };
         assert_eq!(step(Sideways::Right), "PID COMM LPORT RADDR RPORT");
         assert_eq!(step(Sideways::Right), "PID LPORT RADDR RPORT TX RX");
-        assert_eq!(step(Sideways::Right), "PID RADDR RPORT TX RX AGE");
+        assert_eq!(step(Sideways::Right), "PID RADDR RPORT TX RX RATE");
         assert_eq!(step(Sideways::Left), "PID LPORT RADDR RPORT TX RX");
         assert!(step(Sideways::End).ends_with(" UNIT"));
         assert_eq!(step(Sideways::Start), automatic_titles(80));
@@ -371,8 +416,12 @@ mod tests {
     #[test]
     fn columns_without_ipv6_have_narrow_addresses() {
         let mut columns = Columns::default();
+        columns.show_sorted(fields::by_word("raddr").expect("a field"));
         columns.go(Sideways::Right, 80);
-        assert_eq!(titles(&columns, 80), "PID COMM LPORT RADDR RPORT TX RX AGE");
+        assert_eq!(
+            titles(&columns, 80),
+            "PID COMM LPORT RADDR RPORT TX RX RATE AGE"
+        );
     }
 
     #[test]
@@ -399,7 +448,7 @@ mod tests {
         };
         assert_eq!(
             added(2, "user"),
-            "PID COMM USER LPORT RADDR RPORT TX STATUS"
+            "PID COMM USER LPORT RADDR RPORT TX RX STATUS"
         );
         assert_eq!(added(9, "unit"), "PID COMM LPORT RADDR RPORT TX RX STATUS");
         // wherever it was put, and in a window as narrow as that

@@ -10,7 +10,7 @@ use crate::ui::layout::table::{ColumnView, fitting, window};
 
 pub type ColumnList = Vec<&'static Field>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Columns {
     /// `None`: as many as fit.
     chosen: Option<ColumnList>,
@@ -19,6 +19,20 @@ pub struct Columns {
     scroll: usize,
     /// True once an IPv6 session was seen; until then every address fits the width of an IPv4 one.
     has_v6: bool,
+    /// The column that the table is sorted by, which is always visible.
+    sorted: &'static Field,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Columns {
+            chosen: None,
+            configured: None,
+            scroll: 0,
+            has_v6: false,
+            sorted: fields::busiest(),
+        }
+    }
 }
 
 /// The column chooser.
@@ -62,7 +76,18 @@ impl Columns {
             chosen: self.chosen.as_deref(),
             has_v6: self.has_v6,
             scroll: self.scroll,
+            sorted: Some(self.sorted),
         }
+    }
+
+    /// Notes the column that the table is sorted by.
+    pub fn show_sorted(&mut self, field: &'static Field) {
+        self.sorted = field;
+    }
+
+    /// The column that the table is sorted by.
+    pub fn sorted(&self) -> &'static Field {
+        self.sorted
     }
 
     /// Scrolls the table, which is `width` cells wide.

@@ -12,18 +12,13 @@ const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshInterval {
     pub interval: Duration,
-    /// Changed with a key.
-    chosen: bool,
 }
 
 impl RefreshInterval {
     pub const DEFAULT: Duration = Duration::from_secs(1);
 
     pub fn new(interval: Duration) -> Self {
-        RefreshInterval {
-            interval,
-            chosen: false,
-        }
+        RefreshInterval { interval }
     }
 
     /// Moves to the next longer or shorter step; stays at either end.
@@ -34,21 +29,16 @@ impl RefreshInterval {
             false => steps().rev().find(|s| *s < self.interval),
         };
         self.interval = next.unwrap_or(self.interval);
-        self.chosen = true;
     }
 
-    /// True if it was changed with a key.
-    pub fn is_chosen(&self) -> bool {
-        self.chosen
+    pub fn text(&self) -> String {
+        let micros = fields::micros(self.interval.as_micros() as u64);
+        format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
     }
 
-    /// Text for the header, unless it is the default and was never changed.
+    /// Text for the header, unless it is the default.
     pub fn header_text(&self) -> Option<String> {
-        let said = || {
-            let micros = fields::micros(self.interval.as_micros() as u64);
-            format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
-        };
-        (self.chosen || self.interval != Self::DEFAULT).then(said)
+        (self.interval != Self::DEFAULT).then(|| self.text())
     }
 }
 
@@ -79,11 +69,15 @@ mod tests {
     }
 
     #[test]
-    fn interval_default_is_shown_only_after_it_was_chosen() {
+    fn interval_default_is_not_in_the_header() {
         let mut interval = RefreshInterval::new(RefreshInterval::DEFAULT);
         assert_eq!(interval.header_text(), None);
         interval.step(true);
+        assert_eq!(interval.header_text().as_deref(), Some("every 2s"));
         interval.step(false);
-        assert_eq!(interval.header_text().as_deref(), Some("every 1s"));
+        assert_eq!(
+            (interval.text(), interval.header_text()),
+            ("every 1s".into(), None)
+        );
     }
 }

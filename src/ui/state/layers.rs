@@ -7,6 +7,7 @@ use crate::ui::state::detail::Detail;
 use crate::ui::state::export::{Export, Stage};
 use crate::ui::state::prompt::Prompt;
 use crate::ui::state::screens::Screen;
+use crate::ui::state::sort_menu::SortMenu;
 
 #[derive(Debug)]
 pub enum Layer {
@@ -17,6 +18,7 @@ pub enum Layer {
     /// Details of one session.
     Detail(Box<Detail>),
     Chooser(Chooser),
+    SortMenu(SortMenu),
     /// The help; holds the first visible line.
     Help(usize),
     Prompt(Box<Prompt>),
@@ -32,6 +34,7 @@ impl Layer {
             Layer::Screen(screen) => screen.mode(),
             Layer::Detail(_) => Mode::Detail,
             Layer::Chooser(_) => Mode::Columns,
+            Layer::SortMenu(_) => Mode::SortMenu,
             Layer::Help(_) => Mode::Help,
             Layer::Prompt(_) => Mode::Prompt,
             Layer::Export(export) => match export.stage {
@@ -81,6 +84,7 @@ impl Layers {
     layer!(Screen, Screen, screen, screen_mut, take_screen);
     layer!(Detail, Box<Detail>, detail, detail_mut, take_detail);
     layer!(Chooser, Chooser, chooser, chooser_mut, take_chooser);
+    layer!(SortMenu, SortMenu, sort_menu, sort_menu_mut, take_sort_menu);
     layer!(Help, usize, help, help_mut, take_help);
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
     layer!(Export, Box<Export>, export, export_mut, take_export);

@@ -19,6 +19,7 @@ pub mod rows;
 pub mod saved_lines;
 pub mod screens;
 pub mod self_traffic;
+pub mod sort_menu;
 pub mod tally;
 pub mod top_talkers;
 pub mod view_filter;

@@ -93,8 +93,12 @@ impl Names {
         };
         let text = name.map_or_else(|| self.plain_cell(field, session), str::to_owned);
         match ((field.get)(session), field.kind) {
-            (Value::Uint(n), FieldKind::Bytes) if text.width() > width.into() => {
-                fields::narrow_bytes(n)
+            _ if text.width() <= width.into() => text,
+            (Value::Uint(n), FieldKind::Bytes | FieldKind::Rate) => fields::narrow_bytes(n),
+            (Value::Uint(us), FieldKind::Micros) => {
+                let bound = fields::bound(field, session);
+                let room = usize::from(width).saturating_sub(bound.width());
+                format!("{bound}{}", fields::narrow_micros(us, room))
             }
             _ => text,
         }
@@ -148,13 +152,13 @@ impl Names {
         Some(format!("{host}:{port}"))
     }
 
-    /// Text for the header.
-    pub fn header_text(&self) -> Option<&'static str> {
+    /// What is shown by name, after a key has switched it.
+    pub fn switched_text(&self) -> &'static str {
         match (self.addresses, self.ports) {
-            (true, true) => Some("names: addresses, ports"),
-            (true, false) => Some("names: addresses"),
-            (false, true) => Some("names: ports"),
-            (false, false) => None,
+            (true, true) => "addresses and ports are shown as names",
+            (true, false) => "addresses are shown as names, ports as numbers",
+            (false, true) => "ports are shown as names, addresses as numbers",
+            (false, false) => "addresses and ports are shown as numbers",
         }
     }
 

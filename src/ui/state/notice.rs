@@ -1,7 +1,11 @@
 //! A message shown once: that something was done, or why not. It disappears at the next key or after some seconds.
 
-/// Time until it disappears, ns.
+/// Time until a message disappears, ns.
 const STAYS_NS: u64 = 8_000_000_000;
+/// The same for an answer to a key that did nothing.
+const HINT_STAYS_NS: u64 = 2_000_000_000;
+/// The same for the new state of what a key has switched.
+const SWITCHED_STAYS_NS: u64 = 3_000_000_000;
 
 #[derive(Debug, Default)]
 pub struct Notice {
@@ -12,6 +16,7 @@ pub struct Notice {
 struct Message {
     text: String,
     is_alarm: bool,
+    stays_ns: u64,
     /// Time of the first batch since it is shown.
     since_ns: Option<u64>,
 }
@@ -19,18 +24,29 @@ struct Message {
 impl Notice {
     /// Shows a message instead of the previous one.
     pub fn say(&mut self, text: String) {
-        self.put(text, false);
+        self.put(text, false, STAYS_NS);
+    }
+
+    /// Says for a moment why a key did nothing.
+    pub fn hint(&mut self, text: String) {
+        self.put(text, false, HINT_STAYS_NS);
+    }
+
+    /// Shows for a moment what a key has switched.
+    pub fn switched(&mut self, text: String) {
+        self.put(text, false, SWITCHED_STAYS_NS);
     }
 
     /// Shows an error.
     pub fn complain(&mut self, text: String) {
-        self.put(text, true);
+        self.put(text, true, STAYS_NS);
     }
 
-    fn put(&mut self, text: String, is_alarm: bool) {
+    fn put(&mut self, text: String, is_alarm: bool, stays_ns: u64) {
         self.said = Some(Message {
             text,
             is_alarm,
+            stays_ns,
             since_ns: None,
         });
     }
@@ -51,7 +67,7 @@ impl Notice {
             return false;
         };
         let since = *said.since_ns.get_or_insert(now_ns);
-        let over = now_ns.saturating_sub(since) >= STAYS_NS;
+        let over = now_ns.saturating_sub(since) >= said.stays_ns;
         if over {
             self.said = None;
         }

@@ -2,6 +2,8 @@
 //!
 //! Applying the filter is up to `app`; `history` stores the lines.
 
+use tui_input::InputRequest;
+
 use crate::filter::{Completions, Filter, FilterError, UidOf, complete};
 use crate::model::fields::Field;
 use crate::ui::action::{Edit, Purpose};
@@ -17,6 +19,10 @@ pub struct Prompt {
     users: UidOf,
     /// Index of the history line shown, and the text typed before.
     recalled: Option<(usize, String)>,
+    /// The whole text is selected: typing replaces it.
+    is_selected: bool,
+    /// Open sessions that the capture filter would drop; `None`: the text is not valid, or another filter is typed.
+    pub dropped: Option<usize>,
     completing: Option<Completing>,
 }
 
@@ -30,16 +36,14 @@ struct Completing {
 }
 
 impl Prompt {
-    /// Opens the prompt with the current filter.
+    /// Opens the prompt with the current filter, selected.
     pub fn new(purpose: Purpose, filter: &Filter, history: Vec<String>, users: UidOf) -> Self {
-        // what is typed next is another word
-        let line = match filter.source().trim() {
-            "" => String::new(),
-            source => format!("{source} "),
-        };
+        let source = filter.source().trim();
         Prompt {
             purpose,
-            line: Line::new(line),
+            is_selected: !source.is_empty(),
+            dropped: None,
+            line: Line::new(source.to_owned()),
             before: filter.clone(),
             state: Ok(filter.clone()),
             history,
@@ -55,6 +59,20 @@ impl Prompt {
 
     pub fn text(&self) -> &str {
         self.line.text()
+    }
+
+    /// True while typing replaces the whole text.
+    pub fn is_selected(&self) -> bool {
+        self.is_selected
+    }
+
+    /// Ends the selection. What is typed next is another word.
+    fn keep_selected(&mut self) {
+        if std::mem::take(&mut self.is_selected) {
+            self.line.edit(InputRequest::GoToEnd);
+            self.line.insert(" ");
+            self.changed();
+        }
     }
 
     /// The filter that the text means; on an error the last valid one stays in force.
@@ -82,6 +100,10 @@ impl Prompt {
     /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped. False if there was
     /// no room for all of it.
     pub fn insert(&mut self, text: &str) -> bool {
+        if std::mem::take(&mut self.is_selected) {
+            // as if deleted: it can be inserted again
+            self.line.edit(InputRequest::DeleteFromStart);
+        }
         let length = self.text().len();
         let fits = self.line.insert(text);
         if self.text().len() != length {
@@ -94,9 +116,26 @@ impl Prompt {
     pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) -> bool {
         match edit {
             Edit::Request(request) => {
+                if self.is_selected && deletes(request) {
+                    self.is_selected = false;
+                    self.line.edit(InputRequest::GoToEnd);
+                    self.line.edit(InputRequest::DeleteFromStart);
+                    self.changed();
+                    return true;
+                }
+                self.keep_selected();
                 let fits = self.line.edit(request);
                 self.changed();
                 return fits;
+            }
+            Edit::Older if self.is_selected => {
+                // the filter in force is usually the newest of the history
+                let newest = self
+                    .history
+                    .iter()
+                    .rposition(|line| line == self.line.text());
+                self.keep_selected();
+                self.recalled = newest.map(|at| (at, String::new()));
             }
             Edit::Older => {
                 let newest = self.history.len();
@@ -110,7 +149,10 @@ impl Prompt {
                     self.recall(at + 1);
                 }
             }
-            Edit::Complete => self.complete(values),
+            Edit::Complete => {
+                self.keep_selected();
+                self.complete(values);
+            }
         }
         true
     }
@@ -211,6 +253,21 @@ impl Prompt {
     }
 }
 
+/// True for an edit that takes away some of the text.
+fn deletes(request: InputRequest) -> bool {
+    use InputRequest::*;
+    matches!(
+        request,
+        DeletePrevChar
+            | DeleteNextChar
+            | DeletePrevWord
+            | DeleteNextWord
+            | DeleteLine
+            | DeleteFromStart
+            | DeleteTillEnd
+    )
+}
+
 fn common_prefix<'a>(texts: &[&'a str]) -> &'a str {
     let Some((first, rest)) = texts.split_first() else {
         return "";
@@ -228,8 +285,6 @@ fn common_prefix<'a>(texts: &[&'a str]) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use tui_input::InputRequest;
-
     use super::*;
 
     fn prompt(text: &str, history: &[&str]) -> Prompt {
@@ -267,6 +322,34 @@ mod tests {
             prompt("port\n443\x1b[31m\t\u{7}", &[]).text(),
             "port 443[31m "
         );
+    }
+
+    #[test]
+    fn prompt_opens_with_the_filter_selected_which_typing_replaces() {
+        let filter = Filter::parse("port 443").expect("a filter");
+        let history = || vec!["port 22".to_owned(), "port 443".to_owned()];
+        let open = || Prompt::new(Purpose::Filter, &filter, history(), |_| None);
+        let mut p = open();
+        assert!((p.text(), p.is_selected()) == ("port 443", true));
+        p.insert("x");
+        assert!((p.text(), p.is_selected()) == ("x", false));
+        let after = |edits: &[Edit]| {
+            let mut p = open();
+            for edit in edits {
+                p.edit(*edit, &no_values);
+            }
+            assert!(!p.is_selected());
+            p.text().to_owned()
+        };
+        let request = Edit::Request;
+        assert_eq!(after(&[request(InputRequest::DeletePrevChar)]), "");
+        assert_eq!(after(&[request(InputRequest::DeletePrevWord)]), "");
+        assert_eq!(after(&[request(InputRequest::GoToNextChar)]), "port 443 ");
+        assert_eq!(after(&[Edit::Older]), "port 443 ");
+        assert_eq!(after(&[Edit::Older, Edit::Older]), "port 22");
+        assert_eq!(after(&[Edit::Older, Edit::Newer]), "");
+        let back = [InputRequest::DeleteFromStart, InputRequest::Yank];
+        assert_eq!(after(&back.map(request)), "port 443");
     }
 
     #[test]

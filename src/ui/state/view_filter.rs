@@ -74,6 +74,13 @@ impl ViewFilter {
         self.family = (self.family != Some(family)).then_some(family);
     }
 
+    /// Shows both families, open and closed sessions. False if it does so already.
+    pub fn clear(&mut self) -> bool {
+        let is_limited = self.family.is_some() || self.scope != Scope::All;
+        (self.family, self.scope) = (None, Scope::All);
+        is_limited
+    }
+
     /// Selects the next scope.
     pub fn next_scope(&mut self) {
         self.scope = match self.scope {

@@ -14,18 +14,27 @@ fn chooser_change_is_applied_at_once_and_saved_on_exit() {
     let mut app = app(SIZE);
     press(&mut app, "c");
     assert!(screen(&app, SIZE).contains("as many as fit"));
-    press(&mut app, "Space");
-    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "q A c Space");
+    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX RATE AGE STATUS");
     press(&mut app, "Space J");
-    assert_eq!(titles(&app), "COMM PID LPORT RADDR RPORT TX RX AGE STATUS");
+    assert_eq!(
+        titles(&app),
+        "COMM PID LPORT RADDR RPORT TX RX RATE AGE STATUS"
+    );
     press(&mut app, "K");
-    assert_eq!(titles(&app), "PID COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    assert_eq!(
+        titles(&app),
+        "PID COMM LPORT RADDR RPORT TX RX RATE AGE STATUS"
+    );
     press(&mut app, "K k");
-    assert_eq!(titles(&app), "PID COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    assert_eq!(
+        titles(&app),
+        "PID COMM LPORT RADDR RPORT TX RX RATE AGE STATUS"
+    );
     press(&mut app, "J");
     let kept = press(&mut app, "q");
     let words = [
-        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "duration", "status",
+        "comm", "pid", "lport", "raddr", "rport", "tx", "rx", "rate", "duration", "status",
     ];
     assert_eq!(kept, Some(Effect::KeepColumns(words.into())));
     assert_eq!(app.layers.mode(), Mode::Table);
@@ -58,7 +67,7 @@ fn columns_scrolled_right_show_full_addresses() {
     let address = "2001:db8:1111:2222:3333:4444:5555:6666";
     let heading = |app: &App| line(app, SIZE, 2);
     assert!(heading(&app).ends_with("›\"") && !screen(&app, SIZE).contains(address));
-    press(&mut app, "→");
+    press(&mut app, "A →");
     assert!(screen(&app, SIZE).contains(address));
     press(&mut app, "→ →");
     assert!(heading(&app).contains("PID ‹ RADDR"), "{}", heading(&app));
@@ -71,16 +80,16 @@ fn columns_scrolled_right_show_full_addresses() {
 #[test]
 fn sort_keys_use_the_columns_scrolled_into_view() {
     let mut app = app(SIZE);
-    press(&mut app, "→ → →");
-    assert_eq!(titles(&app), "PID RADDR RPORT TX RX AGE");
-    press(&mut app, "s"); // the first visible one
-    assert!(screen(&app, SIZE).contains("by PID"));
-    press(&mut app, "S");
-    assert!(screen(&app, SIZE).contains("by UNIT"), "it goes round");
-    assert!(titles(&app).ends_with("UNIT"), "{}", titles(&app));
-    press(&mut app, "s s");
-    assert!(screen(&app, SIZE).contains("by COMM"));
-    assert!(titles(&app).starts_with("PID COMM"), "{}", titles(&app));
+    press(&mut app, "A → → → →");
+    assert_eq!(titles(&app), "PID RPORT TX RX RATE AGE STATUS USER");
+    press(&mut app, "< < < < <");
+    assert!(screen(&app, SIZE).contains("sort: raddr ↑"));
+    assert!(titles(&app).contains("RADDR"), "{}", titles(&app));
+    press(&mut app, "< < <");
+    assert!(screen(&app, SIZE).contains("sort: pid ↑"));
+    press(&mut app, "<");
+    assert!(screen(&app, SIZE).contains("sort: unit ↑"), "it goes round");
+    assert!(titles(&app).contains("UNIT"), "{}", titles(&app));
 }
 
 #[test]
@@ -97,17 +106,17 @@ fn rebound_keys_are_shown_in_footer_and_help() {
     let size = Size { height: 60, ..SIZE };
     let mut app = app(size);
     let key = |name| keys::KeyPress::parse(name).expect("a key");
-    app.keymap.bind("columns", &[key("F6"), key("^O")]);
+    app.keymap.bind("columns", &[key("F8"), key("^O")]);
     app.keymap.bind("filter", &[key("f")]);
     let shown = screen(&app, size);
     assert!(
         shown.contains("f filter") && !shown.contains("/ filter"),
         "{shown}"
     );
-    press(&mut app, "F6 Esc ^O q ?");
+    press(&mut app, "F8 Esc ^O q ?");
     let shown = screen(&app, size);
     assert!(
-        shown.contains(" F6 ^O ") && shown.contains(" f "),
+        shown.contains(" F8 ^O ") && shown.contains(" f "),
         "{shown}"
     );
     press(&mut app, "q f");

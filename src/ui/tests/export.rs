@@ -66,7 +66,7 @@ fn export_to_json_writes_the_table() {
 #[test]
 fn export_has_the_shown_sessions_in_the_shown_order() {
     let mut app = app(SIZE);
-    press(&mut app, "4 o o s s I /");
+    press(&mut app, "4 o o > > I /");
     type_text(&mut app, "comm curl or comm postgres");
     press(&mut app, "Enter");
     name(&mut app, "a.csv");

@@ -55,7 +55,7 @@ fn follow_keeps_the_newest_session_on_top_and_selected() {
     // moving to another session stops following; F follows again
     press(&mut app, "j");
     assert!(selected_line(&app).contains("newest"));
-    assert!(second_line(&app).contains("by newest"));
+    assert!(second_line(&app).contains("sort: duration ↑"));
     press(&mut app, "F");
     assert!(selected_line(&app).contains("newer"));
     assert!(second_line(&app).contains("following the newest"));
@@ -64,22 +64,22 @@ fn follow_keeps_the_newest_session_on_top_and_selected() {
 #[test]
 fn follow_switched_off_restores_the_previous_order() {
     let mut app = dashboard();
-    press(&mut app, "s s s s s s");
+    press(&mut app, "< <");
     let before = column(&app, "COMM");
-    assert!(second_line(&app).contains("by TX"));
+    assert!(second_line(&app).contains("sort: tx ↓"));
     press(&mut app, "F F");
-    assert!(second_line(&app).contains("by TX"));
+    assert!(second_line(&app).contains("sort: tx ↓"));
     assert_eq!(column(&app, "COMM"), before);
-    press(&mut app, "F s");
+    press(&mut app, "F >");
     assert!(
-        second_line(&app).contains("by RX"),
+        second_line(&app).contains("sort: rx ↓"),
         "the column next to the one before"
     );
     press(&mut app, "S F I");
-    assert!(second_line(&app).contains("by TX reversed"));
+    assert!(second_line(&app).contains("sort: tx ↑"));
     press(&mut app, "F g F");
     assert!(
-        second_line(&app).contains("by TX reversed"),
+        second_line(&app).contains("sort: tx ↑"),
         "g alone does not end it"
     );
 }

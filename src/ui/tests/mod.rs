@@ -26,12 +26,14 @@ mod detail;
 mod every_screen;
 mod export;
 mod follow;
+mod foreign_keys;
 mod interval;
 mod mouse;
 mod names;
 mod one_moment;
 mod screens;
 mod self_traffic;
+mod sort_menu;
 mod themes;
 mod top_talkers;
 
@@ -350,7 +352,7 @@ fn table_and_help_at_any_size_do_not_panic() {
         for height in 1..12 {
             let size = Size { width, height };
             let mut app = app(size);
-            press(&mut app, "G j ^D s S ? G");
+            press(&mut app, "G j ^D > S ? G");
             screen(&app, size);
             app.resize(turned(size));
             press(&mut app, "? k");
@@ -366,11 +368,11 @@ fn table_shows_the_busiest_first_then_the_newest() {
         [
             "nginx",
             "nginx",
-            "sshd-se…",
+            "sshd-ses…",
             "-",
             "postgres",
-            "日本語…",
-            "redis-s…",
+            "日本語プ…",
+            "redis-se…",
             "curl",
             "curl"
         ]
@@ -403,9 +405,10 @@ fn open_and_closed_sessions_can_be_shown_separately() {
 #[test]
 fn sort_keys_use_the_visible_columns_and_reverse() {
     let mut app = app(SIZE);
-    // the busiest first, by a column that 80 cells have no room for: the first key starts at the first column
-    press(&mut app, "s s s s s s");
-    assert!(screen(&app, SIZE).contains("by TX"));
+    assert!(screen(&app, SIZE).contains(" RATE▼ "));
+    press(&mut app, "< <");
+    assert!(screen(&app, SIZE).contains("sort: tx ↓"));
+    assert!(screen(&app, SIZE).contains("   TX▼ "));
     let tx = column(&app, "TX");
     assert_eq!(
         tx,
@@ -416,16 +419,21 @@ fn sort_keys_use_the_visible_columns_and_reverse() {
     press(&mut app, "I");
     assert_eq!(column(&app, "TX"), tx.into_iter().rev().collect::<Vec<_>>());
     press(&mut app, "S");
-    assert!(screen(&app, SIZE).contains("by RPORT"));
+    assert!(screen(&app, SIZE).contains("sort: rport ↑"));
     press(&mut app, "< < < < <");
-    assert!(screen(&app, SIZE).contains("by RATE"), "it goes round");
-    press(&mut app, "<");
-    assert!(screen(&app, SIZE).contains("by STATUS"));
-    press(&mut app, "s");
+    assert!(
+        screen(&app, SIZE).contains("sort: status ↑"),
+        "it goes round"
+    );
+    press(&mut app, "< <");
+    assert!(
+        screen(&app, SIZE).contains("sort: rate ↓"),
+        "the initial order is in reach"
+    );
     let first = column(&app, "COMM");
     assert_eq!(first, column(&self::app(SIZE), "COMM"), "as at the start");
-    press(&mut app, "s");
-    assert!(screen(&app, SIZE).contains("by PID"));
+    press(&mut app, "> > >");
+    assert!(screen(&app, SIZE).contains("sort: pid ↑"));
 }
 
 #[test]
@@ -539,7 +547,7 @@ fn rates_after_a_freeze_cover_the_frozen_time() {
     press(&mut app, "Space");
     let rates = |app: &App| {
         let totals = app.store().totals();
-        (totals.closed, totals.closed_rate)
+        (totals.closed, totals.opened_rate)
     };
     assert_eq!(rates(&app), (8, 0.5));
     app.batch(sent(5_002_000, 13));
@@ -637,7 +645,7 @@ fn filter_reopened_takes_another_word() {
     let mut app = app(SIZE);
     press(&mut app, "/");
     type_text(&mut app, "comm curl");
-    press(&mut app, "Enter /");
+    press(&mut app, "Enter / →");
     type_text(&mut app, "refused");
     assert_eq!(app.row_count(), 1, "{}", screen(&app, SIZE));
     press(&mut app, "Enter / Enter");
@@ -702,10 +710,13 @@ fn second_line_shows_evicted_sessions_and_the_capture_filter_at_80_columns() {
         &mut app,
         "not comm nobody and not raddr 203.0.113.99 and rx > 0",
     );
-    press(&mut app, "Enter F + n");
+    press(&mut app, "Enter F");
     let said = line(&app, SIZE, 1);
-    assert!(said.contains("  4 evicted  "), "{said}");
     assert!(said.contains("capture: port 443"), "{said}");
+    assert!(said.contains("filter: not comm no"), "{said}");
+    press(&mut app, "Esc");
+    let said = line(&app, SIZE, 1);
+    assert!(said.contains("  keeping the newest 2  "), "{said}");
 }
 
 #[test]

@@ -78,10 +78,21 @@ fn click_on_heading_sorts_and_a_second_reverses() {
                 continue;
             }
             let last = usize::from(column.x + column.width - 1);
-            for (x, said) in [
-                (usize::from(column.x), format!("by {}", column.title)),
-                (last, format!("by {} reversed", column.title)),
-            ] {
+            let word = column.field.word;
+            let descending = column.field.column.is_some_and(|c| c.descending);
+            let arrows = if descending {
+                ["↓", "↑"]
+            } else {
+                ["↑", "↓"]
+            };
+            for (x, arrow) in [usize::from(column.x), last].into_iter().zip(arrows) {
+                let said = format!("sort: {word} {arrow}");
+                // the sorted column takes cells of others
+                let shown = crate::ui::layout::table::window(app.columns.view(), size.width).shown;
+                let now = shown.iter().find(|c| c.field == column.field);
+                let x = now.map_or(x, |now| {
+                    x.clamp(now.x.into(), (now.x + now.width - 1).into())
+                });
                 click(&mut app, (x, 2));
                 assert!(
                     line(&app, size, 1).contains(&said),
@@ -98,9 +109,9 @@ fn click_on_heading_stops_following() {
     let mut app = app(SIZE);
     press(&mut app, "F");
     click_on(&mut app, SIZE, "TX", 2);
-    assert!(line(&app, SIZE, 1).contains("by TX"));
+    assert!(line(&app, SIZE, 1).contains("sort: tx ↓"));
     press(&mut app, "F F");
-    assert!(line(&app, SIZE, 1).contains("by TX"));
+    assert!(line(&app, SIZE, 1).contains("sort: tx ↓"));
 }
 
 #[test]

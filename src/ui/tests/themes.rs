@@ -64,7 +64,7 @@ fn colorful(size: Size) -> App {
         },
         ..sessions()
     });
-    press(&mut app, "s g j Space /");
+    press(&mut app, "> g j Space /");
     app.text("rtt > fast"); // at once, without intermediate filters
     app
 }
@@ -117,6 +117,6 @@ fn theme_key_steps_through_the_themes_and_shows_the_name() {
     let mut app = app(SIZE);
     for theme in THEMES.iter().cycle().skip(1).take(THEMES.len()) {
         press(&mut app, "t");
-        assert!(screen(&app, SIZE).contains(&format!("theme {}", theme.name)));
+        assert!(screen(&app, SIZE).contains(&format!("theme: {}", theme.name)));
     }
 }

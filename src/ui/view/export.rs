@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::ui::state::export::{Export, Stage};
 use crate::ui::theme::Theme;
-use crate::ui::view::prompt::{Below, below, place, typed};
+use crate::ui::view::prompt::{Below, LineStyles, below, place, typed};
 
 const LABEL: &str = "export to: ";
 
@@ -28,6 +28,7 @@ pub fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
         }
         Stage::Writing(_) => (None, quiet("writing; the display is paused …")),
     };
-    typed(LABEL, &export.line, wrong, theme, area, frame);
+    let styles = LineStyles::plain(theme);
+    typed(LABEL, &export.line, wrong, &styles, area, frame);
     below(&Below { x, text, style }, area, frame);
 }

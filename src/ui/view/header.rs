@@ -7,13 +7,14 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
+use crate::ui::state::export::grouped;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -47,29 +48,39 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let figure = |name: &'static str, value: String| {
         Line::from(vec![Span::raw(name), Span::styled(value, theme.figure)])
     };
+    let new = format!("{}/s", short(totals.opened_rate));
     let rate = |sign: &'static str, rate: f64| {
         let rate = format!("{}/s", fields::size(rate as u64));
         [Span::raw(sign), Span::styled(rate, theme.figure)]
     };
     let [up, down] = [rate("↑", totals.tx_rate), rate(" ↓", totals.rx_rate)];
     let mut parts = vec![
-        Line::from(Span::styled("tcplife", theme.title)),
         figure("open ", app.store().open_count().to_string()),
         figure("closed ", totals.closed.to_string()),
-        figure("", format!("{}/s", short(totals.closed_rate))),
+        figure("new ", new),
         Line::from_iter(up.into_iter().chain(down)),
-        Line::raw(shorten(&app.host, WIDEST_HOST, FieldKind::Text)),
     ];
     let missed = totals.missed.certain();
     if missed > 0 {
         let missed = Span::styled(missed.to_string(), theme.alarm);
-        parts.insert(3, Line::from(vec![Span::raw("missed "), missed]));
+        parts.insert(2, Line::from(vec![Span::raw("missed "), missed]));
     }
-    // a duration would tick, and be all the traffic to the terminal of a quiet host
     if app.has_snapshot() {
-        parts.push(figure("since ", app.time(app.started)));
+        parts.push(figure(
+            "up ",
+            up_time(app.now_ns.saturating_sub(app.first_ns)),
+        ));
     }
+    let host = shorten(&app.host, WIDEST_HOST, FieldKind::Text);
+    parts.push(Line::from(Span::styled(host, theme.title)));
     fit(parts, area.width).render(area, buffer);
+}
+
+/// Hours and minutes, as `uptime` shows them: with seconds it would tick, and be all the traffic to the terminal of a quiet
+/// host.
+fn up_time(ns: u64) -> String {
+    let minutes = ns / 60_000_000_000;
+    format!("{}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// Formats a rate of events, with a decimal while it is small.
@@ -84,10 +95,8 @@ fn short(rate: f64) -> String {
 /// Priority of a part of the second line, the least important first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Importance {
-    /// Defaults, shown only where there is room.
+    /// Defaults and limits, shown only where there is room.
     Usual,
-    /// Results of keys: a theme, an interval, names.
-    Said,
     /// Explanations of the screen's content.
     Explains,
     /// Facts whose absence would mislead.
@@ -202,39 +211,35 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let position = format!("{at}/{all}{working} {scope}");
     let baseline = app.baseline.as_ref().map(|_| {
         let text = format!("baseline {}", app.time(app.baseline_set));
-        Part::new(Importance::Said, text)
+        Part::new(Importance::Explains, text)
     });
     let own = app.view_filter.self_traffic.header_text();
     let family = app.view_filter.family.map(|f| f.name());
     let filter = (!app.view_filter.filter.is_everything()).then(|| {
         Part::new(Importance::Needed, app.view_filter.filter.source())
             .styled(theme.figure)
-            .elastic("filter: ", the_end_of)
+            .elastic("filter: ", both_ends_of)
     });
-    let order = app.sort.field.column.map_or("", |c| c.title);
-    let order = match (app.is_following(), app.sort.inverted) {
+    let order = match (app.is_following(), app.is_descending()) {
         (true, _) => Cow::from("following the newest"),
-        (false, false) => format!("by {order}").into(),
-        (false, true) => format!("by {order} reversed").into(),
+        (false, true) => format!("sort: {} ↓", app.columns.sorted().word).into(),
+        (false, false) => format!("sort: {} ↑", app.columns.sorted().word).into(),
     };
     let both = family.is_none().then_some("IPv4+IPv6");
     let interval = app.interval.header_text();
-    let (chosen, usual) = match app.interval.is_chosen() {
-        true => (interval, None),
-        false => (None, interval),
-    };
-    let turned = app.appearance.is_turned;
-    let theme = turned.then(|| format!("theme {}", app.appearance.theme.name));
     let captured = captured(app).map(|text| {
         let part = Part::new(Importance::Needed, text);
         part.elastic("capture: ", the_start_of)
     });
-    let part = |rank| move |text| Part::new(rank, text);
     let mut parts: Vec<Part<'_>> = alarms.collect();
     parts.push(Part::new(Importance::Needed, position));
     let evicted = app.store().closed_numbers().start;
     if evicted > 0 {
-        parts.push(Part::new(Importance::Needed, format!("{evicted} evicted")));
+        let kept = grouped(app.store().keep_limit());
+        parts.push(Part::new(
+            Importance::Usual,
+            format!("keeping the newest {kept}"),
+        ));
     }
     parts.extend(baseline);
     parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
@@ -242,15 +247,8 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.extend(filter);
     parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
     parts.push(Part::new(Importance::Explains, order));
-    parts.extend(chosen.map(part(Importance::Said)));
-    parts.extend(
-        app.names
-            .header_text()
-            .map(|text| Part::new(Importance::Said, text)),
-    );
     parts.extend(captured);
-    parts.extend(theme.map(part(Importance::Said)));
-    parts.extend(usual.map(part(Importance::Usual)));
+    parts.extend(interval.map(|text| Part::new(Importance::Usual, text)));
     parts
 }
 
@@ -259,18 +257,9 @@ fn the_start_of(text: &str, room: usize) -> String {
     shorten(text, room, FieldKind::Text)
 }
 
-/// A text in `room` cells; if too long its end, which was added last.
-fn the_end_of(text: &str, room: usize) -> String {
-    if text.width() <= room {
-        return text.to_owned();
-    }
-    let mut used = 1;
-    let fitting = text.char_indices().rev().take_while(|(_, c)| {
-        used += c.width().unwrap_or(0);
-        used <= room
-    });
-    let start = fitting.last().map_or(text.len(), |(at, _)| at);
-    format!("…{}", &text[start..])
+/// Both ends of a text, in `room` cells: how a filter begins, and what was added last.
+fn both_ends_of(text: &str, room: usize) -> String {
+    shorten(text, room, FieldKind::Addr)
 }
 
 /// The capture filter, if there is one, and the part of it that the kernel evaluates.

@@ -22,6 +22,7 @@ pub mod footer;
 pub mod header;
 pub mod help;
 pub mod prompt;
+pub mod sort_menu;
 pub mod table;
 pub mod top_talkers;
 
@@ -51,6 +52,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             }
             if let Some(chooser) = app.layers.chooser() {
                 columns::draw(chooser, app, theme, layout.main, buffer);
+            }
+            if let Some(menu) = app.layers.sort_menu() {
+                sort_menu::draw(menu, app, theme, layout.main, buffer);
             }
         }
     }

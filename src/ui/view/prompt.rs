@@ -8,6 +8,7 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::filter::{Completions, FilterError};
+use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::Purpose;
 use crate::ui::state::line::Line;
@@ -24,9 +25,9 @@ pub struct Below {
 }
 
 pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
-    let label = match prompt.purpose {
-        Purpose::Filter => "filter: ",
-        Purpose::Capture => "capture: ",
+    let (label, label_style) = match prompt.purpose {
+        Purpose::Filter => ("filter: ", theme.key),
+        Purpose::Capture => ("capture only: ", theme.alarm_text),
     };
     let error = prompt.state().err();
     let wrong = error.filter(|e| !e.is_incomplete());
@@ -34,7 +35,7 @@ pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let (x, text) = match (prompt.candidates(), error) {
         (Some((completions, chosen)), _) => (0, candidates(completions, chosen)),
         (None, Some(e)) => error_text(e, place(label, prompt.line(), e.span().start, area), width),
-        (None, None) => Default::default(),
+        (None, None) => (0, hint(prompt)),
     };
     let style = if wrong.is_some() {
         theme.alarm_text
@@ -42,8 +43,51 @@ pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
         theme.quiet
     };
     let wrong = wrong.map(FilterError::span);
-    typed(label, prompt.line(), wrong, theme, area, frame);
+    let mut styles = LineStyles::plain(theme);
+    styles.label = label_style;
+    if prompt.is_selected() {
+        styles.text = theme.selected;
+    }
+    typed(label, prompt.line(), wrong, &styles, area, frame);
     below(&Below { x, text, style }, area, frame);
+}
+
+/// Says below a valid text what a key would do that nobody would guess.
+fn hint(prompt: &Prompt) -> String {
+    let selected = match prompt.is_selected() {
+        true => "typing replaces it, → edits it, Backspace clears it",
+        false => "",
+    };
+    match (prompt.purpose, prompt.dropped) {
+        (Purpose::Capture, Some(0)) if prompt.text().trim().is_empty() => {
+            "Enter captures every session".into()
+        }
+        (Purpose::Capture, Some(dropped)) => {
+            let open = match dropped {
+                0 => String::new(),
+                n => format!("drops {}, and ", fields::number(n as u64, "open session")),
+            };
+            format!("Enter {open}ignores what does not match from then on. Esc keeps all")
+        }
+        _ => selected.into(),
+    }
+}
+
+/// Styles of a line being typed.
+pub struct LineStyles {
+    pub label: Style,
+    pub text: Style,
+    pub wrong: Style,
+}
+
+impl LineStyles {
+    pub fn plain(theme: &Theme) -> Self {
+        LineStyles {
+            label: theme.key,
+            text: theme.title,
+            wrong: theme.wrong,
+        }
+    }
 }
 
 /// Cell of a position in the text, from the left edge.
@@ -59,7 +103,7 @@ pub fn typed(
     label: &str,
     typed: &Line,
     wrong: Option<Range<usize>>,
-    theme: &Theme,
+    styles: &LineStyles,
     area: Rect,
     frame: &mut Frame<'_>,
 ) {
@@ -70,10 +114,10 @@ pub fn typed(
     let room = line.width - label_width;
     let (left, cursor) = typed.scroll(room);
     let buffer = frame.buffer_mut();
-    buffer.set_stringn(line.x, line.y, label, line.width.into(), theme.key);
+    buffer.set_stringn(line.x, line.y, label, line.width.into(), styles.label);
     let text = from_cell(typed.text(), left);
     let start = line.x + label_width;
-    buffer.set_stringn(start, line.y, text, room.into(), theme.title);
+    buffer.set_stringn(start, line.y, text, room.into(), styles.text);
     if let Some(wrong) = wrong {
         let cell = |at: usize| {
             let cell = place(label, typed, at, area) as u16;
@@ -81,7 +125,7 @@ pub fn typed(
         };
         let (from, to) = (cell(wrong.start), cell(wrong.end));
         let place = Rect::new(line.x + from, line.y, to.saturating_sub(from), 1);
-        buffer.set_style(place, theme.wrong);
+        buffer.set_style(place, styles.wrong);
     }
     frame.set_cursor_position((start + cursor, line.y));
 }

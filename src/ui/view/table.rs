@@ -19,8 +19,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
     buffer.set_style(heading, theme.heading);
+    let mut right = window.right;
     for column in &window.shown {
-        let sorted = column.field.word == app.sort.field.word;
+        let sorted = column.field == app.columns.sorted();
         let style = if sorted {
             theme.heading_sorted
         } else {
@@ -28,14 +29,19 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         };
         // next to the sign, if there is room for both
         let reaches_the_edge = window.right && column.x + column.width == area.width;
-        let beside = u16::from(reaches_the_edge && column.title.width() < column.width.into());
+        let cells = column.title.width() + usize::from(sorted);
+        let beside = u16::from(reaches_the_edge && cells < column.width.into());
         let title = Shown {
             width: column.width - beside,
             ..*column
         };
-        put(buffer, heading, &title, column.title, style);
+        // the order matters more than that there are more columns
+        right &= !(sorted && reaches_the_edge && beside == 0);
+        let sign = if sorted { arrow(app) } else { "" };
+        let text = format!("{}{sign}", column.title);
+        put(buffer, heading, &title, &text, style);
     }
-    let right = window.right.then(|| area.width.saturating_sub(1));
+    let right = right.then(|| area.width.saturating_sub(1));
     for (x, sign) in [(window.left, "‹"), (right, "›")] {
         if let Some(x) = x.filter(|x| *x < area.width) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
@@ -68,6 +74,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let text = why_empty(app);
         buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
     }
+}
+
+/// The direction of the order, for the heading of the sorted column.
+pub fn arrow(app: &App) -> &'static str {
+    if app.is_descending() { "▼" } else { "▲" }
 }
 
 /// Says why there is no row, and what would show some.

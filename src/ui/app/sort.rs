@@ -1,0 +1,137 @@
+//! The sort order of the table, its keys and the sort menu.
+
+use std::ops::ControlFlow::{Break, Continue};
+
+use crate::model::fields;
+use crate::model::fields::Field;
+use crate::ui::action::{Action, Motion, Sideways};
+use crate::ui::app::follow::OPENED;
+use crate::ui::app::update::Offer;
+use crate::ui::app::{App, Sort};
+use crate::ui::layout;
+use crate::ui::state::layers::Layer;
+use crate::ui::state::sort_menu::SortMenu;
+
+impl App {
+    /// Sorts by a field; if the table is sorted by it already, reverses the order.
+    pub(super) fn sort_by(&mut self, field: &'static Field) {
+        let is_again = self.before_following.is_none() && self.sort.field == field;
+        self.set_sort(Sort {
+            field,
+            inverted: is_again && !self.sort.inverted,
+        });
+    }
+
+    /// Reverses the order.
+    pub(super) fn invert(&mut self) {
+        self.stop_following();
+        self.set_sort(Sort {
+            inverted: !self.sort.inverted,
+            ..self.sort
+        });
+    }
+
+    fn set_sort(&mut self, sort: Sort) {
+        self.stop_following();
+        self.sort = sort;
+        self.columns.show_sorted(self.sort_column());
+        self.columns.reveal(sort.field, self.size.width);
+        self.restart();
+    }
+
+    /// The column that shows what the table is sorted by.
+    pub(super) fn sort_column(&self) -> &'static Field {
+        let field = self.sort.field;
+        match fields::by_word("duration") {
+            Some(duration) if field == &OPENED => duration,
+            _ => field,
+        }
+    }
+
+    /// True if the greatest value of the sort column is on top.
+    pub fn is_descending(&self) -> bool {
+        // the newest first: the smallest age
+        self.sort.order().descending != (self.sort_column() != self.sort.field)
+    }
+
+    /// Sorts by the neighboring column and scrolls to it.
+    pub(super) fn sort_by_neighbor(&mut self, step: isize) {
+        self.stop_following();
+        self.columns.show_sorted(self.sort_column());
+        let window = layout::table::window(self.columns.view(), self.size.width);
+        let shown: Vec<_> = window.shown.iter().map(|c| c.field).collect();
+        let is_automatic = self.columns.chosen().is_none();
+        let mut columns = if is_automatic && self.columns.view().scroll == 0 {
+            shown.clone() // only columns with room count
+        } else {
+            window.all
+        };
+        // the initial order stays within reach, even if its column shows only while the table is sorted by it
+        let busiest = fields::busiest();
+        if !columns.contains(&busiest) {
+            let place = |field: &Field| fields::columns().position(|(f, _)| f == field);
+            let after = columns.iter().position(|f| place(f) > place(busiest));
+            let at = after.filter(|_| is_automatic).unwrap_or(columns.len());
+            columns.insert(at, busiest);
+        }
+        let now = columns.iter().position(|f| *f == self.sort.field);
+        let next = match now.filter(|_| shown.contains(&self.sort.field)) {
+            Some(i) => {
+                let next = (i as isize + step).rem_euclid(columns.len() as isize);
+                columns.get(next as usize)
+            }
+            None => shown.first(),
+        };
+        if let Some(&field) = next {
+            self.set_sort(Sort {
+                field,
+                inverted: false,
+            });
+        }
+    }
+
+    /// Opens the sort menu.
+    pub(super) fn open_sort_menu(&mut self) {
+        let menu = SortMenu::new(self.sort_column());
+        self.layers.push(Layer::SortMenu(menu));
+    }
+
+    /// Handles an action in the sort menu.
+    pub(super) fn update_sort_menu(&mut self, action: Action) -> Offer {
+        let main = self.layout().main;
+        let Some(menu) = self.layers.sort_menu_mut() else {
+            return Continue(());
+        };
+        let (columns, _) = layout::sort_menu::grid(main);
+        match action {
+            Action::Move(Motion::Up) => menu.go(-(columns as isize)),
+            Action::Move(Motion::Down) => menu.go(columns as isize),
+            Action::Sideways(Sideways::Left) => menu.go(-1),
+            Action::Sideways(Sideways::Right) => menu.go(1),
+            Action::Accept => {
+                let field = menu.selected();
+                self.choose_sort(field);
+            }
+            Action::Back => {
+                self.layers.take_sort_menu();
+            }
+            _ => return Continue(()),
+        }
+        Break(None)
+    }
+
+    /// Sorts by the field with this letter, if the sort menu has one.
+    pub(super) fn sort_by_letter(&mut self, letter: char) {
+        match SortMenu::field(letter) {
+            Some(field) => self.choose_sort(field),
+            None => self
+                .notice
+                .hint(format!("{letter} is not the letter of a column")),
+        }
+    }
+
+    fn choose_sort(&mut self, field: &'static Field) {
+        self.layers.take_sort_menu();
+        self.sort_by(field);
+    }
+}

@@ -1,0 +1,102 @@
+//! The sort menu, and keys that sort at once.
+
+use super::*;
+use crate::ui::action::Mode;
+
+/// Presses the key of a letter, which is not in the key table.
+fn letter(app: &mut App, letter: char) {
+    let press = KeyPress::new(KeyCode::Char(letter), false);
+    app.key(press, Some(letter));
+}
+
+#[test]
+fn sort_menu_letter_sorts_by_its_column_and_again_reverses() {
+    let mut app = app(SIZE);
+    press(&mut app, "s");
+    letter(&mut app, 'x');
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert!(
+        screen(&app, SIZE).contains("   RX▼"),
+        "{}",
+        screen(&app, SIZE)
+    );
+    press(&mut app, "F6");
+    letter(&mut app, 'x');
+    assert!(screen(&app, SIZE).contains("   RX▲"));
+}
+
+#[test]
+fn sort_menu_field_without_room_becomes_visible() {
+    let mut app = app(SIZE);
+    assert!(!screen(&app, SIZE).contains("RETR"));
+    press(&mut app, "s");
+    assert!(screen(&app, SIZE).contains("e RETR"));
+    letter(&mut app, 'e');
+    assert!(
+        screen(&app, SIZE).contains("RETR▼"),
+        "{}",
+        screen(&app, SIZE)
+    );
+}
+
+#[test]
+fn sort_menu_arrows_select_and_enter_sorts() {
+    let mut app = app(SIZE);
+    press(&mut app, "s → ↓ ↑ → Enter");
+    assert!(
+        screen(&app, SIZE).contains("sort: rxrate ↓"),
+        "{}",
+        screen(&app, SIZE)
+    );
+    press(&mut app, "s ↑ ↑ ↑ ↑ ↑ ↑ ↑ ← ← Esc");
+    assert!(
+        screen(&app, SIZE).contains("sort: rxrate ↓"),
+        "Esc changes nothing"
+    );
+}
+
+#[test]
+fn sort_menu_unknown_letter_says_so_and_stays() {
+    let mut app = app(SIZE);
+    press(&mut app, "s");
+    letter(&mut app, 'V');
+    assert!(screen(&app, SIZE).contains("V is not the letter of a column"));
+    assert_eq!(app.layers.mode(), Mode::SortMenu);
+}
+
+#[test]
+fn sort_menu_lists_every_letter_at_80x24() {
+    let mut app = app(SIZE);
+    press(&mut app, "s");
+    let shown = screen(&app, SIZE);
+    for (_, column) in crate::model::fields::columns() {
+        let entry = format!("{} {}", column.letter, column.title);
+        assert!(shown.contains(&entry), "{entry}:\n{shown}");
+    }
+}
+
+#[test]
+fn sort_keys_of_duration_and_bytes_sort_at_once() {
+    let mut app = app(SIZE);
+    press(&mut app, "A");
+    assert!(screen(&app, SIZE).contains("   AGE▼"));
+    press(&mut app, "A");
+    assert!(screen(&app, SIZE).contains("   AGE▲"));
+    press(&mut app, "B");
+    assert!(
+        screen(&app, SIZE).contains("BYTES▼"),
+        "{}",
+        screen(&app, SIZE)
+    );
+}
+
+#[test]
+fn follow_shows_the_age_with_the_youngest_on_top() {
+    let mut app = app(SIZE);
+    press(&mut app, "F");
+    assert!(
+        screen(&app, SIZE).contains("AGE▲"),
+        "{}",
+        screen(&app, SIZE)
+    );
+}
