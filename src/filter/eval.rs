@@ -13,7 +13,7 @@ use regex::Regex;
 use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::build_regex;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value, by_word};
-use crate::model::session::Session;
+use crate::model::session::{Reason, Session};
 
 /// An expression compiled for evaluation.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ impl Node {
                 let needle = Needle::new(word);
                 searched(&needle)
                     .map(|f| Node::Test(f.get, Check::Contains(needle.clone())))
+                    .chain(shown_as(&needle))
                     .collect::<Vec<_>>()
             })),
             Expr::Term(Term::Compare { field, op, values }) => {
@@ -120,6 +121,15 @@ fn searched(needle: &Needle) -> impl Iterator<Item = &'static Field> {
     FIELDS
         .iter()
         .filter(|f| f.is_searched() && (f.kind != FieldKind::Addr || needle.is_like_an_address()))
+}
+
+/// Returns a test for the statuses that the dashboard shows as words with the needle in them, if there are any.
+fn shown_as(needle: &Needle) -> Option<Node> {
+    let is_other = |r: &&Reason| r.word() != r.name() && needle.is_in(r.word());
+    let reasons = Reason::ALL.iter().filter(is_other);
+    let names: Vec<String> = reasons.map(|r| r.name().to_owned()).collect();
+    let status = by_word("status").filter(|_| !names.is_empty())?;
+    Some(Node::Test(status.get, Check::Equals(names)))
 }
 
 /// Returns the numbers that satisfy a comparison, as sorted ranges that do not touch; empty for other values. Negation

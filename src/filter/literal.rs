@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::filter::error::{SUGGESTION, quoted};
 use crate::filter::expr::{Literal, Net, Op};
 use crate::filter::{self, UidOf};
-use crate::model::fields::{Field, FieldKind, by_word};
+use crate::model::fields::{Field, FieldKind, by_word, name_of_word};
 use crate::model::session::Comm;
 use crate::text::suggest::suggest;
 use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
@@ -364,7 +364,8 @@ fn zoned(text: &str) -> Option<(IpAddr, &str, Option<u16>)> {
 
 fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'static str, Bad> {
     let lower = text.to_lowercase();
-    if let Some(name) = real_names(names).find(|n| *n == lower) {
+    let named = real_names(names).find(|n| *n == lower);
+    if let Some(name) = named.or_else(|| name_of_word(names, &lower)) {
         return Ok(name);
     }
     let within: Vec<&str> = real_names(names)

@@ -10,9 +10,16 @@ use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::name_table::NameTable;
 use crate::text::sanitize::sanitize;
 
-/// Defines an enum whose variants have a name that users see and type, and a one-line explanation.
+/// Defines an enum whose variants have a name that users type and programs read, a word that the dashboard shows instead
+/// if the name is no plain word (`=> "…"`), and a one-line explanation.
 macro_rules! named_enum {
-    ($(#[$meta:meta])* $type:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
+    (@word $name:literal) => { $name };
+    (@word $name:literal $word:literal) => { $word };
+    (@help $doc:expr, $name:literal) => { $doc };
+    (@help $doc:expr, $name:literal $word:literal) => { concat!($doc, " In a filter: ", $name) };
+    ($(#[$meta:meta])* $type:ident {
+        $($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(=> $word:literal)?,)+
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
@@ -24,9 +31,17 @@ macro_rules! named_enum {
             /// The names of all variants, in the same order.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
-            /// Returns the name that users see and type.
+            /// The words that the dashboard shows, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$(named_enum!(@word $name $($word)?)),+];
+
+            /// Returns the name that users type and programs read.
             pub fn name(self) -> &'static str {
                 Self::NAMES[self as usize]
+            }
+
+            /// Returns the word that the dashboard shows.
+            pub fn word(self) -> &'static str {
+                Self::WORDS[self as usize]
             }
 
             /// Returns a one-line explanation.
@@ -34,10 +49,18 @@ macro_rules! named_enum {
                 const HELP: &[&str] = &[$(concat!($($doc),+)),+];
                 HELP[self as usize].trim_start()
             }
+
+            /// Returns the explanation, and the name if the dashboard shows another word.
+            pub fn help_with_name(self) -> &'static str {
+                const HELP: &[&str] =
+                    &[$(named_enum!(@help concat!($($doc),+), $name $($word)?)),+];
+                HELP[self as usize].trim_start()
+            }
         }
 
         // outside of tests, not every enum uses all of these
-        const _: (&[$type], fn($type) -> &'static str) = ($type::ALL, $type::help);
+        const _: (&[$type], [fn($type) -> &'static str; 3]) =
+            ($type::ALL, [$type::word, $type::help, $type::help_with_name]);
     };
 }
 
@@ -71,27 +94,27 @@ named_enum! {
         /// Still open.
         Open = "-",
         /// We closed it first, with a FIN.
-        LocalFin = "local-fin",
+        LocalFin = "local-fin" => "closed",
         /// The peer closed it first, with a FIN.
-        RemoteFin = "remote-fin",
+        RemoteFin = "remote-fin" => "peer closed",
         /// We reset it: unread data, SO_LINGER 0, or a disconnect.
-        LocalReset = "local-reset",
+        LocalReset = "local-reset" => "reset by us",
         /// The peer reset it.
-        RemoteReset = "remote-reset",
+        RemoteReset = "remote-reset" => "reset by peer",
         /// Nothing listens on the port (ECONNREFUSED).
         Refused = "refused",
         /// No answer to our SYNs (ETIMEDOUT).
-        ConnectTimeout = "connect-timeout",
+        ConnectTimeout = "connect-timeout" => "connect timeout",
         /// The peer stopped answering (ETIMEDOUT).
-        Timeout = "timeout",
+        Timeout = "timeout" => "timed out",
         /// The peer is unreachable (EHOSTUNREACH, ENETUNREACH).
         Unreachable = "unreachable",
         /// We gave up connecting before an answer came.
         Cancelled = "cancelled",
         /// No local port was free (EADDRNOTAVAIL); nothing was sent.
-        NoPort = "no-port",
+        NoPort = "no-port" => "no free port",
         /// It waited in the listener's queue and was never accepted.
-        NeverAccepted = "never-accepted",
+        NeverAccepted = "never-accepted" => "never accepted",
         /// Closed in repair mode (TCP_REPAIR), as by a checkpoint: the peer was told nothing.
         Checkpoint = "checkpoint",
         /// Killed from outside, as by `ss -K` (ECONNABORTED).
@@ -382,6 +405,24 @@ impl Session {
         self.state != State::Closed
     }
 
+    /// Returns the name of its state while it is open, then of the reason it closed.
+    pub fn status(&self) -> &'static str {
+        if self.is_open() {
+            self.state.name()
+        } else {
+            self.reason.name()
+        }
+    }
+
+    /// Returns the word that the dashboard shows for its status.
+    pub fn status_word(&self) -> &'static str {
+        if self.is_open() {
+            self.state.word()
+        } else {
+            self.reason.word()
+        }
+    }
+
     /// Returns the port of the service: ours if the peer connected, the peer's if we did. If nobody knows who
     /// connected, the lower one: services have low ports, clients get high ones.
     pub fn service_port(&self) -> u16 {
@@ -518,5 +559,22 @@ mod tests {
             );
             assert!(reason.help().ends_with('.'), "{:?}", reason.help());
         }
+    }
+
+    #[test]
+    fn reason_words_are_unique_and_plain() {
+        for (i, word) in Reason::WORDS.iter().enumerate() {
+            assert_eq!(Reason::WORDS.iter().position(|w| w == word), Some(i));
+            assert!(*word == "-" || !word.contains('-'), "{word}");
+        }
+        assert_eq!(Reason::RemoteFin.word(), "peer closed");
+        assert_eq!(
+            Reason::RemoteFin.help_with_name(),
+            "The peer closed it first, with a FIN. In a filter: remote-fin"
+        );
+        assert_eq!(
+            Reason::Refused.help_with_name(),
+            "Nothing listens on the port (ECONNREFUSED)."
+        );
     }
 }

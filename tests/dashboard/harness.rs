@@ -207,10 +207,20 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Splits a line into its cells. Only a status may consist of several words.
     pub(crate) fn new(titles: &[String], line: &str) -> Row {
+        let mut cells = words(line);
+        let more = cells.len().saturating_sub(titles.len());
+        if let Some(status) = titles.iter().position(|t| t == "STATUS") {
+            let status = status..(status + 1 + more).min(cells.len());
+            if !status.is_empty() {
+                let text = cells[status.clone()].join(" ");
+                cells.splice(status, [text]);
+            }
+        }
         let mut row = Row {
             titles: titles.to_vec(),
-            cells: words(line),
+            cells,
             ports: None,
         };
         let port = |title| row.cell(title).parse().ok();

@@ -64,7 +64,7 @@ fn table_live_session_updates_until_it_closes() {
     let sent = generator.join().expect("the generator");
     seen.wait_for("end of the session", |s| {
         s.row(lport, rport)
-            .is_some_and(|r| r.cell("STATUS") == "remote-fin")
+            .is_some_and(|r| r.cell("STATUS") == "peer closed")
     });
     let row = seen.row(lport, rport).expect("it is there");
     assert_eq!(
@@ -437,7 +437,7 @@ fn detail_of_open_session_updates_until_it_closes() {
     let swapped = format!("127.0.0.1:{rport} → 127.0.0.1:{lport}");
     seen.wait_for("the other end", |s| s.shows(&swapped));
     pair.close();
-    seen.wait_for("its end", |s| s.shows("local-fin"));
+    seen.wait_for("its end", |s| s.shows("  closed  "));
     seen.press("q");
     seen.wait_for("the table", |s| s.heading().is_some());
     seen.quit();

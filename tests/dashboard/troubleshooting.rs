@@ -96,7 +96,7 @@ fn troubleshooting_keys_for_resets_lead_to_the_process() {
     assert!(keys <= 10, "{keys} keys");
     let comm = std::fs::read_to_string("/proc/self/comm").expect("our name");
     let answers = |s: &Seen| {
-        let line = s.lines().into_iter().find(|l| l.contains("remote-reset"));
+        let line = s.lines().into_iter().find(|l| l.contains("reset by peer"));
         line.is_some_and(|l| l.contains("10.0.0.5:8443") && l.contains(&comm.trim()[..8]))
     };
     seen.wait_for("the program", answers);

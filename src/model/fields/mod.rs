@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use crate::model::interface::ZonedAddr;
-use crate::model::session::{Age, Session};
+use crate::model::session::{Age, Reason, Session};
 
 mod format;
 mod table;
@@ -159,6 +159,21 @@ pub fn columns() -> impl Iterator<Item = (&'static Field, Column)> {
     FIELDS.iter().filter_map(|f| f.column.map(|c| (f, c)))
 }
 
+/// Returns the value as the dashboard shows and sorts it: the word of a status instead of its name.
+pub fn shown<'a>(field: &Field, session: &'a Session) -> Value<'a> {
+    match field.word {
+        "status" => Value::Text(session.status_word()),
+        _ => (field.get)(session),
+    }
+}
+
+/// Returns the name for which the dashboard shows this word (in lower case), if it is one of `names`.
+pub fn name_of_word(names: &[&'static str], word: &str) -> Option<&'static str> {
+    let reason = Reason::ALL.iter().find(|r| r.word() == word);
+    let name = reason.filter(|r| **r != Reason::Open)?.name();
+    names.iter().copied().find(|n| *n == name)
+}
+
 /// Prefix of a value that is only a lower bound: the duration of a preexisting session.
 pub fn bound(field: &Field, session: &Session) -> &'static str {
     if field.word == "duration" && session.age == Age::LowerBound {
@@ -170,8 +185,7 @@ pub fn bound(field: &Field, session: &Session) -> &'static str {
 
 /// Formats a value for a cell: short, with its unit, `-` for none.
 pub fn cell(field: &Field, session: &Session) -> String {
-    let value = (field.get)(session);
-    match (value, field.kind) {
+    match (shown(field, session), field.kind) {
         (Value::Missing, _) => "-".into(),
         (Value::Uint(n), FieldKind::Bytes) => bytes(n),
         (Value::Uint(0), FieldKind::Rate) => "-".into(),

@@ -33,15 +33,18 @@ fn some_if(known: bool, value: u64) -> Value<'static> {
     }
 }
 
-/// Possible values of `status`: every state, then every reason.
-const STATUS_NAMES: [&str; State::NAMES.len() + Reason::NAMES.len()] = {
-    let mut names = [""; State::NAMES.len() + Reason::NAMES.len()];
+/// Number of states of an open session: all but [`State::Closed`], which is the last.
+const OPEN_STATES: usize = State::Closed as usize;
+
+/// Possible values of `status`: every state of an open session, then every reason.
+const STATUS_NAMES: [&str; OPEN_STATES + Reason::NAMES.len()] = {
+    let mut names = [""; OPEN_STATES + Reason::NAMES.len()];
     let mut i = 0;
     while i < names.len() {
-        names[i] = if i < State::NAMES.len() {
+        names[i] = if i < OPEN_STATES {
             State::NAMES[i]
         } else {
-            Reason::NAMES[i - State::NAMES.len()]
+            Reason::NAMES[i - OPEN_STATES]
         };
         i += 1;
     }
@@ -309,14 +312,8 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "state while open, then the reason it closed",
         kind: FieldKind::Names(&STATUS_NAMES),
-        column: column("STATUS", 'S', 11, 4, 2, false),
-        get: |s| {
-            Value::Text(if s.is_open() {
-                s.state.name()
-            } else {
-                s.reason.name()
-            })
-        },
+        column: column("STATUS", 'S', 11, 0, 2, false),
+        get: |s| Value::Text(s.status()),
     },
     Field {
         word: "state",

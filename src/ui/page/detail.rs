@@ -126,7 +126,7 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
     page.title(&format!(
         "{}  {}  {age}  {meaning}",
         who(session),
-        status(session)
+        session.status_word()
     ));
     page.title(&format!("{ours} {arrow} {theirs}  {how}"));
     if let Some((ours, theirs)) = names.ends(session) {
@@ -363,7 +363,7 @@ fn other_end(page: &mut Page, detail: &Detail, store: &Store, keymap: &Keymap) {
         "{} shows it: {}, {}, tx {}, rx {}",
         keymap.of(Mode::Detail, Action::OtherEnd),
         who(other),
-        status(other),
+        other.status_word(),
         fields::size(other.tx_bytes),
         fields::size(other.rx_bytes)
     );
@@ -420,14 +420,6 @@ fn holder(pid: u32, comm: Comm) -> String {
     match pid {
         0 => format!("{} (in another PID namespace)", comm.as_str()),
         _ => format!("{} {pid}", comm.as_str()),
-    }
-}
-
-fn status(session: &Session) -> &'static str {
-    if session.is_open() {
-        session.state.name()
-    } else {
-        session.reason.name()
     }
 }
 

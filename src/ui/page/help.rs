@@ -71,7 +71,7 @@ fn contents(keymap: &Keymap, missed: &Missed, in_force: &InForce) -> Vec<HelpLin
         HelpLine::Heading("REASONS A SESSION CLOSED"),
     ]);
     let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
-    lines.extend(reasons.map(|r| HelpLine::Entry(r.name().into(), r.help())));
+    lines.extend(reasons.map(|r| HelpLine::Entry(r.word().into(), r.help_with_name())));
     lines.extend([
         HelpLine::Blank,
         HelpLine::Heading("MISSED SO FAR, by cause"),

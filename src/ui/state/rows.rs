@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
 use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
@@ -80,10 +81,12 @@ pub struct SortOrder {
 
 impl SortOrder {
     fn rank(&self, place: SessionRef, session: &Session) -> Rank {
-        let key = sort_key(match ((self.field.get)(session), self.field.kind) {
-            (Value::Uint(rate), FieldKind::Rate) => Value::Uint(leading(rate)),
-            (value, _) => value,
-        });
+        let key = sort_key(
+            match (fields::shown(self.field, session), self.field.kind) {
+                (Value::Uint(rate), FieldKind::Rate) => Value::Uint(leading(rate)),
+                (value, _) => value,
+            },
+        );
         let key = if self.descending { !key } else { key };
         const FINISHED: u64 = 1 << 63;
         match place {

@@ -20,7 +20,7 @@ fn copy_key_sends_the_text_of_the_focused_part() {
     assert!(shown.contains("sent the session to the terminal's clipboard "));
     assert!(!shown.contains("1970-01-01"), "{shown}");
     press(&mut app, "j j j");
-    assert!(copied(&mut app, "y").contains(" - pid - 10.0.0.5:443 <- 10.0.0.9:50012 timeout "));
+    assert!(copied(&mut app, "y").contains(" - pid - 10.0.0.5:443 <- 10.0.0.9:50012 timed out "));
     press(&mut app, "g Enter");
     assert_eq!(
         copied(&mut app, "y"),
@@ -72,5 +72,5 @@ fn copy_of_session_closed_since_the_last_snapshot_is_as_the_table_shows_it() {
     app.batch(busiest_ended_since(Reason::RemoteReset));
     assert!(copied(&mut app, "y").contains("198.51.100.7:50001 established"));
     app.batch(batch_at(11, vec![], vec![]));
-    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 remote-reset"));
+    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 reset by peer"));
 }

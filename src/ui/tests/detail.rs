@@ -64,7 +64,7 @@ fn detail_can_be_scrolled_to_its_last_line() {
 
 /// The text of an entry of the detail, on one line.
 fn entry(app: &App, name: &str) -> String {
-    let size = Size::new(400, 60);
+    let size = Size::new(400, 100);
     let screen = screen(app, size);
     let line = screen.lines().find(|l| l.contains(&format!("  {name} ")));
     let (_, text) = line.expect(name).split_once(name).expect(name);
@@ -201,13 +201,16 @@ fn detail_follows_its_session_until_it_is_closed() {
     };
     app.batch(batch_at(32, vec![], vec![ended]));
     let shown = screen(&app, SIZE);
-    for text in ["remote-reset", "The peer reset it.", "close 1.50s"] {
+    for text in ["reset by peer", "The peer reset it.", "close 1.50s"] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
+    // and has the name to filter by, too
+    assert!(entry(&app, "status").starts_with("reset by peer "));
+    assert!(entry(&app, "reason").starts_with("remote-reset "));
     // and keeps it, even if the table has evicted it
     let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
     app.batch(batch_at(33, vec![], others.collect()));
-    assert!(screen(&app, SIZE).contains("remote-reset"));
+    assert!(screen(&app, SIZE).contains("reset by peer"));
     press(&mut app, "Esc");
     assert_eq!(app.layers.mode(), Mode::Table);
 }

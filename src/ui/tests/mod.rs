@@ -441,7 +441,7 @@ fn selection_follows_its_session_when_lines_move() {
     let mut app = app(SIZE);
     press(&mut app, "j j j");
     let line = selected_line(&app);
-    assert!(line.contains(" timeout"), "{line}");
+    assert!(line.contains(" timed out"), "{line}");
     press(&mut app, "I");
     assert_eq!(selected_line(&app), line);
     // three newer ones arrive above it
@@ -466,7 +466,7 @@ fn selection_follows_its_session_when_it_closes() {
     let ended = ended(busiest(), Reason::RemoteReset);
     app.batch(batch_at(11, vec![], vec![ended]));
     assert_eq!(selected_line(&app)[..45], pid_and_port);
-    assert!(selected_line(&app).contains("remote-reset"));
+    assert!(selected_line(&app).contains("reset by peer"));
 }
 
 #[test]
@@ -730,10 +730,53 @@ fn status_of_any_reason_is_whole_at_80_columns() {
     app.batch(batch_at(10, vec![], closed.collect()));
     let mut shown = column(&app, "STATUS");
     shown.sort_unstable();
-    let mut names: Vec<&str> = reasons.map(|r| r.name()).collect();
-    names.sort_unstable();
-    assert_eq!(shown, names);
+    let mut words: Vec<&str> = reasons.map(|r| r.word()).collect();
+    words.sort_unstable();
+    assert_eq!(shown, words);
+    for word in ["closed", "peer closed", "reset by peer", "connect timeout"] {
+        assert!(words.contains(&word), "{word}");
+    }
     assert!(column(&app, "TX").iter().all(|tx| tx == "123k"));
+}
+
+#[test]
+fn status_word_on_the_screen_can_be_typed_in_a_filter() {
+    let mut app = unused(100, SIZE);
+    let reasons = Reason::ALL.iter().filter(|r| **r != Reason::Open);
+    let closed = reasons
+        .zip(20..)
+        .map(|(r, c)| closed(c, "curl", "10.0.0.9", *r));
+    app.batch(batch_at(10, vec![], closed.collect()));
+    for (filter, shown) in [
+        ("status \"peer closed\"", &["peer closed"][..]),
+        ("status closed", &["closed"]),
+        ("reason closed,refused", &["refused", "closed"]),
+        ("status remote-fin", &["peer closed"]),
+        ("CLOSED", &["peer closed", "closed"]),
+        ("\"by peer\"", &["reset by peer"]),
+        ("\"Timed Out\"", &["timed out"]),
+    ] {
+        press(&mut app, "/ ^U");
+        type_text(&mut app, filter);
+        press_and_settle(&mut app, "Enter");
+        assert_eq!(column(&app, "STATUS"), shown, "{filter}");
+    }
+}
+
+#[test]
+fn status_column_sorts_by_the_words_that_it_shows() {
+    let mut app = unused(100, SIZE);
+    let reasons = Reason::ALL.iter().filter(|r| **r != Reason::Open);
+    let closed = reasons
+        .zip(20..)
+        .map(|(r, c)| closed(c, "curl", "10.0.0.9", *r));
+    app.batch(batch_at(10, vec![], closed.collect()));
+    for _ in 0..30 {
+        if app.sort.field.word != "status" {
+            press_and_settle(&mut app, "s");
+        }
+    }
+    assert!(column(&app, "STATUS").is_sorted());
 }
 
 #[test]

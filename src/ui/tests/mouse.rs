@@ -46,7 +46,7 @@ fn click_selects_a_session_and_a_second_opens_its_detail() {
     assert!(selected_line(&app).contains("postgres"));
     click_on(&mut app, SIZE, "redis", 3);
     assert!(selected_line(&app).contains("redis"));
-    click_on(&mut app, SIZE, "remote-reset", 3);
+    click_on(&mut app, SIZE, "reset by peer", 3);
     assert_eq!(app.layers.mode(), Mode::Detail);
     assert!(screen(&app, SIZE).contains("redis-server"));
     // the first line, which nobody has chosen, is only selected at first
@@ -202,7 +202,7 @@ fn click_on_footer_key_does_what_the_key_does() {
 fn click_in_failures_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press_and_settle(&mut app, "f");
-    for text in ["never-accepted", "timeout"] {
+    for text in ["never accepted", "timed out"] {
         click_on(&mut app, SIZE, text, 3);
         assert!(selected_line(&app).contains(text));
         assert_eq!(app.layers.mode(), Mode::Failures);
@@ -213,7 +213,7 @@ fn click_in_failures_selects_and_a_second_filters() {
         click(&mut app, (5, y));
         assert_eq!(screen(&app, SIZE), before, "{y}");
     }
-    click_on(&mut app, SIZE, "timeout", 3);
+    click_on(&mut app, SIZE, "timed out", 3);
     assert_eq!(app.layers.mode(), Mode::Table);
     assert!(app.view_filter.filter.source().contains("timeout"));
     assert_eq!(app.row_count(), 1);

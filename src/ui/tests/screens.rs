@@ -218,7 +218,7 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
             panic!("no failures");
         };
         let of = |f: crate::ui::state::failures::Failure| {
-            format!("{} {}", f.reason.name(), f.destination(None))
+            format!("{} {}", f.reason.word(), f.destination(None))
         };
         shown
             .rows()
@@ -232,7 +232,7 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
         "{all:?}"
     );
     assert!(
-        all.iter().any(|(name, _)| name == "never-accepted ← :443"),
+        all.iter().any(|(name, _)| name == "never accepted ← :443"),
         "{all:?}"
     );
     for (line, (name, count)) in all.iter().enumerate() {

@@ -73,7 +73,7 @@ static COLUMNS: [FailureColumn; 7] = [
         is_number: false,
         kind: FieldKind::Text,
         text: |_, _, row| match row.failure {
-            Some(failure) => failure.reason.name().into(),
+            Some(failure) => failure.reason.word().into(),
             None => "other".into(),
         },
     },

@@ -110,8 +110,7 @@ fn cell_style(field: &Field, session: &Session, theme: &Theme, style: Style) -> 
     use Reason::*;
     match (field.word, session.reason) {
         ("status", LocalReset | Cancelled | Unknown) => theme.warning,
-        ("status", Open | LocalFin | RemoteFin) => style,
-        ("status", _) => theme.alarm_text,
+        ("status", reason) if reason.is_failure() => theme.alarm_text,
         ("retransmits", _) if session.retransmits > 0 => theme.warning,
         _ => style,
     }
