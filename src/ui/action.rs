@@ -72,6 +72,8 @@ pub enum Action {
     MoveColumn(isize),
     /// Reset the columns to the default.
     ResetColumns,
+    /// Undo the last change in the column chooser.
+    UndoColumns,
     /// Scroll the table horizontally.
     Sideways(Sideways),
     /// Switch to the next theme.

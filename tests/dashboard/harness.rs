@@ -209,6 +209,8 @@ pub(crate) struct Row {
 impl Row {
     /// Splits a line into its cells. Only a status may consist of several words.
     pub(crate) fn new(titles: &[String], line: &str) -> Row {
+        let is_sign = |title: &&String| ["‹", "›"].contains(&title.as_str());
+        let titles: Vec<String> = titles.iter().filter(|t| !is_sign(t)).cloned().collect();
         let mut cells = words(line);
         let more = cells.len().saturating_sub(titles.len());
         if let Some(status) = titles.iter().position(|t| t == "STATUS") {
@@ -219,7 +221,7 @@ impl Row {
             }
         }
         let mut row = Row {
-            titles: titles.to_vec(),
+            titles,
             cells,
             ports: None,
         };

@@ -29,6 +29,7 @@ impl App {
             Action::ToggleColumn => chooser.toggle(columns, width),
             Action::MoveColumn(step) => chooser.shift(step, columns, width),
             Action::ResetColumns => chooser.reset(columns, width),
+            Action::UndoColumns => chooser.undo(columns, width),
             Action::Move(motion) => chooser.go(motion, page),
             Action::Back => {
                 let words = self.leave_chooser();

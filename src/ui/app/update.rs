@@ -176,6 +176,7 @@ impl App {
             | Action::OtherEnd
             | Action::Replace
             | Action::ResetColumns
+            | Action::UndoColumns
             | Action::ToggleColumn
             | Action::ClearBaseline => {}
         }

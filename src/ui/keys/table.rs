@@ -212,6 +212,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("column-up", &[Mode::Columns], &[char('K'), char('['), code(KeyCode::F(7))], Action::MoveColumn(-1), "move up", "move the column up (left in the table)"),
     key("leave-columns", &[Mode::Columns], &[char('c'), code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the table and keep the choice"),
     key("reset-columns", &[Mode::Columns], &[char('r')], Action::ResetColumns, "default", "reset to the configured columns, or to as many as fit"),
+    key("undo-columns", &[Mode::Columns], &[char('u')], Action::UndoColumns, "undo", "undo the last change; press again for the one before"),
     key("help", &[Mode::Columns], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("choose-sort", &[Mode::SortMenu], &[code(KeyCode::Enter)], Action::Accept, "sort", "sort by the selected column; a letter does that at once"),
     key("leave-sort-menu", &[Mode::SortMenu], &[code(KeyCode::Esc), char('s'), char('q'), code(KeyCode::F(6))], Action::Back, "back", "close the menu"),

@@ -42,6 +42,17 @@ pub struct Chooser {
     pub rows: Vec<(&'static Field, bool)>,
     pub selected: usize,
     before: Option<ColumnList>,
+    /// Choices before each change, the latest last.
+    changes: Vec<Choice>,
+}
+
+/// A choice to return to.
+#[derive(Debug)]
+struct Choice {
+    chosen: Option<ColumnList>,
+    scroll: usize,
+    rows: Vec<(&'static Field, bool)>,
+    selected: usize,
 }
 
 impl Columns {
@@ -123,6 +134,7 @@ impl Columns {
             rows: self.rows(width),
             selected: 0,
             before: self.chosen.clone(),
+            changes: Vec::new(),
         }
     }
 
@@ -151,12 +163,13 @@ impl Chooser {
     /// Shows or hides the selected column; the last one cannot be hidden.
     pub fn toggle(&mut self, columns: &mut Columns, width: u16) {
         let others = self.rows.iter().filter(|(_, shown)| *shown).count();
-        let (field, shown) = &mut self.rows[self.selected];
+        let (field, shown) = &self.rows[self.selected];
         if *shown && others == 1 {
             return;
         }
-        *shown = !*shown;
-        let (field, shown) = (*field, *shown);
+        let (field, shown) = (*field, !*shown);
+        self.keep_choice(columns);
+        self.rows[self.selected].1 = shown;
         self.apply(columns);
         if shown {
             columns.reveal(field, width);
@@ -172,6 +185,7 @@ impl Chooser {
         else {
             return;
         };
+        self.keep_choice(columns);
         self.rows.swap(from, to);
         self.selected = to;
         let (field, shown) = self.rows[to];
@@ -186,8 +200,36 @@ impl Chooser {
         columns.chosen = Some(shown.map(|(field, _)| *field).collect());
     }
 
+    /// Keeps the present choice for [`Chooser::undo`].
+    fn keep_choice(&mut self, columns: &Columns) {
+        self.changes.push(Choice {
+            chosen: columns.chosen.clone(),
+            scroll: columns.scroll,
+            rows: self.rows.clone(),
+            selected: self.selected,
+        });
+    }
+
+    /// Undoes the last change since the chooser was opened, if there is one.
+    pub fn undo(&mut self, columns: &mut Columns, width: u16) {
+        let Some(choice) = self.changes.pop() else {
+            return;
+        };
+        columns.chosen = choice.chosen;
+        columns.scroll = choice.scroll;
+        self.selected = choice.selected;
+        self.rows = match columns.chosen {
+            Some(_) => choice.rows,
+            // the window may have another width by now
+            None => columns.rows(width),
+        };
+    }
+
     /// Returns to the configured columns, else to as many as fit.
     pub fn reset(&mut self, columns: &mut Columns, width: u16) {
+        if columns.chosen != columns.configured {
+            self.keep_choice(columns);
+        }
         columns.chosen = columns.configured.clone();
         columns.scroll = 0;
         self.rows = columns.rows(width);

@@ -1,6 +1,7 @@
 //! Choosing, moving and scrolling the table's columns.
 
 use super::*;
+use crate::model::fields;
 use crate::ui::action::Mode;
 
 fn titles(app: &App) -> String {
@@ -43,6 +44,52 @@ fn chooser_change_is_applied_at_once_and_saved_on_exit() {
         press(&mut app, "c r c"),
         Some(Effect::KeepColumns(vec![])),
         "nothing is chosen any more"
+    );
+}
+
+#[test]
+fn chooser_says_that_a_change_fixes_the_choice_and_undoes_it() {
+    let mut app = app(SIZE);
+    let automatic = titles(&app);
+    let title = |app: &App| line(app, SIZE, 9);
+    press(&mut app, "c u");
+    let all = fields::columns().count();
+    let shown = title(&app);
+    assert!(
+        shown.contains(&format!(
+            "COLUMNS 9 of {all}: as many as fit; Space fixes the choice"
+        )),
+        "{shown}"
+    );
+    let below = format!("▼ {} more\"", all - 13);
+    assert!(shown.ends_with(&below), "{shown}");
+    press(&mut app, "Space j J");
+    assert!(title(&app).contains(&format!("COLUMNS 8 of {all}: kept for the next run")));
+    press(&mut app, "u");
+    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "u u");
+    assert!(app.columns.chosen().is_none(), "as many as fit again");
+    assert_eq!(titles(&app), automatic);
+    press(&mut app, "Space r");
+    assert_eq!(titles(&app), automatic);
+    press(&mut app, "u");
+    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    press(&mut app, "PgDn");
+    assert!(title(&app).contains("▲ ") && title(&app).contains(" ▼ "));
+    press(&mut app, "G");
+    assert!(title(&app).contains("▲ ") && !title(&app).contains('▼'));
+    assert_eq!(press(&mut app, "u q"), None, "nothing is left to be kept");
+}
+
+#[test]
+fn chooser_in_narrow_window_still_counts_the_columns_below() {
+    let size = Size::new(30, 12);
+    let mut app = app(size);
+    press(&mut app, "c");
+    let shown = screen(&app, size);
+    assert!(
+        shown.contains("COLUMNS ") && shown.contains(" more\""),
+        "{shown}"
     );
 }
 

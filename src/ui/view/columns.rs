@@ -4,11 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
+use crate::model::fields::FieldKind;
+use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::column_chooser::{area, page};
 use crate::ui::state::columns::Chooser;
 use crate::ui::theme::Theme;
+use crate::ui::view::table::shorten;
 
 pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
     let area = area(main);
@@ -19,20 +23,23 @@ pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mu
     buffer.set_style(heading, theme.heading);
     let shown = chooser.rows.iter().filter(|(_, shown)| *shown).count();
     let (all, how) = (chooser.rows.len(), how(app));
-    let title = format!("COLUMNS {shown} of {all}{how}");
-    buffer.set_stringn(
-        heading.x,
-        heading.y,
-        title,
-        heading.width.into(),
-        theme.heading,
-    );
-
     let height = page(main);
     let top = chooser
         .selected
         .saturating_sub(height / 2)
         .min(all.saturating_sub(height));
+    let more = hidden(top, all.saturating_sub(top + height));
+    let width = usize::from(heading.width);
+    // the count is short, and nothing else says that there is more
+    let room = width.saturating_sub(more.width() + 1);
+    let title = shorten(
+        &format!("COLUMNS {shown} of {all}{how}"),
+        room,
+        FieldKind::Text,
+    );
+    let line = format!("{title:<room$} {more}");
+    buffer.set_stringn(heading.x, heading.y, line, width, theme.heading);
+
     for ((i, (field, shown)), line) in chooser.rows.iter().enumerate().skip(top).zip(lines) {
         let style = match (i == chooser.selected, shown) {
             (true, _) => theme.selected,
@@ -50,11 +57,25 @@ pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mu
     }
 }
 
+/// Numbers of columns that are out of sight above and below.
+fn hidden(above: usize, below: usize) -> String {
+    match (above, below) {
+        (0, 0) => String::new(),
+        (0, below) => format!("▼ {below} more"),
+        (above, 0) => format!("▲ {above} more"),
+        (above, below) => format!("▲ {above} ▼ {below} more"),
+    }
+}
+
 /// Origin of the current choice, and how long it lasts.
-fn how(app: &App) -> &'static str {
+fn how(app: &App) -> String {
+    let key = |action| app.keymap.of(Mode::Columns, action);
     match (app.columns.chosen(), app.columns.are_configured()) {
-        (None, _) => ": as many as fit",
-        (Some(_), false) => ": kept for the next run",
-        (Some(_), true) => ": the next run uses the configuration",
+        (None, _) => {
+            let toggle = key(Action::ToggleColumn);
+            format!(": as many as fit; {toggle} fixes the choice")
+        }
+        (Some(_), false) => ": kept for the next run".into(),
+        (Some(_), true) => ": for this run only".into(),
     }
 }
