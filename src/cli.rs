@@ -13,9 +13,11 @@ use crate::host::broker::{Broker, Place};
 use crate::host::sandbox::Mode;
 use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields;
+use crate::output::columns;
+use crate::output::columns::{ColumnsFlag, LineColumn};
 use crate::text::units;
 use crate::text::units::{SIZES, scaled};
-use crate::ui::config::Config;
+use crate::ui::config::{ColumnList, Config};
 use crate::ui::theme;
 use crate::ui::theme::NamedTheme;
 
@@ -29,6 +31,8 @@ Examples:
   tcplife -D 443 -4             print only sessions with remote port 443 over IPv4
   tcplife -p 181                print only sessions owned by process 181
   tcplife -f 'reason refused'   print only refused connections
+  tcplife --open                print the sessions that are open now, and exit
+  tcplife -s --columns time,comm,raddr,reason,srtt_us  print CSV with these columns
   tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
 
 /// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
@@ -59,6 +63,15 @@ pub struct Cli {
     #[arg(long)]
     pub exact_names: bool,
 
+    /// Show these columns in this order: a list like comm,raddr,rport,reason,rtt, in CSV and JSON with the
+    /// keys of JSON, in text with the units in the headings; `help` lists all
+    #[arg(long, value_name = "LIST")]
+    pub columns: Option<ColumnsFlag>,
+
+    /// Print the sessions that are open now, and exit
+    #[arg(long, conflicts_with = "duration")]
+    pub open: bool,
+
     /// Show only sessions owned by this process
     #[arg(short, long, value_name = "PID", value_parser = pid, allow_hyphen_values = true)]
     pub pid: Option<u32>,
@@ -84,8 +97,8 @@ pub struct Cli {
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w, --count and
-    /// --exact-names imply text]
+    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w, --open, --count
+    /// and --exact-names imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
@@ -168,7 +181,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 10] = {
+static NEEDED: [Needed; 11] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -185,6 +198,7 @@ static NEEDED: [Needed; 10] = {
         // bcc's tcplife takes -s -w too
         needed("-w", |c| c.wide && !c.csv, &[Output::Text]),
         needed("--exact-names", |c| c.exact_names, ROWS),
+        needed("--open", |c| c.open, LINES),
         needed("--count", |c| c.count.is_some(), LINES),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
@@ -248,7 +262,7 @@ impl Cli {
     /// Returns the output that the flags ask for, if any.
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.exact_names;
-        let rows = rows || self.count.is_some();
+        let rows = rows || self.open || self.count.is_some();
         let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
         let implied = implied.into_iter().find(|(is_given, _)| *is_given);
         self.output.or(implied.map(|(_, output)| output))
@@ -263,8 +277,47 @@ impl Cli {
         })
     }
 
-    /// Returns the filter of -f; without one, the filter that matches everything. Line outputs show closed sessions
-    /// only, so there a filter that none of them can match is an error.
+    /// Returns the columns of --columns for a line output; `None`: those that it usually has.
+    ///
+    /// # Errors
+    /// [`Stop`] if the list of all columns was requested, or if a column is not known there.
+    pub fn line_columns(&self, output: Output) -> Result<Option<Vec<LineColumn>>, Stop> {
+        let columns = match &self.columns {
+            None => return Ok(None),
+            Some(ColumnsFlag::Help) => return Err(Stop::Help(columns::list())),
+            Some(ColumnsFlag::These(columns)) => columns,
+        };
+        let live = columns.iter().find(|c| c.is_live());
+        match live.filter(|_| output != Output::Dashboard) {
+            Some(live) => Err(Stop::usage(format!(
+                "--columns: `{}` is only known in the dashboard",
+                live.word()
+            ))),
+            None => Ok(Some(columns.clone())),
+        }
+    }
+
+    /// Returns the columns of --columns for the dashboard.
+    fn table_columns(&self) -> Result<Option<ColumnList>, Stop> {
+        let Some(ColumnsFlag::These(columns)) = &self.columns else {
+            return Ok(None);
+        };
+        let column = |column: &LineColumn| match column {
+            LineColumn::Field(field) if field.column.is_some() => Ok(*field),
+            other => Err(Stop::usage(format!(
+                "--columns: the dashboard has no column `{}`",
+                other.word()
+            ))),
+        };
+        columns
+            .iter()
+            .map(column)
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    /// Returns the filter of -f; without one, the filter that matches everything. Unless open sessions are requested,
+    /// line outputs show closed sessions only, so there a filter that none of them can match is an error.
     ///
     /// # Errors
     /// [`Stop::Usage`] with the place of the error.
@@ -274,10 +327,10 @@ impl Cli {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("invalid filter (-f):\n  {report}"))
         })?;
-        if output != Output::Dashboard && !filter.can_match_closed() {
+        if output != Output::Dashboard && !self.open && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \
-                 Use -o dashboard to see open sessions",
+                 Use --open or -o dashboard to see open sessions",
                 output.name()
             )));
         }
@@ -296,7 +349,9 @@ impl Cli {
             (None, None) => Ok(Config::default()),
         };
         let config = config.map_err(|e| Stop::Usage(e.to_string()))?;
+        let columns = self.table_columns()?;
         Ok(Config {
+            columns: columns.or(config.columns),
             interval: self.interval.unwrap_or(config.interval),
             keep: self.keep.unwrap_or(config.keep),
             mouse: config.mouse && !self.no_mouse,
@@ -477,6 +532,9 @@ mod tests {
             ("tcplife", Output::Dashboard, Output::Text),
             ("tcplife -w", Output::Text, Output::Text),
             ("tcplife --count 1", Output::Text, Output::Text),
+            ("tcplife --open", Output::Text, Output::Text),
+            ("tcplife --open -o json", Output::Json, Output::Json),
+            ("tcplife --columns pid", Output::Dashboard, Output::Text),
             ("tcplife -s", Output::Csv, Output::Csv),
             ("tcplife -o json", Output::Json, Output::Json),
             ("tcplife -o dashboard", Output::Dashboard, Output::Dashboard),

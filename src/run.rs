@@ -4,6 +4,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
@@ -19,10 +20,15 @@ use crate::host::privileges::with_files_of;
 use crate::host::sandbox::Sandbox;
 use crate::host::session_env::SessionEnv;
 use crate::host::time_zone;
+use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
 use crate::output;
+use crate::output::columns::LineColumn;
+use crate::output::csv::{Csv, CsvColumns};
+use crate::output::json::Json;
 use crate::output::names::Spelling;
 use crate::output::stdout::{DeadlineWriter, End};
+use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
 use crate::ui;
 use crate::ui::config::{Config, usual_file};
@@ -40,6 +46,10 @@ pub fn main() -> ExitCode {
     let output = cli.output(is_on_a_terminal());
     let filter = match cli.session_filter(output) {
         Ok(filter) => filter,
+        Err(stop) => return stopped(stop),
+    };
+    let columns = match cli.line_columns(output) {
+        Ok(columns) => columns,
         Err(stop) => return stopped(stop),
     };
     let capture = match cli.capture_for(output, &filter) {
@@ -68,6 +78,7 @@ pub fn main() -> ExitCode {
         output,
         capture,
         filter,
+        columns,
         config,
         caller,
     };
@@ -105,6 +116,8 @@ struct Plan {
     output: Output,
     capture: CaptureFilter,
     filter: Filter,
+    /// Columns of line outputs; `None`: the usual ones.
+    columns: Option<Vec<LineColumn>>,
     config: Config,
     caller: Caller,
 }
@@ -119,6 +132,9 @@ fn stopped(stop: Stop) -> ExitCode {
         }
     }
 }
+
+/// Interval that the run of `--open`, which takes a single snapshot, never reaches.
+const ONE_SNAPSHOT: Duration = Duration::from_secs(24 * 3600);
 
 const NOT_WRITTEN: &str = "cannot write to stdout";
 
@@ -176,8 +192,13 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     } else {
         TimeZone::UTC
     };
-    if is_dashboard {
+    let shows_open = is_dashboard || cli.open;
+    if shows_open {
         notices.extend(kernel::limits().map(str::to_owned));
+    }
+    if plan.columns.iter().flatten().any(|c| c.word() == "user") {
+        // reads the file of users, which later may not be readable
+        users::known_name(0);
     }
     // the last things that take rights which are given up next
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
@@ -185,7 +206,11 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let config = kernel::CollectorConfig {
         capture: plan.capture.clone(),
-        interval: is_dashboard.then_some(plan.config.interval),
+        interval: match (is_dashboard, cli.open) {
+            (true, _) => Some(plan.config.interval),
+            (false, true) => Some(ONE_SNAPSHOT),
+            (false, false) => None,
+        },
         // rows are written once, so each must be right; the dashboard can already draw meanwhile
         scan_first: !is_dashboard,
         ring_bytes: cli.ring_size.bytes,
@@ -195,7 +220,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     let (collector, started) = kernel::start(config)?;
     // the collector's thread exists already and has entered by itself; all others are started from here on
     let in_force = sandbox.enter(CapabilitySet::empty())?.and(started.in_force);
-    if is_dashboard && !started.finds_all {
+    if shows_open && !started.finds_all {
         notices.push(
             "this kernel refuses BPF iterators over maps: open sessions in other network namespaces that no process has \
              open are not shown"
@@ -231,10 +256,22 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
         true => Spelling::Exact,
         false => Spelling::Safe,
     };
-    let mut sink: Box<dyn Sink> = match output {
-        Output::Csv => Box::new(output::csv::Csv::new(out, names, times, zone)),
-        Output::Json => Box::new(output::json::Json::new(out)),
-        _ => Box::new(output::text::Text::new(out, cli.wide, names, times, zone)),
+    let mut sink: Box<dyn Sink> = match (output, plan.columns) {
+        (Output::Csv, Some(columns)) => Box::new(CsvColumns::new(out, columns, names, times, zone)),
+        (Output::Csv, None) => {
+            let csv = Csv::new(out, names, times, zone);
+            Box::new(if cli.open { csv.with_states() } else { csv })
+        }
+        (Output::Json, Some(columns)) => Box::new(Json::of(out, columns)),
+        (Output::Json, None) => Box::new(Json::new(out)),
+        (_, Some(columns)) => {
+            let wide = cli.wide;
+            Box::new(TextColumns::new(out, columns, wide, names, times, zone))
+        }
+        (_, None) => {
+            let text = Text::new(out, cli.wide, names, times, zone);
+            Box::new(if cli.open { text.with_states() } else { text })
+        }
     };
     let limits = Limits {
         filter,
@@ -242,6 +279,11 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
         in_force,
     };
     let stop = || collector.request_stop();
-    output::run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;
+    let run = if cli.open {
+        output::run_open
+    } else {
+        output::run
+    };
+    run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;
     collector.join()
 }

@@ -125,6 +125,33 @@ fn flag_invalid_value_error_names_flag_value_and_accepted_values() {
             &["--ring-size", "'2Gi'", "a size up to 1Gi"],
         ),
         ("--ring-size M", &["--ring-size", "'M'", "a size up to 1Gi"]),
+        (
+            "--columns radr",
+            &[
+                "--columns",
+                "unknown column `radr`",
+                "did you mean `raddr`?",
+            ],
+        ),
+        (
+            "--columns comm,xyzzy",
+            &["unknown column `xyzzy`", "`--columns help` lists them"],
+        ),
+        ("--columns comm,,rtt", &["--columns", "a column is missing"]),
+        (
+            "--columns port",
+            &["`port` stands for two columns: `lport` and `rport`"],
+        ),
+        ("--columns rtt,srtt_us", &["`rtt` is listed twice"]),
+        (
+            "-o csv --columns comm,rate",
+            &["`rate` is only known in the dashboard"],
+        ),
+        ("--open --duration 1s", &["--open", "--duration"]),
+        (
+            "--open -o dashboard",
+            &["--open has no effect with -o dashboard"],
+        ),
     ] {
         let args: Vec<&str> = args.split(' ').collect();
         let words = [words, &["--help"]].concat();
@@ -559,6 +586,24 @@ fn filter_that_can_match_no_session_is_usage_error() {
     ] {
         let words = ["no session can match: ", why];
         assert_one_line(&format!("{args:?}"), &tcplife(&args), 2, &words);
+    }
+}
+
+#[test]
+fn columns_help_lists_every_column() {
+    let run = tcplife(&["--columns", "help"]);
+    assert!(run.status.success());
+    let list = String::from_utf8(run.stdout).expect("text");
+    for (word, heading, key) in [
+        ("COLUMN", "TEXT", "CSV, JSON"),
+        ("time", "TIME_UTC", "time"),
+        ("rx", "RX_B", "rx_bytes"),
+        ("rtt", "RTT_MS", "srtt_us"),
+        ("state", "STATE", "state"),
+        ("rate", "-", "-"),
+    ] {
+        let row = format!("{word:<13} {heading:<13} {key:<19} ");
+        assert!(list.lines().any(|line| line.starts_with(&row)), "{list}");
     }
 }
 

@@ -1,13 +1,12 @@
-//! CSV output: the columns of bcc's `tcplife -s`, or every field.
+//! CSV output: the columns of bcc's `tcplife -s`, chosen columns, or every field.
 
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
 use crate::model::batch::Clock;
-use crate::model::fields::{FIELDS, Value};
 use crate::model::session::Session;
-use crate::output::json::{event, time};
+use crate::output::columns::{ALL, LineColumn};
 use crate::output::names::Spelling;
 use crate::output::{Sink, Stopwatch, Summary, Times, milliseconds};
 
@@ -16,6 +15,7 @@ pub struct Csv<W: Write> {
     out: csv::Writer<W>,
     stopwatch: Stopwatch,
     names: Spelling,
+    states: bool,
 }
 
 impl<W: Write> std::fmt::Debug for Csv<W> {
@@ -33,6 +33,16 @@ impl<W: Write> Csv<W> {
             out: csv::Writer::from_writer(out),
             stopwatch: Stopwatch::new(times, zone),
             names,
+            states: false,
+        }
+    }
+
+    /// Adds a column for the state, after those of bcc's tcplife: for sessions that are open.
+    #[must_use]
+    pub fn with_states(self) -> Self {
+        Csv {
+            states: true,
+            ..self
         }
     }
 
@@ -51,12 +61,12 @@ fn io_error(error: csv::Error) -> io::Error {
 
 impl<W: Write> Sink for Csv<W> {
     fn begin(&mut self) -> io::Result<()> {
-        let Times { time, timestamp } = self.stopwatch.times;
-        let times = [time.then_some("TIME"), timestamp.then_some("TIME(s)")];
         let columns = [
             "PID", "COMM", "IP", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB", "MS",
         ];
-        self.write(times.into_iter().flatten().chain(columns))
+        let state = self.states.then_some("STATE");
+        let times = time_headings(self.stopwatch.times);
+        self.write(times.chain(columns).chain(state))
     }
 
     fn session(&mut self, s: &Session, clock: &Clock) -> io::Result<()> {
@@ -75,7 +85,8 @@ impl<W: Write> Sink for Csv<W> {
             &milliseconds(s).unwrap_or_default(),
         ];
         let times = [time.as_deref(), seconds.as_deref()];
-        self.write(times.into_iter().flatten().chain(columns))
+        let state = self.states.then_some(s.state.name());
+        self.write(times.into_iter().flatten().chain(columns).chain(state))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -83,46 +94,65 @@ impl<W: Write> Sink for Csv<W> {
     }
 }
 
-/// Writes every field, with the names, units and values of the JSON lines; unknown values are empty. Texts are safe for
-/// a spreadsheet: JSON lines have them as they are.
-pub struct AllFields<W: Write> {
-    out: csv::Writer<W>,
+/// Iterates over the requested time headings.
+fn time_headings(times: Times) -> impl Iterator<Item = &'static str> {
+    let Times { time, timestamp } = times;
+    [time.then_some("TIME"), timestamp.then_some("TIME(s)")]
+        .into_iter()
+        .flatten()
 }
 
-impl<W: Write> std::fmt::Debug for AllFields<W> {
+/// Writes chosen columns, with the names, units and values of the JSON lines; unknown values are empty. Texts are safe
+/// for a spreadsheet, unless they are spelled exactly: JSON lines have them as they are.
+pub struct CsvColumns<W: Write> {
+    out: csv::Writer<W>,
+    columns: Vec<LineColumn>,
+    stopwatch: Stopwatch,
+    names: Spelling,
+}
+
+impl<W: Write> std::fmt::Debug for CsvColumns<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AllFields").finish_non_exhaustive()
+        f.debug_struct("CsvColumns")
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
     }
 }
 
-impl<W: Write> AllFields<W> {
-    pub fn new(out: W) -> Self {
-        AllFields {
+impl<W: Write> CsvColumns<W> {
+    /// Creates a sink with the requested time columns before the chosen ones.
+    pub fn new(
+        out: W,
+        columns: Vec<LineColumn>,
+        names: Spelling,
+        times: Times,
+        zone: TimeZone,
+    ) -> Self {
+        CsvColumns {
             out: csv::Writer::from_writer(out),
+            columns,
+            stopwatch: Stopwatch::new(times, zone),
+            names,
         }
     }
 }
 
-impl<W: Write> Sink for AllFields<W> {
+impl<W: Write> Sink for CsvColumns<W> {
     fn begin(&mut self) -> io::Result<()> {
-        let keys = FIELDS.iter().filter_map(|f| f.json);
-        let names = ["event", "time"].into_iter().chain(keys);
+        let keys = self.columns.iter().map(|c| c.key());
+        let names = time_headings(self.stopwatch.times).chain(keys);
         self.out.write_record(names).map_err(io_error)
     }
 
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()> {
-        self.out.write_field(event(session)).map_err(io_error)?;
-        let time = time(session, clock);
-        self.out.write_field(time).map_err(io_error)?;
-        for field in FIELDS.iter().filter(|f| f.json.is_some()) {
-            let written = match (field.get)(session) {
-                Value::Missing => self.out.write_field(""),
-                Value::Uint(n) => self.out.write_field(n.to_string()),
-                Value::Addr(a) => self.out.write_field(a.to_string()),
-                Value::Text(t) => self.out.write_field(&*Spelling::Safe.in_csv(t)),
-                Value::Bool(b) => self.out.write_field(b.to_string()),
-            };
-            written.map_err(io_error)?;
+        let (time, seconds) = self.stopwatch.read(session, clock);
+        let seconds = seconds.map(|s| format!("{s:.6}"));
+        for time in [time, seconds].into_iter().flatten() {
+            self.out.write_field(time).map_err(io_error)?;
+        }
+        for column in &self.columns {
+            let field = column.csv(session, clock, self.names);
+            self.out.write_field(&*field).map_err(io_error)?;
         }
         // end of the record
         self.out.write_record(None::<&[u8]>).map_err(io_error)
@@ -130,6 +160,37 @@ impl<W: Write> Sink for AllFields<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// Writes every field to a file.
+#[derive(Debug)]
+pub struct AllFields<W: Write>(CsvColumns<W>);
+
+impl<W: Write> AllFields<W> {
+    pub fn new(out: W) -> Self {
+        let (names, times) = (Spelling::Safe, Times::default());
+        AllFields(CsvColumns::new(
+            out,
+            ALL.clone(),
+            names,
+            times,
+            TimeZone::UTC,
+        ))
+    }
+}
+
+impl<W: Write> Sink for AllFields<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        self.0.begin()
+    }
+
+    fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()> {
+        self.0.session(session, clock)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 
     /// Writes nothing: a reader takes every line for a session.
@@ -146,6 +207,7 @@ mod tests {
     use crate::model::cgroup::Cgroup;
     use crate::model::interface::Interface;
     use crate::model::session::Comm;
+    use crate::output::columns::ColumnsFlag;
     use crate::output::tests::{golden_clock, rendered};
     use crate::testing::sample::closed_session;
 
@@ -221,6 +283,31 @@ mod tests {
                 assert_eq!(field.contains('\''), is_chosen, "{key}: {field}");
             }
         }
+    }
+
+    #[test]
+    fn csv_of_chosen_columns_has_those_of_the_export() {
+        let cells = |csv: &str, keys: &[&str]| -> Vec<Vec<String>> {
+            let mut reader = csv::Reader::from_reader(csv.as_bytes());
+            let headings = reader.headers().expect("a header").clone();
+            let place = |key: &&str| headings.iter().position(|h| h == *key).expect(key);
+            let places: Vec<usize> = keys.iter().map(place).collect();
+            let rows = reader.records().map(|row| row.expect("a row"));
+            rows.map(|row| places.iter().map(|&at| row[at].to_owned()).collect())
+                .collect()
+        };
+        let words = "time,comm,raddr,srtt_us,duration,pod";
+        let Ok(ColumnsFlag::These(columns)) = words.parse() else {
+            panic!("{words}");
+        };
+        let chosen = rendered(|out| {
+            let (names, times) = (Spelling::Safe, Times::default());
+            Box::new(CsvColumns::new(out, columns, names, times, TimeZone::UTC))
+        });
+        let keys = ["time", "comm", "raddr", "srtt_us", "duration_us", "pod"];
+        assert_eq!(chosen.lines().next(), Some(&*keys.join(",")));
+        let all = rendered(|out| Box::new(AllFields::new(out)));
+        assert_eq!(cells(&chosen, &keys), cells(&all, &keys));
     }
 
     #[test]

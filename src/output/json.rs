@@ -1,4 +1,4 @@
-//! JSON lines: one object per session, with the keys of [`FIELDS`], and one for the run.
+//! JSON lines: one object per session, with a key for each column, and one for the run.
 
 use std::io::{self, Write};
 
@@ -6,58 +6,37 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::host::sandbox::InForce;
 use crate::model::batch::{Clock, Missed};
-use crate::model::fields::{FIELDS, Value};
 use crate::model::session::Session;
+use crate::output::columns::{ALL, LineColumn};
 use crate::output::{Sink, Summary};
 
 /// Writes one object per line.
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
+    columns: Vec<LineColumn>,
 }
 
 impl<W: Write> Json<W> {
+    /// Creates a sink with all columns.
     pub fn new(out: W) -> Self {
-        Json { out }
+        Json::of(out, ALL.clone())
     }
-}
 
-/// Returns the event that a session's row reports: its close, or a snapshot of it.
-pub fn event(session: &Session) -> &'static str {
-    if session.is_open() { "open" } else { "close" }
-}
-
-/// Returns the time of the event: RFC 3339, UTC, µs.
-pub fn time(session: &Session, clock: &Clock) -> String {
-    format!("{:.6}", clock.wall(session.end_ns))
-}
-
-/// Writes a session as one object, without a newline.
-///
-/// # Errors
-/// If writing fails.
-pub fn write_session(out: impl Write, session: &Session, clock: &Clock) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::new(out);
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("event", event(session))?;
-    map.serialize_entry("time", &time(session, clock))?;
-    for field in FIELDS {
-        let Some(key) = field.json else { continue };
-        match (field.get)(session) {
-            Value::Missing => map.serialize_entry(key, &())?,
-            Value::Uint(n) => map.serialize_entry(key, &n)?,
-            Value::Addr(a) => map.serialize_entry(key, &a)?,
-            Value::Text(t) => map.serialize_entry(key, t)?,
-            Value::Bool(b) => map.serialize_entry(key, &b)?,
-        }
+    /// Creates a sink with these columns.
+    pub fn of(out: W, columns: Vec<LineColumn>) -> Self {
+        Json { out, columns }
     }
-    SerializeMap::end(map)?;
-    Ok(())
 }
 
 impl<W: Write> Sink for Json<W> {
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()> {
-        write_session(&mut self.out, session, clock)?;
+        let mut serializer = serde_json::Serializer::new(&mut self.out);
+        let mut map = serializer.serialize_map(None)?;
+        for column in &self.columns {
+            column.serialize(session, clock, &mut map)?;
+        }
+        SerializeMap::end(map)?;
         self.out.write_all(b"\n")
     }
 
@@ -123,10 +102,27 @@ impl Serialize for ByCause<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::columns::ColumnsFlag;
     use crate::output::tests::rendered;
 
     #[test]
     fn json_rows_match_their_snapshot() {
         insta::assert_snapshot!(rendered(|out| Box::new(Json::new(out))));
+    }
+
+    #[test]
+    fn json_rows_of_chosen_columns_have_only_their_keys() {
+        let Ok(ColumnsFlag::These(columns)) = "comm,rtt,preexisting,status".parse() else {
+            panic!("columns");
+        };
+        let rows = rendered(|out| Box::new(Json::of(out, columns)));
+        let mut rows = rows.lines();
+        assert_eq!(
+            rows.next(),
+            Some(
+                r#"{"comm":"recordProgramSt","srtt_us":120,"preexisting":false,"status":"local-fin"}"#
+            )
+        );
+        assert!(rows.last().is_some_and(|row| row.contains("summary")));
     }
 }

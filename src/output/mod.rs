@@ -1,21 +1,23 @@
-//! Line outputs: one line for every session when it closes, instead of the dashboard.
+//! Line outputs: one line for every session when it closes, or for every open session, instead of the dashboard.
 //!
-//! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`;
-//! `stdout` writes to stdout, `export_file` to the dashboard's export files.
+//! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`, their
+//! columns `columns`; `stdout` writes to stdout, `export_file` to the dashboard's export files.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, at, never, select, tick};
+use rustc_hash::FxHashSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::filter::Filter;
 use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
-use crate::model::session::{Age, Session};
+use crate::model::session::{Age, Session, SessionId};
 
+pub mod columns;
 pub mod csv;
 pub mod export_file;
 pub mod json;
@@ -25,7 +27,7 @@ pub mod text;
 
 use stdout::{End, print_to_stderr};
 
-/// An output format for closed sessions.
+/// An output format for sessions.
 pub trait Sink {
     /// Writes what precedes the first row.
     ///
@@ -150,9 +152,83 @@ pub fn run(
     }
     // sessions that closed before the end of the run are still on their way: take them, and the number of missed ones
     request_stop();
-    while let Ok(batch) = batches.recv_timeout(Duration::from_secs(5)) {
+    while let Ok(batch) = batches.recv_timeout(LAST_BATCH) {
         write_batch(sink, &batch, &limits, &mut summary)?;
     }
+    conclude(sink, end, summary)
+}
+
+/// Time for the collector to send its next batch, once it is to stop.
+const LAST_BATCH: Duration = Duration::from_secs(5);
+
+/// Writes the sessions that are open now, sorted by process, local port and peer.
+///
+/// # Errors
+/// Like [`run`].
+pub fn run_open(
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
+    sink: &mut dyn Sink,
+    end: &End,
+    limits: Limits,
+) -> anyhow::Result<()> {
+    let reader_check = tick(Duration::from_millis(250));
+    let mut summary = Summary {
+        missed_all_match: limits.filter.is_decided_by_capture(),
+        in_force: Some(limits.in_force),
+        ..Summary::default()
+    };
+    sink.begin()?;
+    sink.flush()?;
+    loop {
+        select! {
+            recv(batches) -> batch => {
+                let Ok(batch) = batch else { break };
+                summary.missed = batch.missed;
+                if batch.open.is_some() {
+                    write_open(sink, batch, &limits, &mut summary)?;
+                    break;
+                }
+            },
+            recv(end.signals.received) -> _ => break,
+            recv(reader_check) -> _ => if reader_is_gone() {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+            },
+        }
+    }
+    request_stop();
+    while let Ok(batch) = batches.recv_timeout(LAST_BATCH) {
+        summary.missed = batch.missed;
+    }
+    // it takes a second snapshot to see that one has vanished
+    summary.missed.vanished = None;
+    conclude(sink, end, summary)
+}
+
+/// Writes the sessions of a batch's snapshot.
+fn write_open(
+    sink: &mut dyn Sink,
+    batch: Batch,
+    limits: &Limits,
+    summary: &mut Summary,
+) -> io::Result<()> {
+    let mut open = batch.open.unwrap_or_default().changed;
+    // they have closed since the snapshot
+    let closed: FxHashSet<SessionId> = batch.closed.iter().map(Session::id).collect();
+    open.retain(|s| limits.filter.matches(s) && !closed.contains(&s.id()));
+    open.sort_by_key(|s| (s.pid, s.lport, s.raddr, s.rport, s.cookie));
+    let most = limits
+        .count
+        .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    for session in open.iter().take(most) {
+        sink.session(session, &batch.clock)?;
+        summary.sessions += 1;
+    }
+    sink.flush()
+}
+
+/// Writes what follows the last row.
+fn conclude(sink: &mut dyn Sink, end: &End, mut summary: Summary) -> anyhow::Result<()> {
     summary.duration = end.started.elapsed();
     summary.untaken = end.untaken();
     sink.end(&summary)?;

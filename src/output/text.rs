@@ -1,12 +1,14 @@
-//! Classic text rows: the columns and widths of bcc's tcplife, to the byte.
+//! Text rows: the columns and widths of bcc's tcplife, to the byte, or chosen columns.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::batch::Clock;
-use crate::model::session::{Age, Evidence, Session};
+use crate::model::session::{Evidence, Session};
+use crate::output::columns::{LineColumn, bound};
 use crate::output::names::Spelling;
 use crate::output::{Sink, Stopwatch, Times, milliseconds};
 
@@ -17,6 +19,7 @@ pub struct Text<W> {
     wide: bool,
     names: Spelling,
     stopwatch: Stopwatch,
+    states: bool,
 }
 
 impl<W: Write> Text<W> {
@@ -27,8 +30,46 @@ impl<W: Write> Text<W> {
             wide,
             names,
             stopwatch: Stopwatch::new(times, zone),
+            states: false,
         }
     }
+
+    /// Adds a column for the state, after those of bcc's tcplife: for sessions that are open.
+    #[must_use]
+    pub fn with_states(self) -> Self {
+        Text {
+            states: true,
+            ..self
+        }
+    }
+}
+
+/// Writes the requested time headings.
+fn time_headings(out: &mut impl Write, times: Times) -> io::Result<()> {
+    if times.time {
+        write!(out, "{:<8} ", "TIME")?;
+    }
+    if times.timestamp {
+        write!(out, "{:<9} ", "TIME(s)")?;
+    }
+    Ok(())
+}
+
+/// Writes the requested times of a session.
+fn times(
+    out: &mut impl Write,
+    stopwatch: &mut Stopwatch,
+    s: &Session,
+    clock: &Clock,
+) -> io::Result<()> {
+    let (time, seconds) = stopwatch.read(s, clock);
+    if let Some(time) = time {
+        write!(out, "{time:<8} ")?;
+    }
+    if let Some(seconds) = seconds {
+        write!(out, "{seconds:<9.6} ")?;
+    }
+    Ok(())
 }
 
 /// Cuts or pads a text to this many columns of the terminal.
@@ -48,35 +89,25 @@ fn cell(text: &str, width: usize) -> String {
 
 impl<W: Write> Sink for Text<W> {
     fn begin(&mut self) -> io::Result<()> {
-        if self.stopwatch.times.time {
-            write!(self.out, "{:<8} ", "TIME")?;
-        }
-        if self.stopwatch.times.timestamp {
-            write!(self.out, "{:<9} ", "TIME(s)")?;
-        }
+        time_headings(&mut self.out, self.stopwatch.times)?;
+        let ms = if self.states { MS_AND_STATE } else { "MS" };
         if self.wide {
             writeln!(
                 self.out,
-                "{:<5} {:<16.16} {:<2} {:<39} {:<5} {:<39} {:<5} {:>6} {:>6} MS",
+                "{:<5} {:<16.16} {:<2} {:<39} {:<5} {:<39} {:<5} {:>6} {:>6} {ms}",
                 "PID", "COMM", "IP", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB"
             )
         } else {
             writeln!(
                 self.out,
-                "{:<5} {:<10.10} {:<15} {:<5} {:<15} {:<5} {:>5} {:>5} MS",
+                "{:<5} {:<10.10} {:<15} {:<5} {:<15} {:<5} {:>5} {:>5} {ms}",
                 "PID", "COMM", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB"
             )
         }
     }
 
     fn session(&mut self, s: &Session, clock: &Clock) -> io::Result<()> {
-        let (time, seconds) = self.stopwatch.read(s, clock);
-        if let Some(time) = time {
-            write!(self.out, "{time:<8} ")?;
-        }
-        if let Some(seconds) = seconds {
-            write!(self.out, "{seconds:<9.6} ")?;
-        }
+        times(&mut self.out, &mut self.stopwatch, s, clock)?;
         let comm = match s.owner {
             Evidence::None => "-".into(),
             _ => self.names.in_text(s.comm.as_str()),
@@ -101,12 +132,79 @@ impl<W: Write> Sink for Text<W> {
             )?;
         }
         // bcc has no such rows, so this sign cannot break anything that reads its columns
-        let bound = match s.age {
-            Age::LowerBound => "≥",
-            Age::Exact | Age::Unknown => "",
-        };
-        let ms = milliseconds(s).unwrap_or_else(|| "-".into());
-        writeln!(self.out, "{bound}{ms}")
+        let ms = milliseconds(s).map_or_else(|| "-".into(), |ms| ms + bound(s));
+        match self.states {
+            true => writeln!(self.out, "{ms:<11} {}", s.state.name()),
+            false => writeln!(self.out, "{ms}"),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The last two headings if there are states.
+const MS_AND_STATE: &str = "MS          STATE";
+
+/// Writes rows of chosen columns. They are aligned as long as the values fit; no value is cut.
+#[derive(Debug)]
+pub struct TextColumns<W> {
+    out: W,
+    columns: Vec<LineColumn>,
+    wide: bool,
+    names: Spelling,
+    stopwatch: Stopwatch,
+}
+
+impl<W: Write> TextColumns<W> {
+    /// Creates a sink; `wide` has room for IPv6 addresses and whole names.
+    pub fn new(
+        out: W,
+        columns: Vec<LineColumn>,
+        wide: bool,
+        names: Spelling,
+        times: Times,
+        zone: TimeZone,
+    ) -> Self {
+        TextColumns {
+            out,
+            columns,
+            wide,
+            names,
+            stopwatch: Stopwatch::new(times, zone),
+        }
+    }
+
+    /// Writes the cell of each column; nothing pads the last one.
+    fn row<'a>(&mut self, text: impl Fn(LineColumn) -> Cow<'a, str>) -> io::Result<()> {
+        let last = self.columns.len().saturating_sub(1);
+        for (i, column) in self.columns.iter().enumerate() {
+            let text = text(*column);
+            if i == last {
+                write!(self.out, "{text}")?;
+                continue;
+            }
+            let spaces = column.width(self.wide).saturating_sub(text.width());
+            match column.is_number() {
+                true => write!(self.out, "{:spaces$}{text} ", "")?,
+                false => write!(self.out, "{text}{:spaces$} ", "")?,
+            }
+        }
+        writeln!(self.out)
+    }
+}
+
+impl<W: Write> Sink for TextColumns<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        time_headings(&mut self.out, self.stopwatch.times)?;
+        self.row(|column| column.heading().into())
+    }
+
+    fn session(&mut self, s: &Session, clock: &Clock) -> io::Result<()> {
+        times(&mut self.out, &mut self.stopwatch, s, clock)?;
+        let names = self.names;
+        self.row(|column| column.text(s, clock, names))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -117,7 +215,68 @@ impl<W: Write> Sink for Text<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::columns::ColumnsFlag;
     use crate::output::tests::rendered;
+
+    fn chosen(words: &str) -> Vec<LineColumn> {
+        match words.parse().expect(words) {
+            ColumnsFlag::These(columns) => columns,
+            ColumnsFlag::Help => panic!("no columns"),
+        }
+    }
+
+    fn rows_of(words: &str, wide: bool, times: Times) -> String {
+        rendered(|out| {
+            Box::new(TextColumns::new(
+                out,
+                chosen(words),
+                wide,
+                Spelling::Safe,
+                times,
+                TimeZone::UTC,
+            ))
+        })
+    }
+
+    #[test]
+    fn text_rows_of_chosen_columns() {
+        let words = "comm,raddr,dport,tx_bytes,rx,rtt,reason,preexisting,duration";
+        insta::assert_snapshot!(rows_of(words, false, Times::default()));
+    }
+
+    #[test]
+    fn text_rows_of_chosen_columns_wide_with_times() {
+        let times = Times {
+            time: true,
+            timestamp: true,
+        };
+        insta::assert_snapshot!(rows_of("time,event,raddr,unit,status", true, times));
+    }
+
+    #[test]
+    fn text_rows_of_every_column_are_as_many_words_as_headings() {
+        let words: Vec<&str> = crate::output::columns::ALL
+            .iter()
+            .map(|c| c.word())
+            .collect();
+        let rows = rows_of(&words.join(","), false, Times::default());
+        for row in rows.lines() {
+            assert_eq!(row.split_whitespace().count(), words.len(), "{row}");
+        }
+    }
+
+    #[test]
+    fn text_rows_of_open_sessions_have_the_classic_columns_first() {
+        let with_states = rendered(|out| {
+            let text = Text::new(out, false, Spelling::Safe, Times::default(), TimeZone::UTC);
+            Box::new(text.with_states())
+        });
+        for (row, classic) in with_states.lines().zip(rows(false, false, false).lines()) {
+            let (before, state) = row.rsplit_once(' ').expect("two columns");
+            assert_eq!(before.trim_end(), classic);
+            assert!(["STATE", "closed"].contains(&state), "{row}");
+        }
+    }
 
     fn rows(wide: bool, time: bool, timestamp: bool) -> String {
         rendered(|out| {

@@ -17,7 +17,7 @@ use crate::text::suggest::suggest;
 use crate::text::units;
 use crate::ui::keys::{KEYS, KeyPress, Keymap, current_name};
 use crate::ui::state::columns;
-use crate::ui::state::columns::ColumnList;
+pub use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
 use crate::ui::theme::{NamedTheme, THEMES};
 

@@ -24,6 +24,7 @@ mod filters;
 mod interfaces;
 mod missed;
 mod namespaces;
+mod open;
 mod output;
 mod preexisting;
 mod printed_rows;

@@ -104,6 +104,36 @@ fn columns_in_configuration_take_precedence_over_saved_ones() {
     seen.quit();
 }
 
+#[test]
+fn columns_flag_takes_precedence_and_is_for_one_run() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let home = Home::new("columns-flag");
+    let nothing = only(&[&listen(V4)]);
+    home.configure("columns = ['raddr', 'mss', 'comm']\n");
+    let mut seen = home.dashboard(&["-L", &nothing, "--columns", "comm,dport,rtt,status"], &[]);
+    assert_eq!(headings(&seen), ["COMM", "RPORT", "RTT", "STATUS"]);
+    seen.press("c");
+    seen.wait_for("the chooser", |s| s.shows("for this run only"));
+    seen.press(" ");
+    seen.wait_for("a column less", |s| headings(s)[0] == "RPORT");
+    seen.press("u");
+    seen.wait_for("the change undone", |s| headings(s)[0] == "COMM");
+    seen.press("q");
+    seen.wait_for("the table", |s| !s.shows("for this run only"));
+    seen.quit();
+    assert!(!home.0.join("tcplife/columns").exists());
+
+    let mut pty = Pty::start(pty::command(&argv(&["--columns", "comm,uid"])), 24, 80);
+    assert_eq!(pty.wait(|_| ()).exit_code(), 2);
+    assert!(
+        pty.text().contains("the dashboard has no column `uid`"),
+        "{}",
+        pty.text()
+    );
+}
+
 /// Everything that tcplife 0.1 wrote for a user: `--print-config`, and the columns and filters of a run.
 #[test]
 fn files_written_by_version_0_1_are_still_accepted() {

@@ -1,0 +1,296 @@
+//! Columns of rows: those that `--columns` selects, and all of them, for JSON and exports.
+//!
+//! Owns their words, headings, keys and values in each format.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use crate::host::users;
+use crate::model::batch::Clock;
+use crate::model::fields;
+use crate::model::fields::{FIELDS, Field, FieldKind, Value};
+use crate::model::session::{Age, Session};
+use crate::output::names::Spelling;
+use crate::text::sanitize::sanitize;
+use crate::text::suggest::suggest;
+
+/// A column of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineColumn {
+    /// The event that a row reports.
+    Event,
+    /// Time of the event.
+    Time,
+    Field(&'static Field),
+}
+
+/// A value in a row.
+enum LineValue<'a> {
+    Missing,
+    Uint(u64),
+    Addr(IpAddr),
+    Text(Cow<'a, str>),
+    Bool(bool),
+}
+
+/// Columns of `-o json` and of exports: everything that has a JSON key, in the order of [`FIELDS`].
+pub static ALL: LazyLock<Vec<LineColumn>> = LazyLock::new(|| {
+    let fields = FIELDS.iter().filter(|f| f.json.is_some());
+    [LineColumn::Event, LineColumn::Time]
+        .into_iter()
+        .chain(fields.map(LineColumn::Field))
+        .collect()
+});
+
+/// Returns the event that a session's row reports: its close, or a snapshot of it.
+fn event(session: &Session) -> &'static str {
+    if session.is_open() { "open" } else { "close" }
+}
+
+/// Returns the time of the event: RFC 3339, UTC, µs.
+fn time(session: &Session, clock: &Clock) -> String {
+    format!("{:.6}", clock.wall(session.end_ns))
+}
+
+impl LineColumn {
+    /// Iterates over the columns that can be selected.
+    fn selectable() -> impl Iterator<Item = LineColumn> {
+        let has_value = |f: &&Field| !matches!(f.kind, FieldKind::Either(..));
+        [LineColumn::Event, LineColumn::Time]
+            .into_iter()
+            .chain(FIELDS.iter().filter(has_value).map(LineColumn::Field))
+    }
+
+    /// Returns its word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            LineColumn::Event => "event",
+            LineColumn::Time => "time",
+            LineColumn::Field(field) => field.word,
+        }
+    }
+
+    /// Returns its JSON key, which is also its heading in CSV.
+    pub fn key(self) -> &'static str {
+        match self {
+            LineColumn::Field(Field {
+                json: Some(key), ..
+            }) => key,
+            _ => self.word(),
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            LineColumn::Event => "close; open in the rows of --open",
+            LineColumn::Time => "time of the event, UTC",
+            LineColumn::Field(field) => field.help,
+        }
+    }
+
+    /// Finds a column by its word, another word for it, or its JSON key, ignoring case.
+    fn by_word(word: &str) -> Option<LineColumn> {
+        let lower = word.to_ascii_lowercase();
+        LineColumn::selectable().find(|c| {
+            let aliases = match c {
+                LineColumn::Field(field) => field.aliases,
+                _ => &[],
+            };
+            c.word() == lower || c.key() == lower || aliases.contains(&&*lower)
+        })
+    }
+
+    /// Returns its kind; `None` for what is no field.
+    fn kind(self) -> Option<FieldKind> {
+        match self {
+            LineColumn::Field(field) => Some(field.kind),
+            _ => None,
+        }
+    }
+
+    /// True if only the dashboard knows it: rates are the difference of two snapshots.
+    pub fn is_live(self) -> bool {
+        self.kind() == Some(FieldKind::Rate)
+    }
+
+    /// Returns its heading in text: that of the dashboard, with the unit of its numbers.
+    pub fn heading(self) -> String {
+        let title = match self {
+            LineColumn::Time => return "TIME_UTC".into(),
+            LineColumn::Field(Field {
+                column: Some(column),
+                ..
+            }) => column.title.to_owned(),
+            _ => self.word().to_ascii_uppercase(),
+        };
+        match self.kind() {
+            Some(FieldKind::Bytes) => title + "_B",
+            Some(FieldKind::Micros) => title + "_MS",
+            _ => title,
+        }
+    }
+
+    /// Returns its minimum width in text; `wide` has room for every address and name.
+    pub fn width(self, wide: bool) -> usize {
+        let values = match self {
+            LineColumn::Event => 5,
+            LineColumn::Time => 27,
+            LineColumn::Field(field) => match field.kind {
+                FieldKind::Addr if wide => 39,
+                FieldKind::Addr => 15,
+                FieldKind::Comm => 15,
+                FieldKind::Bytes | FieldKind::Micros => 10,
+                FieldKind::Names(names) => names.iter().map(|n| n.len()).max().unwrap_or(0),
+                _ => {
+                    let grow = if wide { 1 } else { 0 };
+                    let column = field.column.map(|c| c.width + grow * c.grow);
+                    column.unwrap_or(5).into()
+                }
+            },
+        };
+        values.max(self.heading().len())
+    }
+
+    /// True for numbers, which are right-aligned.
+    pub fn is_number(self) -> bool {
+        self.kind().is_some_and(FieldKind::is_number)
+    }
+
+    fn value<'a>(self, session: &'a Session, clock: &Clock) -> LineValue<'a> {
+        let field = match self {
+            LineColumn::Event => return LineValue::Text(event(session).into()),
+            LineColumn::Time => return LineValue::Text(time(session, clock).into()),
+            LineColumn::Field(field) => field,
+        };
+        match ((field.get)(session), field.kind) {
+            (Value::Uint(uid), FieldKind::User) => {
+                let name = u32::try_from(uid).ok().and_then(users::known_name);
+                LineValue::Text(name.map_or_else(|| uid.to_string().into(), Cow::from))
+            }
+            (Value::Missing, _) => LineValue::Missing,
+            (Value::Uint(n), _) => LineValue::Uint(n),
+            (Value::Addr(a), _) => LineValue::Addr(a),
+            (Value::Text(t), _) => LineValue::Text(t.into()),
+            (Value::Bool(b), _) => LineValue::Bool(b),
+        }
+    }
+
+    /// Returns the value in text: one word. Numbers are in the unit of the heading, with a `+` after a lower bound.
+    pub fn text<'a>(self, session: &'a Session, clock: &Clock, names: Spelling) -> Cow<'a, str> {
+        match (self.value(session, clock), self.kind()) {
+            (LineValue::Missing, _) => "-".into(),
+            (LineValue::Uint(us), Some(FieldKind::Micros)) => {
+                let bound = if self.word() == "duration" {
+                    bound(session)
+                } else {
+                    ""
+                };
+                format!("{}.{:03}{bound}", us / 1000, us % 1000).into()
+            }
+            (LineValue::Uint(n), _) => n.to_string().into(),
+            (LineValue::Addr(a), _) => a.to_string().into(),
+            (LineValue::Text(t), _) => names.in_text(&t).into_owned().into(),
+            (LineValue::Bool(b), _) => b.to_string().into(),
+        }
+    }
+
+    /// Returns the value as a field of CSV, as JSON has it; empty for none.
+    pub fn csv<'a>(self, session: &'a Session, clock: &Clock, names: Spelling) -> Cow<'a, str> {
+        match self.value(session, clock) {
+            LineValue::Missing => "".into(),
+            LineValue::Uint(n) => n.to_string().into(),
+            LineValue::Addr(a) => a.to_string().into(),
+            LineValue::Text(t) => names.in_csv(&t).into_owned().into(),
+            LineValue::Bool(b) => b.to_string().into(),
+        }
+    }
+
+    /// Writes its key and value into a map.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn serialize<M: serde::ser::SerializeMap>(
+        self,
+        session: &Session,
+        clock: &Clock,
+        map: &mut M,
+    ) -> Result<(), M::Error> {
+        let key = self.key();
+        match self.value(session, clock) {
+            LineValue::Missing => map.serialize_entry(key, &()),
+            LineValue::Uint(n) => map.serialize_entry(key, &n),
+            LineValue::Addr(a) => map.serialize_entry(key, &a),
+            LineValue::Text(t) => map.serialize_entry(key, &t),
+            LineValue::Bool(b) => map.serialize_entry(key, &b),
+        }
+    }
+}
+
+/// Sign after a duration that is only a lower bound. After the number, because `sort -n` takes a number with a sign
+/// before it for 0.
+pub fn bound(session: &Session) -> &'static str {
+    match session.age {
+        Age::LowerBound => "+",
+        Age::Exact | Age::Unknown => "",
+    }
+}
+
+/// Value of `--columns`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ColumnsFlag {
+    /// List all columns.
+    Help,
+    These(Vec<LineColumn>),
+}
+
+impl FromStr for ColumnsFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "help" {
+            return Ok(ColumnsFlag::Help);
+        }
+        let mut columns = Vec::new();
+        for word in text.split(',').map(str::trim) {
+            let column = LineColumn::by_word(word).ok_or_else(|| unknown(word))?;
+            if columns.contains(&column) {
+                return Err(format!("`{}` is listed twice", column.word()));
+            }
+            columns.push(column);
+        }
+        Ok(ColumnsFlag::These(columns))
+    }
+}
+
+fn unknown(word: &str) -> String {
+    let lower = word.to_ascii_lowercase();
+    let words = ["event", "time"].into_iter().chain(fields::words());
+    let hint = match suggest(&lower, words).as_slice() {
+        [] => "`--columns help` lists them".to_owned(),
+        near => format!("did you mean `{}`?", near.join("` or `")),
+    };
+    match word {
+        "" => format!("a column is missing: use a list like comm,raddr,rtt; {hint}"),
+        "addr" | "port" => format!("`{word}` stands for two columns: `l{word}` and `r{word}`"),
+        _ => format!("unknown column `{}`; {hint}", sanitize(word)),
+    }
+}
+
+/// Returns a table of all columns, one a line.
+pub fn list() -> String {
+    let mut text = format!(
+        "{:<13} {:<13} {:<19} MEANING\n",
+        "COLUMN", "TEXT", "CSV, JSON"
+    );
+    for column in LineColumn::selectable() {
+        let (word, heading, key) = (column.word(), column.heading(), column.key());
+        let (heading, key) = match column.is_live() {
+            true => ("-", "-"), // dashboard only
+            false => (&*heading, key),
+        };
+        text += &format!("{word:<13} {heading:<13} {key:<19} {}\n", column.help());
+    }
+    text
+}
