@@ -327,6 +327,13 @@ impl Cli {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("invalid filter (-f):\n  {report}"))
         })?;
+        if self.open && output != Output::Dashboard && !filter.can_match_open() {
+            return Err(Stop::Usage(
+                "no session can match: --open writes open sessions and takes a single snapshot, which has no reasons \
+                 and no rates, and the filter (-f) matches none of them"
+                    .into(),
+            ));
+        }
         if output != Output::Dashboard && !self.open && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \

@@ -625,6 +625,14 @@ fn filter_on_open_sessions_with_row_output_is_refused() {
     }
 }
 
+#[test]
+fn filter_on_closed_sessions_with_open_is_refused() {
+    for filter in ["reason refused", "status \"peer closed\"", "rate > 1"] {
+        let words = &["no session can match", "--open"];
+        assert_one_line(filter, &tcplife(&["--open", "-f", filter]), 2, words);
+    }
+}
+
 /// An alias may have flags of the dashboard, and be used in a pipe.
 #[test]
 fn dashboard_flags_without_a_terminal_are_reported_and_ignored() {

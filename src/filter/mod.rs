@@ -130,7 +130,12 @@ impl Filter {
 
     /// False if it certainly matches no closed session.
     pub fn can_match_closed(&self) -> bool {
-        satisfiable::can_fit(&self.expr)
+        satisfiable::can_fit_closed(&self.expr)
+    }
+
+    /// False if it certainly matches no open session of a first snapshot, which has no rates.
+    pub fn can_match_open(&self) -> bool {
+        satisfiable::can_fit_open(&self.expr)
     }
 
     /// The text that was parsed.

@@ -1,4 +1,4 @@
-//! Decides whether a filter can match a closed session at all: line outputs write no others.
+//! Decides whether a filter can match a closed session at all, or an open one: line outputs write no others.
 //!
 //! A "no" is certain; a "yes" is a maybe.
 
@@ -7,7 +7,10 @@ use crate::filter::expr::{Expr, Term};
 use crate::model::fields::{Field, Value};
 use crate::model::session::{Reason, State};
 
-/// Possible results of an expression on closed sessions.
+/// All values that a field can have in some sessions; `None`: any value.
+type Values = fn(&Field) -> Option<Vec<Value<'static>>>;
+
+/// Possible results of an expression on some sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Outcomes {
     fits: bool,
@@ -21,11 +24,17 @@ const EITHER: Outcomes = Outcomes {
 };
 
 /// False if no closed session can match.
-pub fn can_fit(expr: &Expr) -> bool {
-    outcomes(expr).fits
+pub fn can_fit_closed(expr: &Expr) -> bool {
+    outcomes(expr, values_when_closed).fits
 }
 
-fn outcomes(expr: &Expr) -> Outcomes {
+/// False if no session in a first snapshot can match.
+pub fn can_fit_open(expr: &Expr) -> bool {
+    outcomes(expr, values_when_open).fits
+}
+
+fn outcomes(expr: &Expr, values_of: Values) -> Outcomes {
+    let outcomes = |expr| outcomes(expr, values_of);
     match expr {
         Expr::All(parts) => Outcomes {
             fits: parts.iter().all(|p| outcomes(p).fits),
@@ -46,7 +55,7 @@ fn outcomes(expr: &Expr) -> Outcomes {
                 never_matches: false,
             };
             for field in ends(field) {
-                let Some(values) = values_when_closed(field) else {
+                let Some(values) = values_of(field) else {
                     return EITHER;
                 };
                 found.fits |= values.iter().any(|v| check.fits(*v));
@@ -77,6 +86,20 @@ fn values_when_closed(field: &Field) -> Option<Vec<Value<'static>>> {
             Some(closed.map(|r| Value::Text(r.name())).collect())
         }
         "rate" | "txrate" | "rxrate" => Some(vec![Value::Missing]),
+        _ => None,
+    }
+}
+
+/// All values that a field can have in an open session before there is a rate, for the fields where these are fewer
+/// than otherwise.
+fn values_when_open(field: &Field) -> Option<Vec<Value<'static>>> {
+    match field.word {
+        "state" | "status" => {
+            let open = State::ALL.iter().filter(|s| **s != State::Closed);
+            Some(open.map(|s| Value::Text(s.name())).collect())
+        }
+        "reason" => Some(vec![Value::Missing]),
+        "rate" | "txrate" | "rxrate" => Some(vec![Value::Uint(0)]),
         _ => None,
     }
 }
@@ -118,6 +141,46 @@ mod tests {
         ] {
             let parsed = Filter::parse(filter).expect(filter);
             assert_eq!(parsed.can_match_closed(), can, "{filter}");
+        }
+    }
+
+    #[test]
+    fn can_match_open_is_false_if_only_closed_sessions_can_match() {
+        for (filter, can) in [
+            ("", true),
+            ("state established", true),
+            ("status established,refused", true),
+            ("status refused", false),
+            ("status closed", false),
+            ("state closed", false),
+            ("reason refused", false),
+            ("reason != refused", true),
+            ("port 443 and reason ~ reset", false),
+            ("port 443 or reason ~ reset", true),
+            ("not reason refused", true),
+            ("rate > 1MB", false),
+            ("rate >= 0", true),
+            ("preexisting", true),
+            ("refused", true),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.can_match_open(), can, "{filter}");
+        }
+    }
+
+    #[test]
+    fn open_values_include_every_value_that_the_fields_return() {
+        for state in State::ALL.iter().filter(|s| **s != State::Closed) {
+            let open = Session {
+                state: *state,
+                reason: Reason::Open,
+                ..sample()
+            };
+            for word in ["state", "status", "reason", "rate", "txrate", "rxrate"] {
+                let field = by_word(word).expect("a field");
+                let values = values_when_open(field).expect("they are known");
+                assert!(values.contains(&(field.get)(&open)), "{word}: {state:?}");
+            }
         }
     }
 

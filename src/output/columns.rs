@@ -115,7 +115,7 @@ impl LineColumn {
         self.kind() == Some(FieldKind::Rate)
     }
 
-    /// Returns its heading in text: that of the dashboard, with the unit of its numbers.
+    /// Returns its heading in text: that of the dashboard, with the unit of its numbers unless it is in the name (`BYTES`).
     pub fn heading(self) -> String {
         let title = match self {
             LineColumn::Time => return "TIME_UTC".into(),
@@ -126,7 +126,7 @@ impl LineColumn {
             _ => self.word().to_ascii_uppercase(),
         };
         match self.kind() {
-            Some(FieldKind::Bytes) => title + "_B",
+            Some(FieldKind::Bytes) if !title.ends_with(['B', 'S']) => title + "_B",
             Some(FieldKind::Micros) => title + "_MS",
             _ => title,
         }

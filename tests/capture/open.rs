@@ -12,11 +12,20 @@ use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::common::running::{Running, json};
 use crate::printed_rows::{Ports, assert_has, comm_of, me, sorted};
 
-/// Runs tcplife until it exits by itself, with success and nothing on stderr. Returns the lines that it prints.
+/// Runs tcplife until it exits by itself, with success. Returns the lines that it prints.
 fn lines(flags: &[&str]) -> Vec<String> {
     let ended = Running::start(flags).wait();
-    ended.assert_well();
+    assert!(ended.status.success(), "{flags:?}: {}", ended.errors);
+    assert_complete(&ended.errors);
     ended.rest
+}
+
+/// Asserts that stderr is empty, but for a notice where the kernel does not find every open session.
+fn assert_complete(errors: &str) {
+    let mut lines = errors
+        .lines()
+        .filter(|line| !line.contains("BPF iterators over maps"));
+    assert_eq!(lines.next(), None, "{errors}");
 }
 
 /// Ports of each row whose columns are those.
@@ -88,11 +97,12 @@ fn open_prints_the_sessions_that_ss_lists_and_exits() {
     assert!(csv[0].ends_with(",MS,STATE"), "{}", csv[0]);
     assert!(csv[1..].iter().all(|row| row.ends_with(",established")));
 
-    let mut ended = Running::start(&["--open", "-o", "json", "-L", &lport]).wait();
-    let summary = ended.take_summary();
+    let mut rows = lines(&["--open", "-o", "json", "-L", &lport]);
+    let summary = json(&rows.pop().expect("a summary"));
     assert_has(&summary, &object!({"sessions": 5, "missed": 0}));
     assert_eq!(summary["missed_by"]["vanished"], object!(null));
-    for row in &ended.rest {
+    assert_eq!(rows.len(), 5);
+    for row in &rows {
         assert_has(
             &json(row),
             &object!({
@@ -145,7 +155,8 @@ fn open_into_a_closed_pipe_exits_successfully() {
         String::from_utf8_lossy(&piped.stderr),
     );
     assert!(out.starts_with("PID "), "{out}");
-    assert_eq!(errors, "status 0\n");
+    assert!(errors.ends_with("status 0\n"), "{errors}");
+    assert_complete(errors.trim_end_matches("status 0\n"));
 }
 
 /// `sort -n` of the real system, with these keys.
