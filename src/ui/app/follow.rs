@@ -34,7 +34,7 @@ impl App {
             if self.sort.field != &OPENED {
                 self.before_following = Some(std::mem::replace(&mut self.sort, newest));
             }
-            self.selection = Selection::Top;
+            self.select_top();
         }
         self.columns.show_sorted(self.sort_column());
         self.restart();

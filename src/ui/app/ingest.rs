@@ -120,7 +120,7 @@ impl App {
         if self.is_screen_working() {
             self.work_on_screen();
         }
-        self.follow();
+        self.follow_restarted();
     }
 
     /// Number of closed sessions that are not shown yet, while the display is paused.
@@ -148,6 +148,6 @@ impl App {
         let order = self.sort.order();
         self.rows
             .restart(order, &self.store, |s| self.view_filter.shows(s));
-        self.follow();
+        self.follow_restarted();
     }
 }

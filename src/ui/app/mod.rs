@@ -30,9 +30,9 @@ use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
-use crate::ui::state::rows::{Rows, SortOrder};
+use crate::ui::state::rows::{Rank, Rows, SortOrder};
 use crate::ui::state::top_talkers::Panes;
-use crate::ui::state::view_filter::ViewFilter;
+use crate::ui::state::view_filter::{Selected, ViewFilter};
 use crate::ui::theme::Appearance;
 
 mod baseline;
@@ -81,6 +81,16 @@ pub enum Selection {
     Session(SessionId, SessionRef),
 }
 
+impl Selection {
+    /// The selected session; `None`: the first line, whichever session that is.
+    fn session(self) -> Selected {
+        match self {
+            Selection::Top => None,
+            Selection::Session(id, place) => Some((id, place)),
+        }
+    }
+}
+
 /// The state of the dashboard.
 #[derive(Debug)]
 pub struct App {
@@ -110,9 +120,13 @@ pub struct App {
     pub panes: Panes,
     pub store: Store,
     pub rows: Rows,
-    /// Number of closed sessions when the selected one was last searched for.
-    closed_when_followed: u64,
     pub selection: Selection,
+    /// Where the selected session was when the lines were last built.
+    followed: Option<(SessionRef, Rank)>,
+    /// The session that was selected before a filter hid it.
+    hidden: Selected,
+    /// Line of the screen, from the first of the table, that the selection keeps if there are enough lines.
+    screen_line: usize,
     /// Index of the selected line.
     pub selected: usize,
     /// The first visible line.
@@ -163,8 +177,10 @@ impl App {
             panes: Panes::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
-            closed_when_followed: 0,
             selection: Selection::Top,
+            followed: None,
+            hidden: None,
+            screen_line: 0,
             selected: 0,
             top: 0,
             waiting: Waiting::default(),
@@ -251,5 +267,6 @@ impl App {
             .resize(panes.map(|pane| list_area::PANE.count(pane)));
         self.refresh_screen();
         self.scroll_to_selection();
+        self.keep_screen_line();
     }
 }

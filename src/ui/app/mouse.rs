@@ -77,6 +77,7 @@ impl App {
                 if selected != self.selected {
                     self.select(selected);
                 }
+                self.keep_screen_line();
             }
             Hit::PaneHeading(subject, _) | Hit::PaneRow(subject, _) => {
                 self.panes.wheel(subject, down);

@@ -1,15 +1,16 @@
 //! Observers of store events: one struct, so that a new observer is added only here.
 
 use crate::model::baseline::Baseline;
-use crate::model::store::{Store, StoreEvent};
-use crate::ui::app::App;
+use crate::model::session::SessionId;
+use crate::model::store::{Change, SessionRef, Store, StoreEvent};
+use crate::ui::app::{App, Selection};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::top_talkers::Panes;
-use crate::ui::state::view_filter::ViewFilter;
+use crate::ui::state::view_filter::{Selected, ViewFilter};
 
 /// Everything that counts or follows sessions by store events.
 pub(super) struct Observers<'a> {
@@ -19,6 +20,8 @@ pub(super) struct Observers<'a> {
     panes: &'a mut Panes,
     baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
+    selection: &'a mut Selection,
+    hidden: &'a mut Selected,
     pub(super) waiting: &'a mut Waiting,
 }
 
@@ -31,6 +34,14 @@ impl Observers<'_> {
         if let Some(screen) = self.layers.screen_mut() {
             screen.take(event, self.view_filter);
         }
+        if let StoreEvent::Closed(Change {
+            at: Some(at),
+            now: Some(session),
+            ..
+        }) = event
+        {
+            self.keep_selected(session.id(), *at);
+        }
         let Some(change) = event.change() else { return };
         self.panes.take(change, self.view_filter);
         if let Some(baseline) = &mut self.baseline
@@ -40,6 +51,20 @@ impl Observers<'_> {
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
+        }
+    }
+
+    /// Keeps a selected session that has closed: its reference is another one from then on.
+    fn keep_selected(&mut self, id: SessionId, at: SessionRef) {
+        if let Selection::Session(selected, place) = self.selection
+            && *selected == id
+        {
+            *place = at;
+        }
+        if let Some((hidden, place)) = self.hidden
+            && *hidden == id
+        {
+            *place = at;
         }
     }
 
@@ -95,6 +120,8 @@ impl App {
             panes: &mut self.panes,
             baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
+            selection: &mut self.selection,
+            hidden: &mut self.hidden,
             waiting: &mut self.waiting,
         };
         (&mut self.store, observers)

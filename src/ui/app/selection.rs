@@ -1,6 +1,6 @@
 //! The selected line of the session table, and scrolling.
 
-use crate::model::session::Session;
+use crate::model::session::{Session, SessionId};
 use crate::model::store::SessionRef;
 use crate::ui::action::{Motion, moved};
 use crate::ui::app::{App, Selection};
@@ -31,76 +31,148 @@ impl App {
         }
     }
 
-    /// Finds the selected session's line. If it is not shown any more, its line stays selected.
+    /// Keeps the selection after a batch. It follows its session; but if that has closed and moves away for it, or is
+    /// not shown any more, the cursor stays where it is on the screen.
     pub(super) fn follow(&mut self) {
-        let closed = self.store.totals().closed;
-        if let Selection::Session(id, place) = self.selection {
-            let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
-            // if it moved, it has closed since
-            let ended = (self.closed_when_followed..closed)
-                .rev()
-                .map(SessionRef::Closed);
-            match std::iter::once(place).chain(ended).find(is_it) {
-                Some(place) => {
-                    self.selection = Selection::Session(id, place);
-                    if let Some(session) = self.store.get(place)
-                        && self.view_filter.shows(session)
-                    {
-                        self.selected = self.rows.line_of(place, session, &self.store);
-                    }
-                }
-                None => self.select(self.selected),
-            }
-        }
-        self.closed_when_followed = closed;
-        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
+        let line = self.selected.saturating_sub(self.top);
+        let is_scrolled = self.top > 0;
         if self.selection == Selection::Top {
             self.selected = 0;
+        } else if let Some(line) = self.followed_line() {
+            self.selected = line;
+        } else {
+            // among lines that move down, those around it stay
+            if let Some((_, rank)) = self.followed.filter(|_| is_scrolled) {
+                self.selected = self.rows.lines_before(rank, &self.store);
+            }
+            self.take_line();
+        }
+        if is_scrolled {
+            self.top = self.selected.saturating_sub(line);
         }
         self.scroll_to_selection();
+        self.keep_screen_line();
+        self.note_followed();
     }
 
-    /// The selected session, for [`App::select_again`].
-    pub(super) fn selected_session(&self) -> Selected {
-        match self.selection {
-            Selection::Top => None,
-            Selection::Session(id, place) => Some((id, place)),
+    /// The line to which the selection follows its session, if it does.
+    fn followed_line(&self) -> Option<usize> {
+        let (id, place) = self.selection.session()?;
+        let session = self.shown(id, place)?;
+        let rank = self.rows.rank_of(place, session);
+        let line = self.rows.lines_before(rank, &self.store);
+        let (before, rank_before) = self.followed?;
+        let has_closed = matches!(
+            (before, place),
+            (SessionRef::Open(_), SessionRef::Closed(_))
+        );
+        // without its own line
+        let stayed = self.rows.lines_before(rank_before, &self.store);
+        let stayed = stayed.saturating_sub(usize::from(rank < rank_before));
+        (!has_closed || line == stayed).then_some(line)
+    }
+
+    /// A session that the table shows.
+    fn shown(&self, id: SessionId, place: SessionRef) -> Option<&Session> {
+        let session = self.store.get(place).filter(|s| s.id() == id);
+        session.filter(|s| self.view_filter.shows(s))
+    }
+
+    /// Keeps the selection on its session and on the screen after the filter or the order has changed. If the filter
+    /// hides the session, the next line is selected until it is shown again.
+    pub(super) fn follow_restarted(&mut self) {
+        if let Some((id, place)) = self.hidden
+            && self.shown(id, place).is_some()
+        {
+            self.selection = Selection::Session(id, place);
+            self.hidden = None;
         }
+        match self.selection {
+            Selection::Top => self.selected = 0,
+            Selection::Session(id, place) => {
+                let session = self.store.get(place).filter(|s| s.id() == id);
+                if let Some(session) = session {
+                    self.selected = self.rows.line_of(place, session, &self.store);
+                }
+                if self.shown(id, place).is_none() {
+                    self.hidden = self.hidden.or(session.map(|_| (id, place)));
+                    self.take_line();
+                }
+            }
+        }
+        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
+        self.top = self.selected.saturating_sub(self.screen_line);
+        self.scroll_to_selection();
+        self.note_followed();
+    }
+
+    /// Selects the session that is on the selected line now.
+    fn take_line(&mut self) {
+        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
+        let place = self.rows.get(self.selected, &self.store);
+        self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {
+            Some((place, session)) => Selection::Session(session.id(), place),
+            None => Selection::Top,
+        };
+    }
+
+    fn note_followed(&mut self) {
+        let session = self.selection.session();
+        self.followed = session.and_then(|(id, place)| {
+            let session = self.shown(id, place)?;
+            Some((place, self.rows.rank_of(place, session)))
+        });
+    }
+
+    /// Makes the selection keep its present line of the screen.
+    pub(super) fn keep_screen_line(&mut self) {
+        self.screen_line = self.selected.saturating_sub(self.top);
+    }
+
+    /// The session to select again when the present filter is left: see [`App::select_again`].
+    pub(super) fn selected_session(&self) -> Selected {
+        self.hidden.or(self.selection.session())
     }
 
     /// Selects a session again, if it is still there. It may have closed since, but hardly very long ago.
     pub(super) fn select_again(&mut self, selected: Selected) {
         const RECENT: usize = 1 << 14;
         let Some((id, place)) = selected else {
-            self.selection = Selection::Top;
-            return self.follow();
+            return self.select_top();
         };
         let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
         let recent = self.store.closed().take(RECENT).map(|(place, _)| place);
         let found = std::iter::once(place).chain(recent).find(is_it);
         if let Some(place) = found {
+            self.hidden = None;
             self.selection = Selection::Session(id, place);
-            self.follow();
+            self.follow_restarted();
         }
+    }
+
+    /// Selects the first line, whichever session that is.
+    pub(super) fn select_top(&mut self) {
+        self.select(0);
+        self.selection = Selection::Top;
+        self.followed = None;
     }
 
     pub(super) fn move_selection(&mut self, motion: Motion) {
         let page = self.layout().rows();
-        self.select(moved(self.selected, motion, page));
-        if motion == Motion::Top {
-            self.selection = Selection::Top;
+        match motion {
+            Motion::Top => self.select_top(),
+            _ => self.select(moved(self.selected, motion, page)),
         }
     }
 
     /// Selects the nearest existing line, and follows its session from now on.
     pub fn select(&mut self, line: usize) {
-        self.selected = line.min(self.rows.len().saturating_sub(1));
-        let place = self.rows.get(self.selected, &self.store);
-        self.selection = match place.and_then(|p| Some((p, self.store.get(p)?))) {
-            Some((place, session)) => Selection::Session(session.id(), place),
-            None => Selection::Top,
-        };
+        self.selected = line;
+        self.hidden = None;
+        self.take_line();
         self.scroll_to_selection();
+        self.keep_screen_line();
+        self.note_followed();
     }
 
     pub(super) fn scroll_to_selection(&mut self) {

@@ -17,7 +17,7 @@ const CHUNK: u64 = 1 << 16;
 
 /// A session's position in the order; smaller is further up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+pub struct Rank {
     /// The sorted field's value, in sort direction.
     key: u128,
     /// Tie-break: open sessions first, then the newest, so that lines do not jump.
@@ -276,7 +276,16 @@ impl Rows {
 
     /// The line of a session, or the one that it would have if it were shown.
     pub fn line_of(&self, place: SessionRef, session: &Session, store: &Store) -> usize {
-        let rank = self.order.rank(place, session);
+        self.lines_before(self.rank_of(place, session), store)
+    }
+
+    /// The session's position in the present order.
+    pub fn rank_of(&self, place: SessionRef, session: &Session) -> Rank {
+        self.order.rank(place, session)
+    }
+
+    /// Number of lines before a position in the present order.
+    pub fn lines_before(&self, rank: Rank, store: &Store) -> usize {
         let before = |list| self.before(list, 0..self.len_of(list), rank, store);
         (0..self.lists()).map(before).sum()
     }

@@ -32,6 +32,7 @@ mod mouse;
 mod names;
 mod one_moment;
 mod screens;
+mod selection;
 mod self_traffic;
 mod sort_menu;
 mod themes;
@@ -455,18 +456,6 @@ fn selection_follows_its_session_when_lines_move() {
         ..sessions()
     });
     assert_eq!(selected_line(&app), line);
-}
-
-#[test]
-fn selection_follows_its_session_when_it_closes() {
-    let mut app = app(SIZE);
-    press(&mut app, "j k");
-    assert!(selected_line(&app).contains("established"));
-    let pid_and_port = selected_line(&app)[..45].to_owned();
-    let ended = ended(busiest(), Reason::RemoteReset);
-    app.batch(batch_at(11, vec![], vec![ended]));
-    assert_eq!(selected_line(&app)[..45], pid_and_port);
-    assert!(selected_line(&app).contains("reset by peer"));
 }
 
 #[test]

@@ -1,0 +1,226 @@
+//! The cursor: it follows its session, and stays where it is on the screen when that is gone.
+
+use super::*;
+
+/// Line of the cursor on the screen, from the first of the table.
+fn cursor(app: &App) -> usize {
+    app.selected - app.top
+}
+
+/// The port of the peer on the selected line.
+fn selected_port(app: &App) -> u16 {
+    app.selected().expect("a session").rport
+}
+
+/// Open sessions, the busiest first, since the second before.
+fn busy(cookies: std::ops::Range<u64>, second: u64) -> Vec<Session> {
+    let session = |cookie| Session {
+        start_ns: second * S,
+        ..open(cookie, "nginx", "10.0.0.1", (200 - cookie) * 1_000_000)
+    };
+    cookies.map(session).collect()
+}
+
+/// A dashboard with many open sessions, each with a rate of its own.
+fn busy_app() -> App {
+    let mut app = unused(1000, SIZE);
+    app.batch(batch_at(1, vec![], vec![]));
+    app.batch(batch_at(2, busy(0..60, 1), vec![]));
+    app
+}
+
+/// The next snapshot, in which all of them have moved as much again, except one that closes and those that have.
+fn next(app: &mut App, second: u64, closes: Option<u64>, gone: &[u64]) {
+    let moved = |session: Session| Session {
+        tx_bytes: session.tx_bytes * second,
+        ..session
+    };
+    let moved = busy(0..60, 1).into_iter().map(moved);
+    let (closing, open): (Vec<_>, Vec<_>) = moved
+        .filter(|s| !gone.contains(&s.cookie))
+        .partition(|s| closes == Some(s.cookie));
+    let close = |s| Session {
+        end_ns: second * S,
+        ..ended(s, Reason::RemoteFin)
+    };
+    let closed = closing.into_iter().map(close).collect();
+    app.batch(batch_at(second, open, closed));
+}
+
+fn press_times(app: &mut App, key: &str, times: usize) {
+    for _ in 0..times {
+        press(app, key);
+    }
+}
+
+#[test]
+fn cursor_on_session_that_closes_stays_on_its_line() {
+    for (down, scrolled) in [(3, 0), (40, 21)] {
+        let mut app = busy_app();
+        next(&mut app, 3, None, &[]);
+        press_times(&mut app, "j", down);
+        assert_eq!(selected_port(&app), 50_000 + down as u16);
+        let before = (app.selected, app.top);
+        assert_eq!(before, (down, scrolled), "{down}");
+        let cookie = down as u64;
+        next(&mut app, 4, Some(cookie), &[]);
+        assert_eq!((app.selected, app.top), before);
+        assert_eq!(selected_port(&app), 50_001 + cookie as u16, "the next one");
+        // one above it closes, and its own session stays open: the lines around it do not move
+        next(&mut app, 5, Some(1), &[cookie]);
+        assert_eq!(selected_port(&app), 50_001 + cookie as u16);
+        assert_eq!(cursor(&app), down - scrolled - usize::from(scrolled == 0));
+    }
+}
+
+#[test]
+fn cursor_on_session_that_closes_at_its_place_follows_it() {
+    let mut app = busy_app();
+    press(&mut app, "s s s s s s");
+    assert!(screen(&app, SIZE).contains("by TX"));
+    next(&mut app, 3, None, &[]);
+    press(&mut app, "j j");
+    next(&mut app, 4, Some(2), &[]);
+    assert_eq!(selected_port(&app), 50_002, "its bytes keep its place");
+    assert!(selected_line(&app).contains("remote-fin"));
+}
+
+#[test]
+fn cursor_keys_at_the_moment_of_a_batch_move_by_a_line() {
+    let mut app = busy_app();
+    next(&mut app, 3, None, &[]);
+    press(&mut app, "j j j");
+    next(&mut app, 4, Some(3), &[]);
+    press(&mut app, "j");
+    assert_eq!(selected_port(&app), 50_005);
+    next(&mut app, 5, Some(5), &[3]);
+    press(&mut app, "k");
+    assert_eq!(selected_port(&app), 50_004);
+    assert_eq!(app.selected, 3);
+}
+
+/// Closed sessions with increasing numbers.
+fn closings(cookies: std::ops::Range<u64>, second: u64) -> Batch {
+    let session = |cookie| Session {
+        end_ns: second * S,
+        ..closed(cookie, "curl", "10.0.0.9", Reason::LocalFin)
+    };
+    batch_at(second, vec![], cookies.map(session).collect())
+}
+
+#[test]
+fn cursor_on_evicted_session_stays_on_its_line() {
+    let mut app = unused(50, SIZE);
+    app.batch(closings(0..50, 1));
+    // sorted by their bytes the oldest are on top; these are evicted first
+    press(&mut app, "s s s s s s I");
+    let before = column(&app, "RPORT");
+    press(&mut app, "g j j j");
+    assert_eq!(before[3], selected_port(&app).to_string());
+    for (second, evicted) in [(2, 10), (3, 10), (4, 60)] {
+        app.batch(closings(100 * second..100 * second + evicted, second));
+        assert_eq!((app.selected, app.top, app.row_count()), (3, 0, 50));
+    }
+    // in the middle of the table: the lines around it stay
+    press_times(&mut app, "j", 30);
+    let (screen_line, port) = (cursor(&app), selected_port(&app));
+    app.batch(closings(900..905, 5));
+    assert_eq!((cursor(&app), selected_port(&app)), (screen_line, port));
+}
+
+#[test]
+fn cursor_in_the_middle_stays_while_sessions_arrive_above() {
+    let mut app = unused(10_000, SIZE);
+    app.batch(closings(0..500, 1));
+    press_times(&mut app, "PgDn", 3);
+    let (screen_line, before) = (cursor(&app), column(&app, "RPORT"));
+    for second in 2..6 {
+        app.batch(closings(1000 * second..1000 * second + 70, second));
+        assert_eq!(cursor(&app), screen_line);
+        assert_eq!(column(&app, "RPORT"), before, "the same lines");
+    }
+    // at the top the newest are shown
+    press(&mut app, "g j j");
+    let port = selected_port(&app);
+    app.batch(closings(9000..9005, 7));
+    assert_eq!((app.top, app.selected, selected_port(&app)), (0, 7, port));
+}
+
+#[test]
+fn cursor_on_session_hidden_by_a_filter_stays_and_returns() {
+    let mut app = unused(10_000, SIZE);
+    app.batch(closings(0..500, 1));
+    press_times(&mut app, "PgDn", 3);
+    press(&mut app, "k k k");
+    let before = (app.selected, app.top, selected_port(&app));
+    press(&mut app, "/");
+    type_text(&mut app, &format!("not rport {}", before.2));
+    settle(&mut app);
+    assert_eq!((app.selected, app.top), (before.0, before.1));
+    assert_eq!(selected_port(&app), before.2 - 1, "the line after it");
+    type_text(&mut app, " and rport 1");
+    assert_eq!(app.row_count(), 0);
+    press_and_settle(&mut app, "Esc");
+    assert_eq!((app.selected, app.top, selected_port(&app)), before);
+    // open sessions only: there is none
+    press_and_settle(&mut app, "o");
+    assert_eq!(app.row_count(), 0);
+    press_and_settle(&mut app, "o o");
+    assert_eq!((app.selected, app.top, selected_port(&app)), before);
+    // having moved, the cursor stays with the session that it moved to
+    press(&mut app, "/");
+    type_text(&mut app, &format!("not rport {}", before.2));
+    press_and_settle(&mut app, "Enter j");
+    let moved = selected_port(&app);
+    press_and_settle(&mut app, "/ ^U Enter");
+    assert_eq!(selected_port(&app), moved);
+}
+
+#[test]
+fn cursor_on_session_stays_on_its_screen_line_when_the_order_changes() {
+    let mut app = unused(10_000, SIZE);
+    app.batch(closings(0..500, 1));
+    press_times(&mut app, "PgDn", 5);
+    let before = (cursor(&app), selected_port(&app));
+    for key in ["s", "s", "I", "S"] {
+        press_and_settle(&mut app, key);
+        assert_eq!((cursor(&app), selected_port(&app)), before, "{key}");
+    }
+}
+
+#[test]
+fn cursor_after_a_pause_is_where_it_was() {
+    // the session closes meanwhile
+    let mut app = busy_app();
+    next(&mut app, 3, None, &[]);
+    press(&mut app, "j j j Space");
+    next(&mut app, 4, Some(3), &[]);
+    assert_eq!((app.selected, selected_port(&app)), (3, 50_003));
+    press_and_settle(&mut app, "Space");
+    assert_eq!((app.selected, selected_port(&app)), (3, 50_004));
+    // it is evicted meanwhile, with all others
+    let mut app = unused(50, SIZE);
+    app.batch(closings(0..50, 1));
+    press(&mut app, "j j j Space");
+    app.batch(closings(100..250, 2));
+    press_and_settle(&mut app, "Space");
+    assert_eq!((app.selected, app.top, app.row_count()), (3, 0, 50));
+    assert_eq!(selected_port(&app), 50_246);
+}
+
+#[test]
+fn cursor_that_follows_the_newest_stays_at_the_top() {
+    let mut app = unused(10_000, SIZE);
+    app.batch(closings(0..500, 1));
+    press_times(&mut app, "PgDn", 2);
+    press(&mut app, "F");
+    for second in 2..5 {
+        app.batch(closings(1000 * second..1000 * second + 30, second));
+        assert_eq!((app.selected, app.top), (0, 0));
+    }
+    press_and_settle(&mut app, "/");
+    type_text(&mut app, "rport > 1");
+    press_and_settle(&mut app, "Esc");
+    assert_eq!((app.selected, app.top), (0, 0));
+    assert!(app.is_following());
+}
