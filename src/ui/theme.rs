@@ -24,6 +24,10 @@ pub struct Theme {
     pub heading_sorted: Style,
     /// Open sessions.
     pub open: Style,
+    /// Sessions that have just closed.
+    pub just_closed: Style,
+    /// Sessions that closed a moment before.
+    pub fading: Style,
     /// Closed sessions.
     pub closed: Style,
     /// The selected line.
@@ -38,6 +42,15 @@ pub struct Theme {
     pub wrong: Style,
     /// Alarms that must not be overlooked.
     pub alarm: Style,
+}
+
+/// The steps in which the line of a session goes from open to closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Open,
+    JustClosed,
+    Fading,
+    Closed,
 }
 
 /// One row of [`THEMES`].
@@ -106,6 +119,8 @@ pub static MONOCHROME: Theme = Theme {
     heading: UNDERLINED,
     heading_sorted: UNDERLINED.add_modifier(Modifier::BOLD),
     open: BOLD,
+    just_closed: BOLD.add_modifier(Modifier::UNDERLINED),
+    fading: UNDERLINED,
     closed: PLAIN,
     selected: REVERSED,
     key: BOLD,
@@ -124,6 +139,8 @@ pub static DARK: Theme = Theme {
     heading: PLAIN.fg(Color::Black).bg(Color::Green),
     heading_sorted: PLAIN.fg(Color::Black).bg(Color::Cyan),
     open: BOLD,
+    just_closed: BOLD.fg(Color::Magenta),
+    fading: PLAIN.fg(Color::Magenta),
     closed: PLAIN,
     selected: REVERSED,
     key: BOLD.fg(Color::Cyan),
@@ -142,6 +159,8 @@ pub static LIGHT: Theme = Theme {
     heading: PLAIN.fg(Color::Gray).bg(Color::Blue),
     heading_sorted: PLAIN.fg(Color::Gray).bg(Color::Magenta),
     open: BOLD,
+    just_closed: BOLD.fg(Color::Blue),
+    fading: PLAIN.fg(Color::Blue),
     closed: PLAIN,
     selected: REVERSED,
     key: BOLD.fg(Color::Blue),
@@ -167,6 +186,8 @@ const fn high_contrast(black: Color, white: Color, yellow: Color) -> Theme {
         heading: black_on_white,
         heading_sorted: PLAIN.fg(black).bg(yellow),
         open: yellow_on_black,
+        just_closed: white_on_black.add_modifier(Modifier::UNDERLINED),
+        fading: PLAIN.fg(white).bg(black).add_modifier(Modifier::UNDERLINED),
         closed: white_on_black,
         selected: black_on_white,
         key: yellow_on_black,
@@ -197,6 +218,8 @@ const fn color_blind(black: Color, blue: Color, yellow: Color, orange: Color) ->
         heading: PLAIN.fg(black).bg(blue),
         heading_sorted: PLAIN.fg(black).bg(yellow),
         open: BOLD,
+        just_closed: BOLD.fg(blue),
+        fading: PLAIN.fg(blue),
         closed: PLAIN,
         selected: REVERSED,
         key: BOLD.fg(blue),
@@ -208,9 +231,19 @@ const fn color_blind(black: Color, blue: Color, yellow: Color, orange: Color) ->
 }
 
 impl Theme {
-    /// Style of a session's line.
+    /// Style of a line that is active or not, like that of an open or a closed session.
     pub fn row(&self, open: bool) -> Style {
         if open { self.open } else { self.closed }
+    }
+
+    /// Style of a session's line.
+    pub fn line(&self, tone: Tone) -> Style {
+        match tone {
+            Tone::Open => self.open,
+            Tone::JustClosed => self.just_closed,
+            Tone::Fading => self.fading,
+            Tone::Closed => self.closed,
+        }
     }
 }
 
@@ -389,6 +422,8 @@ mod tests {
                 t.heading,
                 t.heading_sorted,
                 t.open,
+                t.just_closed,
+                t.fading,
                 t.closed,
                 t.selected,
                 t.key,

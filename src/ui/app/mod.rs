@@ -40,6 +40,7 @@ mod columns;
 mod copy;
 pub mod effect;
 mod export;
+mod fading;
 mod follow;
 mod hit;
 mod ingest;

@@ -224,3 +224,39 @@ fn cursor_that_follows_the_newest_stays_at_the_top() {
     assert_eq!((app.selected, app.top), (0, 0));
     assert!(app.is_following());
 }
+
+#[test]
+fn lines_that_have_just_closed_fade_with_the_snapshots() {
+    let mut app = unused(100, SIZE);
+    app.batch(batch_at(1, vec![], vec![]));
+    let session = Session {
+        end_ns: 2 * S - S / 10,
+        ..closed(1, "curl", "10.0.0.9", Reason::LocalFin)
+    };
+    app.batch(batch_at(
+        2,
+        vec![open(2, "nginx", "10.0.0.1", 1)],
+        vec![session],
+    ));
+    let style = |app: &App| terminal(app, &DARK, SIZE).backend().buffer()[(10, 4)].style();
+    let same = |style: Style, wanted: Style| {
+        assert_eq!(
+            (style.fg.filter(|c| *c != Color::Reset), style.add_modifier),
+            (wanted.fg, wanted.add_modifier)
+        );
+    };
+    for (second, wanted) in [
+        (2, DARK.just_closed),
+        (3, DARK.just_closed),
+        (4, DARK.fading),
+        (5, DARK.closed),
+        (6, DARK.closed),
+    ] {
+        app.batch(batch_at(
+            second,
+            vec![open(2, "nginx", "10.0.0.1", 1)],
+            vec![],
+        ));
+        same(style(&app), wanted);
+    }
+}

@@ -108,7 +108,10 @@ fn themes_all_distinguish_the_selection_and_the_sorted_heading() {
         assert_ne!(buffer[(70, 3)].style(), buffer[(70, 4)].style());
         assert_ne!(theme.heading, theme.heading_sorted);
         assert_ne!(theme.alarm_text, theme.closed);
-        assert_ne!(theme.open, theme.closed);
+        let steps = [theme.open, theme.just_closed, theme.fading, theme.closed];
+        for (i, step) in steps.iter().enumerate() {
+            assert!(!steps[..i].contains(step), "{step:?}");
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let style = if selected {
             theme.selected
         } else {
-            theme.row(session.is_open())
+            theme.line(app.tone(session))
         };
         buffer.set_style(line, style);
         for column in &window.shown {
