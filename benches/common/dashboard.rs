@@ -19,13 +19,14 @@ pub(crate) const SIZE: Size = Size {
 pub(crate) const ARRIVING: u64 = 20_000;
 
 /// An operation, and its keys.
-pub(crate) const SCRIPTS: [(&str, &str); 9] = [
+pub(crate) const SCRIPTS: [(&str, &str); 10] = [
     ("filter, key by key", "/port 443 and rtt > 1ms\n"),
     ("word, key by key", "/nginx\n"),
     ("sort", "ssssssss"),
     ("sort, inverted", "IIIIII"),
     ("families", "446644"),
     ("scroll", "GGgGjkGg"),
+    ("local connections", "llllll"),
     ("charts", "d4466jkd"),
     ("failures", "f4466jkf"),
     ("since the baseline", "mmjkjkMx"),

@@ -113,6 +113,8 @@ pub enum Action {
     Names,
     /// Show ports by name or as numbers.
     PortNames,
+    /// Show local connections on one line or each of their ends.
+    LocalPairs,
     /// Copy the selection to the terminal's clipboard.
     Copy,
     /// Copy the alternative text of the selection.

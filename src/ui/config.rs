@@ -33,6 +33,8 @@ pub struct Config {
     pub keep: usize,
     /// Clicks and the wheel go to the dashboard instead of the terminal.
     pub mouse: bool,
+    /// A connection within the host has one line.
+    pub local_pairs: bool,
     pub keymap: Keymap,
 }
 
@@ -44,6 +46,7 @@ impl Default for Config {
             interval: Duration::from_secs(1),
             keep: 100_000,
             mouse: true,
+            local_pairs: true,
             keymap: Keymap::default(),
         }
     }
@@ -166,6 +169,22 @@ pub static SETTINGS: &[Setting] = &[
         get: |config| config.mouse.to_string(),
         set: |config, value| {
             config.mouse = value
+                .as_bool()
+                .ok_or_else(|| Wrong::takes("true or false", value))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "local-pairs",
+        help: || {
+            vec![
+                "Show a connection within this host on one line. false: show each of its ends."
+                    .into(),
+            ]
+        },
+        get: |config| config.local_pairs.to_string(),
+        set: |config, value| {
+            config.local_pairs = value
                 .as_bool()
                 .ok_or_else(|| Wrong::takes("true or false", value))?;
             Ok(())

@@ -225,6 +225,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.names.user = users::known_name;
     app.columns = Columns::new(options.config.columns, before);
     app.keymap = options.config.keymap;
+    app.pair(options.config.local_pairs);
     app.in_force = options.in_force;
     if let Some(notice) = options.notice {
         app.notice.say(notice);

@@ -86,6 +86,7 @@ fn table_preexisting_session_is_shown_with_its_owner() {
     pair.exchange(1500, 2500);
     let (lport, rport) = (port(&listener), pair.client_port());
     let mut seen = Seen::dashboard(&["-L", &format!("{lport},{rport}")]);
+    seen.press("l");
     seen.wait_for("both ends", |s| {
         s.row(lport, rport).is_some() && s.row(rport, lport).is_some()
     });
@@ -404,9 +405,9 @@ fn detail_of_open_session_updates_until_it_closes() {
     let mut pair = Pair::open(&listener, V4);
     let (lport, rport) = (port(&listener), pair.client_port());
     let mut seen = Seen::dashboard(&["-L", &format!("{lport},{rport}")]);
-    seen.wait_for("both ends", |s| s.rows().len() == 2);
+    seen.wait_for("both ends on one line", |s| s.rows().len() == 1);
     seen.press(&format!("/lport {lport}\r"));
-    seen.wait_for("the server's end", |s| s.rows().len() == 1);
+    seen.wait_for("the server's end", |s| s.row(lport, rport).is_some());
     seen.press("\r");
     let ends = format!("127.0.0.1:{lport} ← 127.0.0.1:{rport}");
     seen.wait_for("its detail", |s| s.shows(&ends) && s.shows("RATES"));
@@ -516,6 +517,67 @@ fn selection_when_sessions_are_added_stays_on_its_session() {
     seen.wait_for("two more", |s| s.rows().len() == before.len() + 2);
     assert_eq!(selected(&seen), mine, "{}", seen.picture());
     drop(newest);
+    seen.quit();
+}
+
+#[test]
+fn selection_when_its_session_closes_stays_on_its_line() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let mut pairs: Vec<Pair> = (0..3).map(|_| Pair::open(&listener, V4)).collect();
+    seen.wait_for("all of them", |s| s.rows().len() == pairs.len());
+    let line = |s: &Seen| {
+        let heading = s.heading()? as u16;
+        let (height, _) = s.terminal.screen().size();
+        let reversed = |y| s.terminal.screen().cell(y, 0).is_some_and(|c| c.inverse());
+        (heading + 1..height.get())
+            .find(|&y| reversed(y))
+            .map(|y| usize::from(y - heading - 1))
+    };
+    seen.press("j");
+    seen.wait_for("the second line", |s| line(s) == Some(1));
+    let mine = seen.order()[1];
+    let at = pairs.iter().position(|p| p.client_port() == mine);
+    pairs.remove(at.expect("one of them")).close();
+    seen.wait_for("it below those that are open", |s| {
+        s.order().len() == 3 && s.order()[2] == mine
+    });
+    assert_eq!(line(&seen), Some(1), "{}", seen.picture());
+    seen.quit();
+}
+
+#[test]
+fn table_local_connection_has_one_line_or_two() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let flag = |rport: u16| format!("{},{rport}", port(&listener));
+    let mut pair = Pair::open(&listener, V4);
+    pair.exchange(1500, 2500);
+    let (lport, rport) = (port(&listener), pair.client_port());
+    let mut seen = Seen::sized(pty::command(&brisk(&["-L", &flag(rport)])), 24, 120);
+    let one_line = |s: &Seen| s.rows().len() == 1 && s.shows("⇄") && s.shows("1/1 all");
+    seen.wait_for("one line, and two sessions", |s| {
+        one_line(s) && s.shows("open 2")
+    });
+    seen.press("l");
+    seen.wait_for("both ends", |s| {
+        s.row(lport, rport).is_some() && s.row(rport, lport).is_some() && !s.shows("⇄")
+    });
+    seen.press("l");
+    seen.wait_for("one line again", one_line);
+    // one that matches only one end shows that
+    seen.press(&format!("/lport {lport}\r"));
+    seen.wait_for("the server's end", |s| {
+        let row = s.row(lport, rport);
+        one_line(s) && row.is_some_and(|r| r.cell("RX") == "1.5k")
+    });
+    pair.close();
+    seen.wait_for("its close", |s| one_line(s) && s.shows("closed 2"));
     seen.quit();
 }
 

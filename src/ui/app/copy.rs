@@ -40,6 +40,22 @@ fn line(session: &Session, clock: &Clock) -> String {
 }
 
 impl App {
+    /// The selected session; if its line is that of both ends of a connection, both.
+    fn selected_text(&self) -> (&'static str, Option<String>) {
+        let place = self.rows.get(self.selected, &self.store);
+        let Some((place, session)) = place.zip(self.selected()) else {
+            return ("the session", None);
+        };
+        let text = line(session, &self.clock);
+        match self.other_end(place, session) {
+            None => ("the session", Some(text)),
+            Some((_, other)) => {
+                let other = line(other, &self.clock);
+                ("both ends", Some(format!("{text}\n{other}")))
+            }
+        }
+    }
+
     /// Copies the `nth` text that the selection offers.
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
         let (what, text) = match (self.layers.detail(), self.layers.focus()) {
@@ -52,7 +68,7 @@ impl App {
                 };
                 (what, commands.into_iter().nth(nth))
             }
-            (None, Focus::Table) => ("the session", self.selected().map(|s| line(s, &self.clock))),
+            (None, Focus::Table) => self.selected_text(),
             (None, Focus::Pane(subject)) => {
                 let selected = self.panes().pane(subject).selected();
                 let filter = selected.map(|key| for_group::filter_for_group(&key));
@@ -76,13 +92,15 @@ impl App {
             Some(Multiplexer::Tmux) => "tmux's clipboard (if its set-clipboard is on)",
             Some(Multiplexer::Screen) => "the terminal's clipboard, through screen",
         };
+        let is_line = !text.contains('\n');
         // rather its name than a part of it
         let whole = format!("sent to {to}: {text}");
-        self.notice
-            .say(match whole.width() <= self.layout().footer.width.into() {
+        self.notice.say(
+            match is_line && whole.width() <= self.layout().footer.width.into() {
                 true => whole,
                 false => format!("sent {what} to {to}"),
-            });
+            },
+        );
         Some(Effect::Copy(text))
     }
 }

@@ -182,7 +182,12 @@ impl App {
         }
         for place in self.rows.window(progress.lines, &self.store).take(ROWS) {
             progress.lines += 1;
-            if let Some(session) = self.store.get(place) {
+            let Some(session) = self.store.get(place) else {
+                continue;
+            };
+            let other = self.other_end(place, session).map(|(_, other)| other);
+            let other = other.filter(|s| self.view_filter.shows(s));
+            for session in std::iter::once(session).chain(other) {
                 sink.session(session, &self.clock)?;
                 progress.sessions += 1;
             }

@@ -45,6 +45,7 @@ mod follow;
 mod hit;
 mod ingest;
 mod interval;
+mod local_pairs;
 mod mouse;
 mod names;
 mod observers;
@@ -196,6 +197,7 @@ impl App {
             home: None,
             in_force: InForce::default(),
         };
+        app.rows.pair(true, &app.store);
         app.adapt_to_layout();
         app
     }

@@ -8,6 +8,7 @@ use crate::model::aggregate::GroupKey;
 use crate::model::fields::{FieldKind, Value};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::app::selection::VisibleLine;
 use crate::ui::layout;
 use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Subject;
@@ -71,7 +72,7 @@ impl App {
         let layout = self.layout();
         let shown = layout::table::window(self.columns.view(), layout.table.width).shown;
         let addresses = || shown.iter().filter(|c| c.field.kind == FieldKind::Addr);
-        for (session, _) in self.visible(layout.rows()) {
+        for VisibleLine { session, .. } in self.visible(layout.rows()) {
             for column in addresses() {
                 if let Value::Addr(addr) = (column.field.get)(session) {
                     want(addr);

@@ -94,7 +94,7 @@ impl Observers<'_> {
 
     /// Settles after all events of a moment: observers count the open sessions again.
     pub(super) fn settle(&mut self, store: &Store, now_ns: u64) {
-        self.rows.settle();
+        self.rows.settle(store);
         self.panes.settle(store, self.view_filter);
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {

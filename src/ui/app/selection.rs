@@ -6,20 +6,37 @@ use crate::ui::action::{Motion, moved};
 use crate::ui::app::{App, Selection};
 use crate::ui::state::view_filter::Selected;
 
+/// A line of the session table.
+#[derive(Clone, Copy, Debug)]
+pub struct VisibleLine<'a> {
+    pub session: &'a Session,
+    /// The other end, if the line is that of both.
+    pub other: Option<&'a Session>,
+    pub is_selected: bool,
+}
+
 impl App {
     /// The session on the selected line.
     pub fn selected(&self) -> Option<&Session> {
         self.store.get(self.rows.get(self.selected, &self.store)?)
     }
 
-    /// Visible sessions, each with true if it is selected.
-    pub fn visible(&self, height: usize) -> impl Iterator<Item = (&Session, bool)> {
+    /// Visible lines.
+    pub fn visible(&self, height: usize) -> impl Iterator<Item = VisibleLine<'_>> {
         let lines = self
             .rows
             .window(self.top, &self.store)
             .take(height)
             .zip(self.top..);
-        lines.filter_map(|(place, i)| Some((self.store.get(place)?, i == self.selected)))
+        lines.filter_map(|(place, i)| {
+            let session = self.store.get(place)?;
+            let other = self.other_end(place, session).map(|(_, other)| other);
+            Some(VisibleLine {
+                session,
+                other,
+                is_selected: i == self.selected,
+            })
+        })
     }
 
     /// Number of the selected line, from 1; 0 if there is none.
@@ -36,6 +53,7 @@ impl App {
     pub(super) fn follow(&mut self) {
         let line = self.selected.saturating_sub(self.top);
         let is_scrolled = self.top > 0;
+        self.turn_to_line();
         if self.selection == Selection::Top {
             self.selected = 0;
         } else if let Some(line) = self.followed_line() {
@@ -75,7 +93,19 @@ impl App {
     /// A session that the table shows.
     fn shown(&self, id: SessionId, place: SessionRef) -> Option<&Session> {
         let session = self.store.get(place).filter(|s| s.id() == id);
-        session.filter(|s| self.view_filter.shows(s))
+        session.filter(|s| self.has_line(place, s))
+    }
+
+    /// Selects the other end, if a local connection has its line.
+    fn turn_to_line(&mut self) {
+        if let Selection::Session(id, place) = self.selection
+            && let Some(session) = self.store.get(place).filter(|s| s.id() == id)
+            && !self.has_line(place, session)
+            && let Some((place, other)) = self.other_end(place, session)
+            && self.has_line(place, other)
+        {
+            self.selection = Selection::Session(other.id(), place);
+        }
     }
 
     /// Keeps the selection on its session and on the screen after the filter or the order has changed. If the filter
@@ -87,6 +117,7 @@ impl App {
             self.selection = Selection::Session(id, place);
             self.hidden = None;
         }
+        self.turn_to_line();
         match self.selection {
             Selection::Top => self.selected = 0,
             Selection::Session(id, place) => {

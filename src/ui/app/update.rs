@@ -128,6 +128,7 @@ impl App {
                 let name = self.appearance.theme.name;
                 self.notice.switched(format!("theme: {name}"));
             }
+            Action::LocalPairs => self.toggle_pairs(),
             Action::Widen => {
                 if let Some(selected) = self.view_filter.back() {
                     self.choose();

@@ -188,6 +188,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("pause", LIST_AND_SCREENS, &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display; capture continues"),
     key("theme", MAIN, &[char('t')], Action::Theme, "", "switch to the next theme"),
     key("self-traffic", MAIN, &[char('H')], Action::SelfTraffic, "", "show or hide self traffic: tcplife and your ssh session"),
+    key("local-pairs", MAIN, &[char('l')], Action::LocalPairs, "", "show local connections on one line or each of their ends"),
     key("names", MAIN, &[char('n')], Action::Names, "names", "show addresses as names, by reverse DNS; press again to undo"),
     key("port-names", MAIN, &[char('N')], Action::PortNames, "", "show ports as service names; press again to undo"),
     key("export", FILTERABLE, &[char('e')], Action::Export, "export", "export the sessions of the table as .csv or .json"),

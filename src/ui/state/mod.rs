@@ -11,6 +11,7 @@ pub mod interval;
 pub mod layers;
 pub mod line;
 pub mod list;
+pub mod local_pairs;
 pub mod names;
 pub mod notice;
 pub mod other_end;

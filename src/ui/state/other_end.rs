@@ -140,6 +140,17 @@ impl Candidate {
     }
 }
 
+/// True if two sessions are the ends of one connection within a network namespace, as far as they alone can tell.
+pub fn are_ends_of_one(a: &Session, b: &Session) -> bool {
+    let (ours, theirs) = a.ends();
+    let is_exact = a.age == Age::Exact && b.age == Age::Exact;
+    a.id() != b.id()
+        && a.netns == b.netns
+        && b.ends() == (theirs, ours)
+        && is_at_the_same_time(a, b)
+        && (!is_exact || began_together(a, b))
+}
+
 /// One end may close, or be first seen, a little later than the other.
 const SLACK_NS: u64 = 1_000_000_000;
 

@@ -11,6 +11,7 @@ use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
 use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
+use crate::ui::state::local_pairs::{LocalPairs, comes_first};
 
 /// Closed sessions filtered and sorted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 16;
@@ -70,6 +71,30 @@ impl Run {
     fn number(&self, offset: u16) -> u64 {
         self.base + u64::from(offset)
     }
+
+    /// Adds and removes sessions: positions among those sorted so far, in order.
+    fn edit(&mut self, edits: &[Edit]) {
+        let mut sorted = Vec::with_capacity(self.sorted.len() + edits.len());
+        let mut from = 0;
+        for edit in edits {
+            sorted.extend_from_slice(&self.sorted[from..edit.at]);
+            if edit.adds {
+                sorted.push((edit.rank.id - self.base) as u16);
+            }
+            from = edit.at + usize::from(!edit.adds);
+        }
+        sorted.extend_from_slice(&self.sorted[from..]);
+        self.sorted = sorted;
+    }
+}
+
+/// A session to add to a run or to remove from it.
+#[derive(Debug)]
+struct Edit {
+    rank: Rank,
+    /// Number of sessions before it.
+    at: usize,
+    adds: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +164,8 @@ pub struct Rows {
     backfill: Backfill,
     /// The oldest closed session still kept.
     kept_from: u64,
+    /// The ends of local connections, which have one line together; `None`: each has its own.
+    pairs: Option<LocalPairs>,
 }
 
 impl Rows {
@@ -150,7 +177,44 @@ impl Rows {
             runs: VecDeque::new(),
             backfill: Backfill::default(),
             kept_from: 0,
+            pairs: None,
         }
+    }
+
+    /// Gives the ends of a local connection one line or two, from the next [`Rows::restart`] on. One line takes until all
+    /// connections are found.
+    pub fn pair(&mut self, is_paired: bool, store: &Store) {
+        self.pairs = is_paired.then(|| LocalPairs::new(store));
+    }
+
+    pub fn is_paired(&self) -> bool {
+        self.pairs.is_some()
+    }
+
+    /// The other end of a local connection that has one line.
+    pub fn other_end<'a>(
+        &self,
+        place: SessionRef,
+        session: &Session,
+        store: &'a Store,
+    ) -> Option<(SessionRef, &'a Session)> {
+        let pairs = self.pairs.as_ref().filter(|p| p.is_whole(store))?;
+        pairs.other(place, session, store)
+    }
+
+    /// True if a session has a line: it matches, and so does no end that comes before it.
+    pub fn has_line(
+        &self,
+        place: SessionRef,
+        session: &Session,
+        store: &Store,
+        shows: impl Fn(&Session) -> bool,
+    ) -> bool {
+        let comes_before = |(_, other): (_, &Session)| comes_first(other, session) && shows(other);
+        shows(session)
+            && !self
+                .other_end(place, session, store)
+                .is_some_and(comes_before)
     }
 
     /// Sets a new order or filter. Includes the open sessions and the newest closed ones; [`Rows::work`] adds older
@@ -200,17 +264,54 @@ impl Rows {
             }
             from = to;
         }
+        self.look_again(store, shows);
+    }
+
+    /// Adds and removes the lines of closed sessions for which the other end has changed.
+    fn look_again(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
+        let Some(pairs) = &mut self.pairs else { return };
+        let mut numbers = pairs.take_changed();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for run in 0..self.runs.len() {
+            let tried = &self.runs[run].tried;
+            let here = numbers.partition_point(|n| *n < tried.start)
+                ..numbers.partition_point(|n| *n < tried.end);
+            let mut edits: Vec<Edit> = numbers[here]
+                .iter()
+                .filter_map(|number| {
+                    let place = SessionRef::Closed(*number);
+                    let session = store.get(place)?;
+                    let rank = self.order.rank(place, session);
+                    let list = run + 1;
+                    let at = self.before(list, 0..self.len_of(list), rank, store);
+                    let is_there = at < self.len_of(list) && self.rank_in(list, at, store) == rank;
+                    let adds = self.has_line(place, session, store, &shows);
+                    (adds != is_there).then_some(Edit { rank, at, adds })
+                })
+                .collect();
+            if !edits.is_empty() {
+                edits.sort_unstable_by_key(|e| e.rank);
+                self.runs[run].edit(&edits);
+            }
+        }
     }
 
     /// Notes evicted sessions; [`Rows::settle`] removes their lines.
     pub fn take(&mut self, event: &StoreEvent<'_>) {
+        if let Some(pairs) = &mut self.pairs {
+            pairs.take(event);
+        }
         if let StoreEvent::Evicted(number, _) = event {
             self.kept_from = number + 1;
         }
     }
 
     /// Removes evicted sessions, once for all events of a batch.
-    pub fn settle(&mut self) {
+    pub fn settle(&mut self, store: &Store) {
+        if let Some(pairs) = &mut self.pairs {
+            pairs.settle(store);
+        }
         let first = self.kept_from;
         while self.runs.back().is_some_and(|r| r.tried.end <= first) {
             self.runs.pop_back();
@@ -224,6 +325,13 @@ impl Rows {
 
     /// Filters the next chunk of closed sessions. False if there was none left.
     pub fn work(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) -> bool {
+        if let Some(pairs) = self.pairs.as_mut().filter(|p| !p.is_whole(store)) {
+            pairs.work(store);
+            if pairs.is_whole(store) {
+                self.restart(self.order, store, shows);
+            }
+            return true;
+        }
         if self.backfill.is_done(store) {
             return false;
         }
@@ -235,7 +343,8 @@ impl Rows {
 
     /// True if some closed sessions have not been filtered yet.
     pub fn is_incomplete(&self, store: &Store) -> bool {
-        !self.backfill.is_done(store)
+        let is_pairing = self.pairs.as_ref().is_some_and(|p| !p.is_whole(store));
+        is_pairing || !self.backfill.is_done(store)
     }
 
     /// Number of lines so far.
@@ -333,11 +442,13 @@ impl Rows {
     }
 
     fn look_at_open(&mut self, store: &Store, shows: &impl Fn(&Session) -> bool) {
-        self.open.clear();
-        let open = store.open().filter(|(_, s)| shows(s));
-        self.open
-            .extend(open.map(|(place, s)| self.order.rank(place, s)));
-        self.open.sort_unstable();
+        let mut ranks = std::mem::take(&mut self.open);
+        ranks.clear();
+        let open = store.open();
+        let lines = open.filter(|(place, s)| self.has_line(*place, s, store, shows));
+        ranks.extend(lines.map(|(place, s)| self.order.rank(place, s)));
+        ranks.sort_unstable();
+        self.open = ranks;
     }
 
     fn tried(
@@ -348,7 +459,7 @@ impl Rows {
     ) -> Vec<Rank> {
         store
             .closed_in(numbers)
-            .filter(|(_, s)| shows(s))
+            .filter(|(place, s)| self.has_line(*place, s, store, shows))
             .map(|(place, s)| self.order.rank(place, s))
             .collect()
     }
@@ -424,7 +535,7 @@ mod tests {
     /// Ingests a batch like the dashboard does.
     fn ingest(store: &mut Store, rows: &mut Rows, batch: Batch) {
         store.ingest(batch, |event| rows.take(&event));
-        rows.settle();
+        rows.settle(store);
     }
 
     /// The expected order, computed the slow way.

@@ -28,6 +28,7 @@ mod export;
 mod follow;
 mod foreign_keys;
 mod interval;
+mod local_pairs;
 mod mouse;
 mod names;
 mod one_moment;

@@ -47,8 +47,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
-    for ((session, selected), line) in app.visible(list_area::TABLE.count(area)).zip(lines) {
-        let selected = selected && app.layers.focus() == Focus::Table;
+    for (shown, line) in app.visible(list_area::TABLE.count(area)).zip(lines) {
+        let session = shown.session;
+        let selected = shown.is_selected && app.layers.focus() == Focus::Table;
         let style = if selected {
             theme.selected
         } else {
@@ -61,7 +62,13 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             } else {
                 cell_style(column.field, session, theme, style)
             };
-            let text = app.names.cell(column.field, session, column.width);
+            let text = match shown.other.filter(|_| column.field.word == "comm") {
+                Some(other) => {
+                    let names = [session, other].map(|s| app.names.plain_cell(column.field, s));
+                    both(&names, column.width.into())
+                }
+                None => app.names.cell(column.field, session, column.width),
+            };
             put(buffer, line, column, &text, style);
         }
     }
@@ -127,6 +134,20 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
     buffer.set_stringn(line.x + column.x + indent, line.y, text, room.into(), style);
 }
 
+/// The programs at both ends of a local connection. If there is not enough room, each gets half of it.
+fn both([ours, theirs]: &[String; 2], width: usize) -> String {
+    const BETWEEN: &str = "⇄";
+    let room = width.saturating_sub(BETWEEN.width());
+    let half = room / 2;
+    let first = ours
+        .width()
+        .min(half.max(room.saturating_sub(theirs.width())));
+    let cut = |text: &str, room| shorten(text, room, FieldKind::Comm);
+    let ours = cut(ours, first);
+    let theirs = cut(theirs, room.saturating_sub(ours.width()));
+    format!("{ours}{BETWEEN}{theirs}")
+}
+
 /// Cuts a text to a width, with a sign that something is missing. Both ends of an address are kept, as they say most.
 pub fn shorten(text: &str, width: usize, kind: FieldKind) -> String {
     if text.width() <= width {
@@ -157,6 +178,16 @@ pub fn shorten(text: &str, width: usize, kind: FieldKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_at_both_ends_share_the_width() {
+        let both = |ours: &str, theirs: &str, width| both(&[ours.into(), theirs.into()], width);
+        assert_eq!(both("wrk", "nginx", 15), "wrk⇄nginx");
+        assert_eq!(both("wrk", "nginx", 8), "wrk⇄ngi…");
+        assert_eq!(both("postgres", "sh", 8), "post…⇄sh");
+        assert_eq!(both("postgres", "postgres", 8), "po…⇄pos…");
+        assert_eq!(both("日本語", "-", 8), "日本語⇄-");
+    }
 
     #[test]
     fn shortened_cell_has_an_ellipsis() {

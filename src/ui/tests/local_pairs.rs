@@ -1,0 +1,299 @@
+//! One line for a connection within the host.
+
+use super::*;
+use crate::output::export_file::WriterReport;
+use crate::testing::sample::Numbers;
+use crate::ui::state::local_pairs::comes_first;
+
+/// Both ends of the `n`th local connection, open: the client's and the server's.
+fn ends(n: u64) -> [Session; 2] {
+    let local = |cookie, comm: &str| Session {
+        cookie,
+        laddr: [127, 0, 0, 1].into(),
+        start_ns: 2 * S + n,
+        established_ns: 2 * S + n,
+        ..open(0, comm, "127.0.0.1", 1000 * n)
+    };
+    let (client, server) = (local(2 * n + 100, "wrk"), local(2 * n + 101, "nginx"));
+    let port = 30_000 + (n % 30_000) as u16;
+    [
+        Session {
+            lport: port,
+            rport: 18_080,
+            direction: Direction::Out,
+            ..client
+        },
+        Session {
+            lport: 18_080,
+            rport: port,
+            direction: Direction::In,
+            ..server
+        },
+    ]
+}
+
+fn closing(session: &Session, second: u64) -> Session {
+    Session {
+        end_ns: second * S,
+        ..ended(session.clone(), Reason::LocalFin)
+    }
+}
+
+/// Programs and states on the lines of the table.
+fn lines(app: &App) -> Vec<String> {
+    app.visible(1000)
+        .map(|line| {
+            let other = line.other.map_or("", |other| other.comm.as_str());
+            let session = line.session;
+            let state = if session.is_open() { "open" } else { "closed" };
+            format!(
+                "{} {other} {} {state}",
+                session.comm.as_str(),
+                session.lport
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn local_connection_has_one_line_and_the_key_shows_both_ends() {
+    let mut app = unused(100, SIZE);
+    app.batch(batch_at(
+        2,
+        ends(1).into_iter().chain([far()]).collect(),
+        vec![],
+    ));
+    let comms = column(&app, "COMM");
+    assert!(comms.contains(&"wrk⇄ngi…".to_owned()), "{comms:?}");
+    assert_eq!(app.row_count(), 2);
+    assert!(screen(&app, SIZE).contains("open 3"), "the host's sessions");
+    press_and_settle(&mut app, "l");
+    assert_eq!(app.row_count(), 3);
+    assert!(screen(&app, SIZE).contains("a line for each end"));
+    press_and_settle(&mut app, "l");
+    assert_eq!(app.row_count(), 2);
+    assert!(screen(&app, SIZE).contains("one line for both ends"));
+}
+
+#[test]
+fn local_connection_of_which_one_end_closes_keeps_one_line() {
+    for first in [0, 1] {
+        let mut app = unused(100, SIZE);
+        let [client, server] = ends(1);
+        app.batch(batch_at(2, vec![client.clone(), server.clone()], vec![]));
+        assert_eq!(lines(&app), ["wrk nginx 30001 open"]);
+        press(&mut app, "j");
+        let both = [client, server];
+        let (gone, left) = (&both[first], &both[1 - first]);
+        app.batch(batch_at(3, vec![left.clone()], vec![closing(gone, 3)]));
+        let open_end = ["nginx wrk 18080 open", "wrk nginx 30001 open"][first];
+        assert_eq!(lines(&app), [open_end]);
+        assert!(selected_line(&app).contains("⇄"));
+        app.batch(batch_at(4, vec![left.clone()], vec![]));
+        assert_eq!(lines(&app), [open_end]);
+        app.batch(batch_at(5, vec![], vec![closing(left, 5)]));
+        assert_eq!(lines(&app), ["wrk nginx 30001 closed"]);
+    }
+}
+
+#[test]
+fn local_connection_whose_other_end_is_evicted_has_a_normal_line() {
+    for first in [0, 1] {
+        let mut app = unused(2, SIZE);
+        let both = ends(1);
+        let closed_both = [first, 1 - first].map(|i| closing(&both[i], 2));
+        app.batch(batch_at(2, vec![], closed_both.to_vec()));
+        assert_eq!(lines(&app), ["wrk nginx 30001 closed"]);
+        let newer = closed(90, "curl", "10.0.0.9", Reason::LocalFin);
+        app.batch(batch_at(3, vec![], vec![newer]));
+        let left = ["nginx  18080 closed", "wrk  30001 closed"][first];
+        assert_eq!(lines(&app), ["curl  443 closed", left]);
+    }
+}
+
+#[test]
+fn local_connection_whose_other_end_vanishes_has_a_normal_line() {
+    let mut app = unused(100, SIZE);
+    let [client, server] = ends(1);
+    let vanished = Missed {
+        vanished: Some(0),
+        ..Missed::default()
+    };
+    for (second, open) in [
+        (2, vec![client, server.clone()]),
+        (3, vec![server.clone()]),
+        (4, vec![server]),
+    ] {
+        app.batch(Batch {
+            missed: vanished,
+            ..batch_at(second, open, vec![])
+        });
+    }
+    assert_eq!(lines(&app), ["nginx  18080 open"]);
+}
+
+#[test]
+fn local_connection_of_which_one_end_matches_shows_that_end() {
+    let mut app = unused(100, SIZE);
+    let [client, server] = ends(2);
+    let other_closed = closing(&client, 3);
+    app.batch(batch_at(
+        2,
+        [ends(1), [client, server.clone()]].concat(),
+        vec![],
+    ));
+    let open = [ends(1).to_vec(), vec![server]].concat();
+    app.batch(batch_at(3, open, vec![other_closed]));
+    for (filter, shown) in [
+        (
+            "comm wrk",
+            vec!["wrk nginx 30001 open", "wrk nginx 30002 closed"],
+        ),
+        (
+            "comm nginx",
+            vec!["nginx wrk 18080 open", "nginx wrk 18080 open"],
+        ),
+        (
+            "port 18080",
+            vec!["nginx wrk 18080 open", "wrk nginx 30001 open"],
+        ),
+        ("comm curl", vec![]),
+    ] {
+        press(&mut app, "/ ^U");
+        type_text(&mut app, filter);
+        press_and_settle(&mut app, "Enter");
+        let mut lines = lines(&app);
+        lines.sort_unstable();
+        assert_eq!(lines, shown, "{filter}");
+    }
+    press_and_settle(&mut app, "/ ^U Enter o");
+    assert_eq!(app.row_count(), 2, "both connections have an open end");
+    press_and_settle(&mut app, "o");
+    assert_eq!(lines(&app), ["wrk nginx 30002 closed"]);
+}
+
+#[test]
+fn local_connection_is_exported_and_copied_with_both_ends() {
+    let mut app = unused(100, SIZE);
+    app.batch(batch_at(2, ends(1).to_vec(), vec![]));
+    match press(&mut app, "y") {
+        Some(Effect::Copy(text)) => {
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines.len(), 2, "{text}");
+            assert!(lines[0].contains("127.0.0.1:30001 -> 127.0.0.1:18080"));
+            assert!(lines[1].contains("127.0.0.1:18080 <- 127.0.0.1:30001"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(screen(&app, SIZE).contains("sent both ends to"));
+    for (filter, sessions) in [("port 18080", 2), ("comm nginx", 1)] {
+        press(&mut app, "/ ^U");
+        type_text(&mut app, filter);
+        press_and_settle(&mut app, "Enter");
+        assert_eq!(app.row_count(), 1);
+        press(&mut app, "e Enter");
+        app.exported(WriterReport::Ready);
+        let block = app.export_block().expect("a block");
+        let text = String::from_utf8(block.bytes).expect("UTF-8");
+        assert_eq!(text.lines().count(), 1 + sessions, "{text}");
+        app.exported(WriterReport::Done);
+    }
+}
+
+/// The sessions that have a line, found the slow way.
+fn expected(app: &App) -> Vec<u64> {
+    let all: Vec<&Session> = app
+        .store()
+        .open()
+        .chain(app.store().closed())
+        .map(|(_, s)| s)
+        .collect();
+    let is_other = |a: &Session, b: &Session| (a.lport, a.rport) == (b.rport, b.lport);
+    let has_line = |s: &&&Session| {
+        let other = all.iter().find(|other| is_other(s, other));
+        !other.is_some_and(|other| comes_first(other, s))
+    };
+    let mut cookies: Vec<u64> = all.iter().filter(has_line).map(|s| s.cookie).collect();
+    cookies.sort_unstable();
+    cookies
+}
+
+fn shown(app: &App) -> Vec<u64> {
+    let mut cookies: Vec<u64> = app.visible(10_000).map(|l| l.session.cookie).collect();
+    assert_eq!(cookies.len(), app.row_count());
+    cookies.sort_unstable();
+    cookies
+}
+
+#[test]
+fn lines_of_local_connections_are_the_same_found_one_by_one_and_all_at_once() {
+    for seed in 0..30 {
+        let mut numbers = Numbers::from(seed);
+        let mut app = unused(20 + 10 * seed as usize, SIZE);
+        let mut open: Vec<Session> = Vec::new();
+        let mut next = 1;
+        for second in 2..30 {
+            let mut closed = Vec::new();
+            for _ in 0..numbers.below(8) {
+                let both = ends(next);
+                next += 1;
+                match numbers.below(6) {
+                    // never seen open
+                    0 => closed.extend(both.iter().map(|s| closing(s, second))),
+                    // one end is never seen
+                    1 => open.push(both[0].clone()),
+                    _ => open.extend(both),
+                }
+            }
+            let (gone, left): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|_| numbers.below(4) == 0);
+            open = left;
+            // some vanish
+            closed.extend(
+                gone.iter()
+                    .filter(|_| numbers.below(10) > 0)
+                    .map(|s| closing(s, second)),
+            );
+            app.batch(batch_at(second, open.clone(), closed));
+            assert_eq!(shown(&app), expected(&app), "{seed} at {second}");
+            if second % 7 == 0 {
+                press_and_settle(&mut app, "l");
+                assert_eq!(
+                    app.row_count(),
+                    app.store().open_count() + app.store().closed().count()
+                );
+                press_and_settle(&mut app, "l");
+                assert_eq!(shown(&app), expected(&app), "{seed} at {second}, again");
+            }
+        }
+    }
+}
+
+#[test]
+fn local_connections_among_many_sessions_are_found_in_steps() {
+    let mut app = unused(1 << 20, SIZE);
+    press(&mut app, "l");
+    for second in 2..6 {
+        let both = (second * 10_000..second * 10_000 + 10_000).flat_map(ends_at);
+        let closed: Vec<Session> = both.map(|s| closing(&s, second)).collect();
+        app.batch(batch_at(second, ends(1).to_vec(), closed));
+    }
+    fn ends_at(n: u64) -> [Session; 2] {
+        // every port is used more than once
+        ends(n).map(|s| Session {
+            start_ns: n / 10_000 * S,
+            established_ns: n / 10_000 * S,
+            ..s
+        })
+    }
+    assert_eq!(app.row_count(), 80_002);
+    press(&mut app, "l");
+    assert!(app.is_working());
+    let mut steps = 0;
+    while app.is_working() {
+        app.work();
+        steps += 1;
+    }
+    assert!(steps >= 10, "{steps}");
+    assert_eq!(app.row_count(), 40_001);
+}
