@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::documents::Section;
 use tcplife::testing::model::{FIELDS, Field, Missed, Value};
-use tcplife::testing::ui::{HELP_SECTIONS, KEYS, THEMES};
+use tcplife::testing::ui::{HELP_SECTIONS, KEYS, QUESTIONS, Step, THEMES, TITLES};
 use tcplife::testing::{cli, filter};
 
 mod common {
@@ -23,17 +23,12 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "docs/dashboard.md",
         &[
-            "talkers",
-            "screens",
-            "detail",
-            "columns",
-            "sort-menu",
-            "prompt",
-            "export",
+            "titles", "talkers", "screens", "detail", "columns", "prompt", "help", "export",
             "themes",
         ],
     ),
     ("docs/filters.md", &["filter"]),
+    ("docs/troubleshooting.md", &["questions"]),
     ("docs/lines.md", &["flags", "fields", "missed"]),
 ];
 
@@ -57,6 +52,15 @@ fn docs_generated_sections_match_the_program_tables() {
         assert_section(place.section, &keys);
     }
 
+    let mut table = String::from("| screen | key | purpose |\n|---|---|---|\n");
+    for title in TITLES {
+        let key = KEYS.iter().find(|k| Some(k.action) == title.action);
+        let key = key.map_or(String::new(), |k| format!("`{}`", k.presses[0].name()));
+        table += &format!("| {} | {key} | {} |\n", title.name, title.purposes[0]);
+    }
+    assert_section("titles", &table);
+    assert_section("questions", &questions());
+
     let mut table = String::from("| theme | description |\n|---|---|\n");
     for theme in THEMES {
         table += &format!("| `{}` | {} |\n", theme.name, theme.help);
@@ -77,6 +81,34 @@ fn docs_generated_sections_match_the_program_tables() {
     }
     assert_section("missed", &table);
     assert_section("filter", &filter::help_markdown());
+}
+
+/// The questions and the keys that answer them.
+fn questions() -> String {
+    let row = |step: &Step| {
+        let names = step.press.split(' ').chain([step.typed]);
+        let names: Vec<String> = names
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let (keys, shows, meaning) = (names.join(" "), step.shows.trim(), step.meaning);
+        format!("| {keys} | `{shows}` | {meaning} |\n")
+    };
+    let table = |steps: &[Step]| {
+        let rows: String = steps.iter().map(row).collect();
+        format!("| keys | on the screen | |\n|---|---|---|\n{rows}")
+    };
+    let mut text = String::new();
+    for question in QUESTIONS {
+        text += &format!("\n## {}\n\n{}", question.text, table(question.steps));
+        if !question.further.is_empty() {
+            text += &format!("\nThen, for the details:\n\n{}", table(question.further));
+        }
+        if !question.remark.is_empty() {
+            text += &format!("\n{}\n", question.remark);
+        }
+    }
+    text + "\n"
 }
 
 #[test]

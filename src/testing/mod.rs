@@ -49,7 +49,9 @@ pub mod ui {
     pub use crate::ui::action::Mode;
     pub use crate::ui::app::App;
     pub use crate::ui::config::Config;
+    pub use crate::ui::keys::titles::TITLES;
     pub use crate::ui::keys::{HELP_SECTIONS, KEYS, KeyCode, KeyPress};
+    pub use crate::ui::page::questions::{QUESTIONS, Question, Step};
     pub use crate::ui::terminal::TerminalGuard;
     pub use crate::ui::theme::{DARK, THEMES};
     pub use crate::ui::view::draw;

@@ -89,6 +89,14 @@ pub enum Action {
     Freeze,
     /// Show or leave the help.
     Help,
+    /// Show the help on filters.
+    Language,
+    /// Go to a chapter of the help; the position of the key says which one.
+    Chapter(usize),
+    /// Type a text to search for in the help.
+    Search,
+    /// Go to the hit this many hits further on.
+    Hit(isize),
     /// Move the keyboard focus to the next pane.
     NextPane,
     /// Move the keyboard focus to the previous pane.
@@ -131,6 +139,8 @@ pub enum Action {
     Cancel,
     /// Open or leave the screen of this mode.
     Screen(Mode),
+    /// Go to the screen this many tabs to the right.
+    StepScreen(isize),
     /// Set a baseline; if there is one, show or leave the comparison with it.
     Baseline,
     /// Set a new baseline.
@@ -200,6 +210,8 @@ pub enum Mode {
     /// Comparison with the baseline.
     Baseline,
     Help,
+    /// A text to search for in the help is being typed: unbound keys are text.
+    Search,
     /// A filter is being typed: unbound keys are text.
     Prompt,
     /// A file name is being typed: unbound keys are text.

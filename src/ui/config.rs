@@ -482,7 +482,8 @@ fn presses(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Vec<K
                 visible(text)
             ))
         })?;
-        if is_typed && press.is_text() {
+        // that one is for an empty prompt only
+        if is_typed && press.is_text() && meaning != "language" {
             return Err(Wrong::new(format!(
                 "`{}` is text in the prompt and cannot be bound there",
                 press.name()

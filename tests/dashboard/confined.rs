@@ -154,7 +154,7 @@ fn sandbox_help_says_what_is_in_force() {
         return;
     }
     let mut seen = Seen::dashboard(&["-L", &only(&[&listen(V4)])]);
-    seen.press("?G");
+    seen.press("?9G");
     seen.wait_for("the privileges", |s| {
         ["user nobody", "capabilities none", "seccomp yes"]
             .iter()

@@ -110,7 +110,7 @@ fn suspend_by_signal_restores_terminal_until_resumed() {
         });
         assert!(!seen.pty.is_as_before(), "in raw mode again");
         seen.press("?");
-        seen.wait_for("help", |s| s.shows("KEYS"));
+        seen.wait_for("help", |s| s.shows("HELP "));
         seen.press("?");
         seen.wait_for("table", |s| s.heading().is_some());
     }
@@ -234,7 +234,7 @@ fn fatal_signal_restores_the_terminal_and_kills_as_usual() {
     seen.wait_for("dashboard", |s| s.heading().is_some());
     send("USR1", pid_of(&seen));
     seen.press("?");
-    seen.wait_for("help", |s| s.shows("KEYS"));
+    seen.wait_for("help", |s| s.shows("HELP "));
     seen.press("qq");
     seen.ends("q", 0);
 }

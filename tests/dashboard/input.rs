@@ -110,7 +110,7 @@ fn replies_of_the_terminal_are_not_typed_into_the_prompt() {
     // the keypad in application mode, as with Num Lock off
     seen.press("\x1bOp\x1bOM");
     seen.press("?");
-    seen.wait_for("the help, and no prompt", |s| s.shows("KEYS"));
+    seen.wait_for("the help, and no prompt", |s| s.shows("HELP "));
     seen.press("q");
     seen.wait_for("the filter", |s| s.shows("filter: port 10"));
     seen.quit();

@@ -196,7 +196,7 @@ fn dashboard_continued_in_background_leaves_keys_to_the_shell() {
     seen.press("fg\r");
     seen.wait_for("the dashboard", |s| s.is_whole() && s.heading().is_some());
     seen.press("?");
-    seen.wait_for("the help", |s| s.shows("KEYS"));
+    seen.wait_for("the help", |s| s.shows("HELP "));
     seen.press("qq");
     seen.wait_for("the shell", |s| !s.terminal.screen().alternate_screen());
     seen.leaves_shell();

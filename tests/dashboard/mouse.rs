@@ -80,8 +80,8 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     seen.wait_for("only its sessions", |s| {
         s.lines()[1].contains("filter: ") && s.shows(&name[..18])
     });
-    seen.click_on("? help");
-    seen.wait_for("the help", |s| s.shows("KEYS"));
+    seen.click_on("? Help");
+    seen.wait_for("the help", |s| s.shows("HELP "));
     seen.click_on("q back");
     seen.wait_for("the panes again", |s| s.shows("PROCESS 1"));
     seen.click_on("Esc back");

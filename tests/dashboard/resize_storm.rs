@@ -22,6 +22,7 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::TopTalkers => ("\t", "\x1b[Z"),
         Mode::Detail => ("\r", "q"),
         Mode::Help => ("?", "q"),
+        Mode::Search => ("?/wait", "\x03q"),
         Mode::Prompt => ("/\x15comm x or port > 1", "\r"),
         Mode::Columns => ("c", "q"),
         Mode::SortMenu => ("s", "q"),

@@ -126,3 +126,56 @@ fn baseline_peer_appearing_later_is_shown_as_new() {
     other.close();
     seen.quit();
 }
+
+#[test]
+fn tabs_lead_to_every_screen_by_key_and_by_click() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let _pair = Pair::open(&listener, V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let tabs = "Sessions  d Charts  f Failures  m Baseline  ? Help";
+    for shows in [
+        "sessions, open and closed",
+        "where the time goes",
+        "what fails",
+        "No baseline is set",
+        "HELP 4/9",
+        "RADDR",
+    ] {
+        seen.wait_for(shows, |s| s.lines()[2].starts_with(tabs) && s.shows(shows));
+        seen.press("v");
+    }
+    seen.wait_for("the charts", |s| s.shows("DURATION"));
+    // from there by a click on the third tab
+    let column = tabs.find("Failures").expect("a tab") + 1;
+    seen.press(&format!("\x1b[<0;{column};3M"));
+    seen.wait_for("the failures", |s| s.shows("ERRNO"));
+    seen.press("q");
+    seen.quit();
+}
+
+#[test]
+fn help_is_searched_and_left_to_the_same_screen() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listen(V4)])]);
+    seen.press("f?");
+    seen.wait_for("its chapter", |s| s.shows("HELP 4/9"));
+    seen.press("/connect-timeout");
+    seen.wait_for("the reason", |s| {
+        s.shows("HELP 8/9") && s.shows("hit") && s.shows("  connect-timeout")
+    });
+    seen.press("xyzzy");
+    seen.wait_for("nothing", |s| s.shows("not found"));
+    seen.press("\x03");
+    seen.wait_for("the chapter before", |s| s.shows("HELP 4/9"));
+    seen.press("1");
+    seen.wait_for("the questions", |s| s.shows("Who uses the network now?"));
+    seen.press("q");
+    seen.wait_for("the failures", |s| s.shows("ERRNO"));
+    seen.press("q");
+    seen.quit();
+}

@@ -453,8 +453,10 @@ fn help_scrolled_through_lists_every_key() {
     let mut seen = Seen::dashboard(&["-L", &nothing]);
     seen.press("?");
     seen.wait_for("help", |s| {
-        s.is_whole() && s.shows("KEYS") && !s.shows("No session matches")
+        s.is_whole() && s.shows("HELP ") && !s.shows("No session matches")
     });
+    seen.press("2");
+    seen.wait_for("its chapter", |s| s.is_whole() && s.shows("HELP 2/9"));
     let mut missing: Vec<(String, &str)> = KEYS
         .iter()
         .filter(|k| k.is_in(Mode::Table))
@@ -479,7 +481,7 @@ fn help_scrolled_through_lists_every_key() {
     seen.press("\x1b"); // Esc, alone
     seen.wait_for("table again", |s| s.heading().is_some());
     seen.press("\x1bOP"); // F1
-    seen.wait_for("help again", |s| s.shows("KEYS"));
+    seen.wait_for("help again", |s| s.shows("HELP "));
     seen.press("q");
     seen.wait_for("table once more", |s| s.heading().is_some());
     seen.press("\x1b[21~"); // F10

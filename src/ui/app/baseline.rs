@@ -3,19 +3,25 @@
 use crate::model::baseline::Baseline;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
 use crate::ui::state::screens::Screen;
 
 impl App {
     /// Sets a baseline; if there is one, shows or leaves the comparison.
-    pub fn toggle_baseline(&mut self) {
-        if self.baseline.is_none() {
-            self.set_baseline();
-            let key = self.keymap.of(self.layers.mode(), Action::Baseline);
-            self.notice
-                .say(format!("baseline set; press {key} again to compare"));
-        } else {
-            self.toggle_screen(Mode::Baseline);
+    pub fn toggle_baseline(&mut self) -> Option<Effect> {
+        if self.baseline.is_some() {
+            return self.turn_to_screen(Mode::Baseline);
         }
+        self.set_baseline();
+        let text = match self.layers.mode() {
+            Mode::Baseline => "baseline set".to_owned(),
+            mode => {
+                let key = self.keymap.of(mode, Action::Baseline);
+                format!("baseline set; press {key} again to compare")
+            }
+        };
+        self.notice.say(text);
+        None
     }
 
     /// Sets a new baseline.

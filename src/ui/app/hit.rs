@@ -7,6 +7,7 @@ use crate::model::fields;
 use crate::model::fields::Field;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
+use crate::ui::keys::titles::ScreenTitle;
 use crate::ui::layout::panes::Subject;
 use crate::ui::layout::{list_area, panes, sort_menu, table};
 use crate::ui::state::screens::Screen;
@@ -28,6 +29,8 @@ pub enum Hit {
     Page,
     /// A key in the footer, with its action.
     Key(Action),
+    /// The tab of this screen.
+    Tab(&'static ScreenTitle),
     /// Nothing that reacts to the mouse.
     Nothing,
 }
@@ -43,6 +46,11 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let entry = sort_menu::entry_at(layout.main, menu.position(), at);
         let field = entry.and_then(|entry| fields::columns().nth(entry));
         return field.map_or(Hit::Nothing, |(field, _)| Hit::Heading(field));
+    }
+    if layout.tabs.contains(at) {
+        let line = app.tab_line(layout.tabs.width);
+        let tab = line.at((column - layout.tabs.x).into());
+        return tab.map_or(Hit::Nothing, Hit::Tab);
     }
     let reads = matches!(app.layers.mode(), Mode::Detail | Mode::Help | Mode::Columns);
     if reads || app.layers.screen().is_some() {

@@ -20,14 +20,14 @@ use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
-use crate::ui::action::Action;
 use crate::ui::keys::{Bound, Keymap};
 use crate::ui::layout;
-use crate::ui::layout::{Layout, list_area};
+use crate::ui::layout::tabs::TabLine;
+use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::interval::RefreshInterval;
-use crate::ui::state::layers::Layers;
+use crate::ui::state::layers::{Layer, Layers};
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
 use crate::ui::state::rows::{Rank, Rows, SortOrder};
@@ -42,6 +42,7 @@ pub mod effect;
 mod export;
 mod fading;
 mod follow;
+mod help;
 mod hit;
 mod ingest;
 mod interval;
@@ -244,23 +245,40 @@ impl App {
 
     /// Layout of the screen.
     pub fn layout(&self) -> Layout {
-        let area = Rect::new(0, 0, self.size.width, self.size.height);
-        layout::layout(area, self.layers.is_prompting(), self.layers.focus())
+        self.layout_in(Rect::new(0, 0, self.size.width, self.size.height))
     }
 
-    /// The keys of the footer, each with its cells.
+    /// Layout of an area.
+    pub fn layout_in(&self, area: Rect) -> Layout {
+        // the help has a title of its own
+        let replaces = matches!(
+            self.layers.page(),
+            Some(Layer::Screen(_) | Layer::Detail(_))
+        );
+        let explained = || area.height >= TABBED && self.tab_line(area.width).purpose.is_some();
+        let parts = Parts {
+            prompting: self.layers.is_prompting(),
+            titled: replaces && !explained(),
+            focus: self.layers.focus(),
+        };
+        layout::layout(area, parts)
+    }
+
+    /// The line of tabs in `width` cells.
+    pub fn tab_line(&self, width: u16) -> TabLine {
+        TabLine::new(&self.keymap, self.layers.present(), width)
+    }
+
+    /// The keys of the footer and their cells.
     pub fn footer_keys(&self, width: u16) -> Vec<(&Bound, Range<usize>)> {
-        let filter = &self.view_filter;
-        layout::footer::keys(
-            &self.keymap,
-            self.layers.mode(),
-            width,
-            |action| match action {
-                Action::Widen => filter.has_previous(),
-                Action::ClearFilter => !filter.filter.is_everything(),
-                _ => true,
-            },
-        )
+        let around = footer::Around {
+            mode: self.layers.mode(),
+            tabbed: self.size.height >= TABBED,
+            undoable: self.view_filter.has_previous(),
+            filtered: !self.view_filter.filter.is_everything(),
+            searched: self.layers.help().is_some_and(|h| !h.searched.is_empty()),
+        };
+        footer::keys(&self.keymap, around, width)
     }
 
     /// Adapts scroll positions to a changed layout.

@@ -26,6 +26,7 @@ impl App {
             Hit::Key(action) => return self.update(action),
             // typed text still belongs to the prompt
             _ if self.layers.is_prompting() => {}
+            Hit::Tab(screen) => return self.go_to(screen.mode),
             Hit::Heading(field) => {
                 self.turn_to(Focus::Table);
                 self.layers.take_sort_menu();
@@ -89,7 +90,7 @@ impl App {
                     self.update(Action::Move(motion));
                 }
             }
-            Hit::Key(_) | Hit::Nothing => {}
+            Hit::Key(_) | Hit::Tab(_) | Hit::Nothing => {}
         }
         None
     }

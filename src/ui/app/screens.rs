@@ -4,15 +4,69 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
+use crate::ui::keys::titles::tabs;
 use crate::ui::layout;
 use crate::ui::layout::list_area;
+use crate::ui::layout::panes::Focus;
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 
 impl App {
+    /// Shows the screen of this mode, whatever is above the sessions now.
+    pub(super) fn go_to(&mut self, mode: Mode) -> Option<Effect> {
+        let (_, present) = self.layers.present();
+        if mode == present.mode && mode != Mode::Table {
+            return None;
+        }
+        if mode == Mode::Help {
+            return self.update(Action::Help);
+        }
+        let effect = self.leave_pages();
+        let is_shown = |s: &Screen| s.mode() == mode;
+        if mode == Mode::Table {
+            self.layers.take_screen();
+            self.turn_to(Focus::Table);
+        } else if !self.layers.screen().is_some_and(is_shown) {
+            self.toggle_screen(mode);
+        }
+        self.adapt_to_layout();
+        effect
+    }
+
+    /// Shows the screen this many tabs to the right, after the last one the first.
+    pub(super) fn step_screen(&mut self, by: isize) -> Option<Effect> {
+        let modes: Vec<Mode> = tabs().map(|t| t.mode).collect();
+        let (_, present) = self.layers.present();
+        let at = modes.iter().position(|m| *m == present.mode)?;
+        let next = (at as isize + by).rem_euclid(modes.len() as isize);
+        self.go_to(modes[next as usize])
+    }
+
+    /// Opens the screen of this mode, or leaves it if it is on top.
+    pub(super) fn turn_to_screen(&mut self, mode: Mode) -> Option<Effect> {
+        let (_, present) = self.layers.present();
+        if present.mode != mode {
+            return self.go_to(mode);
+        }
+        self.toggle_screen(mode);
+        None
+    }
+
+    /// Leaves everything that covers the sessions or the screen instead of them.
+    fn leave_pages(&mut self) -> Option<Effect> {
+        self.layers.take_help();
+        if self.layers.prompt().is_some() {
+            // the help was opened on it
+            self.update(Action::Cancel);
+        }
+        self.layers.take_detail();
+        self.leave_chooser().map(Effect::KeepColumns)
+    }
+
     /// Opens a screen instead of any other, or leaves it again.
     pub fn toggle_screen(&mut self, mode: Mode) {
         let before = self.layers.take_screen().map(|screen| screen.mode());

@@ -45,7 +45,7 @@ impl App {
 
     /// Handles a key press, which may also type a character.
     pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
-        match (self.keymap.lookup(self.layers.mode(), press), typed) {
+        match (self.command(press), typed) {
             (Some(action), _) => self.update(action),
             (None, Some(letter)) if self.layers.mode() == Mode::SortMenu => {
                 self.notice.clear();
@@ -63,7 +63,15 @@ impl App {
         }
     }
 
-    /// Says of a key that means nothing here that it is one of the sessions, or not bound at all.
+    /// The action of a key, unless it types a character.
+    fn command(&self, press: KeyPress) -> Option<Action> {
+        let is_empty = |p: &Prompt| p.text().trim().is_empty();
+        let action = self.keymap.lookup(self.layers.mode(), press);
+        action
+            .filter(|a| *a != Action::Language || self.layers.prompt().is_some_and(|p| is_empty(p)))
+    }
+
+    /// Says of a key that means nothing here that it is one of the sessions.
     fn explain(&mut self, press: KeyPress) {
         self.notice.clear();
         let mode = self.layers.mode();
@@ -95,7 +103,7 @@ impl App {
             Mode::Columns => self.update_chooser(action),
             Mode::SortMenu => self.update_sort_menu(action),
             Mode::Distributions | Mode::Failures | Mode::Baseline => self.update_screen(action),
-            Mode::Help => self.update_help(action),
+            Mode::Help | Mode::Search => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
         }
@@ -107,12 +115,16 @@ impl App {
             Action::Quit => return Some(Effect::Quit),
             Action::Redraw => return Some(Effect::Redraw),
             Action::Suspend => return Some(Effect::Suspend),
-            Action::Help => self.layers.push(Layer::Help(0)),
+            Action::Help => {
+                let (title, _) = self.layers.present();
+                self.open_help(title.mode);
+            }
             Action::Prompt(purpose) => self.open_prompt(purpose),
             Action::Export => self.name_export(),
             Action::Columns => self.choose_columns(),
-            Action::Screen(mode) => self.toggle_screen(mode),
-            Action::Baseline => self.toggle_baseline(),
+            Action::Screen(mode) => return self.turn_to_screen(mode),
+            Action::StepScreen(by) => return self.step_screen(by),
+            Action::Baseline => return self.toggle_baseline(),
             Action::NextPane => self.turn_to(Focus::Table.step(1)),
             Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
@@ -168,9 +180,12 @@ impl App {
             Action::Accept
             | Action::Back
             | Action::Cancel
+            | Action::Chapter(_)
             | Action::CopyOther
             | Action::Edit(_)
             | Action::Group
+            | Action::Hit(_)
+            | Action::Language
             | Action::NewBaseline
             | Action::MoveColumn(_)
             | Action::Narrow
@@ -178,6 +193,7 @@ impl App {
             | Action::Replace
             | Action::ResetColumns
             | Action::UndoColumns
+            | Action::Search
             | Action::ToggleColumn
             | Action::ClearBaseline => {}
         }
@@ -246,27 +262,6 @@ impl App {
         Break(None)
     }
 
-    /// Handles an action in the help.
-    fn update_help(&mut self, action: Action) -> Offer {
-        let area = self.layout().main;
-        match (self.layers.help_mut(), action) {
-            (Some(top), Action::Move(motion)) => {
-                let lines = page::help::lines(
-                    &self.keymap,
-                    &self.store.totals().missed,
-                    &self.in_force,
-                    area.width,
-                );
-                *top = scrolled(*top, motion, lines.len(), area);
-            }
-            (Some(_), Action::Help | Action::Back) => {
-                self.layers.take_help();
-            }
-            _ => return Continue(()),
-        }
-        Break(None)
-    }
-
     /// Handles an action in the prompt.
     fn update_prompt(&mut self, action: Action) -> Offer {
         match action {
@@ -280,6 +275,7 @@ impl App {
                 }
             }
             Action::Accept => return Break(self.accept_prompt()),
+            Action::Language => self.open_help(Mode::Prompt),
             Action::Cancel => {
                 if let Some(prompt) = self.layers.take_prompt() {
                     if prompt.purpose == Purpose::Filter
@@ -345,6 +341,9 @@ impl App {
 
     /// Inserts typed or pasted text into the prompt. Elsewhere text has no effect.
     pub fn text(&mut self, text: &str) {
+        if self.layers.help().is_some() {
+            return self.type_search(text);
+        }
         if let Some(prompt) = self.layers.prompt_mut() {
             let fits = prompt.insert(text);
             self.typed();
@@ -364,9 +363,7 @@ impl App {
 
     /// True if this key types a character into a prompt.
     pub fn is_text(&self, press: KeyPress) -> bool {
-        self.layers.is_prompting()
-            && press.is_text()
-            && self.keymap.lookup(self.layers.mode(), press).is_none()
+        self.layers.is_prompting() && press.is_text() && self.command(press).is_none()
     }
 
     /// Applies the text typed so far; while it is not valid, the last valid filter stays in force.
@@ -500,7 +497,7 @@ impl App {
 }
 
 /// First visible line of a page of `lines` lines, after a motion.
-fn scrolled(top: usize, motion: Motion, lines: usize, area: Rect) -> usize {
+pub(super) fn scrolled(top: usize, motion: Motion, lines: usize, area: Rect) -> usize {
     let page = usize::from(area.height);
     let last = lines.saturating_sub(page);
     moved(top.min(last), motion, page).min(last)

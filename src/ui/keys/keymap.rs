@@ -33,9 +33,14 @@ impl Default for Keymap {
 impl Keymap {
     /// The action of a key in a mode.
     pub fn lookup(&self, mode: Mode, press: KeyPress) -> Option<Action> {
-        self.rows(&[mode])
-            .find(|r| r.presses.contains(&press))
-            .map(|r| r.key.action)
+        let row = |r: &Bound| {
+            let at = r.presses.iter().position(|p| *p == press)?;
+            Some(match r.key.action {
+                Action::Chapter(_) => Action::Chapter(at),
+                action => action,
+            })
+        };
+        self.rows(&[mode]).find_map(row)
     }
 
     /// Name of the key for an action in a mode.
@@ -117,7 +122,7 @@ mod tests {
         keymap.bind("invert", &[char('x'), char('c')]);
         assert_eq!(
             keymap.conflict(),
-            Some((char('c'), "invert", "columns")),
+            Some((char('c'), "columns", "invert")),
             "x is free where it means something else in another mode only"
         );
     }
@@ -134,6 +139,7 @@ mod tests {
             (Mode::Help, Action::Quit),
             (Mode::Columns, Action::Quit),
             (Mode::SortMenu, Action::Quit),
+            (Mode::Search, Action::Cancel),
             (Mode::Prompt, Action::Cancel),
             (Mode::FileName, Action::Cancel),
             (Mode::Replace, Action::Cancel),

@@ -8,6 +8,7 @@ pub mod key_press;
 mod keymap;
 pub mod sections;
 mod table;
+pub mod titles;
 
 pub use key_press::{KeyCode, KeyPress};
 pub use keymap::{Bound, Keymap};

@@ -7,24 +7,20 @@ use crate::ui::keys::table::SCREENS;
 /// One row of [`HELP_SECTIONS`].
 #[derive(Debug)]
 pub struct HelpSection {
-    /// Name of the section in the documentation.
-    #[cfg_attr(
-        not(any(test, feature = "testing")),
-        expect(dead_code, reason = "the test that writes the documents reads it")
-    )]
+    /// Name of the section.
     pub section: &'static str,
     /// Heading in the help.
     pub heading: &'static str,
     /// Modes whose keys it explains.
     pub modes: &'static [Mode],
-    /// A mode whose keys are active here too, but explained in another section.
-    besides: Option<Mode>,
+    /// Modes whose keys are active here too, but explained in other sections.
+    besides: &'static [Mode],
 }
 
 impl HelpSection {
     /// True if this section explains the key.
     pub fn lists(&self, key: &KeyBinding) -> bool {
-        let elsewhere = self.besides.is_some_and(|m| key.is_in(m));
+        let elsewhere = self.besides.iter().any(|m| key.is_in(*m));
         !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
     }
 }
@@ -33,7 +29,7 @@ const fn section(
     section: &'static str,
     heading: &'static str,
     modes: &'static [Mode],
-    besides: Option<Mode>,
+    besides: &'static [Mode],
 ) -> HelpSection {
     HelpSection {
         section,
@@ -45,48 +41,54 @@ const fn section(
 
 /// Every section, in the order of the help.
 pub static HELP_SECTIONS: &[HelpSection] = &[
-    section("keys", "KEYS", &[Mode::Table], None),
+    section("keys", "KEYS", &[Mode::Table], &[]),
     section(
         "talkers",
         "KEYS IN TOP TALKERS, in addition to those above",
         &[Mode::TopTalkers],
-        Some(Mode::Table),
+        &[Mode::Table],
     ),
     section(
         "screens",
         "KEYS IN DISTRIBUTIONS, FAILURES AND BASELINE, besides ? d f m Space + -",
         SCREENS,
-        Some(Mode::Table),
+        &[Mode::Table],
     ),
     section(
         "detail",
         "KEYS IN SESSION DETAILS",
         &[Mode::Detail],
-        Some(Mode::Table),
+        &[Mode::Table],
     ),
     section(
         "columns",
         "KEYS IN THE COLUMN CHOOSER",
         &[Mode::Columns],
-        Some(Mode::Table),
+        &[Mode::Table],
     ),
     section(
         "sort-menu",
         "KEYS IN THE SORT MENU, besides the letters of the columns",
         &[Mode::SortMenu],
-        Some(Mode::Table),
+        &[Mode::Table],
     ),
     section(
         "prompt",
         "KEYS IN THE FILTER PROMPT",
         &[Mode::Prompt],
-        Some(Mode::Table),
+        &[Mode::Table],
+    ),
+    section(
+        "help",
+        "KEYS IN THE HELP, and while a search is typed",
+        &[Mode::Help, Mode::Search],
+        &[Mode::Table, Mode::Prompt],
     ),
     section(
         "export",
         "KEYS DURING AN EXPORT",
         &[Mode::FileName, Mode::Replace, Mode::Writing],
-        Some(Mode::Prompt),
+        &[Mode::Prompt],
     ),
 ];
 
@@ -100,6 +102,7 @@ pub static MOUSE: &[(&str, &str)] = &[
         "click a heading",
         "sort by that column; click again to reverse",
     ),
+    ("click a tab", "go to that screen"),
     ("click a footer key", "same as pressing the key"),
     ("wheel", "scroll the pane under the pointer"),
     (

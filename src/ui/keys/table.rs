@@ -58,6 +58,18 @@ const UP: &[KeyPress] = &[char('k'), code(KeyCode::Up)];
 const PAGE_DOWN: &[KeyPress] = &[code(KeyCode::PageDown), ctrl('f')];
 const PAGE_UP: &[KeyPress] = &[code(KeyCode::PageUp), ctrl('b')];
 const TOP: &[KeyPress] = &[char('g'), code(KeyCode::Home)];
+/// Each key is a chapter of the help.
+const CHAPTERS: &[KeyPress] = &[
+    char('1'),
+    char('2'),
+    char('3'),
+    char('4'),
+    char('5'),
+    char('6'),
+    char('7'),
+    char('8'),
+    char('9'),
+];
 const BOTTOM: &[KeyPress] = &[char('G'), code(KeyCode::End)];
 
 /// The session table and the panes next to it.
@@ -73,6 +85,17 @@ const LIST_AND_SCREENS: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+];
+/// All but prompts.
+const UNTYPED: &[Mode] = &[
+    Mode::Table,
+    Mode::TopTalkers,
+    Mode::Distributions,
+    Mode::Failures,
+    Mode::Baseline,
+    Mode::Detail,
+    Mode::Columns,
+    Mode::Help,
 ];
 /// Modes in which the filter can be changed.
 const FILTERABLE: &[Mode] = &[
@@ -113,10 +136,16 @@ const LEFT_WITH_Q: &[Mode] = &[
 ];
 
 /// Modes in which a line is typed.
-const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName];
+const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Search];
 
 /// Prompts, questions and what follows them: ^C cancels them.
-const ASKING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Replace, Mode::Writing];
+const ASKING: &[Mode] = &[
+    Mode::Prompt,
+    Mode::FileName,
+    Mode::Replace,
+    Mode::Writing,
+    Mode::Search,
+];
 
 /// Names of rows in version 0.1, which the configuration still takes, and their names now.
 static FORMER_NAMES: &[(&str, &str)] = &[
@@ -138,6 +167,13 @@ pub fn current_name(name: &str) -> &str {
 pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
     key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions"),
+    key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc)], Action::Help, "back", "go back"),
+    key("next-chapter", &[Mode::Help], &[code(KeyCode::Right), code(KeyCode::Tab)], Action::NextPane, "next chapter", "go to the next chapter"),
+    key("previous-chapter", &[Mode::Help], &[code(KeyCode::Left), code(KeyCode::BackTab)], Action::PreviousPane, "previous", "go to the previous chapter"),
+    key("chapter", &[Mode::Help], CHAPTERS, Action::Chapter(0), "", "go to this chapter"),
+    key("search", &[Mode::Help], &[char('/')], Action::Search, "search", "search all chapters as you type"),
+    key("next-hit", &[Mode::Help], &[char('n'), code(KeyCode::Enter)], Action::Hit(1), "next hit", "go to the next hit of the search"),
+    key("previous-hit", &[Mode::Help], &[char('N')], Action::Hit(-1), "", "go to the previous hit of the search"),
     key("help", LIST_AND_SCREENS, &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("filter", FILTERABLE, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Prompt(Purpose::Filter), "filter", "filter as you type: replaces the filter, or → edits it; Esc restores it"),
     key("capture", FILTERABLE, &[char('C')], Action::Prompt(Purpose::Capture), "", "set the capture filter: what does not match is not followed"),
@@ -156,13 +192,16 @@ pub static KEYS: &[KeyBinding] = &[
     key("previous-bar", &[Mode::Distributions], &[code(KeyCode::Left)], Action::Move(Motion::Up), "", "select the previous bar"),
     key("next-pane", &[Mode::Distributions], &[code(KeyCode::Tab)], Action::NextPane, "next chart", "go to the next chart"),
     key("previous-pane", &[Mode::Distributions], &[code(KeyCode::BackTab)], Action::PreviousPane, "", "go to the previous chart"),
-    key("widen", COUNTING, &[code(KeyCode::Backspace)], Action::Widen, "widen", "go back to the previous filter"),
-    key("widen", &[Mode::TopTalkers], &[code(KeyCode::Backspace)], Action::Widen, "widen", "go back to the previous filter"),
+    key("widen", COUNTING, &[code(KeyCode::Backspace)], Action::Widen, "undo", "go back to the previous filter"),
+    key("widen", &[Mode::TopTalkers], &[code(KeyCode::Backspace)], Action::Widen, "undo", "go back to the previous filter"),
     key("leave-talkers", &[Mode::TopTalkers], &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions"),
     key("group", &[Mode::TopTalkers], &[char('a')], Action::Group, "group", "group peers by subnet and processes by name; press again to undo"),
-    key("charts", LIST_AND_SCREENS, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show distributions of duration, RTT, connect latency and bytes"),
-    key("failures", LIST_AND_SCREENS, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
-    key("baseline", LIST_AND_SCREENS, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
+    key("charts", UNTYPED, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show distributions of duration, RTT, connect latency and bytes"),
+    key("failures", UNTYPED, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
+    key("baseline", UNTYPED, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
+    key("columns", MAIN, &[char('c'), code(KeyCode::F(2))], Action::Columns, "columns", "choose the columns and their order"),
+    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen: sessions, charts, failures, baseline, help"),
+    key("previous-screen", LIST_AND_SCREENS, &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),
     key("sort-by-bytes", &[Mode::Table], &[char('B')], Action::SortBy("bytes"), "", "sort by bytes in both directions; press again to reverse"),
@@ -177,7 +216,6 @@ pub static KEYS: &[KeyBinding] = &[
     key("half-up", MAIN, &[ctrl('u')], Action::Move(Motion::HalfUp), "", "move up half a page"),
     key("top", MAIN, TOP, Action::Move(Motion::Top), "", "go to the top and stay there as entries arrive"),
     key("bottom", MAIN, BOTTOM, Action::Move(Motion::Bottom), "", "go to the bottom"),
-    key("columns", MAIN, &[char('c'), code(KeyCode::F(2))], Action::Columns, "columns", "choose the columns and their order"),
     key("right", &[Mode::Table], &[code(KeyCode::Right)], Action::Sideways(Sideways::Right), "", "show cells in full; press again to scroll right"),
     key("left", &[Mode::Table], &[code(KeyCode::Left)], Action::Sideways(Sideways::Left), "", "scroll left"),
     key("last-column", &[Mode::Table], &[char('$'), ctrl('e')], Action::Sideways(Sideways::End), "", "scroll to the last column"),
@@ -215,13 +253,8 @@ pub static KEYS: &[KeyBinding] = &[
     key("reset-columns", &[Mode::Columns], &[char('r')], Action::ResetColumns, "default", "reset to the configured columns, or to as many as fit"),
     key("undo-columns", &[Mode::Columns], &[char('u')], Action::UndoColumns, "undo", "undo the last change; press again for the one before"),
     key("help", &[Mode::Columns], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
-    key("choose-sort", &[Mode::SortMenu], &[code(KeyCode::Enter)], Action::Accept, "sort", "sort by the selected column; a letter does that at once"),
-    key("leave-sort-menu", &[Mode::SortMenu], &[code(KeyCode::Esc), char('s'), char('q'), code(KeyCode::F(6))], Action::Back, "back", "close the menu"),
-    key("entry-down", &[Mode::SortMenu], &[code(KeyCode::Down)], Action::Move(Motion::Down), "down", "move down a line"),
-    key("entry-up", &[Mode::SortMenu], &[code(KeyCode::Up)], Action::Move(Motion::Up), "up", "move up a line"),
-    key("right", &[Mode::SortMenu], &[code(KeyCode::Right)], Action::Sideways(Sideways::Right), "right", "move right"),
-    key("left", &[Mode::SortMenu], &[code(KeyCode::Left)], Action::Sideways(Sideways::Left), "left", "move left"),
-    key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc), code(KeyCode::Enter)], Action::Help, "back", "go back"),
+    key("next-screen", &[Mode::Detail, Mode::Columns, Mode::Help], &[char('v')], Action::StepScreen(1), "screens", "go to the next screen"),
+    key("previous-screen", &[Mode::Detail, Mode::Columns, Mode::Help], &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("quit-reading", LEFT_WITH_Q, &[ctrl('c'), code(KeyCode::F(10))], Action::Quit, "quit", "quit tcplife"),
     key("down", SCROLLABLE, DOWN, Action::Move(Motion::Down), "down", "move down a line"),
     key("up", SCROLLABLE, UP, Action::Move(Motion::Up), "up", "move up a line"),
@@ -236,10 +269,13 @@ pub static KEYS: &[KeyBinding] = &[
     prompt("accept", &[code(KeyCode::Enter)], Action::Accept, "apply", "apply the filter and add it to the history"),
     prompt("cancel", &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "restore the previous filter"),
     prompt("complete", &[code(KeyCode::Tab)], Action::Edit(Edit::Complete), "complete", "complete a field, name or value; press again for the next"),
+    prompt("language", &[char('?')], Action::Language, "", "in an empty prompt: explain the filter language"),
     prompt("older", &[code(KeyCode::Up), ctrl('p')], Action::Edit(Edit::Older), "history", "recall the previous filter in the history"),
     prompt("newer", &[code(KeyCode::Down), ctrl('n')], Action::Edit(Edit::Newer), "", "recall the next filter in the history"),
     key("accept", &[Mode::FileName], &[code(KeyCode::Enter)], Action::Accept, "write", "write all fields of the table's sessions, in table order"),
     key("cancel", &[Mode::FileName], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "cancel the export"),
+    key("accept", &[Mode::Search], &[code(KeyCode::Enter)], Action::Accept, "keep", "stay at the hit and keep the marks"),
+    key("cancel", &[Mode::Search], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "go back to where the search began"),
     key("replace", &[Mode::Replace], &[char('y')], Action::Replace, "replace", "replace the existing file"),
     key("keep-file", &[Mode::Replace], &[char('n'), code(KeyCode::Esc), ctrl('c')], Action::Cancel, "another name", "keep the existing file and enter another name"),
     key("cancel", &[Mode::Writing], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "while writing: cancel and remove the partial file"),
@@ -271,7 +307,12 @@ mod tests {
                 .iter()
                 .flat_map(|p| key.modes.iter().map(move |m| (p, m)))
             {
-                assert_eq!(keymap.lookup(*mode, *press), Some(key.action));
+                let action = keymap.lookup(*mode, *press);
+                match key.action {
+                    // the key says which one
+                    Action::Chapter(_) => assert!(matches!(action, Some(Action::Chapter(_)))),
+                    other => assert_eq!(action, Some(other)),
+                }
             }
         }
     }

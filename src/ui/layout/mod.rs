@@ -11,6 +11,7 @@ pub mod list_area;
 pub mod panes;
 pub mod sort_menu;
 pub mod table;
+pub mod tabs;
 
 use crate::ui::layout::panes::{Focus, Subject};
 
@@ -21,7 +22,11 @@ pub struct Layout {
     pub host: Rect,
     /// The second header line: a description of the view.
     pub view_line: Rect,
-    /// Everything between header and footer.
+    /// The tabs of the screens.
+    pub tabs: Rect,
+    /// The title of a screen whose purpose is not next to the tabs.
+    pub title: Rect,
+    /// Everything between header, tabs and title above, and the footer below.
     pub main: Rect,
     /// The session table in `main`, including headings.
     pub table: Rect,
@@ -41,16 +46,36 @@ impl Layout {
 
 /// Minimum height for the top talkers.
 const HIGH: u16 = 30;
+/// Minimum height for the tabs, and for a title.
+pub const TABBED: u16 = 20;
+const TITLED: u16 = 12;
 
-/// Divides the screen. A low screen first loses the footer, then the second header line, then the first. The prompt
-/// stays as long as there is a line. All panes of top talkers are shown where there is room for them; else only the
-/// one that has the keyboard, in the table's lower half.
-pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
+/// The parts of a screen, apart from those that each has.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    pub prompting: bool,
+    /// It has a title line, where there is room for one.
+    pub titled: bool,
+    pub focus: Focus,
+}
+
+/// Divides the screen. A low screen first loses the tabs, then the title, the footer, the second header line, and the
+/// first. The prompt stays as long as there is a line. All panes of top talkers are shown where there is room for them;
+/// else only the one that has the keyboard, in the table's lower half.
+pub fn layout(area: Rect, parts: Parts) -> Layout {
+    let Parts {
+        prompting,
+        titled,
+        focus,
+    } = parts;
     let line = |from: u16| Constraint::Length((area.height >= from).into());
     let prompt = if prompting { 2.min(area.height) } else { 0 };
-    let [host, view_line, main, prompt, footer] = ratatui::layout::Layout::vertical([
+    let title = if titled { TITLED } else { u16::MAX };
+    let [host, view_line, tabs, title, main, prompt, footer] = ratatui::layout::Layout::vertical([
         line(4 + prompt),
         line(5 + prompt),
+        line(TABBED),
+        line(title),
         Constraint::Fill(1),
         Constraint::Length(prompt),
         line(6 + prompt),
@@ -87,6 +112,8 @@ pub fn layout(area: Rect, prompting: bool, focus: Focus) -> Layout {
     Layout {
         host,
         view_line,
+        tabs,
+        title,
         main,
         table,
         talkers,

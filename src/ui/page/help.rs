@@ -1,93 +1,270 @@
-//! The help page: every key and every column, from their tables.
+//! The help, chapter by chapter: every key, column and word, from their tables.
 
 use crate::filter;
 use crate::host::sandbox::InForce;
 use crate::model::aggregate::figure_table::FIGURES;
 use crate::model::batch::Missed;
 use crate::model::fields;
-use crate::model::session::Reason;
+use crate::model::session::{Reason, State};
+use crate::ui::action::Mode;
 use crate::ui::keys::sections::MOUSE;
+use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
+use crate::ui::page::questions::QUESTIONS;
+use crate::ui::state::help::HelpPosition;
 
-/// A line of the page.
+/// A line of a chapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelpLine {
     /// Heading of a section.
-    Heading(&'static str),
+    Heading(String),
     /// A name and its meaning; an empty name continues the previous line.
-    Entry(String, &'static str),
+    Entry(String, String),
+    /// Two keys and their meanings, side by side.
+    Pair([(String, &'static str); 2]),
     /// A blank line between two sections.
     Blank,
 }
 
-/// All lines, for a screen of this width.
-pub fn lines(keymap: &Keymap, missed: &Missed, in_force: &InForce, width: u16) -> Vec<HelpLine> {
-    let meaning = usize::from(width).saturating_sub(NAME + GAPS);
-    let meaning = meaning.clamp(LEAST_MEANING, MEANING);
-    let contents = contents(keymap, missed, in_force).into_iter();
-    contents.flat_map(|line| wrapped(line, meaning)).collect()
+/// One row of [`CHAPTERS`].
+pub struct Chapter {
+    pub name: &'static str,
+    /// Screens on which the help opens with it.
+    pub modes: &'static [Mode],
+    contents: fn(&Sources<'_>) -> Vec<HelpLine>,
 }
 
-fn contents(keymap: &Keymap, missed: &Missed, in_force: &InForce) -> Vec<HelpLine> {
-    let mut lines = Vec::new();
-    for place in HELP_SECTIONS {
-        if !lines.is_empty() {
-            lines.push(HelpLine::Blank);
+/// Contents of the help that depend on the run.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    pub keymap: &'a Keymap,
+    pub missed: &'a Missed,
+    pub in_force: &'a InForce,
+}
+
+/// Every chapter.
+pub static CHAPTERS: &[Chapter] = &[
+    Chapter {
+        name: "Start",
+        modes: &[Mode::Table],
+        contents: start,
+    },
+    Chapter {
+        name: "Sessions",
+        modes: &[],
+        contents: |sources| {
+            let mut lines = keys(sources, "keys");
+            lines.extend(list("MOUSE", MOUSE));
+            lines.extend(keys(sources, "export"));
+            lines
+        },
+    },
+    Chapter {
+        name: "Top talkers",
+        modes: &[Mode::TopTalkers],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::TopTalkers);
+            lines.extend(keys(sources, "talkers"));
+            lines.push(heading("FIGURES OF TOP TALKERS, as many as fit"));
+            lines.extend(FIGURES.iter().map(|f| entry(f.title, f.help)));
+            lines
+        },
+    },
+    Chapter {
+        name: "Charts, failures, baseline",
+        modes: &[Mode::Distributions, Mode::Failures, Mode::Baseline],
+        contents: |sources| {
+            let modes = [Mode::Distributions, Mode::Failures, Mode::Baseline];
+            let about = modes.map(|mode| about(sources, mode));
+            let mut lines = about.concat();
+            lines.extend(keys(sources, "screens"));
+            lines.extend(list("FIGURES OF CHARTS, FAILURES AND BASELINE", &COUNTED));
+            lines
+        },
+    },
+    Chapter {
+        name: "One session",
+        modes: &[Mode::Detail],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::Detail);
+            lines.extend(keys(sources, "detail"));
+            lines
+        },
+    },
+    Chapter {
+        name: "Columns",
+        modes: &[Mode::Columns],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::Columns);
+            lines.extend(keys(sources, "columns"));
+            lines.extend(keys(sources, "sort-menu"));
+            lines.push(heading("COLUMNS, as many as fit unless chosen"));
+            lines.extend(fields::columns().map(|(f, c)| entry(c.title, f.help)));
+            lines
+        },
+    },
+    Chapter {
+        name: "Filters",
+        modes: &[Mode::Prompt],
+        contents: |sources| {
+            let mut lines = list("FILTERS", filter::GRAMMAR);
+            lines.push(heading("FILTER FIELDS"));
+            lines.extend(filter::help_rows().map(|row| entry(&row.example, row.meaning)));
+            lines.extend(keys(sources, "prompt"));
+            lines
+        },
+    },
+    Chapter {
+        name: "States, reasons, markers",
+        modes: &[],
+        contents: |_| {
+            let mut lines = list("MARKERS AND COLORS", MARKERS);
+            lines.push(heading("STATES OF AN OPEN SESSION"));
+            lines.extend(State::ALL.iter().map(|s| entry(s.name(), s.help())));
+            lines.push(heading("REASONS A SESSION CLOSED"));
+            let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
+            lines.extend(reasons.map(|r| entry(r.word(), r.help_with_name())));
+            lines
+        },
+    },
+    Chapter {
+        name: "Missed, privileges",
+        modes: &[],
+        contents: |sources| {
+            let mut lines = vec![heading("MISSED SO FAR, by cause")];
+            let causes = Missed::CAUSES.iter().zip(sources.missed.counts());
+            lines.extend(causes.map(|((name, meaning), count)| {
+                let count = count.map_or("not known".into(), |n| n.to_string());
+                entry(&format!("{} {count}", name.replace('_', " ")), meaning)
+            }));
+            lines.push(heading("PRIVILEGES in force"));
+            let rows = sources.in_force.rows().into_iter().zip(InForce::MEANINGS);
+            lines.extend(
+                rows.map(|((name, state), meaning)| entry(&format!("{name} {state}"), meaning)),
+            );
+            lines
+        },
+    },
+];
+
+/// Keys of the sessions on the first page: their names in the table of keys, and their meanings in few words.
+const MATTERS: [(&str, &str); 12] = [
+    ("filter", "filter, as you type"),
+    ("widen", "undo the filter"),
+    ("detail", "details of the session"),
+    ("next-pane", "top talkers"),
+    ("sort-menu", "sort"),
+    ("scope", "open, closed or all"),
+    ("columns", "choose the columns"),
+    ("names", "addresses as names"),
+    ("pause", "pause the display"),
+    ("export", "export to a file"),
+    ("next-screen", "next screen: the tabs above"),
+    ("quit", "quit; elsewhere go back"),
+];
+
+/// The keys that matter, and the questions.
+fn start(sources: &Sources<'_>) -> Vec<HelpLine> {
+    let all: Vec<_> = sources.keymap.rows(&[Mode::Table]).collect();
+    let cell = |(name, meaning): &(&str, &'static str)| {
+        let row = all.iter().find(|r| r.key.name == *name);
+        let press = row.and_then(|r| r.presses.first());
+        (press.map_or_else(String::new, |p| p.name()), *meaning)
+    };
+    let pairs = MATTERS.as_chunks::<2>().0.iter();
+    let mut lines: Vec<_> = pairs
+        .map(|pair| HelpLine::Pair([cell(&pair[0]), cell(&pair[1])]))
+        .collect();
+    lines.push(HelpLine::Heading(
+        "QUESTIONS, and the keys that answer them".into(),
+    ));
+    lines.extend(QUESTIONS.iter().map(|q| entry(&q.keys(), q.text)));
+    lines.extend(keys(sources, "help"));
+    for question in QUESTIONS {
+        lines.push(heading(question.text));
+        lines.extend(question.all_steps().map(|s| entry(&s.keys(), s.meaning)));
+        if !question.remark.is_empty() {
+            lines.push(entry("", question.remark));
         }
-        lines.push(HelpLine::Heading(place.heading));
-        let rows = keymap.rows(place.modes).filter(|r| place.lists(r.key));
-        lines.extend(rows.map(|r| HelpLine::Entry(r.names(), r.key.help)));
     }
-    lines.extend([HelpLine::Blank, HelpLine::Heading("MOUSE")]);
-    let mouse = MOUSE.iter();
-    lines.extend(mouse.map(|(what, meaning)| HelpLine::Entry((*what).into(), meaning)));
-    lines.extend([HelpLine::Blank, HelpLine::Heading("FILTERS")]);
-    let forms = filter::GRAMMAR.iter();
-    lines.extend(forms.map(|(form, meaning)| HelpLine::Entry((*form).into(), meaning)));
-    lines.extend([HelpLine::Blank, HelpLine::Heading("FILTER FIELDS")]);
-    let rows = filter::help_rows();
-    lines.extend(rows.map(|row| HelpLine::Entry(row.example, row.meaning)));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("COLUMNS, as many as fit unless chosen"),
-    ]);
-    lines.extend(fields::columns().map(|(f, c)| HelpLine::Entry(c.title.into(), f.help)));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("FIGURES OF TOP TALKERS, as many as fit"),
-    ]);
-    lines.extend(
-        FIGURES
-            .iter()
-            .map(|f| HelpLine::Entry(f.title.into(), f.help)),
-    );
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("FIGURES OF CHARTS, FAILURES AND BASELINE"),
-    ]);
-    lines.extend(COUNTED.map(|(name, meaning)| HelpLine::Entry(name.into(), meaning)));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("REASONS A SESSION CLOSED"),
-    ]);
-    let reasons = Reason::ALL.iter().filter(|&&r| r != Reason::Open);
-    lines.extend(reasons.map(|r| HelpLine::Entry(r.word().into(), r.help_with_name())));
-    lines.extend([
-        HelpLine::Blank,
-        HelpLine::Heading("MISSED SO FAR, by cause"),
-    ]);
-    let causes = Missed::CAUSES.iter().zip(missed.counts());
-    lines.extend(causes.map(|((name, meaning), count)| {
-        let count = count.map_or("not known".into(), |n| n.to_string());
-        HelpLine::Entry(format!("{} {count}", name.replace('_', " ")), meaning)
-    }));
-    lines.extend([HelpLine::Blank, HelpLine::Heading("PRIVILEGES in force")]);
-    let rows = in_force.rows().into_iter().zip(InForce::MEANINGS);
-    lines.extend(
-        rows.map(|((name, state), meaning)| HelpLine::Entry(format!("{name} {state}"), meaning)),
-    );
     lines
 }
+
+/// The name and the purpose of a screen.
+fn about(sources: &Sources<'_>, mode: Mode) -> Vec<HelpLine> {
+    let title = TITLES.iter().find(|t| t.mode == mode);
+    let line = |title: &ScreenTitle| {
+        let key = title.action.map(|a| sources.keymap.of(Mode::Table, a));
+        let key = key.map_or_else(String::new, |key| format!("{key} "));
+        entry(&format!("{key}{}", title.name), title.purposes[0])
+    };
+    title.into_iter().map(line).collect()
+}
+
+/// The keys of a section.
+fn keys(sources: &Sources<'_>, section: &str) -> Vec<HelpLine> {
+    let mut lines = Vec::new();
+    for section in HELP_SECTIONS.iter().filter(|s| s.section == section) {
+        lines.push(heading(section.heading));
+        let rows = sources.keymap.rows(section.modes);
+        let rows = rows.filter(|r| section.lists(r.key));
+        lines.extend(rows.map(|r| entry(&r.names(), r.key.help)));
+    }
+    lines
+}
+
+fn heading(text: &str) -> HelpLine {
+    HelpLine::Heading(text.to_owned())
+}
+
+fn entry(name: &str, meaning: &str) -> HelpLine {
+    HelpLine::Entry(name.to_owned(), meaning.to_owned())
+}
+
+fn list(title: &str, entries: &[(&str, &str)]) -> Vec<HelpLine> {
+    let entries = entries.iter().map(|(name, meaning)| entry(name, meaning));
+    std::iter::once(heading(title)).chain(entries).collect()
+}
+
+/// Signs and styles in the table and around it.
+const MARKERS: &[(&str, &str)] = &[
+    (
+        "≥9.0s",
+        "a lower bound: the session was open before tcplife started; of top talkers: earlier sessions were evicted",
+    ),
+    (
+        "…",
+        "text cut to fit: → shows it in full. After a number of sessions: not all have been filtered yet",
+    ),
+    ("‹ ›", "more columns, or tabs, on that side"),
+    (
+        "▼ ▲",
+        "sorted by this figure, the greatest or the smallest first; in charts, ▲ is below the selected bar",
+    ),
+    ("▸", "the chart that has the keyboard"),
+    ("-", "no value, or not known"),
+    (
+        "~60 s",
+        "a history that is an estimate, for a minute after the filter was set",
+    ),
+    ("bold", "open sessions; closed ones are plain"),
+    (
+        "reversed",
+        "the selected line, and the present tab; with bold: PAUSED and EXPORT, which must not be overlooked",
+    ),
+    (
+        "underlined heading",
+        "the columns; the sort column is bold, or has another color",
+    ),
+    (
+        "red or bold cells",
+        "sessions that failed, and errors; sessions missed, in the header",
+    ),
+    (
+        "yellow or magenta",
+        "warnings: other ways to close than a FIN, worse figures of a baseline",
+    ),
+];
 
 /// Figures on the screens shown instead of the table.
 const COUNTED: [(&str, &str); 6] = [
@@ -124,21 +301,102 @@ const GAPS: usize = 4;
 const MEANING: usize = 80 - NAME - GAPS;
 /// Minimum width of a meaning.
 const LEAST_MEANING: usize = 20;
+/// Width of one half of a pair, and of the key in it.
+pub const HALF: usize = 40;
+pub const HALF_KEY: usize = 10;
+
+/// The chapter that explains the screen of this mode.
+pub fn chapter_of(mode: Mode) -> usize {
+    let at = CHAPTERS.iter().position(|c| c.modes.contains(&mode));
+    at.unwrap_or(0)
+}
+
+/// The lines of a chapter, for a screen of this width.
+pub fn lines(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<HelpLine> {
+    let lines = blocks(sources, chapter, width).into_iter();
+    lines.flat_map(|(_, lines)| lines).collect()
+}
+
+/// Text of each part of a chapter, and its lines for a width. A part is an entry, or a heading with the line above it.
+fn blocks(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<(String, Vec<HelpLine>)> {
+    let width = usize::from(width);
+    let meaning = width.saturating_sub(NAME + GAPS);
+    let meaning = meaning.clamp(LEAST_MEANING, MEANING);
+    let contents = (CHAPTERS[chapter].contents)(sources);
+    // so that the first page fits a window of 24 lines
+    let pairs = contents
+        .iter()
+        .take_while(|l| matches!(l, HelpLine::Pair(_)));
+    let pairs = pairs.count();
+    let follows_pair = |i: usize| i == pairs;
+    let block = |(i, line): (usize, HelpLine)| {
+        let text = text(&line);
+        let lines = match line {
+            HelpLine::Heading(_) if i > 0 && !follows_pair(i) => vec![HelpLine::Blank, line],
+            HelpLine::Pair(pair) if width < 2 * HALF => {
+                let entries = pair.map(|(key, text)| HelpLine::Entry(key, text.to_owned()));
+                entries
+                    .into_iter()
+                    .flat_map(|e| wrapped(e, meaning))
+                    .collect()
+            }
+            line => wrapped(line, meaning),
+        };
+        (text, lines)
+    };
+    contents.into_iter().enumerate().map(block).collect()
+}
+
+/// The text of a line, for a search.
+fn text(line: &HelpLine) -> String {
+    match line {
+        HelpLine::Heading(text) => text.clone(),
+        HelpLine::Entry(name, meaning) => format!("{name} {meaning}"),
+        HelpLine::Pair([(a, b), (c, d)]) => format!("{a} {b} {c} {d}"),
+        HelpLine::Blank => String::new(),
+    }
+}
+
+/// Lines of all chapters at which something begins that contains the text, regardless of case.
+pub fn hits(sources: &Sources<'_>, searched: &str, width: u16) -> Vec<HelpPosition> {
+    let searched = searched.to_lowercase();
+    let mut hits = Vec::new();
+    if searched.is_empty() {
+        return hits;
+    }
+    for chapter in 0..CHAPTERS.len() {
+        let mut line = 0;
+        for (text, lines) in blocks(sources, chapter, width) {
+            if text.to_lowercase().contains(&searched) {
+                let blank = usize::from(lines.first() == Some(&HelpLine::Blank));
+                let line = line + blank;
+                hits.push(HelpPosition { chapter, line });
+            }
+            line += lines.len();
+        }
+    }
+    hits
+}
 
 /// Wraps an entry.
 fn wrapped(line: HelpLine, meaning: usize) -> Vec<HelpLine> {
-    let HelpLine::Entry(mut name, mut rest) = line else {
+    let HelpLine::Entry(mut name, rest) = line else {
         return vec![line];
     };
+    let mut rest = rest.as_str();
     let mut lines = Vec::new();
-    while rest.len() > meaning {
+    while rest.chars().count() > meaning {
         let spaces = rest.match_indices(' ').map(|(at, _)| at);
-        let Some(at) = spaces.take_while(|&at| at <= meaning).last() else {
+        let fits = |at: &usize| rest[..*at].chars().count() <= meaning;
+        let Some(at) = spaces.take_while(fits).last() else {
             break;
         };
-        lines.push(HelpLine::Entry(std::mem::take(&mut name), &rest[..at]));
+        lines.push(HelpLine::Entry(
+            std::mem::take(&mut name),
+            rest[..at].to_owned(),
+        ));
         rest = &rest[at + 1..];
     }
-    lines.push(HelpLine::Entry(name, rest));
+    lines.push(HelpLine::Entry(name, rest.to_owned()));
     lines
 }

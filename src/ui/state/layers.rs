@@ -1,10 +1,13 @@
 //! Layers above the list of sessions, each with keys of its own.
 
 use crate::ui::action::Mode;
+use crate::ui::keys::titles;
+use crate::ui::keys::titles::ScreenTitle;
 use crate::ui::layout::panes::{Focus, Subject};
 use crate::ui::state::columns::Chooser;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::export::{Export, Stage};
+use crate::ui::state::help::Help;
 use crate::ui::state::prompt::Prompt;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::sort_menu::SortMenu;
@@ -19,8 +22,7 @@ pub enum Layer {
     Detail(Box<Detail>),
     Chooser(Chooser),
     SortMenu(SortMenu),
-    /// The help; holds the first visible line.
-    Help(usize),
+    Help(Box<Help>),
     Prompt(Box<Prompt>),
     /// A file is being named or written.
     Export(Box<Export>),
@@ -35,6 +37,7 @@ impl Layer {
             Layer::Detail(_) => Mode::Detail,
             Layer::Chooser(_) => Mode::Columns,
             Layer::SortMenu(_) => Mode::SortMenu,
+            Layer::Help(help) if help.typing.is_some() => Mode::Search,
             Layer::Help(_) => Mode::Help,
             Layer::Prompt(_) => Mode::Prompt,
             Layer::Export(export) => match export.stage {
@@ -85,7 +88,7 @@ impl Layers {
     layer!(Detail, Box<Detail>, detail, detail_mut, take_detail);
     layer!(Chooser, Chooser, chooser, chooser_mut, take_chooser);
     layer!(SortMenu, SortMenu, sort_menu, sort_menu_mut, take_sort_menu);
-    layer!(Help, usize, help, help_mut, take_help);
+    layer!(Help, Box<Help>, help, help_mut, take_help);
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
     layer!(Export, Box<Export>, export, export_mut, take_export);
 
@@ -98,6 +101,11 @@ impl Layers {
     pub fn modes(&self) -> impl Iterator<Item = Mode> {
         let layers = self.0.iter().rev().map(Layer::mode);
         layers.chain(std::iter::once(Mode::Table))
+    }
+
+    /// The title of the topmost screen, and the tab that it belongs to.
+    pub fn present(&self) -> (&'static ScreenTitle, &'static ScreenTitle) {
+        titles::present(self.modes())
     }
 
     /// The mode of the topmost layer.
@@ -138,6 +146,10 @@ impl Layers {
 
     /// True while a line is being typed, or waits for an answer.
     pub fn is_prompting(&self) -> bool {
-        self.prompt().is_some() || self.export().is_some()
+        match self.0.last() {
+            Some(Layer::Prompt(_) | Layer::Export(_)) => true,
+            Some(Layer::Help(help)) => help.typing.is_some(),
+            _ => false,
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod distributions;
 pub mod export;
 pub mod failures;
 pub mod freeze;
+pub mod help;
 pub mod interval;
 pub mod layers;
 pub mod line;

@@ -33,6 +33,10 @@ const SCREENS: &[(&str, Begin)] = &[
     ("baseline", |size| pressed(screens::failover(size), "m j")),
     ("columns", |size| pressed(app(size), "c j j Space j Space")),
     ("help", |size| pressed(app(size), "?")),
+    ("help_of_charts", |size| pressed(app(size), "d ?")),
+    ("help_searched", |size| searched(size, "wait")),
+    ("help_not_found", |size| searched(size, "xyzzy")),
+    ("no_baseline", |size| pressed(app(size), "v v v")),
     ("filter_completed", |size| pressed(typed(size, "/", "reason "), "Tab")),
     ("filter_wrong", |size| typed(size, "/", "comm curl and rtt > fast")),
     ("capture", |size| typed(size, "C", "lport 443")),
@@ -47,6 +51,12 @@ fn pressed(mut app: App, script: &str) -> App {
 
 fn typed(size: Size, key: &str, text: &str) -> App {
     let mut app = pressed(app(size), key);
+    type_text(&mut app, text);
+    app
+}
+
+fn searched(size: Size, text: &str) -> App {
+    let mut app = pressed(app(size), "? /");
     type_text(&mut app, text);
     app
 }

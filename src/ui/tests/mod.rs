@@ -7,7 +7,6 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Holders, Missed, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
@@ -27,6 +26,7 @@ mod every_screen;
 mod export;
 mod follow;
 mod foreign_keys;
+mod help;
 mod interval;
 mod local_pairs;
 mod mouse;
@@ -36,6 +36,7 @@ mod screens;
 mod selection;
 mod self_traffic;
 mod sort_menu;
+mod tabs;
 mod themes;
 mod top_talkers;
 
@@ -211,10 +212,9 @@ fn column(app: &App, title: &str) -> Vec<String> {
         .expect("a column on the screen");
     let terminal = terminal(app, &MONOCHROME, SIZE);
     let buffer = terminal.backend().buffer();
-    (3..3 + app.row_count().min(
-        crate::ui::layout::layout(buffer.area, app.layers.is_prompting(), app.layers.focus())
-            .rows(),
-    ) as u16)
+    let layout = app.layout_in(buffer.area);
+    let from = layout.table.y + 1;
+    (from..from + app.row_count().min(layout.rows()) as u16)
         .map(|y| {
             // the cell after a wide character is part of it
             let mut cells = at.x..at.x + at.width;
@@ -274,63 +274,11 @@ fn selected_line(app: &App) -> String {
     let terminal = terminal(app, &MONOCHROME, SIZE);
     let buffer = terminal.backend().buffer();
     let reversed = |y: &u16| buffer[(0, *y)].modifier.contains(Modifier::REVERSED);
-    let y = (3..SIZE.height - 1)
+    let from = app.layout().main.y;
+    let y = (from..SIZE.height - 1)
         .find(reversed)
         .expect("a selected line");
     (0..SIZE.width).map(|x| buffer[(x, y)].symbol()).collect()
-}
-
-#[test]
-fn help_lists_every_key_and_column() {
-    let size = Size {
-        width: 80,
-        height: 80,
-    };
-    let mut app = app(size);
-    press(&mut app, "?");
-    let shown = screen(&app, size);
-    insta::assert_snapshot!(shown);
-    for key in keys::KEYS.iter().filter(|k| k.is_in(Mode::Table)) {
-        let start = &key.help[..key.help.len().min(30)];
-        assert!(
-            shown.contains(&key.names()) && shown.contains(start),
-            "{key:?}"
-        );
-    }
-}
-
-#[test]
-fn help_lines_fit_eighty_and_sixty_columns() {
-    for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
-        for line in crate::ui::page::help::lines(
-            &keys::Keymap::default(),
-            &Missed::default(),
-            &InForce::default(),
-            width,
-        ) {
-            if let crate::ui::page::help::HelpLine::Entry(name, meaning) = line {
-                assert!(
-                    name.width() <= 24 && meaning.width() <= fits,
-                    "{name}: {meaning}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn help_scrolls_and_closes() {
-    let mut app = app(SIZE);
-    press(&mut app, "? j j");
-    assert!(!screen(&app, SIZE).contains("KEYS"));
-    press(&mut app, "G");
-    assert!(
-        screen(&app, SIZE).contains("seccomp no"),
-        "{}",
-        screen(&app, SIZE)
-    );
-    press(&mut app, "Esc");
-    assert!(screen(&app, SIZE).contains("RADDR"));
 }
 
 #[test]

@@ -51,9 +51,9 @@ fn click_selects_a_session_and_a_second_opens_its_detail() {
     assert!(screen(&app, SIZE).contains("redis-server"));
     // the first line, which nobody has chosen, is only selected at first
     press(&mut app, "Esc g");
-    click(&mut app, (0, 3));
+    click(&mut app, (0, 4));
     assert_eq!((app.layers.mode(), app.position()), (Mode::Table, 1));
-    click(&mut app, (40, 3));
+    click(&mut app, (40, 4));
     assert_eq!(app.layers.mode(), Mode::Detail);
 }
 
@@ -62,7 +62,15 @@ fn click_on_empty_space_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "j j");
     let before = screen(&app, SIZE);
-    for at in [(10, 0), (10, 1), (10, 15), (79, 22), (7, 23), (500, 500)] {
+    for at in [
+        (10, 0),
+        (10, 1),
+        (9, 2),
+        (10, 15),
+        (79, 22),
+        (7, 23),
+        (500, 500),
+    ] {
         assert_eq!(click(&mut app, at), None);
         assert_eq!(screen(&app, SIZE), before, "{at:?}");
     }
@@ -78,22 +86,11 @@ fn click_on_heading_sorts_and_a_second_reverses() {
                 continue;
             }
             let last = usize::from(column.x + column.width - 1);
-            let word = column.field.word;
-            let descending = column.field.column.is_some_and(|c| c.descending);
-            let arrows = if descending {
-                ["↓", "↑"]
-            } else {
-                ["↑", "↓"]
-            };
-            for (x, arrow) in [usize::from(column.x), last].into_iter().zip(arrows) {
-                let said = format!("sort: {word} {arrow}");
-                // the sorted column takes cells of others
-                let shown = crate::ui::layout::table::window(app.columns.view(), size.width).shown;
-                let now = shown.iter().find(|c| c.field == column.field);
-                let x = now.map_or(x, |now| {
-                    x.clamp(now.x.into(), (now.x + now.width - 1).into())
-                });
-                click(&mut app, (x, 2));
+            for (x, said) in [
+                (usize::from(column.x), format!("by {}", column.title)),
+                (last, format!("by {} reversed", column.title)),
+            ] {
+                click(&mut app, (x, 3));
                 assert!(
                     line(&app, size, 1).contains(&said),
                     "{said}:\n{}",
@@ -132,7 +129,7 @@ fn click_in_top_talkers_pane_moves_the_focus_and_a_second_filters() {
         line(&app, LARGE, 1)
     );
     // back to the table by a click, and the other way round
-    click(&mut app, (5, 3));
+    click(&mut app, (5, 4));
     assert_eq!(app.layers.mode(), Mode::Table);
     click_on(&mut app, LARGE, "PORT", panes);
     assert_eq!(app.layers.mode(), Mode::TopTalkers);
@@ -180,7 +177,7 @@ fn click_on_pane_heading_sorts_the_pane() {
 #[test]
 fn click_on_footer_key_does_what_the_key_does() {
     for (text, mode) in [
-        ("? help", Mode::Help),
+        ("c columns", Mode::Columns),
         ("/ filter", Mode::Prompt),
         ("Enter open", Mode::Detail),
     ] {
@@ -209,7 +206,7 @@ fn click_in_failures_selects_and_a_second_filters() {
     }
     // the heading, the line below the last one, the text at the bottom
     let before = screen(&app, SIZE);
-    for y in [2, 15, 22] {
+    for y in [3, 15, 22] {
         click(&mut app, (5, y));
         assert_eq!(screen(&app, SIZE), before, "{y}");
     }
@@ -277,15 +274,15 @@ fn wheel_scrolls_what_is_under_the_pointer() {
     });
     app.batch(batch_at(10, vec![], many.collect()));
     let (x, panes) = find(&app, LARGE, "PEER", 3);
-    let (table, peers) = (line(&app, LARGE, 3), line(&app, LARGE, panes + 1));
-    let fourth = line(&app, LARGE, 6);
+    let (table, peers) = (line(&app, LARGE, 4), line(&app, LARGE, panes + 1));
+    let fourth = line(&app, LARGE, 7);
     wheel(&mut app, true, (5, 10));
-    assert_eq!(line(&app, LARGE, 3), fourth);
+    assert_eq!(line(&app, LARGE, 4), fourth);
     assert_eq!(line(&app, LARGE, panes + 1), peers, "the panes stay");
     assert_eq!(app.position(), 4, "the selection stays in sight");
     wheel(&mut app, false, (5, 10));
     wheel(&mut app, false, (5, 10));
-    assert_eq!(line(&app, LARGE, 3), table);
+    assert_eq!(line(&app, LARGE, 4), table);
     for _ in 0..200 {
         wheel(&mut app, true, (5, 10));
     }
@@ -305,9 +302,9 @@ fn wheel_scrolls_what_is_under_the_pointer() {
     assert_eq!(line(&app, LARGE, panes + 1), peers);
     // a page of text
     press(&mut app, "?");
-    let fourth = line(&app, LARGE, 5);
+    let fourth = line(&app, LARGE, 7);
     wheel(&mut app, true, (5, 10));
-    assert_eq!(line(&app, LARGE, 2), fourth);
+    assert_eq!(line(&app, LARGE, 4), fourth);
 }
 
 /// Nothing is drawn at one position and found at another, and no click panics.
@@ -331,4 +328,38 @@ fn mouse_at_any_position_and_size_does_not_panic() {
             screen(&app, size);
         }
     }
+}
+
+#[test]
+fn click_on_tab_goes_to_its_screen() {
+    let mut app = app(SIZE);
+    press(&mut app, "Enter");
+    for (text, mode) in [
+        ("d Charts", Mode::Distributions),
+        ("m Baseline", Mode::Baseline),
+        ("f Failures", Mode::Failures),
+        ("Help", Mode::Help),
+        ("Sessions", Mode::Table),
+    ] {
+        let (x, y) = find(&app, SIZE, text, 2);
+        assert_eq!(y, 2, "{text}");
+        for _ in 0..2 {
+            click(&mut app, (x + text.len() - 1, y));
+            assert_eq!(
+                app.layers.mode(),
+                mode,
+                "{text}: a second click stays there"
+            );
+        }
+    }
+    // the purpose is no tab
+    click(&mut app, (79, 2));
+    assert_eq!(app.layers.mode(), Mode::Table);
+    press(&mut app, "/");
+    click_on(&mut app, SIZE, "Charts", 2);
+    assert_eq!(
+        app.layers.mode(),
+        Mode::Prompt,
+        "typed text belongs to the prompt"
+    );
 }

@@ -105,7 +105,7 @@ fn themes_all_distinguish_the_selection_and_the_sorted_heading() {
     for theme in THEMES.iter().flat_map(|t| [t.eight, t.many]) {
         let terminal = terminal(&app(SIZE), theme, SIZE);
         let buffer = terminal.backend().buffer();
-        assert_ne!(buffer[(70, 3)].style(), buffer[(70, 4)].style());
+        assert_ne!(buffer[(70, 4)].style(), buffer[(70, 5)].style());
         assert_ne!(theme.heading, theme.heading_sorted);
         assert_ne!(theme.alarm_text, theme.closed);
         let steps = [theme.open, theme.just_closed, theme.fading, theme.closed];

@@ -9,6 +9,7 @@ use crate::model::aggregate::GroupKey;
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::state::baseline::Comparison;
@@ -31,7 +32,7 @@ const OVERALL: [BaselineFigure; 7] = [
 
 pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some(baseline) = &app.baseline else {
-        return;
+        return none_set(app, theme, area, buffer);
     };
     let mut lines = area.rows();
     let mut line = |buffer: &mut Buffer, text: &str, style: Style| {
@@ -82,6 +83,20 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);
             }
         }
+    }
+}
+
+/// Says how to set a baseline where there is none.
+fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let key = app.keymap.of(Mode::Baseline, Action::Baseline);
+    let lines = [
+        "No baseline is set.".to_owned(),
+        format!("{key} sets one: before a deploy, a failover, a change of configuration."),
+        "From then on this screen shows the peers, programs and ports that are new,".to_owned(),
+        "gone, slower, heavier or failing, the worst first.".to_owned(),
+    ];
+    for (text, line) in lines.iter().zip(area.rows()) {
+        buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
     }
 }
 

@@ -6,7 +6,6 @@
 use ratatui::Frame;
 
 use crate::ui::app::App;
-use crate::ui::layout::layout;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
@@ -24,18 +23,20 @@ pub mod help;
 pub mod prompt;
 pub mod sort_menu;
 pub mod table;
+pub mod tabs;
 pub mod top_talkers;
 
 /// Draws the whole screen.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
-    let layout = layout(area, app.layers.is_prompting(), app.layers.focus());
+    let layout = app.layout_in(area);
     let buffer = frame.buffer_mut();
     buffer.set_style(area, theme.base);
     header::draw(app, theme, &layout, buffer);
+    tabs::draw(app, theme, &layout, buffer);
     match app.layers.page() {
         Some(Layer::Detail(shown)) => detail::draw(shown, app, theme, layout.main, buffer),
-        Some(Layer::Help(top)) => help::draw(*top, app, theme, layout.main, buffer),
+        Some(Layer::Help(top)) => help::draw(top, app, theme, layout.main, buffer),
         Some(Layer::Screen(Screen::Distributions(shown))) => {
             distributions::draw(shown, app, theme, layout.main, buffer);
         }
@@ -58,7 +59,11 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             }
         }
     }
-    if let Some(prompt) = app.layers.prompt() {
+    if let Some(help) = app.layers.help() {
+        if let Some(typing) = &help.typing {
+            help::search(help, typing, app, theme, layout.prompt, frame);
+        }
+    } else if let Some(prompt) = app.layers.prompt() {
         prompt::draw(prompt, theme, layout.prompt, frame);
     }
     if let Some(export) = app.layers.export() {

@@ -1,0 +1,104 @@
+//! Screens: their names, their tabs and their purposes.
+
+use crate::ui::action::{Action, Mode};
+
+/// One row of [`TITLES`].
+#[derive(Debug)]
+pub struct ScreenTitle {
+    /// Its name, on its tab and in titles.
+    pub name: &'static str,
+    /// Mode in which it is on the screen.
+    pub mode: Mode,
+    /// True if it has a tab; else it belongs to the tab of the sessions.
+    pub has_tab: bool,
+    /// Action whose key is on the tab; `None`: going back leads there.
+    pub action: Option<Action>,
+    /// Its purpose, in more words and in fewer.
+    pub purposes: [&'static str; 2],
+}
+
+/// Every screen, in the order of the tabs.
+#[rustfmt::skip]
+pub static TITLES: &[ScreenTitle] = &[
+    tab("Sessions", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
+    part("Top talkers", Mode::TopTalkers, ["who uses the network now: processes, peers, ports", "who uses the network now"]),
+    part("Session", Mode::Detail, ["everything about one session, live", "one session, live"]),
+    part("Columns", Mode::Columns, ["choose the columns of the table and their order", "choose columns, their order"]),
+    tab("Charts", Mode::Distributions, Some(Action::Screen(Mode::Distributions)), ["where the time goes: durations, RTT, connect latencies, bytes", "where the time goes"]),
+    tab("Failures", Mode::Failures, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
+    tab("Baseline", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
+    tab("Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
+];
+
+const fn tab(
+    name: &'static str,
+    mode: Mode,
+    action: Option<Action>,
+    purposes: [&'static str; 2],
+) -> ScreenTitle {
+    ScreenTitle {
+        name,
+        mode,
+        has_tab: true,
+        action,
+        purposes,
+    }
+}
+
+/// A screen that belongs to the sessions.
+const fn part(name: &'static str, mode: Mode, purposes: [&'static str; 2]) -> ScreenTitle {
+    ScreenTitle {
+        name,
+        mode,
+        has_tab: false,
+        action: None,
+        purposes,
+    }
+}
+
+/// Screens that have a tab.
+pub fn tabs() -> impl DoubleEndedIterator<Item = &'static ScreenTitle> + Clone {
+    TITLES.iter().filter(|t| t.has_tab)
+}
+
+/// The title of the topmost of these layers that has one, and the tab that it belongs to; the topmost is first.
+pub fn present(modes: impl Iterator<Item = Mode>) -> (&'static ScreenTitle, &'static ScreenTitle) {
+    let of = |mode| match mode {
+        Mode::Search => Mode::Help,
+        mode => mode,
+    };
+    let mut titles = modes.filter_map(|mode| TITLES.iter().find(|t| t.mode == of(mode)));
+    let sessions = &TITLES[0];
+    let title = titles.next().unwrap_or(sessions);
+    let tab = match title.has_tab {
+        true => title,
+        false => titles.find(|t| t.has_tab).unwrap_or(sessions),
+    };
+    (title, tab)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn present_title_is_that_of_the_topmost_screen() {
+        let names = |modes: &[Mode]| {
+            let (title, tab) = present(modes.iter().copied());
+            (title.name, tab.name)
+        };
+        assert_eq!(names(&[Mode::Table]), ("Sessions", "Sessions"));
+        assert_eq!(
+            names(&[Mode::Prompt, Mode::Failures, Mode::Table]),
+            ("Failures", "Failures")
+        );
+        assert_eq!(
+            names(&[Mode::Detail, Mode::TopTalkers, Mode::Table]),
+            ("Session", "Sessions")
+        );
+        assert_eq!(
+            names(&[Mode::Help, Mode::Failures, Mode::Table]),
+            ("Help", "Help")
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Questions, and the keys that answer them: a page of the help, and docs/troubleshooting.md.
+
+/// One row of [`QUESTIONS`].
+#[derive(Debug)]
+pub struct Question {
+    pub text: &'static str,
+    /// Steps to the answer.
+    pub steps: &'static [Step],
+    /// Further steps, for the details.
+    pub further: &'static [Step],
+    /// A remark below the steps; empty: none.
+    pub remark: &'static str,
+}
+
+/// Keys to press, and what they show.
+#[derive(Debug)]
+pub struct Step {
+    /// Names of keys, separated by spaces.
+    pub press: &'static str,
+    /// Text to type after that.
+    pub typed: &'static str,
+    /// Text on the screen afterwards.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "tests and documents read it")
+    )]
+    pub shows: &'static str,
+    /// Explanation of what is on the screen.
+    pub meaning: &'static str,
+}
+
+impl Step {
+    /// The keys, as they are written in the help.
+    pub fn keys(&self) -> String {
+        format!("{}{}", self.press, self.typed)
+    }
+
+    /// Number of keys to press.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "tests count them")
+    )]
+    pub fn count(&self) -> usize {
+        self.press.split_whitespace().count() + self.typed.chars().count()
+    }
+}
+
+impl Question {
+    /// All steps, the further ones last.
+    pub fn all_steps(&self) -> impl Iterator<Item = &'static Step> {
+        self.steps.iter().chain(self.further)
+    }
+
+    /// All keys to the answer, as they are written in the help: `f /10.0.0.5`.
+    pub fn keys(&self) -> String {
+        let steps = self.steps.iter().map(Step::keys);
+        steps.collect::<Vec<_>>().join(" ")
+    }
+}
+
+const fn press(press: &'static str, shows: &'static str, meaning: &'static str) -> Step {
+    typed(press, "", shows, meaning)
+}
+
+const fn typed(
+    press: &'static str,
+    typed: &'static str,
+    shows: &'static str,
+    meaning: &'static str,
+) -> Step {
+    Step {
+        press,
+        typed,
+        shows,
+        meaning,
+    }
+}
+
+/// Every question, in the order of the help.
+#[rustfmt::skip]
+pub static QUESTIONS: &[Question] = &[
+    Question {
+        text: "Who uses the network now?",
+        steps: &[
+            press("Tab", "PROCESS", "processes, with the most bytes per second on top"),
+            press("Tab", "PEER", "peers; `a` groups them by subnet"),
+            press("Tab", "PORT", "ports; `Enter` narrows everything to one, `Backspace` goes back"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "Which is the largest transfer, and what limits it?",
+        steps: &[
+            press("B", "by BYTES", "sessions, with the most bytes in both directions on top, open or closed; `o` leaves only open ones"),
+            press("Enter", "limited by", "the first one, with what limits it"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "Which sessions have lasted longest?",
+        steps: &[
+            press("A", "by AGE", "sessions, the oldest on top; `≥`: it was open before tcplife started, and its age is a lower bound"),
+            press("o", " open", "only those that are still open"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "Why is this transfer slow?",
+        steps: &[
+            press("Enter", "BOTTLENECK", "the network, the peer's window, our send buffer, or an application that had nothing to send"),
+            press("Tab", "BOTTLENECK", "the same for the other end, if it is on this host"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "What is refused or times out, such as a database?",
+        steps: &[
+            press("f", "ECONNREFUSED", "failures: `refused` (nothing listens there) or `connect-timeout` (no answer at all), destination and program, with what fails most now on top"),
+            press("Enter", "filter: ", "the sessions of the selected line, with their process ids"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "The database is slow: is it the network, or us?",
+        steps: &[
+            press("Shift-Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
+            press("Enter", "filter: service", "only its sessions"),
+            press("d", "CONNECT", "RTT and CONNECT are the network's: if they are short and durations are long, it is the database or us"),
+        ],
+        further: &[
+            press("Esc Esc Enter", "limited by", "one of its sessions: `network`, or an application that had nothing to send. In that case it is the end that has to send next"),
+        ],
+        remark: "",
+    },
+    Question {
+        text: "Is it slow for all, or for a few?",
+        steps: &[
+            press("d", "DURATION", "durations, round trips, connect latencies and bytes, with p50, p90 and p99"),
+            press("Tab", "▸RTT", "the next chart"),
+            press("Enter", "filter: rtt", "the sessions of its selected bar"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "Which process opens connections that get reset?",
+        steps: &[
+            press("f", "remote-reset", "failures: the line `remote-reset` names the destination and the program"),
+            press("Enter", "filter: ", "the sessions of the selected line, with their process ids"),
+        ],
+        further: &[],
+        remark: "On a busy host, type `/reset` or `/10.0.0.5` before `Enter`: only resets, or only failures that involve that address, are left.",
+    },
+    Question {
+        text: "Who talks to this subnet?",
+        steps: &[
+            press("Tab Tab a", "SUBNET", "subnets, with the most bytes per second on top; `↓` goes to yours"),
+            press("Enter", "filter: raddr", "its sessions, with the programs that have them"),
+        ],
+        further: &[press("Shift-Tab", "PROCESS", "the processes that talk to it, with their sums")],
+        remark: "",
+    },
+    Question {
+        text: "Which traffic is that of a container?",
+        steps: &[
+            typed("/", "cont", "container", "the fields that the text may become"),
+            press("Tab Tab", "filter: container", "the container; if there are several, `Tab` goes to the next"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "What has changed since the deploy?",
+        steps: &[
+            press("m", "baseline set", "before the deploy: the moment to compare with"),
+            press("m", "since", "after it: new and gone peers, programs and ports, and what is slower, heavier or failing"),
+        ],
+        further: &[],
+        remark: "",
+    },
+    Question {
+        text: "Which program leaks sessions in close-wait?",
+        steps: &[
+            typed("/", "close-", "close-wait", "sessions that the peer has closed and the owner has not"),
+        ],
+        further: &[],
+        remark: "",
+    },
+];

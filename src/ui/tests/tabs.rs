@@ -1,0 +1,147 @@
+//! The tabs: which screens they name, which one is marked, and how to step through them.
+
+use super::*;
+use crate::ui::keys::titles::{TITLES, tabs};
+
+/// The marked text in the line of tabs.
+fn marked(app: &App, size: Size) -> String {
+    let terminal = terminal(app, &MONOCHROME, size);
+    let buffer = terminal.backend().buffer();
+    let cells = (0..size.width).map(|x| &buffer[(x, 2)]);
+    let marked = cells.filter(|c| c.modifier.contains(Modifier::REVERSED));
+    marked.map(Cell::symbol).collect()
+}
+
+#[test]
+fn tabs_step_through_all_screens_and_mark_the_present_one() {
+    let mut app = app(SIZE);
+    let mut seen = vec![marked(&app, SIZE)];
+    for _ in 1..tabs().count() {
+        press_and_settle(&mut app, "v");
+        seen.push(marked(&app, SIZE));
+    }
+    assert_eq!(
+        seen,
+        ["Sessions", "d Charts", "f Failures", "m Baseline", "? Help"]
+    );
+    for expected in seen.iter().rev().skip(1) {
+        press_and_settle(&mut app, "V");
+        assert_eq!(marked(&app, SIZE), *expected);
+    }
+    press(&mut app, "V v");
+    assert_eq!(app.layers.mode(), Mode::Table, "it goes round");
+}
+
+#[test]
+fn tabs_name_the_purpose_of_every_screen() {
+    for (script, mode) in [
+        ("g", Mode::Table),
+        ("Tab", Mode::TopTalkers),
+        ("Enter", Mode::Detail),
+        ("c", Mode::Columns),
+        ("d", Mode::Distributions),
+        ("f", Mode::Failures),
+        ("m m", Mode::Baseline),
+        ("?", Mode::Help),
+    ] {
+        let title = TITLES.iter().find(|t| t.mode == mode).expect("a title");
+        for (size, purpose) in [(SIZE, title.purposes[1]), (LARGE, title.purposes[0])] {
+            let mut app = app(size);
+            press_and_settle(&mut app, script);
+            assert_eq!(app.layers.mode(), mode);
+            assert!(
+                line(&app, size, 2).contains(purpose),
+                "{}",
+                line(&app, size, 2)
+            );
+        }
+    }
+}
+
+#[test]
+fn tabs_without_room_leave_the_purpose_to_a_title() {
+    // too narrow for the purpose; too low for the tabs; too low for anything
+    for (width, height, tabbed, titled) in [
+        (60, 24, true, true),
+        (80, 19, false, true),
+        (80, 11, false, false),
+    ] {
+        let size = Size { width, height };
+        let mut app = app(size);
+        press_and_settle(&mut app, "f");
+        let shown = screen(&app, size);
+        assert_eq!(shown.contains("m Baseline"), tabbed, "{shown}");
+        assert_eq!(shown.contains("Failures: what fails"), titled, "{shown}");
+        press(&mut app, "f");
+        assert!(
+            !screen(&app, size).contains("Sessions: "),
+            "its headings say it"
+        );
+    }
+}
+
+#[test]
+fn tabs_of_a_low_window_are_in_the_footer() {
+    let size = Size {
+        width: 80,
+        height: 19,
+    };
+    let footer = |size: Size| line(&app(size), size, usize::from(size.height) - 1);
+    for key in ["? help", "d charts", "f failures"] {
+        assert!(footer(size).contains(key), "{}", footer(size));
+        assert!(!footer(SIZE).contains(key), "{}", footer(SIZE));
+    }
+    for key in ["Enter open", "c columns", "v screens"] {
+        assert!(footer(SIZE).contains(key), "{}", footer(SIZE));
+    }
+}
+
+#[test]
+fn footer_offers_undo_only_with_a_previous_filter() {
+    let mut app = app(SIZE);
+    let footer = |app: &App| line(app, SIZE, 23);
+    assert!(!footer(&app).contains("undo"));
+    press(&mut app, "/");
+    type_text(&mut app, "curl");
+    press(&mut app, "Enter");
+    assert!(footer(&app).contains("Backspace undo"), "{}", footer(&app));
+    press(&mut app, "f");
+    assert!(footer(&app).contains("Backspace undo"), "{}", footer(&app));
+    press(&mut app, "Backspace");
+    assert!(!footer(&app).contains("undo"));
+}
+
+#[test]
+fn screen_keys_lead_from_any_page_to_their_screen() {
+    for before in ["Enter", "c", "?", "d", "Tab", "Enter ?"] {
+        let mut app = app(SIZE);
+        press_and_settle(&mut app, before);
+        press_and_settle(&mut app, "f");
+        assert_eq!(app.layers.mode(), Mode::Failures, "{before}");
+        assert!(screen(&app, SIZE).contains("ERRNO"), "{before}");
+    }
+    // from the help on a screen, its key closes the help only
+    let mut app = app(SIZE);
+    press_and_settle(&mut app, "f ? f");
+    assert_eq!(app.layers.mode(), Mode::Failures);
+}
+
+#[test]
+fn chosen_columns_are_kept_when_another_screen_is_opened() {
+    let mut app = app(SIZE);
+    press(&mut app, "c Space");
+    assert!(matches!(press(&mut app, "v"), Some(Effect::KeepColumns(_))));
+    assert_eq!(app.layers.mode(), Mode::Distributions);
+}
+
+#[test]
+fn baseline_screen_without_a_baseline_says_how_to_set_one() {
+    let mut app = app(SIZE);
+    press_and_settle(&mut app, "v v v");
+    assert_eq!(app.layers.mode(), Mode::Baseline);
+    assert!(screen(&app, SIZE).contains("m sets one"));
+    press_and_settle(&mut app, "m");
+    assert!(screen(&app, SIZE).contains("since 0s"), "it stays there");
+    press_and_settle(&mut app, "x");
+    assert_eq!(app.layers.mode(), Mode::Table);
+}
