@@ -102,6 +102,7 @@ impl Helpers {
             is_config_named: cli.config.is_some(),
             history: state("history"),
             columns: state("columns"),
+            hints: state("hints"),
         };
         let broker = (output == Output::Dashboard).then(|| Broker::start(places, caller));
         Ok(Helpers {

@@ -45,6 +45,7 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
+use action::{Action, Mode};
 use app::App;
 use app::effect::Effect;
 use config::Config;
@@ -230,6 +231,12 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     if let Some(notice) = options.notice {
         app.notice.say(notice);
     }
+    if saved_lines::is_missing(&options.broker, Place::Hints) {
+        let key = app.keymap.of(Mode::Table, Action::Help);
+        app.notice
+            .say_next(format!("First time here? {key} shows the keys that matter"));
+        keep(&options.broker, Place::Hints, &["help".to_owned()]);
+    }
     app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
     (app, Arc::new(options.broker))
 }
@@ -348,9 +355,8 @@ impl<'a> Outside<'a> {
         }
     }
 
-    /// Saves lines for the next run. If they cannot be saved, nothing is reported.
     fn keep(&self, place: Place, lines: &[String]) {
-        let _ = saved_lines::save(&self.broker, place, lines);
+        keep(&self.broker, place, lines);
     }
 
     /// Passes the available blocks of an export to the writer.
@@ -381,6 +387,11 @@ impl<'a> Outside<'a> {
             resolver.set_wanted(self.wanted.clone());
         }
     }
+}
+
+/// Saves lines for the next run. If they cannot be saved, nothing is reported.
+fn keep(broker: &Broker, place: Place, lines: &[String]) {
+    let _ = saved_lines::save(broker, place, lines);
 }
 
 /// The resolver's answers, if there is one.

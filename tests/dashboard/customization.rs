@@ -47,7 +47,7 @@ impl Drop for Home {
 }
 
 fn headings(seen: &Seen) -> Vec<String> {
-    seen.lines().get(2).map(|l| titles(l)).unwrap_or_default()
+    seen.lines().get(3).map(|l| titles(l)).unwrap_or_default()
 }
 
 fn shows_column(seen: &Seen, title: &str) -> bool {
@@ -162,7 +162,7 @@ fn files_written_by_version_0_1_are_still_accepted() {
         s.shows("filter: retr > 0 or adopted yes") && s.is_whole()
     });
     seen.press("?");
-    seen.wait_for("the help", |s| s.shows("KEYS"));
+    seen.wait_for("the help", |s| s.shows("HELP "));
     seen.press("q");
     seen.wait_for("the table", |s| shows_column(s, "RETRB"));
     seen.press("q");
@@ -266,14 +266,14 @@ fn print_config_output_is_accepted_as_configuration() {
     let nothing = only(&[&listen(V4)]);
     let mut seen = home.dashboard(&["-L", &nothing], &[]);
     // a key ends a notice about this host, if there is one
-    seen.press("\x0c");
-    seen.wait_for("the keys", |s| s.shows("q quit  ? help  / filter"));
+    seen.press("\x0c\x0c");
+    seen.wait_for("the keys", |s| s.shows("q quit  / filter"));
     seen.quit();
 }
 
 /// Returns the colors of the headings: text and background.
 fn cell_colors(seen: &Seen) -> (vt100::Color, vt100::Color) {
-    let cell = seen.terminal.screen().cell(2, 79).expect("it is there");
+    let cell = seen.terminal.screen().cell(3, 79).expect("it is there");
     (cell.fgcolor(), cell.bgcolor())
 }
 
@@ -345,5 +345,36 @@ fn ring_size_rounded_up_is_reported_on_screen() {
     seen.wait_for("the notice", |s| {
         s.shows("--ring-size 100k: rounded up to 128Ki, a power of two")
     });
+    seen.quit();
+}
+
+#[test]
+fn first_start_points_to_the_help_once() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let home = Home::new("first-start");
+    let nothing = only(&[&listen(V4)]);
+    let hint = "First time here? ? shows the keys that matter";
+    let mut seen = home.dashboard(&["-L", &nothing], &[]);
+    // a key ends a notice about this host, if there is one
+    if !seen.shows(hint) {
+        seen.press("\x0c");
+    }
+    seen.wait_for("the hint", |s| s.shows(hint));
+    seen.press("?");
+    seen.wait_for("the help", |s| s.shows("HELP 1/9") && !s.shows(hint));
+    seen.press("q");
+    seen.wait_for("the sessions", |s| !s.shows("HELP 1/9"));
+    seen.quit();
+    let mut seen = home.dashboard(&["-L", &nothing], &[]);
+    assert!(!seen.shows("First time"));
+    seen.press("\x0c");
+    seen.wait_for("the keys", |s| s.shows("q quit"));
+    seen.quit();
+    // where nothing can be remembered, it is not repeated at each start
+    let mut seen = home.dashboard(&["-L", &nothing], &[("XDG_STATE_HOME", "/dev/null")]);
+    seen.press("\x0c");
+    seen.wait_for("the keys", |s| s.shows("q quit"));
     seen.quit();
 }

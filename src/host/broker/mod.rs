@@ -43,6 +43,7 @@ pub struct Places {
     pub is_config_named: bool,
     pub history: Option<PathBuf>,
     pub columns: Option<PathBuf>,
+    pub hints: Option<PathBuf>,
 }
 
 impl Places {
@@ -52,6 +53,7 @@ impl Places {
             Place::Config => self.config.as_deref(),
             Place::History => self.history.as_deref(),
             Place::Columns => self.columns.as_deref(),
+            Place::Hints => self.hints.as_deref(),
         }
     }
 }

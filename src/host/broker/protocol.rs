@@ -11,10 +11,11 @@ pub enum Place {
     Config,
     History,
     Columns,
+    Hints,
 }
 
 impl Place {
-    const ALL: [Place; 3] = [Place::Config, Place::History, Place::Columns];
+    const ALL: [Place; 4] = [Place::Config, Place::History, Place::Columns, Place::Hints];
 }
 
 /// A request.
@@ -149,6 +150,7 @@ mod tests {
         let requests = [
             Request::Read(Place::Config),
             Request::Read(Place::Columns),
+            Request::Read(Place::Hints),
             Request::Rewrite(Place::History),
             Request::Create {
                 path: path.clone(),

@@ -10,6 +10,8 @@ const SWITCHED_STAYS_NS: u64 = 3_000_000_000;
 #[derive(Debug, Default)]
 pub struct Notice {
     said: Option<Message>,
+    /// A message that is shown once that one has disappeared.
+    next: Option<Message>,
 }
 
 #[derive(Debug)]
@@ -19,6 +21,17 @@ struct Message {
     stays_ns: u64,
     /// Time of the first batch since it is shown.
     since_ns: Option<u64>,
+}
+
+impl Message {
+    fn new(text: String, is_alarm: bool, stays_ns: u64) -> Self {
+        Message {
+            text,
+            is_alarm,
+            stays_ns,
+            since_ns: None,
+        }
+    }
 }
 
 impl Notice {
@@ -37,18 +50,21 @@ impl Notice {
         self.put(text, false, SWITCHED_STAYS_NS);
     }
 
+    /// Shows a message, if there is another one then after it.
+    pub fn say_next(&mut self, text: String) {
+        match self.said {
+            Some(_) => self.next = Some(Message::new(text, false, STAYS_NS)),
+            None => self.say(text),
+        }
+    }
+
     /// Shows an error.
     pub fn complain(&mut self, text: String) {
         self.put(text, true, STAYS_NS);
     }
 
     fn put(&mut self, text: String, is_alarm: bool, stays_ns: u64) {
-        self.said = Some(Message {
-            text,
-            is_alarm,
-            stays_ns,
-            since_ns: None,
-        });
+        self.said = Some(Message::new(text, is_alarm, stays_ns));
     }
 
     /// The message, and true if it is an error.
@@ -58,7 +74,7 @@ impl Notice {
 
     /// Removes the message after a key: its reader has had time to read it.
     pub fn clear(&mut self) {
-        self.said = None;
+        self.said = self.next.take();
     }
 
     /// Takes the time of a batch. True if the message disappears with it.
@@ -69,7 +85,7 @@ impl Notice {
         let since = *said.since_ns.get_or_insert(now_ns);
         let over = now_ns.saturating_sub(since) >= said.stays_ns;
         if over {
-            self.said = None;
+            self.clear();
         }
         over
     }
@@ -78,6 +94,18 @@ impl Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notice_said_next_is_shown_after_the_present_one() {
+        let mut notice = Notice::default();
+        notice.say_next("one".into());
+        notice.say_next("two".into());
+        assert_eq!(notice.get(), Some(("one", false)));
+        notice.clear();
+        assert_eq!(notice.get(), Some(("two", false)));
+        notice.clear();
+        assert_eq!(notice.get(), None);
+    }
 
     #[test]
     fn notice_disappears_after_some_seconds_or_on_clear() {

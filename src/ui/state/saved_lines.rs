@@ -1,4 +1,4 @@
-//! Data kept between runs, in files of lines in the state directory: used filters and chosen columns.
+//! Data kept between runs, in files of lines in the state directory: used filters, chosen columns, and hints given.
 //!
 //! If the directory is not writable, nothing is reported: history then lasts for the run. A file that is not a regular
 //! one, such as a link to /dev/null, is neither read nor replaced.
@@ -39,6 +39,12 @@ pub fn load(broker: &Broker, place: Place) -> Vec<String> {
         .iter()
         .map(|&l| l.to_owned())
         .collect()
+}
+
+/// True if there is no such file, where there could be one.
+pub fn is_missing(broker: &Broker, place: Place) -> bool {
+    let found = broker.read(place);
+    broker.path(place).is_some() && found.is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
 /// Writes the lines atomically, readable by the user only.
@@ -89,9 +95,12 @@ mod tests {
         let load = || load(&broker, Place::History);
         let save = |lines: &[String]| save(&broker, Place::History, lines);
         assert_eq!(load(), Vec::<String>::new());
+        assert!(is_missing(&broker, Place::History));
+        assert!(!is_missing(&broker, Place::Hints), "it has no path");
         let lines: Vec<String> = (0..KEPT + 5).map(|i| format!("port {i}")).collect();
         save(&lines).expect("saving");
         assert_eq!(load(), lines[5..]);
+        assert!(!is_missing(&broker, Place::History));
         fs::write(&path, b"port 1\n\xff\xfe\n\n").expect("writing");
         assert_eq!(load().len(), 2);
         let long = format!("{}\nport 1\n", "x".repeat(LONGEST + 1));
