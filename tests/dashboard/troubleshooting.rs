@@ -1,106 +1,241 @@
-//! The questions of docs/troubleshooting.md, with the keys given there, on live traffic.
+//! The questions of docs/troubleshooting.md and of the help, with the keys given there, on live traffic.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::net::sockopt::{set_socket_linger, set_tcp_user_timeout};
+use rustix::net::{AddressFamily, SocketType, socket};
+use tcplife::testing::ui::{QUESTIONS, Question, Step};
 
-use crate::common::loopback::{Pair, V4, listen};
-use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+use crate::common::cgroups;
+use crate::common::loopback::{Pair, V4, listen, port};
+use crate::common::netns::Netns;
+use crate::common::requirements::{kernel_or_skip, skip, tool_or_skip};
 use crate::harness::{Seen, only};
 
-/// Keys to press, and the text on the screen afterwards.
-struct Step {
-    keys: Vec<String>,
-    shows: String,
-}
+/// Most keys of an answer.
+const MOST: usize = 7;
 
-/// Returns the parts of a page in backquotes.
-fn quoted(text: &str) -> Vec<String> {
-    text.split('`').skip(1).step_by(2).map(Into::into).collect()
-}
-
-/// Returns the steps of the tables under a heading.
-fn steps(question: &str) -> Vec<Step> {
-    let page = include_str!("../../docs/troubleshooting.md");
-    let heading = format!("## {question}\n");
-    let (_, part) = page.split_once(&heading).expect("the question");
-    let part = part.split("\n## ").next().unwrap_or_default();
-    let rows = part.lines().filter(|l| l.starts_with("| `"));
-    rows.map(|row| {
-        let cells: Vec<&str> = row.split('|').collect();
-        Step {
-            keys: quoted(cells[1]),
-            shows: quoted(cells[2]).concat(),
-        }
-    })
-    .collect()
+/// The question that starts with these words.
+fn question(start: &str) -> &'static Question {
+    let found = QUESTIONS.iter().find(|q| q.text.starts_with(start));
+    found.unwrap_or_else(|| panic!("no question {start}"))
 }
 
 impl Seen {
-    /// Presses the keys and waits for the expected text; returns the number of keys.
-    fn ask(&mut self, steps: &[Step]) -> usize {
-        let mut count = 0;
-        for step in steps {
-            for key in &step.keys {
-                self.press(match key.as_str() {
-                    "Enter" => "\r",
-                    "Tab" => "\t",
-                    key => key,
-                });
-                count += 1;
+    /// Presses the keys of a step, and waits for the expected text.
+    fn ask(&mut self, step: &Step) {
+        for key in step.press.split_whitespace() {
+            self.press(match key {
+                "Enter" => "\r",
+                "Tab" => "\t",
+                "Shift-Tab" => "\x1b[Z",
+                // alone: before another key it would be a part of that one
+                "Esc" => "\x1b",
+                key => key,
+            });
+            if key == "Esc" {
+                self.wait_for("the page below", |s| s.is_whole());
+                std::thread::sleep(Duration::from_millis(100));
             }
-            self.wait_for(&step.shows, |s| s.shows(&step.shows));
         }
-        count
+        self.press(step.typed);
+        self.wait_for(step.shows, |s| s.shows(step.shows));
+    }
+
+    /// Presses the keys of all steps to the answer.
+    fn ask_all(&mut self, question: &Question) {
+        let keys: usize = question.steps.iter().map(Step::count).sum();
+        assert!((1..=MOST).contains(&keys), "{}: {keys}", question.text);
+        for step in question.steps {
+            self.ask(step);
+        }
+    }
+
+    /// True if a line contains all of these.
+    fn has_line(&self, holds: &[&str]) -> bool {
+        let lines = self.lines();
+        lines.iter().any(|l| holds.iter().all(|h| l.contains(h)))
     }
 }
 
-/// A network namespace with this address, in which a thread resets a session that another one has opened, until asked
-/// to stop.
-fn resets(at: &'static str, stop: mpsc::Receiver<()>) {
-    // SAFETY: only the namespace changes, for this thread and what it starts
-    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("a network namespace");
-    for args in [
-        &["link", "set", "lo", "up"][..],
-        &["addr", "add", at, "dev", "lo"],
-    ] {
-        let status = Command::new("ip").args(args).status().expect("ip");
-        assert!(status.success(), "ip {args:?}");
+/// The start of this program's name, as much as a narrow column shows.
+fn our_name() -> String {
+    let comm = std::fs::read_to_string("/proc/self/comm").expect("our name");
+    comm.trim()[..4].to_owned()
+}
+
+#[test]
+fn questions_are_twelve_and_have_few_keys() {
+    assert_eq!(QUESTIONS.len(), 12);
+    for question in QUESTIONS {
+        let keys: usize = question.steps.iter().map(Step::count).sum();
+        assert!((1..=MOST).contains(&keys), "{}: {keys}", question.text);
     }
-    let to = SocketAddr::new(at.parse().expect("an address"), 8443);
-    let listener = TcpListener::bind(to).expect("a port of our own");
+}
+
+#[test]
+fn questions_about_sessions_are_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    for start in [
+        "Who uses the network now?",
+        "Why is this transfer slow?",
+        "What has changed since the deploy?",
+        "Is it slow for all, or for a few?",
+        "Which program leaks sessions in close-wait?",
+        "The database is slow",
+    ] {
+        let mut busy = Pair::open(&listener, V4);
+        busy.exchange(100_000, 100_000);
+        // one whose peer has closed
+        let Pair { client, server } = Pair::open(&listener, V4);
+        drop(client);
+        // one that has closed, with a round trip
+        let mut short = Pair::open(&listener, V4);
+        short.exchange(10, 10);
+        short.close();
+        let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+        seen.wait_for("both", |s| s.rows().len() >= 2);
+        let question = question(start);
+        seen.ask_all(question);
+        if start.starts_with("Which program leaks") {
+            seen.wait_for("only that one", |s| s.rows().len() == 1);
+            assert!(seen.has_line(&[&our_name(), "close-wait"]));
+        }
+        question.further.iter().for_each(|step| seen.ask(step));
+        drop((server, busy));
+        seen.press("\x1b\x03q\x03");
+        seen.ends("q", 0);
+    }
+}
+
+#[test]
+fn question_about_the_largest_transfer_is_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let [mut small, mut large, mut newest] = [(); 3].map(|()| Pair::open(&listener, V4));
+    small.exchange(1000, 1000);
+    large.exchange(150_000, 100_000);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    seen.wait_for("all three", |s| s.rows().len() == 3);
+    // now the busiest by far, but not the largest
+    newest.exchange(20_000, 20_000);
+    let question = question("Which is the largest transfer");
+    seen.ask(&question.steps[0]);
+    let largest = large.client_port();
+    seen.wait_for("the largest", |s| s.order().first() == Some(&largest));
+    seen.ask(&question.steps[1]);
+    assert!(seen.shows(&largest.to_string()));
+    seen.press("q");
+    seen.quit();
+}
+
+#[test]
+fn question_about_the_longest_lived_is_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let oldest = Pair::open(&listener, V4);
+    let port_of_oldest = oldest.client_port();
+    seen.wait_for("the oldest", |s| s.rows().len() == 1);
+    let mut newer = Pair::open(&listener, V4);
+    newer.exchange(100_000, 100_000);
+    let mut closed = Pair::open(&listener, V4);
+    closed.exchange(10, 10);
+    closed.close();
+    seen.wait_for("all three", |s| s.rows().len() == 3);
+    seen.ask_all(question("Which sessions have lasted longest?"));
+    let expected = [port_of_oldest, newer.client_port()];
+    seen.wait_for("the open ones, the oldest on top", |s| {
+        s.order() == expected
+    });
+    seen.quit();
+}
+
+/// Connects to a port of an address at which no process listens, or from which no answer comes.
+fn fail_to_connect(to: SocketAddr) {
+    let client = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    set_tcp_user_timeout(&client, 1500).expect("TCP_USER_TIMEOUT");
+    assert!(rustix::net::connect(&client, &to).is_err(), "{to}");
+}
+
+#[test]
+fn question_about_refused_and_timed_out_connections_is_answered() {
+    if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip("addr add 10.0.0.9/32 dev lo");
+    // whoever has this address does not answer
+    netns.ip("link add near type veth peer name far");
+    netns.ip("addr add 10.1.0.1/24 dev near");
+    netns.ip("link set near up");
+    netns.ip("link set far up");
+    netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
+    // the failures of other tests are left out
+    let mut seen = Seen::dashboard(&["-D", "5432"]);
+    let question = question("What is refused or times out");
+    netns.run(|| {
+        for _ in 0..20 {
+            fail_to_connect("10.0.0.9:5432".parse().expect("an address"));
+        }
+        fail_to_connect("10.1.0.5:5432".parse().expect("an address"));
+    });
+    seen.ask(&question.steps[0]);
+    let comm = our_name();
+    seen.wait_for("both, and the program", |s| {
+        s.has_line(&["refused", "10.0.0.9:5432", &comm])
+            && s.has_line(&["connect-timeout", "ETIMEDOUT", "10.1.0.5:5432", &comm])
+    });
+    seen.ask(&question.steps[1]);
+    let pid = std::process::id().to_string();
+    seen.wait_for("its sessions", |s| {
+        s.rows().iter().any(|r| r.cell("PID") == pid)
+    });
+    seen.quit();
+}
+
+/// Resets sessions in a network namespace until asked to stop.
+fn resets(at: SocketAddr, stop: &mpsc::Receiver<()>) {
+    let listener = TcpListener::bind(at).expect("a port of our own");
     while stop.recv_timeout(Duration::from_millis(20)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        let mut client = TcpStream::connect(to).expect("a connection");
+        let mut client = TcpStream::connect(at).expect("a connection");
         let (server, _) = listener.accept().expect("a connection");
-        rustix::net::sockopt::set_socket_linger(&server, Some(Duration::ZERO)).expect("SO_LINGER");
+        set_socket_linger(&server, Some(Duration::ZERO)).expect("SO_LINGER");
         drop(server);
         assert!(client.read(&mut [0]).is_err(), "it was reset");
     }
 }
 
 #[test]
-fn troubleshooting_keys_for_resets_lead_to_the_process() {
+fn question_about_resets_leads_to_the_process() {
     if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
         return;
     }
+    let netns = Netns::new();
+    netns.ip("addr add 10.0.0.5/32 dev lo");
+    let mut seen = Seen::dashboard(&["-D", "8443"]);
     let (stop, stopped) = mpsc::channel();
-    let traffic = std::thread::spawn(|| resets("10.0.0.5", stopped));
-    // it shows everything: other tests' sessions are there too
-    let mut seen = Seen::dashboard(&[]);
-    let steps = steps("Which process opens connections to 10.0.0.5 that get reset?");
-    let keys = seen.ask(&steps[..2]);
-    assert!(keys <= 10, "{keys} keys");
-    let comm = std::fs::read_to_string("/proc/self/comm").expect("our name");
-    let answers = |s: &Seen| {
-        let line = s.lines().into_iter().find(|l| l.contains("reset by peer"));
-        line.is_some_and(|l| l.contains("10.0.0.5:8443") && l.contains(&comm.trim()[..8]))
-    };
-    seen.wait_for("the program", answers);
-    seen.ask(&steps[2..]);
+    let traffic = std::thread::spawn(move || {
+        netns.run(move || resets("10.0.0.5:8443".parse().expect("an address"), &stopped));
+    });
+    let question = question("Which process opens connections that get reset?");
+    seen.ask(&question.steps[0]);
+    let comm = our_name();
+    let answer = ["remote-reset", "10.0.0.5:8443", &comm];
+    seen.wait_for("the program", |s| s.has_line(&answer));
+    seen.ask(&question.steps[1]);
     let pid = std::process::id().to_string();
     seen.wait_for("the process", |s| {
         s.rows().iter().any(|r| r.cell("PID") == pid)
@@ -111,29 +246,92 @@ fn troubleshooting_keys_for_resets_lead_to_the_process() {
 }
 
 #[test]
-fn troubleshooting_keys_for_other_questions_show_the_answer() {
-    if !kernel_or_skip() {
+fn question_about_a_subnet_is_answered() {
+    if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
         return;
     }
-    let listener = listen(V4);
-    for question in [
-        "Who uses the network now?",
-        "Why is this transfer slow?",
-        "What has changed since the deploy?",
-        "Is it slow for all, or for a few?",
-        "Which program does not close what its peers have closed?",
-    ] {
-        let mut busy = Pair::open(&listener, V4);
-        busy.exchange(100_000, 100_000);
-        // one whose peer has closed
-        let Pair { client, server } = Pair::open(&listener, V4);
-        drop(client);
-        let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
-        seen.wait_for("both", |s| s.rows().len() == 2);
-        let keys = seen.ask(&steps(question));
-        assert!((1..=10).contains(&keys), "{question}: {keys} keys");
-        drop((server, busy));
-        seen.press("\x1b\x03q\x03");
-        seen.ends("q", 0);
+    let netns = Netns::new();
+    netns.ip("addr add 10.9.8.7/32 dev lo");
+    let (listener, pairs) = netns.run(|| {
+        let at = SocketAddr::new("10.9.8.7".parse().expect("an address"), 0);
+        let listener = listen(at);
+        let pairs = [(); 3].map(|()| Pair::open(&listener, at));
+        (listener, pairs)
+    });
+    let mut seen = Seen::dashboard(&["-D", &port(&listener).to_string()]);
+    seen.wait_for("all three", |s| s.rows().len() == 3);
+    let question = question("Who talks to this subnet?");
+    seen.ask(&question.steps[0]);
+    seen.wait_for("the subnet", |s| s.shows("10.9.8.0/24"));
+    seen.ask(&question.steps[1]);
+    seen.wait_for("its sessions", |s| s.rows().len() == 3);
+    question.further.iter().for_each(|step| seen.ask(step));
+    let pid = std::process::id().to_string();
+    let comm = our_name();
+    seen.wait_for("the process", |s| s.has_line(&[&comm, &pid, " 3 "]));
+    drop(pairs);
+    seen.press("q");
+    seen.quit();
+}
+
+/// A control group of a container, and a process in it that has connected.
+struct Container {
+    group: PathBuf,
+    client: Child,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
+        let _ = std::fs::remove_dir(&self.group);
     }
+}
+
+#[test]
+fn question_about_a_container_is_answered() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let id = format!(
+        "{:064x}",
+        0x00da_7a00_0000_u64 + u64::from(std::process::id())
+    );
+    let root = cgroups::mount_point();
+    let group = root.map(|root| root.join(format!("docker-{id}.scope")));
+    let Some(group) = group.filter(|group| std::fs::create_dir(group).is_ok()) else {
+        skip("no control groups (v2) can be made here");
+        return;
+    };
+    let listener = listen(V4);
+    let script = format!(
+        "echo $$ > '{}/cgroup.procs' && exec 3<>/dev/tcp/127.0.0.1/{} && read -n 1 -u 3",
+        group.display(),
+        port(&listener)
+    );
+    let client = Command::new("bash").args(["-c", &script]).spawn();
+    let container = Container {
+        group,
+        client: client.expect("bash can be started"),
+    };
+    let server = listener.accept().expect("bash connects").0;
+    // one of this test, which is in no container or in another one
+    let pair = Pair::open(&listener, V4);
+    let mut seen = Seen::dashboard(&["-D", &port(&listener).to_string()]);
+    seen.wait_for("both", |s| s.rows().len() == 2);
+    let question = question("Which traffic is that of a container?");
+    seen.ask_all(question);
+    let pid = container.client.id().to_string();
+    let full = format!("filter: container {}", &id[..12]);
+    for _ in 0..2 {
+        if !seen.shows(&full) {
+            seen.press("\t");
+        }
+    }
+    seen.wait_for("its sessions", |s| {
+        s.shows(&full) && s.rows().len() == 1 && s.rows()[0].cell("PID") == pid
+    });
+    drop((server, pair));
+    seen.press("\x03");
+    seen.quit();
 }
