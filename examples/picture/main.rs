@@ -109,7 +109,7 @@ fn quiet(binary: &Path) -> Terminal {
         let mut terminal = Terminal::start(binary, &keys);
         terminal.wait_for(&["capture: netns"]);
         // sessions seen before that would stay
-        if terminal.shows("closed 0 ") && terminal.shows("PROCESS 0 ") {
+        if terminal.shows("closed 0 ") && terminal.shows("PROCESS (0)") {
             return terminal;
         }
     }

@@ -66,11 +66,11 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     seen.click_on("Esc back");
     seen.wait_for("the table", |s| s.heading().is_some());
     seen.click_on("Tab pane");
-    seen.wait_for("the processes", |s| s.shows("PROCESS 1"));
+    seen.wait_for("the processes", |s| s.shows("PROCESS (1)"));
     let pid = std::process::id().to_string();
     // its line follows the headings of the pane
     let lines = seen.lines();
-    let heading = lines.iter().position(|l| l.contains("PROCESS 1"));
+    let heading = lines.iter().position(|l| l.contains("PROCESS (1)"));
     let row = heading.expect("headings") + 2;
     for _ in 0..2 {
         seen.press(&format!("\x1b[<0;3;{row}M\x1b[<0;3;{row}m"));
@@ -83,7 +83,7 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     seen.click_on("? Help");
     seen.wait_for("the help", |s| s.shows("HELP "));
     seen.click_on("q back");
-    seen.wait_for("the panes again", |s| s.shows("PROCESS 1"));
+    seen.wait_for("the panes again", |s| s.shows("PROCESS (1)"));
     seen.click_on("Esc back");
     seen.wait_for("the list", |s| s.shows("q quit"));
     seen.click_on("q quit");

@@ -363,21 +363,21 @@ fn top_talkers_drill_down_filters_the_table_and_back_undoes_it() {
     seen.wait_for("both", |s| s.rows().len() == 2);
     seen.press("\t");
     seen.wait_for("the processes", |s| {
-        s.shows("PROCESS 1") && s.shows(&format!(" {} ", std::process::id()))
+        s.shows("PROCESS (1)") && s.shows(&format!(" {} ", std::process::id()))
     });
     seen.press("\t\t");
     // by sessions and bytes the second is the greater one, whatever its current traffic
     let (lport, rport) = (port(&listeners[1]), pairs[1].client_port());
-    seen.wait_for("the ports", |s| s.shows("PORT 2") && !s.shows("PROCESS"));
+    seen.wait_for("the ports", |s| s.shows("PORT (2)") && !s.shows("PROCESS"));
     let bytes = |s: &Seen| {
-        let line = s.lines().into_iter().find(|l| l.contains("PORT 2"));
+        let line = s.lines().into_iter().find(|l| l.contains("PORT (2)"));
         line.is_some_and(|l| l.contains("BYTES"))
     };
     assert!(bytes(&seen), "{}", seen.picture());
-    seen.press("sss"); // by the sparkline, by sessions, by bytes
+    seen.press("<<<<<"); // by new sessions, by open ones, and round to shares and bytes
     seen.wait_for("the one with more bytes on top", |s| {
         let lines = s.lines();
-        let heading = lines.iter().position(|l| l.contains("PORT 2"));
+        let heading = lines.iter().position(|l| l.contains("PORT (2)"));
         heading.is_some_and(|at| lines[at + 1].starts_with(&lport.to_string()))
     });
     seen.press("\r");
@@ -388,7 +388,7 @@ fn top_talkers_drill_down_filters_the_table_and_back_undoes_it() {
     seen.press("\x7f"); // Backspace
     seen.wait_for("both again", |s| s.rows().len() == 2 && !s.shows("filter:"));
     seen.press("\x1b[Z"); // Shift-Tab
-    seen.wait_for("the peers", |s| s.shows("PEER 1"));
+    seen.wait_for("the peers", |s| s.shows("PEER (1)"));
     seen.press("a");
     seen.wait_for("their network", |s| s.shows("127.0.0.0/24"));
     seen.press("\x1b");

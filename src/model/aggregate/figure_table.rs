@@ -35,7 +35,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         title: "NEW/s",
         help: "new sessions per second",
         width: 5,
-        drop: 3,
+        drop: 4,
         is_history: false,
         get: Aggregates::new_rate,
         text: |n| match n {
@@ -46,17 +46,35 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "B/s",
-        help: "bytes per second, both directions",
+        help: "bytes per second, both directions, over the last interval",
         width: 6,
         drop: 0,
         is_history: false,
         get: Aggregates::byte_rate,
-        text: |n| if n < 1.0 { "-".into() } else { count(n) },
+        text: rate,
     },
     AggregateFigure {
-        title: "60 s",
-        help: "bytes over the last minute; each entry has its own scale; `~`: for a minute after a change of the filter, a session's bytes are spread evenly over its life",
+        title: "10s",
+        help: "the same, over the last 10 seconds",
         width: 6,
+        drop: 3,
+        is_history: false,
+        get: |talkers, t| talkers.mean_rate(t, 10),
+        text: rate,
+    },
+    AggregateFigure {
+        title: "60s",
+        help: "the same, over the last minute, or since the start if that is less",
+        width: 6,
+        drop: 3,
+        is_history: false,
+        get: |talkers, t| talkers.mean_rate(t, 60),
+        text: rate,
+    },
+    AggregateFigure {
+        title: "MINUTE",
+        help: "bytes over the last minute; each entry has its own scale; `~`: for a minute after a change of the filter, a session's bytes are spread evenly over its life",
+        width: 7,
         drop: 2,
         is_history: true,
         get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
@@ -66,7 +84,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         title: "SESSIONS",
         help: "sessions in total",
         width: 8,
-        drop: 5,
+        drop: 6,
         is_history: false,
         get: |_, t| t.sessions as f64,
         text: count,
@@ -75,16 +93,16 @@ pub static FIGURES: &[AggregateFigure] = &[
         title: "BYTES",
         help: "bytes in total, both directions, since the start",
         width: 6,
-        drop: 4,
+        drop: 5,
         is_history: false,
         get: |_, t| t.bytes as f64,
         text: count,
     },
     AggregateFigure {
-        title: "SHARE",
-        help: "share of the total bytes",
-        width: 5,
-        drop: 6,
+        title: "%BYTES",
+        help: "share of BYTES: of the bytes of all entries together, since the start",
+        width: 6,
+        drop: 7,
         is_history: false,
         get: Aggregates::share,
         text: |n| match n * 100.0 {
@@ -98,6 +116,11 @@ pub static FIGURES: &[AggregateFigure] = &[
 /// Formats a number in at most six characters.
 fn count(n: f64) -> String {
     fields::bytes(n.round() as u64)
+}
+
+/// Formats bytes per second.
+fn rate(n: f64) -> String {
+    if n < 1.0 { "-".into() } else { count(n) }
 }
 
 /// Index of the figure to sort by at first.
@@ -115,7 +138,7 @@ mod tests {
             assert!(figure.title.len() <= figure.width.into(), "{figure:?}");
             assert!(!figure.help.is_empty() && !figure.help.ends_with('.'));
             for value in [0.0, 0.004, 0.5, 9.96, 999.5, 1e6, 1e18] {
-                let value = if figure.title == "SHARE" {
+                let value = if figure.title == "%BYTES" {
                     f64::min(value, 1.0)
                 } else {
                     value

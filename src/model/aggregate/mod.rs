@@ -131,6 +131,11 @@ impl Aggregate {
         &mut self.flow
     }
 
+    /// The newest second with traffic, by its number.
+    pub fn newest_s(&self) -> u64 {
+        self.history.newest_s()
+    }
+
     /// Traffic up to the last complete snapshot, while `snapshot` is in progress.
     fn flow_before(&self, snapshot: u64) -> Flow {
         match snapshot.checked_sub(self.snapshot) {
@@ -227,7 +232,8 @@ pub struct Aggregates {
     snapshot: u64,
     /// Time between the last two complete snapshots, s.
     snapshot_s: f64,
-    /// Time of the last complete snapshot, ns.
+    /// Times of the first and of the last complete snapshot, ns.
+    first_ns: u64,
     snapshot_ns: u64,
     /// Time of the last complete snapshot when a session was recalled.
     recalled_ns: Option<u64>,
@@ -248,6 +254,7 @@ impl Aggregates {
             keep: keep.max(1),
             snapshot: 1,
             snapshot_s: 0.0,
+            first_ns: 0,
             snapshot_ns: 0,
             recalled_ns: None,
             bytes: 0,
@@ -259,6 +266,7 @@ impl Aggregates {
         Aggregates {
             snapshot: self.snapshot,
             snapshot_s: self.snapshot_s,
+            first_ns: self.first_ns,
             snapshot_ns: self.snapshot_ns,
             ..Aggregates::new(self.keep)
         }
@@ -309,6 +317,9 @@ impl Aggregates {
             0 => 0.0,
             before => taken_ns.saturating_sub(before) as f64 / S as f64,
         };
+        if self.first_ns == 0 {
+            self.first_ns = taken_ns;
+        }
         self.snapshot_ns = taken_ns;
         self.snapshot += 1;
     }
@@ -357,6 +368,15 @@ impl Aggregates {
     /// Bytes per second at the last snapshot.
     pub fn byte_rate(&self, aggregate: &Aggregate) -> f64 {
         self.per_second(aggregate.flow_before(self.snapshot).bytes)
+    }
+
+    /// Bytes per second over the last so many complete seconds, or since the first snapshot if that is less.
+    pub fn mean_rate(&self, aggregate: &Aggregate, seconds: u64) -> f64 {
+        let end = self.snapshot_ns / S;
+        let watched = (end - self.first_ns / S).clamp(1, seconds);
+        let counted = end.saturating_sub(seconds)..end;
+        let bytes = counted.map(|s| f64::from(aggregate.history.at(s)));
+        bytes.sum::<f64>() / watched as f64
     }
 
     /// New sessions per second at the last snapshot.
@@ -548,6 +568,24 @@ mod tests {
         assert_eq!(history(&host)[29..35], [0, 30, 100, 100, 100, 0][..]);
         host.take_snapshot(500, vec![open(1, "a", "::1", 331, 500)], vec![]);
         assert!(history(&host).iter().all(|b| *b == 0));
+    }
+
+    #[test]
+    fn aggregate_mean_rates_cover_their_seconds_or_the_time_watched() {
+        let mut host = Host::new(100);
+        host.take_snapshot(100, vec![open(1, "a", "::1", 0, 100)], vec![]);
+        host.take_snapshot(104, vec![open(1, "a", "::1", 400, 104)], vec![]);
+        let rates = |host: &Host| {
+            let (_, t) = host.1.of(GroupBy::Program).next().expect("a talker");
+            [10, 60].map(|s| host.1.mean_rate(t, s).round() as u64)
+        };
+        assert_eq!(rates(&host), [100, 100], "watched for 4 s");
+        host.take_snapshot(120, vec![open(1, "a", "::1", 400, 120)], vec![]);
+        assert_eq!(rates(&host), [0, 20]);
+        host.take_snapshot(130, vec![open(1, "a", "::1", 1400, 130)], vec![]);
+        assert_eq!(rates(&host), [100, 47]);
+        host.take_snapshot(200, vec![open(1, "a", "::1", 1400, 200)], vec![]);
+        assert_eq!(rates(&host), [0, 0]);
     }
 
     #[test]

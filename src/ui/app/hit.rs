@@ -81,7 +81,8 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     match list_area::PANE.at(area, row) {
         Some(line) => Hit::PaneRow(subject, line),
         None => {
-            let figure = panes::figure_at(subject, area.width, column - area.x);
+            let (_, placed) = panes::placed(subject, area.width, app.longest_name(subject));
+            let figure = panes::figure_at(&placed, column - area.x);
             Hit::PaneHeading(subject, figure)
         }
     }

@@ -22,6 +22,7 @@ use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::{Bound, Keymap};
 use crate::ui::layout;
+use crate::ui::layout::panes::{Subject, WIDEST_NAME};
 use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
@@ -222,6 +223,15 @@ impl App {
     /// The top talkers panes.
     pub fn panes(&self) -> &Panes {
         &self.panes
+    }
+
+    /// Cells that the longest name in a pane needs.
+    pub fn longest_name(&self, subject: Subject) -> u16 {
+        // names of hosts arrive one by one, and columns must not move with each
+        match subject == Subject::Peers && self.names.addresses {
+            true => WIDEST_NAME,
+            false => self.panes.pane(subject).longest(),
+        }
     }
 
     pub fn store(&self) -> &Store {

@@ -61,7 +61,7 @@ pub struct Parts {
 
 /// Divides the screen. A low screen first loses the tabs, then the title, the footer, the second header line, and the
 /// first. The prompt stays as long as there is a line. All panes of top talkers are shown where there is room for them;
-/// else only the one that has the keyboard, in the table's lower half.
+/// else only the one that has the keyboard, which leaves a quarter of the lines to the table.
 pub fn layout(area: Rect, parts: Parts) -> Layout {
     let Parts {
         prompting,
@@ -87,7 +87,7 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         (None, Focus::Table) => 0,
         // too low for both
         (None, Focus::Pane(_)) if main.height < 6 => main.height,
-        (None, Focus::Pane(_)) => main.height / 2,
+        (None, Focus::Pane(_)) => main.height - main.height / 4,
     };
     let table = Rect {
         height: main.height - height,

@@ -29,15 +29,26 @@ impl Subject {
         }
     }
 
-    /// Cells that a name needs.
-    pub fn name_width(self) -> u16 {
+    /// Minimum width of the names.
+    fn least_name(self) -> u16 {
         match self {
-            Subject::Processes => 15,
-            Subject::Peers => 17,
-            Subject::Ports => 6,
+            Subject::Processes | Subject::Peers => 15,
+            Subject::Ports => 8,
+        }
+    }
+
+    /// Cells that a usual name and the title with its sort order need.
+    fn usual_name(self) -> u16 {
+        match self {
+            Subject::Processes => 23,
+            Subject::Peers => 19,
+            Subject::Ports => 17,
         }
     }
 }
+
+/// Maximum width of the names: the longest address with a zone.
+pub const WIDEST_NAME: u16 = 42;
 
 /// The list or pane with the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,17 +74,13 @@ impl Focus {
 
 /// The three panes side by side, their widths by the needs of their names; `None` if they do not fit.
 pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
-    let names: u16 = Subject::ALL.iter().map(|s| s.name_width()).sum();
+    let names: u16 = Subject::ALL.iter().map(|s| s.least_name()).sum();
     let figures = area.width.checked_sub(names + 2)? / 3;
-    let least: u16 = FIGURES
-        .iter()
-        .filter(|f| f.drop <= 1)
-        .map(|f| f.width + 1)
-        .sum();
+    let least = FIGURES.iter().filter(|f| f.drop <= 1);
     let mut x = area.x;
-    (figures >= least).then(|| {
+    (figures >= cells(least)).then(|| {
         Subject::ALL.map(|subject| {
-            let width = subject.name_width() + figures;
+            let width = subject.least_name() + figures;
             let pane = Rect { x, width, ..area };
             x += width + 1;
             pane
@@ -81,47 +88,56 @@ pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
     })
 }
 
-/// Figures that fit in a pane of this width.
-pub fn figures(subject: Subject, width: u16) -> Vec<&'static AggregateFigure> {
-    let fits = |shown: &[&AggregateFigure]| needed(subject, shown) <= width;
+/// Figures that are more important than whole names.
+const BEFORE_NAMES: u8 = 2;
+
+/// Figures that fit in a pane of this width, next to names of up to `longest` cells.
+pub fn figures(subject: Subject, width: u16, longest: u16) -> Vec<&'static AggregateFigure> {
+    let whole = longest.max(subject.usual_name()).min(WIDEST_NAME);
+    let fits = |shown: &[&AggregateFigure]| {
+        let name = match shown.iter().all(|f| f.drop <= BEFORE_NAMES) {
+            true => subject.least_name(),
+            false => whole,
+        };
+        name + cells(shown.iter().copied()) <= width
+    };
     fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
 }
 
-fn needed(subject: Subject, shown: &[&AggregateFigure]) -> u16 {
-    let figures: u16 = shown.iter().map(|f| f.width + 1).sum();
-    subject.name_width() + figures
+/// Cells of figures, with one before each.
+fn cells<'a>(figures: impl Iterator<Item = &'a AggregateFigure>) -> u16 {
+    figures.map(|f| f.width + 1).sum()
 }
 
-/// Widths of the names and of the rate history: spare cells first go to a history of one second per cell, then to the
-/// names, up to the longest address.
-fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16) -> (u16, u16) {
-    const WIDEST_NAME: u16 = 42;
-    const WIDEST_COURSE: u16 = 60;
-    let mut spare = width.saturating_sub(needed(subject, shown));
-    let course = shown.iter().find(|f| f.is_history).map_or(0, |f| f.width);
+/// Widths of the names and of the rate history: spare cells first go to whole names, then to a history of one second
+/// per cell.
+fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16, longest: u16) -> (u16, u16) {
+    const WIDEST_HISTORY: u16 = 60;
+    let least = subject.least_name();
+    let mut spare = width.saturating_sub(least + cells(shown.iter().copied()));
     let mut share = |now: u16, most: u16| {
         let grown = most.saturating_sub(now).min(spare);
         spare -= grown;
         now + grown
     };
-    // first some cells of history, so that its shape is visible; then whole names
-    let course = share(course, if course == 0 { 0 } else { 15 });
-    let name = share(subject.name_width().min(width), WIDEST_NAME.min(width));
-    let course = share(course, if course == 0 { 0 } else { WIDEST_COURSE });
-    (name, course)
+    let whole = longest.max(subject.usual_name()).min(WIDEST_NAME);
+    let name = share(least.min(width), whole.min(width));
+    let history = shown.iter().find(|f| f.is_history).map_or(0, |f| f.width);
+    let history = share(history, if history == 0 { 0 } else { WIDEST_HISTORY });
+    (name, history)
 }
 
 /// A figure, its first cell and its width: after the names, with a cell between each.
 pub type Placed = (&'static AggregateFigure, u16, u16);
 
-/// Width of the names in a pane, and positions of the figures.
-pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
-    let shown = figures(subject, width);
-    let (name_width, course_width) = widths(subject, &shown, width);
+/// Width of the names in a pane, and positions of the figures, next to names of up to `longest` cells.
+pub fn placed(subject: Subject, width: u16, longest: u16) -> (u16, Vec<Placed>) {
+    let shown = figures(subject, width, longest);
+    let (name_width, history_width) = widths(subject, &shown, width, longest);
     let mut x = name_width;
     let place = |figure: &'static AggregateFigure| {
         let width = match figure.is_history {
-            true => course_width,
+            true => history_width,
             false => figure.width,
         };
         let placed = (figure, x + 1, width);
@@ -132,12 +148,10 @@ pub fn placed(subject: Subject, width: u16) -> (u16, Vec<Placed>) {
 }
 
 /// The figure whose heading is at a cell of the heading line, or starts right after it.
-pub fn figure_at(subject: Subject, width: u16, x: u16) -> Option<&'static AggregateFigure> {
-    let (_, placed) = placed(subject, width);
-    let here = placed
-        .into_iter()
-        .find(|(_, at, width)| (at - 1..at + width).contains(&x));
-    here.map(|(figure, _, _)| figure)
+pub fn figure_at(placed: &[Placed], x: u16) -> Option<&'static AggregateFigure> {
+    let mut placed = placed.iter();
+    let here = placed.find(|(_, at, width)| (at - 1..at + width).contains(&x));
+    here.map(|(figure, _, _)| *figure)
 }
 
 #[cfg(test)]
@@ -155,28 +169,43 @@ mod tests {
             assert!(panes.windows(2).all(|w| w[0].right() + 1 == w[1].x));
             assert!(panes[2].right() <= area.right());
             for (subject, pane) in Subject::ALL.into_iter().zip(panes) {
-                let shown = figures(subject, pane.width);
-                let (name, course) = widths(subject, &shown, pane.width);
-                let used: u16 = shown
-                    .iter()
-                    .map(|f| 1 + if f.is_history { course } else { f.width })
-                    .sum();
-                assert!(name + used <= pane.width, "{width}: {subject:?}");
+                for longest in [0, 15, 39, 100] {
+                    let shown = figures(subject, pane.width, longest);
+                    let (name, history) = widths(subject, &shown, pane.width, longest);
+                    let used: u16 = shown
+                        .iter()
+                        .map(|f| 1 + if f.is_history { history } else { f.width })
+                        .sum();
+                    assert!(name + used <= pane.width, "{width}: {subject:?}");
+                }
             }
         }
     }
 
     #[test]
     fn panes_narrow_keep_the_most_important_figures() {
-        let titles = |width| -> Vec<&str> {
+        let titles = |width, longest| -> Vec<&str> {
             let pane = side_by_side(Rect::new(0, 0, width, 10)).map_or(width, |p| p[1].width);
-            let shown = figures(Subject::Peers, pane);
+            let shown = figures(Subject::Peers, pane, longest);
             shown.iter().map(|f| f.title).collect()
         };
-        assert_eq!(titles(80), ["OPEN", "B/s"]);
-        assert_eq!(titles(120), ["OPEN", "NEW/s", "B/s", "60 s"]);
-        assert_eq!(titles(200).len(), FIGURES.len());
-        assert_eq!(titles(60).len(), 6);
+        assert_eq!(titles(80, 15), ["OPEN", "B/s"]);
+        assert_eq!(titles(120, 15), ["OPEN", "B/s", "MINUTE"]);
+        assert_eq!(
+            titles(200, 15),
+            ["OPEN", "NEW/s", "B/s", "10s", "60s", "MINUTE", "BYTES"]
+        );
+        // a pane alone
+        let titles = |longest| -> Vec<&str> {
+            let shown = figures(Subject::Peers, 80, longest);
+            shown.iter().map(|f| f.title).collect()
+        };
+        assert_eq!(titles(15).len(), FIGURES.len() - 1);
+        assert_eq!(
+            titles(38),
+            ["OPEN", "NEW/s", "B/s", "10s", "60s", "MINUTE"],
+            "addresses are whole before there are sums"
+        );
     }
 
     #[test]

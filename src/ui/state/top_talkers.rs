@@ -3,6 +3,8 @@
 //! With a filter, sums are counted separately over the matching sessions still kept, one chunk at a time. The sums
 //! themselves are in `crate::model::aggregate`.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES, default_sort};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::store::{Backfill, Change, Store};
@@ -21,6 +23,8 @@ pub struct Pane {
     /// Index of the sort figure in [`FIGURES`].
     sort: usize,
     list: List<GroupKey>,
+    /// Cells of the longest name that was visible. It only grows, so that columns do not move to and fro.
+    longest: usize,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,7 @@ impl Pane {
             sort: default_sort(),
             // evicted talkers have their line below the last
             list: List::with_other(),
+            longest: 0,
         }
     }
 
@@ -65,6 +70,11 @@ impl Pane {
     /// Number of talkers, and number of evictions.
     pub fn counts(&self, talkers: &Aggregates) -> (usize, u64) {
         (self.list.len(), talkers.other(self.by()).1)
+    }
+
+    /// Cells that the longest name needs.
+    pub fn longest(&self) -> u16 {
+        self.longest.try_into().unwrap_or(u16::MAX)
     }
 
     /// Index of the selected line.
@@ -97,9 +107,14 @@ impl Pane {
     /// Sorts again.
     fn refresh(&mut self, talkers: &Aggregates, height: usize) {
         let figure = self.sorted_by();
-        let mut order: Vec<(f64, GroupKey, &Aggregate)> = talkers
+        let mut order: Vec<(f64, u64, GroupKey, &Aggregate)> = talkers
             .of(self.by())
-            .map(|(key, t)| ((figure.get)(talkers, t), key, t))
+            .map(|(key, t)| {
+                let value = (figure.get)(talkers, t);
+                // those without this figure: the one that was active last comes first
+                let active_s = if value > 0.0 { u64::MAX } else { t.newest_s() };
+                (value, active_s, key, t)
+            })
             .collect();
         order.sort_unstable_by(|a, b| {
             let figures = if self.inverted {
@@ -109,13 +124,22 @@ impl Pane {
             };
             // ties: the most active first, so that lines do not jump
             figures
-                .then_with(|| b.2.open.cmp(&a.2.open))
-                .then_with(|| b.2.bytes.cmp(&a.2.bytes))
-                .then_with(|| b.2.sessions.cmp(&a.2.sessions))
-                .then_with(|| a.1.cmp(&b.1))
+                .then_with(|| b.1.cmp(&a.1))
+                .then_with(|| b.3.open.cmp(&a.3.open))
+                .then_with(|| b.3.bytes.cmp(&a.3.bytes))
+                .then_with(|| b.3.sessions.cmp(&a.3.sessions))
+                .then_with(|| a.2.cmp(&b.2))
         });
-        let order = order.into_iter().map(|(_, key, _)| key).collect();
+        let order = order.into_iter().map(|(_, _, key, _)| key).collect();
         self.list.set(order, height);
+        self.measure(height);
+    }
+
+    /// Makes room for the visible names.
+    fn measure(&mut self, height: usize) {
+        let shown = self.list.shown().take(height);
+        let longest = shown.map(|(key, _)| key.to_string().width()).max();
+        self.longest = self.longest.max(longest.unwrap_or(0));
     }
 }
 
@@ -283,12 +307,15 @@ impl Panes {
         self.heights = heights;
         for (pane, height) in self.panes.iter_mut().zip(heights) {
             pane.list.scroll(height);
+            pane.measure(height);
         }
     }
 
     pub fn go(&mut self, subject: Subject, motion: Motion) {
         let height = self.heights[subject as usize];
-        self.panes[subject as usize].list.go(motion, height);
+        let pane = &mut self.panes[subject as usize];
+        pane.list.go(motion, height);
+        pane.measure(height);
     }
 
     /// Shows the top lines again after the keyboard focus has left.
@@ -301,6 +328,7 @@ impl Panes {
     pub fn group(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
+        pane.longest = 0;
         pane.list.reset();
         self.refresh();
     }

@@ -64,7 +64,7 @@ fn top_talkers_are_shown_where_there_is_room() {
             press_and_settle(&mut app, script);
         }
         let screen = screen(&app, size);
-        ["RADDR ", "PROCESS ", "PEER ", "PORT 1"].map(|title| screen.contains(title))
+        ["RADDR ", "PROCESS (", "PEER (", "PORT (1)"].map(|title| screen.contains(title))
     };
     assert_eq!(shown(120, 40, ""), [true; 4]);
     assert_eq!(shown(80, 24, ""), [true, false, false, false]);
@@ -90,19 +90,19 @@ fn top_talkers_show_the_busiest_first() {
 
 #[test]
 fn top_talkers_are_sorted_by_visible_columns() {
-    let mut app = busy(SIZE);
-    press_and_settle(&mut app, "Tab Tab s");
+    let mut app = busy(Size::new(80, 24));
+    press_and_settle(&mut app, "Tab Tab a s s s");
     let by = |app: &App| app.panes().pane(Subject::Peers).sorted_by().title;
-    assert_eq!(by(&app), "60 s");
+    assert_eq!(by(&app), "MINUTE");
     press_and_settle(&mut app, "s");
     assert_eq!(by(&app), "SESSIONS");
-    assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.99");
+    assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.0/24");
     press_and_settle(&mut app, "I");
     assert_eq!(
         names(&app, Subject::Peers).last().map(String::as_str),
-        Some("198.51.100.99")
+        Some("198.51.100.0/24")
     );
-    press_and_settle(&mut app, "< <");
+    press_and_settle(&mut app, "< < < <");
     assert_eq!(by(&app), "B/s");
     // the other panes and the table have an order of their own
     assert_eq!(app.panes().pane(Subject::Ports).sorted_by().title, "B/s");
@@ -183,7 +183,7 @@ fn top_talkers_peers_and_processes_can_be_grouped() {
     assert_eq!(app.view_filter.filter.source(), "raddr 198.51.100.0/24");
     press_and_settle(&mut app, "Backspace a");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.7");
-    press_and_settle(&mut app, "Shift-Tab a G Enter");
+    press_and_settle(&mut app, "Shift-Tab a j j Enter");
     assert!(names(&app, Subject::Processes).len() < 9);
     assert!(
         app.view_filter.filter.source().starts_with("comm "),
@@ -253,11 +253,51 @@ fn top_talkers_pane_without_focus_shows_its_top_again() {
     };
     let at_first = title(&app);
     press_and_settle(&mut app, "Tab j j");
-    assert!(title(&app).contains("PROCESS 3/"), "{}", title(&app));
+    assert!(title(&app).contains("PROCESS (3/"), "{}", title(&app));
     press_and_settle(&mut app, "Esc");
     assert_eq!(title(&app), at_first);
     press_and_settle(&mut app, "Tab");
     assert_eq!(title(&app), at_first);
+}
+
+#[test]
+fn top_talkers_alone_fill_the_window_and_name_their_sort_order() {
+    let mut app = busy(Size::new(80, 24));
+    press_and_settle(&mut app, "Tab");
+    let shown = screen(&app, Size::new(80, 24));
+    let heading = shown.lines().find(|l| l.contains("PROCESS")).expect("it");
+    for title in ["PROCESS (26) by B/s▼", "OPEN", "▼B/s", "10s", "60s"] {
+        assert!(heading.contains(title), "{title}: {heading}");
+    }
+    let below = shown.lines().skip_while(|l| !l.contains("PROCESS"));
+    assert_eq!(below.count(), 17, "and the keys: {shown}");
+    press_and_settle(&mut app, "s");
+    assert!(screen(&app, Size::new(80, 24)).contains("PROCESS (26) by 10s▼"));
+    press_and_settle(&mut app, "I");
+    assert!(screen(&app, Size::new(80, 24)).contains("PROCESS (26) by 10s▲"));
+    // without traffic, but within reach
+    press_and_settle(&mut app, "I < G");
+    let last = screen(&app, Size::new(80, 24));
+    assert!(last.contains("PROCESS (26/26) by B/s▼"), "{last}");
+    let names = names(&app, Subject::Processes);
+    assert!(last.contains(&names[names.len() - 1]), "{last}");
+}
+
+#[test]
+fn top_talkers_without_traffic_show_who_was_active_last_first() {
+    let app = busy(Size::new(80, 24));
+    let idle = &names(&app, Subject::Processes)[2..5];
+    assert_eq!(idle, ["curl 938", "curl 937", "curl 935"]);
+}
+
+#[test]
+fn top_talkers_addresses_are_whole_where_there_is_room() {
+    let mut app = busy(Size::new(80, 24));
+    press_and_settle(&mut app, "Tab Tab");
+    let shown = screen(&app, Size::new(80, 24));
+    let pane = shown.lines().skip_while(|l| !l.contains("PEER ("));
+    let whole = "2001:db8:1111:2222:3333:4444:5555:6666 ";
+    assert!(pane.into_iter().any(|l| l.contains(whole)), "{shown}");
 }
 
 #[test]
@@ -278,22 +318,22 @@ fn top_talkers_heading_says_order_estimate_and_lower_bound_without_color() {
     press_and_settle(&mut app, "Tab I");
     assert!(heading(&app).contains("▲B/s"), "{}", heading(&app));
     press_and_settle(&mut app, "s");
-    assert!(heading(&app).contains("▼60 s"), "{}", heading(&app));
+    assert!(heading(&app).contains("▼MINUTE"), "{}", heading(&app));
     // for a minute after a change of the filter, what was before is an estimate
     press_and_settle(&mut app, "/");
     type_text(&mut app, "port 443");
     press_and_settle(&mut app, "Enter");
-    assert!(heading(&app).contains("▼~60 s"), "{}", heading(&app));
+    assert!(heading(&app).contains("▼~MINUTE"), "{}", heading(&app));
     for second in [60, 98] {
         app.batch(batch_at(second, vec![busiest()], vec![]));
-        assert!(heading(&app).contains("▼~60 s"), "{second}");
+        assert!(heading(&app).contains("▼~MINUTE"), "{second}");
     }
     app.batch(batch_at(99, vec![busiest()], vec![]));
-    assert!(heading(&app).contains("▼60 s"), "{}", heading(&app));
+    assert!(heading(&app).contains("▼MINUTE"), "{}", heading(&app));
 
     let mut app = begun(unused(2, LARGE));
     press_and_settle(&mut app, "/");
     type_text(&mut app, "port 443");
     press_and_settle(&mut app, "Enter");
-    assert!(heading(&app).contains("PROCESS ≥4 "), "{}", heading(&app));
+    assert!(heading(&app).contains("PROCESS (≥4)"), "{}", heading(&app));
 }

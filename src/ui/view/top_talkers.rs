@@ -18,7 +18,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
     let (talkers, pane) = (app.panes().talkers(), app.panes().pane(subject));
-    let (name_width, shown) = placed(subject, area.width);
+    let (name_width, shown) = placed(subject, area.width, app.longest_name(subject));
     let has_keyboard = app.layers.focus() == Focus::Pane(subject);
 
     let style = theme.heading;
@@ -34,14 +34,19 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     } else {
         ""
     };
+    let mark = if pane.inverted { "▲" } else { "▼" };
     let count = format!("{bound}{count}{more}");
+    let (subjects, figure) = (pane.title(), pane.sorted_by().title);
     let titles = [
-        format!("{} {place}{count}", pane.title()),
-        format!("{} {count}", pane.title()),
+        format!("{subjects} ({place}{count}) by {figure}{mark}"),
+        format!("{subjects} ({place}{count}) {figure}{mark}"),
+        format!("{subjects} ({count}) {figure}{mark}"),
+        format!("{subjects} ({place}{count})"),
+        format!("{subjects} ({count})"),
     ];
     // a part of a number is another number
     let title = titles.iter().find(|t| t.width() <= name_width.into());
-    let title = title.map_or(pane.title(), String::as_str);
+    let title = title.map_or(subjects, String::as_str);
     let title_style = if has_keyboard {
         theme.heading_sorted
     } else {
@@ -60,11 +65,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
         } else {
             ""
         };
-        let mark = match (is_sorted, pane.inverted) {
-            (false, _) => "",
-            (true, false) => "▼",
-            (true, true) => "▲",
-        };
+        let mark = if is_sorted { mark } else { "" };
         // the mark takes the cell before the figure, if it has to
         let text = format!("{mark}{estimate}{}", figure.title);
         let (x, width) = (x - 1, width + 1);
