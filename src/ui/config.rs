@@ -16,6 +16,7 @@ use crate::model::fields;
 use crate::text::suggest::suggest;
 use crate::text::units;
 use crate::ui::keys::{KEYS, KeyPress, Keymap, current_name};
+use crate::ui::layout::panes::TalkersBelow;
 use crate::ui::state::columns;
 pub use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
@@ -35,6 +36,7 @@ pub struct Config {
     pub mouse: bool,
     /// A connection within the host has one line.
     pub local_pairs: bool,
+    pub talkers: TalkersBelow,
     pub keymap: Keymap,
 }
 
@@ -47,6 +49,7 @@ impl Default for Config {
             keep: 100_000,
             mouse: true,
             local_pairs: true,
+            talkers: TalkersBelow::default(),
             keymap: Keymap::default(),
         }
     }
@@ -187,6 +190,31 @@ pub static SETTINGS: &[Setting] = &[
             config.local_pairs = value
                 .as_bool()
                 .ok_or_else(|| Wrong::takes("true or false", value))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "talkers",
+        help: || {
+            vec![
+                "Top talkers below the sessions. \"strip\": panes in a window of 30 lines or more, else a strip of three lines;".into(),
+                "\"panes\": without the strip; \"off\": only where Tab goes.".into(),
+            ]
+        },
+        get: |config| {
+            let mut named = TalkersBelow::NAMED.iter();
+            let named = named.find(|(_, below)| *below == config.talkers);
+            quoted(named.map_or("", |(name, _)| name))
+        },
+        set: |config, value| {
+            let names = TalkersBelow::NAMED.map(|(name, _)| name);
+            let name = value
+                .as_str()
+                .ok_or_else(|| Wrong::takes("\"strip\", \"panes\" or \"off\"", value))?;
+            let named = TalkersBelow::NAMED.iter().find(|(n, _)| *n == name);
+            let (_, below) =
+                named.ok_or_else(|| Wrong::unknown("kind of top talkers", name, &names))?;
+            config.talkers = *below;
             Ok(())
         },
     },

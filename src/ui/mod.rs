@@ -227,6 +227,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.columns = Columns::new(options.config.columns, before);
     app.keymap = options.config.keymap;
     app.pair(options.config.local_pairs);
+    app.talkers_below = options.config.talkers;
     app.in_force = options.in_force;
     if let Some(notice) = options.notice {
         app.notice.say(notice);

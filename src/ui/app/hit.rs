@@ -23,6 +23,8 @@ pub enum Hit {
     PaneHeading(Subject, Option<&'static AggregateFigure>),
     /// A line of a top talkers pane, counted from the first visible one; it may be empty.
     PaneRow(Subject, usize),
+    /// The line of a subject in the strip of top talkers.
+    Strip(Subject),
     /// A line of a screen shown instead of the table, counted from the first visible one; it may be empty.
     Line(usize),
     /// A page or a list: the help, a session's detail, charts.
@@ -73,6 +75,11 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
             )
             .map_or(Hit::Nothing, Hit::Heading),
         };
+    }
+    if layout.strip.contains(at) {
+        let line = usize::from(row - layout.strip.y);
+        let subject = Subject::ALL.get(line);
+        return subject.map_or(Hit::Nothing, |subject| Hit::Strip(*subject));
     }
     let mut panes = Subject::ALL.into_iter().zip(layout.talkers);
     let Some((subject, area)) = panes.find(|(_, area)| area.contains(at)) else {

@@ -22,7 +22,7 @@ use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::{Bound, Keymap};
 use crate::ui::layout;
-use crate::ui::layout::panes::{Subject, WIDEST_NAME};
+use crate::ui::layout::panes::{Subject, TalkersBelow, WIDEST_NAME};
 use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
@@ -122,6 +122,7 @@ pub struct App {
     pub interval: RefreshInterval,
     pub baseline: Option<Box<Baseline>>,
     pub panes: Panes,
+    pub talkers_below: TalkersBelow,
     pub store: Store,
     pub rows: Rows,
     pub selection: Selection,
@@ -179,6 +180,7 @@ impl App {
             interval: RefreshInterval::new(RefreshInterval::DEFAULT),
             baseline: None,
             panes: Panes::default(),
+            talkers_below: TalkersBelow::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
             selection: Selection::Top,
@@ -270,6 +272,7 @@ impl App {
             prompting: self.layers.is_prompting(),
             titled: replaces && !explained(),
             focus: self.layers.focus(),
+            below: self.talkers_below,
         };
         layout::layout(area, parts)
     }
@@ -293,9 +296,9 @@ impl App {
 
     /// Adapts scroll positions to a changed layout.
     pub fn adapt_to_layout(&mut self) {
-        let panes = self.layout().talkers;
-        self.panes
-            .resize(panes.map(|pane| list_area::PANE.count(pane)));
+        let layout = self.layout();
+        let heights = layout.talkers.map(|pane| list_area::PANE.count(pane));
+        self.panes.resize(heights, !layout.strip.is_empty());
         self.refresh_screen();
         self.scroll_to_selection();
         self.keep_screen_line();

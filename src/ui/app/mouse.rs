@@ -51,6 +51,7 @@ impl App {
                     self.panes.sort_by(subject, figure);
                 }
             }
+            Hit::Strip(subject) => self.turn_to(Focus::Pane(subject)),
             Hit::PaneRow(subject, line) => {
                 let had_keyboard = self.layers.focus() == Focus::Pane(subject);
                 self.turn_to(Focus::Pane(subject));
@@ -90,7 +91,7 @@ impl App {
                     self.update(Action::Move(motion));
                 }
             }
-            Hit::Key(_) | Hit::Tab(_) | Hit::Nothing => {}
+            Hit::Strip(_) | Hit::Key(_) | Hit::Tab(_) | Hit::Nothing => {}
         }
         None
     }

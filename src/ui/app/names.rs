@@ -79,6 +79,13 @@ impl App {
                 }
             }
         }
+        if !layout.strip.is_empty() {
+            for (key, _) in self.panes().busiest(Subject::Peers).1 {
+                if let GroupKey::Peer(peer) = key {
+                    want(peer.addr);
+                }
+            }
+        }
         let pane = layout.talkers[Subject::Peers as usize];
         let rows = self
             .panes()

@@ -13,7 +13,7 @@ pub mod sort_menu;
 pub mod table;
 pub mod tabs;
 
-use crate::ui::layout::panes::{Focus, Subject};
+use crate::ui::layout::panes::{Focus, Subject, TalkersBelow};
 
 /// Areas of the parts of the screen.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct Layout {
     pub table: Rect,
     /// The top talkers below it, including headings; empty: not shown.
     pub talkers: [Rect; 3],
+    /// A line of top talkers for each subject, below the table; empty: not shown.
+    pub strip: Rect,
     /// The prompt, and the text below it.
     pub prompt: Rect,
     pub footer: Rect,
@@ -50,6 +52,10 @@ const HIGH: u16 = 30;
 pub const TABBED: u16 = 20;
 const TITLED: u16 = 12;
 
+/// Minimum height for a strip of top talkers, and its lines.
+const HIGH_FOR_STRIP: u16 = 20;
+const STRIP: u16 = Subject::ALL.len() as u16;
+
 /// The parts of a screen, apart from those that each has.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
@@ -57,17 +63,21 @@ pub struct Parts {
     /// It has a title line, where there is room for one.
     pub titled: bool,
     pub focus: Focus,
+    pub below: TalkersBelow,
 }
 
 /// Divides the screen. A low screen first loses the tabs, then the title, the footer, the second header line, and the
 /// first. The prompt stays as long as there is a line. All panes of top talkers are shown where there is room for them;
-/// else only the one that has the keyboard, which leaves a quarter of the lines to the table.
+/// else only the one that has the keyboard, which leaves a quarter of the lines to the table, or a strip while
+/// none has it.
 pub fn layout(area: Rect, parts: Parts) -> Layout {
     let Parts {
         prompting,
         titled,
         focus,
+        below,
     } = parts;
+
     let line = |from: u16| Constraint::Length((area.height >= from).into());
     let prompt = if prompting { 2.min(area.height) } else { 0 };
     let title = if titled { TITLED } else { u16::MAX };
@@ -81,9 +91,12 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         line(6 + prompt),
     ])
     .areas(area);
-    let side_by_side = panes::side_by_side(main).filter(|_| area.height >= HIGH);
+    let side_by_side =
+        panes::side_by_side(main).filter(|_| area.height >= HIGH && below != TalkersBelow::Off);
+    let has_strip = below == TalkersBelow::Strip && area.height >= HIGH_FOR_STRIP;
     let height = match (side_by_side, focus) {
         (Some(_), _) => main.height / 3,
+        (None, Focus::Table) if has_strip => STRIP,
         (None, Focus::Table) => 0,
         // too low for both
         (None, Focus::Pane(_)) if main.height < 6 => main.height,
@@ -93,21 +106,25 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         height: main.height - height,
         ..main
     };
-    let below = Rect {
+    let rest = Rect {
         y: table.bottom(),
         height,
         ..main
     };
     let talkers = match (side_by_side, focus) {
         (Some(areas), _) => areas.map(|a| Rect {
-            y: below.y,
+            y: rest.y,
             height,
             ..a
         }),
         (None, Focus::Pane(subject)) => {
-            Subject::ALL.map(|s| if s == subject { below } else { Rect::ZERO })
+            Subject::ALL.map(|s| if s == subject { rest } else { Rect::ZERO })
         }
         (None, Focus::Table) => [Rect::ZERO; 3],
+    };
+    let strip = match (side_by_side, focus) {
+        (None, Focus::Table) => rest,
+        _ => Rect::ZERO,
     };
     Layout {
         host,
@@ -117,6 +134,7 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         main,
         table,
         talkers,
+        strip,
         prompt,
         footer,
     }

@@ -47,6 +47,27 @@ impl Subject {
     }
 }
 
+/// Top talkers below the sessions while the sessions have the keyboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TalkersBelow {
+    /// The panes where there is room for them, else a strip.
+    #[default]
+    Strip,
+    /// The panes where there is room for them.
+    Panes,
+    /// None.
+    Off,
+}
+
+impl TalkersBelow {
+    /// All variants, with their names in the configuration.
+    pub const NAMED: [(&str, TalkersBelow); 3] = [
+        ("strip", TalkersBelow::Strip),
+        ("panes", TalkersBelow::Panes),
+        ("off", TalkersBelow::Off),
+    ];
+}
+
 /// Maximum width of the names: the longest address with a zone.
 pub const WIDEST_NAME: u16 = 42;
 

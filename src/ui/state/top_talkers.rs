@@ -54,13 +54,7 @@ impl Pane {
 
     /// Heading of the name column.
     pub fn title(&self) -> &'static str {
-        match self.by() {
-            GroupBy::Process => "PROCESS",
-            GroupBy::Program => "PROGRAM",
-            GroupBy::Peer => "PEER",
-            GroupBy::Subnet => "SUBNET",
-            GroupBy::Port => "PORT",
-        }
+        title(self.by())
     }
 
     pub fn sorted_by(&self) -> &'static AggregateFigure {
@@ -143,6 +137,17 @@ impl Pane {
     }
 }
 
+/// Heading of the names.
+fn title(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Process => "PROCESS",
+        GroupBy::Program => "PROGRAM",
+        GroupBy::Peer => "PEER",
+        GroupBy::Subnet => "SUBNET",
+        GroupBy::Port => "PORT",
+    }
+}
+
 /// Sums of the sessions that the filter matches.
 #[derive(Debug)]
 struct Narrowed {
@@ -164,6 +169,8 @@ pub struct Panes {
     panes: [Pane; 3],
     /// Talker lines in each pane.
     heights: [usize; 3],
+    /// The strip is shown.
+    has_strip: bool,
 }
 
 /// Closed sessions counted in one step: a few milliseconds.
@@ -178,6 +185,7 @@ impl Default for Panes {
             restarting: false,
             panes: Subject::ALL.map(Pane::new),
             heights: [0; 3],
+            has_strip: false,
         }
     }
 }
@@ -267,9 +275,9 @@ impl Panes {
         self.refresh();
     }
 
-    /// True if any pane is visible; hidden panes are not counted.
+    /// True if any sums are visible; hidden ones are not counted.
     fn is_visible(&self) -> bool {
-        self.heights.iter().any(|height| *height > 0)
+        self.has_strip || self.heights.iter().any(|height| *height > 0)
     }
 
     /// True while sessions remain to be counted.
@@ -302,13 +310,31 @@ impl Panes {
         self.refresh();
     }
 
-    /// Sets the number of talker lines in each pane.
-    pub fn resize(&mut self, heights: [usize; 3]) {
-        self.heights = heights;
+    /// Sets the number of talker lines in each pane, and whether there is a strip.
+    pub fn resize(&mut self, heights: [usize; 3], has_strip: bool) {
+        (self.heights, self.has_strip) = (heights, has_strip);
         for (pane, height) in self.panes.iter_mut().zip(heights) {
             pane.list.scroll(height);
             pane.measure(height);
         }
+    }
+
+    /// The entries of the strip: their heading, and those with traffic and their bytes per second, the busiest first.
+    /// A line has no room for process ids, so that processes are summed up by program.
+    pub fn busiest(&self, subject: Subject) -> (&'static str, Vec<(GroupKey, f64)>) {
+        const MOST: usize = 20;
+        let talkers = self.talkers();
+        let by = match self.pane(subject).by() {
+            GroupBy::Process => GroupBy::Program,
+            by => by,
+        };
+        let rates = talkers
+            .of(by)
+            .map(|(key, talker)| (key, talkers.byte_rate(talker)));
+        let mut busiest: Vec<(GroupKey, f64)> = rates.filter(|(_, rate)| *rate >= 1.0).collect();
+        busiest.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        busiest.truncate(MOST);
+        (title(by), busiest)
     }
 
     pub fn go(&mut self, subject: Subject, motion: Motion) {

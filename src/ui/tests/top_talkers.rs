@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::ui::action::Mode;
-use crate::ui::layout::panes::{Focus, Subject};
+use crate::ui::input::{Mouse, MouseKind};
+use crate::ui::layout::panes::{Focus, Subject, TalkersBelow};
 use crate::ui::tests::press_and_settle;
 
 /// The dashboard of the other tests, a few seconds later, with some traffic since.
@@ -298,6 +299,98 @@ fn top_talkers_addresses_are_whole_where_there_is_room() {
     let pane = shown.lines().skip_while(|l| !l.contains("PEER ("));
     let whole = "2001:db8:1111:2222:3333:4444:5555:6666 ";
     assert!(pane.into_iter().any(|l| l.contains(whole)), "{shown}");
+}
+
+/// The strip's lines at 80×24; empty: there is none.
+fn strip(app: &App) -> Vec<String> {
+    let screen = screen(app, Size::new(80, 24));
+    let lines = screen.lines().map(|l| l.trim_matches('"').to_owned());
+    let titles = ["PROGRAM ", "PEER ", "SUBNET ", "PORT "];
+    lines
+        .filter(|l| titles.iter().any(|t| l.starts_with(t)) && !l.contains('('))
+        .map(|l| l.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn strip_in_a_low_window_shows_the_busiest_with_their_rates() {
+    let mut app = busy(Size::new(80, 24));
+    assert_eq!(
+        strip(&app),
+        [
+            "PROGRAM nginx 1.5MB/s · sshd-session 90B/s",
+            "PEER    198.51.100.7 1.5MB/s · 2001:db8:1…5555:6666 70.0kB/s · 192.0.2.77 90B/s",
+            "PORT    443 1.5MB/s",
+        ]
+    );
+    // a pane takes its place
+    press_and_settle(&mut app, "Tab");
+    assert_eq!(strip(&app), [""; 0]);
+    press_and_settle(&mut app, "Tab a Esc");
+    assert!(strip(&app)[1].starts_with("SUBNET  198.51.100.0/24 1.5MB/s"));
+    // it counts what the filter matches
+    press_and_settle(&mut app, "/");
+    type_text(&mut app, "comm sshd-session");
+    press_and_settle(&mut app, "Enter");
+    assert_eq!(strip(&app)[0], "PROGRAM sshd-session 90B/s");
+}
+
+#[test]
+fn strip_without_traffic_stays_as_it_is() {
+    let mut app = busy(Size::new(80, 24));
+    let mut idle = |second| {
+        let open = app.store().open().map(|(_, s)| s.clone()).collect();
+        app.batch(batch_at(second, open, vec![]));
+        strip(&app)
+    };
+    idle(41);
+    let quiet = [
+        "PROGRAM no traffic",
+        "PEER    no traffic",
+        "PORT    no traffic",
+    ];
+    for second in 42..50 {
+        assert_eq!(idle(second), quiet);
+    }
+}
+
+#[test]
+fn strip_is_shown_only_where_there_is_room_and_unless_configured_otherwise() {
+    let lines = |width, height, below| {
+        let mut app = busy(Size::new(width, height));
+        app.talkers_below = below;
+        app.resize(Size::new(width, height));
+        let shown = screen(&app, Size::new(width, height));
+        (shown.contains("PROGRAM nginx"), shown.contains("PROCESS ("))
+    };
+    for (width, height, below, shown) in [
+        (80, 24, TalkersBelow::Strip, (true, false)),
+        (80, 20, TalkersBelow::Strip, (true, false)),
+        (80, 19, TalkersBelow::Strip, (false, false)),
+        (60, 40, TalkersBelow::Strip, (true, false)),
+        (80, 30, TalkersBelow::Strip, (false, true)),
+        (80, 30, TalkersBelow::Panes, (false, true)),
+        (80, 24, TalkersBelow::Panes, (false, false)),
+        (80, 24, TalkersBelow::Off, (false, false)),
+        (80, 30, TalkersBelow::Off, (false, false)),
+    ] {
+        assert_eq!(
+            lines(width, height, below),
+            shown,
+            "{width}×{height} {below:?}"
+        );
+    }
+}
+
+#[test]
+fn strip_clicked_opens_the_pane_of_that_line() {
+    let mut app = busy(Size::new(80, 24));
+    app.mouse(Mouse {
+        kind: MouseKind::Click,
+        column: 12,
+        row: 21,
+    });
+    assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
 }
 
 #[test]

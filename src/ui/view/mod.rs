@@ -22,6 +22,7 @@ pub mod header;
 pub mod help;
 pub mod prompt;
 pub mod sort_menu;
+pub mod strip;
 pub mod table;
 pub mod tabs;
 pub mod top_talkers;
@@ -51,6 +52,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
                 top_talkers::draw(app, subject, theme, area, buffer);
             }
+            strip::draw(app, theme, layout.strip, buffer);
             if let Some(chooser) = app.layers.chooser() {
                 columns::draw(chooser, app, theme, layout.main, buffer);
             }
