@@ -2,6 +2,7 @@
 
 use crate::filter::quoted;
 use crate::model::aggregate::GroupKey;
+use crate::model::cgroup::Workload;
 use crate::model::interface::{Interface, ZonedAddr};
 
 /// Returns the filter that selects the sessions of an aggregate, and no others.
@@ -23,6 +24,12 @@ pub fn filter_for_group(key: &GroupKey) -> String {
             with_zone(format!("raddr {}", GroupKey::Subnet(plain)), *zone)
         }
         GroupKey::Port(port) => format!("service {port}"),
+        // every text matches `.`, and what is missing never does
+        GroupKey::Workload(Workload::Unknown) => "container !~ . and unit !~ .".into(),
+        GroupKey::Workload(Workload::Container(name)) => {
+            format!("container {}", quoted(name.as_str()))
+        }
+        GroupKey::Workload(Workload::Unit(name)) => format!("unit {}", quoted(name.as_str())),
     }
 }
 
@@ -40,9 +47,12 @@ fn with_zone(filter: String, zone: Interface) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::filter::Filter;
     use crate::model::aggregate::GroupBy;
+    use crate::model::cgroup::Cgroup;
     use crate::model::session::{Comm, Direction, Evidence, Session};
     use crate::testing::sample::closed_session as sample;
 
@@ -66,6 +76,16 @@ mod tests {
             "::1",
             "2001:db8:1:2:3::4",
         ];
+        let id = "4d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
+        let groups = [
+            None,
+            Some("/".into()),
+            Some("/system.slice/nginx.service".into()),
+            Some(r"/system.slice/a\x2ab \x22c\x22.service".into()),
+            Some(format!("/system.slice/docker-{id}.scope")),
+            Some("/lxc.payload.nginx.service".into()),
+        ];
+        let groups = groups.map(|path| Arc::new(Cgroup::new(1, path)));
         let mut sessions = Vec::new();
         for (i, (pid, comm, owner)) in owners.into_iter().enumerate() {
             for (lport, rport) in [(443, 50_000), (50_000, 443), (443, 443), (80, 443)] {
@@ -81,6 +101,7 @@ mod tests {
                         laddr: laddr.parse().expect("an address"),
                         raddr: raddr.parse().expect("an address"),
                         direction: *direction,
+                        cgroup: Arc::clone(&groups[sessions.len() % groups.len()]),
                         ..sample()
                     });
                 }

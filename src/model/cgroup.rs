@@ -3,6 +3,10 @@
 //! Based on the naming of container runtimes and systemd. No runtime is queried, so that a host in trouble gets no
 //! extra load.
 
+use std::fmt;
+use std::sync::LazyLock;
+
+use crate::model::name_table::NameTable;
 use crate::text::sanitize::sanitize;
 
 /// A control group (v2). The default is an unknown one.
@@ -14,6 +18,7 @@ pub struct Cgroup {
     pub path: Option<String>,
     /// Workload in it, as far as the path reveals.
     pub within: Within,
+    pub workload: Workload,
 }
 
 /// Workload of a control group, as far as its path reveals.
@@ -33,7 +38,46 @@ impl Cgroup {
     pub fn new(id: u64, path: Option<String>) -> Self {
         let path = path.map(|p| sanitize(&p));
         let within = path.as_deref().map(Within::read).unwrap_or_default();
-        Cgroup { id, path, within }
+        let workload = within.workload();
+        Cgroup {
+            id,
+            path,
+            within,
+            workload,
+        }
+    }
+}
+
+/// The container or the unit that a session is counted for. It is small, as there are many sums and sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Workload {
+    /// Neither a container nor a unit is known.
+    #[default]
+    Unknown,
+    /// A container, by the text of its field in filters.
+    Container(WorkloadName),
+    Unit(WorkloadName),
+}
+
+/// The name of a container or a unit, or a container's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadName(u16);
+
+static WORKLOADS: LazyLock<NameTable> = LazyLock::new(NameTable::default);
+
+impl WorkloadName {
+    fn new(name: &str) -> Self {
+        WorkloadName(WORKLOADS.number(name))
+    }
+
+    pub fn as_str(self) -> &'static str {
+        WORKLOADS.name(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for WorkloadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -111,6 +155,14 @@ impl Within {
             within.unit = None;
         }
         within
+    }
+
+    fn workload(&self) -> Workload {
+        match (self.container(), &self.unit) {
+            (Some(container), _) => Workload::Container(WorkloadName::new(container)),
+            (None, Some(unit)) => Workload::Unit(WorkloadName::new(unit)),
+            (None, None) => Workload::Unknown,
+        }
     }
 
     /// The container's name, or its id cut to twelve characters as runtimes print it.

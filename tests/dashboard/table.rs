@@ -1,5 +1,6 @@
 //! The dashboard on live traffic: rows, keys, filters.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -392,7 +393,50 @@ fn top_talkers_drill_down_filters_the_table_and_back_undoes_it() {
     seen.press("a");
     seen.wait_for("their network", |s| s.shows("127.0.0.0/24"));
     seen.press("\x1b");
-    seen.wait_for("the sessions alone", |s| !s.shows("SUBNET"));
+    seen.wait_for("the sessions alone", |s| !s.shows("SUBNET ("));
+    seen.quit();
+}
+
+#[test]
+fn strip_shows_who_is_busy_and_a_pane_takes_its_place() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &port(&listener).to_string()]);
+    seen.wait_for("the strip", |s| {
+        let lines = s.lines();
+        let titles = ["PROGRAM", "PEER", "PORT"].map(|t| lines.iter().any(|l| l.starts_with(t)));
+        titles == [true; 3]
+    });
+    let pair = RefCell::new(Pair::open(&listener, V4));
+    let busy = |s: &Seen, title: &str, name: &str| {
+        pair.borrow_mut().exchange(5000, 10);
+        let mut lines = s.lines().into_iter();
+        lines.any(|l| l.starts_with(title) && l.contains(&format!(" {name} ")) && l.contains("B/s"))
+    };
+    let number = port(&listener).to_string();
+    seen.wait_for("its port", |s| busy(s, "PORT", &number));
+    seen.wait_for("its peer", |s| busy(s, "PEER", "127.0.0.1"));
+    seen.wait_for("silence again", |s| s.shows("PORT    no traffic"));
+    // the units are the last pane, and have rates over three periods
+    seen.press("\x1b[Z"); // Shift-Tab
+    seen.wait_for("the units", |s| {
+        let heading = s
+            .lines()
+            .into_iter()
+            .find(|l| l.contains("UNIT (1) by B/s"));
+        heading.is_some_and(|l| l.contains(" 10s ") && l.contains(" 60s "))
+    });
+    assert!(!seen.shows("no traffic"), "{}", seen.picture());
+    seen.press("\r");
+    seen.wait_for("its sessions", |s| {
+        (s.shows("filter: unit ") || s.shows("filter: container ")) && s.rows().len() == 1
+    });
+    seen.press("\x7f\x1b"); // Backspace, Esc
+    seen.wait_for("the strip again", |s| {
+        s.shows("PORT    no traffic") && !s.shows("filter:")
+    });
     seen.quit();
 }
 

@@ -1,4 +1,4 @@
-//! Aggregates: sums of the sessions of each process, program, peer, subnet and port.
+//! Aggregates: sums of the sessions of each process, program, peer, subnet, port, and container or unit.
 //!
 //! Kept up to date change by change, within bounds however many keys there are. There is no clock in here: time comes
 //! with the sessions and the snapshots. The order on the screen is up to `ui::state::top_talkers`.
@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
+use crate::model::cgroup::Workload;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Comm, Evidence, Session};
 use crate::model::store::Change;
@@ -33,16 +34,19 @@ pub enum GroupBy {
     Subnet,
     /// The service's port: ours if the peer connected, the peer's if we did.
     Port,
+    /// The container, else the unit.
+    Workload,
 }
 
 impl GroupBy {
     /// All variants, in display order.
-    pub const ALL: [GroupBy; 5] = [
+    pub const ALL: [GroupBy; 6] = [
         GroupBy::Process,
         GroupBy::Program,
         GroupBy::Peer,
         GroupBy::Subnet,
         GroupBy::Port,
+        GroupBy::Workload,
     ];
 
     /// Returns the key that a session counts for.
@@ -62,6 +66,7 @@ impl GroupBy {
                 GroupKey::Subnet(ZonedAddr::new(first, session.interface))
             }
             GroupBy::Port => GroupKey::Port(session.service_port()),
+            GroupBy::Workload => GroupKey::Workload(session.cgroup.workload),
         }
     }
 }
@@ -79,6 +84,7 @@ pub enum GroupKey {
     /// First address of the subnet.
     Subnet(ZonedAddr),
     Port(u16),
+    Workload(Workload),
 }
 
 impl std::fmt::Display for GroupKey {
@@ -93,6 +99,10 @@ impl std::fmt::Display for GroupKey {
                 write!(f, "{first}/{bits}")
             }
             GroupKey::Port(port) => write!(f, "{port}"),
+            GroupKey::Workload(Workload::Unknown) => f.write_str("-"),
+            GroupKey::Workload(Workload::Container(name) | Workload::Unit(name)) => {
+                write!(f, "{name}")
+            }
         }
     }
 }
@@ -223,10 +233,10 @@ fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
     session.bytes().saturating_sub(uncounted)
 }
 
-/// Aggregates by process, program, peer, subnet and port.
+/// Aggregates by every [`GroupBy`].
 #[derive(Clone, Debug)]
 pub struct Aggregates {
-    groups: [Group; 5],
+    groups: [Group; GroupBy::ALL.len()],
     keep: usize,
     /// Number of the snapshot in progress.
     snapshot: u64,
@@ -275,7 +285,10 @@ impl Aggregates {
     /// Applies a change of one session.
     pub fn take(&mut self, change: &Change<'_>) {
         // the other parts of the keys never change
-        let key = |s: &Session| (s.pid, s.comm, s.owner == Evidence::None, s.direction);
+        let key = |s: &Session| {
+            let is_unknown = s.owner == Evidence::None;
+            (s.pid, s.comm, is_unknown, s.direction, s.cgroup.workload)
+        };
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
             && now.is_open()

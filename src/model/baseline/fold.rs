@@ -116,6 +116,7 @@ impl Candidate {
             GroupKey::Peer(_) | GroupKey::Subnet(_) => 0,
             GroupKey::UnknownOwner | GroupKey::Process(..) | GroupKey::Program(_) => 1,
             GroupKey::Port(_) => 2,
+            GroupKey::Workload(_) => 3,
         }
     }
 }

@@ -78,7 +78,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     }
     if layout.strip.contains(at) {
         let line = usize::from(row - layout.strip.y);
-        let subject = Subject::ALL.get(line);
+        let subject = Subject::MAIN.get(line);
         return subject.map_or(Hit::Nothing, |subject| Hit::Strip(*subject));
     }
     let mut panes = Subject::ALL.into_iter().zip(layout.talkers);

@@ -186,7 +186,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("new-baseline", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "new baseline", "replace the baseline with a new one"),
     key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline and go back to the sessions"),
     key("talkers", MAIN, &[code(KeyCode::F(5))], Action::Talkers, "", "go to the top talkers, or back"),
-    key("next-pane", MAIN, &[code(KeyCode::Tab)], Action::NextPane, "pane", "go to the next pane: sessions, processes, peers, ports"),
+    key("next-pane", MAIN, &[code(KeyCode::Tab)], Action::NextPane, "pane", "go to the next pane: sessions, processes, peers, ports, units"),
     key("previous-pane", MAIN, &[code(KeyCode::BackTab)], Action::PreviousPane, "", "go to the previous pane"),
     key("next-bar", &[Mode::Distributions], &[code(KeyCode::Right)], Action::Move(Motion::Down), "next bar", "select the next bar"),
     key("previous-bar", &[Mode::Distributions], &[code(KeyCode::Left)], Action::Move(Motion::Up), "", "select the previous bar"),

@@ -31,7 +31,7 @@ pub struct Layout {
     /// The session table in `main`, including headings.
     pub table: Rect,
     /// The top talkers below it, including headings; empty: not shown.
-    pub talkers: [Rect; 3],
+    pub talkers: [Rect; 4],
     /// A line of top talkers for each subject, below the table; empty: not shown.
     pub strip: Rect,
     /// The prompt, and the text below it.
@@ -54,7 +54,7 @@ const TITLED: u16 = 12;
 
 /// Minimum height for a strip of top talkers, and its lines.
 const HIGH_FOR_STRIP: u16 = 20;
-const STRIP: u16 = Subject::ALL.len() as u16;
+const STRIP: u16 = Subject::MAIN.len() as u16;
 
 /// The parts of a screen, apart from those that each has.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +91,8 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         line(6 + prompt),
     ])
     .areas(area);
-    let side_by_side =
-        panes::side_by_side(main).filter(|_| area.height >= HIGH && below != TalkersBelow::Off);
+    let side_by_side = panes::side_by_side(main, focus)
+        .filter(|_| area.height >= HIGH && below != TalkersBelow::Off);
     let has_strip = below == TalkersBelow::Strip && area.height >= HIGH_FOR_STRIP;
     let height = match (side_by_side, focus) {
         (Some(_), _) => main.height / 3,
@@ -112,15 +112,18 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         ..main
     };
     let talkers = match (side_by_side, focus) {
-        (Some(areas), _) => areas.map(|a| Rect {
-            y: rest.y,
-            height,
-            ..a
+        (Some(areas), _) => areas.map(|a| match a.is_empty() {
+            true => a,
+            false => Rect {
+                y: rest.y,
+                height,
+                ..a
+            },
         }),
         (None, Focus::Pane(subject)) => {
             Subject::ALL.map(|s| if s == subject { rest } else { Rect::ZERO })
         }
-        (None, Focus::Table) => [Rect::ZERO; 3],
+        (None, Focus::Table) => [Rect::ZERO; 4],
     };
     let strip = match (side_by_side, focus) {
         (None, Focus::Table) => rest,

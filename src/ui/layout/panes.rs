@@ -13,11 +13,21 @@ pub enum Subject {
     Processes,
     Peers,
     Ports,
+    /// Containers and units.
+    Units,
 }
 
 impl Subject {
     /// All subjects, from left to right.
-    pub const ALL: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
+    pub const ALL: [Subject; 4] = [
+        Subject::Processes,
+        Subject::Peers,
+        Subject::Ports,
+        Subject::Units,
+    ];
+
+    /// The subjects of the strip, and of the panes side by side where there is no room for all.
+    pub const MAIN: [Subject; 3] = [Subject::Processes, Subject::Peers, Subject::Ports];
 
     pub fn by(self, grouped: bool) -> GroupBy {
         match (self, grouped) {
@@ -26,13 +36,14 @@ impl Subject {
             (Subject::Peers, false) => GroupBy::Peer,
             (Subject::Peers, true) => GroupBy::Subnet,
             (Subject::Ports, _) => GroupBy::Port,
+            (Subject::Units, _) => GroupBy::Workload,
         }
     }
 
     /// Minimum width of the names.
     fn least_name(self) -> u16 {
         match self {
-            Subject::Processes | Subject::Peers => 15,
+            Subject::Processes | Subject::Peers | Subject::Units => 15,
             Subject::Ports => 8,
         }
     }
@@ -40,7 +51,7 @@ impl Subject {
     /// Cells that a usual name and the title with its sort order need.
     fn usual_name(self) -> u16 {
         match self {
-            Subject::Processes => 23,
+            Subject::Processes | Subject::Units => 23,
             Subject::Peers => 19,
             Subject::Ports => 17,
         }
@@ -79,11 +90,12 @@ pub enum Focus {
 }
 
 impl Focus {
-    const ALL: [Focus; 4] = [
+    const ALL: [Focus; 5] = [
         Focus::Table,
         Focus::Pane(Subject::Processes),
         Focus::Pane(Subject::Peers),
         Focus::Pane(Subject::Ports),
+        Focus::Pane(Subject::Units),
     ];
 
     /// Moves on by this many positions.
@@ -93,14 +105,28 @@ impl Focus {
     }
 }
 
-/// The three panes side by side, their widths by the needs of their names; `None` if they do not fit.
-pub fn side_by_side(area: Rect) -> Option<[Rect; 3]> {
-    let names: u16 = Subject::ALL.iter().map(|s| s.least_name()).sum();
-    let figures = area.width.checked_sub(names + 2)? / 3;
+/// Minimum width for all panes side by side.
+const WIDE: u16 = 160;
+
+/// Areas of the panes side by side, their widths by the needs of their names; an empty one is not shown. In a window that
+/// is not wide, the pane that has no room appears once it has the keyboard, and the first one gives way. `None` if they
+/// do not fit.
+pub fn side_by_side(area: Rect, focus: Focus) -> Option<[Rect; 4]> {
+    let shown: &[Subject] = match focus {
+        _ if area.width >= WIDE => &Subject::ALL,
+        Focus::Pane(Subject::Units) => &Subject::ALL[1..],
+        _ => &Subject::MAIN,
+    };
+    let many = shown.len() as u16;
+    let names: u16 = shown.iter().map(|s| s.least_name()).sum();
+    let figures = area.width.checked_sub(names + many - 1)? / many;
     let least = FIGURES.iter().filter(|f| f.drop <= 1);
     let mut x = area.x;
     (figures >= cells(least)).then(|| {
         Subject::ALL.map(|subject| {
+            if !shown.contains(&subject) {
+                return Rect::ZERO;
+            }
             let width = subject.least_name() + figures;
             let pane = Rect { x, width, ..area };
             x += width + 1;
@@ -181,15 +207,21 @@ mod tests {
 
     #[test]
     fn panes_side_by_side_fit_the_width() {
-        for width in 0..400 {
+        for (width, focus) in (0..400).flat_map(|w| Focus::ALL.map(|f| (w, f))) {
             let area = Rect::new(0, 5, width, 10);
-            let Some(panes) = side_by_side(area) else {
-                assert!(width < 80);
+            let Some(panes) = side_by_side(area, focus) else {
+                assert!(width < 87);
                 continue;
             };
-            assert!(panes.windows(2).all(|w| w[0].right() + 1 == w[1].x));
-            assert!(panes[2].right() <= area.right());
-            for (subject, pane) in Subject::ALL.into_iter().zip(panes) {
+            let shown: Vec<Rect> = panes.into_iter().filter(|p| !p.is_empty()).collect();
+            assert_eq!(shown.len(), if width < 160 { 3 } else { 4 });
+            assert!(shown.windows(2).all(|w| w[0].right() + 1 == w[1].x));
+            assert!(shown[shown.len() - 1].right() <= area.right());
+            if let Focus::Pane(subject) = focus {
+                assert!(!panes[subject as usize].is_empty(), "{width}: {focus:?}");
+            }
+            let all = Subject::ALL.into_iter().zip(panes);
+            for (subject, pane) in all.filter(|(_, pane)| !pane.is_empty()) {
                 for longest in [0, 15, 39, 100] {
                     let shown = figures(subject, pane.width, longest);
                     let (name, history) = widths(subject, &shown, pane.width, longest);
@@ -206,16 +238,15 @@ mod tests {
     #[test]
     fn panes_narrow_keep_the_most_important_figures() {
         let titles = |width, longest| -> Vec<&str> {
-            let pane = side_by_side(Rect::new(0, 0, width, 10)).map_or(width, |p| p[1].width);
+            let pane = side_by_side(Rect::new(0, 0, width, 10), Focus::Table);
+            let pane = pane.map_or(width, |p| p[1].width);
             let shown = figures(Subject::Peers, pane, longest);
             shown.iter().map(|f| f.title).collect()
         };
         assert_eq!(titles(80, 15), ["OPEN", "B/s"]);
         assert_eq!(titles(120, 15), ["OPEN", "B/s", "MINUTE"]);
-        assert_eq!(
-            titles(200, 15),
-            ["OPEN", "NEW/s", "B/s", "10s", "60s", "MINUTE", "BYTES"]
-        );
+        assert_eq!(titles(150, 15), ["OPEN", "B/s", "10s", "MINUTE"]);
+        assert_eq!(titles(160, 15), ["OPEN", "B/s", "MINUTE"]);
         // a pane alone
         let titles = |longest| -> Vec<&str> {
             let shown = figures(Subject::Peers, 80, longest);
@@ -232,7 +263,7 @@ mod tests {
     #[test]
     fn focus_stepping_through_all_panes_returns_to_the_table() {
         let mut focus = Focus::Table;
-        for _ in 0..4 {
+        for _ in 0..5 {
             let next = focus.step(1);
             assert_eq!(next.step(-1), focus);
             focus = next;

@@ -145,6 +145,7 @@ fn title(by: GroupBy) -> &'static str {
         GroupBy::Peer => "PEER",
         GroupBy::Subnet => "SUBNET",
         GroupBy::Port => "PORT",
+        GroupBy::Workload => "UNIT",
     }
 }
 
@@ -157,7 +158,7 @@ struct Narrowed {
     is_lower_bound: bool,
 }
 
-/// The three panes and their sums.
+/// The panes and their sums.
 #[derive(Debug)]
 pub struct Panes {
     all: Aggregates,
@@ -166,9 +167,9 @@ pub struct Panes {
     narrowed: Option<Narrowed>,
     /// A new filter is to be counted from the beginning; until then the sums of the previous one are shown.
     restarting: bool,
-    panes: [Pane; 3],
+    panes: [Pane; 4],
     /// Talker lines in each pane.
-    heights: [usize; 3],
+    heights: [usize; 4],
     /// The strip is shown.
     has_strip: bool,
 }
@@ -184,7 +185,7 @@ impl Default for Panes {
             narrowed: None,
             restarting: false,
             panes: Subject::ALL.map(Pane::new),
-            heights: [0; 3],
+            heights: [0; 4],
             has_strip: false,
         }
     }
@@ -311,7 +312,7 @@ impl Panes {
     }
 
     /// Sets the number of talker lines in each pane, and whether there is a strip.
-    pub fn resize(&mut self, heights: [usize; 3], has_strip: bool) {
+    pub fn resize(&mut self, heights: [usize; 4], has_strip: bool) {
         (self.heights, self.has_strip) = (heights, has_strip);
         for (pane, height) in self.panes.iter_mut().zip(heights) {
             pane.list.scroll(height);
@@ -350,10 +351,10 @@ impl Panes {
         self.refresh();
     }
 
-    /// Groups peers by subnet and processes by name, or shows each by itself again. Ports cannot be grouped.
+    /// Groups peers by subnet and processes by name, or shows each by itself again. The others cannot be grouped.
     pub fn group(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
-        pane.grouped = !pane.grouped && pane.subject != Subject::Ports;
+        pane.grouped = !pane.grouped && matches!(pane.subject, Subject::Processes | Subject::Peers);
         pane.longest = 0;
         pane.list.reset();
         self.refresh();

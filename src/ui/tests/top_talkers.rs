@@ -1,6 +1,9 @@
 //! The top talkers panes.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::model::cgroup::Cgroup;
 use crate::ui::action::Mode;
 use crate::ui::input::{Mouse, MouseKind};
 use crate::ui::layout::panes::{Focus, Subject, TalkersBelow};
@@ -71,7 +74,10 @@ fn top_talkers_are_shown_where_there_is_room() {
     assert_eq!(shown(80, 24, ""), [true, false, false, false]);
     assert_eq!(shown(80, 24, "Tab"), [true, true, false, false]);
     assert_eq!(shown(80, 24, "Tab Tab Esc"), [true, false, false, false]);
-    assert_eq!(shown(60, 40, "Shift-Tab"), [true, false, false, true]);
+    assert_eq!(
+        shown(60, 40, "Shift-Tab Shift-Tab"),
+        [true, false, false, true]
+    );
 }
 
 #[test]
@@ -319,7 +325,7 @@ fn strip_in_a_low_window_shows_the_busiest_with_their_rates() {
         strip(&app),
         [
             "PROGRAM nginx 1.5MB/s · sshd-session 90B/s",
-            "PEER    198.51.100.7 1.5MB/s · 2001:db8:1…5555:6666 70.0kB/s · 192.0.2.77 90B/s",
+            "PEER    198.51.100.7 1.5MB/s · 2001:db8:1…:5555:6666 70.0kB/s · 192.0.2.77 90B/s",
             "PORT    443 1.5MB/s",
         ]
     );
@@ -391,6 +397,53 @@ fn strip_clicked_opens_the_pane_of_that_line() {
         row: 21,
     });
     assert_eq!(app.layers.focus(), Focus::Pane(Subject::Peers));
+}
+
+#[test]
+fn top_talkers_containers_and_units_are_a_pane_that_narrows_exactly() {
+    let mut app = app(Size::new(120, 40));
+    let id = "4d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
+    let within = |cookie, path: Option<&str>| Session {
+        cgroup: Arc::new(Cgroup::new(1, path.map(str::to_owned))),
+        ..closed(cookie, "curl", "198.51.100.9", Reason::LocalFin)
+    };
+    let container = format!("/system.slice/docker-{id}.scope");
+    let sessions = vec![
+        within(50, Some(&container)),
+        within(51, Some(&container)),
+        within(52, None),
+        within(53, Some("/system.slice/ssh@1.service")),
+    ];
+    app.batch(batch_at(41, vec![], sessions));
+    assert!(!screen(&app, Size::new(120, 40)).contains("UNIT ("));
+    press_and_settle(&mut app, "Shift-Tab");
+    let shown = screen(&app, Size::new(120, 40));
+    assert!(
+        shown.contains("UNIT (4)") && shown.contains("PORT ("),
+        "{shown}"
+    );
+    assert!(!shown.contains("PROCESS ("), "{shown}");
+    for (line, filter, matching) in [
+        ("4d5f6a7b8c9d", "container 4d5f6a7b8c9d", 2),
+        ("-", "container !~ . and unit !~ .", 1),
+        ("ssh@1.service", "unit ssh@1.service", 1),
+    ] {
+        let at = names(&app, Subject::Units).iter().position(|n| n == line);
+        press_and_settle(&mut app, "g");
+        (0..at.expect(line)).for_each(|_| press_and_settle(&mut app, "j"));
+        press_and_settle(&mut app, "Enter");
+        assert_eq!(app.view_filter.filter.source(), filter);
+        assert_eq!(app.row_count(), matching, "{filter}");
+        press_and_settle(&mut app, "Backspace");
+    }
+    // all side by side in a wide window
+    app.resize(Size::new(160, 40));
+    press_and_settle(&mut app, "Esc");
+    let shown = screen(&app, Size::new(160, 40));
+    assert!(
+        shown.contains("PROCESS (") && shown.contains("UNIT ("),
+        "{shown}"
+    );
 }
 
 #[test]

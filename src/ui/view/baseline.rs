@@ -135,6 +135,7 @@ fn difference_text(difference: &Difference, width: usize) -> String {
         GroupKey::Peer(_) | GroupKey::Subnet(_) => "peer",
         GroupKey::UnknownOwner | GroupKey::Process(..) | GroupKey::Program(_) => "program",
         GroupKey::Port(_) => "port",
+        GroupKey::Workload(_) => "unit",
     };
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));
     let (what, figure, before, since) = match difference.finding {

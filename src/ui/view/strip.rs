@@ -19,7 +19,7 @@ const ADDRESS: usize = 21;
 const BETWEEN: &str = " · ";
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    for (subject, line) in Subject::ALL.into_iter().zip(area.rows()) {
+    for (subject, line) in Subject::MAIN.into_iter().zip(area.rows()) {
         let (title, busiest) = app.panes().busiest(subject);
         let width = usize::from(line.width);
         buffer.set_stringn(line.x, line.y, title, width, theme.heading);
