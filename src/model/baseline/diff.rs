@@ -2,7 +2,7 @@
 
 use crate::model::aggregate::GroupKey;
 use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
-use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SideSums};
+use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SEVERAL, SideSums};
 use crate::model::fields;
 
 /// Minimum number of sessions on each side for comparing losses.
@@ -23,8 +23,6 @@ const CHANCE: f64 = 0.001_35;
 /// Maximum share of chance, on average, among the keys that are found to differ in a figure, however many are compared.
 /// Also the maximum probability for failures, which are better shown too often than too rarely.
 const FALSE_DISCOVERIES: f64 = 0.01;
-/// Minimum time without a session until a key counts as gone, ns.
-const GONE_NS: u64 = 10_000_000_000;
 
 /// Figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +111,8 @@ pub struct Difference {
     pub bytes: u64,
     /// Other keys that differ for the same sessions.
     pub also: Vec<GroupKey>,
+    /// Other differences of the same keys, each with its increase as a factor.
+    pub with: Vec<(DifferenceKind, f64)>,
 }
 
 impl Difference {
@@ -204,8 +204,8 @@ pub struct Compared<'a> {
     pub has_open: bool,
     /// Total bytes by now.
     pub bytes: u64,
-    /// The longest pause without a session before the baseline, and how long the present one is, ns.
-    pub paused_ns: u64,
+    /// Time without a session after which the key is gone, and how long there has been none, ns.
+    pub gone_after_ns: u64,
     pub pause_ns: u64,
 }
 
@@ -221,6 +221,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         since,
         bytes: compared.bytes.saturating_sub(entry.bytes),
         also: Vec::new(),
+        with: Vec::new(),
     };
     let mut find = |finding, before, since| {
         findings
@@ -243,9 +244,10 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         return;
     }
     let expected = entry.before.opened as f64 / then_s.max(SHORT) * now_s;
-    let was_there = entry.long_open > 0 || expected >= FAILURES as f64;
-    // what comes in bursts has pauses, and is not gone in each of them
-    let is_silent = compared.pause_ns >= GONE_NS.max(2 * compared.paused_ns);
+    // what came once or twice may never have been about to come back
+    let is_regular = entry.before.opened >= SEVERAL && expected >= FAILURES as f64;
+    let was_there = entry.long_open > 0 || is_regular;
+    let is_silent = compared.pause_ns >= compared.gone_after_ns;
     if was_there && !compared.has_open && since.opened == 0 && is_silent {
         match entry.long_open {
             0 => {

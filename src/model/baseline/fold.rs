@@ -75,7 +75,8 @@ struct Candidate {
     /// Its sessions that contribute, and all of them since the baseline.
     part: u64,
     all: u64,
-    is_folded: bool,
+    /// The one that it is folded into.
+    within: Option<usize>,
 }
 
 impl Candidate {
@@ -152,7 +153,7 @@ fn fold_kind<'a>(
             difference,
             part: 0,
             all: 0,
-            is_folded: false,
+            within: None,
         })
         .collect();
     let places: HashMap<GroupKey, usize> = all
@@ -194,15 +195,56 @@ fn fold_kind<'a>(
             what.difference.key,
         )
     });
-    for (by, what) in pairs {
-        if all[by].is_folded || all[what].is_folded {
+    for (mut by, what) in pairs {
+        // what explains one explains those that it explains
+        while let Some(within) = all[by].within {
+            by = within;
+        }
+        if by == what || all[what].within.is_some() {
             continue;
         }
-        all[what].is_folded = true;
+        all[what].within = Some(by);
         let mut also = std::mem::take(&mut all[what].difference.also);
         also.insert(0, all[what].difference.key);
         all[by].difference.also.append(&mut also);
     }
-    let left = all.into_iter().filter(|c| !c.is_folded);
+    let left = all.into_iter().filter(|c| c.within.is_none());
     left.map(|c| c.difference).collect()
+}
+
+/// Merges differences of the same keys: the worst one names the others.
+pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
+    let order = |d: &Difference| (d.finding, d.key);
+    differences.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+    let mut merged: Vec<Difference> = Vec::new();
+    let mut places: HashMap<GroupKey, Vec<usize>> = HashMap::new();
+    for difference in differences {
+        let keys = |d: &Difference| -> Vec<GroupKey> {
+            std::iter::once(d.key)
+                .chain(d.also.iter().copied())
+                .collect()
+        };
+        let mine = keys(&difference);
+        let same = places.get(&difference.key).into_iter().flatten();
+        let mut same = same.copied().filter(|at| mine.contains(&merged[*at].key));
+        match same.next() {
+            Some(at) => {
+                let worst = &mut merged[at];
+                worst.with.push((difference.finding, difference.ratio()));
+                for key in mine {
+                    if key != worst.key && !worst.also.contains(&key) {
+                        worst.also.push(key);
+                        places.entry(key).or_default().push(at);
+                    }
+                }
+            }
+            None => {
+                for key in mine {
+                    places.entry(key).or_default().push(merged.len());
+                }
+                merged.push(difference);
+            }
+        }
+    }
+    merged
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use diff::{Compared, Findings, WatchedTime};
-use fold::{Keys, Together, fold};
+use fold::{Keys, Together, fold, merge};
 use rustc_hash::FxHashSet;
 use stats::{BaselineEntry, SideSums};
 
@@ -35,6 +35,9 @@ const CHUNK: u64 = 1 << 13;
 const OPEN_CHUNK: usize = 1 << 11;
 /// One second, ns.
 const S: u64 = 1_000_000_000;
+
+/// Minimum time since the baseline for differences, ns: what happens in a few seconds is mostly chance.
+pub const EARLY_NS: u64 = 10 * S;
 
 /// Minimum age of an open session at the baseline, ns, for its key to count as gone once it has no open session.
 const LONG_OPEN_NS: u64 = 10 * S;
@@ -200,6 +203,11 @@ impl Baseline {
     /// Time since the baseline at the last snapshot, ns.
     pub fn ago_ns(&self) -> u64 {
         self.now_ns.saturating_sub(self.at_ns)
+    }
+
+    /// True if it is too early for differences.
+    pub fn is_too_early(&self) -> bool {
+        self.ago_ns() < EARLY_NS
     }
 
     /// Time that rates were watched before the baseline, ns.
@@ -421,8 +429,11 @@ impl Baseline {
         }
     }
 
-    /// Returns all significant differences, in no order, each cause once.
+    /// Returns all significant differences, in no order, each cause once; none while it is too early.
     pub fn differences(&self, talkers: &Aggregates) -> Vec<Difference> {
+        if self.is_too_early() {
+            return Vec::new();
+        }
         let none = SideSums::default();
         let nothing = BaselineEntry::default();
         let watched = self.watched();
@@ -441,16 +452,16 @@ impl Baseline {
                     since: &since,
                     has_open: open.contains_key(&key),
                     bytes: talkers.get(by, key).map_or(entry.bytes, |t| t.bytes),
-                    paused_ns: entry.activity.longest_pause_ns(known_ns),
+                    gone_after_ns: entry.gone_after_ns(known_ns),
                     pause_ns: self.now_ns.saturating_sub(entry.ended_ns.max(self.at_ns)),
                 };
                 diff::compare(&compared, watched, &mut findings);
             }
         }
         let open = self.open.together.iter().map(|(keys, sums)| (*keys, sums));
-        fold(findings.significant(), || {
+        merge(fold(findings.significant(), || {
             self.together.iter().chain(open.clone())
-        })
+        }))
     }
 }
 
@@ -596,7 +607,7 @@ mod tests {
         let before = [1, 2, 3].map(|peer| steady(peer, 1, 40, 200)).concat();
         host.take_snapshot(40, vec![held()], before);
         host.set_baseline(40);
-        let refused = (0..6).map(|c| Session {
+        let refused = (0..8).map(|c| Session {
             reason: Reason::Refused,
             established_ns: 0,
             srtt_us: 0,
@@ -607,7 +618,7 @@ mod tests {
         since.extend(refused);
         // the end of the one that was open is missed, which is certain at the second snapshot
         (41..=42).for_each(|s| host.take_snapshot(s, vec![], vec![]));
-        host.take_snapshot(60, vec![open(ended(5, 77, 50_000, 0, 100), 60)], since);
+        host.take_snapshot(75, vec![open(ended(5, 77, 50_000, 0, 100), 75)], since);
         assert_eq!(
             host.peer_differences(),
             [
@@ -621,9 +632,9 @@ mod tests {
         let baseline = host.baseline.as_ref().expect("a baseline");
         let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
         assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
-        assert!((since.expect("a rate") - 20.35).abs() < 0.8, "{since:?}");
+        assert!((since.expect("a rate") - 11.7).abs() < 0.8, "{since:?}");
         let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
-        assert_eq!((before, since), (Some(0.0), Some(0.3)));
+        assert_eq!((before, since), (Some(0.0), Some(8.0 / 35.0)));
     }
 
     #[test]
@@ -715,7 +726,7 @@ mod tests {
         host.set_baseline(40);
         let mut slow = steady(1, 40, 42, 1500);
         slow.truncate(ENOUGH as usize - 1);
-        host.take_snapshot(42, vec![], slow);
+        host.take_snapshot(52, vec![], slow);
         assert_eq!(host.peer_differences(), [""; 0]);
     }
 
@@ -732,11 +743,99 @@ mod tests {
         host.take_snapshot(1, vec![], vec![]);
         host.take_snapshot(40, lossy(0, 40), vec![]);
         host.set_baseline(40);
-        host.take_snapshot(41, lossy(3, 41), vec![]);
+        host.take_snapshot(50, lossy(3, 50), vec![]);
         assert_eq!(host.peer_differences(), ["10.0.0.1 Worse(Lossy)"]);
         // after another baseline these losses are old
-        host.set_baseline(41);
-        host.take_snapshot(42, lossy(3, 42), vec![]);
+        host.set_baseline(50);
+        host.take_snapshot(60, lossy(3, 60), vec![]);
         assert_eq!(host.peer_differences(), [""; 0]);
+    }
+
+    /// A session of a program to a peer's port, that fails.
+    fn failing(cookie: u64, program: &str, peer: u8, port: u16, at_ms: u64) -> Session {
+        Session {
+            comm: program.into(),
+            rport: port,
+            reason: Reason::Refused,
+            established_ns: 0,
+            srtt_us: 0,
+            ..ended(1 << 40 | cookie, peer, at_ms, at_ms, 0)
+        }
+    }
+
+    /// The lines that these sessions make after steady traffic of another program to peers 1 to 9.
+    fn lines_after(since: Vec<Session>) -> Vec<String> {
+        let mut host = Host::new();
+        host.take_snapshot(1, vec![], vec![]);
+        let before = |from, to| (1..10).flat_map(move |peer| steady(peer, from, to, 200));
+        host.take_snapshot(40, vec![], before(1, 40).collect());
+        host.set_baseline(40);
+        let since = before(40, 60).chain(since).collect();
+        host.take_snapshot(60, vec![], since);
+        let baseline = host.baseline.as_ref().expect("a baseline");
+        let found = baseline.differences(&host.talkers).into_iter();
+        let mut lines: Vec<String> = found
+            .map(|mut d| {
+                d.also.sort();
+                let also: Vec<String> = d.also.iter().map(ToString::to_string).collect();
+                let with: Vec<_> = d
+                    .with
+                    .iter()
+                    .map(|(kind, _)| format!("+{kind:?}"))
+                    .collect();
+                let text = format!("{:?} {} ({})", d.finding, d.key, also.join(", "));
+                format!("{text} {}", with.join(" ")).trim_end().to_owned()
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn baseline_failures_of_one_cause_are_one_line() {
+        let at = |n: u64| 41_000 + n * 700;
+        let all = |one: &dyn Fn(u64) -> Session| lines_after((0..24).map(one).collect());
+        // a program that cannot reach its database
+        let lines = all(&|n| failing(n, "app", 1, 5432, at(n)));
+        assert_eq!(lines, ["Worse(Failed) app (10.0.0.1, 5432) +New"]);
+        // two programs and the same database
+        let lines = all(&|n| failing(n, ["app", "cron"][n as usize % 2], 1, 5432, at(n)));
+        assert_eq!(lines, ["Worse(Failed) 5432 (app, cron, 10.0.0.1) +New"]);
+        // a program and the parts of its database
+        let lines = all(&|n| failing(n, "app", 1 + n as u8 % 3, 5432, at(n)));
+        assert_eq!(
+            lines,
+            ["Worse(Failed) app (10.0.0.1, 10.0.0.2, 10.0.0.3, 5432) +New"]
+        );
+        // one that fails with its database and, less, with something else on that host
+        let lines = all(&|n| failing(n, "app", 1, if n % 4 > 0 { 5432 } else { 80 }, at(n)));
+        assert_eq!(lines, ["Worse(Failed) app (10.0.0.1, 80, 5432) +New"]);
+        // a new host of a program that connects to others too
+        let lines = all(&|n| failing(n, "recordProgramStart", 77, 28527, at(n)));
+        assert_eq!(
+            lines,
+            ["Worse(Failed) 10.0.0.77 (recordProgramSt, 28527) +New"]
+        );
+        // one of its hosts refuses, and it tries again and again
+        let again = |n| failing(n, "recordProgramStart", 1, 28527, 41_000 + n * 50);
+        assert_eq!(
+            lines_after((0..300).map(again).collect()),
+            ["Worse(Failed) 10.0.0.1 (recordProgramSt, 28527) +Worse(New)"]
+        );
+    }
+
+    #[test]
+    fn baseline_too_early_has_no_differences() {
+        let mut host = Host::new();
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], steady(1, 1, 40, 200));
+        host.set_baseline(40);
+        let new = (0..20).map(|n| failing(n, "app", 77, 80, 41_000 + n));
+        host.take_snapshot(44, vec![], new.collect());
+        assert_eq!(host.peer_differences(), [""; 0]);
+        let baseline = host.baseline.as_ref().expect("a baseline");
+        assert!(baseline.is_too_early());
+        host.take_snapshot(50, vec![], steady(1, 40, 50, 200));
+        assert_eq!(host.peer_differences(), ["10.0.0.77 Worse(Failed)"]);
     }
 }

@@ -151,9 +151,8 @@ impl Activity {
         (first..=last).for_each(|period| self.0 |= 1 << period);
     }
 
-    /// Returns the longest pause in the time known before the baseline, ns. If there was a single burst, nobody knows
-    /// how long the pauses are: as long as the burst if that lasted until the baseline, else all of that time.
-    pub fn longest_pause_ns(self, known_ns: u64) -> u64 {
+    /// Returns the pauses in the time known before the baseline.
+    pub fn pauses(self, known_ns: u64) -> Pauses {
         let periods = known_ns.div_ceil(PERIOD_NS).clamp(1, 64);
         let is_active = |period: &u64| self.0 >> period & 1 == 1;
         let (mut longest, mut pause, mut bursts) = (0, 0, 0);
@@ -167,12 +166,61 @@ impl Activity {
             }
         }
         let steady = (0..periods).take_while(is_active).count() as u64;
+        let silent = (0..periods).take_while(|p| !is_active(p)).count() as u64;
+        let active = (0..periods).filter(is_active).count() as u64;
+        // a pause also covers parts of the periods around it
+        let up_to = |pause: u64| Pauses::UpTo((pause + 1) * PERIOD_NS);
         match (longest, bursts) {
-            (0, _) => 0,
-            (_, 2..) => longest * PERIOD_NS,
-            _ if steady >= STEADY => steady * PERIOD_NS,
-            _ => known_ns,
+            (0, _) => Pauses::None,
+            (_, 2..) => up_to(longest),
+            // most of the time, with pauses that are too short to see
+            _ if active * 5 >= periods * 4 && silent == 0 => Pauses::None,
+            _ if active * 5 >= periods * 4 => up_to(silent),
+            _ if steady >= STEADY => Pauses::Perhaps(steady * PERIOD_NS),
+            _ => Pauses::Perhaps(known_ns),
         }
+    }
+}
+
+/// Pauses without a session before the baseline, as far as they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pauses {
+    /// There was always a session.
+    None,
+    /// It came back, after pauses of up to so many ns.
+    UpTo(u64),
+    /// There was a single burst. Its pauses are unknown, perhaps as long as this: as the burst if that lasted until the
+    /// baseline, else as all the time that is known.
+    Perhaps(u64),
+}
+
+/// Minimum time without a session until a key counts as gone, ns.
+const GONE_NS: u64 = 10_000_000_000;
+/// The same for a key that had a session open at the baseline and has never been seen to come back, ns.
+const GONE_FOR_GOOD_NS: u64 = 30_000_000_000;
+/// Minimum number of sessions that show how they follow each other.
+pub const SEVERAL: u64 = 3;
+
+impl BaselineEntry {
+    /// Time without a session after which the key is gone, in the time known before the baseline, ns: clearly longer than
+    /// its usual pauses.
+    pub fn gone_after_ns(&self, known_ns: u64) -> u64 {
+        // those that came and went, or came a moment ago
+        let passing = self.before.seen.saturating_sub(self.long_open);
+        let is_several = passing >= SEVERAL;
+        let wait_ns = match self.activity.pauses(known_ns) {
+            Pauses::UpTo(longest) => 2 * longest,
+            Pauses::None if is_several => 3 * known_ns / passing,
+            Pauses::None => 2 * known_ns,
+            Pauses::Perhaps(pause) => 2 * pause,
+        };
+        let wait_ns = match self.activity.pauses(known_ns) {
+            Pauses::None | Pauses::Perhaps(_) if self.long_open > 0 => {
+                wait_ns.min(GONE_FOR_GOOD_NS)
+            }
+            _ => wait_ns,
+        };
+        wait_ns.max(GONE_NS)
     }
 }
 
@@ -198,25 +246,75 @@ impl Sums for BaselineEntry {
 mod tests {
     use super::*;
 
+    const S: u64 = 1_000_000_000;
+
+    /// Sums of a key that had sessions open from and to so many seconds before the baseline.
+    fn entry(open: &[(u64, u64)]) -> BaselineEntry {
+        let mut entry = BaselineEntry::default();
+        for (from, to) in open {
+            entry.activity.add(from * S, to * S);
+            entry.before.seen += 1;
+            entry.long_open += u64::from(*to == 0 && *from >= 10);
+        }
+        entry
+    }
+
     #[test]
-    fn activity_longest_pause_is_known_only_after_two_bursts() {
-        const S: u64 = 1_000_000_000;
-        let pause = |open: &[(u64, u64)], known_s: u64| {
-            let mut activity = Activity::default();
-            open.iter()
-                .for_each(|(from, to)| activity.add(from * S, to * S));
-            activity.longest_pause_ns(known_s * S) / S
-        };
-        assert_eq!(pause(&[(40, 0)], 40), 0, "all the time");
-        assert_eq!(pause(&[(3600, 0)], 600), 0);
-        assert_eq!(pause(&[(125, 121), (65, 61), (5, 1)], 130), 50);
-        assert_eq!(pause(&[(65, 61), (25, 21)], 70), 30);
+    fn activity_pauses_are_known_only_after_two_bursts() {
+        let pauses =
+            |open: &[(u64, u64)], known_s: u64| match entry(open).activity.pauses(known_s * S) {
+                Pauses::None => (0, "none"),
+                Pauses::UpTo(ns) => (ns / S, "up to"),
+                Pauses::Perhaps(ns) => (ns / S, "perhaps"),
+            };
+        assert_eq!(pauses(&[(40, 0)], 40), (0, "none"), "all the time");
+        assert_eq!(pauses(&[(3600, 0)], 600), (0, "none"));
+        assert_eq!(pauses(&[(125, 121), (65, 61), (5, 1)], 130), (60, "up to"));
+        assert_eq!(pauses(&[(65, 61), (25, 21)], 70), (40, "up to"));
         assert_eq!(
-            pause(&[(35, 31)], 600),
-            600,
+            pauses(&[(35, 31)], 600),
+            (600, "perhaps"),
             "it may have been the only one"
         );
-        assert_eq!(pause(&[(35, 0)], 600), 40, "steady since it began");
-        assert_eq!(pause(&[], 300), 300);
+        assert_eq!(
+            pauses(&[(35, 0)], 600),
+            (40, "perhaps"),
+            "steady since it began"
+        );
+        assert_eq!(pauses(&[], 300), (300, "perhaps"));
+    }
+
+    #[test]
+    fn entry_is_gone_only_after_its_usual_pause() {
+        let gone_after = |open: &[(u64, u64)], known_s| entry(open).gone_after_ns(known_s * S) / S;
+        let every = |s: usize, long: u64, known_s: u64| -> Vec<(u64, u64)> {
+            let starts = (1..known_s).step_by(s);
+            starts
+                .map(|from| (from, from.saturating_sub(long)))
+                .collect()
+        };
+        for (s, long) in [
+            (12, 1),
+            (15, 1),
+            (19, 1),
+            (30, 1),
+            (30, 12),
+            (60, 15),
+            (120, 3),
+        ] {
+            for known_s in [300, 600] {
+                let after = gone_after(&every(s, long, known_s), known_s);
+                let pause = s as u64 - long;
+                assert!(after > pause * 3 / 2, "every {s} s for {long} s: {after} s");
+                assert!(after < s as u64 * 5, "every {s} s for {long} s: {after} s");
+            }
+        }
+        assert_eq!(gone_after(&every(12, 1, 40), 40), 30, "little is known");
+        let steady: Vec<(u64, u64)> = (1..400).map(|i| (i / 10, i / 10)).collect();
+        assert_eq!(gone_after(&steady, 40), 10, "ten per second");
+        // once, and open: nobody knows when it would come back
+        assert_eq!(gone_after(&[(600, 0)], 600), 30);
+        assert_eq!(gone_after(&[(12, 0)], 12), 24);
+        assert_eq!(gone_after(&[(25, 0)], 600), 30);
     }
 }

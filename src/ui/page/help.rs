@@ -286,11 +286,11 @@ const COUNTED: [(&str, &str); 6] = [
     ),
     (
         "gone",
-        "a peer, program or port without a session for at least 10 s and twice its longest pause before the baseline",
+        "a peer, program or port without a session for at least 10 s and clearly longer than its usual pauses before the baseline",
     ),
     (
         "10.0.0.9 (curl, port 80)",
-        "one difference: most of the sessions behind it have this peer, this program and this port; the name before the parentheses explains it best",
+        "one difference: most of the sessions behind it have this peer, this program and this port; the name before the parentheses explains it best. ALSO: what else is worse for them",
     ),
 ];
 

@@ -34,12 +34,15 @@ impl Comparison {
         });
         self.counts = [0; 3];
         found.retain(|difference| {
-            let kind = match difference.finding {
-                DifferenceKind::Worse(_) => 0,
-                DifferenceKind::Gone => 1,
-                DifferenceKind::New => 2,
-            };
+            let kind = kind(difference.finding);
             self.counts[kind] += 1;
+            // other kinds of difference in the same line
+            let with = difference
+                .with
+                .iter()
+                .map(|(finding, _)| self::kind(*finding));
+            with.filter(|other| *other != kind)
+                .for_each(|other| self.counts[other] += 1);
             kind == 0 || self.counts[kind] <= MOST
         });
         let order = found.iter().map(|d| (d.key, d.finding)).collect();
@@ -63,6 +66,15 @@ impl Comparison {
 
     pub fn go(&mut self, motion: Motion, height: usize) {
         self.list.go(motion, height);
+    }
+}
+
+/// Index of a kind of difference in [`Comparison::counts`].
+fn kind(finding: DifferenceKind) -> usize {
+    match finding {
+        DifferenceKind::Worse(_) => 0,
+        DifferenceKind::Gone => 1,
+        DifferenceKind::New => 2,
     }
 }
 

@@ -221,7 +221,7 @@ fn click_in_baseline_comparison_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press(&mut app, "m m");
     app.batch(batch_at(
-        12,
+        21,
         vec![
             open(20, "new-1", "192.0.2.1", 10),
             open(21, "new-2", "192.0.2.2", 10),

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::aggregate::GroupKey;
-use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
+use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind, EARLY_NS};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
@@ -53,7 +53,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         }
     }
     let heading = cells(
-        ["", "WHO", "", "FIGURE", "BEFORE", "SINCE", "CHANGE"],
+        ["", "WHO", "FIGURE", "BEFORE", "SINCE", "CHANGE", "ALSO"],
         width,
     );
     line(buffer, &heading, theme.heading);
@@ -67,6 +67,12 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         line(buffer, &difference_text(difference, width), style);
     }
     if area.height > list_area::BASELINE.above {
+        if baseline.is_too_early() {
+            let y = (area.y + list_area::BASELINE.above + 1).min(area.bottom() - 1);
+            let text = too_early(baseline);
+            buffer.set_stringn(area.x, y, text, area.width.into(), theme.quiet);
+            return;
+        }
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
@@ -100,6 +106,15 @@ fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+fn too_early(baseline: &Baseline) -> String {
+    let seconds = |ns: u64| ns / 1_000_000_000;
+    format!(
+        "Too early: {} s since the baseline; differences show after {} s",
+        seconds(baseline.ago_ns()),
+        seconds(EARLY_NS)
+    )
+}
+
 /// Sums of all sessions: headings, before, since.
 fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
     let mut texts = [
@@ -130,13 +145,7 @@ fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
 
 /// Text of one difference.
 fn difference_text(difference: &Difference, width: usize) -> String {
-    let (key, before, since) = (difference.key, difference.before, difference.since);
-    let who = match key {
-        GroupKey::Peer(_) | GroupKey::Subnet(_) => "peer",
-        GroupKey::UnknownOwner | GroupKey::Process(..) | GroupKey::Program(_) => "program",
-        GroupKey::Port(_) => "port",
-        GroupKey::Workload(_) => "unit",
-    };
+    let (before, since) = (difference.before, difference.since);
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));
     let (what, figure, before, since) = match difference.finding {
         DifferenceKind::Worse(figure) => (
@@ -154,16 +163,47 @@ fn difference_text(difference: &Difference, width: usize) -> String {
         ),
         DifferenceKind::New => ("new", "sessions", "-".into(), count(since)),
     };
-    let ratio = difference.ratio();
     let times = match difference.finding {
-        DifferenceKind::Worse(_) if ratio.is_finite() && ratio < 99.5 => format!("×{ratio:.1}"),
-        DifferenceKind::Worse(_) if ratio.is_finite() => {
-            format!("×{}", fields::bytes(ratio as u64))
-        }
-        _ => String::new(),
+        DifferenceKind::Worse(_) => times(difference.ratio()),
+        DifferenceKind::Gone | DifferenceKind::New => String::new(),
     };
+    let also = also(difference, widths(width)[6]);
     let name = name(difference);
-    cells([what, who, &name, figure, &before, &since, &times], width)
+    cells([what, &name, figure, &before, &since, &times, &also], width)
+}
+
+/// An increase as a factor; empty: there was nothing before.
+fn times(ratio: f64) -> String {
+    match ratio {
+        _ if !ratio.is_finite() => String::new(),
+        ..99.5 => format!("×{ratio:.1}"),
+        _ => format!("×{}", fields::bytes(ratio as u64)),
+    }
+}
+
+/// Other differences of the same keys: with their factors, or without, or their number, whatever fits.
+fn also(difference: &Difference, width: usize) -> String {
+    let title = |finding: &DifferenceKind| match finding {
+        DifferenceKind::Worse(figure) => figure.title(),
+        DifferenceKind::Gone => "gone",
+        DifferenceKind::New => "new",
+    };
+    let with = &difference.with;
+    let whole = with.iter().map(|(finding, ratio)| match finding {
+        DifferenceKind::Worse(_) => format!("+{} {}", title(finding), times(*ratio)),
+        _ => format!("+{}", title(finding)),
+    });
+    let titles = with
+        .iter()
+        .map(|(finding, _)| format!("+{}", title(finding)));
+    let texts = [
+        whole.collect::<Vec<_>>().join(" "),
+        titles.collect::<Vec<_>>().join(" "),
+    ];
+    let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
+    fitting
+        .next()
+        .unwrap_or_else(|| format!("+{} more", with.len()))
 }
 
 /// The key, and what else differs for the same sessions.
@@ -173,6 +213,7 @@ fn name(difference: &Difference) -> String {
     let also = &difference.also;
     let text = |key: &GroupKey| match key {
         GroupKey::Port(port) => format!("port {port}"),
+        GroupKey::UnknownOwner => "unknown owner".into(),
         key => key.to_string(),
     };
     let mut named: Vec<String> = also.iter().take(NAMED).map(text).collect();
@@ -180,29 +221,34 @@ fn name(difference: &Difference) -> String {
         named.push(format!("{} more", also.len() - NAMED));
     }
     match named.is_empty() {
-        true => difference.key.to_string(),
-        false => format!("{} ({})", difference.key, named.join(", ")),
+        true => text(&difference.key),
+        false => format!("{} ({})", text(&difference.key), named.join(", ")),
     }
 }
 
-/// Cells of a line; the name takes the remaining width.
-fn cells(texts: [&str; 7], width: usize) -> String {
-    const WIDTHS: [usize; 7] = [5, 7, 0, 8, 7, 7, 7];
+/// Widths of the cells of a line: the name, then the last one, takes the remaining width.
+fn widths(width: usize) -> [usize; 7] {
     const WIDEST_NAME: usize = 42;
     const NARROW: usize = 7;
-    let others: usize = WIDTHS.iter().map(|w| w + 1).sum();
+    let [what, figure, before, since, change, also] = [5, 8, 7, 7, 6, 9];
+    let others = what + figure + before + since + change + also + 6;
     let name = width.saturating_sub(others).clamp(NARROW, WIDEST_NAME);
+    let also = also + width.saturating_sub(others + name);
+    [what, name, figure, before, since, change, also]
+}
+
+/// Cells of a line.
+fn cells(texts: [&str; 7], width: usize) -> String {
     let mut line = String::new();
-    for (i, (text, cell)) in texts.into_iter().zip(WIDTHS).enumerate() {
-        let (cell, kind) = match i {
+    for (i, (text, cell)) in texts.into_iter().zip(widths(width)).enumerate() {
+        let kind = match i {
             // of several names the first says most
-            2 if text.contains(' ') => (name, FieldKind::Text),
-            2 => (name, FieldKind::Addr),
-            _ => (cell, FieldKind::Text),
+            1 if !text.contains(' ') => FieldKind::Addr,
+            _ => FieldKind::Text,
         };
         let text = shorten(text, cell, kind);
         let pad = " ".repeat(cell - text.width().min(cell));
-        let is_number = i > 3;
+        let is_number = (3..6).contains(&i);
         line += &if is_number {
             format!("{pad}{text} ")
         } else {
