@@ -70,8 +70,12 @@ pub struct TimeSpent {
     pub sndbuf_us: u64,
     /// Bytes sent, or attempted.
     pub sent: u64,
+    /// Bytes that the peer has acknowledged.
+    pub acked: u64,
     /// Bytes received.
     pub received: u64,
+    /// Retransmitted bytes.
+    pub retransmitted: u64,
 }
 
 impl TimeSpent {
@@ -84,7 +88,9 @@ impl TimeSpent {
             rwnd_us: session.rwnd_limited_us(),
             sndbuf_us: session.sndbuf_limited_us(),
             sent: session.tx_bytes + u64::from(session.unacked_bytes),
+            acked: session.tx_bytes,
             received: session.rx_bytes,
+            retransmitted: session.retransmitted_bytes,
         }
     }
 
@@ -97,7 +103,9 @@ impl TimeSpent {
             rwnd_us: since(|r| r.rwnd_us),
             sndbuf_us: since(|r| r.sndbuf_us),
             sent: since(|r| r.tx_bytes) + now.unacked_bytes,
+            acked: since(|r| r.tx_bytes),
             received: since(|r| r.rx_bytes),
+            retransmitted: since(|r| r.retransmitted_bytes),
         }
     }
 
@@ -118,6 +126,7 @@ pub struct Reading {
     tx_bytes: u64,
     rx_bytes: u64,
     unacked_bytes: u64,
+    retransmitted_bytes: u64,
 }
 
 impl From<&Session> for Reading {
@@ -130,6 +139,7 @@ impl From<&Session> for Reading {
             tx_bytes: session.tx_bytes,
             rx_bytes: session.rx_bytes,
             unacked_bytes: session.unacked_bytes.into(),
+            retransmitted_bytes: session.retransmitted_bytes,
         }
     }
 }
@@ -178,6 +188,7 @@ mod tests {
             sndbuf_us: sndbuf * 1000,
             sent: 1,
             received: 1,
+            ..TimeSpent::default()
         };
         match verdict(spent) {
             Verdict::Parts(parts) => parts

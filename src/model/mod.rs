@@ -11,5 +11,6 @@ pub mod histogram;
 pub mod interface;
 pub mod name_table;
 pub mod session;
+pub mod session_verdict;
 pub mod shell_commands;
 pub mod store;
