@@ -65,9 +65,9 @@ const SCENES: &[Scene] = &[
     Scene {
         file: "detail",
         keys: "\r/\x15raddr 203.0.113.80\r\r",
-        lines: 21, // without the paths and parents of this program
+        lines: 27, // without the paths and parents of this program
         pause: Duration::from_secs(20),
-        shows: &["BOTTLENECK", "Both directions are open"],
+        shows: &["BOTTLENECK", "page opened"],
     },
 ];
 

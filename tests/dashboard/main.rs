@@ -19,6 +19,7 @@ mod common {
 
 mod confined;
 mod customization;
+mod detail;
 mod exit;
 mod export;
 mod harness;

@@ -60,7 +60,9 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     let ends = format!("127.0.0.1:{} ← 127.0.0.1:{}", port(&listener), ports[1]);
     seen.wait_for("its detail", |s| s.shows(&ends));
     seen.point_at(65, "RATES"); // the wheel, down
+    seen.point_at(65, "PATH");
     seen.wait_for("what is below", |s| !s.shows("RATES"));
+    seen.point_at(64, "PATH");
     seen.point_at(64, "PATH");
     seen.wait_for("the beginning", |s| s.shows("RATES"));
     seen.click_on("Esc back");

@@ -459,7 +459,7 @@ fn detail_of_open_session_updates_until_it_closes() {
     seen.wait_for("what it received", |s| {
         s.lines()
             .iter()
-            .any(|l| l.contains("total") && l.contains("30.0k"))
+            .any(|l| l.starts_with("  in ") && l.contains("30.0kB"))
     });
     seen.press("G");
     seen.wait_for("the last figures", |s| s.shows("cgroup"));
@@ -471,7 +471,7 @@ fn detail_of_open_session_updates_until_it_closes() {
         .expect("a name")
         .to_string_lossy()
         .into_owned();
-    for _ in 0..12 {
+    for _ in 0..20 {
         seen.press("j");
     }
     seen.wait_for("the owner's command line and the other end", |s| {

@@ -1,6 +1,13 @@
-//! Bar charts as text: sparklines on one line, charts on several.
+//! Charts as text: sparklines on one line, bar charts on several, and their axes.
 
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
+
+use crate::model::aggregate::rate_history::RateHistory;
+use crate::model::fields;
+
+/// One second, ns.
+const S: u64 = 1_000_000_000;
 
 /// Draws a rate history on one line, scaled to its greatest value.
 pub fn sparkline(values: &[f32]) -> String {
@@ -10,7 +17,7 @@ pub fn sparkline(values: &[f32]) -> String {
 /// Draws a chart on several lines, from the top down.
 pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = values.iter().copied().fold(0.0, f32::max);
+    let most = greatest(values);
     let eighths = |value: f32| match value.partial_cmp(&0.0) {
         // a value above 0 is always visible, however small
         Some(Ordering::Greater) => ((value / most * (lines * 8) as f32).round() as usize).max(1),
@@ -21,6 +28,130 @@ pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
         values.iter().map(bar).collect()
     };
     (0..lines).rev().map(|i| line(i * 8)).collect()
+}
+
+/// Returns the greatest value, to which a chart is scaled.
+pub fn greatest(values: &[f32]) -> f32 {
+    values.iter().copied().fold(0.0, f32::max)
+}
+
+/// The value axis of a chart: what is left of each of its lines, `width` cells wide. The top has the greatest value, the
+/// bottom 0.
+pub fn value_axis(name: &str, most: &str, lines: usize, width: usize) -> Vec<String> {
+    let room = width.saturating_sub(1);
+    let line = |i| match i {
+        0 => format!(
+            "{name}{most:>0$}┤",
+            room.saturating_sub(name.chars().count())
+        ),
+        _ if i + 1 == lines => format!("{:>room$}┤", 0),
+        _ => format!("{:>room$}│", ""),
+    };
+    (0..lines).map(line).collect()
+}
+
+/// The time axis of a chart, in cells of whole seconds. Cells are aligned to the same seconds from frame to frame, so that
+/// a chart moves as a whole and does not flicker.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeAxis {
+    /// The first second that the history has.
+    since_s: u64,
+    /// The oldest second that a cell may take into account.
+    oldest_s: u64,
+    /// The second in progress, which is not shown.
+    now_s: u64,
+    step_s: u64,
+    cells: usize,
+}
+
+impl TimeAxis {
+    /// An axis of so many cells that ends now, for a history that began at `since_ns`: as long as the history is, if that is
+    /// within these seconds.
+    pub fn new(since_ns: u64, now_ns: u64, cells: usize, length_s: RangeInclusive<u64>) -> Self {
+        const STEPS: [u64; 11] = [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30];
+        let (since_s, now_s) = (since_ns / S, now_ns / S);
+        let longest_s = *length_s.end();
+        let watched_s = now_s
+            .saturating_sub(since_s)
+            .clamp(*length_s.start(), longest_s);
+        let length = |step: u64| cells as u64 * step;
+        let fitting = STEPS
+            .into_iter()
+            .filter(|step| length(*step) <= longest_s + step);
+        let enough = fitting.clone().find(|step| length(*step) >= watched_s);
+        TimeAxis {
+            since_s,
+            oldest_s: since_s.max(now_s.saturating_sub(longest_s)),
+            now_s,
+            step_s: enough.or(fitting.last()).unwrap_or(1),
+            cells,
+        }
+    }
+
+    /// True if a second has ended since the history began.
+    pub fn has_data(&self) -> bool {
+        self.since_s < self.now_s
+    }
+
+    /// The mean of each cell.
+    pub fn values<const N: usize>(&self, history: &RateHistory<f32, N>) -> Vec<f32> {
+        let newest = self.now_s.saturating_sub(1) / self.step_s;
+        let mean = |ago: u64| {
+            let first = newest.checked_sub(ago)? * self.step_s;
+            let seconds = first.max(self.oldest_s)..(first + self.step_s).min(self.now_s);
+            let count = seconds.end.checked_sub(seconds.start).filter(|n| *n > 0)?;
+            let sum: f32 = seconds.map(|s| history.at(s)).sum();
+            Some(sum / count as f32)
+        };
+        let cells = (0..self.cells as u64).rev();
+        cells.map(|ago| mean(ago).unwrap_or(0.0)).collect()
+    }
+
+    /// The line below the chart, with times before `end`, which is now or another moment. It starts where the history does,
+    /// and `beginning`, left of that, says what that was.
+    pub fn line(&self, beginning: &str, end: &str) -> String {
+        const TICKS_S: [u64; 4] = [10, 30, 60, 120];
+        /// Minimum distance of two times, cells.
+        const APART: u64 = 9;
+        let newest = self.now_s.saturating_sub(1) / self.step_s;
+        let watched = (newest + 1).saturating_sub(self.since_s / self.step_s);
+        let first = self.cells.saturating_sub(watched as usize);
+        let mut line: Vec<char> = (0..self.cells)
+            .map(|i| if i < first { ' ' } else { '─' })
+            .collect();
+        // where something was put already, nothing else is
+        let mut used = vec![false; self.cells];
+        let mut put = |at: usize, text: &str| {
+            let cells = at..at + text.chars().count();
+            let around = cells.start.saturating_sub(1)..(cells.end + 1).min(self.cells);
+            if cells.end <= self.cells && !used[around].contains(&true) {
+                used[cells.clone()].fill(true);
+                line[cells]
+                    .iter_mut()
+                    .zip(text.chars())
+                    .for_each(|(cell, c)| *cell = c);
+            }
+        };
+        put(self.cells.saturating_sub(end.chars().count()), end);
+        if let Some(last) = first.checked_sub(1).filter(|_| first < self.cells) {
+            let all = format!("{beginning} ├");
+            let width = all.chars().count();
+            match first.checked_sub(width) {
+                Some(at) => put(at, &all),
+                None => put(last, "├"),
+            }
+        }
+        let far = |tick: &&u64| **tick / self.step_s >= APART;
+        let tick_s = TICKS_S.iter().find(far).copied().unwrap_or(TICKS_S[3]);
+        for ago_s in (1..).map(|n| n * tick_s) {
+            let ago = (ago_s / self.step_s) as usize;
+            let Some(at) = self.cells.checked_sub(ago) else {
+                break;
+            };
+            put(at, &format!("-{}", fields::round_micros(ago_s * 1_000_000)));
+        }
+        line.into_iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -34,5 +165,57 @@ mod tests {
         assert_eq!(sparkline(&[0.0, 0.0]), "  ");
         assert_eq!(sparkline(&[]), "");
         assert_eq!(bars(&[0.0, 1.0, 8.0, 16.0], 2), ["   █", " ▁██"]);
+    }
+
+    #[test]
+    fn value_axis_has_the_maximum_at_the_top_and_zero_at_the_bottom() {
+        assert_eq!(value_axis("out", "1.5MB/s", 1, 13), ["out  1.5MB/s┤"]);
+        let lines = value_axis("out", "1.5MB/s", 3, 13);
+        assert_eq!(lines, ["out  1.5MB/s┤", "            │", "           0┤"]);
+        assert!(value_axis("out", "1.5MB/s", 0, 13).is_empty());
+    }
+
+    #[test]
+    fn time_axis_cells_a_second_later_cover_the_same_seconds() {
+        let mut history = RateHistory::<f32, 301>::default();
+        (300..320).for_each(|s| history.add(s, s as f32));
+        let at = |now_s| TimeAxis::new(0, now_s * S + 7, 150, 0..=300);
+        let (now, later) = (at(310).values(&history), at(311).values(&history));
+        assert_eq!(now.len(), 150);
+        assert_eq!(now[144..], [0.0, 300.5, 302.5, 304.5, 306.5, 308.5]);
+        // the newest cell is not full yet
+        assert_eq!(later[144..], [300.5, 302.5, 304.5, 306.5, 308.5, 310.0]);
+    }
+
+    #[test]
+    fn time_axis_shows_times_and_where_the_history_begins() {
+        let line = |since_s: u64, cells| {
+            TimeAxis::new(since_s * S, 1000 * S, cells, 0..=300).line("opened", "now")
+        };
+        assert_eq!(
+            line(0, 60),
+            "-5m─────────-4m─────────-3m─────────-2m─────────-1m──────now"
+        );
+        let begun = line(970, 60);
+        assert!(
+            begun.ends_with("opened ├──────────-20s──────-10s───now"),
+            "{begun}"
+        );
+        assert_eq!(line(0, 0), "");
+        assert_eq!(line(999, 2), "├─");
+    }
+
+    #[test]
+    fn time_axis_of_any_width_fits_it() {
+        for cells in 0..400 {
+            for since_s in [0, 700, 990, 1000] {
+                let axis = TimeAxis::new(since_s * S, 1000 * S, cells, 0..=300);
+                assert_eq!(axis.line("opened", "closed").chars().count(), cells);
+                assert_eq!(
+                    axis.values(&RateHistory::<f32, 301>::default()).len(),
+                    cells
+                );
+            }
+        }
     }
 }

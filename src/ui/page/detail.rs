@@ -1,7 +1,5 @@
 //! The detail page of one session, section by section.
 
-use std::collections::VecDeque;
-
 use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -10,14 +8,16 @@ use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session_verdict::{rtt_growth, sentence};
 use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::Keymap;
-use crate::ui::layout::charts::bars;
+use crate::ui::layout::charts::{TimeAxis, bars, greatest, value_axis};
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
 use crate::ui::state::other_end::OtherEnd;
+use crate::ui::state::session_history::ChartHistory;
 
 /// Emphasis of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,6 @@ pub enum Tone {
     Plain,
     /// A primary figure.
     Figure,
-    /// Chart characters.
-    Chart,
     /// Worth attention.
     Warning,
 }
@@ -36,20 +34,29 @@ pub enum Tone {
 pub enum DetailLine {
     /// Owner and both ends.
     Title(String),
+    /// A sentence on what is going on.
+    Verdict(String, Tone),
     /// Heading of a section.
     Heading(String),
     /// A name and its text; an empty name continues the previous line.
     Entry(String, String, Tone),
+    /// A line of a chart: its axis on the left, and the chart.
+    Chart(String, String),
     /// A command to copy: starts at the edge, with nothing around it.
     Command(String),
 }
 
 /// Width of a name, including its margins.
 pub const NAME: usize = 16;
-/// Minimum round-trip time that is worth a remark, µs.
-const NOTABLE_US: u32 = 1000;
-/// Minimum height for rate charts of several lines.
+/// Minimum height for higher charts, and for each phase on a line of its own.
 const HIGH: u16 = 30;
+/// Minimum height for charts of several lines.
+const MEDIUM: u16 = 18;
+/// Minimum height and width for charts.
+const LOW: u16 = 12;
+const LEAST_CELLS: usize = 10;
+/// Seconds that the charts show at most: fewer for each cell than a history has, as it begins with the page.
+const LONGEST_S: u64 = 240;
 
 /// All lines, for a screen of this size.
 pub fn lines(
@@ -65,19 +72,10 @@ pub fn lines(
         width: area.width.into(),
     };
     title(&mut page, detail, names);
-    page.heading("RATES");
+    verdict_line(&mut page, detail);
+    rates(&mut page, detail);
+    charts(&mut page, detail, area.height);
     let high = area.height >= HIGH;
-    let rows = if high { 3 } else { 1 };
-    // for a closed session the mean says more than a zero
-    let seconds = session.duration_ns() as f32 / 1e9;
-    let now = |rate: f32, bytes: u64| match session.is_open() {
-        true => (rate, "now"),
-        false if seconds > 0.0 => (bytes as f32 / seconds, "avg"),
-        false => (0.0, "avg"),
-    };
-    let (tx, rx) = (session.tx_bytes, session.rx_bytes);
-    page.rate("out", now(session.tx_rate, tx), tx, &detail.tx, rows);
-    page.rate("in", now(session.rx_rate, rx), rx, &detail.rx, rows);
     if high {
         page.heading("PHASES");
     }
@@ -116,22 +114,122 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
         Direction::Unknown => ("↔", "direction not known"),
     };
     let age = cell("duration", session);
-    let meaning = if detail.vanished {
-        "Closed, but its record was missed."
-    } else if session.is_open() {
-        session.state.help()
-    } else {
-        session.reason.help()
-    };
-    page.title(&format!(
-        "{}  {}  {age}  {meaning}",
-        who(session),
-        session.status_word()
-    ));
+    page.title(&format!("{}  {}  {age}", who(session), session.status_word()));
     page.title(&format!("{ours} {arrow} {theirs}  {how}"));
     if let Some((ours, theirs)) = names.ends(session) {
         page.title(&format!("{ours} {arrow} {theirs}"));
     }
+}
+
+/// The verdict: one sentence on what is going on.
+fn verdict_line(page: &mut Page, detail: &Detail) {
+    if let Some((text, rule)) = sentence(&detail.watched()) {
+        let tone = match rule.is_trouble {
+            true => Tone::Warning,
+            false => Tone::Figure,
+        };
+        let lines = wrapped(&text, page.width);
+        let lines = lines
+            .into_iter()
+            .map(|line| DetailLine::Verdict(line, tone));
+        page.lines.extend(lines);
+    }
+}
+
+fn per_second(rate: f32) -> String {
+    format!("{}/s", fields::size(rate as u64))
+}
+
+/// Rates over several times side by side, as many as fit.
+fn rates(page: &mut Page, detail: &Detail) {
+    /// Minimum width of a column, including its margin.
+    const COLUMN: usize = 10;
+    let (session, history) = (&detail.session, &detail.history);
+    let ends = [
+        (&history.tx, session.tx_bytes, session.tx_rate),
+        (&history.rx, session.rx_bytes, session.rx_rate),
+    ];
+    let mut columns: Vec<(&str, [String; 2])> = Vec::new();
+    if session.is_open() {
+        for (title, seconds) in [("2s", 2), ("10s", 10), ("60s", 60)] {
+            let text = |course, rate| match history.mean(course, seconds) {
+                Some(mean) => per_second(mean),
+                // at first only the last refresh interval is known
+                None if seconds == 2 => per_second(rate),
+                None => "-".into(),
+            };
+            columns.push((title, ends.map(|(course, _, rate)| text(course, rate))));
+        }
+    } else {
+        let seconds = session.duration_ns().max(1) as f32 / 1e9;
+        let mean = |bytes: u64| per_second(bytes as f32 / seconds);
+        columns.push(("its life", ends.map(|(_, bytes, _)| mean(bytes))));
+    }
+    let most = ends.map(|(course, _, _)| course.max);
+    // the page of a closed session has watched nothing
+    if session.is_open() || most != [0.0; 2] {
+        columns.push(("max since page opened", most.map(per_second)));
+    }
+    let total = ends.map(|(_, bytes, _)| fields::size(bytes));
+    columns.push(("total", total));
+    let mut heading = format!("{:<NAME$}", "RATES, mean over");
+    let mut texts = [String::new(), String::new()];
+    for (title, cells) in columns {
+        let width = COLUMN.max(title.len() + 2);
+        if heading.len() + width > page.width {
+            break;
+        }
+        heading += &format!("{title:>width$}");
+        for (text, cell) in texts.iter_mut().zip(cells) {
+            *text += &format!("{cell:>width$}");
+        }
+    }
+    page.heading(&heading);
+    for (name, text) in ["out", "in"].into_iter().zip(texts) {
+        let line = DetailLine::Entry(name.to_owned(), text, Tone::Figure);
+        page.lines.push(line);
+    }
+}
+
+/// Charts of both directions and of the round-trip time, above one time axis.
+fn charts(page: &mut Page, detail: &Detail, height: u16) {
+    let history = &detail.history;
+    let cells = page.width.saturating_sub(NAME);
+    let end = if detail.session.is_open() {
+        "now"
+    } else {
+        "closed"
+    };
+    let axis = TimeAxis::new(history.since_ns, history.now_ns, cells, 0..=LONGEST_S);
+    let is_watched = detail.session.is_open() || axis.has_data();
+    if cells < LEAST_CELLS || height < LOW || !is_watched {
+        return;
+    }
+    let lines = match height {
+        HIGH.. => [3, 3, 2],
+        MEDIUM.. => [2, 2, 1],
+        _ => [1, 1, 1],
+    };
+    let rtt = |ns: f32| fields::micros((ns / 1000.0).round() as u64);
+    let series: [(&str, &ChartHistory, &dyn Fn(f32) -> String); 3] = [
+        ("  out", &history.tx.history, &per_second),
+        ("  in", &history.rx.history, &per_second),
+        ("  rtt", &history.rtt, &rtt),
+    ];
+    for ((name, history, text), lines) in series.into_iter().zip(lines) {
+        let values = axis.values(history);
+        let most = greatest(&values);
+        if name == "  rtt" && most == 0.0 {
+            continue;
+        }
+        let left = value_axis(name, &text(most), lines, NAME);
+        let chart = left.into_iter().zip(bars(&values, lines));
+        page.lines
+            .extend(chart.map(|(left, bars)| DetailLine::Chart(left, bars)));
+    }
+    let corner = format!("{:>NAME$}", "└");
+    let line = axis.line("page opened", end);
+    page.lines.push(DetailLine::Chart(corner, line));
 }
 
 /// Phases of the session, each on a line of its own where there is room.
@@ -189,9 +287,7 @@ fn path(page: &mut Page, session: &Session) {
                 fields::micros(now.into()),
                 fields::micros(best.into())
             );
-            // less is the noise of a healthy network, and of loopback
-            if now >= NOTABLE_US && now >= best.saturating_mul(3) {
-                let times = (f64::from(now) / f64::from(best)).round();
+            if let Some(times) = rtt_growth(session) {
                 text += &format!(": {times} times the minimum, queues or a busy peer");
             }
             text
@@ -428,7 +524,7 @@ fn cell(word: &str, session: &Session) -> String {
 }
 
 /// A figure with all its digits; `None`: it has no value.
-fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
+pub fn exact(field: &Field, session: &Session, names: &Names) -> Option<String> {
     match ((field.get)(session), field.kind) {
         (Value::Missing, _) => None,
         (Value::Uint(n), FieldKind::Bytes | FieldKind::Rate) => Some(n.to_string()),
@@ -468,46 +564,6 @@ impl Page {
         let lines = wrapped(text, self.width);
         self.lines
             .extend(lines.into_iter().map(DetailLine::Command));
-    }
-
-    /// Adds a rate and its time, the total bytes, and the rate history since the page was opened.
-    fn rate(
-        &mut self,
-        name: &str,
-        (rate, when): (f32, &str),
-        bytes: u64,
-        rates: &VecDeque<f32>,
-        rows: usize,
-    ) {
-        let most = rates.iter().copied().fold(0.0, f32::max);
-        let per_second = |rate: f32| format!("{}/s", fields::size(rate as u64));
-        // traffic before the page was opened is only in the mean
-        let seen = if most > 0.0 {
-            per_second(most)
-        } else {
-            "-".into()
-        };
-        let mut text = format!("{:>9} {when} {seen:>9} max", per_second(rate));
-        let room = self.width.saturating_sub(NAME);
-        if room > 60 {
-            text += &format!(" {:>8} total", fields::size(bytes));
-        }
-        let beside = room.saturating_sub(text.len() + 2);
-        let width = if rows == 1 { beside } else { room };
-        let newest = rates.len().saturating_sub(width);
-        let values: Vec<f32> = rates.iter().skip(newest).copied().collect();
-        let mut charts = bars(&values, rows).into_iter();
-        let text = match charts.next().filter(|_| rows == 1) {
-            Some(chart) => format!("{text}  {chart}"),
-            None => text,
-        };
-        let line = |name: &str, text, tone| DetailLine::Entry(name.to_owned(), text, tone);
-        self.lines.push(line(name, text, Tone::Figure));
-        if rows > 1 {
-            for chart in bars(&values, rows) {
-                self.lines.push(line("", chart, Tone::Chart));
-            }
-        }
     }
 
     fn figure(&mut self, word: &str, value: &str, help: &str) {

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use crate::host::process_info::ProcessInfo;
 use crate::model::bottleneck::{Reading, TimeSpent};
 use crate::model::session::{Comm, Session, SessionId};
+use crate::model::session_verdict::{Progress, Watched};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::ui::state::other_end::{Candidates, OtherEnd};
+use crate::ui::state::session_history::SessionHistory;
 
-/// Snapshots for which rates are kept.
-const WATCHED: usize = 300;
 /// Maximum and minimum length of the latest period for which the bottleneck is shown, ns.
 const RECENT_NS: u64 = 10_000_000_000;
 const LEAST_NS: u64 = 900_000_000;
@@ -25,10 +25,9 @@ pub struct Detail {
     readings: VecDeque<Reading>,
     /// The session has disappeared, and its close was missed.
     pub vanished: bool,
-    /// Bytes per second sent, one value per snapshot.
-    pub tx: VecDeque<f32>,
-    /// Bytes per second received, one value per snapshot.
-    pub rx: VecDeque<f32>,
+    /// Rates and round-trip times since the detail was opened.
+    pub history: SessionHistory,
+    progress: Progress,
     /// Facts from /proc about the owner.
     pub process: Option<ProcessInfo>,
     /// The processes that have a descriptor of it, as last looked up.
@@ -50,8 +49,8 @@ impl Detail {
         let mut detail = Detail {
             readings: VecDeque::new(),
             vanished: false,
-            tx: VecDeque::new(),
-            rx: VecDeque::new(),
+            history: SessionHistory::new(&session),
+            progress: Progress::from(&session),
             process: None,
             holders: Vec::new(),
             other_netns: None,
@@ -62,7 +61,6 @@ impl Detail {
             backfill: Backfill::new(store, CHUNK),
             session,
         };
-        detail.push_rate_sample();
         detail.push_reading();
         for (_, session) in store.open() {
             detail.candidates.take(&detail.session, session);
@@ -131,7 +129,6 @@ impl Detail {
             }
         }
         if self.session.is_open() && !self.vanished {
-            self.push_rate_sample();
             self.push_reading();
         }
     }
@@ -143,7 +140,19 @@ impl Detail {
         (ns >= LEAST_NS).then(|| (TimeSpent::between(first, last), ns))
     }
 
+    /// Everything that a verdict may look at.
+    pub fn watched(&self) -> Watched<'_> {
+        Watched {
+            session: &self.session,
+            vanished: self.vanished,
+            progress: &self.progress,
+            lately: self.recently(),
+        }
+    }
+
     fn push_reading(&mut self) {
+        self.history.take(&self.session);
+        self.progress.take(&self.session);
         let now = Reading::from(&self.session);
         self.readings.push_back(now);
         let is_old = |r: &Reading| r.at_ns + RECENT_NS <= now.at_ns;
@@ -168,18 +177,6 @@ impl Detail {
             for (_, session) in store.closed_in(self.backfill.take_chunk(store)) {
                 self.candidates.take(&self.session, session);
             }
-        }
-    }
-
-    fn push_rate_sample(&mut self) {
-        for (rates, rate) in [
-            (&mut self.tx, self.session.tx_rate),
-            (&mut self.rx, self.session.rx_rate),
-        ] {
-            if rates.len() == WATCHED {
-                rates.pop_front();
-            }
-            rates.push_back(rate);
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod saved_lines;
 pub mod screens;
 pub mod self_traffic;
 pub mod sort_menu;
+pub mod session_history;
 pub mod tally;
 pub mod top_talkers;
 pub mod view_filter;

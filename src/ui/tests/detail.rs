@@ -62,6 +62,69 @@ fn detail_can_be_scrolled_to_its_last_line() {
     insta::assert_snapshot!(screen(&app, tall));
 }
 
+#[test]
+fn detail_says_first_what_is_going_on() {
+    let app = watching(SIZE);
+    assert!(
+        line(&app, SIZE, 4).contains(
+            "Healthy: 1.1MB/s out, 300B/s in, limited by the peer's window (60% of 10s)."
+        ),
+        "{}",
+        screen(&app, SIZE)
+    );
+    let mut failed = super::app(SIZE);
+    press(&mut failed, "/");
+    type_text(&mut failed, "status refused");
+    press(&mut failed, "Enter Enter");
+    let said = line(&failed, SIZE, 4);
+    assert!(said.contains("Refused: 203.0.113.80:50008"), "{said}");
+}
+
+#[test]
+fn detail_charts_show_their_axes_and_where_they_begin() {
+    let app = watching(SIZE);
+    let shown = screen(&app, SIZE);
+    let rates = shown.lines().find(|l| l.contains("RATES, mean over"));
+    let titles: Vec<&str> = rates.expect("rates").split_whitespace().collect();
+    let expected = "2s 10s 60s max since page opened total".split(' ');
+    assert!(
+        titles.ends_with(&[&expected.collect::<Vec<_>>()[..], &["\""]].concat()),
+        "{titles:?}"
+    );
+    let axis = shown
+        .lines()
+        .find(|l| l.contains("└"))
+        .expect("a time axis");
+    assert!(axis.contains("page opened ├──"), "{axis}");
+    assert!(axis.contains("now"), "{axis}");
+    assert!(shown.contains("rtt") && shown.contains("120µs┤"), "{shown}");
+    assert!(shown.contains("1.5MB/s┤"), "{shown}");
+    // a minute was not watched yet
+    assert_eq!(
+        entry(&app, "out").split_whitespace().collect::<Vec<_>>(),
+        ["1.4MB/s", "1.1MB/s", "-", "1.5MB/s", "19.4MB"]
+    );
+}
+
+#[test]
+fn detail_charts_of_a_session_that_closed_end_with_its_close() {
+    let mut app = watching(SIZE);
+    let last = ended(later(30, busiest()), Reason::LocalFin);
+    app.batch(batch_at(30, vec![], vec![last]));
+    let axis = |app: &App| {
+        let shown = screen(app, SIZE);
+        let axis = shown.lines().find(|l| l.contains("└"));
+        axis.map(str::to_owned)
+    };
+    let closed = axis(&app).expect("the charts stay");
+    assert!(closed.contains("closed") && !closed.contains("now"));
+    app.batch(batch_at(60, vec![], vec![]));
+    assert_eq!(axis(&app).as_ref(), Some(&closed), "and do not move");
+    // of a session that had closed before the page was opened there are none
+    press(&mut app, "Esc g Enter");
+    assert_eq!(axis(&app), None);
+}
+
 /// The text of an entry of the detail, on one line.
 fn entry(app: &App, name: &str) -> String {
     let size = Size::new(400, 100);
@@ -201,7 +264,11 @@ fn detail_follows_its_session_until_it_is_closed() {
     };
     app.batch(batch_at(32, vec![], vec![ended]));
     let shown = screen(&app, SIZE);
-    for text in ["reset by peer", "The peer reset it.", "close 1.50s"] {
+    for text in [
+        "reset by peer",
+        "Reset by the peer after 29.50s",
+        "close 1.50s",
+    ] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     // and has the name to filter by, too

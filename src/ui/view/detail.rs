@@ -23,21 +23,25 @@ pub fn draw(detail: &Detail, app: &App, theme: &Theme, area: Rect, buffer: &mut 
 }
 
 fn style<'a>(line: &'a DetailLine, theme: &Theme) -> Line<'a> {
+    let toned = |tone: &Tone| match tone {
+        Tone::Plain => Style::new(),
+        Tone::Figure => theme.figure,
+        Tone::Warning => theme.warning,
+    };
     match line {
+        DetailLine::Verdict(text, tone) => Line::styled(text, toned(tone)),
+        DetailLine::Chart(axis, chart) => Line::from(vec![
+            Span::styled(axis, theme.key),
+            Span::styled(chart, theme.quiet),
+        ]),
         DetailLine::Title(text) => Line::styled(text, theme.figure),
         DetailLine::Heading(text) => Line::styled(text, theme.title),
         DetailLine::Command(text) => Line::raw(text),
         DetailLine::Entry(name, text, tone) => {
-            let tone = match tone {
-                Tone::Plain => Style::new(),
-                Tone::Figure => theme.figure,
-                Tone::Chart => theme.quiet,
-                Tone::Warning => theme.warning,
-            };
             let name = format!("  {name:<0$}", NAME - 2);
             Line::from(vec![
                 Span::styled(name, theme.key),
-                Span::styled(text, tone),
+                Span::styled(text, toned(tone)),
             ])
         }
     }
