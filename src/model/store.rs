@@ -76,6 +76,8 @@ pub struct Change<'a> {
     pub now: Option<&'a Session>,
     /// Bytes moved in between, both directions.
     pub moved: u64,
+    /// Part of `moved` that was sent.
+    pub sent: u64,
     /// Bytes that a preexisting session had moved when it was first seen: they belong to no interval.
     pub uncounted: u64,
     /// It was opened in between.
@@ -92,6 +94,7 @@ impl<'a> Change<'a> {
             before: Some(session),
             now: None,
             moved: 0,
+            sent: 0,
             uncounted,
             is_new: false,
             is_back: false,
@@ -580,6 +583,7 @@ fn changed(
         before,
         now: Some(session),
         moved: moved.both(),
+        sent: moved.tx,
         uncounted: uncounted.note(session),
         is_new: before.is_none() && left.is_none() && session.age == Age::Exact,
         is_back: left.is_some(),

@@ -180,3 +180,46 @@ fn help_is_searched_and_left_to_the_same_screen() {
     seen.press("q");
     seen.quit();
 }
+
+#[test]
+fn host_chart_shows_what_happened_before_it_was_opened() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let refused = port(&listener);
+    let mut seen = Seen::dashboard(&[]);
+    let mut pair = Pair::open(&listener, V4);
+    pair.exchange(300_000, 0);
+    drop(listener);
+    for _ in 0..5 {
+        assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, refused)).is_err());
+    }
+    pair.close();
+    // the second in which that was is over
+    std::thread::sleep(Duration::from_millis(1100));
+    seen.press("d");
+    seen.wait_for("the chart", |s| s.shows(" HOST  ↑") && s.shows("now"));
+    let has = |s: &Seen, name: &str| {
+        let lines = s.lines();
+        let axis = |l: &String| {
+            l.split_once(name)
+                .and_then(|(_, l)| Some(l.split_once("┤")?.0.trim().to_owned()))
+        };
+        let most = lines[3..].iter().find_map(axis);
+        most.is_some_and(|most| most != "0.0/s" && most != "0B/s")
+    };
+    seen.wait_for("all of it", |s| {
+        s.is_whole()
+            && ["↑", "↓", "opened", "closed", "failed"]
+                .iter()
+                .all(|name| has(s, name))
+    });
+    seen.press("\x1b[Z"); // Shift-Tab
+    seen.wait_for("the chart alone", |s| {
+        s.shows("▸HOST") && !s.shows("DURATION")
+    });
+    seen.press("q");
+    seen.wait_for("the list", |s| s.heading().is_some());
+    seen.quit();
+}

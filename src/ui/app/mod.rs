@@ -27,6 +27,7 @@ use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
+use crate::ui::state::host_history::HostHistory;
 use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::{Layer, Layers};
 use crate::ui::state::names::Names;
@@ -123,6 +124,7 @@ pub struct App {
     pub baseline: Option<Box<Baseline>>,
     pub panes: Panes,
     pub talkers_below: TalkersBelow,
+    pub host_history: HostHistory,
     pub store: Store,
     pub rows: Rows,
     pub selection: Selection,
@@ -181,6 +183,7 @@ impl App {
             baseline: None,
             panes: Panes::default(),
             talkers_below: TalkersBelow::default(),
+            host_history: HostHistory::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
             selection: Selection::Top,

@@ -6,6 +6,7 @@ use crate::model::store::{Change, SessionRef, Store, StoreEvent};
 use crate::ui::app::{App, Selection};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
+use crate::ui::state::host_history::HostHistory;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
 use crate::ui::state::screens::Screen;
@@ -18,6 +19,7 @@ pub(super) struct Observers<'a> {
     columns: &'a mut Columns,
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
+    host_history: &'a mut HostHistory,
     baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
     selection: &'a mut Selection,
@@ -44,10 +46,11 @@ impl Observers<'_> {
         }
         let Some(change) = event.change() else { return };
         self.panes.take(change, self.view_filter);
-        if let Some(baseline) = &mut self.baseline
-            && let Some(change) = self.view_filter.self_traffic.exclude_from(change)
-        {
-            baseline.take(&change);
+        if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
+            self.host_history.take(event, &change);
+            if let Some(baseline) = &mut self.baseline {
+                baseline.take(&change);
+            }
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
@@ -74,10 +77,11 @@ impl Observers<'_> {
         self.columns.take(event);
         let Some(change) = event.change() else { return };
         self.panes.pass(change, self.view_filter);
-        if let Some(baseline) = &mut self.baseline
-            && let Some(change) = self.view_filter.self_traffic.exclude_from(change)
-        {
-            baseline.pass(&change);
+        if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
+            self.host_history.take(event, &change);
+            if let Some(baseline) = &mut self.baseline {
+                baseline.pass(&change);
+            }
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.pass(change);
@@ -96,6 +100,7 @@ impl Observers<'_> {
     pub(super) fn settle(&mut self, store: &Store, now_ns: u64) {
         self.rows.settle(store);
         self.panes.settle(store, self.view_filter);
+        self.host_history.settle(now_ns);
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {
             baseline.settle();
@@ -118,6 +123,7 @@ impl App {
             columns: &mut self.columns,
             rows: &mut self.rows,
             panes: &mut self.panes,
+            host_history: &mut self.host_history,
             baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
             selection: &mut self.selection,

@@ -110,6 +110,12 @@ impl App {
                 shown.turn(-1);
                 None
             }
+            // the chart of the host has no bars to select
+            (Screen::Distributions(shown), Action::Move(_) | Action::Narrow)
+                if shown.selected == layout::distributions::HOST =>
+            {
+                None
+            }
             (Screen::Distributions(shown), Action::Move(_) | Action::Narrow) => {
                 let which = shown.selected;
                 let width = layout::distributions::areas(area, which)[which].width;

@@ -255,6 +255,7 @@ mod tests {
             before: None,
             now: Some(&server),
             moved: 0,
+            sent: 0,
             uncounted: 0,
             is_new: true,
             is_back: false,

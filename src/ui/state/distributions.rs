@@ -1,5 +1,5 @@
 //! The distributions screen: histograms of duration, round-trip time, connect latency and bytes of the sessions in
-//! the table.
+//! the table. The chart of the host above them is in `host_history`.
 //!
 //! Owns the counts and the selection. Scales and percentiles are in `crate::model::histogram`.
 
@@ -9,6 +9,7 @@ use crate::model::histogram::{BYTES, Bucket, Histogram, Scale, TIME};
 use crate::model::session::Session;
 use crate::model::store::Store;
 use crate::ui::action::{Motion, moved};
+use crate::ui::layout::distributions::HOST;
 use crate::ui::state::tally::{Count, Counted};
 use crate::ui::state::view_filter::ViewFilter;
 
@@ -110,7 +111,7 @@ impl Spread {
 #[derive(Debug)]
 pub struct Distributions {
     pub counted: Counted<Spread>,
-    /// The histogram that has the keyboard.
+    /// The histogram that has the keyboard, or [`HOST`].
     pub selected: usize,
     /// A value in the selected bucket of each: the buckets depend on the screen's width. `None`: the fullest bucket.
     chosen: [Option<u64>; 4],
@@ -146,9 +147,9 @@ impl Distributions {
         }
     }
 
-    /// Moves the keyboard focus to another histogram.
+    /// Moves the keyboard focus to another chart.
     pub fn turn(&mut self, by: isize) {
-        let many = MEASURES.len() as isize;
+        let many = HOST as isize + 1;
         self.selected = (self.selected as isize + by).rem_euclid(many) as usize;
     }
 

@@ -8,6 +8,7 @@ pub mod export;
 pub mod failures;
 pub mod freeze;
 pub mod help;
+pub mod host_history;
 pub mod interval;
 pub mod layers;
 pub mod line;

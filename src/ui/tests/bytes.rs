@@ -86,6 +86,30 @@ fn bytes_sent_on_an_idle_host_are_the_minutes_of_the_run() {
 }
 
 #[test]
+fn bytes_sent_with_charts_open_are_none_on_an_idle_host_and_few_on_a_quiet_one() {
+    let idle = frames(&mut dashboard(), "d", (1..340).map(|at| busy(at, 0, 0)));
+    // until it is as long as the chart, the history has a beginning that moves
+    assert!(mean(&idle[2..300]) <= 50, "{idle:?}");
+    assert!(idle[310..].iter().all(|bytes| *bytes == 0), "{idle:?}");
+    // some ssh sessions, without and with a request now and then
+    for (requests, budget) in [(0, 300), (9, 600)] {
+        let quiet = |at_s: u64| {
+            let open = (1..=5).map(|c| Session {
+                start_ns: S,
+                end_ns: at_s * S,
+                ..open(c, "sshd", "192.0.2.1", 900 + at_s / 7 * 120)
+            });
+            let is_request = requests > 0 && at_s.is_multiple_of(requests);
+            let closed = is_request.then(|| some(at_s << 20, at_s, false));
+            batch_at(at_s, open.collect(), closed.into_iter().collect())
+        };
+        let quiet = frames(&mut dashboard(), "d", (1..330).map(quiet));
+        let mean = mean(&quiet[20..]);
+        assert!(mean <= budget, "{requests}: {mean} of {quiet:?}");
+    }
+}
+
+#[test]
 fn bytes_sent_with_quiet_sessions_stay_within_the_budget() {
     for (count, budget) in [(5, 50), (100, 150)] {
         let quiet = |at_s| {

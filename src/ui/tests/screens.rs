@@ -164,7 +164,7 @@ fn distributions_enter_filters_to_the_selected_bar() {
     for (script, word) in [
         ("d", "duration"),
         ("d Tab →", "rtt"),
-        ("d Shift-Tab k k", "bytes"),
+        ("d Shift-Tab Shift-Tab k k", "bytes"),
     ] {
         press_and_settle(&mut app, script);
         let Some(Screen::Distributions(shown)) = app.layers.screen() else {
@@ -459,4 +459,35 @@ fn failures_per_second_count_evicted_sessions_too() {
     };
     let row = shown.rows().next().expect("a line");
     assert_eq!((row.tally.count, row.rate), (10, 50.0));
+}
+
+#[test]
+fn host_chart_is_full_when_it_is_opened() {
+    let mut app = web_server(SIZE, 5000);
+    press_and_settle(&mut app, "d");
+    let shown = screen(&app, SIZE);
+    let heading = line(&app, SIZE, 2);
+    assert!(heading.contains(" HOST  ↑ "), "{shown}");
+    // 5000 sessions in 38 s
+    assert!(heading.contains("closed 13"), "{shown}");
+    let most = |name| shown.lines().any(|l| l.contains(name) && l.contains("/s┤"));
+    for name in ["↑ ", "↓ ", "opened ", "closed ", "failed "] {
+        assert!(most(name), "{name}: {shown}");
+    }
+    assert!(shown.contains("├──") && shown.contains("now"), "{shown}");
+    assert!(
+        shown.contains("▸DURATION"),
+        "the histograms are below: {shown}"
+    );
+    // selected, it has all the room
+    press(&mut app, "Shift-Tab");
+    let large = screen(&app, SIZE);
+    assert!(
+        large.contains("▸HOST") && !large.contains("DURATION"),
+        "{large}"
+    );
+    press(&mut app, "Enter →");
+    assert_eq!(screen(&app, SIZE), large, "there is no bar to select");
+    press(&mut app, "Tab");
+    assert_eq!(screen(&app, SIZE), shown);
 }

@@ -1,4 +1,4 @@
-//! The distributions screen: four histograms, and a description of the selected bar.
+//! The distributions screen: the chart of the host, four histograms, and a description of the selected bar.
 
 use std::ops::Range;
 
@@ -12,12 +12,26 @@ use crate::model::store::Store;
 use crate::model::{fields, histogram};
 use crate::ui::app::App;
 use crate::ui::layout::charts::bars;
-use crate::ui::layout::distributions::{areas, buckets};
+use crate::ui::layout::distributions::{HOST, areas, buckets};
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::theme::Theme;
+use crate::ui::view::host_chart;
 
 pub fn draw(shown: &Distributions, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    for (which, part) in areas(area, shown.selected).into_iter().enumerate() {
+    let areas = areas(area, shown.selected);
+    let is_host = shown.selected == HOST;
+    host_chart::draw(&app.host_history, is_host, theme, areas[HOST], buffer);
+    if is_host && area.height > 0 {
+        let text = "without self traffic, such as your ssh session; Tab goes to the histograms";
+        buffer.set_stringn(
+            area.x,
+            area.bottom() - 1,
+            text,
+            area.width.into(),
+            theme.quiet,
+        );
+    }
+    for (which, part) in areas.into_iter().enumerate().take(HOST) {
         if part.height > 0 {
             let histogram = shown.histogram(which);
             chart(shown, which, &histogram, theme, part, buffer);

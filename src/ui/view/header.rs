@@ -84,7 +84,7 @@ fn up_time(ns: u64) -> String {
 }
 
 /// Formats a rate of events, with a decimal while it is small.
-fn short(rate: f64) -> String {
+pub fn short(rate: f64) -> String {
     if rate < 10.0 {
         format!("{rate:.1}")
     } else {

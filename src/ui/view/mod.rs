@@ -20,6 +20,7 @@ pub mod failures;
 pub mod footer;
 pub mod header;
 pub mod help;
+pub mod host_chart;
 pub mod prompt;
 pub mod sort_menu;
 pub mod strip;

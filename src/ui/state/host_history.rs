@@ -1,0 +1,112 @@
+//! Rates of this host over the last minutes, kept from the start, so that a chart of them is full when it is opened.
+//!
+//! Self traffic is not included: a chart of it would be the cause of what it shows.
+
+use crate::model::store::{Change, StoreEvent};
+use crate::ui::state::session_history::ChartHistory;
+
+/// One second, ns.
+const S: u64 = 1_000_000_000;
+
+#[derive(Debug, Default)]
+pub struct HostHistory {
+    /// Time of the first snapshot, ns; 0: there was none.
+    pub since_ns: u64,
+    /// Time up to which everything is counted, ns.
+    pub now_ns: u64,
+    pub tx: ChartHistory,
+    pub rx: ChartHistory,
+    /// Opened sessions.
+    pub opened: ChartHistory,
+    /// Closed sessions, including failed ones.
+    pub closed: ChartHistory,
+    /// Sessions that closed for another reason than a FIN.
+    pub failed: ChartHistory,
+    /// Bytes since then, sent and received.
+    moved: [u64; 2],
+}
+
+impl HostHistory {
+    /// Counts the change of an event; the two may differ in that the change leaves out self traffic.
+    pub fn take(&mut self, event: &StoreEvent<'_>, change: &Change<'_>) {
+        self.moved[0] += change.sent;
+        self.moved[1] += change.moved.saturating_sub(change.sent);
+        let Some(session) = change.now else { return };
+        if change.is_new {
+            self.opened.add(session.start_ns / S, 1.0);
+        }
+        if let StoreEvent::Closed(_) = event {
+            self.closed.add(session.end_ns / S, 1.0);
+            if session.reason.is_failure() {
+                self.failed.add(session.end_ns / S, 1.0);
+            }
+        }
+    }
+
+    /// Ends a moment: bytes have moved evenly since the one before.
+    pub fn settle(&mut self, now_ns: u64) {
+        let moved = std::mem::take(&mut self.moved);
+        if self.since_ns == 0 {
+            (self.since_ns, self.now_ns) = (now_ns, now_ns);
+        }
+        if now_ns > self.now_ns {
+            self.tx.spread(moved[0], self.now_ns, now_ns);
+            self.rx.spread(moved[1], self.now_ns, now_ns);
+            self.now_ns = now_ns;
+        } else {
+            self.moved = moved;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::session::{Reason, Session, State};
+    use crate::model::store::Store;
+    use crate::testing::sample::{closed_session as sample, snapshot_batch};
+
+    #[test]
+    fn host_history_counts_each_session_in_the_seconds_in_which_it_opened_and_closed() {
+        let mut store = Store::new(10);
+        let mut history = HostHistory::default();
+        let mut moment = |at_s: u64, open, closed| {
+            let batch = snapshot_batch(at_s * S, open, closed);
+            store.ingest(batch, |event| {
+                if let Some(change) = event.change() {
+                    history.take(&event, change);
+                }
+            });
+            history.settle(at_s * S);
+        };
+        let session = |cookie, tx_bytes, end_s: u64| Session {
+            cookie,
+            tx_bytes,
+            rx_bytes: 10,
+            start_ns: 11 * S + 5,
+            end_ns: end_s * S,
+            state: State::Established,
+            reason: Reason::Open,
+            ..sample()
+        };
+        let ended = |session, reason| Session {
+            state: State::Closed,
+            reason,
+            ..session
+        };
+        moment(10, vec![], vec![]);
+        moment(12, vec![session(1, 4000, 12), session(2, 0, 12)], vec![]);
+        let closed = vec![
+            ended(session(1, 5000, 13), Reason::LocalFin),
+            ended(session(2, 0, 13), Reason::RemoteReset),
+        ];
+        moment(14, vec![], closed);
+        let seconds = |h: &ChartHistory| -> Vec<f32> { (10..14).map(|s| h.at(s)).collect() };
+        assert_eq!(seconds(&history.tx), [2000.0, 2000.0, 500.0, 500.0]);
+        assert_eq!(seconds(&history.rx), [10.0, 10.0, 0.0, 0.0]);
+        assert_eq!(seconds(&history.opened), [0.0, 2.0, 0.0, 0.0]);
+        assert_eq!(seconds(&history.closed), [0.0, 0.0, 0.0, 2.0]);
+        assert_eq!(seconds(&history.failed), [0.0, 0.0, 0.0, 1.0]);
+        assert_eq!((history.since_ns, history.now_ns), (10 * S, 14 * S));
+    }
+}
