@@ -220,4 +220,6 @@ pub enum Mode {
     Replace,
     /// A file is being written.
     Writing,
+    /// A copied text is shown.
+    Copied,
 }

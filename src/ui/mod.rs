@@ -125,6 +125,8 @@ fn dashboard(
     loop {
         // while the terminal is slow, the state changes and the next frame shows the current one
         if dirty && screen.is_ready() {
+            // what is to be selected by hand is selected with the terminal's mouse
+            screen.release_mouse(app.layers.copied().is_some());
             screen.draw(|frame| view::draw(&app, app.appearance.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();

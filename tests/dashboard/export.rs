@@ -11,6 +11,7 @@ use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::pty;
 use crate::common::requirements::kernel_or_skip;
 use crate::harness::{Seen, argv, brisk, only};
+use crate::mouse::{OFF as MOUSE_OFF, ON as MOUSE_ON};
 
 /// Starts the dashboard in a directory of its own.
 fn in_folder(folder: &Path, ports: &str) -> Seen {
@@ -131,7 +132,7 @@ fn export_existing_file_is_replaced_only_after_confirmation() {
 }
 
 /// Returns what the terminal was last asked to copy.
-fn copied(seen: &Seen) -> Option<String> {
+pub(crate) fn copied(seen: &Seen) -> Option<String> {
     let written = seen.pty.text();
     let (_, text) = written.rsplit_once("\x1b]52;c;")?;
     let (text, _) = text.split_once("\x1b\\")?;
@@ -170,9 +171,22 @@ fn copy_keys_pressed_send_text_to_terminal_clipboard() {
         "y",
         &[&ends, " 1234 received", &std::process::id().to_string()],
     );
-    copies("\ry", &[&format!("ss -tinemo src 127.0.0.1:{lport} dst ")]);
-    copies("Y", &["tcpdump -nni any host ", &rport.to_string()]);
-    copies("\x7f\ty", &[&format!("pid {}", std::process::id())]);
+    copies(" \ry", &[&format!("ss -tinemo src 127.0.0.1:{lport} dst ")]);
+    copies(" Y", &["tcpdump -nni any host ", &rport.to_string()]);
+    copies(" \x7f\ty", &[&format!("pid {}", std::process::id())]);
+    // the text is there to be selected by hand, and the mouse is the terminal's meanwhile
+    let filter = copied(&seen).expect("a copy");
+    seen.wait_for("the text", |s| {
+        s.shows("Any key closes.") && s.lines().iter().any(|l| l.trim_end() == filter)
+    });
+    let is_released = |s: &Seen| {
+        let text = s.pty.text();
+        text.rfind(MOUSE_OFF) > text.rfind(MOUSE_ON)
+    };
+    assert!(is_released(&seen));
+    seen.press("x");
+    seen.wait_for("the pane", |s| !s.shows("Any key closes.") && s.is_whole());
+    assert!(!is_released(&seen));
     seen.press("q");
     seen.wait_for("the list", |s| s.shows("q quit"));
     seen.quit();

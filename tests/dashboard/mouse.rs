@@ -9,8 +9,8 @@ use crate::exit::{is_stopped, pid_of};
 use crate::harness::{Seen, argv, only};
 
 /// Modes requested from the terminal, and no others: motion events would be a waste.
-const ON: &str = "\x1b[?1000h\x1b[?1006h";
-const OFF: &str = "\x1b[?1006l\x1b[?1000l";
+pub(crate) const ON: &str = "\x1b[?1000h\x1b[?1006h";
+pub(crate) const OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 impl Seen {
     /// Presses a button or turns the wheel at a text on the screen.

@@ -638,7 +638,7 @@ fn dashboard(world: &mut World, setting: &Setting, cells: &mut Cells) {
         passes,
     );
 
-    shell.seen.press("\x1a");
+    shell.seen.press(" \x1a"); // the space closes what is copied
     shell.seen.wait_for("the shell", |s| {
         s.shows("Stopped") && !s.terminal.screen().alternate_screen() && s.pty.is_as_before()
     });

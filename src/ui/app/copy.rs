@@ -56,7 +56,7 @@ impl App {
         }
     }
 
-    /// Copies the `nth` text that the selection offers.
+    /// Copies the `nth` text that the selection offers, and shows it: the terminal may not permit it.
     pub fn copy(&mut self, nth: usize) -> Option<Effect> {
         let (what, text) = match (self.layers.detail(), self.layers.focus()) {
             (Some(detail), _) => {
@@ -101,6 +101,7 @@ impl App {
                 false => format!("sent {what} to {to}"),
             },
         );
+        self.layers.show_copied(text.clone());
         Some(Effect::Copy(text))
     }
 }

@@ -13,6 +13,9 @@ use crate::ui::state::list::{WHEEL_LINES, wheeled};
 impl App {
     /// Handles a mouse event.
     pub fn mouse(&mut self, mouse: Mouse) -> Option<Effect> {
+        if self.layers.copied().is_some() {
+            return self.update(Action::Back);
+        }
         let hit = hit(self, mouse.column, mouse.row);
         match mouse.kind {
             MouseKind::Click => self.click(hit),

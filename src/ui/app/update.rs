@@ -47,6 +47,7 @@ impl App {
     pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
         match (self.command(press), typed) {
             (Some(action), _) => self.update(action),
+            (None, _) if self.layers.copied().is_some() => self.update(Action::Back),
             (None, Some(letter)) if self.layers.mode() == Mode::SortMenu => {
                 self.notice.clear();
                 self.sort_by_letter(letter);
@@ -106,6 +107,10 @@ impl App {
             Mode::Help | Mode::Search => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
+            Mode::Copied => {
+                self.layers.close_copied();
+                Break(None)
+            }
         }
     }
 

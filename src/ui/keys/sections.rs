@@ -86,8 +86,8 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
     section(
         "export",
-        "KEYS DURING AN EXPORT",
-        &[Mode::FileName, Mode::Replace, Mode::Writing],
+        "KEYS DURING AN EXPORT AND AFTER A COPY",
+        &[Mode::FileName, Mode::Replace, Mode::Writing, Mode::Copied],
         &[Mode::Prompt],
     ),
 ];

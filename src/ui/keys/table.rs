@@ -279,6 +279,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("replace", &[Mode::Replace], &[char('y')], Action::Replace, "replace", "replace the existing file"),
     key("keep-file", &[Mode::Replace], &[char('n'), code(KeyCode::Esc), ctrl('c')], Action::Cancel, "another name", "keep the existing file and enter another name"),
     key("cancel", &[Mode::Writing], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "while writing: cancel and remove the partial file"),
+    key("close-copied", &[Mode::Copied], &[code(KeyCode::Esc), char('q'), code(KeyCode::Enter), char(' ')], Action::Back, "close", "close the copied text; any other key does so too"),
     edit("delete-to-start", &[ctrl('u')], InputRequest::DeleteFromStart, "delete to the start of the line"),
     edit("delete-to-end", &[ctrl('k')], InputRequest::DeleteTillEnd, "delete to the end of the line"),
     edit("delete-word", &[ctrl('w')], InputRequest::DeletePrevWord, "delete the word before the cursor"),

@@ -114,7 +114,11 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
         Direction::Unknown => ("↔", "direction not known"),
     };
     let age = cell("duration", session);
-    page.title(&format!("{}  {}  {age}", who(session), session.status_word()));
+    page.title(&format!(
+        "{}  {}  {age}",
+        who(session),
+        session.status_word()
+    ));
     page.title(&format!("{ours} {arrow} {theirs}  {how}"));
     if let Some((ours, theirs)) = names.ends(session) {
         page.title(&format!("{ours} {arrow} {theirs}"));

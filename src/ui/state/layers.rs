@@ -26,6 +26,8 @@ pub enum Layer {
     Prompt(Box<Prompt>),
     /// A file is being named or written.
     Export(Box<Export>),
+    /// A copied text, to select by hand.
+    Copied(String),
 }
 
 impl Layer {
@@ -45,6 +47,7 @@ impl Layer {
                 Stage::Asking(_) => Mode::Replace,
                 Stage::Writing(_) => Mode::Writing,
             },
+            Layer::Copied(_) => Mode::Copied,
         }
     }
 }
@@ -91,6 +94,25 @@ impl Layers {
     layer!(Help, Box<Help>, help, help_mut, take_help);
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
     layer!(Export, Box<Export>, export, export_mut, take_export);
+
+    /// The copied text, which is above all other layers.
+    pub fn copied(&self) -> Option<&str> {
+        match self.0.last() {
+            Some(Layer::Copied(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Shows a copied text.
+    pub fn show_copied(&mut self, text: String) {
+        self.close_copied();
+        self.push(Layer::Copied(text));
+    }
+
+    /// Closes the copied text.
+    pub fn close_copied(&mut self) {
+        self.0.retain(|layer| !matches!(layer, Layer::Copied(_)));
+    }
 
     /// Adds a layer on top.
     pub fn push(&mut self, layer: Layer) {

@@ -18,7 +18,7 @@ use rustix::termios::{
 use crate::host::signals;
 use crate::ui::terminal::glyphs::Glyphs;
 use crate::ui::terminal::sequences::{
-    ENTER, FRAME_BEGIN, FRAME_END, LEAVE, LEAVE_WITH_MOUSE, MOUSE_ON,
+    ENTER, FRAME_BEGIN, FRAME_END, LEAVE, LEAVE_WITH_MOUSE, MOUSE_OFF, MOUSE_ON,
 };
 use crate::ui::terminal::wire::Wire;
 use crate::ui::terminal::writer::Out;
@@ -67,6 +67,8 @@ pub struct TerminalGuard {
     glyphs: Glyphs,
     out: Out,
     mouse: bool,
+    /// The mouse is left to the terminal for a while.
+    is_mouse_released: bool,
 }
 
 impl std::fmt::Debug for TerminalGuard {
@@ -100,6 +102,7 @@ impl TerminalGuard {
             glyphs: Glyphs::for_environment(),
             out: Out::new()?,
             mouse,
+            is_mouse_released: false,
         };
         screen.enter()?;
         Ok(screen)
@@ -123,8 +126,17 @@ impl TerminalGuard {
     /// Begins with an empty screen.
     fn begin(&mut self) -> anyhow::Result<()> {
         let mouse = if self.mouse { MOUSE_ON } else { "" };
+        self.is_mouse_released = false;
         self.send(&[ENTER, mouse].concat());
         self.redraw()
+    }
+
+    /// Leaves the mouse to the terminal, so that it can select text, or takes it again.
+    pub fn release_mouse(&mut self, released: bool) {
+        if self.mouse && released != self.is_mouse_released {
+            self.is_mouse_released = released;
+            self.send(if released { MOUSE_OFF } else { MOUSE_ON });
+        }
     }
 
     /// Size of the terminal, also used for the next frame.

@@ -6,6 +6,9 @@ pub const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l";
 /// Button presses and the wheel, at any column; without motion, which would be a waste over a slow link.
 pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 
+/// Undoes [`MOUSE_ON`].
+pub const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 /// Undoes [`ENTER`], and an unfinished frame.
 pub const LEAVE: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1049l\x1b[?25h";
 

@@ -156,6 +156,7 @@ fn glyphs_drawn_on_every_screen_have_an_ascii_stand_in() {
             (Mode::Failures, "f"),
             (Mode::Baseline, "m m"),
             (Mode::FileName, "e"),
+            (Mode::Copied, "y"),
         ] {
             let mut app = unused(1000, size);
             for at in 1..4 {

@@ -312,7 +312,7 @@ fn wheel_scrolls_what_is_under_the_pointer() {
 fn mouse_at_any_position_and_size_does_not_panic() {
     for (width, height) in [(1, 1), (5, 3), (20, 8), (60, 16), (80, 24), (120, 40)] {
         let size = Size { width, height };
-        for script in ["", "Tab", "?", "Enter", "/", "c", "d", "f", "m m", "e"] {
+        for script in ["", "Tab", "?", "Enter", "/", "c", "d", "f", "m m", "e", "y"] {
             let mut app = app(size);
             if !script.is_empty() {
                 press(&mut app, script);

@@ -13,6 +13,7 @@ use crate::ui::theme::Theme;
 
 pub mod baseline;
 pub mod columns;
+pub mod copied;
 pub mod detail;
 pub mod distributions;
 pub mod export;
@@ -71,6 +72,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     }
     if let Some(export) = app.layers.export() {
         export::draw(export, theme, layout.prompt, frame);
+    }
+    if let Some(text) = app.layers.copied() {
+        copied::draw(text, theme, layout.main, frame.buffer_mut());
     }
     footer::draw(app, theme, layout.footer, frame.buffer_mut());
 }
