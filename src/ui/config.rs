@@ -37,6 +37,8 @@ pub struct Config {
     /// A connection within the host has one line.
     pub local_pairs: bool,
     pub talkers: TalkersBelow,
+    /// A click on a cell copies its value.
+    pub click_copies: bool,
     pub keymap: Keymap,
 }
 
@@ -50,6 +52,7 @@ impl Default for Config {
             mouse: true,
             local_pairs: true,
             talkers: TalkersBelow::default(),
+            click_copies: true,
             keymap: Keymap::default(),
         }
     }
@@ -188,6 +191,19 @@ pub static SETTINGS: &[Setting] = &[
         get: |config| config.local_pairs.to_string(),
         set: |config, value| {
             config.local_pairs = value
+                .as_bool()
+                .ok_or_else(|| Wrong::takes("true or false", value))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "click-copies",
+        help: || {
+            vec!["A click on a cell of the session table also copies its value to the terminal's clipboard.".into()]
+        },
+        get: |config| config.click_copies.to_string(),
+        set: |config, value| {
+            config.click_copies = value
                 .as_bool()
                 .ok_or_else(|| Wrong::takes("true or false", value))?;
             Ok(())

@@ -230,6 +230,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.keymap = options.config.keymap;
     app.pair(options.config.local_pairs);
     app.talkers_below = options.config.talkers;
+    app.click_copies = options.config.click_copies;
     app.in_force = options.in_force;
     if let Some(notice) = options.notice {
         app.notice.say(notice);

@@ -6,6 +6,7 @@ use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::pty;
 use crate::common::requirements::kernel_or_skip;
 use crate::exit::{is_stopped, pid_of};
+use crate::export::copied;
 use crate::harness::{Seen, argv, only};
 
 /// Modes requested from the terminal, and no others: motion events would be a waste.
@@ -56,6 +57,11 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     let mine = format!(" {} ", ports[1]);
     seen.click_on(&mine);
     seen.wait_for("the selection", |s| s.shows("3/3 all"));
+    // the cell before a column belongs to the one on its left
+    seen.wait_for("the copy", |s| {
+        s.is_whole() && s.shows("copied 127.0.0.1 (RADDR)")
+    });
+    assert_eq!(copied(&seen).as_deref(), Some("127.0.0.1"));
     seen.click_on(&mine);
     let ends = format!("127.0.0.1:{} ← 127.0.0.1:{}", port(&listener), ports[1]);
     seen.wait_for("its detail", |s| s.shows(&ends));

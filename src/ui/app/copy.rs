@@ -6,11 +6,13 @@ use crate::filter::for_group;
 use crate::host::session_env::Multiplexer;
 use crate::model::batch::Clock;
 use crate::model::fields;
+use crate::model::fields::Field;
 use crate::model::session::{Direction, Session};
 use crate::model::shell_commands::shell_commands;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::layout::panes::Focus;
+use crate::ui::page::detail::exact;
 
 /// Maximum bytes of text: xterm and terminals like it stop at 100,000 bytes of encoded text.
 const MOST: usize = 74_994;
@@ -54,6 +56,14 @@ impl App {
                 ("both ends", Some(format!("{text}\n{other}")))
             }
         }
+    }
+
+    /// Copies the value of a cell of the selected session, with all its digits.
+    pub(super) fn copy_cell(&mut self, field: &Field) -> Option<Effect> {
+        let value = exact(field, self.selected()?, &self.names)?;
+        let title = field.column.map_or(field.word, |column| column.title);
+        self.notice.say(format!("copied {value} ({title})"));
+        Some(Effect::Copy(value))
     }
 
     /// Copies the `nth` text that the selection offers, and shows it: the terminal may not permit it.

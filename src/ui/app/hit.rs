@@ -17,8 +17,9 @@ use crate::ui::state::screens::Screen;
 pub enum Hit {
     /// A heading of the session table, or an entry of the sort menu.
     Heading(&'static Field),
-    /// A line of the session table, counted from the first visible one; it may be empty.
-    Row(usize),
+    /// A line of the session table, counted from the first visible one, and the column at the cell; the line may be
+    /// empty.
+    Row(usize, Option<&'static Field>),
     /// The heading line of a top talkers pane, with the figure at the cell.
     PaneHeading(Subject, Option<&'static AggregateFigure>),
     /// A line of a top talkers pane, counted from the first visible one; it may be empty.
@@ -33,6 +34,8 @@ pub enum Hit {
     Key(Action),
     /// The tab of this screen.
     Tab(&'static ScreenTitle),
+    /// The notice, which covers the keys in the footer.
+    Notice,
     /// Nothing that reacts to the mouse.
     Nothing,
 }
@@ -40,6 +43,9 @@ pub enum Hit {
 pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     let layout = app.layout();
     let at = Position::new(column, row);
+    if layout.footer.contains(at) && app.notice.get().is_some() {
+        return Hit::Notice;
+    }
     if layout.footer.contains(at) {
         let action = action_at(app, layout.footer.width, column - layout.footer.x);
         return action.map_or(Hit::Nothing, Hit::Key);
@@ -66,14 +72,11 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         return line.map_or(Hit::Page, Hit::Line);
     }
     if layout.table.contains(at) {
+        let x = column - layout.table.x;
+        let field = table::heading_at(app.columns.view(), layout.table.width, x);
         return match list_area::TABLE.at(layout.table, row) {
-            Some(line) => Hit::Row(line),
-            None => table::heading_at(
-                app.columns.view(),
-                layout.table.width,
-                column - layout.table.x,
-            )
-            .map_or(Hit::Nothing, Hit::Heading),
+            Some(line) => Hit::Row(line, field),
+            None => field.map_or(Hit::Nothing, Hit::Heading),
         };
     }
     if layout.strip.contains(at) {
@@ -97,9 +100,6 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
 
 /// The action of the key at a cell of the footer.
 fn action_at(app: &App, width: u16, x: u16) -> Option<Action> {
-    if app.notice.get().is_some() {
-        return None; // the notice covers the keys
-    }
     let keys = app.footer_keys(width).into_iter();
     let mut here = keys.filter(|(_, cells)| cells.contains(&x.into()));
     here.next().map(|(row, _)| row.key.action)

@@ -118,6 +118,8 @@ pub struct App {
     pub columns: Columns,
     pub keymap: Keymap,
     pub appearance: Appearance,
+    /// A click on a cell of the table copies its value.
+    pub click_copies: bool,
     /// The previous order, while following the newest session.
     pub before_following: Option<Sort>,
     pub interval: RefreshInterval,
@@ -178,6 +180,7 @@ impl App {
             columns: Columns::default(),
             keymap: Keymap::default(),
             appearance: Appearance::default(),
+            click_copies: true,
             before_following: None,
             interval: RefreshInterval::new(RefreshInterval::DEFAULT),
             baseline: None,

@@ -35,7 +35,7 @@ impl App {
                 self.layers.take_sort_menu();
                 self.sort_by(field);
             }
-            Hit::Row(line) => {
+            Hit::Row(line, field) => {
                 let line = self.top + line;
                 if line < self.row_count() {
                     let again = self.layers.focus() == Focus::Table
@@ -46,6 +46,9 @@ impl App {
                         return self.update(Action::Open);
                     }
                     self.select(line);
+                    if self.click_copies {
+                        return self.copy_cell(field?);
+                    }
                 }
             }
             Hit::PaneHeading(subject, figure) => {
@@ -67,6 +70,7 @@ impl App {
                     return self.update(Action::Narrow);
                 }
             }
+            Hit::Notice => self.notice.clear(),
             Hit::Page | Hit::Nothing => {}
         }
         None
@@ -74,7 +78,7 @@ impl App {
 
     fn wheel(&mut self, hit: Hit, down: bool) -> Option<Effect> {
         match hit {
-            Hit::Heading(_) | Hit::Row(_) => {
+            Hit::Heading(_) | Hit::Row(..) => {
                 let height = self.layout().rows();
                 let rows = self.row_count();
                 let (top, selected) = wheeled(self.top, self.selected, rows, height, down);
@@ -94,7 +98,7 @@ impl App {
                     self.update(Action::Move(motion));
                 }
             }
-            Hit::Strip(_) | Hit::Key(_) | Hit::Tab(_) | Hit::Nothing => {}
+            Hit::Strip(_) | Hit::Key(_) | Hit::Tab(_) | Hit::Notice | Hit::Nothing => {}
         }
         None
     }

@@ -99,6 +99,10 @@ pub static MOUSE: &[(&str, &str)] = &[
         "select; click again to open or to narrow the filter",
     ),
     (
+        "click a cell",
+        "select the session, and copy the value to the terminal's clipboard",
+    ),
+    (
         "click a heading",
         "sort by that column; click again to reverse",
     ),

@@ -58,6 +58,43 @@ fn click_selects_a_session_and_a_second_opens_its_detail() {
 }
 
 #[test]
+fn click_on_a_cell_copies_its_exact_value() {
+    let mut app = app(SIZE);
+    let copies = |app: &mut App, text: &str, value: &str, title: &str| {
+        let copied = Effect::Copy(value.into());
+        assert_eq!(click_on(app, SIZE, text, 3), Some(copied), "{text}");
+        let said = line(app, SIZE, 23);
+        assert!(
+            said.contains(&format!("copied {value} ({title})")),
+            "{said}"
+        );
+    };
+    copies(&mut app, "203.0.113.80", "203.0.113.80", "RADDR");
+    // cut in the table
+    copies(
+        &mut app,
+        "2001:db…",
+        "2001:db8:1111:2222:3333:4444:5555:6666",
+        "RADDR",
+    );
+    copies(&mut app, "9.9M", "9876543", "TX");
+    // a second click on the line opens its detail, and copies nothing
+    assert!(matches!(
+        click_on(&mut app, SIZE, "192.0.2.77", 3),
+        Some(Effect::LookUp(..))
+    ));
+    assert_eq!(app.layers.mode(), Mode::Detail);
+    press(&mut app, "Esc");
+    // the notice covers the keys until it is clicked
+    click_on(&mut app, SIZE, "redis", 3);
+    assert_eq!(click(&mut app, (0, 23)), None);
+    assert_eq!(click(&mut app, (0, 23)), Some(Effect::Quit));
+    app.click_copies = false;
+    assert_eq!(click_on(&mut app, SIZE, "postgres", 3), None);
+    assert!(selected_line(&app).contains("postgres"));
+}
+
+#[test]
 fn click_on_empty_space_does_nothing() {
     let mut app = app(SIZE);
     press(&mut app, "j j");
