@@ -113,6 +113,14 @@ fn terminal_output_on_idle_host_is_at_most_100_bytes_per_second() {
     let idle = seen.bytes_per_second(5);
     println!("idle: {idle} B/s");
     assert!(idle <= 100, "{idle} B/s");
+    // the chart of the host moves until its history is as long as it is
+    seen.press("d");
+    seen.wait_for("the charts", |s| s.is_whole() && s.shows(" HOST "));
+    let idle = seen.bytes_per_second(5);
+    println!("idle, with charts: {idle} B/s");
+    assert!(idle <= 100, "{idle} B/s");
+    seen.press("q");
+    seen.wait_for("the table", |s| s.heading().is_some());
     seen.quit();
 }
 
