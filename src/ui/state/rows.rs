@@ -184,7 +184,13 @@ impl Rows {
     /// Gives the ends of a local connection one line or two, from the next [`Rows::restart`] on. One line takes until all
     /// connections are found.
     pub fn pair(&mut self, is_paired: bool, store: &Store) {
-        self.pairs = is_paired.then(|| LocalPairs::new(store));
+        self.pairs = is_paired.then(|| {
+            let mut pairs = LocalPairs::new(store);
+            // those of most hosts: a step for the open sessions, and one for the closed ones
+            pairs.work(store);
+            pairs.work(store);
+            pairs
+        });
     }
 
     pub fn is_paired(&self) -> bool {

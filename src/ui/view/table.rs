@@ -134,10 +134,14 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
     buffer.set_stringn(line.x + column.x + indent, line.y, text, room.into(), style);
 }
 
-/// The programs at both ends of a local connection. If there is not enough room, each gets half of it.
+/// The programs at both ends of a local connection. If there is not enough room, each gets half of it, and two of the same
+/// name are named once.
 fn both([ours, theirs]: &[String; 2], width: usize) -> String {
     const BETWEEN: &str = "⇄";
     let room = width.saturating_sub(BETWEEN.width());
+    if ours == theirs && 2 * ours.width() > room {
+        return format!("{BETWEEN}{ours}");
+    }
     let half = room / 2;
     let first = ours
         .width()
@@ -185,7 +189,9 @@ mod tests {
         assert_eq!(both("wrk", "nginx", 15), "wrk⇄nginx");
         assert_eq!(both("wrk", "nginx", 8), "wrk⇄ngi…");
         assert_eq!(both("postgres", "sh", 8), "post…⇄sh");
-        assert_eq!(both("postgres", "postgres", 8), "po…⇄pos…");
+        assert_eq!(both("postgres", "redis-server", 8), "po…⇄red…");
+        assert_eq!(both("python3", "python3", 8), "⇄python3");
+        assert_eq!(both("sh", "sh", 8), "sh⇄sh");
         assert_eq!(both("日本語", "-", 8), "日本語⇄-");
     }
 
