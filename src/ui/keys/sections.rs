@@ -50,7 +50,7 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
     section(
         "screens",
-        "KEYS IN DISTRIBUTIONS, FAILURES AND BASELINE, besides ? d f m Space + -",
+        "KEYS IN CHARTS, FAILURES AND BASELINE, besides ? d f m v V Space + -",
         SCREENS,
         &[Mode::Table],
     ),

@@ -1,5 +1,7 @@
 //! The help, chapter by chapter: every key, column and word, from their tables.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::filter;
 use crate::host::sandbox::InForce;
 use crate::model::aggregate::figure_table::FIGURES;
@@ -20,6 +22,8 @@ pub enum HelpLine {
     Heading(String),
     /// A name and its meaning; an empty name continues the previous line.
     Entry(String, String),
+    /// A line of a meaning below its name, where there is no room beside it.
+    Below(String),
     /// Two keys and their meanings, side by side.
     Pair([(String, &'static str); 2]),
     /// A blank line between two sections.
@@ -299,8 +303,10 @@ pub const NAME: usize = 24;
 const GAPS: usize = 4;
 /// Maximum width of a meaning: with its name it takes 80 cells, which are easy to read.
 const MEANING: usize = 80 - NAME - GAPS;
-/// Minimum width of a meaning.
+/// Minimum width of a meaning beside its name.
 const LEAST_MEANING: usize = 20;
+/// Cells before a meaning below its name.
+pub const INDENT: usize = 4;
 /// Width of one half of a pair, and of the key in it.
 pub const HALF: usize = 40;
 pub const HALF_KEY: usize = 10;
@@ -320,8 +326,6 @@ pub fn lines(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<HelpLine>
 /// Text of each part of a chapter, and its lines for a width. A part is an entry, or a heading with the line above it.
 fn blocks(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<(String, Vec<HelpLine>)> {
     let width = usize::from(width);
-    let meaning = width.saturating_sub(NAME + GAPS);
-    let meaning = meaning.clamp(LEAST_MEANING, MEANING);
     let contents = (CHAPTERS[chapter].contents)(sources);
     // so that the first page fits a window of 24 lines
     let pairs = contents
@@ -337,10 +341,10 @@ fn blocks(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<(String, Vec
                 let entries = pair.map(|(key, text)| HelpLine::Entry(key, text.to_owned()));
                 entries
                     .into_iter()
-                    .flat_map(|e| wrapped(e, meaning))
+                    .flat_map(|e| wrapped(e, width))
                     .collect()
             }
-            line => wrapped(line, meaning),
+            line => wrapped(line, width),
         };
         (text, lines)
     };
@@ -350,7 +354,7 @@ fn blocks(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<(String, Vec
 /// The text of a line, for a search.
 fn text(line: &HelpLine) -> String {
     match line {
-        HelpLine::Heading(text) => text.clone(),
+        HelpLine::Heading(text) | HelpLine::Below(text) => text.clone(),
         HelpLine::Entry(name, meaning) => format!("{name} {meaning}"),
         HelpLine::Pair([(a, b), (c, d)]) => format!("{a} {b} {c} {d}"),
         HelpLine::Blank => String::new(),
@@ -378,25 +382,37 @@ pub fn hits(sources: &Sources<'_>, searched: &str, width: u16) -> Vec<HelpPositi
     hits
 }
 
-/// Wraps an entry.
-fn wrapped(line: HelpLine, meaning: usize) -> Vec<HelpLine> {
-    let HelpLine::Entry(mut name, rest) = line else {
+/// Wraps an entry to `width` cells.
+fn wrapped(line: HelpLine, width: usize) -> Vec<HelpLine> {
+    let HelpLine::Entry(name, meaning) = line else {
         return vec![line];
     };
-    let mut rest = rest.as_str();
-    let mut lines = Vec::new();
-    while rest.chars().count() > meaning {
-        let spaces = rest.match_indices(' ').map(|(at, _)| at);
-        let fits = |at: &usize| rest[..*at].chars().count() <= meaning;
-        let Some(at) = spaces.take_while(fits).last() else {
-            break;
-        };
-        lines.push(HelpLine::Entry(
-            std::mem::take(&mut name),
-            rest[..at].to_owned(),
-        ));
-        rest = &rest[at + 1..];
+    let beside = width.saturating_sub(NAME + GAPS).min(MEANING);
+    if beside < LEAST_MEANING {
+        let parts = split(&meaning, width.saturating_sub(INDENT)).into_iter();
+        let parts = parts.map(HelpLine::Below);
+        let name = HelpLine::Entry(name, String::new());
+        return std::iter::once(name).chain(parts).collect();
     }
-    lines.push(HelpLine::Entry(name, rest.to_owned()));
+    let names = std::iter::once(name).chain(std::iter::repeat(String::new()));
+    let lines = names.zip(split(&meaning, beside));
+    lines
+        .map(|(name, part)| HelpLine::Entry(name, part))
+        .collect()
+}
+
+/// Splits a text into lines of whole words.
+fn split(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word.to_owned(),
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
     lines
 }

@@ -58,7 +58,7 @@ fn help_lines_fit_eighty_and_sixty_columns() {
         missed: &Missed::default(),
         in_force: &InForce::default(),
     };
-    for (width, fits) in [(200, 52), (80, 52), (60, 32), (10, 20)] {
+    for (width, fits) in [(200, 52), (80, 52), (60, 32), (48, 20), (47, 0), (30, 0)] {
         for line in (0..CHAPTERS.len()).flat_map(|c| lines(&sources, c, width)) {
             match line {
                 HelpLine::Entry(name, meaning) => assert!(
@@ -70,6 +70,12 @@ fn help_lines_fit_eighty_and_sixty_columns() {
                     for (key, meaning) in pair {
                         assert!(key.width() < 10 && meaning.width() <= 28, "{meaning}");
                     }
+                }
+                HelpLine::Below(text) => {
+                    assert!(
+                        width < 48 && text.width() <= usize::from(width) - 4,
+                        "{text}"
+                    );
                 }
                 HelpLine::Heading(_) | HelpLine::Blank => {}
             }

@@ -12,7 +12,7 @@ use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
-use crate::ui::page::help::{CHAPTERS, HALF, HALF_KEY, HelpLine, NAME, hits, lines};
+use crate::ui::page::help::{CHAPTERS, HALF, HALF_KEY, HelpLine, INDENT, NAME, hits, lines};
 use crate::ui::state::help::{Help, HelpPosition, Typing};
 use crate::ui::theme::Theme;
 use crate::ui::view::prompt::{Below, LineStyles, below, typed};
@@ -79,6 +79,7 @@ fn styled<'a>(line: &'a HelpLine, theme: &Theme) -> Vec<(String, Style)> {
             (format!("  {name:<NAME$}  "), theme.key),
             (meaning.clone(), Style::new()),
         ],
+        HelpLine::Below(text) => vec![(format!("{:INDENT$}{text}", ""), Style::new())],
         HelpLine::Pair(pair) => pair.iter().flat_map(half).collect(),
         HelpLine::Blank => Vec::new(),
     }
