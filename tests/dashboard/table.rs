@@ -661,7 +661,7 @@ fn session_that_leaves_the_pid_filter_is_not_missed() {
         seen.wait_for("another owner", |s| is_mine(s) == 0);
         assert!(!seen.shows("missed"), "{}", seen.picture());
         // the causes are at the end of the help
-        seen.press("?G");
+        seen.press("?9");
         seen.wait_for(vanished, |s| s.shows(vanished));
         seen.press("?");
         seen.quit();
