@@ -228,6 +228,19 @@ fn filter_invalid_expressions_report_expected_errors() {
     assert_golden(FILE, &should);
 }
 
+/// Filters that people used to other tools type first, with their meaning or the error that says what to write.
+#[test]
+fn filter_typed_first_means_what_people_expect() {
+    const FILE: &str = "tests/filter/typed-first.txt";
+    let golden = read(FILE);
+    let should = with_outcomes(&golden, |text| match parse(text) {
+        Ok(filter) => filter.canonical(),
+        Err(e) => e.report(),
+    });
+    assert!(texts(&golden).len() >= 60, "{}", texts(&golden).len());
+    assert_golden(FILE, &should);
+}
+
 /// The prompt's verdict after each key of a line: `.` a filter, `…` incomplete, `!` wrong.
 #[test]
 fn filter_being_typed_is_incomplete_instead_of_wrong() {

@@ -15,7 +15,7 @@ pub struct Pieces {
     /// The value in one word.
     pub whole: String,
     /// Number of following tokens that belong to it.
-    count: usize,
+    pub count: usize,
 }
 
 /// Joins a token with following ones if together they are a value without the spaces.
@@ -52,7 +52,8 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>])
     longest
 }
 
-/// Returns the error for what directly follows a number, if it is not a term of its own.
+/// Returns the error for what directly follows a number, if it is not a term of its own: `port 80 90` may be a list, or
+/// two conditions.
 pub fn error_after_number(
     field: &'static Field,
     op: Op,
@@ -64,28 +65,17 @@ pub fn error_after_number(
         return None;
     }
     let takes_several = matches!(op, Op::Eq | Op::Ne);
-    let in_place = |message| FilterError::new(next.span.clone(), message);
-    let or_quotes =
-        |text: &str| format!("{} To search for the word, quote it", did_you_mean(&[text]));
-    if let Some(Pieces { whole, count }) = pieces(field, number, following) {
-        let texts: Vec<&str> = following.iter().take(count).map(|t| t.text).collect();
+    if !takes_several && let Some(Pieces { whole, count }) = pieces(field, number, following) {
         let end = following.get(count - 1)?.span.end;
-        let error = |message| FilterError::new(next.span.start..end, message);
-        if whole.contains('-') && !takes_several {
-            let message = format!(
-                "`{}` takes one value, not the range {}",
-                op.symbol(),
-                quoted(&whole)
-            );
-            return Some(error(message).help("only = and != take ranges"));
-        }
         let message = format!(
-            "a space separates {} and {}",
-            quoted(number.text),
-            quoted(&texts.join(" "))
+            "`{}` takes one value, not the range {}",
+            op.symbol(),
+            quoted(&whole)
         );
-        return Some(error(message).help(or_quotes(&whole)));
+        let error = FilterError::new(next.span.start..end, message);
+        return Some(error.help("only = and != take ranges"));
     }
+    let in_place = |message| FilterError::new(next.span.clone(), message);
     if next.text == "-" {
         let range = format!("{} -", number.text);
         let message = format!("the range {} has no end", quoted(&range));
@@ -96,9 +86,13 @@ pub fn error_after_number(
     }
     let message = format!("{} is a number without a field", quoted(next.text));
     let list = format!("{},{}", number.text, next.text);
+    let alone = match next.text.bytes().all(|b| b.is_ascii_digit()) {
+        true => format!("write `and {}` for a port or process id", next.text),
+        false => format!("quote it to search for it: {}", in_quotes(next.text)),
+    };
     let help = match takes_several && is_number(field, next.text) {
-        true => or_quotes(&list),
-        false => format!("to search for it, quote it: {}", in_quotes(next.text)),
+        true => format!("{} Otherwise {alone}", did_you_mean(&[&list])),
+        false => alone,
     };
     Some(in_place(message).help(help))
 }
@@ -116,7 +110,10 @@ fn is_another(field: &'static Field, text: &str) -> bool {
 }
 
 fn is_number(field: &'static Field, text: &str) -> bool {
-    matches!(read(field, text, false, |_| None), Ok(Literal::Number(..)))
+    matches!(
+        read(field, text, false, |_| None).as_deref(),
+        Ok([Literal::Number(..)])
+    )
 }
 
 /// Adds the unit of a range's end to its start: `10-20 MB` means `10MB-20MB`. Without the space, `10-20MB` starts at 10

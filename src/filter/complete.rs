@@ -6,10 +6,12 @@ use std::ops::Range;
 
 use crate::filter::eval::ends;
 use crate::filter::expr::Op;
+use crate::filter::foreign::{any_field_named, field_of_side};
 use crate::filter::lex::{Token, TokenKind as Tok, is_plain_word, lex};
-use crate::filter::literal::{kind_of, operators, real_names};
+use crate::filter::literal::{is_begun, kind_of, operators, real_names};
 use crate::filter::quoted;
-use crate::model::fields::{FIELDS, Field, FieldKind, by_word};
+use crate::filter::shorthand::SHORTHANDS;
+use crate::model::fields::{FIELDS, Field, FieldKind};
 
 /// A completion candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct Completions {
 
 /// Element that the grammar expects at a place.
 #[derive(Clone, Copy)]
-enum Wants {
+pub enum Wants {
     /// A term: at the start, after `and`, `(`…
     Term,
     /// A value or an operator, after a field.
@@ -66,10 +68,18 @@ pub fn complete(text: &str, cursor: usize, values: &dyn Fn(&Field) -> Vec<String
         .map_or(text.len(), |(at, _)| start + at);
     let prefix = prefix.to_lowercase();
     let mut candidates = candidates(wants, prefix.is_empty(), values);
-    candidates.retain(|c| {
-        let bare = c.text.trim_start_matches('"').to_lowercase();
-        bare.starts_with(&prefix)
-    });
+    let may_abbreviate = match wants {
+        Wants::Comparison(field) | Wants::Value(field) => {
+            matches!(kind_of(field), FieldKind::Names(_)) && !prefix.is_empty()
+        }
+        _ => false,
+    };
+    let bare = |c: &Candidate| c.text.trim_start_matches('"').to_lowercase();
+    if candidates.iter().any(|c| bare(c).starts_with(&prefix)) || !may_abbreviate {
+        candidates.retain(|c| bare(c).starts_with(&prefix));
+    } else {
+        candidates.retain(|c| is_begun(&bare(c), &prefix));
+    }
     Completions {
         span: start..word_end,
         candidates,
@@ -84,9 +94,12 @@ fn can_grow(kind: &Tok) -> bool {
 }
 
 /// Returns what is expected after one more token.
-fn after(wants: Wants, token: &Token<'_>) -> Wants {
-    let field = || by_word(&token.text.to_ascii_lowercase());
+pub fn after(wants: Wants, token: &Token<'_>) -> Wants {
+    let field = || any_field_named(token.text);
     match (wants, &token.kind) {
+        (Wants::Comparison(side), Tok::Word) if field_of_side(side.word, token.text).is_some() => {
+            field_of_side(side.word, token.text).map_or(wants, Wants::Comparison)
+        }
         (Wants::Comparison(f) | Wants::Value(f), Tok::Word | Tok::Quoted(_)) => {
             Wants::More(Some(f))
         }
@@ -113,7 +126,11 @@ fn candidates(
         text: text.to_owned(),
         help,
     };
-    let fields = || FIELDS.iter().map(|f| candidate(f.word, f.help));
+    let fields = || {
+        let shorthands = SHORTHANDS.iter().map(|s| candidate(s.word, s.help));
+        let fields = FIELDS.iter().map(|f| candidate(f.word, f.help));
+        fields.chain(shorthands)
+    };
     let not = candidate("not", "negate the next term");
     let joins = [
         candidate("and", "both"),
@@ -202,8 +219,8 @@ mod tests {
         assert_eq!(at("rtt > 1ms and RP|").1, "rtt > 1ms and rport");
         assert_eq!(at("port 443 a|").0, ["and", "addr"]);
         assert_eq!(at("(c|or 1)").1, "(comm 1)");
-        assert_eq!(at("|").0.len(), FIELDS.len() + 1);
-        assert_eq!(at("curl o|").0, ["or", "owner"]);
+        assert_eq!(at("|").0.len(), FIELDS.len() + SHORTHANDS.len() + 1);
+        assert_eq!(at("curl o|").0, ["or", "owner", "open", "outbound"]);
         assert_eq!(at("(curl) n|").0, ["not", "netns"]);
     }
 
@@ -235,6 +252,10 @@ mod tests {
             at("adopted |").0,
             ["yes", "no", "=", "!=", "and", "or", "not"]
         );
+        assert_eq!(at("reason res|").0, ["local-reset", "remote-reset"]);
+        assert_eq!(at("port:4|").1, "port:443");
+        assert_eq!(at("src port 2|").1, "src port 22");
+        assert_eq!(at("tcp.port == 4|").1, "tcp.port == 443");
         assert!(at("comm ~ cu|").0.is_empty());
         assert!(at("\"done\"|").0.contains(&"and".into()));
     }

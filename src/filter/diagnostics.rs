@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
+use crate::filter::foreign::{foreign_fields, words_beginning};
 use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, example, expected, operators};
 use crate::model::fields::{FIELDS, Field, words};
@@ -55,24 +56,17 @@ pub fn unclosed(token: &Token<'_>) -> FilterError {
         .incomplete()
 }
 
-/// Characters that are no operator, with the one that was probably meant.
+/// A list in parentheses without its end.
+pub fn unclosed_list(open: Range<usize>) -> FilterError {
+    FilterError::new(open, "unclosed list")
+        .help("a list looks like `port in (80, 443)`, or `port 80,443`")
+        .incomplete()
+}
+
+/// Characters that are no operator.
 pub fn stray(token: &Token<'_>) -> FilterError {
-    let error = FilterError::new(
-        token.span.clone(),
-        format!("{} is not an operator", quoted(token.text)),
-    );
-    let meant = match token.text {
-        "&" => "&&",
-        "|" => "||",
-        "=~" => "~",
-        "=!" | "<>" | "!==" => "!=",
-        "=<" => "<=",
-        "=>" => ">=",
-        "===" => "=",
-        "~=" | "~~" => "~",
-        _ => return error.help("the operators are = != < <= > >= ~ !~"),
-    };
-    error.help(format!("did you mean `{meant}`?"))
+    let message = format!("{} is not an operator", quoted(token.text));
+    FilterError::new(token.span.clone(), message).help("the operators are = != < <= > >= ~ !~")
 }
 
 /// An unknown field before an operator.
@@ -82,7 +76,11 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
         token.span.clone(),
         format!("unknown field {}", quoted(token.text)),
     );
-    let near = nearest_fields(&word);
+    let foreign: Vec<&str> = foreign_fields(&word).0.map(|f| f.word).collect();
+    let near = match foreign.is_empty() {
+        true => nearest_fields(&word),
+        false => foreign,
+    };
     if !near.is_empty() {
         return error.help(did_you_mean(&near));
     }
@@ -105,7 +103,8 @@ pub fn nearest_fields(word: &str) -> Vec<&'static str> {
 pub fn unfinished(token: &Token<'_>) -> Option<FilterError> {
     let lower = token.text.to_lowercase();
     let all = words().chain(["and", "or", "not"]);
-    let words: Vec<&str> = all.filter(|w| w.starts_with(&lower)).collect();
+    let words = all.filter(|w| w.starts_with(&lower));
+    let words: Vec<&str> = words.chain(words_beginning(&lower)).collect();
     (!words.is_empty()).then(|| {
         FilterError::new(
             token.span.clone(),
@@ -127,12 +126,6 @@ pub fn expected_after(op: Op, field: &Field) -> String {
         true => format!("`{}` takes a regular expression, like `^ab`", op.symbol()),
         false => expected(field),
     }
-}
-
-/// A `!` before a value: `port !443`.
-pub fn no_negation(token: &Token<'_>) -> FilterError {
-    FilterError::new(token.span.clone(), "`!` negates a term, not a value")
-        .help("did you mean `!=`?")
 }
 
 /// A field without a value. `rest` is true if something follows. While it is being typed, the value may be next.

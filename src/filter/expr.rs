@@ -16,6 +16,45 @@ pub enum Expr {
     Term(Term),
 }
 
+impl Expr {
+    /// Matches if all of these do. Parts that match everything are left out.
+    pub fn all(mut parts: Vec<Expr>) -> Expr {
+        parts.retain(|part| !part.is_everything());
+        one_or(parts, Expr::All)
+    }
+
+    /// Matches if one of these does.
+    pub fn any(parts: Vec<Expr>) -> Expr {
+        one_or(parts, Expr::Any)
+    }
+
+    /// A field that has one of these values.
+    pub fn equal(field: &'static Field, values: Vec<Literal>) -> Expr {
+        let op = Op::Eq;
+        Expr::Term(Term::Compare { field, op, values })
+    }
+
+    pub fn negated(self) -> Expr {
+        Expr::Not(Box::new(self))
+    }
+
+    /// True if there is no condition.
+    pub fn is_everything(&self) -> bool {
+        matches!(self, Expr::All(parts) if parts.is_empty())
+    }
+}
+
+fn one_or(mut parts: Vec<Expr>, several: fn(Vec<Expr>) -> Expr) -> Expr {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        Some(last) => {
+            parts.push(last);
+            several(parts)
+        }
+        None => several(parts),
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Term {
     /// One or more bare words, at least one of which must be found.
@@ -147,23 +186,28 @@ impl fmt::Display for Net {
     }
 }
 
+/// The word for every session: all of them are of TCP.
+pub const EVERYTHING: &str = "tcp";
+
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, parts: &[Expr], word: &str| {
             for (i, part) in parts.iter().enumerate() {
                 f.write_str(if i > 0 { word } else { "" })?;
                 match part {
-                    Expr::All(_) | Expr::Any(_) => write!(f, "({part})")?,
+                    Expr::All(_) | Expr::Any(_) if !part.is_everything() => write!(f, "({part})")?,
                     _ => write!(f, "{part}")?,
                 }
             }
             Ok(())
         };
         match self {
+            Expr::All(parts) if parts.is_empty() => f.write_str(EVERYTHING),
             Expr::All(parts) => list(f, parts, " and "),
             Expr::Any(parts) => list(f, parts, " or "),
             Expr::Not(part) => match **part {
                 Expr::Term(_) => write!(f, "not {part}"),
+                Expr::All(ref parts) if parts.is_empty() => write!(f, "not {part}"),
                 _ => write!(f, "not ({part})"),
             },
             Expr::Term(term) => write!(f, "{term}"),

@@ -71,6 +71,22 @@ pub const GRAMMAR: &[(&str, &str)] = &[
         "curl",
         "a bare word: found in comm, addresses or status, ignoring case",
     ),
+    ("443", "a bare number: a port of either end, or the pid"),
+    (
+        "10.0.0.5:443",
+        "an address and a port of the same end; also `[::1]:443` and `:443`",
+    ),
+    ("10.0.0.0/8", "either end is in the network"),
+    ("src 10.0.0.5:443", "the local end; `dst` is the remote one"),
+    (
+        "open",
+        "also `closed`, `failed`, `ipv4`, `ipv6`, `inbound`, `outbound`",
+    ),
+    (
+        "reason re",
+        "part of a name: every reason of which a word begins with it",
+    ),
+    ("comm ngin*", "`*` is any text; in quotes it is itself"),
     (
         "\"port\"",
         "quotes: for text that has spaces or would mean something else",
@@ -82,9 +98,19 @@ pub const GRAMMAR: &[(&str, &str)] = &[
 const RULES: &str = "\
 A missing value (`-` in the table) never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`, so
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
-may match. A word directly before an operator is always a field. A word that is one letter off a field name and
-followed by a value of that field is an error: quote it to search for it. A unit or another number after a number
-and a space (`10 MB`) is an error too: values contain no spaces, and lists have them only next to commas. `preexisting` alone means
+may match. A word directly before an operator is always a field, and so is one before a colon: `port:443`.
+
+What can mean only one thing is done: `prt 443`, `tx > 10 MB`, `reason refusd`, `state refused`. What may mean several is an
+error that says what to write. In quotes, a word is text to search for: `\"443\"`, `\"open\"`.
+
+Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `dst port` (tcpdump);
+`sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80` (Wireshark); `comm in (curl, wget)`,
+`comm like '%sql%'`, `<>` (SQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.
+
+While you type, the word at the cursor is a beginning: `comm cu` shows curl, and `10` also shows addresses with 10 in them. With
+Enter the filter means what it says: `comm cu` is the process of that name.
+
+`preexisting` alone means
 `preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
 /// Returns the complete help as Markdown, for the documents.

@@ -5,12 +5,14 @@
 use std::ops::Range;
 
 use winnow::Parser;
-use winnow::combinator::{alt, repeat};
+use winnow::combinator::{alt, preceded, repeat};
 use winnow::error::EmptyError;
-use winnow::stream::{LocatingSlice, Stream};
+use winnow::stream::{LocatingSlice, Location, Stream};
 use winnow::token::{any, take_while};
 
 use crate::filter::expr::Op;
+use crate::filter::foreign::any_field_named;
+use crate::model::fields::FieldKind;
 
 type Input<'s> = LocatingSlice<&'s str>;
 type Result<T> = std::result::Result<T, EmptyError>;
@@ -33,7 +35,7 @@ pub enum TokenKind {
     Open,
     Close,
     Comma,
-    /// A single `&` or `|`, or characters that look like an operator.
+    /// Characters that look like an operator.
     Stray,
 }
 
@@ -52,20 +54,44 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     loop {
         // neither can fail: the first may take nothing, the second takes any character
         let _ = space(&mut input);
-        let after_match = matches!(tokens.last(), Some(Token { kind: TokenKind::Op(op), .. }) if op.takes_regex());
-        let next = if after_match {
-            alt((quoted, pattern, token))
+        let start = input.checkpoint();
+        let previous = tokens.last();
+        let after_match =
+            matches!(previous, Some(Token { kind: TokenKind::Op(op), .. }) if op.takes_regex());
+        let after_field = previous.is_some_and(|t| {
+            t.kind == TokenKind::Word && t.span.end == input.current_token_start()
+        });
+        let next = match (after_match, after_field) {
+            (true, _) => alt((quoted, pattern, token))
                 .with_taken()
-                .with_span()
-                .parse_next(&mut input)
-        } else {
-            token.with_taken().with_span().parse_next(&mut input)
+                .parse_next(&mut input),
+            (_, true) => alt((colon, token)).with_taken().parse_next(&mut input),
+            _ => token.with_taken().parse_next(&mut input),
         };
-        let Ok(((kind, text), span)) = next else {
+        let Ok((kind, mut text)) = next else {
             return tokens;
         };
+        if kind == TokenKind::Word
+            && let Some(field) = field_before_colon(text, previous)
+        {
+            input.reset(&start);
+            text = input.next_slice(field.len());
+        }
+        let end = input.current_token_start();
+        let span = end - text.len()..end;
         tokens.push(Token { kind, text, span });
     }
+}
+
+/// The field in `port:443`, if the word is of this form and not a value itself.
+fn field_before_colon<'s>(word: &'s str, previous: Option<&Token<'_>>) -> Option<&'s str> {
+    let is_value = previous.is_some_and(|t| match t.kind {
+        TokenKind::Op(_) | TokenKind::Comma => true,
+        TokenKind::Word => any_field_named(t.text).is_some_and(|f| f.kind != FieldKind::Bool),
+        _ => false,
+    });
+    let (field, _) = word.split_once(':').filter(|_| !is_value)?;
+    any_field_named(field).map(|_| field)
 }
 
 /// True for a character that ends a word. A `!` does too, so that `a!=b` needs no spaces.
@@ -75,7 +101,10 @@ fn is_special(c: char) -> bool {
 
 /// True if the lexer takes the text as one word that is no keyword.
 pub fn is_plain_word(text: &str) -> bool {
-    !text.is_empty() && !text.contains(is_special) && keyword(text) == TokenKind::Word
+    !text.is_empty()
+        && !text.contains(is_special)
+        && keyword(text) == TokenKind::Word
+        && field_before_colon(text, None).is_none()
 }
 
 fn space<'s>(input: &mut Input<'s>) -> Result<&'s str> {
@@ -123,28 +152,38 @@ fn operator(input: &mut Input<'_>) -> Result<TokenKind> {
     .parse_next(input)
 }
 
+/// The operator of a run of characters, also as other languages write it.
 fn op(run: &str) -> Option<Op> {
     Some(match run {
-        "=" | "==" => Op::Eq,
-        "!=" => Op::Ne,
+        "=" | "==" | "===" => Op::Eq,
+        "!=" | "=!" | "<>" | "!==" => Op::Ne,
         "<" => Op::Lt,
-        "<=" => Op::Le,
+        "<=" | "=<" => Op::Le,
         ">" => Op::Gt,
-        ">=" => Op::Ge,
-        "~" => Op::Match,
+        ">=" | "=>" => Op::Ge,
+        "~" | "=~" | "~=" | "~~" => Op::Match,
         "!~" => Op::NotMatch,
         _ => return None,
     })
 }
 
+/// The colon of `port:443`, which may have an operator after it: `tx:>10MB`.
+fn colon(input: &mut Input<'_>) -> Result<TokenKind> {
+    preceded(':', take_while(0.., ['=', '<', '>', '~', '!']))
+        .map(|run: &str| match run {
+            "" => TokenKind::Op(Op::Eq),
+            run => op(run).map_or(TokenKind::Stray, TokenKind::Op),
+        })
+        .parse_next(input)
+}
+
 fn punctuation(input: &mut Input<'_>) -> Result<TokenKind> {
     alt((
-        "&&".value(TokenKind::And),
-        "||".value(TokenKind::Or),
+        alt(("&&", "&")).value(TokenKind::And),
+        alt(("||", "|")).value(TokenKind::Or),
         "(".value(TokenKind::Open),
         ")".value(TokenKind::Close),
         ",".value(TokenKind::Comma),
-        alt(("&", "|")).value(TokenKind::Stray),
     ))
     .parse_next(input)
 }
@@ -252,7 +291,7 @@ mod tests {
 
     #[test]
     fn unknown_operators_are_stray_tokens() {
-        for text in ["=~", "=>", "<>", "===", "!==", "&", "|"] {
+        for text in ["=~~", "><", "!!=", "!=!="] {
             assert_eq!(cut(text), [(text.into(), TokenKind::Stray)]);
         }
     }

@@ -1,11 +1,14 @@
 //! Parses the values of a filter by the kind of the field: numbers, units, addresses, names and regular expressions.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
+use crate::filter::UidOf;
 use crate::filter::error::{SUGGESTION, quoted};
 use crate::filter::expr::{Literal, Net, Op};
-use crate::filter::{self, UidOf};
+use crate::filter::foreign::never;
+use crate::filter::services;
+use crate::filter::shorthand::localhost;
 use crate::model::fields::{Field, FieldKind, by_word, name_of_word};
 use crate::model::session::Comm;
 use crate::text::suggest::suggest;
@@ -27,7 +30,7 @@ pub struct Bad {
 }
 
 impl Bad {
-    fn new(message: String, help: impl Into<String>) -> Self {
+    pub fn new(message: String, help: impl Into<String>) -> Self {
         Bad {
             message,
             help: help.into(),
@@ -36,7 +39,7 @@ impl Bad {
         }
     }
 
-    fn partial(mut self, partial: bool) -> Self {
+    pub fn partial(mut self, partial: bool) -> Self {
         self.partial = partial;
         self
     }
@@ -83,7 +86,7 @@ pub fn takes(field: &Field) -> String {
         FieldKind::Ip => "4 or 6".into(),
         FieldKind::User => "a user name or id".into(),
         FieldKind::Addr => "an address or a network".into(),
-        FieldKind::Port => "a port, 0 to 65535".into(),
+        FieldKind::Port => "a port, 0 to 65535 or a name".into(),
         FieldKind::Text => "text".into(),
         FieldKind::Comm => "a process name".into(),
         FieldKind::Names(names) => format!("one of {}", list(names)),
@@ -144,53 +147,53 @@ pub fn expected(field: &Field) -> String {
     }
 }
 
-/// Parses a value that a field is compared with.
+/// Parses a value that a field is compared with: usually one literal, several for a text that abbreviates several names.
 pub fn read(
     field: &'static Field,
     text: &str,
     in_quotes: bool,
     users: UidOf,
-) -> Result<Literal, Bad> {
+) -> Result<Vec<Literal>, Bad> {
     let bad = || {
         Bad::new(
             format!("{} is not a value of `{}`", quoted(text), field.word),
             expected(field),
         )
     };
-    match kind_of(field) {
-        FieldKind::Addr => net(field, text).map(Literal::Net),
-        FieldKind::Text => plain(field, text, in_quotes).map(Literal::Text),
-        FieldKind::Comm => {
-            plain(field, text, in_quotes)?;
-            Ok(Literal::Text(Comm::from(text).as_str().to_owned()))
+    let one = match kind_of(field) {
+        FieldKind::Addr => return Ok(nets(field, text)?.into_iter().map(Literal::Net).collect()),
+        FieldKind::Names(names) => {
+            let found = abbreviated(field, names, text, in_quotes)?;
+            return Ok(found.into_iter().map(Literal::Name).collect());
         }
-        FieldKind::Names(names) => name(field, names, text).map(Literal::Name),
+        FieldKind::Text => Literal::Text(text.to_owned()),
+        FieldKind::Comm => Literal::Text(Comm::from(text).as_str().to_owned()),
         FieldKind::Bool => match (
             text.to_ascii_lowercase().as_str(),
             near_bool(text).as_slice(),
         ) {
-            ("yes" | "true", _) => Ok(Literal::Bool(true)),
-            ("no" | "false", _) => Ok(Literal::Bool(false)),
-            (_, []) => Err(bad()),
+            ("yes" | "true", _) => Literal::Bool(true),
+            ("no" | "false", _) => Literal::Bool(false),
+            (_, []) => return Err(bad()),
             // or the beginning of a word that is a term of its own: `preexisting tree` may become `trees`
-            (_, near) => Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
+            (_, near) => return Err(Bad::new(bad().message, did_you_mean(near)).partial(true)),
         },
-        FieldKind::User => match whole(text).or_else(|| users(text)) {
-            Some(uid) => Ok(Literal::Number(uid.into(), uid.into())),
-            None => Err(Bad::new(
-                format!("no user {} on this host", quoted(text)),
-                expected(field),
-            )
-            .partial(true)),
+        FieldKind::User => match digits(text).or_else(|| users(text)) {
+            Some(uid) => Literal::Number(uid.into(), uid.into()),
+            None => {
+                let message = format!("no user {} on this host", quoted(text));
+                return Err(Bad::new(message, expected(field)).partial(true));
+            }
         },
         FieldKind::Ip => match text {
-            "4" => Ok(Literal::Number(4, 4)),
-            "6" => Ok(Literal::Number(6, 6)),
-            _ => Err(bad()),
+            "4" => Literal::Number(4, 4),
+            "6" => Literal::Number(6, 6),
+            _ => return Err(bad()),
         },
-        FieldKind::Either(..) => Err(bad()),
-        kind => range(field, kind, text),
-    }
+        FieldKind::Either(..) => return Err(bad()),
+        kind => range(field, kind, text)?,
+    };
+    Ok(vec![one])
 }
 
 /// Words for yes and no.
@@ -210,7 +213,8 @@ pub fn near_bool(word: &str) -> Vec<&'static str> {
 /// Parses a number, or two with a `-` between them.
 fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
-    let (from, to) = match text.split_once('-') {
+    let is_service = kind == FieldKind::Port && services::port_named(text).is_some();
+    let (from, to) = match text.split_once('-').filter(|_| !is_service) {
         Some((from, "")) if !from.is_empty() => {
             one(from)?;
             let message = format!("the range {} has no end", quoted(text));
@@ -237,7 +241,8 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+/// Parses a number of digits only.
+pub fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|_| is_digits(text))
 }
 
@@ -264,6 +269,15 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
         }
         _ => {}
     }
+    let text = match kind {
+        FieldKind::Port => text.strip_prefix(':').unwrap_or(text), // as in `ss`
+        _ => text,
+    };
+    if kind == FieldKind::Port
+        && let Some(port) = services::port_named(text)
+    {
+        return Ok(port.into());
+    }
     if kind == FieldKind::Id
         && let Some(hex) = text.strip_prefix("0x")
     {
@@ -277,7 +291,8 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
             FieldKind::Port => "is not a port",
             _ => "is not a number",
         };
-        return Err(bad(what));
+        let begun = kind == FieldKind::Port && (text.is_empty() || services::is_begun(text));
+        return Err(bad(what).partial(begun));
     }
     match text.parse::<u64>() {
         Ok(n) if n <= greatest(kind) => Ok(n),
@@ -300,26 +315,28 @@ fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
     Bad::new(message, expected(field)).partial(partial)
 }
 
+/// Parses an address or a network, also written as `localhost` or `10.0.*`.
+pub fn nets(field: &Field, text: &str) -> Result<Vec<Net>, Bad> {
+    if let Some(nets) = localhost(text).or_else(|| Some(vec![with_stars(text)?])) {
+        return Ok(nets);
+    }
+    Ok(vec![net(field, text)?])
+}
+
+/// Parses an IPv4 network whose last bytes are stars.
+fn with_stars(text: &str) -> Option<Net> {
+    let bytes = text.trim_end_matches(".*");
+    let count = bytes.split('.').count();
+    let stars = (text.len() - bytes.len()) / 2;
+    if stars == 0 || count + stars > 4 {
+        return None;
+    }
+    let addr = format!("{bytes}{}", ".0".repeat(4 - count));
+    Net::new(addr.parse::<Ipv4Addr>().ok()?.into(), 8 * count as u8)
+}
+
 fn net(field: &Field, text: &str) -> Result<Net, Bad> {
     let message = format!("{} is not an address", quoted(text));
-    if let Ok(both) = text.parse::<SocketAddr>() {
-        let port = field.word.replace("addr", "port");
-        let terms = format!("{} {} {port} {}", field.word, both.ip(), both.port());
-        let help = format!("{} The port is a separate term", did_you_mean(&[&terms]));
-        return Err(Bad::new(message, help));
-    }
-    if let Some((addr, zone, port)) = zoned(text) {
-        let zone = filter::quoted(zone);
-        let mut terms = format!("{} {addr} interface {zone}", field.word);
-        if let Some(port) = port {
-            terms += &format!(" {} {port}", field.word.replace("addr", "port"));
-        }
-        let help = format!(
-            "{} The interface is a separate term",
-            did_you_mean(&[&terms])
-        );
-        return Err(Bad::new(message, help).partial(true));
-    }
     let bare = text
         .strip_prefix('[')
         .and_then(|t| t.strip_suffix(']'))
@@ -332,13 +349,17 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         let begun = bare
             .chars()
             .all(|c| c.is_ascii_hexdigit() || ".:[".contains(c));
-        return Err(Bad::new(message, expected(field)).partial(begun));
+        let help = match is_like_host(bare) {
+            true => NO_HOSTS.to_owned(),
+            false => expected(field),
+        };
+        return Err(Bad::new(message, help).partial(begun));
     };
     let Some(bits) = bits else {
         return Ok(Net::host(addr));
     };
     let most = if addr.is_ipv4() { 32 } else { 128 };
-    whole(bits)
+    digits(bits)
         .and_then(|bits| Net::new(addr, bits))
         .ok_or_else(|| {
             let message = format!("{} is not a network", quoted(text));
@@ -350,38 +371,59 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         })
 }
 
-/// Splits an address, its zone and a port: `fe80::1%eth1` or `[fe80::1%eth1]:80`.
-fn zoned(text: &str) -> Option<(IpAddr, &str, Option<u16>)> {
-    let (text, port) = match text.strip_prefix('[') {
-        Some(text) => text.split_once(']')?,
-        None => (text, ""),
-    };
-    let (addr, zone) = text.split_once('%')?;
-    let addr = addr.parse().ok()?;
-    let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
-    (!zone.is_empty()).then_some((addr, zone, port))
+pub const NO_HOSTS: &str = "filters take addresses, not names of hosts";
+
+/// True for text like the name of a host.
+pub fn is_like_host(text: &str) -> bool {
+    text.contains('.') && text.contains(|c: char| c.is_alphabetic() && !c.is_ascii_hexdigit())
 }
 
-fn name(field: &Field, names: &'static [&'static str], text: &str) -> Result<&'static str, Bad> {
-    let lower = text.to_lowercase();
-    let named = real_names(names).find(|n| *n == lower);
-    if let Some(name) = named.or_else(|| name_of_word(names, &lower)) {
-        return Ok(name);
+/// True if a text begins a name, or one of its parts: `res` begins `local-reset`.
+pub fn is_begun(name: &str, text: &str) -> bool {
+    let parts = name.match_indices('-').map(|(at, _)| &name[at + 1..]);
+    !text.is_empty()
+        && [name]
+            .into_iter()
+            .chain(parts)
+            .any(|part| part.starts_with(text))
+}
+
+/// Finds the names that a text stands for: the one that it is, else all that it begins, else the one that it is nearly.
+fn abbreviated(
+    field: &Field,
+    names: &'static [&'static str],
+    text: &str,
+    in_quotes: bool,
+) -> Result<Vec<&'static str>, Bad> {
+    let lower = text.to_lowercase().replace('_', "-");
+    let word = || name_of_word(names, &text.to_lowercase());
+    let all = || real_names(names);
+    if let Some(name) = all().find(|n| *n == lower).or_else(word) {
+        return Ok(vec![name]);
     }
-    let within: Vec<&str> = real_names(names)
+    let begun: Vec<&str> = all().filter(|n| is_begun(n, &lower)).collect();
+    if !begun.is_empty() && !in_quotes {
+        return Ok(begun);
+    }
+    let message = format!("{} is not a value of `{}`", quoted(text), field.word);
+    if let Some(why) = never(text) {
+        return Err(Bad::new(message, why));
+    }
+    let within: Vec<&str> = all()
         .filter(|n| lower.len() > 1 && n.contains(&lower))
         .collect();
-    let near = if within.is_empty() {
-        suggest(&lower, real_names(names))
-    } else {
-        within
+    let near = match within.is_empty() {
+        true => suggest(&lower, all()),
+        false => within,
     };
-    let message = format!("{} is not a value of `{}`", quoted(text), field.word);
-    let help = match near.is_empty() {
-        true => format!("use one of {}", list(names)),
-        false => did_you_mean(&near),
-    };
-    Err(Bad::new(message, help).partial(real_names(names).any(|n| n.starts_with(&lower))))
+    match near.as_slice() {
+        [] => Err(Bad::new(
+            message,
+            format!("use one of {}", list(names)),
+        )),
+        [only] if !in_quotes => Ok(vec![only]),
+        near => Err(Bad::new(message, did_you_mean(near))),
+    }
 }
 
 /// Formats `` did you mean `a`, `b` or `c`? ``
@@ -392,48 +434,6 @@ pub fn did_you_mean(names: &[&str]) -> String {
         Some((last, rest)) => format!("{SUGGESTION}{} or {last}?", rest.join(", ")),
         None => String::new(),
     }
-}
-
-/// Parses a literal text: a `*` without quotes most likely is not meant literally.
-fn plain(field: &Field, text: &str, in_quotes: bool) -> Result<String, Bad> {
-    match in_quotes {
-        false => no_wildcard(&format!("{} ", field.word), text).map(|()| text.to_owned()),
-        true => Ok(text.to_owned()),
-    }
-}
-
-/// Checks a bare word, and rejects pasted text that could never be found.
-pub fn bare_word(text: &str) -> Result<(), Bad> {
-    no_wildcard("", text)?;
-    let Some(field) = by_word("addr").filter(|_| text.contains(['/', ':'])) else {
-        return Ok(());
-    };
-    match net(field, text) {
-        Ok(_) if text.contains('/') => Err(Bad::new(
-            format!("{} is a network, not part of an address", quoted(text)),
-            format!("did you mean `addr {text}`?"),
-        )),
-        Err(bad) if text.parse::<SocketAddr>().is_ok() || zoned(text).is_some() => Err(bad),
-        _ => Ok(()),
-    }
-}
-
-/// Rejects a `*`, a wildcard in other languages; here it would silently match nothing.
-fn no_wildcard(term: &str, text: &str) -> Result<(), Bad> {
-    let Some(at) = text.find('*') else {
-        return Ok(());
-    };
-    let term = if term.is_empty() { "comm " } else { term };
-    let pattern = match text.len() {
-        0..32 => format!("^{}$", text.replace('*', ".*")),
-        _ => "^name".into(), // too long to be shown twice
-    };
-    let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
-    let help =
-        format!("patterns are regular expressions: `{term}~ {pattern}`; quote a literal `*`");
-    let mut bad = Bad::new("`*` is not a wildcard".into(), help);
-    bad.at = Some(at..at + 1);
-    Err(bad)
 }
 
 /// Checks a regular expression.

@@ -12,12 +12,16 @@ mod error;
 mod eval;
 mod expr;
 pub mod for_group;
+mod foreign;
 mod help;
 mod lex;
 mod literal;
+mod nearby;
 mod parse;
 mod pushdown;
 mod satisfiable;
+mod services;
+mod shorthand;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +34,7 @@ use expr::Expr;
 #[cfg(any(test, feature = "testing"))]
 pub use help::help_markdown;
 pub use help::{GRAMMAR, help_rows};
+pub use nearby::readings;
 pub use parse::LONGEST;
 
 use crate::model::capture_filter::CaptureFilter;
@@ -162,7 +167,7 @@ impl Filter {
 
 /// Formats a text as a filter's value: as it is, or in quotes if it would otherwise mean something else.
 pub fn quoted(text: &str) -> String {
-    if lex::is_plain_word(text) && !text.contains('*') {
+    if lex::is_plain_word(text) && !text.contains('*') && !foreign::is_operator(text) {
         text.to_owned()
     } else {
         expr::in_quotes(text)

@@ -8,13 +8,16 @@
 //! all    := negated ( [ "and" ] negated )*
 //! negated := "not"* ( "(" any ")" | term )
 //! term   := FIELD [ OPERATOR ] value ( "," value )*  |  WORD ( "," WORD )*
+//!
+//! FIELD is a field's word, or that of another tool (`foreign`). A WORD is text to search for, or means a condition
+//! (`shorthand`).
 //! ```
 
 use std::fmt;
 use std::ops::Range;
 
 use winnow::Parser;
-use winnow::combinator::{cut_err, delimited, opt, preceded, repeat, separated};
+use winnow::combinator::{cut_err, delimited, opt, repeat, separated};
 use winnow::error::{ErrMode, ParserError};
 use winnow::stream::{Stateful, Stream, TokenSlice};
 use winnow::token::any;
@@ -22,13 +25,19 @@ use winnow::token::any;
 use crate::filter::UidOf;
 use crate::filter::adjacent::{error_after_number, pieces};
 use crate::filter::diagnostics::{
-    expected_after, missing_term, missing_value, nearest_fields, no_comparison, no_negation,
-    not_a_term, not_a_value, stray, unfinished, unknown_field, wrong_operator,
+    expected_after, missing_term, missing_value, nearest_fields, no_comparison, not_a_term,
+    not_a_value, stray, unclosed_list, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
+use crate::filter::foreign::{
+    self, begins_second_word, field_named, field_of_side, foreign_fields,
+};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
+use crate::filter::shorthand::{
+    Bare, Meaning, bare, condition, meaning, meant_field, port_or_pid, wildcard,
+};
 use crate::model::fields::{Field, FieldKind, by_word};
 
 /// Maximum length of a filter in bytes. Anything longer is a list that belongs in a regular expression.
@@ -144,7 +153,7 @@ fn filter(input: &mut Input<'_>) -> Result<Expr> {
 
 fn alternatives(input: &mut Input<'_>) -> Result<Expr> {
     separated(1.., all, is(Tok::Or))
-        .map(|parts| one_or(parts, Expr::Any))
+        .map(Expr::any)
         .parse_next(input)
 }
 
@@ -162,18 +171,7 @@ fn all(input: &mut Input<'_>) -> Result<Expr> {
     let mut parts = vec![first];
     let rest: Vec<Expr> = repeat(0.., next).parse_next(input)?;
     parts.extend(rest);
-    Ok(one_or(parts, Expr::All))
-}
-
-fn one_or(mut parts: Vec<Expr>, several: fn(Vec<Expr>) -> Expr) -> Expr {
-    match parts.pop() {
-        Some(only) if parts.is_empty() => only,
-        Some(last) => {
-            parts.push(last);
-            several(parts)
-        }
-        None => several(parts),
-    }
+    Ok(Expr::all(parts))
 }
 
 fn negated(input: &mut Input<'_>) -> Result<Expr> {
@@ -195,7 +193,7 @@ fn negated(input: &mut Input<'_>) -> Result<Expr> {
     };
     Ok(match negations % 2 {
         0 => expr,
-        _ => Expr::Not(Box::new(expr)),
+        _ => expr.negated(),
     })
 }
 
@@ -224,10 +222,9 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
         return fail(missing_term(here(input), previous(input)));
     };
     match &token.kind {
-        Tok::Word => match (field_named(token.text), operator_follows(input)) {
-            (Some(field), _) => compare(field, token, input),
-            (None, true) => fail(unknown_field(token)),
-            (None, false) => words(input),
+        Tok::Word => match subject(token, input)? {
+            Some((field, words)) => compare(field, words, input),
+            None => words(input),
         },
         Tok::Quoted(_) if operator_follows(input) => fail(
             FilterError::new(token.span.clone(), "quoted text is not a field")
@@ -238,60 +235,145 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
     }
 }
 
-fn field_named(word: &str) -> Option<&'static Field> {
-    by_word(&word.to_ascii_lowercase())
+/// Finds the field that a term is about, and the number of words that name it. `None`: the word is text.
+fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field, usize)>> {
+    let next = input.get(1);
+    let second = next.filter(|t| t.kind == Tok::Word);
+    if let Some(field) = second.and_then(|t| field_of_side(word.text, t.text)) {
+        return Ok(Some((field, 2)));
+    }
+    if let Some(field) = field_named(word.text) {
+        return Ok(Some((field, 1)));
+    }
+    let has_operator = operator_follows(input);
+    let (foreign, is_certain) = foreign_fields(word.text);
+    let foreign: Vec<&'static Field> = foreign.collect();
+    let has_value = next.is_some_and(|next| value_of(next).is_some());
+    let fits = |field: &&'static Field| next.is_some_and(|next| fits(field, next, input));
+    match foreign.as_slice() {
+        [field] if has_operator || is_certain && has_value || fits(field) => {
+            return Ok(Some((field, 1)));
+        }
+        [field] if is_certain && next.is_none() && input.state.cursor.is_some() => {
+            return fail(no_comparison(field, word, false, true));
+        }
+        [_, _, ..] if has_operator || foreign.iter().any(fits) => {
+            return fail(unknown_field(word));
+        }
+        _ => {}
+    }
+    let near = nearest_fields(&word.text.to_lowercase());
+    let near: Vec<&'static Field> = near.into_iter().filter_map(by_word).collect();
+    if has_operator {
+        return match near.as_slice() {
+            [field] => Ok(Some((field, 1))),
+            _ => fail(unknown_field(word)),
+        };
+    }
+    // one or a few letters off, followed by a value: `reson refused` would search for two words, which nobody means
+    if condition(word.text).is_some() || !has_value {
+        return Ok(None);
+    }
+    let near: Vec<&'static Field> = near.into_iter().filter(fits).collect();
+    match near.as_slice() {
+        [] => Ok(None),
+        [field] if field.kind != FieldKind::Text => Ok(Some((field, 1))),
+        near => {
+            let words: Vec<&str> = near.iter().map(|f| f.word).collect();
+            let help = format!("{} To search for the word, quote it", did_you_mean(&words));
+            fail(unknown_field(word).help(help))
+        }
+    }
+}
+
+/// The text of a token that can be a value, and true if it is in quotes.
+fn value_of<'t>(token: &'t Token<'_>) -> Option<(&'t str, bool)> {
+    match &token.kind {
+        Tok::Word if field_named(token.text).is_none() => Some((token.text, false)),
+        Tok::Quoted(text) => Some((text.as_str(), true)),
+        _ => None,
+    }
+}
+
+/// True if a token is a value of the field, or may become one while it is being typed.
+fn fits(field: &'static Field, token: &Token<'_>, input: &Input<'_>) -> bool {
+    let Some((text, in_quotes)) = value_of(token) else {
+        return false;
+    };
+    match meaning(field, text, in_quotes, input.state.users) {
+        Ok(_) => true,
+        Err(bad) => bad.partial && is_being_typed(token, input),
+    }
 }
 
 /// True if an operator comes after the next token.
 fn operator_follows(input: &Input<'_>) -> bool {
-    matches!(
-        input.get(1),
-        Some(Token {
-            kind: Tok::Op(_),
-            ..
-        })
-    ) || input.get(1).is_some_and(|t| looks_like_operator(t))
+    let next = input.get(1).map(|t| &t.kind);
+    matches!(next, Some(Tok::Op(_) | Tok::Stray))
 }
 
-fn looks_like_operator(token: &Token<'_>) -> bool {
-    token.kind == Tok::Stray && !["&", "|"].contains(&token.text)
-}
-
-/// Parses bare words: text to search for, without a field.
+/// Parses bare words: text to search for, without a field, and terms of one word.
 fn words(input: &mut Input<'_>) -> Result<Expr> {
-    let first = peek(input);
-    let words: Vec<String> = separated(1.., bare_word, is(Tok::Comma)).parse_next(input)?;
-    if let (Some(first), [_]) = (first, words.as_slice()) {
-        not_misspelt(first, input)?;
+    let found: Vec<Vec<Bare>> = separated(1.., bare_word, is(Tok::Comma)).parse_next(input)?;
+    let (mut texts, mut numbers, mut terms) = (Vec::new(), Vec::new(), Vec::new());
+    for one in found.into_iter().flatten() {
+        match one {
+            Bare::Text(text) => texts.push(text),
+            Bare::Number(n) => numbers.push(n),
+            Bare::Condition(condition) => terms.push(condition),
+        }
     }
-    Ok(Expr::Term(Term::Words(words)))
+    terms.extend(port_or_pid(&numbers));
+    if !texts.is_empty() {
+        terms.push(Expr::Term(Term::Words(texts)));
+    }
+    Ok(Expr::any(flattened(terms)))
 }
 
-fn bare_word(input: &mut Input<'_>) -> Result<String> {
+/// Joins alternatives within alternatives.
+fn flattened(terms: Vec<Expr>) -> Vec<Expr> {
+    let parts = terms.into_iter().map(|term| match term {
+        Expr::Any(parts) => parts,
+        term => vec![term],
+    });
+    parts.collect::<Vec<_>>().concat()
+}
+
+fn bare_word(input: &mut Input<'_>) -> Result<Vec<Bare>> {
     let Some(token) = peek(input) else {
         return fail(missing_value(here(input), previous(input)));
     };
-    let text = match &token.kind {
-        Tok::Word => token.text,
+    let found = match &token.kind {
+        Tok::Word => {
+            let found = bare(token.text).or_else(|bad| fail(told(bad, token, input)))?;
+            match found {
+                Bare::Text(text) if is_being_typed(token, input) => {
+                    unfinished(token).map_or(Ok(()), fail)?;
+                    vec![Bare::Text(text)]
+                }
+                // or the beginning of an address
+                Bare::Number(_) if is_being_typed(token, input) => {
+                    vec![found, Bare::Text(token.text.to_owned())]
+                }
+                Bare::Condition(Expr::Term(Term::Compare { op, .. })) if op.takes_regex() => {
+                    count_regex(token, input)?;
+                    vec![found]
+                }
+                found => vec![found],
+            }
+        }
         Tok::Quoted(text) if text.is_empty() => {
             return fail(
                 FilterError::new(token.span.clone(), "empty quotes: nothing to search for")
                     .incomplete(),
             );
         }
-        Tok::Quoted(text) => text,
+        Tok::Quoted(text) => vec![Bare::Text(text.clone())],
         _ => return fail(not_a_value(token)),
     };
-    if token.kind == Tok::Word {
-        literal::bare_word(text).or_else(|bad| fail(told(bad, token, input)))?;
-        if is_being_typed(token, input) {
-            unfinished(token).map_or(Ok(()), fail)?;
-        }
-    }
-    let text = text.to_owned();
     input.next_token();
     apart(token, input)?;
-    Ok(text)
+    Ok(found)
 }
 
 /// True if the word may continue with the next key.
@@ -299,81 +381,185 @@ fn is_being_typed(token: &Token<'_>, input: &Input<'_>) -> bool {
     token.kind == Tok::Word && input.state.cursor == Some(token.span.end)
 }
 
-/// Rejects a likely typo: `reson refused` would search for two words, which nobody means. A word that is nearly a
-/// field's, followed by a value that the field takes, is an error.
-fn not_misspelt(word: &Token<'_>, input: &Input<'_>) -> Result<()> {
-    let (Tok::Word, Some(next)) = (&word.kind, peek(input)) else {
-        return Ok(());
-    };
-    let (value, in_quotes) = match &next.kind {
-        Tok::Word if field_named(next.text).is_none() => (next.text, false),
-        Tok::Quoted(text) => (text.as_str(), true),
-        _ => return Ok(()),
-    };
-    let near = nearest_fields(&word.text.to_lowercase());
-    let fits: Vec<&str> = near
-        .into_iter()
-        .filter(|w| {
-            by_word(w)
-                .is_some_and(|f| literal::read(f, value, in_quotes, input.state.users).is_ok())
-        })
-        .collect();
-    if fits.is_empty() {
-        return Ok(());
-    }
-    fail(
-        FilterError::new(
-            word.span.clone(),
-            format!("unknown field {}", quoted(word.text)),
-        )
-        .help(format!(
-            "{} To search for the word, quote it",
-            did_you_mean(&fits)
-        )),
-    )
+/// True while a filter is being typed whose last tokens, at most so many, come next.
+fn is_last_typed(tokens: usize, input: &Input<'_>) -> bool {
+    input.state.cursor.is_some() && input.input.len() <= tokens
 }
 
-/// Parses a field and what it is compared with.
-fn compare(field: &'static Field, word: &Token<'_>, input: &mut Input<'_>) -> Result<Expr> {
-    input.next_token();
-    let kind = literal::kind_of(field);
-    let term = |op, values| Ok(Expr::Term(Term::Compare { field, op, values }));
-    let op = match peek(input).map(|t| (&t.kind, t)) {
-        Some((Tok::Op(op), token)) if !literal::operators(field).contains(op) => {
-            return fail(wrong_operator(field, *op, token));
-        }
-        Some((Tok::Op(op), _)) => {
-            input.next_token();
-            *op
-        }
-        Some((Tok::Stray, token)) => return fail(stray(token)),
-        Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
-            if kind != FieldKind::Bool || is_meant_as_bool(token, input) =>
-        {
-            Op::Eq
-        }
-        _ if kind == FieldKind::Bool => return term(Op::Eq, vec![Literal::Bool(true)]),
-        Some((Tok::Not, token)) if token.text == "!" => return fail(no_negation(token)),
-        next => {
-            let is_typed = input.state.cursor.is_some();
-            return fail(no_comparison(field, word, next.is_some(), is_typed));
-        }
+/// Limits the number of regular expressions.
+fn count_regex(token: &Token<'_>, input: &mut Input<'_>) -> Result<()> {
+    input.state.regexes += 1;
+    if input.state.regexes > MOST_REGEXES {
+        let message = format!("more than {MOST_REGEXES} regular expressions");
+        return fail(FilterError::new(token.span.clone(), message));
+    }
+    Ok(())
+}
+
+/// Parses what a field is compared with, after the words that name it.
+fn compare(field: &'static Field, words: usize, input: &mut Input<'_>) -> Result<Expr> {
+    let mut word = None;
+    for _ in 0..words {
+        word = input.next_token();
+    }
+    let Some(word) = word else {
+        return fail(missing_term(here(input), previous(input)));
     };
-    let value = |input: &mut Input<'_>| value(field, op, input);
+    if let Some(term) = with_pattern(field, input)? {
+        return Ok(term);
+    }
+    let op = operator(field, word, input)?;
+    let Some((op, is_list)) = op else {
+        let yes = vec![Literal::Bool(true)];
+        return Ok(Expr::equal(field, yes));
+    };
+    let field = meant(field, op, input);
     if op.takes_regex() || !matches!(op, Op::Eq | Op::Ne) {
-        let one = value(input)?;
+        let one = value(field, op, input)?;
         if let Some(comma) = peek(input).filter(|t| t.kind == Tok::Comma) {
             let message = format!("`{}` takes one value", op.symbol());
             return fail(
                 FilterError::new(comma.span.clone(), message).help("only = and != take lists"),
             );
         }
-        return term(op, vec![one]);
+        let values = one.values;
+        return Ok(Expr::Term(Term::Compare { field, op, values }));
     }
-    let values = (value, repeat(0.., preceded(is(Tok::Comma), value)))
-        .map(|(first, rest): (Literal, Vec<Literal>)| [vec![first], rest].concat())
-        .parse_next(input)?;
-    term(op, values)
+    let open = here(input);
+    if is_list {
+        input.next_token();
+    }
+    let mut all = value(field, op, input)?;
+    while peek(input).is_some_and(|t| t.kind == Tok::Comma) {
+        input.next_token();
+        let next = value(field, op, input)?;
+        all.values.extend(next.values);
+        all.terms.extend(next.terms);
+    }
+    if is_list {
+        match input.next_token() {
+            Some(t) if t.kind == Tok::Close => {}
+            _ => return fail(unclosed_list(open)),
+        }
+    }
+    let Meaning { values, mut terms } = all;
+    if terms.is_empty() {
+        return Ok(Expr::Term(Term::Compare { field, op, values }));
+    }
+    if !values.is_empty() {
+        terms.insert(0, Expr::equal(field, values));
+    }
+    let any = Expr::any(flattened(terms));
+    Ok(if op.is_negative() { any.negated() } else { any })
+}
+
+/// Parses `contains` or `like` and the value after it.
+fn with_pattern(field: &'static Field, input: &mut Input<'_>) -> Result<Option<Expr>> {
+    let takes_text = literal::operators(field).contains(&Op::Match);
+    let word = peek(input).filter(|t| t.kind == Tok::Word && takes_text);
+    let value = input.get(1).and_then(value_of);
+    let pattern = word
+        .zip(value)
+        .and_then(|(word, (text, _))| foreign::pattern(word.text, text));
+    let Some(pattern) = pattern else {
+        return Ok(None);
+    };
+    input.next_token();
+    let Some(value) = input.next_token() else {
+        return Ok(None);
+    };
+    count_regex(value, input)?;
+    let term = wildcard(field, &pattern).or_else(|bad| fail(told(bad, value, input)))?;
+    apart(value, input)?;
+    Ok(Some(term))
+}
+
+/// Parses an operator, or none before a value; true if the value is a list in parentheses. `None`: the field is a term
+/// by itself.
+fn operator(
+    field: &'static Field,
+    word: &Token<'_>,
+    input: &mut Input<'_>,
+) -> Result<Option<(Op, bool)>> {
+    let is_bool = literal::kind_of(field) == FieldKind::Bool;
+    let next = peek(input);
+    let has_value = input.get(1).is_some_and(|t| value_of(t).is_some());
+    match next.map(|t| (&t.kind, t)) {
+        Some((Tok::Op(op), token)) if !literal::operators(field).contains(op) => {
+            fail(wrong_operator(field, *op, token))
+        }
+        Some((Tok::Op(op), _)) => {
+            input.next_token();
+            Ok(Some((*op, false)))
+        }
+        Some((Tok::Stray, token)) => fail(stray(token)),
+        Some((Tok::Word, token)) if !is_bool && operator_word(field, token, input).is_some() => {
+            let found = operator_word(field, token, input);
+            input.next_token();
+            Ok(found)
+        }
+        Some((Tok::Word, token)) if !is_bool && is_negated_word(token, input) => {
+            input.next_token();
+            input.next_token();
+            Ok(Some((Op::Ne, false)))
+        }
+        Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
+            if !is_bool || is_meant_as_bool(token, input) =>
+        {
+            Ok(Some((Op::Eq, false)))
+        }
+        _ if is_bool => Ok(None),
+        Some((Tok::Not, token)) if has_value && ["!", "not"].contains(&lower(token).as_str()) => {
+            input.next_token();
+            let is_in = peek(input).and_then(|t| operator_word(field, t, input));
+            if is_in == Some((Op::Eq, true)) {
+                input.next_token();
+            }
+            Ok(Some((Op::Ne, is_in == Some((Op::Eq, true)))))
+        }
+        next => {
+            let is_typed = input.state.cursor.is_some();
+            fail(no_comparison(field, word, next.is_some(), is_typed))
+        }
+    }
+}
+
+fn lower(token: &Token<'_>) -> String {
+    token.text.to_ascii_lowercase()
+}
+
+/// The operator that a word stands for if a value follows: `port eq 443`, `port in (80, 443)`. True for a list in
+/// parentheses.
+fn operator_word(field: &'static Field, word: &Token<'_>, input: &Input<'_>) -> Option<(Op, bool)> {
+    let next = input.get(1)?;
+    if lower(word) == "in" && next.kind == Tok::Open {
+        return Some((Op::Eq, true));
+    }
+    let is_value = value_of(next).is_some();
+    let op = foreign::operator(word.text).filter(|_| is_value)?;
+    literal::operators(field)
+        .contains(&op)
+        .then_some((op, false))
+}
+
+/// True for `is not` before a value.
+fn is_negated_word(word: &Token<'_>, input: &Input<'_>) -> bool {
+    let is_not = input.get(1).is_some_and(|t| lower(t) == "not");
+    lower(word) == "is" && is_not && input.get(2).is_some_and(|t| value_of(t).is_some())
+}
+
+/// The field that the next value is meant for: another one if it is no value of this field.
+fn meant(field: &'static Field, op: Op, input: &Input<'_>) -> &'static Field {
+    let value = peek(input).filter(|_| matches!(op, Op::Eq | Op::Ne));
+    let Some((token, (text, in_quotes))) = value.and_then(|t| Some((t, value_of(t)?))) else {
+        return field;
+    };
+    let users = input.state.users;
+    match meaning(field, text, in_quotes, users) {
+        Ok(_) => field,
+        Err(bad) if bad.partial && is_being_typed(token, input) => field,
+        Err(_) => meant_field(field, text, in_quotes, users).unwrap_or(field),
+    }
 }
 
 /// True for yes and no, and for words that resemble them: anything else after a field that can stand alone is the next
@@ -385,7 +571,7 @@ fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
         && !literal::near_bool(token.text).is_empty()
 }
 
-fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal> {
+fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Meaning> {
     let Some(token) = peek(input) else {
         let error = missing_value(here(input), previous(input));
         return fail(error.help(expected_after(op, field)));
@@ -398,12 +584,8 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
         }
         _ => return fail(not_a_value(token)),
     };
-    let literal = if op.takes_regex() {
-        input.state.regexes += 1;
-        if input.state.regexes > MOST_REGEXES {
-            let message = format!("more than {MOST_REGEXES} regular expressions");
-            return fail(FilterError::new(token.span.clone(), message));
-        }
+    if op.takes_regex() {
+        count_regex(token, input)?;
         if token.kind == Tok::Pattern && text.ends_with(',') {
             let end = token.span.end;
             let message = format!("`{}` takes one value", op.symbol());
@@ -412,54 +594,77 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Literal
                     .help("for several, write `~ ^(a|b)`; quote a literal `,`"),
             );
         }
-        literal::regex(text).map(|()| Literal::Regex(text.to_owned()))
-    } else {
-        literal::read(field, text, in_quotes, input.state.users)
-    };
-    let in_pieces = |error: FilterError, input: &Input<'_>| {
-        let following = input.get(1..).unwrap_or_default();
-        // a range would be wrong here too
-        let fits = |whole: &str| matches!(op, Op::Eq | Op::Ne) || !whole.contains('-');
-        match pieces(field, token, following).filter(|p| fits(&p.whole)) {
-            Some(pieces) => error.help(did_you_mean(&[&pieces.whole])),
-            None => error,
-        }
-    };
-    let literal = match literal.or_else(|bad| fail(in_pieces(told(bad, token, input), input)))? {
-        Literal::Text(text) if op == Op::Eq && is_being_typed(token, input) => {
-            Literal::Beginning(text)
-        }
-        literal => literal,
-    };
-    if let Literal::Number(from, to) = literal
-        && from != to
-        && !matches!(op, Op::Eq | Op::Ne)
-    {
-        let message = format!(
-            "`{}` takes one value, not the range {}",
-            op.symbol(),
-            quoted(text)
-        );
-        return fail(
-            FilterError::new(token.span.clone(), message).help("only = and != take ranges"),
-        );
+        literal::regex(text).or_else(|bad| fail(told(bad, token, input)))?;
+        input.next_token();
+        apart(token, input)?;
+        let values = vec![Literal::Regex(text.to_owned())];
+        let terms = Vec::new();
+        return Ok(Meaning { values, terms });
     }
-    input.next_token();
-    apart(token, input)?;
-    if matches!(literal, Literal::Number(..)) {
-        alone(field, op, token, input)?;
+    let takes_several = matches!(op, Op::Eq | Op::Ne);
+    // a range would be wrong for another operator
+    let pieces = pieces(field, token, input.get(1..).unwrap_or_default())
+        .filter(|pieces| takes_several || !pieces.whole.contains('-'));
+    let (text, following) = match &pieces {
+        Some(pieces) => (pieces.whole.as_str(), pieces.count),
+        None => (text, 0),
+    };
+    let found = meaning(field, text, in_quotes, input.state.users);
+    let mut found = found.or_else(|bad| {
+        let may_be_port = is_being_typed(token, input) && begins_second_word(field, text);
+        let may_have_unit = bad.partial && is_last_typed(1, input) && !in_quotes;
+        let error = told(bad, token, input);
+        fail(match may_be_port || may_have_unit {
+            true => error.incomplete(),
+            false => error,
+        })
+    })?;
+    for literal in &mut found.values {
+        match literal {
+            Literal::Text(text) if op == Op::Eq && is_being_typed(token, input) => {
+                *literal = Literal::Beginning(std::mem::take(text));
+            }
+            Literal::Number(from, to) if from != to && !takes_several => {
+                let message = format!(
+                    "`{}` takes one value, not the range {}",
+                    op.symbol(),
+                    quoted(text)
+                );
+                return fail(
+                    FilterError::new(token.span.clone(), message).help("only = and != take ranges"),
+                );
+            }
+            _ => {}
+        }
     }
-    Ok(literal)
+    let patterns = found.terms.iter().filter(|term| is_regex(term)).count();
+    for _ in 0..patterns {
+        count_regex(token, input)?;
+    }
+    let mut last = token;
+    for _ in 0..=following {
+        last = input.next_token().unwrap_or(last);
+    }
+    apart(last, input)?;
+    if matches!(found.values.as_slice(), [Literal::Number(..)]) {
+        alone(field, op, last, input)?;
+    }
+    Ok(found)
 }
 
-/// Rejects `tx > 10 MB`, which would be a number and a word to search for.
+fn is_regex(expr: &Expr) -> bool {
+    matches!(expr, Expr::Term(Term::Compare { op, .. }) if op.takes_regex())
+}
+
+/// Rejects what directly follows a number and is no term of its own, like the second one in `port 80 90`.
 fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
     let Some(error) = error_after_number(field, op, number, &input.input) else {
         return Ok(());
     };
-    // an unfinished word may yet become a term
-    let is_unfinished = peek(input).is_some_and(|next| is_being_typed(next, input));
-    fail(if is_unfinished {
+    // an unfinished word may yet become a term, or `80 -` a range
+    let may_be_term = peek(input).is_some_and(|next| is_being_typed(next, input));
+    let may_be_range = peek(input).is_some_and(|next| next.text == "-") && is_last_typed(2, input);
+    fail(if may_be_term || may_be_range {
         error.incomplete()
     } else {
         error

@@ -1,0 +1,226 @@
+//! Words of other tools (tcpdump, Wireshark, ss, bcc, SQL) with one meaning here, and those that have none.
+
+use crate::filter::expr::Op;
+use crate::model::fields::{Field, by_word};
+
+/// A word of other tools for a field.
+struct Foreign {
+    words: &'static [&'static str],
+    /// The fields that it may mean.
+    fields: &'static [&'static str],
+    /// True for words that hardly anyone searches for; others name a field only before a value that it takes.
+    is_certain: bool,
+}
+
+const fn certain(words: &'static [&'static str], fields: &'static [&'static str]) -> Foreign {
+    let is_certain = true;
+    Foreign {
+        words,
+        fields,
+        is_certain,
+    }
+}
+
+const fn likely(words: &'static [&'static str], fields: &'static [&'static str]) -> Foreign {
+    let is_certain = false;
+    Foreign {
+        words,
+        fields,
+        is_certain,
+    }
+}
+
+const FOREIGN: &[Foreign] = &[
+    certain(&["host", "net", "ip.addr", "ipv6.addr"], &["addr"]),
+    certain(&["ip.src", "ipv6.src", "saddr"], &["laddr"]),
+    certain(&["ip.dst", "ipv6.dst", "daddr"], &["raddr"]),
+    certain(&["tcp.port", "portrange"], &["port"]),
+    certain(&["tcp.srcport", "srcport"], &["lport"]),
+    certain(&["tcp.dstport", "dstport"], &["rport"]),
+    certain(&["ip.version"], &["ip"]),
+    certain(&["-p"], &["pid"]),
+    certain(&["-l"], &["lport"]),
+    certain(&["-d"], &["rport"]),
+    likely(&["local", "source"], &["laddr"]),
+    likely(&["remote", "dest", "destination"], &["raddr"]),
+    likely(
+        &[
+            "cmd", "exe", "proc", "name", "procname", "prog", "app", "task",
+        ],
+        &["comm"],
+    ),
+    likely(&["tgid"], &["pid"]),
+    likely(&["username"], &["user"]),
+    likely(&["family", "version"], &["ip"]),
+    likely(&["sent", "send"], &["tx"]),
+    likely(&["received", "recv"], &["rx"]),
+    likely(&["size", "total"], &["bytes"]),
+    likely(&["elapsed", "uptime", "time"], &["duration"]),
+    likely(&["retrans", "retries"], &["retransmits"]),
+    likely(&["srtt"], &["rtt"]),
+    likely(&["ns"], &["netns"]),
+    likely(&["why"], &["reason"]),
+    likely(&["iface", "dev", "device"], &["interface"]),
+    likely(&["from", "to"], &["laddr", "raddr"]),
+    likely(&["latency"], &["rtt", "connect"]),
+];
+
+/// Words that, before `port`, `host` or `net`, name one end.
+const SIDES: &[(&[&str], [&str; 2])] = &[
+    (&["src", "laddr", "source", "local"], ["laddr", "lport"]),
+    (
+        &["dst", "raddr", "dest", "destination", "remote", "peer"],
+        ["raddr", "rport"],
+    ),
+];
+
+/// Words of other languages for operators.
+const OPERATORS: &[(&str, Op)] = &[
+    ("eq", Op::Eq),
+    ("is", Op::Eq),
+    ("equals", Op::Eq),
+    ("ne", Op::Ne),
+    ("lt", Op::Lt),
+    ("le", Op::Le),
+    ("gt", Op::Gt),
+    ("ge", Op::Ge),
+    ("matches", Op::Match),
+];
+
+/// Adds wildcards to a value.
+type Pattern = fn(&str) -> String;
+
+/// Words for operators that compare with a part of a text, and the wildcards that they mean.
+const PATTERNS: &[(&str, Pattern)] = &[
+    ("contains", |text| format!("*{text}*")),
+    ("like", |text| text.replace('%', "*")),
+];
+
+/// Words that can match no session, with the reason.
+const NEVER: &[(&[&str], &str)] = &[
+    (
+        &["udp", "icmp", "icmp6", "arp", "sctp"],
+        "only TCP sessions are shown",
+    ),
+    (
+        &["listen", "listening"],
+        "listening sockets are no sessions",
+    ),
+    (
+        &["time-wait", "timewait"],
+        "a session counts as closed when it enters TIME-WAIT",
+    ),
+];
+
+/// The field that a word always names.
+pub fn field_named(word: &str) -> Option<&'static Field> {
+    by_word(&word.to_ascii_lowercase())
+}
+
+/// The fields that a word of other tools may name, and whether it hardly means anything else.
+pub fn foreign_fields(word: &str) -> (impl Iterator<Item = &'static Field>, bool) {
+    let word = word.to_ascii_lowercase();
+    let found = FOREIGN.iter().find(|f| f.words.contains(&word.as_str()));
+    let fields = found.into_iter().flat_map(|f| f.fields);
+    (
+        fields.filter_map(|word| by_word(word)),
+        found.is_some_and(|f| f.is_certain),
+    )
+}
+
+/// The field that a word names before an operator or a value: its own word or that of other tools.
+pub fn any_field_named(word: &str) -> Option<&'static Field> {
+    let only = |word| {
+        let mut fields = foreign_fields(word).0;
+        fields.next().filter(|_| fields.next().is_none())
+    };
+    field_named(word).or_else(|| only(word))
+}
+
+/// Words of other tools that the beginning of a word may become.
+pub fn words_beginning(with: &str) -> impl Iterator<Item = &'static str> {
+    let certain = FOREIGN.iter().filter(|f| f.is_certain);
+    let words = certain.flat_map(|f| f.words.iter().copied());
+    words.filter(move |word| word.starts_with(with))
+}
+
+/// The field of two words, like `dst port`.
+pub fn field_of_side(side: &str, what: &str) -> Option<&'static Field> {
+    let (side, what) = (side.to_ascii_lowercase(), what.to_ascii_lowercase());
+    let (_, [addr, port]) = SIDES
+        .iter()
+        .find(|(words, _)| words.contains(&side.as_str()))?;
+    match what.as_str() {
+        "port" | "portrange" => by_word(port),
+        "host" | "net" | "addr" | "address" | "ip" => by_word(addr),
+        _ => None,
+    }
+}
+
+/// True if `src` may continue with this word, whole or in part.
+pub fn begins_second_word(side: &Field, text: &str) -> bool {
+    ["laddr", "raddr"].contains(&side.word)
+        && ["port", "portrange", "host", "net"]
+            .iter()
+            .any(|word| word.starts_with(&text.to_ascii_lowercase()))
+}
+
+/// The operator that a word stands for, between a field and a value.
+pub fn operator(word: &str) -> Option<Op> {
+    let found = OPERATORS
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word));
+    found.map(|(_, op)| *op)
+}
+
+/// True for a word that is an operator between a field and a value.
+pub fn is_operator(word: &str) -> bool {
+    operator(word).is_some() || pattern(word, "").is_some()
+}
+
+/// The text with wildcards that the value after a word means: `like '%sql'` is `*sql`.
+pub fn pattern(word: &str, value: &str) -> Option<String> {
+    let found = PATTERNS
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word));
+    found.map(|(_, pattern)| pattern(value))
+}
+
+/// Reason that a word can match no session.
+pub fn never(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase().replace('_', "-");
+    let found = NEVER
+        .iter()
+        .find(|(words, _)| words.contains(&word.as_str()));
+    found.map(|(_, reason)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fields::words;
+
+    #[test]
+    fn foreign_words_are_no_fields_and_name_some() {
+        let mut seen = Vec::new();
+        for foreign in FOREIGN {
+            for word in foreign.words {
+                assert!(by_word(word).is_none(), "{word}");
+                assert!(!seen.contains(word), "{word} twice");
+                seen.push(*word);
+            }
+            for field in foreign.fields {
+                assert!(by_word(field).is_some(), "{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn field_words_before_a_colon_are_no_part_of_an_address() {
+        let all = words().chain(FOREIGN.iter().flat_map(|f| f.words.iter().copied()));
+        for word in all {
+            let is_hex = word.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(!is_hex, "{word}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Other readings of a filter that matches nothing: near names, the other end, another kind of number.
+
+use crate::filter::complete::{Wants, after};
+use crate::filter::lex::{Token, TokenKind as Tok, lex};
+use crate::filter::literal::{digits, kind_of};
+use crate::filter::{quoted, services};
+use crate::model::fields::{Field, FieldKind, by_word};
+use crate::text::suggest::suggest;
+
+/// Maximum number of readings: each is tried on sessions.
+const MOST: usize = 12;
+
+/// Returns texts that the filter may have been meant as, the likeliest first. `values` returns a field's values in the
+/// known sessions.
+pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<String> {
+    let tokens = lex(text);
+    let mut wants = Wants::Term;
+    let mut found = Vec::new();
+    for token in &tokens {
+        let instead = |new: String| {
+            let (start, end) = (&text[..token.span.start], &text[token.span.end..]);
+            format!("{start}{new}{end}")
+        };
+        found.extend(replacements(wants, token, values).into_iter().map(instead));
+        wants = after(wants, token);
+    }
+    found.truncate(MOST);
+    found
+}
+
+/// Texts that a token may have been meant as.
+fn replacements(
+    wants: Wants,
+    token: &Token<'_>,
+    values: &dyn Fn(&Field) -> Vec<String>,
+) -> Vec<String> {
+    let text = match &token.kind {
+        Tok::Word => token.text,
+        Tok::Quoted(text) => text,
+        Tok::And => return vec!["or".into()],
+        _ => return Vec::new(),
+    };
+    let comm = by_word("comm").into_iter();
+    match wants {
+        Wants::Comparison(field) | Wants::Value(field) => match kind_of(field) {
+            FieldKind::Comm | FieldKind::Text => near(text, &values(field)),
+            _ => Vec::new(),
+        },
+        Wants::Term | Wants::More(_) => {
+            if let Some(other) = other_field(text) {
+                return vec![other.into()];
+            }
+            if digits::<u8>(text).is_some() {
+                return vec![format!("{text}.")]; // part of an address
+            }
+            let service = services::port_named(text).map(|_| format!("port {text}"));
+            let names = comm.flat_map(|comm| near(text, &values(comm)));
+            names.chain(service).collect()
+        }
+        Wants::Anything => Vec::new(),
+    }
+}
+
+/// The field that may have been meant instead of another one.
+fn other_field(word: &str) -> Option<&'static str> {
+    Some(match by_word(&word.to_ascii_lowercase())?.word {
+        "laddr" | "raddr" => "addr",
+        "lport" | "rport" | "service" | "pid" => "port",
+        "port" => "pid",
+        "firstcomm" => "comm",
+        _ => return None,
+    })
+}
+
+/// The names that a text is near to: in other capitals, as a beginning, a letter or two off, or as a part.
+fn near(text: &str, names: &[String]) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let all = || names.iter().filter(|name| *name != text);
+    let same = all().filter(|name| name.to_lowercase() == lower);
+    let begun = all().filter(|name| name.to_lowercase().starts_with(&lower));
+    let typo = suggest(text, all().map(String::as_str)).into_iter();
+    let part = all().filter(|name| name.to_lowercase().contains(&lower));
+    let ordered = same.chain(begun).map(String::as_str);
+    let ordered = ordered.chain(typo).chain(part.map(String::as_str));
+    ordered.take(2).map(quoted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_replace_one_word_by_a_likely_one() {
+        let names = |field: &Field| match field.word {
+            "comm" => vec!["nginx".into(), "Web Content".into(), "sshd".into()],
+            _ => Vec::new(),
+        };
+        for (text, first) in [
+            ("comm ngnix", "comm nginx"),
+            ("comm ng", "comm nginx"),
+            ("comm web", "comm \"Web Content\""),
+            ("port 443 and comm NGINX", "pid 443 and comm NGINX"),
+            ("ngnix", "nginx"),
+            ("127", "127."),
+            ("https", "port https"),
+            ("src 10.0.0.1", "addr 10.0.0.1"),
+            ("lport 443", "port 443"),
+            ("port 1234", "pid 1234"),
+        ] {
+            let found = readings(text, &names);
+            assert_eq!(found.first().map(String::as_str), Some(first), "{text}");
+        }
+        let both = readings("port 80 and port 443", &names);
+        assert!(both.contains(&"port 80 or port 443".into()), "{both:?}");
+        assert!(readings("rtt > 1s", &names).is_empty());
+    }
+}

@@ -1,0 +1,370 @@
+//! Terms without a field, and values that say more than their field: numbers, addresses with ports, networks, wildcards,
+//! and words like `open`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::filter::UidOf;
+use crate::filter::error::quoted;
+use crate::filter::eval::ends;
+use crate::filter::expr::{EVERYTHING, Expr, Literal, Net, Op, Term};
+use crate::filter::foreign::never;
+use crate::filter::literal::{self, Bad, digits, expected, kind_of};
+use crate::model::fields::{Field, FieldKind, by_word};
+use crate::model::session::{Reason, State};
+
+/// Meaning of a field's value: values to compare with, and conditions of their own.
+#[derive(Debug, Default)]
+pub struct Meaning {
+    pub values: Vec<Literal>,
+    pub terms: Vec<Expr>,
+}
+
+impl Meaning {
+    fn term(term: Expr) -> Meaning {
+        Meaning {
+            terms: vec![term],
+            ..Meaning::default()
+        }
+    }
+}
+
+/// A word that stands for a condition.
+#[derive(Clone, Copy)]
+pub struct Shorthand {
+    pub word: &'static str,
+    aliases: &'static [&'static str],
+    pub help: &'static str,
+    condition: fn() -> Option<Expr>,
+}
+
+pub const SHORTHANDS: &[Shorthand] = &[
+    Shorthand {
+        word: "open",
+        aliases: &["connected"],
+        help: "not closed yet",
+        condition: || Some(is_closed()?.negated()),
+    },
+    Shorthand {
+        word: "closed",
+        aliases: &[],
+        help: "closed, for whatever reason",
+        condition: is_closed,
+    },
+    Shorthand {
+        word: "failed",
+        aliases: &[],
+        help: "closed, and not by a FIN",
+        condition: || {
+            let failures = Reason::ALL.iter().filter(|r| r.is_failure());
+            named("reason", failures.map(|r| r.name()))
+        },
+    },
+    Shorthand {
+        word: "ipv4",
+        aliases: &["ip4", "inet", "tcp4", "-4"],
+        help: "over IPv4",
+        condition: || family(4),
+    },
+    Shorthand {
+        word: "ipv6",
+        aliases: &["ip6", "inet6", "tcp6", "-6"],
+        help: "over IPv6",
+        condition: || family(6),
+    },
+    Shorthand {
+        word: "inbound",
+        aliases: &["incoming"],
+        help: "opened by the peer",
+        condition: || named("direction", ["in"]),
+    },
+    Shorthand {
+        word: "outbound",
+        aliases: &["outgoing"],
+        help: "opened by us",
+        condition: || named("direction", ["out"]),
+    },
+    Shorthand {
+        word: EVERYTHING,
+        aliases: &[],
+        help: "every session",
+        condition: || Some(Expr::all(Vec::new())),
+    },
+];
+
+fn named(field: &str, names: impl IntoIterator<Item = &'static str>) -> Option<Expr> {
+    let names = names.into_iter().map(Literal::Name).collect();
+    Some(Expr::equal(by_word(field)?, names))
+}
+
+fn is_closed() -> Option<Expr> {
+    named("state", [State::Closed.name()])
+}
+
+fn family(version: u64) -> Option<Expr> {
+    Some(Expr::equal(
+        by_word("ip")?,
+        vec![Literal::Number(version, version)],
+    ))
+}
+
+/// The condition that a word stands for.
+pub fn condition(word: &str) -> Option<Expr> {
+    let lower = word.to_ascii_lowercase();
+    let is_it = |s: &&Shorthand| s.word == lower || s.aliases.contains(&lower.as_str());
+    (SHORTHANDS.iter().find(is_it)?.condition)()
+}
+
+/// A bare word.
+pub enum Bare {
+    /// Text to search for.
+    Text(String),
+    /// Either a port or a process id.
+    Number(u64),
+    Condition(Expr),
+}
+
+/// Reads a bare word without quotes.
+pub fn bare(text: &str) -> Result<Bare, Bad> {
+    if let Some(why) = never(text) {
+        let help = format!("to search for the word, quote it: \"{text}\"");
+        return Err(Bad::new(why.into(), help));
+    }
+    if let Some(condition) = condition(text) {
+        return Ok(Bare::Condition(condition));
+    }
+    let number = text.strip_suffix("/tcp").unwrap_or(text);
+    if let Some(n) = digits::<u32>(number) {
+        return Ok(Bare::Number(n.into()));
+    }
+    if let (Some((from, to)), Some(port)) = (text.split_once('-'), by_word("port"))
+        && digits::<u16>(from).is_some()
+        && (to.is_empty() || digits::<u16>(to).is_some())
+    {
+        let range = literal::read(port, text, false, |_| None)?;
+        return Ok(Bare::Condition(Expr::equal(port, range)));
+    }
+    let Some(addr) = by_word("addr") else {
+        return Ok(Bare::Text(text.to_owned()));
+    };
+    if let Some(end) = end(addr, text)? {
+        return Ok(Bare::Condition(end));
+    }
+    let is_net = text
+        .split_once('/')
+        .is_some_and(|(a, bits)| is_like_address(a) && is_bits(bits))
+        || text.ends_with(".*") && literal::nets(addr, text).is_ok()
+        || text.eq_ignore_ascii_case(LOCALHOST);
+    if is_net {
+        let nets = literal::nets(addr, text)?;
+        let nets = nets.into_iter().map(Literal::Net).collect();
+        return Ok(Bare::Condition(Expr::equal(addr, nets)));
+    }
+    if text == "*" {
+        return Ok(Bare::Condition(Expr::all(Vec::new())));
+    }
+    if let (true, Some(comm)) = (text.contains('*'), by_word("comm")) {
+        return Ok(Bare::Condition(wildcard(comm, text)?));
+    }
+    if text.contains('_')
+        && let Some(status) = by_word("status")
+        && let Ok(names) = literal::read(status, text, false, |_| None)
+    {
+        return Ok(Bare::Condition(Expr::equal(status, names)));
+    }
+    Ok(Bare::Text(text.to_owned()))
+}
+
+/// True for an address, or text that can only be meant as one.
+fn is_like_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+        || text.contains('.') && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// True for the number of a network's bits, or its beginning.
+fn is_bits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The condition of a number alone: a port or a process id.
+pub fn port_or_pid(numbers: &[u64]) -> Option<Expr> {
+    let of = |word, most: u64| {
+        let fitting = numbers.iter().filter(|n| **n <= most);
+        let values: Vec<Literal> = fitting.map(|n| Literal::Number(*n, *n)).collect();
+        let field = by_word(word).filter(|_| !values.is_empty());
+        field.map(|field| Expr::equal(field, values))
+    };
+    let terms = [of("port", u16::MAX.into()), of("pid", u32::MAX.into())];
+    let terms: Vec<Expr> = terms.into_iter().flatten().collect();
+    (!terms.is_empty()).then(|| Expr::any(terms))
+}
+
+/// Reads a value of a field, with the forms that say more.
+pub fn meaning(
+    field: &'static Field,
+    text: &str,
+    in_quotes: bool,
+    users: UidOf,
+) -> Result<Meaning, Bad> {
+    let is_address = kind_of(field) == FieldKind::Addr;
+    if is_address && let Some(end) = end(field, text)? {
+        return Ok(Meaning::term(end));
+    }
+    let found = literal::read(field, text, in_quotes, users);
+    if let (Err(_), Some(term)) = (&found, condition_of(field, text)) {
+        return Ok(Meaning::term(term));
+    }
+    let has_wildcard = match kind_of(field) {
+        FieldKind::Text | FieldKind::Comm | FieldKind::Names(_) => text.contains('*'),
+        FieldKind::Addr => text.contains('*') && literal::nets(field, text).is_err(),
+        _ => false,
+    };
+    if has_wildcard && !in_quotes {
+        return Ok(Meaning::term(wildcard(field, text)?));
+    }
+    Ok(Meaning {
+        values: found?,
+        terms: Vec::new(),
+    })
+}
+
+/// The field that a value was meant for if it is none of this one: `ip 10.0.0.1`, `dst 443`, `state refused`.
+pub fn meant_field(
+    field: &Field,
+    text: &str,
+    in_quotes: bool,
+    users: UidOf,
+) -> Option<&'static Field> {
+    let starts_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
+    let meant = by_word(match field.word {
+        "ip" => "addr",
+        "laddr" => "lport",
+        "raddr" => "rport",
+        "addr" => "port",
+        "uid" => "user",
+        "state" | "reason" => "status",
+        "pid" if !starts_with_digit => "comm",
+        _ => return None,
+    })?;
+    meaning(meant, text, in_quotes, users).ok().map(|_| meant)
+}
+
+/// The condition of a word that is no value of its field: `state open`, `direction inbound`.
+fn condition_of(field: &Field, text: &str) -> Option<Expr> {
+    let condition = condition(text)?;
+    let is_of_field = match &condition {
+        Expr::Term(Term::Compare { field: own, .. }) => *own == field,
+        _ => false,
+    };
+    let is_of_status = ["state", "status", "reason"].contains(&field.word)
+        && ["open", "connected", "closed", "failed"].contains(&text.to_ascii_lowercase().as_str());
+    (is_of_field || is_of_status).then_some(condition)
+}
+
+const LOCALHOST: &str = "localhost";
+
+/// The addresses of a host's own name: those that stay within it.
+pub fn localhost(text: &str) -> Option<Vec<Net>> {
+    text.eq_ignore_ascii_case(LOCALHOST).then(|| {
+        let v4 = Net::new(Ipv4Addr::LOCALHOST.into(), 8);
+        v4.into_iter()
+            .chain([Net::host(Ipv6Addr::LOCALHOST.into())])
+            .collect()
+    })
+}
+
+/// Reads one end of a connection: an address with a port or an interface, or a port alone: `10.0.0.1:443`, `[::1]:443`,
+/// `fe80::1%eth0`, `:443`. `None` for other text.
+fn end(field: &'static Field, text: &str) -> Result<Option<Expr>, Bad> {
+    let (host, port) = match split_port(text) {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let (addr, zone) = match bare.split_once('%') {
+        Some((addr, zone)) => (addr, Some(zone)),
+        None => (bare, None),
+    };
+    if port.is_none() && zone.is_none() {
+        return Ok(None);
+    }
+    let is_any = ["", "*", "any", EVERYTHING].contains(&addr.to_ascii_lowercase().as_str());
+    let nets = match (is_any, addr.parse(), localhost(addr)) {
+        (true, ..) if zone.is_none() => None,
+        (_, Ok(addr), _) => Some(vec![Net::host(addr)]),
+        (_, _, Some(nets)) => Some(nets),
+        _ if literal::is_like_host(addr) && port.is_some() => {
+            let message = format!("{} is not an address", quoted(addr));
+            return Err(Bad::new(message, literal::NO_HOSTS));
+        }
+        _ => return Ok(None),
+    };
+    let Some(port_field) = by_word(&field.word.replace("addr", "port")) else {
+        return Ok(None);
+    };
+    let ports = match port {
+        Some("") => {
+            let message = format!("{} has no port", quoted(text));
+            return Err(Bad::new(message, expected(port_field)).partial(true));
+        }
+        Some(port) => Some(literal::read(port_field, port, false, |_| None)?),
+        None => None,
+    };
+    let zone = match zone {
+        Some("") => {
+            let message = format!("{} has no interface", quoted(text));
+            return Err(Bad::new(message, "an interface looks like `%eth0`").partial(true));
+        }
+        Some(zone) => by_word("interface")
+            .map(|field| Expr::equal(field, vec![Literal::Text(zone.to_owned())])),
+        None => None,
+    };
+    let (Some(nets), Some(ports)) = (&nets, &ports) else {
+        let nets =
+            nets.map(|nets| Expr::equal(field, nets.into_iter().map(Literal::Net).collect()));
+        let ports = ports.map(|ports| Expr::equal(port_field, ports));
+        return Ok(Some(Expr::all(
+            nets.into_iter().chain(zone).chain(ports).collect(),
+        )));
+    };
+    // address and port of the same end
+    let nets: Vec<Literal> = nets.iter().copied().map(Literal::Net).collect();
+    let both = ends(field).zip(ends(port_field)).map(|(addr, port)| {
+        Expr::all(vec![
+            Expr::equal(addr, nets.clone()),
+            Expr::equal(port, ports.clone()),
+        ])
+    });
+    let both = Expr::any(both.collect());
+    Ok(Some(Expr::all([both].into_iter().chain(zone).collect())))
+}
+
+/// Splits an address and a port: at the colon, or the last of four dots, as tcpdump writes it.
+fn split_port(text: &str) -> Option<(&str, &str)> {
+    if let Some((host, port)) = text.rsplit_once(':') {
+        let is_bracketed = host.starts_with('[') && host.ends_with(']');
+        return (is_bracketed || !host.contains(':')).then_some((host, port));
+    }
+    let (host, port) = text.rsplit_once('.')?;
+    (host.parse::<Ipv4Addr>().is_ok() && port != "*").then_some((host, port))
+}
+
+/// The condition of a text with wildcards.
+pub fn wildcard(field: &'static Field, text: &str) -> Result<Expr, Bad> {
+    let pattern = format!(
+        "^{}$",
+        text.split('*')
+            .map(regex::escape)
+            .collect::<Vec<_>>()
+            .join(".*")
+    );
+    let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
+    literal::regex(pattern)?;
+    Ok(Expr::Term(Term::Compare {
+        field,
+        op: Op::Match,
+        values: vec![Literal::Regex(pattern.to_owned())],
+    }))
+}
