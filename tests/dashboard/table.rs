@@ -23,7 +23,11 @@ fn table_live_session_updates_until_it_closes() {
     }
     let listener = listen(V4);
     let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
-    assert!(seen.shows("No session matches yet"), "{}", seen.picture());
+    assert!(
+        seen.shows("Waiting for TCP connections"),
+        "{}",
+        seen.picture()
+    );
     let Pair { client, server } = Pair::open(&listener, V4);
     let rport = client.local_addr().expect("it is connected").port();
     let lport = port(&listener);
@@ -489,6 +493,32 @@ fn detail_of_open_session_updates_until_it_closes() {
 }
 
 #[test]
+fn filter_of_a_bare_port_shows_its_session_and_one_without_match_says_so() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let pair = Pair::open(&listener, V4);
+    let rport = pair.client.local_addr().expect("it is connected").port();
+    let lport = port(&listener);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    seen.press(&format!("/{rport}\r"));
+    seen.wait_for("the session", |s| {
+        s.shows(&format!("filter: {rport}")) && s.row(lport, rport).is_some()
+    });
+    seen.press(&format!("/and rport {lport}\r"));
+    seen.wait_for("why nothing matches", |s| {
+        s.shows("No session matches \"") && s.shows("(1 hidden). Backspace: undo.")
+    });
+    seen.wait_for("what would match", |s| {
+        s.shows(&format!("Did you mean {rport} and port {lport}?"))
+    });
+    seen.press("\x7f");
+    seen.wait_for("the session again", |s| s.row(lport, rport).is_some());
+    seen.quit();
+}
+
+#[test]
 fn help_scrolled_through_lists_every_key() {
     if !kernel_or_skip() {
         return;
@@ -497,7 +527,7 @@ fn help_scrolled_through_lists_every_key() {
     let mut seen = Seen::dashboard(&["-L", &nothing]);
     seen.press("?");
     seen.wait_for("help", |s| {
-        s.is_whole() && s.shows("HELP ") && !s.shows("No session matches")
+        s.is_whole() && s.shows("HELP ") && !s.shows("Waiting for TCP")
     });
     seen.press("2");
     seen.wait_for("its chapter", |s| s.is_whole() && s.shows("HELP 2/9"));

@@ -51,6 +51,7 @@ mod interval;
 mod local_pairs;
 mod mouse;
 mod names;
+pub mod no_match;
 mod observers;
 mod screens;
 mod selection;

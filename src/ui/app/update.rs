@@ -438,7 +438,7 @@ impl App {
     }
 
     /// Values of a field in the sessions of the previous filter, the most frequent first.
-    fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
+    pub(super) fn values(&self, field: &Field, before: &Filter) -> Vec<String> {
         const ENOUGH: usize = 2000;
         const TRIED: usize = 100_000; // limits the time of a key when next to nothing matches
         let sessions = self.store.open().chain(self.store.closed());

@@ -49,17 +49,26 @@ impl ViewFilter {
 
     /// True if the table shows this session.
     pub fn shows(&self, session: &Session) -> bool {
-        let scope = match self.scope {
+        self.is_in_scope(session) && self.selects(session)
+    }
+
+    /// True if the scope includes this session.
+    pub fn is_in_scope(&self, session: &Session) -> bool {
+        match self.scope {
             Scope::All => true,
             Scope::Open => session.is_open(),
             Scope::Closed => !session.is_open(),
-        };
-        scope && self.selects(session)
+        }
+    }
+
+    /// True if the session is of a family that is shown.
+    pub fn is_of_family(&self, session: &Session) -> bool {
+        self.family.is_none_or(|f| f.version() == session.ip())
     }
 
     /// True if the session matches, open or closed.
     pub fn selects(&self, session: &Session) -> bool {
-        self.family.is_none_or(|f| f.version() == session.ip())
+        self.is_of_family(session)
             && self.filter.matches(session)
             && !self.self_traffic.hides(session)
     }

@@ -12,6 +12,7 @@ use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
 use crate::ui::layout::table::{Shown, window};
+use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -72,14 +73,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             put(buffer, line, column, &text, style);
         }
     }
-    if app.row_count() == 0 && area.height > 2 {
-        let line = Rect {
-            y: area.y + 2,
-            height: 1,
-            ..area
-        };
-        let text = why_empty(app);
-        buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
+    if app.row_count() == 0 {
+        let text = wrapped(&why_empty(app), area.width.into());
+        for (text, line) in text.iter().zip(area.rows().skip(2)) {
+            buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
+        }
     }
 }
 
@@ -88,28 +86,100 @@ pub fn arrow(app: &App) -> &'static str {
     if app.is_descending() { "▼" } else { "▲" }
 }
 
-/// Says why there is no row, and what would show some.
-fn why_empty(app: &App) -> String {
+/// Says in sentences why there is no row, and what would show some.
+fn why_empty(app: &App) -> Vec<String> {
+    let is_table = app.layers.mode() == Mode::Table;
     // a prompt has keys of its own
-    let key = |action| {
-        let is_table = app.layers.mode() == Mode::Table;
-        is_table.then(|| app.keymap.of(Mode::Table, action))
-    };
+    let key = |action| is_table.then(|| app.keymap.of(Mode::Table, action));
     if !app.has_snapshot() {
-        "Reading the open sessions …".into()
-    } else if app.waiting().is_some() {
-        match key(Action::Freeze) {
-            Some(key) => format!("No session matches while paused. {key} resumes."),
-            None => "No session matches while paused.".into(),
+        return vec!["Reading the open sessions …".into()];
+    }
+    if app.waiting().is_some() {
+        let resume = key(Action::Freeze).map(|key| format!("{key} resumes."));
+        let text = "No session matches while paused.".into();
+        return [Some(text), resume].into_iter().flatten().collect();
+    }
+    if app.rows.is_incomplete(app.store()) {
+        return vec!["Searching the closed sessions …".into()];
+    }
+    let filter = &app.view_filter;
+    let own = filter.self_traffic.known();
+    let own = (own > 0 && !filter.self_traffic.shown)
+        .then(|| key(Action::SelfTraffic))
+        .flatten()
+        .map(|key| format!("Self traffic is hidden: {key}."));
+    let Some(found) = app.no_match() else {
+        let waiting = match app.capture.is_everything() && app.capture_filter.is_everything() {
+            true => "Waiting for TCP connections …",
+            false => "Waiting for TCP connections that the capture filter accepts …",
+        };
+        return [Some(waiting.into()), own].into_iter().flatten().collect();
+    };
+    let scope = match filter.scope {
+        Scope::All => "",
+        Scope::Open => "open ",
+        Scope::Closed => "closed ",
+    };
+    let hidden = found.hidden;
+    let source = shorten(
+        filter.filter.source().trim(),
+        LONGEST_SOURCE,
+        FieldKind::Text,
+    );
+    let matches = match filter.filter.is_everything() {
+        true => format!("No {scope}session is shown ({hidden} hidden)."),
+        false => format!("No {scope}session matches \"{source}\" ({hidden} hidden)."),
+    };
+    let with_key = |text: String, action| match key(action) {
+        Some(key) => format!("{text}: {key}."),
+        None => format!("{text}."),
+    };
+    let scope = found
+        .is_out_of_scope
+        .then(|| with_key(format!("Only {scope}ones are shown"), Action::Scope));
+    let family = filter.family.filter(|_| found.is_of_other_family);
+    let family = family.map(|family| {
+        let text = format!("Only {} is shown", family.name());
+        with_key(text, Action::Family(family))
+    });
+    let undo = match key(Action::Widen) {
+        Some(key) => filter.has_previous().then_some(key),
+        None => app
+            .layers
+            .is_prompting()
+            .then(|| app.keymap.of(Mode::Prompt, Action::Cancel)),
+    };
+    let undo = undo.map(|key| format!("{key}: undo."));
+    let meant = found.reading.map(|text| format!("Did you mean {text}?"));
+    let all = [Some(matches), scope, family, undo, meant];
+    all.into_iter().flatten().collect()
+}
+
+/// Cells for the filter in the text that says that nothing matches it.
+const LONGEST_SOURCE: usize = 28;
+
+/// Puts as many sentences on a line as fit; one that is too long continues on the next line.
+fn wrapped(sentences: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut add = |text: &str, is_start: bool| match lines.last_mut() {
+        Some(line) if !is_start && line.width() + 1 + text.width() <= width => {
+            line.push(' ');
+            line.push_str(text);
         }
-    } else {
-        match key(Action::Widen).filter(|_| app.view_filter.has_previous()) {
-            Some(key) => {
-                format!("No session matches yet. {key} goes back to the previous filter.")
-            }
-            None => "No session matches yet. New ones appear as they open.".into(),
+        _ => lines.push(text.to_owned()),
+    };
+    let mut is_start = true;
+    for sentence in sentences {
+        if sentence.width() <= width {
+            add(sentence, std::mem::take(&mut is_start));
+            continue;
+        }
+        is_start = true;
+        for word in sentence.split(' ') {
+            add(word, std::mem::take(&mut is_start));
         }
     }
+    lines
 }
 
 /// Highlights a close that deserves attention.
@@ -193,6 +263,18 @@ mod tests {
         assert_eq!(both("python3", "python3", 8), "⇄python3");
         assert_eq!(both("sh", "sh", 8), "sh⇄sh");
         assert_eq!(both("日本語", "-", 8), "日本語⇄-");
+    }
+
+    #[test]
+    fn sentences_are_wrapped_between_them_or_between_words() {
+        let wrapped = |width| {
+            let sentences = ["No session.".into(), "Esc: undo.".into(), "What?".into()];
+            wrapped(&sentences, width).join("|")
+        };
+        assert_eq!(wrapped(80), "No session. Esc: undo. What?");
+        assert_eq!(wrapped(16), "No session.|Esc: undo. What?");
+        assert_eq!(wrapped(11), "No session.|Esc: undo.|What?");
+        assert_eq!(wrapped(8), "No|session.|Esc:|undo.|What?");
     }
 
     #[test]
