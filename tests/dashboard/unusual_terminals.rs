@@ -15,6 +15,8 @@ fn dashboard_terminal_or_locale_without_unicode_is_drawn_in_ascii() {
     let pair = Pair::open(&listener, V4);
     let (lport, rport) = (port(&listener), pair.client_port());
     let ports = format!("{lport},{rport}");
+    // the line of both ends shows this one
+    let filter = format!("lport {lport}");
     for (term, locale, is_ascii) in [
         ("xterm", "C.UTF-8", false),
         ("tmux-256color", "C.UTF-8", false),
@@ -23,7 +25,7 @@ fn dashboard_terminal_or_locale_without_unicode_is_drawn_in_ascii() {
         ("linux", "C.UTF-8", true),
         ("xterm", "C", true),
     ] {
-        let mut command = pty::command(&argv(&["-L", &ports]));
+        let mut command = pty::command(&argv(&["-L", &ports, "-f", &filter]));
         command.env("TERM", term);
         command.env("LC_ALL", locale);
         let mut seen = Seen::sized(command, 40, 120);
