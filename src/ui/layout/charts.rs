@@ -75,7 +75,7 @@ impl TimeAxis {
             .saturating_sub(since_s)
             .clamp(*length_s.start(), longest_s);
         let length = |step: u64| cells as u64 * step;
-        let fitting = STEPS
+        let mut fitting = STEPS
             .into_iter()
             .filter(|step| length(*step) <= longest_s + step);
         let enough = fitting.clone().find(|step| length(*step) >= watched_s);
@@ -83,7 +83,7 @@ impl TimeAxis {
             since_s,
             oldest_s: since_s.max(now_s.saturating_sub(longest_s)),
             now_s,
-            step_s: enough.or(fitting.last()).unwrap_or(1),
+            step_s: enough.or_else(|| fitting.next_back()).unwrap_or(1),
             cells,
         }
     }

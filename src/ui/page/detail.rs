@@ -197,6 +197,7 @@ fn rates(page: &mut Page, detail: &Detail) {
 
 /// Charts of both directions and of the round-trip time, above one time axis.
 fn charts(page: &mut Page, detail: &Detail, height: u16) {
+    type Text = fn(f32) -> String;
     let history = &detail.history;
     let cells = page.width.saturating_sub(NAME);
     let end = if detail.session.is_open() {
@@ -214,11 +215,12 @@ fn charts(page: &mut Page, detail: &Detail, height: u16) {
         MEDIUM.. => [2, 2, 1],
         _ => [1, 1, 1],
     };
-    let rtt = |ns: f32| fields::micros((ns / 1000.0).round() as u64);
-    let series: [(&str, &ChartHistory, &dyn Fn(f32) -> String); 3] = [
-        ("  out", &history.tx.history, &per_second),
-        ("  in", &history.rx.history, &per_second),
-        ("  rtt", &history.rtt, &rtt),
+    let series: [(&str, &ChartHistory, Text); 3] = [
+        ("  out", &history.tx.history, per_second),
+        ("  in", &history.rx.history, per_second),
+        ("  rtt", &history.rtt, |ns| {
+            fields::micros((ns / 1000.0).round() as u64)
+        }),
     ];
     for ((name, history, text), lines) in series.into_iter().zip(lines) {
         let values = axis.values(history);
