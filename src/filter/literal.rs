@@ -417,10 +417,7 @@ fn abbreviated(
         false => within,
     };
     match near.as_slice() {
-        [] => Err(Bad::new(
-            message,
-            format!("use one of {}", list(names)),
-        )),
+        [] => Err(Bad::new(message, format!("use one of {}", list(names)))),
         [only] if !in_quotes => Ok(vec![only]),
         near => Err(Bad::new(message, did_you_mean(near))),
     }

@@ -1,5 +1,6 @@
-//! Text and numbers as people write them, independent of sessions.
+//! Text, numbers and colors as people write them, independent of sessions.
 
+pub mod color;
 pub mod sanitize;
 pub mod suggest;
 pub mod units;

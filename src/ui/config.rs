@@ -20,7 +20,8 @@ use crate::ui::layout::panes::TalkersBelow;
 use crate::ui::state::columns;
 pub use crate::ui::state::columns::ColumnList;
 use crate::ui::theme;
-use crate::ui::theme::{NamedTheme, THEMES};
+use crate::ui::theme::own_colors::{COLOR_NAMES, OwnColor, parse_color, style_by_name};
+use crate::ui::theme::{NamedTheme, STYLES, THEMES};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -28,6 +29,8 @@ pub struct Config {
     pub columns: Option<ColumnList>,
     /// `None`: chosen for the terminal.
     pub theme: Option<&'static NamedTheme>,
+    /// Colors of styles, instead of those of the theme.
+    pub colors: Vec<OwnColor>,
     /// The refresh interval.
     pub interval: Duration,
     /// Number of closed sessions to keep.
@@ -47,6 +50,7 @@ impl Default for Config {
         Config {
             columns: None,
             theme: None,
+            colors: Vec::new(),
             interval: Duration::from_secs(1),
             keep: 100_000,
             mouse: true,
@@ -78,7 +82,7 @@ impl std::fmt::Debug for Setting {
 /// The value of a setting that is not set.
 const AUTO: &str = "auto";
 
-/// Every setting except the keys.
+/// Every setting except the tables.
 pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "columns",
@@ -120,9 +124,9 @@ pub static SETTINGS: &[Setting] = &[
         name: "theme",
         help: || {
             let mut lines = vec![
-                "\"auto\": light if COLORFGBG says so, monochrome if TERM has no colors, else dark. NO_COLOR takes precedence"
+                "\"auto\": light or dark by the terminal's background, else light if COLORFGBG says so, monochrome if TERM has no"
                     .into(),
-                "over this setting, and --theme over NO_COLOR. Available themes:".into(),
+                "colors. NO_COLOR takes precedence over this setting, and --theme over NO_COLOR. Available themes:".into(),
             ];
             lines.extend(
                 THEMES
@@ -238,6 +242,8 @@ pub static SETTINGS: &[Setting] = &[
 
 /// The TOML table of key bindings.
 const KEYS_TABLE: &str = "keys";
+/// The TOML table of colors.
+const COLORS_TABLE: &str = "colors";
 
 /// An error in a value, with its position if only a part is wrong.
 #[derive(Debug)]
@@ -383,9 +389,16 @@ impl Config {
                     mistakes.extend(config.bind(keys));
                     continue;
                 }
-                (None, value) if name == KEYS_TABLE => Err(Wrong::takes("a table", value)),
+                (None, DeValue::Table(colors)) if name == COLORS_TABLE => {
+                    mistakes.extend(config.color(colors));
+                    continue;
+                }
+                (None, value) if [KEYS_TABLE, COLORS_TABLE].contains(&name) => {
+                    Err(Wrong::takes("a table", value))
+                }
                 (None, _) => {
-                    let names = SETTINGS.iter().map(|s| s.name).chain([KEYS_TABLE]);
+                    let names = SETTINGS.iter().map(|s| s.name);
+                    let names = names.chain([COLORS_TABLE, KEYS_TABLE]);
                     let names: Vec<&str> = names.collect();
                     Err(Wrong::unknown("setting", name, &names).at(key.span()))
                 }
@@ -400,6 +413,20 @@ impl Config {
             Some(first) => Err(first),
             None => Ok(config),
         }
+    }
+
+    /// Takes the colors, in the order of the styles.
+    fn color(&mut self, table: &DeTable<'_>) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        for (name, value) in table {
+            match own_color(name, value.get_ref()) {
+                Ok(color) => self.colors.push(color),
+                Err(wrong) => mistakes.push(Mistake::new(name.get_ref(), value.span(), wrong)),
+            }
+        }
+        let place = |own: &OwnColor| STYLES.iter().position(|s| s.name == own.style.name);
+        self.colors.sort_by_key(place);
+        mistakes
     }
 
     /// Applies the key bindings.
@@ -464,6 +491,17 @@ impl Config {
             text += &format!("{} = {}\n", setting.name, (setting.get)(self));
         }
         text += &format!(
+            "\n# Colors: for a style, a color instead of the theme's, in every theme but monochrome. A color is one of the terminal's\n# sixteen, a number of the 256, or like \"#ff5555\". A background goes after \"on\": \"black on #ff5555\". Names of colors:\n{}\n# Styles:\n",
+            commented(&COLOR_NAMES)
+        );
+        for style in STYLES {
+            text += &format!("#   {:<14} {}\n", style.name, style.help);
+        }
+        text += &format!("[{COLORS_TABLE}]\n");
+        for own in &self.colors {
+            text += &format!("{} = {}\n", own.style.name, quoted(&own.text));
+        }
+        text += &format!(
             "\n# Keys: a list for each action, with at least one key. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
         );
         for (i, row) in self.keymap.all().iter().enumerate() {
@@ -507,6 +545,41 @@ fn column(word: &Spanned<DeValue<'_>>, list: &ColumnList) -> Result<&'static fie
         }
         Some(field) => Ok(field),
     }
+}
+
+/// Parses the color of a style.
+fn own_color(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<OwnColor, Wrong> {
+    let style = name.get_ref().as_ref();
+    let names: Vec<&str> = STYLES.iter().map(|s| s.name).collect();
+    let unknown = || Wrong::unknown("style", style, &names).at(name.span());
+    let style = style_by_name(style).ok_or_else(unknown)?;
+    let text = match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        value => {
+            let takes = "a color like \"red\", 196, \"#ff5555\" or \"black on #ff5555\"";
+            return Err(Wrong::takes(takes, value));
+        }
+    };
+    let color = |text: &str| {
+        let near = suggest(text, COLOR_NAMES.iter().copied());
+        let hint = match near.as_slice() {
+            [] => "; use a name like red, a number from 0 to 255, or like #ff5555".to_owned(),
+            near => format!("; did you mean `{}`?", near.join("` or `")),
+        };
+        let unknown = || Wrong::new(format!("unknown color `{}`{hint}", visible(text)));
+        parse_color(text).ok_or_else(unknown)
+    };
+    let (foreground, background) = match text.split_once(" on ") {
+        Some((foreground, background)) => (foreground, Some(background)),
+        None => (text.as_str(), None),
+    };
+    Ok(OwnColor {
+        style,
+        foreground: color(foreground.trim())?,
+        background: background.map(|b| color(b.trim())).transpose()?,
+        text: text.clone(),
+    })
 }
 
 /// Parses the keys for a binding.
@@ -580,6 +653,12 @@ fn array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
+/// Words in lines of a comment.
+fn commented(words: &[&str]) -> String {
+    let lines: Vec<String> = lines_of(words).iter().map(|l| format!("# {l}")).collect();
+    lines.join("\n")
+}
+
 /// Wraps words into comment lines.
 fn lines_of(words: &[&str]) -> Vec<String> {
     let mut lines = vec![String::from(" ")];
@@ -629,6 +708,7 @@ mod tests {
     #[test]
     fn config_written_and_parsed_is_unchanged() {
         let text = "columns = ['comm', 'raddr']\ntheme = 'light'\ninterval = '1m30s'\nkeep = 1_000\n\
+                    [colors]\nalarm = 'black on #ff5555'\nclosed = 245\nheading = 'Light Red'\n\
                     [keys]\nsort-next = ['F6', '\"']\nquit = '\\'\naccept = ['Enter', '^O']\n";
         let config = Config::parse(text).expect("a configuration");
         assert_eq!(config.columns.as_ref().map(Vec::len), Some(2));
@@ -636,6 +716,8 @@ mod tests {
         assert_eq!(config.interval, Duration::from_secs(90));
         assert_eq!(config.keep, 1000);
         assert_ne!(config.keymap, Keymap::default());
+        let names: Vec<&str> = config.colors.iter().map(|c| c.style.name).collect();
+        assert_eq!(names, ["heading", "closed", "alarm"]);
         assert_eq!(Config::parse(&config.to_toml()), Ok(config));
     }
 
@@ -670,6 +752,18 @@ mod tests {
             "[keys]\nsort-next = 1970-01-01",
             "[keys]\naccept = 'x'",
             "[mouse]\non = true",
+            "colors = 'red'",
+            "[colors]\nclose = 'red'",
+            "[colors]\nbackground = 'red'",
+            "[colors]\nclosed = 'gren'",
+            "[colors]\nclosed = 'ultraviolet'",
+            "[colors]\nclosed = '#ff555'",
+            "[colors]\nclosed = 256",
+            "[colors]\nclosed = -1",
+            "[colors]\nclosed = 'reset'",
+            "[colors]\nclosed = 'red on'",
+            "[colors]\nclosed = \"red on \\u001b[2J\"",
+            "[colors]\nclosed = ['red']",
             "theme = \"\\u001b[2J\"",
         ]
         .iter()

@@ -1,5 +1,6 @@
 //! Events of the terminal, independent of the library that reads them.
 
+use crate::text::color::Rgb;
 use crate::ui::keys::KeyPress;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,10 @@ pub enum Input {
     Paste(String),
     /// A press of the left button, or a turn of the wheel.
     Mouse(Mouse),
+    /// The terminal's background, which it was asked for.
+    Background(Rgb),
+    /// The terminal has answered all that it was asked, as far as it can.
+    Answered,
     /// The terminal has gone.
     Gone,
 }

@@ -89,6 +89,9 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     // all files are read before the terminal is taken: that may take its time on a host in trouble
     let (app, broker) = initial(options);
     let mut screen = TerminalGuard::take(mouse)?;
+    if app.appearance.needs_background() {
+        screen.ask_for_background();
+    }
     let outside = Outside::new(&collector, broker)?;
     let result = dashboard(app, &mut screen, &signals, duration, outside);
     drop(screen);
@@ -127,7 +130,7 @@ fn dashboard(
         if dirty && screen.is_ready() {
             // what is to be selected by hand is selected with the terminal's mouse
             screen.release_mouse(app.layers.copied().is_some());
-            screen.draw(|frame| view::draw(&app, app.appearance.styles(), frame))?;
+            screen.draw(|frame| view::draw(&app, &app.appearance.styles(), frame))?;
             dirty = false;
             drawn = Instant::now();
             outside.ask_for_names(&mut app);
@@ -241,7 +244,9 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
             .say_next(format!("First time here? {key} shows the keys that matter"));
         keep(&options.broker, Place::Hints, &["help".to_owned()]);
     }
-    app.appearance = Appearance::new(options.theme, options.config.theme, &Environment::read());
+    let appearance = Appearance::new(options.theme, options.config.theme, Environment::read());
+    app.appearance = appearance.with_colors(options.config.colors);
+    app.warn_of(&app.appearance.faint());
     (app, Arc::new(options.broker))
 }
 
@@ -444,6 +449,11 @@ fn on_input(app: &mut App, input: Input) -> Option<Effect> {
             None
         }
         Input::Mouse(mouse) => app.mouse(mouse),
+        Input::Background(background) => {
+            app.background(background);
+            None
+        }
+        Input::Answered => None,
         Input::Gone => Some(Effect::Quit),
     }
 }

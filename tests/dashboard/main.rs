@@ -17,6 +17,7 @@ mod common {
     pub(crate) mod requirements;
 }
 
+mod background;
 mod confined;
 mod customization;
 mod detail;

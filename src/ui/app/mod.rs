@@ -37,6 +37,7 @@ use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::{Selected, ViewFilter};
 use crate::ui::theme::Appearance;
 
+mod appearance;
 mod baseline;
 mod columns;
 mod copy;

@@ -1,5 +1,7 @@
 //! A message shown once: that something was done, or why not. It disappears at the next key or after some seconds.
 
+use std::collections::VecDeque;
+
 /// Time until a message disappears, ns.
 const STAYS_NS: u64 = 8_000_000_000;
 /// The same for an answer to a key that did nothing.
@@ -10,8 +12,8 @@ const SWITCHED_STAYS_NS: u64 = 3_000_000_000;
 #[derive(Debug, Default)]
 pub struct Notice {
     said: Option<Message>,
-    /// A message that is shown once that one has disappeared.
-    next: Option<Message>,
+    /// Messages that are shown once that one has disappeared.
+    next: VecDeque<Message>,
 }
 
 #[derive(Debug)]
@@ -21,6 +23,8 @@ struct Message {
     stays_ns: u64,
     /// Time of the first batch since it is shown.
     since_ns: Option<u64>,
+    /// It waited for another one to disappear.
+    has_waited: bool,
 }
 
 impl Message {
@@ -30,6 +34,7 @@ impl Message {
             is_alarm,
             stays_ns,
             since_ns: None,
+            has_waited: false,
         }
     }
 }
@@ -37,34 +42,53 @@ impl Message {
 impl Notice {
     /// Shows a message instead of the previous one.
     pub fn say(&mut self, text: String) {
-        self.put(text, false, STAYS_NS);
+        self.put(Message::new(text, false, STAYS_NS));
     }
 
     /// Says for a moment why a key did nothing.
     pub fn hint(&mut self, text: String) {
-        self.put(text, false, HINT_STAYS_NS);
+        self.put(Message::new(text, false, HINT_STAYS_NS));
     }
 
     /// Shows for a moment what a key has switched.
     pub fn switched(&mut self, text: String) {
-        self.put(text, false, SWITCHED_STAYS_NS);
-    }
-
-    /// Shows a message, if there is another one then after it.
-    pub fn say_next(&mut self, text: String) {
-        match self.said {
-            Some(_) => self.next = Some(Message::new(text, false, STAYS_NS)),
-            None => self.say(text),
-        }
+        self.put(Message::new(text, false, SWITCHED_STAYS_NS));
     }
 
     /// Shows an error.
     pub fn complain(&mut self, text: String) {
-        self.put(text, true, STAYS_NS);
+        self.put(Message::new(text, true, STAYS_NS));
     }
 
-    fn put(&mut self, text: String, is_alarm: bool, stays_ns: u64) {
-        self.said = Some(Message::new(text, is_alarm, stays_ns));
+    /// Shows a message once the present ones have disappeared.
+    pub fn say_next(&mut self, text: String) {
+        self.put_next(Message::new(text, false, STAYS_NS));
+    }
+
+    /// Shows an error once the present messages have disappeared.
+    pub fn complain_next(&mut self, text: String) {
+        self.put_next(Message::new(text, true, STAYS_NS));
+    }
+
+    fn put_next(&mut self, message: Message) {
+        if self.said.is_none() {
+            self.said = Some(message);
+        } else {
+            let has_waited = true;
+            self.next.push_back(Message {
+                has_waited,
+                ..message
+            });
+        }
+    }
+
+    fn put(&mut self, message: Message) {
+        // the key that removed the message before it has this effect too: nobody has seen it yet
+        let is_unseen = |said: &Message| said.has_waited && said.since_ns.is_none();
+        if let Some(unseen) = self.said.take_if(|said| is_unseen(said)) {
+            self.next.push_front(unseen);
+        }
+        self.said = Some(message);
     }
 
     /// The message, and true if it is an error.
@@ -74,7 +98,7 @@ impl Notice {
 
     /// Removes the message after a key: its reader has had time to read it.
     pub fn clear(&mut self) {
-        self.said = self.next.take();
+        self.said = self.next.pop_front();
     }
 
     /// Takes the time of a batch. True if the message disappears with it.
@@ -121,6 +145,25 @@ mod tests {
         notice.complain("no".into());
         assert_eq!(notice.get(), Some(("no", true)));
         notice.clear();
+        assert_eq!(notice.get(), None);
+    }
+
+    #[test]
+    fn notice_that_waits_is_shown_after_the_present_one() {
+        let mut notice = Notice::default();
+        notice.complain_next("at once".into());
+        assert_eq!(notice.get(), Some(("at once", true)));
+        notice.pass(0);
+        notice.complain_next("next".into());
+        assert_eq!(notice.get(), Some(("at once", true)));
+        // a key, with a message of its own
+        notice.clear();
+        notice.say("done".into());
+        assert_eq!(notice.get(), Some(("done", false)));
+        notice.clear();
+        assert_eq!(notice.get(), Some(("next", true)));
+        assert!(!notice.pass(0));
+        assert!(notice.pass(STAYS_NS));
         assert_eq!(notice.get(), None);
     }
 }

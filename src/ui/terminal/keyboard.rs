@@ -18,6 +18,7 @@ use crate::host::waker::Waker;
 use crate::ui::input::Input;
 use crate::ui::terminal::job::is_in_foreground;
 use crate::ui::terminal::parser::Parser;
+use crate::ui::terminal::query;
 
 /// Maximum number of bytes read at once: the kernel's buffer. As many inputs may wait, so that the keys of one read are
 /// handled together.
@@ -87,7 +88,7 @@ fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
                 Err(e) => return Err(e.into()),
             },
         }
-        for input in inputs.drain(..) {
+        for input in inputs.drain(..).filter_map(query::take) {
             tx.send(input)?;
         }
     }
@@ -117,7 +118,7 @@ fn wait(stdin: impl AsFd, stop: &Waker, patience: Option<Duration>) -> anyhow::R
 }
 
 /// False if nothing came in time.
-fn wait_for(fds: &mut [PollFd<'_>], patience: Option<Duration>) -> anyhow::Result<bool> {
+pub fn wait_for(fds: &mut [PollFd<'_>], patience: Option<Duration>) -> anyhow::Result<bool> {
     let timeout = patience.map(Timespec::try_from).transpose()?;
     loop {
         match poll(fds, timeout.as_ref()) {

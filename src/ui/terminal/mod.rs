@@ -29,6 +29,7 @@ pub mod glyphs;
 mod job;
 mod keyboard;
 mod parser;
+mod query;
 mod sequences;
 pub mod wire;
 mod writer;
@@ -213,6 +214,11 @@ impl TerminalGuard {
         self.out.send(sequence.into());
     }
 
+    /// Asks the terminal for its background. The answer is an input; many terminals give none.
+    pub fn ask_for_background(&mut self) {
+        self.send(query::ask());
+    }
+
     /// Gives the terminal back, until [`TerminalGuard::resume`].
     pub fn give_back(&mut self) {
         restore();
@@ -275,6 +281,7 @@ fn restore() {
     taken.out.finish(taken.leave.as_bytes());
     // in the background, the settings are those of another job by now
     if job::is_in_foreground(io::stdin()) {
+        query::finish();
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &taken.settings);
     }
     emergency::disarm();

@@ -1,12 +1,13 @@
 //! The parser of what a terminal sends: bytes in, keys, pastes and clicks out.
 //!
 //! A control sequence is taken as a whole, known or not: a reply of the terminal, or a key that the dashboard does not
-//! know, never turns into other keys. A parser of terminal output, like the crate `vte`, does not serve. It knows none of
+//! know, never turns into other keys. Only the replies that the dashboard asks for are passed on. A parser of terminal output, like the crate `vte`, does not serve. It knows none of
 //! the forms that only a terminal sends (SS3 keys, old mouse reports, the keys of the Linux console, pastes), and it
 //! cannot tell Esc from the start of a sequence.
 
 use std::time::Duration;
 
+use crate::text::color::Rgb;
 use crate::ui::input::{Input, Mouse, MouseKind};
 use crate::ui::keys::{KeyCode, KeyPress};
 
@@ -41,7 +42,7 @@ enum State {
     Console,
     /// After `ESC [ M`: three bytes of a mouse report.
     Mouse,
-    /// In an OSC, DCS, APC, PM or SOS string.
+    /// In an OSC, DCS, APC, PM or SOS string, which begins with the byte after ESC.
     String,
     /// After ESC in such a string.
     StringEscape,
@@ -89,7 +90,7 @@ impl Parser {
             State::Ground if self.alt || !self.bytes.is_empty() => Some(SEQUENCE_TIME),
             State::Ground | State::Paste(_) => None,
             State::Escape => Some(ESC_TIME),
-            State::String if !self.bytes.is_empty() => Some(STRING_TIME),
+            State::String if self.bytes.len() > 1 => Some(STRING_TIME),
             _ => Some(SEQUENCE_TIME),
         }
     }
@@ -133,7 +134,7 @@ impl Parser {
                 }
             }
             State::String => self.string(byte, out),
-            State::StringEscape if byte == b'\\' => self.reset(),
+            State::StringEscape if byte == b'\\' => self.end_string(out),
             // the string was cut off, and this is the next sequence
             State::StringEscape => {
                 self.enter(State::Escape);
@@ -200,7 +201,10 @@ impl Parser {
         match byte {
             b'[' => self.enter(State::Csi),
             b'O' => self.enter(State::Ss3),
-            b']' | b'P' | b'X' | b'^' | b'_' => self.enter(State::String),
+            b']' | b'P' | b'X' | b'^' | b'_' => {
+                self.enter(State::String);
+                self.bytes.push(byte);
+            }
             ESC => {
                 // ESC ESC [ A is an arrow with Alt; of more than two, the first is a key
                 if self.alt {
@@ -251,16 +255,21 @@ impl Parser {
         }
     }
 
-    /// A byte of a string: a reply, of which nothing is kept.
+    /// A byte of a string: a reply.
     fn string(&mut self, byte: u8, out: &mut Vec<Input>) {
         match byte {
-            BEL => self.reset(),
+            BEL => self.end_string(out),
             ESC => self.state = State::StringEscape,
             0..=0x1f => self.cut_off(byte, out),
-            // so that it is known to have a content
-            _ if self.bytes.is_empty() => self.bytes.push(byte),
+            // beyond the limit one byte stays too many, which no reply has
+            _ if self.bytes.len() <= LONGEST_SEQUENCE => self.bytes.push(byte),
             _ => {}
         }
+    }
+
+    fn end_string(&mut self, out: &mut Vec<Input>) {
+        let input = reply(&self.bytes);
+        self.finish(input, out);
     }
 
     /// A control character within a sequence ends it, and means what it always does.
@@ -387,14 +396,25 @@ impl Parameter<'_> {
     }
 }
 
-/// Returns the meaning of a control sequence, if it is a key or a click.
+/// Returns the meaning of a string, if it is the terminal's background: `]11;rgb:ffff/ffff/ffff`.
+fn reply(bytes: &[u8]) -> Option<Input> {
+    let color = bytes.strip_prefix(b"]11;")?;
+    let is_short = bytes.len() <= LONGEST_SEQUENCE;
+    let color = std::str::from_utf8(color).ok().filter(|_| is_short)?;
+    Rgb::parse_x11(color).map(Input::Background)
+}
+
+/// Returns the meaning of a control sequence, if it is a key, a click, or the terminal's attributes (DA1).
 fn sequence(bytes: &[u8], last: u8) -> Option<Input> {
+    if last == b'c' && bytes.first() == Some(&b'?') {
+        return Some(Input::Answered);
+    }
     if let Some(bytes) = bytes.strip_prefix(b"<") {
         let report = Parameters::of(bytes).filter(|_| last == b'M')?;
         let cell = |at| u16::try_from(report.get(at).number()?.checked_sub(1)?).ok();
         return mouse(report.get(0).number()?, (cell(1)?, cell(2)?));
     }
-    // anything else with a `?` or a space in it is a reply
+    // anything else with a `?` or a space in it is a reply that nobody asked for
     let parameters = Parameters::of(bytes)?;
     let first = parameters.get(0).number();
     let modifiers = parameters.get(1).modifiers();
@@ -571,6 +591,8 @@ mod tests {
             }
             Input::Paste(text) => format!("paste:{text}"),
             Input::Mouse(mouse) => format!("{:?} {} {}", mouse.kind, mouse.column, mouse.row),
+            Input::Background(color) => format!("background:{color}"),
+            Input::Answered => "answered".into(),
             Input::Gone => unreachable!("the parser reads nothing"),
         });
         said.collect::<Vec<_>>().join(" ")
@@ -705,12 +727,15 @@ mod tests {
             "\x1b[I",
             "\x1b[O",
             "\x1b[0n",
-            "\x1b[?64;1;2c",
             "\x1b[>41;390;0c",
             "\x1b[?1u",
             "\x1b[8;24;80t",
             // OSC, with both ends; DCS; APC; PM; SOS
-            "\x1b]11;rgb:ffff/ffff/ffff\x07",
+            "\x1b]11;rgb:ffff/ffff\x07",
+            "\x1b]11;#ffffff\x1b\\",
+            "\x1bP11;rgb:ff/ff/ff\x1b\\",
+            "\x1b]111;rgb:ff/ff/ff\x1b\\",
+            "\x1b]11;rgb:ff/ff/ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\x07",
             "\x1b]52;c;cXVpdA==\x1b\\",
             "\x1b]10;rgb:00/00/00\x1b\\",
             "\x1bP1$r0m\x1b\\",
@@ -723,6 +748,22 @@ mod tests {
             assert_eq!(said(&format!("a{reply}q")), "a q", "{reply:?}");
             let single: Vec<&[u8]> = reply.as_bytes().chunks(1).collect();
             assert_eq!(read(&single), [], "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn replies_asked_for_are_read_whole_and_byte_by_byte() {
+        for (reply, said_of_it) in [
+            ("\x1b]11;rgb:ffff/ffff/ffff\x1b\\", "background:#ffffff"),
+            ("\x1b]11;rgb:00/2b/36\x07", "background:#002b36"),
+            ("\x1b]11;rgba:0000/0000/0000/8000\x07", "background:#000000"),
+            ("\x1b[?64;1;2c", "answered"),
+            ("\x1b[?6c", "answered"),
+        ] {
+            let expected = format!("a {said_of_it} q");
+            assert_eq!(said(&format!("a{reply}q")), expected, "{reply:?}");
+            let single: Vec<&[u8]> = reply.as_bytes().chunks(1).collect();
+            assert_eq!(read(&single), read(&[reply.as_bytes()]), "{reply:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The sequences that take and release the terminal. Nothing depends on a reply.
+//! The sequences that take and release the terminal; `query` asks it for its background.
 
 /// The alternate screen, bracketed paste, and no cursor.
 pub const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l";

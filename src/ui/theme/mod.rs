@@ -6,6 +6,12 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::text::color::Rgb;
+
+pub mod own_colors;
+
+use own_colors::{Faint, NamedStyle, OwnColor};
+
 /// Styles of a theme. None is needed to understand the screen: everything that matters is also in words, so that
 /// monochrome loses nothing.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +109,34 @@ pub static THEMES: &[NamedTheme] = &[
         eight: &MONOCHROME,
         many: &MONOCHROME,
     },
+];
+
+const fn style(
+    name: &'static str,
+    help: &'static str,
+    of: fn(&mut Theme) -> &mut Style,
+) -> NamedStyle {
+    NamedStyle { name, help, of }
+}
+
+/// Every style of a theme, as the configuration names it.
+pub static STYLES: &[NamedStyle] = &[
+    style("base", "text without a style of its own", |t| &mut t.base),
+    style("title", "titles", |t| &mut t.title),
+    style("figure", "numbers in the header", |t| &mut t.figure),
+    style("quiet", "secondary text", |t| &mut t.quiet),
+    style("heading", "the heading line", |t| &mut t.heading),
+    style("heading-sorted", "the heading of the sort column", |t| {
+        &mut t.heading_sorted
+    }),
+    style("open", "open sessions", |t| &mut t.open),
+    style("closed", "closed sessions", |t| &mut t.closed),
+    style("selected", "the selected line", |t| &mut t.selected),
+    style("key", "keys in footer and help", |t| &mut t.key),
+    style("warning", "warnings", |t| &mut t.warning),
+    style("alarm-text", "error messages", |t| &mut t.alarm_text),
+    style("wrong", "the position of an error", |t| &mut t.wrong),
+    style("alarm", "alarms in the header", |t| &mut t.alarm),
 ];
 
 const PLAIN: Style = Style::new();
@@ -299,16 +333,29 @@ impl Environment {
     }
 
     fn has_256_colors(&self) -> bool {
-        matches!(self.colorterm.as_str(), "truecolor" | "24bit")
-            || ["256color", "direct"].iter().any(|s| self.term.contains(s))
+        self.has_all_colors() || self.term.contains("256color")
+    }
+
+    fn has_all_colors(&self) -> bool {
+        matches!(self.colorterm.as_str(), "truecolor" | "24bit") || self.term.contains("direct")
+    }
+
+    /// True if the terminal may tell its background. The Linux console cannot; with `NO_COLOR` it does not matter.
+    fn may_tell_background(&self) -> bool {
+        self.no_color.is_empty() && self.term != "linux"
     }
 }
 
-/// A theme as this terminal can show it.
-#[derive(Clone, Copy, Debug)]
+/// A theme as this terminal can show it, with the colors of the configuration.
+#[derive(Clone, Debug)]
 pub struct Appearance {
     pub theme: &'static NamedTheme,
-    many: bool,
+    environment: Environment,
+    colors: Vec<OwnColor>,
+    /// The theme was chosen for the terminal: neither a flag nor the configuration names one.
+    is_automatic: bool,
+    /// The terminal's background, once it is known.
+    background: Option<Rgb>,
     /// The theme was changed with a key.
     pub is_turned: bool,
 }
@@ -317,7 +364,10 @@ impl Default for Appearance {
     fn default() -> Self {
         Appearance {
             theme: &THEMES[0],
-            many: false,
+            environment: Environment::default(),
+            colors: Vec::new(),
+            is_automatic: true,
+            background: None,
             is_turned: false,
         }
     }
@@ -329,27 +379,67 @@ impl Appearance {
     pub fn new(
         flag: Option<&'static NamedTheme>,
         configured: Option<&'static NamedTheme>,
-        environment: &Environment,
+        environment: Environment,
     ) -> Self {
         let no_color = || (!environment.no_color.is_empty()).then(|| by_name("monochrome"))?;
-        let theme = flag
-            .or_else(no_color)
-            .or(configured)
-            .or(environment.theme());
+        let chosen = flag.or_else(no_color).or(configured);
+        let theme = chosen.or(environment.theme());
         Appearance {
             theme: theme.unwrap_or(&THEMES[0]),
-            many: environment.has_256_colors(),
-            is_turned: false,
+            environment,
+            is_automatic: chosen.is_none(),
+            ..Appearance::default()
+        }
+    }
+
+    /// Sets the colors of the configuration.
+    pub fn with_colors(self, colors: Vec<OwnColor>) -> Self {
+        Appearance { colors, ..self }
+    }
+
+    /// True if the terminal's background matters, and the terminal may tell it.
+    pub fn needs_background(&self) -> bool {
+        let matters = self.is_automatic || !self.colors.is_empty();
+        matters && !self.is_monochrome() && self.environment.may_tell_background()
+    }
+
+    /// Takes the terminal's background: the theme becomes a light or a dark one, unless one was chosen.
+    pub fn set_background(&mut self, background: Rgb) {
+        self.background = Some(background);
+        if self.is_automatic && !self.is_turned && !self.is_monochrome() {
+            let name = if background.is_light() {
+                "light"
+            } else {
+                "dark"
+            };
+            self.theme = by_name(name).unwrap_or(self.theme);
         }
     }
 
     /// Styles that this terminal can show.
-    pub fn styles(&self) -> &'static Theme {
-        if self.many {
-            self.theme.many
+    pub fn styles(&self) -> Theme {
+        let is_rich = self.environment.has_256_colors();
+        let mut styles = if is_rich {
+            *self.theme.many
         } else {
-            self.theme.eight
+            *self.theme.eight
+        };
+        if !self.is_monochrome() {
+            own_colors::apply(&self.colors, &mut styles, &self.environment);
         }
+        styles
+    }
+
+    /// Colors of the configuration that are hard to read.
+    pub fn faint(&self) -> Vec<Faint> {
+        match self.is_monochrome() {
+            true => Vec::new(),
+            false => own_colors::faint(&self.colors, self.styles(), self.background),
+        }
+    }
+
+    fn is_monochrome(&self) -> bool {
+        self.theme.name == "monochrome"
     }
 
     /// Switches to the next theme.
@@ -365,7 +455,7 @@ mod tests {
     use super::*;
 
     fn theme_name(flag: &str, configured: &str, environment: &Environment) -> &'static str {
-        Appearance::new(by_name(flag), by_name(configured), environment)
+        Appearance::new(by_name(flag), by_name(configured), environment.clone())
             .theme
             .name
     }
@@ -401,9 +491,9 @@ mod tests {
                 colorfgbg: colorfgbg.into(),
                 ..Environment::default()
             };
-            let appearance = Appearance::new(None, None, &environment);
+            let appearance = Appearance::new(None, None, environment.clone());
             assert_eq!(
-                (appearance.theme.name, appearance.many),
+                (appearance.theme.name, environment.has_256_colors()),
                 (name, many),
                 "{term}"
             );
@@ -413,25 +503,9 @@ mod tests {
     #[test]
     fn themes_for_eight_colors_use_only_those() {
         for theme in THEMES {
-            let t = theme.eight;
-            for style in [
-                t.base,
-                t.title,
-                t.figure,
-                t.quiet,
-                t.heading,
-                t.heading_sorted,
-                t.open,
-                t.just_closed,
-                t.fading,
-                t.closed,
-                t.selected,
-                t.key,
-                t.warning,
-                t.alarm_text,
-                t.wrong,
-                t.alarm,
-            ] {
+            let mut theme_of_eight = *theme.eight;
+            for named in STYLES {
+                let style = *(named.of)(&mut theme_of_eight);
                 for color in [style.fg, style.bg].into_iter().flatten() {
                     use Color::*;
                     let first_eight = [Black, Red, Green, Yellow, Blue, Magenta, Cyan, Gray];
@@ -446,6 +520,130 @@ mod tests {
         for (i, a) in THEMES.iter().enumerate() {
             assert!(!a.help.is_empty() && a.name != "auto");
             assert!(THEMES[..i].iter().all(|b| b.name != a.name), "{}", a.name);
+        }
+    }
+
+    fn terminal(term: &str, no_color: &str) -> Environment {
+        Environment {
+            term: term.into(),
+            no_color: no_color.into(),
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn background_chooses_the_theme_unless_one_was_chosen() {
+        let (white, black) = (Rgb(255, 255, 255), Rgb(0, 0, 0));
+        for (configured, colorfgbg, background, name) in [
+            ("", "", white, "light"),
+            ("", "", black, "dark"),
+            // the variable may be that of another terminal
+            ("", "0;15", black, "dark"),
+            ("dark", "", white, "dark"),
+            ("colour-blind", "", white, "colour-blind"),
+        ] {
+            let environment = Environment {
+                colorfgbg: colorfgbg.into(),
+                ..terminal("xterm", "")
+            };
+            let mut appearance = Appearance::new(None, by_name(configured), environment);
+            assert_eq!(appearance.needs_background(), configured.is_empty());
+            appearance.set_background(background);
+            assert_eq!(appearance.theme.name, name, "{configured} {background}");
+        }
+        let mut turned = Appearance::new(None, None, terminal("xterm", ""));
+        turned.turn();
+        turned.turn();
+        turned.set_background(white);
+        assert_eq!(turned.theme.name, "high-contrast");
+    }
+
+    #[test]
+    fn background_is_not_needed_without_colors() {
+        for (term, no_color) in [
+            ("vt220", ""),
+            ("xterm-mono", ""),
+            ("linux", ""),
+            ("xterm", "1"),
+        ] {
+            let environment = terminal(term, no_color);
+            let appearance = Appearance::new(None, None, environment);
+            assert!(!appearance.needs_background(), "{term} {no_color}");
+        }
+        let monochrome = Appearance::new(by_name("monochrome"), None, terminal("xterm", ""));
+        assert!(!monochrome.needs_background());
+    }
+
+    fn own(name: &str, foreground: Color, background: Option<Color>) -> OwnColor {
+        OwnColor {
+            style: own_colors::style_by_name(name).expect("a style"),
+            foreground,
+            background,
+            text: foreground.to_string(),
+        }
+    }
+
+    #[test]
+    fn own_colors_are_shown_as_the_terminal_has_them() {
+        let red = Color::Rgb(255, 0x54, 0x56);
+        let colors = vec![
+            own("alarm", red, Some(Color::Indexed(16))),
+            own("closed", Color::LightBlue, None),
+        ];
+        let (nearest, black) = (Color::Indexed(203), Color::Indexed(16));
+        for (term, colorterm, theme, fg, bg) in [
+            ("xterm", "truecolor", "", red, black),
+            ("xterm-256color", "", "light", nearest, black),
+            ("xterm", "", "", Color::Gray, Color::Red),
+        ] {
+            let environment = Environment {
+                colorterm: colorterm.into(),
+                ..terminal(term, "")
+            };
+            let appearance = Appearance::new(by_name(theme), None, environment);
+            let styles = appearance.with_colors(colors.clone()).styles();
+            let expected = (Some(fg), Some(bg));
+            assert_eq!((styles.alarm.fg, styles.alarm.bg), expected, "{term}");
+            assert!(styles.alarm.add_modifier.contains(Modifier::BOLD));
+            assert_eq!(styles.closed.fg, Some(Color::LightBlue));
+        }
+        let mono = Appearance::new(by_name("monochrome"), None, terminal("xterm", ""));
+        assert_eq!(mono.with_colors(colors).styles().closed.fg, None);
+    }
+
+    #[test]
+    fn own_colors_hard_to_read_are_found_where_the_background_is_known() {
+        let colors = vec![
+            own("closed", Color::Rgb(0xee, 0xee, 0xee), None),
+            own("key", Color::Indexed(16), None),
+            // unknown values
+            own("open", Color::White, None),
+            own("warning", Color::Rgb(0xee, 0, 0), Some(Color::Red)),
+            // its own background
+            own("alarm", Color::Indexed(231), Some(Color::Indexed(230))),
+        ];
+        let environment = terminal("xterm-direct", "");
+        let appearance = Appearance::new(None, None, environment);
+        let mut appearance = appearance.with_colors(colors);
+        assert!(appearance.needs_background());
+        let texts =
+            |a: &Appearance| -> Vec<String> { a.faint().iter().map(Faint::to_string).collect() };
+        let alarm = "alarm = 231 has contrast 1.0 on #ffffd7";
+        assert_eq!(texts(&appearance), [alarm]);
+        appearance.set_background(Rgb(255, 255, 255));
+        let closed = "closed = #EEEEEE has contrast 1.2 on #ffffff";
+        assert_eq!(texts(&appearance), [closed, alarm]);
+        appearance.set_background(Rgb(0, 0, 0));
+        let key = "key = 16 has contrast 1.0 on #000000";
+        assert_eq!(texts(&appearance), [key, alarm]);
+        appearance.theme = by_name("monochrome").expect("a theme");
+        assert_eq!(texts(&appearance), [""; 0]);
+    }
+
+    #[test]
+    fn styles_are_named_once_each() {
+        for (i, a) in STYLES.iter().enumerate() {
+            assert!(STYLES[..i].iter().all(|b| b.name != a.name), "{}", a.name);
         }
     }
 }
