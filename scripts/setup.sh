@@ -40,6 +40,7 @@ test   setpriv       util-linux          util-linux             util-linux      
 test   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 test   python3       python3             python3                python             python3             python3
 test   curl          curl                curl                   curl               curl                curl
+test   runc          runc                runc                   runc               runc                runc
 bench  ip            iproute2            iproute                iproute2           iproute2            iproute2
 bench  iperf3        iperf3              iperf3                 iperf3             iperf               iperf3
 bench  nethogs       nethogs             nethogs                nethogs            nethogs             nethogs

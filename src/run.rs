@@ -16,8 +16,9 @@ use crate::collector::kernel::NamespaceScan;
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Places};
 use crate::host::caller::Caller;
+use crate::host::containers::Namer;
 use crate::host::privileges::with_files_of;
-use crate::host::sandbox::Sandbox;
+use crate::host::sandbox::{InForce, Mode, Sandbox};
 use crate::host::session_env::SessionEnv;
 use crate::host::time_zone;
 use crate::host::users;
@@ -87,6 +88,7 @@ pub fn main() -> ExitCode {
 
 /// Processes forked before anything else, with rights that the main process gives up or never has.
 struct Helpers {
+    containers: Namer,
     /// Opens files with the rights of the caller; line outputs open none.
     broker: Option<Broker>,
     namespaces: Option<NamespaceScan>,
@@ -104,8 +106,11 @@ impl Helpers {
             columns: state("columns"),
             hints: state("hints"),
         };
+        // the first, so that no other child keeps its socket open
+        let containers = Namer::start(cli.sandbox == Mode::Strict)?;
         let broker = (output == Output::Dashboard).then(|| Broker::start(places, caller));
         Ok(Helpers {
+            containers,
             broker: broker.transpose()?,
             namespaces: kernel::prepare_namespaces()?,
         })
@@ -205,6 +210,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
     let session_env = is_dashboard.then(SessionEnv::detect);
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
+    let container_names = helpers.containers.rights();
     let config = kernel::CollectorConfig {
         capture: plan.capture.clone(),
         interval: match (is_dashboard, cli.open) {
@@ -217,10 +223,14 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
         ring_bytes: cli.ring_size.bytes,
         sandbox: sandbox.clone(),
         namespaces: helpers.namespaces,
+        containers: Some(helpers.containers),
     };
     let (collector, started) = kernel::start(config)?;
     // the collector's thread exists already and has entered by itself; all others are started from here on
-    let in_force = sandbox.enter(CapabilitySet::empty())?.and(started.in_force);
+    let in_force = InForce {
+        container_names,
+        ..sandbox.enter(CapabilitySet::empty())?.and(started.in_force)
+    };
     if shows_open && !started.finds_all {
         notices.push(
             "this kernel refuses BPF iterators over maps: open sessions in other network namespaces that no process has \

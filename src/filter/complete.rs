@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(at("(c|or 1)").1, "(comm 1)");
         assert_eq!(at("|").0.len(), FIELDS.len() + SHORTHANDS.len() + 1);
         assert_eq!(at("curl o|").0, ["or", "owner", "open", "outbound"]);
-        assert_eq!(at("(curl) n|").0, ["not", "netns"]);
+        assert_eq!(at("(curl) n|").0, ["not", "netns", "namespace"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Resolves the kernel's cgroup ids to paths of control groups, by walking the hierarchy.
 //!
-//! `model::cgroup` reads the container, pod or unit from a path. No runtime is queried, so that a host in trouble gets
-//! no extra load.
+//! `model::cgroup` reads the container, pod or unit from a path; their names come from `host::containers`. No runtime is
+//! queried, so that a host in trouble gets no extra load.
 
 use std::fs;
 use std::os::unix::fs::DirEntryExt;
@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use crate::host::containers::Namer;
 use crate::host::proc::{Mount, Process};
-use crate::model::cgroup::Cgroup;
+use crate::model::cgroup::{Cgroup, ContainerNames};
 
 /// Cache of cgroup paths by id, filled by walking the hierarchy.
 #[derive(Debug)]
@@ -23,7 +24,26 @@ pub struct Cgroups {
     is_behind: bool,
     /// Time and duration of the last walk.
     walked: Option<(Instant, Duration)>,
+    namer: Option<Namer>,
+    containers: FxHashMap<String, Container>,
 }
+
+/// A container with an id, and what was asked about it.
+#[derive(Debug)]
+struct Container {
+    names: ContainerNames,
+    /// Ids of its control groups.
+    groups: Vec<u64>,
+    tries: u32,
+    asked: Instant,
+}
+
+/// Maximum number of attempts to find the names of a container: some runtimes write them after its start.
+const TRIES: u32 = 4;
+/// Time after an attempt, times the number of attempts.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+/// Maximum wait at the start for the names of the containers that run already.
+const START: Duration = Duration::from_millis(200);
 
 /// Walking takes at most 1/`WALK_SHARE` of the time: a hierarchy may have tens of thousands of directories.
 const WALK_SHARE: u32 = 20;
@@ -31,23 +51,30 @@ const WALK_SHARE: u32 = 20;
 const REMEMBERED: usize = 65_536;
 
 impl Cgroups {
-    /// Creates a cache for this host, where cgroup2 is mounted.
-    pub fn of_this_host() -> Self {
-        Cgroups::below(mount_point())
+    /// Creates a cache for this host, where cgroup2 is mounted, with the names of the containers that run.
+    pub fn of_this_host(namer: Option<Namer>) -> Self {
+        let mut cgroups = Cgroups::below(mount_point(), namer);
+        let end = Instant::now() + START;
+        while cgroups.namer.as_ref().is_some_and(|namer| namer.wait(end)) {
+            cgroups.take_names();
+        }
+        cgroups
     }
 
     /// Creates a cache without a hierarchy.
     #[cfg(test)]
     pub fn none() -> Self {
-        Cgroups::below(None)
+        Cgroups::below(None, None)
     }
 
-    fn below(root: Option<PathBuf>) -> Self {
+    fn below(root: Option<PathBuf>, namer: Option<Namer>) -> Self {
         let mut cgroups = Cgroups {
             root,
             known: FxHashMap::default(),
             is_behind: false,
             walked: None,
+            namer,
+            containers: FxHashMap::default(),
         };
         cgroups.walk();
         cgroups
@@ -73,8 +100,15 @@ impl Cgroups {
 
     /// Returns the group of an id. A group made since the last walk is found by the next.
     pub fn get(&mut self, id: u64) -> Arc<Cgroup> {
+        if self.namer.as_ref().is_some_and(Namer::is_due) {
+            self.take_names();
+        }
         if let Some(cgroup) = self.known.get(&id) {
-            return Arc::clone(cgroup);
+            let cgroup = Arc::clone(cgroup);
+            if cgroup.names.is_empty() {
+                self.ask_again(&cgroup);
+            }
+            return cgroup;
         }
         let nothing = Arc::new(Cgroup::new(id, None));
         if self.may_walk() {
@@ -93,12 +127,68 @@ impl Cgroups {
         self.walked = Some((Instant::now(), started.elapsed()));
     }
 
+    /// Takes the names that have arrived. The groups of these containers are replaced, so that sessions that are read from
+    /// now on have them; sessions themselves do not change.
+    fn take_names(&mut self) {
+        let Some(namer) = &mut self.namer else { return };
+        while let Some((id, names)) = namer.answer() {
+            let Some(container) = self.containers.get_mut(&id) else {
+                continue;
+            };
+            for group in &container.groups {
+                if let Some(known) = self.known.get_mut(group) {
+                    *known = Arc::new(known.named(&names));
+                }
+            }
+            container.names = names;
+        }
+    }
+
+    /// Asks once more for the names of a group's container, after a while.
+    fn ask_again(&mut self, cgroup: &Cgroup) {
+        let container = cgroup
+            .container_id()
+            .and_then(|id| Some((id, self.containers.get_mut(id)?)));
+        if let (Some(namer), Some((id, container))) = (&mut self.namer, container)
+            && container.tries < TRIES
+            && container.asked.elapsed() >= BETWEEN_TRIES * container.tries
+        {
+            container.ask(id, namer);
+        }
+    }
+
+    /// Adds a group that was found. The names of a new container are asked for at once, while its sessions are still open.
+    fn add(&mut self, cgroup: Cgroup) {
+        let mut cgroup = cgroup;
+        if let (Some(namer), Some(id)) = (&mut self.namer, cgroup.container_id()) {
+            let container = self.containers.entry(id.to_owned());
+            let container = container.or_insert_with(|| {
+                let mut container = Container {
+                    names: ContainerNames::default(),
+                    groups: Vec::new(),
+                    tries: 0,
+                    asked: Instant::now(),
+                };
+                container.ask(id, namer);
+                container
+            });
+            container.groups.push(cgroup.id);
+            cgroup = cgroup.named(&container.names);
+        }
+        self.known.insert(cgroup.id, Arc::new(cgroup));
+    }
+
     fn read(&mut self) {
         if self.known.len() > REMEMBERED {
             self.known.clear();
+            self.containers.clear();
         }
-        let Some(root) = &self.root else { return };
-        let Ok(meta) = fs::metadata(root) else { return };
+        let Some(root) = self.root.clone() else {
+            return;
+        };
+        let Ok(meta) = fs::metadata(&root) else {
+            return;
+        };
         let mut waiting = vec![(
             std::os::unix::fs::MetadataExt::ino(&meta),
             PathBuf::from("/"),
@@ -110,11 +200,20 @@ impl Cgroups {
                     waiting.push((entry.ino(), path.join(entry.file_name())));
                 }
             }
-            let path = path.to_string_lossy().into_owned();
-            self.known
-                .entry(id)
-                .or_insert_with(|| Arc::new(Cgroup::new(id, Some(path))));
+            if !self.known.contains_key(&id) {
+                let path = path.to_string_lossy().into_owned();
+                self.add(Cgroup::new(id, Some(path)));
+            }
         }
+    }
+}
+
+impl Container {
+    fn ask(&mut self, id: &str, namer: &mut Namer) {
+        self.tries += 1;
+        self.asked = Instant::now();
+        // if it cannot take the request now, the next attempt may succeed
+        namer.ask(id);
     }
 }
 
@@ -155,7 +254,7 @@ mod tests {
         fs::create_dir_all(root.join("system.slice/a.service")).expect("directories");
         let inode = |path: &str| fs::metadata(root.join(path)).expect("a directory").ino();
         let a = inode("system.slice/a.service");
-        let mut cgroups = Cgroups::below(Some(root.clone()));
+        let mut cgroups = Cgroups::below(Some(root.clone()), None);
         assert_eq!(
             cgroups.get(a).path.as_deref(),
             Some("/system.slice/a.service")

@@ -5,6 +5,7 @@ pub mod broker;
 pub mod caller;
 pub mod cgroup;
 pub mod child;
+pub mod containers;
 pub mod interfaces;
 pub mod job;
 pub mod privileges;

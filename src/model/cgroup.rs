@@ -19,6 +19,24 @@ pub struct Cgroup {
     /// Workload in it, as far as the path reveals.
     pub within: Within,
     pub workload: Workload,
+    /// Names of its container, as far as they are known.
+    pub names: ContainerNames,
+}
+
+/// Names that a container has for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerNames {
+    pub container: Option<String>,
+    /// Name of the Kubernetes pod.
+    pub pod: Option<String>,
+    /// Kubernetes namespace.
+    pub namespace: Option<String>,
+}
+
+impl ContainerNames {
+    pub fn is_empty(&self) -> bool {
+        *self == ContainerNames::default()
+    }
 }
 
 /// Workload of a control group, as far as its path reveals.
@@ -39,12 +57,31 @@ impl Cgroup {
         let path = path.map(|p| sanitize(&p));
         let within = path.as_deref().map(Within::read).unwrap_or_default();
         let workload = within.workload();
+        let names = ContainerNames {
+            // a container that has no id has a name
+            container: within.container.clone().filter(|name| !is_id(name)),
+            ..ContainerNames::default()
+        };
         Cgroup {
             id,
             path,
             within,
             workload,
+            names,
         }
+    }
+
+    /// The same group with these names of its container.
+    pub fn named(&self, names: &ContainerNames) -> Self {
+        Cgroup {
+            names: names.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The id of its container, if that has one.
+    pub fn container_id(&self) -> Option<&str> {
+        self.within.container.as_deref().filter(|id| is_id(id))
     }
 }
 
@@ -189,7 +226,7 @@ fn find(
 }
 
 /// Container ids are 64 hexadecimal digits; some runtimes use 32 to 64.
-fn is_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     text.len() >= 32 && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

@@ -204,7 +204,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::cgroup::Cgroup;
+    use crate::model::cgroup::{Cgroup, ContainerNames};
     use crate::model::interface::Interface;
     use crate::model::session::Comm;
     use crate::output::columns::ColumnsFlag;
@@ -229,12 +229,16 @@ mod tests {
 
     /// The line of a session with every text that a stranger can choose.
     fn line(sink: &mut dyn Sink, name: &str) {
+        let names = ContainerNames {
+            container: Some(name.to_owned()),
+            pod: Some(name.to_owned()),
+            namespace: Some(name.to_owned()),
+        };
         let session = Session {
             comm: Comm::from(name),
-            cgroup: Arc::new(Cgroup::new(
-                7,
-                Some(format!("/a;{name}/lxc.payload.{name}")),
-            )),
+            cgroup: Arc::new(
+                Cgroup::new(7, Some(format!("/a;{name}/lxc.payload.{name}"))).named(&names),
+            ),
             interface: Interface::new(name),
             ..closed_session()
         };
@@ -279,7 +283,9 @@ mod tests {
             for (key, field) in keys.iter().zip(&record.expect("a row")) {
                 let is_formula = |part: &str| part.starts_with(['=', '+', '-', '@']);
                 assert!(!field.split(';').any(is_formula), "{key}: {field}");
-                let is_chosen = ["comm", "interface", "cgroup", "container"].contains(&key);
+                let chosen = ["comm", "interface", "cgroup", "container"];
+                let is_chosen =
+                    chosen.contains(&key) || key.ends_with("_name") || key == "namespace";
                 assert_eq!(field.contains('\''), is_chosen, "{key}: {field}");
             }
         }

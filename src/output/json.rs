@@ -85,6 +85,8 @@ impl Serialize for Sandbox<'_> {
         map.serialize_entry("no_new_privs", no_new_privs)?;
         map.serialize_entry("landlock", landlock)?;
         map.serialize_entry("seccomp", seccomp)?;
+        let for_containers = self.0.container_capability_names();
+        map.serialize_entry("container_names", &for_containers)?;
         SerializeMap::end(map)
     }
 }

@@ -1,6 +1,8 @@
 //! A line run without privileges.
 
-use crate::common::confined::assert_confined;
+use std::fs;
+
+use crate::common::confined::{assert_confined, assert_confined_but_for};
 use crate::common::loopback::{V4, listen, port, session};
 use crate::common::requirements::kernel_or_skip;
 use crate::common::running::Running;
@@ -38,6 +40,34 @@ fn sandbox_every_thread_of_a_line_run_is_confined_and_it_goes_on() {
         (&true.into(), &true.into())
     );
     assert!(sandbox["landlock"].as_u64() >= Some(1), "{sandbox}");
+}
+
+/// The capability that reads every file, as a mask (include/uapi/linux/capability.h).
+const CAP_DAC_READ_SEARCH: u64 = 1 << 2;
+
+#[test]
+fn sandbox_process_that_reads_container_names_can_read_nothing_else() {
+    if !can_run() {
+        return;
+    }
+    let listener = listen(V4);
+    let run = Running::json(&["-L", &port(&listener).to_string()], &listener);
+    let pid = run.pid();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.expect("it runs");
+    let is_it = |pid: &u32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|name| name == "tcplife-names\n")
+    };
+    let pids = children
+        .split_whitespace()
+        .map(|pid| pid.parse().expect("a pid"));
+    let names = pids.into_iter().find(is_it).expect("the child");
+    assert_confined_but_for(names, NOBODY, CAP_DAC_READ_SEARCH);
+    let sandbox = run.interrupt().take_summary()["sandbox"].take();
+    let rights = serde_json::json!(["CAP_DAC_READ_SEARCH"]);
+    assert_eq!(sandbox["container_names"], rights);
+    assert!(!fs::exists(format!("/proc/{names}")).expect("/proc"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Containers, which are identified by their control group.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json as object;
@@ -83,6 +84,112 @@ fn container_started_later_is_named_by_its_cgroup() {
         ))
         .is_dir()
     );
+    tcplife.interrupt();
+}
+
+/// Makes an OCI bundle with a shell in it, which waits for a line before it connects, and returns its directory.
+fn bundle(script: &str, id: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a directory");
+    let spec = Command::new("runc")
+        .arg("spec")
+        .current_dir(&folder)
+        .status();
+    assert!(spec.expect("runc can be started").success());
+    let root = folder.path().join("rootfs");
+    for folder in ["proc", "dev"] {
+        fs::create_dir_all(root.join(folder)).expect("a directory");
+    }
+    let bash = Command::new("sh").args(["-c", "command -v bash"]).output();
+    let bash = String::from_utf8(bash.expect("a shell").stdout).expect("a path");
+    let bash = bash.trim();
+    let libraries = Command::new("ldd").arg(bash).output().expect("ldd");
+    let libraries = String::from_utf8(libraries.stdout).expect("paths");
+    let libraries = libraries
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'));
+    for file in libraries.chain([bash]) {
+        let copy = root.join(file.trim_start_matches('/'));
+        fs::create_dir_all(copy.parent().expect("a directory")).expect("directories");
+        fs::copy(file, copy).expect("a copy");
+    }
+    let file = folder.path().join("config.json");
+    let text = fs::read_to_string(&file).expect("runc has written it");
+    let mut config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    config["process"]["terminal"] = object!(false);
+    config["process"]["args"] = object!([bash, "-c", script]);
+    config["mounts"] = object!([
+        {"destination": "/proc", "type": "proc", "source": "proc"},
+        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+    ]);
+    // on the host's network, and with its name
+    config["hostname"] = object!("");
+    config["linux"] = object!({
+        "namespaces": [{"type": "mount"}],
+        "cgroupsPath": format!("/docker/{id}"),
+    });
+    config["annotations"] = object!({
+        "io.kubernetes.cri.container-name": "web\u{1b}[2J",
+        "io.kubernetes.cri.sandbox-name": "web-7d4b9",
+        "io.kubernetes.cri.sandbox-namespace": "shop",
+    });
+    fs::write(&file, config.to_string()).expect("writing");
+    folder
+}
+
+#[test]
+fn container_of_runc_has_the_names_of_its_annotations() {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || !kernel_or_skip() || !tool_or_skip(&["runc", "--version"]) {
+        return;
+    }
+    if cgroups().is_none() {
+        skip("no control groups (v2) can be made here");
+        return;
+    }
+    let id = format!(
+        "{:064x}",
+        0x00c0_ffee_0001_0000_u64 + u64::from(std::process::id())
+    );
+    // runc makes it for the first container since the boot
+    fs::create_dir_all("/run/runc").expect("a directory");
+    let probe = listen(V4);
+    let mut tcplife = Running::json(&[], &probe);
+    let connect = format!(
+        "read -r && exec 3<>/dev/tcp/127.0.0.1/{} && read -n 1 -u 3",
+        port(&probe)
+    );
+    let bundle = bundle(&connect, &id);
+    let mut runc = Command::new("runc")
+        .args(["run", &id])
+        .current_dir(&bundle)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("runc can be started");
+    let mut keys = runc.stdin.take().expect("a pipe");
+    keys.write_all(b"\n").expect("a pipe");
+    probe.set_nonblocking(true).expect("a socket");
+    let deadline = Instant::now() + PATIENCE;
+    let server = loop {
+        match probe.accept() {
+            Ok((server, _)) => break server,
+            Err(e) => assert!(
+                Instant::now() < deadline,
+                "the container does not connect: {e}"
+            ),
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let rport = server.peer_addr().expect("it is connected").port();
+    drop(server);
+    runc.wait().expect("it exits");
+    let row = tcplife.row_until(|row| row["lport"] == rport && row["rport"] == port(&probe));
+    let expected = object!({
+        "container": id[..12],
+        "container_name": "web?[2J",
+        "pod_name": "web-7d4b9",
+        "namespace": "shop",
+    });
+    assert_has(&row, &expected);
     tcplife.interrupt();
 }
 

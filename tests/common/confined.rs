@@ -167,6 +167,11 @@ fn attempts() -> Vec<Attempt> {
 /// Asserts for each thread that all attempts fail as they should, and that the kernel reports it without privileges as
 /// that user.
 pub(crate) fn assert_confined(pid: u32, uid: u32) {
+    assert_confined_but_for(pid, uid, 0);
+}
+
+/// The same for a process that keeps these capabilities.
+pub(crate) fn assert_confined_but_for(pid: u32, uid: u32, capabilities: u64) {
     let threads = threads(pid);
     let gate = threads
         .iter()
@@ -182,8 +187,15 @@ pub(crate) fn assert_confined(pid: u32, uid: u32) {
                 .collect::<Vec<_>>()
         };
         let who = value("Name:").concat();
-        for key in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:", "CapBnd:"] {
+        for key in ["CapInh:", "CapAmb:", "CapBnd:"] {
             assert_eq!(value(key), ["0000000000000000"], "{key} of {who}");
+        }
+        for key in ["CapEff:", "CapPrm:"] {
+            assert_eq!(
+                value(key),
+                [format!("{capabilities:016x}")],
+                "{key} of {who}"
+            );
         }
         assert_eq!(value("Uid:"), vec![uid.to_string(); 4], "{who}");
         assert_eq!(value("Groups:"), [""; 0], "{who}");

@@ -167,7 +167,7 @@ pub fn run(
         context: RefCell::new(DecodeContext {
             hz: reader.hz,
             started_ns,
-            cgroups: Cgroups::of_this_host(),
+            cgroups: Cgroups::of_this_host(config.containers),
             names: ProcessNames::default(),
             interfaces: Interfaces::of_this_namespace(),
         }),

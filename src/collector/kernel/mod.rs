@@ -6,6 +6,7 @@ use anyhow::Context;
 use crossbeam_channel::bounded;
 
 use crate::collector::Collector;
+use crate::host::containers::Namer;
 use crate::host::sandbox::{InForce, Sandbox};
 use crate::model::capture_filter::CaptureFilter;
 
@@ -35,6 +36,8 @@ pub struct CollectorConfig {
     pub sandbox: Sandbox,
     /// The child that scans the other network namespaces, if there is one.
     pub namespaces: Option<NamespaceScan>,
+    /// The child that reads names of containers.
+    pub containers: Option<Namer>,
 }
 
 #[cfg(any(test, feature = "testing"))]
@@ -48,6 +51,7 @@ impl CollectorConfig {
             ring_bytes: 1 << 16,
             sandbox: Sandbox::off(),
             namespaces: None,
+            containers: None,
         }
     }
 }

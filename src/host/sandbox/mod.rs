@@ -65,6 +65,8 @@ pub struct InForce {
     pub landlock: u8,
     /// A filter of system calls is in force.
     pub seccomp: bool,
+    /// Capabilities of the process that reads names of containers, as a mask.
+    pub container_names: u64,
 }
 
 impl Sandbox {
@@ -153,7 +155,29 @@ impl Sandbox {
             no_new_privs: no_new_privs().unwrap_or(false),
             landlock,
             seccomp: mode.is_ok_and(|mode| mode == SecureComputingMode::Filter),
+            container_names: 0,
         }
+    }
+}
+
+/// Confines a child of one task: it becomes that user, if one is given, keeps of its capabilities only `kept`, and can read
+/// only these directories.
+///
+/// # Errors
+/// If rights cannot be given up, or, if `is_strict`, the rest cannot be put into force.
+pub fn confine(
+    user: Option<&Identity>,
+    kept: CapabilitySet,
+    readable: &[PathBuf],
+    is_strict: bool,
+) -> anyhow::Result<()> {
+    let rules = files::rules(readable);
+    give_up(user, kept).context("cannot give up root's rights")?;
+    let is_limited = files::restrict(rules).map(|_| ());
+    let results = [is_limited, system_calls::restrict()];
+    match results.into_iter().find_map(Result::err) {
+        Some(e) if is_strict => Err(e),
+        _ => Ok(()),
     }
 }
 
@@ -174,13 +198,16 @@ impl InForce {
 
     /// Names of the capabilities kept, as capabilities(7) spells them.
     pub fn capability_names(&self) -> Vec<String> {
-        let set = CapabilitySet::from_bits_truncate(self.capabilities);
-        let names = set.iter_names().map(|(name, _)| format!("CAP_{name}"));
-        names.collect()
+        names_of(self.capabilities)
+    }
+
+    /// The same for the process that reads names of containers.
+    pub fn container_capability_names(&self) -> Vec<String> {
+        names_of(self.container_names)
     }
 
     /// Meaning of each of [`InForce::rows`].
-    pub const MEANINGS: [&str; 5] = [
+    pub const MEANINGS: [&str; 6] = [
         "the user that tcplife has run as since its start; another process of it, tcplife-files, opens and writes files as the \
          user who started tcplife",
         "the capabilities that are left",
@@ -188,16 +215,23 @@ impl InForce {
         "a version: this process can read only /proc, control groups and /etc, and write no file; from version 4 on, it can use \
          no TCP port. no: the kernel lacks Landlock (Linux 5.13) or does not enable it",
         "yes: starting programs, tracing processes, loading BPF programs and opening connections fail",
+        "the capability of another process, tcplife-names, which reads names of containers and pods in files of their runtimes, \
+         and with Landlock can read nothing else. none: it reads what its user may read",
     ];
 
     /// Restrictions and their state, in the order of [`InForce::MEANINGS`].
-    pub fn rows(&self) -> [(&'static str, String); 5] {
+    pub fn rows(&self) -> [(&'static str, String); 6] {
         let yes = |is| if is { "yes" } else { "no" }.to_owned();
         let names = self.capability_names();
         let capabilities = match names.len() {
             0 => "none".to_owned(),
             1 => names.concat(),
             many => many.to_string(),
+        };
+        let for_containers = self.container_capability_names();
+        let for_containers = match for_containers.len() {
+            0 => "none".to_owned(),
+            _ => for_containers.join(" "),
         };
         let landlock = match self.landlock {
             0 => "no".to_owned(),
@@ -209,8 +243,15 @@ impl InForce {
             ("no new privileges", yes(self.no_new_privs)),
             ("landlock", landlock),
             ("seccomp", yes(self.seccomp)),
+            ("container names", for_containers),
         ]
     }
+}
+
+fn names_of(capabilities: u64) -> Vec<String> {
+    let set = CapabilitySet::from_bits_truncate(capabilities);
+    let names = set.iter_names().map(|(name, _)| format!("CAP_{name}"));
+    names.collect()
 }
 
 fn user(uid: u32) -> String {

@@ -5,6 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::host::process_info::{Presence, ProcessInfo, Program};
 use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
+use crate::model::cgroup::ContainerNames;
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
@@ -441,6 +442,27 @@ fn owner(page: &mut Page, detail: &Detail) {
     if let Some(field) = fields::by_word("cgroup") {
         page.entry("cgroup", &fields::cell(field, session), Tone::Plain);
     }
+    if !session.cgroup.names.is_empty() {
+        let text = container(&session.cgroup.names);
+        page.entry("container", &text, Tone::Plain);
+    }
+}
+
+/// The names of a container in one line.
+fn container(names: &ContainerNames) -> String {
+    let ContainerNames {
+        container,
+        pod,
+        namespace,
+    } = names;
+    let named = |what: &str, name: &Option<String>| name.as_ref().map(|n| format!("{what}{n}"));
+    let parts = [
+        container.clone(),
+        named("pod ", pod),
+        named("namespace ", namespace),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 fn other_end(page: &mut Page, detail: &Detail, store: &Store, keymap: &Keymap) {

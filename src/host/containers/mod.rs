@@ -1,0 +1,242 @@
+//! Names of containers, from the files of their runtimes.
+//!
+//! No runtime is queried, so that a host in trouble gets no extra load. Most of the files can be read by root only, and the
+//! main process has no such right once it has started. So a child reads them: it may read everything at first, keeps that
+//! right alone, and Landlock limits it to the directories of the runtimes. It takes ids of containers and answers with names.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionbio;
+use rustix::thread::{CapabilitySet, capabilities};
+
+use crate::host::child::{self, Child};
+use crate::host::privileges::{Identity, may_change_user};
+use crate::host::sandbox;
+use crate::model::cgroup::{ContainerNames, is_id};
+use crate::text::sanitize::sanitize;
+
+mod files;
+mod sources;
+
+pub use sources::Places;
+
+/// Maximum length of a name, in characters. Kubernetes allows 253.
+const LONGEST_NAME: usize = 256;
+
+/// Minimum time between two looks for answers.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// The main process' side. Nothing here waits for the child, except at the start.
+#[derive(Debug)]
+pub struct Namer {
+    child: Child,
+    /// Capabilities of the child.
+    rights: CapabilitySet,
+    /// Number of requests without an answer.
+    outstanding: usize,
+    looked: Instant,
+}
+
+impl Namer {
+    /// Starts the child. Must be called while this process has a single thread, and before another child that lives on is
+    /// started: that one would keep the socket open.
+    ///
+    /// # Errors
+    /// If the kernel refuses a process.
+    pub fn start(is_strict: bool) -> anyhow::Result<Self> {
+        let right = CapabilitySet::DAC_READ_SEARCH;
+        let rights = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
+        let child = child::fork(c"tcplife-names", |socket| {
+            let places = Places::of_this_host();
+            // nobody's process owns none of the files, so that it could not write to them either
+            let user = may_change_user().then_some(Identity::NOBODY);
+            let confined = sandbox::confine(user.as_ref(), right, &places.folders(), is_strict);
+            // a child with too many rights reads nothing
+            if child::report(&socket, confined) {
+                serve(&socket, &places);
+            }
+        })?;
+        let starting = "cannot start the process that reads names of containers";
+        child.wait_for_report().context(starting)?;
+        ioctl_fionbio(&child.socket, true).context(starting)?;
+        Ok(Namer {
+            child,
+            rights: rights & right,
+            outstanding: 0,
+            looked: Instant::now(),
+        })
+    }
+
+    /// Capabilities of the child, as a mask.
+    pub fn rights(&self) -> u64 {
+        self.rights.bits()
+    }
+
+    /// Asks for the names of a container. If the child has too many requests already, there is no answer.
+    pub fn ask(&mut self, id: &str) {
+        let is_sent = child::send(self.child.socket.as_fd(), id.as_bytes(), None).is_ok();
+        self.outstanding += usize::from(is_sent);
+    }
+
+    /// True if answers may have arrived since the last look.
+    pub fn is_due(&self) -> bool {
+        self.outstanding > 0 && self.looked.elapsed() >= LOOK
+    }
+
+    /// Returns the next answer that has arrived: an id and its names.
+    pub fn answer(&mut self) -> Option<(String, ContainerNames)> {
+        self.looked = Instant::now();
+        match child::receive(self.child.socket.as_fd()) {
+            Ok(Some((bytes, _))) => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                decode(&bytes)
+            }
+            // nothing yet
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
+            // the child is gone, and its answers with it
+            _ => {
+                self.outstanding = 0;
+                None
+            }
+        }
+    }
+
+    /// Waits for an answer that is outstanding, until then at most. False: there is none.
+    pub fn wait(&self, end: Instant) -> bool {
+        let rest = end.saturating_duration_since(Instant::now());
+        let Ok(timeout) = Timespec::try_from(rest) else {
+            return false;
+        };
+        let mut fds = [PollFd::new(&self.child.socket, PollFlags::IN)];
+        self.outstanding > 0 && matches!(poll(&mut fds, Some(&timeout)), Ok(1))
+    }
+}
+
+/// Answers requests until the main process is gone. A request is the id of a container.
+fn serve(socket: &OwnedFd, places: &Places) {
+    while let Ok(Some((bytes, _))) = child::receive(socket.as_fd()) {
+        // nothing else becomes a part of a path
+        let id = std::str::from_utf8(&bytes).ok().filter(|id| is_id(id));
+        let Some(id) = id else { return };
+        let names = sources::names(places, id);
+        if child::send(socket.as_fd(), &encode(id, &names), None).is_err() {
+            return;
+        }
+    }
+}
+
+/// Between the parts of an answer; no name has it.
+const SEPARATOR: char = '\0';
+
+/// Encodes an answer: the id and the names, empty if they are not known.
+fn encode(id: &str, names: &ContainerNames) -> Vec<u8> {
+    let ContainerNames {
+        container,
+        pod,
+        namespace,
+    } = names;
+    let mut text = id.to_owned();
+    for name in [container, pod, namespace] {
+        text.push(SEPARATOR);
+        text.extend(name.iter().flat_map(|name| harmless(name)));
+    }
+    text.into_bytes()
+}
+
+/// Decodes an answer. The child has read what others wrote, so nothing that it sends is trusted.
+fn decode(bytes: &[u8]) -> Option<(String, ContainerNames)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut parts = text.split(SEPARATOR);
+    let id = parts.next().filter(|id| is_id(id))?;
+    let mut name = || {
+        let name: String = harmless(parts.next()?).collect();
+        (!name.is_empty()).then_some(name)
+    };
+    let names = ContainerNames {
+        container: name(),
+        pod: name(),
+        namespace: name(),
+    };
+    Some((id.to_owned(), names))
+}
+
+/// Iterates over the characters of a name, of limited number, without those that could drive a terminal.
+fn harmless(name: &str) -> impl Iterator<Item = char> {
+    let chars: Vec<char> = sanitize(name).chars().take(LONGEST_NAME).collect();
+    chars.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "4d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
+
+    fn names(container: &str, pod: &str, namespace: &str) -> ContainerNames {
+        let name = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        ContainerNames {
+            container: name(container),
+            pod: name(pod),
+            namespace: name(namespace),
+        }
+    }
+
+    #[test]
+    fn answer_encoded_is_decoded_unchanged_but_for_harmful_characters() {
+        for names in [
+            names("web", "web-7d4b9", "shop"),
+            names("", "", ""),
+            names("größe", "", "x"),
+        ] {
+            let decoded = decode(&encode(ID, &names));
+            assert_eq!(decoded, Some((ID.to_owned(), names)));
+        }
+        let hostile = names("a\0b\x1b[2J\n", &"x".repeat(5000), "\u{202e}");
+        let expected = names("a?b?[2J?", &"x".repeat(LONGEST_NAME), "?");
+        let encoded = encode(ID, &hostile);
+        assert_eq!(decode(&encoded), Some((ID.to_owned(), expected.clone())));
+        // a child that somebody has taken over
+        let raw = format!("{ID}\0a\u{1}b\0\0\x1b");
+        let expected = names("a?b", "", "?");
+        assert_eq!(decode(raw.as_bytes()), Some((ID.to_owned(), expected)));
+        assert_eq!(decode(b"../../etc\0web\0\0"), None);
+        assert_eq!(decode(b"\xff"), None);
+    }
+
+    #[test]
+    fn server_answers_ids_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (ours, theirs) = child::sockets().expect("sockets");
+        let places = Places::below(folder.path());
+        let server = std::thread::spawn(move || serve(&theirs, &places));
+        child::send(ours.as_fd(), ID.as_bytes(), None).expect("sent");
+        let (bytes, _) = child::receive(ours.as_fd())
+            .expect("an answer")
+            .expect("one");
+        assert_eq!(
+            decode(&bytes),
+            Some((ID.to_owned(), ContainerNames::default()))
+        );
+        child::send(ours.as_fd(), b"../../etc/shadow", None).expect("sent");
+        assert!(child::receive(ours.as_fd()).expect("the end").is_none());
+        server.join().expect("no panic");
+    }
+
+    proptest! {
+        #[test]
+        fn answer_of_any_bytes_has_short_harmless_names(bytes: Vec<u8>, tail in "\\PC*") {
+            let _ = decode(&bytes);
+            let (_, names) = decode(format!("{ID}\0{tail}").as_bytes()).expect("an answer");
+            for name in [names.container, names.pod, names.namespace].into_iter().flatten() {
+                prop_assert!(name.chars().count() <= LONGEST_NAME);
+                prop_assert_eq!(sanitize(&name), name);
+            }
+        }
+    }
+}
