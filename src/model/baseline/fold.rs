@@ -214,8 +214,7 @@ fn fold_kind<'a>(
 
 /// Merges differences of the same keys: the worst one names the others.
 pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
-    let order = |d: &Difference| (d.finding, d.key);
-    differences.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+    differences.sort_unstable_by_key(|d| (d.finding, d.key));
     let mut merged: Vec<Difference> = Vec::new();
     let mut places: HashMap<GroupKey, Vec<usize>> = HashMap::new();
     for difference in differences {
