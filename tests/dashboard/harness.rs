@@ -142,8 +142,15 @@ impl Seen {
             return Vec::new();
         };
         let titles = titles(&lines[heading]);
+        // the panes of top talkers below them have columns of their own
+        let is_pane = |line: &&String| {
+            ["PROCESS (", "PROGRAM ("]
+                .iter()
+                .any(|t| line.starts_with(t))
+        };
         lines[heading + 1..]
             .iter()
+            .take_while(|line| !is_pane(line))
             .map(|line| Row::new(&titles, line))
             .filter(|r| r.ports.is_some())
             .collect()
