@@ -560,15 +560,15 @@ fn dashboard_on_terminal_without_cursor_control_leaves_it_unchanged() {
 #[test]
 fn filter_invalid_error_shows_position_and_suggestion() {
     let output = Command::new(TCPLIFE)
-        .args(["-f", "prot 80"])
+        .args(["-f", "port 80 443", "--duration", "1s"])
         .output()
         .expect("it starts");
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "tcplife: invalid filter (-f):\n  prot 80\n  ^^^^\n  unknown field `prot`; did you mean `port`? To search for \
-         the word, quote it\n"
+        "tcplife: invalid filter (-f):\n  port 80 443\n          ^^^\n  `443` is a number without a field; did you mean \
+         `80,443`? Otherwise write `and 443` for a port or process id\n"
     );
 }
 

@@ -23,7 +23,15 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "docs/dashboard.md",
         &[
-            "titles", "talkers", "screens", "detail", "columns", "prompt", "help", "export",
+            "titles",
+            "talkers",
+            "screens",
+            "detail",
+            "columns",
+            "sort-menu",
+            "prompt",
+            "help",
+            "export",
             "themes",
         ],
     ),

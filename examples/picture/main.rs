@@ -39,7 +39,7 @@ const SCENES: &[Scene] = &[
         lines: 36,
         // more than the minute that the rate histories cover
         pause: Duration::from_secs(65),
-        shows: &["established", "reset by peer", "refused"],
+        shows: &["established", "peer reset", "refused"],
     },
     Scene {
         file: "distributions",
@@ -53,14 +53,14 @@ const SCENES: &[Scene] = &[
         keys: "f",
         lines: 21,
         pause: Duration::from_secs(2),
-        shows: &["reset by peer", "billing-sync"],
+        shows: &["peer reset", "billing-sync"],
     },
     Scene {
         file: "filter",
         keys: "q/raddr 10.0.0.5 and reason remote-reset and ",
         lines: 36,
         pause: Duration::from_secs(1),
-        shows: &["reset by peer "],
+        shows: &["peer reset "],
     },
     Scene {
         file: "detail",

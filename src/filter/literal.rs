@@ -10,7 +10,7 @@ use crate::filter::foreign::never;
 use crate::filter::services;
 use crate::filter::shorthand::localhost;
 use crate::model::fields::{Field, FieldKind, by_word, name_of_word};
-use crate::model::session::Comm;
+use crate::model::session::{Comm, State};
 use crate::text::suggest::suggest;
 use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
 
@@ -396,7 +396,9 @@ fn abbreviated(
     in_quotes: bool,
 ) -> Result<Vec<&'static str>, Bad> {
     let lower = text.to_lowercase().replace('_', "-");
-    let word = || name_of_word(names, &text.to_lowercase());
+    // whatever the reason, a session that is closed has the status
+    let is_any_reason = field.word == "status" && lower == State::Closed.name();
+    let word = || name_of_word(names, &text.to_lowercase()).filter(|_| !is_any_reason);
     let all = || real_names(names);
     if let Some(name) = all().find(|n| *n == lower).or_else(word) {
         return Ok(vec![name]);

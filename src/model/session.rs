@@ -100,11 +100,11 @@ named_enum! {
         /// We reset it: unread data, SO_LINGER 0, or a disconnect.
         LocalReset = "local-reset" => "reset by us",
         /// The peer reset it.
-        RemoteReset = "remote-reset" => "reset by peer",
+        RemoteReset = "remote-reset" => "peer reset",
         /// Nothing listens on the port (ECONNREFUSED).
         Refused = "refused",
         /// No answer to our SYNs (ETIMEDOUT).
-        ConnectTimeout = "connect-timeout" => "connect timeout",
+        ConnectTimeout = "connect-timeout" => "no answer",
         /// The peer stopped answering (ETIMEDOUT).
         Timeout = "timeout" => "timed out",
         /// The peer is unreachable (EHOSTUNREACH, ENETUNREACH).
@@ -112,9 +112,9 @@ named_enum! {
         /// We gave up connecting before an answer came.
         Cancelled = "cancelled",
         /// No local port was free (EADDRNOTAVAIL); nothing was sent.
-        NoPort = "no-port" => "no free port",
+        NoPort = "no-port" => "no port",
         /// It waited in the listener's queue and was never accepted.
-        NeverAccepted = "never-accepted" => "never accepted",
+        NeverAccepted = "never-accepted" => "unaccepted",
         /// Closed in repair mode (TCP_REPAIR), as by a checkpoint: the peer was told nothing.
         Checkpoint = "checkpoint",
         /// Killed from outside, as by `ss -K` (ECONNABORTED).

@@ -59,7 +59,7 @@ pub enum Action {
     /// Sort by the field of this word; again: reverse the order.
     SortBy(&'static str),
     /// Go to the top talkers.
-    Talkers,
+    Panes,
     /// Clear the filter.
     ClearFilter,
     /// Say that nothing is killed here.

@@ -33,7 +33,8 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The main process' side. Nothing here waits for the child, except at the start.
 #[derive(Debug)]
 pub struct Namer {
-    child: Child,
+    /// `None`: the kernel does not let it give up its rights, and then it reads nothing.
+    child: Option<Child>,
     /// Capabilities of the child.
     rights: CapabilitySet,
     /// Number of requests without an answer.
@@ -46,7 +47,7 @@ impl Namer {
     /// started: that one would keep the socket open.
     ///
     /// # Errors
-    /// If the kernel refuses a process.
+    /// If the kernel refuses a process or, with `is_strict`, does not let it give up its rights.
     pub fn start(is_strict: bool) -> anyhow::Result<Self> {
         let right = CapabilitySet::DAC_READ_SEARCH;
         let rights = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
@@ -61,11 +62,19 @@ impl Namer {
             }
         })?;
         let starting = "cannot start the process that reads names of containers";
-        child.wait_for_report().context(starting)?;
-        ioctl_fionbio(&child.socket, true).context(starting)?;
+        let child = match child.wait_for_report() {
+            Ok(()) => Some(child),
+            Err(e) if is_strict => return Err(e).context(starting),
+            Err(_) => None,
+        };
+        let mut rights = rights & right;
+        match &child {
+            Some(child) => ioctl_fionbio(&child.socket, true).context(starting)?,
+            None => rights = CapabilitySet::empty(),
+        }
         Ok(Namer {
             child,
-            rights: rights & right,
+            rights,
             outstanding: 0,
             looked: Instant::now(),
         })
@@ -78,7 +87,8 @@ impl Namer {
 
     /// Asks for the names of a container. If the child has too many requests already, there is no answer.
     pub fn ask(&mut self, id: &str) {
-        let is_sent = child::send(self.child.socket.as_fd(), id.as_bytes(), None).is_ok();
+        let Some(child) = &self.child else { return };
+        let is_sent = child::send(child.socket.as_fd(), id.as_bytes(), None).is_ok();
         self.outstanding += usize::from(is_sent);
     }
 
@@ -90,7 +100,7 @@ impl Namer {
     /// Returns the next answer that has arrived: an id and its names.
     pub fn answer(&mut self) -> Option<(String, ContainerNames)> {
         self.looked = Instant::now();
-        match child::receive(self.child.socket.as_fd()) {
+        match child::receive(self.child.as_ref()?.socket.as_fd()) {
             Ok(Some((bytes, _))) => {
                 self.outstanding = self.outstanding.saturating_sub(1);
                 decode(&bytes)
@@ -111,7 +121,10 @@ impl Namer {
         let Ok(timeout) = Timespec::try_from(rest) else {
             return false;
         };
-        let mut fds = [PollFd::new(&self.child.socket, PollFlags::IN)];
+        let Some(child) = &self.child else {
+            return false;
+        };
+        let mut fds = [PollFd::new(&child.socket, PollFlags::IN)];
         self.outstanding > 0 && matches!(poll(&mut fds, Some(&timeout)), Ok(1))
     }
 }

@@ -174,7 +174,7 @@ impl App {
                     self.sort_by(field);
                 }
             }
-            Action::Talkers => self.turn_to(Focus::Table.step(1)),
+            Action::Panes => self.turn_to(Focus::Table.step(1)),
             Action::ClearFilter => self.clear_filter(),
             Action::Kill => self
                 .notice
@@ -223,7 +223,7 @@ impl App {
                 self.panes.sort(subject, &shown, step);
             }
             Action::Invert => self.panes.invert(subject),
-            Action::Talkers => self.turn_to(Focus::Table),
+            Action::Panes => self.turn_to(Focus::Table),
             Action::Group => self.panes.group(subject),
             Action::Narrow => {
                 if let Some(key) = self.panes.pane(subject).selected() {

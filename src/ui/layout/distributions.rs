@@ -14,7 +14,7 @@ pub fn areas(area: Rect, selected: usize) -> [Rect; HOST + 1] {
     const LOW: u16 = 12;
     const NARROW: u16 = 50;
     /// Height of the chart of the host.
-    const LEAST: u16 = 8;
+    const LEAST: u16 = 7;
     const MOST: u16 = 14;
     let mut areas = [Rect::ZERO; HOST + 1];
     let height = area.height.saturating_sub(1);

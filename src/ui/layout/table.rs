@@ -381,7 +381,7 @@ mod tests {
         );
         assert_eq!(
             automatic_titles(120),
-            "PID COMM LADDR LPORT RADDR RPORT TX RX RATE AGE STATUS RTT RETR"
+            "PID COMM LADDR LPORT RADDR RPORT TX RX RATE AGE CONN STATUS RTT RETR"
         );
         assert_eq!(
             automatic_titles(200),
@@ -450,7 +450,10 @@ mod tests {
             added(2, "user"),
             "PID COMM USER LPORT RADDR RPORT TX RX STATUS"
         );
-        assert_eq!(added(9, "unit"), "PID COMM LPORT RADDR RPORT TX RX STATUS");
+        assert_eq!(
+            added(9, "unit"),
+            "PID COMM LPORT RADDR RPORT TX RX AGE STATUS"
+        );
         // wherever it was put, and in a window as narrow as that
         let last = format!("{} status", usual.replace(" status", " rtt cwnd mss"));
         for width in 25..200 {

@@ -152,7 +152,7 @@ impl Names {
         Some(format!("{host}:{port}"))
     }
 
-    /// What is shown by name, after a key has switched it.
+    /// The text after a key has switched names on or off.
     pub fn switched_text(&self) -> &'static str {
         match (self.addresses, self.ports) {
             (true, true) => "addresses and ports are shown as names",

@@ -47,9 +47,4 @@ impl SortMenu {
             self.at = at;
         }
     }
-
-    /// Selects the column at a position, or the last one.
-    pub fn go_to(&mut self, at: usize) {
-        self.at = at.min(fields::columns().count().saturating_sub(1));
-    }
 }

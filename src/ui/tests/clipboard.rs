@@ -75,7 +75,7 @@ fn copy_of_session_closed_since_the_last_snapshot_is_as_the_table_shows_it() {
     assert!(copied(&mut app, "y").contains("198.51.100.7:50001 established"));
     press(&mut app, "Esc");
     app.batch(batch_at(11, vec![], vec![]));
-    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 reset by peer"));
+    assert!(copied(&mut app, "y").contains("198.51.100.7:50001 peer reset"));
 }
 
 #[test]
@@ -87,13 +87,13 @@ fn copied_text_is_shown_from_edge_to_edge_until_any_key() {
         }
         let before = (app.layers.mode(), screen(&app, SIZE));
         let text = copied(&mut app, key);
-        assert!(line(&app, SIZE, 2).contains("else select it by hand. Any key closes."));
+        assert!(line(&app, SIZE, 3).contains("else select it by hand. Any key closes."));
         let lines = text.width().div_ceil(80);
-        let shown: String = (3..3 + lines)
+        let shown: String = (4..4 + lines)
             .map(|y| line(&app, SIZE, y).trim_matches('"').to_owned())
             .collect();
         assert_eq!(shown.trim_end(), text);
-        assert!(line(&app, SIZE, 3 + lines).contains("────"));
+        assert!(line(&app, SIZE, 4 + lines).contains("────"));
         let characters = ["j", "y", "q"].map(|c| KeyCode::Char(c.chars().next().expect("one")));
         for closes in [
             &characters[..],

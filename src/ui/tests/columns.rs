@@ -57,23 +57,23 @@ fn chooser_says_that_a_change_fixes_the_choice_and_undoes_it() {
     let shown = title(&app);
     assert!(
         shown.contains(&format!(
-            "COLUMNS 9 of {all}: as many as fit; Space fixes the choice"
+            "COLUMNS 10 of {all}: as many as fit; Space fixes the choice"
         )),
         "{shown}"
     );
     let below = format!("▼ {} more\"", all - 13);
     assert!(shown.ends_with(&below), "{shown}");
     press(&mut app, "Space j J");
-    assert!(title(&app).contains(&format!("COLUMNS 8 of {all}: kept for the next run")));
+    assert!(title(&app).contains(&format!("COLUMNS 9 of {all}: kept for the next run")));
     press(&mut app, "u");
-    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX RATE AGE STATUS");
     press(&mut app, "u u");
     assert!(app.columns.chosen().is_none(), "as many as fit again");
     assert_eq!(titles(&app), automatic);
     press(&mut app, "Space r");
     assert_eq!(titles(&app), automatic);
     press(&mut app, "u");
-    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX AGE STATUS");
+    assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX RATE AGE STATUS");
     press(&mut app, "PgDn");
     assert!(title(&app).contains("▲ ") && title(&app).contains(" ▼ "));
     press(&mut app, "G");

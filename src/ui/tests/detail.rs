@@ -66,7 +66,7 @@ fn detail_can_be_scrolled_to_its_last_line() {
 fn detail_says_first_what_is_going_on() {
     let app = watching(SIZE);
     assert!(
-        line(&app, SIZE, 4).contains(
+        line(&app, SIZE, 5).contains(
             "Healthy: 1.1MB/s out, 300B/s in, limited by the peer's window (60% of 10s)."
         ),
         "{}",
@@ -76,7 +76,7 @@ fn detail_says_first_what_is_going_on() {
     press(&mut failed, "/");
     type_text(&mut failed, "status refused");
     press(&mut failed, "Enter Enter");
-    let said = line(&failed, SIZE, 4);
+    let said = line(&failed, SIZE, 5);
     assert!(said.contains("Refused: 203.0.113.80:50008"), "{said}");
 }
 
@@ -265,19 +265,19 @@ fn detail_follows_its_session_until_it_is_closed() {
     app.batch(batch_at(32, vec![], vec![ended]));
     let shown = screen(&app, SIZE);
     for text in [
-        "reset by peer",
+        "peer reset",
         "Reset by the peer after 29.50s",
         "close 1.50s",
     ] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     // and has the name to filter by, too
-    assert!(entry(&app, "status").starts_with("reset by peer "));
+    assert!(entry(&app, "status").starts_with("peer reset "));
     assert!(entry(&app, "reason").starts_with("remote-reset "));
     // and keeps it, even if the table has evicted it
     let others = (100..300).map(|c| closed(c, "curl", "10.0.0.9", Reason::LocalFin));
     app.batch(batch_at(33, vec![], others.collect()));
-    assert!(screen(&app, SIZE).contains("reset by peer"));
+    assert!(screen(&app, SIZE).contains("peer reset"));
     press(&mut app, "Esc");
     assert_eq!(app.layers.mode(), Mode::Table);
 }

@@ -186,6 +186,7 @@ fn local_connection_is_exported_and_copied_with_both_ends() {
         other => panic!("{other:?}"),
     }
     assert!(screen(&app, SIZE).contains("sent both ends to"));
+    press(&mut app, "Esc");
     for (filter, sessions) in [("port 18080", 2), ("comm nginx", 1)] {
         press(&mut app, "/ ^U");
         type_text(&mut app, filter);

@@ -319,11 +319,11 @@ fn table_shows_the_busiest_first_then_the_newest() {
         [
             "nginx",
             "nginx",
-            "sshd-ses…",
+            "sshd-se…",
             "-",
             "postgres",
-            "日本語プ…",
-            "redis-se…",
+            "日本語…",
+            "redis-s…",
             "curl",
             "curl"
         ]
@@ -649,10 +649,10 @@ fn second_line_shows_evicted_sessions_and_the_capture_filter_at_80_columns() {
         &mut app,
         "not comm nobody and not raddr 203.0.113.99 and rx > 0",
     );
-    press(&mut app, "Enter F");
+    press_and_settle(&mut app, "Enter F");
     let said = line(&app, SIZE, 1);
     assert!(said.contains("capture: port 443"), "{said}");
-    assert!(said.contains("filter: not comm no"), "{said}");
+    assert!(said.contains("filter: not comm n"), "{said}");
     press(&mut app, "Esc");
     let said = line(&app, SIZE, 1);
     assert!(said.contains("  keeping the newest 2  "), "{said}");
@@ -672,7 +672,7 @@ fn status_of_any_reason_is_whole_at_80_columns() {
     let mut words: Vec<&str> = reasons.map(|r| r.word()).collect();
     words.sort_unstable();
     assert_eq!(shown, words);
-    for word in ["closed", "peer closed", "reset by peer", "connect timeout"] {
+    for word in ["closed", "peer closed", "peer reset", "no answer"] {
         assert!(words.contains(&word), "{word}");
     }
     assert!(column(&app, "TX").iter().all(|tx| tx == "123k"));
@@ -688,11 +688,9 @@ fn status_word_on_the_screen_can_be_typed_in_a_filter() {
     app.batch(batch_at(10, vec![], closed.collect()));
     for (filter, shown) in [
         ("status \"peer closed\"", &["peer closed"][..]),
-        ("status closed", &["closed"]),
         ("reason closed,refused", &["refused", "closed"]),
         ("status remote-fin", &["peer closed"]),
-        ("CLOSED", &["peer closed", "closed"]),
-        ("\"by peer\"", &["reset by peer"]),
+        ("\"r reset\"", &["peer reset"]),
         ("\"Timed Out\"", &["timed out"]),
     ] {
         press(&mut app, "/ ^U");
@@ -712,7 +710,7 @@ fn status_column_sorts_by_the_words_that_it_shows() {
     app.batch(batch_at(10, vec![], closed.collect()));
     for _ in 0..30 {
         if app.sort.field.word != "status" {
-            press_and_settle(&mut app, "s");
+            press_and_settle(&mut app, ">");
         }
     }
     assert!(column(&app, "STATUS").is_sorted());

@@ -46,7 +46,7 @@ fn click_selects_a_session_and_a_second_opens_its_detail() {
     assert!(selected_line(&app).contains("postgres"));
     click_on(&mut app, SIZE, "redis", 3);
     assert!(selected_line(&app).contains("redis"));
-    click_on(&mut app, SIZE, "reset by peer", 3);
+    click_on(&mut app, SIZE, "peer reset", 3);
     assert_eq!(app.layers.mode(), Mode::Detail);
     assert!(screen(&app, SIZE).contains("redis-server"));
     // the first line, which nobody has chosen, is only selected at first
@@ -123,10 +123,21 @@ fn click_on_heading_sorts_and_a_second_reverses() {
                 continue;
             }
             let last = usize::from(column.x + column.width - 1);
-            for (x, said) in [
-                (usize::from(column.x), format!("by {}", column.title)),
-                (last, format!("by {} reversed", column.title)),
-            ] {
+            let word = column.field.word;
+            let descending = column.field.column.is_some_and(|c| c.descending);
+            let arrows = if descending {
+                ["↓", "↑"]
+            } else {
+                ["↑", "↓"]
+            };
+            for (x, arrow) in [usize::from(column.x), last].into_iter().zip(arrows) {
+                let said = format!("sort: {word} {arrow}");
+                // the sorted column takes cells of others
+                let shown = crate::ui::layout::table::window(app.columns.view(), size.width).shown;
+                let now = shown.iter().find(|c| c.field == column.field);
+                let x = now.map_or(x, |now| {
+                    x.clamp(now.x.into(), (now.x + now.width - 1).into())
+                });
                 click(&mut app, (x, 3));
                 assert!(
                     line(&app, size, 1).contains(&said),
@@ -236,7 +247,7 @@ fn click_on_footer_key_does_what_the_key_does() {
 fn click_in_failures_selects_and_a_second_filters() {
     let mut app = app(SIZE);
     press_and_settle(&mut app, "f");
-    for text in ["never accepted", "timed out"] {
+    for text in ["unaccepted", "timed out"] {
         click_on(&mut app, SIZE, text, 3);
         assert!(selected_line(&app).contains(text));
         assert_eq!(app.layers.mode(), Mode::Failures);

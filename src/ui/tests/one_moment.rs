@@ -181,7 +181,7 @@ fn detail_of_session_that_closed_during_a_pause_shows_it_afterwards() {
     }
     assert!(screen(&app, SIZE).contains("  established  "));
     press_and_settle(&mut app, "Space");
-    assert!(screen(&app, SIZE).contains("  reset by peer  "));
+    assert!(screen(&app, SIZE).contains("  peer reset  "));
 }
 
 #[test]

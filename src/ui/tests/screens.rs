@@ -232,7 +232,7 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
         "{all:?}"
     );
     assert!(
-        all.iter().any(|(name, _)| name == "never accepted ← :443"),
+        all.iter().any(|(name, _)| name == "unaccepted ← :443"),
         "{all:?}"
     );
     for (line, (name, count)) in all.iter().enumerate() {
@@ -466,7 +466,7 @@ fn host_chart_is_full_when_it_is_opened() {
     let mut app = web_server(SIZE, 5000);
     press_and_settle(&mut app, "d");
     let shown = screen(&app, SIZE);
-    let heading = line(&app, SIZE, 2);
+    let heading = line(&app, SIZE, 3);
     assert!(heading.contains(" HOST  ↑ "), "{shown}");
     // 5000 sessions in 38 s
     assert!(heading.contains("closed 13"), "{shown}");

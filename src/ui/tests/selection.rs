@@ -55,7 +55,7 @@ fn press_times(app: &mut App, key: &str, times: usize) {
 
 #[test]
 fn cursor_on_session_that_closes_stays_on_its_line() {
-    for (down, scrolled) in [(3, 0), (40, 21)] {
+    for (down, scrolled) in [(3, 0), (40, 25)] {
         let mut app = busy_app();
         next(&mut app, 3, None, &[]);
         press_times(&mut app, "j", down);
@@ -76,13 +76,13 @@ fn cursor_on_session_that_closes_stays_on_its_line() {
 #[test]
 fn cursor_on_session_that_closes_at_its_place_follows_it() {
     let mut app = busy_app();
-    press(&mut app, "s s s s s s");
-    assert!(screen(&app, SIZE).contains("by TX"));
+    press(&mut app, "< <");
+    assert!(screen(&app, SIZE).contains("sort: tx ↓"));
     next(&mut app, 3, None, &[]);
     press(&mut app, "j j");
     next(&mut app, 4, Some(2), &[]);
     assert_eq!(selected_port(&app), 50_002, "its bytes keep its place");
-    assert!(selected_line(&app).contains("remote-fin"));
+    assert!(selected_line(&app).contains("peer closed"));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn cursor_on_evicted_session_stays_on_its_line() {
     let mut app = unused(50, SIZE);
     app.batch(closings(0..50, 1));
     // sorted by their bytes the oldest are on top; these are evicted first
-    press(&mut app, "s s s s s s I");
+    press(&mut app, "< < I");
     let before = column(&app, "RPORT");
     press(&mut app, "g j j j");
     assert_eq!(before[3], selected_port(&app).to_string());
@@ -182,7 +182,7 @@ fn cursor_on_session_stays_on_its_screen_line_when_the_order_changes() {
     app.batch(closings(0..500, 1));
     press_times(&mut app, "PgDn", 5);
     let before = (cursor(&app), selected_port(&app));
-    for key in ["s", "s", "I", "S"] {
+    for key in [">", ">", "I", "S"] {
         press_and_settle(&mut app, key);
         assert_eq!((cursor(&app), selected_port(&app)), before, "{key}");
     }
@@ -238,7 +238,7 @@ fn lines_that_have_just_closed_fade_with_the_snapshots() {
         vec![open(2, "nginx", "10.0.0.1", 1)],
         vec![session],
     ));
-    let style = |app: &App| terminal(app, &DARK, SIZE).backend().buffer()[(10, 4)].style();
+    let style = |app: &App| terminal(app, &DARK, SIZE).backend().buffer()[(10, 5)].style();
     let same = |style: Style, wanted: Style| {
         assert_eq!(
             (style.fg.filter(|c| *c != Color::Reset), style.add_modifier),

@@ -79,9 +79,9 @@ fn sort_menu_lists_every_letter_at_80x24() {
 fn sort_keys_of_duration_and_bytes_sort_at_once() {
     let mut app = app(SIZE);
     press(&mut app, "A");
-    assert!(screen(&app, SIZE).contains("   AGE▼"));
+    assert!(screen(&app, SIZE).contains(" AGE▼"));
     press(&mut app, "A");
-    assert!(screen(&app, SIZE).contains("   AGE▲"));
+    assert!(screen(&app, SIZE).contains(" AGE▲"));
     press(&mut app, "B");
     assert!(
         screen(&app, SIZE).contains("BYTES▼"),

@@ -277,7 +277,7 @@ fn top_talkers_alone_fill_the_window_and_name_their_sort_order() {
         assert!(heading.contains(title), "{title}: {heading}");
     }
     let below = shown.lines().skip_while(|l| !l.contains("PROCESS"));
-    assert_eq!(below.count(), 17, "and the keys: {shown}");
+    assert_eq!(below.count(), 16, "and the keys: {shown}");
     press_and_settle(&mut app, "s");
     assert!(screen(&app, Size::new(80, 24)).contains("PROCESS (26) by 10s▼"));
     press_and_settle(&mut app, "I");
