@@ -15,15 +15,20 @@ const MOST: usize = 12;
 pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<String> {
     let tokens = lex(text);
     let mut wants = Wants::Term;
-    let mut found = Vec::new();
+    let (mut found, mut either) = (Vec::new(), Vec::new());
     for token in &tokens {
         let instead = |new: String| {
             let (start, end) = (&text[..token.span.start], &text[token.span.end..]);
             format!("{start}{new}{end}")
         };
-        found.extend(replacements(wants, token, values).into_iter().map(instead));
+        match token.kind {
+            Tok::And => either.push(instead("or".into())),
+            _ => found.extend(replacements(wants, token, values).into_iter().map(instead)),
+        }
         wants = after(wants, token);
     }
+    // another value is likelier than another connection of the terms
+    found.extend(either);
     found.truncate(MOST);
     found
 }
@@ -37,7 +42,6 @@ fn replacements(
     let text = match &token.kind {
         Tok::Word => token.text,
         Tok::Quoted(text) => text,
-        Tok::And => return vec!["or".into()],
         _ => return Vec::new(),
     };
     let comm = by_word("comm").into_iter();

@@ -113,7 +113,7 @@ fn columns_flag_takes_precedence_and_is_for_one_run() {
     let nothing = only(&[&listen(V4)]);
     home.configure("columns = ['raddr', 'mss', 'comm']\n");
     let mut seen = home.dashboard(&["-L", &nothing, "--columns", "comm,dport,rtt,status"], &[]);
-    assert_eq!(headings(&seen), ["COMM", "RPORT", "RTT", "STATUS"]);
+    assert_eq!(headings(&seen), ["COMM", "RPORT", "RTT", "STATUS", "RATE"]);
     seen.press("c");
     seen.wait_for("the chooser", |s| s.shows("for this run only"));
     seen.press(" ");

@@ -171,7 +171,7 @@ impl Seen {
         let text: Vec<char> = self.lines()[line].chars().collect();
         let appearance_of = |title: &str| {
             let column = text
-                .windows(title.len())
+                .windows(title.chars().count())
                 .position(|w| w.iter().copied().eq(title.chars()))?;
             let cell = self.terminal.screen().cell(line as u16, column as u16)?;
             Some((cell.fgcolor(), cell.bgcolor(), cell.bold()))

@@ -83,8 +83,8 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     for _ in 0..2 {
         seen.press(&format!("\x1b[<0;3;{row}M\x1b[<0;3;{row}m"));
     }
-    // the pid is in the filter, of which there is room for the end
-    let name = format!("and comm dashboard-{pid}");
+    // of the filter there is room for both ends
+    let name = format!("filter: pid {pid} and ");
     seen.wait_for("only its sessions", |s| {
         s.lines()[1].contains("filter: ") && s.shows(&name[..18])
     });

@@ -494,7 +494,7 @@ fn dashboard(world: &mut World, setting: &Setting, cells: &mut Cells) {
     let (orphan, _peer) = world.orphan();
     let mut shell = Shell::start(world, setting, "defaults");
     shell.starts_dashboard(&only(&[&world.listener, &world.other]));
-    let columns = "PID COMM LPORT RADDR RPORT TX STATUS RATE";
+    let columns = "PID COMM LPORT RADDR RPORT TX RX STATUS RATE";
     let heading = shell
         .seen
         .heading()

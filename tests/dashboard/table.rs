@@ -506,7 +506,7 @@ fn filter_of_a_bare_port_shows_its_session_and_one_without_match_says_so() {
     seen.wait_for("the session", |s| {
         s.shows(&format!("filter: {rport}")) && s.row(lport, rport).is_some()
     });
-    seen.press(&format!("/and rport {lport}\r"));
+    seen.press(&format!("/\x1b[Cand rport {lport}\r"));
     seen.wait_for("why nothing matches", |s| {
         s.shows("No session matches \"") && s.shows("(1 hidden). Backspace: undo.")
     });

@@ -92,7 +92,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which is the largest transfer, and what limits it?",
         steps: &[
-            press("B", "by BYTES", "sessions, with the most bytes in both directions on top, open or closed; `o` leaves only open ones"),
+            press("B", "sort: bytes", "sessions, with the most bytes in both directions on top, open or closed; `o` leaves only open ones"),
             press("Enter", "limited by", "the first one, with what limits it"),
         ],
         further: &[],
@@ -101,7 +101,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which sessions have lasted longest?",
         steps: &[
-            press("A", "by AGE", "sessions, the oldest on top; `≥`: it was open before tcplife started, and its age is a lower bound"),
+            press("A", "sort: duration", "sessions, the oldest on top; `≥`: it was open before tcplife started, and its age is a lower bound"),
             press("o", " open", "only those that are still open"),
         ],
         further: &[],
@@ -119,7 +119,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "What is refused or times out, such as a database?",
         steps: &[
-            press("f", "ECONNREFUSED", "failures: `refused` (nothing listens there) or `connect-timeout` (no answer at all), destination and program, with what fails most now on top"),
+            press("f", "ECONNREFUSED", "failures: `refused` (nothing listens there) or `no answer` (the attempt timed out), destination and program, with what fails most now on top"),
             press("Enter", "filter: ", "the sessions of the selected line, with their process ids"),
         ],
         further: &[],
@@ -128,7 +128,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "The database is slow: is it the network, or us?",
         steps: &[
-            press("Shift-Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
+            press("Shift-Tab Shift-Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
             press("Enter", "filter: service", "only its sessions"),
             press("d", "CONNECT", "RTT and CONNECT are the network's: if they are short and durations are long, it is the database or us"),
         ],
@@ -150,7 +150,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which process opens connections that get reset?",
         steps: &[
-            press("f", "remote-reset", "failures: the line `remote-reset` names the destination and the program"),
+            press("f", "peer reset", "failures: the line `peer reset` names the destination and the program"),
             press("Enter", "filter: ", "the sessions of the selected line, with their process ids"),
         ],
         further: &[],
@@ -168,8 +168,8 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which traffic is that of a container?",
         steps: &[
-            typed("/", "cont", "container", "the fields that the text may become"),
-            press("Tab Tab", "filter: container", "the container; if there are several, `Tab` goes to the next"),
+            press("Shift-Tab", "UNIT", "containers and systemd units, with the most bytes per second on top; `↓` goes to yours"),
+            press("Enter", "filter: container", "its sessions"),
         ],
         further: &[],
         remark: "",
@@ -186,7 +186,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which program leaks sessions in close-wait?",
         steps: &[
-            typed("/", "close-", "close-wait", "sessions that the peer has closed and the owner has not"),
+            typed("/", "wait", "close-wait", "`close-wait`: the peer has closed the session, and the owner has not (`fin-wait`: the other way round)"),
         ],
         further: &[],
         remark: "",
