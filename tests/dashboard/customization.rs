@@ -117,7 +117,7 @@ fn columns_flag_takes_precedence_and_is_for_one_run() {
     seen.press("c");
     seen.wait_for("the chooser", |s| s.shows("for this run only"));
     seen.press(" ");
-    seen.wait_for("a column less", |s| headings(s)[0] == "RPORT");
+    seen.wait_for("a column more", |s| headings(s)[0] == "PID");
     seen.press("u");
     seen.wait_for("the change undone", |s| headings(s)[0] == "COMM");
     seen.press("q");
