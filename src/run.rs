@@ -233,9 +233,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     };
     if shows_open && !started.finds_all {
         notices.push(
-            "this kernel refuses BPF iterators over maps: open sessions in other network namespaces that no process has \
-             open are not shown"
-                .into(),
+            "open sessions of other network namespaces may be missing: no BPF map iterators".into(),
         );
     }
     if let (Some(session_env), Some(broker)) = (session_env, helpers.broker) {

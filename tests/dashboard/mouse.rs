@@ -73,7 +73,7 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     seen.wait_for("the beginning", |s| s.shows("RATES"));
     seen.click_on("Esc back");
     seen.wait_for("the table", |s| s.heading().is_some());
-    seen.click_on("Tab pane");
+    seen.click_on("Tab talkers");
     seen.wait_for("the processes", |s| s.shows("PROCESS (1)"));
     let pid = std::process::id().to_string();
     // its line follows the headings of the pane

@@ -672,7 +672,7 @@ fn session_that_leaves_the_pid_filter_is_not_missed() {
         let mut seen = Seen::sized(pty::command(&brisk(flags)), 150, 120);
         seen.wait_for("the dashboard", |s| s.heading().is_some());
         // without it tcplife cannot tell which sessions have vanished
-        let vanished = match seen.shows("refuses BPF iterators over maps") {
+        let vanished = match seen.shows("no BPF map iterators") {
             true => "vanished not known",
             false => vanished,
         };

@@ -330,7 +330,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("state_before_close"),
         help: "last state before it closed",
         kind: FieldKind::Names(State::NAMES),
-        column: column("LAST", 'A', 11, 0, 31, false),
+        column: column("LAST", 'z', 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
     },
     Field {
@@ -381,7 +381,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("retransmitted_bytes"),
         help: "retransmitted bytes",
         kind: FieldKind::Bytes,
-        column: column("RETRB", 'B', 6, 0, 26, true),
+        column: column("RETRB", 'H', 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
     },
     Field {

@@ -33,9 +33,11 @@ impl SortMenu {
         selected.map_or_else(fields::busiest, |(field, _)| field)
     }
 
-    /// The field that this letter stands for.
+    /// The field that this letter stands for; if none does, that of the small letter, so that `A` and `B` are what they are
+    /// without the menu.
     pub fn field(letter: char) -> Option<&'static Field> {
-        let found = fields::columns().find(|(_, column)| column.letter == letter);
+        let find = |letter: char| fields::columns().find(|(_, column)| column.letter == letter);
+        let found = find(letter).or_else(|| find(letter.to_ascii_lowercase()));
         found.map(|(field, _)| field)
     }
 

@@ -59,8 +59,8 @@ fn sort_menu_arrows_select_and_enter_sorts() {
 fn sort_menu_unknown_letter_says_so_and_stays() {
     let mut app = app(SIZE);
     press(&mut app, "s");
-    letter(&mut app, 'V');
-    assert!(screen(&app, SIZE).contains("V is not the letter of a column"));
+    letter(&mut app, 'Q');
+    assert!(screen(&app, SIZE).contains("Q is not the letter of a column"));
     assert_eq!(app.layers.mode(), Mode::SortMenu);
 }
 
@@ -88,6 +88,16 @@ fn sort_keys_of_duration_and_bytes_sort_at_once() {
         "{}",
         screen(&app, SIZE)
     );
+}
+
+#[test]
+fn sort_menu_takes_the_keys_that_sort_without_it() {
+    for (key, sorted) in [('A', "AGE▼"), ('B', "BYTES▼")] {
+        let mut app = app(SIZE);
+        press(&mut app, "s");
+        letter(&mut app, key);
+        assert!(screen(&app, SIZE).contains(sorted), "{key}");
+    }
 }
 
 #[test]
