@@ -99,7 +99,7 @@ impl std::fmt::Display for GroupKey {
                 write!(f, "{first}/{bits}")
             }
             GroupKey::Port(port) => write!(f, "{port}"),
-            GroupKey::Workload(Workload::Unknown) => f.write_str("-"),
+            GroupKey::Workload(Workload::Unknown) => f.write_str("no unit"),
             GroupKey::Workload(Workload::Container(name) | Workload::Unit(name)) => {
                 write!(f, "{name}")
             }
