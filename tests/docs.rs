@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::documents::Section;
 use tcplife::testing::model::{FIELDS, Field, Missed, Value};
-use tcplife::testing::ui::{HELP_SECTIONS, KEYS, QUESTIONS, Step, THEMES, TITLES};
+use tcplife::testing::ui::{HELP_SECTIONS, KEYS, Mode, QUESTIONS, Step, THEMES, TITLES};
 use tcplife::testing::{cli, filter};
 
 mod common {
@@ -62,7 +62,8 @@ fn docs_generated_sections_match_the_program_tables() {
 
     let mut table = String::from("| screen | key | purpose |\n|---|---|---|\n");
     for title in TITLES {
-        let key = KEYS.iter().find(|k| Some(k.action) == title.action);
+        let mut keys = KEYS.iter().filter(|k| k.is_in(Mode::Table));
+        let key = keys.find(|k| Some(k.action) == title.action);
         let key = key.map_or(String::new(), |k| format!("`{}`", k.presses[0].name()));
         table += &format!("| {} | {key} | {} |\n", title.name, title.purposes[0]);
     }

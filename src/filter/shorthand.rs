@@ -53,7 +53,7 @@ pub const SHORTHANDS: &[Shorthand] = &[
     Shorthand {
         word: "failed",
         aliases: &[],
-        help: "closed, and not by a FIN",
+        help: "closed for a known reason other than a FIN or a checkpoint",
         condition: || {
             let failures = Reason::ALL.iter().filter(|r| r.is_failure());
             named("reason", failures.map(|r| r.name()))

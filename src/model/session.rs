@@ -110,7 +110,7 @@ named_enum! {
         /// The peer is unreachable (EHOSTUNREACH, ENETUNREACH).
         Unreachable = "unreachable",
         /// We gave up connecting before an answer came.
-        Cancelled = "cancelled",
+        Cancelled = "cancelled" => "gave up",
         /// No local port was free (EADDRNOTAVAIL); nothing was sent.
         NoPort = "no-port" => "no port",
         /// It waited in the listener's queue and was never accepted.

@@ -416,6 +416,11 @@ impl Store {
         self.open().count()
     }
 
+    /// Time of the last snapshot that rates were computed at, ns.
+    pub fn read_ns(&self) -> u64 {
+        self.read_ns
+    }
+
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -596,6 +601,9 @@ fn changed(
     moved
 }
 
+/// Time that the first rate of a session covers at least, s.
+const SHORTEST_S: f32 = 1.0;
+
 /// Sets the rates since the previous figures and returns the bytes moved since. Bytes that a preexisting session moved
 /// before it was first seen belong to no interval.
 fn set_rates(session: &mut Session, before: Option<&Session>) -> Moved {
@@ -605,6 +613,11 @@ fn set_rates(session: &mut Session, before: Option<&Session>) -> Moved {
         None => (Moved::from(&*session), session.start_ns),
     };
     let seconds = session.end_ns.saturating_sub(since_ns) as f32 / 1e9;
+    // over the first milliseconds of a session, a rate would be that of a moment
+    let seconds = match before {
+        Some(_) => seconds,
+        None => seconds.max(SHORTEST_S),
+    };
     if seconds > 0.0 {
         session.tx_rate = moved.tx as f32 / seconds;
         session.rx_rate = moved.rx as f32 / seconds;

@@ -248,7 +248,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
     let is_regular = entry.before.opened >= SEVERAL && expected >= FAILURES as f64;
     let was_there = entry.long_open > 0 || is_regular;
     let is_silent = compared.pause_ns >= compared.gone_after_ns;
-    if was_there && !compared.has_open && since.opened == 0 && is_silent {
+    if was_there && !compared.has_open && is_silent {
         match entry.long_open {
             0 => {
                 let (before, since) = figure(BaselineFigure::New);

@@ -726,8 +726,20 @@ mod tests {
         host.set_baseline(40);
         let mut slow = steady(1, 40, 42, 1500);
         slow.truncate(ENOUGH as usize - 1);
-        host.take_snapshot(52, vec![], slow);
+        host.take_snapshot(50, vec![], slow);
         assert_eq!(host.peer_differences(), [""; 0]);
+    }
+
+    #[test]
+    fn baseline_program_stopped_a_moment_after_it_is_gone() {
+        let mut host = Host::new();
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], steady(1, 1, 40, 200));
+        host.set_baseline(40);
+        host.take_snapshot(42, vec![], steady(1, 40, 41, 200));
+        assert_eq!(host.peer_differences(), [""; 0]);
+        host.take_snapshot(60, vec![], vec![]);
+        assert_eq!(host.peer_differences(), ["10.0.0.1 Gone"]);
     }
 
     #[test]

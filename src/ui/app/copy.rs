@@ -60,9 +60,17 @@ impl App {
 
     /// Copies the value of a cell of the selected session, with all its digits.
     pub(super) fn copy_cell(&mut self, field: &Field) -> Option<Effect> {
-        let value = exact(field, self.selected()?, &self.names)?;
+        let place = self.rows.get(self.selected, &self.store)?;
+        let session = self.selected()?;
+        let mut value = exact(field, session, &self.names)?;
+        if field.word == "comm"
+            && let Some((_, other)) = self.other_end(place, session)
+        {
+            value += &format!("⇄{}", fields::cell(field, other));
+        }
         let title = field.column.map_or(field.word, |column| column.title);
-        self.notice.say(format!("copied {value} ({title})"));
+        self.notice
+            .switched(format!("sent to the clipboard: {value} ({title})"));
         Some(Effect::Copy(value))
     }
 

@@ -19,7 +19,7 @@ impl App {
             true => "local connections: one line for both ends",
             false => "local connections: a line for each end",
         };
-        self.notice.say(text.into());
+        self.notice.switched(text.into());
     }
 
     /// True if a session has a line in the table.

@@ -75,6 +75,7 @@ impl Sort {
         SortOrder {
             field: self.field,
             descending: descending != self.inverted,
+            read_ns: 0,
         }
     }
 }
@@ -292,11 +293,15 @@ impl App {
 
     /// The keys of the footer and their cells.
     pub fn footer_keys(&self, width: u16) -> Vec<(&Bound, Range<usize>)> {
+        let tabs = match self.size.height >= TABBED {
+            true => self.tab_line(width).tabs,
+            false => Vec::new(),
+        };
         let around = footer::Around {
             mode: self.layers.mode(),
-            tabbed: self.size.height >= TABBED,
+            tabs: &tabs,
             undoable: self.view_filter.has_previous(),
-            filtered: !self.view_filter.filter.is_everything(),
+            filtered: self.view_filter.is_limited(),
             searched: self.layers.help().is_some_and(|h| !h.searched.is_empty()),
         };
         footer::keys(&self.keymap, around, width)

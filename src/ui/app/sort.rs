@@ -7,7 +7,7 @@ use crate::model::fields::Field;
 use crate::ui::action::{Action, Motion, Sideways};
 use crate::ui::app::follow::OPENED;
 use crate::ui::app::update::Offer;
-use crate::ui::app::{App, Sort};
+use crate::ui::app::{App, Selection, Sort};
 use crate::ui::layout;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::sort_menu::SortMenu;
@@ -36,6 +36,8 @@ impl App {
         self.sort = sort;
         self.columns.show_sorted(self.sort_column());
         self.columns.reveal(sort.field, self.size.width);
+        // whoever sorts wants to see what is on top
+        self.selection = Selection::Top;
         self.restart();
     }
 
@@ -110,7 +112,10 @@ impl App {
             Action::Sideways(Sideways::Right) => menu.go(1),
             Action::Accept => {
                 let field = menu.selected();
-                self.choose_sort(field);
+                self.layers.take_sort_menu();
+                if field != self.sort_column() {
+                    self.sort_by(field);
+                }
             }
             Action::Back => {
                 self.layers.take_sort_menu();
@@ -123,15 +128,13 @@ impl App {
     /// Sorts by the field with this letter, if the sort menu has one.
     pub(super) fn sort_by_letter(&mut self, letter: char) {
         match SortMenu::field(letter) {
-            Some(field) => self.choose_sort(field),
+            Some(field) => {
+                self.layers.take_sort_menu();
+                self.sort_by(field);
+            }
             None => self
                 .notice
                 .hint(format!("{letter} is not the letter of a column")),
         }
-    }
-
-    fn choose_sort(&mut self, field: &'static Field) {
-        self.layers.take_sort_menu();
-        self.sort_by(field);
     }
 }

@@ -14,8 +14,8 @@ use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
-use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::app::{App, Selection};
 use crate::ui::keys::KeyPress;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
@@ -88,7 +88,11 @@ impl App {
             let text = format!("{name} is a key of the sessions; {back} goes back to them");
             return self.notice.say(text);
         }
-        let help = self.keymap.of(mode, Action::Help);
+        // in the help its key closes it
+        let help = match mode {
+            Mode::Help => String::new(),
+            _ => self.keymap.of(mode, Action::Help),
+        };
         self.notice.hint(match help.as_str() {
             "" => format!("{name} is not bound here"),
             help => format!("{name} is not bound; {help} help"),
@@ -109,7 +113,10 @@ impl App {
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
             Mode::Copied => {
                 self.layers.close_copied();
-                Break(None)
+                match action {
+                    Action::Quit | Action::Suspend => Continue(()),
+                    _ => Break(None),
+                }
             }
         }
     }
@@ -308,6 +315,7 @@ impl App {
             let text = format!("there is no filter to clear; {quit} quits");
             return self.notice.hint(text);
         }
+        self.selection = Selection::Top;
         self.choose();
     }
 
@@ -384,16 +392,18 @@ impl App {
         }
     }
 
-    /// Counts the open sessions that the capture filter being typed would drop.
+    /// Counts the open sessions that the capture filter being typed would drop, among as many as a key has time for.
     fn count_dropped(&mut self) {
+        const TRIED: usize = 20_000;
         if let Some(prompt) = self.layers.prompt_mut()
             && prompt.purpose == Purpose::Capture
         {
-            let open = self.store.open();
-            prompt.dropped = prompt
-                .state()
-                .ok()
-                .map(|filter| open.filter(|(_, s)| !filter.matches(s)).count());
+            let is_all = self.store.open_count() <= TRIED;
+            let open = self.store.open().take(TRIED);
+            prompt.dropped = prompt.state().ok().map(|filter| {
+                let dropped = open.filter(|(_, s)| !filter.matches(s));
+                (dropped.count(), is_all)
+            });
         }
     }
 

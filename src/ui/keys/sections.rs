@@ -96,18 +96,17 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
 pub static MOUSE: &[(&str, &str)] = &[
     (
         "click",
-        "select; click again to open or to narrow the filter",
-    ),
-    (
-        "click a cell",
-        "select the session, and copy the value to the terminal's clipboard",
+        "select; click again to open or to narrow the filter. In the session table, the first click also copies the cell, unless click-copies is false",
     ),
     (
         "click a heading",
         "sort by that column; click again to reverse",
     ),
     ("click a tab", "go to that screen"),
-    ("click a footer key", "same as pressing the key"),
+    (
+        "click elsewhere",
+        "a key in the footer or an entry of the sort menu: the same as its key; a line of the strip: its pane; a notice: remove it",
+    ),
     ("wheel", "scroll the pane under the pointer"),
     (
         "Shift and drag",

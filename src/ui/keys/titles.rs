@@ -21,10 +21,10 @@ pub struct ScreenTitle {
 #[rustfmt::skip]
 pub static TITLES: &[ScreenTitle] = &[
     tab("Sessions", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
-    part("Top talkers", Mode::TopTalkers, ["who uses the network now: processes, peers, ports", "who uses the network now"]),
+    part("Top talkers", Mode::TopTalkers, ["who uses the network now: processes, peers, ports, units", "who uses the network now"]),
     part("Session", Mode::Detail, ["everything about one session, live", "one session, live"]),
     part("Columns", Mode::Columns, ["choose the columns of the table and their order", "choose columns, their order"]),
-    tab("Charts", Mode::Distributions, Some(Action::Screen(Mode::Distributions)), ["where the time goes: durations, RTT, connect latencies, bytes", "where the time goes"]),
+    tab("Charts", Mode::Distributions, Some(Action::Screen(Mode::Distributions)), ["the last minutes, and where the time goes", "where the time goes"]),
     tab("Failures", Mode::Failures, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
     tab("Baseline", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
     tab("Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),

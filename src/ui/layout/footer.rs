@@ -5,39 +5,44 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthStr;
 
 use crate::ui::action::{Action, Mode};
-use crate::ui::keys::titles::tabs;
 use crate::ui::keys::{Bound, Keymap};
+use crate::ui::layout::tabs::Tab;
 
 /// The state of the screen that the footer depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Around {
+pub struct Around<'a> {
     pub mode: Mode,
-    /// The tabs, which have keys of their own, are shown.
-    pub tabbed: bool,
+    /// The tabs that are shown, with keys of their own.
+    pub tabs: &'a [Tab],
     /// There is a previous filter.
     pub undoable: bool,
-    /// There is a filter.
+    /// A filter, a family, or open or closed sessions only are chosen.
     pub filtered: bool,
     /// There is a search in the help.
     pub searched: bool,
 }
 
-impl Around {
+impl Around<'_> {
     /// True if the footer shows the key.
     fn shows(self, row: &Bound) -> bool {
         let action = row.key.action;
         // it closes the help, which no tab says
         let closes = self.mode == Mode::Help && action == Action::Help;
-        let on_tab = || !closes && tabs().any(|t| t.action == Some(action));
+        let mut tabs = self.tabs.iter();
+        let is_on_tab = !closes && tabs.any(|t| t.title.action == Some(action));
         !row.key.footer.is_empty()
             && (self.undoable || action != Action::Widen)
             && (self.filtered || action != Action::ClearFilter)
             && (self.searched || !matches!(action, Action::Hit(_)))
-            && !(self.tabbed && on_tab())
+            && !is_on_tab
     }
 }
 
-pub fn keys(keymap: &Keymap, around: Around, width: u16) -> Vec<(&Bound, Range<usize>)> {
+pub fn keys<'a>(
+    keymap: &'a Keymap,
+    around: Around<'_>,
+    width: u16,
+) -> Vec<(&'a Bound, Range<usize>)> {
     let modes = [around.mode];
     let all = keymap.rows(&modes).filter(|r| around.shows(r));
     let mut x = 0;

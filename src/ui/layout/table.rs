@@ -68,8 +68,10 @@ struct Listed {
 impl Listed {
     fn new((field, mut column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
         if columns.is_sorted(field) {
-            // its title has an arrow
-            column.width = column.width.max(column.title.width() as u16 + 1);
+            // the arrow after its title may take the cell before a number, so that no column gives way to it
+            if !field.kind.is_number() {
+                column.width = column.width.max(column.title.width() as u16 + 1);
+            }
             column.drop = 0;
         } else {
             column.drop += 1;
@@ -366,7 +368,8 @@ mod tests {
                     let shown = window(columns.view(), width).shown;
                     let sorted = shown.iter().find(|c| c.field == field);
                     let cells = sorted.map(|c| usize::from(c.width));
-                    let least = field.column.map_or(0, |c| c.title.width()) + 1;
+                    let arrow = usize::from(!field.kind.is_number());
+                    let least = field.column.map_or(0, |c| c.title.width()) + arrow;
                     assert!(cells >= Some(least), "{field:?} at {width}: {cells:?}");
                 }
             }

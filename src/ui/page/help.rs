@@ -248,7 +248,7 @@ const MARKERS: &[(&str, &str)] = &[
     ("▸", "the chart that has the keyboard"),
     ("-", "no value, or not known"),
     (
-        "~60 s",
+        "~MINUTE",
         "a history that is an estimate, for a minute after the filter was set",
     ),
     ("bold", "open sessions; closed ones are plain"),

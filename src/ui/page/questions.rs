@@ -101,7 +101,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which sessions have lasted longest?",
         steps: &[
-            press("A", "sort: duration", "sessions, the oldest on top; `≥`: it was open before tcplife started, and its age is a lower bound"),
+            press("A", "sort: age", "sessions, the oldest on top; `≥`: it was open before tcplife started, and its age is a lower bound"),
             press("o", " open", "only those that are still open"),
         ],
         further: &[],
@@ -119,7 +119,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "What is refused or times out, such as a database?",
         steps: &[
-            press("f", "ECONNREFUSED", "failures: `refused` (nothing listens there) or `no answer` (the attempt timed out), destination and program, with what fails most now on top"),
+            press("f", "ECONNREFUSED", "failures: `refused` (nothing listens there), `no answer` (the attempt timed out) or `gave up` (our application did before that), destination and program, with what fails most now on top"),
             press("Enter", "filter: ", "the sessions of the selected line, with their process ids"),
         ],
         further: &[],
@@ -128,7 +128,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "The database is slow: is it the network, or us?",
         steps: &[
-            press("Shift-Tab Shift-Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
+            press("Tab Tab Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
             press("Enter", "filter: service", "only its sessions"),
             press("d", "CONNECT", "RTT and CONNECT are the network's: if they are short and durations are long, it is the database or us"),
         ],

@@ -20,7 +20,7 @@ pub struct HostHistory {
     pub opened: ChartHistory,
     /// Closed sessions, including failed ones.
     pub closed: ChartHistory,
-    /// Sessions that closed for another reason than a FIN.
+    /// Sessions that failed: closed for a known reason other than a FIN or a checkpoint.
     pub failed: ChartHistory,
     /// Bytes since then, sent and received.
     moved: [u64; 2],

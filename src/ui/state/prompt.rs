@@ -21,8 +21,9 @@ pub struct Prompt {
     recalled: Option<(usize, String)>,
     /// The whole text is selected: typing replaces it.
     is_selected: bool,
-    /// Open sessions that the capture filter would drop; `None`: the text is not valid, or another filter is typed.
-    pub dropped: Option<usize>,
+    /// Open sessions that the capture filter would drop, and true if these are all; `None`: the text is not valid, or another
+    /// filter is typed.
+    pub dropped: Option<(usize, bool)>,
     completing: Option<Completing>,
 }
 

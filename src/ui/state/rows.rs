@@ -102,12 +102,20 @@ pub struct SortOrder {
     pub field: &'static Field,
     /// The greatest first.
     pub descending: bool,
+    /// Time of the last snapshot, ns: open sessions are compared by their age at one moment, and not at those at which each
+    /// was read, so that they keep their order.
+    pub read_ns: u64,
 }
 
 impl SortOrder {
     fn rank(&self, place: SessionRef, session: &Session) -> Rank {
+        let is_age = self.field.word == "duration" && matches!(place, SessionRef::Open(_));
         let key = sort_key(
             match (fields::shown(self.field, session), self.field.kind) {
+                (Value::Uint(_), _) if is_age => {
+                    let from = session.end_ns.saturating_sub(session.duration_ns());
+                    Value::Uint(self.read_ns.saturating_sub(from) / 1000)
+                }
                 (Value::Uint(rate), FieldKind::Rate) => Value::Uint(leading(rate)),
                 (value, _) => value,
             },
@@ -450,6 +458,7 @@ impl Rows {
     fn look_at_open(&mut self, store: &Store, shows: &impl Fn(&Session) -> bool) {
         let mut ranks = std::mem::take(&mut self.open);
         ranks.clear();
+        self.order.read_ns = store.read_ns();
         let open = store.open();
         let lines = open.filter(|(place, s)| self.has_line(*place, s, store, shows));
         ranks.extend(lines.map(|(place, s)| self.order.rank(place, s)));
@@ -506,10 +515,31 @@ mod tests {
     use crate::model::session::{Comm, State};
     use crate::testing::sample::closed_session as sample;
 
+    #[test]
+    fn open_sessions_read_at_different_moments_keep_their_order_by_age() {
+        let order = order("duration", true);
+        let read = |cookie: u64, start_ms: u64, end_ms: u64| {
+            let session = Session {
+                start_ns: start_ms * 1_000_000,
+                established_ns: 0,
+                end_ns: end_ms * 1_000_000,
+                ..sample()
+            };
+            let order = SortOrder {
+                read_ns: 2_000_000_000,
+                ..order
+            };
+            order.rank(SessionRef::Open(cookie), &session)
+        };
+        // the older one was read a little earlier, so that its duration is the shorter one
+        assert!(read(1, 100, 1990) < read(2, 105, 1999));
+    }
+
     fn order(word: &str, descending: bool) -> SortOrder {
         SortOrder {
             field: by_word(word).expect("a field"),
             descending,
+            read_ns: 0,
         }
     }
 

@@ -83,6 +83,11 @@ impl ViewFilter {
         self.family = (self.family != Some(family)).then_some(family);
     }
 
+    /// True if a filter, a family or open or closed sessions only are chosen.
+    pub fn is_limited(&self) -> bool {
+        !self.filter.is_everything() || self.family.is_some() || self.scope != Scope::All
+    }
+
     /// Shows both families, open and closed sessions. False if it does so already.
     pub fn clear(&mut self) -> bool {
         let is_limited = self.family.is_some() || self.scope != Scope::All;

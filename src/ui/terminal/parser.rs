@@ -1,9 +1,9 @@
-//! The parser of what a terminal sends: bytes in, keys, pastes and clicks out.
+//! The parser of what a terminal sends: bytes in, keys, pastes, clicks and replies out.
 //!
 //! A control sequence is taken as a whole, known or not: a reply of the terminal, or a key that the dashboard does not
-//! know, never turns into other keys. Only the replies that the dashboard asks for are passed on. A parser of terminal output, like the crate `vte`, does not serve. It knows none of
-//! the forms that only a terminal sends (SS3 keys, old mouse reports, the keys of the Linux console, pastes), and it
-//! cannot tell Esc from the start of a sequence.
+//! know, never turns into other keys. Only the replies that the dashboard asks for are passed on. A parser of terminal
+//! output, like the crate `vte`, does not serve. It knows none of the forms that only a terminal sends (SS3 keys, old
+//! mouse reports, the keys of the Linux console, pastes), and it cannot tell Esc from the start of a sequence.
 
 use std::time::Duration;
 

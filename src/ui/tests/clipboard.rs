@@ -95,17 +95,12 @@ fn copied_text_is_shown_from_edge_to_edge_until_any_key() {
         assert_eq!(shown.trim_end(), text);
         assert!(line(&app, SIZE, 4 + lines).contains("────"));
         let characters = ["j", "y", "q"].map(|c| KeyCode::Char(c.chars().next().expect("one")));
-        for closes in [
-            &characters[..],
-            &[KeyCode::Esc, KeyCode::F(10), KeyCode::Up],
-        ]
-        .concat()
-        {
+        for closes in [&characters[..], &[KeyCode::Esc, KeyCode::F(9), KeyCode::Up]].concat() {
             assert_eq!(app.key(KeyPress::new(closes, false), None), None);
             assert_eq!(app.layers.mode(), before.0, "{closes:?}");
             copied(&mut app, key);
         }
-        press(&mut app, "Esc");
+        assert_eq!(press(&mut app, "^C"), Some(Effect::Quit));
         assert_eq!(screen(&app, SIZE), before.1);
     }
 }

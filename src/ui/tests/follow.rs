@@ -55,7 +55,7 @@ fn follow_keeps_the_newest_session_on_top_and_selected() {
     // moving to another session stops following; F follows again
     press(&mut app, "j");
     assert!(selected_line(&app).contains("newest"));
-    assert!(second_line(&app).contains("sort: duration ↑"));
+    assert!(second_line(&app).contains("sort: age ↑"));
     press(&mut app, "F");
     assert!(selected_line(&app).contains("newer"));
     assert!(second_line(&app).contains("following the newest"));

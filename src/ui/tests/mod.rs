@@ -393,8 +393,6 @@ fn selection_follows_its_session_when_lines_move() {
     press(&mut app, "j j j");
     let line = selected_line(&app);
     assert!(line.contains(" timed out"), "{line}");
-    press(&mut app, "I");
-    assert_eq!(selected_line(&app), line);
     // three newer ones arrive above it
     let newer = (20..23).map(|c| Session {
         end_ns: 30 * S,

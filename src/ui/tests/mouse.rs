@@ -65,7 +65,7 @@ fn click_on_a_cell_copies_its_exact_value() {
         assert_eq!(click_on(app, SIZE, text, 3), Some(copied), "{text}");
         let said = line(app, SIZE, 23);
         assert!(
-            said.contains(&format!("copied {value} ({title})")),
+            said.contains(&format!("sent to the clipboard: {value} ({title})")),
             "{said}"
         );
     };
@@ -123,7 +123,7 @@ fn click_on_heading_sorts_and_a_second_reverses() {
                 continue;
             }
             let last = usize::from(column.x + column.width - 1);
-            let word = column.field.word;
+            let word = column.title.to_lowercase();
             let descending = column.field.column.is_some_and(|c| c.descending);
             let arrows = if descending {
                 ["↓", "↑"]

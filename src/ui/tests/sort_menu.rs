@@ -44,13 +44,13 @@ fn sort_menu_arrows_select_and_enter_sorts() {
     let mut app = app(SIZE);
     press(&mut app, "s → ↓ ↑ → Enter");
     assert!(
-        screen(&app, SIZE).contains("sort: rxrate ↓"),
+        screen(&app, SIZE).contains("sort: rx/s ↓"),
         "{}",
         screen(&app, SIZE)
     );
     press(&mut app, "s ↑ ↑ ↑ ↑ ↑ ↑ ↑ ← ← Esc");
     assert!(
-        screen(&app, SIZE).contains("sort: rxrate ↓"),
+        screen(&app, SIZE).contains("sort: rx/s ↓"),
         "Esc changes nothing"
     );
 }

@@ -425,7 +425,7 @@ fn top_talkers_containers_and_units_are_a_pane_that_narrows_exactly() {
     assert!(!shown.contains("PROCESS ("), "{shown}");
     for (line, filter, matching) in [
         ("4d5f6a7b8c9d", "container 4d5f6a7b8c9d", 2),
-        ("-", "container !~ . and unit !~ .", 1),
+        ("no unit", "container !~ . and unit !~ .", 1),
         ("ssh@1.service", "unit ssh@1.service", 1),
     ] {
         let at = names(&app, Subject::Units).iter().position(|n| n == line);

@@ -130,6 +130,10 @@ pub static STYLES: &[NamedStyle] = &[
         &mut t.heading_sorted
     }),
     style("open", "open sessions", |t| &mut t.open),
+    style("just-closed", "sessions that have just closed", |t| {
+        &mut t.just_closed
+    }),
+    style("fading", "the same a moment later", |t| &mut t.fading),
     style("closed", "closed sessions", |t| &mut t.closed),
     style("selected", "the selected line", |t| &mut t.selected),
     style("key", "keys in footer and help", |t| &mut t.key),

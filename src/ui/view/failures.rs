@@ -28,7 +28,7 @@ static COLUMNS: [FailureColumn; 7] = [
         title: "COUNT",
         width: 6,
         grow: 0,
-        drop: 0,
+        drop: 2,
         is_number: true,
         kind: FieldKind::Count,
         text: |_, _, row| match row.tally.count {
@@ -40,7 +40,7 @@ static COLUMNS: [FailureColumn; 7] = [
         title: "/s",
         width: 4,
         grow: 0,
-        drop: 0,
+        drop: 3,
         is_number: true,
         kind: FieldKind::Count,
         text: |_, _, row| match row.rate {
@@ -54,7 +54,7 @@ static COLUMNS: [FailureColumn; 7] = [
         title: "LAST",
         width: 4,
         grow: 0,
-        drop: 1,
+        drop: 4,
         is_number: true,
         kind: FieldKind::Micros,
         text: |_, failures, row| match failures.ago_ns(row.tally) / 1_000_000_000 {
@@ -67,7 +67,7 @@ static COLUMNS: [FailureColumn; 7] = [
     },
     FailureColumn {
         title: "REASON",
-        width: 15,
+        width: 11,
         grow: 0,
         drop: 0,
         is_number: false,
@@ -81,7 +81,7 @@ static COLUMNS: [FailureColumn; 7] = [
         title: "ERRNO",
         width: 13,
         grow: 0,
-        drop: 2,
+        drop: 5,
         is_number: false,
         kind: FieldKind::Text,
         text: |_, _, row| {
@@ -91,8 +91,8 @@ static COLUMNS: [FailureColumn; 7] = [
     },
     FailureColumn {
         title: "DESTINATION",
-        width: 23,
-        grow: 26,
+        width: 15,
+        grow: 34,
         drop: 0,
         is_number: false,
         kind: FieldKind::Addr,
@@ -103,9 +103,9 @@ static COLUMNS: [FailureColumn; 7] = [
     },
     FailureColumn {
         title: "COMM",
-        width: 5,
-        grow: 10,
-        drop: 0,
+        width: 12,
+        grow: 3,
+        drop: 1,
         is_number: false,
         kind: FieldKind::Text,
         text: |_, _, row| match row.failure {

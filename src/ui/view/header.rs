@@ -220,10 +220,13 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
             .styled(theme.figure)
             .elastic("filter: ", both_ends_of)
     });
-    let order = match (app.is_following(), app.is_descending()) {
-        (true, _) => Cow::from("following the newest"),
-        (false, true) => format!("sort: {} ↓", app.columns.sorted().word).into(),
-        (false, false) => format!("sort: {} ↑", app.columns.sorted().word).into(),
+    let order = match app.is_following() {
+        true => Cow::from("following the newest"),
+        false => {
+            let title = app.columns.sorted().column.map_or("", |c| c.title);
+            let arrow = if app.is_descending() { "↓" } else { "↑" };
+            format!("sort: {} {arrow}", title.to_lowercase()).into()
+        }
     };
     let both = family.is_none().then_some("IPv4+IPv6");
     let interval = app.interval.header_text();

@@ -59,13 +59,17 @@ fn hint(prompt: &Prompt) -> String {
         false => "",
     };
     match (prompt.purpose, prompt.dropped) {
-        (Purpose::Capture, Some(0)) if prompt.text().trim().is_empty() => {
+        (Purpose::Capture, Some((0, _))) if prompt.text().trim().is_empty() => {
             "Enter captures every session".into()
         }
-        (Purpose::Capture, Some(dropped)) => {
+        (Purpose::Capture, Some((dropped, is_all))) => {
+            let at_least = if is_all { "" } else { "at least " };
             let open = match dropped {
                 0 => String::new(),
-                n => format!("drops {}, and ", fields::number(n as u64, "open session")),
+                n => {
+                    let sessions = fields::number(n as u64, "open session");
+                    format!("drops {at_least}{sessions}, and ")
+                }
             };
             format!("Enter {open}ignores what does not match from then on. Esc keeps all")
         }

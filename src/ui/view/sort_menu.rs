@@ -18,7 +18,7 @@ pub fn draw(menu: &SortMenu, app: &App, theme: &Theme, main: Rect, buffer: &mut 
     Clear.render(area, buffer);
     buffer.set_style(area, theme.base);
     let width = usize::from(area.width);
-    let heading = "SORT BY: press a letter; the same again reverses the order";
+    let heading = "SORT BY: press a letter; that of the sorted column reverses the order";
     if area.height > 0 {
         let heading = format!("{:width$}", shorten(heading, width, FieldKind::Text));
         buffer.set_stringn(area.x, area.y, heading, width, theme.heading);
