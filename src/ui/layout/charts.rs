@@ -14,10 +14,14 @@ pub fn sparkline(values: &[f32]) -> String {
     bars(values, 1).concat()
 }
 
-/// Draws a chart on several lines, from the top down.
+/// Draws a chart on several lines, from the top down, scaled to its greatest value.
 pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
+    bars_up_to(greatest(values), values, lines)
+}
+
+/// Draws a chart whose top is `most`.
+pub fn bars_up_to(most: f32, values: &[f32], lines: usize) -> Vec<String> {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = greatest(values);
     let eighths = |value: f32| match value.partial_cmp(&0.0) {
         // a value above 0 is always visible, however small
         Some(Ordering::Greater) => ((value / most * (lines * 8) as f32).round() as usize).max(1),
@@ -30,13 +34,11 @@ pub fn bars(values: &[f32], lines: usize) -> Vec<String> {
     (0..lines).rev().map(|i| line(i * 8)).collect()
 }
 
-/// Returns the greatest value, to which a chart is scaled.
-pub fn greatest(values: &[f32]) -> f32 {
+fn greatest(values: &[f32]) -> f32 {
     values.iter().copied().fold(0.0, f32::max)
 }
 
-/// The value axis of a chart: what is left of each of its lines, `width` cells wide. The top has the greatest value, the
-/// bottom 0.
+/// The value axis of a chart: what is left of each of its lines, `width` cells wide. The top is `most`, the bottom 0.
 pub fn value_axis(name: &str, most: &str, lines: usize, width: usize) -> Vec<String> {
     let room = width.saturating_sub(1);
     let line = |i| match i {
@@ -54,7 +56,7 @@ pub fn value_axis(name: &str, most: &str, lines: usize, width: usize) -> Vec<Str
 /// a chart moves as a whole and does not flicker.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeAxis {
-    /// The first second that the history has.
+    /// The first second that the history has as a whole.
     since_s: u64,
     /// The oldest second that a cell may take into account.
     oldest_s: u64,
@@ -69,7 +71,7 @@ impl TimeAxis {
     /// within these seconds.
     pub fn new(since_ns: u64, now_ns: u64, cells: usize, length_s: RangeInclusive<u64>) -> Self {
         const STEPS: [u64; 11] = [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30];
-        let (since_s, now_s) = (since_ns / S, now_ns / S);
+        let (since_s, now_s) = (since_ns.div_ceil(S), now_ns / S);
         let longest_s = *length_s.end();
         let watched_s = now_s
             .saturating_sub(since_s)
@@ -88,7 +90,7 @@ impl TimeAxis {
         }
     }
 
-    /// True if a second has ended since the history began.
+    /// True if the history has a whole second.
     pub fn has_data(&self) -> bool {
         self.since_s < self.now_s
     }
@@ -105,6 +107,15 @@ impl TimeAxis {
         };
         let cells = (0..self.cells as u64).rev();
         cells.map(|ago| mean(ago).unwrap_or(0.0)).collect()
+    }
+
+    /// The greatest value of a single second, which the value axis reaches: where a cell has several seconds, its mean is
+    /// less.
+    pub fn greatest<const N: usize>(&self, history: &RateHistory<f32, N>) -> f32 {
+        let newest = self.now_s.saturating_sub(1) / self.step_s;
+        let first = (newest + 1).saturating_sub(self.cells as u64) * self.step_s;
+        let seconds = first.max(self.oldest_s)..self.now_s;
+        seconds.map(|s| history.at(s)).fold(0.0, f32::max)
     }
 
     /// The line below the chart, with times before `end`, which is now or another moment. It starts where the history does,
@@ -185,6 +196,33 @@ mod tests {
         assert_eq!(now[144..], [0.0, 300.5, 302.5, 304.5, 306.5, 308.5]);
         // the newest cell is not full yet
         assert_eq!(later[144..], [300.5, 302.5, 304.5, 306.5, 308.5, 310.0]);
+    }
+
+    #[test]
+    fn time_axis_of_several_seconds_a_cell_reaches_the_greatest_second() {
+        let mut history = RateHistory::<f32, 301>::default();
+        (0..200).for_each(|s| history.add(s, 10.0));
+        history.add(150, 70.0);
+        let axis = TimeAxis::new(0, 200 * S, 50, 0..=240);
+        let values = axis.values(&history);
+        let most = axis.greatest(&history);
+        assert_eq!((greatest(&values), most), (27.5, 80.0));
+        assert_eq!(bars_up_to(most, &values, 1)[0].matches('▃').count(), 1);
+        // as far as it is shown
+        let later = TimeAxis::new(0, 199 * S, 10, 0..=40);
+        assert_eq!(later.greatest(&history), 10.0);
+    }
+
+    #[test]
+    fn time_axis_leaves_out_the_part_of_a_second_in_which_the_history_began() {
+        let mut history = RateHistory::<f32, 301>::default();
+        history.add(10, 27.0);
+        history.add(11, 3000.0);
+        let axis = |now_s| TimeAxis::new(10 * S + 990_000_000, now_s * S, 4, 0..=240);
+        assert!(!axis(11).has_data());
+        assert_eq!(axis(11).values(&history), [0.0; 4]);
+        assert_eq!(axis(12).values(&history), [0.0, 0.0, 0.0, 3000.0]);
+        assert_eq!(axis(12).greatest(&history), 3000.0);
     }
 
     #[test]

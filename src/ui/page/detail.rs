@@ -14,7 +14,7 @@ use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::Keymap;
-use crate::ui::layout::charts::{TimeAxis, bars, greatest, value_axis};
+use crate::ui::layout::charts::{TimeAxis, bars_up_to, value_axis};
 use crate::ui::state::detail::Detail;
 use crate::ui::state::names::Names;
 use crate::ui::state::other_end::OtherEnd;
@@ -142,7 +142,7 @@ fn verdict_line(page: &mut Page, detail: &Detail) {
 }
 
 fn per_second(rate: f32) -> String {
-    format!("{}/s", fields::size(rate as u64))
+    format!("{}/s", fields::size(rate.round() as u64))
 }
 
 /// Rates over several times side by side, as many as fit.
@@ -150,32 +150,28 @@ fn rates(page: &mut Page, detail: &Detail) {
     /// Minimum width of a column, including its margin.
     const COLUMN: usize = 10;
     let (session, history) = (&detail.session, &detail.history);
+    let or_none = |rate: Option<f32>| rate.map_or("-".into(), per_second);
     let ends = [
-        (&history.tx, session.tx_bytes, session.tx_rate),
-        (&history.rx, session.rx_bytes, session.rx_rate),
+        (&history.tx, session.tx_bytes),
+        (&history.rx, session.rx_bytes),
     ];
     let mut columns: Vec<(&str, [String; 2])> = Vec::new();
     if session.is_open() {
         for (title, seconds) in [("2s", 2), ("10s", 10), ("60s", 60)] {
-            let text = |course, rate| match history.mean(course, seconds) {
-                Some(mean) => per_second(mean),
-                // at first only the last refresh interval is known
-                None if seconds == 2 => per_second(rate),
-                None => "-".into(),
-            };
-            columns.push((title, ends.map(|(course, _, rate)| text(course, rate))));
+            let text = |(course, _)| or_none(history.mean(course, seconds));
+            columns.push((title, ends.map(text)));
         }
     } else {
         let seconds = session.duration_ns().max(1) as f32 / 1e9;
         let mean = |bytes: u64| per_second(bytes as f32 / seconds);
-        columns.push(("its life", ends.map(|(_, bytes, _)| mean(bytes))));
+        columns.push(("its life", ends.map(|(_, bytes)| mean(bytes))));
     }
-    let most = ends.map(|(course, _, _)| course.max);
+    let most = ends.map(|(course, _)| course.max);
     // the page of a closed session has watched nothing
-    if session.is_open() || most != [0.0; 2] {
-        columns.push(("max since page opened", most.map(per_second)));
+    if session.is_open() || most != [None; 2] {
+        columns.push(("max since page opened", most.map(or_none)));
     }
-    let total = ends.map(|(_, bytes, _)| fields::size(bytes));
+    let total = ends.map(|(_, bytes)| fields::size(bytes));
     columns.push(("total", total));
     let mut heading = format!("{:<NAME$}", "RATES, mean over");
     let mut texts = [String::new(), String::new()];
@@ -225,12 +221,16 @@ fn charts(page: &mut Page, detail: &Detail, height: u16) {
     ];
     for ((name, history, text), lines) in series.into_iter().zip(lines) {
         let values = axis.values(history);
-        let most = greatest(&values);
+        let most = axis.greatest(history);
         if name == "  rtt" && most == 0.0 {
             continue;
         }
-        let left = value_axis(name, &text(most), lines, NAME);
-        let chart = left.into_iter().zip(bars(&values, lines));
+        let top = match axis.has_data() {
+            true => text(most),
+            false => "-".into(),
+        };
+        let left = value_axis(name, &top, lines, NAME);
+        let chart = left.into_iter().zip(bars_up_to(most, &values, lines));
         page.lines
             .extend(chart.map(|(left, bars)| DetailLine::Chart(left, bars)));
     }

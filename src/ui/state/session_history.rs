@@ -15,8 +15,8 @@ pub type ChartHistory = RateHistory<f32, { CHART_S + 1 }>;
 #[derive(Debug)]
 pub struct RateCourse {
     pub history: ChartHistory,
-    /// The greatest rate since the history began, bytes per second.
-    pub max: f32,
+    /// The greatest amount of a whole second since the history began; `None` until it has one.
+    pub max: Option<f32>,
 }
 
 #[derive(Debug)]
@@ -34,16 +34,16 @@ pub struct SessionHistory {
 
 impl SessionHistory {
     pub fn new(session: &Session) -> Self {
-        let course = |rate| RateCourse {
+        let course = || RateCourse {
             history: ChartHistory::default(),
-            max: rate,
+            max: None,
         };
         SessionHistory {
             since_ns: session.end_ns,
             now_ns: session.end_ns,
             bytes: [session.tx_bytes, session.rx_bytes],
-            tx: course(session.tx_rate),
-            rx: course(session.rx_rate),
+            tx: course(),
+            rx: course(),
             rtt: ChartHistory::default(),
         }
     }
@@ -61,10 +61,12 @@ impl SessionHistory {
         {
             let moved = now.saturating_sub(before);
             course.history.spread(moved, from_ns, to_ns);
-            // the second in progress may still become greater
-            let first = (from_ns / S).max((to_ns / S).saturating_sub(CHART_S as u64));
+            // neither the second in progress nor that in which the history began is whole
+            let since = self.since_ns.div_ceil(S);
+            let first = (from_ns / S).max(since);
+            let first = first.max((to_ns / S).saturating_sub(CHART_S as u64));
             let rates = (first..to_ns / S).map(|s| course.history.at(s));
-            course.max = rates.fold(course.max, f32::max);
+            course.max = rates.chain(course.max).reduce(f32::max);
         }
         // spread like an amount of so much per second, the amount of a second is its mean
         let rtt = u128::from(session.srtt_us) * u128::from(to_ns - from_ns) / 1_000_000;
@@ -98,6 +100,16 @@ mod tests {
     }
 
     #[test]
+    fn session_history_has_no_maximum_before_a_whole_second() {
+        let mut history = SessionHistory::new(&at(5900, 1000, 17));
+        assert_eq!(history.tx.max, None);
+        history.take(&at(6900, 91_000, 17));
+        assert_eq!(history.tx.max, None, "9000 bytes of a tenth of a second");
+        history.take(&at(7900, 91_000, 17));
+        assert_eq!(history.tx.max, Some(81_000.0));
+    }
+
+    #[test]
     fn session_history_has_means_of_what_it_watched_and_no_others() {
         let mut history = SessionHistory::new(&at(5500, 1000, 100));
         assert_eq!(history.mean(&history.tx, 2), None);
@@ -110,8 +122,8 @@ mod tests {
         );
         history.take(&at(8000, 4600, 300));
         assert_eq!(history.mean(&history.tx, 2), Some(1300.0));
-        assert_eq!(history.tx.max, 2000.0);
-        assert_eq!(history.rx.max, 0.0);
+        assert_eq!(history.tx.max, Some(2000.0));
+        assert_eq!(history.rx.max, Some(0.0));
         assert_eq!(
             (history.rtt.at(6), history.rtt.at(7)),
             (100_000.0, 300_000.0)

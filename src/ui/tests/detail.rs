@@ -107,6 +107,52 @@ fn detail_charts_show_their_axes_and_where_they_begin() {
 }
 
 #[test]
+fn detail_rates_maxima_and_charts_come_from_the_same_whole_seconds() {
+    let mut app = unused(100, SIZE);
+    let at = |tenths: u64, tx_bytes| Session {
+        tx_bytes,
+        rx_bytes: 1000,
+        srtt_us: 17,
+        end_ns: tenths * (S / 10),
+        ..busiest()
+    };
+    let batch = |app: &mut App, tenths: u64, tx_bytes| {
+        let now = Batch {
+            taken_ns: tenths * (S / 10),
+            ..batch_at(tenths / 10, vec![at(tenths, tx_bytes)], vec![])
+        };
+        app.batch(now);
+    };
+    let figures = |app: &App| {
+        let shown = screen(app, SIZE);
+        let axis = shown.lines().filter_map(|l| l.split_once('┤'));
+        let tops: Vec<String> = axis
+            .map(|(left, _)| left.trim_matches('"').split_whitespace())
+            .map(|words| words.collect::<Vec<_>>().join(" "))
+            .filter(|left| left != "0")
+            .collect();
+        let cells = entry(app, "out");
+        let cells: Vec<&str> = cells.split_whitespace().collect();
+        (cells.join(" "), tops.join(", "))
+    };
+    batch(&mut app, 89, 10_000);
+    batch(&mut app, 99, 13_000);
+    press(&mut app, "Enter");
+    // what was before is in neither, and a part of a second is no rate
+    batch(&mut app, 109, 13_000);
+    let (out, axis) = figures(&app);
+    assert_eq!((&*out, &*axis), ("- - - - 13.0kB", "out -, in -"));
+    batch(&mut app, 119, 16_000);
+    let (out, axis) = figures(&app);
+    assert!(out.starts_with("- - - 300B/s"), "{out}");
+    assert_eq!(axis, "out 300B/s, in 0B/s, rtt 17µs");
+    batch(&mut app, 129, 16_000);
+    let (out, axis) = figures(&app);
+    assert!(out.starts_with("1.5kB/s - - 2.7kB/s"), "{out}");
+    assert_eq!(axis, "out 2.7kB/s, in 0B/s, rtt 17µs");
+}
+
+#[test]
 fn detail_charts_of_a_session_that_closed_end_with_its_close() {
     let mut app = watching(SIZE);
     let last = ended(later(30, busiest()), Reason::LocalFin);

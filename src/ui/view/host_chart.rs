@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
-use crate::ui::layout::charts::{TimeAxis, bars, greatest, value_axis};
+use crate::ui::layout::charts::{TimeAxis, bars_up_to, value_axis};
 use crate::ui::state::host_history::HostHistory;
 use crate::ui::state::session_history::{CHART_S, ChartHistory};
 use crate::ui::theme::Theme;
@@ -37,7 +37,7 @@ pub fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let bytes = |rate: f32| format!("{}/s", fields::size(rate as u64));
+    let bytes = |rate: f32| format!("{}/s", fields::size(rate.round() as u64));
     let count = |rate: f32| format!("{}/s", short(rate.into()));
     let series = |name, history, text, style| Series {
         name,
@@ -124,9 +124,9 @@ fn stacked(
         // the first ones get the lines that remain
         let lines = room / shown + usize::from(i < room % shown);
         let values = axis.values(series.history);
-        let most = (series.text)(greatest(&values));
-        let left = value_axis(series.name, &most, lines, AXIS.into());
-        for (left, bars) in left.iter().zip(bars(&values, lines)) {
+        let most = axis.greatest(series.history);
+        let left = value_axis(series.name, &(series.text)(most), lines, AXIS.into());
+        for (left, bars) in left.iter().zip(bars_up_to(most, &values, lines)) {
             put(y, left, &bars, series.style);
             y += 1;
         }
