@@ -8,6 +8,8 @@ use crate::model::session::{Age, Evidence, Reason, Session, State};
 
 /// Time without progress from which on a session is said to be idle or stalled, ns.
 const STILL_NS: u64 = 3_000_000_000;
+/// Minimum time watched for a statement on what limits an open session, ns.
+pub const LEAST_WATCHED_NS: u64 = 5_000_000_000;
 /// Retransmitted share of the bytes sent from which on it comes first.
 const LOSSY: f64 = 0.01;
 /// Minimum number of retransmitted segments for that.
@@ -317,15 +319,19 @@ fn slow_path(w: &Watched<'_>) -> Option<String> {
 }
 
 fn sending(w: &Watched<'_>) -> Option<String> {
-    let (spent, ns) = w.lately?;
+    let (spent, ns) = w.lately.filter(|(_, ns)| *ns >= LEAST_WATCHED_NS)?;
     let Verdict::Parts(parts) = verdict(spent) else {
         return None;
     };
     let (limit, part) = parts.first()?;
     let percent = (part * 100.0).round();
+    let word = match limit {
+        Bottleneck::Application => "Healthy",
+        Bottleneck::Network | Bottleneck::PeerWindow | Bottleneck::SendBuffer => "Busy",
+    };
     let (rates, limit, time) = (both(w), limit.name(), fields::seconds(ns));
     Some(format!(
-        "Healthy: {rates}, limited by {limit} ({percent}% of {time})."
+        "{word}: {rates}, limited by {limit} ({percent}% of {time})."
     ))
 }
 
@@ -800,12 +806,12 @@ mod tests {
             slow,
             0,
             Some(limited),
-            "Healthy: 940.0kB/s out, limited by the peer's window (90% of 10s).",
+            "Busy: 940.0kB/s out, limited by the peer's window (90% of 10s).",
         );
     }
 
     #[test]
-    fn verdict_of_healthy_session_has_its_rates_and_their_limit() {
+    fn verdict_of_sending_session_has_its_rates_and_their_limit() {
         let limited = TimeSpent {
             rwnd_us: 6_000_000,
             received: 0,
@@ -815,7 +821,17 @@ mod tests {
             open(),
             0,
             Some(limited),
-            "Healthy: 1.5MB/s out, limited by the peer's window (60% of 10s).",
+            "Busy: 1.5MB/s out, limited by the peer's window (60% of 10s).",
+        );
+        let at_times = TimeSpent {
+            busy_us: 300_000,
+            ..busy(30_000)
+        };
+        assert_said(
+            open(),
+            0,
+            Some(at_times),
+            "Healthy: 3.0kB/s out, 300B/s in, limited by our application (97% of 10s).",
         );
         let downloads = TimeSpent {
             busy_us: 0,
@@ -837,6 +853,33 @@ mod tests {
             0,
             None,
             "Active: 700B/s out in the last refresh interval.",
+        );
+    }
+
+    #[test]
+    fn verdict_says_what_limits_a_session_only_after_five_seconds() {
+        let session = open();
+        let progress = Progress::from(&session);
+        let said = |seconds: u64| {
+            let spent = TimeSpent {
+                whole_us: Some(seconds * 1_000_000),
+                busy_us: seconds * 570_000,
+                received: 0,
+                ..busy(seconds * 12_000_000)
+            };
+            let watched = Watched {
+                session: &session,
+                vanished: false,
+                progress: &progress,
+                lately: Some((spent, seconds * S)),
+            };
+            sentence(&watched).expect("a rule that always applies").0
+        };
+        assert_eq!(said(1), "Active: 12.0MB/s out in the last 1s.");
+        assert_eq!(said(4), "Active: 12.0MB/s out in the last 4s.");
+        assert_eq!(
+            said(5),
+            "Busy: 12.0MB/s out, limited by the network (57% of 5s)."
         );
     }
 

@@ -24,7 +24,7 @@ fn detail_of_a_transfer_says_what_limits_it_and_charts_it() {
     seen.press("\r");
     seen.wait_for("its detail", |s| s.shows("RATES, mean over"));
     let sends = std::thread::spawn(move || {
-        let until = Instant::now() + Duration::from_secs(5);
+        let until = Instant::now() + Duration::from_secs(8);
         let mut buffer = [0; 4096];
         client.set_nonblocking(true).expect("a socket");
         while Instant::now() < until {

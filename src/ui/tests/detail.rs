@@ -66,9 +66,8 @@ fn detail_can_be_scrolled_to_its_last_line() {
 fn detail_says_first_what_is_going_on() {
     let app = watching(SIZE);
     assert!(
-        line(&app, SIZE, 5).contains(
-            "Healthy: 1.1MB/s out, 300B/s in, limited by the peer's window (60% of 10s)."
-        ),
+        line(&app, SIZE, 5)
+            .contains("Busy: 1.1MB/s out, 300B/s in, limited by the peer's window (60% of 10s)."),
         "{}",
         screen(&app, SIZE)
     );
