@@ -9,7 +9,7 @@ use crate::model::cgroup::ContainerNames;
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
-use crate::model::session_verdict::{rtt_growth, sentence};
+use crate::model::session_verdict::{LEAST_WATCHED_NS, rtt_growth, sentence};
 use crate::model::shell_commands::shell_commands;
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
@@ -250,7 +250,7 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
     };
     let whole = session.duration_ns();
     let is_unknown = session.age == Age::Unknown;
-    let transfer = if is_unknown || session.established_ns == 0 && session.age == Age::Exact {
+    let transfer = if is_unknown || !was_established(session) {
         "-".into()
     } else {
         let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
@@ -282,6 +282,12 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
     }
 }
 
+/// False if the handshake was never completed.
+fn was_established(session: &Session) -> bool {
+    let has_no_time = session.established_ns == 0 && session.age == Age::Exact;
+    !has_no_time && session.state_before_close != State::SynSent
+}
+
 fn path(page: &mut Page, session: &Session) {
     let (now, best) = (session.srtt_us, session.min_rtt_us);
     let text = match (now, best) {
@@ -301,28 +307,21 @@ fn path(page: &mut Page, session: &Session) {
         }
     };
     page.entry("round trip", &text, Tone::Plain);
-    let window = u64::from(session.cwnd) * u64::from(session.mss);
-    let mut text = format!(
-        "{} of {} bytes",
-        fields::number(session.cwnd.into(), "segment"),
-        session.mss
-    );
-    if let Some(per_second) = (window * 1_000_000).checked_div(u64::from(now)) {
-        text += &format!(": {}/s at this RTT", fields::size(per_second));
+    if was_established(session) {
+        let window = u64::from(session.cwnd) * u64::from(session.mss);
+        let mut text = format!(
+            "{} of {} bytes",
+            fields::number(session.cwnd.into(), "segment"),
+            session.mss
+        );
+        if let Some(per_second) = (window * 1_000_000).checked_div(u64::from(now)) {
+            text += &format!(": {}/s at this RTT", fields::size(per_second));
+        }
+        page.entry("window", &text, Tone::Plain);
     }
-    page.entry("window", &text, Tone::Plain);
-    let sent = session.tx_bytes + session.retransmitted_bytes;
-    let part = session.retransmitted_bytes as f64 / sent.max(1) as f64 * 100.0;
     let (text, tone) = match session.retransmits {
         0 => ("none".into(), Tone::Plain),
-        n => (
-            format!(
-                "{}, {}, {part:.2}% of the bytes sent",
-                fields::number(n.into(), "segment"),
-                fields::size(session.retransmitted_bytes)
-            ),
-            Tone::Warning,
-        ),
+        _ => (retransmits(session), Tone::Warning),
     };
     page.entry("retransmits", &text, tone);
     let text = format!(
@@ -333,6 +332,22 @@ fn path(page: &mut Page, session: &Session) {
     page.entry("waiting", &text, Tone::Plain);
 }
 
+/// Retransmitted segments, their bytes, and their share of all bytes sent. SYNs and FINs have no bytes.
+fn retransmits(session: &Session) -> String {
+    let segments = fields::number(session.retransmits.into(), "segment");
+    let bytes = session.retransmitted_bytes;
+    if bytes == 0 {
+        return segments;
+    }
+    let part = bytes as f64 / (session.tx_bytes + bytes) as f64 * 100.0;
+    let share = match part {
+        0.005.. => format!("{part:.2}%"),
+        _ => "less than 0.01%".into(),
+    };
+    let bytes = fields::size(bytes);
+    format!("{segments}, {bytes}, {share} of the bytes sent")
+}
+
 /// The limits of the session in one sentence: lately, then over its whole life.
 fn limits(detail: &Detail) -> String {
     let session = &detail.session;
@@ -341,20 +356,28 @@ fn limits(detail: &Detail) -> String {
         Reason::Open | Reason::Cancelled | Reason::ConnectTimeout
     );
     if session.state_before_close == State::SynSent && is_unanswered {
-        return "no answer to our SYN came".into();
+        return "the missing answer to our SYN".into();
     }
     let whole = TimeSpent::of(session);
-    let lately = detail.recently().map(|(spent, ns)| {
+    let is_long = |ns: u64| ns >= LEAST_WATCHED_NS || !session.is_open();
+    let lately = detail.recently().and_then(|(spent, ns)| {
         let which = if session.is_open() { "the" } else { "its" };
         let when = format!("in {which} last {}", fields::seconds(ns));
-        (when, verdict(spent))
+        let verdict = verdict(spent);
+        let is_limit = matches!(verdict, Verdict::Parts(_));
+        (is_long(ns) || !is_limit).then_some((when, verdict))
     });
     // how long a preexisting session was idle before the start is not known
     let overall = match session.age != Age::Exact {
         false => Some("overall"),
         true => whole.is_busy(session.duration_ns()).then_some("while busy"),
     };
-    let overall = overall.map(|when| (when.to_owned(), verdict(whole)));
+    let overall = overall.map(|when| match verdict(whole) {
+        Verdict::Parts(_) if session.age == Age::Exact && !is_long(session.duration_ns()) => {
+            (when.to_owned(), Verdict::TooShort)
+        }
+        verdict => (when.to_owned(), verdict),
+    });
     if lately.is_none() && overall.is_none() {
         return match verdict(whole) {
             Verdict::Parts(_) => "busy for less than a tenth of its time".into(),
@@ -512,7 +535,7 @@ fn process(page: &mut Page, process: &ProcessInfo) {
         Program::Path(path) => page.entry("program", path, Tone::Plain),
         Program::Hidden => page.entry(
             "program",
-            "not readable: tcplife has given up the right to (PRIVILEGES in the help)",
+            "not readable any more (? PRIVILEGES)",
             Tone::Plain,
         ),
         Program::None => {}

@@ -218,6 +218,65 @@ fn detail_bottleneck_is_one_sentence_with_the_last_ten_seconds_first() {
 }
 
 #[test]
+fn detail_bottleneck_takes_five_seconds_to_tell() {
+    let mut app = unused(100, SIZE);
+    let at = |s: u64| Session {
+        busy_ms: s as u32 * 570,
+        start_ns: 10 * S,
+        established_ns: 10 * S,
+        end_ns: (10 + s) * S,
+        ..busiest()
+    };
+    app.batch(batch_at(11, vec![at(1)], vec![]));
+    press(&mut app, "Enter");
+    for s in 2..5 {
+        app.batch(batch_at(10 + s, vec![at(s)], vec![]));
+        assert_eq!(entry(&app, "limited by"), "too short to tell");
+    }
+    for s in 5..7 {
+        app.batch(batch_at(10 + s, vec![at(s)], vec![]));
+    }
+    assert!(entry(&app, "limited by").starts_with("overall: the network 57%"));
+}
+
+#[test]
+fn detail_of_a_session_without_an_answer_has_no_window_and_no_bytes() {
+    let mut app = unused(100, SIZE);
+    let connecting = Session {
+        state: State::SynSent,
+        state_before_close: State::SynSent,
+        established_ns: 0,
+        tx_bytes: 0,
+        rx_bytes: 0,
+        retransmits: 3,
+        retransmitted_bytes: 0,
+        mss: 524,
+        cwnd: 1,
+        ..busiest()
+    };
+    app.batch(batch_at(10, vec![connecting], vec![]));
+    press(&mut app, "Enter");
+    assert_eq!(entry(&app, "retransmits"), "3 segments");
+    assert_eq!(entry(&app, "limited by"), "the missing answer to our SYN");
+    let shown = screen(&app, Size::new(120, 60));
+    assert!(!shown.contains("  window "), "{shown}");
+}
+
+#[test]
+fn detail_program_that_cannot_be_read_is_said_on_one_line() {
+    let mut app = app(SIZE);
+    press(&mut app, "Enter");
+    app.process(ProcessInfo {
+        program: Program::Hidden,
+        ..info(22597)
+    });
+    let tall = Size::new(80, 60);
+    app.resize(tall);
+    let shown = screen(&app, tall);
+    assert!(shown.contains("program       not readable any more (? PRIVILEGES) "));
+}
+
+#[test]
 fn detail_bottleneck_while_busy_is_left_out_for_a_session_that_hardly_was() {
     let mut app = unused(100, SIZE);
     let at = |s: u64| Session {
