@@ -24,6 +24,8 @@ pub fn filter_for_group(key: &GroupKey) -> String {
             with_zone(format!("raddr {}", GroupKey::Subnet(plain)), *zone)
         }
         GroupKey::Port(port) => format!("service {port}"),
+        // no line of a screen stands for these alone: they are counted with those that were evicted
+        GroupKey::Workload(Workload::Other) => "container ~ . or unit ~ .".into(),
         // every text matches `.`, and what is missing never does
         GroupKey::Workload(Workload::Unknown) => "container !~ . and unit !~ .".into(),
         GroupKey::Workload(Workload::Container(name)) => {

@@ -4,7 +4,9 @@
 //! extra load.
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
 
 use crate::model::name_table::NameTable;
 use crate::text::sanitize::sanitize;
@@ -18,10 +20,22 @@ pub struct Cgroup {
     pub path: Option<String>,
     /// Workload in it, as far as the path reveals.
     pub within: Within,
-    pub workload: Workload,
     /// Names of its container, as far as they are known.
     pub names: ContainerNames,
+    counted_for: CountedFor,
 }
+
+/// The workload of a group, once a session was counted for it. It follows from the rest of the group.
+#[derive(Clone, Debug, Default)]
+struct CountedFor(OnceLock<Workload>);
+
+impl PartialEq for CountedFor {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for CountedFor {}
 
 /// Names that a container has for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +50,14 @@ pub struct ContainerNames {
 impl ContainerNames {
     pub fn is_empty(&self) -> bool {
         *self == ContainerNames::default()
+    }
+
+    /// The names in one text: `pod/container`, or the one of them that is known.
+    fn label(&self) -> Option<String> {
+        match (&self.pod, &self.container) {
+            (Some(pod), Some(container)) => Some(format!("{pod}/{container}")),
+            (pod, container) => container.clone().or_else(|| pod.clone()),
+        }
     }
 }
 
@@ -56,7 +78,6 @@ impl Cgroup {
     pub fn new(id: u64, path: Option<String>) -> Self {
         let path = path.map(|p| sanitize(&p));
         let within = path.as_deref().map(Within::read).unwrap_or_default();
-        let workload = within.workload();
         let names = ContainerNames {
             // a container that has no id has a name
             container: within.container.clone().filter(|name| !is_id(name)),
@@ -66,8 +87,8 @@ impl Cgroup {
             id,
             path,
             within,
-            workload,
             names,
+            counted_for: CountedFor::default(),
         }
     }
 
@@ -75,8 +96,25 @@ impl Cgroup {
     pub fn named(&self, names: &ContainerNames) -> Self {
         Cgroup {
             names: names.clone(),
+            // the new names are not those that its workload is shown by
+            counted_for: CountedFor::default(),
             ..self.clone()
         }
+    }
+
+    /// The workload that sessions of this group are counted for. Its name gets a number here and not when the group is
+    /// found: any user may make groups, and those without sessions must not fill the table.
+    pub fn workload(&self) -> Workload {
+        *self.counted_for.0.get_or_init(|| {
+            let workload = self.within.workload(&WORKLOADS);
+            if let (Workload::Container(id), Some(_), Some(label)) =
+                (workload, self.container_id(), self.names.label())
+            {
+                let mut labels = LABELS.write().unwrap_or_else(PoisonError::into_inner);
+                labels.insert(id, label.into());
+            }
+            workload
+        })
     }
 
     /// The id of its container, if that has one.
@@ -94,6 +132,8 @@ pub enum Workload {
     /// A container, by the text of its field in filters.
     Container(WorkloadName),
     Unit(WorkloadName),
+    /// One of those that are not told apart, as there are too many.
+    Other,
 }
 
 /// The name of a container or a unit, or a container's id.
@@ -102,19 +142,21 @@ pub struct WorkloadName(u16);
 
 static WORKLOADS: LazyLock<NameTable> = LazyLock::new(NameTable::default);
 
-impl WorkloadName {
-    fn new(name: &str) -> Self {
-        WorkloadName(WORKLOADS.number(name))
-    }
+/// Names that containers are shown by instead of their ids, as far as they are known.
+static LABELS: LazyLock<RwLock<FxHashMap<WorkloadName, Box<str>>>> = LazyLock::new(RwLock::default);
 
+impl WorkloadName {
+    /// The name as it is in filters.
     pub fn as_str(self) -> &'static str {
         WORKLOADS.name(self.0).unwrap_or_default()
     }
 }
 
+/// The name for people: a container with an id is shown by its name.
 impl fmt::Display for WorkloadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        let labels = LABELS.read().unwrap_or_else(PoisonError::into_inner);
+        f.write_str(labels.get(self).map_or(self.as_str(), |label| label))
     }
 }
 
@@ -194,12 +236,14 @@ impl Within {
         within
     }
 
-    fn workload(&self) -> Workload {
-        match (self.container(), &self.unit) {
-            (Some(container), _) => Workload::Container(WorkloadName::new(container)),
-            (None, Some(unit)) => Workload::Unit(WorkloadName::new(unit)),
-            (None, None) => Workload::Unknown,
-        }
+    fn workload(&self, table: &NameTable) -> Workload {
+        let name = |name| table.own_number(name).map(WorkloadName);
+        let workload = match (self.container(), &self.unit) {
+            (Some(container), _) => name(container).map(Workload::Container),
+            (None, Some(unit)) => name(unit).map(Workload::Unit),
+            (None, None) => Some(Workload::Unknown),
+        };
+        workload.unwrap_or(Workload::Other)
     }
 
     /// The container's name, or its id cut to twelve characters as runtimes print it.
@@ -438,6 +482,48 @@ mod tests {
             };
             assert_eq!(read, want, "{path}");
         }
+    }
+
+    #[test]
+    fn workload_of_a_container_is_shown_by_its_names_once_they_are_known() {
+        let id = ID.replace("4d5f", "aaaa");
+        let group = Cgroup::new(1, Some(format!("/docker/{id}")));
+        let Workload::Container(name) = group.workload() else {
+            panic!("{:?}", group.workload());
+        };
+        assert_eq!(name.to_string(), "aaaa6a7b8c9d");
+        for (pod, container, shown) in [
+            (None, None, "aaaa6a7b8c9d"),
+            (None, Some("nginx"), "nginx"),
+            (Some("web-1"), Some("nginx"), "web-1/nginx"),
+            (Some("web-1"), None, "web-1"),
+        ] {
+            let named = group.named(&ContainerNames {
+                container: container.map(str::to_owned),
+                pod: pod.map(str::to_owned),
+                namespace: None,
+            });
+            assert_eq!(named.workload(), group.workload(), "{shown}");
+            assert_eq!(name.to_string(), shown);
+            assert_eq!(name.as_str(), "aaaa6a7b8c9d");
+        }
+    }
+
+    #[test]
+    fn workloads_after_the_table_is_full_are_one() {
+        let table = NameTable::default();
+        let unit = |i: u32| Within {
+            unit: Some(format!("{i}.service")),
+            ..Within::default()
+        };
+        let first = unit(0).workload(&table);
+        assert!(matches!(first, Workload::Unit(_)));
+        for i in 1..70_000 {
+            table.number(&format!("{i}.service"));
+        }
+        assert_eq!(unit(0).workload(&table), first);
+        assert_eq!(unit(69_999).workload(&table), Workload::Other);
+        assert_eq!(Within::default().workload(&table), Workload::Unknown);
     }
 
     #[test]

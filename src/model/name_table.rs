@@ -6,6 +6,8 @@ use rustc_hash::FxHashMap;
 
 /// Stands for all names that come when the table is full.
 const OTHER: &str = "?";
+/// Its number.
+const OTHER_NUMBER: u16 = 1;
 
 /// A table of names. Those after the first 65,534 are all `?`: whoever chooses names must not fill the memory.
 #[derive(Debug)]
@@ -47,6 +49,12 @@ impl NameTable {
         position + 1
     }
 
+    /// Returns the number of a name if it is for that name alone; `None` for the empty one, and for those that come when the
+    /// table is full.
+    pub fn own_number(&self, name: &str) -> Option<u16> {
+        Some(self.number(name)).filter(|number| *number > OTHER_NUMBER)
+    }
+
     /// Returns the name with this number; `None` for 0.
     pub fn name(&self, number: u16) -> Option<&'static str> {
         let position = number.checked_sub(1)?;
@@ -82,5 +90,9 @@ mod tests {
             assert_eq!(table.name(numbers[late]), Some("?"));
         }
         assert_eq!(table.number("first"), first);
+        assert_eq!(table.own_number("first"), Some(first));
+        for other in ["69999", "?", ""] {
+            assert_eq!(table.own_number(other), None, "{other}");
+        }
     }
 }

@@ -66,7 +66,7 @@ impl GroupBy {
                 GroupKey::Subnet(ZonedAddr::new(first, session.interface))
             }
             GroupBy::Port => GroupKey::Port(session.service_port()),
-            GroupBy::Workload => GroupKey::Workload(session.cgroup.workload),
+            GroupBy::Workload => GroupKey::Workload(session.cgroup.workload()),
         }
     }
 }
@@ -100,6 +100,7 @@ impl std::fmt::Display for GroupKey {
             }
             GroupKey::Port(port) => write!(f, "{port}"),
             GroupKey::Workload(Workload::Unknown) => f.write_str("no unit"),
+            GroupKey::Workload(Workload::Other) => f.write_str("other units"),
             GroupKey::Workload(Workload::Container(name) | Workload::Unit(name)) => {
                 write!(f, "{name}")
             }
@@ -184,6 +185,14 @@ impl Sums for Aggregate {
 struct Group(BoundedMap<GroupKey, Aggregate>);
 
 impl Group {
+    /// Returns the sums of a key, inserting it if needed. Workloads that are not told apart count for the "other" bucket.
+    fn entry(&mut self, key: GroupKey, keep: usize) -> &mut Aggregate {
+        match key {
+            GroupKey::Workload(Workload::Other) => self.0.sums_of(key),
+            _ => self.0.entry(key, keep),
+        }
+    }
+
     fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, snapshot: u64) {
         let before = change.before.map(|s| by.key(s));
         let Some(now) = change.now else {
@@ -209,7 +218,7 @@ impl Group {
         let aggregate = if stays {
             self.0.sums_of(key)
         } else {
-            self.0.entry(key, keep)
+            self.entry(key, keep)
         };
         match (stays, now.is_open()) {
             (false, true) => aggregate.open += 1,
@@ -287,7 +296,7 @@ impl Aggregates {
         // the other parts of the keys never change
         let key = |s: &Session| {
             let is_unknown = s.owner == Evidence::None;
-            (s.pid, s.comm, is_unknown, s.direction, s.cgroup.workload)
+            (s.pid, s.comm, is_unknown, s.direction, s.cgroup.workload())
         };
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
@@ -310,7 +319,7 @@ impl Aggregates {
         self.bytes += bytes;
         self.recalled_ns = Some(self.snapshot_ns);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
-            let aggregate = group.0.entry(by.key(session), self.keep);
+            let aggregate = group.entry(by.key(session), self.keep);
             aggregate.open += u64::from(session.is_open());
             aggregate.sessions += 1;
             aggregate.bytes += bytes;
@@ -464,6 +473,17 @@ mod tests {
             state: State::Closed,
             ..session
         }
+    }
+
+    #[test]
+    fn workloads_that_are_not_told_apart_count_for_the_other_bucket() {
+        let mut group = Group::default();
+        for (key, sessions) in [(Workload::Unknown, 1), (Workload::Other, 2)] {
+            group.entry(GroupKey::Workload(key), 8).sessions += sessions;
+        }
+        let kept: Vec<_> = group.0.iter().map(|(key, _)| key.to_string()).collect();
+        assert_eq!(kept, ["no unit"]);
+        assert_eq!(group.0.other().0.sessions, 2);
     }
 
     /// A store and its aggregates.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::cgroup::Cgroup;
+use crate::model::cgroup::{Cgroup, ContainerNames};
 use crate::ui::action::Mode;
 use crate::ui::input::{Mouse, MouseKind};
 use crate::ui::layout::panes::{Focus, Subject, TalkersBelow};
@@ -414,17 +414,32 @@ fn top_talkers_containers_and_units_are_a_pane_that_narrows_exactly() {
         within(52, None),
         within(53, Some("/system.slice/ssh@1.service")),
     ];
+    let id = id.replace("4d5f", "bbbb");
+    let nameless = within(54, Some(&format!("/docker/{id}")));
+    let names_of_it = ContainerNames {
+        container: Some("web".into()),
+        pod: Some("web-7d4b9".into()),
+        namespace: None,
+    };
+    let named = Session {
+        cgroup: Arc::new(nameless.cgroup.named(&names_of_it)),
+        cookie: 55,
+        ..nameless.clone()
+    };
+    let sessions = [sessions, vec![nameless, named]].concat();
     app.batch(batch_at(41, vec![], sessions));
     assert!(!screen(&app, Size::new(120, 40)).contains("UNIT ("));
     press_and_settle(&mut app, "Shift-Tab");
     let shown = screen(&app, Size::new(120, 40));
     assert!(
-        shown.contains("UNIT (4)") && shown.contains("PORT ("),
+        shown.contains("UNIT (5)") && shown.contains("PORT ("),
         "{shown}"
     );
     assert!(!shown.contains("PROCESS ("), "{shown}");
+    assert!(shown.contains("web-7d4b9/web "), "{shown}");
     for (line, filter, matching) in [
         ("4d5f6a7b8c9d", "container 4d5f6a7b8c9d", 2),
+        ("web-7d4b9/web", "container bbbb6a7b8c9d", 2),
         ("no unit", "container !~ . and unit !~ .", 1),
         ("ssh@1.service", "unit ssh@1.service", 1),
     ] {
