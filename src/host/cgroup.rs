@@ -34,8 +34,9 @@ struct Container {
     names: ContainerNames,
     /// Ids of its control groups.
     groups: Vec<u64>,
+    /// Number of requests, and the time of the last one or of its answer.
     tries: u32,
-    asked: Instant,
+    tried: Instant,
 }
 
 /// Maximum number of attempts to find the names of a container: some runtimes write them after its start.
@@ -141,6 +142,7 @@ impl Cgroups {
                 }
             }
             container.names = names;
+            container.tried = Instant::now();
         }
     }
 
@@ -151,7 +153,7 @@ impl Cgroups {
             .and_then(|id| Some((id, self.containers.get_mut(id)?)));
         if let (Some(namer), Some((id, container))) = (&mut self.namer, container)
             && container.tries < TRIES
-            && container.asked.elapsed() >= BETWEEN_TRIES * container.tries
+            && container.tried.elapsed() >= BETWEEN_TRIES * container.tries
         {
             container.ask(id, namer);
         }
@@ -167,7 +169,7 @@ impl Cgroups {
                     names: ContainerNames::default(),
                     groups: Vec::new(),
                     tries: 0,
-                    asked: Instant::now(),
+                    tried: Instant::now(),
                 };
                 container.ask(id, namer);
                 container
@@ -210,10 +212,10 @@ impl Cgroups {
 
 impl Container {
     fn ask(&mut self, id: &str, namer: &mut Namer) {
-        self.tries += 1;
-        self.asked = Instant::now();
-        // if it cannot take the request now, the next attempt may succeed
-        namer.ask(id);
+        if namer.ask(id) {
+            self.tries += 1;
+            self.tried = Instant::now();
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //! main process has no such right once it has started. So a child reads them: it may read everything at first, keeps that
 //! right alone, and Landlock limits it to the directories of the runtimes. It takes ids of containers and answers with names.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustc_hash::FxHashSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use rustix::thread::{CapabilitySet, capabilities};
@@ -27,8 +29,13 @@ pub use sources::Places;
 /// Maximum length of a name, in characters. Kubernetes allows 253.
 const LONGEST_NAME: usize = 256;
 
-/// Minimum time between two looks for answers.
-const LOOK: Duration = Duration::from_millis(1);
+/// Minimum time between two polls for answers.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Maximum number of requests sent without an answer. They fit the buffer of a socket.
+const MOST_OUTSTANDING: usize = 32;
+/// Maximum number of requests that wait to be sent.
+const MOST_QUEUED: usize = 16_384;
 
 /// The main process' side. Nothing here waits for the child, except at the start.
 #[derive(Debug)]
@@ -37,9 +44,13 @@ pub struct Namer {
     child: Option<Child>,
     /// Capabilities of the child.
     rights: CapabilitySet,
+    /// Ids that were not sent yet, in the order in which they were asked for.
+    queue: VecDeque<String>,
+    /// Ids in the queue, and those without an answer.
+    pending: FxHashSet<String>,
     /// Number of requests without an answer.
     outstanding: usize,
-    looked: Instant,
+    polled: Instant,
 }
 
 impl Namer {
@@ -72,12 +83,18 @@ impl Namer {
             Some(child) => ioctl_fionbio(&child.socket, true).context(starting)?,
             None => rights = CapabilitySet::empty(),
         }
-        Ok(Namer {
+        Ok(Namer::of(child, rights))
+    }
+
+    fn of(child: Option<Child>, rights: CapabilitySet) -> Self {
+        Namer {
             child,
             rights,
+            queue: VecDeque::new(),
+            pending: FxHashSet::default(),
             outstanding: 0,
-            looked: Instant::now(),
-        })
+            polled: Instant::now(),
+        }
     }
 
     /// Capabilities of the child, as a mask.
@@ -85,31 +102,66 @@ impl Namer {
         self.rights.bits()
     }
 
-    /// Asks for the names of a container. If the child has too many requests already, there is no answer.
-    pub fn ask(&mut self, id: &str) {
-        let Some(child) = &self.child else { return };
-        let is_sent = child::send(child.socket.as_fd(), id.as_bytes(), None).is_ok();
-        self.outstanding += usize::from(is_sent);
+    /// Asks for the names of a container. False: there is a request for it without an answer, or there are too many.
+    pub fn ask(&mut self, id: &str) -> bool {
+        let is_new = self.child.is_some()
+            && self.queue.len() < MOST_QUEUED
+            && self.pending.insert(id.to_owned());
+        if is_new {
+            self.queue.push_back(id.to_owned());
+            self.send();
+        }
+        is_new
     }
 
-    /// True if answers may have arrived since the last look.
+    /// Sends requests from the queue. The others follow when answers have arrived.
+    fn send(&mut self) {
+        let Some(child) = &self.child else { return };
+        while self.outstanding < MOST_OUTSTANDING
+            && let Some(id) = self.queue.front()
+        {
+            match child::send(child.socket.as_fd(), id.as_bytes(), None) {
+                Ok(()) => {
+                    self.queue.pop_front();
+                    self.outstanding += 1;
+                }
+                // the next poll tries it again
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return self.forget(),
+            }
+        }
+    }
+
+    /// Forgets the requests: the child is gone, and its answers with it.
+    fn forget(&mut self) {
+        self.queue.clear();
+        self.pending.clear();
+        self.outstanding = 0;
+    }
+
+    /// True if answers may have arrived since the last poll.
     pub fn is_due(&self) -> bool {
-        self.outstanding > 0 && self.looked.elapsed() >= LOOK
+        !self.pending.is_empty() && self.polled.elapsed() >= POLL_INTERVAL
     }
 
     /// Returns the next answer that has arrived: an id and its names.
     pub fn answer(&mut self) -> Option<(String, ContainerNames)> {
-        self.looked = Instant::now();
+        self.polled = Instant::now();
+        self.send();
         match child::receive(self.child.as_ref()?.socket.as_fd()) {
             Ok(Some((bytes, _))) => {
                 self.outstanding = self.outstanding.saturating_sub(1);
-                decode(&bytes)
+                let answer = decode(&bytes);
+                if let Some((id, _)) = &answer {
+                    self.pending.remove(id);
+                }
+                self.send();
+                answer
             }
             // nothing yet
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
-            // the child is gone, and its answers with it
             _ => {
-                self.outstanding = 0;
+                self.forget();
                 None
             }
         }
@@ -239,6 +291,39 @@ mod tests {
         child::send(ours.as_fd(), b"../../etc/shadow", None).expect("sent");
         assert!(child::receive(ours.as_fd()).expect("the end").is_none());
         server.join().expect("no panic");
+    }
+
+    #[test]
+    fn requests_are_sent_as_answers_arrive_and_none_is_lost() {
+        let (ours, theirs) = child::sockets().expect("sockets");
+        for socket in [&ours, &theirs] {
+            ioctl_fionbio(socket, true).expect("not blocking");
+        }
+        let child = Child {
+            pid: rustix::process::Pid::INIT,
+            socket: ours,
+        };
+        let mut namer = Namer::of(Some(child), CapabilitySet::empty());
+        let ids: Vec<String> = (0..1000).map(|i| format!("{i:064x}")).collect();
+        assert!(ids.iter().all(|id| namer.ask(id)));
+        assert!(ids.iter().all(|id| !namer.ask(id)), "asked twice");
+        let mut answered = Vec::new();
+        while !namer.pending.is_empty() {
+            let mut received = 0;
+            while let Ok(Some((id, _))) = child::receive(theirs.as_fd()) {
+                let id = String::from_utf8(id).expect("an id");
+                let answer = encode(&id, &names("web", "", ""));
+                received += 1;
+                child::send(theirs.as_fd(), &answer, None).expect("sent");
+            }
+            assert!((1..=MOST_OUTSTANDING).contains(&received), "{received}");
+            answered.extend(std::iter::from_fn(|| namer.answer()).map(|(id, _)| id));
+        }
+        assert_eq!(answered, ids);
+        assert!(namer.ask(&ids[0]), "after its answer");
+        drop(theirs);
+        assert_eq!(namer.answer(), None);
+        assert!(!namer.is_due() && namer.queue.is_empty());
     }
 
     proptest! {
