@@ -1,8 +1,9 @@
 //! Reading files below the directory of a runtime, whatever others have put there.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat2};
@@ -11,8 +12,29 @@ use crate::host::bounded_file::read_at_most;
 
 /// Maximum size of a file.
 const LARGEST: u64 = 4 << 20;
-/// Maximum number of entries of a directory that are looked at.
+/// Maximum number of entries of a directory that are read.
 const MOST_ENTRIES: usize = 16_384;
+
+/// An open regular file.
+pub struct OpenFile {
+    file: File,
+    metadata: Metadata,
+}
+
+/// Version of a file: its device, inode, time of change (s, ns) and size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(u64, u64, i64, i64, u64);
+
+impl OpenFile {
+    pub fn version(&self) -> Version {
+        let m = &self.metadata;
+        Version(m.dev(), m.ino(), m.mtime(), m.mtime_nsec(), m.size())
+    }
+
+    pub fn read(self) -> io::Result<Vec<u8>> {
+        read_at_most(self.file, LARGEST)
+    }
+}
 
 /// An open directory of a runtime, which no path leads out of.
 pub struct Folder(OwnedFd);
@@ -41,10 +63,16 @@ impl Folder {
 
     /// Reads a regular file of limited size.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.open_file(path)?.read()
+    }
+
+    /// Opens a regular file.
+    pub fn open_file(&self, path: &str) -> io::Result<OpenFile> {
         let file = File::from(self.below(path, OFlags::empty())?);
+        let metadata = file.metadata()?;
         // of anything else, a read might never return
-        match file.metadata()?.is_file() {
-            true => read_at_most(file, LARGEST),
+        match metadata.is_file() {
+            true => Ok(OpenFile { file, metadata }),
             false => Err(io::Error::other("it is not a regular file")),
         }
     }

@@ -24,6 +24,7 @@ use crate::text::sanitize::sanitize;
 mod files;
 mod sources;
 
+use sources::Cache;
 pub use sources::Places;
 
 /// Maximum length of a name, in characters. Kubernetes allows 253.
@@ -181,13 +182,26 @@ impl Namer {
     }
 }
 
+/// Maximum number of requests answered per second: users can make control groups that look like those of containers.
+const MOST_PER_SECOND: u32 = 500;
+
 /// Answers requests until the main process is gone. A request is the id of a container.
 fn serve(socket: &OwnedFd, places: &Places) {
+    let second = Duration::from_secs(1);
+    let mut cache = Cache::default();
+    let (mut started, mut answered) = (Instant::now(), 0);
     while let Ok(Some((bytes, _))) = child::receive(socket.as_fd()) {
         // nothing else becomes a part of a path
         let id = std::str::from_utf8(&bytes).ok().filter(|id| is_id(id));
         let Some(id) = id else { return };
-        let names = sources::names(places, id);
+        if answered >= MOST_PER_SECOND {
+            std::thread::sleep(second.saturating_sub(started.elapsed()));
+        }
+        if started.elapsed() >= second {
+            (started, answered) = (Instant::now(), 0);
+        }
+        answered += 1;
+        let names = sources::names(places, &mut cache, id);
         if child::send(socket.as_fd(), &encode(id, &names), None).is_err() {
             return;
         }

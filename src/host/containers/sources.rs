@@ -1,11 +1,16 @@
 //! The files of container runtimes that have names: one row of [`SOURCES`] is a file and its format.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use crate::host::containers::files::Folder;
+use crate::host::containers::files::{Folder, Version};
 use crate::model::cgroup::ContainerNames;
+
+/// Finds the names of a container: in a directory, a file below it, by an id.
+type Read = fn(&mut Cache, &Folder, &str, &str) -> Option<ContainerNames>;
 
 /// A file with names.
 struct Source {
@@ -13,14 +18,10 @@ struct Source {
     folder: &'static str,
     /// Path of the file below it. `{id}` is the container's id, `*` any directory.
     path: &'static str,
-    read: fn(&Folder, &str, &str) -> Option<ContainerNames>,
+    read: Read,
 }
 
-const fn source(
-    folder: &'static str,
-    path: &'static str,
-    read: fn(&Folder, &str, &str) -> Option<ContainerNames>,
-) -> Source {
+const fn source(folder: &'static str, path: &'static str, read: Read) -> Source {
     Source { folder, path, read }
 }
 
@@ -104,8 +105,27 @@ impl Places {
     }
 }
 
+/// Content of the files and directories that have the names of many containers, so that they are not read for each of them.
+#[derive(Debug, Default)]
+pub struct Cache {
+    /// Lists of containers by their path.
+    lists: HashMap<String, List>,
+    /// Names in the links of the kubelet by id, and when they were read.
+    links: Option<(Instant, HashMap<String, ContainerNames>)>,
+}
+
+#[derive(Debug)]
+struct List {
+    version: Version,
+    /// Names by id.
+    names: HashMap<String, String>,
+}
+
+/// Minimum time between two reads of the links.
+const LINKS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Returns the names of a container, whose id is valid: those of the first source that has any.
-pub fn names(places: &Places, id: &str) -> ContainerNames {
+pub fn names(places: &Places, cache: &mut Cache, id: &str) -> ContainerNames {
     let found = SOURCES.iter().find_map(|source| {
         let folder = Folder::open(&places.folder(source)).ok()?;
         let path = source.path.replace("{id}", id);
@@ -119,7 +139,7 @@ pub fn names(places: &Places, id: &str) -> ContainerNames {
             }
             None => vec![path],
         };
-        let names = |path: &String| (source.read)(&folder, path, id);
+        let names = |path: &String| (source.read)(cache, &folder, path, id);
         paths
             .iter()
             .find_map(names)
@@ -150,14 +170,14 @@ fn of_object(labels: &Map<String, Value>) -> ContainerNames {
 }
 
 /// Reads the configuration of an OCI bundle (runtime-spec, config.md: `annotations`).
-fn bundle(folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
+fn bundle(_: &mut Cache, folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
     Some(of_object(
         json(folder, path)?.get("annotations")?.as_object()?,
     ))
 }
 
 /// Reads runc's state: its labels are the bundle's annotations, as `key=value`.
-fn runc(folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
+fn runc(_: &mut Cache, folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
     let state = json(folder, path)?;
     let labels = state.get("config")?.get("labels")?.as_array()?;
     let value = |key: &str| {
@@ -170,7 +190,7 @@ fn runc(folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
 }
 
 /// Reads Docker's configuration of a container: a name like `/web`, and the kubelet's labels.
-fn docker(folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
+fn docker(_: &mut Cache, folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
     let state = json(folder, path)?;
     let labels = state
         .get("Config")
@@ -183,31 +203,60 @@ fn docker(folder: &Folder, path: &str, _: &str) -> Option<ContainerNames> {
     Some(names)
 }
 
-/// Reads the list of the containers in a store (containers/storage).
-fn storage(folder: &Folder, path: &str, id: &str) -> Option<ContainerNames> {
-    let list = json(folder, path)?;
-    let mut containers = list.as_array()?.iter();
-    let is_it = |container: &&Value| container.get("id").and_then(Value::as_str) == Some(id);
-    let name = containers.find(is_it)?.get("names")?.get(0)?.as_str()?;
+/// Finds a container in the list of a store (containers/storage), which is read again only if it has changed.
+fn storage(cache: &mut Cache, folder: &Folder, path: &str, id: &str) -> Option<ContainerNames> {
+    let file = folder.open_file(path).ok()?;
+    let version = file.version();
+    let is_current = |list: &List| list.version == version;
+    if !cache.lists.get(path).is_some_and(is_current) {
+        let content = file.read().ok();
+        let parsed = content.and_then(|content| serde_json::from_slice(&content).ok());
+        let names = names_by_id(&parsed.unwrap_or_default());
+        let list = List { version, names };
+        cache.lists.insert(path.to_owned(), list);
+    }
+    let name = cache.lists.get(path)?.names.get(id)?;
     Some(ContainerNames {
-        container: Some(name.to_owned()),
+        container: Some(name.clone()),
         ..ContainerNames::default()
     })
 }
 
-/// Reads the names of the kubelet's links: `<pod>_<namespace>_<container>-<id>.log`.
-fn log_links(folder: &Folder, path: &str, id: &str) -> Option<ContainerNames> {
-    let end = format!("-{id}.log");
-    folder.names(path).iter().find_map(|link| {
-        let mut parts = link.strip_suffix(&end)?.split('_');
-        let mut part = || parts.next().map(str::to_owned);
-        let (pod, namespace, container) = (part()?, part()?, part()?);
-        Some(ContainerNames {
-            container: Some(container),
-            pod: Some(pod),
-            namespace: Some(namespace),
-        })
-    })
+/// Returns the first name of each container of a list.
+fn names_by_id(list: &Value) -> HashMap<String, String> {
+    let containers = list.as_array().into_iter().flatten();
+    let names = containers.filter_map(|container| {
+        let id = container.get("id")?.as_str()?;
+        let name = container.get("names")?.get(0)?.as_str()?;
+        Some((id.to_owned(), name.to_owned()))
+    });
+    names.collect()
+}
+
+/// Finds a container in the names of the kubelet's links, which are read again after a while.
+fn log_links(cache: &mut Cache, folder: &Folder, path: &str, id: &str) -> Option<ContainerNames> {
+    let is_old = |read: &Instant| read.elapsed() >= LINKS_INTERVAL;
+    if cache.links.as_ref().is_none_or(|(read, _)| is_old(read)) {
+        let links = folder.names(path);
+        let names = links.iter().filter_map(|link| names_in_link(link));
+        cache.links = Some((Instant::now(), names.collect()));
+    }
+    let (_, links) = cache.links.as_ref()?;
+    links.get(id).cloned()
+}
+
+/// Parses the name of a link, `<pod>_<namespace>_<container>-<id>.log`: the id and the names.
+fn names_in_link(link: &str) -> Option<(String, ContainerNames)> {
+    let (names, id) = link.strip_suffix(".log")?.rsplit_once('-')?;
+    let mut parts = names.split('_');
+    let mut part = || parts.next().map(str::to_owned);
+    let (pod, namespace, container) = (part()?, part()?, part()?);
+    let names = ContainerNames {
+        container: Some(container),
+        pod: Some(pod),
+        namespace: Some(namespace),
+    };
+    Some((id.to_owned(), names))
 }
 
 #[cfg(test)]
@@ -239,13 +288,17 @@ mod tests {
             host
         }
 
+        fn read(&self, cache: &mut Cache) -> ContainerNames {
+            names(&Places::below(self.0.path()), cache, ID)
+        }
+
         /// The container's name, the pod's and the namespace, `-` for those that are not known.
         fn names(&self) -> String {
             let ContainerNames {
                 container,
                 pod,
                 namespace,
-            } = names(&Places::below(self.0.path()), ID);
+            } = self.read(&mut Cache::default());
             [container, pod, namespace]
                 .map(|name| name.unwrap_or_else(|| "-".into()))
                 .join(" ")
@@ -369,6 +422,46 @@ mod tests {
         let host = Host::with("disk/containers/{id}/config.v2.json", r#"{"Name": "/web"}"#);
         symlink(host.0.path().join("disk"), host.path("var/lib/docker")).expect("a link");
         assert_eq!(host.names(), "web - -");
+    }
+
+    #[test]
+    fn list_of_containers_is_read_again_only_if_it_has_changed() {
+        const PATH: &str = "var/lib/containers/storage/overlay-containers/containers.json";
+        let list = |name: &str| format!(r#"[{{"id": "{ID}", "names": ["{name}"]}}]"#);
+        let host = Host::with(PATH, &list("web"));
+        let mut cache = Cache::default();
+        let mut name = || host.read(&mut cache).container;
+        assert_eq!(name().as_deref(), Some("web"));
+        // the same version with other content: what is remembered counts
+        let path = host.path(PATH);
+        let modified = fs::metadata(&path).and_then(|m| m.modified()).expect("it");
+        fs::write(&path, list("wob")).expect("writing");
+        let file = fs::File::options().write(true).open(&path).expect("a file");
+        file.set_modified(modified).expect("a time");
+        assert_eq!(name().as_deref(), Some("web"));
+        fs::write(&path, list("other")).expect("writing");
+        assert_eq!(name().as_deref(), Some("other"));
+        fs::write(&path, "{").expect("writing");
+        assert_eq!(name(), None);
+        fs::remove_file(&path).expect("removing");
+        assert_eq!(name(), None);
+    }
+
+    #[test]
+    fn links_of_the_kubelet_are_read_at_most_once_per_second() {
+        let host = Host::with("var/log/containers/other", "");
+        let mut cache = Cache::default();
+        assert!(host.read(&mut cache).is_empty());
+        let link = host.path("var/log/containers/web-1_shop_nginx-{id}.log");
+        fs::write(link, "").expect("a file");
+        let read = cache.links.as_ref().expect("read").0;
+        let names = host.read(&mut cache);
+        let is_soon = cache.links.as_ref().expect("read").0 == read;
+        assert_eq!(names.is_empty(), is_soon, "the second may be over");
+        cache.links = cache
+            .links
+            .map(|(read, links)| (read - LINKS_INTERVAL, links));
+        assert_eq!(host.read(&mut cache).pod.as_deref(), Some("web-1"));
     }
 
     #[test]
