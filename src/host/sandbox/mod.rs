@@ -216,7 +216,8 @@ impl InForce {
          no TCP port. no: the kernel lacks Landlock (Linux 5.13) or does not enable it",
         "yes: starting programs, tracing processes, loading BPF programs and opening connections fail",
         "the capability of another process, tcplife-names, which reads names of containers and pods in files of their runtimes, \
-         and with Landlock can read nothing else. none: it reads what its user may read",
+         and with Landlock can read nothing else; it reads only runtimes whose directories existed when tcplife started. none: \
+         it reads what its user may read",
     ];
 
     /// Restrictions and their state, in the order of [`InForce::MEANINGS`].
