@@ -59,7 +59,7 @@ fn mouse_without_keyboard_sorts_selects_filters_and_quits() {
     seen.wait_for("the selection", |s| s.shows("3/3 all"));
     // the cell before a column belongs to the one on its left
     seen.wait_for("the copy", |s| {
-        s.is_whole() && s.shows("copied 127.0.0.1 (RADDR)")
+        s.is_whole() && s.shows("clipboard: 127.0.0.1 (RADDR)")
     });
     assert_eq!(copied(&seen).as_deref(), Some("127.0.0.1"));
     seen.click_on(&mine);
