@@ -155,7 +155,7 @@ fn container_of_runc_has_the_names_of_its_annotations() {
     let probe = listen(V4);
     let mut tcplife = Running::json(&[], &probe);
     let connect = format!(
-        "read -r && exec 3<>/dev/tcp/127.0.0.1/{} && read -n 1 -u 3",
+        "while read -r; do exec 3<>/dev/tcp/127.0.0.1/{} && read -n 1 -u 3; exec 3>&-; done",
         port(&probe)
     );
     let bundle = bundle(&connect, &id);
@@ -166,23 +166,30 @@ fn container_of_runc_has_the_names_of_its_annotations() {
         .spawn()
         .expect("runc can be started");
     let mut keys = runc.stdin.take().expect("a pipe");
-    keys.write_all(b"\n").expect("a pipe");
     probe.set_nonblocking(true).expect("a socket");
     let deadline = Instant::now() + PATIENCE;
-    let server = loop {
-        match probe.accept() {
-            Ok((server, _)) => break server,
-            Err(e) => assert!(
-                Instant::now() < deadline,
-                "the container does not connect: {e}"
-            ),
+    // a session that closes before the names have been read does not have them
+    let row = loop {
+        keys.write_all(b"\n").expect("a pipe");
+        let server = loop {
+            match probe.accept() {
+                Ok((server, _)) => break server,
+                Err(e) => assert!(
+                    Instant::now() < deadline,
+                    "the container does not connect: {e}"
+                ),
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let rport = server.peer_addr().expect("it is connected").port();
+        drop(server);
+        let row = tcplife.row_until(|row| row["lport"] == rport && row["rport"] == port(&probe));
+        if !row["container_name"].is_null() || Instant::now() >= deadline {
+            break row;
         }
-        std::thread::sleep(Duration::from_millis(2));
     };
-    let rport = server.peer_addr().expect("it is connected").port();
-    drop(server);
+    drop(keys);
     runc.wait().expect("it exits");
-    let row = tcplife.row_until(|row| row["lport"] == rport && row["rport"] == port(&probe));
     let expected = object!({
         "container": id[..12],
         "container_name": "web?[2J",
