@@ -94,13 +94,13 @@ impl Observers<'_> {
             detail.take_snapshot(store);
         }
         self.panes.end_snapshot(now_ns);
+        self.host_history.settle(now_ns);
     }
 
     /// Settles after all events of a moment: observers count the open sessions again.
     pub(super) fn settle(&mut self, store: &Store, now_ns: u64) {
         self.rows.settle(store);
         self.panes.settle(store, self.view_filter);
-        self.host_history.settle(now_ns);
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {
             baseline.settle();

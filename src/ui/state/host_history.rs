@@ -22,20 +22,30 @@ pub struct HostHistory {
     pub closed: ChartHistory,
     /// Sessions that failed: closed for a known reason other than a FIN or a checkpoint.
     pub failed: ChartHistory,
-    /// Bytes since then, sent and received.
+    /// Bytes of open sessions since then, sent and received.
     moved: [u64; 2],
 }
 
 impl HostHistory {
     /// Counts the change of an event; the two may differ in that the change leaves out self traffic.
     pub fn take(&mut self, event: &StoreEvent<'_>, change: &Change<'_>) {
-        self.moved[0] += change.sent;
-        self.moved[1] += change.moved.saturating_sub(change.sent);
         let Some(session) = change.now else { return };
+        let is_closed = matches!(event, StoreEvent::Closed(_));
+        let received = change.moved.saturating_sub(change.sent);
+        if change.is_new || is_closed {
+            // only while it was open: after a pause, that may be a small part of it
+            let to_ns = session.end_ns;
+            let from_ns = self.now_ns.max(session.start_ns).min(to_ns);
+            self.tx.spread(change.sent, from_ns, to_ns);
+            self.rx.spread(received, from_ns, to_ns);
+        } else {
+            self.moved[0] += change.sent;
+            self.moved[1] += received;
+        }
         if change.is_new {
             self.opened.add(session.start_ns / S, 1.0);
         }
-        if let StoreEvent::Closed(_) = event {
+        if is_closed {
             self.closed.add(session.end_ns / S, 1.0);
             if session.reason.is_failure() {
                 self.failed.add(session.end_ns / S, 1.0);
@@ -43,7 +53,7 @@ impl HostHistory {
         }
     }
 
-    /// Ends a moment: bytes have moved evenly since the one before.
+    /// Ends a snapshot: open sessions have moved their bytes evenly since the one before.
     pub fn settle(&mut self, now_ns: u64) {
         let moved = std::mem::take(&mut self.moved);
         if self.since_ns == 0 {
@@ -101,12 +111,56 @@ mod tests {
             ended(session(2, 0, 13), Reason::RemoteReset),
         ];
         moment(14, vec![], closed);
-        let seconds = |h: &ChartHistory| -> Vec<f32> { (10..14).map(|s| h.at(s)).collect() };
-        assert_eq!(seconds(&history.tx), [2000.0, 2000.0, 500.0, 500.0]);
-        assert_eq!(seconds(&history.rx), [10.0, 10.0, 0.0, 0.0]);
+        let seconds =
+            |h: &ChartHistory| -> Vec<f32> { (10..14).map(|s| h.at(s).round()).collect() };
+        assert_eq!(seconds(&history.tx), [0.0, 4000.0, 1000.0, 0.0]);
+        assert_eq!(seconds(&history.rx), [0.0, 20.0, 0.0, 0.0]);
         assert_eq!(seconds(&history.opened), [0.0, 2.0, 0.0, 0.0]);
         assert_eq!(seconds(&history.closed), [0.0, 0.0, 0.0, 2.0]);
         assert_eq!(seconds(&history.failed), [0.0, 0.0, 0.0, 1.0]);
         assert_eq!((history.since_ns, history.now_ns), (10 * S, 14 * S));
+    }
+    #[test]
+    fn host_history_after_a_pause_has_bytes_only_while_their_sessions_were_open() {
+        let mut store = Store::new(10);
+        let mut history = HostHistory::default();
+        let session = |cookie, tx_bytes, start_s: u64, end_s: u64| Session {
+            cookie,
+            tx_bytes,
+            rx_bytes: 0,
+            start_ns: start_s * S,
+            end_ns: end_s * S,
+            state: State::Closed,
+            reason: Reason::LocalFin,
+            ..sample()
+        };
+        let opened = |session| Session {
+            state: State::Established,
+            reason: Reason::Open,
+            ..session
+        };
+        let mut moment = |at_s: u64, open, closed| {
+            let batch = snapshot_batch(at_s * S, open, closed);
+            store.ingest(batch, |event| {
+                if let Some(change) = event.change() {
+                    history.take(&event, change);
+                }
+            });
+            history.settle(at_s * S);
+        };
+        let long = |tx_bytes, now_s| opened(session(1, tx_bytes, 9, now_s));
+        moment(9, vec![], vec![]);
+        moment(10, vec![long(100, 10)], vec![]);
+        let short = session(2, 4000, 12, 14);
+        let closed_in_time = session(3, 500, 17, 17);
+        let new = opened(session(4, 60, 18, 20));
+        moment(20, vec![long(200, 20), new], vec![short, closed_in_time]);
+        let seconds: Vec<f32> = (9..20).map(|s| history.tx.at(s).round()).collect();
+        assert_eq!(
+            seconds,
+            [
+                100.0, 10.0, 10.0, 2010.0, 2010.0, 10.0, 10.0, 10.0, 510.0, 40.0, 40.0
+            ]
+        );
     }
 }
