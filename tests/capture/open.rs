@@ -24,7 +24,7 @@ fn lines(flags: &[&str]) -> Vec<String> {
 fn assert_complete(errors: &str) {
     let mut lines = errors
         .lines()
-        .filter(|line| !line.contains("BPF iterators over maps"));
+        .filter(|line| !line.contains("BPF map iterators"));
     assert_eq!(lines.next(), None, "{errors}");
 }
 

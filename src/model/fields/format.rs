@@ -102,15 +102,10 @@ pub fn narrow_micros(us: u64, width: usize) -> String {
         format!("{}.{}{name}", tenths / 10, tenths % 10)
     };
     let at = UNITS.iter().rposition(|(unit, _)| *unit <= us).unwrap_or(0);
-    let whole = format!("{}{}", us / UNITS[at].0, UNITS[at].1);
-    let coarser = UNITS.get(at + 1).map(|unit| {
-        let text = tenths(*unit);
-        text.strip_prefix('0').unwrap_or(&text).to_owned()
-    });
-    let forms = [tenths(UNITS[at]), whole.clone()]
-        .into_iter()
-        .chain(coarser);
-    forms.into_iter().find(fits).unwrap_or(whole)
+    let whole = |(unit, name): (u64, &str)| format!("{}{name}", us / unit);
+    let units = UNITS[at..].iter();
+    let mut forms = units.flat_map(|unit| [tenths(*unit), whole(*unit)]);
+    forms.find(fits).unwrap_or_else(|| whole(UNITS[at]))
 }
 
 /// Formats a round time, as one would write it: `1µs`, `1.5ms`, `20s`, `2h`.
@@ -174,9 +169,9 @@ mod tests {
         }
         for (us, text, narrower) in [
             (0, "0µs", "0µs"),
-            (260, "260µs", ".2ms"),
+            (260, "260µs", "0ms"),
             (27_450, "27ms", "27ms"),
-            (276_000, "276ms", ".2s"),
+            (276_000, "276ms", "0.2s"),
             (8_049_000, "8.05s", "8.0s"),
             (27_990_000, "27.9s", "27s"),
             (723_000_000, "12.0m", "12m"),

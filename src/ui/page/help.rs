@@ -246,12 +246,19 @@ const MARKERS: &[(&str, &str)] = &[
         "sorted by this figure, the greatest or the smallest first; in charts, ▲ is below the selected bar",
     ),
     ("▸", "the chart that has the keyboard"),
+    (
+        "wrk⇄nginx",
+        "both ends of a connection within the host, on one line: l shows each end",
+    ),
     ("-", "no value, or not known"),
     (
         "~MINUTE",
         "a history that is an estimate, for a minute after the filter was set",
     ),
-    ("bold", "open sessions; closed ones are plain"),
+    (
+        "bold",
+        "open sessions; closed ones are plain, after they have stood out for three seconds",
+    ),
     (
         "reversed",
         "the selected line, and the present tab; with bold: PAUSED and EXPORT, which must not be overlooked",

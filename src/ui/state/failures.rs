@@ -185,13 +185,13 @@ impl Failures {
         self.since_ns = known_since(store);
     }
 
-    /// Sorts by recent failures, then by all failures. The run began at `first_ns`.
+    /// Sorts by the magnitude of recent failures, then by all failures. The run began at `first_ns`.
     pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
         (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
         let tallies = self.counted.closed.0.iter();
         let mut order: Vec<_> = tallies
-            .map(|(failure, t)| (Reverse((t.recent(now_ns), t.count, t.last_ns)), failure))
-            .filter(|(Reverse((recent, count, _)), _)| *recent > 0 || *count > 0)
+            .filter(|(_, t)| t.recent(now_ns) > 0 || t.count > 0)
+            .map(|(failure, t)| (Reverse((magnitude(t.recent(now_ns)), t.count)), failure))
             .collect();
         order.sort_unstable();
         self.list
@@ -247,6 +247,11 @@ impl Failures {
             selected: false,
         }))
     }
+}
+
+/// The magnitude of a number, in powers of four: lines whose rates differ by less keep their order, and can be read.
+fn magnitude(n: u32) -> u32 {
+    n.checked_ilog2().map_or(0, |log| 1 + log / 2)
 }
 
 /// Time since which every closed session is kept: the start, unless some were evicted.
