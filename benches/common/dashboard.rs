@@ -22,7 +22,7 @@ pub(crate) const ARRIVING: u64 = 20_000;
 pub(crate) const SCRIPTS: [(&str, &str); 10] = [
     ("filter, key by key", "/port 443 and rtt > 1ms\n"),
     ("word, key by key", "/nginx\n"),
-    ("sort", "ssssssss"),
+    ("sort", ">>>>>>>>"),
     ("sort, inverted", "IIIIII"),
     ("families", "446644"),
     ("scroll", "GGgGjkGg"),
