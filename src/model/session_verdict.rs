@@ -415,7 +415,7 @@ fn rates(w: &Watched<'_>) -> (Option<String>, Option<String>) {
         }
         None => (w.session.tx_rate.into(), w.session.rx_rate.into()),
     };
-    let text = |rate: f64| (rate > 0.0).then(|| format!("{}/s", fields::size(rate as u64)));
+    let text = |rate: f64| (rate > 0.0).then(|| fields::byte_rate(rate as u64));
     (text(out), text(inwards))
 }
 
@@ -497,7 +497,7 @@ mod tests {
         (text, rule.is_trouble)
     }
 
-    /// Asserts what is said of a session that has made no progress for so many seconds.
+    /// Asserts what is said of a session that has made no progress for this number of seconds.
     #[track_caller]
     fn assert_said(session: Session, still_s: u64, spent: Option<TimeSpent>, text: &str) {
         let since_ns = session.end_ns - still_s * S;

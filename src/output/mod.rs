@@ -77,6 +77,17 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The summary of a run that has written nothing yet.
+    fn new(limits: &Limits) -> Self {
+        Summary {
+            missed_all_match: limits.filter.is_decided_by_capture(),
+            in_force: Some(limits.in_force),
+            ..Summary::default()
+        }
+    }
+}
+
+impl Summary {
     fn report_missed(&self) {
         let missed = fields::number(self.missed.ring_full, "session");
         match (self.missed.ring_full, self.missed_all_match) {
@@ -128,11 +139,7 @@ pub fn run(
 ) -> anyhow::Result<()> {
     let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
-    let mut summary = Summary {
-        missed_all_match: limits.filter.is_decided_by_capture(),
-        in_force: Some(limits.in_force),
-        ..Summary::default()
-    };
+    let mut summary = Summary::new(&limits);
     let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
 
     sink.begin()?;
@@ -173,11 +180,7 @@ pub fn run_open(
     limits: Limits,
 ) -> anyhow::Result<()> {
     let reader_check = tick(Duration::from_millis(250));
-    let mut summary = Summary {
-        missed_all_match: limits.filter.is_decided_by_capture(),
-        in_force: Some(limits.in_force),
-        ..Summary::default()
-    };
+    let mut summary = Summary::new(&limits);
     sink.begin()?;
     sink.flush()?;
     loop {

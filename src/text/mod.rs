@@ -4,3 +4,4 @@ pub mod color;
 pub mod sanitize;
 pub mod suggest;
 pub mod units;
+pub mod wrap;

@@ -196,7 +196,7 @@ fn host_chart_shows_what_happened_before_it_was_opened() {
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, refused)).is_err());
     }
     pair.close();
-    // the second in which that was is over
+    // the chart shows a second only when the next one has begun
     std::thread::sleep(Duration::from_millis(1100));
     seen.press("d");
     seen.wait_for("the chart", |s| s.shows(" HOST  ↑") && s.shows("now"));

@@ -14,6 +14,11 @@ pub fn size(n: u64) -> String {
     in_powers_of_1000((n - rest).saturating_add(up), 1)
 }
 
+/// Formats bytes per second: `0B/s`, `1.2kB/s`.
+pub fn byte_rate(n: u64) -> String {
+    format!("{}/s", size(n))
+}
+
 /// Formats bytes for a cell, without the `B`, in at most six characters: `0`, `999`, `1.2k`, `10.5M`.
 pub fn bytes(n: u64) -> String {
     let mut text = size(n);
@@ -61,6 +66,19 @@ pub fn number(n: u64, what: &str) -> String {
     }
 }
 
+/// Formats a number with commas between thousands.
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Formats a time in at most six characters: `230µs`, `91.8ms`, `3.07s`, `2m03s`, `4h07m`, `12d03h`, `214d`.
 pub fn micros(us: u64) -> String {
     const S: u64 = 1_000_000;
@@ -81,17 +99,19 @@ pub fn micros(us: u64) -> String {
     }
 }
 
+/// Units of time in µs, the smallest first.
+const TIME_UNITS: [(u64, &str); 6] = [
+    (1, "µs"),
+    (1_000, "ms"),
+    (1_000_000, "s"),
+    (60_000_000, "m"),
+    (3_600_000_000, "h"),
+    (86_400_000_000, "d"),
+];
+
 /// Formats a time for a cell of `width` characters, in coarser units where it has to be, rounded down: `27ms`, `8.0s`, `12m`,
 /// `3h12m`. At least four characters are needed.
 pub fn narrow_micros(us: u64, width: usize) -> String {
-    const UNITS: [(u64, &str); 6] = [
-        (1, "µs"),
-        (1_000, "ms"),
-        (1_000_000, "s"),
-        (60_000_000, "m"),
-        (3_600_000_000, "h"),
-        (86_400_000_000, "d"),
-    ];
     let text = micros(us);
     let fits = |text: &String| text.chars().count() <= width;
     if fits(&text) {
@@ -101,25 +121,20 @@ pub fn narrow_micros(us: u64, width: usize) -> String {
         let tenths = us / (unit / 10).max(1);
         format!("{}.{}{name}", tenths / 10, tenths % 10)
     };
-    let at = UNITS.iter().rposition(|(unit, _)| *unit <= us).unwrap_or(0);
+    let at = TIME_UNITS
+        .iter()
+        .rposition(|(unit, _)| *unit <= us)
+        .unwrap_or(0);
     let whole = |(unit, name): (u64, &str)| format!("{}{name}", us / unit);
-    let units = UNITS[at..].iter();
+    let units = TIME_UNITS[at..].iter();
     let mut forms = units.flat_map(|unit| [tenths(*unit), whole(*unit)]);
-    forms.find(fits).unwrap_or_else(|| whole(UNITS[at]))
+    forms.find(fits).unwrap_or_else(|| whole(TIME_UNITS[at]))
 }
 
 /// Formats a round time, as one would write it: `1µs`, `1.5ms`, `20s`, `2h`.
 pub fn round_micros(us: u64) -> String {
-    const UNITS: [(u64, &str); 6] = [
-        (86_400_000_000, "d"),
-        (3_600_000_000, "h"),
-        (60_000_000, "m"),
-        (1_000_000, "s"),
-        (1_000, "ms"),
-        (1, "µs"),
-    ];
     let fits = |unit: &&(u64, &str)| unit.0 <= us;
-    let (unit, name) = UNITS.iter().find(fits).unwrap_or(&UNITS[5]);
+    let (unit, name) = TIME_UNITS.iter().rfind(fits).unwrap_or(&TIME_UNITS[0]);
     match us.is_multiple_of(*unit) {
         true => format!("{}{name}", us / unit),
         false => format!("{:.1}{name}", us as f64 / *unit as f64),
@@ -139,6 +154,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn grouped_number_has_thousands_separators() {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_345, "12,345"),
+            (1_000_000, "1,000,000"),
+        ] {
+            assert_eq!(grouped(n), text);
+        }
+    }
 
     #[test]
     fn sizes_are_formatted_with_short_units() {

@@ -44,14 +44,13 @@ fn line(session: &Session, clock: &Clock) -> String {
 impl App {
     /// The selected session; if its line is that of both ends of a connection, both.
     fn selected_text(&self) -> (&'static str, Option<String>) {
-        let place = self.rows.get(self.selected, &self.store);
-        let Some((place, session)) = place.zip(self.selected()) else {
+        let Some(selected) = self.selected_line() else {
             return ("the session", None);
         };
-        let text = line(session, &self.clock);
-        match self.other_end(place, session) {
+        let text = line(selected.session, &self.clock);
+        match selected.other {
             None => ("the session", Some(text)),
-            Some((_, other)) => {
+            Some(other) => {
                 let other = line(other, &self.clock);
                 ("both ends", Some(format!("{text}\n{other}")))
             }
@@ -60,11 +59,10 @@ impl App {
 
     /// Copies the value of a cell of the selected session, with all its digits.
     pub(super) fn copy_cell(&mut self, field: &Field) -> Option<Effect> {
-        let place = self.rows.get(self.selected, &self.store)?;
-        let session = self.selected()?;
-        let mut value = exact(field, session, &self.names)?;
+        let selected = self.selected_line()?;
+        let mut value = exact(field, selected.session, &self.names)?;
         if field.word == "comm"
-            && let Some((_, other)) = self.other_end(place, session)
+            && let Some(other) = selected.other
         {
             value += &format!("⇄{}", fields::cell(field, other));
         }

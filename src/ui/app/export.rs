@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tui_input::InputRequest;
 
+use crate::model::fields;
 use crate::output::Summary;
 use crate::output::export_file::{Block, WriterReport};
 use crate::ui::action::{Action, Edit};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
-use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, Stage, grouped};
+use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, Stage};
 use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
 
@@ -120,12 +121,18 @@ impl App {
                 let name = export.line.text().trim();
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
-                let mut text = format!("exported {} session{s} to {name}", grouped(sessions));
+                let mut text = format!(
+                    "exported {} session{s} to {name}",
+                    fields::grouped(sessions)
+                );
                 match missed {
                     0 => {}
                     1 => text += "; 1 missed session is not in it",
                     n => {
-                        text += &format!("; {} missed sessions are not in it", grouped(n as usize))
+                        text += &format!(
+                            "; {} missed sessions are not in it",
+                            fields::grouped(n as usize)
+                        )
                     }
                 }
                 self.notice.say(text);

@@ -21,6 +21,22 @@ impl App {
         self.store.get(self.rows.get(self.selected, &self.store)?)
     }
 
+    pub(super) fn selected_line(&self) -> Option<VisibleLine<'_>> {
+        let place = self.rows.get(self.selected, &self.store)?;
+        self.line(place, self.selected)
+    }
+
+    /// The line of this session, at an index of the table.
+    fn line(&self, place: SessionRef, i: usize) -> Option<VisibleLine<'_>> {
+        let session = self.store.get(place)?;
+        let other = self.other_end(place, session).map(|(_, other)| other);
+        Some(VisibleLine {
+            session,
+            other,
+            is_selected: i == self.selected,
+        })
+    }
+
     /// Visible lines.
     pub fn visible(&self, height: usize) -> impl Iterator<Item = VisibleLine<'_>> {
         let lines = self
@@ -28,15 +44,7 @@ impl App {
             .window(self.top, &self.store)
             .take(height)
             .zip(self.top..);
-        lines.filter_map(|(place, i)| {
-            let session = self.store.get(place)?;
-            let other = self.other_end(place, session).map(|(_, other)| other);
-            Some(VisibleLine {
-                session,
-                other,
-                is_selected: i == self.selected,
-            })
-        })
+        lines.filter_map(|(place, i)| self.line(place, i))
     }
 
     /// Number of the selected line, from 1; 0 if there is none.

@@ -7,7 +7,7 @@ use crate::model::fields::Field;
 use crate::ui::action::{Action, Motion, Sideways};
 use crate::ui::app::follow::OPENED;
 use crate::ui::app::update::Offer;
-use crate::ui::app::{App, Selection, Sort};
+use crate::ui::app::{App, Sort};
 use crate::ui::layout;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::sort_menu::SortMenu;
@@ -37,7 +37,7 @@ impl App {
         self.columns.show_sorted(self.sort_column());
         self.columns.reveal(sort.field, self.size.width);
         // whoever sorts wants to see what is on top
-        self.selection = Selection::Top;
+        self.select_top();
         self.restart();
     }
 

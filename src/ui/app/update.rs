@@ -14,14 +14,13 @@ use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
+use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
-use crate::ui::app::{App, Selection};
 use crate::ui::keys::KeyPress;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
 use crate::ui::state::detail::Detail;
-use crate::ui::state::export::grouped;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::other_end::OtherEnd;
 use crate::ui::state::prompt::Prompt;
@@ -315,7 +314,7 @@ impl App {
             let text = format!("there is no filter to clear; {quit} quits");
             return self.notice.hint(text);
         }
-        self.selection = Selection::Top;
+        self.select_top();
         self.choose();
     }
 
@@ -368,7 +367,7 @@ impl App {
     /// Reports that a line had no room for a text.
     pub(super) fn say_if_cut(&mut self, fits: bool) {
         if !fits {
-            let most = grouped(LONGEST);
+            let most = fields::grouped(LONGEST);
             let cut = format!("cut: there is room for {most} bytes only");
             self.notice.complain(cut);
         }

@@ -142,7 +142,7 @@ fn verdict_line(page: &mut Page, detail: &Detail) {
 }
 
 fn per_second(rate: f32) -> String {
-    format!("{}/s", fields::size(rate.round() as u64))
+    fields::byte_rate(rate.round() as u64)
 }
 
 /// Rates over several times side by side, as many as fit.

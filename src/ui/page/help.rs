@@ -1,13 +1,12 @@
 //! The help, chapter by chapter: every key, column and word, from their tables.
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::filter;
 use crate::host::sandbox::InForce;
 use crate::model::aggregate::figure_table::FIGURES;
 use crate::model::batch::Missed;
 use crate::model::fields;
 use crate::model::session::{Reason, State};
+use crate::text::wrap::words;
 use crate::ui::action::Mode;
 use crate::ui::keys::sections::MOUSE;
 use crate::ui::keys::titles::{ScreenTitle, TITLES};
@@ -396,30 +395,14 @@ fn wrapped(line: HelpLine, width: usize) -> Vec<HelpLine> {
     };
     let beside = width.saturating_sub(NAME + GAPS).min(MEANING);
     if beside < LEAST_MEANING {
-        let parts = split(&meaning, width.saturating_sub(INDENT)).into_iter();
+        let parts = words(&meaning, width.saturating_sub(INDENT)).into_iter();
         let parts = parts.map(HelpLine::Below);
         let name = HelpLine::Entry(name, String::new());
         return std::iter::once(name).chain(parts).collect();
     }
     let names = std::iter::once(name).chain(std::iter::repeat(String::new()));
-    let lines = names.zip(split(&meaning, beside));
+    let lines = names.zip(words(&meaning, beside));
     lines
         .map(|(name, part)| HelpLine::Entry(name, part))
         .collect()
-}
-
-/// Splits a text into lines of whole words.
-fn split(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => *line = word.to_owned(),
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

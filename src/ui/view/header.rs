@@ -14,7 +14,6 @@ use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::Layout;
-use crate::ui::state::export::grouped;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -50,7 +49,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     };
     let new = format!("{}/s", short(totals.opened_rate));
     let rate = |sign: &'static str, rate: f64| {
-        let rate = format!("{}/s", fields::size(rate as u64));
+        let rate = fields::byte_rate(rate as u64);
         [Span::raw(sign), Span::styled(rate, theme.figure)]
     };
     let [up, down] = [rate("↑", totals.tx_rate), rate(" ↓", totals.rx_rate)];
@@ -238,7 +237,7 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.push(Part::new(Importance::Needed, position));
     let evicted = app.store().closed_numbers().start;
     if evicted > 0 {
-        let kept = grouped(app.store().keep_limit());
+        let kept = fields::grouped(app.store().keep_limit());
         parts.push(Part::new(
             Importance::Usual,
             format!("keeping the newest {kept}"),

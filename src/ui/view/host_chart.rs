@@ -37,7 +37,7 @@ pub fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let bytes = |rate: f32| format!("{}/s", fields::size(rate.round() as u64));
+    let bytes = |rate: f32| fields::byte_rate(rate.round() as u64);
     let count = |rate: f32| format!("{}/s", short(rate.into()));
     let series = |name, history, text, style| Series {
         name,

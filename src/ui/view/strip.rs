@@ -37,7 +37,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 fn entries(app: &App, busiest: &[(GroupKey, f64)], room: usize) -> String {
     let mut text = String::new();
     for (key, rate) in busiest {
-        let rate = format!(" {}/s", fields::size(*rate as u64));
+        let rate = format!(" {}", fields::byte_rate(*rate as u64));
         let name = match key {
             GroupKey::UnknownOwner => "unknown".into(),
             key @ (GroupKey::Peer(_) | GroupKey::Subnet(_)) => {

@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::fields::{Field, FieldKind};
 use crate::model::session::{Reason, Session};
+use crate::text::wrap::words;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
@@ -163,22 +164,13 @@ const LONGEST_SOURCE: usize = 28;
 /// Puts as many sentences on a line as fit; one that is too long continues on the next line.
 fn wrapped(sentences: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    let mut add = |text: &str, is_start: bool| match lines.last_mut() {
-        Some(line) if !is_start && line.width() + 1 + text.width() <= width => {
-            line.push(' ');
-            line.push_str(text);
-        }
-        _ => lines.push(text.to_owned()),
-    };
-    let mut is_start = true;
     for sentence in sentences {
-        if sentence.width() <= width {
-            add(sentence, std::mem::take(&mut is_start));
-            continue;
-        }
-        is_start = true;
-        for word in sentence.split(' ') {
-            add(word, std::mem::take(&mut is_start));
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + sentence.width() <= width => {
+                line.push(' ');
+                line.push_str(sentence);
+            }
+            _ => lines.extend(words(sentence, width)),
         }
     }
     lines
