@@ -189,6 +189,8 @@ fn host_chart_shows_what_happened_before_it_was_opened() {
     let listener = listen(V4);
     let refused = port(&listener);
     let mut seen = Seen::dashboard(&[]);
+    // the chart begins with the first whole second
+    std::thread::sleep(Duration::from_secs(1));
     let mut pair = Pair::open(&listener, V4);
     pair.exchange(300_000, 0);
     drop(listener);
