@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The few kernel types that tcplife.bpf.c reads, reduced to the members it reads.
+ * The few kernel types that the BPF programs read, reduced to the members that they read.
  *
  * preserve_access_index makes every access a CO-RE relocation: libbpf inserts the offsets of the
  * kernel that it loads into, so order and gaps here mean nothing, and no BTF is needed to build.

@@ -43,7 +43,7 @@ impl CaptureFilter {
         empty(&self.lports) || empty(&self.rports) || empty(&self.ports)
     }
 
-    /// True if the session passes: the same decision as `is_captured()` in tcplife.bpf.c.
+    /// True if the session passes: the same decision as `is_captured()` in record.bpf.h.
     #[cfg(any(test, feature = "testing"))]
     pub fn accepts(&self, session: &crate::model::session::Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));

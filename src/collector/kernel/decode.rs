@@ -5,10 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::collector::kernel::bpf::types::{
+use crate::collector::kernel::process_names::ProcessNames;
+use crate::collector::kernel::skel::types::{
     age as RawAge, direction as Opened, owner_evidence as Owner, session_record,
 };
-use crate::collector::kernel::process_names::ProcessNames;
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::model::session::{Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State};

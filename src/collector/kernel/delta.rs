@@ -6,9 +6,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::collector::kernel::bpf::types::{session_record, unchanged_session};
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::process_names::Owner;
+use crate::collector::kernel::skel::types::{session_record, unchanged_session};
 use crate::model::batch::OpenSnapshot;
 use crate::model::session::{Evidence, Session, State};
 

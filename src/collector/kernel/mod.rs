@@ -13,10 +13,15 @@ use crate::model::capture_filter::CaptureFilter;
 mod bpf;
 mod decode;
 mod delta;
+mod iterators;
+mod load;
 mod netns;
 mod preflight;
 mod process_names;
+mod reader;
 mod shared;
+mod skel;
+mod write_watch;
 
 pub use netns::{NamespaceScan, limits};
 
@@ -61,7 +66,7 @@ impl CollectorConfig {
 /// # Errors
 /// If the kernel refuses a process.
 pub fn prepare_namespaces() -> anyhow::Result<Option<NamespaceScan>> {
-    NamespaceScan::prepare(bpf::run_iterator)
+    NamespaceScan::prepare(iterators::run_iterator)
 }
 
 /// The collector's thread when it is ready.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
-use crate::collector::kernel::bpf::types;
+use crate::collector::kernel::skel::types;
 use crate::model::capture_filter::{CaptureFilter, PortSet};
 
 /// Goal of a walk over all open files.

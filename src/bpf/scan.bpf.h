@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Iterators over open files and sockets: what was open before the start, and who holds what.
+ */
+#ifndef TCPLIFE_SCAN_H
+#define TCPLIFE_SCAN_H
+
+#include "state.bpf.h"
+#include "owner.bpf.h"
+
+/*
+ * Learns where and when the reader is: runs in its context. The ids of processes that are shown are
+ * those of the PID namespace of the reader's /proc.
+ */
+SEC("iter/bpf_map")
+int learn_reader(struct bpf_iter__bpf_map *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct local_pid here;
+
+	if (learn_ns)
+		return 0;
+	learn_ns = bpf_ktime_get_ns();
+	learn_jiffies = bpf_jiffies64();
+	learn_boot_ns = bpf_ktime_get_boot_ns();
+	pid_level = level > proc_depth ? level - proc_depth : 0;
+	read_local_pid(&here, pid, pid_level);
+	pid_ns = here.ns;
+	return 0;
+}
+
+static __always_inline bool is_bound(struct sock *sk)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK;
+}
+
+/*
+ * Creates state for a socket that was open before tcplife started.
+ */
+static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock *tp, __u8 state)
+{
+	struct sock_state first = {
+		.start_ns = bpf_ktime_get_boot_ns(),
+		.flags = ADOPTED,
+	};
+
+	if (state == TCP_SYN_SENT) {
+		first.direction = DIRECTION_OUT;
+	} else if (tp) {
+		/*
+		 * With nothing in flight, what was acknowledged besides the data that was sent is
+		 * a SYN of ours: net/ipv4/tcp_input.c, tcp_snd_una_update.
+		 */
+		if ((state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) &&
+		    tp->snd_una == tp->snd_nxt) {
+			__u64 rest = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans);
+
+			/* a child of a listener has no port of its own; a restored one is bound */
+			if (rest == 1)
+				first.direction = DIRECTION_OUT;
+			else if (rest == 0 && is_bound(sk))
+				first.flags |= NO_SYN;
+			else if (rest == 0)
+				first.direction = DIRECTION_IN;
+		}
+		first.data_segs = tp->data_segs_in;
+	}
+	return bpf_sk_storage_get(&states, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/*
+ * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The
+ * verifier follows every iteration of the loop: each instruction in it adds a millisecond to
+ * loading the programs (on Linux 6.18).
+ */
+static __always_inline void adopt_queue(struct sock *listener, const struct process *p)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
+	struct sock_state child = {
+		.start_ns = bpf_ktime_get_boot_ns(),
+		.flags = ADOPTED,
+		.direction = DIRECTION_IN,
+	};
+	struct request_sock *req;
+
+	if (!tp)
+		return;
+	set_owner(&child, listener, p);
+	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
+	/*
+	 * a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
+	 * child that has a state keeps it
+	 */
+	for (int i = 0; i < 4097 && req; i++, req = req->dl_next)
+		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/* A listener from before the start. False: it is known. */
+static __always_inline bool adopt_listener(struct sock *sk, const struct process *p)
+{
+	__u64 listener = (__u64)sk;
+
+	if (bpf_map_lookup_elem(&listeners, &listener))
+		return false;
+	bpf_map_update_elem(&listeners, &listener, p, 0);
+	return true;
+}
+
+/* A process as a holder of the listener of a socket's port. */
+static __always_inline struct port_holder port_holder_of(struct sock *sk, struct task_struct *task)
+{
+	struct port_holder key = {
+		.netns = netns_of(&sk->__sk_common),
+		.pid = task->tgid,
+		.lport = sk->__sk_common.skc_num,
+	};
+
+	return key;
+}
+
+/*
+ * Of several processes that hold a socket, its owner is the one that holds the listener of its
+ * port, too; else the oldest. The others have inherited the descriptor.
+ */
+static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	__u64 key = (__u64)sk;
+	struct port_holder listener = port_holder_of(sk, task);
+	struct holder now = {
+		.start_ns = BPF_CORE_READ(leader, start_time),
+		.pid = task->tgid,
+		.listens = !!bpf_map_lookup_elem(&port_holders, &listener),
+	};
+	const struct holder *best = bpf_map_lookup_elem(&holders, &key);
+
+	if (best && (best->listens > now.listens ||
+		     (best->listens == now.listens && best->start_ns <= now.start_ns)))
+		return false;
+	bpf_map_update_elem(&holders, &key, &now, 0);
+	return true;
+}
+
+/* The IP socket of an open file, if it is one. */
+static __always_inline struct sock *inet_sock_of(struct file *file)
+{
+	struct socket *sock = file ? bpf_sock_from_file(file) : NULL;
+	struct sock *sk = sock ? sock->sk : NULL;
+
+	if (!sk ||
+	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+		return NULL;
+	return sk;
+}
+
+/*
+ * Finds which process holds which TCP socket: at the start for preexisting sockets, later for those
+ * of which only the listener is known. Runs twice: first for listeners, then for sessions.
+ */
+SEC("iter/task_file")
+int scan_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct sock *sk = inet_sock_of(ctx->file);
+	struct sock_state *st;
+	struct process p;
+	__u64 key;
+	__u8 state;
+
+	if (!task || !sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (sk->sk_protocol == IPPROTO_MPTCP) {
+		const struct process *known;
+
+		key = (__u64)sk;
+		known = bpf_map_lookup_elem(&mptcp_owners, &key);
+		if (scan_pass == 0 || (known && known->evidence > OWNER_SCAN) ||
+		    !is_best_holder(sk, task))
+			return 0;
+		describe(&p, task, OWNER_SCAN);
+		bpf_map_update_elem(&mptcp_owners, &key, &p, 0);
+		return 0;
+	}
+	if (sk->sk_protocol != IPPROTO_TCP || state == TCP_CLOSE)
+		return 0;
+	if (state == TCP_LISTEN) {
+		struct port_holder listener = port_holder_of(sk, task);
+
+		if (scan_pass != 0)
+			return 0;
+		bpf_map_update_elem(&port_holders, &listener, &listener.pid, 0);
+		/* prefork: the first process found, the master, counts as the owner */
+		describe(&p, task, OWNER_LISTEN);
+		if (adopt_listener(sk, &p))
+			adopt_queue(sk, &p);
+		return 0;
+	}
+	if (scan_pass == 0)
+		return 0;
+	st = state_of(sk);
+	if (!st)
+		st = adopt(sk, bpf_skc_to_tcp_sock(sk), state);
+	if (st && !(st->flags & UNCONFIRMED) && st->owner <= OWNER_SCAN &&
+	    is_best_holder(sk, task)) {
+		describe(&p, task, OWNER_SCAN);
+		set_owner(st, sk, &p);
+	}
+	return 0;
+}
+
+/* Finds all processes that have a descriptor of one session, and the network namespace of each. */
+SEC("iter/task_file")
+int find_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct sock *sk = inet_sock_of(ctx->file);
+	struct holder_record r = {};
+
+	if (!task)
+		return 0;
+	r.holds =
+		sk && sk->sk_protocol == IPPROTO_TCP && bpf_get_socket_cookie(sk) == wanted_cookie;
+	if (!r.holds && !wanted_pid)
+		return 0;
+	r.pid = visible_pid(task);
+	if (!r.holds && r.pid != wanted_pid)
+		return 0;
+	r.netns = task_netns(task);
+	read_name(r.comm, task);
+	/* a record that does not fit is discarded, and the program runs again for it */
+	if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)) == 0 && !r.holds)
+		wanted_pid = 0;
+	return 0;
+}
+
+/*
+ * Finds sockets of which no process has a descriptor: closed sockets whose last data or FIN is in
+ * flight, descriptors in flight over a Unix socket, sockets of the kernel itself, the TCP sockets
+ * of an MPTCP socket (also of a listening one), and sockets of processes in PID namespaces that are
+ * not below the reader's.
+ * Sees the network namespace of its reader only.
+ */
+SEC("iter/tcp")
+int scan_orphans(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct tcp_sock *tp;
+	struct process p = {.evidence = OWNER_NONE};
+	struct process *known;
+	struct sock *sk;
+	__u64 mptcp;
+	bool is_join;
+	__u8 state;
+
+	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
+	if (!skc)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(skc); /* null for request and TIME_WAIT sockets */
+	if (!tp)
+		return 0;
+	sk = sock_of(tp);
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_LISTEN) {
+		mptcp = mptcp_of(tp, &is_join);
+		known = mptcp ? bpf_map_lookup_elem(&mptcp_owners, &mptcp) : NULL;
+		if (known) {
+			p = *known;
+			p.evidence = OWNER_LISTEN;
+		}
+		adopt_listener(sk, &p);
+	} else if (state != TCP_CLOSE && !state_of(sk)) {
+		adopt(sk, tp, state);
+	}
+	return 0;
+}
+
+#endif

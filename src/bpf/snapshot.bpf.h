@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Iterators that report the figures of the open sessions.
+ */
+#ifndef TCPLIFE_SNAPSHOT_H
+#define TCPLIFE_SNAPSHOT_H
+
+#include "record.bpf.h"
+#include "scan.bpf.h"
+
+static __always_inline __u64 mix(__u64 sum, __u64 word)
+{
+	return (sum ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/*
+ * A digest that changes whenever the record would, except for the time and values derived from it.
+ * It runs for every idle socket, and every cache line of a socket is a cache miss, so it reads few
+ * fields: the sequence numbers cover the byte counts, the delivered segments the RTT samples, the
+ * sent segments the retransmits, and the chrono times do not advance while nothing is in flight.
+ */
+static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
+				    const struct sock_state *st)
+{
+	struct sock_common *skc = &sk->__sk_common;
+	const __u64 *comm = (const __u64 *)st->comm;
+	__u64 sum = READ_ONCE(snapshot_gen);
+
+	sum = mix(sum, st->start_ns);
+	sum = mix(sum, st->established_ns);
+	sum = mix(sum, st->closing_ns);
+	sum = mix(sum, (__u64)st->pid << 32 | st->owner << 8 | skc->skc_state);
+	sum = mix(sum, comm[0]);
+	sum = mix(sum, comm[1]);
+	sum = mix(sum, (__u64)sk->sk_uid.val << 32 |
+			       (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
+	sum = mix(sum, skc->skc_bound_dev_if);
+	sum = mix(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
+	sum = mix(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
+	sum = mix(sum, (__u64)tp->delivered << 32 | tp->segs_out);
+	sum = mix(sum, (__u64)tp->write_seq << 32 | tp->copied_seq);
+	sum = mix(sum, (__u64)tp->snd_cwnd << 32 | tp->mss_cache);
+	return sum >> 32 ?: 1; /* 0: never shown */
+}
+
+/*
+ * The figures of an open session: a record, or only its cookie if an earlier snapshot has shown all
+ * of it. Most sessions of a host are idle.
+ */
+static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct sock_state *st)
+{
+	struct session_record r; /* all of it is filled: there is no padding */
+	struct tcp_sock *tp;
+	struct unchanged_session unchanged = {};
+	__u32 digest_now;
+	__u8 state;
+
+	if (!sk || !st)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_CLOSE || state == TCP_LISTEN || st->flags & UNCONFIRMED || !st->start_ns)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	set_mptcp_owner(st, tp);
+	r.ip = ip_version(sk);
+	r.lport = sk->__sk_common.skc_num;
+	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	r.state = state;
+	r.closed = 0;
+	if (!is_captured(tp, r.ip, r.lport, r.rport, st->pid))
+		return 0;
+	/* before the figures are read: a change in between then appears in the next snapshot */
+	digest_now = digest(sk, tp, st);
+	if (digest_now == st->snapshot_digest &&
+	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
+		unchanged.cookie = bpf_get_socket_cookie(sk);
+		bpf_seq_write(seq, &unchanged, sizeof(unchanged));
+		return 0;
+	}
+	fill_record(&r, tp, st, bpf_ktime_get_boot_ns());
+	/* the kernel discards a record that does not fit, and runs the program again for it */
+	if (bpf_seq_write(seq, &r, sizeof(r)) == 0)
+		st->snapshot_digest = digest_now;
+	return 0;
+}
+
+/* A snapshot of every open session that is followed. */
+SEC("iter/bpf_sk_storage_map")
+int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	return dump(ctx->meta->seq, ctx->sk, ctx->value);
+}
+
+/*
+ * The same for a kernel that refuses iterators over maps: first the sessions that a process holds,
+ * in any network namespace, some of them several times ...
+ */
+SEC("?iter/task_file")
+int dump_held_sessions(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = inet_sock_of(ctx->file);
+
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	return dump(ctx->meta->seq, sk, state_of(sk));
+}
+
+/* ... and then all of the reader's network namespace. */
+SEC("?iter/tcp")
+int dump_tcp_sessions(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct tcp_sock *tp;
+
+	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
+	tp = skc ? bpf_skc_to_tcp_sock(skc) : NULL;
+	return tp ? dump(ctx->meta->seq, sock_of(tp), state_of(sock_of(tp))) : 0;
+}
+
+#endif

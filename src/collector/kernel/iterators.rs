@@ -1,0 +1,119 @@
+//! Attaches the iterators and walks them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+
+use anyhow::Context as _;
+use libbpf_rs::{Iter, IterOpts, Link, MapCore as _, MapIterOpts, MapMut, ProgramMut, libbpf_sys};
+
+use crate::collector::kernel::load::{Walk, refused};
+use crate::collector::kernel::preflight::StartError;
+use crate::collector::kernel::shared::{ScanPass, SharedState};
+use crate::collector::kernel::skel;
+
+/// Attached iterators.
+pub(super) struct Iterators {
+    pub(super) scan: Link,
+    pub(super) scan_orphans: Link,
+    /// One after the other they report all open sessions.
+    pub(super) live: Vec<Link>,
+    pub(super) holders: Link,
+}
+
+impl Iterators {
+    pub(super) fn attach(
+        progs: &skel::TcplifeProgs<'_>,
+        walk: Walk,
+        states: BorrowedFd<'_>,
+    ) -> Result<Self, StartError> {
+        let states = IterOpts::Map(MapIterOpts::from_fd(states));
+        let live = match walk {
+            Walk::Map => vec![attach_iterator(&progs.dump_open_sessions, states)?],
+            Walk::Files => vec![
+                attach_iterator(&progs.dump_held_sessions, IterOpts::None)?,
+                attach_iterator(&progs.dump_tcp_sessions, IterOpts::None)?,
+            ],
+        };
+        Ok(Iterators {
+            scan: attach_iterator(&progs.scan_files, IterOpts::None)?,
+            scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
+            live,
+            holders: attach_iterator(&progs.find_holders, IterOpts::None)?,
+        })
+    }
+}
+
+pub(super) fn attach_iterator(
+    program: &ProgramMut<'_>,
+    options: IterOpts<'_>,
+) -> Result<Link, StartError> {
+    let link = program.attach_iter_with_opts(options);
+    link.map_err(refused("attaching the BPF iterators"))
+}
+
+/// Scans the open files of all processes for owners.
+pub(super) struct Scanner<'a> {
+    pub(super) link: &'a Link,
+    /// Maps that one scan fills and nothing else needs.
+    pub(super) scratch: [&'a MapMut<'a>; 2],
+    pub(super) variables: &'a SharedState<'a>,
+}
+
+impl Scanner<'_> {
+    pub(super) fn scan(&self) -> anyhow::Result<()> {
+        for pass in [ScanPass::Listeners, ScanPass::Sessions] {
+            self.variables.set_scan_pass(pass);
+            walk_silent(self.link).context("cannot scan the open files of all processes")?;
+        }
+        for map in self.scratch {
+            // an entry that stayed could hide the owner of a later socket at the same address
+            for key in map.keys().collect::<Vec<_>>() {
+                let deleting = "cannot forget the holders that a scan has found";
+                map.delete(&key).context(deleting)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs an iterator that writes nothing, in a process that has nothing but its link.
+pub fn run_iterator(link: BorrowedFd<'_>) -> anyhow::Result<()> {
+    // SAFETY: creates a descriptor, or returns an error
+    let fd = unsafe { libbpf_sys::bpf_iter_create(link.as_raw_fd()) };
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(-fd)).context("cannot run a BPF iterator");
+    }
+    // SAFETY: it has just been created, and belongs to nobody else
+    let mut iterator = unsafe { File::from_raw_fd(fd) };
+    io::copy(&mut iterator, &mut io::sink()).context("cannot run a BPF iterator")?;
+    Ok(())
+}
+
+/// Runs an iterator that writes nothing.
+pub(super) fn walk_silent(link: &Link) -> anyhow::Result<()> {
+    walk(link, &mut |bytes| Ok(bytes.len()))
+}
+
+/// Runs an iterator and passes its output to `take`, which returns how many bytes it has consumed. It gets the rest
+/// again, followed by more output.
+pub(super) fn walk(
+    link: &Link,
+    take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>,
+) -> anyhow::Result<()> {
+    // the kernel hands out 32 kB at a time
+    let mut buffer = vec![0; 64 << 10];
+    let mut iter = Iter::new(link)?;
+    let mut filled = 0;
+    loop {
+        match iter.read(&mut buffer[filled..]) {
+            Ok(0) => return Ok(()),
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e.into()),
+        }
+        let done = take(&buffer[..filled])?;
+        buffer.copy_within(done..filled, 0);
+        filled -= done;
+    }
+}
