@@ -3,6 +3,8 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::model::listener::Listener;
+use crate::model::packet_drop::PacketDrops;
 use crate::model::session::{Comm, Session};
 
 /// Unit of data from the collector to the store.
@@ -13,12 +15,27 @@ pub struct Batch {
     pub open: Option<OpenSnapshot>,
     /// Sessions closed since the previous batch.
     pub closed: Vec<Session>,
+    /// Listeners and dropped packets of the host; `None`: nothing new in this batch.
+    pub host: Option<HostSnapshot>,
     /// Sessions missed since the start.
     pub missed: Missed,
     /// Time at which this batch was made, ns of boot time.
     pub taken_ns: u64,
     /// Converts the sessions' instants to wall-clock time.
     pub clock: Clock,
+}
+
+/// Listeners and dropped packets of the host, at one moment. Counters count from the start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostSnapshot {
+    /// When it was taken, ns of boot time.
+    pub taken_ns: u64,
+    /// All listening sockets.
+    pub listeners: Vec<Listener>,
+    /// Dropped packets, most recent first; `None`: this kernel gives no reasons (before Linux 5.17), or it is switched off.
+    pub drops: Option<Vec<PacketDrops>>,
+    /// Dropped packets for which there was no room in `drops`.
+    pub drops_not_kept: u64,
 }
 
 /// Sessions that were not reported, by cause. One session may be counted by several causes.
