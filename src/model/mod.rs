@@ -8,6 +8,7 @@ pub mod capture_filter;
 pub mod cgroup;
 pub mod fields;
 pub mod histogram;
+pub mod host_state;
 pub mod interface;
 pub mod listener;
 pub mod name_table;

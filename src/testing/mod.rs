@@ -35,11 +35,12 @@ pub mod host {
 
 /// Sessions, their fields and their store.
 pub mod model {
-    pub use crate::model::batch::{Batch, Missed, OpenSnapshot};
+    pub use crate::model::batch::{Batch, HostSnapshot, Missed, OpenSnapshot};
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
     pub use crate::model::fields::{FIELDS, Field, Value, narrow_bytes};
     pub use crate::model::interface::Interface;
+    pub use crate::model::listener::Listener;
     pub use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
     pub use crate::model::store::{SessionRef, Store};
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
 use crate::model::interface::Interface;
+use crate::model::listener::Listener;
 use crate::model::session::{Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State};
 
 /// Returns a closed session, to be changed as needed.
@@ -51,6 +52,27 @@ pub fn closed_session() -> Session {
         owner: Evidence::Connect,
         direction: Direction::Out,
         age: Age::Exact,
+    }
+}
+
+/// Returns a listener of a web server, to be changed as needed.
+pub fn listener() -> Listener {
+    Listener {
+        cookie: 0x2001,
+        netns: 4_026_531_840,
+        interface: Interface::default(),
+        addr: IpAddr::from([0, 0, 0, 0]),
+        port: 80,
+        pid: 812,
+        comm: Comm::from("nginx"),
+        uid: 0,
+        queue: 0,
+        queue_limit: 511,
+        half_open: 0,
+        drops: 0,
+        established: 0,
+        group_size: 0,
+        waiting_since_ns: None,
     }
 }
 

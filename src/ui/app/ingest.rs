@@ -55,7 +55,10 @@ impl App {
         if std::mem::take(&mut self.is_recaptured) {
             self.follow_captured();
         }
-        let waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        if let Some(host) = waiting.take_host() {
+            self.host_state.take(host);
+        }
         let mut moment = (self.now_ns, self.clock);
         let (store, mut observers) = self.observed();
         let is_restarted = store.drop_passed(|event| observers.take(&event));

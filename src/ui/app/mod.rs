@@ -18,6 +18,7 @@ use crate::model::batch::Clock;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::fields::Field;
+use crate::model::host_state::HostState;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::{Bound, Keymap};
@@ -130,6 +131,8 @@ pub struct App {
     pub panes: Panes,
     pub talkers_below: TalkersBelow,
     pub host_history: HostHistory,
+    /// Listeners and dropped packets.
+    pub host_state: HostState,
     pub store: Store,
     pub rows: Rows,
     pub selection: Selection,
@@ -190,6 +193,7 @@ impl App {
             panes: Panes::default(),
             talkers_below: TalkersBelow::default(),
             host_history: HostHistory::default(),
+            host_state: HostState::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
             selection: Selection::Top,

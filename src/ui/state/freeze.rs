@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashSet;
 
-use crate::model::batch::Batch;
+use crate::model::batch::{Batch, HostSnapshot};
 use crate::model::session::{Session, SessionId};
 
 /// Closed sessions that wait for a refresh at most: they are ingested in one step, which delays a key for less than a
@@ -43,11 +43,18 @@ impl Waiting {
             (Some(earlier), Some(later)) => Some(later.after(earlier, batch.taken_ns)),
             (earlier, later) => later.or(earlier),
         };
+        let host = batch.host.or(self.newest.host.take());
         self.newest = Batch {
             open,
             closed: Vec::new(),
+            host,
             ..batch
         };
+    }
+
+    /// Takes the newest snapshot of the host.
+    pub fn take_host(&mut self) -> Option<HostSnapshot> {
+        self.newest.host.take()
     }
 
     /// True if no more sessions should wait.
