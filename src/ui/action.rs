@@ -93,7 +93,7 @@ pub enum Action {
     Language,
     /// Go to a chapter of the help; the position of the key says which one.
     Chapter(usize),
-    /// Type a text to search for in the help.
+    /// Type a text to search for: in the help, or in the lines of a screen.
     Search,
     /// Go to the hit this many hits further on.
     Hit(isize),
@@ -209,6 +209,10 @@ pub enum Mode {
     Failures,
     /// Comparison with the baseline.
     Baseline,
+    /// The listeners screen.
+    Listeners,
+    /// A text that lines of a screen must contain is being typed: unbound keys are text.
+    LineSearch,
     Help,
     /// A text to search for in the help is being typed: unbound keys are text.
     Search,

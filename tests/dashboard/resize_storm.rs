@@ -29,6 +29,8 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::Distributions => ("d", "q"),
         Mode::Failures => ("f", "q"),
         Mode::Baseline => ("mm", "x"),
+        Mode::Listeners => ("L", "q"),
+        Mode::LineSearch => ("L/wait", "\x03q"),
         Mode::FileName => ("e", "\x03"),
         Mode::Copied => ("y", "q"),
         Mode::Replace | Mode::Writing => return None,

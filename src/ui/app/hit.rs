@@ -26,6 +26,8 @@ pub enum Hit {
     PaneRow(Subject, usize),
     /// The line of a subject in the strip of top talkers.
     Strip(Subject),
+    /// The heading of a column of a screen that lists things of the host.
+    LineHeading(usize),
     /// A line of a screen shown instead of the table, counted from the first visible one; it may be empty.
     Line(usize),
     /// A page or a list: the help, a session's detail, charts.
@@ -67,6 +69,18 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
             _ if reads => None,
             Some(Screen::Failures(_)) => list_area::FAILURES.at(layout.main, row),
             Some(Screen::Baseline(_)) => list_area::BASELINE.at(layout.main, row),
+            Some(Screen::Table(shown)) => match list_area::LINES.at(layout.main, row) {
+                None if row == layout.main.y => {
+                    let x = column - layout.main.x;
+                    let headings = shown.headings(layout.main.width);
+                    let mut here = headings
+                        .iter()
+                        .filter(|h| (h.x..=h.x + h.width).contains(&x));
+                    let column = here.next().map(|h| h.column);
+                    return column.map_or(Hit::Nothing, Hit::LineHeading);
+                }
+                line => line,
+            },
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);

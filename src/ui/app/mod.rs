@@ -59,6 +59,7 @@ mod screens;
 mod selection;
 mod self_traffic;
 mod sort;
+mod table_screen;
 mod update;
 
 /// The sort order of the table.

@@ -65,6 +65,7 @@ impl App {
                     return self.update(Action::Narrow);
                 }
             }
+            Hit::LineHeading(column) => self.sort_lines_by(column),
             Hit::Line(line) => {
                 if self.click_on_screen(line) {
                     return self.update(Action::Narrow);
@@ -91,7 +92,7 @@ impl App {
             Hit::PaneHeading(subject, _) | Hit::PaneRow(subject, _) => {
                 self.panes.wheel(subject, down);
             }
-            Hit::Line(_) => self.wheel_on_screen(down),
+            Hit::LineHeading(_) | Hit::Line(_) => self.wheel_on_screen(down),
             Hit::Page => {
                 let motion = if down { Motion::Down } else { Motion::Up };
                 for _ in 0..WHEEL_LINES {

@@ -13,7 +13,9 @@ use crate::ui::layout::panes::Focus;
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
 use crate::ui::state::layers::Layer;
+use crate::ui::state::listeners::ListenerLine;
 use crate::ui::state::screens::Screen;
+use crate::ui::state::table_screen::{LineSources, Lines};
 
 impl App {
     /// Shows the screen of this mode, whatever is above the sessions now.
@@ -81,6 +83,7 @@ impl App {
                 Some(Screen::Failures(Box::new(failures)))
             }
             Mode::Baseline => Some(Screen::Baseline(Box::default())),
+            Mode::Listeners => Some(Screen::Table(Box::<Lines<ListenerLine>>::default())),
             _ => None,
         };
         if let Some(screen) = screen {
@@ -168,6 +171,7 @@ impl App {
         match self.layers.screen_mut() {
             Some(Screen::Failures(shown)) => shown.list.click(line),
             Some(Screen::Baseline(shown)) => shown.list.click(line),
+            Some(Screen::Table(shown)) => shown.click(line),
             Some(Screen::Distributions(_)) | None => false,
         }
     }
@@ -182,6 +186,7 @@ impl App {
             Some(Screen::Baseline(shown)) => {
                 shown.list.wheel(list_area::BASELINE.count(area), down)
             }
+            Some(Screen::Table(shown)) => shown.wheel(list_area::LINES.count(area), down),
             Some(Screen::Distributions(_)) | None => {}
         }
     }
@@ -230,6 +235,15 @@ impl App {
             }
             (Some(Screen::Baseline(shown)), Some(baseline)) => {
                 shown.refresh(baseline, self.panes.all(), list_area::BASELINE.count(area));
+            }
+            (Some(Screen::Table(shown)), _) => {
+                let sources = LineSources {
+                    host: &self.host_state,
+                    store: &self.store,
+                    names: &self.names,
+                    now_ns: self.now_ns,
+                };
+                shown.refresh(&sources, list_area::LINES.count(area));
             }
             _ => {}
         }

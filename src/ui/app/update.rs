@@ -107,6 +107,7 @@ impl App {
             Mode::Columns => self.update_chooser(action),
             Mode::SortMenu => self.update_sort_menu(action),
             Mode::Distributions | Mode::Failures | Mode::Baseline => self.update_screen(action),
+            Mode::Listeners | Mode::LineSearch => self.update_lines(action),
             Mode::Help | Mode::Search => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
@@ -342,7 +343,12 @@ impl App {
 
     /// Shows all sessions of a group, whatever the view filter was: a comparison covers them all.
     pub fn show_group(&mut self, key: &GroupKey) {
-        if let Ok(filter) = Filter::parse(&for_group::filter_for_group(key)) {
+        self.show_all_of(&for_group::filter_for_group(key));
+    }
+
+    /// Shows all sessions that a filter matches, whatever the view filter was.
+    pub fn show_all_of(&mut self, filter: &str) {
+        if let Ok(filter) = Filter::parse(filter) {
             let before = self.view_filter.filter.clone();
             let selected = self.selected_session();
             self.view_filter.go(before, selected, filter);
@@ -361,6 +367,7 @@ impl App {
             self.typed();
             self.say_if_cut(fits);
         }
+        self.type_line_search(text);
         self.type_export(text);
     }
 

@@ -55,6 +55,12 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
         &[Mode::Table],
     ),
     section(
+        "lines",
+        "KEYS IN LISTENERS, besides ? d f m L v V Space + -",
+        &[Mode::Listeners, Mode::LineSearch],
+        &[Mode::Table, Mode::Prompt],
+    ),
+    section(
         "detail",
         "KEYS IN SESSION DETAILS",
         &[Mode::Detail],

@@ -69,6 +69,7 @@ const CHAPTERS: &[KeyPress] = &[
     char('7'),
     char('8'),
     char('9'),
+    char('0'),
 ];
 const BOTTOM: &[KeyPress] = &[char('G'), code(KeyCode::End)];
 
@@ -76,6 +77,8 @@ const BOTTOM: &[KeyPress] = &[char('G'), code(KeyCode::End)];
 const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
 /// Screens shown instead of the table.
 pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
+/// Screens of lines for things of the host.
+pub const LINES: &[Mode] = &[Mode::Listeners];
 /// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The session table, the panes, and the screens shown instead.
@@ -85,6 +88,7 @@ const LIST_AND_SCREENS: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Listeners,
 ];
 /// All but prompts.
 const UNTYPED: &[Mode] = &[
@@ -93,6 +97,7 @@ const UNTYPED: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Listeners,
     Mode::Detail,
     Mode::Columns,
     Mode::Help,
@@ -111,6 +116,7 @@ const LIVE: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Listeners,
     Mode::Detail,
 ];
 /// Pages of text.
@@ -119,6 +125,7 @@ const SCROLLABLE: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Listeners,
     Mode::Help,
     Mode::Columns,
 ];
@@ -130,13 +137,14 @@ const LEFT_WITH_Q: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Listeners,
     Mode::Help,
     Mode::Columns,
     Mode::SortMenu,
 ];
 
 /// Modes in which a line is typed.
-const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Search];
+const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Search, Mode::LineSearch];
 
 /// Prompts, questions and what follows them: ^C cancels them.
 const ASKING: &[Mode] = &[
@@ -145,6 +153,7 @@ const ASKING: &[Mode] = &[
     Mode::Replace,
     Mode::Writing,
     Mode::Search,
+    Mode::LineSearch,
 ];
 
 /// Names of rows in version 0.1, which the configuration still takes, and their names now.
@@ -167,6 +176,7 @@ pub fn current_name(name: &str) -> &str {
 pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
     key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions"),
+    key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again; without a search, go back to the sessions"),
     key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back to the sessions"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc)], Action::Help, "back", "go back"),
     key("next-chapter", &[Mode::Help], &[code(KeyCode::Right), code(KeyCode::Tab)], Action::NextPane, "next chapter", "go to the next chapter"),
@@ -184,6 +194,12 @@ pub static KEYS: &[KeyBinding] = &[
     key("sort-menu", &[Mode::Table], &[char('s'), code(KeyCode::F(6))], Action::SortMenu, "sort", "sort by a column from a menu, in which each has a letter"),
     key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selected entry"),
     key("narrow", SCREENS, &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selection and show the sessions"),
+    key("narrow", LINES, &[code(KeyCode::Enter)], Action::Narrow, "sessions", "show the sessions of the selected line, whatever the filter was"),
+    key("search-lines", LINES, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Search, "search", "show only lines that contain a text, as you type"),
+    key("sort-figure", LINES, &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next column"),
+    key("sort-next", LINES, &[char('>')], Action::SortNext, "", "sort by the next column"),
+    key("sort-previous", LINES, &[char('<'), char('S')], Action::SortPrevious, "", "sort by the previous column"),
+    key("invert", LINES, &[char('I')], Action::Invert, "reverse", "reverse the sort order"),
     key("new-baseline", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "new baseline", "replace the baseline with a new one"),
     key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline and go back to the sessions"),
     key("talkers", MAIN, &[code(KeyCode::F(5))], Action::Panes, "", "go to the top talkers, or back"),
@@ -201,8 +217,9 @@ pub static KEYS: &[KeyBinding] = &[
     key("charts", UNTYPED, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show the last minutes, and distributions of duration, RTT, connect, bytes"),
     key("failures", UNTYPED, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
     key("baseline", UNTYPED, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
+    key("listeners", UNTYPED, &[char('L')], Action::Screen(Mode::Listeners), "listeners", "show the listening sockets, their queues and what they refuse"),
     key("columns", MAIN, &[char('c'), code(KeyCode::F(2))], Action::Columns, "columns", "choose the columns and their order"),
-    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen: sessions, charts, failures, baseline, help"),
+    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen: sessions, charts, failures, baseline, listeners, help"),
     key("previous-screen", LIST_AND_SCREENS, &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),
@@ -283,6 +300,8 @@ pub static KEYS: &[KeyBinding] = &[
     key("cancel", &[Mode::FileName], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "cancel the export"),
     key("accept", &[Mode::Search], &[code(KeyCode::Enter)], Action::Accept, "keep", "stay at the hit and keep the marks"),
     key("cancel", &[Mode::Search], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "go back to where the search began"),
+    key("accept", &[Mode::LineSearch], &[code(KeyCode::Enter)], Action::Accept, "keep", "keep showing only these lines"),
+    key("cancel", &[Mode::LineSearch], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "show the lines that were shown before"),
     key("replace", &[Mode::Replace], &[char('y')], Action::Replace, "replace", "replace the existing file"),
     key("keep-file", &[Mode::Replace], &[char('n'), code(KeyCode::Esc), ctrl('c')], Action::Cancel, "another name", "keep the existing file and enter another name"),
     key("cancel", &[Mode::Writing], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "while writing: cancel and remove the partial file"),

@@ -13,6 +13,7 @@ use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
 use crate::ui::page::questions::QUESTIONS;
 use crate::ui::state::help::HelpPosition;
+use crate::ui::state::listeners;
 
 /// A line of a chapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,17 @@ pub static CHAPTERS: &[Chapter] = &[
             let mut lines = about.concat();
             lines.extend(keys(sources, "screens"));
             lines.extend(list("FIGURES OF CHARTS, FAILURES AND BASELINE", &COUNTED));
+            lines
+        },
+    },
+    Chapter {
+        name: "Listeners",
+        modes: &[Mode::Listeners],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::Listeners);
+            lines.extend(keys(sources, "lines"));
+            lines.push(heading("COLUMNS OF LISTENERS, as many as fit"));
+            lines.extend(listeners::column_helps().map(|(title, help)| entry(title, help)));
             lines
         },
     },

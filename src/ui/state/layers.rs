@@ -35,6 +35,9 @@ impl Layer {
     fn mode(&self) -> Mode {
         match self {
             Layer::Pane(_) => Mode::TopTalkers,
+            Layer::Screen(Screen::Table(shown)) if shown.arrangement().typing().is_some() => {
+                Mode::LineSearch
+            }
             Layer::Screen(screen) => screen.mode(),
             Layer::Detail(_) => Mode::Detail,
             Layer::Chooser(_) => Mode::Columns,
@@ -48,6 +51,14 @@ impl Layer {
                 Stage::Writing(_) => Mode::Writing,
             },
             Layer::Copied(_) => Mode::Copied,
+        }
+    }
+
+    /// The mode that its title has, whatever is typed on it.
+    fn titled(&self) -> Mode {
+        match self {
+            Layer::Screen(screen) => screen.mode(),
+            layer => layer.mode(),
         }
     }
 }
@@ -127,7 +138,8 @@ impl Layers {
 
     /// The title of the topmost screen, and the tab that it belongs to.
     pub fn present(&self) -> (&'static ScreenTitle, &'static ScreenTitle) {
-        titles::present(self.modes())
+        let layers = self.0.iter().rev().map(Layer::titled);
+        titles::present(layers.chain(std::iter::once(Mode::Table)))
     }
 
     /// The mode of the topmost layer.
@@ -171,6 +183,7 @@ impl Layers {
         match self.0.last() {
             Some(Layer::Prompt(_) | Layer::Export(_)) => true,
             Some(Layer::Help(help)) => help.typing.is_some(),
+            Some(layer @ Layer::Screen(_)) => layer.mode() == Mode::LineSearch,
             _ => false,
         }
     }

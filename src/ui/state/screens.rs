@@ -1,4 +1,4 @@
-//! Screens shown instead of the table: distributions, failures, comparison with the baseline.
+//! Screens shown instead of the table: distributions, failures, comparison with the baseline, things of the host.
 //!
 //! Only the screen that is shown counts sessions.
 
@@ -7,6 +7,7 @@ use crate::ui::action::Mode;
 use crate::ui::state::baseline::Comparison;
 use crate::ui::state::distributions::Distributions;
 use crate::ui::state::failures::Failures;
+use crate::ui::state::table_screen::TableScreen;
 use crate::ui::state::view_filter::ViewFilter;
 
 /// A screen instead of the table.
@@ -16,6 +17,8 @@ pub enum Screen {
     Failures(Box<Failures>),
     /// Comparison with the baseline.
     Baseline(Box<Comparison>),
+    /// Lines for things of the host: listeners.
+    Table(Box<dyn TableScreen>),
 }
 
 impl Screen {
@@ -24,6 +27,7 @@ impl Screen {
             Screen::Distributions(_) => Mode::Distributions,
             Screen::Failures(_) => Mode::Failures,
             Screen::Baseline(_) => Mode::Baseline,
+            Screen::Table(shown) => shown.mode(),
         }
     }
 
@@ -31,7 +35,7 @@ impl Screen {
         match self {
             Screen::Distributions(shown) => shown.counted.take(event, view_filter),
             Screen::Failures(shown) => shown.counted.take(event, view_filter),
-            Screen::Baseline(_) => {}
+            Screen::Baseline(_) | Screen::Table(_) => {}
         }
     }
 
@@ -39,7 +43,7 @@ impl Screen {
     pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         match self {
             Screen::Distributions(shown) => shown.counted.recount_open(store, view_filter),
-            Screen::Failures(_) | Screen::Baseline(_) => {}
+            Screen::Failures(_) | Screen::Baseline(_) | Screen::Table(_) => {}
         }
     }
 
@@ -48,7 +52,7 @@ impl Screen {
         match self {
             Screen::Distributions(shown) => shown.counted.restart(store, view_filter),
             Screen::Failures(shown) => shown.restart(store, view_filter),
-            Screen::Baseline(_) => {}
+            Screen::Baseline(_) | Screen::Table(_) => {}
         }
     }
 
@@ -57,7 +61,7 @@ impl Screen {
         match self {
             Screen::Distributions(shown) => shown.counted.is_working(store),
             Screen::Failures(shown) => shown.counted.is_working(store),
-            Screen::Baseline(_) => false,
+            Screen::Baseline(_) | Screen::Table(_) => false,
         }
     }
 
@@ -66,7 +70,7 @@ impl Screen {
         match self {
             Screen::Distributions(shown) => shown.counted.work(store, view_filter),
             Screen::Failures(shown) => shown.counted.work(store, view_filter),
-            Screen::Baseline(_) => {}
+            Screen::Baseline(_) | Screen::Table(_) => {}
         }
     }
 }

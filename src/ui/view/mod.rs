@@ -26,6 +26,7 @@ pub mod prompt;
 pub mod sort_menu;
 pub mod strip;
 pub mod table;
+pub mod table_screen;
 pub mod tabs;
 pub mod top_talkers;
 
@@ -49,6 +50,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         Some(Layer::Screen(Screen::Baseline(shown))) => {
             baseline::draw(shown, app, theme, layout.main, buffer);
         }
+        Some(Layer::Screen(Screen::Table(shown))) => {
+            table_screen::draw(shown.as_ref(), app, theme, layout.main, buffer);
+        }
         _ => {
             table::draw(app, theme, layout.table, buffer);
             for (subject, area) in Subject::ALL.into_iter().zip(layout.talkers) {
@@ -69,6 +73,11 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         }
     } else if let Some(prompt) = app.layers.prompt() {
         prompt::draw(prompt, theme, layout.prompt, frame);
+    }
+    if let Some(Screen::Table(shown)) = app.layers.screen()
+        && let Some(line) = shown.arrangement().typing()
+    {
+        table_screen::search(shown.as_ref(), line, theme, layout.prompt, frame);
     }
     if let Some(export) = app.layers.export() {
         export::draw(export, theme, layout.prompt, frame);

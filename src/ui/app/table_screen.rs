@@ -1,0 +1,81 @@
+//! Keys on the screens that list things of the host.
+
+use std::ops::ControlFlow::{Break, Continue};
+
+use crate::ui::action::{Action, Edit};
+use crate::ui::app::App;
+use crate::ui::app::update::Offer;
+use crate::ui::layout::list_area;
+use crate::ui::state::line::Line;
+use crate::ui::state::screens::Screen;
+
+impl App {
+    /// Handles an action on a screen of lines, or in the line that is typed on it.
+    pub(super) fn update_lines(&mut self, action: Action) -> Offer {
+        let area = self.layout().main;
+        let height = list_area::LINES.count(area);
+        let Some(Screen::Table(shown)) = self.layers.screen_mut() else {
+            return Continue(());
+        };
+        let is_typing = shown.arrangement().typing().is_some();
+        match action {
+            Action::Edit(Edit::Request(request)) if is_typing => {
+                self.change_line_search(|line| line.edit(request));
+                return Break(None);
+            }
+            Action::Accept if is_typing => shown.arrangement_mut().accept(),
+            Action::Cancel if is_typing => shown.arrangement_mut().cancel(),
+            _ if is_typing => return Continue(()),
+            Action::Search => shown.arrangement_mut().ask(),
+            Action::Back if !shown.arrangement().searched.is_empty() => {
+                shown.arrangement_mut().searched.clear();
+            }
+            Action::Back => {
+                self.layers.take_screen();
+            }
+            Action::Move(motion) => {
+                shown.go(motion, height);
+                return Break(None);
+            }
+            Action::SortNext => shown.sort_next(1, area.width),
+            Action::SortPrevious => shown.sort_next(-1, area.width),
+            Action::Invert => {
+                let arrangement = shown.arrangement_mut();
+                arrangement.is_inverted = !arrangement.is_inverted;
+            }
+            Action::Narrow => {
+                if let Some(filter) = shown.sessions() {
+                    self.layers.take_screen();
+                    self.show_all_of(&filter);
+                }
+            }
+            _ => return Continue(()),
+        }
+        self.adapt_to_layout();
+        Break(None)
+    }
+
+    /// Sorts by this column, or reverses the order.
+    pub(super) fn sort_lines_by(&mut self, column: usize) {
+        if let Some(Screen::Table(shown)) = self.layers.screen_mut() {
+            shown.sort_by(column);
+        }
+        self.refresh_screen();
+    }
+
+    /// Inserts typed or pasted text into the search.
+    pub(super) fn type_line_search(&mut self, text: &str) {
+        self.change_line_search(|line| line.insert(text));
+    }
+
+    fn change_line_search(&mut self, change: impl FnOnce(&mut Line) -> bool) {
+        let height = list_area::LINES.count(self.layout().main);
+        if let Some(Screen::Table(shown)) = self.layers.screen_mut()
+            && shown.arrangement().typing().is_some()
+        {
+            let fits = shown.arrangement_mut().change(change);
+            shown.arrange(&self.names, height);
+            self.say_if_cut(fits);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A screen that lists things of the host: headings, lines, and two lines of text below them.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::model::fields;
+use crate::model::fields::FieldKind;
+use crate::ui::app::App;
+use crate::ui::layout::list_area;
+use crate::ui::state::line::Line;
+use crate::ui::state::table_screen::TableScreen;
+use crate::ui::theme::Theme;
+use crate::ui::view::prompt::{Below, LineStyles, below, typed};
+use crate::ui::view::table::shorten;
+
+pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let headings = shown.headings(area.width);
+    let mut lines = area.rows();
+    let Some(heading) = lines.next() else { return };
+    buffer.set_style(heading, theme.heading);
+    let mark = if shown.is_descending() { "▼" } else { "▲" };
+    let room = |x: u16, width: u16| usize::from(width.min(area.width.saturating_sub(x)));
+    for placed in &headings {
+        let (style, mark) = match placed.is_sorted {
+            true => (theme.heading_sorted, mark),
+            false => (theme.heading, ""),
+        };
+        let width = usize::from(placed.width);
+        // the mark takes the cell next to the title, if it has to
+        let into_gap = u16::from(placed.title.width() + mark.width() > width && placed.x > 0);
+        let (x, text) = match placed.is_number {
+            true => {
+                let text = format!("{mark}{}", placed.title);
+                (
+                    placed.x - into_gap,
+                    format!("{text:>0$}", width + usize::from(into_gap)),
+                )
+            }
+            false => (placed.x, format!("{}{mark}", placed.title)),
+        };
+        let room = room(x, placed.width + 1);
+        if room > 0 {
+            buffer.set_stringn(heading.x + x, heading.y, text, room, style);
+        }
+    }
+    let height = list_area::LINES.count(area);
+    for (row, line) in shown
+        .visible(&headings, &app.names, height)
+        .iter()
+        .zip(lines.by_ref())
+    {
+        let style = match row.is_selected {
+            true => theme.selected,
+            false => theme.base,
+        };
+        buffer.set_style(line, style);
+        for (placed, (text, alarms)) in headings.iter().zip(&row.cells) {
+            let width = usize::from(placed.width);
+            let text = shorten(text, width, placed.kind);
+            let text = match placed.is_number {
+                true => format!("{text:>width$}"),
+                false => text,
+            };
+            let style = match *alarms && !row.is_selected {
+                true => theme.alarm_text,
+                false => style,
+            };
+            let room = room(placed.x, placed.width);
+            if room > 0 {
+                buffer.set_stringn(line.x + placed.x, line.y, text, room, style);
+            }
+        }
+    }
+    let width = usize::from(area.width);
+    let [all, selected] = shown.texts(&app.names);
+    let searched = &shown.arrangement().searched;
+    let all = match (shown.counts(), searched.is_empty()) {
+        (_, true) => all,
+        ((found, of), false) => {
+            format!(
+                "{found} of {} with `{searched}`",
+                fields::number(of as u64, "line")
+            )
+        }
+    };
+    let texts = [(selected, theme.base), (all, theme.quiet)];
+    let rest = area.rows().skip(1 + height).zip(texts);
+    for (line, (text, style)) in rest {
+        let text = shorten(&text, width, FieldKind::Text);
+        buffer.set_stringn(line.x, line.y, text, width, style);
+    }
+}
+
+/// Draws the line with the text that is searched for, and the number of lines that have it.
+pub fn search(
+    shown: &dyn TableScreen,
+    line: &Line,
+    theme: &Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    typed(
+        "show lines with: ",
+        line,
+        None,
+        &LineStyles::plain(theme),
+        area,
+        frame,
+    );
+    let (found, all) = shown.counts();
+    let style = match found {
+        0 => theme.alarm_text,
+        _ => theme.quiet,
+    };
+    let text = format!("{found} of {}", fields::number(all as u64, "line"));
+    below(&Below { x: 0, text, style }, area, frame);
+}
