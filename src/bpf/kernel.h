@@ -36,6 +36,7 @@ enum {
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1 << 0,
 	BPF_SK_STORAGE_GET_F_CREATE = 1 << 0,
 	BPF_RB_NO_WAKEUP = 1 << 0,
@@ -66,7 +67,35 @@ enum {
 	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
 	TCP_CLOSING = 11,
+	TCP_NEW_SYN_RECV = 12,
 };
+
+/* include/uapi/linux/if_ether.h, include/net/tcp.h */
+enum {
+	ETH_P_IP = 0x0800,
+	ETH_P_IPV6 = 0x86dd,
+	TCPHDR_SYN = 0x02,
+	TCPHDR_ACK = 0x10,
+};
+
+/*
+ * include/linux/skbuff.h, include/net/dst.h, include/uapi/linux/in_route.h and ipv6_route.h: bits of
+ * a packet's route
+ */
+#define SKB_DST_NOREF 1UL
+enum {
+	DST_METADATA = 0x0080,
+	RTCF_BROADCAST = 0x10000000,
+	RTCF_MULTICAST = 0x20000000,
+};
+#define RTCF_LOCAL 0x80000000
+#define RTF_LOCAL 0x80000000
+
+/*
+ * Inode numbers of namespaces begin at PROC_DYNAMIC_FIRST, and those of the first ones are a little
+ * below it (include/linux/proc_fs.h, include/uapi/linux/nsfs.h).
+ */
+#define LEAST_NETNS 0xeffffff0
 
 /* include/net/tcp.h: enum tcp_chrono; tcp_sock.chrono_stat begins with TCP_CHRONO_BUSY */
 enum {
@@ -219,6 +248,35 @@ struct tcp_sock {
 	struct minmax rtt_min;
 	struct request_sock *fastopen_rsk;
 	struct list_head tsorted_sent_queue;
+};
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+	unsigned short flags;
+};
+
+struct rtable {
+	struct dst_entry dst;
+	unsigned int rt_flags;
+};
+
+struct rt6_info {
+	struct dst_entry dst;
+	u32 rt6i_flags;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	struct sock_common *sk; /* a struct sock, or what begins like one */
+	unsigned long _skb_refdst;
+	int skb_iif;
+	__be16 protocol;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 struct pid_namespace;

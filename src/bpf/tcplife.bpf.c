@@ -39,6 +39,7 @@
 #include "record.bpf.h"
 #include "scan.bpf.h"
 #include "snapshot.bpf.h"
+#include "drops.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -47,6 +48,9 @@ const struct session_record *unused_session_record __attribute__((unused));
 const struct unchanged_session *unused_unchanged_session __attribute__((unused));
 const struct new_cgroup *unused_new_cgroup __attribute__((unused));
 const struct holder_record *unused_holder_record __attribute__((unused));
+const struct drop_key *unused_drop_key __attribute__((unused));
+const struct drop_count *unused_drop_count __attribute__((unused));
+const enum drop_direction *unused_drop_direction __attribute__((unused));
 const struct followed *unused_followed __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));

@@ -109,6 +109,36 @@ struct new_cgroup {
 	__u64 cgroup;
 };
 
+/* Direction of a dropped packet. */
+enum drop_direction {
+	DROP_IN = 0,
+	DROP_OUT = 1,
+	DROP_FORWARDED = 2,
+};
+
+#define DROP_ENTRIES 4096
+
+/* Dropped packets that are counted together. */
+struct drop_key {
+	__u32 reason; /* enum skb_drop_reason, or a number of a subsystem */
+	__u32 netns; /* inode; 0: not known */
+	__u8 laddr[16]; /* our end; of a forwarded packet, its source. IPv4: the first four bytes */
+	__u8 raddr[16];
+	__u16 lport; /* 0: left out, as the port that differs from connection to connection */
+	__u16 rport; /* the same */
+	__u8 ip; /* 4 or 6 */
+	__u8 direction; /* enum drop_direction */
+	__u8 is_syn; /* 1: the first packet of a connection, SYN without ACK */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct drop_key) == 48, "padding in struct drop_key");
+
+struct drop_count {
+	__u64 packets;
+	__u64 first_ns; /* CLOCK_BOOTTIME of the initial time namespace */
+	__u64 last_ns;
+};
+
 /* The capture filter: applied in the kernel, before a record is made. */
 struct capture_filter {
 	__u32 pid; /* 0: any */
