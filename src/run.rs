@@ -218,6 +218,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
             (false, true) => Some(ONE_SNAPSHOT),
             (false, false) => None,
         },
+        host_interval: None,
+        drops: is_dashboard && plan.config.drops,
         // rows are written once, so each must be right; the dashboard can already draw meanwhile
         scan_first: !is_dashboard,
         ring_bytes: cli.ring_size.bytes,

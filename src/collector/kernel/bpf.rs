@@ -16,9 +16,10 @@ use rustix::thread::CapabilitySet;
 
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::delta::DeltaTracker;
+use crate::collector::kernel::drops::{DropCounts, DropReasons};
 use crate::collector::kernel::iterators::{Iterators, Scanner, walk, walk_silent};
 use crate::collector::kernel::load::{
-    Walk, attach_tracepoints, keep_complaint, kernel_types, load, refused,
+    Walk, attach_tracepoint, attach_tracepoints, keep_complaint, kernel_types, load, refused,
 };
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::reader::{Reader, both_clocks};
@@ -30,7 +31,7 @@ use crate::collector::{Orders, Wanted};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::privileges::without_capabilities;
-use crate::model::batch::{Batch, Clock, Holders, Missed, OpenSnapshot};
+use crate::model::batch::{Batch, Clock, Holders, HostSnapshot, Missed, OpenSnapshot};
 use crate::model::session::{Comm, Session};
 
 /// Maximum time that a closed session waits in the ring buffer while more of them close.
@@ -58,13 +59,17 @@ pub fn run(
     let walk = Walk::of_this_kernel(&types);
     let mut object = MaybeUninit::uninit();
     let builder = skel::TcplifeSkelBuilder::default();
-    let mut skel = load(builder, &mut object, &config, &types, walk)?;
+    let reasons = config.drops.then(|| DropReasons::of_this_kernel(&types));
+    let reasons = reasons.flatten();
+    let mut skel = load(builder, &mut object, &config, &types, walk, reasons.as_ref())?;
     drop(types);
     let bss = skel.maps.bss_data.as_deref_mut();
     let variables = SharedState::new(bss.context("the programs have no variables")?);
     let reader = Reader::learn(&skel.progs, &variables)?;
     let _links = attach_tracepoints(&skel.progs)?;
     let writes = WriteWatch::begin(&skel.progs, &skel.maps.followed)?;
+    let _drops_link = reasons.is_some().then(|| attach_tracepoint(&skel.progs.on_drop));
+    let _drops_link = _drops_link.transpose()?;
     let started_ns = reader.now_ns();
     let iterators = Iterators::attach(&skel.progs, walk, skel.maps.states.as_fd())?;
     // from here on, nothing is loaded or attached
@@ -128,8 +133,14 @@ pub fn run(
         ring,
         taken: &taken,
         interval: config.interval,
+        host_interval: config.host_interval,
+        host_at: None,
         deltas: DeltaTracker::default(),
         writes,
+        drops: reasons.map(|reasons| {
+            let maps = [&skel.maps.session_drops, &skel.maps.other_drops];
+            DropCounts::new(reasons, maps)
+        }),
         snapshot_at: None,
         last_scan_ns: started_ns,
     };
@@ -183,8 +194,14 @@ struct Rounds<'a> {
     taken: &'a RingRecords,
     /// Time between two snapshots; `None`: no snapshots.
     interval: Option<Duration>,
+    /// Time between two snapshots of the host where there are none of the open sessions.
+    host_interval: Option<Duration>,
+    /// Time of the last snapshot of the host.
+    host_at: Option<Instant>,
     deltas: DeltaTracker,
     writes: WriteWatch<'a>,
+    /// Dropped packets; `None`: the kernel gives no reasons, or they are not wanted.
+    drops: Option<DropCounts<'a>>,
     snapshot_at: Option<Instant>,
     last_scan_ns: u64,
 }
@@ -210,6 +227,9 @@ impl Rounds<'_> {
             let mut batch = self.new_batch();
             if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
                 batch.open = Some(self.snapshot()?);
+                batch.host = Some(self.host_snapshot()?);
+            } else if self.until_host().is_some_and(|t| last || t.is_zero()) {
+                batch.host = Some(self.host_snapshot()?);
             }
             let (has_taken, is_wanted) = self.drain(batch, last, tx)?;
             if last || !is_wanted {
@@ -222,7 +242,8 @@ impl Rounds<'_> {
             // the ring was drained, so the programs may wake this thread again during the next wait
             self.variables.answer_call();
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
-            rest.until(self.until_snapshot().map_or(most, |time| time.min(most)))?;
+            let due = [self.until_snapshot(), self.until_host()].into_iter();
+            rest.until(due.flatten().fold(most, Duration::min))?;
         }
     }
 
@@ -260,6 +281,26 @@ impl Rounds<'_> {
         let passed = |every| self.snapshot_at.map_or(every, |at| at.elapsed());
         self.interval
             .map(|every| every.saturating_sub(passed(every)))
+    }
+
+    /// The same for snapshots of the host, where there are none of the open sessions.
+    fn until_host(&self) -> Option<Duration> {
+        let every = self.host_interval.filter(|_| self.interval.is_none())?;
+        let passed = self.host_at.map_or(every, |at| at.elapsed());
+        Some(every.saturating_sub(passed))
+    }
+
+    fn host_snapshot(&mut self) -> anyhow::Result<HostSnapshot> {
+        self.host_at = Some(Instant::now());
+        let drops = self.drops.as_mut();
+        let drops = drops.map(|drops| drops.read(self.variables)).transpose()?;
+        let (drops, drops_not_kept) = drops.unzip();
+        Ok(HostSnapshot {
+            taken_ns: self.reader.now_ns(),
+            drops,
+            drops_not_kept: drops_not_kept.unwrap_or(0),
+            ..HostSnapshot::default()
+        })
     }
 
     fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
@@ -309,7 +350,7 @@ impl Rounds<'_> {
             batch.missed = self.count_missed(last);
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
-            let is_worth_it = batch.open.is_some() || !batch.closed.is_empty() || last;
+            let is_worth_it = batch.open.is_some() || batch.host.is_some() || !batch.closed.is_empty() || last;
             if is_worth_it && tx.send(batch).is_err() {
                 return Ok((has_taken, false));
             }

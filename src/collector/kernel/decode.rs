@@ -185,7 +185,8 @@ fn age(raw: u8) -> Age {
     }
 }
 
-fn addr(ip: u8, raw: [u8; 16]) -> IpAddr {
+/// Decodes an address of IP version 4 or 6.
+pub(super) fn addr(ip: u8, raw: [u8; 16]) -> IpAddr {
     if ip == 4 {
         Ipv4Addr::new(raw[0], raw[1], raw[2], raw[3]).into()
     } else {

@@ -7,6 +7,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Btf, Link, OpenObject, PrintLevel, ProgramMut, libbpf_sys};
 
+use crate::collector::kernel::drops::DropReasons;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::write_watch::WriteTracepoint;
 use crate::collector::kernel::{CollectorConfig, shared, skel};
@@ -111,6 +112,7 @@ pub(super) fn load<'o>(
     config: &CollectorConfig,
     types: &Btf<'_>,
     walk: Walk,
+    drops: Option<&DropReasons>,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = builder
         .open(object)
@@ -127,7 +129,13 @@ pub(super) fn load<'o>(
     let (locked, done) = (&mut open.progs.on_write, &mut open.progs.on_write_done);
     locked.set_autoload(writer == Some(WriteTracepoint::Locked));
     done.set_autoload(writer == Some(WriteTracepoint::Done));
+    open.progs.on_drop.set_autoload(drops.is_some());
     if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
+        if let Some(reasons) = drops {
+            rodata.no_reason = reasons.none;
+            rodata.no_socket = reasons.no_socket;
+            rodata.has_receiver = reasons.has_receiver.into();
+        }
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
     if let Some(bss) = open.maps.bss_data.as_deref_mut() {
@@ -202,7 +210,7 @@ mod tests {
     ) -> skel::TcplifeSkel<'o> {
         let types = kernel_types().expect("the kernel's types");
         let config = CollectorConfig::for_tests();
-        load(builder, object, &config, &types, Walk::Files).expect("the programs load")
+        load(builder, object, &config, &types, Walk::Files, None).expect("the programs load")
     }
 
     /// Kernels without CONFIG_IPV6 and CONFIG_NET_NS, and older than 5.15, lack members that the programs read.

@@ -13,6 +13,7 @@ use crate::model::capture_filter::CaptureFilter;
 mod bpf;
 mod decode;
 mod delta;
+mod drops;
 mod iterators;
 mod load;
 mod netns;
@@ -32,11 +33,15 @@ pub struct CollectorConfig {
     pub capture: CaptureFilter,
     /// Interval between snapshots of the open sessions; `None`: no snapshots.
     pub interval: Option<Duration>,
+    /// Interval between snapshots of the host, if there are none of the open sessions, which come with one.
+    pub host_interval: Option<Duration>,
     /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.
     /// If false, ready as soon as nothing new is missed.
     pub scan_first: bool,
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub ring_bytes: u32,
+    /// Count the packets that the kernel drops.
+    pub drops: bool,
     /// Rights that its thread gives up when the programs are attached.
     pub sandbox: Sandbox,
     /// The child that scans the other network namespaces, if there is one.
@@ -52,8 +57,10 @@ impl CollectorConfig {
         CollectorConfig {
             capture: CaptureFilter::default(),
             interval: None,
+            host_interval: None,
             scan_first: true,
             ring_bytes: 1 << 16,
+            drops: false,
             sandbox: Sandbox::off(),
             namespaces: None,
             containers: None,

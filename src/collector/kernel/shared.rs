@@ -78,6 +78,19 @@ impl<'a> SharedState<'a> {
         unsafe { AtomicU64::from_ptr(&raw mut (*self.0).made_good) }.load(Ordering::Relaxed)
     }
 
+    /// Number of dropped packets for which their map had no room.
+    pub fn drops_not_kept(&self) -> u64 {
+        // SAFETY: as for `ring_full`.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.0).drops_not_kept) }.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether packets were dropped since the last call.
+    pub fn take_new_drops(&self) -> bool {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).has_new_drops) }.swap(0, Ordering::SeqCst)
+            != 0
+    }
+
     /// Sets how many PID namespaces the one of this process is below that of its /proc.
     pub fn set_proc_depth(&self, depth: u32) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.

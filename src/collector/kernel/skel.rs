@@ -32,3 +32,11 @@ unsafe impl bytemuck::Zeroable for types::new_cgroup {}
 unsafe impl bytemuck::AnyBitPattern for types::holder_record {}
 // SAFETY: the fields are integers and arrays of them: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::holder_record {}
+// SAFETY: integers and arrays of them; the struct is repr(C), and tcplife.h asserts that it has no padding.
+unsafe impl bytemuck::AnyBitPattern for types::drop_key {}
+// SAFETY: the fields are integers and arrays of them: all zeros is a value.
+unsafe impl bytemuck::Zeroable for types::drop_key {}
+// SAFETY: three integers of the same size; the struct is repr(C).
+unsafe impl bytemuck::AnyBitPattern for types::drop_count {}
+// SAFETY: the fields are integers: all zeros is a value.
+unsafe impl bytemuck::Zeroable for types::drop_count {}

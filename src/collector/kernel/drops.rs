@@ -1,0 +1,227 @@
+//! Reads the dropped packets that the BPF programs have counted, and the kernel's names of the reasons.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use libbpf_rs::btf::types::{Enum, FuncProto, Typedef};
+use libbpf_rs::{Btf, MapCore as _, MapFlags, MapMut};
+use rustc_hash::FxHashMap;
+
+use crate::collector::kernel::decode::addr;
+use crate::collector::kernel::shared::SharedState;
+use crate::collector::kernel::skel::types::{drop_count, drop_direction as Direction, drop_key};
+use crate::model::session::Comm;
+use crate::model::packet_drop::{PacketDirection, PacketDrops, reason_name};
+
+/// Maximum number of kinds of dropped packets that are kept: of more, those without a new packet for the longest time are
+/// only counted.
+const MOST: usize = 4096;
+/// The kernel's prefix of the names.
+const PREFIX: &str = "SKB_DROP_REASON_";
+
+/// The reasons for which this kernel drops packets.
+#[derive(Debug)]
+pub(super) struct DropReasons {
+    /// Names by number.
+    names: FxHashMap<u32, &'static str>,
+    /// The number up to which there is no reason.
+    pub(super) none: u32,
+    /// The number of `NO_SOCKET`.
+    pub(super) no_socket: u32,
+    /// The event has the receiving socket.
+    pub(super) has_receiver: bool,
+}
+
+impl DropReasons {
+    /// Returns those of the running kernel; `None`: it gives no reasons, as before Linux 5.17.
+    pub(super) fn of_this_kernel(types: &Btf<'_>) -> Option<Self> {
+        let reasons = types.type_by_name::<Enum<'_>>("skb_drop_reason")?;
+        let mut names = FxHashMap::default();
+        let (mut none, mut no_socket) = (None, None);
+        for member in reasons.iter() {
+            let (Some(name), Ok(number)) = (
+                member.name.and_then(|name| name.to_str()),
+                u32::try_from(member.value),
+            ) else {
+                continue;
+            };
+            match name.strip_prefix(PREFIX) {
+                Some("NOT_SPECIFIED") => none = Some(number),
+                Some(name) => {
+                    if name == "NO_SOCKET" {
+                        no_socket = Some(number);
+                    }
+                    names.insert(number, reason_name(name));
+                }
+                None => {}
+            }
+        }
+        Some(DropReasons {
+            names,
+            none: none?,
+            no_socket: no_socket?,
+            has_receiver: arguments(types, "kfree_skb")? > 3,
+        })
+    }
+
+    fn name(&mut self, number: u32) -> &'static str {
+        // those of other parts of the kernel have no names here
+        let unnamed = || reason_name(&format!("{}:{}", number >> 16, number & 0xFFFF));
+        self.names.entry(number).or_insert_with(unnamed)
+    }
+}
+
+/// Returns the number of arguments of a tracepoint.
+fn arguments(types: &Btf<'_>, tracepoint: &str) -> Option<usize> {
+    let name = format!("btf_trace_{tracepoint}");
+    let pointer = types.type_by_name::<Typedef<'_>>(&name)?.next_type()?;
+    let prototype = FuncProto::try_from(pointer.next_type()?).ok()?;
+    // the first one is the program's own
+    Some(prototype.len().saturating_sub(1))
+}
+
+/// Dropped packets of one kind.
+#[derive(Debug)]
+struct Kept {
+    drops: PacketDrops,
+    /// Packets of its entry in the kernel; 0: it has none there.
+    in_kernel: u64,
+}
+
+/// The dropped packets that were counted since the start.
+#[derive(Debug)]
+pub(super) struct DropCounts<'a> {
+    reasons: DropReasons,
+    maps: [&'a MapMut<'a>; 2],
+    kept: FxHashMap<Vec<u8>, Kept>,
+    /// Packets of kinds that are not kept any more.
+    evicted: u64,
+    /// The last reading found packets that had not been counted before.
+    is_moving: bool,
+}
+
+impl<'a> DropCounts<'a> {
+    pub(super) fn new(reasons: DropReasons, maps: [&'a MapMut<'a>; 2]) -> Self {
+        DropCounts {
+            reasons,
+            maps,
+            kept: FxHashMap::default(),
+            evicted: 0,
+            is_moving: false,
+        }
+    }
+
+    /// Reads what was dropped since the last time. Returns all kinds, most recent first, and how many packets are in none
+    /// of them.
+    pub(super) fn read(
+        &mut self,
+        variables: &SharedState<'_>,
+    ) -> anyhow::Result<(Vec<PacketDrops>, u64)> {
+        if variables.take_new_drops() || self.is_moving {
+            self.is_moving = false;
+            for map in self.maps {
+                self.read_map(map)?;
+            }
+            self.evict()?;
+        }
+        let mut drops: Vec<_> = self.kept.values().map(|k| k.drops.clone()).collect();
+        drops.sort_by_key(|d| std::cmp::Reverse(d.last_ns));
+        Ok((drops, variables.drops_not_kept() + self.evicted))
+    }
+
+    fn read_map(&mut self, map: &MapMut<'_>) -> anyhow::Result<()> {
+        let reading = "cannot read the dropped packets";
+        let size = map.max_entries();
+        // one call for all of it: an entry that is removed between two calls would disturb the second
+        let found = map.lookup_batch(size, MapFlags::ANY, MapFlags::ANY);
+        for (key, count) in found.context(reading)? {
+            if !self.take(&key, &count)? {
+                self.remove(map, &key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an entry from a map: its place is needed for others. It may have counted a packet since it was read.
+    fn remove(&mut self, map: &MapMut<'_>, key: &[u8]) -> anyhow::Result<()> {
+        if let Ok(Some(last)) = map.lookup_and_delete(key) {
+            self.take(key, &last)?;
+        }
+        if let Some(kept) = self.kept.get_mut(key) {
+            kept.in_kernel = 0;
+        }
+        Ok(())
+    }
+
+    /// Takes the newest counts of a kind. Returns whether there were new packets.
+    fn take(&mut self, key: &[u8], count: &[u8]) -> anyhow::Result<bool> {
+        let (raw, count) = (read::<drop_key>(key)?, read::<drop_count>(count)?);
+        let reason = self.reasons.name(raw.reason);
+        if !self.kept.contains_key(key) {
+            let new = Kept {
+                drops: packet_drops(&raw, reason, count.first_ns),
+                in_kernel: 0,
+            };
+            self.kept.insert(key.to_vec(), new);
+        }
+        let Some(kept) = self.kept.get_mut(key) else {
+            return Ok(false);
+        };
+        let new = count.packets.saturating_sub(kept.in_kernel);
+        kept.in_kernel = count.packets;
+        kept.drops.packets += new;
+        if raw.is_syn == 1 {
+            kept.drops.syns += new;
+        }
+        kept.drops.last_ns = kept.drops.last_ns.max(count.last_ns);
+        self.is_moving |= new > 0;
+        Ok(new > 0)
+    }
+
+    /// Evicts the kinds without a new packet for the longest time, if there are too many.
+    fn evict(&mut self) -> anyhow::Result<()> {
+        let Some(over) = self.kept.len().checked_sub(MOST).filter(|over| *over > 0) else {
+            return Ok(());
+        };
+        let times = self.kept.iter().map(|(key, k)| (k.drops.last_ns, key.clone()));
+        let mut times: Vec<_> = times.collect();
+        times.sort_unstable();
+        for (_, key) in times.into_iter().take(over) {
+            for map in self.maps {
+                self.remove(map, &key)?;
+            }
+            if let Some(kept) = self.kept.remove(&key) {
+                self.evicted += kept.drops.packets;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a key or a value of the maps.
+fn read<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> anyhow::Result<T> {
+    bytemuck::try_pod_read_unaligned(bytes)
+        .ok()
+        .with_context(|| format!("the kernel counts dropped packets in {} bytes", bytes.len()))
+}
+
+fn packet_drops(key: &drop_key, reason: &'static str, first_ns: u64) -> PacketDrops {
+    PacketDrops {
+        reason,
+        direction: match Direction(key.direction.into()) {
+            Direction::DROP_OUT => PacketDirection::Out,
+            Direction::DROP_FORWARDED => PacketDirection::Forwarded,
+            _ => PacketDirection::In,
+        },
+        netns: key.netns,
+        local: SocketAddr::new(addr(key.ip, key.laddr), key.lport),
+        remote: SocketAddr::new(addr(key.ip, key.raddr), key.rport),
+        cookie: 0,
+        pid: 0,
+        comm: Comm::new([0; 16]),
+        packets: 0,
+        syns: 0,
+        first_ns,
+        last_ns: first_ns,
+    }
+}
