@@ -248,9 +248,9 @@ int on_drop(__u64 *ctx)
 		if (!read_ends(&d, &key, skb->head + skb->network_header, protocol))
 			return 0;
 		sk = BPF_CORE_READ(skb, sk);
-		/* may be null although the verifier takes it for a socket: by probe only */
+		/* by probe: it may be null although the verifier of some kernels knows better */
 		if (!sk && has_receiver)
-			sk = (struct sock_common *)ctx[3];
+			bpf_probe_read_kernel(&sk, sizeof(sk), &ctx[3]);
 		read_socket(&d, sk);
 	} else {
 		read_socket(&d, BPF_CORE_READ(skb, sk));

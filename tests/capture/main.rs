@@ -19,6 +19,7 @@ mod common {
 mod bound_sockets;
 mod confined;
 mod containers;
+mod drops;
 mod exit;
 mod filters;
 mod interfaces;

@@ -61,14 +61,23 @@ pub fn run(
     let builder = skel::TcplifeSkelBuilder::default();
     let reasons = config.drops.then(|| DropReasons::of_this_kernel(&types));
     let reasons = reasons.flatten();
-    let mut skel = load(builder, &mut object, &config, &types, walk, reasons.as_ref())?;
+    let mut skel = load(
+        builder,
+        &mut object,
+        &config,
+        &types,
+        walk,
+        reasons.as_ref(),
+    )?;
     drop(types);
     let bss = skel.maps.bss_data.as_deref_mut();
     let variables = SharedState::new(bss.context("the programs have no variables")?);
     let reader = Reader::learn(&skel.progs, &variables)?;
     let _links = attach_tracepoints(&skel.progs)?;
     let writes = WriteWatch::begin(&skel.progs, &skel.maps.followed)?;
-    let _drops_link = reasons.is_some().then(|| attach_tracepoint(&skel.progs.on_drop));
+    let _drops_link = reasons
+        .is_some()
+        .then(|| attach_tracepoint(&skel.progs.on_drop));
     let _drops_link = _drops_link.transpose()?;
     let started_ns = reader.now_ns();
     let iterators = Iterators::attach(&skel.progs, walk, skel.maps.states.as_fd())?;
@@ -350,7 +359,8 @@ impl Rounds<'_> {
             batch.missed = self.count_missed(last);
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
-            let is_worth_it = batch.open.is_some() || batch.host.is_some() || !batch.closed.is_empty() || last;
+            let is_worth_it =
+                batch.open.is_some() || batch.host.is_some() || !batch.closed.is_empty() || last;
             if is_worth_it && tx.send(batch).is_err() {
                 return Ok((has_taken, false));
             }

@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 use crate::collector::kernel::decode::addr;
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::types::{drop_count, drop_direction as Direction, drop_key};
-use crate::model::session::Comm;
 use crate::model::packet_drop::{PacketDirection, PacketDrops, reason_name};
+use crate::model::session::Comm;
 
 /// Maximum number of kinds of dropped packets that are kept: of more, those without a new packet for the longest time are
 /// only counted.
@@ -183,7 +183,10 @@ impl<'a> DropCounts<'a> {
         let Some(over) = self.kept.len().checked_sub(MOST).filter(|over| *over > 0) else {
             return Ok(());
         };
-        let times = self.kept.iter().map(|(key, k)| (k.drops.last_ns, key.clone()));
+        let times = self
+            .kept
+            .iter()
+            .map(|(key, k)| (k.drops.last_ns, key.clone()));
         let mut times: Vec<_> = times.collect();
         times.sort_unstable();
         for (_, key) in times.into_iter().take(over) {

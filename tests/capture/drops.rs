@@ -1,0 +1,371 @@
+//! Packets that this host drops, provoked in network namespaces of their own: the reason, direction and ends that the
+//! collector reports.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+use tcplife::testing::collector::{self, Collector, CollectorConfig};
+use tcplife::testing::model::{DropClass, PacketDirection, PacketDrops};
+
+use crate::common::netns::Netns;
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+
+/// The longest that a neighbor is asked for, and more.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A collector that counts dropped packets. One at a time: each sees those of all tests.
+struct Drops(Collector);
+
+impl Drops {
+    fn watch() -> Option<Drops> {
+        if !kernel_or_skip() {
+            return None;
+        }
+        let config = CollectorConfig {
+            host_interval: Some(Duration::from_millis(50)),
+            drops: true,
+            ..CollectorConfig::for_tests()
+        };
+        Some(Drops(
+            collector::start(config).expect("the collector starts"),
+        ))
+    }
+
+    /// Repeats an action until packets are dropped as wanted, in a namespace.
+    fn until(
+        &self,
+        netns: &Netns,
+        mut act: impl FnMut(),
+        is_wanted: impl Fn(&PacketDrops) -> bool,
+    ) -> PacketDrops {
+        let end = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        while Instant::now() < end {
+            act();
+            let due = Instant::now() + Duration::from_millis(300);
+            while let Ok(batch) = self.0.batches().recv_deadline(due) {
+                let Some(drops) = batch.host.and_then(|host| host.drops) else {
+                    continue;
+                };
+                let mut here = drops
+                    .into_iter()
+                    .filter(|d| u64::from(d.netns) == netns.id());
+                seen = here.by_ref().collect();
+                if let Some(found) = seen.iter().find(|d| is_wanted(d)) {
+                    return found.clone();
+                }
+            }
+        }
+        panic!("no such drop among {seen:#?}");
+    }
+}
+
+fn iptables(netns: &Netns, rule: &str) {
+    let words: Vec<String> = rule.split(' ').map(str::to_owned).collect();
+    netns.run(move || {
+        let status = Command::new("iptables").arg("-w").args(&words).status();
+        assert!(status.expect("iptables").success(), "{words:?}");
+    });
+}
+
+fn can_filter() -> bool {
+    tool_or_skip(&["iptables", "--version"])
+}
+
+fn end(addr: [u8; 4], port: u16) -> SocketAddr {
+    SocketAddrV4::new(Ipv4Addr::from(addr), port).into()
+}
+
+/// Begins to connect, from an address if it is given, and does not wait. The connection ends with the socket.
+fn connect(netns: &Netns, from: Option<SocketAddr>, to: SocketAddr) -> rustix::fd::OwnedFd {
+    netns.run(move || {
+        let (family, flags) = (
+            AddressFamily::INET,
+            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+        );
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None);
+        let socket = socket.expect("a socket");
+        if let Some(from) = from {
+            rustix::net::bind(&socket, &from).expect("our address");
+        }
+        let _ = rustix::net::connect(&socket, &to);
+        socket
+    })
+}
+
+fn listen(netns: &Netns, at: SocketAddr) -> TcpListener {
+    netns.run(move || TcpListener::bind(at).expect("a port"))
+}
+
+fn port(listener: &TcpListener) -> u16 {
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Port of a socket on this side.
+fn local(socket: impl AsFd) -> u16 {
+    let addr = rustix::net::getsockname(socket).expect("its address");
+    SocketAddr::try_from(addr).expect("an IP address").port()
+}
+
+const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+const LEFT: [u8; 4] = [10, 71, 0, 1];
+const RIGHT: [u8; 4] = [10, 71, 0, 2];
+
+/// Two namespaces, with a link between them.
+fn linked() -> (Netns, Netns) {
+    let (left, right) = (Netns::new(), Netns::new());
+    left.link(("left", "10.71.0.1/24"), &right, ("right", "10.71.0.2/24"));
+    (left, right)
+}
+
+#[test]
+fn syn_dropped_by_an_output_rule_has_the_ends_of_its_session() {
+    let Some(drops) = Drops::watch().filter(|_| can_filter()) else {
+        return;
+    };
+    let netns = Netns::new();
+    let to = end(LOOPBACK, 4433);
+    iptables(&netns, "-A OUTPUT -p tcp --dport 4433 -j DROP");
+    let mut ports = Vec::new();
+    let mut sockets = Vec::new();
+    let act = || {
+        let socket = connect(&netns, None, to);
+        ports.push(local(&socket));
+        sockets.push(socket);
+    };
+    let found = drops.until(&netns, act, |d| d.reason == "NETFILTER_DROP");
+    assert_eq!(found.direction, PacketDirection::Out);
+    assert_eq!(found.remote, to);
+    assert_eq!(found.local.ip(), to.ip());
+    assert!(ports.contains(&found.local.port()), "{found:?} {ports:?}");
+    assert!(found.has_both_ends() && found.syns == found.packets);
+    assert_eq!(found.class(), DropClass::Firewall);
+    let says = "of our SYNs were dropped by this host's netfilter (OUTPUT)";
+    assert!(found.sentence().replace("was", "were").ends_with(says));
+}
+
+#[test]
+fn syn_dropped_by_an_input_rule_is_counted_by_our_port_and_its_address() {
+    let Some(drops) = Drops::watch().filter(|_| can_filter()) else {
+        return;
+    };
+    let netns = Netns::new();
+    let listener = listen(&netns, end(LOOPBACK, 0));
+    let at = end(LOOPBACK, port(&listener));
+    iptables(&netns, "-A INPUT -p tcp -j DROP");
+    let mut sockets = Vec::new();
+    let act = || sockets.push(connect(&netns, None, at));
+    let found = drops.until(&netns, act, |d| d.packets >= 2);
+    assert_eq!(
+        (found.reason, found.direction),
+        ("NETFILTER_DROP", PacketDirection::In)
+    );
+    assert_eq!((found.local, found.remote), (at, end(LOOPBACK, 0)));
+    assert_eq!(found.syns, found.packets);
+}
+
+#[test]
+fn packet_dropped_on_its_way_through_is_forwarded() {
+    let Some(drops) = Drops::watch().filter(|_| can_filter()) else {
+        return;
+    };
+    let (left, router) = linked();
+    let right = Netns::new();
+    router.link(("far", "10.72.0.1/24"), &right, ("right", "10.72.0.2/24"));
+    left.ip("route add default via 10.71.0.2");
+    router.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("a router"));
+    iptables(&router, "-P FORWARD DROP");
+    let to = end([10, 72, 0, 2], 80);
+    let mut sockets = Vec::new();
+    let act = || sockets.push(connect(&left, None, to));
+    let found = drops.until(&router, act, |_| true);
+    assert_eq!(
+        (found.reason, found.direction),
+        ("NETFILTER_DROP", PacketDirection::Forwarded)
+    );
+    assert_eq!((found.local, found.remote), (end(LEFT, 0), to));
+}
+
+#[test]
+fn syn_to_a_closed_port_finds_no_listener() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, right) = linked();
+    let mut sockets = Vec::new();
+    let act = || sockets.push(connect(&left, None, end(RIGHT, 81)));
+    let found = drops.until(&right, act, |_| true);
+    assert_eq!(
+        (found.reason, found.direction),
+        ("NO_SOCKET", PacketDirection::In)
+    );
+    assert_eq!((found.local, found.remote), (end(RIGHT, 81), end(LEFT, 0)));
+    assert_eq!(found.class(), DropClass::NoListener);
+}
+
+#[test]
+fn packet_without_a_route_has_the_ends_of_its_session() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, right) = linked();
+    let listener = listen(&right, end(RIGHT, 0));
+    let to = end(RIGHT, port(&listener));
+    let mut client = left.run(move || TcpStream::connect(to).expect("a connection"));
+    left.ip("route del 10.71.0.0/24");
+    left.ip("route flush cache");
+    let from = client.local_addr().expect("its address");
+    let act = || client.write_all(b"x").expect("it is queued");
+    let found = drops.until(&left, act, |d| d.reason == "IP_OUTNOROUTES");
+    assert_eq!((found.local, found.remote), (from, to));
+    assert_eq!((found.direction, found.syns), (PacketDirection::Out, 0));
+    assert_eq!(found.class(), DropClass::Routing);
+}
+
+#[test]
+fn syn_to_a_neighbor_that_does_not_answer_says_so() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, _right) = linked();
+    let to = end([10, 71, 0, 9], 80);
+    let mut sockets = Vec::new();
+    let act = || sockets.push(connect(&left, None, to));
+    let found = drops.until(&left, act, |d| d.reason == "NEIGH_FAILED");
+    assert_eq!((found.remote, found.direction), (to, PacketDirection::Out));
+    assert!(found.has_both_ends() && found.syns > 0, "{found:?}");
+}
+
+#[test]
+fn handshake_that_finds_the_accept_queue_full_is_dropped_for_it() {
+    let Some(drops) = Drops::watch().filter(|_| can_filter()) else {
+        return;
+    };
+    let (left, right) = linked();
+    let listener = right.run(|| {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None);
+        let socket = socket.expect("a socket");
+        rustix::net::bind(&socket, &end(RIGHT, 0)).expect("a port");
+        rustix::net::listen(&socket, 0).expect("a queue");
+        socket
+    });
+    let to = end(RIGHT, local(&listener));
+    // the kernel gives no reason for a SYN that finds the queue full, so the handshakes are to be complete after all SYNs
+    let acks = "OUTPUT -p tcp --tcp-flags SYN,ACK ACK -j DROP";
+    let mut sockets = Vec::new();
+    let act = || {
+        iptables(&left, &format!("-A {acks}"));
+        sockets.extend([(); 3].map(|()| connect(&left, None, to)));
+        iptables(&left, &format!("-D {acks}"));
+    };
+    let found = drops.until(&right, act, |d| d.class() == DropClass::QueueFull);
+    assert_eq!((found.local, found.direction), (to, PacketDirection::In));
+}
+
+#[test]
+fn data_beyond_the_receive_buffer_is_dropped_for_it() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, right) = linked();
+    let listener = listen(&right, end(RIGHT, 0));
+    let to = end(RIGHT, port(&listener));
+    let mut client = left.run(move || TcpStream::connect(to).expect("a connection"));
+    let from = client.local_addr().expect("its address");
+    let server = listener.accept().expect("a client").0;
+    // after the window was announced
+    sockopt::set_socket_recv_buffer_size(&server, 1).expect("a small buffer");
+    client.set_nonblocking(true).expect("a socket");
+    let data = vec![0; 1 << 20];
+    let act = || drop(client.write(&data));
+    let found = drops.until(&right, act, |d| d.class() == DropClass::BufferFull);
+    assert_eq!((found.local, found.remote), (to, from));
+    assert_eq!(found.direction, PacketDirection::In);
+}
+
+#[test]
+fn packet_from_an_address_without_a_way_back_fails_the_reverse_path_filter() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, right) = linked();
+    left.ip("addr add 10.99.0.1/32 dev left");
+    right.run(|| {
+        for interface in ["all", "right"] {
+            let file = format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter");
+            std::fs::write(file, "1").expect("a filter");
+        }
+    });
+    let from = end([10, 99, 0, 1], 0);
+    // the neighbors know each other, which they could not learn with that address
+    let mut sockets = vec![connect(&left, None, end(RIGHT, 82))];
+    let act = || sockets.push(connect(&left, Some(from), end(RIGHT, 82)));
+    let found = drops.until(&right, act, |d| d.reason == "IP_RPFILTER");
+    assert_eq!((found.local, found.remote), (end(RIGHT, 82), from));
+    assert_eq!(found.class(), DropClass::Routing);
+}
+
+#[test]
+fn packet_with_a_wrong_checksum_is_a_bad_one() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, right) = linked();
+    let listener = listen(&right, end(RIGHT, 0));
+    let to = end(RIGHT, port(&listener));
+    let socket = left.run(move || {
+        let tcp = Some(ipproto::TCP);
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::RAW, tcp);
+        socket.expect("a raw socket")
+    });
+    let mut syn = [0; 20];
+    syn[..2].copy_from_slice(&4321_u16.to_be_bytes());
+    syn[2..4].copy_from_slice(&to.port().to_be_bytes());
+    syn[12..14].copy_from_slice(&[5 << 4, 2]);
+    syn[16..18].copy_from_slice(&[0x12, 0x34]);
+    let act = || {
+        rustix::net::sendto(&socket, &syn, rustix::net::SendFlags::empty(), &to).expect("sent");
+    };
+    let found = drops.until(&right, act, |d| d.reason == "TCP_CSUM");
+    assert_eq!((found.local, found.remote), (to, end(LEFT, 0)));
+    assert_eq!(found.class(), DropClass::BadPacket);
+}
+
+#[test]
+fn closed_sessions_in_order_are_no_failures() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let netns = Netns::new();
+    let listener = listen(&netns, end(LOOPBACK, 0));
+    let at = end(LOOPBACK, port(&listener));
+    for _ in 0..200 {
+        let client = netns.run(move || TcpStream::connect(at).expect("a connection"));
+        let server = listener.accept().expect("a client").0;
+        (&client).write_all(b"request").expect("it is sent");
+        // unread data: a reset
+        drop((server, client));
+    }
+    // the last one
+    let act = || drop(connect(&netns, None, end(LOOPBACK, 9)));
+    drops.until(&netns, act, |d| d.local.port() == 9);
+    static SEEN: Mutex<Vec<PacketDrops>> = Mutex::new(Vec::new());
+    drops.until(
+        &netns,
+        || (),
+        |d| {
+            SEEN.lock().expect("a list").push(d.clone());
+            d.local.port() == 9
+        },
+    );
+    let seen = SEEN.lock().expect("a list");
+    let failures = seen
+        .iter()
+        .filter(|d| d.class() != DropClass::Ordinary && d.local.port() != 9);
+    assert_eq!(failures.count(), 0, "{seen:#?}");
+}
