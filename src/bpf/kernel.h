@@ -105,6 +105,15 @@ enum {
 	TCP_CHRONO_SNDBUF_LIMITED = 3,
 };
 
+/* include/uapi/linux/tcp.h: enum tcp_ca_state */
+enum {
+	TCP_CA_RECOVERY = 3,
+	TCP_CA_LOSS = 4,
+};
+
+/* include/net/inet_connection_sock.h: values of icsk_pending */
+enum { ICSK_TIME_LOSS_PROBE = 5 };
+
 /* include/net/sock.h: enum sock_flags */
 enum { SOCK_DEAD = 0, SOCK_DONE = 1 };
 
@@ -155,6 +164,8 @@ struct sock_common {
 
 struct socket;
 
+struct sk_buff;
+
 typedef struct {
 	int owned;
 } socket_lock_t;
@@ -204,6 +215,8 @@ struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct request_sock_queue icsk_accept_queue;
 	void *icsk_ulp_data;
+	u8 icsk_ca_state : 5;
+	u8 icsk_pending;
 };
 
 /* CONFIG_MPTCP and Linux 5.6 */
@@ -232,6 +245,9 @@ struct tcp_sock {
 	u32 segs_out;
 	u32 delivered;
 	u32 rcv_nxt;
+	u32 rcv_wup;
+	u32 rcv_wnd;
+	u32 snd_wnd;
 	u32 copied_seq;
 	u32 snd_nxt;
 	u32 snd_una;

@@ -57,6 +57,22 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
 	return sk->sk_cgrp_data.cgroup->kn->id;
 }
 
+/* Data waits, and the peer's receive buffer has no room for it. */
+static __always_inline bool is_peer_window_zero(struct tcp_sock *tp, __u8 state)
+{
+	return state != TCP_SYN_SENT && state != TCP_SYN_RECV && !tp->snd_wnd &&
+	       tp->write_seq != tp->snd_una;
+}
+
+/* The peer may send nothing: our receive buffer is full (include/net/tcp.h, tcp_receive_window). */
+static __always_inline bool is_our_window_zero(struct tcp_sock *tp, __u8 state)
+{
+	bool receives =
+		state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2;
+
+	return receives && (__s32)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt) <= 0;
+}
+
 static __always_inline void fill_record(struct session_record *r, struct tcp_sock *tp,
 					const struct sock_state *st, __u64 now)
 {
@@ -105,7 +121,9 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->err = sk->sk_err;
 	/* the kernel binds a session with a link-local peer, too: net/ipv6/tcp_ipv6.c */
 	r->interface = skc->skc_bound_dev_if;
-	r->pad = 0;
+	r->peer_window_zero = is_peer_window_zero(tp, r->state);
+	r->our_window_zero = is_our_window_zero(tp, r->state);
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	if (bpf_core_field_exists(skc->skc_v6_daddr) && r->ip == 6) {
 		for (int i = 0; i < 4; i++) {
 			((__be32 *)r->laddr)[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
@@ -133,6 +151,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->age = st->flags & ADOPTED ? AGE_LOWER_BOUND : AGE_EXACT;
 		r->no_syn = !!(st->flags & NO_SYN);
 		__builtin_memcpy(r->comm, st->comm, sizeof(r->comm));
+		__builtin_memcpy(r->retrans, st->retrans, sizeof(r->retrans));
 		if (st->renamed)
 			first_name = bpf_map_lookup_elem(&first_names, &key);
 	} else {
@@ -145,6 +164,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		/* open before the start, unless its state is missing for lack of memory */
 		r->age = READ_ONCE(was_short_of_memory) ? AGE_UNKNOWN : AGE_LOWER_BOUND;
 		r->no_syn = 0;
+		__builtin_memset(r->retrans, 0, sizeof(r->retrans));
 		__builtin_memset(r->comm, 0, sizeof(r->comm));
 	}
 	if (first_name)

@@ -67,6 +67,7 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 				first.direction = DIRECTION_IN;
 		}
 		first.data_segs = tp->data_segs_in;
+		first.retrans_seen = tp->total_retrans;
 	}
 	return bpf_sk_storage_get(&states, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
 }

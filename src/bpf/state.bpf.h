@@ -32,8 +32,10 @@ struct sock_state {
 	__u8 comm[COMM_LEN];
 	__u32 data_segs; /* segments with data that had arrived when we closed first */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
+	__u32 retrans[RETRANS_KINDS]; /* retransmitted segments by enum retrans_kind */
+	__u32 retrans_seen; /* tcp_sock.total_retrans when they were last counted */
 };
-_Static_assert(sizeof(struct sock_state) == 56,
+_Static_assert(sizeof(struct sock_state) == 72,
 	       "with the kernel's 72 bytes (Linux 6.1 to 7.3) it fills a slab of 128");
 
 struct {

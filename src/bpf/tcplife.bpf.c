@@ -38,6 +38,7 @@
 #include "owner.bpf.h"
 #include "record.bpf.h"
 #include "scan.bpf.h"
+#include "slow.bpf.h"
 #include "snapshot.bpf.h"
 #include "drops.bpf.h"
 
@@ -110,6 +111,8 @@ static __always_inline struct sock_state *new_state(struct sock *sk, struct tcp_
 	st->pid = 0;
 	st->renamed = 0;
 	__builtin_memset(st->comm, 0, sizeof(st->comm));
+	__builtin_memset(st->retrans, 0, sizeof(st->retrans));
+	st->retrans_seen = 0;
 	note_cgroup(tp);
 	return st;
 }
@@ -211,6 +214,9 @@ static __always_inline void handle_established(struct sock *sk, int oldstate)
 	if (oldstate == TCP_SYN_SENT && BPF_CORE_READ_BITFIELD(tp, repair))
 		st->flags |= NO_SYN;
 	st->flags &= ~UNCONFIRMED;
+	/* SYNs and answers to them are repeated by the timer alone; the latter run no program */
+	if (!(st->flags & ADOPTED))
+		count_retransmits(st, tp, RETRANS_TIMEOUT);
 	if (!st->established_ns)
 		st->established_ns = bpf_ktime_get_boot_ns();
 }

@@ -34,6 +34,14 @@ enum age {
 	AGE_UNKNOWN = 2, /* no state could be kept for it: it may be older than the start or not */
 };
 
+/* Cause of a retransmit. */
+enum retrans_kind {
+	RETRANS_TIMEOUT = 0, /* no answer in time, and what the kernel repeats after that */
+	RETRANS_FAST = 1, /* the peer's acknowledgments showed that it was lost */
+	RETRANS_PROBE = 2, /* tail loss probe: to find out early whether the last segment arrived */
+	RETRANS_KINDS = 3,
+};
+
 /*
  * One session: closed (ring buffer), or a snapshot while open (iterator). Times: CLOCK_BOOTTIME of
  * the initial time namespace.
@@ -56,6 +64,7 @@ struct session_record {
 	__u32 srtt_us; /* smoothed RTT in 1/8 us, as the kernel keeps it */
 	__u32 min_rtt_us; /* 0 or ~0: no sample */
 	__u32 total_retrans;
+	__u32 retrans[RETRANS_KINDS]; /* by enum retrans_kind, since its state was made */
 	__u32 cwnd;
 	__u32 mss;
 	__u32 chrono[3]; /* jiffies spent busy, limited by the peer's window, by our send buffer */
@@ -82,9 +91,11 @@ struct session_record {
 	__u8 accepted; /* a process has taken it from the queue, or opened it */
 	__u8 repair; /* the socket is in repair mode: closing it tells the peer nothing */
 	__u8 no_syn; /* opened by us without a SYN: restored by TCP_REPAIR */
-	__u32 pad;
+	__u8 peer_window_zero; /* the peer's window is 0, and data waits for it */
+	__u8 our_window_zero; /* the window that we announced is 0 */
+	__u8 pad[6];
 };
-_Static_assert(sizeof(struct session_record) == 232, "padding in struct session_record");
+_Static_assert(sizeof(struct session_record) == 248, "padding in struct session_record");
 
 /*
  * Replaces the record of an open session that has not changed since the collector last received its

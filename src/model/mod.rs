@@ -16,4 +16,5 @@ pub mod packet_drop;
 pub mod session;
 pub mod session_verdict;
 pub mod shell_commands;
+pub mod slow_signs;
 pub mod store;

@@ -186,6 +186,40 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// End that has no room in its receive buffer, so that the other end has to wait.
+    ZeroWindow {
+        /// Neither end.
+        None = "-",
+        /// The peer's window is 0, and data waits for it.
+        Peer = "peer",
+        /// Our window is 0.
+        Ours = "ours",
+        /// Both windows are 0, and data waits for the peer's.
+        Both = "both",
+    }
+}
+
+impl ZeroWindow {
+    /// Returns the ends whose window is 0.
+    pub fn new(peer: bool, ours: bool) -> Self {
+        match (peer, ours) {
+            (false, false) => ZeroWindow::None,
+            (true, false) => ZeroWindow::Peer,
+            (false, true) => ZeroWindow::Ours,
+            (true, true) => ZeroWindow::Both,
+        }
+    }
+
+    pub fn is_peer(self) -> bool {
+        matches!(self, ZeroWindow::Peer | ZeroWindow::Both)
+    }
+
+    pub fn is_ours(self) -> bool {
+        matches!(self, ZeroWindow::Ours | ZeroWindow::Both)
+    }
+}
+
 /// Accuracy of a session's age: of its start, and so of its duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Age {
@@ -315,6 +349,13 @@ pub struct Session {
     pub min_rtt_us: u32,
     /// Retransmitted segments.
     pub retransmits: u32,
+    /// Part of `retransmits` that followed a timeout. As the parts after it, counted while tcplife runs; retransmits that
+    /// this host dropped may be in none.
+    pub retrans_timeout: u32,
+    /// Part of `retransmits` that the peer's acknowledgments asked for.
+    pub retrans_fast: u32,
+    /// Part of `retransmits` that probed for a lost tail.
+    pub retrans_probe: u32,
     /// Congestion window, segments.
     pub cwnd: u32,
     /// Maximum segment size in use, bytes.
@@ -355,6 +396,8 @@ pub struct Session {
     pub direction: Direction,
     /// Accuracy of its age.
     pub age: Age,
+    /// End whose receive window is 0, at the last snapshot or at the close.
+    pub zero_window: ZeroWindow,
 }
 
 impl Session {
@@ -488,7 +531,7 @@ mod tests {
 
     #[test]
     fn session_stays_within_its_memory_budget() {
-        assert_eq!(std::mem::size_of::<Session>(), 192);
+        assert_eq!(std::mem::size_of::<Session>(), 208);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use crate::model::bottleneck::{Bottleneck, TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::session::{Age, Evidence, Reason, Session, State};
+use crate::model::slow_signs::SlowSigns;
 
 /// Time without progress from which on a session is said to be idle or stalled, ns.
 const STILL_NS: u64 = 3_000_000_000;
@@ -14,6 +15,8 @@ pub const LEAST_WATCHED_NS: u64 = 5_000_000_000;
 const LOSSY: f64 = 0.01;
 /// Minimum number of retransmitted segments for that.
 const LEAST_LOST: u64 = 3;
+/// Minimum number of seconds with a closed window in the last minute for a statement on it.
+const LEAST_CLOSED_S: u16 = 3;
 /// Minimum round-trip time that is worth a remark, µs: less is the noise of a healthy network, and of loopback.
 const NOTABLE_US: u32 = 1000;
 
@@ -76,6 +79,8 @@ pub struct Watched<'a> {
     pub progress: &'a Progress,
     /// Its latest time, and how long that is, ns.
     pub lately: Option<(TimeSpent, u64)>,
+    /// Signs of the last minute, or of a shorter time since it is watched, and how long that is, ns.
+    pub signs: (SlowSigns, u64),
 }
 
 /// One row of [`RULES`].
@@ -110,7 +115,10 @@ pub static RULES: &[VerdictRule] = &[
     trouble(stalled),
     trouble(not_read),
     trouble(half_closed),
+    trouble(peer_window_closed),
+    trouble(our_window_closed),
     trouble(retransmitting),
+    trouble(timing_out),
     fine(idle),
     trouble(slow_path),
     fine(sending),
@@ -286,11 +294,51 @@ fn retransmitting(w: &Watched<'_>) -> Option<String> {
             format!(", RTT {now} ({best} min)")
         }
     };
+    let causes = match w.signs.0.retransmits() {
+        Some(causes) => format!("; in {}: {causes}", last(w.signs.1)),
+        None => String::new(),
+    };
     Some(format!(
-        "Losing packets, or they come late: {:.1}% retransmitted in {}{rtt}.",
+        "Losing packets, or they come late: {:.1}% retransmitted in {}{rtt}{causes}.",
         part * 100.0,
         last(ns)
     ))
+}
+
+fn timing_out(w: &Watched<'_>) -> Option<String> {
+    let (signs, ns) = w.signs;
+    let others = SlowSigns {
+        timeouts: 0,
+        ..signs
+    };
+    let others = others
+        .retransmits()
+        .map_or(String::new(), |n| format!(", {n}"));
+    let timeouts = fields::number(signs.timeouts.into(), "retransmit");
+    let time = last(ns);
+    (signs.timeouts > 0).then(|| {
+        format!(
+            "Loss towards the peer, or of its answers: {timeouts} after timeouts{others} in {time}."
+        )
+    })
+}
+
+fn peer_window_closed(w: &Watched<'_>) -> Option<String> {
+    let (signs, ns) = w.signs;
+    (signs.peer_window_s >= LEAST_CLOSED_S).then(|| {
+        let (seconds, time) = (signs.peer_window_s, last(ns));
+        let rates = both(w);
+        format!("The peer reads too slowly: its window was 0 in {seconds}s of {time}; {rates}.")
+    })
+}
+
+fn our_window_closed(w: &Watched<'_>) -> Option<String> {
+    let (signs, ns) = w.signs;
+    (signs.our_window_s >= LEAST_CLOSED_S).then(|| {
+        let (seconds, time) = (signs.our_window_s, last(ns));
+        let (program, rates) = (program(w.session), both(w));
+        format!("{program} reads too slowly: our window was 0 in {seconds}s of {time}; {rates}.")
+    })
 }
 
 fn idle(w: &Watched<'_>) -> Option<String> {
@@ -311,10 +359,11 @@ fn slow_path(w: &Watched<'_>) -> Option<String> {
     {
         return None; // data waits at the peer, which tells nothing about the path
     }
-    let [now, best] = [w.session.srtt_us, w.session.min_rtt_us].map(|us| fields::micros(us.into()));
+    let (now, best) = (w.session.srtt_us, w.session.min_rtt_us);
+    let [now, best, queued] = [now, best, now - best].map(|us| fields::micros(us.into()));
     let rates = both(w);
     Some(format!(
-        "Slow path: RTT {now} is {times} times the minimum ({best}), queues or a busy peer; {rates}."
+        "Slow path: RTT {now} is {times} times the minimum ({best}): {queued} in queues (bufferbloat), or a busy peer; {rates}."
     ))
 }
 
@@ -492,6 +541,7 @@ mod tests {
             vanished: false,
             progress: &progress,
             lately: spent.map(|spent| (spent, 10 * S)),
+            signs: (SlowSigns::default(), 60 * S),
         };
         let (text, rule) = sentence(&watched).expect("a rule that always applies");
         (text, rule.is_trouble)
@@ -595,6 +645,7 @@ mod tests {
             vanished: true,
             progress: &Progress::from(&open()),
             lately: None,
+            signs: (SlowSigns::default(), 60 * S),
         };
         let (text, rule) = sentence(&vanished).expect("a rule");
         assert!(rule.is_trouble && text.contains("its record was missed"));
@@ -749,6 +800,57 @@ mod tests {
         assert!(is_slow(few));
     }
 
+    /// What is said of a healthy session with these signs in the last minute.
+    fn said_of(signs: SlowSigns) -> (String, bool) {
+        let session = open();
+        let watched = Watched {
+            session: &session,
+            vanished: false,
+            progress: &Progress::from(&session),
+            lately: Some((busy(15_000_000), 10 * S)),
+            signs: (signs, 60 * S),
+        };
+        let (text, rule) = sentence(&watched).expect("a rule that always applies");
+        (text, rule.is_trouble)
+    }
+
+    #[test]
+    fn verdict_of_timeouts_counts_them_and_other_retransmits() {
+        let signs = SlowSigns {
+            timeouts: 3,
+            fast: 2,
+            ..SlowSigns::default()
+        };
+        let text = "Loss towards the peer, or of its answers: 3 retransmits after timeouts, 2 fast in the last 1m00s.";
+        assert_eq!(said_of(signs), (text.into(), true));
+        let fast = SlowSigns {
+            timeouts: 0,
+            ..signs
+        };
+        assert!(!said_of(fast).1, "a few fast retransmits are normal");
+    }
+
+    #[test]
+    fn verdict_of_a_closed_window_names_the_end_that_reads_too_slowly() {
+        let peer = SlowSigns {
+            peer_window_s: 12,
+            ..SlowSigns::default()
+        };
+        let text = "The peer reads too slowly: its window was 0 in 12s of the last 1m00s; 1.5MB/s out, 300B/s in.";
+        assert_eq!(said_of(peer), (text.into(), true));
+        let ours = SlowSigns {
+            our_window_s: 12,
+            ..SlowSigns::default()
+        };
+        let text = "nginx reads too slowly: our window was 0 in 12s of the last 1m00s; 1.5MB/s out, 300B/s in.";
+        assert_eq!(said_of(ours), (text.into(), true));
+        let once = SlowSigns {
+            peer_window_s: 2,
+            ..SlowSigns::default()
+        };
+        assert!(!said_of(once).1);
+    }
+
     #[test]
     fn verdict_idle_says_for_how_long_as_far_as_known() {
         assert_said(open(), 40, None, "Idle for 40s.");
@@ -763,6 +865,7 @@ mod tests {
             vanished: false,
             progress: &progress,
             lately: None,
+            signs: (SlowSigns::default(), 60 * S),
         };
         let text = sentence(&watched).map(|(text, _)| text);
         assert_eq!(text.as_deref(), Some("Idle for at least 3s."));
@@ -786,7 +889,7 @@ mod tests {
             slow,
             0,
             Some(busy(15_000_000)),
-            "Slow path: RTT 80.0ms is 4 times the minimum (20.0ms), queues or a busy peer; 1.5MB/s out, 300B/s in.",
+            "Slow path: RTT 80.0ms is 4 times the minimum (20.0ms): 60.0ms in queues (bufferbloat), or a busy peer; 1.5MB/s out, 300B/s in.",
         );
     }
 
@@ -872,6 +975,7 @@ mod tests {
                 vanished: false,
                 progress: &progress,
                 lately: Some((spent, seconds * S)),
+                signs: (SlowSigns::default(), seconds * S),
             };
             sentence(&watched).expect("a rule that always applies").0
         };

@@ -10,7 +10,9 @@ use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
 use crate::model::interface::Interface;
 use crate::model::listener::Listener;
-use crate::model::session::{Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State};
+use crate::model::session::{
+    Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, ZeroWindow,
+};
 
 /// Returns a closed session, to be changed as needed.
 pub fn closed_session() -> Session {
@@ -32,6 +34,9 @@ pub fn closed_session() -> Session {
         srtt_us: 120,
         min_rtt_us: 20,
         retransmits: 0,
+        retrans_timeout: 0,
+        retrans_fast: 0,
+        retrans_probe: 0,
         cwnd: 10,
         mss: 65483,
         pid: 22597,
@@ -52,6 +57,7 @@ pub fn closed_session() -> Session {
         owner: Evidence::Connect,
         direction: Direction::Out,
         age: Age::Exact,
+        zero_window: ZeroWindow::None,
     }
 }
 

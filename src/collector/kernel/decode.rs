@@ -11,7 +11,9 @@ use crate::collector::kernel::skel::types::{
 };
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
-use crate::model::session::{Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State};
+use crate::model::session::{
+    Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, ZeroWindow,
+};
 
 /// A record whose length, in bytes, is not that of a [`session_record`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -112,6 +114,9 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         srtt_us: r.srtt_us >> 3,
         min_rtt_us: min_rtt_us(r),
         retransmits: r.total_retrans,
+        retrans_timeout: r.retrans[0],
+        retrans_fast: r.retrans[1],
+        retrans_probe: r.retrans[2],
         cwnd: r.cwnd,
         mss: r.mss,
         pid: r.pid,
@@ -136,6 +141,7 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         owner: evidence,
         direction,
         age: age(r.age),
+        zero_window: ZeroWindow::new(r.peer_window_zero == 1, r.our_window_zero == 1),
     }
 }
 

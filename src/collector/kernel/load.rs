@@ -145,7 +145,7 @@ pub(super) fn load<'o>(
 }
 
 /// Attaches the tracepoints. From here on no session is missed, as long as the links are kept.
-pub(super) fn attach_tracepoints(progs: &skel::TcplifeProgs<'_>) -> Result<[Link; 3], StartError> {
+pub(super) fn attach_tracepoints(progs: &skel::TcplifeProgs<'_>) -> Result<[Link; 4], StartError> {
     // The kernel runs the programs of a tracepoint in the order in which they were attached (kernel/tracepoint.c,
     // func_add). on_state must come before on_state_nested, which skips the transitions that on_state has left a note
     // of: in the other order the note comes too late, and each transition is handled twice.
@@ -153,6 +153,7 @@ pub(super) fn attach_tracepoints(progs: &skel::TcplifeProgs<'_>) -> Result<[Link
         attach_tracepoint(&progs.on_state)?,
         attach_tracepoint(&progs.on_state_nested)?,
         attach_tracepoint(&progs.on_read)?,
+        attach_tracepoint(&progs.on_retransmit)?,
     ])
 }
 

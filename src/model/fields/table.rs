@@ -1,7 +1,7 @@
 //! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
 use crate::model::fields::{Column, Field, FieldKind, Value};
-use crate::model::session::{Age, Direction, Evidence, Reason, State};
+use crate::model::session::{Age, Direction, Evidence, Reason, State, ZeroWindow};
 
 const fn column(
     title: &'static str,
@@ -374,6 +374,45 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("RETR", 'e', 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
+    },
+    Field {
+        word: "retranstimeout",
+        aliases: &["rtoretransmits"],
+        json: Some("retrans_timeout"),
+        help: "segments retransmitted after a timeout",
+        kind: FieldKind::Count,
+        column: None,
+        get: |s| some_if(s.age != Age::Unknown, s.retrans_timeout.into()),
+    },
+    Field {
+        word: "retransfast",
+        aliases: &["fastretransmits"],
+        json: Some("retrans_fast"),
+        help: "segments retransmitted because acknowledgments showed that they were lost",
+        kind: FieldKind::Count,
+        column: None,
+        get: |s| some_if(s.age != Age::Unknown, s.retrans_fast.into()),
+    },
+    Field {
+        word: "retransprobe",
+        aliases: &["proberetransmits"],
+        json: Some("retrans_probe"),
+        help: "segments retransmitted to probe for a lost tail",
+        kind: FieldKind::Count,
+        column: None,
+        get: |s| some_if(s.age != Age::Unknown, s.retrans_probe.into()),
+    },
+    Field {
+        word: "zerowindow",
+        aliases: &["zwin"],
+        json: Some("zero_window"),
+        help: "end whose receive window is 0: peer, ours or both, at the last refresh or the close",
+        kind: FieldKind::Names(ZeroWindow::NAMES),
+        column: None,
+        get: |s| match s.zero_window {
+            ZeroWindow::None => Value::Missing,
+            zero => Value::Text(zero.name()),
+        },
     },
     Field {
         word: "retransmitted",

@@ -1,7 +1,7 @@
 //! Charts as text: sparklines on one line, bar charts on several, and their axes.
 
 use std::cmp::Ordering;
-use std::ops::RangeInclusive;
+use std::ops::{AddAssign, Range, RangeInclusive};
 
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::fields;
@@ -95,18 +95,40 @@ impl TimeAxis {
         self.since_s < self.now_s
     }
 
+    /// The seconds of each cell.
+    fn seconds(&self) -> impl Iterator<Item = Range<u64>> {
+        let newest = self.now_s.saturating_sub(1) / self.step_s;
+        let seconds = move |ago: u64| match newest.checked_sub(ago) {
+            Some(cell) => {
+                let first = cell * self.step_s;
+                first.max(self.oldest_s)..(first + self.step_s).min(self.now_s)
+            }
+            None => 0..0,
+        };
+        (0..self.cells as u64).rev().map(seconds)
+    }
+
     /// The mean of each cell.
     pub fn values<const N: usize>(&self, history: &RateHistory<f32, N>) -> Vec<f32> {
-        let newest = self.now_s.saturating_sub(1) / self.step_s;
-        let mean = |ago: u64| {
-            let first = newest.checked_sub(ago)? * self.step_s;
-            let seconds = first.max(self.oldest_s)..(first + self.step_s).min(self.now_s);
-            let count = seconds.end.checked_sub(seconds.start).filter(|n| *n > 0)?;
+        let mean = |seconds: Range<u64>| {
+            let count = seconds.end.saturating_sub(seconds.start).max(1);
             let sum: f32 = seconds.map(|s| history.at(s)).sum();
-            Some(sum / count as f32)
+            sum / count as f32
         };
-        let cells = (0..self.cells as u64).rev();
-        cells.map(|ago| mean(ago).unwrap_or(0.0)).collect()
+        self.seconds().map(mean).collect()
+    }
+
+    /// The sum of each cell.
+    pub fn sums<T, const N: usize>(&self, history: &RateHistory<T, N>) -> Vec<T>
+    where
+        T: Copy + Default + PartialEq + AddAssign,
+    {
+        let sum = |seconds: Range<u64>| {
+            let mut sum = T::default();
+            seconds.for_each(|s| sum += history.at(s));
+            sum
+        };
+        self.seconds().map(sum).collect()
     }
 
     /// The greatest value of a single second, which the value axis reaches: where a cell has several seconds, its mean is

@@ -11,6 +11,7 @@ use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 use crate::model::session_verdict::{LEAST_WATCHED_NS, rtt_growth, sentence};
 use crate::model::shell_commands::shell_commands;
+use crate::model::slow_signs::{SlowSigns, retransmits_by_cause};
 use crate::model::store::Store;
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::Keymap;
@@ -192,7 +193,8 @@ fn rates(page: &mut Page, detail: &Detail) {
     }
 }
 
-/// Charts of both directions and of the round-trip time, above one time axis.
+/// Charts of both directions, of the round-trip time and of the congestion window, and a line of signs of what makes it
+/// slow, above one time axis.
 fn charts(page: &mut Page, detail: &Detail, height: u16) {
     type Text = fn(f32) -> String;
     let history = &detail.history;
@@ -208,21 +210,24 @@ fn charts(page: &mut Page, detail: &Detail, height: u16) {
         return;
     }
     let lines = match height {
-        HIGH.. => [3, 3, 2],
-        MEDIUM.. => [2, 2, 1],
-        _ => [1, 1, 1],
+        HIGH.. => [3, 3, 2, 2],
+        MEDIUM.. => [2, 2, 1, 1],
+        _ => [1, 1, 1, 1],
     };
-    let series: [(&str, &ChartHistory, Text); 3] = [
+    let series: [(&str, &ChartHistory, Text); 4] = [
         ("  out", &history.tx.history, per_second),
         ("  in", &history.rx.history, per_second),
         ("  rtt", &history.rtt, |ns| {
             fields::micros((ns / 1000.0).round() as u64)
         }),
+        ("  cwnd", &history.cwnd, |thousandths| {
+            format!("{:.0}", thousandths / 1000.0)
+        }),
     ];
     for ((name, history, text), lines) in series.into_iter().zip(lines) {
         let values = axis.values(history);
         let most = axis.greatest(history);
-        if name == "  rtt" && most == 0.0 {
+        if matches!(name, "  rtt" | "  cwnd") && most == 0.0 {
             continue;
         }
         let top = match axis.has_data() {
@@ -234,9 +239,64 @@ fn charts(page: &mut Page, detail: &Detail, height: u16) {
         page.lines
             .extend(chart.map(|(left, bars)| DetailLine::Chart(left, bars)));
     }
+    let signs = axis.sums(&history.signs);
+    let is_any = signs.iter().any(|signs| *signs != SlowSigns::default());
+    if is_any {
+        let left = format!("{:<1$}│", "  signs", NAME - 1);
+        let marks = signs.iter().map(sign_mark).collect();
+        page.lines.push(DetailLine::Chart(left, marks));
+    }
     let corner = format!("{:>NAME$}", "└");
     let line = axis.line("page opened", end);
     page.lines.push(DetailLine::Chart(corner, line));
+    if is_any {
+        let shown = SIGNS
+            .iter()
+            .filter(|sign| signs.iter().any(|s| (sign.count)(s) > 0));
+        let texts: Vec<String> = shown.map(|s| format!("{} {}", s.mark, s.text)).collect();
+        page.entry("", &texts.join(", "), Tone::Plain);
+    }
+}
+
+/// A mark in the line of signs.
+struct Sign {
+    mark: char,
+    text: &'static str,
+    count: fn(&SlowSigns) -> u16,
+}
+
+/// The marks, the gravest first: a cell shows one of them.
+static SIGNS: [Sign; 5] = [
+    Sign {
+        mark: 'R',
+        text: "retransmit after timeout",
+        count: |signs| signs.timeouts,
+    },
+    Sign {
+        mark: '0',
+        text: "peer's window 0",
+        count: |signs| signs.peer_window_s,
+    },
+    Sign {
+        mark: 'o',
+        text: "our window 0",
+        count: |signs| signs.our_window_s,
+    },
+    Sign {
+        mark: 'r',
+        text: "fast retransmit",
+        count: |signs| signs.fast,
+    },
+    Sign {
+        mark: 'p',
+        text: "tail loss probe",
+        count: |signs| signs.probes,
+    },
+];
+
+fn sign_mark(signs: &SlowSigns) -> char {
+    let mut gravest = SIGNS.iter().filter(|sign| (sign.count)(signs) > 0);
+    gravest.next().map_or(' ', |sign| sign.mark)
 }
 
 /// Phases of the session, each on a line of its own where there is room.
@@ -336,8 +396,13 @@ fn path(page: &mut Page, session: &Session) {
 fn retransmits(session: &Session) -> String {
     let segments = fields::number(session.retransmits.into(), "segment");
     let bytes = session.retransmitted_bytes;
+    let (timeouts, fast) = (session.retrans_timeout, session.retrans_fast);
+    let causes = match retransmits_by_cause(timeouts, fast, session.retrans_probe) {
+        Some(causes) => format!(": {causes}"),
+        None => String::new(),
+    };
     if bytes == 0 {
-        return segments;
+        return segments + &causes;
     }
     let part = bytes as f64 / (session.tx_bytes + bytes) as f64 * 100.0;
     let share = match part {
@@ -345,7 +410,7 @@ fn retransmits(session: &Session) -> String {
         _ => "less than 0.01%".into(),
     };
     let bytes = fields::size(bytes);
-    format!("{segments}, {bytes}, {share} of the bytes sent")
+    format!("{segments}, {bytes}, {share} of the bytes sent{causes}")
 }
 
 /// The limits of the session in one sentence: lately, then over its whole life.

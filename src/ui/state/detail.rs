@@ -147,6 +147,7 @@ impl Detail {
             vanished: self.vanished,
             progress: &self.progress,
             lately: self.recently(),
+            signs: self.history.lately(),
         }
     }
 
