@@ -26,6 +26,8 @@ pub(crate) struct Quality {
     pub(crate) delay: Duration,
     /// Drops every nth packet with data from the first namespace.
     pub(crate) lose_every: Option<u32>,
+    /// Drops these packets with data from the first namespace, counted from 1.
+    pub(crate) lose: &'static [u32],
     /// Bytes per second, from the first namespace.
     pub(crate) rate: Option<u64>,
     /// Answers every packet from the first namespace with ICMP, "destination unreachable", with these codes for ICMP
@@ -62,6 +64,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                     if quality
                         .lose_every
                         .is_some_and(|n| data_packets.is_multiple_of(n))
+                        || quality.lose.contains(&data_packets)
                     {
                         continue;
                     }

@@ -197,6 +197,9 @@ impl TcpInfo {
     pub(crate) fn sndbuf_limited(&self) -> u64 {
         self.u64(184)
     }
+    pub(crate) fn snd_wnd(&self) -> u64 {
+        self.u32(228)
+    }
     pub(crate) fn bytes_retrans(&self) -> u64 {
         self.u64(208)
     }

@@ -144,11 +144,11 @@ fn detail_rates_maxima_and_charts_come_from_the_same_whole_seconds() {
     batch(&mut app, 119, 16_000);
     let (out, axis) = figures(&app);
     assert!(out.starts_with("- - - 300B/s"), "{out}");
-    assert_eq!(axis, "out 300B/s, in 0B/s, rtt 17µs");
+    assert_eq!(axis, "out 300B/s, in 0B/s, rtt 17µs, cwnd 10");
     batch(&mut app, 129, 16_000);
     let (out, axis) = figures(&app);
     assert!(out.starts_with("1.5kB/s - - 2.7kB/s"), "{out}");
-    assert_eq!(axis, "out 2.7kB/s, in 0B/s, rtt 17µs");
+    assert_eq!(axis, "out 2.7kB/s, in 0B/s, rtt 17µs, cwnd 10");
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub(super) fn connect_timeout(cx: &Cx) {
         let (mut end, [from, to]) = attempt(local, remote, Errno::TIMEDOUT);
         // it begins with the call and ends with it
         end.begun = [from, from];
+        end.want("retransmits", 1);
+        end.want("retrans_timeout", 1);
         end.ended("connect-timeout", EndOf::Mine([to, to]));
     });
     cx.join();

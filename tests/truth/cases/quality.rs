@@ -96,6 +96,84 @@ pub(super) fn loss(cx: &Cx) {
     });
 }
 
+/// Sends that many segments over a link that drops these packets with data. The number of retransmits after timeouts,
+/// of fast ones and of probes is known from that.
+fn lossy(cx: &Cx, lose: &'static [u32], segments: usize, by_cause: [u64; 3]) {
+    const MSS: usize = 1448;
+    let net = cx.link(Quality {
+        delay: Duration::from_millis(10),
+        lose,
+        ..HERE
+    });
+    let read = Flag::new();
+    cx.two(
+        &net,
+        |mut s| {
+            s.read(segments * MSS);
+            read.raise();
+            is_reset(s);
+        },
+        |mut c| {
+            c.write(segments * MSS);
+            c.acknowledged();
+            read.wait_for(1);
+            let info = TcpInfo::of(c.fd());
+            assert_eq!(info.mss(), MSS as u64);
+            if info.total_retrans() == lose.len() as u64 {
+                let causes = ["retrans_timeout", "retrans_fast", "retrans_probe"];
+                for (key, n) in causes.into_iter().zip(by_cause) {
+                    c.want(key, n);
+                }
+            } else {
+                skip("this machine was too slow: more was retransmitted than was dropped");
+            }
+            c.reset("local-reset");
+        },
+    );
+}
+
+/// The acknowledgments of later segments show that one is missing.
+pub(super) fn fast_retransmits(cx: &Cx) {
+    lossy(cx, &[3, 5], 10, [0, 2, 0]);
+}
+
+/// Nothing follows the last segment, so nobody notices: the sender probes.
+pub(super) fn probe(cx: &Cx) {
+    lossy(cx, &[5], 5, [0, 0, 1]);
+}
+
+/// The probe is dropped, too, and then what follows the first timeout.
+pub(super) fn timeouts(cx: &Cx) {
+    lossy(cx, &[1, 2, 3], 1, [2, 0, 1]);
+}
+
+/// The reader has stopped, and its buffer is full.
+pub(super) fn zero_window(cx: &Cx) {
+    let (full, seen) = (Flag::new(), Flag::new());
+    cx.two(
+        &cx.link(delayed(1)),
+        |mut s| {
+            full.wait_for(1);
+            s.all_has_arrived();
+            s.want("owner", "listen");
+            s.want("zero_window", "ours");
+            seen.raise();
+            s.broken();
+            s.close_over("remote-reset");
+        },
+        |mut c| {
+            c.write_until_full();
+            sys::until("a window of 0", || TcpInfo::of(c.fd()).snd_wnd() == 0);
+            let waiting = c.fill_the_other_side();
+            full.raise();
+            seen.wait_for(1);
+            c.unacknowledged(waiting);
+            c.want("zero_window", "peer");
+            c.reset("local-reset");
+        },
+    );
+}
+
 pub(super) fn rate_limited(cx: &Cx) {
     let net = cx.link(Quality {
         rate: Some(2_000_000),
