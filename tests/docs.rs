@@ -131,6 +131,7 @@ fn docs_nullable_json_keys_are_all_listed() {
         lport: 0,
         close_us: 0,
         srtt_us: 0,
+        turns: Default::default(),
         min_rtt_us: 0,
         cgroup: std::sync::Arc::default(),
         ..tcplife::testing::sample::closed_session()

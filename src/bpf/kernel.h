@@ -162,6 +162,24 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
 };
 
+struct net_device;
+
+struct sk_buff {
+	struct sk_buff *next;
+	struct net_device *dev;
+	struct sock_common *sk; /* a struct sock, or what begins like one */
+	unsigned long _skb_refdst;
+	int skb_iif;
+	__be16 protocol;
+	u16 transport_header;
+	u16 network_header;
+	unsigned char *head;
+};
+
+struct sk_buff_head {
+	struct sk_buff *next;
+};
+
 struct socket;
 
 struct sk_buff;
@@ -189,6 +207,7 @@ struct sock_cgroup_data {
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	struct sk_buff_head sk_receive_queue;
 	u16 sk_protocol;
 	int sk_err;
 	kuid_t sk_uid;
@@ -214,6 +233,9 @@ struct request_sock_queue {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct request_sock_queue icsk_accept_queue;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
 	void *icsk_ulp_data;
 	u8 icsk_ca_state : 5;
 	u8 icsk_pending;
@@ -235,6 +257,10 @@ struct minmax {
 	struct minmax_sample s[3];
 };
 
+struct tcp_options_received {
+	u32 rcv_tsval;
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u64 bytes_received;
@@ -242,6 +268,7 @@ struct tcp_sock {
 	u64 bytes_acked;
 	u64 bytes_retrans;
 	u32 data_segs_in;
+	u32 data_segs_out;
 	u32 segs_out;
 	u32 delivered;
 	u32 rcv_nxt;
@@ -253,6 +280,13 @@ struct tcp_sock {
 	u32 snd_una;
 	u32 write_seq;
 	u32 mss_cache;
+	u32 lsndtime;
+	u64 tcp_mstamp;
+	u64 first_tx_mstamp;
+	struct {
+		u64 time;
+	} rcvq_space;
+	struct tcp_options_received rx_opt;
 	u32 srtt_us;
 	u32 snd_cwnd;
 	u32 total_retrans;
@@ -283,16 +317,6 @@ struct rtable {
 struct rt6_info {
 	struct dst_entry dst;
 	u32 rt6i_flags;
-};
-
-struct sk_buff {
-	struct net_device *dev;
-	struct sock_common *sk; /* a struct sock, or what begins like one */
-	unsigned long _skb_refdst;
-	int skb_iif;
-	__be16 protocol;
-	__u16 network_header;
-	unsigned char *head;
 };
 
 struct pid_namespace;

@@ -8,6 +8,7 @@
 
 #include "state.bpf.h"
 #include "owner.bpf.h"
+#include "turns.bpf.h"
 
 static __always_inline bool has_port(const __u64 *bits, __u16 port)
 {
@@ -152,6 +153,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->no_syn = !!(st->flags & NO_SYN);
 		__builtin_memcpy(r->comm, st->comm, sizeof(r->comm));
 		__builtin_memcpy(r->retrans, st->retrans, sizeof(r->retrans));
+		fill_turns(r, tp, st);
 		if (st->renamed)
 			first_name = bpf_map_lookup_elem(&first_names, &key);
 	} else {
@@ -166,6 +168,7 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 		r->no_syn = 0;
 		__builtin_memset(r->retrans, 0, sizeof(r->retrans));
 		__builtin_memset(r->comm, 0, sizeof(r->comm));
+		__builtin_memset(&r->turns, 0, sizeof(r->turns));
 	}
 	if (first_name)
 		__builtin_memcpy(r->first_comm, first_name, sizeof(r->first_comm));
@@ -214,7 +217,7 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 		 * as for a reset by the peer (tcp_rcv_state_process, TCPABORTONDATA).
 		 */
 		if (st && oldstate == TCP_FIN_WAIT1 && r->err == ECONNRESET && r->orphan)
-			r->data_after_close = st->data_segs != tp->data_segs_in;
+			r->data_after_close = st->data_segs != (__u16)tp->data_segs_in;
 	}
 	/*
 	 * From now on, no snapshot finds it and it is not reported twice; the socket may be

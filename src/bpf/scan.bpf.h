@@ -7,6 +7,7 @@
 
 #include "state.bpf.h"
 #include "owner.bpf.h"
+#include "turns.bpf.h"
 
 /*
  * Learns where and when the reader is: runs in its context. The ids of processes that are shown are
@@ -49,6 +50,7 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 
 	if (state == TCP_SYN_SENT) {
 		first.direction = DIRECTION_OUT;
+		first.acked = 1; /* with our SYN, as by forget_turns() */
 	} else if (tp) {
 		/*
 		 * With nothing in flight, what was acknowledged besides the data that was sent is
@@ -68,6 +70,9 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 		}
 		first.data_segs = tp->data_segs_in;
 		first.retrans_seen = tp->total_retrans;
+		first.acked = acked_data(tp);
+		first.arrived = tp->rcv_nxt;
+		begin_turns(&first, tp);
 	}
 	return bpf_sk_storage_get(&states, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
 }

@@ -17,7 +17,8 @@ static __always_inline __u64 mix(__u64 sum, __u64 word)
  * A digest that changes whenever the record would, except for the time and values derived from it.
  * It runs for every idle socket, and every cache line of a socket is a cache miss, so it reads few
  * fields: the sequence numbers cover the byte counts, the delivered segments the RTT samples, the
- * sent segments the retransmits, and the chrono times do not advance while nothing is in flight.
+ * sent segments the retransmits, the turns what is known of response times, and the chrono times do
+ * not advance while nothing is in flight.
  */
 static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 				    const struct sock_state *st)
@@ -34,7 +35,7 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 	sum = mix(sum, comm[1]);
 	sum = mix(sum, (__u64)sk->sk_uid.val << 32 |
 			       (skc->skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)));
-	sum = mix(sum, skc->skc_bound_dev_if);
+	sum = mix(sum, (__u64)st->turns << 32 | skc->skc_bound_dev_if);
 	sum = mix(sum, (__u64)tp->rcv_nxt << 32 | tp->snd_nxt);
 	sum = mix(sum, (__u64)tp->snd_una << 32 | tp->srtt_us);
 	sum = mix(sum, (__u64)tp->delivered << 32 | tp->segs_out);

@@ -17,6 +17,9 @@ enum state_flags {
 	UNCONFIRMED = 1 << 0, /* child of a listener whose handshake is not complete */
 	ADOPTED = 1 << 1, /* open before the start */
 	NO_SYN = 1 << 2, /* opened by us without a SYN */
+	WAS_READ = 1 << 3, /* newest_us is set */
+	IS_ROUGH = 1 << 4, /* newest_us is off by up to a jiffy, either way */
+	MAY_ANSWER = 1 << 5, /* nothing was written since the last read, as far as is known */
 };
 
 /* State of a socket, from its first transition on. */
@@ -30,13 +33,28 @@ struct sock_state {
 	__u8 flags; /* enum state_flags */
 	__u8 renamed; /* 1: the owner's first name is in first_names */
 	__u8 comm[COMM_LEN];
-	__u32 data_segs; /* segments with data that had arrived when we closed first */
+	__u16 data_segs; /* segments with data that had arrived when we closed first: low bits */
+	__u8 turn_retrans; /* total_retrans at the last turn: low bits */
+	__u8 turn_segs; /* data_segs_out at the last turn: low bits */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
+	/* turns: see turns.bpf.h */
+	__u64 peer_times; /* sum of the peer's response times, packed_times() */
+	__u64 our_times; /* of ours */
+	__u32 turns;
+	__u32 acked; /* bytes of data acknowledged at the last turn: low bits */
+	__u32 arrived; /* rcv_nxt at the last read */
+	__u32 newest_us; /* arrival of the newest data read: low bits of CLOCK_MONOTONIC */
+	__u32 answer_us; /* time until the first write since then; 0: not seen */
+	__u32 first_data_us; /* from the handshake to the first read; 0: nothing read */
+	__u16 peer_max; /* encoded by shorten() */
+	__u16 peer_last;
+	__u16 our_max;
+	__u16 our_last;
 	__u32 retrans[RETRANS_KINDS]; /* retransmitted segments by enum retrans_kind */
 	__u32 retrans_seen; /* tcp_sock.total_retrans when they were last counted */
 };
-_Static_assert(sizeof(struct sock_state) == 72,
-	       "with the kernel's 72 bytes (Linux 6.1 to 7.3) it fills a slab of 128");
+_Static_assert(sizeof(struct sock_state) == 120,
+	       "with the kernel's 72 bytes (Linux 6.1 to 7.3) it fills a slab of 192");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -186,6 +204,8 @@ int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Lin
 __u64 wanted_cookie; /* of the session whose holders find_holders looks for */
 __u32 wanted_pid; /* a process that it reports once, too; 0: none */
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
+
+__u32 jiffy_us; /* set by the collector before the tracepoints are attached */
 
 /*
  * Set by learn_reader, which runs before everything else; proc_depth is set by the collector before

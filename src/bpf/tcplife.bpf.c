@@ -36,6 +36,7 @@
  */
 #include "state.bpf.h"
 #include "owner.bpf.h"
+#include "turns.bpf.h"
 #include "record.bpf.h"
 #include "scan.bpf.h"
 #include "slow.bpf.h"
@@ -113,6 +114,8 @@ static __always_inline struct sock_state *new_state(struct sock *sk, struct tcp_
 	__builtin_memset(st->comm, 0, sizeof(st->comm));
 	__builtin_memset(st->retrans, 0, sizeof(st->retrans));
 	st->retrans_seen = 0;
+	/* a socket that is connected again keeps the state of its earlier session */
+	forget_turns(st);
 	note_cgroup(tp);
 	return st;
 }
@@ -213,6 +216,7 @@ static __always_inline void handle_established(struct sock *sk, int oldstate)
 		set_mptcp_owner(st, tp);
 	if (oldstate == TCP_SYN_SENT && BPF_CORE_READ_BITFIELD(tp, repair))
 		st->flags |= NO_SYN;
+	begin_turns(st, tp);
 	st->flags &= ~UNCONFIRMED;
 	/* SYNs and answers to them are repeated by the timer alone; the latter run no program */
 	if (!(st->flags & ADOPTED))
@@ -358,11 +362,12 @@ int BPF_PROG(on_read, struct sock *sk)
 
 	if (!st || !sk->sk_lock.owned)
 		return 0;
-	/* shut down, not closed: a process still reads, so this data does not follow a close */
-	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1) {
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (tp)
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp) {
+		/* shut down, not closed: a process still reads, so this data does not follow a close */
+		if (sk->__sk_common.skc_state == TCP_FIN_WAIT1)
 			st->data_segs = tp->data_segs_in;
+		follow_read(st, tp);
 	}
 	if (st->flags & UNCONFIRMED) /* fast open: data before the handshake is complete */
 		st->flags &= ~UNCONFIRMED;
@@ -381,7 +386,8 @@ static __always_inline void count_write(void)
 
 /*
  * A task is about to write to the socket, whose lock it holds (Linux 6.16): once for each piece of
- * the data. That is often, and most sessions have better evidence by then, so this comes first.
+ * the data. That is often, and most sessions have better evidence by then and are not answering, so
+ * this is seen first.
  */
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(on_write, struct sock *sk)
@@ -390,7 +396,11 @@ int BPF_PROG(on_write, struct sock *sk)
 
 	count_write();
 	st = state_of(sk);
-	if (!st || st->owner > OWNER_WRITE)
+	if (!st)
+		return 0;
+	if (st->flags & MAY_ANSWER)
+		follow_write(st, bpf_skc_to_tcp_sock(sk));
+	if (st->owner > OWNER_WRITE)
 		return 0;
 	st->flags &= ~UNCONFIRMED; /* fast open, as in on_read */
 	set_owner_current(st, sk, OWNER_WRITE);

@@ -41,6 +41,24 @@ enum retrans_kind {
 	RETRANS_PROBE = 2, /* tail loss probe: to find out early whether the last segment arrived */
 	RETRANS_KINDS = 3,
 };
+/* Turns of a session, and who waits for whom. */
+struct turns_record {
+	/* sums of response times, us << 16, and in the low bits how many turns are not in it */
+	__u64 peer_times;
+	__u64 our_times;
+	__u32 turns;
+	__u32 answer_us; /* our response time since the last turn; 0: no answer, ~0: not known */
+	__u32 first_data_us; /* 0: nothing read */
+	__u32 since_sent; /* jiffies since data was last sent, and received */
+	__u32 since_received;
+	/* the longest and the last: a number of 11 bits, and the bits that follow it */
+	__u16 peer_max;
+	__u16 peer_last;
+	__u16 our_max;
+	__u16 our_last;
+	__u32 we_spoke_last; /* 1: what was sent last is ours */
+};
+_Static_assert(sizeof(struct turns_record) == 48, "padding in struct turns_record");
 
 /*
  * One session: closed (ring buffer), or a snapshot while open (iterator). Times: CLOCK_BOOTTIME of
@@ -57,6 +75,7 @@ struct session_record {
 	__u64 bytes_received; /* as counted by tcp_sock: with the peer's FIN */
 	__u64 bytes_sent; /* data with retransmits, without SYN and FIN */
 	__u64 bytes_retrans;
+	struct turns_record turns;
 	__u32 snd_una;
 	__u32 snd_nxt;
 	__u32 write_seq;
@@ -93,9 +112,9 @@ struct session_record {
 	__u8 no_syn; /* opened by us without a SYN: restored by TCP_REPAIR */
 	__u8 peer_window_zero; /* the peer's window is 0, and data waits for it */
 	__u8 our_window_zero; /* the window that we announced is 0 */
-	__u8 pad[6];
+	__u8 pad[2];
 };
-_Static_assert(sizeof(struct session_record) == 248, "padding in struct session_record");
+_Static_assert(sizeof(struct session_record) == 296, "padding in struct session_record");
 
 /*
  * Replaces the record of an open session that has not changed since the collector last received its

@@ -18,3 +18,4 @@ pub mod session_verdict;
 pub mod shell_commands;
 pub mod slow_signs;
 pub mod store;
+pub mod turns;

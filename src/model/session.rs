@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use crate::model::cgroup::Cgroup;
 use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::name_table::NameTable;
+use crate::model::turns::Turns;
 use crate::text::sanitize::sanitize;
 
 /// Defines an enum whose variants have a name that users type and programs read, a word that the dashboard shows instead
@@ -161,6 +162,18 @@ named_enum! {
         Out = "out",
         /// We accepted.
         In = "in",
+    }
+}
+
+named_enum! {
+    /// The end of an open session that the other one waits for.
+    WaitsFor {
+        /// Nobody waits: nothing was asked for, or everything was answered.
+        Nobody = "-",
+        /// We asked, and the peer has not answered.
+        Peer = "peer",
+        /// The peer asked, and we have not answered.
+        Us = "us",
     }
 }
 
@@ -360,6 +373,10 @@ pub struct Session {
     pub cwnd: u32,
     /// Maximum segment size in use, bytes.
     pub mss: u32,
+    /// Answers of both ends, and how long they took.
+    pub turns: Turns,
+    /// Time that the one end has waited for the other, µs; see `waits_for`.
+    pub waiting_us: u32,
     /// Process id of the owner; 0: not known.
     pub pid: u32,
     /// User id of the socket.
@@ -394,6 +411,8 @@ pub struct Session {
     pub owner: Evidence,
     /// End that opened it.
     pub direction: Direction,
+    /// End that the other waits for; nobody for a closed session.
+    pub waits_for: WaitsFor,
     /// Accuracy of its age.
     pub age: Age,
     /// End whose receive window is 0, at the last snapshot or at the close.
@@ -476,6 +495,15 @@ impl Session {
         }
     }
 
+    /// True if we asked and the peer answered: we opened it, or the peer's port looks like that of the service.
+    pub fn is_client(&self) -> bool {
+        match self.direction {
+            Direction::Out => true,
+            Direction::In => false,
+            Direction::Unknown => self.rport < self.lport,
+        }
+    }
+
     /// Returns its duration, ns: from the end of the handshake, or from its start if there was none.
     pub fn duration_ns(&self) -> u64 {
         let from = if self.established_ns == 0 {
@@ -490,9 +518,12 @@ impl Session {
     pub fn advance_idle_to(&mut self, now_ns: u64) {
         let passed_ns = now_ns.saturating_sub(self.end_ns);
         self.end_ns += passed_ns;
+        let passed_us = u32::try_from(passed_ns / 1000).unwrap_or(u32::MAX);
         if self.close_us != 0 {
-            let passed_us = u32::try_from(passed_ns / 1000).unwrap_or(u32::MAX);
             self.close_us = self.close_us.saturating_add(passed_us);
+        }
+        if self.waits_for != WaitsFor::Nobody {
+            self.waiting_us = self.waiting_us.saturating_add(passed_us);
         }
         (self.tx_rate, self.rx_rate) = (0.0, 0.0);
     }
@@ -531,7 +562,7 @@ mod tests {
 
     #[test]
     fn session_stays_within_its_memory_budget() {
-        assert_eq!(std::mem::size_of::<Session>(), 208);
+        assert_eq!(std::mem::size_of::<Session>(), 240);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::model::cgroup::Cgroup;
 use crate::model::interface::Interface;
 use crate::model::listener::Listener;
 use crate::model::session::{
-    Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, ZeroWindow,
+    Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, WaitsFor, ZeroWindow,
 };
+use crate::model::turns::Turns;
 
 /// Returns a closed session, to be changed as needed.
 pub fn closed_session() -> Session {
@@ -39,6 +40,8 @@ pub fn closed_session() -> Session {
         retrans_probe: 0,
         cwnd: 10,
         mss: 65483,
+        turns: Turns::default(),
+        waiting_us: 0,
         pid: 22597,
         uid: 0,
         netns: 4_026_531_840,
@@ -56,6 +59,7 @@ pub fn closed_session() -> Session {
         reason: Reason::LocalFin,
         owner: Evidence::Connect,
         direction: Direction::Out,
+        waits_for: WaitsFor::Nobody,
         age: Age::Exact,
         zero_window: ZeroWindow::None,
     }

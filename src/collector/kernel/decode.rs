@@ -7,13 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::skel::types::{
-    age as RawAge, direction as Opened, owner_evidence as Owner, session_record,
+    age as RawAge, direction as Opened, owner_evidence as Owner, session_record, turns_record,
 };
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::model::session::{
-    Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, ZeroWindow,
+    Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, WaitsFor, ZeroWindow,
 };
+use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 
 /// A record whose length, in bytes, is not that of a [`session_record`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -92,7 +93,7 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
     };
     let rx_bytes = received(r);
     let comm = Comm::new(r.comm);
-    Session {
+    let mut session = Session {
         cookie: r.cookie,
         start_ns: match (r.start_ns, age(r.age)) {
             (0, Age::Unknown) => r.taken_ns,
@@ -119,6 +120,8 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         retrans_probe: r.retrans[2],
         cwnd: r.cwnd,
         mss: r.mss,
+        turns: turns(&r.turns),
+        waiting_us: 0,
         pid: r.pid,
         uid: r.uid,
         netns: r.netns,
@@ -140,8 +143,65 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         },
         owner: evidence,
         direction,
+        waits_for: WaitsFor::Nobody,
         age: age(r.age),
         zero_window: ZeroWindow::new(r.peer_window_zero == 1, r.our_window_zero == 1),
+    };
+    let waits_for = waits_for(&session, r.turns.we_spoke_last == 1);
+    session.waits_for = waits_for;
+    session.waiting_us = match waits_for {
+        WaitsFor::Nobody => 0,
+        WaitsFor::Peer => millis(r.turns.since_sent.into()).saturating_mul(1000),
+        WaitsFor::Us => millis(r.turns.since_received.into()).saturating_mul(1000),
+    };
+    session
+}
+
+/// Sums of response times in `bpf/turns.bpf.h`: µs, and in the lowest bits the number of turns that have none.
+fn times(packed: u64, turns: u32) -> (u64, u32) {
+    const UNKNOWN_BITS: u32 = 16;
+    let unknown = packed as u16;
+    let count = match unknown {
+        // there may be more
+        u16::MAX => 0,
+        _ => turns.saturating_sub(unknown.into()),
+    };
+    (packed >> UNKNOWN_BITS, count)
+}
+
+fn turns(r: &turns_record) -> Turns {
+    let short = ShortTime::from_code;
+    let (peer_us, peer_count) = times(r.peer_times, r.turns);
+    let (mut our_us, mut our_count) = times(r.our_times, r.turns);
+    let (mut max, mut last) = (short(r.our_max), short(r.our_last));
+    // the answer after the last turn, if there was one and its time is known
+    if r.answer_us != 0 && r.answer_us != u32::MAX {
+        our_us += u64::from(r.answer_us);
+        our_count += 1;
+        last = ShortTime::new(r.answer_us);
+        max = max.max(last);
+    }
+    Turns {
+        count: r.turns,
+        peer: ResponseTimes::new(peer_us, peer_count, short(r.peer_max), short(r.peer_last)),
+        ours: ResponseTimes::new(our_us, our_count, max, last),
+        first_data_us: r.first_data_us,
+    }
+}
+
+/// Returns the end that the other waits for: the client has asked and the server has not answered. What arrived and was
+/// not read waits for us, whichever end we are.
+fn waits_for(session: &Session, we_spoke_last: bool) -> WaitsFor {
+    if session.state != State::Established || session.bytes() == 0 {
+        WaitsFor::Nobody
+    } else if session.unread_bytes > 0 {
+        WaitsFor::Us
+    } else {
+        match (we_spoke_last, session.is_client()) {
+            (true, true) if session.unacked_bytes == 0 => WaitsFor::Peer,
+            (false, false) => WaitsFor::Us,
+            _ => WaitsFor::Nobody,
+        }
     }
 }
 
@@ -694,6 +754,86 @@ mod tests {
         assert_eq!(
             (s.busy_ms, s.rwnd_limited_ms, s.sndbuf_limited_ms),
             (240, 80, 120)
+        );
+    }
+
+    #[test]
+    fn response_times_count_the_last_answer_and_leave_out_what_is_not_known() {
+        let record = |turns| session_record { turns, ..record() };
+        let turns = turns_record {
+            turns: 4,
+            peer_times: 3000 << 16 | 1,
+            our_times: 400 << 16 | 2,
+            answer_us: 500,
+            peer_max: 2000,
+            peer_last: 100,
+            our_max: 300,
+            our_last: 100,
+            ..Default::default()
+        };
+        let figures = |turns| {
+            let s = session(&record(turns), &mut context(0));
+            [s.turns.peer, s.turns.ours].map(|t| (t.mean_us(), t.max_us(), t.last_us()))
+        };
+        let peer = (Some(1000), Some(2000), Some(100));
+        assert_eq!(figures(turns), [peer, (Some(300), Some(500), Some(500))]);
+        let unknown = turns_record {
+            answer_us: u32::MAX,
+            ..turns
+        };
+        assert_eq!(figures(unknown), [peer, (Some(200), Some(300), Some(100))]);
+        let too_many = turns_record {
+            turns: 1 << 20,
+            peer_times: 3000 << 16 | 0xffff,
+            ..turns
+        };
+        assert_eq!(figures(too_many)[0], (None, None, None));
+    }
+
+    #[test]
+    fn client_waits_for_the_peer_and_server_answers_it() {
+        let waits = |direction: fn(session_record) -> session_record,
+                     we_spoke_last,
+                     change: fn(&mut session_record)| {
+            let mut r = session_record {
+                state: 1,
+                closed: 0,
+                bytes_acked: 11,
+                bytes_received: 10,
+                turns: turns_record {
+                    since_sent: 250,
+                    since_received: 500,
+                    we_spoke_last,
+                    ..Default::default()
+                },
+                ..direction(record())
+            };
+            change(&mut r);
+            let s = session(&r, &mut context(0));
+            (s.waits_for, s.waiting_us)
+        };
+        assert_eq!(waits(out, 1, |_| ()), (WaitsFor::Peer, 1_000_000));
+        assert_eq!(
+            waits(out, 0, |_| ()),
+            (WaitsFor::Nobody, 0),
+            "it has its answer"
+        );
+        assert_eq!(waits(incoming, 0, |_| ()), (WaitsFor::Us, 2_000_000));
+        assert_eq!(
+            waits(incoming, 1, |_| ()),
+            (WaitsFor::Nobody, 0),
+            "it has answered"
+        );
+        assert_eq!(waits(out, 0, |r| r.unread = 5), (WaitsFor::Us, 2_000_000));
+        assert_eq!(
+            waits(out, 1, |r| r.write_seq = 5),
+            (WaitsFor::Nobody, 0),
+            "it is still sending"
+        );
+        assert_eq!(waits(out, 1, |r| r.closed = 1), (WaitsFor::Nobody, 0));
+        assert_eq!(
+            waits(out, 1, |r| (r.bytes_acked, r.bytes_received) = (1, 0)),
+            (WaitsFor::Nobody, 0)
         );
     }
 

@@ -30,8 +30,10 @@ impl Reader {
         let after_ns = boot_ns();
         let learned = variables.learned();
         let ahead_ns = learned.boot_ns as i64 - (before_ns + (after_ns - before_ns) / 2) as i64;
+        let hz = jiffies_per_second(learned.jiffies, learned.monotonic_ns);
+        variables.set_jiffy_us(1_000_000 / hz);
         Ok(Reader {
-            hz: jiffies_per_second(learned.jiffies, learned.monotonic_ns),
+            hz,
             // outside a time namespace the difference is that of two readings of one clock
             ahead_ns: if ahead_ns.unsigned_abs() <= after_ns - before_ns {
                 0

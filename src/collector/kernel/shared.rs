@@ -98,6 +98,12 @@ impl<'a> SharedState<'a> {
             .store(depth, Ordering::SeqCst);
     }
 
+    /// Sets the length of a jiffy.
+    pub fn set_jiffy_us(&self, us: u32) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).jiffy_us) }.store(us, Ordering::SeqCst);
+    }
+
     /// Returns what `learn_reader` has found.
     pub fn learned(&self) -> Learned {
         // SAFETY: aligned as a u64 and mapped as long as the skeleton lives; the program writes them once.

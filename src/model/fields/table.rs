@@ -1,7 +1,7 @@
 //! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
 use crate::model::fields::{Column, Field, FieldKind, Value};
-use crate::model::session::{Age, Direction, Evidence, Reason, State, ZeroWindow};
+use crate::model::session::{Age, Direction, Evidence, Reason, State, WaitsFor, ZeroWindow};
 
 const fn column(
     title: &'static str,
@@ -31,6 +31,10 @@ fn some_if(known: bool, value: u64) -> Value<'static> {
     } else {
         Value::Missing
     }
+}
+
+fn some(value: Option<u64>) -> Value<'static> {
+    value.map_or(Value::Missing, Value::Uint)
 }
 
 /// Number of states of an open session: all but [`State::Closed`], which is the last.
@@ -295,7 +299,7 @@ pub static FIELDS: &[Field] = &[
         help: "handshake time, of a session that we opened",
         kind: FieldKind::Micros,
         column: column("CONN", 'C', 6, 0, 11, true),
-        get: |s| s.connect_us().map_or(Value::Missing, Value::Uint),
+        get: |s| some(s.connect_us()),
     },
     Field {
         word: "close",
@@ -365,6 +369,78 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("MINRTT", 'M', 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
+    },
+    Field {
+        word: "turns",
+        aliases: &[],
+        json: Some("turns"),
+        help: "number of answers of the peer: data that arrived after it had acknowledged data of ours",
+        kind: FieldKind::Count,
+        column: column("TURNS", 'V', 5, 0, 38, true),
+        get: |s| some_if(s.age != Age::Unknown, s.turns.count.into()),
+    },
+    Field {
+        word: "resp",
+        aliases: &["respmean"],
+        json: Some("resp_mean_us"),
+        help: "mean response time of the peer, with one round trip",
+        kind: FieldKind::Micros,
+        column: column("RESP", 'A', 6, 0, 38, true),
+        get: |s| some(s.turns.peer.mean_us()),
+    },
+    Field {
+        word: "respmax",
+        aliases: &[],
+        json: Some("resp_max_us"),
+        help: "longest response time of the peer",
+        kind: FieldKind::Micros,
+        column: None,
+        get: |s| some(s.turns.peer.max_us()),
+    },
+    Field {
+        word: "ourresp",
+        aliases: &["ourrespmean"],
+        json: Some("ourresp_mean_us"),
+        help: "mean response time of our application: from the arrival of the peer's data to our answer",
+        kind: FieldKind::Micros,
+        column: column("OURRESP", 'B', 7, 0, 39, true),
+        get: |s| some(s.turns.ours.mean_us()),
+    },
+    Field {
+        word: "ourrespmax",
+        aliases: &[],
+        json: Some("ourresp_max_us"),
+        help: "longest response time of our application",
+        kind: FieldKind::Micros,
+        column: None,
+        get: |s| some(s.turns.ours.max_us()),
+    },
+    Field {
+        word: "firstdata",
+        aliases: &[],
+        json: Some("first_data_us"),
+        help: "time from the end of the handshake until our application first read data",
+        kind: FieldKind::Micros,
+        column: column("FIRSTDATA", 'f', 9, 0, 40, true),
+        get: |s| some_if(s.turns.first_data_us != 0, s.turns.first_data_us.into()),
+    },
+    Field {
+        word: "waiting",
+        aliases: &[],
+        json: None,
+        help: "time that one end has waited for the other by now",
+        kind: FieldKind::Micros,
+        column: column("WAITING", 'i', 7, 0, 39, true),
+        get: |s| some_if(s.waits_for != WaitsFor::Nobody, s.waiting_us.into()),
+    },
+    Field {
+        word: "waitsfor",
+        aliases: &[],
+        json: None,
+        help: "end that the other one waits for by now: the peer or us",
+        kind: FieldKind::Names(WaitsFor::NAMES),
+        column: None,
+        get: |s| Value::Text(s.waits_for.name()),
     },
     Field {
         word: "retransmits",
