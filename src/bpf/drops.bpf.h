@@ -93,8 +93,7 @@ static __always_inline bool read_ends_of_socket(struct dropped *d, struct drop_k
 	if (!d->is_full || BPF_CORE_READ((struct sock *)sk, sk_protocol) != IPPROTO_TCP)
 		return false;
 	key->ip = 4;
-	if (bpf_core_field_exists(sk->skc_v6_daddr) &&
-	    BPF_CORE_READ(sk, skc_family) == AF_INET6) {
+	if (bpf_core_field_exists(sk->skc_v6_daddr) && BPF_CORE_READ(sk, skc_family) == AF_INET6) {
 		key->ip = 6;
 		BPF_CORE_READ_INTO(&key->laddr, sk, skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&key->raddr, sk, skc_v6_daddr);

@@ -125,6 +125,14 @@ enum { PF_KTHREAD = 0x00200000 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct in6_addr {
 	union {
 		__u8 u6_addr8[16];
@@ -155,11 +163,13 @@ struct sock_common {
 	u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
 	int skc_bound_dev_if;
 	unsigned long skc_flags;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr; /* CONFIG_IPV6 */
 	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
+	atomic64_t skc_cookie;
 };
 
 struct net_device;
@@ -204,8 +214,16 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup; /* Linux 5.15 and CONFIG_SOCK_CGROUP_DATA */
 };
 
+struct sock_reuseport {
+	u16 num_socks;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	atomic_t sk_drops;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
+	struct sock_reuseport *sk_reuseport_cb;
 	socket_lock_t sk_lock;
 	struct sk_buff_head sk_receive_queue;
 	u16 sk_protocol;
@@ -227,6 +245,7 @@ struct request_sock {
 };
 
 struct request_sock_queue {
+	atomic_t qlen;
 	struct request_sock *rskq_accept_head;
 };
 
@@ -358,6 +377,7 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	u64 seq_num;
 };
 
 struct bpf_iter__task_file {

@@ -107,11 +107,13 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
 /* A listener from before the start. False: it is known. */
 static __always_inline bool adopt_listener(struct sock *sk, const struct process *p)
 {
-	__u64 listener = (__u64)sk;
+	__u64 key = (__u64)sk;
+	struct listener l = {.owner = *p};
 
-	if (bpf_map_lookup_elem(&listeners, &listener))
+	if (bpf_map_lookup_elem(&listeners, &key))
 		return false;
-	bpf_map_update_elem(&listeners, &listener, p, 0);
+	l.cookie = bpf_get_socket_cookie(sk);
+	bpf_map_update_elem(&listeners, &key, &l, 0);
 	return true;
 }
 

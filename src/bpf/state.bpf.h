@@ -63,14 +63,6 @@ struct {
 	__type(value, struct sock_state);
 } states SEC(".maps");
 
-/* A process, and how it is known that it owns something. */
-struct process {
-	__u32 pid;
-	__u8 evidence; /* enum owner_evidence */
-	__u8 pad[3];
-	__u8 comm[COMM_LEN];
-};
-
 /*
  * The first names of owners that have had several, by the address of the socket. A state has no room
  * for a second name, and few processes take one. An entry counts only for a state that is marked as
@@ -85,14 +77,14 @@ struct {
 } first_names SEC(".maps");
 
 /*
- * The processes that listen, by the address of the listener. Bounded: of more listeners than this,
+ * The listening sockets, by address. Bounded: of more listeners than this,
  * those without a new child for the longest time are forgotten.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u64);
-	__type(value, struct process);
+	__type(value, struct listener);
 } listeners SEC(".maps");
 
 /*
@@ -203,6 +195,7 @@ __u32 snapshot_gen; /* changed by the collector to get every session in full aga
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
 __u64 wanted_cookie; /* of the session whose holders find_holders looks for */
 __u32 wanted_pid; /* a process that it reports once, too; 0: none */
+__u32 listener_round; /* counts how often the collector has asked for figures of the listeners */
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
 __u32 jiffy_us; /* set by the collector before the tracepoints are attached */

@@ -40,6 +40,7 @@
 #include "record.bpf.h"
 #include "scan.bpf.h"
 #include "slow.bpf.h"
+#include "listeners.bpf.h"
 #include "snapshot.bpf.h"
 #include "drops.bpf.h"
 
@@ -53,6 +54,7 @@ const struct holder_record *unused_holder_record __attribute__((unused));
 const struct drop_key *unused_drop_key __attribute__((unused));
 const struct drop_count *unused_drop_count __attribute__((unused));
 const enum drop_direction *unused_drop_direction __attribute__((unused));
+const struct listener *unused_listener __attribute__((unused));
 const struct followed *unused_followed __attribute__((unused));
 const enum owner_evidence *unused_owner_evidence __attribute__((unused));
 const enum direction *unused_direction __attribute__((unused));
@@ -61,13 +63,14 @@ const enum age *unused_age __attribute__((unused));
 /* listen(). A listener is no session; one that was a session has been reported. */
 static __always_inline void handle_listen(struct sock *sk)
 {
-	__u64 listener = (__u64)sk;
-	struct process p;
+	__u64 key = (__u64)sk;
+	struct listener l = {};
 
 	if (!sk->sk_lock.owned)
 		return;
-	describe(&p, bpf_get_current_task_btf(), OWNER_LISTEN);
-	bpf_map_update_elem(&listeners, &listener, &p, 0);
+	describe(&l.owner, bpf_get_current_task_btf(), OWNER_LISTEN);
+	l.cookie = bpf_get_socket_cookie(sk);
+	bpf_map_update_elem(&listeners, &key, &l, 0);
 }
 
 /* A control group may be gone when its last session closes: the collector looks it up at once. */
@@ -172,19 +175,19 @@ static __always_inline __u64 listener_of(struct tcp_sock *child)
 static __always_inline void handle_child(struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	const struct process *p;
 	struct sock_state *st;
+	struct listener *l;
 	__u64 listener;
 
 	if (!tp)
 		return;
-	st = new_state(sk, tp, DIRECTION_IN, UNCONFIRMED);
-	if (!st)
-		return;
 	listener = listener_of(tp);
-	p = bpf_map_lookup_elem(&listeners, &listener);
-	if (p)
-		set_owner(st, sk, p);
+	l = bpf_map_lookup_elem(&listeners, &listener);
+	if (l)
+		__sync_fetch_and_add(&l->established, 1);
+	st = new_state(sk, tp, DIRECTION_IN, UNCONFIRMED);
+	if (st && l)
+		set_owner(st, sk, &l->owner);
 }
 
 /* The handshake is complete. */

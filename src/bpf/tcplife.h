@@ -133,6 +133,41 @@ struct holder_record {
 	__u8 comm[COMM_LEN];
 };
 
+/* A process, and how it is known that it owns something. */
+struct process {
+	__u32 pid;
+	__u8 evidence; /* enum owner_evidence */
+	__u8 pad[3];
+	__u8 comm[COMM_LEN];
+};
+
+/*
+ * A listening socket. The programs set the first members, the others are its figures when the
+ * collector last asked for them.
+ */
+struct listener {
+	struct process owner;
+	__u64 cookie; /* as in a session record */
+	__u64 established; /* children that it has made since it is known */
+	__u32 round; /* in which its figures were read; 0: never */
+	__u32 queue; /* children that no process has accepted yet */
+	__u32 queue_limit;
+	__u32 half_open; /* handshakes that are not complete */
+	__u32 drops; /* packets that it has refused */
+	__u32 uid;
+	__u32 netns; /* as in a session record */
+	__u32 interface; /* as in a session record */
+	__u32 waited; /* jiffies since the first child in the queue was established */
+	__u16 port;
+	__u16 group_size; /* sockets of its SO_REUSEPORT group; 0: none */
+	__u8 addr[16]; /* IPv4: the first four bytes */
+	__u8 ip; /* 4 or 6 */
+	__u8 v6_only; /* 1: it does not accept IPv4 */
+	__u8 waits; /* 1: `waited` is known */
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct listener) == 104, "padding in struct listener");
+
 /* Names a control group that a session has for the first time, so that it is looked up in time. */
 struct new_cgroup {
 	__u64 none; /* always 0 */

@@ -32,6 +32,8 @@ pub struct HostSnapshot {
     pub taken_ns: u64,
     /// All listening sockets.
     pub listeners: Vec<Listener>,
+    /// True if this kernel does not tell them (before Linux 5.13): `listeners` is empty.
+    pub lacks_listeners: bool,
     /// Dropped packets, most recent first; `None`: this kernel gives no reasons (before Linux 5.17), or it is switched off.
     pub drops: Option<Vec<PacketDrops>>,
     /// Dropped packets for which there was no room in `drops`.

@@ -18,6 +18,8 @@ pub struct Listener {
     pub addr: IpAddr,
     /// Port that it listens on.
     pub port: u16,
+    /// It accepts IPv6 only: IPV6_V6ONLY.
+    pub v6_only: bool,
     /// Process that listens; 0: not known.
     pub pid: u32,
     /// Its name.

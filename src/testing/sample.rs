@@ -73,6 +73,7 @@ pub fn listener() -> Listener {
         interface: Interface::default(),
         addr: IpAddr::from([0, 0, 0, 0]),
         port: 80,
+        v6_only: false,
         pid: 812,
         comm: Comm::from("nginx"),
         uid: 0,

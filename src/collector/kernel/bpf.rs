@@ -18,6 +18,7 @@ use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::drops::{DropCounts, DropReasons};
 use crate::collector::kernel::iterators::{Iterators, Scanner, walk, walk_silent};
+use crate::collector::kernel::listeners::Listeners;
 use crate::collector::kernel::load::{
     Walk, attach_tracepoint, attach_tracepoints, keep_complaint, kernel_types, load, refused,
 };
@@ -127,7 +128,13 @@ pub fn run(
         ready(started);
     }
     let rest = Rest::new(skel.maps.sessions.as_fd(), orders)?;
+    let listeners = Listeners {
+        link: iterators.listeners.as_ref(),
+        map: &skel.maps.listeners,
+        variables: &variables,
+    };
     let rounds = Rounds {
+        listeners,
         live: &iterators.live,
         holders: &iterators.holders,
         scanner,
@@ -184,6 +191,7 @@ impl RingRecords {
 
 /// Main loop: takes snapshots and drains the ring buffer.
 struct Rounds<'a> {
+    listeners: Listeners<'a>,
     live: &'a [Link],
     holders: &'a Link,
     scanner: Scanner<'a>,
@@ -299,19 +307,6 @@ impl Rounds<'_> {
         Some(every.saturating_sub(passed))
     }
 
-    fn host_snapshot(&mut self) -> anyhow::Result<HostSnapshot> {
-        self.host_at = Some(Instant::now());
-        let drops = self.drops.as_mut();
-        let drops = drops.map(|drops| drops.read(self.variables)).transpose()?;
-        let (drops, drops_not_kept) = drops.unzip();
-        Ok(HostSnapshot {
-            taken_ns: self.reader.now_ns(),
-            drops,
-            drops_not_kept: drops_not_kept.unwrap_or(0),
-            ..HostSnapshot::default()
-        })
-    }
-
     fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
         self.deltas.begin_snapshot();
         for link in self.live {
@@ -335,6 +330,24 @@ impl Rounds<'_> {
         }
         self.snapshot_at = Some(Instant::now());
         Ok(found)
+    }
+
+    /// Listeners and dropped packets.
+    fn host_snapshot(&mut self) -> anyhow::Result<HostSnapshot> {
+        self.host_at = Some(Instant::now());
+        let now_ns = self.reader.now_ns();
+        let mut context = self.taken.context.borrow_mut();
+        let listeners = self.listeners.read(&mut context, now_ns)?;
+        let drops = self.drops.as_mut();
+        let drops = drops.map(|drops| drops.read(self.variables)).transpose()?;
+        let (drops, drops_not_kept) = drops.unzip();
+        Ok(HostSnapshot {
+            taken_ns: now_ns,
+            lacks_listeners: listeners.is_none(),
+            listeners: listeners.unwrap_or_default(),
+            drops,
+            drops_not_kept: drops_not_kept.unwrap_or(0),
+        })
     }
 
     /// Hands over closed sessions, along with a snapshot if there is one, in one or more batches. Returns whether any

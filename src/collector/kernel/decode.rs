@@ -88,9 +88,8 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         _ => opened,
     };
     let evidence = evidence(r.owner);
-    let millis = |jiffies: u64| {
-        u32::try_from(jiffies * 1000 / u64::from(context.hz.max(1))).unwrap_or(u32::MAX)
-    };
+    let hz = context.hz;
+    let millis = |jiffies| millis(jiffies, hz);
     let rx_bytes = received(r);
     let comm = Comm::new(r.comm);
     let mut session = Session {
@@ -203,6 +202,11 @@ fn waits_for(session: &Session, we_spoke_last: bool) -> WaitsFor {
             _ => WaitsFor::Nobody,
         }
     }
+}
+
+/// Converts jiffies to milliseconds.
+pub(super) fn millis(jiffies: u64, hz: u32) -> u32 {
+    u32::try_from(jiffies * 1000 / u64::from(hz.max(1))).unwrap_or(u32::MAX)
 }
 
 /// Time since the first FIN, µs: at least 1 if there was a FIN.

@@ -19,6 +19,8 @@ pub(super) struct Iterators {
     /// One after the other they report all open sessions.
     pub(super) live: Vec<Link>,
     pub(super) holders: Link,
+    /// `None`: the kernel cannot run it.
+    pub(super) listeners: Option<Link>,
 }
 
 impl Iterators {
@@ -40,6 +42,10 @@ impl Iterators {
             scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
             live,
             holders: attach_iterator(&progs.find_holders, IterOpts::None)?,
+            listeners: match progs.read_listeners.autoload() {
+                true => Some(attach_iterator(&progs.read_listeners, IterOpts::None)?),
+                false => None,
+            },
         })
     }
 }

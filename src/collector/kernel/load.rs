@@ -8,6 +8,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Btf, Link, OpenObject, PrintLevel, ProgramMut, libbpf_sys};
 
 use crate::collector::kernel::drops::DropReasons;
+use crate::collector::kernel::listeners::can_walk_maps;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::write_watch::WriteTracepoint;
 use crate::collector::kernel::{CollectorConfig, shared, skel};
@@ -125,6 +126,8 @@ pub(super) fn load<'o>(
     open.progs.dump_open_sessions.set_autoload(is_map);
     open.progs.dump_held_sessions.set_autoload(!is_map);
     open.progs.dump_tcp_sessions.set_autoload(!is_map);
+    let reads_listeners = can_walk_maps(types);
+    open.progs.read_listeners.set_autoload(reads_listeners);
     let writer = WriteTracepoint::of_this_kernel(types);
     let (locked, done) = (&mut open.progs.on_write, &mut open.progs.on_write_done);
     locked.set_autoload(writer == Some(WriteTracepoint::Locked));

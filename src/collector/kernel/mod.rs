@@ -15,6 +15,7 @@ mod decode;
 mod delta;
 mod drops;
 mod iterators;
+mod listeners;
 mod load;
 mod netns;
 mod preflight;

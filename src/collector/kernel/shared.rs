@@ -127,6 +127,16 @@ impl<'a> SharedState<'a> {
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).wanted_pid) }.store(pid, Ordering::Relaxed);
     }
 
+    /// Begins another round of reading the listeners. Returns its number.
+    pub fn begin_listener_round(&self) -> u32 {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        let round = unsafe { AtomicU32::from_ptr(&raw mut (*self.0).listener_round) };
+        // an entry whose figures were never read has 0
+        let next = round.load(Ordering::Relaxed).wrapping_add(1).max(1);
+        round.store(next, Ordering::SeqCst);
+        next
+    }
+
     /// Sets what the next walk over all open files is to find.
     pub fn set_scan_pass(&self, pass: ScanPass) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.

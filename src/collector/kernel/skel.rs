@@ -40,3 +40,8 @@ unsafe impl bytemuck::Zeroable for types::drop_key {}
 unsafe impl bytemuck::AnyBitPattern for types::drop_count {}
 // SAFETY: the fields are integers: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::drop_count {}
+
+// SAFETY: integers and arrays of them; the structs are repr(C), and tcplife.h asserts that there is no padding.
+unsafe impl bytemuck::AnyBitPattern for types::listener {}
+// SAFETY: the fields are integers and arrays of them: all zeros is a value.
+unsafe impl bytemuck::Zeroable for types::listener {}

@@ -31,7 +31,8 @@ impl ListenerLine {
         self.listener.queue > self.listener.queue_limit
     }
 
-    /// Formats its address as `ss` does: `0.0.0.0%eth1:80`, `[::]:80`, with the name of its port if there is one.
+    /// Formats its address as `ss` does: `0.0.0.0%eth1:80`, `[::]:80`, `*:80` for both families; with the name of its
+    /// port if there is one.
     fn address(&self, port_name: Option<&str>) -> String {
         let Listener {
             addr,
@@ -44,6 +45,9 @@ impl ListenerLine {
         let port = port_name.map_or_else(|| port.to_string(), str::to_owned);
         match addr {
             IpAddr::V4(_) => format!("{addr}{zone}:{port}"),
+            IpAddr::V6(addr) if addr.is_unspecified() && !self.listener.v6_only => {
+                format!("*{zone}:{port}")
+            }
             IpAddr::V6(_) => format!("[{addr}{zone}]:{port}"),
         }
     }
@@ -113,7 +117,7 @@ static COLUMNS: [TableColumn<ListenerLine>; 13] = [
         FieldKind::Addr,
         column(
             "ADDRESS",
-            "address and port that it listens on, with the interface that it is bound to; [::] accepts IPv4, too, unless IPV6_V6ONLY is set",
+            "address and port that it listens on, with the interface that it is bound to; * is all addresses of IPv4 and IPv6",
             (15, 30, 0),
             |l, names, _| l.address(names.port(l.listener.port)),
             |l| number(l.listener.port),
@@ -381,6 +385,9 @@ impl TableLine for ListenerLine {
 
     fn why_empty(sources: &LineSources<'_>) -> String {
         match sources.host.newest() {
+            Some(host) if host.lacks_listeners => {
+                "This kernel does not tell which sockets listen: Linux 5.13 does.".into()
+            }
             Some(_) => "No socket listens.".into(),
             None => "Reading the listening sockets …".into(),
         }
