@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd};
 
 use anyhow::Context as _;
 use libbpf_rs::{Iter, IterOpts, Link, MapCore as _, MapIterOpts, MapMut, ProgramMut, libbpf_sys};
@@ -121,5 +121,51 @@ pub(super) fn walk(
         let done = take(&buffer[..filled])?;
         buffer.copy_within(done..filled, 0);
         filled -= done;
+    }
+}
+
+/// Reads all entries of a hash map, many at a time, and passes each key and value to `take`.
+pub(super) fn read_map(map: &MapMut<'_>, take: &mut dyn FnMut(&[u8], &[u8])) -> anyhow::Result<()> {
+    /// Entries of a batch: more than one bucket of the map has.
+    const BATCH: usize = 1024;
+    // the kernel wants at least four bytes for the position
+    let (key_size, value_size) = (map.key_size() as usize, map.value_size() as usize);
+    let mut keys = vec![0_u8; BATCH * key_size];
+    let mut values = vec![0_u8; BATCH * value_size];
+    let mut position = vec![0_u8; key_size.max(4)];
+    let mut is_first = true;
+    loop {
+        let mut count = BATCH as u32;
+        let from = match std::mem::take(&mut is_first) {
+            true => std::ptr::null_mut(),
+            false => position.as_mut_ptr(),
+        };
+        // SAFETY: the keys and values have room for `count` entries, and the position for one key; the kernel reads the
+        // old position before it writes the new one.
+        let result = unsafe {
+            libbpf_sys::bpf_map_lookup_batch(
+                map.as_fd().as_raw_fd(),
+                from.cast(),
+                position.as_mut_ptr().cast(),
+                keys.as_mut_ptr().cast(),
+                values.as_mut_ptr().cast(),
+                &raw mut count,
+                std::ptr::null(),
+            )
+        };
+        let is_last = result == -libc::ENOENT;
+        if result < 0 && !is_last {
+            let error = io::Error::from_raw_os_error(-result);
+            return Err(error).context("cannot read a BPF map");
+        }
+        let entries = keys
+            .chunks_exact(key_size)
+            .zip(values.chunks_exact(value_size));
+        for (key, value) in entries.take(count as usize) {
+            take(key, value);
+        }
+        if is_last {
+            return Ok(());
+        }
     }
 }

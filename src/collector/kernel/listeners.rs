@@ -1,17 +1,14 @@
 //! Reads the listening sockets: the kernel side keeps one entry for each, and fills in its figures on demand.
 
 use anyhow::Context as _;
-use libbpf_rs::{Btf, Link, MapCore as _, MapFlags, MapMut};
+use libbpf_rs::{Btf, Link, MapMut};
 
 use crate::collector::kernel::decode::{DecodeContext, addr, millis};
-use crate::collector::kernel::iterators::walk_silent;
+use crate::collector::kernel::iterators::{read_map, walk_silent};
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::types;
 use crate::model::listener::Listener;
 use crate::model::session::Comm;
-
-/// Entries that one call to the kernel reads.
-const BATCH: u32 = 1024;
 
 /// True if programs can walk a map: from Linux 5.13 on.
 pub(super) fn can_walk_maps(types: &Btf<'_>) -> bool {
@@ -41,14 +38,17 @@ impl Listeners<'_> {
         };
         let round = self.variables.begin_listener_round();
         walk_silent(link).context("cannot read the figures of the listening sockets")?;
-        let entries = self.map.lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY);
-        let entries = entries.context("cannot read the listening sockets")?;
-        let decoded = entries.filter_map(|(_, bytes)| {
-            let entry: types::listener = bytemuck::try_pod_read_unaligned(&bytes).ok()?;
-            // others are gone, and the kernel side was not run when they closed
-            (entry.round == round).then(|| decode(&entry, context, now_ns))
-        });
-        Ok(Some(decoded.collect()))
+        let mut found = Vec::new();
+        read_map(self.map, &mut |_, bytes| {
+            if let Ok(entry) = bytemuck::try_pod_read_unaligned::<types::listener>(bytes)
+                // others are gone, and the kernel side was not run when they closed
+                && entry.round == round
+            {
+                found.push(decode(&entry, context, now_ns));
+            }
+        })
+        .context("cannot read the listening sockets")?;
+        Ok(Some(found))
     }
 }
 
