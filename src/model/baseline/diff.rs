@@ -18,6 +18,8 @@ const HEAVY: f64 = 10_000.0;
 /// Minimum time watched on each side for comparing rates, s, and for showing one.
 const LONG: f64 = 5.0;
 const SHORT: f64 = 1.0;
+/// Minimum time without a session until a key that always had one counts as quiet, ns.
+const QUIET_NS: u64 = 3_000_000_000;
 /// Maximum probability of a difference of one key to be chance: three standard errors.
 const CHANCE: f64 = 0.001_35;
 /// Maximum share of chance, on average, among the keys that are found to differ in a figure, however many are compared.
@@ -91,8 +93,17 @@ pub enum DifferenceKind {
     Worse(BaselineFigure),
     /// The key has no open sessions left, and opens none.
     Gone,
+    /// The same, but not yet for longer than its usual pauses.
+    Quiet,
     /// It was not there before.
     New,
+}
+
+impl DifferenceKind {
+    /// True if the key has no sessions any more.
+    pub fn is_silent(self) -> bool {
+        matches!(self, DifferenceKind::Gone | DifferenceKind::Quiet)
+    }
 }
 
 /// One difference from the baseline.
@@ -101,7 +112,7 @@ pub struct Difference {
     /// Key that differs.
     pub key: GroupKey,
     pub finding: DifferenceKind,
-    /// The figure before the baseline. For [`DifferenceKind::Gone`]: the number of sessions that the key had open, or
+    /// The figure before the baseline. If the key is silent: the number of sessions that it had open, or
     /// how many it opened per second.
     pub before: Option<f64>,
     /// The figure since the baseline. For [`DifferenceKind::New`]: the number of its sessions. `None` if the key had
@@ -175,7 +186,7 @@ impl Findings {
             .map(|(tested, mut small)| discovery_limit(&mut small, tested, FALSE_DISCOVERIES));
         let is_significant = |(difference, chance): &(Difference, f64)| match difference.finding {
             DifferenceKind::Worse(figure) => *chance <= limits[figure as usize],
-            DifferenceKind::Gone | DifferenceKind::New => true,
+            DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => true,
         };
         let found = self.found.into_iter().filter(is_significant);
         found.map(|(difference, _)| difference).collect()
@@ -246,18 +257,30 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
     let expected = entry.before.opened as f64 / then_s.max(SHORT) * now_s;
     // what came once or twice may never have been about to come back
     let is_regular = entry.before.opened >= SEVERAL && expected >= FAILURES as f64;
-    let was_there = entry.long_open > 0 || is_regular;
-    let is_silent = compared.pause_ns >= compared.gone_after_ns;
-    if was_there && !compared.has_open && is_silent {
+    let is_gone = compared.pause_ns >= compared.gone_after_ns;
+    let mut is_silent = false;
+    if !compared.has_open {
         match entry.long_open {
-            0 => {
+            0 if is_regular && is_gone => {
                 let (before, since) = figure(BaselineFigure::New);
                 find(DifferenceKind::Gone, before, since);
+                is_silent = true;
             }
-            long_open => find(DifferenceKind::Gone, Some(long_open as f64), None),
+            // what comes and goes is always quiet for a while
+            long_open if long_open > 0 && compared.pause_ns >= QUIET_NS => {
+                let kind = match is_gone {
+                    true => DifferenceKind::Gone,
+                    false => DifferenceKind::Quiet,
+                };
+                find(kind, Some(long_open as f64), None);
+                is_silent = true;
+            }
+            _ => {}
         }
     }
-    for each in BaselineFigure::ALL {
+    // its other figures are those of its end
+    let compared_figures = BaselineFigure::ALL.into_iter();
+    for each in compared_figures.filter(|f| !is_silent || *f == BaselineFigure::Failed) {
         let (before, now) = figure(each);
         let (Some(then), Some(now)) = (before, now) else {
             continue;

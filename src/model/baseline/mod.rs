@@ -85,6 +85,10 @@ struct Closed {
     ended_ns: u64,
     opened: bool,
     is_lossy: bool,
+    /// It was open at the baseline, and had been for a while.
+    was_long_open: bool,
+    /// It was open at the baseline, and turned out to stay so for a while.
+    stayed_open: bool,
 }
 
 impl Closed {
@@ -97,15 +101,20 @@ impl Closed {
     ) {
         each(all, kinds, session, |compared| {
             compared.ended_ns = compared.ended_ns.max(self.ended_ns);
+            compared.long_open += u64::from(self.stayed_open);
             if !self.is_vanished {
                 let side = &mut compared.ended;
                 side.opened += u64::from(self.opened);
                 side.failed += u64::from(session.reason.is_failure());
                 side.see(session, self.opened, self.is_lossy);
+                // those that were there count by their number, not by what most of their life was before
+                if !self.was_long_open {
+                    side.add_duration(session);
+                }
             }
         });
         if !self.is_vanished {
-            let sums = together.entry(fold::keys(session), KEEP);
+            let sums = together.entry(Keys::of(session), KEEP);
             sums.count_since(session, self.opened, self.is_lossy);
         }
     }
@@ -278,7 +287,7 @@ impl Baseline {
                 kinds,
                 together,
             } = &mut counting.open;
-            let sums = together.entry(fold::keys(session)).or_default();
+            let sums = together.entry(Keys::of(session)).or_default();
             sums.count_since(session, opened, is_lossy);
             let kinds = KINDS.into_iter().zip(kinds);
             let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
@@ -351,9 +360,15 @@ impl Baseline {
             (Some(now), _) => now,
             (None, before) => before?,
         };
+        let ended_ns = change.now.map_or(self.now_ns, |s| s.end_ns);
+        let was_long_open = self.was_long_open(session);
+        let was_open = session.start_ns < self.at_ns && ended_ns > self.at_ns;
+        let stayed_ns = ended_ns.saturating_sub(session.start_ns);
         let closed = Closed {
             is_vanished: change.now.is_none(),
-            ended_ns: change.now.map_or(self.now_ns, |s| s.end_ns),
+            ended_ns,
+            was_long_open,
+            stayed_open: was_open && !was_long_open && stayed_ns >= LONG_OPEN_NS,
             opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
             is_lossy: self.is_lossy(session),
         };
@@ -377,6 +392,12 @@ impl Baseline {
         session.retransmits > before.unwrap_or(0)
     }
 
+    /// True if the session had been open for a while at the baseline.
+    fn was_long_open(&self, session: &Session) -> bool {
+        session.age != Age::Exact && session.start_ns < self.at_ns
+            || self.at_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS
+    }
+
     fn count_before(&mut self, session: &Session) {
         if !session.is_open() && session.end_ns < self.times_ns {
             return;
@@ -386,8 +407,7 @@ impl Baseline {
         let opened = is_new && (rates..at).contains(&session.start_ns);
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
-        let is_long_open = session.is_open() && at.saturating_sub(session.start_ns) >= LONG_OPEN_NS
-            || session.is_open() && session.age != Age::Exact;
+        let is_long_open = session.is_open() && self.was_long_open(session);
         let from_ns = match session.age != Age::Exact {
             true => times,
             false => session.start_ns.max(times),
@@ -398,7 +418,7 @@ impl Baseline {
             session.end_ns
         };
         let [from, to] = [from_ns, to_ns].map(|ns| at.saturating_sub(ns));
-        let together = self.together.entry(fold::keys(session), KEEP);
+        let together = self.together.entry(Keys::of(session), KEEP);
         together.before += u64::from(opened || is_long_open);
         each(&mut self.all, &mut self.kinds, session, |compared| {
             compared.known = true;
@@ -408,6 +428,7 @@ impl Baseline {
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
             side.see(session, connects, session.retransmits > 0);
+            side.add_duration(session);
         });
     }
 
@@ -452,7 +473,7 @@ impl Baseline {
                     since: &since,
                     has_open: open.contains_key(&key),
                     bytes: talkers.get(by, key).map_or(entry.bytes, |t| t.bytes),
-                    gone_after_ns: entry.gone_after_ns(known_ns),
+                    gone_after_ns: entry.gone_after_ns(known_ns, self.at_ns),
                     pause_ns: self.now_ns.saturating_sub(entry.ended_ns.max(self.at_ns)),
                 };
                 diff::compare(&compared, watched, &mut findings);
@@ -480,6 +501,8 @@ fn each(
 
 #[cfg(test)]
 mod tests {
+    mod busy_host;
+
     use super::*;
     use crate::model::baseline::stats::ENOUGH;
     use crate::model::session::{Direction, Reason, State};
@@ -613,8 +636,8 @@ mod tests {
             srtt_us: 0,
             ..ended(1 << 30 | c, 3, 41_000, 41_000, 0)
         });
-        let mut since = steady(1, 40, 60, 1500);
-        since.extend(steady(3, 40, 60, 200));
+        let mut since = steady(1, 40, 75, 1500);
+        since.extend(steady(3, 40, 75, 200));
         since.extend(refused);
         // the end of the one that was open is missed, which is certain at the second snapshot
         (41..=42).for_each(|s| host.take_snapshot(s, vec![], vec![]));
@@ -632,7 +655,7 @@ mod tests {
         let baseline = host.baseline.as_ref().expect("a baseline");
         let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
         assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
-        assert!((since.expect("a rate") - 11.7).abs() < 0.8, "{since:?}");
+        assert!((since.expect("a rate") - 20.2).abs() < 0.8, "{since:?}");
         let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
         assert_eq!((before, since), (Some(0.0), Some(8.0 / 35.0)));
     }

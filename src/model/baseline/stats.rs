@@ -98,7 +98,7 @@ impl SideSums {
         self.duration.merge(&other.duration);
     }
 
-    /// Counts a session: its connect time if `connects`, and a loss on this side if `lossy`.
+    /// Counts a session, except its duration: its connect time if `connects`, and a loss on this side if `lossy`.
     pub fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
         self.seen += 1;
         self.lossy += u64::from(lossy);
@@ -108,6 +108,10 @@ impl SideSums {
         if let Some(us) = session.connect_us().filter(|_| connects) {
             self.connect.add(us);
         }
+    }
+
+    /// Counts the duration of a closed session.
+    pub fn add_duration(&mut self, session: &Session) {
         let lasted = session.established_ns != 0 && session.age == Age::Exact;
         if !session.is_open() && lasted {
             self.duration.add(session.duration_ns() / 1000);
@@ -120,7 +124,7 @@ impl SideSums {
 pub struct BaselineEntry {
     /// True if it was there before the baseline.
     pub known: bool,
-    /// Sessions that were open at the baseline and had been for a while.
+    /// Sessions that were open at the baseline and were so for a while.
     pub long_open: u64,
     /// Total bytes at the baseline, and bytes per second before it.
     pub bytes: u64,
@@ -151,8 +155,9 @@ impl Activity {
         (first..=last).for_each(|period| self.0 |= 1 << period);
     }
 
-    /// Returns the pauses in the time known before the baseline.
-    pub fn pauses(self, known_ns: u64) -> Pauses {
+    /// Returns the pauses in the time known before the baseline. `went_on_ns` is the time that sessions were seen after
+    /// it.
+    pub fn pauses(self, known_ns: u64, went_on_ns: u64) -> Pauses {
         let periods = known_ns.div_ceil(PERIOD_NS).clamp(1, 64);
         let is_active = |period: &u64| self.0 >> period & 1 == 1;
         let (mut longest, mut pause, mut bursts) = (0, 0, 0);
@@ -168,15 +173,17 @@ impl Activity {
         let steady = (0..periods).take_while(is_active).count() as u64;
         let silent = (0..periods).take_while(|p| !is_active(p)).count() as u64;
         let active = (0..periods).filter(is_active).count() as u64;
+        let burst_ns = steady * PERIOD_NS + went_on_ns;
         // a pause also covers parts of the periods around it
         let up_to = |pause: u64| Pauses::UpTo((pause + 1) * PERIOD_NS);
         match (longest, bursts) {
             (0, _) => Pauses::None,
-            (_, 2..) => up_to(longest),
+            (_, 2) => Pauses::Once((longest + 1) * PERIOD_NS),
+            (_, 3..) => up_to(longest),
             // most of the time, with pauses that are too short to see
             _ if active * 5 >= periods * 4 && silent == 0 => Pauses::None,
             _ if active * 5 >= periods * 4 => up_to(silent),
-            _ if steady >= STEADY => Pauses::Perhaps(steady * PERIOD_NS),
+            _ if steady > 0 && burst_ns >= STEADY * PERIOD_NS => Pauses::Perhaps(burst_ns),
             _ => Pauses::Perhaps(known_ns),
         }
     }
@@ -187,40 +194,46 @@ impl Activity {
 pub enum Pauses {
     /// There was always a session.
     None,
+    /// It came back a single time, after a pause of so many ns.
+    Once(u64),
     /// It came back, after pauses of up to so many ns.
     UpTo(u64),
     /// There was a single burst. Its pauses are unknown, perhaps as long as this: as the burst if that lasted until the
-    /// baseline, else as all the time that is known.
+    /// baseline or after it, else as all the time that is known.
     Perhaps(u64),
 }
 
 /// Minimum time without a session until a key counts as gone, ns.
 const GONE_NS: u64 = 10_000_000_000;
-/// The same for a key that had a session open at the baseline and has never been seen to come back, ns.
+/// Maximum time for a key that had a session open at the baseline and has not been seen to come back more than once: a
+/// single pause may have been a restart.
 const GONE_FOR_GOOD_NS: u64 = 30_000_000_000;
+/// Minimum time that is known of a key that always had a session, for it to be gone after [`GONE_NS`].
+const LONG_KNOWN_NS: u64 = 60_000_000_000;
 /// Minimum number of sessions that show how they follow each other.
 pub const SEVERAL: u64 = 3;
 
 impl BaselineEntry {
     /// Time without a session after which the key is gone, in the time known before the baseline, ns: clearly longer than
     /// its usual pauses.
-    pub fn gone_after_ns(&self, known_ns: u64) -> u64 {
+    pub fn gone_after_ns(&self, known_ns: u64, at_ns: u64) -> u64 {
         // those that came and went, or came a moment ago
         let passing = self.before.seen.saturating_sub(self.long_open);
         let is_several = passing >= SEVERAL;
-        let wait_ns = match self.activity.pauses(known_ns) {
-            Pauses::UpTo(longest) => 2 * longest,
+        let went_on_ns = self.ended_ns.saturating_sub(at_ns);
+        let pauses = self.activity.pauses(known_ns, went_on_ns);
+        let wait_ns = match pauses {
+            Pauses::Once(pause) | Pauses::UpTo(pause) | Pauses::Perhaps(pause) => 2 * pause,
             Pauses::None if is_several => 3 * known_ns / passing,
             Pauses::None => 2 * known_ns,
-            Pauses::Perhaps(pause) => 2 * pause,
         };
-        let wait_ns = match self.activity.pauses(known_ns) {
-            Pauses::None | Pauses::Perhaps(_) if self.long_open > 0 => {
-                wait_ns.min(GONE_FOR_GOOD_NS)
-            }
-            _ => wait_ns,
+        let longest_ns = match pauses {
+            _ if self.long_open == 0 => u64::MAX,
+            Pauses::UpTo(_) => u64::MAX,
+            Pauses::None if known_ns >= LONG_KNOWN_NS => GONE_NS,
+            Pauses::None | Pauses::Once(_) | Pauses::Perhaps(_) => GONE_FOR_GOOD_NS,
         };
-        wait_ns.max(GONE_NS)
+        wait_ns.min(longest_ns).max(GONE_NS)
     }
 }
 
@@ -262,15 +275,16 @@ mod tests {
     #[test]
     fn activity_pauses_are_known_only_after_two_bursts() {
         let pauses =
-            |open: &[(u64, u64)], known_s: u64| match entry(open).activity.pauses(known_s * S) {
+            |open: &[(u64, u64)], known_s: u64| match entry(open).activity.pauses(known_s * S, 0) {
                 Pauses::None => (0, "none"),
+                Pauses::Once(ns) => (ns / S, "once"),
                 Pauses::UpTo(ns) => (ns / S, "up to"),
                 Pauses::Perhaps(ns) => (ns / S, "perhaps"),
             };
         assert_eq!(pauses(&[(40, 0)], 40), (0, "none"), "all the time");
         assert_eq!(pauses(&[(3600, 0)], 600), (0, "none"));
         assert_eq!(pauses(&[(125, 121), (65, 61), (5, 1)], 130), (60, "up to"));
-        assert_eq!(pauses(&[(65, 61), (25, 21)], 70), (40, "up to"));
+        assert_eq!(pauses(&[(65, 61), (25, 21)], 70), (40, "once"));
         assert_eq!(
             pauses(&[(35, 31)], 600),
             (600, "perhaps"),
@@ -286,7 +300,8 @@ mod tests {
 
     #[test]
     fn entry_is_gone_only_after_its_usual_pause() {
-        let gone_after = |open: &[(u64, u64)], known_s| entry(open).gone_after_ns(known_s * S) / S;
+        let gone_after =
+            |open: &[(u64, u64)], known_s| entry(open).gone_after_ns(known_s * S, 0) / S;
         let every = |s: usize, long: u64, known_s: u64| -> Vec<(u64, u64)> {
             let starts = (1..known_s).step_by(s);
             starts
@@ -313,8 +328,19 @@ mod tests {
         let steady: Vec<(u64, u64)> = (1..400).map(|i| (i / 10, i / 10)).collect();
         assert_eq!(gone_after(&steady, 40), 10, "ten per second");
         // once, and open: nobody knows when it would come back
-        assert_eq!(gone_after(&[(600, 0)], 600), 30);
+        assert_eq!(gone_after(&[(600, 0)], 600), 10, "there all the time");
+        assert_eq!(gone_after(&[(200, 100), (50, 0)], 600), 30, "restarted");
+        let job = [(250, 240), (150, 140), (50, 0)];
+        assert_eq!(gone_after(&job, 250), 180, "it comes and goes");
         assert_eq!(gone_after(&[(12, 0)], 12), 24);
         assert_eq!(gone_after(&[(25, 0)], 600), 30);
+    }
+
+    #[test]
+    fn entry_that_began_before_the_baseline_and_went_on_is_gone_after_as_long() {
+        let mut began = entry(&[(9, 9), (8, 8), (7, 7), (1, 1)]);
+        assert_eq!(began.gone_after_ns(600 * S, 0) / S, 1200, "a single burst");
+        began.ended_ns = 1025 * S;
+        assert_eq!(began.gone_after_ns(600 * S, 1000 * S) / S, 70);
     }
 }

@@ -289,7 +289,7 @@ const MARKERS: &[(&str, &str)] = &[
 ];
 
 /// Figures on the screens shown instead of the table.
-const COUNTED: [(&str, &str); 6] = [
+const COUNTED: [(&str, &str); 7] = [
     (
         "charts",
         "the sessions of the table: open ones as they are now, closed ones while they are kept; p50, p90 and p99 within 2.5 %",
@@ -309,6 +309,10 @@ const COUNTED: [(&str, &str); 6] = [
     (
         "gone",
         "a peer, program or port without a session for at least 10 s and clearly longer than its usual pauses before the baseline",
+    ),
+    (
+        "quiet",
+        "one that had sessions open at the baseline and has had none for at least 3 s, but not long enough to be gone",
     ),
     (
         "10.0.0.9 (curl, port 80)",

@@ -14,8 +14,8 @@ const MOST: usize = 200;
 pub struct Comparison {
     found: Vec<Difference>,
     pub list: List<(GroupKey, DifferenceKind)>,
-    /// Number of worse figures, gone keys and new keys.
-    pub counts: [usize; 3],
+    /// Number of worse figures, gone keys, quiet keys and new keys.
+    pub counts: [usize; 4],
 }
 
 impl Comparison {
@@ -32,7 +32,7 @@ impl Comparison {
                 .then_with(|| theirs.2.cmp(&mine.2))
                 .then_with(|| a.key.cmp(&b.key))
         });
-        self.counts = [0; 3];
+        self.counts = [0; 4];
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
@@ -74,11 +74,12 @@ fn kind(finding: DifferenceKind) -> usize {
     match finding {
         DifferenceKind::Worse(_) => 0,
         DifferenceKind::Gone => 1,
-        DifferenceKind::New => 2,
+        DifferenceKind::Quiet => 2,
+        DifferenceKind::New => 3,
     }
 }
 
-/// Sort order: failures, then slower, then more traffic, then gone, then new.
+/// Sort order: failures, then slower, then more traffic, then gone, then quiet, then new.
 fn urgency(finding: DifferenceKind) -> u8 {
     match finding {
         DifferenceKind::Worse(BaselineFigure::Failed) => 0,
@@ -90,6 +91,7 @@ fn urgency(finding: DifferenceKind) -> u8 {
         ) => 1,
         DifferenceKind::Worse(BaselineFigure::New | BaselineFigure::Bytes) => 2,
         DifferenceKind::Gone => 3,
-        DifferenceKind::New => 4,
+        DifferenceKind::Quiet => 4,
+        DifferenceKind::New => 5,
     }
 }

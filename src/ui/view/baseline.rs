@@ -63,6 +63,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
             (false, DifferenceKind::Worse(_)) => theme.warning,
             (false, DifferenceKind::Gone | DifferenceKind::New) => theme.closed,
+            (false, DifferenceKind::Quiet) => theme.quiet,
         };
         line(buffer, &difference_text(difference, width), style);
     }
@@ -76,7 +77,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if shown.counts == [0; 3] && area.height > list_area::BASELINE.above + 5 {
+        if shown.counts == [0; 4] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone or new so far.",
                 "A time is worse if at least 1.5 times as long, with 10 sessions on each side;",
@@ -155,6 +156,7 @@ fn difference_text(difference: &Difference, width: usize) -> String {
             figure.text(since),
         ),
         DifferenceKind::Gone if since.is_none() => ("gone", "open", count(before), "-".into()),
+        DifferenceKind::Quiet => ("quiet", "open", count(before), "-".into()),
         DifferenceKind::Gone => (
             "gone",
             BaselineFigure::New.title(),
@@ -165,7 +167,7 @@ fn difference_text(difference: &Difference, width: usize) -> String {
     };
     let times = match difference.finding {
         DifferenceKind::Worse(_) => times(difference.ratio()),
-        DifferenceKind::Gone | DifferenceKind::New => String::new(),
+        DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => String::new(),
     };
     let also = also(difference, widths(width)[6]);
     let name = name(difference);
@@ -186,6 +188,7 @@ fn also(difference: &Difference, width: usize) -> String {
     let title = |finding: &DifferenceKind| match finding {
         DifferenceKind::Worse(figure) => figure.title(),
         DifferenceKind::Gone => "gone",
+        DifferenceKind::Quiet => "quiet",
         DifferenceKind::New => "new",
     };
     let with = &difference.with;
@@ -259,7 +262,7 @@ fn cells(texts: [&str; 7], width: usize) -> String {
 }
 
 fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
-    let [worse, gone, new] = shown.counts;
+    let [worse, gone, quiet, new] = shown.counts;
     let more = if baseline.is_inexact() {
         " (or known before, but evicted)"
     } else {
@@ -273,5 +276,9 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         0 => String::new(),
         n => format!("; {} evicted before", fields::number(n, "session")),
     };
-    format!("{worse} worse, {gone} gone, {new} new{more}; {of}{evicted}")
+    let quiet = match quiet {
+        0 => String::new(),
+        n => format!(" ({n} quiet so far)"),
+    };
+    format!("{worse} worse, {gone} gone{quiet}, {new} new{more}; {of}{evicted}")
 }
