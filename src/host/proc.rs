@@ -10,6 +10,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::model::port_use::PortRange;
+
 /// Maximum number of bytes read of a command line.
 const MAX_COMMAND_LINE: u64 = 4096;
 
@@ -112,6 +114,12 @@ impl Process {
     /// The mounts that it sees.
     pub fn mounts(&self) -> Vec<Mount> {
         Mount::parse_all(&self.read("mountinfo"))
+    }
+
+    /// Sockets in TIME_WAIT in its network namespace.
+    pub fn time_wait_sockets(&self) -> Option<u64> {
+        let text = self.read("net/sockstat");
+        time_wait_sockets(std::str::from_utf8(&text).ok()?)
     }
 
     fn read(&self, file: &str) -> Vec<u8> {
@@ -263,9 +271,36 @@ fn unescape(mut text: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// The ports that the kernel gives to outgoing sessions in the network namespace of this thread.
+pub fn local_port_range() -> Option<PortRange> {
+    let read = |name| fs::read_to_string(Path::new(ROOT).join("sys/net/ipv4").join(name));
+    let reserved = read("ip_local_reserved_ports").unwrap_or_default();
+    PortRange::parse(&read("ip_local_port_range").ok()?, &reserved)
+}
+
+/// The number after `tw` in the line of TCP.
+fn time_wait_sockets(sockstat: &str) -> Option<u64> {
+    let tcp = sockstat
+        .lines()
+        .find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = tcp.split_whitespace();
+    words.find(|word| *word == "tw")?;
+    words.next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_wait_sockets_are_those_of_tcp() {
+        let text =
+            "sockets: used 231\nTCP: inuse 8 orphan 0 tw 17 alloc 11 mem 2\nUDP: inuse 2 mem 1\n";
+        assert_eq!(time_wait_sockets(text), Some(17));
+        assert_eq!(time_wait_sockets("UDP: inuse 2 tw 3\n"), None);
+        assert!(Process::own().time_wait_sockets().is_some());
+        assert!(local_port_range().is_some());
+    }
     use std::os::unix::ffi::OsStrExt;
 
     #[test]

@@ -13,6 +13,7 @@ pub mod interface;
 pub mod listener;
 pub mod name_table;
 pub mod packet_drop;
+pub mod port_use;
 pub mod session;
 pub mod session_verdict;
 pub mod shell_commands;

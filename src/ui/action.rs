@@ -211,6 +211,8 @@ pub enum Mode {
     Baseline,
     /// The listeners screen.
     Listeners,
+    /// The ports screen.
+    Ports,
     /// A text that lines of a screen must contain is being typed: unbound keys are text.
     LineSearch,
     Help,

@@ -20,6 +20,7 @@ use crate::collector::{Collector, Wanted};
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
 use crate::host::job;
+use crate::host::proc;
 use crate::host::process_info::ProcessInfo;
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::sandbox::InForce;
@@ -28,6 +29,7 @@ use crate::host::session_env::SessionEnv;
 use crate::host::signals::Watch;
 use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
+use crate::model::port_use::PortUse;
 use crate::output::export_file::{Writer, WriterReport};
 
 pub mod action;
@@ -235,6 +237,11 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.talkers_below = options.config.talkers;
     app.click_copies = options.config.click_copies;
     app.in_force = options.in_force;
+    let netns = app.session_env.netns.and_then(|n| u32::try_from(n).ok());
+    app.ports = PortUse::new(
+        netns.unwrap_or(0),
+        proc::local_port_range().unwrap_or_default(),
+    );
     if let Some(notice) = options.notice {
         app.notice.say(notice);
     }
@@ -304,6 +311,7 @@ impl<'a> Outside<'a> {
                 app.process(ProcessInfo::look_up(pid, program));
                 self.collector.find_holders(Wanted { cookie, pid });
             }
+            Effect::TimeWait => app.time_wait(proc::Process::own().time_wait_sockets()),
             Effect::Copy(text) => {
                 screen.send(&clipboard::sequence(&text, app.session_env.multiplexer));
             }

@@ -62,6 +62,11 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
         self.kept.iter().map(|(key, sums)| (*key, sums))
     }
 
+    /// Iterates over the kept keys, in no order, to change their sums.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
+        self.kept.iter_mut().map(|(key, sums)| (*key, sums))
+    }
+
     /// Iterates over all sums: those of the kept keys and the "other" bucket.
     pub(crate) fn sums_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.kept

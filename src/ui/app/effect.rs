@@ -15,6 +15,8 @@ pub enum Effect {
     /// Look up this process, and the holders of the session with this cookie; the results go to
     /// [`App::process`](super::App::process) and [`App::holders`](super::App::holders).
     LookUp(u32, u64),
+    /// Ask the kernel for the number of sockets in TIME_WAIT; it goes to [`App::time_wait`](super::App::time_wait).
+    TimeWait,
     /// Save the filter history for the next run.
     Remember(Vec<String>),
     /// Save the chosen columns, as field words, for the next run; empty: nothing is chosen.

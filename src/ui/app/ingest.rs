@@ -2,6 +2,7 @@
 
 use crate::model::batch::Batch;
 use crate::model::session::Session;
+use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 
@@ -134,9 +135,25 @@ impl App {
 
     /// The effect that an ingested batch requires.
     pub fn due(&mut self) -> Option<Effect> {
+        let is_new = self.ports.settled_s() != self.time_wait_s;
+        if is_new
+            && self
+                .layers
+                .screen()
+                .is_some_and(|s| s.mode() == Mode::Ports)
+        {
+            self.time_wait_s = self.ports.settled_s();
+            return Some(Effect::TimeWait);
+        }
         let detail = self.layers.detail_mut()?;
         let pid = detail.unknown_process()?;
         Some(Effect::LookUp(pid, detail.session.cookie))
+    }
+
+    /// Takes the number of sockets in TIME_WAIT.
+    pub fn time_wait(&mut self, sockets: Option<u64>) {
+        self.ports.kernel_waiting = sockets;
+        self.refresh_screen();
     }
 
     /// Updates the lines after a change of the store.

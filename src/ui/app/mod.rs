@@ -19,6 +19,7 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::host_state::HostState;
+use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
 use crate::ui::keys::{Bound, Keymap};
@@ -134,6 +135,10 @@ pub struct App {
     pub host_history: HostHistory,
     /// Listeners and dropped packets.
     pub host_state: HostState,
+    /// Ports of outgoing sessions.
+    pub ports: PortUse,
+    /// Second of the last question for the sockets in TIME_WAIT.
+    time_wait_s: u64,
     pub store: Store,
     pub rows: Rows,
     pub selection: Selection,
@@ -195,6 +200,8 @@ impl App {
             talkers_below: TalkersBelow::default(),
             host_history: HostHistory::default(),
             host_state: HostState::default(),
+            ports: PortUse::default(),
+            time_wait_s: 0,
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
             selection: Selection::Top,

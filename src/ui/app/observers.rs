@@ -1,6 +1,7 @@
 //! Observers of store events: one struct, so that a new observer is added only here.
 
 use crate::model::baseline::Baseline;
+use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
 use crate::model::store::{Change, SessionRef, Store, StoreEvent};
 use crate::ui::app::{App, Selection};
@@ -20,6 +21,7 @@ pub(super) struct Observers<'a> {
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
     host_history: &'a mut HostHistory,
+    ports: &'a mut PortUse,
     baseline: Option<&'a mut Baseline>,
     layers: &'a mut Layers,
     selection: &'a mut Selection,
@@ -45,6 +47,7 @@ impl Observers<'_> {
             self.keep_selected(session.id(), *at);
         }
         let Some(change) = event.change() else { return };
+        self.ports.take(change);
         self.panes.take(change, self.view_filter);
         if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
             self.host_history.take(event, &change);
@@ -76,6 +79,7 @@ impl Observers<'_> {
         self.view_filter.self_traffic.take(event);
         self.columns.take(event);
         let Some(change) = event.change() else { return };
+        self.ports.take(change);
         self.panes.pass(change, self.view_filter);
         if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
             self.host_history.take(event, &change);
@@ -101,6 +105,7 @@ impl Observers<'_> {
     pub(super) fn settle(&mut self, store: &Store, now_ns: u64) {
         self.rows.settle(store);
         self.panes.settle(store, self.view_filter);
+        self.ports.settle(now_ns);
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {
             baseline.settle();
@@ -124,6 +129,7 @@ impl App {
             rows: &mut self.rows,
             panes: &mut self.panes,
             host_history: &mut self.host_history,
+            ports: &mut self.ports,
             baseline: self.baseline.as_deref_mut(),
             layers: &mut self.layers,
             selection: &mut self.selection,

@@ -14,6 +14,7 @@ use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::listeners::ListenerLine;
+use crate::ui::state::ports::PortLine;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::table_screen::{LineSources, Lines};
 
@@ -83,6 +84,7 @@ impl App {
                 Some(Screen::Failures(Box::new(failures)))
             }
             Mode::Baseline => Some(Screen::Baseline(Box::default())),
+            Mode::Ports => Some(Screen::Table(Box::<Lines<PortLine>>::default())),
             Mode::Listeners => Some(Screen::Table(Box::<Lines<ListenerLine>>::default())),
             _ => None,
         };
@@ -241,6 +243,7 @@ impl App {
                     host: &self.host_state,
                     store: &self.store,
                     names: &self.names,
+                    ports: &self.ports,
                     now_ns: self.now_ns,
                 };
                 shown.refresh(&sources, list_area::LINES.count(area));

@@ -56,8 +56,8 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
     section(
         "lines",
-        "KEYS IN LISTENERS, besides ? d f m L v V Space + -",
-        &[Mode::Listeners, Mode::LineSearch],
+        "KEYS IN LISTENERS AND PORTS, besides ? d f m L P v V Space + -",
+        &[Mode::Listeners, Mode::Ports, Mode::LineSearch],
         &[Mode::Table, Mode::Prompt],
     ),
     section(

@@ -78,7 +78,7 @@ const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
 /// Screens shown instead of the table.
 pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
 /// Screens of lines for things of the host.
-pub const LINES: &[Mode] = &[Mode::Listeners];
+pub const LINES: &[Mode] = &[Mode::Listeners, Mode::Ports];
 /// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The session table, the panes, and the screens shown instead.
@@ -89,6 +89,7 @@ const LIST_AND_SCREENS: &[Mode] = &[
     Mode::Failures,
     Mode::Baseline,
     Mode::Listeners,
+    Mode::Ports,
 ];
 /// All but prompts.
 const UNTYPED: &[Mode] = &[
@@ -98,6 +99,7 @@ const UNTYPED: &[Mode] = &[
     Mode::Failures,
     Mode::Baseline,
     Mode::Listeners,
+    Mode::Ports,
     Mode::Detail,
     Mode::Columns,
     Mode::Help,
@@ -117,6 +119,7 @@ const LIVE: &[Mode] = &[
     Mode::Failures,
     Mode::Baseline,
     Mode::Listeners,
+    Mode::Ports,
     Mode::Detail,
 ];
 /// Pages of text.
@@ -126,6 +129,7 @@ const SCROLLABLE: &[Mode] = &[
     Mode::Failures,
     Mode::Baseline,
     Mode::Listeners,
+    Mode::Ports,
     Mode::Help,
     Mode::Columns,
 ];
@@ -138,6 +142,7 @@ const LEFT_WITH_Q: &[Mode] = &[
     Mode::Failures,
     Mode::Baseline,
     Mode::Listeners,
+    Mode::Ports,
     Mode::Help,
     Mode::Columns,
     Mode::SortMenu,
@@ -218,8 +223,9 @@ pub static KEYS: &[KeyBinding] = &[
     key("failures", UNTYPED, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
     key("baseline", UNTYPED, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
     key("listeners", UNTYPED, &[char('L')], Action::Screen(Mode::Listeners), "listeners", "show the listening sockets, their queues and what they refuse"),
+    key("ports", UNTYPED, &[char('P')], Action::Screen(Mode::Ports), "ports", "show the local ports that outgoing sessions use, and how many are left"),
     key("columns", MAIN, &[char('c'), code(KeyCode::F(2))], Action::Columns, "columns", "choose the columns and their order"),
-    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen: sessions, charts, failures, baseline, listeners, help"),
+    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen: sessions, charts, failures, baseline, listeners, ports, help"),
     key("previous-screen", LIST_AND_SCREENS, &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),

@@ -28,6 +28,7 @@ pub static TITLES: &[ScreenTitle] = &[
     tab("Failures", Mode::Failures, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
     tab("Baseline", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
     tab("Listeners", Mode::Listeners, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
+    tab("Ports", Mode::Ports, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
     tab("Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
 ];
 

@@ -13,7 +13,7 @@ use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
 use crate::ui::page::questions::QUESTIONS;
 use crate::ui::state::help::HelpPosition;
-use crate::ui::state::listeners;
+use crate::ui::state::{listeners, ports};
 
 /// A line of a chapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +94,17 @@ pub static CHAPTERS: &[Chapter] = &[
             lines.extend(keys(sources, "lines"));
             lines.push(heading("COLUMNS OF LISTENERS, as many as fit"));
             lines.extend(listeners::column_helps().map(|(title, help)| entry(title, help)));
+            lines
+        },
+    },
+    Chapter {
+        name: "Ports",
+        modes: &[Mode::Ports],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::Ports);
+            lines.extend(keys(sources, "lines"));
+            lines.push(heading("COLUMNS OF PORTS, as many as fit"));
+            lines.extend(ports::column_helps().map(|(title, help)| entry(title, help)));
             lines
         },
     },

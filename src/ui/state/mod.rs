@@ -18,6 +18,7 @@ pub mod local_pairs;
 pub mod names;
 pub mod notice;
 pub mod other_end;
+pub mod ports;
 pub mod prompt;
 pub mod rows;
 pub mod saved_lines;

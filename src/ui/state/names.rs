@@ -138,7 +138,7 @@ impl Names {
     }
 
     /// One end by name; `None`: it has no name.
-    fn end(&self, addr: ZonedAddr, port: u16, service: Option<&str>) -> Option<String> {
+    pub fn end(&self, addr: ZonedAddr, port: u16, service: Option<&str>) -> Option<String> {
         let host = self.address(addr);
         if host.is_none() && service.is_none() {
             return None;

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::fields::FieldKind;
 use crate::model::host_state::HostState;
+use crate::model::port_use::PortUse;
 use crate::model::store::Store;
 use crate::ui::action::{Mode, Motion};
 use crate::ui::layout::fit;
@@ -24,6 +25,7 @@ pub struct LineSources<'a> {
     pub host: &'a HostState,
     pub store: &'a Store,
     pub names: &'a Names,
+    pub ports: &'a PortUse,
     /// The moment that is shown, ns of boot time.
     pub now_ns: u64,
 }

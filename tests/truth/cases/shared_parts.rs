@@ -14,6 +14,7 @@ use crate::sys;
 pub(super) const HERE: Quality = Quality {
     delay: Duration::ZERO,
     lose_every: None,
+    lose: &[],
     rate: None,
     unreachable: None,
 };

@@ -1,0 +1,308 @@
+//! The ports screen: local ports that outgoing sessions use, by source and destination.
+
+use crate::filter::for_group::filter_for_peer;
+use crate::model::fields;
+use crate::model::fields::FieldKind;
+use crate::model::port_use::{PortPool, PortPoolUse};
+use crate::ui::action::Mode;
+use crate::ui::state::names::Names;
+use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
+
+/// Part of the range from which on a pool stands out.
+const NEARLY: f64 = 0.8;
+/// Cells of the bar of a share, besides the percent.
+const BAR: usize = 5;
+
+/// Ports of one source towards one destination.
+#[derive(Clone, Debug)]
+pub struct PortLine {
+    ports: PortPoolUse,
+    /// Ports in TIME_WAIT that the kernel counts in the namespace of tcplife.
+    kernel_waiting: Option<u64>,
+    /// First and last port of the range of that namespace.
+    range: (u16, u16),
+}
+
+impl PortLine {
+    fn is_nearly_exhausted(&self) -> bool {
+        self.ports.share() >= NEARLY
+    }
+
+    /// `~` before a figure that rests on an assumed range.
+    fn about(&self) -> &'static str {
+        match self.ports.is_assumed {
+            true => "~",
+            false => "",
+        }
+    }
+
+    fn destination(&self, names: &Names) -> String {
+        let PortPool { raddr, rport, .. } = self.ports.pool;
+        names
+            .end(raddr, rport, names.port(rport))
+            .unwrap_or_else(|| raddr.with_port(rport))
+    }
+}
+
+/// Formats a rate for a narrow cell: `-`, `0.4`, `12`, `1.2k`.
+fn rate(rate: f64) -> String {
+    match rate {
+        ..=0.0 => "-".into(),
+        ..9.95 => format!("{rate:.1}"),
+        rate => fields::narrow_bytes(rate.round() as u64),
+    }
+}
+
+/// Formats a number; `-` for 0.
+fn count(n: impl Into<u64>) -> String {
+    match n.into() {
+        0 => "-".into(),
+        n @ ..100_000 => n.to_string(),
+        n => fields::narrow_bytes(n),
+    }
+}
+
+const fn column(
+    title: &'static str,
+    help: &'static str,
+    (width, grow, drop): (u16, u16, u8),
+    text: fn(&PortLine, &Names, usize) -> String,
+    sort_key: fn(&PortLine) -> SortKey,
+) -> TableColumn<PortLine> {
+    TableColumn {
+        title,
+        help,
+        width,
+        grow,
+        drop,
+        is_number: true,
+        kind: FieldKind::Count,
+        text,
+        sort_key,
+        alarms: |_| false,
+    }
+}
+
+/// The same for a column of texts.
+const fn texts(kind: FieldKind, column: TableColumn<PortLine>) -> TableColumn<PortLine> {
+    TableColumn {
+        is_number: false,
+        kind,
+        ..column
+    }
+}
+
+/// The same for a column whose cells may stand out.
+const fn alarming(
+    alarms: fn(&PortLine) -> bool,
+    column: TableColumn<PortLine>,
+) -> TableColumn<PortLine> {
+    TableColumn { alarms, ..column }
+}
+
+fn number(n: impl Into<f64>) -> SortKey {
+    SortKey::Number(n.into())
+}
+
+static COLUMNS: [TableColumn<PortLine>; 10] = [
+    texts(
+        FieldKind::Addr,
+        column(
+            "DESTINATION",
+            "address and port that the sessions go to",
+            (15, 30, 0),
+            |l, names, _| l.destination(names),
+            |l| {
+                SortKey::Text(format!(
+                    "{:?}",
+                    (l.ports.pool.raddr.addr, l.ports.pool.rport)
+                ))
+            },
+        ),
+    ),
+    texts(
+        FieldKind::Addr,
+        column(
+            "SOURCE",
+            "local address; each one has all ports of the range for each destination",
+            (12, 24, 4),
+            |l, names, _| {
+                let addr = l.ports.pool.laddr;
+                let name = names.address(addr);
+                name.map_or_else(|| addr.to_string(), str::to_owned)
+            },
+            |l| SortKey::Text(l.ports.pool.laddr.to_string()),
+        ),
+    ),
+    column(
+        "USED",
+        "ports of open sessions",
+        (5, 0, 2),
+        |l, _, _| count(l.ports.open),
+        |l| number(l.ports.open),
+    ),
+    column(
+        "T-WAIT",
+        "ports in TIME_WAIT: of sessions that we closed first in the last minute. The kernel gives such a port again only if net.ipv4.tcp_tw_reuse allows it: by default on loopback, after a second",
+        (6, 0, 3),
+        |l, _, _| count(l.ports.waiting),
+        |l| number(l.ports.waiting),
+    ),
+    alarming(
+        PortLine::is_nearly_exhausted,
+        column(
+            "FREE",
+            "ports of net.ipv4.ip_local_port_range that are left; ~ in another network namespace, whose range is not known and taken to be that of a new one",
+            (6, 0, 1),
+            |l, _, _| format!("{}{}", l.about(), l.ports.free()),
+            |l| number(l.ports.free()),
+        ),
+    ),
+    alarming(
+        PortLine::is_nearly_exhausted,
+        column(
+            "SHARE",
+            "part of the range that is used or in TIME_WAIT",
+            (10, 0, 0),
+            |l, _, width| {
+                let share = l.ports.share();
+                let percent = format!("{}{:.0}%", l.about(), (share * 100.0).floor());
+                let cells = (share * BAR as f64).ceil() as usize;
+                match width {
+                    ..10 | usize::MAX => percent,
+                    _ => format!("{:<BAR$}{percent:>5}", "█".repeat(cells.min(BAR))),
+                }
+            },
+            |l| number(l.ports.share()),
+        ),
+    ),
+    column(
+        "NEW/s",
+        "outgoing sessions per second: churn without keep-alive uses up ports",
+        (5, 0, 3),
+        |l, _, _| rate(l.ports.opened_rate),
+        |l| number(l.ports.opened_rate),
+    ),
+    alarming(
+        |l| l.ports.failed_rate > 0.0,
+        column(
+            "FAIL/s",
+            "connects per second that found no free port (EADDRNOTAVAIL, reason no-port)",
+            (6, 0, 1),
+            |l, _, _| rate(l.ports.failed_rate),
+            |l| number(l.ports.failed_rate),
+        ),
+    ),
+    column(
+        "FAILED",
+        "connects that found no free port since the line is there",
+        (6, 0, 6),
+        |l, _, _| count(l.ports.failures),
+        |l| number(l.ports.failures as f64),
+    ),
+    texts(
+        FieldKind::Text,
+        column(
+            "NETNS",
+            "network namespace, by the inode number that `lsns` and `ip netns` know",
+            (10, 0, 7),
+            |l, _, _| l.ports.pool.netns.to_string(),
+            |l| number(l.ports.pool.netns),
+        ),
+    ),
+];
+
+/// Columns of the screen and their meanings, for the help.
+pub fn column_helps() -> impl Iterator<Item = (&'static str, &'static str)> {
+    COLUMNS.iter().map(|c| (c.title, c.help))
+}
+
+impl TableLine for PortLine {
+    type Key = PortPool;
+
+    const MODE: Mode = Mode::Ports;
+    const SORTED_BY: &'static str = "SHARE";
+
+    fn columns() -> &'static [TableColumn<Self>] {
+        &COLUMNS
+    }
+
+    fn lines(sources: &LineSources<'_>) -> Vec<Self> {
+        let line = |ports| PortLine {
+            ports,
+            kernel_waiting: sources.ports.kernel_waiting,
+            range: sources.ports.range().ends(),
+        };
+        let mut lines: Vec<PortLine> = sources.ports.pools().map(line).collect();
+        lines.sort_by_key(|l| l.ports.pool);
+        lines
+    }
+
+    fn key(&self) -> PortPool {
+        self.ports.pool
+    }
+
+    fn sessions(&self) -> Option<String> {
+        let PortPool {
+            netns,
+            laddr,
+            raddr,
+            rport,
+        } = self.ports.pool;
+        // a kernel without network namespaces has no numbers of them
+        let netns = match netns {
+            0 => String::new(),
+            netns => format!(" and netns {netns}"),
+        };
+        Some(format!(
+            "direction out and {} and rport {rport} and laddr {}{netns}",
+            filter_for_peer(raddr),
+            laddr.addr
+        ))
+    }
+
+    fn remark(&self, names: &Names) -> String {
+        let PortPoolUse {
+            range, failed_rate, ..
+        } = self.ports;
+        let (free, about) = (self.ports.free(), self.about());
+        let left = match self.ports.failed_rate {
+            ..=0.0 => format!("{about}{free} of {about}{range} ports are left"),
+            _ => format!("no port was left for {} connects/s", rate(failed_rate)),
+        };
+        let why = match (self.ports.waiting > self.ports.open, self.ports.share()) {
+            (_, ..0.5) => "",
+            (true, _) => ", most are in TIME_WAIT: keep connections open, or let the peer close",
+            (false, _) => ", most are of open sessions",
+        };
+        format!("{}: {left}{why}", self.destination(names))
+    }
+
+    fn summary(lines: &[Self]) -> String {
+        let [used, waiting] = [
+            lines.iter().map(|l| u64::from(l.ports.open)).sum::<u64>(),
+            lines.iter().map(|l| u64::from(l.ports.waiting)).sum(),
+        ];
+        let (range, kernel) = match lines.first() {
+            Some(PortLine {
+                range: (first, last),
+                kernel_waiting,
+                ..
+            }) => {
+                let kernel =
+                    kernel_waiting.map(|n| format!("; {n} in this namespace by the kernel"));
+                (
+                    format!("range {first}-{last}, "),
+                    kernel.unwrap_or_default(),
+                )
+            }
+            None => (String::new(), String::new()),
+        };
+        let destinations = fields::number(lines.len() as u64, "destination");
+        format!("{range}{destinations}: {used} used, {waiting} in TIME_WAIT{kernel}")
+    }
+
+    fn why_empty(_: &LineSources<'_>) -> String {
+        "No outgoing session uses a port that the kernel chose.".into()
+    }
+}
