@@ -7,6 +7,8 @@ use crate::ui::action::{Action, Mode};
 pub struct ScreenTitle {
     /// Its name, on its tab and in titles.
     pub name: &'static str,
+    /// Its name on its tab where there is no room for all names.
+    pub short: &'static str,
     /// Mode in which it is on the screen.
     pub mode: Mode,
     /// True if it has a tab; else it belongs to the tab of the sessions.
@@ -20,26 +22,28 @@ pub struct ScreenTitle {
 /// Every screen, in the order of the tabs.
 #[rustfmt::skip]
 pub static TITLES: &[ScreenTitle] = &[
-    tab("Sessions", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
+    tab("Sessions", "Sess", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
     part("Top talkers", Mode::TopTalkers, ["who uses the network now: processes, peers, ports, units", "who uses the network now"]),
     part("Session", Mode::Detail, ["everything about one session, live", "one session, live"]),
     part("Columns", Mode::Columns, ["choose the columns of the table and their order", "choose columns, their order"]),
-    tab("Charts", Mode::Distributions, Some(Action::Screen(Mode::Distributions)), ["the last minutes, and where the time goes", "where the time goes"]),
-    tab("Failures", Mode::Failures, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
-    tab("Baseline", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
-    tab("Listeners", Mode::Listeners, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
-    tab("Ports", Mode::Ports, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
-    tab("Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
+    tab("Charts", "Charts", Mode::Distributions, Some(Action::Screen(Mode::Distributions)), ["the last minutes, and where the time goes", "where the time goes"]),
+    tab("Failures", "Fail", Mode::Failures, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
+    tab("Baseline", "Base", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
+    tab("Listeners", "Listen", Mode::Listeners, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
+    tab("Ports", "Ports", Mode::Ports, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
+    tab("Help", "Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
 ];
 
 const fn tab(
     name: &'static str,
+    short: &'static str,
     mode: Mode,
     action: Option<Action>,
     purposes: [&'static str; 2],
 ) -> ScreenTitle {
     ScreenTitle {
         name,
+        short,
         mode,
         has_tab: true,
         action,
@@ -51,6 +55,7 @@ const fn tab(
 const fn part(name: &'static str, mode: Mode, purposes: [&'static str; 2]) -> ScreenTitle {
     ScreenTitle {
         name,
+        short: name,
         mode,
         has_tab: false,
         action: None,

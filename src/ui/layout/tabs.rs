@@ -15,9 +15,26 @@ const GAP: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Tab {
     pub title: &'static ScreenTitle,
+    pub name: &'static str,
     /// Name of its key; empty: it has none.
     pub key: String,
     pub cells: Range<usize>,
+}
+
+impl Tab {
+    /// A tab at the left end of the line.
+    fn new(keymap: &Keymap, title: &'static ScreenTitle, is_short: bool) -> Self {
+        let action = title.action;
+        let key = action.map_or(String::new(), |a| keymap.of(Mode::Table, a));
+        let name = if is_short { title.short } else { title.name };
+        let key_width = if key.is_empty() { 0 } else { key.width() + 1 };
+        Tab {
+            title,
+            name,
+            key,
+            cells: 0..key_width + name.width(),
+        }
+    }
 }
 
 /// The line of tabs.
@@ -31,27 +48,29 @@ pub struct TabLine {
 }
 
 impl TabLine {
-    /// The tabs that fit `width` cells, among them the present one.
+    /// The tabs that fit `width` cells, among them the present one. Where there is no room for all names, the others have
+    /// short ones, and where that does not help, all have.
     pub fn new(
         keymap: &Keymap,
         (title, present): (&'static ScreenTitle, &'static ScreenTitle),
         width: u16,
     ) -> Self {
         let width = usize::from(width);
-        let all: Vec<Tab> = tabs()
-            .map(|title| {
-                let action = title.action;
-                let key = action.map_or(String::new(), |a| keymap.of(Mode::Table, a));
-                let key_width = if key.is_empty() { 0 } else { key.width() + 1 };
-                let cells = 0..key_width + title.name.width();
-                Tab { title, key, cells }
-            })
-            .collect();
-        let present = all.iter().position(|t| t.title.mode == present.mode);
-        let shown = window(&all, present.unwrap_or(0), width);
-        let more = [shown.start > 0, shown.end < all.len()];
+        let present = tabs().position(|t| t.mode == present.mode).unwrap_or(0);
+        let forms: [fn(bool) -> bool; 3] = [|_| false, |is_present| !is_present, |_| true];
+        let named = forms.map(|is_short| {
+            let tabs = tabs().enumerate();
+            let tabs = tabs.map(|(i, title)| Tab::new(keymap, title, is_short(i == present)));
+            tabs.collect::<Vec<_>>()
+        });
+        let all = 0..named[0].len();
+        let fitting = named.iter().position(|t| fits(t, &all, width));
+        let [.., short] = &named;
+        let named = fitting.map_or(short, |form| &named[form]);
+        let shown = window(named, present, width);
+        let more = [shown.start > 0, shown.end < named.len()];
         let mut x = if more[0] { GAP } else { 0 };
-        let mut tabs = all[shown].to_vec();
+        let mut tabs = named[shown].to_vec();
         for tab in &mut tabs {
             tab.cells = x..x + tab.cells.end;
             x = tab.cells.end + GAP;
@@ -74,13 +93,16 @@ impl TabLine {
     }
 }
 
+/// True if these tabs and the signs for others fit.
+fn fits(all: &[Tab], shown: &Range<usize>, width: usize) -> bool {
+    let signs = usize::from(shown.start > 0) + usize::from(shown.end < all.len());
+    let cells = all[shown.clone()].iter().map(|t| t.cells.end + GAP);
+    cells.sum::<usize>() + signs * GAP <= width + GAP
+}
+
 /// The tabs that fit, around the present one: from the first one on if that is possible.
 fn window(all: &[Tab], present: usize, width: usize) -> Range<usize> {
-    let fits = |shown: &Range<usize>| {
-        let signs = usize::from(shown.start > 0) + usize::from(shown.end < all.len());
-        let cells = all[shown.clone()].iter().map(|t| t.cells.end + GAP);
-        cells.sum::<usize>() + signs * GAP <= width + GAP
-    };
+    let fits = |shown: &Range<usize>| fits(all, shown, width);
     let from = (0..=present).find(|from| fits(&(*from..present + 1)));
     let from = from.unwrap_or(present);
     let to = (present + 1..=all.len())

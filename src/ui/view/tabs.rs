@@ -41,7 +41,7 @@ fn tabs(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let spans = [
             Span::styled(tab.key.as_str(), key),
             Span::styled(gap, name),
-            Span::styled(tab.title.name, name),
+            Span::styled(tab.name, name),
         ];
         put(tab.cells.start, Line::from_iter(spans));
     }
