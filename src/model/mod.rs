@@ -7,6 +7,7 @@ pub mod bottleneck;
 pub mod capture_filter;
 pub mod cgroup;
 pub mod fields;
+pub mod findings;
 pub mod histogram;
 pub mod host_state;
 pub mod interface;

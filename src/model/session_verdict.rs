@@ -24,9 +24,9 @@ const NOTABLE_US: u32 = 1000;
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     first_ns: u64,
-    moved_ns: u64,
-    acked_ns: u64,
-    read_ns: u64,
+    pub(super) moved_ns: u64,
+    pub(super) acked_ns: u64,
+    pub(super) read_ns: u64,
     bytes: u64,
     acked: u64,
     read: u64,

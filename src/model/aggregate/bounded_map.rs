@@ -79,6 +79,11 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
         self.kept.remove(&key);
     }
 
+    /// Keeps only the keys with these sums.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&V) -> bool) {
+        self.kept.retain(|_, sums| is_kept(sums));
+    }
+
     /// Returns the "other" bucket and the number of evictions.
     pub(crate) fn other(&self) -> (&V, u64) {
         (&self.other_sums, self.evicted)

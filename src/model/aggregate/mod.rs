@@ -58,16 +58,19 @@ impl GroupBy {
             GroupBy::Process => GroupKey::Process(session.pid, session.comm),
             GroupBy::Program => GroupKey::Program(session.comm),
             GroupBy::Peer => GroupKey::Peer(session.remote()),
-            GroupBy::Subnet => {
-                let first = match session.raddr {
-                    IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & !0xff).into(),
-                    IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() >> 64 << 64).into(),
-                };
-                GroupKey::Subnet(ZonedAddr::new(first, session.interface))
-            }
+            GroupBy::Subnet => GroupBy::subnet(session.remote()),
             GroupBy::Port => GroupKey::Port(session.service_port()),
             GroupBy::Workload => GroupKey::Workload(session.cgroup.workload()),
         }
+    }
+
+    /// Returns the subnet of a peer.
+    pub fn subnet(peer: ZonedAddr) -> GroupKey {
+        let addr = match peer.addr {
+            IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & !0xff).into(),
+            IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() >> 64 << 64).into(),
+        };
+        GroupKey::Subnet(ZonedAddr { addr, ..peer })
     }
 }
 

@@ -1,0 +1,350 @@
+//! Findings: what is wrong on this host, in sentences with numbers.
+//!
+//! [`Findings`] is fed with changes of sessions and with snapshots of the host, evaluates [`FINDINGS`] at each snapshot, and
+//! keeps which of them hold, since when and how often. It knows no clock: time comes with the snapshots.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::model::fields;
+use crate::model::host_state::HostState;
+use crate::model::store::Change;
+
+mod facts;
+mod host_rules;
+mod rules;
+mod subject;
+mod suspects;
+pub mod table;
+pub mod thresholds;
+
+use facts::{Facts, RoundTrips, S};
+pub use subject::Subject;
+pub use table::FINDINGS;
+pub use thresholds::{THRESHOLDS, Thresholds};
+
+/// Time after which a finding ends whose condition no longer holds, ns.
+const END_NS: u64 = 10 * S;
+/// Maximum number of subjects of one rule at a time.
+const SUBJECTS: usize = 20;
+/// Number of findings kept after their end.
+const ENDED: usize = 50;
+
+/// Weight of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something fails.
+    Fault,
+    /// Something is slow, or will fail.
+    Warning,
+}
+
+impl Severity {
+    /// Returns its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Fault => "fault",
+            Severity::Warning => "warning",
+        }
+    }
+
+    /// Returns the mark on the screen and before lines of text.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Severity::Fault => "!!",
+            Severity::Warning => "!",
+        }
+    }
+}
+
+/// The screen that proves a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The sessions, with this filter; for subjects with a filter of their own, both apply.
+    Sessions(&'static str),
+    /// The listeners, and their sessions.
+    Listeners,
+    /// The dropped packets, and the sessions of the subject.
+    Drops,
+    /// The help: causes of missed sessions.
+    Help,
+}
+
+/// One row of [`FINDINGS`].
+pub struct FindingRule {
+    /// Its name: in JSON, in the documents.
+    pub name: &'static str,
+    /// Its heading in the documents and in the help.
+    pub title: &'static str,
+    pub severity: Severity,
+    /// Its threshold, by the name in [`THRESHOLDS`].
+    pub threshold: &'static str,
+    /// Time for which its condition must have held, s.
+    pub hold_s: u64,
+    pub proof: Proof,
+    /// Its meaning.
+    pub meaning: &'static str,
+    /// Other things that look like it.
+    pub similar: &'static str,
+    /// What to do next.
+    pub next: &'static str,
+    /// Returns the subjects for which its condition holds.
+    check: fn(&Facts, &Sources<'_>) -> Vec<Met>,
+}
+
+impl std::fmt::Debug for FindingRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FindingRule({})", self.name)
+    }
+}
+
+impl FindingRule {
+    /// The threshold with its unit: `threshold: 20 %, findings.refusing`.
+    pub fn threshold_text(&self, thresholds: &Thresholds) -> String {
+        let row = THRESHOLDS.iter().find(|t| t.name == self.threshold);
+        let unit = row.map_or("", |t| t.unit);
+        let gap = if unit.is_empty() { "" } else { " " };
+        let value = thresholds.of(self.threshold);
+        format!("threshold: {value}{gap}{unit}, findings.{}", self.threshold)
+    }
+}
+
+/// What rules look at besides [`Facts`].
+#[derive(Debug)]
+struct Sources<'a> {
+    thresholds: &'a Thresholds,
+    host: Option<&'a HostState>,
+}
+
+/// A number of the evidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    Count(u64),
+    /// A share, a rate or a factor, rounded to tenths.
+    Real(f64),
+}
+
+impl Amount {
+    fn real(value: f64) -> Self {
+        Amount::Real((value * 10.0).round() / 10.0)
+    }
+}
+
+/// A subject for which a rule's condition holds.
+#[derive(Debug)]
+struct Met {
+    subject: Subject,
+    /// Since when it holds, as far as the sessions say; `None`: since it was first seen to hold.
+    since_ns: Option<u64>,
+    /// When it was last seen to hold; `None`: now.
+    until_ns: Option<u64>,
+    /// Which subjects are kept if there are too many.
+    weight: u64,
+    sentence: String,
+    evidence: Evidence,
+}
+
+/// Names and numbers, with the unit at the end of a name.
+pub type Evidence = Vec<(&'static str, Amount)>;
+
+/// A finding, as long as it holds and for a while after.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub rule: &'static FindingRule,
+    pub subject: Subject,
+    pub since_ns: u64,
+    /// `None`: it still holds.
+    pub ended_ns: Option<u64>,
+    /// How often it has begun.
+    pub times: u32,
+    pub sentence: String,
+    pub evidence: Evidence,
+}
+
+/// Identity of a finding: index of its rule, and its subject.
+pub type FindingKey = (usize, Subject);
+
+/// The state of a rule for a subject.
+#[derive(Debug)]
+struct Watched {
+    since_ns: u64,
+    /// When its condition held last.
+    held_ns: u64,
+    has_begun: bool,
+    times: u32,
+    sentence: String,
+    evidence: Evidence,
+}
+
+/// A finding that has begun or ended.
+#[derive(Clone, Debug)]
+pub enum FindingEvent {
+    Began(Finding),
+    Ended(Finding),
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Findings {
+    pub thresholds: Thresholds,
+    facts: Facts,
+    watched: BTreeMap<FindingKey, Watched>,
+    /// The newest first.
+    ended: VecDeque<(FindingKey, Finding)>,
+    events: Vec<FindingEvent>,
+}
+
+/// No descriptor limit is known.
+fn no_limit(_: u32) -> Option<u64> {
+    None
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        Findings::new(Thresholds::default(), no_limit)
+    }
+}
+
+impl Findings {
+    /// Creates an engine. `descriptor_limit` looks up how many descriptors a process may have.
+    pub fn new(thresholds: Thresholds, descriptor_limit: fn(u32) -> Option<u64>) -> Self {
+        let round_trips = RoundTrips {
+            delay_us: (thresholds.of("bufferbloat-delay") * 1000.0) as u32,
+        };
+        Findings {
+            thresholds,
+            facts: Facts::new(descriptor_limit, round_trips),
+            watched: BTreeMap::new(),
+            ended: VecDeque::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Applies a change of a session.
+    pub fn take(&mut self, change: &Change<'_>) {
+        self.facts.take(change);
+    }
+
+    /// Evaluates all rules after a snapshot. `missed` is the number of sessions missed so far, `host` the host's newest
+    /// state, if there is one.
+    pub fn end_snapshot(&mut self, now_ns: u64, missed: u64, host: Option<&HostState>) {
+        self.facts.now_ns = now_ns;
+        self.facts.take_missed(missed);
+        self.facts.end_snapshot();
+        self.facts.suspects.count(now_ns, &self.thresholds);
+        self.events.clear();
+        for (i, rule) in FINDINGS.iter().enumerate() {
+            let sources = Sources {
+                thresholds: &self.thresholds,
+                host,
+            };
+            let mut met = (rule.check)(&self.facts, &sources);
+            if met.len() > SUBJECTS {
+                met.sort_by_key(|m| {
+                    let has_begun = self.watched.get(&(i, m.subject)).map(|w| w.has_begun);
+                    std::cmp::Reverse((has_begun, m.weight))
+                });
+                met.truncate(SUBJECTS);
+            }
+            for met in met {
+                self.watch(i, met, now_ns);
+            }
+        }
+        self.end_past(now_ns);
+        self.facts.forget_past();
+    }
+
+    /// Takes that a rule's condition holds for a subject.
+    fn watch(&mut self, rule: usize, met: Met, now_ns: u64) {
+        let key = (rule, met.subject);
+        let times = self.ended.iter().find(|(k, _)| *k == key);
+        let times = times.map_or(0, |(_, f)| f.times);
+        let watched = self.watched.entry(key).or_insert_with(|| Watched {
+            since_ns: met.since_ns.unwrap_or(now_ns),
+            held_ns: now_ns,
+            has_begun: false,
+            times: times + 1,
+            sentence: String::new(),
+            evidence: Evidence::new(),
+        });
+        if !watched.has_begun {
+            let since_ns = met.since_ns.unwrap_or(watched.since_ns);
+            watched.since_ns = since_ns;
+        }
+        watched.held_ns = now_ns;
+        watched.sentence = met.sentence;
+        watched.evidence = met.evidence;
+        let until_ns = met.until_ns.unwrap_or(now_ns);
+        let held_ns = until_ns.saturating_sub(watched.since_ns);
+        if !watched.has_begun && held_ns >= FINDINGS[rule].hold_s * S {
+            watched.has_begun = true;
+            let finding = finding(key, watched, None);
+            self.events.push(FindingEvent::Began(finding));
+        }
+    }
+
+    /// Ends findings whose condition has not held for a while, and forgets what was too short to be one.
+    fn end_past(&mut self, now_ns: u64) {
+        let (ended, events) = (&mut self.ended, &mut self.events);
+        self.watched.retain(|key, watched| {
+            let passed_ns = now_ns.saturating_sub(watched.held_ns);
+            if !watched.has_begun || passed_ns < END_NS {
+                return watched.has_begun || passed_ns == 0;
+            }
+            let finding = finding(*key, watched, Some(watched.held_ns));
+            events.push(FindingEvent::Ended(finding.clone()));
+            ended.retain(|(k, _)| k != key);
+            ended.push_front((*key, finding));
+            ended.truncate(ENDED);
+            false
+        });
+    }
+
+    /// Findings that the last snapshot has begun or ended.
+    pub fn events(&self) -> &[FindingEvent] {
+        &self.events
+    }
+
+    /// Findings that hold now, the gravest and oldest first.
+    pub fn present(&self) -> Vec<(FindingKey, Finding)> {
+        let begun = self.watched.iter().filter(|(_, w)| w.has_begun);
+        let mut present: Vec<_> = begun
+            .map(|(key, w)| (*key, finding(*key, w, None)))
+            .collect();
+        present.sort_by_key(|(key, f)| (f.rule.severity, f.since_ns, *key));
+        present
+    }
+
+    /// Findings that have ended, the newest first.
+    pub fn ended(&self) -> impl Iterator<Item = &(FindingKey, Finding)> {
+        self.ended.iter()
+    }
+
+    /// True if a finding holds now.
+    pub fn is_any(&self) -> bool {
+        self.watched.values().any(|w| w.has_begun)
+    }
+
+    /// Number of findings that hold now, and the sentence of the first of them.
+    pub fn headline(&self) -> Option<String> {
+        let count = self.watched.values().filter(|w| w.has_begun).count() as u64;
+        let present = self.present();
+        let (_, first) = present.first()?;
+        Some(format!(
+            "{}: {}",
+            fields::number(count, "finding"),
+            first.sentence
+        ))
+    }
+}
+
+fn finding(key: FindingKey, watched: &Watched, ended_ns: Option<u64>) -> Finding {
+    Finding {
+        rule: &FINDINGS[key.0],
+        subject: key.1,
+        since_ns: watched.since_ns,
+        ended_ns,
+        times: watched.times,
+        sentence: watched.sentence.clone(),
+        evidence: watched.evidence.clone(),
+    }
+}

@@ -1,0 +1,613 @@
+//! Conditions of the findings: for each, the subjects for which it holds, with a sentence and numbers.
+
+use rustc_hash::FxHashMap;
+
+use crate::model::aggregate::{GroupBy, GroupKey};
+use crate::model::fields;
+use crate::model::findings::facts::{
+    Active, Facts, Outcomes, RecentOutcomes, S, TRAFFIC_S, WINDOW_S,
+};
+use crate::model::findings::suspects::{Plight, Troubled};
+use crate::model::findings::{Amount, Met, Sources, Subject};
+use crate::model::interface::ZonedAddr;
+use crate::model::session::Direction;
+
+/// Percentage, at most 100.
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
+    (part as f64 * 100.0 / whole.max(1) as f64).min(100.0)
+}
+
+/// A time since an instant.
+fn time_since(facts: &Facts, since_ns: u64) -> String {
+    fields::seconds(facts.now_ns.saturating_sub(since_ns))
+}
+
+/// The program that connected, before a verb: `curl` or `nobody known`.
+fn by(program: Option<GroupKey>) -> String {
+    match program {
+        Some(GroupKey::Program(comm)) if !comm.as_str().is_empty() => {
+            format!(" by {}", comm.as_str())
+        }
+        _ => String::new(),
+    }
+}
+
+/// Failures of one kind at destinations that we connect to.
+struct Kind {
+    threshold: &'static str,
+    failures: fn(&Outcomes) -> u32,
+    attempts: fn(&Outcomes) -> u32,
+    /// Name of the failures in the evidence, and of the attempts.
+    names: [&'static str; 2],
+    sentence: fn(&str, u64, u64, &str) -> String,
+}
+
+fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
+    let thresholds = sources.thresholds;
+    let (least, share) = (thresholds.of("least"), thresholds.of(kind.threshold));
+    let is_waiting = kind.threshold == "unanswered";
+    let failing = |(addr, port): (ZonedAddr, u16), recent: Option<&RecentOutcomes>| {
+        let subject = Subject::Destination(addr, port);
+        let sum = recent
+            .map(|r| r.sum(facts.now_ns, WINDOW_S))
+            .unwrap_or_default();
+        let waiting = match is_waiting {
+            true => facts.suspects.get(Plight::Unanswered, subject),
+            false => Troubled::default(),
+        };
+        let failures = u64::from((kind.failures)(&sum)) + waiting.count;
+        let attempts = u64::from((kind.attempts)(&sum)) + waiting.count;
+        let extent =
+            recent.and_then(|r| r.extent(facts.now_ns, WINDOW_S, |o| (kind.failures)(o) > 0));
+        let first_ns = extent.map(|(first, _)| first);
+        let last_ns = extent.map(|(_, last)| last);
+        let is_recent = last_ns.is_some_and(|last| last + TRAFFIC_S * S >= facts.now_ns);
+        if (failures as f64) < least
+            || percent(failures, attempts) < share
+            || !(is_recent || waiting.count > 0)
+        {
+            return None;
+        }
+        let since_ns = [first_ns, waiting.oldest_ns].into_iter().flatten().min();
+        let until_ns = match waiting.count {
+            0 => last_ns,
+            _ => None,
+        };
+        let by = by(recent.and_then(|r| r.program));
+        Some(Met {
+            subject,
+            since_ns,
+            until_ns,
+            weight: failures,
+            sentence: (kind.sentence)(&subject.to_string(), failures, attempts, &by),
+            evidence: vec![
+                (kind.names[0], Amount::Count(failures)),
+                (kind.names[1], Amount::Count(attempts)),
+                ("share_percent", Amount::real(percent(failures, attempts))),
+                ("within_s", Amount::Count(WINDOW_S)),
+            ],
+        })
+    };
+    let known = facts.destinations.iter();
+    let mut met: Vec<Met> = known.filter_map(|(key, r)| failing(key, Some(r))).collect();
+    if is_waiting {
+        // nothing has been decided there yet
+        for (subject, _) in facts.suspects.of(Plight::Unanswered) {
+            if let Subject::Destination(addr, port) = subject
+                && facts.destinations.get((addr, port)).is_none()
+            {
+                met.extend(failing((addr, port), None));
+            }
+        }
+    }
+    met
+}
+
+pub(super) fn refusing(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let kind = Kind {
+        threshold: "refusing",
+        failures: |o| o.refused,
+        attempts: Outcomes::connects,
+        names: ["refused", "connects"],
+        sentence: |to, n, all, by| format!("{to} refuses connections: {n} of {all}{by} in 30 s"),
+    };
+    let mut met = failing(facts, sources, &kind);
+    // a name like localhost has two addresses; where nothing listens on the first, the second serves
+    met.retain(|met| {
+        let Subject::Destination(to, port) = met.subject else {
+            return true;
+        };
+        let other = ZonedAddr {
+            addr: std::net::Ipv4Addr::LOCALHOST.into(),
+            ..to
+        };
+        let other = facts
+            .destinations
+            .get((other, port))
+            .filter(|_| to.addr.is_loopback() && to.addr.is_ipv6());
+        other.is_none_or(|r| r.sum(facts.now_ns, WINDOW_S).connected == 0)
+    });
+    met
+}
+
+pub(super) fn unanswered(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let kind = Kind {
+        threshold: "unanswered",
+        failures: |o| o.unanswered,
+        attempts: Outcomes::connects,
+        names: ["unanswered", "connects"],
+        sentence: |to, n, all, by| {
+            format!("{to} does not answer: {n} of {all} connects{by} in 30 s")
+        },
+    };
+    failing(facts, sources, &kind)
+}
+
+pub(super) fn unreachable(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let kind = Kind {
+        threshold: "unreachable",
+        failures: |o| o.unreachable,
+        attempts: Outcomes::connects,
+        names: ["unreachable", "connects"],
+        sentence: |to, n, all, by| {
+            format!("{to} cannot be reached: {n} of {all} connects{by} in 30 s")
+        },
+    };
+    failing(facts, sources, &kind)
+}
+
+pub(super) fn resetting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let kind = Kind {
+        threshold: "resetting",
+        failures: |o| o.reset,
+        attempts: |o| o.closed,
+        names: ["reset", "closed"],
+        sentence: |to, n, all, by| format!("{to} resets sessions: {n} of {all}{by} in 30 s"),
+    };
+    failing(facts, sources, &kind)
+}
+
+/// Sessions with destinations that have stopped to answer, and that have closed for it or not yet.
+pub(super) fn silent(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let _ = sources;
+    let met = |(subject, troubled): (Subject, Troubled)| {
+        let oldest_ns = troubled.oldest_ns?;
+        let time = time_since(facts, oldest_ns);
+        let sessions = fields::number(troubled.count, "session");
+        let bytes = fields::size(troubled.bytes);
+        Some(Met {
+            subject,
+            since_ns: Some(oldest_ns),
+            until_ns: None,
+            weight: troubled.count,
+            sentence: format!(
+                "{subject} has acknowledged nothing for {time}: {sessions}, {bytes} wait"
+            ),
+            evidence: vec![
+                ("sessions", Amount::Count(troubled.count)),
+                ("unacked_bytes", Amount::Count(troubled.bytes)),
+                (
+                    "silent_s",
+                    Amount::real(facts.now_ns.saturating_sub(oldest_ns) as f64 / 1e9),
+                ),
+            ],
+        })
+    };
+    facts.suspects.of(Plight::Silent).filter_map(met).collect()
+}
+
+/// Counts of the last 30 seconds at destinations.
+fn counted(
+    facts: &Facts,
+    least: f64,
+    count: fn(&Outcomes) -> u32,
+    name: &'static str,
+    sentence: fn(&Subject, u64, &str) -> String,
+) -> Vec<Met> {
+    let met = |((addr, port), recent): ((ZonedAddr, u16), &RecentOutcomes)| {
+        let n = u64::from(count(&recent.sum(facts.now_ns, WINDOW_S)));
+        let (first_ns, last_ns) = recent.extent(facts.now_ns, WINDOW_S, |o| count(o) > 0)?;
+        if (n as f64) < least {
+            return None;
+        }
+        let subject = Subject::Destination(addr, port);
+        Some(Met {
+            subject,
+            since_ns: Some(first_ns),
+            until_ns: Some(last_ns),
+            weight: n,
+            sentence: sentence(&subject, n, &by(recent.program)),
+            evidence: vec![
+                (name, Amount::Count(n)),
+                ("within_s", Amount::Count(WINDOW_S)),
+            ],
+        })
+    };
+    facts.destinations.iter().filter_map(met).collect()
+}
+
+pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("keepalive");
+    counted(
+        facts,
+        least,
+        |o| o.keepalive,
+        "timed_out",
+        |to, n, by| {
+            let sessions = fields::number(n, "idle session");
+            format!("{to} is gone: keep-alive closed {sessions}{by} in 30 s")
+        },
+    )
+}
+
+pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("no-port");
+    counted(
+        facts,
+        least,
+        |o| o.no_port,
+        "failed",
+        |to, n, by| format!("no local port was free to connect to {to}: {n} times{by} in 30 s"),
+    )
+}
+
+pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("never-accepted");
+    let met = |((netns, port), recent): ((u32, u16), &_)| {
+        let recent: &super::facts::Recent<u32, { WINDOW_S as usize + 2 }> = recent;
+        let n = u64::from(recent.sum(facts.now_ns, WINDOW_S));
+        let (first_ns, last_ns) = recent.extent(facts.now_ns, WINDOW_S, |n| *n > 0)?;
+        if (n as f64) < least {
+            return None;
+        }
+        let subject = Subject::Listener {
+            netns,
+            addr: None,
+            port,
+        };
+        let by = by(recent.program);
+        let sessions = fields::number(n, "session");
+        Some(Met {
+            subject,
+            since_ns: Some(first_ns),
+            until_ns: Some(last_ns),
+            weight: n,
+            sentence: format!("{sessions} of port {port} were never accepted{by} in 30 s"),
+            evidence: vec![
+                ("never_accepted", Amount::Count(n)),
+                ("within_s", Amount::Count(WINDOW_S)),
+            ],
+        })
+    };
+    facts.unaccepted.iter().filter_map(met).collect()
+}
+
+/// Processes with sessions in one kind of trouble.
+fn troubled(
+    facts: &Facts,
+    plight: Plight,
+    is_enough: impl Fn(&Subject, &Troubled) -> bool,
+    sentence: impl Fn(&Subject, &Troubled, &str) -> String,
+) -> Vec<Met> {
+    let met = |(subject, troubled): (Subject, Troubled)| {
+        if !is_enough(&subject, &troubled) {
+            return None;
+        }
+        let time = troubled.oldest_ns.map(|ns| time_since(facts, ns));
+        let mut evidence = vec![("sessions", Amount::Count(troubled.count))];
+        if troubled.bytes > 0 {
+            evidence.push(("bytes", Amount::Count(troubled.bytes)));
+        }
+        if let Some(ns) = troubled.oldest_ns {
+            let s = facts.now_ns.saturating_sub(ns) as f64 / 1e9;
+            evidence.push(("oldest_s", Amount::real(s)));
+        }
+        Some(Met {
+            subject,
+            since_ns: troubled.oldest_ns,
+            until_ns: None,
+            weight: troubled.count,
+            sentence: sentence(&subject, &troubled, &time.unwrap_or_default()),
+            evidence,
+        })
+    };
+    facts.suspects.of(plight).filter_map(met).collect()
+}
+
+/// Share of a process' open sessions that are in trouble.
+fn share_of(facts: &Facts, subject: &Subject, troubled: &Troubled) -> f64 {
+    let open = match subject {
+        Subject::Group(process) => facts.processes.get(*process).map_or(0, |opened| opened.0),
+        _ => 0,
+    };
+    percent(troubled.count, open.max(troubled.count))
+}
+
+/// Time between the first and the last close of a peer, from which on they did not all close at once, ns.
+const SPREAD_NS: u64 = 5 * S;
+/// So many times the threshold are a leak, however they came about.
+const FAR_ABOVE: f64 = 10.0;
+
+pub(super) fn close_wait(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("close-wait");
+    // a pool keeps what a restarted server closed until it is used next; a leak grows
+    let is_enough = |_: &Subject, t: &Troubled| {
+        let span_ns = t
+            .newest_ns
+            .zip(t.oldest_ns)
+            .map_or(0, |(new, old)| new - old);
+        let count = t.count as f64;
+        count >= least && (span_ns >= SPREAD_NS || count >= least * FAR_ABOVE)
+    };
+    troubled(facts, Plight::CloseWait, is_enough, |process, t, time| {
+        let sessions = fields::number(t.count, "session");
+        let since = match time {
+            "" => String::new(),
+            time => format!(", the first {time} ago"),
+        };
+        format!("{process} leaks {sessions} in close-wait: their peers closed them{since}")
+    })
+}
+
+pub(super) fn unread(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let share = sources.thresholds.of("unread");
+    let is_enough = |process: &Subject, t: &Troubled| share_of(facts, process, t) >= share;
+    troubled(facts, Plight::Unread, is_enough, |process, t, time| {
+        let sessions = fields::number(t.count, "session");
+        let bytes = fields::size(t.bytes);
+        format!("{process} has read nothing for {time} from {sessions}, where {bytes} wait")
+    })
+}
+
+pub(super) fn peer_window(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let share = sources.thresholds.of("peer-window");
+    let is_enough = |process: &Subject, t: &Troubled| share_of(facts, process, t) >= share;
+    troubled(facts, Plight::WindowFull, is_enough, |process, t, time| {
+        let sessions = fields::number(t.count, "session");
+        let bytes = fields::size(t.bytes);
+        format!(
+            "peers of {process} have read nothing for {time}: {sessions} with a full window, {bytes} wait"
+        )
+    })
+}
+
+pub(super) fn fin_wait(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("fin-wait");
+    let is_enough = |_: &Subject, t: &Troubled| t.count as f64 >= least;
+    troubled(facts, Plight::FinWait, is_enough, |process, t, time| {
+        let sessions = fields::number(t.count, "session");
+        format!("{process} waits for peers to close {sessions}, the first for {time}")
+    })
+}
+
+pub(super) fn orphans(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("orphans");
+    let is_enough = |_: &Subject, t: &Troubled| t.count as f64 >= least;
+    troubled(facts, Plight::Orphan, is_enough, |process, t, time| {
+        let sessions = fields::number(t.count, "session");
+        let bytes = fields::size(t.bytes);
+        format!(
+            "{process} closed {sessions} with {bytes} that peers have not acknowledged for {time}"
+        )
+    })
+}
+
+/// Retransmitted segments below which a share is chance.
+const LEAST_LOST: u64 = 10;
+/// Peers of a subnet from which on the subnet is the subject.
+const PEERS: usize = 3;
+
+pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("retransmitting");
+    let now_ns = facts.now_ns;
+    let sums: Vec<_> = facts
+        .peers
+        .iter()
+        .map(|(key, recent)| (key, recent.sum(now_ns, TRAFFIC_S)))
+        .collect();
+    let all: u64 = sums.iter().map(|(_, sent)| sent.bytes).sum();
+    let mut subnets: FxHashMap<GroupKey, Vec<_>> = FxHashMap::default();
+    for ((peer, direction), sent) in sums {
+        // retransmitted bytes are not among those that were acknowledged, or not yet
+        let share = percent(
+            sent.retransmitted_bytes,
+            sent.bytes + sent.retransmitted_bytes,
+        );
+        if sent.retransmits >= LEAST_LOST && share >= least {
+            let subnet = GroupBy::subnet(peer);
+            subnets
+                .entry(subnet)
+                .or_default()
+                .push((peer, direction, sent));
+        }
+    }
+    let mut met = Vec::new();
+    for (subnet, peers) in subnets {
+        let mut add =
+            |subject: Subject, sent: super::facts::Sent, among: &str| {
+                let share = percent(
+                    sent.retransmitted_bytes,
+                    sent.bytes + sent.retransmitted_bytes,
+                );
+                met.push(Met {
+                subject,
+                since_ns: None,
+                until_ns: None,
+                weight: sent.retransmits,
+                sentence: format!(
+                    "{share:.0} % of what we send to {subject}{among} is retransmitted: {} in 10 s",
+                    fields::number(sent.retransmits, "segment")
+                ),
+                evidence: vec![
+                    ("retransmits", Amount::Count(sent.retransmits)),
+                    ("retransmitted_bytes", Amount::Count(sent.retransmitted_bytes)),
+                    ("sent_bytes", Amount::Count(sent.bytes)),
+                    ("share_percent", Amount::real(share)),
+                    ("within_s", Amount::Count(TRAFFIC_S)),
+                ],
+            });
+            };
+        if peers.len() >= PEERS {
+            let mut sum = super::facts::Sent::default();
+            peers.iter().for_each(|(_, _, sent)| sum += *sent);
+            let among = format!(" ({})", fields::number(peers.len() as u64, "peer"));
+            add(Subject::Group(subnet), sum, &among);
+            continue;
+        }
+        for (peer, direction, sent) in peers {
+            // one client on a bad link is its own trouble, unless it is what this host is for
+            if direction != Direction::In
+                || percent(sent.bytes + sent.retransmitted_bytes, all) >= 10.0
+            {
+                add(Subject::Group(GroupKey::Peer(peer)), sent, "");
+            }
+        }
+    }
+    met
+}
+
+pub(super) fn bufferbloat(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("bufferbloat");
+    let met = |(addr, active): (&std::net::IpAddr, &Active)| {
+        let is_most = active.affected * 2 >= active.count;
+        (active.affected as f64 >= least && is_most).then(|| Met {
+            subject: Subject::Local(*addr),
+            since_ns: None,
+            until_ns: None,
+            weight: active.affected,
+            sentence: format!(
+                "{} of {} through {addr} have round trips far above their minimum, up to {}: a queue is full",
+                active.affected,
+                fields::number(active.count, "active session"),
+                fields::micros(active.longest_us.into())
+            ),
+            evidence: vec![
+                ("sessions", Amount::Count(active.affected)),
+                ("active_sessions", Amount::Count(active.count)),
+                ("longest_rtt_us", Amount::Count(active.longest_us.into())),
+            ],
+        })
+    };
+    facts.delayed.last.iter().filter_map(met).collect()
+}
+
+pub(super) fn send_buffer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("send-buffer");
+    let met = |(process, active): (&GroupKey, &Active)| {
+        // the time of a session is a percentage here
+        (active.affected > 0 && f64::from(active.longest_us) >= least).then(|| Met {
+            subject: Subject::Group(*process),
+            since_ns: None,
+            until_ns: None,
+            weight: active.affected,
+            sentence: format!(
+                "{process} could send more: its send buffer is full {} % of the time",
+                active.longest_us.min(100)
+            ),
+            evidence: vec![
+                ("sessions", Amount::Count(active.affected)),
+                (
+                    "limited_percent",
+                    Amount::Count(active.longest_us.min(100).into()),
+                ),
+            ],
+        })
+    };
+    facts.short_buffers.last.iter().filter_map(met).collect()
+}
+
+/// Mean time of a connect from which on it matters, µs.
+const NOTABLE_US: f64 = 1000.0;
+
+pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let (least, rate) = (
+        sources.thresholds.of("churn"),
+        sources.thresholds.of("churn-rate"),
+    );
+    let met = |((addr, port), recent): ((ZonedAddr, u16), &RecentOutcomes)| {
+        let sum = recent.sum(facts.now_ns, TRAFFIC_S);
+        let per_second = f64::from(sum.whole) / TRAFFIC_S as f64;
+        let share = percent(sum.connect_us, sum.life_us);
+        let mean_us = sum.connect_us as f64 / f64::from(sum.whole.max(1));
+        if per_second < rate || share < least || mean_us < NOTABLE_US {
+            return None;
+        }
+        let subject = Subject::Destination(addr, port);
+        let by = by(recent.program);
+        Some(Met {
+            subject,
+            since_ns: None,
+            until_ns: None,
+            weight: sum.whole.into(),
+            sentence: format!(
+                "{per_second:.0} sessions/s with {subject}{by} spend {share:.0} % of their life connecting: nothing keeps them open"
+            ),
+            evidence: vec![
+                ("sessions_per_s", Amount::real(per_second)),
+                ("connecting_percent", Amount::real(share)),
+                ("connect_mean_us", Amount::Count(mean_us as u64)),
+            ],
+        })
+    };
+    facts.destinations.iter().filter_map(met).collect()
+}
+
+/// Open sessions from which on the descriptor limit of a process is looked up.
+const MANY: u64 = 256;
+/// Lookups per snapshot.
+const LOOKUPS: usize = 4;
+
+pub(super) fn descriptors(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("descriptors");
+    let many = facts
+        .processes
+        .iter()
+        .filter(|(_, opened)| opened.0 >= MANY);
+    let mut many: Vec<(u64, GroupKey)> = many.map(|(key, opened)| (opened.0, key)).collect();
+    many.sort_unstable_by(|a, b| b.cmp(a));
+    let met = |(open, process): (u64, GroupKey)| {
+        let GroupKey::Process(pid, _) = process else {
+            return None;
+        };
+        let limit = (facts.descriptor_limit)(pid).filter(|n| *n > 0)?;
+        let share = percent(open, limit);
+        (share >= least).then(|| Met {
+            subject: Subject::Group(process),
+            since_ns: None,
+            until_ns: None,
+            weight: open,
+            sentence: format!(
+                "{process} is near its limit of {limit} descriptors: {open} are open sessions"
+            ),
+            evidence: vec![
+                ("open_sessions", Amount::Count(open)),
+                ("limit", Amount::Count(limit)),
+                ("share_percent", Amount::real(share)),
+            ],
+        })
+    };
+    many.into_iter().take(LOOKUPS).filter_map(met).collect()
+}
+
+pub(super) fn missed(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("missed");
+    let n = facts.missed.sum(facts.now_ns, WINDOW_S);
+    let extent = facts.missed.extent(facts.now_ns, WINDOW_S, |n| *n > 0);
+    let Some((first_ns, _)) = extent.filter(|_| n as f64 >= least) else {
+        return Vec::new();
+    };
+    vec![Met {
+        subject: Subject::Host,
+        since_ns: Some(first_ns),
+        until_ns: None,
+        weight: n,
+        sentence: format!(
+            "{} missed in 30 s: figures are too low",
+            fields::number(n, "session")
+        ),
+        evidence: vec![
+            ("missed", Amount::Count(n)),
+            ("within_s", Amount::Count(WINDOW_S)),
+        ],
+    }]
+}
