@@ -16,6 +16,11 @@ use crate::text::sanitize::sanitize;
 /// Maximum number of parents looked up.
 const MAX_PARENTS: usize = 16;
 
+/// Returns how many descriptors a process may have open.
+pub fn descriptor_limit(pid: u32) -> Option<u64> {
+    Process::new(pid).descriptor_limit()
+}
+
 /// Presence of a process in /proc.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {

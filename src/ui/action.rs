@@ -213,6 +213,8 @@ pub enum Mode {
     Listeners,
     /// The ports screen.
     Ports,
+    /// What is wrong on this host.
+    Findings,
     /// A text that lines of a screen must contain is being typed: unbound keys are text.
     LineSearch,
     Help,

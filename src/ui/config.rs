@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::host::bounded_file::read_at_most;
 use crate::model::fields;
+use crate::model::findings::{THRESHOLDS, Thresholds};
 use crate::text::suggest::suggest;
 use crate::text::units;
 use crate::ui::keys::{KEYS, KeyPress, Keymap, current_name};
@@ -45,6 +46,8 @@ pub struct Config {
     /// A click on a cell copies its value.
     pub click_copies: bool,
     pub keymap: Keymap,
+    /// Thresholds of findings.
+    pub thresholds: Thresholds,
 }
 
 impl Default for Config {
@@ -61,6 +64,7 @@ impl Default for Config {
             talkers: TalkersBelow::default(),
             click_copies: true,
             keymap: Keymap::default(),
+            thresholds: Thresholds::default(),
         }
     }
 }
@@ -263,6 +267,8 @@ pub static SETTINGS: &[Setting] = &[
 const KEYS_TABLE: &str = "keys";
 /// The TOML table of colors.
 const COLORS_TABLE: &str = "colors";
+/// The TOML table of thresholds.
+const FINDINGS_TABLE: &str = "findings";
 
 /// An error in a value, with its position if only a part is wrong.
 #[derive(Debug)]
@@ -412,12 +418,16 @@ impl Config {
                     mistakes.extend(config.color(colors));
                     continue;
                 }
-                (None, value) if [KEYS_TABLE, COLORS_TABLE].contains(&name) => {
+                (None, DeValue::Table(thresholds)) if name == FINDINGS_TABLE => {
+                    mistakes.extend(config.limit(thresholds));
+                    continue;
+                }
+                (None, value) if [KEYS_TABLE, COLORS_TABLE, FINDINGS_TABLE].contains(&name) => {
                     Err(Wrong::takes("a table", value))
                 }
                 (None, _) => {
                     let names = SETTINGS.iter().map(|s| s.name);
-                    let names = names.chain([COLORS_TABLE, KEYS_TABLE]);
+                    let names = names.chain([COLORS_TABLE, FINDINGS_TABLE, KEYS_TABLE]);
                     let names: Vec<&str> = names.collect();
                     Err(Wrong::unknown("setting", name, &names).at(key.span()))
                 }
@@ -445,6 +455,21 @@ impl Config {
         }
         let place = |own: &OwnColor| STYLES.iter().position(|s| s.name == own.style.name);
         self.colors.sort_by_key(place);
+        mistakes
+    }
+
+    /// Takes the thresholds of findings.
+    fn limit(&mut self, table: &DeTable<'_>) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        for (name, value) in table {
+            let number = threshold(name, value.get_ref());
+            match number {
+                Ok(number) => {
+                    self.thresholds.set(name.get_ref(), number);
+                }
+                Err(wrong) => mistakes.push(Mistake::new(name.get_ref(), value.span(), wrong)),
+            }
+        }
         mistakes
     }
 
@@ -519,6 +544,21 @@ impl Config {
         text += &format!("[{COLORS_TABLE}]\n");
         for own in &self.colors {
             text += &format!("{} = {}\n", own.style.name, quoted(&own.text));
+        }
+        text += &format!(
+            "\n# Thresholds of findings, which the key `findings` and --findings show: numbers.\n[{FINDINGS_TABLE}]\n"
+        );
+        for threshold in THRESHOLDS {
+            let line = format!(
+                "{} = {}",
+                threshold.name,
+                self.thresholds.of(threshold.name)
+            );
+            let unit = match threshold.unit {
+                "" => String::new(),
+                unit => format!("{unit}: "),
+            };
+            text += &format!("{line:<24} # {unit}{}\n", threshold.help);
         }
         text += &format!(
             "\n# Keys: a list for each action, with at least one key. A key is a character, ^A to ^Z, F1 to F12, Space, Enter,\n# Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Home, End, PgUp, PgDn, Up, Down, Left or Right.\n[{KEYS_TABLE}]\n"
@@ -599,6 +639,24 @@ fn own_color(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<Own
         background: background.map(|b| color(b.trim())).transpose()?,
         text: text.clone(),
     })
+}
+
+/// Parses a threshold.
+fn threshold(name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<f64, Wrong> {
+    let key = name.get_ref().as_ref();
+    let names: Vec<&str> = THRESHOLDS.iter().map(|t| t.name).collect();
+    if !names.contains(&key) {
+        return Err(Wrong::unknown("threshold", key, &names).at(name.span()));
+    }
+    let number = match value {
+        DeValue::Integer(n) => u32::from_str_radix(n.as_str(), n.radix())
+            .ok()
+            .map(f64::from),
+        DeValue::Float(n) => n.as_str().parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|n| n.is_finite() && *n >= 0.0);
+    number.ok_or_else(|| Wrong::takes("a number, 0 or more", value))
 }
 
 /// Parses the keys for a binding.
@@ -784,6 +842,11 @@ mod tests {
             "[colors]\nclosed = \"red on \\u001b[2J\"",
             "[colors]\nclosed = ['red']",
             "theme = \"\\u001b[2J\"",
+            "findings = 3",
+            "[findings]\nrefusin = 3",
+            "[findings]\nrefusing = -3",
+            "[findings]\nrefusing = nan",
+            "[findings]\nrefusing = '20 %'",
         ]
         .iter()
         .map(|text| format!("{}\n    {}", text.replace('\n', "\n  "), error(text)))

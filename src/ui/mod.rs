@@ -21,7 +21,7 @@ use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
 use crate::host::job;
 use crate::host::proc;
-use crate::host::process_info::ProcessInfo;
+use crate::host::process_info::{ProcessInfo, descriptor_limit};
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::sandbox::InForce;
 use crate::host::services::Services;
@@ -29,6 +29,7 @@ use crate::host::session_env::SessionEnv;
 use crate::host::signals::Watch;
 use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
+use crate::model::findings::Findings;
 use crate::model::port_use::PortUse;
 use crate::output::export_file::{Writer, WriterReport};
 
@@ -242,6 +243,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
         netns.unwrap_or(0),
         proc::local_port_range().unwrap_or_default(),
     );
+    app.findings = Findings::new(options.config.thresholds, descriptor_limit);
     if let Some(notice) = options.notice {
         app.notice.say(notice);
     }

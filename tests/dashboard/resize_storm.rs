@@ -29,6 +29,7 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::Distributions => ("d", "q"),
         Mode::Failures => ("f", "q"),
         Mode::Baseline => ("mm", "x"),
+        Mode::Findings => ("!", "q"),
         Mode::Listeners => ("L", "q"),
         Mode::Ports => ("P", "q"),
         Mode::LineSearch => ("L/wait", "\x03q"),

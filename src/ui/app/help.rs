@@ -27,6 +27,7 @@ impl App {
             keymap: &self.keymap,
             missed: &self.store.totals().missed,
             in_force: &self.in_force,
+            thresholds: &self.findings.thresholds,
         }
     }
 

@@ -57,6 +57,9 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let field = entry.and_then(|entry| fields::columns().nth(entry));
         return field.map_or(Hit::Nothing, |(field, _)| Hit::Heading(field));
     }
+    if layout.headline.contains(at) {
+        return Hit::Key(Action::Screen(Mode::Findings));
+    }
     if layout.tabs.contains(at) {
         let line = app.tab_line(layout.tabs.width);
         let tab = line.at((column - layout.tabs.x).into());
@@ -69,18 +72,20 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
             _ if reads => None,
             Some(Screen::Failures(_)) => list_area::FAILURES.at(layout.main, row),
             Some(Screen::Baseline(_)) => list_area::BASELINE.at(layout.main, row),
-            Some(Screen::Table(shown)) => match list_area::LINES.at(layout.main, row) {
-                None if row == layout.main.y => {
-                    let x = column - layout.main.x;
-                    let headings = shown.headings(layout.main.width);
-                    let mut here = headings
-                        .iter()
-                        .filter(|h| (h.x..=h.x + h.width).contains(&x));
-                    let column = here.next().map(|h| h.column);
-                    return column.map_or(Hit::Nothing, Hit::LineHeading);
+            Some(Screen::Table(shown)) => {
+                match list_area::lines(shown.remark_lines(), layout.main).at(layout.main, row) {
+                    None if row == layout.main.y => {
+                        let x = column - layout.main.x;
+                        let headings = shown.headings(layout.main.width);
+                        let mut here = headings
+                            .iter()
+                            .filter(|h| (h.x..=h.x + h.width).contains(&x));
+                        let column = here.next().map(|h| h.column);
+                        return column.map_or(Hit::Nothing, Hit::LineHeading);
+                    }
+                    line => line,
                 }
-                line => line,
-            },
+            }
             Some(Screen::Distributions(_)) | None => None,
         };
         return line.map_or(Hit::Page, Hit::Line);

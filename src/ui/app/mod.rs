@@ -18,10 +18,12 @@ use crate::model::batch::Clock;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::fields::Field;
+use crate::model::findings::Findings;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
+use crate::ui::action::Mode;
 use crate::ui::keys::{Bound, Keymap};
 use crate::ui::layout;
 use crate::ui::layout::panes::{Subject, TalkersBelow, WIDEST_NAME};
@@ -139,6 +141,7 @@ pub struct App {
     pub ports: PortUse,
     /// Second of the last question for the sockets in TIME_WAIT.
     time_wait_s: u64,
+    pub findings: Findings,
     pub store: Store,
     pub rows: Rows,
     pub selection: Selection,
@@ -202,6 +205,7 @@ impl App {
             host_state: HostState::default(),
             ports: PortUse::default(),
             time_wait_s: 0,
+            findings: Findings::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
             selection: Selection::Top,
@@ -292,6 +296,8 @@ impl App {
         let parts = Parts {
             prompting: self.layers.is_prompting(),
             titled: replaces && !explained(),
+            // its own screen says more
+            found: self.findings.is_any() && self.layers.present().0.mode != Mode::Findings,
             focus: self.layers.focus(),
             below: self.talkers_below,
         };

@@ -1,6 +1,8 @@
 //! Observers of store events: one struct, so that a new observer is added only here.
 
 use crate::model::baseline::Baseline;
+use crate::model::findings::Findings;
+use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
 use crate::model::store::{Change, SessionRef, Store, StoreEvent};
@@ -23,6 +25,8 @@ pub(super) struct Observers<'a> {
     host_history: &'a mut HostHistory,
     ports: &'a mut PortUse,
     baseline: Option<&'a mut Baseline>,
+    findings: &'a mut Findings,
+    host_state: &'a HostState,
     layers: &'a mut Layers,
     selection: &'a mut Selection,
     hidden: &'a mut Selected,
@@ -54,6 +58,7 @@ impl Observers<'_> {
             if let Some(baseline) = &mut self.baseline {
                 baseline.take(&change);
             }
+            self.findings.take(&change);
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
@@ -86,6 +91,7 @@ impl Observers<'_> {
             if let Some(baseline) = &mut self.baseline {
                 baseline.pass(&change);
             }
+            self.findings.take(&change);
         }
         if let Some(detail) = self.layers.detail_mut() {
             detail.pass(change);
@@ -99,6 +105,9 @@ impl Observers<'_> {
         }
         self.panes.end_snapshot(now_ns);
         self.host_history.settle(now_ns);
+        let missed = store.totals().missed.certain();
+        self.findings
+            .end_snapshot(now_ns, missed, Some(self.host_state));
     }
 
     /// Settles after all events of a moment: observers count the open sessions again.
@@ -131,6 +140,8 @@ impl App {
             host_history: &mut self.host_history,
             ports: &mut self.ports,
             baseline: self.baseline.as_deref_mut(),
+            findings: &mut self.findings,
+            host_state: &self.host_state,
             layers: &mut self.layers,
             selection: &mut self.selection,
             hidden: &mut self.hidden,

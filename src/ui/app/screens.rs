@@ -12,6 +12,7 @@ use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
 use crate::ui::state::distributions::{Distributions, MEASURES};
 use crate::ui::state::failures::Failures;
+use crate::ui::state::findings::FindingLine;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::listeners::ListenerLine;
 use crate::ui::state::ports::PortLine;
@@ -85,6 +86,7 @@ impl App {
             }
             Mode::Baseline => Some(Screen::Baseline(Box::default())),
             Mode::Ports => Some(Screen::Table(Box::<Lines<PortLine>>::default())),
+            Mode::Findings => Some(Screen::Table(Box::<Lines<FindingLine>>::default())),
             Mode::Listeners => Some(Screen::Table(Box::<Lines<ListenerLine>>::default())),
             _ => None,
         };
@@ -188,7 +190,10 @@ impl App {
             Some(Screen::Baseline(shown)) => {
                 shown.list.wheel(list_area::BASELINE.count(area), down)
             }
-            Some(Screen::Table(shown)) => shown.wheel(list_area::LINES.count(area), down),
+            Some(Screen::Table(shown)) => {
+                let lines = list_area::lines(shown.remark_lines(), area);
+                shown.wheel(lines.count(area), down);
+            }
             Some(Screen::Distributions(_)) | None => {}
         }
     }
@@ -241,12 +246,14 @@ impl App {
             (Some(Screen::Table(shown)), _) => {
                 let sources = LineSources {
                     host: &self.host_state,
+                    findings: &self.findings,
                     store: &self.store,
                     names: &self.names,
                     ports: &self.ports,
                     now_ns: self.now_ns,
                 };
-                shown.refresh(&sources, list_area::LINES.count(area));
+                let lines = list_area::lines(shown.remark_lines(), area);
+                shown.refresh(&sources, lines.count(area));
             }
             _ => {}
         }

@@ -13,10 +13,10 @@ impl App {
     /// Handles an action on a screen of lines, or in the line that is typed on it.
     pub(super) fn update_lines(&mut self, action: Action) -> Offer {
         let area = self.layout().main;
-        let height = list_area::LINES.count(area);
         let Some(Screen::Table(shown)) = self.layers.screen_mut() else {
             return Continue(());
         };
+        let height = list_area::lines(shown.remark_lines(), area).count(area);
         let is_typing = shown.arrangement().typing().is_some();
         match action {
             Action::Edit(Edit::Request(request)) if is_typing => {
@@ -44,6 +44,14 @@ impl App {
                 arrangement.is_inverted = !arrangement.is_inverted;
             }
             Action::Narrow => {
+                if let Some((mode, searched)) = shown.screen() {
+                    let effect = self.go_to(mode);
+                    if let Some(Screen::Table(shown)) = self.layers.screen_mut() {
+                        shown.arrangement_mut().searched = searched;
+                        self.adapt_to_layout();
+                    }
+                    return Break(effect);
+                }
                 if let Some(filter) = shown.sessions() {
                     self.layers.take_screen();
                     self.show_all_of(&filter);
@@ -69,10 +77,11 @@ impl App {
     }
 
     fn change_line_search(&mut self, change: impl FnOnce(&mut Line) -> bool) {
-        let height = list_area::LINES.count(self.layout().main);
+        let area = self.layout().main;
         if let Some(Screen::Table(shown)) = self.layers.screen_mut()
             && shown.arrangement().typing().is_some()
         {
+            let height = list_area::lines(shown.remark_lines(), area).count(area);
             let fits = shown.arrangement_mut().change(change);
             shown.arrange(&self.names, height);
             self.say_if_cut(fits);

@@ -50,14 +50,19 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
     section(
         "screens",
-        "KEYS IN CHARTS, FAILURES AND BASELINE, besides ? d f m v V Space + -",
+        "KEYS IN CHARTS, FAILURES AND BASELINE, besides ? d f m ! v V Space + -",
         SCREENS,
         &[Mode::Table],
     ),
     section(
         "lines",
-        "KEYS IN LISTENERS AND PORTS, besides ? d f m L P v V Space + -",
-        &[Mode::Listeners, Mode::Ports, Mode::LineSearch],
+        "KEYS IN FINDINGS, LISTENERS AND PORTS, besides ? d f m ! L P v V Space + -",
+        &[
+            Mode::Findings,
+            Mode::Listeners,
+            Mode::Ports,
+            Mode::LineSearch,
+        ],
         &[Mode::Table, Mode::Prompt],
     ),
     section(

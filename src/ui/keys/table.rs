@@ -78,7 +78,7 @@ const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
 /// Screens shown instead of the table.
 pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
 /// Screens of lines for things of the host.
-pub const LINES: &[Mode] = &[Mode::Listeners, Mode::Ports];
+pub const LINES: &[Mode] = &[Mode::Findings, Mode::Listeners, Mode::Ports];
 /// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The session table, the panes, and the screens shown instead.
@@ -88,6 +88,7 @@ const LIST_AND_SCREENS: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
 ];
@@ -98,6 +99,7 @@ const UNTYPED: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
     Mode::Detail,
@@ -118,6 +120,7 @@ const LIVE: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
     Mode::Detail,
@@ -128,6 +131,7 @@ const SCROLLABLE: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
     Mode::Help,
@@ -141,6 +145,7 @@ const LEFT_WITH_Q: &[Mode] = &[
     Mode::Distributions,
     Mode::Failures,
     Mode::Baseline,
+    Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
     Mode::Help,
@@ -199,7 +204,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("sort-menu", &[Mode::Table], &[char('s'), code(KeyCode::F(6))], Action::SortMenu, "sort", "sort by a column from a menu, in which each has a letter"),
     key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selected entry"),
     key("narrow", SCREENS, &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selection and show the sessions"),
-    key("narrow", LINES, &[code(KeyCode::Enter)], Action::Narrow, "sessions", "show the sessions of the selected line, whatever the filter was"),
+    key("narrow", LINES, &[code(KeyCode::Enter)], Action::Narrow, "proof", "show the sessions of the selected line, whatever the filter was, or the screen that proves a finding"),
     key("search-lines", LINES, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Search, "search", "show only lines that contain a text, as you type"),
     key("sort-figure", LINES, &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next column"),
     key("sort-next", LINES, &[char('>')], Action::SortNext, "", "sort by the next column"),
@@ -222,10 +227,11 @@ pub static KEYS: &[KeyBinding] = &[
     key("charts", UNTYPED, &[char('d')], Action::Screen(Mode::Distributions), "charts", "show the last minutes, and distributions of duration, RTT, connect, bytes"),
     key("failures", UNTYPED, &[char('f')], Action::Screen(Mode::Failures), "failures", "show failures by reason, destination and program"),
     key("baseline", UNTYPED, &[char('m')], Action::Baseline, "baseline", "set a baseline; press again to compare"),
+    key("findings", UNTYPED, &[char('!')], Action::Screen(Mode::Findings), "findings", "show what is wrong: findings, with numbers and proof"),
     key("listeners", UNTYPED, &[char('L')], Action::Screen(Mode::Listeners), "listeners", "show the listening sockets, their queues and what they refuse"),
     key("ports", UNTYPED, &[char('P')], Action::Screen(Mode::Ports), "ports", "show the local ports that outgoing sessions use, and how many are left"),
     key("columns", MAIN, &[char('c'), code(KeyCode::F(2))], Action::Columns, "columns", "choose the columns and their order"),
-    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen: sessions, charts, failures, baseline, listeners, ports, help"),
+    key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen, in the order of the tabs"),
     key("previous-screen", LIST_AND_SCREENS, &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),

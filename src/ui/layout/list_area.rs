@@ -32,5 +32,13 @@ pub const PANE: Lines = Lines { above: 1, below: 0 };
 pub const FAILURES: Lines = Lines { above: 1, below: 1 };
 /// Differences from the baseline: below the sums.
 pub const BASELINE: Lines = Lines { above: 4, below: 1 };
-/// Things of the host: between headings, and the texts about the selected one and about all.
-pub const LINES: Lines = Lines { above: 1, below: 2 };
+
+/// Things of the host: between headings, and the texts about the selected one, of so many lines if there is room, and about
+/// all.
+pub fn lines(remark: u16, area: Rect) -> Lines {
+    let room = area.height.saturating_sub(2) / 2;
+    Lines {
+        above: 1,
+        below: 1 + remark.min(room.max(1)),
+    }
+}

@@ -22,6 +22,8 @@ pub struct Layout {
     pub host: Rect,
     /// The second header line: a description of the view.
     pub view_line: Rect,
+    /// What is wrong on the host; empty: nothing is, or there is no room.
+    pub headline: Rect,
     /// The tabs of the screens.
     pub tabs: Rect,
     /// The title of a screen whose purpose is not next to the tabs.
@@ -51,6 +53,8 @@ const HIGH: u16 = 30;
 /// Minimum height for the tabs, and for a title.
 pub const TABBED: u16 = 20;
 const TITLED: u16 = 12;
+/// Minimum height for the line of findings.
+const FOUND: u16 = 8;
 
 /// Minimum height for a strip of top talkers, and its lines.
 const HIGH_FOR_STRIP: u16 = 20;
@@ -62,6 +66,8 @@ pub struct Parts {
     pub prompting: bool,
     /// It has a title line, where there is room for one.
     pub titled: bool,
+    /// It has a line for findings.
+    pub found: bool,
     pub focus: Focus,
     pub below: TalkersBelow,
 }
@@ -74,6 +80,7 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
     let Parts {
         prompting,
         titled,
+        found,
         focus,
         below,
     } = parts;
@@ -81,16 +88,19 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
     let line = |from: u16| Constraint::Length((area.height >= from).into());
     let prompt = if prompting { 2.min(area.height) } else { 0 };
     let title = if titled { TITLED } else { u16::MAX };
-    let [host, view_line, tabs, title, main, prompt, footer] = ratatui::layout::Layout::vertical([
-        line(4 + prompt),
-        line(5 + prompt),
-        line(TABBED),
-        line(title),
-        Constraint::Fill(1),
-        Constraint::Length(prompt),
-        line(6 + prompt),
-    ])
-    .areas(area);
+    let headline = if found { FOUND } else { u16::MAX };
+    let [host, view_line, headline, tabs, title, main, prompt, footer] =
+        ratatui::layout::Layout::vertical([
+            line(4 + prompt),
+            line(5 + prompt),
+            line(headline),
+            line(TABBED),
+            line(title),
+            Constraint::Fill(1),
+            Constraint::Length(prompt),
+            line(6 + prompt),
+        ])
+        .areas(area);
     let side_by_side = panes::side_by_side(main, focus)
         .filter(|_| area.height >= HIGH && below != TalkersBelow::Off);
     let has_strip = below == TalkersBelow::Strip && area.height >= HIGH_FOR_STRIP;
@@ -132,6 +142,7 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
     Layout {
         host,
         view_line,
+        headline,
         tabs,
         title,
         main,

@@ -5,6 +5,7 @@ use crate::host::sandbox::InForce;
 use crate::model::aggregate::figure_table::FIGURES;
 use crate::model::batch::Missed;
 use crate::model::fields;
+use crate::model::findings::{FINDINGS, Thresholds};
 use crate::model::session::{Reason, State};
 use crate::text::wrap::words;
 use crate::ui::action::Mode;
@@ -12,6 +13,7 @@ use crate::ui::keys::sections::MOUSE;
 use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
 use crate::ui::page::questions::QUESTIONS;
+use crate::ui::state::findings;
 use crate::ui::state::help::HelpPosition;
 use crate::ui::state::{listeners, ports};
 
@@ -44,6 +46,7 @@ pub struct Sources<'a> {
     pub keymap: &'a Keymap,
     pub missed: &'a Missed,
     pub in_force: &'a InForce,
+    pub thresholds: &'a Thresholds,
 }
 
 /// Every chapter.
@@ -83,6 +86,27 @@ pub static CHAPTERS: &[Chapter] = &[
             let mut lines = about.concat();
             lines.extend(keys(sources, "screens"));
             lines.extend(list("FIGURES OF CHARTS, FAILURES AND BASELINE", &COUNTED));
+            lines
+        },
+    },
+    Chapter {
+        name: "Findings",
+        modes: &[Mode::Findings],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::Findings);
+            lines.extend(keys(sources, "lines"));
+            lines.push(heading("COLUMNS OF FINDINGS"));
+            lines.extend(findings::column_helps().map(|(title, help)| entry(title, help)));
+            lines.push(heading("FINDINGS, and what to do next"));
+            for rule in FINDINGS {
+                let threshold = rule.threshold_text(sources.thresholds);
+                lines.push(entry(
+                    rule.name,
+                    &format!("{}. {}", rule.title, rule.meaning),
+                ));
+                lines.push(entry("", &format!("Looks like it: {}", rule.similar)));
+                lines.push(entry("", &format!("Next: {} ({threshold})", rule.next)));
+            }
             lines
         },
     },

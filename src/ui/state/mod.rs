@@ -6,6 +6,7 @@ pub mod detail;
 pub mod distributions;
 pub mod export;
 pub mod failures;
+pub mod findings;
 pub mod freeze;
 pub mod help;
 pub mod host_history;

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use crate::model::fields::FieldKind;
+use crate::model::findings::Findings;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::store::Store;
@@ -23,6 +24,7 @@ use crate::ui::state::names::Names;
 #[derive(Clone, Copy, Debug)]
 pub struct LineSources<'a> {
     pub host: &'a HostState,
+    pub findings: &'a Findings,
     pub store: &'a Store,
     pub names: &'a Names,
     pub ports: &'a PortUse,
@@ -80,6 +82,8 @@ pub trait TableLine: Debug + Sized + 'static {
     const MODE: Mode;
     /// Title of the column that the lines are sorted by at first.
     const SORTED_BY: &'static str;
+    /// Lines for the remark about the selected thing.
+    const REMARK_LINES: u16 = 1;
 
     fn columns() -> &'static [TableColumn<Self>];
 
@@ -90,6 +94,12 @@ pub trait TableLine: Debug + Sized + 'static {
 
     /// A filter that matches the sessions of this thing; `None`: it has none.
     fn sessions(&self) -> Option<String>;
+
+    /// The screen that says more about this thing than its sessions, and a text to search for there; `None`: there is
+    /// none.
+    fn screen(&self) -> Option<(Mode, String)> {
+        None
+    }
 
     /// A sentence about this thing, below the lines while it is selected.
     fn remark(&self, names: &Names) -> String;
@@ -204,6 +214,12 @@ pub trait TableScreen: Debug {
 
     /// A filter that matches the sessions of the selected line.
     fn sessions(&self) -> Option<String>;
+
+    /// The screen that says more about the selected line, and a text to search for there.
+    fn screen(&self) -> Option<(Mode, String)>;
+
+    /// Lines for the remark about the selected line.
+    fn remark_lines(&self) -> u16;
 
     fn go(&mut self, motion: Motion, height: usize);
 
@@ -375,6 +391,14 @@ impl<L: TableLine> TableScreen for Lines<L> {
 
     fn sessions(&self) -> Option<String> {
         self.selected()?.sessions()
+    }
+
+    fn screen(&self) -> Option<(Mode, String)> {
+        self.selected()?.screen()
+    }
+
+    fn remark_lines(&self) -> u16 {
+        L::REMARK_LINES
     }
 
     fn go(&mut self, motion: Motion, height: usize) {

@@ -57,6 +57,7 @@ fn help_lines_fit_eighty_and_sixty_columns() {
         keymap: &keys::Keymap::default(),
         missed: &Missed::default(),
         in_force: &InForce::default(),
+        thresholds: &Thresholds::default(),
     };
     for (width, fits) in [(200, 52), (80, 52), (60, 32), (48, 20), (47, 0), (30, 0)] {
         for line in (0..CHAPTERS.len()).flat_map(|c| lines(&sources, c, width)) {

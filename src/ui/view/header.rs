@@ -21,6 +21,7 @@ use crate::ui::view::table::shorten;
 pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     host(app, theme, layout.host, buffer);
     view_line(app, theme, layout.view_line, buffer);
+    headline(app, theme, layout.headline, buffer);
 }
 
 /// Joins as many parts as fit, the important ones first. None is cut: a part of a number is another number.
@@ -73,6 +74,25 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let host = shorten(&app.host, WIDEST_HOST, FieldKind::Text);
     parts.push(Line::from(Span::styled(host, theme.title)));
     fit(parts, area.width).render(area, buffer);
+}
+
+/// What is wrong, after the key of the screen that says more.
+fn headline(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let Some(text) = app.findings.headline() else {
+        return;
+    };
+    let key = app.keymap.of(Mode::Table, Action::Screen(Mode::Findings));
+    let room = usize::from(area.width).saturating_sub(key.width() + 1);
+    let text = shorten(&text, room, FieldKind::Text);
+    let spans = [
+        Span::styled(key, theme.key),
+        Span::raw(" "),
+        Span::styled(text, theme.alarm_text),
+    ];
+    Line::from_iter(spans).render(area, buffer);
 }
 
 /// Hours and minutes, as `uptime` shows them: with seconds it would tick, and be all the traffic to the terminal of a quiet

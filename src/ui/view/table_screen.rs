@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::text::wrap::words;
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::state::line::Line;
@@ -45,7 +46,8 @@ pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffe
             buffer.set_stringn(heading.x + x, heading.y, text, room, style);
         }
     }
-    let height = list_area::LINES.count(area);
+    let places = list_area::lines(shown.remark_lines(), area);
+    let height = places.count(area);
     for (row, line) in shown
         .visible(&headings, &app.names, height)
         .iter()
@@ -85,7 +87,19 @@ pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffe
             )
         }
     };
-    let texts = [(selected, theme.base), (all, theme.quiet)];
+    let room = usize::from(places.below) - 1;
+    let mut remark = match room {
+        1 => vec![selected],
+        _ => words(&selected, width),
+    };
+    if remark.len() > room {
+        // the last line says that there is more
+        let rest = remark.split_off(room - 1).join(" ");
+        remark.push(rest);
+    }
+    remark.resize(room, String::new());
+    let remark = remark.into_iter().map(|text| (text, theme.base));
+    let texts = remark.chain([(all, theme.quiet)]);
     let rest = area.rows().skip(1 + height).zip(texts);
     for (line, (text, style)) in rest {
         let text = shorten(&text, width, FieldKind::Text);

@@ -1,0 +1,220 @@
+//! The findings screen: what is wrong on this host, and what was.
+
+use crate::filter::for_finding::filter_for_finding;
+use crate::model::fields;
+use crate::model::fields::FieldKind;
+use crate::model::findings::{Amount, Finding, FindingKey, Proof, Severity, Subject};
+use crate::ui::action::Mode;
+use crate::ui::state::names::Names;
+use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
+
+/// A finding at the moment that is shown.
+#[derive(Clone, Debug)]
+pub struct FindingLine {
+    key: FindingKey,
+    finding: Finding,
+    /// Its threshold, with the name of the setting.
+    threshold: String,
+    now_ns: u64,
+}
+
+impl FindingLine {
+    /// Time since it began, ns.
+    fn age_ns(&self) -> u64 {
+        self.now_ns.saturating_sub(self.finding.since_ns)
+    }
+
+    fn is_present(&self) -> bool {
+        self.finding.ended_ns.is_none()
+    }
+
+    /// The numbers behind the sentence: `refused 12, connects 20, share_percent 60`.
+    fn evidence(&self) -> String {
+        let number = |(name, amount): &(&str, Amount)| match amount {
+            Amount::Count(n) => format!("{name} {n}"),
+            Amount::Real(n) => format!("{name} {n}"),
+        };
+        let numbers = self.finding.evidence.iter().map(number);
+        numbers.collect::<Vec<_>>().join(", ")
+    }
+}
+
+const fn column(
+    title: &'static str,
+    help: &'static str,
+    (width, grow, drop): (u16, u16, u8),
+    kind: FieldKind,
+    text: fn(&FindingLine, &Names, usize) -> String,
+    sort_key: fn(&FindingLine) -> SortKey,
+) -> TableColumn<FindingLine> {
+    TableColumn {
+        title,
+        help,
+        width,
+        grow,
+        drop,
+        is_number: false,
+        kind,
+        text,
+        sort_key,
+        alarms: |_| false,
+    }
+}
+
+static COLUMNS: [TableColumn<FindingLine>; 5] = [
+    TableColumn {
+        alarms: |l| l.is_present() && l.finding.rule.severity == Severity::Fault,
+        ..column(
+            "!",
+            "!!: something fails; !: something is slow or will fail; -: it has ended",
+            (2, 0, 0),
+            FieldKind::Text,
+            |l, _, _| match l.is_present() {
+                true => l.finding.rule.severity.mark().into(),
+                false => "-".into(),
+            },
+            |l| {
+                let rank = match (l.is_present(), l.finding.rule.severity) {
+                    (true, Severity::Fault) => 0,
+                    (true, Severity::Warning) => 1,
+                    (false, _) => 2,
+                };
+                SortKey::Number(f64::from(rank))
+            },
+        )
+    },
+    column(
+        "FOR",
+        "time since it began, or since it ended",
+        (5, 0, 1),
+        FieldKind::Micros,
+        |l, _, _| {
+            let since_ns = l.finding.ended_ns.unwrap_or(l.finding.since_ns);
+            match l.now_ns.saturating_sub(since_ns) / 1_000_000_000 {
+                s @ ..60 => format!("{s}s"),
+                s @ 60..3600 => format!("{}m", s / 60),
+                s => format!("{}h", s / 3600),
+            }
+        },
+        |l| SortKey::Number(l.age_ns() as f64),
+    ),
+    column(
+        "N",
+        "how often it has begun",
+        (2, 0, 3),
+        FieldKind::Count,
+        |l, _, _| l.finding.times.to_string(),
+        |l| SortKey::Number(f64::from(l.finding.times)),
+    ),
+    column(
+        "FINDING",
+        "its sentence, which is short where there is no room: the lines below have all of it",
+        (20, 200, 0),
+        FieldKind::Text,
+        |l, _, _| l.finding.sentence.clone(),
+        |l| SortKey::Text(l.finding.sentence.clone()),
+    ),
+    column(
+        "NAME",
+        "its name in the documents and in JSON",
+        (19, 0, 4),
+        FieldKind::Text,
+        |l, _, _| l.finding.rule.name.to_owned(),
+        |l| SortKey::Text(l.finding.rule.name.to_owned()),
+    ),
+];
+
+/// Columns of the screen and their meanings, for the help.
+pub fn column_helps() -> impl Iterator<Item = (&'static str, &'static str)> {
+    COLUMNS.iter().map(|c| (c.title, c.help))
+}
+
+impl TableLine for FindingLine {
+    type Key = FindingKey;
+
+    const MODE: Mode = Mode::Findings;
+    const SORTED_BY: &'static str = "!";
+    const REMARK_LINES: u16 = 6;
+
+    fn columns() -> &'static [TableColumn<Self>] {
+        &COLUMNS
+    }
+
+    fn lines(sources: &LineSources<'_>) -> Vec<Self> {
+        let findings = sources.findings;
+        let present = findings.present();
+        let is_present = |key: &FindingKey| present.iter().any(|(k, _)| k == key);
+        let ended = findings.ended().filter(|(key, _)| !is_present(key));
+        let line = |(key, finding): &(FindingKey, Finding)| FindingLine {
+            key: *key,
+            finding: finding.clone(),
+            threshold: finding.rule.threshold_text(&findings.thresholds),
+            now_ns: sources.now_ns,
+        };
+        present.iter().map(line).chain(ended.map(line)).collect()
+    }
+
+    fn key(&self) -> FindingKey {
+        self.key
+    }
+
+    fn sessions(&self) -> Option<String> {
+        filter_for_finding(&self.finding)
+    }
+
+    fn screen(&self) -> Option<(Mode, String)> {
+        match (self.finding.rule.proof, self.finding.subject) {
+            (Proof::Listeners, Subject::Listener { port, .. }) => {
+                Some((Mode::Listeners, format!(":{port}")))
+            }
+            (Proof::Help, _) => Some((Mode::Help, String::new())),
+            _ => None,
+        }
+    }
+
+    fn remark(&self, _: &Names) -> String {
+        let Finding {
+            rule,
+            sentence,
+            times,
+            ..
+        } = &self.finding;
+        let times = match times {
+            1 => String::new(),
+            n => format!(" It has begun {n} times."),
+        };
+        let ended = match self.finding.ended_ns {
+            None => String::new(),
+            Some(ns) => {
+                let ago = fields::seconds(self.now_ns.saturating_sub(ns));
+                format!(" It ended {ago} ago.")
+            }
+        };
+        format!(
+            "{sentence}.{ended}{times} {} ({}). {}",
+            self.evidence(),
+            self.threshold,
+            rule.next
+        )
+    }
+
+    fn summary(lines: &[Self]) -> String {
+        let present = lines.iter().filter(|l| l.is_present()).count();
+        let ended = lines.len() - present;
+        let present = match present {
+            0 => "nothing is wrong now".into(),
+            n => fields::number(n as u64, "finding"),
+        };
+        match ended {
+            0 => present,
+            n => format!("{present}; {n} ended"),
+        }
+    }
+
+    fn why_empty(sources: &LineSources<'_>) -> String {
+        match sources.now_ns {
+            0 => "Reading the open sessions …".into(),
+            _ => "Nothing is wrong, as far as these rules can tell; ? lists them.".into(),
+        }
+    }
+}
