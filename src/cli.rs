@@ -72,6 +72,12 @@ pub struct Cli {
     #[arg(long, conflicts_with = "duration")]
     pub open: bool,
 
+    /// Print what is wrong at the end of the run, of 10s unless --duration is given, and exit with 0 if nothing
+    /// is, 1 if something is, 2 if that cannot be told; with -o json and without --duration: print findings
+    /// as they begin and end, beside the sessions
+    #[arg(long, conflicts_with_all = ["open", "count"])]
+    pub findings: bool,
+
     /// Show only sessions owned by this process
     #[arg(short, long, value_name = "PID", value_parser = pid, allow_hyphen_values = true)]
     pub pid: Option<u32>,
@@ -97,8 +103,8 @@ pub struct Cli {
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w, --open, --count
-    /// and --exact-names imply text]
+    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w, --open, --findings,
+    /// --count and --exact-names imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
@@ -181,7 +187,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 11] = {
+static NEEDED: [Needed; 12] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -199,12 +205,13 @@ static NEEDED: [Needed; 11] = {
         needed("-w", |c| c.wide && !c.csv, &[Output::Text]),
         needed("--exact-names", |c| c.exact_names, ROWS),
         needed("--open", |c| c.open, LINES),
+        needed("--findings", |c| c.findings, &[Output::Text, Output::Json]),
         needed("--count", |c| c.count.is_some(), LINES),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
         needed("--no-mouse", |c| c.no_mouse, DASHBOARD),
         needed("--theme", |c| c.theme.is_some(), DASHBOARD),
-        needed("--config", |c| c.config.is_some(), DASHBOARD),
+        needed("--config", |c| c.config.is_some() && !c.findings, DASHBOARD),
     ]
 };
 
@@ -262,7 +269,7 @@ impl Cli {
     /// Returns the output that the flags ask for, if any.
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.exact_names;
-        let rows = rows || self.open || self.count.is_some();
+        let rows = rows || self.open || self.findings || self.count.is_some();
         let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
         let implied = implied.into_iter().find(|(is_given, _)| *is_given);
         self.output.or(implied.map(|(_, output)| output))
@@ -334,7 +341,8 @@ impl Cli {
                     .into(),
             ));
         }
-        if output != Output::Dashboard && !self.open && !filter.can_match_closed() {
+        if output != Output::Dashboard && !self.open && !self.findings && !filter.can_match_closed()
+        {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \
                  Use --open or -o dashboard to see open sessions",

@@ -1,5 +1,5 @@
 //! Runs the program: reads the command line, starts the collector and the output, and exits with 0 for success, 1 for
-//! an error, 2 for wrong usage.
+//! an error, 2 for wrong usage. With --findings, 1 stands for findings and 2 for all errors.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -18,14 +18,19 @@ use crate::host::broker::{Broker, Places};
 use crate::host::caller::Caller;
 use crate::host::containers::Namer;
 use crate::host::privileges::with_files_of;
+use crate::host::process_info::descriptor_limit;
 use crate::host::sandbox::{InForce, Mode, Sandbox};
 use crate::host::session_env::SessionEnv;
 use crate::host::time_zone;
 use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
+use crate::model::findings::Findings;
+use crate::model::session::Session;
 use crate::output;
 use crate::output::columns::LineColumn;
 use crate::output::csv::{Csv, CsvColumns};
+use crate::output::findings;
+use crate::output::findings::Verdict;
 use crate::output::json::Json;
 use crate::output::names::Spelling;
 use crate::output::stdout::{DeadlineWriter, End};
@@ -34,6 +39,7 @@ use crate::output::{Limits, Sink, Times, stdout};
 use crate::ui;
 use crate::ui::config::{Config, usual_file};
 use crate::ui::saved_lines;
+use crate::ui::state::self_traffic::SelfTraffic;
 
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
@@ -59,17 +65,18 @@ pub fn main() -> ExitCode {
     };
     let caller = match Caller::detect() {
         Ok(caller) => caller,
-        Err(e) if output == Output::Dashboard => return finish(Err(e.into())),
+        Err(e) if output == Output::Dashboard => return finish(Err(e.into()), FAILED),
         // lines open no file for anybody
         Err(_) => Caller::nobody(),
     };
+    let failed = if cli.findings { CANNOT_TELL } else { FAILED };
     let helpers = match Helpers::start(&cli, output, &caller) {
         Ok(helpers) => helpers,
-        Err(e) => return finish(Err(e)),
+        Err(e) => return finish(Err(e), failed),
     };
     let settings = match &helpers.broker {
         Some(broker) => cli.settings(broker),
-        None => Ok(Config::default()), // the configuration does not affect line outputs
+        None => Ok(Config::default()), // the configuration does not affect sessions as lines
     };
     let config = match settings {
         Ok(config) => config,
@@ -83,13 +90,13 @@ pub fn main() -> ExitCode {
         config,
         caller,
     };
-    finish(run(&cli, plan, helpers))
+    finish(run(&cli, plan, helpers), failed)
 }
 
 /// Processes forked before anything else, with rights that the main process gives up or never has.
 struct Helpers {
     containers: Namer,
-    /// Opens files with the rights of the caller; line outputs open none.
+    /// Opens files with the rights of the caller; sessions as lines need none.
     broker: Option<Broker>,
     namespaces: Option<NamespaceScan>,
 }
@@ -108,7 +115,8 @@ impl Helpers {
         };
         // the first, so that no other child keeps its socket open
         let containers = Namer::start(cli.sandbox == Mode::Strict)?;
-        let broker = (output == Output::Dashboard).then(|| Broker::start(places, caller));
+        let has_settings = output == Output::Dashboard || cli.findings;
+        let broker = has_settings.then(|| Broker::start(places, caller));
         Ok(Helpers {
             containers,
             broker: broker.transpose()?,
@@ -131,7 +139,7 @@ struct Plan {
 /// Prints the text or the usage error of the command line.
 fn stopped(stop: Stop) -> ExitCode {
     match stop {
-        Stop::Help(text) => finish(print(&text)),
+        Stop::Help(text) => finish(print(&text).map(|()| 0), FAILED),
         Stop::Usage(message) => {
             stdout::print_to_stderr(&message);
             ExitCode::from(2)
@@ -151,10 +159,17 @@ fn print(text: &str) -> anyhow::Result<()> {
     written.context(NOT_WRITTEN)
 }
 
+/// Exit status of a run that failed.
+const FAILED: u8 = 1;
+/// Exit statuses of --findings.
+const FOUND: u8 = 1;
+const CANNOT_TELL: u8 = 2;
+
 /// Returns the exit status. A reader that closes the pipe has seen enough: that is no failure.
-fn finish(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
+fn finish(result: anyhow::Result<u8>, failed: u8) -> ExitCode {
+    let error = match result {
+        Ok(status) => return ExitCode::from(status),
+        Err(error) => error,
     };
     if error
         .downcast_ref::<io::Error>()
@@ -163,14 +178,15 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     stdout::print_to_stderr(&format!("{error:#}"));
-    ExitCode::FAILURE
+    ExitCode::from(failed)
 }
 
 fn is_on_a_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
+/// Runs as requested and returns the exit status.
+fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let Plan { output, filter, .. } = plan;
     let is_dashboard = output == Output::Dashboard;
     if is_dashboard && !is_on_a_terminal() {
@@ -198,7 +214,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     } else {
         TimeZone::UTC
     };
-    let shows_open = is_dashboard || cli.open;
+    let shows_open = is_dashboard || cli.open || cli.findings;
     if shows_open {
         notices.extend(kernel::limits().map(str::to_owned));
     }
@@ -208,15 +224,16 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
     }
     // the last things that take rights which are given up next
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
-    let session_env = is_dashboard.then(SessionEnv::detect);
+    let session_env = (is_dashboard || cli.findings).then(SessionEnv::detect);
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let container_names = helpers.containers.rights();
     let config = kernel::CollectorConfig {
         capture: plan.capture.clone(),
-        interval: match (is_dashboard, cli.open) {
-            (true, _) => Some(plan.config.interval),
-            (false, true) => Some(ONE_SNAPSHOT),
-            (false, false) => None,
+        interval: match () {
+            () if is_dashboard => Some(plan.config.interval),
+            () if cli.open => Some(ONE_SNAPSHOT),
+            () if cli.findings => Some(findings::INTERVAL),
+            () => None,
         },
         host_interval: None,
         drops: is_dashboard && plan.config.drops,
@@ -238,7 +255,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
             "open sessions of other network namespaces may be missing: no BPF map iterators".into(),
         );
     }
-    if let (Some(session_env), Some(broker)) = (session_env, helpers.broker) {
+    let session_env = session_env.unwrap_or_default();
+    if let Some(broker) = helpers.broker.filter(|_| is_dashboard) {
         let options = ui::Options {
             capture: plan.capture,
             filter,
@@ -252,13 +270,15 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
             session_env,
             in_force,
         };
-        return ui::run(collector, options);
+        return ui::run(collector, options).map(|()| 0);
     }
     for notice in cli.notice(output).iter().chain(&notices) {
         stdout::print_to_stderr(notice);
     }
-    let end = End::new(cli.duration)?;
-    let out = BufWriter::new(DeadlineWriter::new(stdout, &end));
+    let reports = cli.findings && (output == Output::Text || cli.duration.is_some());
+    let usual = reports.then_some(findings::USUAL);
+    let end = End::new(cli.duration.or(usual))?;
+    let mut out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
         timestamp: cli.timestamp,
@@ -267,6 +287,25 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
         true => Spelling::Exact,
         false => Spelling::Safe,
     };
+    let limits = Limits {
+        filter,
+        count: cli.count,
+        in_force,
+    };
+    let stop = || collector.request_stop();
+    let engine = Findings::new(plan.config.thresholds, descriptor_limit);
+    let self_traffic = SelfTraffic::new(&session_env);
+    let is_self = |session: &Session| self_traffic.is(session);
+    if reports {
+        let form = match output {
+            Output::Json => findings::Form::Json(&mut out),
+            _ => findings::Form::Text(&mut out),
+        };
+        let (batches, engine) = (collector.batches(), (engine, &limits));
+        let verdict = findings::run_findings(batches, &stop, form, &end, engine, &is_self)?;
+        collector.join()?;
+        return Ok(status(verdict));
+    }
     let mut sink: Box<dyn Sink> = match (output, plan.columns) {
         (Output::Csv, Some(columns)) => Box::new(CsvColumns::new(out, columns, names, times, zone)),
         (Output::Csv, None) => {
@@ -284,17 +323,26 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<()> {
             Box::new(if cli.open { text.with_states() } else { text })
         }
     };
-    let limits = Limits {
-        filter,
-        count: cli.count,
-        in_force,
-    };
-    let stop = || collector.request_stop();
+    if cli.findings {
+        let (batches, engine) = (collector.batches(), (engine, &limits));
+        let verdict = findings::run_events(batches, &stop, sink.as_mut(), &end, engine, &is_self)?;
+        collector.join()?;
+        return Ok(status(verdict));
+    }
     let run = if cli.open {
         output::run_open
     } else {
         output::run
     };
     run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;
-    collector.join()
+    collector.join().map(|()| 0)
+}
+
+/// The exit status of a run that looked for findings.
+fn status(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::NothingFound => 0,
+        Verdict::Found => FOUND,
+        Verdict::CannotTell => CANNOT_TELL,
+    }
 }

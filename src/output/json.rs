@@ -6,8 +6,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::host::sandbox::InForce;
 use crate::model::batch::{Clock, Missed};
+use crate::model::findings::{FindingEvent, Thresholds};
 use crate::model::session::Session;
 use crate::output::columns::{ALL, LineColumn};
+use crate::output::findings::write_object;
 use crate::output::{Sink, Summary};
 
 /// Writes one object per line.
@@ -38,6 +40,19 @@ impl<W: Write> Sink for Json<W> {
         }
         SerializeMap::end(map)?;
         self.out.write_all(b"\n")
+    }
+
+    fn finding(
+        &mut self,
+        event: &FindingEvent,
+        clock: &Clock,
+        thresholds: &Thresholds,
+    ) -> io::Result<()> {
+        let (finding, name) = match event {
+            FindingEvent::Began(finding) => (finding, "finding_began"),
+            FindingEvent::Ended(finding) => (finding, "finding_ended"),
+        };
+        write_object(&mut self.out, finding, clock, thresholds, Some(name))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -15,11 +15,13 @@ use crate::filter::Filter;
 use crate::host::sandbox::InForce;
 use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
+use crate::model::findings::{FindingEvent, Thresholds};
 use crate::model::session::{Age, Session, SessionId};
 
 pub mod columns;
 pub mod csv;
 pub mod export_file;
+pub mod findings;
 pub mod json;
 pub mod names;
 pub mod stdout;
@@ -42,6 +44,14 @@ pub trait Sink {
     /// # Errors
     /// If writing fails.
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()>;
+
+    /// Writes a finding that has begun or ended. Formats of rows have no place for it.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn finding(&mut self, _: &FindingEvent, _: &Clock, _: &Thresholds) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Flushes all that was written.
     ///

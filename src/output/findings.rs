@@ -1,0 +1,298 @@
+//! Findings as lines: all that there were at the end of a run, or beside the sessions as they begin and end.
+//!
+//! Owns such a run, and what its exit status says.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, at, never, select, tick};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::filter::for_finding::filter_for_finding;
+use crate::model::batch::{Batch, Clock};
+use crate::model::findings::{Amount, Finding, FindingEvent, Findings, Thresholds};
+use crate::model::host_state::HostState;
+use crate::model::session::Session;
+use crate::model::store::{Store, StoreEvent};
+use crate::output::stdout::{End, print_to_stderr};
+use crate::output::{LAST_BATCH, Limits, Sink, Summary, conclude, reader_is_gone};
+
+/// Interval of the snapshots that findings are derived from.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+/// Length of a run without --duration.
+pub const USUAL: Duration = Duration::from_secs(10);
+
+/// Share of the sessions that may be missed: with more, no finding does not mean that nothing is wrong.
+const MUCH_MISSED: f64 = 0.01;
+
+/// Result of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    NothingFound,
+    Found,
+    /// Too much was missed.
+    CannotTell,
+}
+
+/// What is found, and by what it is found.
+#[derive(Debug)]
+struct Engine<'a> {
+    findings: Findings,
+    store: Store,
+    host: HostState,
+    limits: &'a Limits,
+    clock: Clock,
+    has_snapshot: bool,
+    found: Vec<Finding>,
+}
+
+impl Engine<'_> {
+    /// Takes a batch. Returns true if it had a snapshot, after which there may be new findings.
+    fn take(&mut self, mut batch: Batch, is_self: &dyn Fn(&Session) -> bool) -> bool {
+        let filter = &self.limits.filter;
+        let is_meant = |s: &Session| filter.matches(s) && !is_self(s);
+        if let Some(host) = batch.host.take() {
+            self.host.take(host);
+        }
+        self.clock = batch.clock;
+        let (now_ns, is_snapshot) = (batch.taken_ns, batch.open.is_some());
+        let findings = &mut self.findings;
+        self.store.ingest(batch, |event: StoreEvent<'_>| {
+            if let Some(change) = event.change().and_then(|c| c.among(is_meant)) {
+                findings.take(&change);
+            }
+        });
+        if is_snapshot {
+            self.has_snapshot = true;
+            let missed = self.store.totals().missed.certain();
+            // a filter on sessions says nothing about listeners
+            let host = filter.is_everything().then_some(&self.host);
+            findings.end_snapshot(now_ns, missed, host);
+            for event in findings.events() {
+                if let FindingEvent::Ended(finding) = event {
+                    self.found.push(finding.clone());
+                }
+            }
+        }
+        is_snapshot
+    }
+
+    /// All findings of the run, the gravest and oldest first.
+    fn all(&self) -> Vec<Finding> {
+        let present = self.findings.present().into_iter().map(|(_, f)| f);
+        let mut all: Vec<Finding> = present.chain(self.found.iter().cloned()).collect();
+        all.sort_by_key(|f| (f.ended_ns.is_some(), f.rule.severity, f.since_ns));
+        all
+    }
+
+    fn verdict(&self, found: &[Finding]) -> Verdict {
+        let totals = self.store.totals();
+        let seen = totals.closed + self.store.open_count() as u64;
+        let is_much = totals.missed.certain() as f64 > seen as f64 * MUCH_MISSED;
+        match found.iter().any(|f| f.rule.name != "missed") {
+            true => Verdict::Found,
+            false if is_much || !self.has_snapshot => Verdict::CannotTell,
+            false if found.is_empty() => Verdict::NothingFound,
+            false => Verdict::Found,
+        }
+    }
+}
+
+/// Form of the output.
+#[derive(Debug)]
+pub enum Form<'a, W> {
+    /// A line of text for each finding, at the end.
+    Text(&'a mut W),
+    /// An object for each finding, at the end.
+    Json(&'a mut W),
+}
+
+/// Follows the host until the end of the run, then writes all findings. `is_self` recognizes self traffic.
+///
+/// # Errors
+/// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader is gone.
+pub fn run_findings<W: Write>(
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
+    form: Form<'_, W>,
+    end: &End,
+    (findings, limits): (Findings, &Limits),
+    is_self: &dyn Fn(&Session) -> bool,
+) -> anyhow::Result<Verdict> {
+    let mut engine = engine(findings, limits);
+    follow(batches, request_stop, end, |batch| {
+        engine.take(batch, is_self);
+        Ok(())
+    })?;
+    let found = engine.all();
+    let thresholds = &engine.findings.thresholds;
+    match form {
+        Form::Text(out) => {
+            for finding in &found {
+                writeln!(out, "{}", line(finding, thresholds))?;
+            }
+            out.flush()?;
+        }
+        Form::Json(out) => {
+            for finding in &found {
+                write_object(out, finding, &engine.clock, thresholds, None)?;
+            }
+            out.flush()?;
+        }
+    }
+    let verdict = engine.verdict(&found);
+    if verdict == Verdict::CannotTell {
+        print_to_stderr("too many sessions were missed to tell that nothing is wrong");
+    }
+    Ok(verdict)
+}
+
+/// Writes sessions as they close, and findings as they begin and end.
+///
+/// # Errors
+/// Like [`run_findings`].
+pub fn run_events(
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
+    sink: &mut dyn Sink,
+    end: &End,
+    (findings, limits): (Findings, &Limits),
+    is_self: &dyn Fn(&Session) -> bool,
+) -> anyhow::Result<Verdict> {
+    let mut engine = engine(findings, limits);
+    let mut summary = Summary::new(limits);
+    sink.begin()?;
+    sink.flush()?;
+    follow(batches, request_stop, end, |batch| {
+        for session in batch.closed.iter().filter(|s| limits.filter.matches(s)) {
+            sink.session(session, &batch.clock)?;
+            summary.sessions += 1;
+        }
+        if engine.take(batch, is_self) {
+            let thresholds = &engine.findings.thresholds;
+            for event in engine.findings.events() {
+                sink.finding(event, &engine.clock, thresholds)?;
+            }
+        }
+        summary.missed = engine.store.totals().missed;
+        sink.flush()
+    })?;
+    conclude(sink, end, summary)?;
+    Ok(engine.verdict(&engine.all()))
+}
+
+fn engine(findings: Findings, limits: &Limits) -> Engine<'_> {
+    Engine {
+        findings,
+        // closed sessions are taken as they come
+        store: Store::new(0),
+        host: HostState::default(),
+        limits,
+        clock: Clock::default(),
+        has_snapshot: false,
+        found: Vec::new(),
+    }
+}
+
+/// Passes all batches until the end of the run.
+fn follow(
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
+    end: &End,
+    mut take: impl FnMut(Batch) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let deadline = end.at.map_or_else(never, at);
+    let reader_check = tick(Duration::from_millis(250));
+    loop {
+        select! {
+            recv(batches) -> batch => match batch {
+                Ok(batch) => take(batch)?,
+                Err(_) => break,
+            },
+            recv(end.signals.received) -> _ => break,
+            recv(deadline) -> _ => break,
+            recv(reader_check) -> _ => if reader_is_gone() {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+            },
+        }
+    }
+    request_stop();
+    while let Ok(batch) = batches.recv_timeout(LAST_BATCH) {
+        take(batch)?;
+    }
+    Ok(())
+}
+
+/// A finding in one line of text.
+fn line(finding: &Finding, thresholds: &Thresholds) -> String {
+    let Finding {
+        rule,
+        sentence,
+        ended_ns,
+        ..
+    } = finding;
+    let ended = if ended_ns.is_some() { " (ended)" } else { "" };
+    let filter = filter_for_finding(finding);
+    let filter = filter.map_or_else(String::new, |f| format!("; filter: {f}"));
+    format!(
+        "{:<2} {}: {sentence}{ended} [{}{filter}]",
+        rule.severity.mark(),
+        rule.name,
+        rule.threshold_text(thresholds)
+    )
+}
+
+/// Writes a finding as an object; with `event`, the name of what has happened to it.
+///
+/// # Errors
+/// If writing fails.
+pub(super) fn write_object(
+    out: &mut impl Write,
+    finding: &Finding,
+    clock: &Clock,
+    thresholds: &Thresholds,
+    event: Option<&str>,
+) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::new(&mut *out);
+    let mut map = serializer.serialize_map(None)?;
+    if let Some(event) = event {
+        map.serialize_entry("event", event)?;
+    }
+    let time = |ns: u64| clock.wall(ns).to_string();
+    map.serialize_entry("finding", finding.rule.name)?;
+    map.serialize_entry("severity", finding.rule.severity.name())?;
+    map.serialize_entry("subject", &finding.subject.to_string())?;
+    map.serialize_entry("since", &time(finding.since_ns))?;
+    map.serialize_entry("ended", &finding.ended_ns.map(time))?;
+    map.serialize_entry("times", &finding.times)?;
+    map.serialize_entry("text", &finding.sentence)?;
+    map.serialize_entry("evidence", &Numbers(finding))?;
+    let threshold = finding.rule.threshold;
+    map.serialize_entry("threshold", &format!("findings.{threshold}"))?;
+    map.serialize_entry("threshold_value", &number(thresholds.of(threshold)))?;
+    map.serialize_entry("filter", &filter_for_finding(finding))?;
+    SerializeMap::end(map)?;
+    out.write_all(b"\n")
+}
+
+/// A number, without a fraction if it has none.
+fn number(value: f64) -> serde_json::Value {
+    match value.fract() == 0.0 && value.abs() < 1e15 {
+        true => (value as i64).into(),
+        false => value.into(),
+    }
+}
+
+/// The evidence, as an object.
+struct Numbers<'a>(&'a Finding);
+
+impl Serialize for Numbers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = |amount: &Amount| match amount {
+            Amount::Count(n) => (*n).into(),
+            Amount::Real(n) => number(*n),
+        };
+        let numbers = self.0.evidence.iter();
+        serializer.collect_map(numbers.map(|(name, amount)| (name, value(amount))))
+    }
+}
