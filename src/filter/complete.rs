@@ -220,7 +220,10 @@ mod tests {
         assert_eq!(at("port 443 a|").0, ["and", "addr"]);
         assert_eq!(at("(c|or 1)").1, "(comm 1)");
         assert_eq!(at("|").0.len(), FIELDS.len() + SHORTHANDS.len() + 1);
-        assert_eq!(at("curl o|").0, ["or", "owner", "open", "outbound"]);
+        assert_eq!(
+            at("curl o|").0,
+            ["or", "owner", "ourresp", "ourrespmax", "open", "outbound"]
+        );
         assert_eq!(at("(curl) n|").0, ["not", "netns", "namespace"]);
     }
 

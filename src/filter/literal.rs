@@ -129,8 +129,8 @@ pub fn example(field: &Field) -> String {
         FieldKind::Port => "443",
         FieldKind::Text => "~ ^a",
         FieldKind::Comm => "curl",
-        // not the first, which may hardly ever occur
-        FieldKind::Names(names) => real_names(names).nth(2).unwrap_or_default(),
+        // not the first of many, which may hardly ever occur
+        FieldKind::Names(names) => real_names(names).take(3).last().unwrap_or_default(),
         FieldKind::Bool => "yes",
         FieldKind::Either(..) => "",
     };

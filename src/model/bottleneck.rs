@@ -3,6 +3,7 @@
 //! The kernel counts on the sender's side only: of a session that merely receives, the sender's end knows.
 
 use crate::model::session::{Age, Session};
+use crate::model::turns::ResponseTimes;
 
 /// Resource that a sender waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,10 @@ pub struct TimeSpent {
     pub received: u64,
     /// Retransmitted bytes.
     pub retransmitted: u64,
+    /// Answers of the peer, the time that they took, and that of ours.
+    pub turns: u64,
+    pub peer_us: u64,
+    pub our_us: u64,
 }
 
 impl TimeSpent {
@@ -91,6 +96,9 @@ impl TimeSpent {
             acked: session.tx_bytes,
             received: session.rx_bytes,
             retransmitted: session.retransmitted_bytes,
+            turns: session.turns.count.into(),
+            peer_us: response_us(session, session.turns.peer),
+            our_us: response_us(session, session.turns.ours),
         }
     }
 
@@ -106,6 +114,9 @@ impl TimeSpent {
             acked: since(|r| r.tx_bytes),
             received: since(|r| r.rx_bytes),
             retransmitted: since(|r| r.retransmitted_bytes),
+            turns: since(|r| r.turns),
+            peer_us: since(|r| r.peer_us),
+            our_us: since(|r| r.our_us),
         }
     }
 
@@ -127,6 +138,14 @@ pub struct Reading {
     rx_bytes: u64,
     unacked_bytes: u64,
     retransmitted_bytes: u64,
+    turns: u64,
+    peer_us: u64,
+    our_us: u64,
+}
+
+/// Time that all answers of an end took. Those whose time is not known count as the mean.
+fn response_us(session: &Session, times: ResponseTimes) -> u64 {
+    u64::from(session.turns.count) * times.mean_us().unwrap_or(0)
 }
 
 impl From<&Session> for Reading {
@@ -140,6 +159,9 @@ impl From<&Session> for Reading {
             rx_bytes: session.rx_bytes,
             unacked_bytes: session.unacked_bytes.into(),
             retransmitted_bytes: session.retransmitted_bytes,
+            turns: session.turns.count.into(),
+            peer_us: response_us(session, session.turns.peer),
+            our_us: response_us(session, session.turns.ours),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::model::bottleneck::{Bottleneck, TimeSpent, Verdict, verdict};
 use crate::model::fields;
-use crate::model::session::{Age, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Evidence, Reason, Session, State, WaitsFor};
 use crate::model::slow_signs::SlowSigns;
 
 /// Time without progress from which on a session is said to be idle or stalled, ns.
@@ -119,8 +119,10 @@ pub static RULES: &[VerdictRule] = &[
     trouble(our_window_closed),
     trouble(retransmitting),
     trouble(timing_out),
+    trouble(waiting),
     fine(idle),
     trouble(slow_path),
+    fine(taking_turns),
     fine(sending),
     fine(receiving),
     fine(active),
@@ -341,6 +343,75 @@ fn our_window_closed(w: &Watched<'_>) -> Option<String> {
     })
 }
 
+/// Only where there was an answer before: a protocol may have none.
+fn waiting(w: &Watched<'_>) -> Option<String> {
+    let session = w.session;
+    let waiting_ns = u64::from(session.waiting_us) * 1000;
+    if waiting_ns < STILL_NS {
+        return None;
+    }
+    let time = long(waiting_ns);
+    let usually = |us: Option<u64>| match us {
+        Some(us) => format!("; it usually takes {}", fields::micros(us)),
+        None => String::new(),
+    };
+    match session.waits_for {
+        WaitsFor::Peer if session.rx_bytes > 0 => {
+            let usually = usually(session.turns.peer.mean_us());
+            Some(format!(
+                "Waiting for the peer: it has not answered for {time}{usually}."
+            ))
+        }
+        WaitsFor::Us if session.tx_bytes > 0 => {
+            let (program, usually) = (program(session), usually(session.turns.ours.mean_us()));
+            Some(format!(
+                "The peer waits for us: {program} has not answered for {time}{usually}."
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Says how long each end takes, that with the longer time first, if both together took at least half of the time.
+pub fn response_shares(session: &Session, spent: TimeSpent) -> Option<String> {
+    let whole = spent.whole_us.filter(|us| *us > 0)?;
+    if spent.turns == 0 || (spent.peer_us + spent.our_us) * 2 < whole {
+        return None;
+    }
+    let (answer, ask) = ("to answer", "to ask again");
+    let (theirs, ours) = match session.is_client() {
+        true => (answer, ask),
+        false => (ask, answer),
+    };
+    let part = |who: &str, us: u64, does: &str| {
+        let mean = fields::micros(us / spent.turns);
+        let percent = (us as f64 * 100.0 / whole as f64).min(100.0);
+        format!("{who} {mean} {does} ({percent:.0}%)")
+    };
+    let peer = part("the peer takes", spent.peer_us, theirs);
+    let us = part("we take", spent.our_us, ours);
+    Some(match (spent.peer_us, spent.our_us) {
+        (_, 0) => peer,
+        (0, _) => us,
+        (peer_us, our_us) if peer_us >= our_us => format!("{peer}, {us}"),
+        _ => format!("{us}, {peer}"),
+    })
+}
+
+fn taking_turns(w: &Watched<'_>) -> Option<String> {
+    let (spent, ns) = w.lately.filter(|(_, ns)| *ns >= LEAST_WATCHED_NS)?;
+    let is_for_lack_of_data = match verdict(spent) {
+        Verdict::Receiving => true,
+        Verdict::Parts(parts) => parts
+            .first()
+            .is_some_and(|(limit, _)| *limit == Bottleneck::Application),
+        Verdict::Idle | Verdict::TooShort => false,
+    };
+    let shares = response_shares(w.session, spent).filter(|_| is_for_lack_of_data)?;
+    let (rates, when) = (both(w), last(ns));
+    Some(format!("Taking turns: in {when}, {shares}; {rates}."))
+}
+
 fn idle(w: &Watched<'_>) -> Option<String> {
     let session = w.session;
     if session.bytes() == 0 && session.unacked_bytes == 0 && session.age == Age::Exact {
@@ -481,6 +552,8 @@ fn both(w: &Watched<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::session::Direction;
+    use crate::model::turns::{ResponseTimes, ShortTime, Turns};
     use crate::testing::sample::closed_session as sample;
 
     const S: u64 = 1_000_000_000;
@@ -849,6 +922,81 @@ mod tests {
             ..SlowSigns::default()
         };
         assert!(!said_of(once).1);
+    }
+
+    #[test]
+    fn verdict_waiting_says_which_end_has_not_answered() {
+        let waits = |waits_for, waiting_us| Session {
+            waits_for,
+            waiting_us,
+            turns: Turns {
+                count: 10,
+                peer: ResponseTimes::new(12_000, 10, ShortTime::new(1200), ShortTime::new(1200)),
+                ..Turns::default()
+            },
+            ..open()
+        };
+        assert_said(
+            waits(WaitsFor::Peer, 5_000_000),
+            5,
+            None,
+            "Waiting for the peer: it has not answered for 5s; it usually takes 1.2ms.",
+        );
+        assert_said(
+            waits(WaitsFor::Us, 5_000_000),
+            5,
+            None,
+            "The peer waits for us: nginx has not answered for 5s.",
+        );
+        let text = "Idle for 5s.";
+        assert_said(waits(WaitsFor::Nobody, 0), 5, None, text);
+        // it may be a protocol without answers
+        let one_way = Session {
+            rx_bytes: 0,
+            ..waits(WaitsFor::Peer, 5_000_000)
+        };
+        assert_said(one_way, 5, None, text);
+        assert_said(
+            waits(WaitsFor::Peer, 2_900_000),
+            0,
+            None,
+            "Active: nothing moved in the last refresh interval.",
+        );
+    }
+
+    #[test]
+    fn verdict_taking_turns_names_the_slower_end_first() {
+        let spent = |peer_us, our_us| {
+            Some(TimeSpent {
+                busy_us: 100_000,
+                turns: 50,
+                peer_us,
+                our_us,
+                ..busy(30_000)
+            })
+        };
+        let server = Session {
+            direction: Direction::In,
+            ..open()
+        };
+        assert_said(
+            open(),
+            0,
+            spent(9_000_000, 100_000),
+            "Taking turns: in the last 10s, the peer takes 180ms to answer (90%), we take 2.0ms to ask again (1%); 3.0kB/s out, 300B/s in.",
+        );
+        assert_said(
+            server,
+            0,
+            spent(3_000_000, 6_000_000),
+            "Taking turns: in the last 10s, we take 120ms to answer (60%), the peer takes 60.0ms to ask again (30%); 3.0kB/s out, 300B/s in.",
+        );
+        assert_said(
+            open(),
+            0,
+            spent(3_000_000, 0),
+            "Healthy: 3.0kB/s out, 300B/s in, limited by our application (99% of 10s).",
+        );
     }
 
     #[test]

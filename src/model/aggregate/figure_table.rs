@@ -111,6 +111,24 @@ pub static FIGURES: &[AggregateFigure] = &[
             percent => format!("{percent:.0}%"),
         },
     },
+    AggregateFigure {
+        title: "RESP",
+        help: "mean response time of the peers, over all of their answers",
+        width: 6,
+        drop: 8,
+        is_history: false,
+        get: |_, t| t.responses[0].mean_us(),
+        text: time,
+    },
+    AggregateFigure {
+        title: "OURRESP",
+        help: "mean response time of our applications, over all of their answers",
+        width: 7,
+        drop: 9,
+        is_history: false,
+        get: |_, t| t.responses[1].mean_us(),
+        text: time,
+    },
 ];
 
 /// Formats a number in at most six characters.
@@ -121,6 +139,14 @@ fn count(n: f64) -> String {
 /// Formats bytes per second.
 fn rate(n: f64) -> String {
     if n < 1.0 { "-".into() } else { count(n) }
+}
+
+/// Formats a time in µs.
+fn time(us: f64) -> String {
+    match us {
+        ..=0.0 => "-".into(),
+        _ => fields::micros(us.ceil() as u64),
+    }
 }
 
 /// Index of the figure to sort by at first.
@@ -147,9 +173,13 @@ mod tests {
                 if figure.title == "NEW/s" && value > 1e6 {
                     continue;
                 }
+                // longer than any session
+                if figure.title.ends_with("RESP") && value > 1e12 {
+                    continue;
+                }
                 let text = (figure.text)(value);
                 assert!(
-                    text.len() <= usize::from(figure.width.max(6)),
+                    text.chars().count() <= usize::from(figure.width.max(6)),
                     "{}: {text}",
                     figure.title
                 );

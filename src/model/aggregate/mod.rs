@@ -118,6 +118,45 @@ struct Flow {
     bytes: u64,
 }
 
+/// Sum of response times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Responses {
+    us: u64,
+    turns: u64,
+}
+
+impl Responses {
+    /// Those of a session, of the peer and ours. Turns whose time is not known count as its mean.
+    fn of(session: &Session) -> [Responses; 2] {
+        let turns = &session.turns;
+        [turns.peer, turns.ours].map(|times| match times.mean_us() {
+            Some(mean) => {
+                let turns = u64::from(turns.count.max(1));
+                Responses {
+                    us: mean.saturating_mul(turns),
+                    turns,
+                }
+            }
+            None => Responses::default(),
+        })
+    }
+
+    fn add(&mut self, other: Responses) {
+        self.us = self.us.saturating_add(other.us);
+        self.turns += other.turns;
+    }
+
+    fn remove(&mut self, other: Responses) {
+        self.us = self.us.saturating_sub(other.us);
+        self.turns = self.turns.saturating_sub(other.turns);
+    }
+
+    /// Mean, µs; 0: there was none.
+    pub fn mean_us(&self) -> f64 {
+        self.us as f64 / self.turns.max(1) as f64
+    }
+}
+
 /// Sums of one key.
 #[derive(Clone, Debug, Default)]
 pub struct Aggregate {
@@ -126,6 +165,8 @@ pub struct Aggregate {
     pub sessions: u64,
     /// Total bytes, both directions.
     pub bytes: u64,
+    /// Response times of the peers, and of our applications.
+    pub responses: [Responses; 2],
     /// Traffic of snapshot `snapshot`, and of the one before it.
     flow: Flow,
     flow_before: Flow,
@@ -170,6 +211,9 @@ impl Sums for Aggregate {
         self.open += other.open;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
+        for (mine, theirs) in self.responses.iter_mut().zip(other.responses) {
+            mine.add(theirs);
+        }
         // traffic of earlier snapshots no longer counts
         let snapshot = self.snapshot.max(other.snapshot);
         let flow = if other.snapshot == snapshot {
@@ -217,6 +261,9 @@ impl Group {
             other.open = other.open.saturating_sub(1);
             other.sessions = other.sessions.saturating_sub(1);
             other.bytes = other.bytes.saturating_sub(brought);
+            for (sum, gone) in other.responses.iter_mut().zip(Responses::of(old)) {
+                sum.remove(gone);
+            }
         }
         let aggregate = if stays {
             self.0.sums_of(key)
@@ -230,6 +277,15 @@ impl Group {
         }
         aggregate.sessions += u64::from(!stays && !change.is_back);
         aggregate.bytes += change.moved + brought;
+        if !change.is_back {
+            let counted = change.before.filter(|_| stays);
+            let counted = counted.map_or_else(Default::default, Responses::of);
+            let now = Responses::of(now).into_iter().zip(counted);
+            for (sum, (now, counted)) in aggregate.responses.iter_mut().zip(now) {
+                sum.remove(counted);
+                sum.add(now);
+            }
+        }
         let flow = aggregate.flow(snapshot);
         flow.new += u64::from(change.is_new);
         flow.bytes += change.moved;
@@ -304,6 +360,7 @@ impl Aggregates {
         if let (Some(before), Some(now)) = (change.before, change.now)
             && change.moved == 0
             && now.is_open()
+            && before.turns == now.turns
             && key(before) == key(now)
         {
             return; // most open sessions are idle
@@ -326,6 +383,9 @@ impl Aggregates {
             aggregate.open += u64::from(session.is_open());
             aggregate.sessions += 1;
             aggregate.bytes += bytes;
+            for (sum, now) in aggregate.responses.iter_mut().zip(Responses::of(session)) {
+                sum.add(now);
+            }
             aggregate.flow(self.snapshot);
             aggregate.flow_before.bytes += (rate * self.snapshot_s) as u64;
             if bytes > 0 {

@@ -37,6 +37,10 @@ pub enum BaselineFigure {
     Connect,
     /// Smoothed round-trip time.
     Rtt,
+    /// Response time of the peer.
+    Response,
+    /// Our own response time.
+    OurResponse,
     /// Duration of closed sessions.
     Duration,
     /// Sessions opened per second.
@@ -47,11 +51,13 @@ pub enum BaselineFigure {
 
 impl BaselineFigure {
     /// All variants, the worst first.
-    pub const ALL: [BaselineFigure; 7] = [
+    pub const ALL: [BaselineFigure; 9] = [
         BaselineFigure::Failed,
         BaselineFigure::Lossy,
         BaselineFigure::Connect,
         BaselineFigure::Rtt,
+        BaselineFigure::Response,
+        BaselineFigure::OurResponse,
         BaselineFigure::Duration,
         BaselineFigure::New,
         BaselineFigure::Bytes,
@@ -63,6 +69,8 @@ impl BaselineFigure {
             BaselineFigure::Lossy => "LOSSY",
             BaselineFigure::Connect => "CONNECT",
             BaselineFigure::Rtt => "RTT",
+            BaselineFigure::Response => "RESP",
+            BaselineFigure::OurResponse => "OURRESP",
             BaselineFigure::Duration => "DURATION",
             BaselineFigure::New => "NEW/s",
             BaselineFigure::Bytes => "B/s",
@@ -161,6 +169,14 @@ pub fn figure(
         BaselineFigure::Lossy => (part(before), part(since)),
         BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
         BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),
+        BaselineFigure::Response => {
+            let [before, since] = [&before.peer_response, &since.peer_response];
+            (before.typical(), since.typical())
+        }
+        BaselineFigure::OurResponse => {
+            let [before, since] = [&before.our_response, &since.our_response];
+            (before.typical(), since.typical())
+        }
         BaselineFigure::Duration => (before.duration.typical(), since.duration.typical()),
         BaselineFigure::Bytes => {
             let moved = bytes.saturating_sub(compared.bytes);
@@ -303,6 +319,10 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             }
             BaselineFigure::Connect => new.connect.chance_of_longer_than(&old.connect),
             BaselineFigure::Rtt => new.rtt.chance_of_longer_than(&old.rtt),
+            BaselineFigure::Response => new.peer_response.chance_of_longer_than(&old.peer_response),
+            BaselineFigure::OurResponse => {
+                new.our_response.chance_of_longer_than(&old.our_response)
+            }
             BaselineFigure::Duration => new.duration.chance_of_longer_than(&old.duration),
         };
         let more = now > 0.0 && now >= then * MORE;
@@ -313,6 +333,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             BaselineFigure::Lossy => more && new.lossy >= LOSSY,
             BaselineFigure::Connect => new.connect.are_longer_than(&old.connect),
             BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt),
+            BaselineFigure::Response => new.peer_response.are_longer_than(&old.peer_response),
+            BaselineFigure::OurResponse => new.our_response.are_longer_than(&old.our_response),
             BaselineFigure::Duration => new.duration.are_longer_than(&old.duration),
         };
         if let Some(chance) = chance

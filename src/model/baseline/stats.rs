@@ -85,6 +85,9 @@ pub struct SideSums {
     pub rtt: TimeStats,
     pub connect: TimeStats,
     pub duration: TimeStats,
+    /// The last response time of each session: the peer's, and ours.
+    pub peer_response: TimeStats,
+    pub our_response: TimeStats,
 }
 
 impl SideSums {
@@ -96,6 +99,8 @@ impl SideSums {
         self.rtt.merge(&other.rtt);
         self.connect.merge(&other.connect);
         self.duration.merge(&other.duration);
+        self.peer_response.merge(&other.peer_response);
+        self.our_response.merge(&other.our_response);
     }
 
     /// Counts a session, except its duration: its connect time if `connects`, and a loss on this side if `lossy`.
@@ -107,6 +112,12 @@ impl SideSums {
         }
         if let Some(us) = session.connect_us().filter(|_| connects) {
             self.connect.add(us);
+        }
+        if let Some(us) = session.turns.peer.last_us() {
+            self.peer_response.add(us);
+        }
+        if let Some(us) = session.turns.ours.last_us() {
+            self.our_response.add(us);
         }
     }
 

@@ -385,7 +385,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("resp_mean_us"),
         help: "mean response time of the peer, with one round trip",
         kind: FieldKind::Micros,
-        column: column("RESP", 'A', 6, 0, 38, true),
+        column: column("RESP", 'y', 6, 0, 38, true),
         get: |s| some(s.turns.peer.mean_us()),
     },
     Field {
@@ -403,7 +403,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("ourresp_mean_us"),
         help: "mean response time of our application: from the arrival of the peer's data to our answer",
         kind: FieldKind::Micros,
-        column: column("OURRESP", 'B', 7, 0, 39, true),
+        column: column("OURRESP", 'Q', 7, 0, 39, true),
         get: |s| some(s.turns.ours.mean_us()),
     },
     Field {

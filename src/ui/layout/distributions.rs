@@ -5,35 +5,45 @@ use ratatui::layout::Rect;
 use crate::model::histogram::{Bucket, Histogram, Level};
 
 /// Number of the chart of the host, after the histograms.
-pub const HOST: usize = 4;
+pub const HOST: usize = 6;
 
-/// Area of each histogram and of the chart of the host: that on top of two rows of two histograms, as far as there is
-/// room. Where there is none, and if the chart of the host is selected, only the selected one.
+/// Area of each histogram and of the chart of the host: that on top of the histograms, in three columns or in three
+/// rows, as far as there is room. Where there is none, and if the chart of the host is selected, only the selected one.
 pub fn areas(area: Rect, selected: usize) -> [Rect; HOST + 1] {
-    /// Minimum size of four histograms.
-    const LOW: u16 = 12;
-    const NARROW: u16 = 50;
+    /// Minimum height of a histogram, and width of one that is as low.
+    const LOW: u16 = 6;
+    const NARROW: u16 = 24;
+    /// Minimum height for three rows, which are wider.
+    const HIGH: u16 = 8;
     /// Height of the chart of the host.
     const LEAST: u16 = 7;
     const MOST: u16 = 14;
     let mut areas = [Rect::ZERO; HOST + 1];
     let height = area.height.saturating_sub(1);
-    if selected == HOST || height < LOW || area.width < NARROW {
+    let host = match height {
+        _ if height < 2 * LOW + LEAST => 0,
+        _ => (height / 3).clamp(LEAST, MOST),
+    };
+    let rows = if height - host >= 3 * HIGH { 3 } else { 2 };
+    let columns = HOST as u16 / rows;
+    let width = (area.width + 1) / columns;
+    if selected == HOST || height < 2 * LOW || width <= NARROW {
         areas[selected] = Rect { height, ..area };
         return areas;
     }
-    if height >= LOW + LEAST {
-        let height = (height / 3).clamp(LEAST, MOST);
-        areas[HOST] = Rect { height, ..area };
+    if host > 0 {
+        areas[HOST] = Rect {
+            height: host,
+            ..area
+        };
     }
-    let top = areas[HOST].height;
-    let (half, width) = ((height - top) / 2, (area.width - 1) / 2);
-    for (i, (column, row)) in [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().enumerate() {
-        areas[i] = Rect {
-            x: area.x + column * (width + 1),
-            y: area.y + top + row * half,
-            width,
-            height: half,
+    let height = (height - host) / rows;
+    for (i, part) in (0..).zip(&mut areas[..HOST]) {
+        *part = Rect {
+            x: area.x + i % columns * width,
+            y: area.y + host + i / columns * height,
+            width: width - 1,
+            height,
         };
     }
     areas

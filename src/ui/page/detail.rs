@@ -4,15 +4,16 @@ use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::host::process_info::{Presence, ProcessInfo, Program};
-use crate::model::bottleneck::{TimeSpent, Verdict, verdict};
+use crate::model::bottleneck::{Bottleneck, TimeSpent, Verdict, verdict};
 use crate::model::cgroup::ContainerNames;
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
-use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
-use crate::model::session_verdict::{LEAST_WATCHED_NS, rtt_growth, sentence};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State, WaitsFor};
+use crate::model::session_verdict::{LEAST_WATCHED_NS, response_shares, rtt_growth, sentence};
 use crate::model::shell_commands::shell_commands;
 use crate::model::slow_signs::{SlowSigns, retransmits_by_cause};
 use crate::model::store::Store;
+use crate::model::turns::ResponseTimes;
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::Keymap;
 use crate::ui::layout::charts::{TimeAxis, bars_up_to, value_axis};
@@ -84,6 +85,8 @@ pub fn lines(
     phases(&mut page, session, high);
     page.heading("PATH");
     path(&mut page, session);
+    page.heading("ANSWERS");
+    answers(&mut page, session);
     page.heading("BOTTLENECK");
     page.entry("limited by", &limits(detail), Tone::Figure);
     page.heading("OWNER");
@@ -392,6 +395,48 @@ fn path(page: &mut Page, session: &Session) {
     page.entry("waiting", &text, Tone::Plain);
 }
 
+/// How long each end takes to answer, and which one the other waits for.
+fn answers(page: &mut Page, session: &Session) {
+    let turns = &session.turns;
+    if session.age == Age::Unknown {
+        page.entry("turns", "not known", Tone::Plain);
+        return;
+    }
+    let (theirs, ours) = match session.is_client() {
+        true => ("peer answers", "we ask again"),
+        false => ("peer asks again", "we answer"),
+    };
+    let text = |times: ResponseTimes| {
+        let mean = times.mean_us()?;
+        let (max, last) = (times.max_us()?, times.last_us()?);
+        let [mean, max, last] = [mean, max, last].map(fields::micros);
+        Some(format!("after {mean} mean, {max} max, {last} last"))
+    };
+    let or_none = |times| text(times).unwrap_or_else(|| "not known".into());
+    if turns.count == 0 && turns.ours == ResponseTimes::default() {
+        page.entry("turns", "none: nothing was answered", Tone::Plain);
+    } else {
+        let mut peer = or_none(turns.peer);
+        peer += &format!("; {}", fields::number(turns.count.into(), "turn"));
+        page.entry(theirs, &peer, Tone::Plain);
+        page.entry(ours, &or_none(turns.ours), Tone::Plain);
+    }
+    if turns.first_data_us > 0 {
+        let us = fields::micros(turns.first_data_us.into());
+        let text = format!("read {us} after the handshake");
+        page.entry("first data", &text, Tone::Plain);
+    }
+    if session.is_open() {
+        let time = fields::micros(session.waiting_us.into());
+        let text = match session.waits_for {
+            WaitsFor::Peer => format!("we have waited for the peer for {time}"),
+            WaitsFor::Us => format!("the peer has waited for us for {time}"),
+            WaitsFor::Nobody => "nobody waits for an answer".into(),
+        };
+        page.entry("now", &text, Tone::Plain);
+    }
+}
+
 /// Retransmitted segments, their bytes, and their share of all bytes sent. SYNs and FINs have no bytes.
 fn retransmits(session: &Session) -> String {
     let segments = fields::number(session.retransmits.into(), "segment");
@@ -443,6 +488,7 @@ fn limits(detail: &Detail) -> String {
         }
         verdict => (when.to_owned(), verdict),
     });
+    let is_recent = lately.is_some();
     if lately.is_none() && overall.is_none() {
         return match verdict(whole) {
             Verdict::Parts(_) => "busy for less than a tenth of its time".into(),
@@ -458,11 +504,23 @@ fn limits(detail: &Detail) -> String {
         _ => format!("{when}: {}", said(v)),
     });
     let sentence = texts.collect::<Vec<_>>().join("; ");
+    // of the time that the first verdict is about
+    let spent = match detail.recently() {
+        Some((spent, _)) if is_recent => spent,
+        _ => whole,
+    };
+    let shares = response_shares(session, spent);
     match &verdicts[..] {
-        [(_, Verdict::Receiving), ..] => format!("{sentence}. {}", limits_of_receiver(session)),
-        [(_, Verdict::Parts(parts)), ..] => match parts.first() {
-            Some((limit, _)) => format!("{sentence}. {}", limit.help()),
-            None => sentence,
+        [(_, Verdict::Receiving), ..] => match shares {
+            Some(shares) => format!("{sentence}. Of that time, {shares}"),
+            None => format!("{sentence}. {}", limits_of_receiver(session)),
+        },
+        [(_, Verdict::Parts(parts)), ..] => match (parts.first(), shares) {
+            (Some((Bottleneck::Application, _)), Some(shares)) => {
+                format!("{sentence}. Of that time, {shares}")
+            }
+            (Some((limit, _)), _) => format!("{sentence}. {}", limit.help()),
+            _ => sentence,
         },
         _ => sentence,
     }

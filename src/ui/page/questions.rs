@@ -126,16 +126,16 @@ pub static QUESTIONS: &[Question] = &[
         remark: "",
     },
     Question {
-        text: "The database is slow: is it the network, or us?",
+        text: "The database is slow: is it the network, the database, or us?",
         steps: &[
             press("Tab Tab Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
             press("Enter", "filter: service", "only its sessions"),
-            press("d", "CONNECT", "RTT and CONNECT are the network's: if they are short and durations are long, it is the database or us"),
+            press("d", "RESPONSE", "RTT is the network's. RESPONSE without one RTT is the database's: the time until it answers. OUR RESPONSE is ours: the time until our application asks again"),
         ],
         further: &[
-            press("Esc Esc Enter", "limited by", "one of its sessions: `network`, or an application that had nothing to send. In that case it is the end that has to send next"),
+            press("Esc Esc Enter", "ANSWERS", "one of its sessions: how long each end takes, and `now` which one the other waits for"),
         ],
-        remark: "",
+        remark: "At the database's own host, the two are exchanged: OUR RESPONSE is the database's, RESPONSE the client's.",
     },
     Question {
         text: "Is it slow for all, or for a few?",

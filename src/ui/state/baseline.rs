@@ -87,6 +87,8 @@ fn urgency(finding: DifferenceKind) -> u8 {
             BaselineFigure::Lossy
             | BaselineFigure::Connect
             | BaselineFigure::Rtt
+            | BaselineFigure::Response
+            | BaselineFigure::OurResponse
             | BaselineFigure::Duration,
         ) => 1,
         DifferenceKind::Worse(BaselineFigure::New | BaselineFigure::Bytes) => 2,

@@ -1,5 +1,5 @@
-//! The distributions screen: histograms of duration, round-trip time, connect latency and bytes of the sessions in
-//! the table. The chart of the host above them is in `host_history`.
+//! The distributions screen: histograms of duration, round-trip time, connect latency, bytes and response times of the
+//! sessions in the table. The chart of the host above them is in `host_history`.
 //!
 //! Owns the counts and the selection. Scales and percentiles are in `crate::model::histogram`.
 
@@ -23,7 +23,7 @@ pub struct Measure {
 }
 
 /// Every distribution, in screen order.
-pub static MEASURES: [Measure; 4] = [
+pub static MEASURES: [Measure; HOST] = [
     Measure {
         word: "duration",
         title: "DURATION",
@@ -44,6 +44,16 @@ pub static MEASURES: [Measure; 4] = [
         title: "BYTES",
         scale: || &BYTES,
     },
+    Measure {
+        word: "resp",
+        title: "RESPONSE",
+        scale: || &TIME,
+    },
+    Measure {
+        word: "ourresp",
+        title: "OUR RESPONSE",
+        scale: || &TIME,
+    },
 ];
 
 impl Measure {
@@ -62,7 +72,7 @@ impl Measure {
 
 /// One histogram per measure.
 #[derive(Debug)]
-pub struct Spread([(Option<&'static Field>, Histogram); 4]);
+pub struct Spread([(Option<&'static Field>, Histogram); HOST]);
 
 impl Default for Spread {
     fn default() -> Self {
@@ -114,7 +124,7 @@ pub struct Distributions {
     /// The histogram that has the keyboard, or [`HOST`].
     pub selected: usize,
     /// A value in the selected bucket of each: the buckets depend on the screen's width. `None`: the fullest bucket.
-    chosen: [Option<u64>; 4],
+    chosen: [Option<u64>; HOST],
 }
 
 impl Distributions {
@@ -122,7 +132,7 @@ impl Distributions {
         Distributions {
             counted: Counted::new(Spread::default, store, view_filter),
             selected: 0,
-            chosen: [None; 4],
+            chosen: [None; HOST],
         }
     }
 

@@ -110,7 +110,9 @@ fn bars(app: &App) -> Vec<(&'static str, u64)> {
         let buckets = crate::ui::layout::distributions::buckets(&shown.histogram(which), 39);
         buckets.iter().map(|b| b.count).sum()
     };
-    (0..4).map(|i| (MEASURES[i].word, count(i))).collect()
+    (0..MEASURES.len())
+        .map(|i| (MEASURES[i].word, count(i)))
+        .collect()
 }
 
 #[test]

@@ -20,14 +20,16 @@ use crate::ui::view::table::shorten;
 const LABEL: usize = 11;
 const CELL: usize = 9;
 /// Figures of the sums, in screen order.
-const OVERALL: [BaselineFigure; 7] = [
+const OVERALL: [BaselineFigure; 9] = [
     BaselineFigure::New,
     BaselineFigure::Bytes,
     BaselineFigure::Failed,
     BaselineFigure::Connect,
     BaselineFigure::Rtt,
+    BaselineFigure::Response,
     BaselineFigure::Lossy,
     BaselineFigure::Duration,
+    BaselineFigure::OurResponse,
 ];
 
 pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {

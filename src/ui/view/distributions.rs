@@ -1,4 +1,4 @@
-//! The distributions screen: the chart of the host, four histograms, and a description of the selected bar.
+//! The distributions screen: the chart of the host, six histograms, and a description of the selected bar.
 
 use std::ops::Range;
 
