@@ -41,6 +41,10 @@ test   unshare       util-linux          util-linux             util-linux      
 test   python3       python3             python3                python             python3             python3
 test   curl          curl                curl                   curl               curl                curl
 test   runc          runc                runc                   runc               runc                runc
+test   redis-server|valkey-server redis-server valkey               valkey             valkey              valkey
+test   nginx|/usr/sbin/nginx|/sbin/nginx nginx-light nginx          nginx              nginx               nginx
+test   initdb|pg_ctlcluster postgresql  postgresql-server      postgresql         postgresql-server   postgresql
+test   psql          postgresql-client   postgresql             postgresql-libs    postgresql          postgresql-client
 bench  ip            iproute2            iproute                iproute2           iproute2            iproute2
 bench  iperf3        iperf3              iperf3                 iperf3             iperf               iperf3
 bench  nethogs       nethogs             nethogs                nethogs            nethogs             nethogs

@@ -33,7 +33,8 @@ struct sock_state {
 	__u8 flags; /* enum state_flags */
 	__u8 renamed; /* 1: the owner's first name is in first_names */
 	__u8 comm[COMM_LEN];
-	__u16 data_segs; /* segments with data that had arrived when we closed first: low bits */
+	/* segments with data that had arrived at the last read, or when we closed first: low bits */
+	__u16 data_segs;
 	__u8 turn_retrans; /* total_retrans at the last turn: low bits */
 	__u8 turn_segs; /* data_segs_out at the last turn: low bits */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */

@@ -367,10 +367,10 @@ int BPF_PROG(on_read, struct sock *sk)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp) {
+		follow_read(st, tp);
 		/* shut down, not closed: a process still reads, so this data does not follow a close */
 		if (sk->__sk_common.skc_state == TCP_FIN_WAIT1)
 			st->data_segs = tp->data_segs_in;
-		follow_read(st, tp);
 	}
 	if (st->flags & UNCONFIRMED) /* fast open: data before the handshake is complete */
 		st->flags &= ~UNCONFIRMED;

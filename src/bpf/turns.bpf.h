@@ -47,6 +47,7 @@ static __always_inline void forget_turns(struct sock_state *st)
 	st->peer_last = 0;
 	st->our_max = 0;
 	st->our_last = 0;
+	st->data_segs = 0;
 	st->turn_retrans = 0;
 	st->turn_segs = 0;
 }
@@ -173,23 +174,21 @@ static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp
 {
 	__u64 sent_us = tp->first_tx_mstamp;
 	__u64 us = arrival_us - sent_us;
-	__u32 spread_us = arrival_spread_us(tp);
+	bool is_one_packet = (__u16)(tp->data_segs_in - st->data_segs) == 1;
+	__u32 spread_us = is_one_packet ? 0 : arrival_spread_us(tp);
 	__u32 bytes;
 
 	has_answered(st, tp, &bytes);
 	add_time(&st->our_times, &st->our_max, &st->our_last, our_response(st, tp, bytes));
 
-	if ((__s64)us <= spread_us) /* also if data from before was not read yet */
-		us = spread_us ? 0 : 1;
-	else
+	if ((__u8)tp->total_retrans != st->turn_retrans)
+		us = 0; /* sent several times: not known since when the peer has it */
+	else if ((__s64)us <= spread_us)
+		us = spread_us ? 0 : 1; /* data from before was not read yet */
+	else if (!is_rough)
 		us -= spread_us;
-	/*
-	 * Sent several times: not known since when the peer has it. A rough time is that of the
-	 * newest data, not that of the newest packet, from which the spread counts.
-	 */
-	if ((__u8)tp->total_retrans != st->turn_retrans ||
-	    (is_rough && (spread_us || us < ROUGH_JIFFIES * jiffy_us)))
-		us = 0;
+	else if (us < ROUGH_JIFFIES * ((__u64)jiffy_us + spread_us))
+		us = 0; /* the spread is more, as it counts from the newest packet, not data */
 	if (us > LONGEST_US)
 		us = LONGEST_US;
 	add_time(&st->peer_times, &st->peer_max, &st->peer_last, us);
@@ -230,6 +229,7 @@ static __always_inline void follow_read(struct sock_state *st, struct tcp_sock *
 
 		st->first_data_us = us > LONGEST_US ? LONGEST_US : us;
 	}
+	st->data_segs = tp->data_segs_in;
 	st->arrived = arrived;
 	st->newest_us = arrival_us;
 	st->flags = (st->flags & ~IS_ROUGH) | WAS_READ | MAY_ANSWER | (is_rough ? IS_ROUGH : 0);

@@ -13,7 +13,7 @@ use crate::model::listener::Listener;
 use crate::model::session::{
     Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, WaitsFor, ZeroWindow,
 };
-use crate::model::turns::Turns;
+use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 
 /// Returns a closed session, to be changed as needed.
 pub fn closed_session() -> Session {
@@ -155,6 +155,7 @@ impl BusyHost {
             srtt_us: (n % 100_003) as u32,
             retransmits: (n % 3) as u32,
             pid: (n % 30_011) as u32,
+            turns: turns(n),
             lport: (n >> 16) as u16,
             rport: [443, 80, 22, 5432][(n >> 8) as usize % 4],
             laddr: address(n),
@@ -169,6 +170,24 @@ impl BusyHost {
             },
             ..self.common.clone()
         }
+    }
+}
+
+/// Returns up to 99 turns: three in four sessions have some.
+fn turns(n: u64) -> Turns {
+    let count = (n >> 40) as u32 % 100;
+    let times = |us: u64| {
+        let time = ShortTime::new(us as u32);
+        ResponseTimes::new(us * u64::from(count), count, time, time)
+    };
+    match n % 4 {
+        0 => Turns::default(),
+        _ => Turns {
+            count,
+            peer: times(1 + (n >> 8) % 100_003),
+            ours: times(1 + (n >> 12) % 1009),
+            first_data_us: 1 + (n >> 20) as u32 % 10_007,
+        },
     }
 }
 

@@ -30,6 +30,7 @@ mod output;
 mod preexisting;
 mod printed_rows;
 mod puppet;
+mod services;
 
 use std::time::Duration;
 

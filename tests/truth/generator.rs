@@ -396,6 +396,7 @@ pub(crate) struct End {
     has_written: bool,
     want: BTreeMap<&'static str, Value>,
     ranges: BTreeMap<&'static str, [u64; 2]>,
+    ranges_or_null: BTreeMap<&'static str, [u64; 2]>,
     any: Vec<&'static str>,
     slack: u64,
 }
@@ -409,6 +410,7 @@ impl End {
         let mut end = End {
             want: BTreeMap::new(),
             ranges: BTreeMap::new(),
+            ranges_or_null: BTreeMap::new(),
             any: Vec::new(),
             slack: LINK.load(Ordering::Relaxed),
             local: unmapped(local),
@@ -498,6 +500,11 @@ impl End {
     /// tcplife must report a value between these.
     pub(crate) fn want_between(&mut self, key: &'static str, low: u64, high: u64) {
         self.ranges.insert(key, [low, high]);
+    }
+
+    /// The same, or null.
+    pub(crate) fn want_between_or_null(&mut self, key: &'static str, low: u64, high: u64) {
+        self.ranges_or_null.insert(key, [low, high]);
     }
 
     /// Writes that many bytes, all of them.
@@ -693,6 +700,7 @@ impl End {
         self.want("reason", reason);
         for key in &self.any {
             self.want.remove(key);
+            self.ranges.remove(key);
         }
         let (rule, window) = match end {
             EndOf::Mine(w) => ("mine", Some(w)),
@@ -700,8 +708,8 @@ impl End {
             EndOf::Both(w) => ("both", Some(w)),
         };
         say(&json!({
-            "want": self.want, "between": self.ranges, "begun": self.begun, "rule": rule,
-            "end": window, "slack": self.slack,
+            "want": self.want, "between": self.ranges,
+            "between_or_null": self.ranges_or_null, "begun": self.begun, "rule": rule, "end": window, "slack": self.slack,
         }));
     }
 }

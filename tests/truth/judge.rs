@@ -101,7 +101,10 @@ impl Story {
                     wrong.push(format!("{who}: {key} is {}, shown {}", value, row[key]));
                 }
             }
-            for (key, range) in told["between"].as_object().into_iter().flatten() {
+            let or_null = told["between_or_null"].as_object().into_iter().flatten();
+            let known = or_null.filter(|(key, _)| !row[key.as_str()].is_null());
+            let between = told["between"].as_object().into_iter().flatten();
+            for (key, range) in between.chain(known) {
                 let (low, high) = (range[0].as_u64(), range[1].as_u64());
                 let shown = row[key].as_u64();
                 if shown < low || shown > high || shown.is_none() {

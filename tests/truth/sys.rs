@@ -1,7 +1,7 @@
 //! The system calls that the generators make: sockets to the byte, processes, namespaces.
 //!
 //! Every failure is a panic that names the call: a generator that cannot do what its case says proves nothing.
-//! `libc` is for the calls that rustix does not have: TCP_INFO, SIOCGSKNS (whose result is a descriptor), fork, _exit
+//! `libc` is for the calls that rustix does not have: TCP_INFO, SO_TIMESTAMPING and its queue, SIOCGSKNS (whose result is a descriptor), fork, _exit
 //! and alarm; and for the numbers and the struct of ioctls.
 
 use std::ffi::{CString, c_int};
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::cmsg_space;
@@ -277,6 +277,113 @@ pub(crate) fn recv_fd(over: &OwnedFd) -> OwnedFd {
     fds.next()
         .and_then(|mut fds| fds.next())
         .expect("a descriptor")
+}
+
+// ---- times of packets
+
+/// Times that the processes of a case share, ns of CLOCK_MONOTONIC.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedTimes(&'static [AtomicU64; SharedTimes::COUNT]);
+
+impl SharedTimes {
+    const COUNT: usize = 4096;
+
+    pub(crate) fn new() -> Self {
+        // SAFETY: an anonymous mapping of that size, zeroed, aligned, and never unmapped.
+        let times = unsafe {
+            let protection = ProtFlags::READ | ProtFlags::WRITE;
+            let size = size_of::<[AtomicU64; SharedTimes::COUNT]>();
+            let pages = mmap_anonymous(null_mut(), size, protection, MapFlags::SHARED);
+            &*pages.expect("mmap").cast()
+        };
+        SharedTimes(times)
+    }
+
+    pub(crate) fn set(self, at: usize, ns: u64) {
+        self.0[at].store(ns, Ordering::SeqCst);
+    }
+
+    pub(crate) fn get(self, at: usize) -> u64 {
+        self.0[at].load(Ordering::SeqCst)
+    }
+}
+
+/// The times at which the kernel hands packets of a socket to their interface: SO_TIMESTAMPING.
+pub(crate) struct SendTimes {
+    /// Bytes sent since it was switched on.
+    bytes: u32,
+}
+
+impl SendTimes {
+    pub(crate) fn of(fd: &OwnedFd) -> Self {
+        let flags = libc::SOF_TIMESTAMPING_TX_SOFTWARE
+            | libc::SOF_TIMESTAMPING_SOFTWARE
+            | libc::SOF_TIMESTAMPING_OPT_ID
+            | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+        // SAFETY: the option is an int, which outlives the call.
+        let result = unsafe {
+            libc::setsockopt(
+                fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMPING,
+                (&raw const flags).cast(),
+                size_of::<u32>() as u32,
+            )
+        };
+        done("SO_TIMESTAMPING", result);
+        SendTimes { bytes: 0 }
+    }
+
+    /// Returns when the last of so many bytes was sent that have just been written, ns of CLOCK_MONOTONIC.
+    pub(crate) fn of_last_byte(&mut self, fd: &OwnedFd, written: usize) -> u64 {
+        self.bytes += written as u32;
+        loop {
+            // ready for an error: a time is waiting
+            poll(fd, PollFlags::empty());
+            if let Some((at, ns)) = Self::next(fd)
+                && at + 1 == self.bytes
+            {
+                let clock = clock_gettime(ClockId::Realtime);
+                let ahead = clock.tv_sec as u64 * 1_000_000_000 + clock.tv_nsec as u64 - now();
+                return ns - ahead;
+            }
+        }
+    }
+
+    /// The next time in the queue: the number of its last byte, and the time, ns of CLOCK_REALTIME.
+    fn next(fd: &OwnedFd) -> Option<(u32, u64)> {
+        let mut control = [0_u64; 32];
+        // SAFETY: all zeros is a valid msghdr.
+        let mut message: libc::msghdr = unsafe { zeroed() };
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&control);
+        let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+        // SAFETY: the message has room for what it says, and outlives the call.
+        if unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) } < 0 {
+            return None;
+        }
+        let (mut at, mut ns) = (None, None);
+        // SAFETY: the kernel has filled the message, and the headers and data are in `control`.
+        unsafe {
+            let mut header = libc::CMSG_FIRSTHDR(&raw const message);
+            while let Some(one) = header.as_ref() {
+                let data = libc::CMSG_DATA(header);
+                match (one.cmsg_level, one.cmsg_type) {
+                    (libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) => {
+                        let time = data.cast::<libc::timespec>().read_unaligned();
+                        ns = Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64);
+                    }
+                    (libc::SOL_IP, libc::IP_RECVERR) | (libc::SOL_IPV6, libc::IPV6_RECVERR) => {
+                        let error = data.cast::<libc::sock_extended_err>().read_unaligned();
+                        at = Some(error.ee_data);
+                    }
+                    _ => {}
+                }
+                header = libc::CMSG_NXTHDR(&raw const message, header);
+            }
+        }
+        Some((at?, ns?))
+    }
 }
 
 // ---- processes

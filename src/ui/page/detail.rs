@@ -84,11 +84,17 @@ pub fn lines(
     }
     phases(&mut page, session, high);
     page.heading("PATH");
-    path(&mut page, session);
-    page.heading("ANSWERS");
-    answers(&mut page, session);
+    path(&mut page, session, high);
+    if high {
+        page.heading("ANSWERS");
+        answers(&mut page, session);
+    }
     page.heading("BOTTLENECK");
     page.entry("limited by", &limits(detail), Tone::Figure);
+    if !high {
+        page.heading("ANSWERS");
+        answers(&mut page, session);
+    }
     page.heading("OWNER");
     owner(&mut page, detail);
     page.heading("OTHER END");
@@ -351,7 +357,7 @@ fn was_established(session: &Session) -> bool {
     !has_no_time && session.state_before_close != State::SynSent
 }
 
-fn path(page: &mut Page, session: &Session) {
+fn path(page: &mut Page, session: &Session, high: bool) {
     let (now, best) = (session.srtt_us, session.min_rtt_us);
     let text = match (now, best) {
         (0, _) => "not measured".into(),
@@ -387,12 +393,39 @@ fn path(page: &mut Page, session: &Session) {
         _ => (retransmits(session), Tone::Warning),
     };
     page.entry("retransmits", &text, tone);
-    let text = format!(
-        "{} not acknowledged, {} not read by the application",
-        fields::size(session.unacked_bytes.into()),
-        fields::size(session.unread_bytes.into())
-    );
-    page.entry("waiting", &text, Tone::Plain);
+    let data_waits = session.unacked_bytes > 0 || session.unread_bytes > 0;
+    match briefly(session).filter(|_| !high && !data_waits) {
+        // where there is no room for both
+        Some(text) => page.entry("answers", &text, Tone::Plain),
+        None => {
+            let text = format!(
+                "{} not acknowledged, {} not read by the application",
+                fields::size(session.unacked_bytes.into()),
+                fields::size(session.unread_bytes.into())
+            );
+            page.entry("waiting", &text, Tone::Plain);
+        }
+    }
+}
+
+/// How long each end takes to answer, and which one the other waits for, in one line.
+fn briefly(session: &Session) -> Option<String> {
+    let times = [("peer", session.turns.peer), ("we", session.turns.ours)];
+    let means = times.iter().filter_map(|(who, times)| {
+        let mean = fields::micros(times.mean_us()?);
+        Some(format!("{who} after {mean}"))
+    });
+    let mut parts: Vec<String> = means.collect();
+    if parts.is_empty() {
+        return None;
+    }
+    let time = fields::micros(session.waiting_us.into());
+    match session.waits_for {
+        WaitsFor::Peer => parts.push(format!("waiting for the peer for {time}")),
+        WaitsFor::Us => parts.push(format!("the peer waits for us for {time}")),
+        WaitsFor::Nobody => {}
+    }
+    Some(parts.join("; "))
 }
 
 /// How long each end takes to answer, and which one the other waits for.

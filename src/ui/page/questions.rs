@@ -126,14 +126,14 @@ pub static QUESTIONS: &[Question] = &[
         remark: "",
     },
     Question {
-        text: "The database is slow: is it the network, the database, or us?",
+        text: "The database is slow: the network, it, or us?",
         steps: &[
             press("Tab Tab Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),
             press("Enter", "filter: service", "only its sessions"),
             press("d", "RESPONSE", "RTT is the network's. RESPONSE without one RTT is the database's: the time until it answers. OUR RESPONSE is ours: the time until our application asks again"),
         ],
         further: &[
-            press("Esc Esc Enter", "ANSWERS", "one of its sessions: how long each end takes, and `now` which one the other waits for"),
+            press("Esc Esc Enter", "answers", "one of its sessions: how long each end takes, and which one the other waits for now"),
         ],
         remark: "At the database's own host, the two are exchanged: OUR RESPONSE is the database's, RESPONSE the client's.",
     },

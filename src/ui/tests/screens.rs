@@ -166,7 +166,7 @@ fn distributions_enter_filters_to_the_selected_bar() {
     for (script, word) in [
         ("d", "duration"),
         ("d Tab →", "rtt"),
-        ("d Shift-Tab Shift-Tab k k", "bytes"),
+        ("d Tab Tab Tab k k", "bytes"),
     ] {
         press_and_settle(&mut app, script);
         let Some(Screen::Distributions(shown)) = app.layers.screen() else {

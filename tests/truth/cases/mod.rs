@@ -11,6 +11,7 @@ mod failures;
 mod owners;
 mod preexisting;
 mod quality;
+mod responses;
 mod shared_parts;
 mod unusual_sockets;
 
@@ -150,6 +151,21 @@ pub(crate) static CASES: &[Case] = &[
     case("rate-limited", V4, quality::rate_limited),
     case("receive-window-limited", V4, quality::rwnd_limited),
     case("send-buffer-limited", V4, quality::sndbuf_limited),
+    case("response-delays", V4_V6, responses::delays),
+    case("response-keep-alive", V4, responses::keep_alive),
+    case("response-large-request", V4, responses::large_request),
+    case("response-large-answer", V4, responses::large_answer),
+    case("response-large-both", V4, responses::large_both),
+    case("response-late-reader", V4, responses::late_reader),
+    case("response-very-late-reader", V4, responses::very_late_reader),
+    case("response-slow-reader", V4, responses::slow_reader),
+    case("response-slow-client", V4, responses::slow_client),
+    case("response-over-a-link", V4_V6, responses::over_a_link),
+    case("response-large-over-a-link", V4, responses::large_answer_over_a_link),
+    case("response-lost-requests", V4, responses::lost_requests),
+    case("response-lost-answers", V4, responses::lost_answers),
+    case("response-half-closed", V4, responses::half_closed),
+    case("response-one-way", V4, responses::one_way),
     case("connect-again-after-refusal", V4, unusual_sockets::connect_again_after_refusal),
     case("disconnect-and-connect-again", V4, unusual_sockets::disconnect_and_connect_again),
     case("shutdown-and-connect-again", V4, unusual_sockets::shutdown_and_connect_again),
