@@ -34,6 +34,7 @@ __u32 has_new_drops; /* set here, cleared by the collector */
 struct dropped {
 	struct sock_common *sk; /* its sender, or receiver; may be null */
 	bool is_full; /* sk is a socket with a session */
+	bool is_listener;
 	__u16 sport;
 	__u16 dport;
 	__u8 flags; /* of the TCP header */
@@ -80,6 +81,7 @@ static __always_inline void read_socket(struct dropped *d, struct sock_common *s
 	__u8 state = BPF_CORE_READ(sk, skc_state);
 
 	d->sk = sk;
+	d->is_listener = sk && state == TCP_LISTEN;
 	/* the others are listeners, requests, TIME_WAIT and the kernel's own senders of resets */
 	d->is_full = sk && (family == AF_INET || family == AF_INET6) && state != TCP_CLOSE &&
 		     state != TCP_LISTEN && state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
@@ -188,7 +190,7 @@ static __always_inline void leave_out_port(struct drop_key *key, const struct dr
 
 	if (d->is_full)
 		return;
-	if (key->is_syn) {
+	if (key->is_syn || key->is_refused) {
 		if (key->direction == DROP_IN)
 			key->rport = 0;
 		else
@@ -280,6 +282,7 @@ int on_drop(__u64 *ctx)
 		if (!key.netns && dst)
 			key.netns = checked_netns(&BPF_CORE_READ(dst, dev)->nd_net);
 	}
+	key.is_refused = key.direction == DROP_IN && d.is_listener && reason == no_socket;
 	leave_out_port(&key, &d);
 	count_drop(d.is_full ? (void *)&session_drops : (void *)&other_drops, &key);
 	if (!READ_ONCE(has_new_drops))

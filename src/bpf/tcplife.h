@@ -194,7 +194,8 @@ struct drop_key {
 	__u8 ip; /* 4 or 6 */
 	__u8 direction; /* enum drop_direction */
 	__u8 is_syn; /* 1: the first packet of a connection, SYN without ACK */
-	__u8 pad;
+	/* 1: a listener had no room for the connection, which the kernel calls NO_SOCKET */
+	__u8 is_refused;
 };
 _Static_assert(sizeof(struct drop_key) == 48, "padding in struct drop_key");
 

@@ -27,24 +27,24 @@ pub struct ListenerRates {
     pub drops: f64,
 }
 
-/// Identity of a kind of dropped packets: everything but its counts.
-type DropKey = (
+/// Identity of a kind of dropped packets: everything but its counts; SYNs are never counted with other packets.
+pub type DropKey = (
     &'static str,
     PacketDirection,
     u32,
     SocketAddr,
     SocketAddr,
-    u64,
+    bool,
 );
 
-fn drop_key(drops: &PacketDrops) -> DropKey {
+pub fn drop_key(drops: &PacketDrops) -> DropKey {
     (
         drops.reason,
         drops.direction,
         drops.netns,
         drops.local,
         drops.remote,
-        drops.cookie,
+        drops.syns > 0,
     )
 }
 

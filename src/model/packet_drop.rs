@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::model::fields::grouped;
-use crate::model::session::{Comm, Session};
+use crate::model::session::Session;
 
 /// Direction of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -237,12 +237,6 @@ pub struct PacketDrops {
     pub local: SocketAddr,
     /// The peer's end; of a forwarded packet, its destination. Port 0: as of `local`.
     pub remote: SocketAddr,
-    /// Socket cookie of the session; 0: none was found.
-    pub cookie: u64,
-    /// Owner of the session or listener; 0: not known.
-    pub pid: u32,
-    /// Its name.
-    pub comm: Comm,
     /// Packets dropped.
     pub packets: u64,
     /// Those of them that were the first of a connection: SYN without ACK.
@@ -302,23 +296,41 @@ impl PacketDrops {
     /// (OUTPUT)".
     pub fn sentence(&self) -> String {
         let whose = match self.direction {
-            PacketDirection::Out => "our",
-            PacketDirection::In | PacketDirection::Forwarded => "the peer's",
+            PacketDirection::Out => "of our",
+            PacketDirection::In | PacketDirection::Forwarded => "of the peer's",
         };
         let what = match self.syns == self.packets {
             true => "SYNs",
             false => "packets",
         };
+        self.counted(&format!("{whose} {what}"))
+    }
+
+    /// The same where the ends are known: "4 SYNs were dropped by this host's netfilter (OUTPUT)".
+    pub fn outcome(&self) -> String {
+        self.counted(match (self.syns == self.packets, self.packets) {
+            (true, 1) => "SYN",
+            (true, _) => "SYNs",
+            (false, 1) => "packet",
+            (false, _) => "packets",
+        })
+    }
+
+    fn counted(&self, what: &str) -> String {
         let number = grouped(usize::try_from(self.packets).unwrap_or(usize::MAX));
         let verb = if self.packets == 1 { "was" } else { "were" };
-        let clause = match self.row() {
+        format!("{number} {what} {verb} dropped {}", self.clause())
+    }
+
+    /// The end of a sentence that begins with "packets were dropped".
+    fn clause(&self) -> String {
+        match self.row() {
             _ if self.is_late() => "because the connection was closed".to_owned(),
             Some(row) if row.name == "NETFILTER_DROP" => {
                 format!("{} ({})", row.clause, self.direction.chain())
             }
             Some(row) => row.clause.to_owned(),
             None => format!("by this host: {}", self.reason),
-        };
-        format!("{number} of {whose} {what} {verb} dropped {clause}")
+        }
     }
 }

@@ -215,6 +215,8 @@ pub enum Mode {
     Ports,
     /// What is wrong on this host.
     Findings,
+    /// The drops screen.
+    Drops,
     /// A text that lines of a screen must contain is being typed: unbound keys are text.
     LineSearch,
     Help,

@@ -30,6 +30,7 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::Failures => ("f", "q"),
         Mode::Baseline => ("mm", "x"),
         Mode::Findings => ("!", "q"),
+        Mode::Drops => ("D", "q"),
         Mode::Listeners => ("L", "q"),
         Mode::Ports => ("P", "q"),
         Mode::LineSearch => ("L/wait", "\x03q"),

@@ -11,11 +11,12 @@ use crate::collector::kernel::decode::addr;
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::types::{drop_count, drop_direction as Direction, drop_key};
 use crate::model::packet_drop::{PacketDirection, PacketDrops, reason_name};
-use crate::model::session::Comm;
 
 /// Maximum number of kinds of dropped packets that are kept: of more, those without a new packet for the longest time are
 /// only counted.
 const MOST: usize = 4096;
+/// The reason of handshakes for whose connection the accept queue has no room.
+const LISTEN_OVERFLOW: &str = "TCP_LISTEN_OVERFLOW";
 /// The kernel's prefix of the names.
 const PREFIX: &str = "SKB_DROP_REASON_";
 
@@ -156,7 +157,10 @@ impl<'a> DropCounts<'a> {
     /// Takes the newest counts of a kind. Returns whether there were new packets.
     fn take(&mut self, key: &[u8], count: &[u8]) -> anyhow::Result<bool> {
         let (raw, count) = (read::<drop_key>(key)?, read::<drop_count>(count)?);
-        let reason = self.reasons.name(raw.reason);
+        let reason = match raw.is_refused {
+            1 => LISTEN_OVERFLOW,
+            _ => self.reasons.name(raw.reason),
+        };
         if !self.kept.contains_key(key) {
             let new = Kept {
                 drops: packet_drops(&raw, reason, count.first_ns),
@@ -219,9 +223,6 @@ fn packet_drops(key: &drop_key, reason: &'static str, first_ns: u64) -> PacketDr
         netns: key.netns,
         local: SocketAddr::new(addr(key.ip, key.laddr), key.lport),
         remote: SocketAddr::new(addr(key.ip, key.raddr), key.rport),
-        cookie: 0,
-        pid: 0,
-        comm: Comm::new([0; 16]),
         packets: 0,
         syns: 0,
         first_ns,

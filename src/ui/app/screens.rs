@@ -11,6 +11,7 @@ use crate::ui::layout;
 use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
 use crate::ui::state::distributions::{Distributions, MEASURES};
+use crate::ui::state::drops::DropLine;
 use crate::ui::state::failures::Failures;
 use crate::ui::state::findings::FindingLine;
 use crate::ui::state::layers::Layer;
@@ -88,6 +89,7 @@ impl App {
             Mode::Ports => Some(Screen::Table(Box::<Lines<PortLine>>::default())),
             Mode::Findings => Some(Screen::Table(Box::<Lines<FindingLine>>::default())),
             Mode::Listeners => Some(Screen::Table(Box::<Lines<ListenerLine>>::default())),
+            Mode::Drops => Some(Screen::Table(Box::<Lines<DropLine>>::default())),
             _ => None,
         };
         if let Some(screen) = screen {

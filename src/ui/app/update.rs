@@ -107,7 +107,7 @@ impl App {
             Mode::Columns => self.update_chooser(action),
             Mode::SortMenu => self.update_sort_menu(action),
             Mode::Distributions | Mode::Failures | Mode::Baseline => self.update_screen(action),
-            Mode::Findings | Mode::Listeners | Mode::Ports | Mode::LineSearch => {
+            Mode::Findings | Mode::Listeners | Mode::Drops | Mode::Ports | Mode::LineSearch => {
                 self.update_lines(action)
             }
             Mode::Help | Mode::Search => self.update_help(action),

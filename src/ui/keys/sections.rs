@@ -56,10 +56,11 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
     ),
     section(
         "lines",
-        "KEYS IN FINDINGS, LISTENERS AND PORTS, besides ? d f m ! L P v V Space + -",
+        "KEYS IN FINDINGS, LISTENERS, DROPS AND PORTS, besides ? d f m ! L D P v V Space + -",
         &[
             Mode::Findings,
             Mode::Listeners,
+            Mode::Drops,
             Mode::Ports,
             Mode::LineSearch,
         ],

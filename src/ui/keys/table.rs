@@ -78,7 +78,7 @@ const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
 /// Screens shown instead of the table.
 pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
 /// Screens of lines for things of the host.
-pub const LINES: &[Mode] = &[Mode::Findings, Mode::Listeners, Mode::Ports];
+pub const LINES: &[Mode] = &[Mode::Findings, Mode::Listeners, Mode::Drops, Mode::Ports];
 /// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
 /// The session table, the panes, and the screens shown instead.
@@ -91,6 +91,7 @@ const LIST_AND_SCREENS: &[Mode] = &[
     Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
+    Mode::Drops,
 ];
 /// All but prompts.
 const UNTYPED: &[Mode] = &[
@@ -102,6 +103,7 @@ const UNTYPED: &[Mode] = &[
     Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
+    Mode::Drops,
     Mode::Detail,
     Mode::Columns,
     Mode::Help,
@@ -123,6 +125,7 @@ const LIVE: &[Mode] = &[
     Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
+    Mode::Drops,
     Mode::Detail,
 ];
 /// Pages of text.
@@ -134,6 +137,7 @@ const SCROLLABLE: &[Mode] = &[
     Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
+    Mode::Drops,
     Mode::Help,
     Mode::Columns,
 ];
@@ -148,6 +152,7 @@ const LEFT_WITH_Q: &[Mode] = &[
     Mode::Findings,
     Mode::Listeners,
     Mode::Ports,
+    Mode::Drops,
     Mode::Help,
     Mode::Columns,
     Mode::SortMenu,
@@ -232,6 +237,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("ports", UNTYPED, &[char('P')], Action::Screen(Mode::Ports), "ports", "show the local ports that outgoing sessions use, and how many are left"),
     key("columns", MAIN, &[char('c'), code(KeyCode::F(2))], Action::Columns, "columns", "choose the columns and their order"),
     key("next-screen", LIST_AND_SCREENS, &[char('v')], Action::StepScreen(1), "screens", "go to the next screen, in the order of the tabs"),
+    key("drops", UNTYPED, &[char('D')], Action::Screen(Mode::Drops), "drops", "show the packets that this host has dropped, and why"),
     key("previous-screen", LIST_AND_SCREENS, &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),

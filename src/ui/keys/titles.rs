@@ -31,6 +31,7 @@ pub static TITLES: &[ScreenTitle] = &[
     tab("Baseline", "Base", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
     tab("Findings", "Find", Mode::Findings, Some(Action::Screen(Mode::Findings)), ["what is wrong on this host, since when, and the proof", "what is wrong, with proof"]),
     tab("Listeners", "Listen", Mode::Listeners, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
+    tab("Drops", "Drops", Mode::Drops, Some(Action::Screen(Mode::Drops)), ["packets that this host has dropped, and why", "packets dropped by this host"]),
     tab("Ports", "Ports", Mode::Ports, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
     tab("Help", "Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
 ];

@@ -15,7 +15,7 @@ use crate::ui::keys::{HELP_SECTIONS, Keymap};
 use crate::ui::page::questions::QUESTIONS;
 use crate::ui::state::findings;
 use crate::ui::state::help::HelpPosition;
-use crate::ui::state::{listeners, ports};
+use crate::ui::state::{drops, listeners, ports};
 
 /// A line of a chapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +118,17 @@ pub static CHAPTERS: &[Chapter] = &[
             lines.extend(keys(sources, "lines"));
             lines.push(heading("COLUMNS OF LISTENERS, as many as fit"));
             lines.extend(listeners::column_helps().map(|(title, help)| entry(title, help)));
+            lines
+        },
+    },
+    Chapter {
+        name: "Drops",
+        modes: &[Mode::Drops],
+        contents: |sources| {
+            let mut lines = about(sources, Mode::Drops);
+            lines.extend(keys(sources, "lines"));
+            lines.push(heading("COLUMNS OF DROPS, as many as fit"));
+            lines.extend(drops::column_helps().map(|(title, help)| entry(title, help)));
             lines
         },
     },

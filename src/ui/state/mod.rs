@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod columns;
 pub mod detail;
 pub mod distributions;
+pub mod drops;
 pub mod export;
 pub mod failures;
 pub mod findings;
