@@ -288,8 +288,20 @@ impl PacketDrops {
             && (self.local.port(), self.remote.port()) == (session.lport, session.rport)
             && (self.local.ip(), self.remote.ip()) == (session.laddr, session.raddr)
             && is_netns(self.netns)
-            // the ports may have been those of an earlier session
+            // the ports may have been those of another session
             && self.last_ns >= session.start_ns
+            && (session.is_open() || self.first_ns <= session.end_ns)
+    }
+
+    /// True if they are packets on their way from this session to the other end, which is on this host, too: they may be
+    /// those of several sessions.
+    pub fn is_at_other_end(&self, session: &Session) -> bool {
+        self.direction == PacketDirection::In
+            && (self.local.port(), self.local.ip()) == (session.rport, session.raddr)
+            && self.remote.ip() == session.laddr
+            && [0, session.lport].contains(&self.remote.port())
+            && self.last_ns >= session.start_ns
+            && (session.is_open() || self.first_ns <= session.end_ns)
     }
 
     /// A sentence about them, for a session that they belong to: "4 of our SYNs were dropped by this host's netfilter

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use libbpf_rs::btf::types::{Enum, FuncProto, Typedef};
-use libbpf_rs::{Btf, MapCore as _, MapFlags, MapMut};
+use libbpf_rs::{Btf, MapCore as _, MapMut};
 use rustc_hash::FxHashMap;
 
 use crate::collector::kernel::decode::addr;
+use crate::collector::kernel::iterators::read_map;
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::types::{drop_count, drop_direction as Direction, drop_key};
 use crate::model::packet_drop::{PacketDirection, PacketDrops, reason_name};
@@ -131,11 +132,12 @@ impl<'a> DropCounts<'a> {
     }
 
     fn read_map(&mut self, map: &MapMut<'_>) -> anyhow::Result<()> {
-        let reading = "cannot read the dropped packets";
-        let size = map.max_entries();
-        // one call for all of it: an entry that is removed between two calls would disturb the second
-        let found = map.lookup_batch(size, MapFlags::ANY, MapFlags::ANY);
-        for (key, count) in found.context(reading)? {
+        let mut entries = Vec::new();
+        read_map(map, &mut |key, count| {
+            entries.push((key.to_vec(), count.to_vec()))
+        })
+        .context("cannot read the dropped packets")?;
+        for (key, count) in entries {
             if !self.take(&key, &count)? {
                 self.remove(map, &key)?;
             }

@@ -256,8 +256,14 @@ impl App {
                 self.adapt_to_layout();
             }
             Action::Move(motion) => {
-                let lines =
-                    page::detail::lines(detail, &self.store, &self.keymap, &self.names, area);
+                let lines = page::detail::lines(
+                    detail,
+                    &self.store,
+                    &self.host_state,
+                    &self.keymap,
+                    &self.names,
+                    area,
+                );
                 detail.top = scrolled(detail.top, motion, lines.len(), area);
             }
             Action::OtherEnd => {

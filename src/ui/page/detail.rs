@@ -8,6 +8,8 @@ use crate::model::bottleneck::{Bottleneck, TimeSpent, Verdict, verdict};
 use crate::model::cgroup::ContainerNames;
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
+use crate::model::host_state::HostState;
+use crate::model::packet_drop::{DropClass, PacketDrops};
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State, WaitsFor};
 use crate::model::session_verdict::{LEAST_WATCHED_NS, response_shares, rtt_growth, sentence};
 use crate::model::shell_commands::shell_commands;
@@ -65,6 +67,7 @@ const LONGEST_S: u64 = 240;
 pub fn lines(
     detail: &Detail,
     store: &Store,
+    host: &HostState,
     keymap: &Keymap,
     names: &Names,
     area: Rect,
@@ -76,6 +79,7 @@ pub fn lines(
     };
     title(&mut page, detail, names);
     verdict_line(&mut page, detail);
+    drops(&mut page, session, host.drops().unwrap_or_default());
     rates(&mut page, detail);
     charts(&mut page, detail, area.height);
     let high = area.height >= HIGH;
@@ -148,6 +152,24 @@ fn verdict_line(page: &mut Page, detail: &Detail) {
             .into_iter()
             .map(|line| DetailLine::Verdict(line, tone));
         page.lines.extend(lines);
+    }
+}
+
+/// Packets of the session that this host has dropped, unless that is ordinary.
+fn drops(page: &mut Page, session: &Session, drops: &[PacketDrops]) {
+    for drops in drops {
+        let sentence = if drops.is_of(session) {
+            drops.sentence()
+        } else if drops.is_at_other_end(session) {
+            format!("at the other end, on this host, {}", drops.outcome())
+        } else {
+            continue;
+        };
+        if drops.class() != DropClass::Ordinary {
+            let lines = wrapped(&sentence, page.width).into_iter();
+            page.lines
+                .extend(lines.map(|line| DetailLine::Verdict(line, Tone::Warning)));
+        }
     }
 }
 

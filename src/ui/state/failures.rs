@@ -3,12 +3,14 @@
 //! Owns the counts, their order and the selection.
 
 use std::cmp::Reverse;
+use std::net::SocketAddr;
 
 use crate::filter::for_group::{filter_for_group, filter_for_peer};
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::interface::ZonedAddr;
+use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
 use crate::model::session::{Direction, Reason, Session};
 use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Motion;
@@ -60,6 +62,22 @@ impl Failure {
             self.direction.name(),
             filter_for_group(&self.program)
         )
+    }
+
+    /// Cause for which this host has dropped packets to or from this destination, the most telling one; `None`: it has not.
+    pub fn dropped_here(&self, drops: &[PacketDrops]) -> Option<DropClass> {
+        let is_destination = |end: SocketAddr| match self.addr {
+            Some(addr) => (end.ip(), end.port()) == (addr.addr, self.port),
+            None => end.port() == self.port,
+        };
+        let is_here = |drops: &&PacketDrops| match (drops.direction, self.addr) {
+            (PacketDirection::Forwarded, _) => false,
+            // of a peer on this host, what was dropped on its side counts, too
+            (_, Some(_)) => is_destination(drops.remote) || is_destination(drops.local),
+            (_, None) => is_destination(drops.local),
+        };
+        let classes = drops.iter().filter(is_here).map(PacketDrops::class);
+        classes.filter(|c| *c != DropClass::Ordinary).min()
     }
 
     /// The destination, by `name` or else by number: `→ 10.0.0.9:5432`, or for a local service `← :443`.

@@ -12,7 +12,14 @@ use crate::ui::state::detail::Detail;
 use crate::ui::theme::Theme;
 
 pub fn draw(detail: &Detail, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let lines = lines(detail, app.store(), &app.keymap, &app.names, area);
+    let lines = lines(
+        detail,
+        app.store(),
+        &app.host_state,
+        &app.keymap,
+        &app.names,
+        area,
+    );
     let top = lines.len().saturating_sub(area.height.into());
     let styled = lines
         .iter()

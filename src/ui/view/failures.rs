@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::model::packet_drop::DropClass;
 use crate::ui::app::App;
 use crate::ui::layout::{fit, list_area};
 use crate::ui::state::failures::{FailureRow, Failures};
@@ -23,7 +24,7 @@ struct FailureColumn {
     text: fn(&App, &Failures, &FailureRow<'_>) -> String,
 }
 
-static COLUMNS: [FailureColumn; 7] = [
+static COLUMNS: [FailureColumn; 8] = [
     FailureColumn {
         title: "COUNT",
         width: 6,
@@ -87,6 +88,19 @@ static COLUMNS: [FailureColumn; 7] = [
         text: |_, _, row| {
             let errno = row.failure.and_then(|f| f.reason.errno());
             errno.unwrap_or("-").into()
+        },
+    },
+    FailureColumn {
+        title: "DROPPED",
+        width: 11,
+        grow: 0,
+        drop: 6,
+        is_number: false,
+        kind: FieldKind::Text,
+        text: |app, _, row| {
+            let drops = app.host_state.drops().unwrap_or_default();
+            let cause = row.failure.and_then(|f| f.dropped_here(drops));
+            cause.map_or("-", DropClass::words).into()
         },
     },
     FailureColumn {
