@@ -22,7 +22,7 @@ impl PacketDirection {
         match self {
             PacketDirection::In => "in",
             PacketDirection::Out => "out",
-            PacketDirection::Forwarded => "forward",
+            PacketDirection::Forwarded => "fwd",
         }
     }
 

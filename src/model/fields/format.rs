@@ -66,6 +66,17 @@ pub fn number(n: u64, what: &str) -> String {
     }
 }
 
+/// Formats the time since something in at most four characters: `now`, `12s`, `5m`, `3h`, `2d`.
+pub fn ago(ns: u64) -> String {
+    match ns / 1_000_000_000 {
+        0 => "now".into(),
+        s @ 1..60 => format!("{s}s"),
+        s @ 60..3600 => format!("{}m", s / 60),
+        s @ 3600..86_400 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86_400),
+    }
+}
+
 /// Formats a number with commas between thousands.
 pub fn grouped(n: usize) -> String {
     let digits = n.to_string();

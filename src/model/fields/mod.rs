@@ -12,7 +12,7 @@ mod format;
 mod table;
 
 pub use format::{
-    binary_size, byte_rate, bytes, grouped, micros, narrow_bytes, narrow_micros, number,
+    ago, binary_size, byte_rate, bytes, grouped, micros, narrow_bytes, narrow_micros, number,
     round_micros, round_size, seconds, size,
 };
 pub use table::FIELDS;

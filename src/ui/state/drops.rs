@@ -1,14 +1,16 @@
 //! The drops screen: TCP packets that this host's kernel has thrown away, by reason, direction and ends.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 
 use rustc_hash::FxHashMap;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
-use crate::model::host_state::{DropKey, drop_key};
+use crate::model::host_state::{DropKey, HostState, drop_key};
 use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
-use crate::model::session::{Comm, Session};
+use crate::model::session::{Comm, Direction, Session};
 use crate::model::store::Store;
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
@@ -17,19 +19,31 @@ use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLin
 /// Maximum number of closed sessions that are searched for the owner of a dropped packet, the newest first.
 const SEARCHED: usize = 100_000;
 
-/// Dropped packets of one kind.
+/// Dropped packets of one kind: of all sessions of a program between the same two hosts, to or from one service.
 #[derive(Clone, Debug)]
 pub struct DropLine {
+    /// Their sum. The port that differs from session to session is 0.
     pub drops: PacketDrops,
     /// Packets per second.
     pub rate: f64,
     /// Time since the last one, ns.
     pub ago_ns: u64,
-    /// Owner of the session, or of the listener on our port.
-    pub owner: Option<(u32, Comm)>,
+    /// Program of the sessions, or of the listener on our port.
+    pub program: Option<Comm>,
 }
 
 impl DropLine {
+    /// Adds packets of the same kind.
+    fn add(&mut self, other: &DropLine) {
+        let (sum, more) = (&mut self.drops, &other.drops);
+        sum.packets += more.packets;
+        sum.syns += more.syns;
+        sum.first_ns = sum.first_ns.min(more.first_ns);
+        sum.last_ns = sum.last_ns.max(more.last_ns);
+        self.rate += other.rate;
+        self.ago_ns = self.ago_ns.min(other.ago_ns);
+    }
+
     fn is_ordinary(&self) -> bool {
         self.drops.class() == DropClass::Ordinary
     }
@@ -108,7 +122,7 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
             column(
                 "REASON",
                 "why the kernel dropped them; in parentheses what happens on a healthy host, too: those are no failures",
-                (18, 6, 0),
+                (20, 4, 0),
                 |l, _, _| match l.is_ordinary() {
                     true => format!("({})", l.drops.words()),
                     false => l.drops.words().to_owned(),
@@ -121,8 +135,8 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
         FieldKind::Text,
         column(
             "DIR",
-            "direction of the packets: in, out, or forward, from one host to another through this one",
-            (7, 0, 3),
+            "direction of the packets: in, out, or fwd, from one host to another through this one",
+            (3, 0, 3),
             |l, _, _| l.drops.direction.word().into(),
             |l| text(l.drops.direction.word()),
         ),
@@ -157,16 +171,16 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
         FieldKind::Text,
         column(
             "COMM",
-            "program that owns the session, or listens on our port",
+            "program that owns the sessions, or listens on our port",
             (8, 7, 4),
-            |l, _, _| match l.owner {
-                Some((_, comm)) if !comm.as_str().is_empty() => comm.as_str().to_owned(),
+            |l, _, _| match l.program {
+                Some(comm) if !comm.as_str().is_empty() => comm.as_str().to_owned(),
                 _ => "-".into(),
             },
             |l| {
                 text(
-                    l.owner
-                        .map_or_else(String::new, |(_, c)| c.as_str().to_owned()),
+                    l.program
+                        .map_or_else(String::new, |c| c.as_str().to_owned()),
                 )
             },
         ),
@@ -198,8 +212,8 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
     column(
         "LAST",
         "time since the last one",
-        (6, 0, 1),
-        |l, _, _| fields::micros(l.ago_ns / 1000),
+        (4, 0, 1),
+        |l, _, _| fields::ago(l.ago_ns),
         |l| failures_first(l, l.drops.last_ns as f64),
     ),
     texts(
@@ -242,8 +256,11 @@ fn ends_of(session: &Session) -> Ends {
     )
 }
 
+/// A session that packets belong to: its program, and who opened it.
+type Owner = (Comm, Direction);
+
 /// Owners of the sessions that these packets belong to, by the ends.
-fn owners(drops: &[PacketDrops], store: &Store) -> FxHashMap<Ends, (u32, Comm)> {
+fn owners(drops: &[PacketDrops], store: &Store) -> FxHashMap<Ends, Owner> {
     let of_sessions = drops.iter().filter(|d| d.has_both_ends());
     let mut wanted: FxHashMap<Ends, Vec<&PacketDrops>> = FxHashMap::default();
     for drops in of_sessions {
@@ -259,14 +276,44 @@ fn owners(drops: &[PacketDrops], store: &Store) -> FxHashMap<Ends, (u32, Comm)> 
         let ends = ends_of(session);
         let is_of = |drops: &Vec<&PacketDrops>| drops.iter().any(|d| d.is_of(session));
         if wanted.get(&ends).is_some_and(is_of) {
-            found.entry(ends).or_insert((session.pid, session.comm));
+            let owner = (session.comm, session.direction);
+            found.entry(ends).or_insert(owner);
         }
     }
     found
 }
 
+/// Leaves out the port that differs from session to session.
+fn service_ends(drops: &PacketDrops, owner: Option<&Owner>) -> Ends {
+    let PacketDrops { local, remote, .. } = *drops;
+    let any = |end: SocketAddr| SocketAddr::new(end.ip(), 0);
+    let is_out = match owner {
+        Some((_, Direction::Out)) => true,
+        Some((_, Direction::In)) => false,
+        // services have lower ports than those that the kernel gives
+        Some((_, Direction::Unknown)) | None => local.port() > remote.port(),
+    };
+    match (drops.has_both_ends(), is_out) {
+        (true, true) => (any(local), remote),
+        (true, false) => (local, any(remote)),
+        (false, _) => (local, remote),
+    }
+}
+
+/// The listener that packets for this host were for.
+fn listener_of(drops: &PacketDrops, host: &HostState) -> Option<Comm> {
+    let PacketDrops { local, netns, .. } = *drops;
+    let is_in = drops.direction == PacketDirection::In && local.port() != 0;
+    let mut listeners = host.listeners().iter().filter(|l| {
+        let is_addr = l.addr.is_unspecified() || l.addr == local.ip();
+        l.port == local.port() && is_addr && (l.netns == netns || netns == 0)
+    });
+    listeners.next().filter(|_| is_in).map(|l| l.comm)
+}
+
 impl TableLine for DropLine {
-    type Key = DropKey;
+    /// Identifies the sum; the cause distinguishes packets without a socket that begin a connection from late ones.
+    type Key = (DropKey, DropClass, Option<Comm>);
 
     const MODE: Mode = Mode::Drops;
     const SORTED_BY: &'static str = "PACKETS";
@@ -276,32 +323,39 @@ impl TableLine for DropLine {
     }
 
     fn lines(sources: &LineSources<'_>) -> Vec<Self> {
-        let drops = sources.host.drops().unwrap_or_default();
-        let owners = owners(drops, sources.store);
-        let listener = |d: &PacketDrops| {
-            let mut on_port = sources.host.listeners().iter().filter(|l| {
-                let is_addr = l.addr.is_unspecified() || l.addr == d.local.ip();
-                l.port == d.local.port() && is_addr && (l.netns == d.netns || d.netns == 0)
-            });
-            let is_in = d.direction == PacketDirection::In && d.local.port() != 0;
-            on_port.next().filter(|_| is_in).map(|l| (l.pid, l.comm))
-        };
-        let line = |d: &PacketDrops| DropLine {
-            rate: sources.host.drop_rate(d),
-            ago_ns: sources.host.taken_ns().saturating_sub(d.last_ns),
-            owner: owners
-                .get(&(d.local, d.remote))
-                .copied()
-                .or_else(|| listener(d)),
-            drops: d.clone(),
-        };
-        let mut lines: Vec<DropLine> = drops.iter().map(line).collect();
-        lines.sort_by_key(|l| drop_key(&l.drops));
-        lines
+        let all = sources.host.drops().unwrap_or_default();
+        let owners = owners(all, sources.store);
+        let mut sums: BTreeMap<_, DropLine> = BTreeMap::new();
+        for drops in all {
+            let owner = owners.get(&(drops.local, drops.remote));
+            let (local, remote) = service_ends(drops, owner);
+            let program = owner.map(|(comm, _)| *comm);
+            let program = program.or_else(|| listener_of(drops, sources.host));
+            let line = DropLine {
+                rate: sources.host.drop_rate(drops),
+                ago_ns: sources.host.taken_ns().saturating_sub(drops.last_ns),
+                program,
+                drops: PacketDrops {
+                    local,
+                    remote,
+                    ..drops.clone()
+                },
+            };
+            match sums.entry(line.key()) {
+                Entry::Vacant(entry) => drop(entry.insert(line)),
+                Entry::Occupied(mut entry) => entry.get_mut().add(&line),
+            }
+        }
+        sums.into_values().collect()
     }
 
-    fn key(&self) -> DropKey {
-        drop_key(&self.drops)
+    fn key(&self) -> Self::Key {
+        let class = self.drops.class();
+        let of_syns = PacketDrops {
+            syns: 0,
+            ..self.drops.clone()
+        };
+        (drop_key(&of_syns), class, self.program)
     }
 
     fn sessions(&self) -> Option<String> {
@@ -319,14 +373,19 @@ impl TableLine for DropLine {
             0 => format!("{addr} {}", end.ip()),
             number => format!("{addr} {} and {port} {number}", end.ip()),
         };
+        let session = |ours, theirs| {
+            let (ours, theirs) = (end("laddr", "lport", ours), end("raddr", "rport", theirs));
+            format!("{ours} and {theirs}")
+        };
         let netns = match netns {
             0 => String::new(),
             netns => format!(" and netns {netns}"),
         };
+        // the other end may be on this host, too, in whatever namespace
         Some(format!(
-            "{} and {}{netns}",
-            end("laddr", "lport", local),
-            end("raddr", "rport", remote)
+            "({}{netns}) or ({})",
+            session(local, remote),
+            session(remote, local)
         ))
     }
 
@@ -346,10 +405,10 @@ impl TableLine for DropLine {
             false => "",
         };
         format!(
-            "{} → {}: {}{ordinary}",
+            "{}{ordinary}: {} → {}",
+            self.drops.outcome(),
             end(from, names),
-            end(to, names),
-            self.drops.outcome()
+            end(to, names)
         )
     }
 

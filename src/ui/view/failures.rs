@@ -58,13 +58,7 @@ static COLUMNS: [FailureColumn; 8] = [
         drop: 4,
         is_number: true,
         kind: FieldKind::Micros,
-        text: |_, failures, row| match failures.ago_ns(row.tally) / 1_000_000_000 {
-            0 => "now".into(),
-            s @ 1..60 => format!("{s}s"),
-            s @ 60..3600 => format!("{}m", s / 60),
-            s @ 3600..86_400 => format!("{}h", s / 3600),
-            s => format!("{}d", s / 86_400),
-        },
+        text: |_, failures, row| fields::ago(failures.ago_ns(row.tally)),
     },
     FailureColumn {
         title: "REASON",
