@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use common::documents::Section;
-use tcplife::testing::model::{FIELDS, Field, Missed, Value};
+use tcplife::testing::model::{DROP_REASONS, FIELDS, Field, Missed, Value};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, Mode, QUESTIONS, Step, THEMES, TITLES};
 use tcplife::testing::{cli, filter};
 
@@ -35,6 +35,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "themes",
         ],
     ),
+    ("docs/drops.md", &["drop-reasons"]),
     ("docs/filters.md", &["filter"]),
     ("docs/troubleshooting.md", &["questions"]),
     ("docs/lines.md", &["flags", "fields", "missed"]),
@@ -90,6 +91,16 @@ fn docs_generated_sections_match_the_program_tables() {
     }
     assert_section("missed", &table);
     assert_section("filter", &filter::help_markdown());
+    let mut table =
+        String::from("| cause | in the screen | dropped … | kernel's name |\n|---|---|---|---|\n");
+    for reason in DROP_REASONS {
+        let cause = reason.class.word();
+        table += &format!(
+            "| {cause} | {} | {} | `{}` |\n",
+            reason.words, reason.clause, reason.name
+        );
+    }
+    assert_section("drop-reasons", &table);
 }
 
 /// The questions and the keys that answer them.

@@ -58,15 +58,15 @@ pub enum DropClass {
 }
 
 impl DropClass {
-    /// Words for it.
-    pub fn words(self) -> &'static str {
+    /// A word for it.
+    pub fn word(self) -> &'static str {
         match self {
             DropClass::Firewall => "firewall",
-            DropClass::NoListener => "no listener",
-            DropClass::QueueFull => "queue full",
-            DropClass::BufferFull => "buffer full",
+            DropClass::NoListener => "nobody",
+            DropClass::QueueFull => "queue",
+            DropClass::BufferFull => "buffer",
             DropClass::Routing => "routing",
-            DropClass::BadPacket => "bad packet",
+            DropClass::BadPacket => "damaged",
             DropClass::Other => "other",
             DropClass::Ordinary => "ordinary",
         }

@@ -70,8 +70,8 @@ fn our_name() -> String {
 }
 
 #[test]
-fn questions_are_twelve_and_have_few_keys() {
-    assert_eq!(QUESTIONS.len(), 12);
+fn questions_are_thirteen_and_have_few_keys() {
+    assert_eq!(QUESTIONS.len(), 13);
     for question in QUESTIONS {
         let keys: usize = question.steps.iter().map(Step::count).sum();
         assert!((1..=MOST).contains(&keys), "{}: {keys}", question.text);
@@ -202,6 +202,44 @@ fn question_about_refused_and_timed_out_connections_is_answered() {
     let pid = std::process::id().to_string();
     seen.wait_for("its sessions", |s| {
         s.rows().iter().any(|r| r.cell("PID") == pid)
+    });
+    seen.quit();
+}
+
+#[test]
+fn question_about_the_firewall_of_this_host_is_answered() {
+    if !kernel_or_skip() || !tool_or_skip(&["iptables", "--version"]) {
+        return;
+    }
+    let netns = Netns::new();
+    netns.run(|| {
+        let rule = [
+            "-w", "-A", "OUTPUT", "-p", "tcp", "--dport", "5433", "-j", "DROP",
+        ];
+        let status = Command::new("iptables").args(rule).status();
+        assert!(status.expect("iptables").success());
+    });
+    let mut seen = Seen::dashboard(&["-D", "5433"]);
+    let to = "127.0.0.1:5433";
+    netns.run(move || fail_to_connect(to.parse().expect("an address")));
+    seen.press("f");
+    seen.wait_for("the failure, and why", |s| {
+        s.shows("DROPPED") && s.has_line(&["firewall", to])
+    });
+    seen.press("q");
+    let question = question("Does this host's own firewall");
+    seen.ask(&question.steps[0]);
+    // other tests provoke drops, too
+    seen.press("/5433\r");
+    let comm = our_name();
+    seen.wait_for("its line", |s| {
+        s.has_line(&["firewall (netfilter)", "out", "127.0.0.1:*", to])
+    });
+    seen.ask(&question.steps[1]);
+    seen.wait_for("its session", |s| s.has_line(&[&comm, "5433"]));
+    seen.ask(&question.steps[2]);
+    seen.wait_for("the sentence", |s| {
+        s.shows("dropped by this host's netfilter") && s.shows("(OUTPUT)")
     });
     seen.quit();
 }

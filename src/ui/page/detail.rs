@@ -161,7 +161,7 @@ fn drops(page: &mut Page, session: &Session, drops: &[PacketDrops]) {
         let sentence = if drops.is_of(session) {
             drops.sentence()
         } else if drops.is_at_other_end(session) {
-            format!("at the other end, on this host, {}", drops.outcome())
+            format!("At the other end, on this host, {}", drops.outcome())
         } else {
             continue;
         };

@@ -126,6 +126,16 @@ pub static QUESTIONS: &[Question] = &[
         remark: "",
     },
     Question {
+        text: "Does this host's own firewall drop it?",
+        steps: &[
+            press("D", "firewall (netfilter)", "packets that this host's kernel has dropped, with the reason, direction and ends: `out` by an OUTPUT rule, `in` by an INPUT rule"),
+            press("Enter", "filter: ", "the sessions of the selected line"),
+            press("Enter", "netfilter", "one of them, which says what was dropped"),
+        ],
+        further: &[],
+        remark: "Failures have it in the column DROPPED. `drops = false` in the configuration switches it off, and kernels before Linux 5.17 give no reasons.",
+    },
+    Question {
         text: "The database is slow: the network, it, or us?",
         steps: &[
             press("Tab Tab Tab", "PORT", "ports, with the most bytes per second on top; `↓` goes to the database's"),

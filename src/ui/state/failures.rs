@@ -77,7 +77,9 @@ impl Failure {
             (_, None) => is_destination(drops.local),
         };
         let classes = drops.iter().filter(is_here).map(PacketDrops::class);
-        classes.filter(|c| *c != DropClass::Ordinary).min()
+        // that nobody listens is the reason `refused`, too
+        let is_news = |c: &DropClass| !matches!(c, DropClass::Ordinary | DropClass::NoListener);
+        classes.filter(is_news).min()
     }
 
     /// The destination, by `name` or else by number: `→ 10.0.0.9:5432`, or for a local service `← :443`.

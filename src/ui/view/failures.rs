@@ -24,6 +24,9 @@ struct FailureColumn {
     text: fn(&App, &Failures, &FailureRow<'_>) -> String,
 }
 
+/// Heading of the column for packets that this host has dropped.
+const DROPPED: &str = "DROPPED";
+
 static COLUMNS: [FailureColumn; 8] = [
     FailureColumn {
         title: "COUNT",
@@ -85,16 +88,16 @@ static COLUMNS: [FailureColumn; 8] = [
         },
     },
     FailureColumn {
-        title: "DROPPED",
-        width: 11,
+        title: DROPPED,
+        width: 8,
         grow: 0,
-        drop: 6,
+        drop: 3,
         is_number: false,
         kind: FieldKind::Text,
         text: |app, _, row| {
             let drops = app.host_state.drops().unwrap_or_default();
             let cause = row.failure.and_then(|f| f.dropped_here(drops));
-            cause.map_or("-", DropClass::words).into()
+            cause.map_or("-", DropClass::word).into()
         },
     },
     FailureColumn {
@@ -123,11 +126,12 @@ static COLUMNS: [FailureColumn; 8] = [
     },
 ];
 
-/// The columns that fit, with their widths.
-fn columns(width: usize) -> Vec<(&'static FailureColumn, usize)> {
+/// The columns that fit, with their widths. The one for dropped packets only if there are any.
+fn columns(width: usize, has_drops: bool) -> Vec<(&'static FailureColumn, usize)> {
     let needed = |shown: &[&FailureColumn]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
     let fits = |shown: &[&FailureColumn]| needed(shown) <= width;
-    let shown = fit::columns(COLUMNS.iter().collect(), |c| c.drop, fits);
+    let wanted = COLUMNS.iter().filter(|c| has_drops || c.title != DROPPED);
+    let shown = fit::columns(wanted.collect(), |c| c.drop, fits);
     let mut spare = width.saturating_sub(needed(&shown));
     // the name first: it is short, and most wanted
     let mut grown: Vec<(&FailureColumn, usize)> = shown.into_iter().map(|c| (c, c.width)).collect();
@@ -140,7 +144,10 @@ fn columns(width: usize) -> Vec<(&'static FailureColumn, usize)> {
 }
 
 pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let columns = columns(area.width.into());
+    let drops = app.host_state.drops().unwrap_or_default();
+    let is_dropped = |row: FailureRow<'_>| row.failure?.dropped_here(drops);
+    let has_drops = shown.rows().filter_map(is_dropped).next().is_some();
+    let columns = columns(area.width.into(), has_drops);
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
     let put = |buffer: &mut Buffer, line: Rect, cells: &mut dyn Iterator<Item = String>, style| {
