@@ -23,6 +23,7 @@ mod drops;
 mod exit;
 mod filters;
 mod interfaces;
+mod listeners;
 mod missed;
 mod namespaces;
 mod open;
