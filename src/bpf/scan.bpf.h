@@ -104,14 +104,22 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
 		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-/* A listener from before the start. False: it is known. */
+/*
+ * A listener from before the start. False: it is known. One whose owner has exited, as the parent of a
+ * daemon does, gets this one.
+ */
 static __always_inline bool adopt_listener(struct sock *sk, const struct process *p)
 {
 	__u64 key = (__u64)sk;
 	struct listener l = {.owner = *p};
+	struct listener *known = bpf_map_lookup_elem(&listeners, &key);
+	__u32 gone = READ_ONCE(gone_owner);
 
-	if (bpf_map_lookup_elem(&listeners, &key))
+	if (known) {
+		if (gone && p->pid && known->owner.pid == gone)
+			known->owner = *p;
 		return false;
+	}
 	l.cookie = bpf_get_socket_cookie(sk);
 	bpf_map_update_elem(&listeners, &key, &l, 0);
 	return true;

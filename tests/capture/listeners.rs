@@ -2,9 +2,10 @@
 //! `ss` and with the counters of the kernel.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, ipproto, sockopt};
@@ -56,7 +57,7 @@ fn ready() -> bool {
     kernel_or_skip() && tool_or_skip(&["ip", "link"]) && tool_or_skip(&["ss", "-ltn"])
 }
 
-/// How a listener is made.
+/// Description of a listener to make.
 #[derive(Clone, Copy)]
 struct Made {
     at: &'static str,
@@ -141,7 +142,7 @@ fn output(netns: &Netns, words: &'static [&'static str]) -> String {
     })
 }
 
-/// What is known of a listener: its queue, the limit, and its address as `ss` prints it.
+/// Queue, limit and address of a listener, as `ss` prints them.
 type Line = (u32, u32, String);
 
 /// The listeners of a namespace as `ss` shows them, by cookie.
@@ -427,5 +428,41 @@ fn listeners_by_the_thousand_are_all_found() {
         .collect();
     watch.until(&netns, |all| all.len() == MANY);
     drop((before, after));
+    watch.until(&netns, <[Listener]>::is_empty);
+}
+
+/// Listens, and goes on in a child.
+const DAEMON: &str = "
+import os, socket, sys
+s = socket.create_server(('127.0.0.1', 7161))
+child = os.fork()
+if child:
+    print(child, flush=True)
+    os._exit(0)
+sys.stdin.read()
+";
+
+#[test]
+fn listener_of_a_daemon_belongs_to_the_child_that_goes_on() {
+    if !ready() || !tool_or_skip(&["python3", "-c", ""]) {
+        return;
+    }
+    let watch = Watch::start();
+    let netns = Netns::new();
+    let mut parent = netns.run(|| {
+        let mut python = Command::new("python3");
+        python.args(["-c", DAEMON]);
+        let python = python.stdin(Stdio::piped()).stdout(Stdio::piped());
+        python.spawn().expect("python starts")
+    });
+    let until_told_to_exit = parent.stdin.take();
+    let mut child = String::new();
+    let mut told = BufReader::new(parent.stdout.take().expect("a pipe"));
+    told.read_line(&mut child).expect("its child");
+    let child: u32 = child.trim().parse().expect("a number");
+    // before it is waited for, it still has an entry in /proc
+    parent.wait().expect("it exits");
+    watch.until_one(&netns, |l| l.pid == child);
+    drop(until_told_to_exit);
     watch.until(&netns, <[Listener]>::is_empty);
 }

@@ -18,7 +18,7 @@ use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::drops::{DropCounts, DropReasons};
 use crate::collector::kernel::iterators::{Iterators, Scanner, walk, walk_silent};
-use crate::collector::kernel::listeners::Listeners;
+use crate::collector::kernel::listeners::{GoneOwners, Listeners};
 use crate::collector::kernel::load::{
     Walk, attach_tracepoint, attach_tracepoints, keep_complaint, kernel_types, load, refused,
 };
@@ -135,6 +135,7 @@ pub fn run(
     };
     let rounds = Rounds {
         listeners,
+        gone_owners: GoneOwners::default(),
         live: &iterators.live,
         holders: &iterators.holders,
         scanner,
@@ -192,6 +193,7 @@ impl RingRecords {
 /// Main loop: takes snapshots and drains the ring buffer.
 struct Rounds<'a> {
     listeners: Listeners<'a>,
+    gone_owners: GoneOwners,
     live: &'a [Link],
     holders: &'a Link,
     scanner: Scanner<'a>,
@@ -341,6 +343,11 @@ impl Rounds<'_> {
         let drops = self.drops.as_mut();
         let drops = drops.map(|drops| drops.read(self.variables)).transpose()?;
         let (drops, drops_not_kept) = drops.unzip();
+        let gone = listeners.as_ref().and_then(|l| self.gone_owners.next(l));
+        if let Some(gone) = gone {
+            // the owners it finds show in the next snapshot
+            self.scanner.scan_listeners_of(gone)?;
+        }
         Ok(HostSnapshot {
             taken_ns: now_ns,
             lacks_listeners: listeners.is_none(),

@@ -68,8 +68,20 @@ pub(super) struct Scanner<'a> {
 
 impl Scanner<'_> {
     pub(super) fn scan(&self) -> anyhow::Result<()> {
-        for pass in [ScanPass::Listeners, ScanPass::Sessions] {
-            self.variables.set_scan_pass(pass);
+        self.pass(&[ScanPass::Listeners, ScanPass::Sessions])
+    }
+
+    /// Finds other owners for the listeners of a process that has exited.
+    pub(super) fn scan_listeners_of(&self, gone: u32) -> anyhow::Result<()> {
+        self.variables.set_gone_owner(gone);
+        let result = self.pass(&[ScanPass::Listeners]);
+        self.variables.set_gone_owner(0);
+        result
+    }
+
+    fn pass(&self, passes: &[ScanPass]) -> anyhow::Result<()> {
+        for pass in passes {
+            self.variables.set_scan_pass(*pass);
             walk_silent(self.link).context("cannot scan the open files of all processes")?;
         }
         for map in self.scratch {

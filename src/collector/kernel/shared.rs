@@ -137,6 +137,12 @@ impl<'a> SharedState<'a> {
         next
     }
 
+    /// Sets the process whose listeners get another owner from the next scan; 0: none.
+    pub fn set_gone_owner(&self, pid: u32) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).gone_owner) }.store(pid, Ordering::SeqCst);
+    }
+
     /// Sets what the next walk over all open files is to find.
     pub fn set_scan_pass(&self, pass: ScanPass) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.
