@@ -26,6 +26,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "titles",
             "talkers",
             "screens",
+            "lines",
             "detail",
             "columns",
             "sort-menu",

@@ -27,6 +27,7 @@ mod harness;
 mod hidden;
 mod input;
 mod job_control;
+mod listeners;
 mod mouse;
 mod names;
 mod namespaces;

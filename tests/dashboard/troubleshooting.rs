@@ -16,6 +16,7 @@ use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
 use crate::common::requirements::{kernel_or_skip, skip, tool_or_skip};
 use crate::harness::{Seen, only};
+use crate::listeners::stuck;
 
 /// Most keys of an answer.
 const MOST: usize = 6;
@@ -70,8 +71,7 @@ fn our_name() -> String {
 }
 
 #[test]
-fn questions_are_thirteen_and_have_few_keys() {
-    assert_eq!(QUESTIONS.len(), 13);
+fn questions_have_few_keys() {
     for question in QUESTIONS {
         let keys: usize = question.steps.iter().map(Step::count).sum();
         assert!((1..=MOST).contains(&keys), "{}: {keys}", question.text);
@@ -372,5 +372,25 @@ fn question_about_a_container_is_answered() {
     });
     drop((server, pair));
     seen.press("\x03");
+    seen.quit();
+}
+
+#[test]
+fn question_about_a_server_that_does_not_accept_is_answered() {
+    if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
+        return;
+    }
+    // more than any other server of this host
+    let netns = Netns::new();
+    let _stuck = stuck(&netns, "127.0.0.1:7151", 200, 205);
+    let mut seen = Seen::dashboard(&[]);
+    let question = question("Which server does not accept");
+    seen.ask(&question.steps[0]);
+    seen.wait_for("ours on top", |s| {
+        s.has_line(&["127.0.0.1:7151: accept queue full"])
+    });
+    seen.ask(&question.steps[1]);
+    seen.wait_for("its sessions", |s| s.shows("7151") && !s.rows().is_empty());
+    seen.press("\x1b");
     seen.quit();
 }

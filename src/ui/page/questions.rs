@@ -201,4 +201,13 @@ pub static QUESTIONS: &[Question] = &[
         further: &[],
         remark: "",
     },
+    Question {
+        text: "Which server does not accept its connections?",
+        steps: &[
+            press("L", "QUEUE", "listening sockets, with the most connections that wait to be accepted on top: how many of how many, and the age of the oldest"),
+            press("Enter", "filter: lport", "the sessions of the selected one; those with the owner `listen` wait"),
+        ],
+        further: &[],
+        remark: "A queue that is full (`129/128`) makes the kernel drop SYNs, so that clients wait seconds to connect. HALF near the limit with an empty queue is a SYN flood, or clients that cannot be reached.",
+    },
 ];

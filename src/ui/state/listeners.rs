@@ -118,7 +118,7 @@ static COLUMNS: [TableColumn<ListenerLine>; 13] = [
         column(
             "ADDRESS",
             "address and port that it listens on, with the interface that it is bound to; * is all addresses of IPv4 and IPv6",
-            (15, 30, 0),
+            (16, 30, 0),
             |l, names, _| l.address(names.port(l.listener.port)),
             |l| number(l.listener.port),
         ),
@@ -199,7 +199,7 @@ static COLUMNS: [TableColumn<ListenerLine>; 13] = [
     column(
         "HALF",
         "handshakes that are not complete: SYNs answered, the last packet of the handshake outstanding. With SYN cookies the kernel keeps none",
-        (5, 0, 4),
+        (4, 0, 4),
         |l, _, _| count(l.listener.half_open.into()),
         |l| number(l.listener.half_open),
     ),
@@ -347,15 +347,13 @@ impl TableLine for ListenerLine {
             queue, half_open, ..
         } = self.listener;
         let waited = self.oldest_ns.map(|ns| fields::micros(ns / 1000));
-        let waited = waited.map_or_else(String::new, |t| format!(", the oldest for {t}"));
+        let waited = waited.map_or_else(String::new, |t| format!(", the first for {t}"));
         let drops = match self.rates.drops {
             ..=0.0 => String::new(),
             drops => format!("; refuses {}/s", rate(drops)),
         };
         let state = match (queue, half_open) {
-            _ if self.is_full() => format!(
-                "its accept queue is full: {queue} wait{waited}, and the kernel drops new ones"
-            ),
+            _ if self.is_full() => format!("accept queue full: {queue} wait{waited}"),
             (1.., _) => format!("{queue} wait to be accepted{waited}"),
             (0, 1..) => format!(
                 "{} not complete",

@@ -335,10 +335,14 @@ impl<L: TableLine> TableScreen for Lines<L> {
         };
         let shown = fit::columns(all.collect(), drop, fits);
         let mut spare = (width + 1).saturating_sub(needed(&shown));
+        let mut grown: Vec<_> = shown.into_iter().map(|c| (c, 0)).collect();
+        // names on the right first: they are short, and most wanted
+        for ((_, column), more) in grown.iter_mut().rev() {
+            *more = column.grow.min(spare);
+            spare -= *more;
+        }
         let mut x = 0;
-        let place = |(i, column): (usize, &TableColumn<L>)| {
-            let more = column.grow.min(spare);
-            spare -= more;
+        let place = |((i, column), more): ((usize, &TableColumn<L>), u16)| {
             let placed = PlacedHeading {
                 column: i,
                 title: column.title,
@@ -351,7 +355,7 @@ impl<L: TableLine> TableScreen for Lines<L> {
             x += placed.width + 1;
             placed
         };
-        shown.into_iter().map(place).collect()
+        grown.into_iter().map(place).collect()
     }
 
     fn visible(

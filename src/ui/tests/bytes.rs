@@ -155,6 +155,7 @@ fn glyphs_drawn_on_every_screen_have_an_ascii_stand_in() {
             (Mode::Distributions, "d"),
             (Mode::Failures, "f"),
             (Mode::Baseline, "m m"),
+            (Mode::Listeners, "L"),
             (Mode::FileName, "e"),
             (Mode::Copied, "y"),
         ] {

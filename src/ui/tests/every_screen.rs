@@ -34,6 +34,13 @@ const SCREENS: &[(&str, Begin)] = &[
     ("distributions", |size| pressed(screens::web_server(size, 5000), "d →")),
     ("failures", |size| pressed(screens::web_server(size, 5000), "f j")),
     ("baseline", |size| pressed(screens::failover(size), "m j")),
+    ("listeners", listeners::listening),
+    ("listeners_searched", |size| {
+        let mut app = pressed(listeners::listening(size), "/");
+        type_text(&mut app, "nginx");
+        app
+    }),
+    ("help_of_listeners", |size| pressed(listeners::listening(size), "?")),
     ("columns", |size| pressed(app(size), "c j j Space j Space")),
     ("help", |size| pressed(app(size), "?")),
     ("help_of_charts", |size| pressed(app(size), "d ?")),

@@ -28,6 +28,7 @@ mod follow;
 mod foreign_keys;
 mod help;
 mod interval;
+mod listeners;
 mod local_pairs;
 mod mouse;
 mod names;

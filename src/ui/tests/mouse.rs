@@ -34,7 +34,7 @@ fn click(app: &mut App, at: (usize, usize)) -> Option<Effect> {
     app.mouse(mouse(MouseKind::Click, at))
 }
 
-fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect> {
+pub fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect> {
     let at = find(app, size, text, from);
     click(app, at)
 }
