@@ -112,6 +112,22 @@ impl Process {
         its.map(|its| its.ino())
     }
 
+    /// Number of its open descriptors, which everybody may know from Linux 6.2 on.
+    pub fn open_descriptors(&self) -> Option<u64> {
+        let its = self.0.join("fd");
+        let size = fs::metadata(&its).ok()?.len();
+        match size {
+            0 => Some(fs::read_dir(its).ok()?.count() as u64),
+            size => Some(size),
+        }
+    }
+
+    /// Number of descriptors that it may have open.
+    pub fn descriptor_limit(&self) -> Option<u64> {
+        let limits = String::from_utf8(self.read("limits")).ok()?;
+        descriptor_limit(&limits)
+    }
+
     /// Path of one of its descriptors: opening it opens the same file again.
     pub fn descriptor(&self, fd: u32) -> PathBuf {
         self.0.join(format!("fd/{fd}"))
@@ -291,6 +307,14 @@ pub fn local_port_range() -> Option<PortRange> {
     PortRange::parse(&read("ip_local_port_range").ok()?, &reserved)
 }
 
+/// The soft limit of open files in a file `limits`; `None`: there is no limit.
+fn descriptor_limit(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|l| l.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// The number after `tw` in the line of TCP.
 fn time_wait_sockets(sockstat: &str) -> Option<u64> {
     let tcp = sockstat
@@ -304,6 +328,21 @@ fn time_wait_sockets(sockstat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn descriptors_of_a_process_are_counted_and_limited() {
+        let text = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files\n";
+        assert_eq!(descriptor_limit(text), Some(1024));
+        assert_eq!(
+            descriptor_limit("Max open files  unlimited  unlimited  files\n"),
+            None
+        );
+        let open = Process::own()
+            .open_descriptors()
+            .expect("it may know its own");
+        let limit = Process::own().descriptor_limit().expect("a limit");
+        assert!(open > 2 && open <= limit, "{open} of {limit}");
+    }
 
     #[test]
     fn time_wait_sockets_are_those_of_tcp() {

@@ -57,6 +57,8 @@ pub struct ProcessInfo {
     pub program: Program,
     /// User id, and name if known.
     pub user: Option<(u32, Option<String>)>,
+    /// Number of open descriptors, and how many it may have.
+    pub descriptors: Option<(u64, u64)>,
     /// Ids and names of its ancestors, the parent first.
     pub parents: Vec<(u32, String)>,
 }
@@ -83,6 +85,7 @@ impl ProcessInfo {
                 Err(_) => Program::Hidden,
             },
             user: process.status().uid.map(|uid| (uid, name_of(uid))),
+            descriptors: process.open_descriptors().zip(process.descriptor_limit()),
             parents: parents_from(stat.parent),
         }
     }

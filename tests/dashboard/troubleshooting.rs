@@ -14,8 +14,9 @@ use tcplife::testing::ui::{QUESTIONS, Question, Step};
 use crate::common::cgroups;
 use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
+use crate::common::pty;
 use crate::common::requirements::{kernel_or_skip, skip, tool_or_skip};
-use crate::harness::{Seen, only};
+use crate::harness::{Seen, brisk, only};
 use crate::listeners::stuck;
 
 /// Most keys of an answer.
@@ -309,6 +310,64 @@ fn question_about_a_subnet_is_answered() {
     seen.wait_for("the process", |s| s.has_line(&[&comm, &pid, " 3 "]));
     drop(pairs);
     seen.press("q");
+    seen.quit();
+}
+
+/// Connects from a namespace with a range of 50 ports until none is left. 20 of them are in TIME_WAIT then.
+fn use_up_ports(netns: &Netns, at: SocketAddr) -> Vec<Pair> {
+    let listener = netns.run(move || listen(at));
+    let to = listener.local_addr().expect("it is bound");
+    let connect = move || TcpStream::connect(to);
+    let mut pairs: Vec<Pair> = Vec::new();
+    for _ in 0..50 {
+        let client = netns.run(connect).expect("a port is left");
+        let server = listener.accept().expect("a connection").0;
+        pairs.push(Pair { client, server });
+    }
+    for pair in pairs.drain(..20) {
+        pair.close();
+    }
+    for _ in 0..5 {
+        let failed = netns.run(connect).map(|_| ()).expect_err("no port is left");
+        assert_eq!(failed.kind(), std::io::ErrorKind::AddrNotAvailable);
+    }
+    pairs
+}
+
+#[test]
+fn question_about_exhausted_ports_is_answered() {
+    if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip("addr add 10.5.0.1/32 dev lo");
+    netns.run(|| {
+        let set = |name: &str, value| std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value);
+        set("ip_local_port_range", "40000 40059").expect("sysctl");
+        set("ip_local_reserved_ports", "40010-40019").expect("sysctl");
+        set("tcp_tw_reuse", "0").expect("sysctl");
+    });
+    // it knows the range of the namespace that it runs in
+    let mut seen = netns.run(|| Seen::sized(pty::command(&brisk(&[])), 24, 80));
+    seen.wait_for("the dashboard", |s| s.shows("open "));
+    let at: SocketAddr = "10.5.0.1:7190".parse().expect("an address");
+    let pairs = use_up_ports(&netns, at);
+    let question = question("Are the local ports nearly exhausted?");
+    seen.ask(&question.steps[0]);
+    seen.wait_for("its figures", |s| {
+        s.has_line(&["10.5.0.1:7190", " 30 ", " 20 ", " 0 ", "100%"])
+            && s.shows("no port was left")
+            && s.shows("range 40000-40059")
+    });
+    seen.wait_for("as many in TIME_WAIT as the kernel counts", |s| {
+        s.shows("20 in TIME_WAIT; 20 in this namespace by the kernel")
+    });
+    seen.ask(&question.steps[1]);
+    let pid = std::process::id().to_string();
+    seen.wait_for("its sessions", |s| {
+        s.rows().iter().any(|r| r.cell("PID") == pid)
+    });
+    drop(pairs);
     seen.quit();
 }
 

@@ -722,6 +722,13 @@ fn process(page: &mut Page, process: &ProcessInfo) {
         let name = name.as_deref().unwrap_or("unknown");
         page.entry("user", &format!("{name} ({uid})"), Tone::Plain);
     }
+    if let Some((open, limit)) = process.descriptors {
+        let tone = match open.saturating_mul(10) >= limit.saturating_mul(9) {
+            true => Tone::Warning,
+            false => Tone::Plain,
+        };
+        page.entry("descriptors", &format!("{open} open of {limit}"), tone);
+    }
     let parents: Vec<String> = process
         .parents
         .iter()

@@ -158,6 +158,15 @@ pub static QUESTIONS: &[Question] = &[
         remark: "",
     },
     Question {
+        text: "Are the local ports nearly exhausted?",
+        steps: &[
+            press("P", "T-WAIT", "destinations with their sources, the one with the least ports left on top: `USED` by open sessions, `T-WAIT` in TIME_WAIT, because we closed first, and connects that found no free port (`FAIL/s`)"),
+            press("Enter", "filter: direction out", "the sessions of the selected line, with the programs that open them"),
+        ],
+        further: &[],
+        remark: "With many ports in TIME_WAIT, keep connections open and use them again. `net.ipv4.ip_local_port_range` is the range.",
+    },
+    Question {
         text: "Which process opens connections that get reset?",
         steps: &[
             press("f", "peer reset", "failures: the line `peer reset` names the destination and the program"),

@@ -143,7 +143,7 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
     ),
     column(
         "T-WAIT",
-        "ports in TIME_WAIT: of sessions that we closed first in the last minute. The kernel gives such a port again only if net.ipv4.tcp_tw_reuse allows it: by default on loopback, after a second",
+        "ports in TIME_WAIT: of sessions that we closed first in the last minute. The kernel gives such a port again only if tcp_tw_reuse allows it: by default on loopback, after a second",
         (6, 0, 3),
         |l, _, _| count(l.ports.waiting),
         |l| number(l.ports.waiting),
@@ -152,7 +152,7 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
         PortLine::is_nearly_exhausted,
         column(
             "FREE",
-            "ports of net.ipv4.ip_local_port_range that are left; ~ in another network namespace, whose range is not known and taken to be that of a new one",
+            "ports of ip_local_port_range that are left; ~ in another network namespace, whose range is not known and taken to be that of a new one",
             (6, 0, 1),
             |l, _, _| format!("{}{}", l.about(), l.ports.free()),
             |l| number(l.ports.free()),

@@ -12,6 +12,7 @@ fn info(pid: u32) -> ProcessInfo {
         command: "nginx: worker process".into(),
         program: Program::Path("/usr/sbin/nginx".into()),
         user: Some((33, Some("www-data".into()))),
+        descriptors: Some((980, 1024)),
         parents: vec![(22590, "nginx".into()), (1, "systemd".into())],
     }
 }

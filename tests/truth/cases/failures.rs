@@ -42,8 +42,10 @@ pub(super) fn connect_timeout(cx: &Cx) {
         let (mut end, [from, to]) = attempt(local, remote, Errno::TIMEDOUT);
         // it begins with the call and ends with it
         end.begun = [from, from];
-        end.want("retransmits", 1);
-        end.want("retrans_timeout", 1);
+        // from Linux 6.5 on some more than tcp_syn_retries says (tcp_syn_linear_timeouts)
+        end.want_between("retrans_timeout", 1, 10);
+        end.want("retrans_fast", 0);
+        end.want("retrans_probe", 0);
         end.ended("connect-timeout", EndOf::Mine([to, to]));
     });
     cx.join();

@@ -162,8 +162,10 @@ pub(super) fn zero_window(cx: &Cx) {
             s.close_over("remote-reset");
         },
         |mut c| {
-            c.write_until_full();
-            sys::until("a window of 0", || TcpInfo::of(c.fd()).snd_wnd() == 0);
+            sys::until("a window of 0", || {
+                c.write_until_full();
+                TcpInfo::of(c.fd()).snd_wnd() == 0
+            });
             let waiting = c.fill_the_other_side();
             full.raise();
             seen.wait_for(1);
