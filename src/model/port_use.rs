@@ -274,7 +274,7 @@ impl PortUse {
         self.waiting = (self.waiting + ports.waiting.len()).saturating_sub(waited);
     }
 
-    /// Ends what is over by now: TIME_WAIT after a minute, and pools that nothing is known of any more.
+    /// Ends TIME_WAIT after a minute, and forgets pools of which nothing is known any more.
     pub fn settle(&mut self, now_ns: u64) {
         let now_s = now_ns / S;
         if self.first_s == 0 {

@@ -873,7 +873,7 @@ mod tests {
         assert!(is_slow(few));
     }
 
-    /// What is said of a healthy session with these signs in the last minute.
+    /// The verdict on a healthy session with these signs in the last minute.
     fn said_of(signs: SlowSigns) -> (String, bool) {
         let session = open();
         let watched = Watched {

@@ -289,17 +289,16 @@ impl TableLine for PortLine {
                 kernel_waiting,
                 ..
             }) => {
-                let kernel =
-                    kernel_waiting.map(|n| format!("; {n} in this namespace by the kernel"));
+                let kernel = kernel_waiting.map(|n| format!(" (kernel: {n})"));
                 (
-                    format!("range {first}-{last}, "),
+                    format!("range {first}-{last}: "),
                     kernel.unwrap_or_default(),
                 )
             }
             None => (String::new(), String::new()),
         };
         let destinations = fields::number(lines.len() as u64, "destination");
-        format!("{range}{destinations}: {used} used, {waiting} in TIME_WAIT{kernel}")
+        format!("{range}{used} used, {waiting} in TIME_WAIT{kernel}; {destinations}")
     }
 
     fn why_empty(_: &LineSources<'_>) -> String {
