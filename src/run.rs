@@ -36,6 +36,7 @@ use crate::output::names::Spelling;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
+use crate::text::sanitize::sanitize;
 use crate::ui;
 use crate::ui::config::{Config, usual_file};
 use crate::ui::saved_lines;
@@ -55,6 +56,10 @@ pub fn main() -> ExitCode {
         Ok(filter) => filter,
         Err(stop) => return stopped(stop),
     };
+    if let Some(mended) = filter.mended() {
+        let [text, mended] = [filter.source().trim(), mended.trim()].map(sanitize);
+        stdout::print_to_stderr(&format!("-f: read `{text}` as `{mended}`"));
+    }
     let columns = match cli.line_columns(output) {
         Ok(columns) => columns,
         Err(stop) => return stopped(stop),

@@ -88,12 +88,20 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
     error.help(format!("the fields are {}", all.join(" ")))
 }
 
+/// True for the title of a column or a JSON key, which are no misspelled words.
+pub fn is_title(word: &str) -> bool {
+    titled(word).is_some()
+}
+
+fn titled(word: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|f| {
+        f.json == Some(word) || f.column.is_some_and(|c| c.title.eq_ignore_ascii_case(word))
+    })
+}
+
 /// Returns the fields that a word may mean: by a column's title or a JSON key, or a few letters off.
 pub fn nearest_fields(word: &str) -> Vec<&'static str> {
-    let titled = FIELDS.iter().find(|f| {
-        f.json == Some(word) || f.column.is_some_and(|c| c.title.eq_ignore_ascii_case(word))
-    });
-    match titled {
+    match titled(word) {
         Some(field) => vec![field.word],
         None => suggest(word, words()),
     }

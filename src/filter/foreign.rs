@@ -31,7 +31,17 @@ const fn likely(words: &'static [&'static str], fields: &'static [&'static str])
 }
 
 const FOREIGN: &[Foreign] = &[
-    certain(&["host", "net", "ip.addr", "ipv6.addr"], &["addr"]),
+    certain(
+        &[
+            "host",
+            "net",
+            "ip.addr",
+            "ipv6.addr",
+            "ip.host",
+            "ipv6.host",
+        ],
+        &["addr"],
+    ),
     certain(&["ip.src", "ipv6.src", "saddr"], &["laddr"]),
     certain(&["ip.dst", "ipv6.dst", "daddr"], &["raddr"]),
     certain(&["tcp.port", "portrange"], &["port"]),

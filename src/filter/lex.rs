@@ -51,9 +51,18 @@ pub struct Token<'s> {
 pub fn lex(text: &str) -> Vec<Token<'_>> {
     let mut input = LocatingSlice::new(text);
     let mut tokens: Vec<Token<'_>> = Vec::new();
+    let mut in_set = false;
     loop {
         // neither can fail: the first may take nothing, the second takes any character
         let _ = space(&mut input);
+        if let Some(kind) = border_of_set(&input, tokens.last(), in_set) {
+            in_set = kind == TokenKind::Open;
+            let start = input.current_token_start();
+            let text = input.next_slice(1);
+            let span = start..start + 1;
+            tokens.push(Token { kind, text, span });
+            continue;
+        }
         let start = input.checkpoint();
         let previous = tokens.last();
         let after_match =
@@ -77,9 +86,28 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             input.reset(&start);
             text = input.next_slice(field.len());
         }
+        if let Some(end) = text.find('}').filter(|_| in_set && kind == TokenKind::Word) {
+            input.reset(&start);
+            text = input.next_slice(end);
+        }
         let end = input.current_token_start();
         let span = end - text.len()..end;
         tokens.push(Token { kind, text, span });
+    }
+}
+
+/// A brace around a set of values, as Wireshark writes it: `port in {80 443}`. Elsewhere a brace is part of a word.
+fn border_of_set(
+    input: &Input<'_>,
+    previous: Option<&Token<'_>>,
+    in_set: bool,
+) -> Option<TokenKind> {
+    let rest: &str = input.as_ref();
+    let is_after_in = previous.is_some_and(|t| t.text.eq_ignore_ascii_case("in"));
+    match rest.chars().next()? {
+        '{' if is_after_in => Some(TokenKind::Open),
+        '}' if in_set => Some(TokenKind::Close),
+        _ => None,
     }
 }
 

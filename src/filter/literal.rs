@@ -214,7 +214,9 @@ pub fn near_bool(word: &str) -> Vec<&'static str> {
 fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
     let is_service = kind == FieldKind::Port && services::port_named(text).is_some();
-    let (from, to) = match text.split_once('-').filter(|_| !is_service) {
+    // Wireshark writes two dots
+    let ends = text.split_once('-').or_else(|| text.split_once(".."));
+    let (from, to) = match ends.filter(|_| !is_service) {
         Some((from, "")) if !from.is_empty() => {
             one(from)?;
             let message = format!("the range {} has no end", quoted(text));
@@ -371,7 +373,8 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         })
 }
 
-pub const NO_HOSTS: &str = "filters take addresses, not names of hosts";
+/// Help for the name of a host in place of an address.
+pub const NO_HOSTS: &str = "names are not resolved: write an address";
 
 /// True for text like the name of a host.
 pub fn is_like_host(text: &str) -> bool {
@@ -423,6 +426,20 @@ fn abbreviated(
         [only] if !in_quotes => Ok(vec![only]),
         near => Err(Bad::new(message, did_you_mean(near))),
     }
+}
+
+/// The name that a misspelled one was taken for.
+pub fn mended_name(field: &Field, text: &str) -> Option<&'static str> {
+    let FieldKind::Names(names) = kind_of(field) else {
+        return None;
+    };
+    let lower = text.to_lowercase().replace('_', "-");
+    let found = abbreviated(field, names, text, false).ok()?;
+    let [only] = found.as_slice() else {
+        return None;
+    };
+    let is_meant = only.contains(&lower) || name_of_word(names, &text.to_lowercase()).is_some();
+    (!is_meant).then_some(only)
 }
 
 /// Formats `` did you mean `a`, `b` or `c`? ``

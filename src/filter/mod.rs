@@ -37,6 +37,7 @@ pub use help::help_markdown;
 pub use help::{GRAMMAR, help_rows};
 pub use nearby::readings;
 pub use parse::LONGEST;
+use parse::Mended;
 
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::Session;
@@ -53,6 +54,8 @@ fn no_users(_: &str) -> Option<u32> {
 #[derive(Clone, Debug)]
 pub struct Filter {
     source: String,
+    /// The text with its misspelled words as they were taken, if there are any.
+    mended: Option<String>,
     expr: Expr,
     node: Node,
 }
@@ -71,7 +74,7 @@ impl Filter {
     /// # Errors
     /// [`FilterError`], with the place and what was expected there.
     pub fn parse_with(text: &str, users: UidOf) -> Result<Filter, FilterError> {
-        Filter::new(text, parse::parse(text, users, None)?)
+        Filter::parsed(text, parse::parse(text, users, None)?)
     }
 
     /// Parses a filter while it is being typed, with the cursor at that byte: the word directly before it may continue.
@@ -82,7 +85,18 @@ impl Filter {
     /// # Errors
     /// As [`Filter::parse`]; [`FilterError::is_incomplete`] tells whether to wait for more.
     pub fn parse_typed(text: &str, cursor: usize, users: UidOf) -> Result<Filter, FilterError> {
-        Filter::new(text, parse::parse(text, users, Some(cursor))?)
+        Filter::parsed(text, parse::parse(text, users, Some(cursor))?)
+    }
+
+    fn parsed(text: &str, (expr, mended): (Expr, Vec<Mended>)) -> Result<Filter, FilterError> {
+        let mut whole = text.to_owned();
+        for Mended { span, word } in mended.iter().rev() {
+            whole.replace_range(span.clone(), word);
+        }
+        Ok(Filter {
+            mended: (whole != text).then_some(whole),
+            ..Filter::new(text, expr)?
+        })
     }
 
     fn new(text: &str, expr: Expr) -> Result<Filter, FilterError> {
@@ -91,6 +105,7 @@ impl Filter {
         })?;
         Ok(Filter {
             source: text.to_owned(),
+            mended: None,
             expr,
             node,
         })
@@ -149,6 +164,11 @@ impl Filter {
         &self.source
     }
 
+    /// The text with its misspelled words as they were taken; `None` if there are none.
+    pub fn mended(&self) -> Option<&str> {
+        self.mended.as_deref()
+    }
+
     /// The filter in its plainest form, with every operator and all quotes; it means the same.
     #[cfg(any(test, feature = "testing"))]
     pub fn canonical(&self) -> String {
@@ -180,6 +200,7 @@ impl Default for Filter {
     fn default() -> Self {
         Filter {
             source: String::new(),
+            mended: None,
             expr: Expr::All(Vec::new()),
             node: Node::All(Vec::new()),
         }

@@ -13,6 +13,7 @@
 //! (`shorthand`).
 //! ```
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 
@@ -25,8 +26,8 @@ use winnow::token::any;
 use crate::filter::UidOf;
 use crate::filter::adjacent::{error_after_number, pieces};
 use crate::filter::diagnostics::{
-    expected_after, missing_term, missing_value, nearest_fields, no_comparison, not_a_term,
-    not_a_value, stray, unclosed_list, unfinished, unknown_field, wrong_operator,
+    expected_after, is_title, missing_term, missing_value, nearest_fields, no_comparison,
+    not_a_term, not_a_value, stray, unclosed_list, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Expr, Literal, Op, Term};
@@ -47,11 +48,19 @@ const DEEPEST: u32 = 64;
 /// Maximum number of regular expressions, as each may take `literal::REGEX_BYTES`.
 const MOST_REGEXES: u32 = 32;
 
+/// A misspelled word, and the one that it was taken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended {
+    pub span: Range<usize>,
+    pub word: &'static str,
+}
+
 /// State shared by all parts of the grammar.
 #[derive(Clone, Copy)]
 struct Context<'s> {
     text: &'s str,
     users: UidOf,
+    mended: &'s RefCell<Vec<Mended>>,
     /// Cursor position while the filter is being typed. The word directly before it may be unfinished.
     cursor: Option<usize>,
     depth: u32,
@@ -109,28 +118,48 @@ pub fn check_length(text: &str) -> std::result::Result<(), FilterError> {
     Ok(())
 }
 
-/// Parses a filter.
+/// Parses a filter. Returns the words that were taken for others, too, in order.
 pub fn parse(
     text: &str,
     users: UidOf,
     cursor: Option<usize>,
-) -> std::result::Result<Expr, FilterError> {
+) -> std::result::Result<(Expr, Vec<Mended>), FilterError> {
     check_length(text)?;
     let tokens = lex(text);
+    let mended = RefCell::new(Vec::new());
     let mut input = Stateful {
         input: TokenSlice::new(&tokens),
         state: Context {
             text,
             users,
+            mended: &mended,
             cursor,
             depth: 0,
             regexes: 0,
         },
     };
-    filter(&mut input).map_err(|e| match e {
+    let expr = filter(&mut input).map_err(|e| match e {
         ErrMode::Cut(error) | ErrMode::Backtrack(error) => error.of(text),
         ErrMode::Incomplete(_) => FilterError::new(0..0, "incomplete").incomplete().of(text),
-    })
+    })?;
+    let mut mended = mended.take();
+    mended.sort_by_key(|m| m.span.start);
+    // a branch of the grammar that was left may have found it, too
+    mended.dedup();
+    Ok((expr, mended))
+}
+
+/// Notes that a word was taken for another one.
+fn mend(token: &Token<'_>, word: &'static str, input: &Input<'_>) {
+    let span = token.span.clone();
+    input.state.mended.borrow_mut().push(Mended { span, word });
+}
+
+/// Notes that a misspelled word was taken for a field.
+fn mend_field(token: &Token<'_>, field: &Field, input: &Input<'_>) {
+    if !is_title(&token.text.to_lowercase()) {
+        mend(token, field.word, input);
+    }
 }
 
 fn is<'s>(kind: Tok) -> impl Parser<Input<'s>, &'s Token<'s>, ErrMode<FilterError>> {
@@ -249,9 +278,11 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     let (foreign, is_certain) = foreign_fields(word.text);
     let foreign: Vec<&'static Field> = foreign.collect();
     let has_value = next.is_some_and(|next| value_of(next).is_some());
+    let is_not_in = next.is_some_and(|next| next.kind == Tok::Not)
+        && input.get(2).is_some_and(|third| lower(third) == "in");
     let fits = |field: &&'static Field| next.is_some_and(|next| fits(field, next, input));
     match foreign.as_slice() {
-        [field] if has_operator || is_certain && has_value || fits(field) => {
+        [field] if has_operator || is_certain && (has_value || is_not_in) || fits(field) => {
             return Ok(Some((field, 1)));
         }
         [field] if is_certain && next.is_none() && input.state.cursor.is_some() => {
@@ -266,7 +297,10 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     let near: Vec<&'static Field> = near.into_iter().filter_map(by_word).collect();
     if has_operator {
         return match near.as_slice() {
-            [field] => Ok(Some((field, 1))),
+            [field] => {
+                mend_field(word, field, input);
+                Ok(Some((field, 1)))
+            }
             _ => fail(unknown_field(word)),
         };
     }
@@ -277,7 +311,10 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     let near: Vec<&'static Field> = near.into_iter().filter(fits).collect();
     match near.as_slice() {
         [] => Ok(None),
-        [field] if field.kind != FieldKind::Text => Ok(Some((field, 1))),
+        [field] if field.kind != FieldKind::Text => {
+            mend_field(word, field, input);
+            Ok(Some((field, 1)))
+        }
         near => {
             let words: Vec<&str> = near.iter().map(|f| f.word).collect();
             let help = format!("{} To search for the word, quote it", did_you_mean(&words));
@@ -415,7 +452,7 @@ fn compare(field: &'static Field, words: usize, input: &mut Input<'_>) -> Result
     };
     let field = meant(field, op, input);
     if op.takes_regex() || !matches!(op, Op::Eq | Op::Ne) {
-        let one = value(field, op, input)?;
+        let one = value(field, op, false, input)?;
         if let Some(comma) = peek(input).filter(|t| t.kind == Tok::Comma) {
             let message = format!("`{}` takes one value", op.symbol());
             return fail(
@@ -429,10 +466,17 @@ fn compare(field: &'static Field, words: usize, input: &mut Input<'_>) -> Result
     if is_list {
         input.next_token();
     }
-    let mut all = value(field, op, input)?;
-    while peek(input).is_some_and(|t| t.kind == Tok::Comma) {
-        input.next_token();
-        let next = value(field, op, input)?;
+    let mut all = value(field, op, is_list, input)?;
+    loop {
+        match peek(input) {
+            Some(t) if t.kind == Tok::Comma => {
+                input.next_token();
+            }
+            // in a list a space is enough
+            Some(t) if is_list && value_of(t).is_some() => {}
+            _ => break,
+        }
+        let next = value(field, op, is_list, input)?;
         all.values.extend(next.values);
         all.terms.extend(next.terms);
     }
@@ -571,7 +615,8 @@ fn is_meant_as_bool(token: &Token<'_>, input: &Input<'_>) -> bool {
         && !literal::near_bool(token.text).is_empty()
 }
 
-fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Meaning> {
+/// Parses a value, in a list or alone.
+fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) -> Result<Meaning> {
     let Some(token) = peek(input) else {
         let error = missing_value(here(input), previous(input));
         return fail(error.help(expected_after(op, field)));
@@ -646,7 +691,10 @@ fn value(field: &'static Field, op: Op, input: &mut Input<'_>) -> Result<Meaning
         last = input.next_token().unwrap_or(last);
     }
     apart(last, input)?;
-    if matches!(found.values.as_slice(), [Literal::Number(..)]) {
+    if !in_quotes && let Some(name) = literal::mended_name(field, text) {
+        mend(token, name, input);
+    }
+    if !in_list && matches!(found.values.as_slice(), [Literal::Number(..)]) {
         alone(field, op, last, input)?;
     }
     Ok(found)
