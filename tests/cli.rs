@@ -650,3 +650,42 @@ fn dashboard_flags_without_a_terminal_are_reported_and_ignored() {
     let notice = "no effect without a terminal, where the output is text: --interval, --config";
     assert_eq!(err, format!("tcplife: {notice}\n"));
 }
+
+#[test]
+fn filter_with_a_typo_says_how_it_was_read() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let run = tcplife(&[
+        "-o",
+        "csv",
+        "--duration",
+        "1ms",
+        "-f",
+        "prot 443 and reason refusd",
+    ]);
+    let err = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(0), "{err}");
+    assert_eq!(
+        err,
+        "tcplife: -f: read `prot 443 and reason refusd` as `port 443 and reason refused`\n"
+    );
+}
+
+#[test]
+fn columns_accept_headings_of_bcc_and_of_the_dashboard() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let columns = "pid,COMM,tx_kb,RX_KB,ms,retr,srtt_us,AGE_MS";
+    let run = tcplife(&["-o", "csv", "--duration", "1ms", "--columns", columns]);
+    assert_one_line("twice", &run, 2, &["`duration` is listed twice"]);
+    let columns = columns.trim_end_matches(",AGE_MS");
+    let run = tcplife(&["-o", "csv", "--duration", "1ms", "--columns", columns]);
+    let (out, err) = (
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr),
+    );
+    let heading = "pid,comm,tx_bytes,rx_bytes,duration_us,retransmits,srtt_us";
+    assert_eq!(out.lines().next(), Some(heading), "{err}");
+}

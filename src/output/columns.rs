@@ -44,6 +44,14 @@ pub static ALL: LazyLock<Vec<LineColumn>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Headings of bcc's tcplife that are no words for a field, and the columns that have their values.
+const BCC_HEADINGS: [(&str, &str); 4] = [
+    ("tx_kb", "tx"),
+    ("rx_kb", "rx"),
+    ("ms", "duration"),
+    ("time(s)", "time"),
+];
+
 /// Returns the event that a session's row reports: its close, or a snapshot of it.
 fn event(session: &Session) -> &'static str {
     if session.is_open() { "open" } else { "close" }
@@ -90,16 +98,32 @@ impl LineColumn {
         }
     }
 
-    /// Finds a column by its word, another word for it, or its JSON key, ignoring case.
+    /// Finds a column by its word, another word for it, its JSON key, or a heading of ours or of bcc's, ignoring case.
     fn by_word(word: &str) -> Option<LineColumn> {
         let lower = word.to_ascii_lowercase();
-        LineColumn::selectable().find(|c| {
+        let bcc = BCC_HEADINGS.iter().find(|(heading, _)| *heading == lower);
+        let lower = bcc.map_or(lower.as_str(), |(_, word)| word);
+        let by_word = LineColumn::selectable().find(|c| {
             let aliases = match c {
                 LineColumn::Field(field) => field.aliases,
                 _ => &[],
             };
-            c.word() == lower || c.key() == lower || aliases.contains(&&*lower)
+            c.word() == lower || c.key() == lower || aliases.contains(&lower)
+        });
+        by_word.or_else(|| {
+            let mut all = LineColumn::selectable();
+            all.find(|c| c.titles().any(|title| title.eq_ignore_ascii_case(lower)))
         })
+    }
+
+    /// Iterates over its headings: in the dashboard and in text.
+    fn titles(self) -> impl Iterator<Item = String> {
+        let column = match self {
+            LineColumn::Field(field) => field.column,
+            _ => None,
+        };
+        let title = column.map(|c| c.title.to_owned());
+        title.into_iter().chain([self.heading()])
     }
 
     /// Returns its kind; `None` for what is no field.
