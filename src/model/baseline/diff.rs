@@ -18,8 +18,6 @@ const HEAVY: f64 = 10_000.0;
 /// Minimum time watched on each side for comparing rates, s, and for showing one.
 const LONG: f64 = 5.0;
 const SHORT: f64 = 1.0;
-/// Minimum time without a session until a key that always had one counts as quiet, ns.
-const QUIET_NS: u64 = 3_000_000_000;
 /// Maximum probability of a difference of one key to be chance: three standard errors.
 const CHANCE: f64 = 0.001_35;
 /// Maximum share of chance, on average, among the keys that are found to differ in a figure, however many are compared.
@@ -231,7 +229,8 @@ pub struct Compared<'a> {
     pub has_open: bool,
     /// Total bytes by now.
     pub bytes: u64,
-    /// Time without a session after which the key is gone, and how long there has been none, ns.
+    /// Times without a session after which the key is quiet, and gone, and how long there has been none, ns.
+    pub quiet_after_ns: u64,
     pub gone_after_ns: u64,
     pub pause_ns: u64,
 }
@@ -283,7 +282,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
                 is_silent = true;
             }
             // what comes and goes is always quiet for a while
-            long_open if long_open > 0 && compared.pause_ns >= QUIET_NS => {
+            long_open if long_open > 0 && compared.pause_ns >= compared.quiet_after_ns => {
                 let kind = match is_gone {
                     true => DifferenceKind::Gone,
                     false => DifferenceKind::Quiet,

@@ -473,6 +473,7 @@ impl Baseline {
                     since: &since,
                     has_open: open.contains_key(&key),
                     bytes: talkers.get(by, key).map_or(entry.bytes, |t| t.bytes),
+                    quiet_after_ns: entry.quiet_after_ns(known_ns),
                     gone_after_ns: entry.gone_after_ns(known_ns, self.at_ns),
                     pause_ns: self.now_ns.saturating_sub(entry.ended_ns.max(self.at_ns)),
                 };

@@ -214,6 +214,8 @@ pub enum Pauses {
     Perhaps(u64),
 }
 
+/// Minimum time without a session until a key that had one open counts as quiet, ns.
+const QUIET_NS: u64 = 3_000_000_000;
 /// Minimum time without a session until a key counts as gone, ns.
 const GONE_NS: u64 = 10_000_000_000;
 /// Maximum time for a key that had a session open at the baseline and has not been seen to come back more than once: a
@@ -225,18 +227,26 @@ const LONG_KNOWN_NS: u64 = 60_000_000_000;
 pub const SEVERAL: u64 = 3;
 
 impl BaselineEntry {
+    /// Time without a session after which a key that had sessions open is quiet, ns.
+    pub fn quiet_after_ns(&self, known_ns: u64) -> u64 {
+        let pause_ns = self.passing_pause_ns(known_ns).unwrap_or(0);
+        pause_ns.max(QUIET_NS)
+    }
+
+    /// Three times the mean time between its sessions that came and went, or came a moment before the baseline, ns.
+    fn passing_pause_ns(&self, known_ns: u64) -> Option<u64> {
+        let passing = self.before.seen.saturating_sub(self.long_open);
+        (passing >= SEVERAL).then(|| 3 * known_ns / passing)
+    }
+
     /// Time without a session after which the key is gone, in the time known before the baseline, ns: clearly longer than
     /// its usual pauses.
     pub fn gone_after_ns(&self, known_ns: u64, at_ns: u64) -> u64 {
-        // those that came and went, or came a moment ago
-        let passing = self.before.seen.saturating_sub(self.long_open);
-        let is_several = passing >= SEVERAL;
         let went_on_ns = self.ended_ns.saturating_sub(at_ns);
         let pauses = self.activity.pauses(known_ns, went_on_ns);
         let wait_ns = match pauses {
             Pauses::Once(pause) | Pauses::UpTo(pause) | Pauses::Perhaps(pause) => 2 * pause,
-            Pauses::None if is_several => 3 * known_ns / passing,
-            Pauses::None => 2 * known_ns,
+            Pauses::None => self.passing_pause_ns(known_ns).unwrap_or(2 * known_ns),
         };
         let longest_ns = match pauses {
             _ if self.long_open == 0 => u64::MAX,

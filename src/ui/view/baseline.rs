@@ -172,7 +172,7 @@ fn difference_text(difference: &Difference, width: usize) -> String {
         DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => String::new(),
     };
     let also = also(difference, widths(width)[6]);
-    let name = name(difference);
+    let name = name(difference, widths(width)[1]);
     cells([what, &name, figure, &before, &since, &times, &also], width)
 }
 
@@ -211,23 +211,30 @@ fn also(difference: &Difference, width: usize) -> String {
         .unwrap_or_else(|| format!("+{} more", with.len()))
 }
 
-/// The key, and what else differs for the same sessions.
-fn name(difference: &Difference) -> String {
-    /// Keys that are named.
-    const NAMED: usize = 2;
+/// The key, and what else differs for the same sessions: as many as fit.
+fn name(difference: &Difference, width: usize) -> String {
+    /// Maximum number of other keys that are named.
+    const MOST_NAMED: usize = 8;
     let also = &difference.also;
     let text = |key: &GroupKey| match key {
         GroupKey::Port(port) => format!("port {port}"),
         GroupKey::UnknownOwner => "unknown owner".into(),
         key => key.to_string(),
     };
-    let mut named: Vec<String> = also.iter().take(NAMED).map(text).collect();
-    if also.len() > NAMED {
-        named.push(format!("{} more", also.len() - NAMED));
-    }
-    match named.is_empty() {
-        true => text(&difference.key),
-        false => format!("{} ({})", text(&difference.key), named.join(", ")),
+    let key = text(&difference.key);
+    let with = |count: usize| {
+        let mut named: Vec<String> = also.iter().take(count).map(text).collect();
+        if also.len() > count {
+            named.push(format!("{} more", also.len() - count));
+        }
+        format!("{key} ({})", named.join(", "))
+    };
+    match also.len().min(MOST_NAMED) {
+        0 => key,
+        most => {
+            let mut fitting = (1..=most).rev().map(with).filter(|t| t.width() <= width);
+            fitting.next().unwrap_or_else(|| with(1))
+        }
     }
 }
 
