@@ -47,7 +47,7 @@ fn detail_of_a_transfer_says_what_limits_it_and_charts_it() {
         };
         has("  out", "/s┤") && has("  rtt", "s┤") && s.shows("█")
     });
-    assert!(seen.shows("max since page opened"), "{}", seen.picture());
+    assert!(seen.shows("max on this page"), "{}", seen.picture());
     assert!(seen.shows("now"), "{}", seen.picture());
     let ends = sends.join().expect("the transfer");
     seen.wait_for("the end of the transfer", |s| {

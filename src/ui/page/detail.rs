@@ -180,7 +180,7 @@ fn per_second(rate: f32) -> String {
 /// Rates over several times side by side, as many as fit.
 fn rates(page: &mut Page, detail: &Detail) {
     /// Minimum width of a column, including its margin.
-    const COLUMN: usize = 10;
+    const COLUMN: usize = 11;
     let (session, history) = (&detail.session, &detail.history);
     let or_none = |rate: Option<f32>| rate.map_or("-".into(), per_second);
     let ends = [
@@ -190,8 +190,11 @@ fn rates(page: &mut Page, detail: &Detail) {
     let mut columns: Vec<(&str, [String; 2])> = Vec::new();
     if session.is_open() {
         for (title, seconds) in [("2s", 2), ("10s", 10), ("60s", 60)] {
-            let text = |(course, _)| or_none(history.mean(course, seconds));
-            columns.push((title, ends.map(text)));
+            let text = |(rate, is_whole)| match is_whole {
+                true => per_second(rate),
+                false => format!("~{}", per_second(rate)),
+            };
+            columns.push((title, detail.mean_rates(seconds).map(text)));
         }
     } else {
         let seconds = session.duration_ns().max(1) as f32 / 1e9;
@@ -201,7 +204,7 @@ fn rates(page: &mut Page, detail: &Detail) {
     let most = ends.map(|(course, _)| course.max);
     // the page of a closed session has watched nothing
     if session.is_open() || most != [None; 2] {
-        columns.push(("max since page opened", most.map(or_none)));
+        columns.push(("max on this page", most.map(or_none)));
     }
     let total = ends.map(|(_, bytes)| fields::size(bytes));
     columns.push(("total", total));

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use crate::host::process_info::ProcessInfo;
 use crate::model::bottleneck::{Reading, TimeSpent};
-use crate::model::session::{Comm, Session, SessionId};
+use crate::model::session::{Age, Comm, Session, SessionId};
 use crate::model::session_verdict::{Progress, Watched};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::ui::state::other_end::{Candidates, OtherEnd};
@@ -15,6 +15,8 @@ use crate::ui::state::session_history::SessionHistory;
 /// Maximum and minimum length of the latest period for which the bottleneck is shown, ns.
 const RECENT_NS: u64 = 10_000_000_000;
 const LEAST_NS: u64 = 900_000_000;
+/// One second, ns.
+const S: u64 = 1_000_000_000;
 /// Closed sessions searched for the other end in one step.
 const CHUNK: u64 = 1 << 15;
 
@@ -138,6 +140,27 @@ impl Detail {
         let (first, last) = (self.readings.front()?, self.readings.back()?);
         let ns = last.at_ns.saturating_sub(first.at_ns);
         (ns >= LEAST_NS).then(|| (TimeSpent::between(first, last), ns))
+    }
+
+    /// The mean rates of the last seconds, bytes sent and received per second, each with true if it covers them. Else it
+    /// covers the session's life if that is as short, what the page has watched, or the time between the last two
+    /// snapshots.
+    pub fn mean_rates(&self, seconds: u64) -> [(f32, bool); 2] {
+        let session = &self.session;
+        let lived_ns = session.end_ns.saturating_sub(session.start_ns);
+        let is_young = session.age == Age::Exact && lived_ns < seconds * S;
+        let ends = [
+            (&self.history.tx, session.tx_bytes, session.tx_rate),
+            (&self.history.rx, session.rx_bytes, session.rx_rate),
+        ];
+        ends.map(
+            |(course, bytes, rate)| match self.history.mean(course, seconds) {
+                Some((mean, true)) => (mean, true),
+                _ if is_young => (bytes as f32 * S as f32 / lived_ns.max(S) as f32, false),
+                Some((mean, false)) => (mean, false),
+                None => (rate, false),
+            },
+        )
     }
 
     /// Everything that a verdict may look at.

@@ -135,12 +135,15 @@ impl SessionHistory {
         (sum, (self.now_ns - self.since_ns).min(LATELY_S * S))
     }
 
-    /// The mean rate of the last seconds, bytes per second; `None` if the history is shorter.
-    pub fn mean(&self, course: &RateCourse, seconds: u64) -> Option<f32> {
+    /// The mean rate of the last whole seconds, at most so many, bytes per second, and true if it is of so many; `None`
+    /// before the first whole second.
+    pub fn mean(&self, course: &RateCourse, seconds: u64) -> Option<(f32, bool)> {
         let end_s = self.now_ns / S;
-        let first_s = end_s.checked_sub(seconds)?;
+        let since_s = self.since_ns.div_ceil(S);
+        let first_s = end_s.saturating_sub(seconds).max(since_s);
+        let counted = end_s.checked_sub(first_s).filter(|s| *s > 0)?;
         let sum: f32 = (first_s..end_s).map(|s| course.history.at(s)).sum();
-        (first_s >= self.since_ns.div_ceil(S)).then(|| sum / seconds as f32)
+        Some((sum / counted as f32, counted == seconds))
     }
 }
 
@@ -202,14 +205,16 @@ mod tests {
         let mut history = SessionHistory::new(&at(5500, 1000, 100));
         assert_eq!(history.mean(&history.tx, 2), None);
         history.take(&at(6000, 2000, 100));
-        history.take(&at(7000, 4000, 100));
         assert_eq!(
             history.mean(&history.tx, 2),
             None,
             "the first second is not whole"
         );
+        history.take(&at(7000, 4000, 100));
+        assert_eq!(history.mean(&history.tx, 2), Some((2000.0, false)));
         history.take(&at(8000, 4600, 300));
-        assert_eq!(history.mean(&history.tx, 2), Some(1300.0));
+        assert_eq!(history.mean(&history.tx, 2), Some((1300.0, true)));
+        assert_eq!(history.mean(&history.tx, 10), Some((1300.0, false)));
         assert_eq!(history.tx.max, Some(2000.0));
         assert_eq!(history.rx.max, Some(0.0));
         assert_eq!(

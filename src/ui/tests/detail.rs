@@ -86,7 +86,7 @@ fn detail_charts_show_their_axes_and_where_they_begin() {
     let shown = screen(&app, SIZE);
     let rates = shown.lines().find(|l| l.contains("RATES, mean over"));
     let titles: Vec<&str> = rates.expect("rates").split_whitespace().collect();
-    let expected = "2s 10s 60s max since page opened total".split(' ');
+    let expected = "2s 10s 60s max on this page total".split(' ');
     assert!(
         titles.ends_with(&[&expected.collect::<Vec<_>>()[..], &["\""]].concat()),
         "{titles:?}"
@@ -99,10 +99,10 @@ fn detail_charts_show_their_axes_and_where_they_begin() {
     assert!(axis.contains("now"), "{axis}");
     assert!(shown.contains("rtt") && shown.contains("120µs┤"), "{shown}");
     assert!(shown.contains("1.5MB/s┤"), "{shown}");
-    // a minute was not watched yet
+    // it is younger than a minute
     assert_eq!(
         entry(&app, "out").split_whitespace().collect::<Vec<_>>(),
-        ["1.4MB/s", "1.1MB/s", "-", "1.5MB/s", "19.4MB"]
+        ["1.4MB/s", "1.1MB/s", "~720.0kB/s", "1.5MB/s", "19.4MB"]
     );
 }
 
@@ -138,17 +138,23 @@ fn detail_rates_maxima_and_charts_come_from_the_same_whole_seconds() {
     batch(&mut app, 89, 10_000);
     batch(&mut app, 99, 13_000);
     press(&mut app, "Enter");
-    // what was before is in neither, and a part of a second is no rate
+    // what was before is in neither, and a part of a second is no maximum
     batch(&mut app, 109, 13_000);
     let (out, axis) = figures(&app);
-    assert_eq!((&*out, &*axis), ("- - - - 13.0kB", "out -, in -"));
+    assert_eq!(
+        (&*out, &*axis),
+        ("~0B/s ~1.5kB/s ~1.5kB/s - 13.0kB", "out -, in -")
+    );
     batch(&mut app, 119, 16_000);
     let (out, axis) = figures(&app);
-    assert!(out.starts_with("- - - 300B/s"), "{out}");
+    assert!(out.starts_with("~300B/s ~1.6kB/s ~1.6kB/s 300B/s"), "{out}");
     assert_eq!(axis, "out 300B/s, in 0B/s, rtt 17µs, cwnd 10");
     batch(&mut app, 129, 16_000);
     let (out, axis) = figures(&app);
-    assert!(out.starts_with("1.5kB/s - - 2.7kB/s"), "{out}");
+    assert!(
+        out.starts_with("1.5kB/s ~1.5kB/s ~1.5kB/s 2.7kB/s"),
+        "{out}"
+    );
     assert_eq!(axis, "out 2.7kB/s, in 0B/s, rtt 17µs, cwnd 10");
 }
 
