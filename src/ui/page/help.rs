@@ -12,7 +12,7 @@ use crate::ui::action::Mode;
 use crate::ui::keys::sections::MOUSE;
 use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
-use crate::ui::page::questions::QUESTIONS;
+use crate::ui::page::questions::{Asked, QUESTIONS};
 use crate::ui::state::findings;
 use crate::ui::state::help::HelpPosition;
 use crate::ui::state::{drops, listeners, ports};
@@ -239,13 +239,16 @@ fn start(sources: &Sources<'_>) -> Vec<HelpLine> {
     lines.push(HelpLine::Heading(
         "QUESTIONS, and the keys that answer them".into(),
     ));
-    lines.extend(QUESTIONS.iter().map(|q| entry(&q.keys(), q.text)));
+    let asked = QUESTIONS.iter().map(|q| (q.text, q.asked(sources.keymap)));
+    let asked: Vec<(&str, Asked)> = asked.collect();
+    lines.extend(asked.iter().map(|(text, asked)| entry(&asked.keys, text)));
     lines.extend(keys(sources, "help"));
-    for question in QUESTIONS {
-        lines.push(heading(question.text));
-        lines.extend(question.all_steps().map(|s| entry(&s.keys(), s.meaning)));
-        if !question.remark.is_empty() {
-            lines.push(entry("", question.remark));
+    for (text, asked) in &asked {
+        lines.push(heading(text));
+        let steps = asked.steps.iter();
+        lines.extend(steps.map(|(keys, meaning)| entry(keys, meaning)));
+        if !asked.remark.is_empty() {
+            lines.push(entry("", &asked.remark));
         }
     }
     lines
@@ -313,12 +316,20 @@ const MARKERS: &[(&str, &str)] = &[
         "a history that is an estimate, for a minute after the filter was set",
     ),
     (
+        "~1.2MB/s",
+        "in the detail: a mean over less time than its heading says, because no more is known",
+    ),
+    (
         "bold",
         "open sessions; closed ones are plain, after they have stood out for three seconds",
     ),
     (
         "reversed",
         "the selected line, and the present tab; with bold: PAUSED and EXPORT, which must not be overlooked",
+    ),
+    (
+        "curl!",
+        "a session that failed, where the table has no room for STATUS",
     ),
     (
         "underlined heading",

@@ -1,5 +1,8 @@
 //! Questions, and the keys that answer them: a page of the help, and docs/troubleshooting.md.
 
+use crate::ui::action::{Action, Mode};
+use crate::ui::keys::{Bound, Keymap};
+
 /// One row of [`QUESTIONS`].
 #[derive(Debug)]
 pub struct Question {
@@ -15,7 +18,7 @@ pub struct Question {
 /// Keys to press, and what they show.
 #[derive(Debug)]
 pub struct Step {
-    /// Names of keys, separated by spaces.
+    /// Names of default keys, separated by spaces.
     pub press: &'static str,
     /// Text to type after that.
     pub typed: &'static str,
@@ -30,7 +33,11 @@ pub struct Step {
 }
 
 impl Step {
-    /// The keys, as they are written in the help.
+    /// The default keys.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "tests and documents read them")
+    )]
     pub fn keys(&self) -> String {
         format!("{}{}", self.press, self.typed)
     }
@@ -45,16 +52,111 @@ impl Step {
     }
 }
 
+/// A question with the keys of this run.
+#[derive(Debug)]
+pub struct Asked {
+    /// All keys to the answer: `f /10.0.0.5`.
+    pub keys: String,
+    /// The keys of each step, and their meaning.
+    pub steps: Vec<(String, String)>,
+    pub remark: String,
+}
+
 impl Question {
     /// All steps, the further ones last.
     pub fn all_steps(&self) -> impl Iterator<Item = &'static Step> {
         self.steps.iter().chain(self.further)
     }
 
-    /// All keys to the answer, as they are written in the help: `f /10.0.0.5`.
-    pub fn keys(&self) -> String {
-        let steps = self.steps.iter().map(Step::keys);
-        steps.collect::<Vec<_>>().join(" ")
+    /// The question with the keys that are bound in this run.
+    pub fn asked(&self, keymap: &Keymap) -> Asked {
+        let mut walk = Walk {
+            keymap,
+            modes: vec![Mode::Table],
+        };
+        let mut remark = self.remark.to_owned();
+        let mut steps = Vec::new();
+        for step in self.all_steps() {
+            let keys: Vec<String> = step.press.split(' ').map(|key| walk.press(key)).collect();
+            let keys = format!("{}{}", keys.join(" "), step.typed);
+            steps.push((keys, walk.with_keys(step.meaning)));
+            if steps.len() == 1 {
+                remark = walk.with_keys(&remark);
+            }
+        }
+        let to_answer = steps.iter().take(self.steps.len());
+        let keys: Vec<&str> = to_answer.map(|(keys, _)| keys.as_str()).collect();
+        Asked {
+            keys: keys.join(" "),
+            remark,
+            steps,
+        }
+    }
+}
+
+/// The way that default keys lead through the screens, which decide what the keys mean.
+struct Walk<'a> {
+    keymap: &'a Keymap,
+    /// The present mode, after those below it.
+    modes: Vec<Mode>,
+}
+
+impl Walk<'_> {
+    fn mode(&self) -> Mode {
+        self.modes.last().copied().unwrap_or(Mode::Table)
+    }
+
+    /// The row that has this key by default.
+    fn row(&self, default: &str) -> Option<&Bound> {
+        let mode = self.mode();
+        let mut rows = self.keymap.all().iter().filter(|r| r.key.is_in(mode));
+        rows.find(|r| r.key.presses.iter().any(|p| p.name() == default))
+    }
+
+    /// The key of this run instead of a default one, which stays if it is bound.
+    fn bound(&self, default: &str) -> Option<String> {
+        let names: Vec<String> = self
+            .row(default)?
+            .presses
+            .iter()
+            .map(|p| p.name())
+            .collect();
+        match names.iter().any(|name| name == default) {
+            true => None,
+            false => names.into_iter().next(),
+        }
+    }
+
+    /// Presses a default key. Returns that of this run.
+    fn press(&mut self, default: &str) -> String {
+        let key = self.bound(default).unwrap_or_else(|| default.to_owned());
+        let mode = self.mode();
+        match (self.row(default).map(|r| r.key.action), mode) {
+            (Some(Action::NextPane | Action::PreviousPane), Mode::Table) => {
+                self.modes.push(Mode::TopTalkers);
+            }
+            (Some(Action::Screen(to)), _) => self.modes.push(to),
+            (Some(Action::Open), _) => self.modes.push(Mode::Detail),
+            (Some(Action::Prompt(_)), _) => self.modes.push(Mode::Prompt),
+            // a pane stays where it is
+            (Some(Action::Narrow), mode) if mode != Mode::TopTalkers => {
+                self.modes.pop();
+            }
+            (Some(Action::Back), _) => {
+                self.modes.pop();
+            }
+            _ => {}
+        }
+        key
+    }
+
+    /// The text with the keys of this run: default keys stand in backquotes.
+    fn with_keys(&self, text: &str) -> String {
+        let parts = text.split('`').enumerate().map(|(i, part)| match i % 2 {
+            1 => self.bound(part).unwrap_or_else(|| part.to_owned()),
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("`")
     }
 }
 
@@ -220,3 +322,46 @@ pub static QUESTIONS: &[Question] = &[
         remark: "A queue that is full (`129/128`) makes the kernel drop SYNs, so that clients wait seconds to connect. HALF near the limit with an empty queue is a SYN flood, or clients that cannot be reached.",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::keys::KeyPress;
+
+    #[test]
+    fn questions_show_the_keys_of_this_run() {
+        let default = Keymap::default();
+        for question in QUESTIONS {
+            let asked = question.asked(&default);
+            let steps = question.all_steps();
+            let is_same = |(step, (keys, meaning)): (&Step, &(String, String))| {
+                *keys == step.keys() && meaning == step.meaning
+            };
+            assert!(steps.zip(&asked.steps).all(is_same), "{asked:?}");
+            assert_eq!(asked.remark, question.remark);
+        }
+        let mut bound = Keymap::default();
+        for (name, key) in [
+            ("group", "z"),
+            ("next-pane", "w"),
+            ("failures", "F12"),
+            ("narrow", "g"),
+        ] {
+            bound.bind(name, &[KeyPress::parse(key).expect(key)]);
+        }
+        let asked = |start: &str| {
+            let question = QUESTIONS.iter().find(|q| q.text.starts_with(start));
+            question.expect("a question").asked(&bound)
+        };
+        assert_eq!(asked("Who talks to this subnet").keys, "w w z g");
+        assert_eq!(asked("Which process opens").keys, "F12 g");
+        assert!(asked("Which process opens").remark.contains("before `g`"));
+        let uses = asked("Who uses");
+        assert!(uses.steps[1].1.contains("`z` groups"), "{uses:?}");
+        assert_eq!(
+            asked("Why is this transfer").keys,
+            "Enter Tab",
+            "other rows stay"
+        );
+    }
+}
