@@ -170,3 +170,21 @@ fn rebound_keys_are_shown_in_footer_and_help() {
     press(&mut app, "q f");
     assert_eq!(app.layers.mode(), Mode::Prompt);
 }
+
+#[test]
+fn failed_sessions_are_marked_where_there_is_no_room_for_their_status() {
+    for width in [20, 30, 40] {
+        let size = Size { width, height: 24 };
+        let app = app(size);
+        let shown = screen(&app, size);
+        assert!(!shown.contains("STATUS"), "{shown}");
+        let red = |theme| {
+            let terminal = terminal(&app, theme, size);
+            let cells = terminal.backend().buffer().content().to_vec();
+            cells.into_iter().filter(|c| c.fg == Color::Red).count()
+        };
+        assert!(red(&DARK) > 4 * 10, "{width}");
+        assert_eq!(shown.matches('!').count(), 5, "{width}: {shown}");
+    }
+    assert_eq!(screen(&app(SIZE), SIZE).matches('!').count(), 0);
+}

@@ -51,13 +51,19 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             buffer.set_stringn(heading.x + x, heading.y, sign, 1, theme.heading);
         }
     }
+    // where there is no room for it, the other cells say that a session failed
+    let tells = window.shown.iter().any(|c| c.field.word == "status");
     for (shown, line) in app.visible(list_area::TABLE.count(area)).zip(lines) {
         let session = shown.session;
+        let fails = !tells && session.reason.is_failure();
         let selected = shown.is_selected && app.layers.focus() == Focus::Table;
         let style = if selected {
             theme.selected
         } else {
-            theme.line(app.tone(session))
+            match fails {
+                true => theme.alarm_text,
+                false => theme.line(app.tone(session)),
+            }
         };
         buffer.set_style(line, style);
         for column in &window.shown {
@@ -75,6 +81,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             };
             put(buffer, line, column, &text, style);
         }
+        if fails && let Some(first) = window.shown.first() {
+            let after = (first.x + first.width).min(area.width.saturating_sub(1));
+            buffer.set_stringn(line.x + after, line.y, FAILED, 1, style);
+        }
     }
     if app.row_count() == 0 {
         let text = wrapped(&why_empty(app), area.width.into());
@@ -83,6 +93,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
     }
 }
+
+/// Mark of a session that failed, after its first cell, where nothing else says so.
+const FAILED: &str = "!";
 
 /// The direction of the order, for the heading of the sorted column.
 pub fn arrow(app: &App) -> &'static str {
