@@ -53,12 +53,6 @@ impl Process {
     }
 
     /// User, signals and capabilities.
-    /// Number of descriptors that it may have open.
-    pub fn descriptor_limit(&self) -> Option<u64> {
-        let limits = fs::read_to_string(self.0.join("limits")).ok()?;
-        descriptor_limit(&limits)
-    }
-
     pub fn status(&self) -> Status {
         Status::parse(&self.read("status"))
     }
@@ -210,13 +204,6 @@ impl Status {
             pid_namespaces: value("NSpid:").map_or(0, |ids| ids.split_whitespace().count() as u32),
         }
     }
-}
-
-/// The soft limit of open files in a file of limits.
-fn descriptor_limit(limits: &str) -> Option<u64> {
-    let mut lines = limits.lines();
-    let rest = lines.find_map(|line| line.strip_prefix("Max open files"))?;
-    rest.split_whitespace().next()?.parse().ok()
 }
 
 /// Supplementary groups in a status file, if its real user is that one.

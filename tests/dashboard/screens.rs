@@ -1,10 +1,12 @@
 //! The screens that replace the table, with live traffic.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::common::loopback::{Pair, V4, listen, port, session};
-use crate::common::requirements::kernel_or_skip;
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, only, words};
 
 /// Returns the line that contains all of these, split into words.
@@ -223,5 +225,76 @@ fn host_chart_shows_what_happened_before_it_was_opened() {
     });
     seen.press("q");
     seen.wait_for("the list", |s| s.heading().is_some());
+    seen.quit();
+}
+
+/// A bash with another name that holds a connection to each port.
+struct Client(Child, PathBuf);
+
+impl Client {
+    fn start(name: &str, ports: &[u16]) -> Client {
+        let dir = std::env::temp_dir().join(format!("tcplife-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let program = dir.join(name);
+        let bash = ["/bin/bash", "/usr/bin/bash"].map(Path::new);
+        let bash = bash.into_iter().find(|p| p.exists()).expect("bash");
+        let _ = std::fs::remove_file(&program);
+        std::os::unix::fs::symlink(bash, &program).expect("a link");
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        let script = format!(
+            "for port in {}; do exec {{fd}}<>/dev/tcp/127.0.0.1/$port; done; read -r -u $fd",
+            ports.join(" ")
+        );
+        let child = Command::new(&program).args(["-c", &script]).spawn();
+        Client(child.expect("bash can be started"), dir)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        let _ = std::fs::remove_dir_all(&self.1);
+    }
+}
+
+#[test]
+fn baseline_program_that_stops_on_a_busy_host_has_one_line_for_all_its_ports() {
+    if !kernel_or_skip() || !tool_or_skip(&["bash", "-c", "true"]) {
+        return;
+    }
+    let listeners: Vec<TcpListener> = (0..60).map(|_| listen(V4)).collect();
+    let ports: Vec<u16> = listeners.iter().map(port).collect();
+    let all: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let mut seen = Seen::dashboard(&["-D", &all.join(",")]);
+    let orders = Client::start("orders", &ports[..30]);
+    let _billing = Client::start("billing", &ports[30..]);
+    let accepted: Vec<TcpStream> = listeners
+        .iter()
+        .map(|l| l.accept().expect("a connection").0)
+        .collect();
+    seen.wait_for("all of them", |s| s.shows("open 60"));
+    seen.press("mm");
+    seen.wait_for("no difference", |s| s.shows("0 worse, 0 gone, 0 new"));
+    drop(orders);
+    seen.wait_for("the one that stopped", |s| {
+        line(s, &["orders (port ", "29 more)"]).is_some_and(|l| l[0] == "quiet")
+    });
+    seen.wait_for("its end", |s| {
+        line(s, &["orders (port ", "29 more)"]).is_some_and(|l| l[0] == "gone")
+    });
+    let picture = seen.picture();
+    let is_of_a_port = |l: &String| l.starts_with("gone  port") || l.starts_with("quiet port");
+    assert!(!seen.lines().iter().any(is_of_a_port), "{picture}");
+    assert!(!picture.contains("billing"), "{picture}");
+    seen.press("\r");
+    seen.wait_for("its sessions", |s| {
+        s.heading().is_some() && s.shows("filter: comm orders") && s.rows().len() > 10
+    });
+    seen.press("\x1b");
+    seen.wait_for("the screen again", |s| {
+        s.shows("orders (port ") && !s.shows("filter: ")
+    });
+    drop(accepted);
     seen.quit();
 }

@@ -25,18 +25,30 @@ impl App {
             return Continue(());
         };
         let columns = &mut self.columns;
-        match action {
-            Action::ToggleColumn => chooser.toggle(columns, width),
-            Action::MoveColumn(step) => chooser.shift(step, columns, width),
-            Action::ResetColumns => chooser.reset(columns, width),
-            Action::UndoColumns => chooser.undo(columns, width),
-            Action::Move(motion) => chooser.go(motion, page),
+        let (is_done, why_not) = match action {
+            Action::ToggleColumn => (chooser.toggle(columns, width), "the last column stays"),
+            Action::MoveColumn(step) => (
+                chooser.shift(step, columns, width),
+                "the column is at the end of the list",
+            ),
+            Action::ResetColumns => (
+                chooser.reset(columns, width),
+                "these are the default columns already",
+            ),
+            Action::UndoColumns => (chooser.undo(columns, width), "there is nothing to undo"),
+            Action::Move(motion) => {
+                chooser.go(motion, page);
+                return Break(None);
+            }
             Action::Back => {
                 let words = self.leave_chooser();
                 self.adapt_to_layout();
                 return Break(words.map(Effect::KeepColumns));
             }
             _ => return Continue(()),
+        };
+        if !is_done {
+            self.notice.hint(why_not.into());
         }
         Break(None)
     }

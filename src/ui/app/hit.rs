@@ -120,6 +120,6 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
 /// The action of the key at a cell of the footer.
 fn action_at(app: &App, width: u16, x: u16) -> Option<Action> {
     let keys = app.footer_keys(width).into_iter();
-    let mut here = keys.filter(|(_, cells)| cells.contains(&x.into()));
-    here.next().map(|(row, _)| row.key.action)
+    let mut here = keys.filter(|key| key.cells.contains(&x.into()));
+    here.next().map(|key| key.row.key.action)
 }

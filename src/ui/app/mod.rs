@@ -3,7 +3,6 @@
 //! Owns which sessions are shown, their order and the selection. It knows no terminal and no clock: time comes with
 //! the batches, and `view` draws the state.
 
-use std::ops::Range;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -24,8 +23,9 @@ use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
 use crate::ui::action::Mode;
-use crate::ui::keys::{Bound, Keymap};
+use crate::ui::keys::Keymap;
 use crate::ui::layout;
+use crate::ui::layout::footer::FooterKey;
 use crate::ui::layout::panes::{Subject, TalkersBelow, WIDEST_NAME};
 use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
@@ -64,6 +64,8 @@ mod self_traffic;
 mod sort;
 mod table_screen;
 mod update;
+
+use screens::LeftScreen;
 
 /// The sort order of the table.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +124,8 @@ pub struct App {
     /// Finds the ids of users that a filter names.
     pub uid_of: UidOf,
     pub layers: Layers,
+    /// The screen to go back to from the sessions of one of its lines.
+    left_screen: Option<LeftScreen>,
     pub sort: Sort,
     pub columns: Columns,
     pub keymap: Keymap,
@@ -191,6 +195,7 @@ impl App {
             history: Vec::new(),
             uid_of: |_| None,
             layers: Layers::default(),
+            left_screen: None,
             sort,
             columns: Columns::default(),
             keymap: Keymap::default(),
@@ -310,7 +315,7 @@ impl App {
     }
 
     /// The keys of the footer and their cells.
-    pub fn footer_keys(&self, width: u16) -> Vec<(&Bound, Range<usize>)> {
+    pub fn footer_keys(&self, width: u16) -> Vec<FooterKey<'_>> {
         let tabs = match self.size.height >= TABBED {
             true => self.tab_line(width).tabs,
             false => Vec::new(),
@@ -320,6 +325,7 @@ impl App {
             tabs: &tabs,
             undoable: self.view_filter.has_previous(),
             filtered: self.view_filter.is_limited(),
+            returns: self.screen_to_return_to().is_some(),
             searched: self.layers.help().is_some_and(|h| !h.searched.is_empty()),
         };
         footer::keys(&self.keymap, around, width)

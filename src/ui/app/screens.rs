@@ -19,8 +19,63 @@ use crate::ui::state::listeners::ListenerLine;
 use crate::ui::state::ports::PortLine;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::table_screen::{LineSources, Lines};
+use crate::ui::state::view_filter::Choice;
+
+/// Notice about a key for the selected line where there is none.
+pub(super) const NOT_SELECTED: &str = "there is no line to select";
+
+/// A screen that was left for the sessions of one of its lines.
+#[derive(Debug)]
+pub(super) struct LeftScreen {
+    screen: Screen,
+    /// What was shown before, and what has been shown since.
+    before: Choice,
+    since: Choice,
+}
 
 impl App {
+    /// Leaves the screen for sessions of its selected line.
+    pub(super) fn leave_screen_for(&mut self, show: impl FnOnce(&mut App)) {
+        let Some(screen) = self.layers.take_screen() else {
+            return;
+        };
+        let before = self.view_filter.choice();
+        show(self);
+        let since = self.view_filter.choice();
+        self.left_screen = Some(LeftScreen {
+            screen,
+            before,
+            since,
+        });
+        self.adapt_to_layout();
+    }
+
+    /// The screen to go back to, unless other sessions were chosen since it was left.
+    pub(super) fn screen_to_return_to(&self) -> Option<Mode> {
+        let left = self.left_screen.as_ref();
+        let left = left.filter(|l| l.since == self.view_filter.choice());
+        left.map(|l| l.screen.mode())
+    }
+
+    /// Goes back to the screen that was left, with what was shown and selected then. False if there is none.
+    pub(super) fn return_to_screen(&mut self) -> bool {
+        if self.screen_to_return_to().is_none() {
+            return false;
+        }
+        let Some(left) = self.left_screen.take() else {
+            return false;
+        };
+        let selected = self.view_filter.return_to(left.before);
+        self.layers.push(Layer::Screen(left.screen));
+        self.choose();
+        if selected.is_some() {
+            self.select_again(selected);
+        }
+        self.update_baseline();
+        self.adapt_to_layout();
+        true
+    }
+
     /// Shows the screen of this mode, whatever is above the sessions now.
     pub(super) fn go_to(&mut self, mode: Mode) -> Option<Effect> {
         let (_, present) = self.layers.present();
@@ -74,6 +129,7 @@ impl App {
 
     /// Opens a screen instead of any other, or leaves it again.
     pub fn toggle_screen(&mut self, mode: Mode) {
+        self.left_screen = None;
         let before = self.layers.take_screen().map(|screen| screen.mode());
         let screen = match mode {
             _ if before == Some(mode) => None,
@@ -119,11 +175,14 @@ impl App {
                 shown.turn(-1);
                 None
             }
-            // the chart of the host has no bars to select
             (Screen::Distributions(shown), Action::Move(_) | Action::Narrow)
                 if shown.selected == layout::distributions::HOST =>
             {
-                None
+                let next = self.keymap.of(Mode::Distributions, Action::NextPane);
+                self.notice.hint(format!(
+                    "this chart has no bars to select; {next} goes to the next one"
+                ));
+                return Break(None);
             }
             (Screen::Distributions(shown), Action::Move(_) | Action::Narrow) => {
                 let which = shown.selected;
@@ -134,6 +193,9 @@ impl App {
                     None
                 } else {
                     let bucket = buckets.get(shown.bucket(which, &buckets));
+                    if bucket.is_none() {
+                        self.notice.hint(NOT_SELECTED.into());
+                    }
                     bucket.map(|b| MEASURES[which].filter(b))
                 }
             }
@@ -141,16 +203,21 @@ impl App {
                 shown.go(motion, list_area::FAILURES.count(area));
                 None
             }
-            (Screen::Failures(shown), Action::Narrow) => shown.selected().map(|f| f.filter()),
+            (Screen::Failures(shown), Action::Narrow) => match shown.selected() {
+                Some(failure) => Some(failure.filter()),
+                None => {
+                    self.notice.hint(NOT_SELECTED.into());
+                    None
+                }
+            },
             (Screen::Baseline(shown), Action::Move(motion)) => {
                 shown.go(motion, list_area::BASELINE.count(area));
                 None
             }
             (Screen::Baseline(shown), Action::Narrow) => {
-                if let Some(key) = shown.selected() {
-                    self.layers.take_screen();
-                    self.show_group(&key);
-                    self.adapt_to_layout();
+                match shown.selected() {
+                    Some(key) => self.leave_screen_for(|app| app.show_group(&key)),
+                    None => self.notice.hint(NOT_SELECTED.into()),
                 }
                 None
             }
@@ -165,9 +232,9 @@ impl App {
             _ => return Continue(()),
         };
         if let Some(filter) = narrow {
-            self.layers.take_screen();
-            self.narrow(&filter);
-            self.adapt_to_layout();
+            self.leave_screen_for(|app| {
+                app.narrow(&filter);
+            });
         }
         Break(None)
     }

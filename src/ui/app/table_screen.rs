@@ -53,8 +53,7 @@ impl App {
                     return Break(effect);
                 }
                 if let Some(filter) = shown.sessions() {
-                    self.layers.take_screen();
-                    self.show_all_of(&filter);
+                    self.leave_screen_for(|app| app.show_all_of(&filter));
                 }
             }
             _ => return Continue(()),

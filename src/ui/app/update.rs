@@ -16,6 +16,7 @@ use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::keys::KeyPress;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
@@ -143,6 +144,9 @@ impl App {
             Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
                 let session = self.selected().cloned();
+                if session.is_none() {
+                    self.notice.hint(NOT_SELECTED.into());
+                }
                 return self.open(session);
             }
             Action::Copy => return self.copy(0),
@@ -155,12 +159,13 @@ impl App {
                 self.notice.switched(format!("theme: {name}"));
             }
             Action::LocalPairs => self.toggle_pairs(),
-            Action::Widen => {
-                if let Some(selected) = self.view_filter.back() {
+            Action::Widen => match self.view_filter.back() {
+                Some(selected) => {
                     self.choose();
                     self.select_again(selected);
                 }
-            }
+                None => self.notice.hint("there is no previous filter".into()),
+            },
             Action::Family(family) => {
                 self.view_filter.toggle(family);
                 self.choose();
@@ -184,7 +189,11 @@ impl App {
                 }
             }
             Action::Panes => self.turn_to(Focus::Table.step(1)),
-            Action::ClearFilter => self.clear_filter(),
+            Action::ClearFilter => {
+                if !self.return_to_screen() {
+                    self.clear_filter();
+                }
+            }
             Action::Kill => self
                 .notice
                 .hint("tcplife only watches: nothing is killed here".into()),
@@ -233,12 +242,21 @@ impl App {
             }
             Action::Invert => self.panes.invert(subject),
             Action::Panes => self.turn_to(Focus::Table),
-            Action::Group => self.panes.group(subject),
-            Action::Narrow => {
-                if let Some(key) = self.panes.pane(subject).selected() {
-                    self.narrow(&for_group::filter_for_group(&key));
+            Action::Group => {
+                if !self.panes.group(subject) {
+                    self.notice
+                        .hint("only processes and peers are grouped".into());
                 }
             }
+            Action::Narrow => match self.panes.pane(subject).selected() {
+                Some(key) => {
+                    if !self.narrow(&for_group::filter_for_group(&key)) {
+                        self.notice
+                            .hint("the filter selects only that already".into());
+                    }
+                }
+                None => self.notice.hint(NOT_SELECTED.into()),
+            },
             _ => return Continue(()),
         }
         Break(None)
@@ -271,7 +289,14 @@ impl App {
                     Some(OtherEnd::Session(other) | OtherEnd::Translated(other)) => {
                         Some(other.clone())
                     }
-                    _ => None,
+                    found => {
+                        let why = match found {
+                            None => "the other end is still being searched for",
+                            Some(_) => "the other end is not known here",
+                        };
+                        self.notice.hint(why.into());
+                        None
+                    }
                 };
                 return Break(self.open(other));
             }
@@ -338,14 +363,23 @@ impl App {
         self.adapt_to_layout();
     }
 
-    /// Adds a condition to the view filter.
-    pub fn narrow(&mut self, to: &str) {
+    /// Adds a condition to the view filter. False if it has it already.
+    pub fn narrow(&mut self, to: &str) -> bool {
         let before = self.view_filter.filter.clone();
         let selected = self.selected_session();
-        if let Ok(filter) = before.and(to)
-            && self.view_filter.go(before, selected, filter)
-        {
-            self.choose();
+        match before.and(to) {
+            Ok(filter) => {
+                let is_other = self.view_filter.go(before, selected, filter);
+                if is_other {
+                    self.choose();
+                }
+                is_other
+            }
+            Err(_) => {
+                self.notice
+                    .complain("there is no room for that in the filter".into());
+                true
+            }
         }
     }
 

@@ -204,7 +204,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("filter", FILTERABLE, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Prompt(Purpose::Filter), "filter", "filter as you type: replaces the filter, or → edits it; Esc restores it"),
     key("capture", FILTERABLE, &[char('C')], Action::Prompt(Purpose::Capture), "", "set the capture filter: what does not match is not followed"),
     key("widen", &[Mode::Table], &[code(KeyCode::Backspace)], Action::Widen, "undo", "go back to the previous filter"),
-    key("clear-filter", &[Mode::Table], &[code(KeyCode::Esc)], Action::ClearFilter, "clear", "clear the filter; again: both families, open and closed sessions"),
+    key("clear-filter", &[Mode::Table], &[code(KeyCode::Esc)], Action::ClearFilter, "clear", "clear the filter, again: family and scope; after Enter on a screen: back"),
     key("detail", &[Mode::Table], &[code(KeyCode::Enter)], Action::Open, "open", "show the details of the session"),
     key("sort-menu", &[Mode::Table], &[char('s'), code(KeyCode::F(6))], Action::SortMenu, "sort", "sort by a column from a menu, in which each has a letter"),
     key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selected entry"),

@@ -18,8 +18,17 @@ pub struct Around<'a> {
     pub undoable: bool,
     /// A filter, a family, or open or closed sessions only are chosen.
     pub filtered: bool,
+    /// There is a screen to go back to.
+    pub returns: bool,
     /// There is a search in the help.
     pub searched: bool,
+}
+
+/// A key of the footer.
+pub struct FooterKey<'a> {
+    pub row: &'a Bound,
+    pub word: &'static str,
+    pub cells: Range<usize>,
 }
 
 impl Around<'_> {
@@ -32,28 +41,33 @@ impl Around<'_> {
         let is_on_tab = !closes && tabs.any(|t| t.title.action == Some(action));
         !row.key.footer.is_empty()
             && (self.undoable || action != Action::Widen)
-            && (self.filtered || action != Action::ClearFilter)
+            && (self.filtered || self.returns || action != Action::ClearFilter)
             && (self.searched || !matches!(action, Action::Hit(_)))
             && !is_on_tab
     }
+
+    /// The word beside the key.
+    fn word(self, row: &Bound) -> &'static str {
+        match row.key.action {
+            Action::ClearFilter if self.returns => "back",
+            _ => row.key.footer,
+        }
+    }
 }
 
-pub fn keys<'a>(
-    keymap: &'a Keymap,
-    around: Around<'_>,
-    width: u16,
-) -> Vec<(&'a Bound, Range<usize>)> {
+pub fn keys<'a>(keymap: &'a Keymap, around: Around<'_>, width: u16) -> Vec<FooterKey<'a>> {
     let modes = [around.mode];
     let all = keymap.rows(&modes).filter(|r| around.shows(r));
     let mut x = 0;
     let mut placed = Vec::new();
     for row in all {
-        let cells = x..x + name(row).width() + 1 + row.key.footer.width();
+        let word = around.word(row);
+        let cells = x..x + name(row).width() + 1 + word.width();
         if cells.end > width.into() {
             break;
         }
         x = cells.end + GAP;
-        placed.push((row, cells));
+        placed.push(FooterKey { row, word, cells });
     }
     placed
 }

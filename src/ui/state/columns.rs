@@ -160,12 +160,12 @@ impl Columns {
 }
 
 impl Chooser {
-    /// Shows or hides the selected column; the last one cannot be hidden.
-    pub fn toggle(&mut self, columns: &mut Columns, width: u16) {
+    /// Shows or hides the selected column. False if it is the last one, which cannot be hidden.
+    pub fn toggle(&mut self, columns: &mut Columns, width: u16) -> bool {
         let others = self.rows.iter().filter(|(_, shown)| *shown).count();
         let (field, shown) = &self.rows[self.selected];
         if *shown && others == 1 {
-            return;
+            return false;
         }
         let (field, shown) = (*field, !*shown);
         self.keep_choice(columns);
@@ -174,16 +174,17 @@ impl Chooser {
         if shown {
             columns.reveal(field, width);
         }
+        true
     }
 
-    /// Moves the selected column by `step`.
-    pub fn shift(&mut self, step: isize, columns: &mut Columns, width: u16) {
+    /// Moves the selected column by `step`. False if it is at the end.
+    pub fn shift(&mut self, step: isize, columns: &mut Columns, width: u16) -> bool {
         let from = self.selected;
         let Some(to) = from
             .checked_add_signed(step)
             .filter(|to| *to < self.rows.len())
         else {
-            return;
+            return false;
         };
         self.keep_choice(columns);
         self.rows.swap(from, to);
@@ -193,6 +194,7 @@ impl Chooser {
         if shown {
             columns.reveal(field, width);
         }
+        true
     }
 
     fn apply(&self, columns: &mut Columns) {
@@ -210,10 +212,10 @@ impl Chooser {
         });
     }
 
-    /// Undoes the last change since the chooser was opened, if there is one.
-    pub fn undo(&mut self, columns: &mut Columns, width: u16) {
+    /// Undoes the last change since the chooser was opened. False if there is none.
+    pub fn undo(&mut self, columns: &mut Columns, width: u16) -> bool {
         let Some(choice) = self.changes.pop() else {
-            return;
+            return false;
         };
         columns.chosen = choice.chosen;
         columns.scroll = choice.scroll;
@@ -223,16 +225,19 @@ impl Chooser {
             // the window may have another width by now
             None => columns.rows(width),
         };
+        true
     }
 
-    /// Returns to the configured columns, else to as many as fit.
-    pub fn reset(&mut self, columns: &mut Columns, width: u16) {
-        if columns.chosen != columns.configured {
+    /// Returns to the configured columns, else to as many as fit. False if they were not changed.
+    pub fn reset(&mut self, columns: &mut Columns, width: u16) -> bool {
+        let is_changed = columns.chosen != columns.configured;
+        if is_changed {
             self.keep_choice(columns);
         }
         columns.chosen = columns.configured.clone();
         columns.scroll = 0;
         self.rows = columns.rows(width);
+        is_changed
     }
 
     pub fn go(&mut self, motion: Motion, page: usize) {

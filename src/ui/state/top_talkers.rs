@@ -351,13 +351,17 @@ impl Panes {
         self.refresh();
     }
 
-    /// Groups peers by subnet and processes by name, or shows each by itself again. The others cannot be grouped.
-    pub fn group(&mut self, subject: Subject) {
+    /// Groups peers by subnet and processes by name, or shows each by itself again. False if the others cannot be grouped.
+    pub fn group(&mut self, subject: Subject) -> bool {
         let pane = &mut self.panes[subject as usize];
-        pane.grouped = !pane.grouped && matches!(pane.subject, Subject::Processes | Subject::Peers);
-        pane.longest = 0;
-        pane.list.reset();
-        self.refresh();
+        let can_be_grouped = matches!(pane.subject, Subject::Processes | Subject::Peers);
+        if can_be_grouped {
+            pane.grouped = !pane.grouped;
+            pane.longest = 0;
+            pane.list.reset();
+            self.refresh();
+        }
+        can_be_grouped
     }
 
     /// Sorts by the next of the figures shown.

@@ -22,6 +22,14 @@ pub enum Scope {
     Closed,
 }
 
+/// What a [`ViewFilter`] shows: scope, family and filter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    scope: Scope,
+    family: Option<Family>,
+    filter: Filter,
+}
+
 /// The sessions to show.
 #[derive(Debug)]
 pub struct ViewFilter {
@@ -114,6 +122,26 @@ impl ViewFilter {
         }
         self.filter = filter;
         is_other
+    }
+
+    /// What is shown now.
+    pub fn choice(&self) -> Choice {
+        Choice {
+            scope: self.scope,
+            family: self.family,
+            filter: self.filter.clone(),
+        }
+    }
+
+    /// Shows what was shown before. Returns what was selected then, if the filter was another one.
+    pub fn return_to(&mut self, before: Choice) -> Selected {
+        let is_last = self.trail.last().is_some_and(|(f, _)| *f == before.filter);
+        let selected = match is_last && self.filter != before.filter {
+            true => self.trail.pop().and_then(|(_, selected)| selected),
+            false => None,
+        };
+        (self.scope, self.family, self.filter) = (before.scope, before.family, before.filter);
+        selected
     }
 
     /// True if there is a previous filter.

@@ -37,6 +37,7 @@ mod one_moment;
 mod screens;
 mod selection;
 mod self_traffic;
+mod silent_keys;
 mod sort_menu;
 mod tabs;
 mod themes;

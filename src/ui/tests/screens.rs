@@ -489,7 +489,70 @@ fn host_chart_is_full_when_it_is_opened() {
         "{large}"
     );
     press(&mut app, "Enter →");
-    assert_eq!(screen(&app, SIZE), large, "there is no bar to select");
+    let chart =
+        |shown: &str| -> Vec<String> { shown.lines().take(23).map(str::to_owned).collect() };
+    let now = screen(&app, SIZE);
+    assert_eq!(chart(&now), chart(&large), "there is no bar to select");
+    assert!(now.contains("this chart has no bars to select"), "{now}");
     press(&mut app, "Tab");
     assert_eq!(screen(&app, SIZE), shown);
+}
+
+#[test]
+fn esc_after_enter_on_a_line_goes_back_to_its_screen() {
+    let mut app = web_server(SIZE, 500);
+    press(&mut app, "/");
+    type_text(&mut app, "lport 443");
+    press_and_settle(&mut app, "Enter f j");
+    let (before, selected) = (screen(&app, SIZE), selected_line(&app));
+    press_and_settle(&mut app, "Enter");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert!(app.view_filter.filter.source().contains("reason"));
+    let footer = line(&app, SIZE, 23);
+    assert!(footer.contains("Esc back"), "{footer}");
+    // the detail of a session is on the way
+    press_and_settle(&mut app, "Enter Esc Esc");
+    assert_eq!(app.layers.mode(), Mode::Failures);
+    assert_eq!(app.view_filter.filter.source(), "lport 443");
+    assert_eq!(selected_line(&app), selected);
+    assert_eq!(screen(&app, SIZE), before);
+    press_and_settle(&mut app, "Esc");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    press_and_settle(&mut app, "Esc");
+    assert!(app.view_filter.filter.is_everything());
+}
+
+#[test]
+fn esc_after_enter_on_a_difference_goes_back_to_the_baseline() {
+    let mut app = failover(SIZE);
+    press_and_settle(&mut app, "4 o m j");
+    let (before, selected) = (screen(&app, SIZE), selected_line(&app));
+    press_and_settle(&mut app, "Enter");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    press_and_settle(&mut app, "Esc");
+    assert_eq!(app.layers.mode(), Mode::Baseline);
+    assert_eq!(
+        (screen(&app, SIZE), selected_line(&app)),
+        (before, selected)
+    );
+    press(&mut app, "Esc");
+    assert!(
+        screen(&app, SIZE).contains("open  baseline"),
+        "{}",
+        screen(&app, SIZE)
+    );
+}
+
+#[test]
+fn esc_after_another_filter_clears_it_instead_of_going_back() {
+    let mut app = web_server(SIZE, 500);
+    press_and_settle(&mut app, "d Enter");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    press(&mut app, "/");
+    type_text(&mut app, "comm nginx");
+    press_and_settle(&mut app, "Enter Esc");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert!(app.view_filter.filter.is_everything());
+    press_and_settle(&mut app, "d Enter Esc");
+    assert_eq!(app.layers.mode(), Mode::Distributions);
 }

@@ -1,0 +1,119 @@
+//! No key is silent: wherever it is listed, it changes something, or a notice says why it does not.
+
+use super::*;
+use crate::ui::action::Action;
+
+/// Places in which keys are tried, and the keys that lead there.
+#[rustfmt::skip]
+const PLACES: &[(&str, fn(Size) -> App, &str)] = &[
+    ("sessions", app, ""),
+    ("no session", begin_empty, ""),
+    ("processes", top_talkers::busy, "Tab"),
+    ("peers", top_talkers::busy, "Tab Tab"),
+    ("ports", top_talkers::busy, "Tab Tab Tab"),
+    ("units", top_talkers::busy, "Shift-Tab"),
+    ("no process", begin_empty, "Tab"),
+    ("detail", detail::watching, ""),
+    ("charts", app, "d"),
+    ("host chart", app, "d Shift-Tab"),
+    ("no chart", begin_empty, "d"),
+    ("failures", app, "f"),
+    ("no failure", begin_empty, "f"),
+    ("baseline", changed, "m"),
+    ("no baseline", app, "v v v"),
+    ("columns", app, "c"),
+    ("last column", app, "c G"),
+    ("help", app, "?"),
+    ("sort menu", app, "s"),
+];
+
+fn begin_empty(size: Size) -> App {
+    let mut app = unused(100, size);
+    app.batch(batch_at(1, vec![], vec![]));
+    app.batch(batch_at(2, vec![], vec![]));
+    app
+}
+
+/// A dashboard with a baseline, and a session since then.
+fn changed(size: Size) -> App {
+    let mut app = app(size);
+    press(&mut app, "m");
+    for second in [30, 31] {
+        let new = Session {
+            start_ns: 20 * S,
+            ..open(30, "new", "10.0.0.30", second * 1000)
+        };
+        app.batch(batch_at(second, vec![new], vec![]));
+    }
+    app
+}
+
+fn there(begin: fn(Size) -> App, script: &str) -> App {
+    let mut app = begin(SIZE);
+    if !script.is_empty() {
+        press_and_settle(&mut app, script);
+    }
+    settle(&mut app);
+    while app.notice.get().is_some() {
+        app.notice.clear();
+    }
+    app
+}
+
+#[test]
+fn no_key_is_silent_wherever_it_is_listed() {
+    let mut silent = Vec::new();
+    for (place, begin, script) in PLACES {
+        let app = there(*begin, script);
+        let mode = app.layers.mode();
+        let before = screen(&app, SIZE);
+        let names = |app: &App| -> Vec<(Action, String)> {
+            let rows = app.keymap.rows(std::slice::from_ref(&mode));
+            rows.map(|r| (r.key.action, r.presses[0].name())).collect()
+        };
+        for (action, name) in names(&app) {
+            // at the end of a list there is nowhere to go, and the chapter may be the present one
+            let is_motion = matches!(
+                action,
+                Action::Move(_) | Action::Sideways(_) | Action::Chapter(_)
+            );
+            let is_movable = *place == "host chart" && matches!(action, Action::Move(_));
+            if is_motion && !is_movable {
+                continue;
+            }
+            let mut app = there(*begin, script);
+            let effect = press(&mut app, &name);
+            settle(&mut app);
+            if effect.is_none() && app.notice.get().is_none() && screen(&app, SIZE) == before {
+                silent.push(format!("{place}: {name} ({action:?})"));
+            }
+        }
+    }
+    assert_eq!(silent, [""; 0]);
+}
+
+#[test]
+fn key_that_cannot_act_says_why_for_two_seconds() {
+    for (place, key, why) in [
+        ("ports", "a", "only processes and peers are grouped"),
+        ("units", "a", "only processes and peers are grouped"),
+        (
+            "host chart",
+            "Enter",
+            "this chart has no bars to select; Tab goes to the next one",
+        ),
+        ("host chart", "→", "this chart has no bars to select"),
+        ("no failure", "Enter", "there is no line to select"),
+        ("no session", "Enter", "there is no line to select"),
+        ("sessions", "Backspace", "there is no previous filter"),
+        ("columns", "u", "there is nothing to undo"),
+        ("columns", "K", "the column is at the end of the list"),
+    ] {
+        let found = PLACES.iter().find(|p| p.0 == place);
+        let (_, begin, script) = found.expect("a place");
+        let mut app = there(*begin, script);
+        press(&mut app, key);
+        let footer = line(&app, SIZE, 23);
+        assert!(footer.contains(why), "{place}, {key}: {footer}");
+    }
+}
