@@ -98,6 +98,7 @@ impl App {
     fn search(&self, help: &mut Help, area: Rect) {
         if let Some(from) = help.typed() {
             let hits = help::hits(&self.help_sources(), &help.searched, area.width);
+            help.hits = hits.len();
             let is_hit = hits.contains(&from);
             let first = if is_hit {
                 Some(from)

@@ -116,6 +116,7 @@ impl App {
 
     /// Filters the next closed sessions after the filter or the order has changed.
     pub fn work(&mut self) {
+        self.no_match.take();
         self.rows.work(&self.store, |s| self.view_filter.shows(s));
         self.panes.work(&self.store, &self.view_filter);
         if let Some(detail) = self.layers.detail_mut() {
@@ -158,6 +159,7 @@ impl App {
 
     /// Updates the lines after a change of the store.
     pub fn refresh(&mut self) {
+        self.no_match.take();
         self.rows
             .refresh(&self.store, |s| self.view_filter.shows(s));
         self.follow();
@@ -165,6 +167,7 @@ impl App {
 
     /// Filters and sorts all lines again.
     pub fn restart(&mut self) {
+        self.no_match.take();
         let order = self.sort.order();
         self.rows
             .restart(order, &self.store, |s| self.view_filter.shows(s));

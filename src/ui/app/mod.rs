@@ -3,6 +3,7 @@
 //! Owns which sessions are shown, their order and the selection. It knows no terminal and no clock: time comes with
 //! the batches, and `view` draws the state.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -65,6 +66,7 @@ mod sort;
 mod table_screen;
 mod update;
 
+use no_match::NoMatch;
 use screens::LeftScreen;
 
 /// The sort order of the table.
@@ -148,6 +150,8 @@ pub struct App {
     pub findings: Findings,
     pub store: Store,
     pub rows: Rows,
+    /// Why there are no lines, once that was asked.
+    no_match: OnceCell<Option<NoMatch>>,
     pub selection: Selection,
     /// Where the selected session was when the lines were last built.
     followed: Option<(SessionRef, Rank)>,
@@ -213,6 +217,7 @@ impl App {
             findings: Findings::default(),
             store: Store::new(keep),
             rows: Rows::new(sort.order()),
+            no_match: OnceCell::new(),
             selection: Selection::Top,
             followed: None,
             hidden: None,

@@ -24,8 +24,13 @@ pub struct NoMatch {
 }
 
 impl App {
-    /// Finds out why no session is shown; `None` if none is known, except hidden self traffic.
-    pub fn no_match(&self) -> Option<NoMatch> {
+    /// The reasons that no session is shown; `None` if none is known, except hidden self traffic. Found out once after a
+    /// change of the lines.
+    pub fn no_match(&self) -> Option<&NoMatch> {
+        self.no_match.get_or_init(|| self.find_no_match()).as_ref()
+    }
+
+    fn find_no_match(&self) -> Option<NoMatch> {
         let view = &self.view_filter;
         let own = if view.self_traffic.shown {
             0

@@ -22,6 +22,8 @@ pub struct Help {
     pub top: HelpPosition,
     /// The text searched for; empty: none.
     pub searched: String,
+    /// Number of hits of that text.
+    pub hits: usize,
     /// The line that was found last.
     pub found: Option<HelpPosition>,
     pub typing: Option<Typing>,
@@ -42,6 +44,7 @@ impl Help {
             about,
             top: HelpPosition { chapter, line: 0 },
             searched: String::new(),
+            hits: 0,
             found: None,
             typing: None,
         }

@@ -12,7 +12,7 @@ use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
-use crate::ui::page::help::{CHAPTERS, HALF, HALF_KEY, HelpLine, INDENT, NAME, hits, lines};
+use crate::ui::page::help::{CHAPTERS, HALF, HALF_KEY, HelpLine, INDENT, NAME, lines};
 use crate::ui::state::help::{Help, HelpPosition, Typing};
 use crate::ui::theme::Theme;
 use crate::ui::view::prompt::{Below, LineStyles, below, typed};
@@ -117,8 +117,7 @@ pub fn search(
 ) {
     let styles = LineStyles::plain(theme);
     typed("search: ", &typing.line, None, &styles, area, frame);
-    let hits = hits(&app.help_sources(), &help.searched, area.width);
-    let (text, style) = match (hits.len() as u64, help.searched.is_empty()) {
+    let (text, style) = match (help.hits as u64, help.searched.is_empty()) {
         (_, true) => ("in all chapters".to_owned(), theme.quiet),
         (0, false) => ("not found".to_owned(), theme.alarm_text),
         (count, false) => {

@@ -166,7 +166,10 @@ fn why_empty(app: &App) -> Vec<String> {
             .then(|| app.keymap.of(Mode::Prompt, Action::Cancel)),
     };
     let undo = undo.map(|key| format!("{key}: undo."));
-    let meant = found.reading.map(|text| format!("Did you mean {text}?"));
+    let meant = found
+        .reading
+        .as_ref()
+        .map(|text| format!("Did you mean {text}?"));
     let all = [Some(matches), scope, family, undo, meant];
     all.into_iter().flatten().collect()
 }
