@@ -202,8 +202,7 @@ impl Clock {
 mod tests {
     use super::*;
     use crate::testing::sample::closed_session as sample;
-
-    const S: u64 = 1_000_000_000;
+    use crate::text::units::S;
 
     #[test]
     fn snapshot_merged_onto_an_earlier_one_keeps_both_changes() {

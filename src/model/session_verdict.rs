@@ -555,8 +555,7 @@ mod tests {
     use crate::model::session::Direction;
     use crate::model::turns::{ResponseTimes, ShortTime, Turns};
     use crate::testing::sample::closed_session as sample;
-
-    const S: u64 = 1_000_000_000;
+    use crate::text::units::S;
 
     fn open() -> Session {
         Session {

@@ -630,8 +630,7 @@ mod tests {
     use super::*;
     use crate::model::session::State;
     use crate::testing::sample::closed_session as sample;
-
-    const S: u64 = 1_000_000_000;
+    use crate::text::units::S;
 
     fn open(cookie: u64, tx_bytes: u64, end_ns: u64) -> Session {
         Session {

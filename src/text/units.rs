@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::text::sanitize::sanitize;
 
+/// One second, ns.
+pub const S: u64 = 1_000_000_000;
+
 /// Names of a unit, in lower case, and its factor.
 pub type Unit = (&'static [&'static str], u64);
 

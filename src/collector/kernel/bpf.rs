@@ -497,10 +497,10 @@ fn needed_capabilities(link: &Link) -> anyhow::Result<CapabilitySet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::units::S;
 
     #[test]
     fn file_scan_is_due_only_for_sessions_still_without_owner() {
-        const S: u64 = 1_000_000_000;
         let due = |start_s: u64, last_s, now_s| {
             scan_is_due(std::iter::once(start_s * S), last_s * S, now_s * S)
         };

@@ -11,6 +11,7 @@ use crate::model::cgroup::Workload;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Comm, Evidence, Session};
 use crate::model::store::Change;
+use crate::text::units::S;
 
 pub mod bounded_map;
 pub mod figure_table;
@@ -18,8 +19,6 @@ pub mod rate_history;
 
 /// Minimum number of keys kept for each [`GroupBy`].
 const KEEP: usize = 2048;
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 
 /// Criterion by which sessions are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! Amounts per second over the last seconds, such as bytes or failures.
 
+use crate::text::units::S;
 use std::ops::AddAssign;
 
 /// Seconds of history kept for each aggregate.
 pub const HISTORY_S: usize = 60;
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 
 /// Amounts of the last `N` seconds, including the one in progress. On a busy host most keys have amounts in a single
 /// second, and such a history takes room for only that second.

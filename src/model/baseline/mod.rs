@@ -20,6 +20,7 @@ use crate::model::aggregate::bounded_map::{BoundedMap, Sums as _};
 use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
 use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
+use crate::text::units::S;
 
 /// Criteria that sessions are compared by. Programs instead of processes: a restart changes the process.
 pub const KINDS: [GroupBy; 3] = [GroupBy::Peer, GroupBy::Program, GroupBy::Port];
@@ -33,8 +34,6 @@ const KEEP: usize = 4096;
 const CHUNK: u64 = 1 << 13;
 /// Open sessions counted at a time: fewer, because none of them can be skipped as too old.
 const OPEN_CHUNK: usize = 1 << 11;
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 
 /// Minimum time since the baseline for differences, ns: what happens in a few seconds is mostly chance.
 pub const EARLY_NS: u64 = 10 * S;

@@ -3,6 +3,7 @@
 use crate::model::aggregate::bounded_map::Sums;
 use crate::model::baseline::chance::student_tail;
 use crate::model::session::{Age, Session};
+use crate::text::units::S;
 
 /// Minimum number of sessions on each side for comparing a time.
 pub const ENOUGH: u64 = 10;
@@ -154,7 +155,7 @@ pub struct BaselineEntry {
 pub struct Activity(u64);
 
 /// Length of a period of [`Activity`], ns: all of them are more than [`TIMES_S`](super::TIMES_S).
-const PERIOD_NS: u64 = 10_000_000_000;
+const PERIOD_NS: u64 = 10 * S;
 
 /// Minimum number of periods of a burst that is taken for steady traffic.
 const STEADY: u64 = 3;
@@ -215,14 +216,14 @@ pub enum Pauses {
 }
 
 /// Minimum time without a session until a key that had one open counts as quiet, ns.
-const QUIET_NS: u64 = 3_000_000_000;
+const QUIET_NS: u64 = 3 * S;
 /// Minimum time without a session until a key counts as gone, ns.
-const GONE_NS: u64 = 10_000_000_000;
+const GONE_NS: u64 = 10 * S;
 /// Maximum time for a key that had a session open at the baseline and has not been seen to come back more than once: a
 /// single pause may have been a restart.
-const GONE_FOR_GOOD_NS: u64 = 30_000_000_000;
+const GONE_FOR_GOOD_NS: u64 = 30 * S;
 /// Minimum time that is known of a key that always had a session, for it to be gone after [`GONE_NS`].
-const LONG_KNOWN_NS: u64 = 60_000_000_000;
+const LONG_KNOWN_NS: u64 = 60 * S;
 /// Minimum number of sessions that show how they follow each other.
 pub const SEVERAL: u64 = 3;
 
@@ -279,8 +280,6 @@ impl Sums for BaselineEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const S: u64 = 1_000_000_000;
 
     /// Sums of a key that had sessions open from and to so many seconds before the baseline.
     fn entry(open: &[(u64, u64)]) -> BaselineEntry {

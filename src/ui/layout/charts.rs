@@ -5,9 +5,7 @@ use std::ops::{AddAssign, Range, RangeInclusive};
 
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::fields;
-
-/// One second, ns.
-const S: u64 = 1_000_000_000;
+use crate::text::units::S;
 
 /// Draws a rate history on one line, scaled to its greatest value.
 pub fn sparkline(values: &[f32]) -> String {

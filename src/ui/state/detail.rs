@@ -9,14 +9,13 @@ use crate::model::bottleneck::{Reading, TimeSpent};
 use crate::model::session::{Age, Comm, Session, SessionId};
 use crate::model::session_verdict::{Progress, Watched};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
+use crate::text::units::S;
 use crate::ui::state::other_end::{Candidates, OtherEnd};
 use crate::ui::state::session_history::SessionHistory;
 
 /// Maximum and minimum length of the latest period for which the bottleneck is shown, ns.
 const RECENT_NS: u64 = 10_000_000_000;
 const LEAST_NS: u64 = 900_000_000;
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 /// Closed sessions searched for the other end in one step.
 const CHUNK: u64 = 1 << 15;
 

@@ -13,6 +13,7 @@ use crate::model::interface::ZonedAddr;
 use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
 use crate::model::session::{Direction, Reason, Session};
 use crate::model::store::{SessionRef, Store};
+use crate::text::units::S;
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
 use crate::ui::state::tally::{Count, Counted};
@@ -22,8 +23,6 @@ use crate::ui::state::view_filter::ViewFilter;
 const KEEP: usize = 2048;
 /// Seconds that count as recent.
 pub const RECENT_S: u64 = 10;
-/// Nanoseconds in a second.
-const S: u64 = 1_000_000_000;
 
 /// A kind of failure: sessions that agree in all of these fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

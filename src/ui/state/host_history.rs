@@ -3,10 +3,8 @@
 //! Self traffic is not included: a chart of it would be the cause of what it shows.
 
 use crate::model::store::{Change, StoreEvent};
+use crate::text::units::S;
 use crate::ui::state::session_history::ChartHistory;
-
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 
 #[derive(Debug, Default)]
 pub struct HostHistory {

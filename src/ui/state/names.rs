@@ -189,8 +189,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    const S: u64 = 1_000_000_000;
+    use crate::text::units::S;
 
     fn answer(i: u32, ttl_s: u64) -> Answer {
         Answer {

@@ -198,8 +198,7 @@ mod tests {
     use super::*;
     use crate::model::session::State;
     use crate::testing::sample::closed_session as sample;
-
-    const S: u64 = 1_000_000_000;
+    use crate::text::units::S;
 
     fn end(text: &str) -> SocketAddr {
         text.parse().expect("an address and a port")

@@ -4,11 +4,10 @@
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::session::{Session, ZeroWindow};
 use crate::model::slow_signs::SlowSigns;
+use crate::text::units::S;
 
 /// Seconds of history that a chart can show.
 pub const CHART_S: usize = 300;
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 
 /// Seconds that a verdict looks back at.
 const LATELY_S: u64 = 60;

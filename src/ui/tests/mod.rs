@@ -11,6 +11,7 @@ use crate::model::batch::{Batch, Holders, Missed, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 use crate::testing::sample::{closed_session as sample, snapshot_batch};
+use crate::text::units::S;
 use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
@@ -43,8 +44,6 @@ mod tabs;
 mod themes;
 mod top_talkers;
 
-/// A second, in the unit of the clock.
-const S: u64 = 1_000_000_000;
 const SIZE: Size = Size {
     width: 80,
     height: 24,

@@ -9,6 +9,7 @@ use crate::model::aggregate::GroupKey;
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind, EARLY_NS};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::text::units::S;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
@@ -110,7 +111,7 @@ fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 fn too_early(baseline: &Baseline) -> String {
-    let seconds = |ns: u64| ns / 1_000_000_000;
+    let seconds = |ns: u64| ns / S;
     format!(
         "Too early: {} s since the baseline; differences show after {} s",
         seconds(baseline.ago_ns()),
