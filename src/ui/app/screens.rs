@@ -53,7 +53,7 @@ impl App {
     /// The screen to go back to, unless other sessions were chosen since it was left.
     pub(super) fn screen_to_return_to(&self) -> Option<Mode> {
         let left = self.left_screen.as_ref();
-        let left = left.filter(|l| l.since == self.view_filter.choice());
+        let left = left.filter(|l| self.view_filter.is_choice(&l.since));
         left.map(|l| l.screen.mode())
     }
 

@@ -23,7 +23,7 @@ pub enum Scope {
 }
 
 /// What a [`ViewFilter`] shows: scope, family and filter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Choice {
     scope: Scope,
     family: Option<Family>,
@@ -131,6 +131,11 @@ impl ViewFilter {
             family: self.family,
             filter: self.filter.clone(),
         }
+    }
+
+    /// True if this is what is shown now.
+    pub fn is_choice(&self, choice: &Choice) -> bool {
+        self.scope == choice.scope && self.family == choice.family && self.filter == choice.filter
     }
 
     /// Shows what was shown before. Returns what was selected then, if the filter was another one.

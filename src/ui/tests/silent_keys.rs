@@ -3,9 +3,12 @@
 use super::*;
 use crate::ui::action::Action;
 
-/// Places in which keys are tried, and the keys that lead there.
+/// A place: its name, a dashboard, and the keys that lead there.
+type Place = (&'static str, fn(Size) -> App, &'static str);
+
+/// Every place in which keys are tried.
 #[rustfmt::skip]
-const PLACES: &[(&str, fn(Size) -> App, &str)] = &[
+const PLACES: &[Place] = &[
     ("sessions", app, ""),
     ("no session", begin_empty, ""),
     ("processes", top_talkers::busy, "Tab"),
