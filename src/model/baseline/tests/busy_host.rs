@@ -296,3 +296,39 @@ fn baseline_durations_of_sessions_that_were_open_do_not_count() {
         lines(&found)
     );
 }
+
+#[test]
+fn baseline_with_more_ports_than_it_keeps_names_the_program_that_stopped() {
+    let mut story = Story::new(1);
+    story.connections.clear();
+    let (baseline_ms, stop_ms) = (story.baseline_s * 1000, story.stop_s * 1000);
+    let orders =
+        (0..2 * PORTS).map(|n| ("orders", Some("postgres"), 5000 + n % PORTS, 2000, stop_ms));
+    let short = |n: u16| {
+        let from_ms = 3000 + u64::from(n) % (baseline_ms - 4000);
+        ("scanner", None, 10_000 + n, from_ms, from_ms + 5)
+    };
+    for (client, server, port, from_ms, to_ms) in orders.chain((0..9000).map(short)) {
+        story.connections.push(Connection {
+            client,
+            server,
+            port,
+            from_ms,
+            to_ms,
+            cookie: story.connections.len() as u64 + 1,
+        });
+    }
+    let found = story.differences(&[story.stop_s + 31]).concat();
+    let stopped = GroupKey::Program(Comm::from("orders"));
+    let named: Vec<_> = found
+        .iter()
+        .filter(|d| named(d).any(|k| *k == stopped))
+        .collect();
+    let lines = lines(&found);
+    let [line] = named.as_slice() else {
+        panic!("{lines}");
+    };
+    assert_eq!(line.finding, DifferenceKind::Gone, "{lines}");
+    let ports = line.also.iter().filter(|k| matches!(k, GroupKey::Port(_)));
+    assert_eq!(ports.count(), usize::from(PORTS), "{lines}");
+}
