@@ -275,6 +275,9 @@ fn baseline_program_that_stops_on_a_busy_host_has_one_line_for_all_its_ports() {
         .collect();
     seen.wait_for("all of them", |s| s.shows("open 60"));
     seen.press("mm");
+    seen.wait_for("patience", |s| {
+        (4..10).any(|ago| s.shows(&format!("Too early: {ago} s")))
+    });
     seen.wait_for("no difference", |s| s.shows("0 worse, 0 gone, 0 new"));
     drop(orders);
     seen.wait_for("the one that stopped", |s| {
