@@ -373,7 +373,7 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         })
 }
 
-/// Help for the name of a host in place of an address.
+/// Help for the name of a host where an address should be.
 pub const NO_HOSTS: &str = "names are not resolved: write an address";
 
 /// True for text like the name of a host.

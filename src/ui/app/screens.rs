@@ -28,7 +28,7 @@ pub(super) const NOT_SELECTED: &str = "there is no line to select";
 #[derive(Debug)]
 pub(super) struct LeftScreen {
     screen: Screen,
-    /// What was shown before, and what has been shown since.
+    /// The choice of sessions before, and since.
     before: Choice,
     since: Choice,
 }

@@ -22,7 +22,7 @@ pub enum Scope {
     Closed,
 }
 
-/// What a [`ViewFilter`] shows: scope, family and filter.
+/// Scope, family and filter of a [`ViewFilter`].
 #[derive(Clone, Debug)]
 pub struct Choice {
     scope: Scope,
@@ -124,7 +124,7 @@ impl ViewFilter {
         is_other
     }
 
-    /// What is shown now.
+    /// The present choice.
     pub fn choice(&self) -> Choice {
         Choice {
             scope: self.scope,
