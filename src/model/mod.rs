@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod host_state;
 pub mod interface;
 pub mod listener;
+pub mod local_pairs;
 pub mod name_table;
 pub mod packet_drop;
 pub mod port_use;

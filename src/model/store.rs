@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::ops::{AddAssign, Range};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::model::batch::{Batch, Missed, OpenSnapshot};
-use crate::model::session::{Age, Session, SessionId};
+use crate::model::local_pairs::{LocalPairs, are_ends_of_one, key, leads};
+use crate::model::session::{Age, Direction, Session, SessionId};
 
 /// Reference to a session in the store, valid as long as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,24 @@ pub struct Totals {
     pub tx_rate: f64,
     /// Recent bytes received per second. A byte within the host is sent by one session and received by another.
     pub rx_rate: f64,
+    /// The same rates with each local connection counted once, as the end that connected sees it.
+    pub by_connection: HostRates,
+}
+
+/// Recent rates of the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HostRates {
+    pub opened: f64,
+    pub tx: f64,
+    pub rx: f64,
+}
+
+/// What the host has and does, with local connections counted once or at both ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HostFigures {
+    pub open: usize,
+    pub closed: u64,
+    pub rates: HostRates,
 }
 
 /// Event of one session. Code that counts or follows sessions uses these events, and derives nothing from the
@@ -48,8 +67,8 @@ pub enum StoreEvent<'a> {
     Closed(Change<'a>),
     /// It is no longer open and its end was not reported, or it is no longer followed.
     Vanished(Change<'a>),
-    /// A closed session was evicted: its number and contents.
-    Evicted(u64, &'a Session),
+    /// A closed session was evicted: its number and contents, and its other end.
+    Evicted(u64, &'a Session, Option<PairedEnd<'a>>),
 }
 
 impl<'a> StoreEvent<'a> {
@@ -63,10 +82,44 @@ impl<'a> StoreEvent<'a> {
             StoreEvent::Evicted(..) => None,
         }
     }
+
+    /// Returns the other end of the connection: see [`Change::other`].
+    pub fn other(&self) -> Option<PairedEnd<'a>> {
+        match self {
+            StoreEvent::Evicted(_, _, other) => *other,
+            event => event.change()?.other,
+        }
+    }
+}
+
+/// The other end of a local connection, as it is now.
+#[derive(Clone, Copy, Debug)]
+pub struct PairedEnd<'a> {
+    /// Its reference in the store; `None`: it closed while the display was paused and is not kept.
+    pub at: Option<SessionRef>,
+    pub session: &'a Session,
+}
+
+/// Bytes by which a change of a session changes those of its connection, as the end that connected sees them. Negative
+/// where they replace what the other end had counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ConnectionBytes {
+    pub sent: i64,
+    pub received: i64,
+}
+
+impl ConnectionBytes {
+    fn between(more: Moved, less: Moved) -> Self {
+        let less_of = |a: u64, b: u64| a.cast_signed().wrapping_sub(b.cast_signed());
+        ConnectionBytes {
+            sent: less_of(more.tx, less.tx),
+            received: less_of(more.rx, less.rx),
+        }
+    }
 }
 
 /// Change of one session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Change<'a> {
     /// Its reference in the store; `None`: it is gone, or it closed while the display was paused and is not kept.
     pub at: Option<SessionRef>,
@@ -84,20 +137,33 @@ pub struct Change<'a> {
     pub is_new: bool,
     /// It was followed before and is followed again: it has already been counted.
     pub is_back: bool,
+    /// The other end, if it is a session of this host: it has been reported before this change. Sums that count a
+    /// connection once count the end that [`leads`] where both would count.
+    pub other: Option<PairedEnd<'a>>,
+    pub of_connection: ConnectionBytes,
 }
 
 impl<'a> Change<'a> {
     /// It is no longer open, and its end is not known.
-    fn gone(session: &'a Session, uncounted: u64) -> Self {
+    fn gone(session: &'a Session, uncounted: u64, other: Option<PairedEnd<'a>>) -> Self {
         Change {
-            at: None,
             before: Some(session),
-            now: None,
-            moved: 0,
-            sent: 0,
             uncounted,
-            is_new: false,
-            is_back: false,
+            other,
+            ..Change::default()
+        }
+    }
+
+    /// The same change of a session that is counted by itself.
+    pub fn unpaired(self) -> Self {
+        let moved = Moved {
+            tx: self.sent,
+            rx: self.moved.saturating_sub(self.sent),
+        };
+        Change {
+            other: None,
+            of_connection: ConnectionBytes::between(moved, Moved::default()),
+            ..self
         }
     }
 
@@ -105,11 +171,13 @@ impl<'a> Change<'a> {
     pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
         let before = self.before.filter(|s| is_meant(s));
         let now = self.now.filter(|s| is_meant(s));
+        let is_alone = self.other.is_some_and(|other| !is_meant(other.session));
+        let change = if is_alone { self.unpaired() } else { self };
         let is_any = before.is_some() || now.is_some();
         is_any.then_some(Change {
             before,
             now,
-            ..self
+            ..change
         })
     }
 }
@@ -161,50 +229,133 @@ struct OpenSession {
     snapshot: u64,
 }
 
-/// Open and closed sessions.
-#[derive(Debug)]
-pub struct Store {
+/// The sessions that are kept.
+#[derive(Debug, Default)]
+struct Kept {
     /// By cookie. The kernel counts cookies up, so nobody can provoke hash collisions.
     open: FxHashMap<u64, OpenSession>,
-    /// Number of snapshots so far.
-    snapshot: u64,
     /// Sessions that were in the snapshot before the last one and not in the last. Their end arrives in the same batch
     /// or soon after; if it has not arrived by the next snapshot, it was missed.
     gone: FxHashMap<u64, Session>,
     closed: VecDeque<Session>,
+    /// Number of the next session to close.
+    end: u64,
+}
+
+impl Kept {
+    fn closed_numbers(&self) -> Range<u64> {
+        self.end - self.closed.len() as u64..self.end
+    }
+
+    fn get(&self, place: SessionRef) -> Option<&Session> {
+        match place {
+            SessionRef::Open(cookie) => {
+                let open = self.open.get(&cookie).map(|open| &open.session);
+                open.or_else(|| self.gone.get(&cookie))
+            }
+            SessionRef::Closed(number) => {
+                let first = self.closed_numbers().start;
+                self.closed
+                    .get(usize::try_from(number.checked_sub(first)?).ok()?)
+            }
+        }
+    }
+
+    /// Removes an open session that has closed. Returns it, and true if its cookie stands for no other open session.
+    fn take_away(&mut self, id: SessionId) -> (Option<Session>, bool) {
+        match self.open.entry(id.cookie) {
+            Entry::Occupied(place) if place.get().session.id() == id => {
+                (Some(place.remove().session), true)
+            }
+            Entry::Occupied(_) => (take_same(&mut self.gone, id), false),
+            Entry::Vacant(_) => (take_same(&mut self.gone, id), true),
+        }
+    }
+
+    /// The session at a place, if it is the other end of this one.
+    fn paired(&self, session: &Session, place: Option<SessionRef>) -> Option<PairedEnd<'_>> {
+        let other = self.get(place?)?;
+        are_ends_of_one(session, other).then_some(PairedEnd {
+            at: place,
+            session: other,
+        })
+    }
+}
+
+/// Sessions that came through [`Store::pass`].
+#[derive(Debug, Default)]
+struct Passed {
+    count: u64,
+    /// Those that are still among the open ones.
+    open: FxHashMap<SessionId, Session>,
+    /// Those that were never open, and have no other end so far, by the hash of their ends.
+    single: FxHashMap<u64, Session>,
+    /// Number of local connections of which an end is among them.
+    connections: u64,
+}
+
+/// Never-open sessions that wait for their other end: those of a connection close within milliseconds.
+const SINGLE_PASSED: usize = 1 << 13;
+
+/// Open and closed sessions.
+#[derive(Debug)]
+pub struct Store {
+    kept: Kept,
+    pairs: LocalPairs,
+    /// Number of snapshots so far.
+    snapshot: u64,
     /// See [`Change::uncounted`].
     uncounted: Uncounted,
     keep: usize,
-    /// Sessions that came through [`Store::pass`]: their number, and those that are still among the open ones.
-    passed: u64,
-    passed_open: FxHashSet<SessionId>,
+    passed: Passed,
     /// Sessions that disappear have been missed; false if they may just have left the capture filter.
     counts_vanished: bool,
     totals: Totals,
     /// Time of the last snapshot, ns.
     read_ns: u64,
-    /// Since then: opened sessions and moved bytes.
+    since: SinceRead,
+}
+
+/// Opened sessions and moved bytes since rates were computed, at each end and by connection.
+#[derive(Debug, Default)]
+struct SinceRead {
     opened: u64,
     moved: Moved,
+    connections: u64,
+    of_connections: ConnectionBytes,
+}
+
+impl SinceRead {
+    fn add(&mut self, change: &Change<'_>) {
+        let opened = |s: &Session| u64::from(change.before.is_none() && has_opened(s));
+        let opened = change.now.map_or(0, opened);
+        self.opened += opened;
+        self.moved += Moved {
+            tx: change.sent,
+            rx: change.moved - change.sent,
+        };
+        if change.other.is_none() {
+            self.connections += opened;
+        }
+        self.of_connections.sent += change.of_connection.sent;
+        self.of_connections.received += change.of_connection.received;
+    }
 }
 
 impl Store {
     /// Creates a store that keeps `keep` closed sessions.
     pub fn new(keep: usize) -> Self {
         Store {
-            open: FxHashMap::default(),
+            kept: Kept::default(),
+            pairs: LocalPairs::default(),
             snapshot: 0,
-            gone: FxHashMap::default(),
-            closed: VecDeque::new(),
             uncounted: Uncounted::default(),
             keep,
-            passed: 0,
-            passed_open: FxHashSet::default(),
+            passed: Passed::default(),
             counts_vanished: false,
             totals: Totals::default(),
             read_ns: 0,
-            opened: 0,
-            moved: Moved::default(),
+            since: SinceRead::default(),
         }
     }
 
@@ -227,35 +378,64 @@ impl Store {
             self.apply_snapshot(open, batch.taken_ns, &mut report);
         }
         for mut session in batch.closed {
-            let old = self.take_away(session.id());
-            self.opened += u64::from(old.is_none() && has_opened(&session));
-            let at = Some(SessionRef::Closed(self.totals.closed));
-            let old = old.as_ref();
-            self.moved += changed(&mut session, at, old, &mut self.uncounted, &mut report);
+            let (old, was_open) = self.kept.take_away(session.id());
+            let number = self.kept.end;
+            let at = SessionRef::Closed(number);
+            let get = |place| self.kept.get(place);
+            self.pairs.closed(number, &session, was_open, get);
+            self.changed(&mut session, at, old.as_ref(), &mut report);
             (session.tx_rate, session.rx_rate) = (0.0, 0.0);
-            self.totals.closed += 1;
-            self.closed.push_back(session);
-            if self.closed.len() > self.keep {
+            self.kept.closed.push_back(session);
+            self.kept.end += 1;
+            self.totals.closed = self.kept.end;
+            if self.kept.closed.len() > self.keep {
                 self.evict_oldest(&mut report);
             }
         }
+        self.pairs
+            .prune(self.kept.end, |place| self.kept.get(place));
         let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
         // over less than about a second the figures would jump
         if read && seconds > 0.9 {
+            let since = std::mem::take(&mut self.since);
             if self.read_ns != 0 {
-                self.totals.opened_rate = self.opened as f64 / seconds;
-                self.totals.tx_rate = self.moved.tx as f64 / seconds;
-                self.totals.rx_rate = self.moved.rx as f64 / seconds;
+                self.totals.opened_rate = since.opened as f64 / seconds;
+                self.totals.tx_rate = since.moved.tx as f64 / seconds;
+                self.totals.rx_rate = since.moved.rx as f64 / seconds;
+                let rate = |bytes: i64| bytes.max(0) as f64 / seconds;
+                self.totals.by_connection = HostRates {
+                    opened: since.connections as f64 / seconds,
+                    tx: rate(since.of_connections.sent),
+                    rx: rate(since.of_connections.received),
+                };
             }
-            (self.read_ns, self.opened, self.moved) = (batch.taken_ns, 0, Moved::default());
+            self.read_ns = batch.taken_ns;
         }
+    }
+
+    /// Sets the rates, reports the change of a session that is to be kept at `at`, and counts it.
+    fn changed(
+        &mut self,
+        session: &mut Session,
+        at: SessionRef,
+        before: Option<&Session>,
+        report: &mut impl FnMut(StoreEvent<'_>),
+    ) {
+        let other = self.kept.paired(session, self.pairs.other(at));
+        let uncounted = &mut self.uncounted;
+        let change = changed(session, Some(at), before, other, self.read_ns, uncounted);
+        self.since.add(&change);
+        report_change(change, report);
     }
 
     /// Evicts the oldest closed session.
     fn evict_oldest(&mut self, report: &mut impl FnMut(StoreEvent<'_>)) {
-        let number = self.closed_numbers().start;
-        if let Some(session) = self.closed.pop_front() {
-            report(StoreEvent::Evicted(number, &session));
+        let number = self.kept.closed_numbers().start;
+        let other = self.pairs.other(SessionRef::Closed(number));
+        if let Some(session) = self.kept.closed.pop_front() {
+            let other = self.kept.paired(&session, other);
+            report(StoreEvent::Evicted(number, &session, other));
+            self.pairs.evicted(number);
             self.uncounted.forget(&session);
         }
     }
@@ -269,79 +449,110 @@ impl Store {
     /// until [`Store::drop_passed`].
     pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(StoreEvent<'_>)) {
         let id = session.id();
-        let open = self.open.get(&id.cookie).map(|open| &open.session);
-        let mut known = [open, self.gone.get(&id.cookie)].into_iter().flatten();
+        let place = SessionRef::Open(id.cookie);
+        let open = self.kept.open.get(&id.cookie).map(|open| &open.session);
+        let mut known = [open, self.kept.gone.get(&id.cookie)].into_iter().flatten();
         let before = known.find(|s| s.id() == id);
-        self.moved += changed(&mut session, None, before, &mut self.uncounted, &mut report);
-        self.passed += 1;
-        self.opened += u64::from(before.is_none() && has_opened(&session));
+        let (own, reversed) = key(&session);
+        let single = self.passed.single.get(&reversed);
+        let single = single.filter(|s| before.is_none() && are_ends_of_one(&session, s));
+        let is_second = single.is_some();
+        let other = match before {
+            Some(_) => {
+                let other = self.kept.paired(&session, self.pairs.other(place));
+                other.map(|kept| match self.passed.open.get(&kept.session.id()) {
+                    Some(session) => PairedEnd { at: None, session },
+                    None => kept,
+                })
+            }
+            None => single.map(|session| PairedEnd { at: None, session }),
+        };
+        let is_first = other.is_some_and(|other| other.session.is_open());
+        self.passed.connections += u64::from(is_first || is_second);
+        let uncounted = &mut self.uncounted;
+        let change = changed(&mut session, None, before, other, self.read_ns, uncounted);
+        self.since.add(&change);
+        report_change(change, &mut report);
+        self.passed.count += 1;
         match before {
             Some(_) => {
-                self.passed_open.insert(id);
+                self.passed.open.insert(id, session);
             }
-            None => self.uncounted.forget(&session),
+            None => {
+                self.uncounted.forget(&session);
+                let singles = &mut self.passed.single;
+                if is_second {
+                    singles.remove(&reversed);
+                } else {
+                    if singles.len() >= SINGLE_PASSED {
+                        singles.clear();
+                    }
+                    singles.insert(own, session);
+                }
+            }
         }
     }
 
     /// Catches up with the passed sessions, if there were any. They are newer than the kept closed sessions and more
     /// than the store keeps, so all kept ones are evicted.
     pub fn drop_passed(&mut self, mut report: impl FnMut(StoreEvent<'_>)) -> bool {
-        if self.passed == 0 {
+        let passed = std::mem::take(&mut self.passed);
+        if passed.count == 0 {
             return false;
         }
-        while !self.closed.is_empty() {
+        while !self.kept.closed.is_empty() {
             self.evict_oldest(&mut report);
         }
-        self.totals.closed += self.passed;
-        self.passed = 0;
-        for id in std::mem::take(&mut self.passed_open) {
-            if let Some(session) = self.take_away(id) {
+        self.kept.end += passed.count;
+        self.totals.closed = self.kept.end;
+        self.pairs.count_passed(passed.connections);
+        for id in passed.open.into_keys() {
+            if let (Some(session), was_open) = self.kept.take_away(id) {
                 self.uncounted.forget(&session);
+                if was_open {
+                    self.pairs.vanished(id.cookie);
+                }
             }
         }
         true
     }
 
-    /// Applies a snapshot. Known sessions are updated in place: most of them have not changed.
+    /// Applies a snapshot. Most sessions have not changed.
     fn apply_snapshot(
         &mut self,
-        found: OpenSnapshot,
+        mut found: OpenSnapshot,
         now_ns: u64,
         report: &mut impl FnMut(StoreEvent<'_>),
     ) {
         self.snapshot += 1;
         let snapshot = self.snapshot;
         let mut seen = 0;
-        let mut gone = std::mem::take(&mut self.gone);
+        let mut replaced: Vec<(u64, Session)> = Vec::new();
+        // the end that connected first: its connections then count from its side from the beginning
+        found.changed.sort_by_key(|s| s.direction == Direction::In);
         for mut session in found.changed {
             let cookie = session.cookie;
-            let at = Some(SessionRef::Open(cookie));
-            match self.open.entry(cookie) {
-                Entry::Vacant(place) => {
-                    let before = take_same(&mut gone, session.id());
-                    let before = before.as_ref();
-                    self.opened += u64::from(before.is_none() && has_opened(&session));
-                    self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    place.insert(OpenSession { session, snapshot });
-                    seen += 1;
-                }
-                Entry::Occupied(mut place) => {
-                    let old = &place.get().session;
-                    let before = Some(old).filter(|old| old.id() == session.id());
-                    let is_another = before.is_none();
-                    seen += usize::from(place.get().snapshot != snapshot);
-                    self.opened += u64::from(is_another && has_opened(&session));
-                    self.moved += changed(&mut session, at, before, &mut self.uncounted, report);
-                    let old = place.insert(OpenSession { session, snapshot }).session;
-                    if is_another {
-                        self.gone.insert(cookie, old);
-                    }
-                }
+            let at = SessionRef::Open(cookie);
+            let (old, last) = match self.kept.open.remove(&cookie) {
+                Some(old) => (Some(old.session), old.snapshot),
+                None => (None, 0),
+            };
+            seen += usize::from(last != snapshot);
+            let (before, another) = match old {
+                Some(old) if old.id() == session.id() => (Some(old), None),
+                another => (take_same(&mut self.kept.gone, session.id()), another),
+            };
+            if before.is_none() {
+                self.pairs.opened(&session, |place| self.kept.get(place));
             }
+            self.changed(&mut session, at, before.as_ref(), report);
+            replaced.extend(another.map(|old| (cookie, old)));
+            let open = OpenSession { session, snapshot };
+            self.kept.open.insert(cookie, open);
         }
         for cookie in found.unchanged {
-            if let Some(session) = gone.remove(&cookie) {
-                self.open.insert(
+            if let Some(session) = self.kept.gone.remove(&cookie) {
+                self.kept.open.insert(
                     cookie,
                     OpenSession {
                         session,
@@ -349,7 +560,7 @@ impl Store {
                     },
                 );
             }
-            if let Some(open) = self.open.get_mut(&cookie) {
+            if let Some(open) = self.kept.open.get_mut(&cookie) {
                 seen += usize::from(open.snapshot != snapshot);
                 open.snapshot = snapshot;
                 open.session.advance_idle_to(now_ns);
@@ -357,22 +568,46 @@ impl Store {
         }
         if self.counts_vanished {
             let vanished = self.totals.missed.vanished.get_or_insert(0);
-            *vanished += gone.len() as u64;
+            *vanished += self.kept.gone.len() as u64;
         }
-        for vanished in gone.values() {
-            report(StoreEvent::Vanished(Change::gone(
-                vanished,
-                self.uncounted.of(vanished),
-            )));
-            self.uncounted.forget(vanished);
+        let vanished: Vec<u64> = self.kept.gone.keys().copied().collect();
+        for cookie in vanished {
+            if let Some(session) = self.kept.gone.remove(&cookie) {
+                let is_last = !self.kept.open.contains_key(&cookie);
+                self.vanish(&session, is_last, report);
+                self.uncounted.forget(&session);
+            }
         }
-        if self.open.len() > seen {
-            let gone = self.open.extract_if(|_, open| open.snapshot != snapshot);
-            self.gone.extend(gone.map(|(cookie, open)| {
+        self.kept.gone.extend(replaced);
+        if self.kept.open.len() > seen {
+            let gone = self
+                .kept
+                .open
+                .extract_if(|_, open| open.snapshot != snapshot);
+            self.kept.gone.extend(gone.map(|(cookie, open)| {
                 let mut session = open.session;
                 (session.tx_rate, session.rx_rate) = (0.0, 0.0);
                 (cookie, session)
             }));
+        }
+    }
+
+    /// Reports an open session that is gone; `is_last`: its cookie stands for no other one.
+    fn vanish(
+        &mut self,
+        session: &Session,
+        is_last: bool,
+        report: &mut impl FnMut(StoreEvent<'_>),
+    ) {
+        let place = SessionRef::Open(session.cookie);
+        let other = self.pairs.other(place).filter(|_| is_last);
+        let other = self.kept.paired(session, other);
+        let uncounted = self.uncounted.of(session);
+        report(StoreEvent::Vanished(Change::gone(
+            session, uncounted, other,
+        )));
+        if is_last {
+            self.pairs.vanished(session.cookie);
         }
     }
 
@@ -382,29 +617,50 @@ impl Store {
         is_followed: impl Fn(&Session) -> bool,
         mut report: impl FnMut(StoreEvent<'_>),
     ) {
-        let open = self.open.extract_if(|_, open| !is_followed(&open.session));
-        let open = open.map(|(_, open)| open.session);
-        let gone = self.gone.extract_if(|_, session| !is_followed(session));
-        for session in open.chain(gone.map(|(_, session)| session)) {
-            if self.passed_open.contains(&session.id()) {
+        let open = self.kept.open.values().map(|open| &open.session);
+        let left = open.chain(self.kept.gone.values());
+        let left = left.filter(|s| !is_followed(s)).map(Session::id);
+        let left: Vec<SessionId> = left.collect();
+        for id in left {
+            let (Some(session), is_last) = self.kept.take_away(id) else {
+                continue;
+            };
+            if self.passed.open.contains_key(&id) {
                 // its end has been reported
                 self.uncounted.forget(&session);
+                self.pairs.vanished(id.cookie);
                 continue;
             }
-            let change = Change::gone(&session, self.uncounted.of(&session));
-            report(StoreEvent::Vanished(change));
+            self.vanish(&session, is_last, &mut report);
             self.uncounted.leave(&session);
         }
     }
 
-    /// Removes and returns an open session that has closed.
-    fn take_away(&mut self, id: SessionId) -> Option<Session> {
-        if let Entry::Occupied(place) = self.open.entry(id.cookie)
-            && place.get().session.id() == id
-        {
-            return Some(place.remove().session);
+    /// The other end of a session, if it is a session of this host too.
+    pub fn other_end(&self, place: SessionRef, session: &Session) -> Option<PairedEnd<'_>> {
+        self.kept.paired(session, self.pairs.other(place))
+    }
+
+    /// The host's figures, with a local connection counted once or at each of its ends.
+    pub fn host_figures(&self, by_connection: bool) -> HostFigures {
+        let (open, closed) = (self.open_count(), self.totals.closed);
+        if !by_connection {
+            let rates = HostRates {
+                opened: self.totals.opened_rate,
+                tx: self.totals.tx_rate,
+                rx: self.totals.rx_rate,
+            };
+            return HostFigures {
+                open,
+                closed,
+                rates,
+            };
         }
-        take_same(&mut self.gone, id)
+        HostFigures {
+            open: open.saturating_sub(self.pairs.with_both_open()),
+            closed: closed.saturating_sub(self.pairs.with_closed_end()),
+            rates: self.totals.by_connection,
+        }
     }
 
     /// See [`Change::uncounted`].
@@ -428,27 +684,25 @@ impl Store {
     /// Iterates over the open sessions, in no order: also those that were missing in the last snapshot, until their end
     /// is reported or certain.
     pub fn open(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
-        let open = self
-            .open
-            .iter()
-            .map(|(cookie, open)| (cookie, &open.session));
-        let gone = self.gone.iter();
-        let gone = gone.filter(|(cookie, _)| !self.open.contains_key(cookie));
+        let open = self.kept.open.iter();
+        let open = open.map(|(cookie, open)| (cookie, &open.session));
+        let gone = self.kept.gone.iter();
+        let gone = gone.filter(|(cookie, _)| !self.kept.open.contains_key(cookie));
         let all = open.chain(gone);
         all.map(|(cookie, session)| (SessionRef::Open(*cookie), session))
     }
 
     /// Iterates over the kept closed sessions, newest first.
     pub fn closed(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
-        (0..self.totals.closed)
+        (0..self.kept.end)
             .rev()
             .map(SessionRef::Closed)
-            .zip(self.closed.iter().rev())
+            .zip(self.kept.closed.iter().rev())
     }
 
     /// Returns the numbers of the kept closed sessions.
     pub fn closed_numbers(&self) -> Range<u64> {
-        self.totals.closed - self.closed.len() as u64..self.totals.closed
+        self.kept.closed_numbers()
     }
 
     /// Iterates over the closed sessions with these numbers that are still kept.
@@ -464,17 +718,7 @@ impl Store {
 
     /// Returns the session at a reference, if it is still kept.
     pub fn get(&self, place: SessionRef) -> Option<&Session> {
-        match place {
-            SessionRef::Open(cookie) => {
-                let open = self.open.get(&cookie).map(|open| &open.session);
-                open.or_else(|| self.gone.get(&cookie))
-            }
-            SessionRef::Closed(number) => {
-                let first = self.closed_numbers().start;
-                self.closed
-                    .get(usize::try_from(number.checked_sub(first)?).ok()?)
-            }
-        }
+        self.kept.get(place)
     }
 }
 
@@ -569,21 +813,22 @@ impl Uncounted {
     }
 }
 
-/// Sets the rates, reports the change, and returns the bytes moved.
-fn changed(
-    session: &mut Session,
+/// Sets the rates and returns the change. Host-wide rates count from `read_ns` on.
+fn changed<'a>(
+    session: &'a mut Session,
     at: Option<SessionRef>,
-    before: Option<&Session>,
+    before: Option<&'a Session>,
+    other: Option<PairedEnd<'a>>,
+    read_ns: u64,
     uncounted: &mut Uncounted,
-    report: &mut impl FnMut(StoreEvent<'_>),
-) -> Moved {
+) -> Change<'a> {
     let since_start = set_rates(session, before);
     let left = match before {
         Some(_) => None,
         None => uncounted.come_back(session),
     };
     let moved = left.map_or(since_start, |had| had.until(session));
-    let change = Change {
+    Change {
         at,
         before,
         now: Some(session),
@@ -592,13 +837,41 @@ fn changed(
         uncounted: uncounted.note(session),
         is_new: before.is_none() && left.is_none() && session.age == Age::Exact,
         is_back: left.is_some(),
+        other,
+        of_connection: of_connection(session, before, other, moved, read_ns),
+    }
+}
+
+/// The part of moved bytes that counts for the connection.
+fn of_connection(
+    session: &Session,
+    before: Option<&Session>,
+    other: Option<PairedEnd<'_>>,
+    moved: Moved,
+    read_ns: u64,
+) -> ConnectionBytes {
+    let Some(other) = other.map(|other| other.session) else {
+        return ConnectionBytes::between(moved, Moved::default());
     };
-    report(match (before, session.is_open()) {
+    let is_counted_now = |s: &Session| s.age == Age::Exact && s.start_ns >= read_ns;
+    match () {
+        () if !leads(session, other) => ConnectionBytes::default(),
+        () if before.is_some() => ConnectionBytes::between(moved, Moved::default()),
+        // the other end came first, and was counted from its side
+        () if is_counted_now(session) && is_counted_now(other) => {
+            ConnectionBytes::between(moved, other.into())
+        }
+        () => ConnectionBytes::default(),
+    }
+}
+
+fn report_change(change: Change<'_>, report: &mut impl FnMut(StoreEvent<'_>)) {
+    let is_open = change.now.is_some_and(Session::is_open);
+    report(match (change.before, is_open) {
         (_, false) => StoreEvent::Closed(change),
         (None, true) => StoreEvent::Opened(change),
         (Some(_), true) => StoreEvent::Updated(change),
     });
-    moved
 }
 
 /// Time that the first rate of a session covers at least, s.
@@ -774,7 +1047,7 @@ mod tests {
                     StoreEvent::Updated(c) => format!("updated {:?}", c.at),
                     StoreEvent::Closed(c) => format!("closed {:?}", c.at),
                     StoreEvent::Vanished(c) => format!("vanished {:?}", c.at),
-                    StoreEvent::Evicted(number, s) => format!("evicted {number}: {}", s.cookie),
+                    StoreEvent::Evicted(number, s, _) => format!("evicted {number}: {}", s.cookie),
                 });
             });
             events
@@ -801,7 +1074,7 @@ mod tests {
         assert_eq!(passed, [None]);
         let mut evicted = Vec::new();
         assert!(store.drop_passed(|event| match event {
-            StoreEvent::Evicted(number, session) => evicted.push((number, session.cookie)),
+            StoreEvent::Evicted(number, session, _) => evicted.push((number, session.cookie)),
             other => panic!("{other:?}"),
         }));
         assert_eq!((evicted, store.totals().closed), (vec![(1, 9)], 3));

@@ -1,6 +1,6 @@
 //! The figures of top talkers: each row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
 
-use crate::model::aggregate::{Aggregate, Aggregates};
+use crate::model::aggregate::{Aggregate, Aggregates, GroupBy};
 use crate::model::fields;
 
 /// Figure of an aggregate: one row of [`FIGURES`].
@@ -15,7 +15,7 @@ pub struct AggregateFigure {
     pub drop: u8,
     /// True if it is drawn as a sparkline over time.
     pub is_history: bool,
-    pub get: fn(&Aggregates, &Aggregate) -> f64,
+    pub get: fn(&Aggregates, GroupBy, &Aggregate) -> f64,
     /// Formats the value.
     pub text: fn(f64) -> String,
 }
@@ -28,7 +28,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 5,
         drop: 1,
         is_history: false,
-        get: |_, t| t.open as f64,
+        get: |_, _, t| t.open as f64,
         text: count,
     },
     AggregateFigure {
@@ -37,7 +37,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 5,
         drop: 4,
         is_history: false,
-        get: Aggregates::new_rate,
+        get: |talkers, _, t| talkers.new_rate(t),
         text: |n| match n {
             ..=0.0 => "-".into(),
             ..10.0 => format!("{n:.1}"),
@@ -50,7 +50,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 0,
         is_history: false,
-        get: Aggregates::byte_rate,
+        get: |talkers, _, t| talkers.byte_rate(t),
         text: rate,
     },
     AggregateFigure {
@@ -59,7 +59,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 3,
         is_history: false,
-        get: |talkers, t| talkers.mean_rate(t, 10),
+        get: |talkers, _, t| talkers.mean_rate(t, 10),
         text: rate,
     },
     AggregateFigure {
@@ -68,7 +68,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 3,
         is_history: false,
-        get: |talkers, t| talkers.mean_rate(t, 60),
+        get: |talkers, _, t| talkers.mean_rate(t, 60),
         text: rate,
     },
     AggregateFigure {
@@ -77,7 +77,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 7,
         drop: 2,
         is_history: true,
-        get: |talkers, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
+        get: |talkers, _, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
         text: count,
     },
     AggregateFigure {
@@ -86,7 +86,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 8,
         drop: 7,
         is_history: false,
-        get: |_, t| t.sessions as f64,
+        get: |_, _, t| t.sessions as f64,
         text: count,
     },
     AggregateFigure {
@@ -95,7 +95,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 5,
         is_history: false,
-        get: |_, t| t.bytes as f64,
+        get: |_, _, t| t.bytes as f64,
         text: count,
     },
     AggregateFigure {
@@ -117,7 +117,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 6,
         is_history: false,
-        get: |_, t| t.responses[0].mean_us(),
+        get: |_, _, t| t.responses[0].mean_us(),
         text: time,
     },
     AggregateFigure {
@@ -126,7 +126,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 7,
         drop: 9,
         is_history: false,
-        get: |_, t| t.responses[1].mean_us(),
+        get: |_, _, t| t.responses[1].mean_us(),
         text: time,
     },
 ];

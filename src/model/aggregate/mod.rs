@@ -2,6 +2,9 @@
 //!
 //! Kept up to date change by change, within bounds however many keys there are. There is no clock in here: time comes
 //! with the sessions and the snapshots. The order on the screen is up to `ui::state::top_talkers`.
+//!
+//! The sums of a key count a local connection once, even if both its ends have that key: the end that
+//! [`leads`](crate::model::local_pairs::leads), as long as it is there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,6 +12,7 @@ use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
 use crate::model::cgroup::Workload;
 use crate::model::interface::ZonedAddr;
+use crate::model::local_pairs::leads;
 use crate::model::session::{Comm, Evidence, Session};
 use crate::model::store::Change;
 use crate::text::units::S;
@@ -228,54 +232,84 @@ impl Sums for Aggregate {
 
 /// Aggregates of one [`GroupBy`].
 #[derive(Clone, Debug, Default)]
-struct Group(BoundedMap<GroupKey, Aggregate>);
+struct Group {
+    sums: BoundedMap<GroupKey, Aggregate>,
+    /// Bytes of all keys.
+    bytes: u64,
+}
 
 impl Group {
     /// Returns the sums of a key, inserting it if needed. Workloads that are not told apart count for the "other" bucket.
     fn entry(&mut self, key: GroupKey, keep: usize) -> &mut Aggregate {
         match key {
-            GroupKey::Workload(Workload::Other) => self.0.sums_of(key),
-            _ => self.0.entry(key, keep),
+            GroupKey::Workload(Workload::Other) => self.sums.sums_of(key),
+            _ => self.sums.entry(key, keep),
         }
     }
 
     fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, snapshot: u64) {
         let before = change.before.map(|s| by.key(s));
+        let other = change.other.map(|other| other.session);
+        let other_key = other.map(|s| by.key(s));
+        let is_other_open = other.is_some_and(Session::is_open);
+        let is_shared = |key: GroupKey| other_key == Some(key);
+        let stays_open = |key| is_shared(key) && is_other_open;
         let Some(now) = change.now else {
-            if let Some(key) = before {
-                let aggregate = self.0.sums_of(key);
+            if let Some(key) = before
+                && !stays_open(key)
+            {
+                let aggregate = self.sums.sums_of(key);
                 aggregate.open = aggregate.open.saturating_sub(1);
             }
             return;
         };
         let key = by.key(now);
-        let mut brought = 0;
         let stays = before == Some(key);
+        // of a connection with both ends here, the bytes of one
+        let counts = match other {
+            Some(other) if is_shared(key) => stays && leads(now, other),
+            _ => true,
+        };
+        let mut brought = 0;
         if let (Some(old_key), Some(old)) = (before, change.before)
             && !stays
         {
             // better evidence changed the key: the new key takes over what the old one has counted
             brought = counted_bytes(old, change.uncounted);
-            let other = self.0.sums_of(old_key);
-            other.open = other.open.saturating_sub(1);
-            other.sessions = other.sessions.saturating_sub(1);
-            other.bytes = other.bytes.saturating_sub(brought);
-            for (sum, gone) in other.responses.iter_mut().zip(Responses::of(old)) {
+            let old_sums = self.sums.sums_of(old_key);
+            if !stays_open(old_key) {
+                old_sums.open = old_sums.open.saturating_sub(1);
+            }
+            for (sum, gone) in old_sums.responses.iter_mut().zip(Responses::of(old)) {
                 sum.remove(gone);
             }
+            // unless it counts there for the other end
+            if !is_shared(old_key) {
+                old_sums.sessions = old_sums.sessions.saturating_sub(1);
+                old_sums.bytes = old_sums.bytes.saturating_sub(brought);
+                self.bytes = self.bytes.saturating_sub(brought);
+            }
         }
+        let (moved, brought) = match (counts, is_shared(key)) {
+            (true, true) => (change.moved, 0),
+            (true, false) => (change.moved, brought),
+            (false, _) => (0, 0),
+        };
+        self.bytes += moved + brought;
         let aggregate = if stays {
-            self.0.sums_of(key)
+            self.sums.sums_of(key)
         } else {
             self.entry(key, keep)
         };
-        match (stays, now.is_open()) {
+        let was_open = stays || stays_open(key);
+        match (was_open, now.is_open() || stays_open(key)) {
             (false, true) => aggregate.open += 1,
             (true, false) => aggregate.open = aggregate.open.saturating_sub(1),
             _ => {}
         }
-        aggregate.sessions += u64::from(!stays && !change.is_back);
-        aggregate.bytes += change.moved + brought;
+        let is_first = !stays && !is_shared(key);
+        aggregate.sessions += u64::from(is_first && !change.is_back);
+        aggregate.bytes += moved + brought;
         if !change.is_back {
             let counted = change.before.filter(|_| stays);
             let counted = counted.map_or_else(Default::default, Responses::of);
@@ -286,11 +320,11 @@ impl Group {
             }
         }
         let flow = aggregate.flow(snapshot);
-        flow.new += u64::from(change.is_new);
-        flow.bytes += change.moved;
-        if change.moved > 0 {
+        flow.new += u64::from(change.is_new && is_first);
+        flow.bytes += moved;
+        if moved > 0 {
             let since = change.before.map_or(now.start_ns, |s| s.end_ns);
-            aggregate.history.spread(change.moved, since, now.end_ns);
+            aggregate.history.spread(moved, since, now.end_ns);
         }
     }
 }
@@ -364,22 +398,38 @@ impl Aggregates {
         {
             return; // most open sessions are idle
         }
-        self.bytes += change.moved;
+        let counts = match (change.other, change.now) {
+            (Some(other), Some(now)) => change.before.is_some() && leads(now, other.session),
+            _ => true,
+        };
+        if counts {
+            self.bytes += change.moved;
+        }
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
             group.take(by, change, self.keep, self.snapshot);
         }
     }
 
     /// Counts a session that was not counted when it changed: its bytes, except [`Change::uncounted`], count as if they
-    /// had moved evenly over its life.
-    pub fn recall(&mut self, session: &Session, uncounted: u64) {
+    /// had moved evenly over its life. Its other end counts, too, or has been counted.
+    pub fn recall(&mut self, session: &Session, uncounted: u64, other: Option<&Session>) {
         let bytes = counted_bytes(session, uncounted);
         let rate = f64::from(session.tx_rate + session.rx_rate);
-        self.bytes += bytes;
+        let stands_for_other = other.is_none_or(|other| leads(session, other));
+        if stands_for_other {
+            self.bytes += bytes;
+        }
         self.recalled_ns = Some(self.snapshot_ns);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
-            let aggregate = group.entry(by.key(session), self.keep);
-            aggregate.open += u64::from(session.is_open());
+            let key = by.key(session);
+            let shared = other.filter(|other| by.key(other) == key);
+            if shared.is_some() && !stands_for_other {
+                continue;
+            }
+            group.bytes += bytes;
+            let aggregate = group.entry(key, self.keep);
+            let is_open = session.is_open() || shared.is_some_and(Session::is_open);
+            aggregate.open += u64::from(is_open);
             aggregate.sessions += 1;
             aggregate.bytes += bytes;
             for (sum, now) in aggregate.responses.iter_mut().zip(Responses::of(session)) {
@@ -411,23 +461,27 @@ impl Aggregates {
     /// True if keys with open sessions were evicted: [`Aggregates::recount`] then corrects the numbers of open
     /// sessions.
     pub fn is_inexact(&self) -> bool {
-        self.groups.iter().any(|b| b.0.other().0.open > 0)
+        self.groups.iter().any(|b| b.sums.other().0.open > 0)
     }
 
-    /// Recounts the open sessions.
-    pub fn recount<'a>(&mut self, open: impl Iterator<Item = &'a Session>) {
+    /// Recounts the open sessions, each given with its other end.
+    pub fn recount<'a>(&mut self, open: impl Iterator<Item = (&'a Session, Option<&'a Session>)>) {
         for group in &mut self.groups {
-            group.0.sums_mut().for_each(|t| t.open = 0);
+            group.sums.sums_mut().for_each(|t| t.open = 0);
         }
-        for session in open {
+        for (session, other) in open {
+            let counted = other.filter(|other| other.is_open() && leads(other, session));
             for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
-                group.0.sums_of(by.key(session)).open += 1;
+                let key = by.key(session);
+                if !counted.is_some_and(|other| by.key(other) == key) {
+                    group.sums.sums_of(key).open += 1;
+                }
             }
         }
     }
 
     fn group(&self, by: GroupBy) -> &BoundedMap<GroupKey, Aggregate> {
-        &self.groups[by as usize].0
+        &self.groups[by as usize].sums
     }
 
     /// Iterates over the aggregates of one kind, in no order.
@@ -445,6 +499,7 @@ impl Aggregates {
         self.group(by).other()
     }
 
+    /// Bytes of all sessions, each local connection counted once.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -476,9 +531,9 @@ impl Aggregates {
         }
     }
 
-    /// Share of all bytes, from 0 to 1.
-    pub fn share(&self, aggregate: &Aggregate) -> f64 {
-        aggregate.bytes as f64 / self.bytes.max(1) as f64
+    /// Share of the bytes of all keys of the kind, from 0 to 1.
+    pub fn share(&self, by: GroupBy, aggregate: &Aggregate) -> f64 {
+        aggregate.bytes as f64 / self.groups[by as usize].bytes.max(1) as f64
     }
 
     /// Bytes per second over the last minute, in at most `width` cells.
@@ -543,9 +598,9 @@ mod tests {
         for (key, sessions) in [(Workload::Unknown, 1), (Workload::Other, 2)] {
             group.entry(GroupKey::Workload(key), 8).sessions += sessions;
         }
-        let kept: Vec<_> = group.0.iter().map(|(key, _)| key.to_string()).collect();
+        let kept: Vec<_> = group.sums.iter().map(|(key, _)| key.to_string()).collect();
         assert_eq!(kept, ["no unit"]);
-        assert_eq!(group.0.other().0.sessions, 2);
+        assert_eq!(group.sums.other().0.sessions, 2);
     }
 
     /// A store and its aggregates.
@@ -565,7 +620,7 @@ mod tests {
             });
             self.1.end_snapshot(at_s * S);
             if self.1.is_inexact() {
-                self.1.recount(self.0.open().map(|(_, s)| s));
+                self.1.recount(self.0.open().map(|(_, s)| (s, None)));
             }
         }
 
@@ -758,7 +813,7 @@ mod tests {
         assert_eq!(host.sums(GroupBy::Peer, "::3"), Some((1, 1, 70)));
         let mut again = host.1.emptied();
         let sessions = host.0.open().chain(host.0.closed());
-        sessions.for_each(|(_, s)| again.recall(s, host.0.uncounted(s)));
+        sessions.for_each(|(_, s)| again.recall(s, host.0.uncounted(s), None));
         host.1 = again;
         assert_eq!(host.sums(GroupBy::Peer, "::1"), Some((1, 2, 1100)));
         assert_eq!(host.rates(GroupBy::Peer, "::1"), (0.0, 100.0));

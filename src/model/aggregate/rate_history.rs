@@ -74,12 +74,17 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
 impl<const N: usize> RateHistory<f32, N> {
     /// Spreads bytes evenly over a period.
     pub fn spread(&mut self, bytes: u64, from_ns: u64, to_ns: u64) {
+        self.spread_change(bytes as f64, from_ns, to_ns);
+    }
+
+    /// Spreads an amount evenly over a period; a negative one takes away what was added.
+    pub fn spread_change(&mut self, amount: f64, from_ns: u64, to_ns: u64) {
         let last = to_ns / S;
         let first = (from_ns / S).clamp((last + 1).saturating_sub(N as u64), last);
         if first == last && from_ns / S == last {
-            return self.add(last, bytes as f32);
+            return self.add(last, amount as f32);
         }
-        let per_ns = bytes as f64 / to_ns.saturating_sub(from_ns).max(1) as f64;
+        let per_ns = amount / to_ns.saturating_sub(from_ns).max(1) as f64;
         for s in first..=last {
             let within = to_ns.min((s + 1) * S).saturating_sub(from_ns.max(s * S));
             self.add(s, (per_ns * within as f64) as f32);

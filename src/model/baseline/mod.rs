@@ -18,6 +18,7 @@ use stats::{BaselineEntry, SideSums};
 
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums as _};
 use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
+use crate::model::local_pairs::leads;
 use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::text::units::S;
@@ -78,7 +79,9 @@ struct Later {
 }
 
 /// How a session that has closed since the baseline counts.
-struct Closed {
+struct Closed<'a> {
+    /// Its other end, if that counts for both.
+    stand_in: Option<&'a Session>,
     /// Its end was missed, and it counts only as an activity of its keys.
     is_vanished: bool,
     ended_ns: u64,
@@ -90,7 +93,7 @@ struct Closed {
     stayed_open: bool,
 }
 
-impl Closed {
+impl Closed<'_> {
     fn count(
         &self,
         session: &Session,
@@ -98,7 +101,7 @@ impl Closed {
         kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
         together: &mut BoundedMap<Keys, Together>,
     ) {
-        each(all, kinds, session, |compared| {
+        each(all, kinds, session, self.stand_in, |compared| {
             compared.ended_ns = compared.ended_ns.max(self.ended_ns);
             compared.long_open += u64::from(self.stayed_open);
             if !self.is_vanished {
@@ -250,8 +253,9 @@ impl Baseline {
             return is_last;
         }
         let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
-        for (_, session) in closed.filter(|(_, s)| counts(s)) {
-            self.count_before(session);
+        for (place, session) in closed.filter(|(_, s)| counts(s)) {
+            let other = store.other_end(place, session).map(|other| other.session);
+            self.count_before(session, stand_in(session, other));
         }
         !self.is_working(store)
     }
@@ -262,7 +266,9 @@ impl Baseline {
             self.open_before.remove(&id);
             let session = store.get(SessionRef::Open(id.cookie));
             if let Some(session) = session.filter(|s| s.id() == id) {
-                self.count_before(session);
+                let other = store.other_end(SessionRef::Open(id.cookie), session);
+                let other = other.map(|other| other.session);
+                self.count_before(session, stand_in(session, other));
             }
         }
     }
@@ -288,9 +294,15 @@ impl Baseline {
             } = &mut counting.open;
             let sums = together.entry(Keys::of(session)).or_default();
             sums.count_since(session, opened, is_lossy);
+            let place = SessionRef::Open(cookie);
+            let other = store.other_end(place, session).map(|other| other.session);
+            let stand_in = stand_in(session, other);
             let kinds = KINDS.into_iter().zip(kinds);
-            let sides = kinds.map(|(by, open)| open.entry(by.key(session)).or_default());
-            for side in sides.chain(std::iter::once(all)) {
+            let kinds = kinds.map(|(by, open)| (by.key(session), by, open));
+            let kinds = kinds.filter(|(key, by, _)| stand_in.is_none_or(|s| by.key(s) != *key));
+            let sides = kinds.map(|(key, _, open)| open.entry(key).or_default());
+            let all = stand_in.is_none().then_some(all);
+            for side in sides.chain(all) {
                 side.opened += u64::from(opened);
                 side.see(session, opened, is_lossy);
             }
@@ -348,11 +360,12 @@ impl Baseline {
     }
 
     /// Returns the session if it has closed, and how it counts.
-    fn closed<'a>(&mut self, change: &Change<'a>) -> Option<(&'a Session, Closed)> {
+    fn closed<'a>(&mut self, change: &Change<'a>) -> Option<(&'a Session, Closed<'a>)> {
         if let Some(before) = change.before
             && self.open_before.remove(&before.id())
         {
-            self.count_before(before);
+            let other = change.other.map(|other| other.session);
+            self.count_before(before, stand_in(before, other));
         }
         let session = match (change.now, change.before) {
             (Some(now), _) if now.is_open() => return None,
@@ -363,7 +376,11 @@ impl Baseline {
         let was_long_open = self.was_long_open(session);
         let was_open = session.start_ns < self.at_ns && ended_ns > self.at_ns;
         let stayed_ns = ended_ns.saturating_sub(session.start_ns);
+        let other = change.other.map(|other| other.session);
+        // an end that closed while this one was not known has been counted
+        let is_counted = |other: &&Session| change.before.is_none() && !other.is_open();
         let closed = Closed {
+            stand_in: other.filter(is_counted).or(stand_in(session, other)),
             is_vanished: change.now.is_none(),
             ended_ns,
             was_long_open,
@@ -397,7 +414,7 @@ impl Baseline {
             || self.at_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS
     }
 
-    fn count_before(&mut self, session: &Session) {
+    fn count_before(&mut self, session: &Session, stand_in: Option<&Session>) {
         if !session.is_open() && session.end_ns < self.times_ns {
             return;
         }
@@ -419,7 +436,8 @@ impl Baseline {
         let [from, to] = [from_ns, to_ns].map(|ns| at.saturating_sub(ns));
         let together = self.together.entry(Keys::of(session), KEEP);
         together.before += u64::from(opened || is_long_open);
-        each(&mut self.all, &mut self.kinds, session, |compared| {
+        let (all, kinds) = (&mut self.all, &mut self.kinds);
+        each(all, kinds, session, stand_in, |compared| {
             compared.known = true;
             compared.activity.add(from, to);
             compared.long_open += u64::from(is_long_open);
@@ -486,16 +504,27 @@ impl Baseline {
     }
 }
 
-/// Calls `count` with each of the sums that a session counts for.
+/// The other end of a local connection, if that counts for both.
+fn stand_in<'a>(session: &Session, other: Option<&'a Session>) -> Option<&'a Session> {
+    other.filter(|other| leads(other, session))
+}
+
+/// Calls `count` with each of the sums that a session counts for. Those that its stand-in counts for leave it out.
 fn each(
     all: &mut BaselineEntry,
     kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
     session: &Session,
+    stand_in: Option<&Session>,
     mut count: impl FnMut(&mut BaselineEntry),
 ) {
-    count(all);
+    if stand_in.is_none() {
+        count(all);
+    }
     for (by, kind) in KINDS.into_iter().zip(kinds) {
-        count(kind.entry(by.key(session), KEEP));
+        let key = by.key(session);
+        if stand_in.is_none_or(|s| by.key(s) != key) {
+            count(kind.entry(key, KEEP));
+        }
     }
 }
 

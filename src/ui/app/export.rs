@@ -192,7 +192,7 @@ impl App {
             let Some(session) = self.store.get(place) else {
                 continue;
             };
-            let other = self.other_end(place, session).map(|(_, other)| other);
+            let other = self.other_end(place, session).map(|other| other.session);
             let other = other.filter(|s| self.view_filter.shows(s));
             for session in std::iter::once(session).chain(other) {
                 sink.session(session, &self.clock)?;

@@ -117,7 +117,7 @@ impl App {
     /// Filters the next closed sessions after the filter or the order has changed.
     pub fn work(&mut self) {
         self.no_match.take();
-        self.rows.work(&self.store, |s| self.view_filter.shows(s));
+        self.rows.work(&self.store, &self.view_filter);
         self.panes.work(&self.store, &self.view_filter);
         if let Some(detail) = self.layers.detail_mut() {
             detail.search(&self.store);
@@ -160,8 +160,7 @@ impl App {
     /// Updates the lines after a change of the store.
     pub fn refresh(&mut self) {
         self.no_match.take();
-        self.rows
-            .refresh(&self.store, |s| self.view_filter.shows(s));
+        self.rows.refresh(&self.store, &self.view_filter);
         self.follow();
     }
 
@@ -169,8 +168,7 @@ impl App {
     pub fn restart(&mut self) {
         self.no_match.take();
         let order = self.sort.order();
-        self.rows
-            .restart(order, &self.store, |s| self.view_filter.shows(s));
+        self.rows.restart(order, &self.store, &self.view_filter);
         self.follow_restarted();
     }
 }

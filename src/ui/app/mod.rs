@@ -32,7 +32,7 @@ use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
-use crate::ui::state::host_history::HostHistory;
+use crate::ui::state::host_history::{HostHistories, HostHistory};
 use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::{Layer, Layers};
 use crate::ui::state::names::Names;
@@ -140,7 +140,7 @@ pub struct App {
     pub baseline: Option<Box<Baseline>>,
     pub panes: Panes,
     pub talkers_below: TalkersBelow,
-    pub host_history: HostHistory,
+    pub host_histories: HostHistories,
     /// Listeners and dropped packets.
     pub host_state: HostState,
     /// Ports of outgoing sessions.
@@ -210,7 +210,7 @@ impl App {
             baseline: None,
             panes: Panes::default(),
             talkers_below: TalkersBelow::default(),
-            host_history: HostHistory::default(),
+            host_histories: HostHistories::default(),
             host_state: HostState::default(),
             ports: PortUse::default(),
             time_wait_s: 0,
@@ -236,16 +236,13 @@ impl App {
             home: None,
             in_force: InForce::default(),
         };
-        app.rows.pair(true, &app.store);
         app.adapt_to_layout();
         app
     }
 
     /// Sets the initial filter and the history of earlier ones.
     pub fn with_filter(mut self, filter: Filter, history: Vec<String>) -> Self {
-        let own = std::mem::take(&mut self.view_filter.self_traffic);
-        self.view_filter = ViewFilter::new(filter);
-        self.view_filter.self_traffic = own;
+        self.view_filter.filter = filter;
         self.history = history;
         self.panes.restart(&self.view_filter);
         self
@@ -268,6 +265,14 @@ impl App {
         match subject == Subject::Peers && self.names.addresses {
             true => WIDEST_NAME,
             false => self.panes.pane(subject).longest(),
+        }
+    }
+
+    /// Rates of this host, with local connections counted as in the table.
+    pub fn host_history(&self) -> &HostHistory {
+        match self.view_filter.pairs {
+            true => &self.host_histories.by_connection,
+            false => &self.host_histories.by_end,
         }
     }
 

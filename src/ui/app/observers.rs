@@ -9,7 +9,7 @@ use crate::model::store::{Change, SessionRef, Store, StoreEvent};
 use crate::ui::app::{App, Selection};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::freeze::Waiting;
-use crate::ui::state::host_history::HostHistory;
+use crate::ui::state::host_history::HostHistories;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
 use crate::ui::state::screens::Screen;
@@ -22,7 +22,7 @@ pub(super) struct Observers<'a> {
     columns: &'a mut Columns,
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
-    host_history: &'a mut HostHistory,
+    host_histories: &'a mut HostHistories,
     ports: &'a mut PortUse,
     baseline: Option<&'a mut Baseline>,
     findings: &'a mut Findings,
@@ -54,7 +54,7 @@ impl Observers<'_> {
         self.ports.take(change);
         self.panes.take(change, self.view_filter);
         if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
-            self.host_history.take(event, &change);
+            self.host_histories.take(event, &change);
             if let Some(baseline) = &mut self.baseline {
                 baseline.take(&change);
             }
@@ -87,7 +87,7 @@ impl Observers<'_> {
         self.ports.take(change);
         self.panes.pass(change, self.view_filter);
         if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
-            self.host_history.take(event, &change);
+            self.host_histories.take(event, &change);
             if let Some(baseline) = &mut self.baseline {
                 baseline.pass(&change);
             }
@@ -104,7 +104,7 @@ impl Observers<'_> {
             detail.take_snapshot(store);
         }
         self.panes.end_snapshot(now_ns);
-        self.host_history.settle(now_ns);
+        self.host_histories.settle(now_ns);
         let missed = store.totals().missed.certain();
         self.findings
             .end_snapshot(now_ns, missed, Some(self.host_state));
@@ -112,7 +112,7 @@ impl Observers<'_> {
 
     /// Settles after all events of a moment: observers count the open sessions again.
     pub(super) fn settle(&mut self, store: &Store, now_ns: u64) {
-        self.rows.settle(store);
+        self.rows.settle();
         self.panes.settle(store, self.view_filter);
         self.ports.settle(now_ns);
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
@@ -137,7 +137,7 @@ impl App {
             columns: &mut self.columns,
             rows: &mut self.rows,
             panes: &mut self.panes,
-            host_history: &mut self.host_history,
+            host_histories: &mut self.host_histories,
             ports: &mut self.ports,
             baseline: self.baseline.as_deref_mut(),
             findings: &mut self.findings,

@@ -1,7 +1,7 @@
 //! The selected line of the session table, and scrolling.
 
 use crate::model::session::{Session, SessionId};
-use crate::model::store::SessionRef;
+use crate::model::store::{PairedEnd, SessionRef};
 use crate::ui::action::{Motion, moved};
 use crate::ui::app::{App, Selection};
 use crate::ui::state::view_filter::Selected;
@@ -29,7 +29,7 @@ impl App {
     /// The line of this session, at an index of the table.
     fn line(&self, place: SessionRef, i: usize) -> Option<VisibleLine<'_>> {
         let session = self.store.get(place)?;
-        let other = self.other_end(place, session).map(|(_, other)| other);
+        let other = self.other_end(place, session).map(|other| other.session);
         Some(VisibleLine {
             session,
             other,
@@ -109,7 +109,10 @@ impl App {
         if let Selection::Session(id, place) = self.selection
             && let Some(session) = self.store.get(place).filter(|s| s.id() == id)
             && !self.has_line(place, session)
-            && let Some((place, other)) = self.other_end(place, session)
+            && let Some(PairedEnd {
+                at: Some(place),
+                session: other,
+            }) = self.other_end(place, session)
             && self.has_line(place, other)
         {
             self.selection = Selection::Session(other.id(), place);

@@ -274,14 +274,9 @@ mod tests {
         let mut detail = Detail::new(client(), &store);
         let server = server();
         detail.take(&Change {
-            at: None,
-            before: None,
             now: Some(&server),
-            moved: 0,
-            sent: 0,
-            uncounted: 0,
             is_new: true,
-            is_back: false,
+            ..Change::default()
         });
         assert_eq!(detail.other_end(&store), Some(OtherEnd::Session(&server)));
     }

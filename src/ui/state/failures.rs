@@ -134,6 +134,11 @@ pub struct Failed(
 );
 
 impl Count for Failed {
+    /// Of a connection within the host, the end counts that failed: the one that stands for both, if both did.
+    fn concerns(session: &Session) -> bool {
+        session.reason.is_failure()
+    }
+
     fn add(&mut self, session: &Session) {
         if let Some(failure) = Failure::of(session) {
             let tally = self.0.entry(failure, KEEP);

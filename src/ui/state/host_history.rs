@@ -6,6 +6,27 @@ use crate::model::store::{Change, StoreEvent};
 use crate::text::units::S;
 use crate::ui::state::session_history::ChartHistory;
 
+/// The rates with each local connection counted once, and with each of its ends counted.
+#[derive(Debug, Default)]
+pub struct HostHistories {
+    pub by_connection: HostHistory,
+    pub by_end: HostHistory,
+}
+
+impl HostHistories {
+    /// Counts the change of an event; the two may differ in that the change leaves out self traffic.
+    pub fn take(&mut self, event: &StoreEvent<'_>, change: &Change<'_>) {
+        self.by_connection.take(event, change);
+        self.by_end.take(event, &change.unpaired());
+    }
+
+    /// Ends a snapshot.
+    pub fn settle(&mut self, now_ns: u64) {
+        self.by_connection.settle(now_ns);
+        self.by_end.settle(now_ns);
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct HostHistory {
     /// Time of the first snapshot, ns; 0: there was none.
@@ -21,33 +42,46 @@ pub struct HostHistory {
     /// Sessions that failed: closed for a known reason other than a FIN or a checkpoint.
     pub failed: ChartHistory,
     /// Bytes of open sessions since then, sent and received.
-    moved: [u64; 2],
+    moved: [i64; 2],
 }
 
 impl HostHistory {
-    /// Counts the change of an event; the two may differ in that the change leaves out self traffic.
+    /// Counts the change of an event. A local connection opens with its first end, and closes with its last one.
     pub fn take(&mut self, event: &StoreEvent<'_>, change: &Change<'_>) {
         let Some(session) = change.now else { return };
         let is_closed = matches!(event, StoreEvent::Closed(_));
-        let received = change.moved.saturating_sub(change.sent);
+        let bytes = change.of_connection;
         if change.is_new || is_closed {
             // only while it was open: after a pause, that may be a small part of it
             let to_ns = session.end_ns;
             let from_ns = self.now_ns.max(session.start_ns).min(to_ns);
-            self.tx.spread(change.sent, from_ns, to_ns);
-            self.rx.spread(received, from_ns, to_ns);
+            for (history, bytes) in [(&mut self.tx, bytes.sent), (&mut self.rx, bytes.received)] {
+                if bytes != 0 {
+                    history.spread_change(bytes as f64, from_ns, to_ns);
+                }
+            }
         } else {
-            self.moved[0] += change.sent;
-            self.moved[1] += received;
+            self.moved[0] += bytes.sent;
+            self.moved[1] += bytes.received;
         }
-        if change.is_new {
+        let other = change.other.map(|other| other.session);
+        if change.is_new && other.is_none() {
             self.opened.add(session.start_ns / S, 1.0);
         }
-        if is_closed {
+        if !is_closed {
+            return;
+        }
+        let is_last = match other {
+            None => true,
+            // it was counted when it closed, while this end was not known
+            Some(other) => !other.is_open() && change.before.is_some(),
+        };
+        if is_last {
             self.closed.add(session.end_ns / S, 1.0);
-            if session.reason.is_failure() {
-                self.failed.add(session.end_ns / S, 1.0);
-            }
+        }
+        let has_failed = other.is_some_and(|other| other.reason.is_failure());
+        if session.reason.is_failure() && !has_failed {
+            self.failed.add(session.end_ns / S, 1.0);
         }
     }
 
@@ -58,8 +92,9 @@ impl HostHistory {
             (self.since_ns, self.now_ns) = (now_ns, now_ns);
         }
         if now_ns > self.now_ns {
-            self.tx.spread(moved[0], self.now_ns, now_ns);
-            self.rx.spread(moved[1], self.now_ns, now_ns);
+            let [sent, received] = moved.map(|bytes| bytes as f64);
+            self.tx.spread_change(sent, self.now_ns, now_ns);
+            self.rx.spread_change(received, self.now_ns, now_ns);
             self.now_ns = now_ns;
         } else {
             self.moved = moved;

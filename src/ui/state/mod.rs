@@ -16,7 +16,6 @@ pub mod layers;
 pub mod line;
 pub mod list;
 pub mod listeners;
-pub mod local_pairs;
 pub mod names;
 pub mod notice;
 pub mod other_end;

@@ -6,7 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::interface::Interface;
-use crate::model::session::{Age, Direction, Session};
+use crate::model::local_pairs::{apart_ns, began_together, is_at_the_same_time};
+use crate::model::session::{Direction, Session};
 
 /// The other end, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -140,48 +141,9 @@ impl Candidate {
     }
 }
 
-/// True if two sessions are the ends of one connection within a network namespace, as far as they alone can tell.
-pub fn are_ends_of_one(a: &Session, b: &Session) -> bool {
-    let (ours, theirs) = a.ends();
-    let is_exact = a.age == Age::Exact && b.age == Age::Exact;
-    a.id() != b.id()
-        && a.netns == b.netns
-        && b.ends() == (theirs, ours)
-        && is_at_the_same_time(a, b)
-        && (!is_exact || began_together(a, b))
-}
-
-/// One end may close, or be first seen, a little later than the other.
-const SLACK_NS: u64 = 1_000_000_000;
-
 fn is_own_other_end(session: &Session) -> bool {
     let (ours, theirs) = session.ends();
     ours == theirs
-}
-
-/// True if one of the sessions began before the other closed, and the other way round.
-fn is_at_the_same_time(a: &Session, b: &Session) -> bool {
-    let begins_in_time =
-        |a: &Session, b: &Session| a.is_open() || b.start_ns <= a.end_ns + SLACK_NS;
-    begins_in_time(a, b) && begins_in_time(b, a)
-}
-
-/// True if both may have begun with the same handshake.
-fn began_together(a: &Session, b: &Session) -> bool {
-    match (a.age, b.age) {
-        (Age::Exact, Age::Exact) => apart_ns(a, b) <= SLACK_NS,
-        (Age::LowerBound, Age::LowerBound) => true,
-        _ => false,
-    }
-}
-
-/// Time between the beginnings of two sessions.
-fn apart_ns(a: &Session, b: &Session) -> u64 {
-    let begun = |s: &Session| match s.established_ns {
-        0 => s.start_ns,
-        at => at,
-    };
-    begun(a).abs_diff(begun(b))
 }
 
 /// True for an address that leads from one network namespace to another.
@@ -196,7 +158,7 @@ fn is_routed(addr: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::State;
+    use crate::model::session::{Age, State};
     use crate::testing::sample::closed_session as sample;
     use crate::text::units::S;
 

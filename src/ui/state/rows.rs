@@ -11,7 +11,7 @@ use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
 use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
-use crate::ui::state::local_pairs::{LocalPairs, comes_first};
+use crate::ui::state::view_filter::ViewFilter;
 
 /// Closed sessions filtered and sorted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 16;
@@ -172,8 +172,8 @@ pub struct Rows {
     backfill: Backfill,
     /// The oldest closed session still kept.
     kept_from: u64,
-    /// The ends of local connections, which have one line together; `None`: each has its own.
-    pairs: Option<LocalPairs>,
+    /// Closed sessions of which the other end has changed, so that the line may be that of the one or of the other.
+    changed: Vec<u64>,
 }
 
 impl Rows {
@@ -185,65 +185,24 @@ impl Rows {
             runs: VecDeque::new(),
             backfill: Backfill::default(),
             kept_from: 0,
-            pairs: None,
+            changed: Vec::new(),
         }
-    }
-
-    /// Gives the ends of a local connection one line or two, from the next [`Rows::restart`] on. One line takes until all
-    /// connections are found.
-    pub fn pair(&mut self, is_paired: bool, store: &Store) {
-        self.pairs = is_paired.then(|| {
-            let mut pairs = LocalPairs::new(store);
-            // those of most hosts: a step for the open sessions, and one for the closed ones
-            pairs.work(store);
-            pairs.work(store);
-            pairs
-        });
-    }
-
-    pub fn is_paired(&self) -> bool {
-        self.pairs.is_some()
-    }
-
-    /// The other end of a local connection that has one line.
-    pub fn other_end<'a>(
-        &self,
-        place: SessionRef,
-        session: &Session,
-        store: &'a Store,
-    ) -> Option<(SessionRef, &'a Session)> {
-        let pairs = self.pairs.as_ref().filter(|p| p.is_whole(store))?;
-        pairs.other(place, session, store)
-    }
-
-    /// True if a session has a line: it matches, and so does no end that comes before it.
-    pub fn has_line(
-        &self,
-        place: SessionRef,
-        session: &Session,
-        store: &Store,
-        shows: impl Fn(&Session) -> bool,
-    ) -> bool {
-        let comes_before = |(_, other): (_, &Session)| comes_first(other, session) && shows(other);
-        shows(session)
-            && !self
-                .other_end(place, session, store)
-                .is_some_and(comes_before)
     }
 
     /// Sets a new order or filter. Includes the open sessions and the newest closed ones; [`Rows::work`] adds older
     /// ones.
-    pub fn restart(&mut self, order: SortOrder, store: &Store, shows: impl Fn(&Session) -> bool) {
+    pub fn restart(&mut self, order: SortOrder, store: &Store, view_filter: &ViewFilter) {
         self.order = order;
         self.runs.clear();
         self.backfill = Backfill::new(store, CHUNK);
-        self.look_at_open(store, &shows);
-        self.work(store, shows);
+        self.changed.clear();
+        self.look_at_open(store, view_filter);
+        self.work(store, view_filter);
     }
 
     /// Updates after a change of the store: new figures of open sessions, sessions closed, old ones evicted.
-    pub fn refresh(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
-        self.look_at_open(store, &shows);
+    pub fn refresh(&mut self, store: &Store, view_filter: &ViewFilter) {
+        self.look_at_open(store, view_filter);
         let kept = store.closed_numbers();
         // newly closed sessions
         let mut from = self
@@ -259,7 +218,7 @@ impl Rows {
                 _ => 0,
             };
             let to = kept.end.min(from + if room == 0 { CHUNK } else { room });
-            let mut ranks = self.tried(store, from..to, &shows);
+            let mut ranks = self.tried(store, from..to, view_filter);
             match self.runs.pop_front() {
                 Some(mut newest) if room > 0 => {
                     newest.tried.end = to;
@@ -278,13 +237,15 @@ impl Rows {
             }
             from = to;
         }
-        self.look_again(store, shows);
+        self.look_again(store, view_filter);
     }
 
     /// Adds and removes the lines of closed sessions for which the other end has changed.
-    fn look_again(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) {
-        let Some(pairs) = &mut self.pairs else { return };
-        let mut numbers = pairs.take_changed();
+    fn look_again(&mut self, store: &Store, view_filter: &ViewFilter) {
+        let mut numbers = std::mem::take(&mut self.changed);
+        if !view_filter.pairs {
+            return;
+        }
         numbers.sort_unstable();
         numbers.dedup();
         for run in 0..self.runs.len() {
@@ -300,7 +261,7 @@ impl Rows {
                     let list = run + 1;
                     let at = self.before(list, 0..self.len_of(list), rank, store);
                     let is_there = at < self.len_of(list) && self.rank_in(list, at, store) == rank;
-                    let adds = self.has_line(place, session, store, &shows);
+                    let adds = view_filter.has_line(place, session, store);
                     (adds != is_there).then_some(Edit { rank, at, adds })
                 })
                 .collect();
@@ -313,19 +274,16 @@ impl Rows {
 
     /// Notes evicted sessions; [`Rows::settle`] removes their lines.
     pub fn take(&mut self, event: &StoreEvent<'_>) {
-        if let Some(pairs) = &mut self.pairs {
-            pairs.take(event);
+        if let Some(SessionRef::Closed(number)) = event.other().and_then(|other| other.at) {
+            self.changed.push(number);
         }
-        if let StoreEvent::Evicted(number, _) = event {
+        if let StoreEvent::Evicted(number, ..) = event {
             self.kept_from = number + 1;
         }
     }
 
     /// Removes evicted sessions, once for all events of a batch.
-    pub fn settle(&mut self, store: &Store) {
-        if let Some(pairs) = &mut self.pairs {
-            pairs.settle(store);
-        }
+    pub fn settle(&mut self) {
         let first = self.kept_from;
         while self.runs.back().is_some_and(|r| r.tried.end <= first) {
             self.runs.pop_back();
@@ -338,27 +296,19 @@ impl Rows {
     }
 
     /// Filters the next chunk of closed sessions. False if there was none left.
-    pub fn work(&mut self, store: &Store, shows: impl Fn(&Session) -> bool) -> bool {
-        if let Some(pairs) = self.pairs.as_mut().filter(|p| !p.is_whole(store)) {
-            pairs.work(store);
-            if pairs.is_whole(store) {
-                self.restart(self.order, store, shows);
-            }
-            return true;
-        }
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) -> bool {
         if self.backfill.is_done(store) {
             return false;
         }
         let tried = self.backfill.take_chunk(store);
-        let ranks = self.tried(store, tried.clone(), &shows);
+        let ranks = self.tried(store, tried.clone(), view_filter);
         self.runs.push_back(Run::new(tried, ranks));
         true
     }
 
     /// True if some closed sessions have not been filtered yet.
     pub fn is_incomplete(&self, store: &Store) -> bool {
-        let is_pairing = self.pairs.as_ref().is_some_and(|p| !p.is_whole(store));
-        is_pairing || !self.backfill.is_done(store)
+        !self.backfill.is_done(store)
     }
 
     /// Number of lines so far.
@@ -455,26 +405,21 @@ impl Rows {
         from
     }
 
-    fn look_at_open(&mut self, store: &Store, shows: &impl Fn(&Session) -> bool) {
+    fn look_at_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         let mut ranks = std::mem::take(&mut self.open);
         ranks.clear();
         self.order.read_ns = store.read_ns();
         let open = store.open();
-        let lines = open.filter(|(place, s)| self.has_line(*place, s, store, shows));
+        let lines = open.filter(|(place, s)| view_filter.has_line(*place, s, store));
         ranks.extend(lines.map(|(place, s)| self.order.rank(place, s)));
         ranks.sort_unstable();
         self.open = ranks;
     }
 
-    fn tried(
-        &self,
-        store: &Store,
-        numbers: Range<u64>,
-        shows: &impl Fn(&Session) -> bool,
-    ) -> Vec<Rank> {
+    fn tried(&self, store: &Store, numbers: Range<u64>, view_filter: &ViewFilter) -> Vec<Rank> {
         store
             .closed_in(numbers)
-            .filter(|(place, s)| self.has_line(*place, s, store, shows))
+            .filter(|(place, s)| view_filter.has_line(*place, s, store))
             .map(|(place, s)| self.order.rank(place, s))
             .collect()
     }
@@ -510,6 +455,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Filter;
     use crate::model::batch::Batch;
     use crate::model::fields::by_word;
     use crate::model::session::{Comm, State};
@@ -571,7 +517,7 @@ mod tests {
     /// Ingests a batch like the dashboard does.
     fn ingest(store: &mut Store, rows: &mut Rows, batch: Batch) {
         store.ingest(batch, |event| rows.take(&event));
-        rows.settle(store);
+        rows.settle();
     }
 
     /// The expected order, computed the slow way.
@@ -587,6 +533,10 @@ mod tests {
             .collect();
         all.sort_by_key(|(place, s)| order.rank(*place, s));
         all.into_iter().map(|(place, _)| place).collect()
+    }
+
+    fn everything() -> ViewFilter {
+        ViewFilter::new(Filter::default())
     }
 
     fn all(rows: &Rows, store: &Store) -> Vec<SessionRef> {
@@ -615,8 +565,9 @@ mod tests {
     fn rows_match_a_full_sort() {
         let mut store = Store::new(150_000);
         let mut rows = Rows::new(order("tx", true));
-        let shows = |s: &Session| s.comm.as_str() != "curl";
-        rows.restart(order("tx", true), &store, shows);
+        let view_filter = ViewFilter::new(Filter::parse("comm != curl").expect("a filter"));
+        let shows = |s: &Session| view_filter.shows(s);
+        rows.restart(order("tx", true), &store, &view_filter);
         for (i, order) in [order("tx", true), order("comm", false), order("tx", false)]
             .into_iter()
             .enumerate()
@@ -627,11 +578,11 @@ mod tests {
                 let open = 1_000_000..1_000_000 + 50 * i;
                 let closed = closed.start + i * 140_000..closed.end + i * 140_000;
                 ingest(&mut store, &mut rows, batch(open, closed));
-                rows.refresh(&store, shows);
+                rows.refresh(&store, &view_filter);
             }
             assert_eq!(rows.len(), sorted(&store, rows.order, shows).len());
-            rows.restart(order, &store, shows);
-            while rows.work(&store, shows) {}
+            rows.restart(order, &store, &view_filter);
+            while rows.work(&store, &view_filter) {}
             assert!(!rows.is_incomplete(&store));
             let want = sorted(&store, order, shows);
             assert_eq!(all(&rows, &store), want);
@@ -659,15 +610,15 @@ mod tests {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(0..0, 0..200_000));
         let mut rows = Rows::new(order("tx", true));
-        rows.restart(order("duration", true), &store, |_| true);
+        rows.restart(order("duration", true), &store, &everything());
         assert_eq!(rows.len() as u64, CHUNK);
         assert!(rows.is_incomplete(&store));
         assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(199_999)));
         // new ones arrive meanwhile
         ingest(&mut store, &mut rows, batch(0..0, 200_000..200_100));
-        rows.refresh(&store, |_| true);
+        rows.refresh(&store, &everything());
         assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(200_099)));
-        while rows.work(&store, |_| true) {}
+        while rows.work(&store, &everything()) {}
         assert_eq!(rows.len(), 200_100);
         assert_eq!(
             all(&rows, &store),
@@ -681,8 +632,8 @@ mod tests {
         store.apply(batch(500_000..500_020, 0..70_000));
         let order = order("tx", true);
         let mut rows = Rows::new(order);
-        rows.restart(order, &store, |_| true);
-        while rows.work(&store, |_| true) {}
+        rows.restart(order, &store, &everything());
+        while rows.work(&store, &everything()) {}
         for place in [
             SessionRef::Open(500_007),
             SessionRef::Closed(0),

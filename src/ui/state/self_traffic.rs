@@ -72,7 +72,7 @@ impl SelfTraffic {
                 now: Some(session),
                 ..
             }) if self.is(session) => self.closed.push_back(*number),
-            StoreEvent::Evicted(number, _) if self.closed.front() == Some(number) => {
+            StoreEvent::Evicted(number, ..) if self.closed.front() == Some(number) => {
                 self.closed.pop_front();
             }
             _ => {}

@@ -3,8 +3,9 @@
 //! Each session is counted once: open ones again at each snapshot, closed ones by store events and one chunk at a
 //! time; evicted ones are subtracted.
 
+use crate::model::local_pairs::comes_first;
 use crate::model::session::Session;
-use crate::model::store::{Backfill, Change, Store, StoreEvent};
+use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
 use crate::ui::state::view_filter::ViewFilter;
 
 /// Closed sessions counted in one step: a few milliseconds.
@@ -12,6 +13,10 @@ const CHUNK: u64 = 1 << 13;
 
 /// Figures that sessions can be added to and removed from.
 pub trait Count {
+    /// True if the figures count such a session.
+    fn concerns(_session: &Session) -> bool {
+        true
+    }
     fn add(&mut self, session: &Session);
     /// Removes a session, which is the same as when it was added.
     fn remove(&mut self, session: &Session);
@@ -46,28 +51,57 @@ impl<T: Count> Counted<T> {
         *self = Counted::new(self.empty, store, view_filter);
     }
 
-    /// Adds a closed session, subtracts an evicted one.
+    /// Adds a closed session, subtracts an evicted one. Of a local connection one end counts: as in the table the one that is
+    /// open, then the one that stands for both.
     pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
-        match event {
-            StoreEvent::Closed(Change {
-                at: Some(_),
-                now: Some(session),
-                ..
-            }) if view_filter.shows(session) => self.closed.add(session),
-            StoreEvent::Evicted(number, session)
-                if self.backfill.has_reached(*number) && view_filter.shows(session) =>
-            {
+        let (number, before, now) = match event {
+            StoreEvent::Evicted(number, session, _) => (Some(*number), Some(*session), None),
+            event => {
+                let Some(change) = event.change() else { return };
+                let number = match change.at {
+                    Some(SessionRef::Closed(number)) => Some(number),
+                    Some(SessionRef::Open(_)) => None,
+                    // it closed during a pause, after which counting begins again
+                    None if change.now.is_some() => return,
+                    None => None,
+                };
+                (number, change.before, change.now)
+            }
+        };
+        let other = event.other().filter(|_| view_filter.pairs);
+        let other_session = other.map(|other| other.session);
+        let was = counted::<T>(before, other_session, view_filter);
+        let is = counted::<T>(now, other_session, view_filter);
+        if number.is_some_and(|number| self.backfill.has_reached(number)) {
+            if let Some(session) = before.filter(|_| was.one) {
                 self.closed.remove(session);
             }
-            _ => {}
+            if let Some(session) = now.filter(|_| is.one) {
+                self.closed.add(session);
+            }
+        }
+        if let Some(other) = other
+            && let Some(SessionRef::Closed(number)) = other.at
+            && self.backfill.has_reached(number)
+        {
+            match (was.other, is.other) {
+                (false, true) => self.closed.add(other.session),
+                (true, false) => self.closed.remove(other.session),
+                _ => {}
+            }
         }
     }
 
     /// Counts the open sessions again.
     pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
         self.open = (self.empty)();
-        for (_, session) in store.open().filter(|(_, s)| view_filter.shows(s)) {
-            self.open.add(session);
+        let is_meant = |s: &Session| T::concerns(s) && view_filter.shows(s);
+        for (place, session) in store.open().filter(|(_, s)| is_meant(s)) {
+            let other = view_filter.other_end(place, session, store);
+            let is_other = |other: &Session| comes_first(other, session) && is_meant(other);
+            if !other.is_some_and(|other| is_other(other.session)) {
+                self.open.add(session);
+            }
         }
     }
 
@@ -79,9 +113,40 @@ impl<T: Count> Counted<T> {
     /// Counts the next chunk of closed sessions.
     pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
         let closed = store.closed_in(self.backfill.take_chunk(store));
-        for (_, session) in closed.filter(|(_, s)| view_filter.shows(s)) {
-            self.closed.add(session);
+        for (place, session) in closed {
+            let other = view_filter.other_end(place, session, store);
+            let other = other.map(|other| other.session);
+            if counted::<T>(Some(session), other, view_filter).one {
+                self.closed.add(session);
+            }
         }
+    }
+}
+
+/// The ends of a connection that count among the closed sessions.
+#[derive(Clone, Copy, Debug)]
+struct CountedEnds {
+    one: bool,
+    other: bool,
+}
+
+fn counted<T: Count>(
+    one: Option<&Session>,
+    other: Option<&Session>,
+    view_filter: &ViewFilter,
+) -> CountedEnds {
+    let meant = |s: &&Session| T::concerns(s) && view_filter.shows(s);
+    let (one, other) = (one.filter(meant), other.filter(meant));
+    let closed = |s: Option<&Session>| s.is_some_and(|s| !s.is_open());
+    match (one, other) {
+        (Some(a), Some(b)) => CountedEnds {
+            one: !a.is_open() && comes_first(a, b),
+            other: !b.is_open() && comes_first(b, a),
+        },
+        _ => CountedEnds {
+            one: closed(one),
+            other: closed(other),
+        },
     }
 }
 

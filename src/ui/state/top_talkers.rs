@@ -7,7 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES, default_sort};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
-use crate::model::store::{Backfill, Change, Store};
+use crate::model::session::Session;
+use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
@@ -48,7 +49,7 @@ impl Pane {
         }
     }
 
-    fn by(&self) -> GroupBy {
+    pub fn by(&self) -> GroupBy {
         self.subject.by(self.grouped)
     }
 
@@ -100,11 +101,11 @@ impl Pane {
 
     /// Sorts again.
     fn refresh(&mut self, talkers: &Aggregates, height: usize) {
-        let figure = self.sorted_by();
+        let (figure, by) = (self.sorted_by(), self.by());
         let mut order: Vec<(f64, u64, GroupKey, &Aggregate)> = talkers
-            .of(self.by())
+            .of(by)
             .map(|(key, t)| {
-                let value = (figure.get)(talkers, t);
+                let value = (figure.get)(talkers, by, t);
                 // those without this figure: the one that was active last comes first
                 let active_s = if value > 0.0 { u64::MAX } else { t.newest_s() };
                 (value, active_s, key, t)
@@ -147,6 +148,17 @@ fn title(by: GroupBy) -> &'static str {
         GroupBy::Port => "PORT",
         GroupBy::Workload => "UNIT",
     }
+}
+
+/// The other end of a session, if the filter matches it and a connection counts once.
+fn selected_other<'a>(
+    place: SessionRef,
+    session: &Session,
+    store: &'a Store,
+    view_filter: &ViewFilter,
+) -> Option<&'a Session> {
+    let other = view_filter.other_end(place, session, store)?.session;
+    view_filter.selects(other).then_some(other)
 }
 
 /// Sums of the sessions that the filter matches.
@@ -230,7 +242,10 @@ impl Panes {
         if let Some(narrowed) = &mut self.narrowed
             && let Some(change) = change.among(|s| view_filter.selects(s))
         {
-            narrowed.talkers.take(&change);
+            narrowed.talkers.take(&match view_filter.pairs {
+                true => change,
+                false => change.unpaired(),
+            });
         }
     }
 
@@ -254,15 +269,22 @@ impl Panes {
     /// Shows the sums as they are now.
     pub fn settle(&mut self, store: &Store, view_filter: &ViewFilter) {
         self.shown = None;
-        let open = || store.open().map(|(_, s)| s);
         if self.all.is_inexact() {
             let own = &view_filter.self_traffic;
-            self.all.recount(open().filter(|s| !own.is(s)));
+            let other = |place, s: &Session| {
+                let other = store.other_end(place, s).map(|other| other.session);
+                other.filter(|other| !own.is(other))
+            };
+            let open = store.open().filter(|(_, s)| !own.is(s));
+            self.all
+                .recount(open.map(|(place, s)| (s, other(place, s))));
         }
         if let Some(Narrowed { talkers, .. }) = &mut self.narrowed
             && talkers.is_inexact()
         {
-            talkers.recount(open().filter(|s| view_filter.selects(s)));
+            let open = store.open().filter(|(_, s)| view_filter.selects(s));
+            talkers
+                .recount(open.map(|(place, s)| (s, selected_other(place, s, store, view_filter))));
         }
         self.refresh();
     }
@@ -294,8 +316,9 @@ impl Panes {
         }
         if std::mem::take(&mut self.restarting) {
             let mut talkers = self.all.emptied();
-            for (_, session) in store.open().filter(|(_, s)| view_filter.selects(s)) {
-                talkers.recall(session, store.uncounted(session));
+            for (place, session) in store.open().filter(|(_, s)| view_filter.selects(s)) {
+                let other = selected_other(place, session, store, view_filter);
+                talkers.recall(session, store.uncounted(session), other);
             }
             self.narrowed = Some(Narrowed {
                 talkers,
@@ -304,8 +327,10 @@ impl Panes {
             });
         } else if let Some(narrowed) = &mut self.narrowed {
             let closed = store.closed_in(narrowed.backfill.take_chunk(store)).rev();
-            for (_, session) in closed.filter(|(_, s)| view_filter.selects(s)) {
-                narrowed.talkers.recall(session, store.uncounted(session));
+            for (place, session) in closed.filter(|(_, s)| view_filter.selects(s)) {
+                let other = selected_other(place, session, store, view_filter);
+                let uncounted = store.uncounted(session);
+                narrowed.talkers.recall(session, uncounted, other);
             }
         }
         self.refresh();

@@ -4,8 +4,9 @@
 
 use crate::filter::Filter;
 use crate::model::capture_filter::Family;
+use crate::model::local_pairs::comes_first;
 use crate::model::session::{Session, SessionId};
-use crate::model::store::SessionRef;
+use crate::model::store::{PairedEnd, SessionRef, Store};
 use crate::ui::state::self_traffic::SelfTraffic;
 
 /// The session of the selected line; `None`: the first line, whichever that is.
@@ -39,6 +40,8 @@ pub struct ViewFilter {
     pub filter: Filter,
     /// Hidden unless asked for.
     pub self_traffic: SelfTraffic,
+    /// A connection of which both ends are on this host has one line, and counts once.
+    pub pairs: bool,
     /// Previous filters, the newest last, each with the session that was selected.
     trail: Vec<(Filter, Selected)>,
 }
@@ -51,6 +54,7 @@ impl ViewFilter {
             family: None,
             filter,
             self_traffic: SelfTraffic::default(),
+            pairs: true,
             trail: Vec::new(),
         }
     }
@@ -81,9 +85,32 @@ impl ViewFilter {
             && !self.self_traffic.hides(session)
     }
 
-    /// True if every session matches, except self traffic.
+    /// True if every session matches, except self traffic, and a connection counts once: the sums of all are those.
     pub fn selects_all(&self) -> bool {
-        self.family.is_none() && self.filter.is_everything() && !self.self_traffic.shown
+        self.family.is_none()
+            && self.filter.is_everything()
+            && !self.self_traffic.shown
+            && self.pairs
+    }
+
+    /// The other end of a session, if both have one line.
+    pub fn other_end<'a>(
+        &self,
+        place: SessionRef,
+        session: &Session,
+        store: &'a Store,
+    ) -> Option<PairedEnd<'a>> {
+        self.pairs.then(|| store.other_end(place, session))?
+    }
+
+    /// True if a session has a line: it is shown, and so is no end that comes before it.
+    pub fn has_line(&self, place: SessionRef, session: &Session, store: &Store) -> bool {
+        let comes_before =
+            |other: PairedEnd<'_>| comes_first(other.session, session) && self.shows(other.session);
+        self.shows(session)
+            && !self
+                .other_end(place, session, store)
+                .is_some_and(comes_before)
     }
 
     /// Shows this family only, or both again.

@@ -1,9 +1,11 @@
 //! One line for a connection within the host.
 
 use super::*;
+use crate::model::local_pairs::comes_first;
 use crate::output::export_file::WriterReport;
 use crate::testing::sample::Numbers;
-use crate::ui::state::local_pairs::comes_first;
+use crate::ui::layout::panes::Subject;
+use crate::ui::state::session_history::ChartHistory;
 
 /// Both ends of the `n`th local connection, open: the client's and the server's.
 fn ends(n: u64) -> [Session; 2] {
@@ -66,10 +68,12 @@ fn local_connection_has_one_line_and_the_key_shows_both_ends() {
     let comms = column(&app, "COMM");
     assert!(comms.contains(&"wrk⇄ngi…".to_owned()), "{comms:?}");
     assert_eq!(app.row_count(), 2);
-    assert!(screen(&app, SIZE).contains("open 3"), "the host's sessions");
+    // as in the table
+    assert!(screen(&app, SIZE).contains("open 2"));
     press_and_settle(&mut app, "l");
     assert_eq!(app.row_count(), 3);
     assert!(screen(&app, SIZE).contains("a line for each end"));
+    assert!(screen(&app, SIZE).contains("open 3"), "the host's sessions");
     press_and_settle(&mut app, "l");
     assert_eq!(app.row_count(), 2);
     assert!(screen(&app, SIZE).contains("one line for both ends"));
@@ -271,14 +275,8 @@ fn lines_of_local_connections_are_the_same_found_one_by_one_and_all_at_once() {
 }
 
 #[test]
-fn local_connections_among_many_sessions_are_found_in_steps() {
-    let mut app = unused(1 << 20, SIZE);
-    press(&mut app, "l");
-    for second in 2..6 {
-        let both = (second * 10_000..second * 10_000 + 10_000).flat_map(ends_at);
-        let closed: Vec<Session> = both.map(|s| closing(&s, second)).collect();
-        app.batch(batch_at(second, ends(1).to_vec(), closed));
-    }
+fn local_connections_among_many_sessions_are_counted_again_in_steps() {
+    let mut app = unused(1 << 20, Size::new(120, 40));
     fn ends_at(n: u64) -> [Session; 2] {
         // every port is used more than once
         ends(n).map(|s| Session {
@@ -287,14 +285,249 @@ fn local_connections_among_many_sessions_are_found_in_steps() {
             ..s
         })
     }
-    assert_eq!(app.row_count(), 80_002);
-    press(&mut app, "l");
-    assert!(app.is_working());
-    let mut steps = 0;
-    while app.is_working() {
-        app.work();
-        steps += 1;
+    for second in 2..6 {
+        let both = (second * 10_000..second * 10_000 + 10_000).flat_map(ends_at);
+        let closed: Vec<Session> = both.map(|s| closing(&s, second)).collect();
+        app.batch(batch_at(second, ends(1).to_vec(), closed));
     }
-    assert!(steps >= 8, "{steps}");
-    assert_eq!(app.row_count(), 40_001);
+    for lines in [80_002, 40_001] {
+        press(&mut app, "l");
+        let mut steps = 0;
+        while app.is_working() {
+            app.work();
+            steps += 1;
+        }
+        assert!(steps >= 2, "{steps}");
+        assert_eq!(app.row_count(), lines);
+        assert_eq!(pane(&app, Subject::Ports)[0].1[1], lines as u64);
+    }
+}
+
+/// A local connection of two processes in one unit, whose client received `bytes` and sent a hundredth of that.
+fn transfer(n: u64, bytes: u64) -> [Session; 2] {
+    let [client, server] = ends(n);
+    [
+        Session {
+            pid: 11,
+            tx_bytes: bytes / 100,
+            rx_bytes: bytes,
+            ..client
+        },
+        Session {
+            pid: 22,
+            tx_bytes: bytes,
+            rx_bytes: bytes / 100,
+            ..server
+        },
+    ]
+}
+
+fn read_at(session: &Session, second: u64) -> Session {
+    Session {
+        end_ns: second * S,
+        ..session.clone()
+    }
+}
+
+/// Open sessions, sessions, bytes and bytes per second of each line of a pane.
+fn pane(app: &App, subject: Subject) -> Vec<(String, [u64; 4])> {
+    let (talkers, pane) = (app.panes().talkers(), app.panes().pane(subject));
+    let rows = pane.rows(talkers).filter_map(|row| {
+        let t = row.talker;
+        let rate = talkers.byte_rate(t).round() as u64;
+        Some((row.key?.to_string(), [t.open, t.sessions, t.bytes, rate]))
+    });
+    rows.collect()
+}
+
+fn line(name: &str, figures: [u64; 4]) -> (String, [u64; 4]) {
+    (name.into(), figures)
+}
+
+#[test]
+fn local_connection_counts_once_in_every_sum() {
+    for server_first in [false, true] {
+        let size = Size::new(120, 40);
+        let mut app = unused(100, size);
+        app.batch(batch_at(1, vec![], vec![]));
+        let now = |bytes, second| {
+            let mut both = transfer(1, bytes).map(|s| read_at(&s, second));
+            if server_first {
+                both.reverse();
+            }
+            both.to_vec()
+        };
+        app.batch(batch_at(3, now(10_000, 3), vec![]));
+        app.batch(batch_at(4, now(1_010_000, 4), vec![]));
+        let per_second = 1_000_000 + 10_000;
+        let all = 1_010_000 + 10_100;
+        let once = [1, 1, all, per_second];
+        let figures = app.store().host_figures(true);
+        assert_eq!((figures.open, figures.closed), (1, 0));
+        let rates = figures.rates;
+        assert_eq!((rates.tx, rates.rx), (10_000.0, 1_000_000.0));
+        assert_eq!(pane(&app, Subject::Ports), [line("18080", once)]);
+        assert_eq!(pane(&app, Subject::Peers), [line("127.0.0.1", once)]);
+        let units = pane(&app, Subject::Units);
+        assert_eq!(units.len(), 1, "{units:?}");
+        assert_eq!(units[0].1, once, "both ends are in one unit");
+        let mut processes = pane(&app, Subject::Processes);
+        processes.sort_unstable();
+        assert_eq!(processes, [line("nginx 22", once), line("wrk 11", once)]);
+        // each end by itself, as before
+        press_and_settle(&mut app, "l");
+        let twice = [2, 2, 2 * all, 2 * per_second];
+        assert_eq!(pane(&app, Subject::Ports), [line("18080", twice)]);
+        let figures = app.store().host_figures(false);
+        assert_eq!((figures.open, figures.rates.tx), (2, 1_010_000.0));
+        press_and_settle(&mut app, "l");
+        assert_eq!(pane(&app, Subject::Ports), [line("18080", once)]);
+        // a filter that both ends match, and one that one of them does
+        for (filter, lines) in [("port 18080", vec!["18080"]), ("comm nginx", vec!["18080"])] {
+            press(&mut app, "/ ^U");
+            type_text(&mut app, filter);
+            press_and_settle(&mut app, "Enter");
+            let ports = pane(&app, Subject::Ports);
+            let names: Vec<&str> = ports.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, lines);
+            assert_eq!(ports[0].1[..3], once[..3], "{filter}");
+        }
+        press_and_settle(&mut app, "/ ^U Enter");
+        // half of it closes, then the rest
+        let [client, server] = transfer(1, 1_010_000);
+        app.batch(batch_at(
+            5,
+            vec![read_at(&server, 5)],
+            vec![closing(&client, 5)],
+        ));
+        let figures = app.store().host_figures(true);
+        assert_eq!((figures.open, figures.closed), (1, 0), "an end is open");
+        assert_eq!(pane(&app, Subject::Ports)[0].1[..3], [1, 1, all]);
+        app.batch(batch_at(6, vec![], vec![closing(&server, 6)]));
+        let figures = app.store().host_figures(true);
+        assert_eq!((figures.open, figures.closed), (0, 1));
+        assert_eq!(pane(&app, Subject::Ports)[0].1[..3], [0, 1, all]);
+        let chart = &app.host_history();
+        let sum = |h: &ChartHistory| (0..7).map(|s| h.at(s)).sum::<f32>().round();
+        assert_eq!((sum(&chart.opened), sum(&chart.closed)), (1.0, 1.0));
+        assert_eq!((sum(&chart.tx), sum(&chart.rx)), (10_100.0, 1_010_000.0));
+    }
+}
+
+#[test]
+fn local_connection_that_was_never_seen_open_counts_once_from_the_side_of_its_client() {
+    for server_first in [false, true] {
+        let mut app = unused(100, SIZE);
+        app.batch(batch_at(2, vec![], vec![]));
+        let mut both = transfer(1, 10_000).map(|s| closing(&s, 3));
+        if server_first {
+            both.reverse();
+        }
+        app.batch(batch_at(4, vec![], both.to_vec()));
+        let figures = app.store().host_figures(true);
+        assert_eq!((figures.open, figures.closed), (0, 1));
+        let rates = figures.rates;
+        assert_eq!((rates.opened, rates.tx, rates.rx), (0.5, 50.0, 5000.0));
+        let once = [0, 1, 10_100, 5050];
+        assert_eq!(pane(&app, Subject::Ports), [line("18080", once)]);
+        let chart = app.host_history();
+        let sum = |h: &ChartHistory| (0..5).map(|s| h.at(s)).sum::<f32>().round();
+        assert_eq!((sum(&chart.opened), sum(&chart.closed)), (1.0, 1.0));
+        assert_eq!((sum(&chart.tx), sum(&chart.rx)), (100.0, 10_000.0));
+    }
+}
+
+#[test]
+fn process_connected_to_itself_counts_that_connection_once() {
+    let mut app = unused(100, Size::new(120, 40));
+    let both = transfer(1, 1000).map(|s| Session {
+        pid: 7,
+        comm: Comm::from("java"),
+        ..s
+    });
+    app.batch(batch_at(2, both.to_vec(), vec![]));
+    let processes = pane(&app, Subject::Processes);
+    assert_eq!(processes.len(), 1);
+    assert_eq!(processes[0].1[..3], [1, 1, 1010]);
+}
+
+#[test]
+fn failure_of_a_local_connection_counts_once() {
+    let mut app = unused(100, Size::new(120, 40));
+    app.batch(batch_at(1, vec![], vec![]));
+    let [client, server] = transfer(1, 1000).map(|s| closing(&s, 2));
+    let reset = [
+        Session {
+            reason: Reason::RemoteReset,
+            ..client
+        },
+        Session {
+            reason: Reason::LocalReset,
+            ..server
+        },
+    ];
+    press(&mut app, "f");
+    app.batch(batch_at(3, vec![], reset.to_vec()));
+    let text = screen(&app, Size::new(120, 40));
+    assert!(text.contains("1 failure"), "{text}");
+    let failed = &app.host_history().failed;
+    assert_eq!((0..4).map(|s| failed.at(s)).sum::<f32>(), 1.0);
+}
+
+/// Sums that are kept up to date and sums that are counted again, of a random host.
+#[test]
+fn sums_of_local_connections_are_the_same_kept_up_to_date_and_counted_again() {
+    for seed in 0..20 {
+        let mut numbers = Numbers::from(seed);
+        let mut app = unused(10_000, Size::new(160, 50));
+        let mut open: Vec<Session> = Vec::new();
+        let mut next = 1;
+        for second in 2..20 {
+            let mut closed = Vec::new();
+            for _ in 0..numbers.below(6) {
+                let mut both = ends(next).map(|s| read_at(&s, second));
+                next += 1;
+                if numbers.below(2) == 0 {
+                    both.reverse();
+                }
+                match numbers.below(5) {
+                    0 => closed.extend(both.iter().map(|s| closing(s, second))),
+                    1 => open.push(both[0].clone()),
+                    _ => open.extend(both),
+                }
+            }
+            let (gone, left): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|_| numbers.below(4) == 0);
+            open = left;
+            closed.extend(gone.iter().map(|s| closing(s, second)));
+            app.batch(batch_at(second, open.clone(), closed));
+        }
+        let all = Subject::ALL.map(|subject| {
+            let mut lines = pane(&app, subject);
+            lines.iter_mut().for_each(|(_, figures)| figures[3] = 0);
+            lines.sort_unstable();
+            lines
+        });
+        let lines = app.row_count() as u64;
+        let figures = app.store().host_figures(true);
+        assert_eq!(figures.open as u64 + figures.closed, lines, "{seed}");
+        assert_eq!(
+            app.visible(10_000).filter(|l| l.session.is_open()).count(),
+            figures.open
+        );
+        let [_, _, ports, _] = &all;
+        assert_eq!(ports[0].1[0], figures.open as u64, "{seed}");
+        assert_eq!(ports[0].1[1], lines, "{seed}");
+        // a filter that matches everything
+        press(&mut app, "/");
+        type_text(&mut app, "port > 0");
+        press_and_settle(&mut app, "Enter");
+        let again = Subject::ALL.map(|subject| {
+            let mut lines = pane(&app, subject);
+            lines.iter_mut().for_each(|(_, figures)| figures[3] = 0);
+            lines.sort_unstable();
+            lines
+        });
+        assert_eq!(all, again, "{seed}");
+    }
 }

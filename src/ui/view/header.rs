@@ -44,23 +44,24 @@ fn fit(parts: Vec<Line<'_>>, width: u16) -> Line<'_> {
 const WIDEST_HOST: usize = 40;
 
 fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let totals = app.store().totals();
+    let host = app.store().host_figures(app.view_filter.pairs);
+    let rates = host.rates;
     let figure = |name: &'static str, value: String| {
         Line::from(vec![Span::raw(name), Span::styled(value, theme.figure)])
     };
-    let new = format!("{}/s", short(totals.opened_rate));
+    let new = format!("{}/s", short(rates.opened));
     let rate = |sign: &'static str, rate: f64| {
         let rate = fields::byte_rate(rate as u64);
         [Span::raw(sign), Span::styled(rate, theme.figure)]
     };
-    let [up, down] = [rate("↑", totals.tx_rate), rate(" ↓", totals.rx_rate)];
+    let [up, down] = [rate("↑", rates.tx), rate(" ↓", rates.rx)];
     let mut parts = vec![
-        figure("open ", app.store().open_count().to_string()),
-        figure("closed ", totals.closed.to_string()),
+        figure("open ", host.open.to_string()),
+        figure("closed ", host.closed.to_string()),
         figure("new ", new),
         Line::from_iter(up.into_iter().chain(down)),
     ];
-    let missed = totals.missed.certain();
+    let missed = app.store().totals().missed.certain();
     if missed > 0 {
         let missed = Span::styled(missed.to_string(), theme.alarm);
         parts.insert(2, Line::from(vec![Span::raw("missed "), missed]));

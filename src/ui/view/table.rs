@@ -62,7 +62,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         } else {
             match fails {
                 true => theme.alarm_text,
-                false => theme.line(app.tone(session)),
+                false => theme.line(app.tone(&shown)),
             }
         };
         buffer.set_style(line, style);

@@ -89,7 +89,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
             let text = if figure.is_history {
                 sparkline(&talkers.history_cells(row.talker, width.into()))
             } else {
-                (figure.text)((figure.get)(talkers, row.talker))
+                (figure.text)((figure.get)(talkers, pane.by(), row.talker))
             };
             let text = format!("{text:>0$}", usize::from(width));
             put(buffer, (area.x + x, line.y), area, &text, width, style);
