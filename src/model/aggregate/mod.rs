@@ -499,6 +499,11 @@ impl Aggregates {
         self.group(by).other()
     }
 
+    /// Time of the last complete snapshot, ns.
+    pub fn snapshot_ns(&self) -> u64 {
+        self.snapshot_ns
+    }
+
     /// Bytes of all sessions, each local connection counted once.
     pub fn bytes(&self) -> u64 {
         self.bytes

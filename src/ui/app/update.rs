@@ -492,6 +492,9 @@ impl App {
         if let Some(left) = self.layers.turn_to(focus) {
             self.panes.leave(left);
         }
+        if let Focus::Pane(subject) = focus {
+            self.panes.touch(subject);
+        }
         self.adapt_to_layout();
     }
 

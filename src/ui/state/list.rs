@@ -41,6 +41,11 @@ impl<K: Copy + PartialEq> List<K> {
         }
     }
 
+    /// All keys, in order.
+    pub fn order(&self) -> &[K] {
+        &self.order
+    }
+
     pub fn len(&self) -> usize {
         self.order.len()
     }

@@ -27,6 +27,7 @@ pub mod screens;
 pub mod self_traffic;
 pub mod session_history;
 pub mod sort_menu;
+pub mod still_order;
 pub mod table_screen;
 pub mod tally;
 pub mod top_talkers;

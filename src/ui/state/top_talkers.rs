@@ -1,5 +1,7 @@
 //! The top talkers panes: their lines, order and selection.
 //!
+//! Lines hold still, so that they can be read: see `still_order`.
+//!
 //! With a filter, sums are counted separately over the matching sessions still kept, one chunk at a time. The sums
 //! themselves are in `crate::model::aggregate`.
 
@@ -12,6 +14,7 @@ use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
+use crate::ui::state::still_order::{same, still};
 use crate::ui::state::view_filter::ViewFilter;
 
 #[derive(Debug)]
@@ -26,7 +29,18 @@ pub struct Pane {
     list: List<GroupKey>,
     /// Cells of the longest name that was visible. It only grows, so that columns do not move to and fro.
     longest: usize,
+    /// Time of the snapshot that was shown at the last key or click in it, ns.
+    touched_ns: Option<u64>,
+    /// The next order is that of the figures, whatever it was before.
+    is_exact: bool,
+    /// Entries of its line of the strip, in order.
+    strip: Vec<GroupKey>,
 }
+
+/// Time for which a pane keeps its order after a key or a click in it, ns.
+const HOLD_NS: u64 = 5_000_000_000;
+/// Maximum number of entries in a line of the strip.
+const STRIP: usize = 20;
 
 #[derive(Debug)]
 pub struct TalkerRow<'a> {
@@ -46,6 +60,9 @@ impl Pane {
             // evicted talkers have their line below the last
             list: List::with_other(),
             longest: 0,
+            touched_ns: None,
+            is_exact: true,
+            strip: Vec::new(),
         }
     }
 
@@ -125,9 +142,43 @@ impl Pane {
                 .then_with(|| b.3.sessions.cmp(&a.3.sessions))
                 .then_with(|| a.2.cmp(&b.2))
         });
-        let order = order.into_iter().map(|(_, _, key, _)| key).collect();
+        let order: Vec<_> = order
+            .into_iter()
+            .map(|(value, _, key, _)| (value, key))
+            .collect();
+        let now_ns = talkers.snapshot_ns();
+        let is_held = |touched_ns| now_ns.saturating_sub(touched_ns) < HOLD_NS;
+        let order = match () {
+            () if self.is_exact => order.into_iter().map(|(_, key)| key).collect(),
+            () if self.touched_ns.is_some_and(is_held) => same(&order, self.list.order()),
+            () => still(order, self.list.order()),
+        };
         self.list.set(order, height);
         self.measure(height);
+    }
+
+    /// Kind of the entries of its line of the strip: a line has no room for process ids, so that processes are summed up
+    /// by program.
+    fn strip_by(&self) -> GroupBy {
+        match self.by() {
+            GroupBy::Process => GroupBy::Program,
+            by => by,
+        }
+    }
+
+    /// Sorts the entries of the strip again: those with traffic.
+    fn refresh_strip(&mut self, talkers: &Aggregates) {
+        let rates = talkers
+            .of(self.strip_by())
+            .map(|(key, talker)| (talkers.byte_rate(talker), key));
+        let mut busiest: Vec<(f64, GroupKey)> = rates.filter(|(rate, _)| *rate >= 1.0).collect();
+        busiest.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let before = match self.is_exact {
+            true => &[],
+            false => &self.strip[..],
+        };
+        self.strip = still(busiest, before);
+        self.strip.truncate(STRIP);
     }
 
     /// Makes room for the visible names.
@@ -295,7 +346,7 @@ impl Panes {
         if !self.restarting || !self.is_visible() {
             self.narrowed = None;
         }
-        self.refresh();
+        self.refresh_exactly();
     }
 
     /// True if any sums are visible; hidden ones are not counted.
@@ -333,37 +384,40 @@ impl Panes {
                 narrowed.talkers.recall(session, uncounted, other);
             }
         }
-        self.refresh();
+        self.refresh_exactly();
     }
 
     /// Sets the number of talker lines in each pane, and whether there is a strip.
     pub fn resize(&mut self, heights: [usize; 4], has_strip: bool) {
+        let appears = has_strip && !self.has_strip;
         (self.heights, self.has_strip) = (heights, has_strip);
+        let talkers = Panes::sums(&self.narrowed, &self.shown, &self.all);
         for (pane, height) in self.panes.iter_mut().zip(heights) {
             pane.list.scroll(height);
             pane.measure(height);
+            if appears {
+                pane.refresh_strip(talkers);
+            }
         }
     }
 
     /// The entries of the strip: their heading, and those with traffic and their bytes per second, the busiest first.
-    /// A line has no room for process ids, so that processes are summed up by program.
     pub fn busiest(&self, subject: Subject) -> (&'static str, Vec<(GroupKey, f64)>) {
-        const MOST: usize = 20;
-        let talkers = self.talkers();
-        let by = match self.pane(subject).by() {
-            GroupBy::Process => GroupBy::Program,
-            by => by,
-        };
-        let rates = talkers
-            .of(by)
-            .map(|(key, talker)| (key, talkers.byte_rate(talker)));
-        let mut busiest: Vec<(GroupKey, f64)> = rates.filter(|(_, rate)| *rate >= 1.0).collect();
-        busiest.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        busiest.truncate(MOST);
-        (title(by), busiest)
+        let (talkers, pane) = (self.talkers(), self.pane(subject));
+        let by = pane.strip_by();
+        let rate = |key| Some((key, talkers.byte_rate(talkers.get(by, key)?)));
+        let entries = pane.strip.iter().filter_map(|key| rate(*key));
+        (title(by), entries.collect())
+    }
+
+    /// Notes a key or a click in a pane, which keeps its order for a while.
+    pub fn touch(&mut self, subject: Subject) {
+        let now_ns = self.talkers().snapshot_ns();
+        self.panes[subject as usize].touched_ns = Some(now_ns);
     }
 
     pub fn go(&mut self, subject: Subject, motion: Motion) {
+        self.touch(subject);
         let height = self.heights[subject as usize];
         let pane = &mut self.panes[subject as usize];
         pane.list.go(motion, height);
@@ -372,7 +426,9 @@ impl Panes {
 
     /// Shows the top lines again after the keyboard focus has left.
     pub fn leave(&mut self, subject: Subject) {
-        self.panes[subject as usize].list.reset();
+        let pane = &mut self.panes[subject as usize];
+        pane.list.reset();
+        pane.touched_ns = None;
         self.refresh();
     }
 
@@ -384,6 +440,7 @@ impl Panes {
             pane.grouped = !pane.grouped;
             pane.longest = 0;
             pane.list.reset();
+            pane.is_exact = true;
             self.refresh();
         }
         can_be_grouped
@@ -400,6 +457,7 @@ impl Panes {
         if let Some(i) = FIGURES.iter().position(|f| Some(f.title) == next) {
             (pane.sort, pane.inverted) = (i, false);
         }
+        pane.is_exact = true;
         self.refresh();
     }
 
@@ -411,16 +469,19 @@ impl Panes {
         } else if let Some(i) = FIGURES.iter().position(|f| f.title == figure.title) {
             (pane.sort, pane.inverted) = (i, false);
         }
+        pane.is_exact = true;
         self.refresh();
     }
 
     /// Selects the line at this offset from the first visible one. True if it was selected already.
     pub fn click(&mut self, subject: Subject, line: usize) -> bool {
+        self.touch(subject);
         self.panes[subject as usize].list.click(line)
     }
 
     /// Scrolls; the selection stays visible.
     pub fn wheel(&mut self, subject: Subject, down: bool) {
+        self.touch(subject);
         let height = self.heights[subject as usize];
         self.panes[subject as usize].list.wheel(height, down);
     }
@@ -429,6 +490,7 @@ impl Panes {
     pub fn invert(&mut self, subject: Subject) {
         let pane = &mut self.panes[subject as usize];
         pane.inverted = !pane.inverted;
+        pane.is_exact = true;
         self.refresh();
     }
 
@@ -436,6 +498,16 @@ impl Panes {
         let talkers = Panes::sums(&self.narrowed, &self.shown, &self.all);
         for (pane, height) in self.panes.iter_mut().zip(self.heights) {
             pane.refresh(talkers, height);
+            if self.has_strip {
+                pane.refresh_strip(talkers);
+            }
+            pane.is_exact = false;
         }
+    }
+
+    /// Sorts again in the order of the figures: they are others now.
+    fn refresh_exactly(&mut self) {
+        self.panes.iter_mut().for_each(|pane| pane.is_exact = true);
+        self.refresh();
     }
 }

@@ -6,6 +6,7 @@ use crate::output::export_file::WriterReport;
 use crate::testing::sample::Numbers;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::session_history::ChartHistory;
+use crate::ui::theme::Tone;
 
 /// Both ends of the `n`th local connection, open: the client's and the server's.
 fn ends(n: u64) -> [Session; 2] {
@@ -65,8 +66,10 @@ fn local_connection_has_one_line_and_the_key_shows_both_ends() {
         ends(1).into_iter().chain([far()]).collect(),
         vec![],
     ));
-    let comms = column(&app, "COMM");
-    assert!(comms.contains(&"wrk⇄ngi…".to_owned()), "{comms:?}");
+    // the address says only that it is on this host
+    let cells = |title| column(&app, title).contains(&"wrk".to_owned());
+    assert!(cells("COMM"), "{:?}", column(&app, "COMM"));
+    assert!(column(&app, "RADDR").contains(&"⇄nginx".to_owned()));
     assert_eq!(app.row_count(), 2);
     // as in the table
     assert!(screen(&app, SIZE).contains("open 2"));
@@ -77,6 +80,37 @@ fn local_connection_has_one_line_and_the_key_shows_both_ends() {
     press_and_settle(&mut app, "l");
     assert_eq!(app.row_count(), 2);
     assert!(screen(&app, SIZE).contains("one line for both ends"));
+}
+
+#[test]
+fn programs_of_a_local_connection_are_whole_in_80_columns() {
+    let named = |address: [u8; 4], ours: &str, theirs: &str| {
+        let [client, server] = ends(1).map(|s| Session {
+            laddr: address.into(),
+            raddr: address.into(),
+            ..s
+        });
+        let comm = |s: Session, comm: &str| Session {
+            comm: Comm::from(comm),
+            ..s
+        };
+        let mut app = unused(100, SIZE);
+        let both = vec![comm(client, ours), comm(server, theirs)];
+        app.batch(batch_at(2, both, vec![]));
+        let first = |title| column(&app, title).swap_remove(0);
+        (first("COMM"), first("RADDR"))
+    };
+    let cells = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    let loopback = [127, 0, 0, 1];
+    assert_eq!(
+        named(loopback, "postgres", "haproxy1"),
+        cells("postgres", "⇄haproxy1")
+    );
+    assert_eq!(
+        named([10, 0, 0, 5], "postgres", "haproxy1"),
+        cells("postgres", "⇄haproxy1")
+    );
+    assert_eq!(named(loopback, "nc", "sh"), cells("nc⇄sh", "127.0.0.1"));
 }
 
 #[test]
@@ -530,4 +564,20 @@ fn sums_of_local_connections_are_the_same_kept_up_to_date_and_counted_again() {
         });
         assert_eq!(all, again, "{seed}");
     }
+}
+
+#[test]
+fn line_of_a_local_connection_fades_from_the_close_of_its_last_end() {
+    let mut app = unused(100, SIZE);
+    let [client, server] = ends(1);
+    app.batch(batch_at(2, vec![client.clone(), server.clone()], vec![]));
+    app.batch(batch_at(3, vec![server.clone()], vec![closing(&client, 3)]));
+    let tone = |app: &App| app.tone(&app.visible(1).next().expect("a line"));
+    assert_eq!(tone(&app), Tone::Open);
+    app.batch(batch_at(9, vec![], vec![closing(&server, 9)]));
+    assert_eq!(tone(&app), Tone::JustClosed);
+    app.batch(batch_at(11, vec![], vec![]));
+    assert_eq!(tone(&app), Tone::Fading);
+    app.batch(batch_at(12, vec![], vec![]));
+    assert_eq!(tone(&app), Tone::Closed);
 }

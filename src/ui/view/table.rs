@@ -45,6 +45,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let text = format!("{}{sign}", column.title);
         put(buffer, heading, &title, &text, style);
     }
+    let pair = PairColumns::new(&window.shown);
     let right = right.then(|| area.width.saturating_sub(1));
     for (x, sign) in [(window.left, "‹"), (right, "›")] {
         if let Some(x) = x.filter(|x| *x < area.width) {
@@ -72,11 +73,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             } else {
                 cell_style(column.field, session, theme, style)
             };
-            let text = match shown.other.filter(|_| column.field.word == "comm") {
-                Some(other) => {
-                    let names = [session, other].map(|s| app.names.plain_cell(column.field, s));
-                    both(&names, column.width.into())
-                }
+            let text = match shown
+                .other
+                .and_then(|other| pair.cell(app, column, session, other))
+            {
+                Some(text) => text,
                 None => app.names.cell(column.field, session, column.width),
             };
             put(buffer, line, column, &text, style);
@@ -214,10 +215,53 @@ fn put(buffer: &mut Buffer, line: Rect, column: &Shown, text: &str, style: Style
     buffer.set_stringn(line.x + column.x + indent, line.y, text, room.into(), style);
 }
 
+/// Columns that name the programs of a local connection.
+struct PairColumns {
+    comm: Option<(&'static Field, usize)>,
+    has_raddr: bool,
+}
+
+impl PairColumns {
+    fn new(shown: &[Shown]) -> Self {
+        let comm = shown.iter().find(|c| c.field.word == "comm");
+        PairColumns {
+            comm: comm.map(|c| (c.field, c.width.into())),
+            has_raddr: shown.iter().any(|c| c.field.word == "raddr"),
+        }
+    }
+
+    /// The cell of a column that names programs; `None`: it is as for any session. Where COMM has no room for both names, the
+    /// program at the other end takes the cell of its address, if that says only that it is on this host.
+    fn cell(
+        &self,
+        app: &App,
+        column: &Shown,
+        session: &Session,
+        other: &Session,
+    ) -> Option<String> {
+        let is_raddr = column.field.word == "raddr";
+        let (comm, width) = self
+            .comm
+            .filter(|_| is_raddr || column.field.word == "comm")?;
+        let names = [session, other].map(|s| app.names.plain_cell(comm, s));
+        let is_same = session.laddr == session.raddr || session.raddr.is_loopback();
+        let fits = names[0].width() + BETWEEN.width() + names[1].width() <= width;
+        let [ours, theirs] = &names;
+        match (is_raddr, !fits && is_same && self.has_raddr) {
+            (true, true) => Some(format!("{BETWEEN}{theirs}")),
+            (true, false) => None,
+            (false, true) => Some(ours.clone()),
+            (false, false) => Some(both(&names, width)),
+        }
+    }
+}
+
+/// Sign between the programs at both ends of a connection.
+const BETWEEN: &str = "⇄";
+
 /// The programs at both ends of a local connection. If there is not enough room, each gets half of it, and two of the same
 /// name are named once.
 fn both([ours, theirs]: &[String; 2], width: usize) -> String {
-    const BETWEEN: &str = "⇄";
     let room = width.saturating_sub(BETWEEN.width());
     if ours == theirs && 2 * ours.width() > room {
         return format!("{BETWEEN}{ours}");
