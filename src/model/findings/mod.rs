@@ -15,6 +15,8 @@ mod rules;
 mod subject;
 mod suspects;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod thresholds;
 
 use facts::{Facts, RoundTrips, S};

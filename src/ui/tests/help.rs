@@ -3,6 +3,7 @@
 use super::*;
 use crate::host::sandbox::InForce;
 use crate::model::batch::Missed;
+use crate::model::findings::Thresholds;
 use crate::ui::action::Action;
 use crate::ui::keys::titles::TITLES;
 use crate::ui::page::help::{CHAPTERS, HelpLine, Sources, lines};
