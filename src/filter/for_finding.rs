@@ -10,7 +10,7 @@ pub fn filter_for_finding(finding: &Finding) -> Option<String> {
     let subject = filter_for_subject(&finding.subject);
     let parts = match finding.rule.proof {
         Proof::Sessions(condition) => [Some(condition.to_owned()), subject],
-        Proof::Listeners | Proof::Drops => [None, subject],
+        Proof::Listeners | Proof::Drops | Proof::Ports => [None, subject],
         Proof::Help => return None,
     };
     let parts: Vec<String> = parts.into_iter().flatten().collect();

@@ -10,8 +10,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::filter::for_finding::filter_for_finding;
 use crate::model::batch::{Batch, Clock};
-use crate::model::findings::{Amount, Finding, FindingEvent, Findings, Thresholds};
+use crate::model::findings::{Amount, Beside, Finding, FindingEvent, Findings, Thresholds};
 use crate::model::host_state::HostState;
+use crate::model::port_use::PortUse;
 use crate::model::session::Session;
 use crate::model::store::{Store, StoreEvent};
 use crate::output::stdout::{End, print_to_stderr};
@@ -40,6 +41,7 @@ struct Engine<'a> {
     findings: Findings,
     store: Store,
     host: HostState,
+    ports: PortUse,
     limits: &'a Limits,
     clock: Clock,
     has_snapshot: bool,
@@ -56,10 +58,11 @@ impl Engine<'_> {
         }
         self.clock = batch.clock;
         let (now_ns, is_snapshot) = (batch.taken_ns, batch.open.is_some());
-        let findings = &mut self.findings;
+        let (findings, ports) = (&mut self.findings, &mut self.ports);
         self.store.ingest(batch, |event: StoreEvent<'_>| {
             if let Some(change) = event.change().and_then(|c| c.among(is_meant)) {
                 findings.take(&change);
+                ports.take(&change);
             }
         });
         if is_snapshot {
@@ -67,7 +70,12 @@ impl Engine<'_> {
             let missed = self.store.totals().missed.certain();
             // a filter on sessions says nothing about listeners
             let host = filter.is_everything().then_some(&self.host);
-            findings.end_snapshot(now_ns, missed, host);
+            self.ports.settle(now_ns);
+            let beside = Beside {
+                host,
+                ports: Some(&self.ports),
+            };
+            findings.end_snapshot(now_ns, missed, beside);
             for event in findings.events() {
                 if let FindingEvent::Ended(finding) = event {
                     self.found.push(finding.clone());
@@ -116,10 +124,10 @@ pub fn run_findings<W: Write>(
     request_stop: &dyn Fn(),
     form: Form<'_, W>,
     end: &End,
-    (findings, limits): (Findings, &Limits),
+    watched: (Findings, PortUse, &Limits),
     is_self: &dyn Fn(&Session) -> bool,
 ) -> anyhow::Result<Verdict> {
-    let mut engine = engine(findings, limits);
+    let mut engine = engine(watched);
     follow(batches, request_stop, end, |batch| {
         engine.take(batch, is_self);
         Ok(())
@@ -156,10 +164,11 @@ pub fn run_events(
     request_stop: &dyn Fn(),
     sink: &mut dyn Sink,
     end: &End,
-    (findings, limits): (Findings, &Limits),
+    watched: (Findings, PortUse, &Limits),
     is_self: &dyn Fn(&Session) -> bool,
 ) -> anyhow::Result<Verdict> {
-    let mut engine = engine(findings, limits);
+    let limits = watched.2;
+    let mut engine = engine(watched);
     let mut summary = Summary::new(limits);
     sink.begin()?;
     sink.flush()?;
@@ -181,12 +190,13 @@ pub fn run_events(
     Ok(engine.verdict(&engine.all()))
 }
 
-fn engine(findings: Findings, limits: &Limits) -> Engine<'_> {
+fn engine((findings, ports, limits): (Findings, PortUse, &Limits)) -> Engine<'_> {
     Engine {
         findings,
         // closed sessions are taken as they come
         store: Store::new(0),
         host: HostState::default(),
+        ports,
         limits,
         clock: Clock::default(),
         has_snapshot: false,

@@ -10,6 +10,7 @@ use crate::model::batch::Batch;
 use crate::model::cgroup::Cgroup;
 use crate::model::interface::Interface;
 use crate::model::listener::Listener;
+use crate::model::packet_drop::{PacketDirection, PacketDrops};
 use crate::model::session::{
     Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, WaitsFor, ZeroWindow,
 };
@@ -84,6 +85,24 @@ pub fn listener() -> Listener {
         established: 0,
         group_size: 0,
         waiting_since_ns: None,
+    }
+}
+
+/// Returns dropped packets, to be changed as needed.
+pub fn packet_drops() -> PacketDrops {
+    PacketDrops {
+        reason: "NETFILTER_DROP",
+        direction: PacketDirection::Out,
+        netns: 4_026_531_840,
+        local: (IpAddr::from([10, 0, 0, 1]), 40_000).into(),
+        remote: (IpAddr::from([10, 0, 0, 9]), 5432).into(),
+        cookie: 0,
+        pid: 0,
+        comm: Comm::from(""),
+        packets: 4,
+        syns: 4,
+        first_ns: 1_000_000_000,
+        last_ns: 2_000_000_000,
     }
 }
 

@@ -10,7 +10,9 @@ use rustc_hash::FxHashMap;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::aggregate::{GroupBy, GroupKey};
+use crate::model::findings::subject::Subject;
 use crate::model::findings::suspects::Suspects;
+use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Change;
@@ -21,6 +23,8 @@ const KEEP: usize = 1024;
 pub(super) const WINDOW_S: u64 = 30;
 /// Seconds that traffic counts.
 pub(super) const TRAFFIC_S: u64 = 10;
+/// Seconds without an answer after which the usual response time is forgotten.
+const FORGOTTEN_S: u64 = 3600;
 /// One second, ns.
 pub(super) const S: u64 = 1_000_000_000;
 
@@ -219,6 +223,8 @@ pub(super) struct Facts {
     /// Descriptors that a process may have.
     pub(super) descriptor_limit: fn(u32) -> Option<u64>,
     pub(super) round_trips: RoundTrips,
+    /// Response times of peers that we connect to, and of listeners of ours.
+    pub(super) responses: BoundedMap<Subject, Responses>,
 }
 
 /// Limits beyond which a round trip is long.
@@ -247,6 +253,7 @@ impl Facts {
             missed_total: None,
             descriptor_limit,
             round_trips,
+            responses: BoundedMap::default(),
         }
     }
 
@@ -262,6 +269,7 @@ impl Facts {
         // the figures of one that was open before are of an unknown time
         if change.before.is_some() || now.age == Age::Exact {
             self.count_traffic(change, now);
+            self.take_response(change.before, now);
         }
     }
 
@@ -328,6 +336,33 @@ impl Facts {
         recent.program = Some(GroupBy::Program.key(now));
     }
 
+    /// Takes the response time of the last turn, if there was one.
+    fn take_response(&mut self, before: Option<&Session>, now: &Session) {
+        let turns = before.map_or(0, |b| b.turns.count);
+        if now.turns.count <= turns {
+            return;
+        }
+        let (subject, times) = match now.direction {
+            Direction::Out => (
+                Subject::Destination(now.remote(), now.rport),
+                now.turns.peer,
+            ),
+            Direction::In => (
+                Subject::Listener {
+                    netns: now.netns,
+                    addr: None,
+                    port: now.lport,
+                },
+                now.turns.ours,
+            ),
+            Direction::Unknown => return,
+        };
+        if let Some(us) = times.last_us() {
+            let responses = self.responses.entry(subject, KEEP);
+            responses.add(now.end_ns / S, us);
+        }
+    }
+
     /// Counts what was sent, and what kept it back.
     fn count_traffic(&mut self, change: &Change<'_>, now: &Session) {
         let since = |figure: fn(&Session) -> u64| {
@@ -388,5 +423,7 @@ impl Facts {
         self.destinations.retain(|recent| !recent.is_past(now_ns));
         self.peers.retain(|recent| !recent.is_past(now_ns));
         self.unaccepted.retain(|recent| !recent.is_past(now_ns));
+        self.responses
+            .retain(|responses| responses.newest_s() + FORGOTTEN_S > now_ns / S);
     }
 }

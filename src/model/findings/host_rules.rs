@@ -1,12 +1,18 @@
-//! Conditions of the findings about listeners.
+//! Conditions of the findings about listeners and dropped packets.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
+use crate::model::aggregate::GroupKey;
 use crate::model::fields;
 use crate::model::findings::facts::{Facts, S};
 use crate::model::findings::rules::percent;
+use crate::model::findings::suspects::Plight;
 use crate::model::findings::{Amount, Met, Sources, Subject};
+use crate::model::host_state::HostState;
+use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::listener::Listener;
+use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
 use crate::model::session::Comm;
 
 /// The sockets that listen on one address: one, or those of an SO_REUSEPORT group.
@@ -172,4 +178,93 @@ pub(super) fn half_open(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         })
     };
     sockets(sources).into_iter().filter_map(met).collect()
+}
+
+/// Time for which a drop is recent, ns.
+const RECENT_NS: u64 = 10 * S;
+
+/// True if an address is of a network that this host is likely to serve, not of the internet.
+fn is_near(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(a) => a.is_private() || a.is_loopback() || a.is_link_local(),
+        IpAddr::V6(a) => a.is_loopback() || a.is_unique_local() || a.is_unicast_link_local(),
+    }
+}
+
+/// The subject of packets that this host's own rules dropped. The internet's noise, which a firewall is for, has none.
+fn subject_of_drops(facts: &Facts, sources: &Sources<'_>, drops: &PacketDrops) -> Option<Subject> {
+    let destination = |end: SocketAddr| {
+        let addr = ZonedAddr::new(end.ip(), Interface::default());
+        Subject::Destination(addr, end.port())
+    };
+    match drops.direction {
+        PacketDirection::Out if drops.syns > 0 => Some(destination(drops.remote)),
+        PacketDirection::Out => Some(Subject::Group(GroupKey::Peer(ZonedAddr::new(
+            drops.remote.ip(),
+            Interface::default(),
+        )))),
+        PacketDirection::Forwarded => {
+            (drops.syns > 0 && is_near(drops.local.ip())).then(|| destination(drops.remote))
+        }
+        PacketDirection::In if drops.syns > 0 => {
+            let host = sources.host?;
+            let port = drops.local.port();
+            let is_served = host.listeners().iter().any(|l| l.port == port);
+            (is_served && is_near(drops.remote.ip())).then_some(Subject::Listener {
+                netns: drops.netns,
+                addr: None,
+                port,
+            })
+        }
+        PacketDirection::In => {
+            let asked = destination(drops.remote);
+            let Subject::Destination(addr, port) = asked else {
+                return None;
+            };
+            let is_ours = facts.destinations.get((addr, port)).is_some()
+                || facts.suspects.get(Plight::Unanswered, asked).count > 0
+                || facts.suspects.get(Plight::Silent, asked).count > 0;
+            is_ours.then_some(asked)
+        }
+    }
+}
+
+pub(super) fn firewall(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("firewall");
+    let drops = sources.host.and_then(HostState::drops).unwrap_or_default();
+    let mut all: BTreeMap<Subject, PacketDrops> = BTreeMap::new();
+    let is_recent = |d: &&PacketDrops| {
+        d.class() == DropClass::Firewall && d.last_ns + RECENT_NS >= facts.now_ns
+    };
+    for drops in drops.iter().filter(is_recent) {
+        let Some(subject) = subject_of_drops(facts, sources, drops) else {
+            continue;
+        };
+        all.entry(subject)
+            .and_modify(|sum| {
+                sum.packets += drops.packets;
+                sum.syns += drops.syns;
+                sum.first_ns = sum.first_ns.min(drops.first_ns);
+                sum.last_ns = sum.last_ns.max(drops.last_ns);
+            })
+            .or_insert_with(|| drops.clone());
+    }
+    let met = |(subject, drops): (Subject, PacketDrops)| {
+        let to = match subject {
+            Subject::Listener { port, .. } => format!("clients of port {port}"),
+            subject => subject.to_string(),
+        };
+        (drops.packets as f64 >= least).then(|| Met {
+            subject,
+            since_ns: Some(drops.first_ns),
+            until_ns: Some(drops.last_ns),
+            weight: drops.packets,
+            sentence: format!("this host itself cuts off {to}: {}", drops.sentence()),
+            evidence: vec![
+                ("packets", Amount::Count(drops.packets)),
+                ("syns", Amount::Count(drops.syns)),
+            ],
+        })
+    };
+    all.into_iter().filter_map(met).collect()
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::fields;
 use crate::model::host_state::HostState;
+use crate::model::port_use::PortUse;
 use crate::model::store::Change;
 
 mod facts;
@@ -18,6 +19,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod thresholds;
+mod usual;
 
 use facts::{Facts, RoundTrips, S};
 pub use subject::Subject;
@@ -67,6 +69,8 @@ pub enum Proof {
     Listeners,
     /// The dropped packets, and the sessions of the subject.
     Drops,
+    /// The local ports, and the sessions of the subject.
+    Ports,
     /// The help: causes of missed sessions.
     Help,
 }
@@ -115,6 +119,14 @@ impl FindingRule {
 struct Sources<'a> {
     thresholds: &'a Thresholds,
     host: Option<&'a HostState>,
+    ports: Option<&'a PortUse>,
+}
+
+/// What the host says besides its sessions, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    pub host: Option<&'a HostState>,
+    pub ports: Option<&'a PortUse>,
 }
 
 /// A number of the evidence.
@@ -226,9 +238,8 @@ impl Findings {
         self.facts.take(change);
     }
 
-    /// Evaluates all rules after a snapshot. `missed` is the number of sessions missed so far, `host` the host's newest
-    /// state, if there is one.
-    pub fn end_snapshot(&mut self, now_ns: u64, missed: u64, host: Option<&HostState>) {
+    /// Evaluates all rules after a snapshot. `missed` is the number of sessions missed so far.
+    pub fn end_snapshot(&mut self, now_ns: u64, missed: u64, beside: Beside<'_>) {
         self.facts.now_ns = now_ns;
         self.facts.take_missed(missed);
         self.facts.end_snapshot();
@@ -237,7 +248,8 @@ impl Findings {
         for (i, rule) in FINDINGS.iter().enumerate() {
             let sources = Sources {
                 thresholds: &self.thresholds,
-                host,
+                host: beside.host,
+                ports: beside.ports,
             };
             let mut met = (rule.check)(&self.facts, &sources);
             if met.len() > SUBJECTS {
@@ -252,6 +264,7 @@ impl Findings {
             }
         }
         self.end_past(now_ns);
+        rules::learn_responses(&mut self.facts, &self.thresholds);
         self.facts.forget_past();
     }
 

@@ -8,8 +8,10 @@ use crate::model::findings::facts::{
     Active, Facts, Outcomes, RecentOutcomes, S, TRAFFIC_S, WINDOW_S,
 };
 use crate::model::findings::suspects::{Plight, Troubled};
-use crate::model::findings::{Amount, Met, Sources, Subject};
+use crate::model::findings::usual::Responses;
+use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds, host_rules};
 use crate::model::interface::ZonedAddr;
+use crate::model::port_use::{PortPoolUse, PortUse};
 use crate::model::session::Direction;
 
 /// Percentage, at most 100.
@@ -140,7 +142,11 @@ pub(super) fn unanswered(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             format!("{to} does not answer: {n} of {all} connects{by} in 30 s")
         },
     };
-    failing(facts, sources, &kind)
+    let mut met = failing(facts, sources, &kind);
+    // our own firewall is a finding of its own
+    let dropped = host_rules::firewall(facts, sources);
+    met.retain(|m| dropped.iter().all(|d| d.subject != m.subject));
+    met
 }
 
 pub(super) fn unreachable(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
@@ -516,6 +522,34 @@ pub(super) fn send_buffer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     facts.short_buffers.last.iter().filter_map(met).collect()
 }
 
+pub(super) fn ports_low(_: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let least = sources.thresholds.of("ports-low");
+    let met = |used: PortPoolUse| {
+        let share = used.share() * 100.0;
+        let subject = Subject::Destination(used.pool.raddr, used.pool.rport);
+        (share >= least).then(|| Met {
+            subject,
+            since_ns: None,
+            until_ns: None,
+            weight: share as u64,
+            sentence: format!(
+                "{share:.0} % of the local ports towards {subject} are in use: {} open, {} in TIME_WAIT, {} free",
+                used.open,
+                used.waiting,
+                used.free()
+            ),
+            evidence: vec![
+                ("open", Amount::Count(used.open.into())),
+                ("time_wait", Amount::Count(used.waiting.into())),
+                ("free", Amount::Count(used.free().into())),
+                ("share_percent", Amount::real(share)),
+            ],
+        })
+    };
+    let pools = sources.ports.into_iter().flat_map(PortUse::pools);
+    pools.filter_map(met).collect()
+}
+
 /// Mean time of a connect from which on it matters, µs.
 const NOTABLE_US: f64 = 1000.0;
 
@@ -610,4 +644,71 @@ pub(super) fn missed(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             ("within_s", Amount::Count(WINDOW_S)),
         ],
     }]
+}
+
+/// Recent response times of a subject that are far above its usual ones: how many answers, recent and usual time, µs.
+fn slow(facts: &Facts, thresholds: &Thresholds, responses: &Responses) -> Option<(u32, f64, f64)> {
+    let (count, recent, usual) = responses.compare(facts.now_ns / S)?;
+    let is_slow =
+        recent >= usual * thresholds.of("slow") && recent >= thresholds.of("slow-least") * 1000.0;
+    is_slow.then_some((count, recent, usual))
+}
+
+/// Lets the usual response times adapt, slowly where the recent ones are far from them.
+pub(super) fn learn_responses(facts: &mut Facts, thresholds: &Thresholds) {
+    let now_s = facts.now_ns / S;
+    let of = |(subject, responses): (Subject, &Responses)| {
+        (subject, slow(facts, thresholds, responses).is_some())
+    };
+    let all: Vec<(Subject, bool)> = facts
+        .responses
+        .iter()
+        .filter(|(_, r)| r.newest_s() + 2 >= now_s)
+        .map(of)
+        .collect();
+    for (subject, is_far) in all {
+        facts.responses.sums_of(subject).settle(now_s, is_far);
+    }
+}
+
+fn slow_ones(
+    facts: &Facts,
+    sources: &Sources<'_>,
+    is_meant: fn(&Subject) -> bool,
+    sentence: fn(&Subject, &str, &str) -> String,
+) -> Vec<Met> {
+    let met = |(subject, responses): (Subject, &Responses)| {
+        let (count, recent, usual) = slow(facts, sources.thresholds, responses)?;
+        let text = |us: f64| fields::micros(us as u64);
+        Some(Met {
+            subject,
+            since_ns: None,
+            until_ns: None,
+            weight: count.into(),
+            sentence: sentence(&subject, &text(recent), &text(usual)),
+            evidence: vec![
+                ("answers", Amount::Count(count.into())),
+                ("resp_recent_us", Amount::Count(recent as u64)),
+                ("resp_usual_us", Amount::Count(usual as u64)),
+                ("factor", Amount::real(recent / usual.max(1.0))),
+            ],
+        })
+    };
+    let meant = facts.responses.iter().filter(|(s, _)| is_meant(s));
+    meant.filter_map(met).collect()
+}
+
+pub(super) fn slow_peer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let is_meant = |s: &Subject| matches!(s, Subject::Destination(..));
+    slow_ones(facts, sources, is_meant, |to, recent, usual| {
+        format!("{to} answers slowly: after {recent}, usually {usual}")
+    })
+}
+
+pub(super) fn slow_us(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let is_meant = |s: &Subject| matches!(s, Subject::Listener { .. });
+    slow_ones(facts, sources, is_meant, |port, recent, usual| {
+        format!("we answer slowly on port {port}: after {recent}, usually {usual}")
+            .replace("port :", "port ")
+    })
 }

@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use super::*;
 use crate::model::batch::{Batch, HostSnapshot, Missed};
 use crate::model::listener::Listener;
+use crate::model::packet_drop::{PacketDirection, PacketDrops};
+use crate::model::port_use::PortRange;
 use crate::model::session::{Comm, Direction, Reason, Session, State};
 use crate::model::store::Store;
+use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 use crate::testing::sample;
 
 /// The host in one second.
@@ -15,6 +18,7 @@ struct Moment {
     open: Vec<Session>,
     closed: Vec<Session>,
     listeners: Vec<Listener>,
+    drops: Vec<PacketDrops>,
     missed: u64,
 }
 
@@ -111,6 +115,47 @@ fn of_listener(listener: Listener) -> Moment {
     Moment {
         listeners: vec![listener],
         ..Moment::default()
+    }
+}
+
+fn dropped(
+    reason: &'static str,
+    direction: PacketDirection,
+    syns: u64,
+    now_ns: u64,
+) -> PacketDrops {
+    PacketDrops {
+        reason,
+        direction,
+        local: "10.0.0.1:0".parse().expect("an address"),
+        remote: "10.0.0.9:5432".parse().expect("an address"),
+        packets: syns.max(1),
+        syns,
+        first_ns: START_S * S,
+        last_ns: now_ns,
+        ..sample::packet_drops()
+    }
+}
+
+fn of_drops(drops: PacketDrops) -> Moment {
+    Moment {
+        drops: vec![drops],
+        listeners: vec![listener()],
+        ..Moment::default()
+    }
+}
+
+/// A turn per second, with these response times of the peer and of us.
+fn answered(session: Session, s: u64, peer_us: u32, our_us: u32) -> Session {
+    let times = |us| ResponseTimes::new(us as u64, 1, ShortTime::new(us), ShortTime::new(us));
+    Session {
+        turns: Turns {
+            count: s as u32,
+            peer: times(peer_us),
+            ours: times(our_us),
+            first_data_us: 1,
+        },
+        ..session
     }
 }
 
@@ -236,6 +281,44 @@ static CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "firewall", subject: "10.0.0.9:5432",
+        scenario: |_, now| of_drops(dropped("NETFILTER_DROP", PacketDirection::Out, 4, now)),
+        near_misses: &[
+            ("the internet's noise", |_, now| of_drops(PacketDrops {
+                local: "10.0.0.1:80".parse().expect("an address"),
+                remote: "198.51.100.7:0".parse().expect("an address"),
+                ..dropped("NETFILTER_DROP", PacketDirection::In, 900, now)
+            })),
+            ("a port on which nobody listens", |_, now| of_drops(PacketDrops {
+                local: "10.0.0.1:81".parse().expect("an address"),
+                ..dropped("NETFILTER_DROP", PacketDirection::In, 900, now)
+            })),
+            ("a closed port", |_, now| of_drops(dropped("NO_SOCKET", PacketDirection::In, 900, now))),
+            ("two", |_, now| of_drops(dropped("NETFILTER_DROP", PacketDirection::Out, 2, now))),
+        ],
+    },
+    Case {
+        name: "slow-peer", subject: "10.0.0.9:5432",
+        scenario: |s, _| many(3, |c| answered(established(c), s, if s < 24 { 2000 } else { 900_000 }, 100)),
+        near_misses: &[
+            ("always slow", |s, _| many(3, |c| answered(established(c), s, 900_000, 100))),
+            ("one in five", |s, _| many(5, |c| answered(established(c), s, if s > 12 && c == 1 { 900_000 } else { 2000 }, 100))),
+            ("still short", |s, _| many(3, |c| answered(established(c), s, if s < 12 { 200 } else { 50_000 }, 100))),
+        ],
+    },
+    Case {
+        name: "slow-us", subject: ":80",
+        scenario: |s, _| many(3, |c| answered(inbound(c), s, 100, if s < 24 { 2000 } else { 900_000 })),
+        near_misses: &[
+            ("clients think for long", |s, _| many(3, |c| answered(inbound(c), s, if s < 12 { 2000 } else { 900_000 }, 100))),
+        ],
+    },
+    Case {
+        name: "ports-low", subject: "10.0.0.9:5432",
+        scenario: |_, _| many(950, |c| Session { pid: 78, ..established(c) }),
+        near_misses: &[("half of them", |_, _| many(500, |c| Session { pid: 78, ..established(c) }))],
+    },
+    Case {
         name: "keepalive", subject: "10.0.0.9:5432",
         scenario: |s, now| of_closed(vec![Session { unacked_bytes: 0, reason: Reason::Timeout, ..served(s, now) }]),
         near_misses: &[("two", |s, now| match s {
@@ -357,17 +440,20 @@ struct Watching {
     store: Store,
     host: HostState,
     findings: Findings,
+    ports: PortUse,
 }
 
 impl Watching {
     fn new() -> Self {
         let mut thresholds = Thresholds::default();
+        let range = PortRange::parse("40000 40999", "");
         thresholds.set("close-wait-age", 2.0);
         thresholds.set("fin-wait-age", 2.0);
         Watching {
             store: Store::new(0),
             host: HostState::default(),
             findings: Findings::new(thresholds, |pid| (pid == 77).then_some(512)),
+            ports: PortUse::new(sample::closed_session().netns, range.expect("a range")),
         }
     }
 
@@ -382,6 +468,7 @@ impl Watching {
         self.host.take(HostSnapshot {
             taken_ns: now_ns,
             listeners: moment.listeners,
+            drops: Some(moment.drops),
             ..HostSnapshot::default()
         });
         let batch = Batch {
@@ -394,14 +481,20 @@ impl Watching {
             taken_ns: now_ns,
             ..Batch::default()
         };
-        let findings = &mut self.findings;
+        let (findings, ports) = (&mut self.findings, &mut self.ports);
         self.store.ingest(batch, |event| {
             if let Some(change) = event.change() {
                 findings.take(change);
+                ports.take(change);
             }
         });
+        ports.settle(now_ns);
         let missed = self.store.totals().missed.certain();
-        findings.end_snapshot(now_ns, missed, Some(&self.host));
+        let beside = Beside {
+            host: Some(&self.host),
+            ports: Some(&self.ports),
+        };
+        findings.end_snapshot(now_ns, missed, beside);
         findings.present().into_iter().map(|(_, f)| f).collect()
     }
 }
@@ -418,7 +511,13 @@ fn every_finding_is_found_within_ten_seconds_and_ends_within_a_minute() {
     for case in CASES {
         let mut watching = Watching::new();
         let mut found = Vec::new();
-        for s in 0..=10 {
+        // response times are compared with those before
+        let before = if case.name.starts_with("slow") { 24 } else { 0 };
+        for s in 0..before {
+            found = watching.second(START_S + s, case.scenario, s);
+            assert!(found.is_empty(), "{found:?}");
+        }
+        for s in before..=before + 10 {
             found = watching.second(START_S + s, case.scenario, s);
         }
         let told: Vec<_> = found
@@ -433,7 +532,10 @@ fn every_finding_is_found_within_ten_seconds_and_ends_within_a_minute() {
             ..
         } = &found[0];
         assert!(*since_ns >= START_S * S && !sentence.is_empty() && !evidence.is_empty());
-        let gone = (11..60).find(|s| watching.second(START_S + s, nothing, *s).is_empty());
+        let gone = (1..60).find(|s| {
+            let at_s = START_S + before + 10 + s;
+            watching.second(at_s, nothing, *s).is_empty()
+        });
         assert!(gone.is_some(), "{} stays", case.name);
         assert_eq!(watching.findings.ended().count(), 1);
         // it comes back

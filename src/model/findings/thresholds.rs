@@ -28,6 +28,9 @@ const fn threshold(
 /// Every threshold.
 #[rustfmt::skip]
 pub static THRESHOLDS: &[Threshold] = &[
+    threshold("firewall", 3.0, "", "packets between two ends that this host's own rules have dropped"),
+    threshold("slow", 5.0, "times", "response time, as a multiple of its usual one"),
+    threshold("slow-least", 100.0, "ms", "response time below which none is slow"),
     threshold("least", 3.0, "", "failures of one kind within 30 s, below which none is a finding"),
     threshold("refusing", 20.0, "%", "share of the connects to a destination that it refused"),
     threshold("unanswered", 20.0, "%", "share of the connects to a destination that got no answer"),
@@ -35,6 +38,7 @@ pub static THRESHOLDS: &[Threshold] = &[
     threshold("resetting", 20.0, "%", "share of the sessions with a destination that it reset"),
     threshold("silent", 5.0, "s", "time in which a destination acknowledged nothing, although we retransmitted"),
     threshold("keepalive", 3.0, "", "idle sessions within 30 s that closed because keep-alive probes got no answer"),
+    threshold("ports-low", 90.0, "%", "share of the local ports towards a destination that is in use or in TIME_WAIT"),
     threshold("no-port", 1.0, "", "connects within 30 s that found no free local port"),
     threshold("never-accepted", 3.0, "", "sessions within 30 s that a listener never accepted"),
     threshold("accept-queue", 100.0, "%", "connections that a listener has not accepted, as a share of the limit of its queue"),

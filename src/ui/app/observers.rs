@@ -1,7 +1,7 @@
 //! Observers of store events: one struct, so that a new observer is added only here.
 
 use crate::model::baseline::Baseline;
-use crate::model::findings::Findings;
+use crate::model::findings::{Beside, Findings};
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
@@ -106,8 +106,11 @@ impl Observers<'_> {
         self.panes.end_snapshot(now_ns);
         self.host_histories.settle(now_ns);
         let missed = store.totals().missed.certain();
-        self.findings
-            .end_snapshot(now_ns, missed, Some(self.host_state));
+        let beside = Beside {
+            host: Some(self.host_state),
+            ports: Some(self.ports),
+        };
+        self.findings.end_snapshot(now_ns, missed, beside);
     }
 
     /// Settles after all events of a moment: observers count the open sessions again.

@@ -167,6 +167,7 @@ impl TableLine for FindingLine {
             (Proof::Listeners, Subject::Listener { port, .. }) => {
                 Some((Mode::Listeners, format!(":{port}")))
             }
+            (Proof::Ports, subject) => Some((Mode::Ports, subject.to_string())),
             (Proof::Help, _) => Some((Mode::Help, String::new())),
             _ => None,
         }

@@ -1,0 +1,123 @@
+//! Response times that are usual, and how far the recent ones are from them.
+//!
+//! All means are geometric: a few slow answers among many fast ones are usual, and do not make a mean slow.
+
+use crate::model::aggregate::bounded_map::Sums;
+
+/// Seconds that are recent.
+const RECENT_S: usize = 5;
+/// Seconds with answers from which on the usual time is known.
+const KNOWN_S: u32 = 8;
+/// Answers from which on the usual time is known.
+const KNOWN: u32 = 20;
+/// Answers below which the recent time is chance.
+const LEAST: u32 = 3;
+/// Seconds over which the usual time adapts, and while the recent one is far from it.
+const ADAPT_S: f64 = 60.0;
+const ADAPT_FAR_S: f64 = 1200.0;
+
+/// Answers of one second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    s: u64,
+    count: u32,
+    /// Sum of the logarithms of their times.
+    logs: f64,
+}
+
+/// Response times of one subject.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Responses {
+    /// The newest seconds with answers, the newest last.
+    recent: [Answers; RECENT_S],
+    /// Mean of the logarithms.
+    usual: f64,
+    seconds: u32,
+    count: u32,
+}
+
+impl Responses {
+    /// Takes a response time of a second.
+    pub(super) fn add(&mut self, s: u64, us: u64) {
+        let newest = self.recent[RECENT_S - 1].s;
+        if s > newest {
+            self.recent.rotate_left(1);
+            self.recent[RECENT_S - 1] = Answers {
+                s,
+                ..Answers::default()
+            };
+        }
+        // one that comes late counts as if it were new
+        let newest = &mut self.recent[RECENT_S - 1];
+        newest.count += 1;
+        newest.logs += (us.max(1) as f64).ln();
+    }
+
+    /// Recent answers, their mean time and the usual one, µs, if both are known.
+    pub(super) fn compare(&self, now_s: u64) -> Option<(u32, f64, f64)> {
+        let is_recent = |a: &&Answers| a.s + RECENT_S as u64 > now_s;
+        let recent = self.recent.iter().filter(is_recent);
+        let (count, logs) = recent.fold((0, 0.0), |(n, sum), a| (n + a.count, sum + a.logs));
+        let is_known = self.seconds >= KNOWN_S && self.count >= KNOWN;
+        let mean = (logs / f64::from(count.max(1))).exp();
+        (is_known && count >= LEAST).then(|| (count, mean, self.usual.exp()))
+    }
+
+    /// Learns from the second before the one in progress.
+    pub(super) fn settle(&mut self, now_s: u64, is_far: bool) {
+        let learned = self.recent.iter().find(|a| a.s + 1 == now_s && a.count > 0);
+        let Some(answers) = learned else { return };
+        let mean = answers.logs / f64::from(answers.count);
+        self.seconds += 1;
+        self.count = self.count.saturating_add(answers.count);
+        let weight = match is_far {
+            true => 1.0 / ADAPT_FAR_S,
+            false => (1.0 / f64::from(self.seconds)).max(1.0 / ADAPT_S),
+        };
+        self.usual += (mean - self.usual) * weight;
+    }
+
+    /// Second of the newest answer.
+    pub(super) fn newest_s(&self) -> u64 {
+        self.recent[RECENT_S - 1].s
+    }
+}
+
+impl Sums for Responses {
+    fn weight(&self) -> (bool, u64) {
+        (self.seconds >= KNOWN_S, self.newest_s())
+    }
+
+    fn add(&mut self, _: &Self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_are_compared_once_the_usual_time_is_known() {
+        let mut responses = Responses::default();
+        for s in 100..120 {
+            responses.settle(s, false);
+            (0..5).for_each(|_| responses.add(s, 1000));
+            // one in ten is slow
+            if s % 2 == 0 {
+                responses.add(s, 500_000);
+            }
+            let known = responses.compare(s).is_some();
+            assert_eq!(known, s >= 108, "{s}");
+        }
+        let (_, recent, usual) = responses.compare(119).expect("it is known");
+        assert!(
+            (1000.0..2500.0).contains(&usual) && recent < usual * 2.0,
+            "{usual}"
+        );
+        for s in 120..130 {
+            responses.settle(s, s > 121);
+            (0..5).for_each(|_| responses.add(s, 300_000));
+        }
+        let (_, recent, usual) = responses.compare(129).expect("it is known");
+        assert!(recent > usual * 20.0, "{recent} {usual}");
+    }
+}
