@@ -275,6 +275,12 @@ static __always_inline void handle_close(struct sock *sk, int oldstate)
 				return;
 			st->flags &= ~UNCONFIRMED;
 		}
+		/*
+		 * The peer has closed after us, and what it sent is still to be read: it is
+		 * reported before that.
+		 */
+		if (oldstate == TCP_FIN_WAIT2 && tp->rcv_nxt - tp->copied_seq > 1)
+			follow_read(st, tp);
 		/* ss -K closes on behalf of nobody (net/ipv4/tcp.c, tcp_abort) */
 		if (sk->sk_err != ECONNABORTED)
 			set_owner_current(st, sk, OWNER_CLOSE);

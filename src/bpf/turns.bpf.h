@@ -109,15 +109,27 @@ static __always_inline void add_time(__u64 *times, __u16 *max, __u16 *last, __u3
 		*max = code;
 }
 
-/* Sent since the last turn; 0: nothing. */
-static __always_inline bool has_answered(const struct sock_state *st, struct tcp_sock *tp,
-					 __u32 *bytes)
-{
-	__u8 segs = tp->data_segs_out - st->turn_segs;
+/* Data that was sent since the last turn. */
+struct answer {
+	__u32 bytes;
+	__u8 segs; /* low bits */
+};
 
-	*bytes = acked_data(tp) - st->acked + (tp->snd_nxt - tp->snd_una);
-	/* one byte alone may be a FIN */
-	return segs || *bytes > 1;
+static __always_inline struct answer answer_of(const struct sock_state *st, struct tcp_sock *tp,
+					       __u32 acked)
+{
+	struct answer answer = {
+		.bytes = acked - st->acked + (tp->snd_nxt - tp->snd_una),
+		.segs = tp->data_segs_out - st->turn_segs,
+	};
+
+	return answer;
+}
+
+/* True if it is more than a FIN. */
+static __always_inline bool is_data(struct answer answer)
+{
+	return answer.segs || answer.bytes > 1;
 }
 
 /*
@@ -126,18 +138,23 @@ static __always_inline bool has_answered(const struct sock_state *st, struct tcp
  * the last: it was one write. A socket that has not been read for an hour does not tell how long.
  */
 static __always_inline __u32 our_response(const struct sock_state *st, struct tcp_sock *tp,
-					  __u32 bytes)
+					  struct answer answer)
 {
-	__u8 segs = tp->data_segs_out - st->turn_segs;
-	__u32 mss = tp->mss_cache;
-	__u32 us;
+	__u32 mss, us;
 
 	if (!(st->flags & WAS_READ))
 		return 0;
 	if (st->answer_us)
 		return st->answer_us;
-	if (!mss || bytes > ONE_FLIGHT * mss || segs != (bytes + mss - 1) / mss ||
-	    (__u8)tp->total_retrans != st->turn_retrans ||
+	mss = tp->mss_cache;
+	if (answer.segs == 1) {
+		if (answer.bytes > mss)
+			return 0;
+	} else if (!mss || answer.bytes > ONE_FLIGHT * mss ||
+		   answer.segs != (answer.bytes + mss - 1) / mss) {
+		return 0;
+	}
+	if ((__u8)tp->total_retrans != st->turn_retrans ||
 	    tp->first_tx_mstamp - tp->rcvq_space.time >= LONGEST_US / 2)
 		return 0;
 	us = (__u32)tp->first_tx_mstamp - st->newest_us;
@@ -169,17 +186,15 @@ static __always_inline __u32 arrival_spread_us(struct tcp_sock *tp)
 }
 
 /* Data was read that arrived at this time. */
-static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp, __u64 arrival_us,
-				      bool is_rough)
+static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp, __u32 acked,
+				      __u64 arrival_us, bool is_rough)
 {
-	__u64 sent_us = tp->first_tx_mstamp;
-	__u64 us = arrival_us - sent_us;
+	__u64 us = arrival_us - tp->first_tx_mstamp;
 	bool is_one_packet = (__u16)(tp->data_segs_in - st->data_segs) == 1;
 	__u32 spread_us = is_one_packet ? 0 : arrival_spread_us(tp);
-	__u32 bytes;
+	__u32 ours = our_response(st, tp, answer_of(st, tp, acked));
 
-	has_answered(st, tp, &bytes);
-	add_time(&st->our_times, &st->our_max, &st->our_last, our_response(st, tp, bytes));
+	add_time(&st->our_times, &st->our_max, &st->our_last, ours);
 
 	if ((__u8)tp->total_retrans != st->turn_retrans)
 		us = 0; /* sent several times: not known since when the peer has it */
@@ -194,7 +209,7 @@ static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp
 	add_time(&st->peer_times, &st->peer_max, &st->peer_last, us);
 
 	st->turns++;
-	st->acked = acked_data(tp);
+	st->acked = acked;
 	st->turn_retrans = tp->total_retrans;
 	st->turn_segs = tp->data_segs_out;
 	st->answer_us = 0;
@@ -206,7 +221,7 @@ static __always_inline void follow_read(struct sock_state *st, struct tcp_sock *
 	__u64 arrival_us = tp->tcp_mstamp;
 	__u32 arrived = tp->rcv_nxt;
 	bool is_rough = false;
-	__u32 age;
+	__u32 age, acked;
 
 	if (arrived == st->arrived)
 		return;
@@ -221,9 +236,10 @@ static __always_inline void follow_read(struct sock_state *st, struct tcp_sock *
 		}
 	}
 	/* sent after that: the answer is yet to come */
-	if (acked_data(tp) != st->acked &&
+	acked = acked_data(tp);
+	if (acked != st->acked &&
 	    (__s64)(arrival_us - tp->first_tx_mstamp) >= (is_rough ? -2 * (__s64)jiffy_us : 0))
-		take_turn(st, tp, arrival_us, is_rough);
+		take_turn(st, tp, acked, arrival_us, is_rough);
 	if (!st->first_data_us && st->established_ns) {
 		__u64 us = (bpf_ktime_get_boot_ns() - st->established_ns) / 1000 ?: 1;
 
@@ -256,26 +272,25 @@ static __always_inline void follow_write(struct sock_state *st, struct tcp_sock 
 static __always_inline bool spoke_last(const struct sock_state *st, struct tcp_sock *tp)
 {
 	__s32 later = tp->lsndtime - tp->inet_conn.icsk_ack.lrcvtime;
-	__u32 bytes;
 
 	if (later)
 		return later > 0;
-	return tp->rcv_nxt == st->arrived && has_answered(st, tp, &bytes);
+	return tp->rcv_nxt == st->arrived && is_data(answer_of(st, tp, acked_data(tp)));
 }
 
 static __always_inline void fill_turns(struct session_record *r, struct tcp_sock *tp,
 				       const struct sock_state *st)
 {
 	__u32 now = bpf_jiffies64();
+	struct answer answer = answer_of(st, tp, acked_data(tp));
 	struct turns_record *t = &r->turns;
-	__u32 bytes;
 
 	t->peer_times = st->peer_times;
 	t->our_times = st->our_times;
 	t->turns = st->turns;
 	t->answer_us = 0;
-	if (st->flags & WAS_READ && has_answered(st, tp, &bytes))
-		t->answer_us = our_response(st, tp, bytes) ?: ~0U;
+	if (st->flags & WAS_READ && is_data(answer))
+		t->answer_us = our_response(st, tp, answer) ?: ~0U;
 	t->first_data_us = st->first_data_us;
 	t->since_sent = now - tp->lsndtime;
 	t->since_received = now - tp->inet_conn.icsk_ack.lrcvtime;

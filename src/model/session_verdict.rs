@@ -121,8 +121,8 @@ pub static RULES: &[VerdictRule] = &[
     trouble(timing_out),
     trouble(waiting),
     fine(idle),
-    trouble(slow_path),
     fine(taking_turns),
+    trouble(slow_path),
     fine(sending),
     fine(receiving),
     fine(active),
@@ -288,14 +288,7 @@ fn retransmitting(w: &Watched<'_>) -> Option<String> {
     if part < LOSSY || spent.retransmitted < least {
         return None;
     }
-    let rtt = match (session.srtt_us, session.min_rtt_us) {
-        (0, _) => String::new(),
-        (now, 0) => format!(", RTT {}", fields::micros(now.into())),
-        (now, best) => {
-            let [now, best] = [now, best].map(|us| fields::micros(us.into()));
-            format!(", RTT {now} ({best} min)")
-        }
-    };
+    let rtt = round_trip(session);
     let causes = match w.signs.0.retransmits() {
         Some(causes) => format!("; in {}: {causes}", last(w.signs.1)),
         None => String::new(),
@@ -408,8 +401,9 @@ fn taking_turns(w: &Watched<'_>) -> Option<String> {
         Verdict::Idle | Verdict::TooShort => false,
     };
     let shares = response_shares(w.session, spent).filter(|_| is_for_lack_of_data)?;
-    let (rates, when) = (both(w), last(ns));
-    Some(format!("Taking turns: in {when}, {shares}; {rates}."))
+    // the peer may acknowledge with its answer, and then this round trip is no sign of a slow path
+    let (when, rtt) = (last(ns), round_trip(w.session));
+    Some(format!("Taking turns: in {when}, {shares}{rtt}."))
 }
 
 fn idle(w: &Watched<'_>) -> Option<String> {
@@ -468,6 +462,18 @@ fn active(w: &Watched<'_>) -> Option<String> {
         None => "the last refresh interval".into(),
     };
     Some(format!("Active: {} in {when}.", both(w)))
+}
+
+/// The round-trip time with a comma before it; empty: it is not known.
+fn round_trip(session: &Session) -> String {
+    match (session.srtt_us, session.min_rtt_us) {
+        (0, _) => String::new(),
+        (now, 0) => format!(", RTT {}", fields::micros(now.into())),
+        (now, best) => {
+            let [now, best] = [now, best].map(|us| fields::micros(us.into()));
+            format!(", RTT {now} ({best} min)")
+        }
+    }
 }
 
 fn peer(session: &Session) -> String {
@@ -982,13 +988,13 @@ mod tests {
             open(),
             0,
             spent(9_000_000, 100_000),
-            "Taking turns: in the last 10s, the peer takes 180ms to answer (90%), we take 2.0ms to ask again (1%); 3.0kB/s out, 300B/s in.",
+            "Taking turns: in the last 10s, the peer takes 180ms to answer (90%), we take 2.0ms to ask again (1%), RTT 120µs (20µs min).",
         );
         assert_said(
             server,
             0,
             spent(3_000_000, 6_000_000),
-            "Taking turns: in the last 10s, we take 120ms to answer (60%), the peer takes 60.0ms to ask again (30%); 3.0kB/s out, 300B/s in.",
+            "Taking turns: in the last 10s, we take 120ms to answer (60%), the peer takes 60.0ms to ask again (30%), RTT 120µs (20µs min).",
         );
         assert_said(
             open(),

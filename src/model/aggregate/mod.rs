@@ -129,7 +129,7 @@ pub struct Responses {
 }
 
 impl Responses {
-    /// Those of a session, of the peer and ours. Turns whose time is not known count as its mean.
+    /// Returns the sums of one session: of the peer, and ours. Turns whose time is not known count as its mean.
     fn of(session: &Session) -> [Responses; 2] {
         let turns = &session.turns;
         [turns.peer, turns.ours].map(|times| match times.mean_us() {
@@ -571,6 +571,7 @@ mod tests {
     use super::*;
     use crate::model::session::{Age, Direction, State};
     use crate::model::store::Store;
+    use crate::model::turns::{ResponseTimes, ShortTime, Turns};
     use crate::testing::sample::{closed_session as sample, snapshot_batch};
 
     fn open(cookie: u64, comm: &str, raddr: &str, bytes: u64, end_s: u64) -> Session {
@@ -677,6 +678,42 @@ mod tests {
         assert_eq!(host.rates(GroupBy::Process, "curl 4"), (0.0, 0.0));
         host.take_snapshot(14, vec![], vec![]);
         assert_eq!(host.sums(GroupBy::Peer, "10.0.0.1"), Some((0, 1, 600)));
+    }
+
+    #[test]
+    fn aggregate_response_times_are_those_of_all_answers() {
+        let answered = |session: Session, turns: u32, mean: u32| {
+            let time = ShortTime::new(mean);
+            let sum = u64::from(turns) * u64::from(mean);
+            Session {
+                turns: Turns {
+                    count: turns,
+                    peer: ResponseTimes::new(sum, turns, time, time),
+                    ..Turns::default()
+                },
+                ..session
+            }
+        };
+        let mut host = Host::new(100);
+        let mean = |host: &Host, program: &str| {
+            let mut of = host.1.of(GroupBy::Program);
+            let found = of.find(|(key, _)| key.to_string() == program);
+            found.map(|(_, t)| t.responses.map(|r| r.mean_us()))
+        };
+        let one = |turns, mean| answered(open(1, "master", "::1", 100, 10), turns, mean);
+        host.take_snapshot(10, vec![one(1, 100)], vec![]);
+        assert_eq!(mean(&host, "master"), Some([100.0, 0.0]));
+        // the data had arrived before, and was read since
+        host.take_snapshot(11, vec![one(3, 200)], vec![]);
+        assert_eq!(mean(&host, "master"), Some([200.0, 0.0]));
+        let other = closed(answered(open(2, "master", "::1", 7, 12), 1, 600));
+        host.take_snapshot(12, vec![one(3, 200)], vec![other]);
+        assert_eq!(mean(&host, "master"), Some([300.0, 0.0]));
+        // its owner is known better
+        let moved = answered(open(1, "worker!", "::1", 150, 13), 3, 200);
+        host.take_snapshot(13, vec![moved], vec![]);
+        assert_eq!(mean(&host, "master"), Some([600.0, 0.0]));
+        assert_eq!(mean(&host, "worker!"), Some([200.0, 0.0]));
     }
 
     #[test]

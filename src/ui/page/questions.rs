@@ -252,7 +252,7 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Is it slow for all, or for a few?",
         steps: &[
-            press("d", "DURATION", "durations, round trips, connect latencies and bytes, with p50, p90 and p99"),
+            press("d", "DURATION", "durations, round trips, connect latencies, bytes and response times, with p50, p90 and p99"),
             press("Tab", "▸RTT", "the next chart"),
             press("Enter", "filter: rtt", "the sessions of its selected bar"),
         ],
@@ -307,7 +307,8 @@ pub static QUESTIONS: &[Question] = &[
     Question {
         text: "Which program leaks sessions in close-wait?",
         steps: &[
-            typed("/", "wait", "close-wait", "`close-wait`: the peer has closed the session, and the owner has not (`fin-wait`: the other way round)"),
+            typed("/", "wait", "filter: wait", "any text in the status"),
+            press("Enter", "close-wait", "`close-wait`: the peer has closed the session, and the owner has not (`fin-wait`: the other way round)"),
         ],
         further: &[],
         remark: "",

@@ -45,8 +45,11 @@ const PLAN: Plan<'_> = Plan {
 struct Bounds {
     low: u64,
     high: u64,
+    least: u64,
     longest: [u64; 2],
     count: u64,
+    /// A turn may have no time, because its reader was late.
+    may_lack_some: bool,
 }
 
 impl Bounds {
@@ -55,6 +58,10 @@ impl Bounds {
         self.high += high;
         let [a, b] = self.longest;
         self.longest = [a.max(low.min(high)), b.max(high)];
+        self.least = match self.count {
+            0 => low.min(high),
+            _ => self.least.min(low),
+        };
         self.count += 1;
     }
 
@@ -71,8 +78,13 @@ impl Bounds {
             end.want(max, ());
             return;
         }
-        let means = [self.low / self.count, self.high / self.count];
-        for (key, bounds) in [(mean, means), (max, self.longest)] {
+        let mut means = [self.low / self.count, self.high / self.count];
+        let mut longest = self.longest;
+        if self.may_lack_some {
+            means = [self.least, longest[1]];
+            longest[0] = self.least;
+        }
+        for (key, bounds) in [(mean, means), (max, longest)] {
             let [low, high] = Bounds::widened(bounds);
             match may_be_null {
                 true => end.want_between_or_null(key, low, high),
@@ -94,13 +106,15 @@ fn sleep_ms(ms: u64) {
 /// Times of one turn that the other process needs to know, by index.
 const ASKED: usize = 0;
 const ANSWERED: usize = 1;
-const OF_A_TURN: usize = 2;
+const ANSWER_SENT: usize = 2;
+const OF_A_TURN: usize = 3;
 
 /// The end that asks.
 fn ask(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) {
     let transit = plan.transit_ms * 1_000_000;
     let mut stamps = SendTimes::of(end.fd());
     let (mut peer, mut ours) = (Bounds::default(), Bounds::default());
+    peer.may_lack_some = plan.answer > 100_000;
     let mut before = None;
     for turn in 0..plan.delays_ms.len() {
         let asks = sys::now();
@@ -126,7 +140,7 @@ fn ask(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) {
         let arrived = match plan.late_ms {
             0 => read,
             // a jiffy of at most 10 ms
-            _ => answered + 10_000_000,
+            _ => times.get(turn * OF_A_TURN + ANSWER_SENT) + 10_000_000,
         };
         if turn == 0 {
             let [from, to] = end.begun;
@@ -143,7 +157,8 @@ fn ask(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) {
     }
     end.want("turns", plan.delays_ms.len());
     peer.want(end, PEER, false);
-    ours.want(end, OURS, plan.request > 14_000);
+    let is_late = plan.late_ms > 0 || plan.pause_ms > 0;
+    ours.want(end, OURS, plan.request > 14_000 || is_late);
 }
 
 /// The end that answers.
@@ -156,15 +171,17 @@ fn answer(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) 
         sleep_ms(*delay);
         let answers = sys::now();
         times.set(turn * OF_A_TURN + ANSWERED, answers);
-        is_answered.raise();
         end.write(plan.answer);
-        calls.push((read, answers));
+        let sent = sys::now();
+        times.set(turn * OF_A_TURN + ANSWER_SENT, sent);
+        is_answered.raise();
+        calls.push((read, answers, sent));
     }
     end.acknowledged();
     let mut ours = Bounds::default();
-    for (turn, (read, answers)) in calls.into_iter().enumerate() {
+    for (turn, (read, answers, sent)) in calls.into_iter().enumerate() {
         let asked = times.get(turn * OF_A_TURN + ASKED) + transit;
-        ours.add(answers - read, answers.saturating_sub(asked));
+        ours.add(answers - read, sent.saturating_sub(asked));
     }
     end.want("turns", plan.delays_ms.len() - 1);
     // a program that sees the first write may rest, and then only what fits one flight is timed
