@@ -147,7 +147,8 @@ impl<'a> DropCounts<'a> {
 
     /// Removes an entry from a map: its place is needed for others. It may have counted a packet since it was read.
     fn remove(&mut self, map: &MapMut<'_>, key: &[u8]) -> anyhow::Result<()> {
-        if let Ok(Some(last)) = map.lookup_and_delete(key) {
+        let last = map.lookup_and_delete(key);
+        if let Some(last) = last.context("cannot remove the count of dropped packets")? {
             self.take(key, &last)?;
         }
         if let Some(kept) = self.kept.get_mut(key) {

@@ -28,6 +28,8 @@ pub struct DropLine {
     pub rate: f64,
     /// Time since the last one, ns.
     pub ago_ns: u64,
+    /// Packets of the host that are in no line.
+    pub not_listed: u64,
     /// Program of the sessions, or of the listener on our port.
     pub program: Option<Comm>,
 }
@@ -334,6 +336,7 @@ impl TableLine for DropLine {
             let line = DropLine {
                 rate: sources.host.drop_rate(drops),
                 ago_ns: sources.host.taken_ns().saturating_sub(drops.last_ns),
+                not_listed: sources.host.newest().map_or(0, |h| h.drops_not_kept),
                 program,
                 drops: PacketDrops {
                     local,
@@ -426,8 +429,12 @@ impl TableLine for DropLine {
             0 => String::new(),
             n => format!("; {} ordinary", fields::narrow_bytes(n)),
         };
+        let not_listed = match lines.first().map_or(0, |l| l.not_listed) {
+            0 => String::new(),
+            n => format!("; {} more of too many kinds", fields::narrow_bytes(n)),
+        };
         format!(
-            "{} dropped, {}/s{ordinary}",
+            "{} dropped, {}/s{ordinary}{not_listed}",
             fields::number(sum(false), "packet"),
             rate(rate_now).replace('-', "0")
         )
