@@ -41,6 +41,7 @@ const SCREENS: &[(&str, Begin)] = &[
         app
     }),
     ("help_of_listeners", |size| pressed(listeners::listening(size), "?")),
+    ("drops", drops::dropping),
     ("columns", |size| pressed(app(size), "c j j Space j Space")),
     ("help", |size| pressed(app(size), "?")),
     ("help_of_charts", |size| pressed(app(size), "d ?")),

@@ -23,6 +23,7 @@ mod bytes;
 mod clipboard;
 mod columns;
 mod detail;
+mod drops;
 mod every_screen;
 mod export;
 mod follow;
