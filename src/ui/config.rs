@@ -195,7 +195,7 @@ pub static SETTINGS: &[Setting] = &[
         name: "local-pairs",
         help: || {
             vec![
-                "Show a connection within this host on one line. false: show each of its ends."
+                "Show a connection within this host on one line, and count it once. false: each of its ends."
                     .into(),
             ]
         },

@@ -637,12 +637,13 @@ fn table_local_connection_has_one_line_or_two() {
     let (lport, rport) = (port(&listener), pair.client_port());
     let mut seen = Seen::sized(pty::command(&brisk(&["-L", &flag(rport)])), 24, 120);
     let one_line = |s: &Seen| s.rows().len() == 1 && s.shows("⇄") && s.shows("1/1 all");
-    seen.wait_for("one line, and two sessions", |s| {
-        one_line(s) && s.shows("open 2")
+    seen.wait_for("one line, which counts once", |s| {
+        one_line(s) && s.shows("open 1 ")
     });
     seen.press("l");
     seen.wait_for("both ends", |s| {
-        s.row(lport, rport).is_some() && s.row(rport, lport).is_some() && !s.shows("⇄")
+        let is_each = s.row(lport, rport).is_some() && s.row(rport, lport).is_some();
+        is_each && !s.shows("⇄") && s.shows("open 2 ")
     });
     seen.press("l");
     seen.wait_for("one line again", one_line);
@@ -653,7 +654,85 @@ fn table_local_connection_has_one_line_or_two() {
         one_line(s) && row.is_some_and(|r| r.cell("RX") == "1.5k")
     });
     pair.close();
-    seen.wait_for("its close", |s| one_line(s) && s.shows("closed 2"));
+    seen.wait_for("its close", |s| one_line(s) && s.shows("closed 1 "));
+    seen.quit();
+}
+
+/// Lines of a pane of top talkers: their words.
+fn pane(seen: &Seen, title: &str) -> Vec<Vec<String>> {
+    let lines: Vec<Vec<char>> = seen.lines().iter().map(|l| l.chars().collect()).collect();
+    let title: Vec<char> = title.chars().collect();
+    let starts = |line: &[char]| line.windows(title.len()).position(|w| w == title);
+    let found = lines.iter().enumerate();
+    let found = found.filter_map(|(y, line)| Some((y, starts(line)?)));
+    let Some((y, x)) = found.last() else {
+        return Vec::new();
+    };
+    // each pane ends with this column
+    let heading = &lines[y];
+    let last: Vec<char> = "%BYTES".chars().collect();
+    let end = heading[x..].windows(last.len()).position(|w| w == last);
+    let end = end.map_or(heading.len(), |at| x + at + last.len());
+    let cells = |line: &Vec<char>| -> String {
+        let to = end.min(line.len());
+        line.get(x..to).unwrap_or_default().iter().collect()
+    };
+    let below = lines[y + 1..].iter().map(|line| words(&cells(line)));
+    below.take_while(|words| words.len() > 3).collect()
+}
+
+/// A connection within the host, of known bytes, is one thing wherever it is counted.
+#[test]
+fn table_header_and_panes_agree_on_a_local_connection() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let Pair { mut client, server } = Pair::open(&listener, V4);
+    let rport = client.local_addr().expect("it is connected").port();
+    let flag = format!("{},{rport}", port(&listener));
+    let mut seen = Seen::sized(pty::command(&brisk(&["-L", &flag])), 40, 340);
+    seen.wait_for("the connection", |s| s.shows("⇄") || s.rows().len() == 1);
+    let mut reader = Command::new("cat")
+        .stdin(OwnedFd::from(server))
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("cat can be started");
+    client
+        .write_all(&vec![b'x'; 5_000_000])
+        .expect("it is read");
+    let is_once = |line: &[String]| {
+        let [.., sessions, bytes, _] = line else {
+            return false;
+        };
+        (sessions.as_str(), bytes.as_str()) == ("1", "5.0M")
+    };
+    seen.wait_for("the same figures everywhere", |s| {
+        let rows = s.rows();
+        let [row] = &rows[..] else { return false };
+        let panes = ["PROCESS (2", "PEER (1", "PORT (1"].map(|title| pane(s, title));
+        let [processes, peers, ports] = &panes;
+        let names = |lines: &[Vec<String>]| lines.iter().map(|l| l[0].clone()).collect::<Vec<_>>();
+        row.cell("TX") == "5.0M"
+            && s.shows("open 1 ")
+            && s.shows("⇄cat")
+            && processes.len() == 2
+            && names(processes).contains(&"cat".to_owned())
+            && names(peers) == ["127.0.0.1"]
+            && names(ports) == [port(&listener).to_string()]
+            && panes.iter().flatten().all(|line| is_once(line))
+    });
+    // each end by itself
+    seen.press("l");
+    seen.wait_for("twice of it", |s| {
+        let ports = pane(s, "PORT (1");
+        let ends = ports.first().map(|line| line[line.len() - 3..].join(" "));
+        s.rows().len() == 2 && ends.as_deref() == Some("2 10M 100%") && s.shows("open 2 ")
+    });
+    seen.press("l");
+    drop(client);
+    assert!(reader.wait().expect("it exits").success());
+    seen.wait_for("its close", |s| s.shows("closed 1 ") && s.rows().len() == 1);
     seen.quit();
 }
 

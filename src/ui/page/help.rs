@@ -308,7 +308,7 @@ const MARKERS: &[(&str, &str)] = &[
     ("▸", "the chart that has the keyboard"),
     (
         "wrk⇄nginx",
-        "both ends of a connection within the host, on one line: l shows each end",
+        "both ends of a connection within the host, on one line, which counts once: l shows each end. In a narrow window, the other program is in RADDR, ⇄nginx",
     ),
     ("-", "no value, or not known"),
     (

@@ -498,3 +498,93 @@ fn top_talkers_heading_says_order_estimate_and_lower_bound_without_color() {
     press_and_settle(&mut app, "Enter");
     assert!(heading(&app).contains("PROCESS (≥4)"), "{}", heading(&app));
 }
+
+/// A host with two peers, which move so many bytes in each second.
+struct TwoPeers {
+    app: App,
+    second: u64,
+    bytes: [u64; 2],
+}
+
+impl TwoPeers {
+    fn new(size: Size) -> Self {
+        let mut host = TwoPeers {
+            app: unused(100, size),
+            second: 1,
+            bytes: [0; 2],
+        };
+        host.app.batch(batch_at(1, vec![], vec![]));
+        host
+    }
+
+    fn moves(&mut self, per_second: [u64; 2]) {
+        self.second += 1;
+        let session = |i: usize, address| Session {
+            end_ns: self.second * S,
+            ..open(
+                90 + i as u64,
+                "curl",
+                address,
+                self.bytes[i] + per_second[i],
+            )
+        };
+        let sessions = vec![session(0, "10.0.0.1"), session(1, "10.0.0.2")];
+        self.app.batch(batch_at(self.second, sessions, vec![]));
+        for (sum, moved) in self.bytes.iter_mut().zip(per_second) {
+            *sum += moved;
+        }
+    }
+}
+
+#[test]
+fn top_talkers_hold_still_until_one_is_clearly_greater() {
+    let mut host = TwoPeers::new(Size::new(120, 40));
+    host.moves([120_000, 100_000]);
+    host.moves([120_000, 100_000]);
+    for rates in [[120_000, 100_000], [100_000, 130_000], [90_000, 120_000]] {
+        host.moves(rates);
+        assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.1", "10.0.0.2"]);
+    }
+    host.moves([90_000, 150_000]);
+    assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.2", "10.0.0.1"]);
+    host.moves([110_000, 100_000]);
+    assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.2", "10.0.0.1"]);
+    // a new order is that of the figures
+    press(&mut host.app, "Tab Tab I I");
+    assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.1", "10.0.0.2"]);
+}
+
+#[test]
+fn top_talkers_under_the_cursor_keep_their_order_for_five_seconds() {
+    let mut host = TwoPeers::new(Size::new(120, 40));
+    host.moves([900_000, 1000]);
+    host.moves([900_000, 1000]);
+    press(&mut host.app, "Tab Tab j");
+    for _ in 0..4 {
+        host.moves([1000, 900_000]);
+        assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.1", "10.0.0.2"]);
+    }
+    press(&mut host.app, "k");
+    host.moves([1000, 900_000]);
+    assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.1", "10.0.0.2"]);
+    for _ in 0..5 {
+        host.moves([1000, 900_000]);
+    }
+    assert_eq!(names(&host.app, Subject::Peers), ["10.0.0.2", "10.0.0.1"]);
+}
+
+#[test]
+fn strip_of_top_talkers_holds_still_too() {
+    let mut host = TwoPeers::new(SIZE);
+    host.moves([120_000, 100_000]);
+    host.moves([120_000, 100_000]);
+    let busiest = |app: &App| {
+        let (_, entries) = app.panes().busiest(Subject::Peers);
+        let names = entries.iter().map(|(key, _)| key.to_string());
+        names.collect::<Vec<_>>()
+    };
+    host.moves([100_000, 130_000]);
+    assert_eq!(busiest(&host.app), ["10.0.0.1", "10.0.0.2"]);
+    host.moves([100_000, 170_000]);
+    assert_eq!(busiest(&host.app), ["10.0.0.2", "10.0.0.1"]);
+}
