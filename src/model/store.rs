@@ -47,7 +47,7 @@ pub struct HostRates {
     pub rx: f64,
 }
 
-/// What the host has and does, with local connections counted once or at both ends.
+/// Figures of the host, with local connections counted once or at both ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HostFigures {
     pub open: usize,
@@ -286,9 +286,9 @@ impl Kept {
 #[derive(Debug, Default)]
 struct Passed {
     count: u64,
-    /// Those that are still among the open ones.
+    /// Sessions that are still among the open ones.
     open: FxHashMap<SessionId, Session>,
-    /// Those that were never open, and have no other end so far, by the hash of their ends.
+    /// Sessions that were never open, and have no other end so far, by the hash of their ends.
     single: FxHashMap<u64, Session>,
     /// Number of local connections of which an end is among them.
     connections: u64,

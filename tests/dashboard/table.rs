@@ -691,7 +691,7 @@ fn table_header_and_panes_agree_on_a_local_connection() {
     let Pair { mut client, server } = Pair::open(&listener, V4);
     let rport = client.local_addr().expect("it is connected").port();
     let flag = format!("{},{rport}", port(&listener));
-    let mut seen = Seen::sized(pty::command(&brisk(&["-L", &flag])), 40, 340);
+    let mut seen = Seen::sized(pty::command(&brisk(&["-L", &flag])), 40, 420);
     seen.wait_for("the connection", |s| s.shows("⇄") || s.rows().len() == 1);
     let mut reader = Command::new("cat")
         .stdin(OwnedFd::from(server))
@@ -727,7 +727,7 @@ fn table_header_and_panes_agree_on_a_local_connection() {
     seen.wait_for("twice of it", |s| {
         let ports = pane(s, "PORT (1");
         let ends = ports.first().map(|line| line[line.len() - 3..].join(" "));
-        s.rows().len() == 2 && ends.as_deref() == Some("2 10M 100%") && s.shows("open 2 ")
+        s.rows().len() == 2 && ends.as_deref() == Some("2 10.0M 100%") && s.shows("open 2 ")
     });
     seen.press("l");
     drop(client);
