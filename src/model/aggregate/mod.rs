@@ -473,7 +473,7 @@ impl Aggregates {
             let counted = other.filter(|other| other.is_open() && leads(other, session));
             for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
                 let key = by.key(session);
-                if !counted.is_some_and(|other| by.key(other) == key) {
+                if counted.is_none_or(|other| by.key(other) != key) {
                     group.sums.sums_of(key).open += 1;
                 }
             }
