@@ -140,6 +140,7 @@ pub struct Change<'a> {
     /// The other end, if it is a session of this host: it has been reported before this change. Sums that count a
     /// connection once count the end that [`leads`] where both would count.
     pub other: Option<PairedEnd<'a>>,
+    /// Bytes moved in between by its connection; by itself, if it is the only end here.
     pub of_connection: ConnectionBytes,
 }
 
