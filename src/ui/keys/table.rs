@@ -73,90 +73,65 @@ const CHAPTERS: &[KeyPress] = &[
 ];
 const BOTTOM: &[KeyPress] = &[char('G'), code(KeyCode::End)];
 
+/// Number of modes in several lists.
+const fn count(lists: &[&[Mode]]) -> usize {
+    let (mut count, mut i) = (0, 0);
+    while i < lists.len() {
+        count += lists[i].len();
+        i += 1;
+    }
+    count
+}
+
+/// The modes of several lists, which are as many.
+const fn joined<const COUNT: usize>(lists: &[&[Mode]]) -> [Mode; COUNT] {
+    let mut all = [Mode::Table; COUNT];
+    let (mut to, mut i) = (0, 0);
+    while i < lists.len() {
+        let mut from = 0;
+        while from < lists[i].len() {
+            all[to] = lists[i][from];
+            to += 1;
+            from += 1;
+        }
+        i += 1;
+    }
+    all
+}
+
+/// One list of the modes of several.
+macro_rules! modes {
+    ($($list:expr),+) => {{
+        const LISTS: &[&[Mode]] = &[$($list),+];
+        const ALL: [Mode; count(LISTS)] = joined(LISTS);
+        &ALL
+    }};
+}
+
 /// The session table and the panes next to it.
 const MAIN: &[Mode] = &[Mode::Table, Mode::TopTalkers];
-/// Screens shown instead of the table.
-pub const SCREENS: &[Mode] = &[Mode::Distributions, Mode::Failures, Mode::Baseline];
-/// Screens of lines for things of the host.
-pub const LINES: &[Mode] = &[Mode::Findings, Mode::Listeners, Mode::Drops, Mode::Ports];
 /// Screens that count the sessions of the filter.
 const COUNTING: &[Mode] = &[Mode::Distributions, Mode::Failures];
+/// Screens shown instead of the table.
+pub const SCREENS: &[Mode] = modes!(COUNTING, &[Mode::Baseline]);
+/// Screens of lines for things of the host.
+pub const LINES: &[Mode] = &[Mode::Findings, Mode::Listeners, Mode::Drops, Mode::Ports];
+/// Pages and lists that cover the table, other than screens.
+const PAGES: &[Mode] = &[Mode::Detail, Mode::Columns, Mode::Help];
 /// The session table, the panes, and the screens shown instead.
-const LIST_AND_SCREENS: &[Mode] = &[
-    Mode::Table,
-    Mode::TopTalkers,
-    Mode::Distributions,
-    Mode::Failures,
-    Mode::Baseline,
-    Mode::Findings,
-    Mode::Listeners,
-    Mode::Ports,
-    Mode::Drops,
-];
+const LIST_AND_SCREENS: &[Mode] = modes!(MAIN, SCREENS, LINES);
 /// All but prompts.
-const UNTYPED: &[Mode] = &[
-    Mode::Table,
-    Mode::TopTalkers,
-    Mode::Distributions,
-    Mode::Failures,
-    Mode::Baseline,
-    Mode::Findings,
-    Mode::Listeners,
-    Mode::Ports,
-    Mode::Drops,
-    Mode::Detail,
-    Mode::Columns,
-    Mode::Help,
-];
+const UNTYPED: &[Mode] = modes!(LIST_AND_SCREENS, PAGES);
 /// Modes in which the filter can be changed.
-const FILTERABLE: &[Mode] = &[
-    Mode::Table,
-    Mode::TopTalkers,
-    Mode::Distributions,
-    Mode::Failures,
-];
+const FILTERABLE: &[Mode] = modes!(MAIN, COUNTING);
 /// Modes whose content changes by itself.
-const LIVE: &[Mode] = &[
-    Mode::Table,
-    Mode::TopTalkers,
-    Mode::Distributions,
-    Mode::Failures,
-    Mode::Baseline,
-    Mode::Findings,
-    Mode::Listeners,
-    Mode::Ports,
-    Mode::Drops,
-    Mode::Detail,
-];
+const LIVE: &[Mode] = modes!(LIST_AND_SCREENS, &[Mode::Detail]);
 /// Pages of text.
-const SCROLLABLE: &[Mode] = &[
-    Mode::Detail,
-    Mode::Distributions,
-    Mode::Failures,
-    Mode::Baseline,
-    Mode::Findings,
-    Mode::Listeners,
-    Mode::Ports,
-    Mode::Drops,
-    Mode::Help,
-    Mode::Columns,
-];
-
+const SCROLLABLE: &[Mode] = modes!(SCREENS, LINES, PAGES);
 /// Everything above the list in which `q` goes back instead of exiting.
-const LEFT_WITH_Q: &[Mode] = &[
-    Mode::TopTalkers,
-    Mode::Detail,
-    Mode::Distributions,
-    Mode::Failures,
-    Mode::Baseline,
-    Mode::Findings,
-    Mode::Listeners,
-    Mode::Ports,
-    Mode::Drops,
-    Mode::Help,
-    Mode::Columns,
-    Mode::SortMenu,
-];
+const LEFT_WITH_Q: &[Mode] = modes!(&[Mode::TopTalkers, Mode::SortMenu], SCROLLABLE);
+/// Everything in which no line is typed and nothing is asked.
+const READING: &[Mode] = modes!(MAIN, SCROLLABLE, &[Mode::SortMenu]);
 
 /// Modes in which a line is typed.
 const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Search, Mode::LineSearch];
@@ -273,8 +248,8 @@ pub static KEYS: &[KeyBinding] = &[
     key("interval-longer", LIVE, &[char('+'), char('=')], Action::Interval { longer: true }, "", "refresh less often"),
     key("interval-shorter", LIVE, &[char('-')], Action::Interval { longer: false }, "", "refresh more often"),
     key("kill", LIVE, &[code(KeyCode::F(9))], Action::Kill, "", "nothing: tcplife only watches"),
-    key("redraw", MAIN, &[ctrl('l')], Action::Redraw, "", "redraw the screen"),
-    key("suspend", MAIN, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
+    key("redraw", READING, &[ctrl('l')], Action::Redraw, "", "redraw the screen"),
+    key("suspend", READING, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
     key("help", &[Mode::Detail], &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("other-end", &[Mode::Detail], &[code(KeyCode::Tab), char('x')], Action::OtherEnd, "other end", "show the other end, if it is known"),
     key("copy", &[Mode::Detail], &[char('y')], Action::Copy, "copy ss", "copy the ss command to the terminal's clipboard"),
@@ -304,10 +279,6 @@ pub static KEYS: &[KeyBinding] = &[
     key("page-up", SCROLLABLE, PAGE_UP, Action::Move(Motion::PageUp), "", "move up a page"),
     key("top", SCROLLABLE, TOP, Action::Move(Motion::Top), "", "go to the top"),
     key("bottom", SCROLLABLE, BOTTOM, Action::Move(Motion::Bottom), "", "go to the bottom"),
-    key("redraw", &[Mode::SortMenu], &[ctrl('l')], Action::Redraw, "", "redraw the screen"),
-    key("suspend", &[Mode::SortMenu], &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
-    key("redraw", SCROLLABLE, &[ctrl('l')], Action::Redraw, "", "redraw the screen"),
-    key("suspend", SCROLLABLE, &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
     prompt("accept", &[code(KeyCode::Enter)], Action::Accept, "apply", "apply the filter and add it to the history"),
     prompt("cancel", &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "restore the previous filter"),
     prompt("complete", &[code(KeyCode::Tab)], Action::Edit(Edit::Complete), "complete", "complete a field, name or value; press again for the next"),
