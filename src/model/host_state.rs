@@ -157,8 +157,7 @@ impl HostState {
 mod tests {
     use super::*;
     use crate::testing::sample;
-
-    const S: u64 = 1_000_000_000;
+    use crate::text::units::S;
 
     fn at(taken_ns: u64, established: u64, drops: u64) -> HostSnapshot {
         HostSnapshot {

@@ -14,6 +14,7 @@ use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Direction, Reason, Session, State};
 use crate::model::store::Change;
+use crate::text::units::S;
 
 /// Minimum number of pools kept.
 const KEEP: usize = 1024;
@@ -24,8 +25,6 @@ const MOST_WAITING: usize = 1 << 18;
 const TIME_WAIT_S: u64 = 60;
 /// Seconds over which rates are computed.
 const RATE_S: u64 = 10;
-/// One second, ns.
-const S: u64 = 1_000_000_000;
 
 /// Ports that the kernel gives to outgoing sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]

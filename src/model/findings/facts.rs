@@ -16,6 +16,7 @@ use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Change;
+use crate::text::units::S;
 
 /// Minimum number of subjects kept of each kind.
 const KEEP: usize = 1024;
@@ -25,8 +26,6 @@ pub(super) const WINDOW_S: u64 = 30;
 pub(super) const TRAFFIC_S: u64 = 10;
 /// Seconds without an answer after which the usual response time is forgotten.
 const FORGOTTEN_S: u64 = 3600;
-/// One second, ns.
-pub(super) const S: u64 = 1_000_000_000;
 
 /// Outcomes of sessions that we opened to one destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::aggregate::GroupKey;
 use crate::model::fields;
-use crate::model::findings::facts::{Facts, S};
+use crate::model::findings::facts::Facts;
 use crate::model::findings::rules::percent;
 use crate::model::findings::suspects::Plight;
 use crate::model::findings::{Amount, Met, Sources, Subject};
@@ -14,6 +14,7 @@ use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::listener::Listener;
 use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
 use crate::model::session::Comm;
+use crate::text::units::S;
 
 /// The sockets that listen on one address: one, or those of an SO_REUSEPORT group.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use crate::model::fields;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::store::Change;
+use crate::text::units::S;
 
 mod facts;
 mod host_rules;
@@ -21,7 +22,7 @@ mod tests;
 pub mod thresholds;
 mod usual;
 
-use facts::{Facts, RoundTrips, S};
+use facts::{Facts, RoundTrips};
 pub use subject::Subject;
 pub use table::FINDINGS;
 pub use thresholds::{THRESHOLDS, Thresholds};

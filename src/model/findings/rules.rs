@@ -4,15 +4,14 @@ use rustc_hash::FxHashMap;
 
 use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::fields;
-use crate::model::findings::facts::{
-    Active, Facts, Outcomes, RecentOutcomes, S, TRAFFIC_S, WINDOW_S,
-};
+use crate::model::findings::facts::{Active, Facts, Outcomes, RecentOutcomes, TRAFFIC_S, WINDOW_S};
 use crate::model::findings::suspects::{Plight, Troubled};
 use crate::model::findings::usual::Responses;
 use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds, host_rules};
 use crate::model::interface::ZonedAddr;
 use crate::model::port_use::{PortPoolUse, PortUse};
 use crate::model::session::Direction;
+use crate::text::units::S;
 
 /// Percentage, at most 100.
 pub(super) fn percent(part: u64, whole: u64) -> f64 {
