@@ -52,8 +52,11 @@ impl App {
                     }
                     return Break(effect);
                 }
-                if let Some(filter) = shown.sessions() {
-                    self.leave_screen_for(|app| app.show_all_of(&filter));
+                match shown.sessions() {
+                    Some(filter) => self.leave_screen_for(|app| app.show_all_of(&filter)),
+                    None => self
+                        .notice
+                        .hint("there are no sessions to go to here".into()),
                 }
             }
             _ => return Continue(()),
