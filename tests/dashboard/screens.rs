@@ -299,5 +299,7 @@ fn baseline_program_that_stops_on_a_busy_host_has_one_line_for_all_its_ports() {
         s.shows("orders (port ") && !s.shows("filter: ")
     });
     drop(accepted);
+    seen.press("q");
+    seen.wait_for("the table", |s| s.heading().is_some());
     seen.quit();
 }
