@@ -5,7 +5,7 @@
 use crate::filter::eval::{Check, ends};
 use crate::filter::expr::{Expr, Term};
 use crate::model::fields::{Field, Value};
-use crate::model::session::{Reason, State};
+use crate::model::session::{Reason, State, WaitsFor};
 
 /// All values that a field can have in some sessions; `None`: any value.
 type Values = fn(&Field) -> Option<Vec<Value<'static>>>;
@@ -85,7 +85,8 @@ fn values_when_closed(field: &Field) -> Option<Vec<Value<'static>>> {
             let closed = Reason::ALL.iter().filter(|r| **r != Reason::Open);
             Some(closed.map(|r| Value::Text(r.name())).collect())
         }
-        "rate" | "txrate" | "rxrate" => Some(vec![Value::Missing]),
+        "rate" | "txrate" | "rxrate" | "waiting" => Some(vec![Value::Missing]),
+        "waitsfor" => Some(vec![Value::Text(WaitsFor::Nobody.name())]),
         _ => None,
     }
 }
@@ -129,6 +130,9 @@ mod tests {
             ("reason != refused", true),
             ("rate > 1", false),
             ("rate >= 0", false),
+            ("waiting > 1s", false),
+            ("waitsfor peer", false),
+            ("waitsfor != us", true),
             ("rate != 5", true),
             ("not rate > 1MB", true),
             ("port 443 and txrate > 1", false),
