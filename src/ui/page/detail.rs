@@ -419,22 +419,21 @@ fn path(page: &mut Page, session: &Session, high: bool) {
     };
     page.entry("retransmits", &text, tone);
     let data_waits = session.unacked_bytes > 0 || session.unread_bytes > 0;
-    match briefly(session).filter(|_| !high && !data_waits) {
-        // where there is no room for both
-        Some(text) => page.entry("answers", &text, Tone::Plain),
-        None => {
-            let text = format!(
-                "{} not acknowledged, {} not read by the application",
-                fields::size(session.unacked_bytes.into()),
-                fields::size(session.unread_bytes.into())
-            );
-            page.entry("waiting", &text, Tone::Plain);
-        }
+    // where there is no room for both
+    if !high && !data_waits {
+        page.entry("answers", &briefly(session), Tone::Plain);
+        return;
     }
+    let text = format!(
+        "{} not acknowledged, {} not read by the application",
+        fields::size(session.unacked_bytes.into()),
+        fields::size(session.unread_bytes.into())
+    );
+    page.entry("waiting", &text, Tone::Plain);
 }
 
 /// How long each end takes to answer, and which one the other waits for, in one line.
-fn briefly(session: &Session) -> Option<String> {
+fn briefly(session: &Session) -> String {
     let times = [("peer", session.turns.peer), ("we", session.turns.ours)];
     let means = times.iter().filter_map(|(who, times)| {
         let mean = fields::micros(times.mean_us()?);
@@ -442,7 +441,7 @@ fn briefly(session: &Session) -> Option<String> {
     });
     let mut parts: Vec<String> = means.collect();
     if parts.is_empty() {
-        return None;
+        parts.push("none is known".into());
     }
     let time = fields::micros(session.waiting_us.into());
     match session.waits_for {
@@ -450,7 +449,7 @@ fn briefly(session: &Session) -> Option<String> {
         WaitsFor::Us => parts.push(format!("the peer waits for us for {time}")),
         WaitsFor::Nobody => {}
     }
-    Some(parts.join("; "))
+    parts.join("; ")
 }
 
 /// How long each end takes to answer, and which one the other waits for.
