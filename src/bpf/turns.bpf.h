@@ -198,12 +198,12 @@ static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp
 
 	if ((__u8)tp->total_retrans != st->turn_retrans)
 		us = 0; /* sent several times: not known since when the peer has it */
+	else if (is_rough) /* the spread is more, as it counts from the newest packet, not data */
+		us = (__s64)us >= ROUGH_JIFFIES * ((__s64)jiffy_us + spread_us) ? us : 0;
 	else if ((__s64)us <= spread_us)
 		us = spread_us ? 0 : 1; /* data from before was not read yet */
-	else if (!is_rough)
+	else
 		us -= spread_us;
-	else if (us < ROUGH_JIFFIES * ((__u64)jiffy_us + spread_us))
-		us = 0; /* the spread is more, as it counts from the newest packet, not data */
 	if (us > LONGEST_US)
 		us = LONGEST_US;
 	add_time(&st->peer_times, &st->peer_max, &st->peer_last, us);
@@ -222,6 +222,7 @@ static __always_inline void follow_read(struct sock_state *st, struct tcp_sock *
 	__u32 arrived = tp->rcv_nxt;
 	bool is_rough = false;
 	__u32 age, acked;
+	__s64 after;
 
 	if (arrived == st->arrived)
 		return;
@@ -235,10 +236,11 @@ static __always_inline void follow_read(struct sock_state *st, struct tcp_sock *
 			is_rough = true;
 		}
 	}
-	/* sent after that: the answer is yet to come */
+	/* or what is sent last was sent after that: then the answer is yet to come */
 	acked = acked_data(tp);
-	if (acked != st->acked &&
-	    (__s64)(arrival_us - tp->first_tx_mstamp) >= (is_rough ? -2 * (__s64)jiffy_us : 0))
+	after = is_rough ? (__s32)(tp->inet_conn.icsk_ack.lrcvtime - tp->lsndtime) :
+			   (__s64)(arrival_us - tp->first_tx_mstamp);
+	if (acked != st->acked && after >= 0)
 		take_turn(st, tp, acked, arrival_us, is_rough);
 	if (!st->first_data_us && st->established_ns) {
 		__u64 us = (bpf_ktime_get_boot_ns() - st->established_ns) / 1000 ?: 1;
