@@ -415,7 +415,7 @@ pub(super) fn half_closed(cx: &Cx) {
             let [low, high] = Bounds::widened([times.get(ANSWERED) - closed, read - sent]);
             c.want_between("resp_mean_us", low, high);
             is_closed.wait_for(1);
-            c.close("local-fin");
+            c.close_over("local-fin");
         },
     );
 }
