@@ -7,53 +7,17 @@
 
 #include "record.bpf.h"
 
-/*
- * Reads the figures of a listener into its entry. Nothing keeps the socket from being freed
- * meanwhile, so everything is read by probe; the cookie tells whether the memory still belongs to
- * the same socket.
- */
-static long read_listener(struct bpf_map *map, const __u64 *key, struct listener *l, void *unused)
+/* What stays the same as long as a socket listens: read once. */
+static __always_inline void read_place(struct listener *l, struct sock *sk)
 {
-	struct sock *sk = (struct sock *)*key;
-	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
-	struct sock_reuseport *group;
-	struct request_sock *first;
 	struct in6_addr addr = {};
-	__u64 cookie;
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN ||
-	    BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return 0;
-	cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-	if (cookie != l->cookie)
-		return 0;
-	l->queue = BPF_CORE_READ(sk, sk_ack_backlog);
-	l->queue_limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	l->half_open = BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
-	l->drops = BPF_CORE_READ(sk, sk_drops.counter);
 	l->uid = BPF_CORE_READ(sk, sk_uid.val);
 	l->interface = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	l->port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	if (bpf_core_field_exists(sk->__sk_common.skc_net.net))
 		l->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	group = BPF_CORE_READ(sk, sk_reuseport_cb);
-	l->group_size = group ? BPF_CORE_READ(group, num_socks) : 0;
-	l->waits = 0;
-	first = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head);
-	if (first) {
-		/*
-		 * A child has sent no data before it is accepted, so this is still the time at
-		 * which its handshake was complete: net/ipv4/tcp_input.c, tcp_rcv_state_process
-		 */
-		struct tcp_sock *child = (struct tcp_sock *)BPF_CORE_READ(first, sk);
-
-		l->waited = (__u32)bpf_jiffies64() - BPF_CORE_READ(child, lsndtime);
-		/* accepted meanwhile, it leads nowhere */
-		l->waits =
-			child && BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head) == first;
-	}
 	l->ip = 4;
-	l->v6_only = 0;
 	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6 &&
 	    bpf_core_field_exists(sk->__sk_common.skc_v6_rcv_saddr)) {
 		addr = BPF_CORE_READ(sk, __sk_common.skc_v6_rcv_saddr);
@@ -66,6 +30,45 @@ static long read_listener(struct bpf_map *map, const __u64 *key, struct listener
 		addr.in6_u.u6_addr32[0] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
 	}
 	__builtin_memcpy(l->addr, &addr, sizeof(l->addr));
+}
+
+/*
+ * Reads the figures of a listener into its entry. Nothing keeps the socket from being freed
+ * meanwhile, so everything is read by probe; the cookie tells whether the memory still belongs to
+ * the same socket.
+ */
+static long read_listener(struct bpf_map *map, const __u64 *key, struct listener *l, void *unused)
+{
+	struct sock *sk = (struct sock *)*key;
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+	struct sock_reuseport *group;
+	struct request_sock *first;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN ||
+	    BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != l->cookie)
+		return 0;
+	if (!l->round)
+		read_place(l, sk);
+	l->queue = BPF_CORE_READ(sk, sk_ack_backlog);
+	l->queue_limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	l->half_open = BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+	l->drops = BPF_CORE_READ(sk, sk_drops.counter);
+	group = BPF_CORE_READ(sk, sk_reuseport_cb);
+	l->group_size = group ? BPF_CORE_READ(group, num_socks) : 0;
+	l->waits = 0;
+	first = l->queue ? BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head) : NULL;
+	if (first) {
+		/*
+		 * A child has sent no data before it is accepted, so this is still the time at
+		 * which its handshake was complete: net/ipv4/tcp_input.c, tcp_rcv_state_process
+		 */
+		struct tcp_sock *child = (struct tcp_sock *)BPF_CORE_READ(first, sk);
+
+		l->waited = (__u32)bpf_jiffies64() - BPF_CORE_READ(child, lsndtime);
+		/* accepted meanwhile, it leads nowhere */
+		l->waits =
+			child && BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head) == first;
+	}
 	l->round = READ_ONCE(listener_round);
 	return 0;
 }

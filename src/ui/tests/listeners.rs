@@ -61,13 +61,7 @@ fn at(second: u64) -> Batch {
         laddr: "10.9.9.9".parse().expect("an address"),
         ..open(15, "nginx", "198.51.100.7", 1000)
     };
-    let open = vec![
-        session(1, 443),
-        session(2, 443),
-        session(3, 5432),
-        far(),
-        local,
-    ];
+    let open = vec![session(11, 443), session(12, 443), session(13, 5432), local];
     Batch {
         host: Some(HostSnapshot {
             taken_ns: second * S,
