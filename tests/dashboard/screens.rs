@@ -169,7 +169,7 @@ fn help_is_searched_and_left_to_the_same_screen() {
     seen.wait_for("its chapter", |s| s.shows("HELP 4/10"));
     seen.press("/connect-timeout");
     seen.wait_for("the reason", |s| {
-        s.shows("HELP 8/9") && s.shows("hit") && s.shows("  connect-timeout")
+        s.shows("HELP 9/10") && s.shows("hit") && s.shows("  connect-timeout")
     });
     seen.press("xyzzy");
     seen.wait_for("nothing", |s| s.shows("not found"));

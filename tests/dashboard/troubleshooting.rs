@@ -450,6 +450,5 @@ fn question_about_a_server_that_does_not_accept_is_answered() {
     });
     seen.ask(&question.steps[1]);
     seen.wait_for("its sessions", |s| s.shows("7151") && !s.rows().is_empty());
-    seen.press("\x1b");
     seen.quit();
 }
