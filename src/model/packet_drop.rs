@@ -239,7 +239,7 @@ pub struct PacketDrops {
     pub remote: SocketAddr,
     /// Packets dropped.
     pub packets: u64,
-    /// Those of them that were the first of a connection: SYN without ACK.
+    /// The first packets of a connection among them: SYN without ACK.
     pub syns: u64,
     /// First and last drop, ns of boot time.
     pub first_ns: u64,

@@ -260,8 +260,13 @@ fn handshake_that_finds_the_accept_queue_full_is_dropped_for_it() {
     let mut sockets = Vec::new();
     let act = || {
         iptables(&left, &format!("-A {acks}"));
-        sockets.extend([(); 3].map(|()| connect(&left, None, to)));
+        let three = [(); 3].map(|()| connect(&left, None, to));
         iptables(&left, &format!("-D {acks}"));
+        // data acknowledges the handshake, too
+        for socket in &three {
+            let _ = rustix::io::write(socket, b"x");
+        }
+        sockets.extend(three);
     };
     let found = drops.until(&right, act, |d| d.class() == DropClass::QueueFull);
     assert_eq!((found.local, found.direction), (to, PacketDirection::In));

@@ -22,7 +22,7 @@ fn dropped(reason: &'static str, local: &str, remote: &str, packets: u64) -> Pac
     }
 }
 
-/// What a firewall, a scan and a router drop, and what the kernel drops anyway, at a second of the run.
+/// Packets that a firewall, a closed port and a missing route have cost, and ordinary ones, at a second of the run.
 fn drops(second: u64) -> Vec<PacketDrops> {
     let firewall = |port: u16, packets| PacketDrops {
         last_ns: second * S,

@@ -24,6 +24,8 @@ struct FailureColumn {
     text: fn(&App, &Failures, &FailureRow<'_>) -> String,
 }
 
+/// Heading of the column for the error that the application got.
+const ERRNO: &str = "ERRNO";
 /// Heading of the column for packets that this host has dropped.
 const DROPPED: &str = "DROPPED";
 
@@ -76,7 +78,7 @@ static COLUMNS: [FailureColumn; 8] = [
         },
     },
     FailureColumn {
-        title: "ERRNO",
+        title: ERRNO,
         width: 13,
         grow: 0,
         drop: 5,
@@ -130,7 +132,12 @@ static COLUMNS: [FailureColumn; 8] = [
 fn columns(width: usize, has_drops: bool) -> Vec<(&'static FailureColumn, usize)> {
     let needed = |shown: &[&FailureColumn]| shown.iter().map(|c| c.width + 1).sum::<usize>() - 1;
     let fits = |shown: &[&FailureColumn]| needed(shown) <= width;
-    let wanted = COLUMNS.iter().filter(|c| has_drops || c.title != DROPPED);
+    let wanted = COLUMNS.iter().filter(|c| match c.title {
+        DROPPED => has_drops,
+        // the destination needs the room more
+        ERRNO => !has_drops || width >= 100,
+        _ => true,
+    });
     let shown = fit::columns(wanted.collect(), |c| c.drop, fits);
     let mut spare = width.saturating_sub(needed(&shown));
     // the name first: it is short, and most wanted
