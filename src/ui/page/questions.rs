@@ -266,7 +266,7 @@ pub static QUESTIONS: &[Question] = &[
             press("Enter", "filter: direction out", "the sessions of the selected line, with the programs that open them"),
         ],
         further: &[],
-        remark: "With many ports in TIME_WAIT, keep connections open and use them again. `ip_local_port_range` is the range.",
+        remark: "With many ports in TIME_WAIT, keep connections open and use them again, or let the peer close them.",
     },
     Question {
         text: "Which process opens connections that get reset?",

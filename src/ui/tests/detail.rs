@@ -43,6 +43,47 @@ pub fn watching(size: Size) -> App {
     app
 }
 
+/// The detail of a session that loses packets, and whose peer reads too slowly.
+pub fn losing(size: Size) -> App {
+    let mut app = app(size);
+    press(&mut app, "Enter");
+    for s in 11..30 {
+        let lost = (s - 10) as u32;
+        let session = Session {
+            retrans_timeout: lost / 6,
+            retrans_fast: lost / 2 * 4,
+            retrans_probe: lost / 5,
+            zero_window: match s {
+                20..24 => ZeroWindow::Peer,
+                _ => ZeroWindow::None,
+            },
+            ..later(s, busiest())
+        };
+        app.batch(batch_at(s, vec![session], vec![]));
+    }
+    app
+}
+
+#[test]
+fn detail_marks_retransmits_by_cause_and_closed_windows_on_the_time_line() {
+    let app = losing(LARGE);
+    let shown = screen(&app, LARGE);
+    let signs = shown.lines().find(|l| l.contains("  signs"));
+    let (_, marks) = signs.and_then(|l| l.split_once('│')).expect("signs");
+    assert_eq!(
+        marks.trim_matches([' ', '"']),
+        "r rpR r r0R00pr R",
+        "{shown}"
+    );
+    for text in [
+        "R retransmit after timeout, 0 peer's window 0, r fast retransmit, p tail loss probe",
+        "The peer reads too slowly: its window was 0 in 4s of the last 19s",
+        "3 segments, 4.3kB, 0.02% of the bytes sent: 3 after timeouts, 36 fast, 3 probes",
+    ] {
+        assert!(shown.contains(text), "{text}:\n{shown}");
+    }
+}
+
 #[test]
 fn detail_can_be_scrolled_to_its_last_line() {
     let mut app = watching(SIZE);

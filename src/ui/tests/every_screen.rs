@@ -42,6 +42,8 @@ const SCREENS: &[(&str, Begin)] = &[
     }),
     ("help_of_listeners", |size| pressed(listeners::listening(size), "?")),
     ("drops", drops::dropping),
+    ("ports", ports::exhausted),
+    ("detail_signs", detail::losing),
     ("columns", |size| pressed(app(size), "c j j Space j Space")),
     ("help", |size| pressed(app(size), "?")),
     ("help_of_charts", |size| pressed(app(size), "d ?")),

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::batch::{Batch, Holders, Missed, OpenSnapshot};
 use crate::model::capture_filter::CaptureFilter;
-use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State, ZeroWindow};
 use crate::testing::sample::{closed_session as sample, snapshot_batch};
 use crate::text::units::S;
 use crate::ui::action::Mode;
@@ -36,6 +36,7 @@ mod mouse;
 mod names;
 mod no_match;
 mod one_moment;
+mod ports;
 mod screens;
 mod selection;
 mod self_traffic;
