@@ -10,6 +10,7 @@ use std::path::Path;
 
 use common::documents::Section;
 use tcplife::testing::model::{DROP_REASONS, FIELDS, Field, Missed, Value};
+use tcplife::testing::model::{FINDINGS, Proof, THRESHOLDS, Thresholds};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, Mode, QUESTIONS, Step, THEMES, TITLES};
 use tcplife::testing::{cli, filter};
 
@@ -38,6 +39,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ),
     ("docs/drops.md", &["drop-reasons"]),
     ("docs/filters.md", &["filter"]),
+    ("docs/diagnosis.md", &["findings", "thresholds"]),
     ("docs/troubleshooting.md", &["questions"]),
     ("docs/lines.md", &["flags", "fields", "missed"]),
 ];
@@ -71,6 +73,15 @@ fn docs_generated_sections_match_the_program_tables() {
     }
     assert_section("titles", &table);
     assert_section("questions", &questions());
+    assert_section("findings", &findings());
+    let mut table = String::from("| threshold | default | meaning |\n|---|---|---|\n");
+    for threshold in THRESHOLDS {
+        let (name, value) = (threshold.name, threshold.default);
+        let (unit, help) = (threshold.unit, threshold.help);
+        let value = format!("{value} {unit}");
+        table += &format!("| `{name}` | {} | {help} |\n", value.trim());
+    }
+    assert_section("thresholds", &table);
 
     let mut table = String::from("| theme | description |\n|---|---|\n");
     for theme in THEMES {
@@ -102,6 +113,27 @@ fn docs_generated_sections_match_the_program_tables() {
         );
     }
     assert_section("drop-reasons", &table);
+}
+
+/// The findings: what each means, what looks like it, and what to do.
+fn findings() -> String {
+    let mut text = String::new();
+    for rule in FINDINGS {
+        let (name, severity) = (rule.name, rule.severity.name());
+        let threshold = rule.threshold_text(&Thresholds::default());
+        let proof = match rule.proof {
+            Proof::Sessions(filter) => format!("shows its sessions with the filter `{filter}`"),
+            Proof::Listeners => "shows the listeners at its port".into(),
+            Proof::Drops => "shows the packets that were dropped, or its sessions".into(),
+            Proof::Ports => "shows the local ports towards it".into(),
+            Proof::Help => "shows the help".into(),
+        };
+        text += &format!(
+            "\n### {}\n\n`{name}`, a {severity}; {threshold}. `Enter` {proof}.\n\n{}\n\n* **It may also be:** {}\n* **Next:** {}\n",
+            rule.title, rule.meaning, rule.similar, rule.next
+        );
+    }
+    text + "\n"
 }
 
 /// The questions and the keys that answer them.

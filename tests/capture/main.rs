@@ -22,6 +22,7 @@ mod containers;
 mod drops;
 mod exit;
 mod filters;
+mod findings;
 mod interfaces;
 mod listeners;
 mod missed;

@@ -220,6 +220,16 @@ impl Running {
         lines
     }
 
+    /// Returns the lines of the next while.
+    pub(crate) fn lines_within(&mut self, time: Duration) -> Vec<String> {
+        let deadline = Instant::now() + time;
+        let mut lines = Vec::new();
+        while let Some(line) = self.line_before(deadline) {
+            lines.push(line);
+        }
+        lines
+    }
+
     /// Returns the next wanted row of `-o json`.
     pub(crate) fn row_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let lines = self.lines_until(|line| wanted(&json(line)));
@@ -233,12 +243,21 @@ impl Running {
     }
 
     /// Waits until it exits by itself.
-    pub(crate) fn wait(mut self) -> Ended {
-        self.end()
+    pub(crate) fn wait(self) -> Ended {
+        self.wait_for(PATIENCE)
+    }
+
+    /// Waits that long until it exits by itself.
+    pub(crate) fn wait_for(mut self, time: Duration) -> Ended {
+        self.end_within(time)
     }
 
     fn end(&mut self) -> Ended {
-        let Some(status) = self.child.exits_within(PATIENCE) else {
+        self.end_within(PATIENCE)
+    }
+
+    fn end_within(&mut self, time: Duration) -> Ended {
+        let Some(status) = self.child.exits_within(time) else {
             let rest: Vec<String> = self.lines.try_iter().collect();
             panic!("tcplife does not exit; its last lines: {rest:#?}");
         };

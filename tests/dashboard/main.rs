@@ -23,6 +23,7 @@ mod customization;
 mod detail;
 mod exit;
 mod export;
+mod findings;
 mod harness;
 mod hidden;
 mod input;

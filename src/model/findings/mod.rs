@@ -244,7 +244,14 @@ impl Findings {
         self.facts.now_ns = now_ns;
         self.facts.take_missed(missed);
         self.facts.end_snapshot();
-        self.facts.suspects.count(now_ns, &self.thresholds);
+        let listeners = beside.host.and_then(HostState::newest);
+        let waiting = listeners.map(|host| {
+            let waiting = host.listeners.iter().filter(|l| l.queue > 0);
+            waiting.map(|l| (l.netns, l.port)).collect()
+        });
+        self.facts
+            .suspects
+            .count(now_ns, &self.thresholds, waiting.as_ref());
         self.events.clear();
         for (i, rule) in FINDINGS.iter().enumerate() {
             let sources = Sources {

@@ -2,7 +2,7 @@
 //!
 //! Owns since when each of them has made no progress. Most open sessions are idle and are none of these.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::findings::subject::Subject;
@@ -18,6 +18,9 @@ const KEEP: usize = 1 << 14;
 const UNANSWERED_NS: u64 = 3_000_000_000;
 /// Unread bytes from which on a session counts although its process opened it, and may never want to read.
 const MUCH_UNREAD: u32 = 16 * 1024;
+
+/// Namespaces and ports of listeners.
+pub(super) type Places = FxHashSet<(u32, u16)>;
 
 /// Kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +48,8 @@ struct Suspect {
     process: GroupKey,
     peer: ZonedAddr,
     rport: u16,
+    /// Its namespace and local port.
+    place: (u32, u16),
     direction: Direction,
     owner: Evidence,
     state: State,
@@ -67,6 +72,7 @@ impl Suspect {
             process: GroupBy::Process.key(session),
             peer: session.remote(),
             rport: session.rport,
+            place: (session.netns, session.lport),
             direction: session.direction,
             owner: session.owner,
             state: session.state,
@@ -111,6 +117,7 @@ impl Suspect {
         &self,
         now_ns: u64,
         thresholds: &Ages,
+        waiting: Option<&Places>,
         found: &mut impl FnMut(Plight, Subject, Option<u64>, u32),
     ) {
         let passed = |since_ns: u64, ns: u64| now_ns.saturating_sub(since_ns) >= ns;
@@ -147,8 +154,9 @@ impl Suspect {
         if self.state != State::Established {
             return;
         }
-        // who accepted it is known, so it does not wait in a listener's queue
-        let is_used = !matches!(self.owner, Evidence::None | Evidence::Listen);
+        // it does not wait in a listener's queue: a process has used it, or no connection waits there
+        let is_used = !matches!(self.owner, Evidence::None | Evidence::Listen)
+            || waiting.is_some_and(|places| !places.contains(&self.place));
         let is_expected = self.direction == Direction::In || self.unread >= MUCH_UNREAD;
         if self.unread > 0 && is_used && is_expected && passed(read_ns, thresholds.unread) {
             found(Plight::Unread, process, Some(read_ns), self.unread);
@@ -240,7 +248,8 @@ impl Suspects {
     }
 
     /// Counts the sessions that are in trouble now.
-    pub(super) fn count(&mut self, now_ns: u64, thresholds: &Thresholds) {
+    /// `waiting` are the listeners with connections that were not accepted yet, if that is known.
+    pub(super) fn count(&mut self, now_ns: u64, thresholds: &Thresholds, waiting: Option<&Places>) {
         let ages = Ages {
             close_wait: thresholds.ns("close-wait-age"),
             fin_wait: thresholds.ns("fin-wait-age"),
@@ -251,10 +260,15 @@ impl Suspects {
         };
         self.found.clear();
         for suspect in self.followed.values() {
-            suspect.plights(now_ns, &ages, &mut |plight, subject, since_ns, bytes| {
-                let troubled = self.found.entry((plight, subject)).or_default();
-                troubled.add(since_ns, bytes);
-            });
+            suspect.plights(
+                now_ns,
+                &ages,
+                waiting,
+                &mut |plight, subject, since_ns, bytes| {
+                    let troubled = self.found.entry((plight, subject)).or_default();
+                    troubled.add(since_ns, bytes);
+                },
+            );
         }
     }
 

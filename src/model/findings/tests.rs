@@ -7,7 +7,7 @@ use crate::model::batch::{Batch, HostSnapshot, Missed};
 use crate::model::listener::Listener;
 use crate::model::packet_drop::{PacketDirection, PacketDrops};
 use crate::model::port_use::PortRange;
-use crate::model::session::{Comm, Direction, Reason, Session, State};
+use crate::model::session::{Comm, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Store;
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 use crate::testing::sample;
@@ -351,7 +351,10 @@ static CASES: &[Case] = &[
             ("it reads", |s, _| of_open([Session { unread_bytes: 300, rx_bytes: s * 300, ..inbound(1) }].into_iter())),
             ("a ticket that the client never needs", |_, _| of_open([Session { unread_bytes: 500, ..established(1) }].into_iter())),
             ("one of 20", |_, _| many(20, |c| Session { unread_bytes: if c == 1 { 300 } else { 0 }, ..inbound(c) })),
-            ("nobody has accepted it", |_, _| of_open([Session { unread_bytes: 300, owner: crate::model::session::Evidence::Listen, ..inbound(1) }].into_iter())),
+            ("nobody has accepted it", |_, _| Moment {
+                listeners: vec![Listener { queue: 1, ..listener() }],
+                ..of_open([Session { unread_bytes: 300, owner: Evidence::Listen, ..inbound(1) }].into_iter())
+            }),
         ],
     },
     Case {

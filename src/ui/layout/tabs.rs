@@ -128,16 +128,24 @@ mod tests {
 
     #[test]
     fn tabs_with_room_have_the_purpose_at_the_right_end() {
-        let line = line("Failures", 80);
-        assert_eq!(
-            names(&line),
-            ["Sessions", "Charts", "Failures", "Baseline", "Help"]
-        );
+        let line = line("Failures", 200);
+        let all: Vec<_> = tabs().map(|t| t.name).collect();
+        let shown: Vec<_> = line.tabs.iter().map(|t| t.name).collect();
+        assert_eq!(shown, all);
         let (x, purpose) = line.purpose.expect("room");
-        assert_eq!((x + purpose.len(), line.more), (80, [false; 2]));
-        assert!(x >= line.tabs[4].cells.end + 3);
+        assert_eq!((x + purpose.len(), line.more), (200, [false; 2]));
+        assert!(line.tabs.last().is_some_and(|t| x >= t.cells.end + 3));
         assert_eq!(line.at(11).map(|t| t.name), Some("Charts"));
         assert_eq!(line.at(9).map(|t| t.name), None, "between two tabs");
+    }
+
+    #[test]
+    fn tabs_all_fit_80_columns_with_the_whole_name_of_the_present_one() {
+        for tab in tabs() {
+            let line = line(tab.name, 80);
+            assert_eq!(line.more, [false; 2], "{}", tab.name);
+            assert!(line.tabs.iter().any(|t| t.name == tab.name));
+        }
     }
 
     #[test]
@@ -155,7 +163,7 @@ mod tests {
             }
         }
         let line = line("Baseline", 30);
-        assert_eq!(names(&line), ["Failures", "Baseline"]);
+        assert_eq!(names(&line), ["Charts", "Failures", "Baseline"]);
         assert_eq!(line.more, [true, true]);
     }
 }

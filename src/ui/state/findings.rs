@@ -109,7 +109,7 @@ static COLUMNS: [TableColumn<FindingLine>; 5] = [
     column(
         "FINDING",
         "its sentence, which is short where there is no room: the lines below have all of it",
-        (20, 200, 0),
+        (53, 200, 0),
         FieldKind::Text,
         |l, _, _| l.finding.sentence.clone(),
         |l| SortKey::Text(l.finding.sentence.clone()),
@@ -117,7 +117,7 @@ static COLUMNS: [TableColumn<FindingLine>; 5] = [
     column(
         "NAME",
         "its name in the documents and in JSON",
-        (19, 0, 4),
+        (24, 0, 4),
         FieldKind::Text,
         |l, _, _| l.finding.rule.name.to_owned(),
         |l| SortKey::Text(l.finding.rule.name.to_owned()),
@@ -167,6 +167,12 @@ impl TableLine for FindingLine {
             (Proof::Listeners, Subject::Listener { port, .. }) => {
                 Some((Mode::Listeners, format!(":{port}")))
             }
+            // that screen has addresses and ports in columns of their own
+            (Proof::Drops, Subject::Destination(to, _)) => Some((Mode::Drops, to.to_string())),
+            (Proof::Drops, Subject::Listener { port, .. }) => {
+                Some((Mode::Drops, format!(":{port}")))
+            }
+            (Proof::Drops, subject) => Some((Mode::Drops, subject.to_string())),
             (Proof::Ports, subject) => Some((Mode::Ports, subject.to_string())),
             (Proof::Help, _) => Some((Mode::Help, String::new())),
             _ => None,

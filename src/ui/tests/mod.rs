@@ -26,6 +26,7 @@ mod detail;
 mod drops;
 mod every_screen;
 mod export;
+mod findings;
 mod follow;
 mod foreign_keys;
 mod help;

@@ -59,7 +59,7 @@ pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffe
         };
         buffer.set_style(line, style);
         for (placed, (text, alarms)) in headings.iter().zip(&row.cells) {
-            let width = usize::from(placed.width);
+            let width = room(placed.x, placed.width);
             let text = shorten(text, width, placed.kind);
             let text = match placed.is_number {
                 true => format!("{text:>width$}"),

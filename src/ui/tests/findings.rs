@@ -1,0 +1,116 @@
+//! Findings on the screen: the line of the header, which costs nothing without one, the list and its proofs.
+
+use std::net::IpAddr;
+
+use super::*;
+use crate::host::session_env::SessionEnv;
+use crate::ui::state::self_traffic::SelfTraffic;
+
+/// A dashboard of which a destination refuses a connect each second, and one that is gone by.
+pub fn refused(size: Size) -> App {
+    let mut app = refusing(size, 12);
+    press_and_settle(&mut app, "!");
+    app
+}
+
+/// The same on the sessions, after so many seconds.
+fn refusing(size: Size, seconds: u64) -> App {
+    let mut app = unused(1000, size);
+    for s in 1..=seconds {
+        let session = |i: u64| Session {
+            reason: Reason::Refused,
+            established_ns: 0,
+            start_ns: s * 1_000_000_000 - 300_000,
+            end_ns: s * 1_000_000_000,
+            raddr: IpAddr::from([10, 0, 0, i as u8]),
+            rport: 5432,
+            laddr: IpAddr::from([10, 0, 0, 1]),
+            comm: Comm::from("api"),
+            direction: Direction::Out,
+            ..closed(s * 10 + i, "api", "10.0.0.9", Reason::Refused)
+        };
+        app.batch(batch_at(s, vec![], vec![session(9), session(8)]));
+    }
+    app
+}
+
+#[test]
+fn findings_line_is_in_the_header_only_while_there_is_one() {
+    let mut app = refusing(SIZE, 1);
+    let tabs = |app: &App| app.layout().tabs.y;
+    assert_eq!(tabs(&app), 2);
+    app = refusing(SIZE, 12);
+    assert_eq!(tabs(&app), 3);
+    let text = line(&app, SIZE, 2);
+    assert!(
+        text.contains("! 2 findings: 10.0.0.8:5432 refuses connections"),
+        "{text}"
+    );
+    // a low window has no room for it
+    let low = Size {
+        width: 80,
+        height: 7,
+    };
+    assert!(!screen(&refusing(low, 12), low).contains("findings:"));
+    // it ends
+    for s in 13..60 {
+        app.batch(batch_at(s, vec![], vec![]));
+    }
+    assert_eq!(tabs(&app), 2);
+    press_and_settle(&mut app, "!");
+    assert!(
+        screen(&app, SIZE).contains("It ended"),
+        "{}",
+        screen(&app, SIZE)
+    );
+}
+
+#[test]
+fn findings_list_has_numbers_threshold_and_what_to_do() {
+    for (width, height) in [(80, 24), (40, 24), (120, 40)] {
+        let size = Size { width, height };
+        let app = refused(size);
+        let shown = screen(&app, size).replace(['\n', '"'], " ");
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        let shown = words.join(" ");
+        assert!(shown.contains("10.0.0.8:5432 refuses"), "{shown}");
+        for text in ["refused 12", "share_percent 100", "threshold: 20 %,"] {
+            assert!(shown.contains(text), "{width}: {text}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn enter_on_a_finding_shows_its_sessions_whatever_the_filter_was() {
+    let mut app = refusing(SIZE, 12);
+    press(&mut app, "/");
+    type_text(&mut app, "comm nobody");
+    press(&mut app, "Enter");
+    press_and_settle(&mut app, "! j Enter");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert_eq!(
+        app.view_filter.filter.source(),
+        "reason refused and raddr 10.0.0.9 and rport 5432"
+    );
+    assert_eq!(app.row_count(), 12);
+    press(&mut app, "Backspace");
+    assert_eq!(app.view_filter.filter.source(), "comm nobody");
+}
+
+#[test]
+fn findings_of_self_traffic_are_none() {
+    let mut app = unused(1000, SIZE);
+    app.view_filter.self_traffic = SelfTraffic::new(&SessionEnv {
+        pid: 4711,
+        ..SessionEnv::default()
+    });
+    for s in 1..12 {
+        let session = Session {
+            pid: 4711,
+            end_ns: s * 1_000_000_000,
+            ..closed(s, "tcplife", "10.0.0.9", Reason::Refused)
+        };
+        app.batch(batch_at(s, vec![], vec![session]));
+    }
+    assert!(!app.findings.is_any());
+}

@@ -1,0 +1,592 @@
+//! Findings, provoked on real sockets: each is reported within ten seconds, with its evidence, and ends within a minute.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::{
+    set_socket_keepalive, set_socket_linger, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen as listen_on, socket_with};
+use serde_json::Value;
+
+use crate::common::loopback::{Pair, V4, listen, port};
+use crate::common::netns::Netns;
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+use crate::common::running::{Running, json};
+
+/// Time in which a finding is to be reported, with a snapshot that came late on a busy machine.
+const REPORTED: Duration = Duration::from_secs(12);
+/// Time in which it is to end.
+const ENDS: Duration = Duration::from_secs(60);
+
+/// Thresholds that need less waiting and fewer sessions.
+const THRESHOLDS: &str = "[findings]
+close-wait = 5
+close-wait-age = 1
+fin-wait = 5
+fin-wait-age = 1
+unread = 1
+peer-window = 1
+";
+
+/// Writes the thresholds to a file, and removes it at the end.
+struct Configured(std::path::PathBuf);
+
+impl Configured {
+    fn new(name: &str) -> Configured {
+        let name = format!("tcplife-findings-{name}-{}.toml", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, THRESHOLDS).expect("a file");
+        Configured(file)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A socket that does not block.
+fn client() -> OwnedFd {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket")
+}
+
+/// Begins to connect.
+fn begin(to: SocketAddr) -> OwnedFd {
+    let socket = client();
+    // it is in progress, or refused
+    let _ = rustix::net::connect(&socket, &to);
+    socket
+}
+
+/// A listener whose queue has so much room.
+fn listener_of(backlog: i32) -> TcpListener {
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    );
+    let socket = socket.expect("a socket");
+    bind(&socket, &V4).expect("a port");
+    listen_on(&socket, backlog).expect("a listener");
+    socket.into()
+}
+
+fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("it is bound")
+}
+
+/// Fills the buffers between both ends, of which the second does not read.
+fn fill(sender: &mut TcpStream) {
+    sender.set_nonblocking(true).expect("a socket");
+    while sender.write(&[0; 65536]).is_ok() {}
+}
+
+/// Faults that last until they are stopped.
+#[derive(Default)]
+struct Faults {
+    stop: Arc<AtomicBool>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    /// Findings that are expected, with their subjects.
+    expected: Vec<(&'static str, String)>,
+}
+
+impl Faults {
+    /// Expects a finding.
+    fn expect(&mut self, finding: &'static str, subject: impl Into<String>) {
+        self.expected.push((finding, subject.into()));
+    }
+
+    /// Does something again and again.
+    fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
+        let stop = Arc::clone(&self.stop);
+        self.threads.push(std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                act();
+                std::thread::sleep(interval);
+            }
+        }));
+    }
+
+    fn stop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().expect("no fault panics");
+        }
+    }
+}
+
+/// The name of the finding, and its subject.
+fn name_of(line: &Value) -> (String, String) {
+    let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    (text("finding"), text("subject"))
+}
+
+/// Reads findings that begin until all that are expected have begun.
+fn await_all(tcplife: &mut Running, faults: &Faults, within: Duration) -> Vec<Value> {
+    let started = Instant::now();
+    let mut begun: Vec<Value> = Vec::new();
+    let is_among = |begun: &[Value], finding: &str, subject: &str| {
+        begun
+            .iter()
+            .any(|line| name_of(line) == (finding.to_owned(), subject.to_owned()))
+    };
+    loop {
+        let missing: Vec<_> = faults
+            .expected
+            .iter()
+            .filter(|(finding, subject)| !is_among(&begun, finding, subject))
+            .collect();
+        if missing.is_empty() {
+            return begun;
+        }
+        let told: Vec<_> = begun.iter().map(name_of).collect();
+        assert!(
+            started.elapsed() < within,
+            "not found: {missing:?}; found: {told:?}"
+        );
+        for line in tcplife.lines_within(Duration::from_millis(500)) {
+            let line = json(&line);
+            if line["event"] == "finding_began" {
+                begun.push(line);
+            }
+        }
+    }
+}
+
+/// Reads until all of these findings have ended.
+fn await_ends(tcplife: &mut Running, mut present: Vec<(&'static str, String)>) {
+    let started = Instant::now();
+    while !present.is_empty() {
+        assert!(started.elapsed() < ENDS, "these stay: {present:?}");
+        for line in tcplife.lines_within(Duration::from_millis(500)) {
+            let line = json(&line);
+            if line["event"] == "finding_ended" {
+                let (finding, subject) = name_of(&line);
+                present.retain(|(f, s)| *f != finding || *s != subject);
+            }
+        }
+    }
+}
+
+/// The finding of that name among those that have begun.
+fn found<'a>(begun: &'a [Value], finding: &str) -> &'a Value {
+    let line = begun.iter().find(|line| line["finding"] == finding);
+    line.unwrap_or_else(|| panic!("no {finding}"))
+}
+
+/// The name of this process as a subject.
+fn us() -> String {
+    let comm = std::fs::read_to_string("/proc/self/comm").expect("our name");
+    format!("{} {}", comm.trim(), std::process::id())
+}
+
+#[test]
+fn findings_on_loopback_are_reported_and_end() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let configured = Configured::new("loopback");
+    let probe = listen(V4);
+    let flags = ["--findings", "--config", configured.path()];
+    let mut tcplife = Running::json(&flags, &probe);
+    let mut faults = Faults::default();
+
+    let gone = address(&listen(V4));
+    faults.expect("refusing", gone.to_string());
+    faults.every(Duration::from_millis(400), move || {
+        drop(TcpStream::connect(gone))
+    });
+
+    let resetting = listen(V4);
+    faults.expect("resetting", address(&resetting).to_string());
+    faults.every(Duration::from_millis(400), move || {
+        let Pair { mut client, server } = Pair::open(&resetting, V4);
+        set_socket_linger(&server, Some(Duration::ZERO)).expect("SO_LINGER");
+        drop(server);
+        let _ = client.read(&mut [0]);
+    });
+
+    let leaking = listen(V4);
+    faults.expect("close-wait-leak", us());
+    let mut leaked = Vec::new();
+    faults.every(Duration::from_millis(500), move || {
+        leaked.push(Pair::open(&leaking, V4).server);
+    });
+
+    let hung = listen(V4);
+    faults.expect("unread", us());
+    let mut pair = Pair::open(&hung, V4);
+    pair.exchange(1, 1);
+    pair.client.write_all(b"question").expect("it is connected");
+
+    let full = listen(V4);
+    faults.expect("peer-window", us());
+    let mut reader = Pair::open(&full, V4);
+    reader.exchange(1, 1);
+    fill(&mut reader.client);
+
+    let half = listen(V4);
+    faults.expect("fin-wait", us());
+    let halves: Vec<Pair> = (0..6)
+        .map(|_| {
+            let mut pair = Pair::open(&half, V4);
+            pair.exchange(1, 1);
+            pair.client.shutdown(Shutdown::Write).expect("connected");
+            pair
+        })
+        .collect();
+
+    let orphaned = listen(V4);
+    faults.expect("orphans", us());
+    let readers: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut pair = Pair::open(&orphaned, V4);
+            pair.exchange(1, 1);
+            fill(&mut pair.client);
+            pair.server
+        })
+        .collect();
+
+    // a listener that accepts nothing, and one whose queue is full
+    let idle = listener_of(50);
+    faults.expect("accept-queue-ageing", address(&idle).to_string());
+    let waiting = TcpStream::connect(address(&idle)).expect("a connection");
+    let small = listener_of(2);
+    faults.expect("accept-queue-full", address(&small).to_string());
+    let to = address(&small);
+    let crowd: Vec<OwnedFd> = (0..6).map(|_| begin(to)).collect();
+
+    // a server that is restarted while clients wait
+    let restarted = listener_of(50);
+    faults.expect("never-accepted", format!(":{}", port(&restarted)));
+    let clients: Vec<OwnedFd> = (0..4).map(|_| begin(address(&restarted))).collect();
+    std::thread::sleep(Duration::from_millis(100));
+    drop(restarted);
+
+    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let refused = found(&begun, "refusing");
+    assert_eq!(refused["severity"], "fault");
+    assert_eq!(refused["threshold"], "findings.refusing");
+    let count = |line: &Value, key: &str| line["evidence"][key].as_u64().expect(key);
+    assert!(count(refused, "refused") >= 3, "{refused}");
+    assert_eq!(count(refused, "connects"), count(refused, "refused"));
+    let filter = format!(
+        "reason refused and raddr 127.0.0.1 and rport {}",
+        gone.port()
+    );
+    assert_eq!(refused["filter"], filter.as_str());
+    let queue = found(&begun, "accept-queue-full");
+    assert_eq!(count(queue, "queue_limit"), 2, "{queue}");
+    assert!(count(queue, "queue") >= 2, "{queue}");
+    assert_eq!(found(&begun, "unread")["evidence"]["bytes"], 8);
+    assert_eq!(found(&begun, "orphans")["evidence"]["sessions"], 3);
+    assert_eq!(
+        found(&begun, "never-accepted")["evidence"]["never_accepted"],
+        4
+    );
+    assert!(count(found(&begun, "close-wait-leak"), "sessions") >= 5);
+    assert!(count(found(&begun, "fin-wait"), "sessions") >= 5);
+
+    faults.stop();
+    drop((
+        pair, reader, halves, readers, waiting, idle, crowd, small, clients,
+    ));
+    await_ends(&mut tcplife, std::mem::take(&mut faults.expected));
+    // it found something
+    assert_eq!(tcplife.interrupt().status.code(), Some(1));
+}
+
+/// A network namespace with peers that do not answer, and rules that drop packets.
+fn broken_network() -> Netns {
+    let netns = Netns::new();
+    netns.ip("addr add 10.0.0.9/32 dev lo");
+    netns.ip("link add near type veth peer name far");
+    netns.ip("addr add 10.1.0.1/24 dev near");
+    netns.ip("link set near up");
+    netns.ip("link set far up");
+    netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
+    nft(&netns, "add table ip t");
+    nft(
+        &netns,
+        "add chain ip t out { type filter hook output priority 0; }",
+    );
+    nft(
+        &netns,
+        "add chain ip t in { type filter hook input priority 0; }",
+    );
+    netns
+}
+
+fn nft(netns: &Netns, rule: &str) {
+    let rule = rule.to_owned();
+    netns.run(move || {
+        let status = Command::new("nft").arg(&rule).status();
+        assert!(status.expect("nft").success(), "nft {rule}");
+    });
+}
+
+#[test]
+fn findings_of_a_broken_network_are_reported_and_end() {
+    if !kernel_or_skip()
+        || !tool_or_skip(&["ip", "link"])
+        || !tool_or_skip(&["nft", "list", "tables"])
+    {
+        return;
+    }
+    let configured = Configured::new("network");
+    let netns = broken_network();
+    let probe = listen(V4);
+    let flags = ["--findings", "--config", configured.path()];
+    let mut tcplife = Running::json(&flags, &probe);
+    let mut faults = Faults::default();
+    let addr = |text: &str| -> SocketAddr { text.parse().expect("an address") };
+
+    // whoever has this address does not answer
+    let silent = addr("10.1.0.5:7001");
+    faults.expect("unanswered", silent.to_string());
+    let unanswered: Vec<OwnedFd> = netns.run(move || (0..3).map(|_| begin(silent)).collect());
+
+    // our own firewall
+    let cut_off = addr("10.1.0.5:7002");
+    nft(&netns, "add rule ip t out tcp dport 7002 drop");
+    faults.expect("firewall", cut_off.to_string());
+    let dropped: Vec<OwnedFd> = netns.run(move || (0..3).map(|_| begin(cut_off)).collect());
+
+    // sessions that lose their way
+    let bind_at = |netns: &Netns, at: &str| {
+        let at = addr(at);
+        netns.run(move || TcpListener::bind(at).expect("a port"))
+    };
+    let lost = bind_at(&netns, "10.0.0.9:7003");
+    let (mut client, server) = {
+        let to = address(&lost);
+        netns.run(move || {
+            let client = TcpStream::connect(to).expect("a connection");
+            (client, lost.accept().expect("a connection").0)
+        })
+    };
+    nft(
+        &netns,
+        "add rule ip t in tcp dport 7003 tcp flags & syn == 0 drop",
+    );
+    faults.expect("silent", "10.0.0.9:7003");
+    client.write_all(b"question").expect("it is connected");
+
+    // peers that are gone, found by keep-alive
+    let asleep = bind_at(&netns, "10.0.0.9:7004");
+    let idle: Vec<(TcpStream, TcpStream)> = netns.run(move || {
+        let pair = |_| {
+            let client = TcpStream::connect(address(&asleep)).expect("a connection");
+            let server = asleep.accept().expect("a connection").0;
+            (client, server)
+        };
+        (0..4).map(pair).collect()
+    });
+    nft(&netns, "add rule ip t in tcp dport 7004 drop");
+    faults.expect("keepalive", "10.0.0.9:7004");
+    for (client, _) in &idle {
+        set_tcp_keepidle(client, Duration::from_secs(1)).expect("TCP_KEEPIDLE");
+        set_tcp_keepintvl(client, Duration::from_secs(1)).expect("TCP_KEEPINTVL");
+        set_tcp_keepcnt(client, 1).expect("TCP_KEEPCNT");
+        set_socket_keepalive(client, true).expect("SO_KEEPALIVE");
+    }
+
+    // clients whose handshakes never complete
+    let flooded = {
+        let at = addr("10.0.0.9:7005");
+        netns.run(move || {
+            let socket = socket_with(
+                AddressFamily::INET,
+                SocketType::STREAM,
+                SocketFlags::CLOEXEC,
+                None,
+            );
+            let socket = socket.expect("a socket");
+            bind(&socket, &at).expect("a port");
+            listen_on(&socket, 8).expect("a listener");
+            socket
+        })
+    };
+    nft(&netns, "add rule ip t in tcp sport 7005 drop");
+    faults.expect("half-open", "10.0.0.9:7005");
+    let flood: Vec<OwnedFd> = netns.run(move || {
+        (0..20)
+            .map(|_| begin("10.0.0.9:7005".parse().expect("an address")))
+            .collect()
+    });
+
+    // no port is left
+    netns.run(|| {
+        let range = "/proc/sys/net/ipv4/ip_local_port_range";
+        std::fs::write(range, "40000 40009").expect("a range");
+    });
+    let few = bind_at(&netns, "10.0.0.9:7006");
+    faults.expect("no-port", "10.0.0.9:7006");
+    let many: Vec<OwnedFd> = netns.run(move || (0..12).map(|_| begin(address(&few))).collect());
+
+    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let firewall = found(&begun, "firewall");
+    let text = firewall["text"].as_str().expect("a sentence");
+    assert!(text.contains("netfilter (OUTPUT)"), "{text}");
+    let told: Vec<_> = begun.iter().map(name_of).collect();
+    let dropped_is_unanswered = ("unanswered".to_owned(), cut_off.to_string());
+    assert!(!told.contains(&dropped_is_unanswered), "{told:?}");
+    assert_eq!(found(&begun, "unanswered")["evidence"]["unanswered"], 3);
+    assert_eq!(found(&begun, "no-port")["evidence"]["failed"], 2);
+
+    drop((
+        unanswered, dropped, client, server, idle, flooded, flood, many,
+    ));
+    drop(netns);
+    await_ends(&mut tcplife, std::mem::take(&mut faults.expected));
+    assert_eq!(tcplife.interrupt().status.code(), Some(1));
+}
+
+#[test]
+fn slow_answers_are_reported_at_both_ends_and_end() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let configured = Configured::new("slow");
+    let probe = listen(V4);
+    let flags = ["--findings", "--config", configured.path()];
+    let mut tcplife = Running::json(&flags, &probe);
+    let server = listen(V4);
+    let to = address(&server);
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let mut faults = Faults::default();
+    faults.expect("slow-peer", to.to_string());
+    faults.expect("slow-us", format!(":{}", to.port()));
+    for _ in 0..2 {
+        let Pair {
+            mut client,
+            mut server,
+        } = Pair::open(&server, V4);
+        let slow = Arc::clone(&is_slow);
+        std::thread::spawn(move || {
+            let mut question = [0];
+            while matches!(server.read(&mut question), Ok(1)) {
+                let delay = if slow.load(Ordering::Relaxed) { 400 } else { 5 };
+                std::thread::sleep(Duration::from_millis(delay));
+                if server.write_all(b"a").is_err() {
+                    break;
+                }
+            }
+        });
+        faults.every(Duration::from_millis(50), move || {
+            let asked = client.write_all(b"q");
+            let answered = asked.and_then(|()| client.read_exact(&mut [0]));
+            answered.expect("an answer");
+        });
+    }
+    // what is usual is known after eight seconds with answers
+    let early = tcplife.lines_within(Duration::from_secs(11));
+    let is_ours = |line: &String| {
+        faults
+            .expected
+            .contains(&("slow-peer", name_of(&json(line)).1))
+    };
+    assert!(!early.iter().any(is_ours), "{early:?}");
+    is_slow.store(true, Ordering::Relaxed);
+    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let recent = found(&begun, "slow-us")["evidence"]["resp_recent_us"].as_u64();
+    assert!(recent.is_some_and(|us| us > 100_000), "{recent:?}");
+    is_slow.store(false, Ordering::Relaxed);
+    await_ends(&mut tcplife, std::mem::take(&mut faults.expected));
+    faults.stop();
+    assert_eq!(tcplife.interrupt().status.code(), Some(1));
+}
+
+#[test]
+fn healthy_traffic_has_no_finding() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let configured = Configured::new("healthy");
+    let stop = Arc::new(AtomicBool::new(false));
+    // short sessions, a stream, questions and answers, and idle sessions, all in a namespace of their own
+    let netns = Netns::new();
+    let id = netns.id();
+    let short = netns.run(|| listen(V4));
+    let stream = netns.run(|| listen(V4));
+    let idle = netns.run(|| listen(V4));
+    let (to_short, to_stream, to_idle) = (address(&short), address(&stream), address(&idle));
+    let kept = netns.run(move || {
+        let pair = |_| (TcpStream::connect(to_idle), idle.accept());
+        (0..10).map(pair).collect::<Vec<_>>()
+    });
+    let (mut sender, mut reader) = netns.run(move || {
+        let sender = TcpStream::connect(to_stream).expect("a connection");
+        (sender, stream.accept().expect("a connection").0)
+    });
+    let running = Arc::clone(&stop);
+    let writes = std::thread::spawn(move || {
+        while !running.load(Ordering::Relaxed) {
+            sender.write_all(&[0; 65536]).expect("it is read");
+        }
+    });
+    let reads = std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 20];
+        while reader.read(&mut buffer).is_ok_and(|n| n > 0) {}
+    });
+    let serves = std::thread::spawn(move || {
+        for client in short.incoming() {
+            let mut client = client.expect("a connection");
+            let mut question = [0; 64];
+            match client.read(&mut question).expect("a question") {
+                1 => break,
+                _ => client.write_all(&[0; 2000]).expect("it is read"),
+            }
+        }
+    });
+    let running = Arc::clone(&stop);
+    let churn = std::thread::spawn(move || {
+        netns.run(move || {
+            while !running.load(Ordering::Relaxed) {
+                let mut client = TcpStream::connect(to_short).expect("a connection");
+                client.write_all(&[0; 64]).expect("it is connected");
+                let mut answer = Vec::new();
+                client.read_to_end(&mut answer).expect("an answer");
+            }
+            let mut last = TcpStream::connect(to_short).expect("a connection");
+            last.write_all(b"q").expect("it is connected");
+        });
+    });
+    let filter = format!("netns {id}");
+    let flags = [
+        "--findings",
+        "--config",
+        configured.path(),
+        "--duration",
+        "15s",
+        "-o",
+        "json",
+        "-f",
+        &filter,
+    ];
+    let ended = Running::start(&flags).wait_for(Duration::from_secs(30));
+    stop.store(true, Ordering::Relaxed);
+    for thread in [writes, churn, reads, serves] {
+        thread.join().expect("healthy traffic");
+    }
+    drop(kept);
+    let others = ended
+        .rest
+        .iter()
+        .filter(|line| json(line)["finding"] != "missed");
+    assert_eq!(others.count(), 0, "{:?}", ended.rest);
+    assert_ne!(ended.status.code(), Some(1), "{}", ended.errors);
+}
