@@ -16,7 +16,7 @@ use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Change;
-pub(super) use crate::text::units::S;
+use crate::text::units::S;
 
 /// Minimum number of subjects kept of each kind.
 const KEEP: usize = 1024;

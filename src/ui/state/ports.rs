@@ -21,6 +21,8 @@ pub struct PortLine {
     kernel_waiting: Option<u64>,
     /// First and last port of the range of that namespace.
     range: (u16, u16),
+    /// Number of lines that are not kept, because there are too many.
+    evicted: u64,
 }
 
 impl PortLine {
@@ -231,6 +233,7 @@ impl TableLine for PortLine {
         let line = |ports| PortLine {
             ports,
             kernel_waiting: sources.ports.kernel_waiting,
+            evicted: sources.ports.evicted(),
             range: sources.ports.range().ends(),
         };
         let mut lines: Vec<PortLine> = sources.ports.pools().map(line).collect();
@@ -298,7 +301,11 @@ impl TableLine for PortLine {
             None => (String::new(), String::new()),
         };
         let destinations = fields::number(lines.len() as u64, "destination");
-        format!("{range}{used} used, {waiting} in TIME_WAIT{kernel}; {destinations}")
+        let not_kept = match lines.first().map_or(0, |line| line.evicted) {
+            0 => String::new(),
+            evicted => format!(", {evicted} not kept"),
+        };
+        format!("{range}{used} used, {waiting} in TIME_WAIT{kernel}; {destinations}{not_kept}")
     }
 
     fn why_empty(_: &LineSources<'_>) -> String {
