@@ -664,8 +664,8 @@ fn pane(seen: &Seen, title: &str) -> Vec<Vec<String>> {
     let title: Vec<char> = title.chars().collect();
     let starts = |line: &[char]| line.windows(title.len()).position(|w| w == title);
     let found = lines.iter().enumerate();
-    let found = found.filter_map(|(y, line)| Some((y, starts(line)?)));
-    let Some((y, x)) = found.last() else {
+    let mut found = found.filter_map(|(y, line)| Some((y, starts(line)?)));
+    let Some((y, x)) = found.next_back() else {
         return Vec::new();
     };
     // each pane ends with this column
