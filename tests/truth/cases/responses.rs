@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::shared_parts::{HERE, delayed, is_reset};
 use crate::generator::{Cx, End, Flag, Net};
 use crate::link::Quality;
-use crate::sys::{self, SendTimes, SharedTimes};
+use crate::sys::{self, SendTimes, SharedTimes, TcpInfo};
 
 /// A conversation: one end asks, the other answers.
 #[derive(Clone, Copy)]
@@ -24,8 +24,8 @@ struct Plan<'a> {
     pause_ms: u64,
     /// Time that a packet takes, ms.
     transit_ms: u64,
-    /// Turns whose request the link loses once: they have no response time.
-    lost: fn(usize) -> bool,
+    /// Time between an answer and the next request, ms.
+    think_ms: u64,
 }
 
 const PLAN: Plan<'_> = Plan {
@@ -35,7 +35,7 @@ const PLAN: Plan<'_> = Plan {
     late_ms: 0,
     pause_ms: 0,
     transit_ms: 0,
-    lost: |_| false,
+    think_ms: 0,
 };
 
 /// Bounds of a mean, ns.
@@ -115,6 +115,8 @@ fn ask(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) {
     peer.may_lack_some = plan.answer > 100_000;
     let mut before = None;
     for turn in 0..plan.delays_ms.len() {
+        sleep_ms(plan.think_ms);
+        let retransmits = TcpInfo::of(end.fd()).total_retrans();
         let asks = sys::now();
         end.write(plan.request);
         let sent = stamps.of_last_byte(end.fd(), plan.request);
@@ -145,11 +147,12 @@ fn ask(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) {
             let [low, high] = Bounds::widened([answered - to, read - from]);
             end.want_between("first_data_us", low, high);
         }
-        if !(plan.lost)(turn) {
+        // a request that was sent several times has no response time
+        if TcpInfo::of(end.fd()).total_retrans() == retransmits {
             peer.add(answered.saturating_sub(sent), arrived - sent);
         }
         if let Some((earliest, latest)) = before {
-            ours.add(asks.saturating_sub(latest), asks - earliest);
+            ours.add(asks.saturating_sub(latest), sent - earliest);
         }
         before = Some((answered, sys::now()));
     }
@@ -176,15 +179,25 @@ fn answer(end: &mut End, plan: Plan<'_>, times: SharedTimes, is_answered: Flag) 
         calls.push((read, answers, sent));
     }
     end.acknowledged();
-    let mut ours = Bounds::default();
+    let (mut ours, mut peer) = (Bounds::default(), Bounds::default());
+    let mut before: Option<[u64; 2]> = None;
     for (turn, (read, answers, sent)) in calls.into_iter().enumerate() {
         let asked = times.get(turn * OF_A_TURN + ASKED) + transit;
         ours.add(answers - read, sent.saturating_sub(asked));
+        if let Some([answered, was_sent]) = before {
+            peer.add(asked.saturating_sub(was_sent), read - answered);
+        }
+        before = Some([answers, sent]);
     }
     end.want("turns", plan.delays_ms.len() - 1);
     // a program that sees the first write may rest, and then only what fits one flight is timed
     let may_be_null = plan.answer > 14_000 || plan.transit_ms > 0;
+    ours.may_lack_some = may_be_null;
     ours.want(end, OURS, may_be_null);
+    // a larger one is not sent when the call returns
+    if plan.answer < 14_000 && plan.transit_ms == 0 {
+        peer.want(end, PEER, plan.request > 14_000);
+    }
 }
 
 /// The connecting end asks.
@@ -287,32 +300,10 @@ pub(super) fn slow_reader(cx: &Cx) {
 pub(super) fn slow_client(cx: &Cx) {
     let plan = Plan {
         delays_ms: &[1, 1, 1],
+        think_ms: 100,
         ..PLAN
     };
-    let net = cx.loopback();
-    let times = SharedTimes::new();
-    let (is_answered, is_done) = (Flag::new(), Flag::new());
-    cx.two(
-        &net,
-        |mut s| {
-            answer(&mut s, plan, times, is_answered);
-            is_done.raise();
-            s.want_between("resp_mean_us", 99_000, 160_000);
-            is_reset(s);
-        },
-        |mut c| {
-            for turn in 0..plan.delays_ms.len() {
-                sleep_ms(100);
-                times.set(turn * OF_A_TURN + ASKED, sys::now());
-                c.write(plan.request);
-                c.read(plan.answer);
-            }
-            c.want("turns", plan.delays_ms.len());
-            c.want_between("ourresp_mean_us", 99_000, 160_000);
-            is_done.wait_for(1);
-            c.reset("local-reset");
-        },
-    );
+    converse(cx, &cx.loopback(), plan);
 }
 
 pub(super) fn over_a_link(cx: &Cx) {
@@ -335,12 +326,11 @@ pub(super) fn large_answer_over_a_link(cx: &Cx) {
     converse(cx, &cx.link(delayed(5)), plan);
 }
 
-/// Every third packet with data is lost: the third request, and after its retransmission the fifth.
+/// Every third packet with data is lost.
 pub(super) fn lost_requests(cx: &Cx) {
     let plan = Plan {
         delays_ms: &[20; 6],
         transit_ms: 2,
-        lost: |turn| turn == 2 || turn == 4,
         ..PLAN
     };
     let net = cx.link(Quality {
