@@ -144,7 +144,7 @@ fn tabs_lead_to_every_screen_by_key_and_by_click() {
         "where the time goes",
         "what fails",
         "No baseline is set",
-        "HELP 4/10",
+        "HELP 4/11",
         "RADDR",
     ] {
         seen.wait_for(shows, |s| s.lines()[2].starts_with(tabs) && s.shows(shows));
@@ -166,7 +166,7 @@ fn help_is_searched_and_left_to_the_same_screen() {
     }
     let mut seen = Seen::dashboard(&["-L", &only(&[&listen(V4)])]);
     seen.press("f?");
-    seen.wait_for("its chapter", |s| s.shows("HELP 4/10"));
+    seen.wait_for("its chapter", |s| s.shows("HELP 4/11"));
     seen.press("/connect-timeout");
     seen.wait_for("the reason", |s| {
         s.shows("HELP 9/10") && s.shows("hit") && s.shows("  connect-timeout")
@@ -174,7 +174,7 @@ fn help_is_searched_and_left_to_the_same_screen() {
     seen.press("xyzzy");
     seen.wait_for("nothing", |s| s.shows("not found"));
     seen.press("\x03");
-    seen.wait_for("the chapter before", |s| s.shows("HELP 4/10"));
+    seen.wait_for("the chapter before", |s| s.shows("HELP 4/11"));
     seen.press("1");
     seen.wait_for("the questions", |s| s.shows("Who uses the network now?"));
     seen.press("q");

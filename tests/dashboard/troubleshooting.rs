@@ -242,7 +242,8 @@ fn question_about_the_firewall_of_this_host_is_answered() {
     seen.wait_for("the sentence", |s| {
         s.shows("dropped by this host's netfilter") && s.shows("(OUTPUT)")
     });
-    seen.quit();
+    seen.press("\x1b\x03q\x03");
+    seen.ends("q", 0);
 }
 
 /// Resets sessions in a network namespace until asked to stop.

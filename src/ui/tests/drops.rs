@@ -94,7 +94,7 @@ fn words(shown: &str, start: &str) -> Vec<String> {
 fn drops_of_a_program_to_a_service_are_one_line_and_ordinary_ones_are_last() {
     let shown = screen(&dropping(LARGE), LARGE);
     assert_eq!(
-        words(&shown, "firewall (netfilter)")[2..],
+        words(&shown, "firewall (netfilter)")[2..10],
         [
             "out",
             "10.0.0.5:*",

@@ -33,7 +33,7 @@ fn help_lists_every_key_and_column() {
         }
         press(&mut app, "→");
     }
-    assert!(title(&app).contains("HELP 1/10"), "it goes round");
+    assert!(title(&app).contains("HELP 1/11"), "it goes round");
     insta::assert_snapshot!(shown);
     for key in keys::KEYS {
         let start: String = key.help.chars().take(30).collect();
@@ -92,7 +92,7 @@ fn help_first_page_has_the_purpose_twelve_keys_and_all_questions() {
     let shown = screen(&app, SIZE);
     let sessions = TITLES[0].purposes[0];
     assert!(
-        title(&app).contains(&format!("HELP 1/10  Sessions: {sessions}")),
+        title(&app).contains(&format!("HELP 1/11  Sessions: {sessions}")),
         "{shown}"
     );
     for text in ["filter, as you type", "undo the filter", "next screen"] {
@@ -113,14 +113,15 @@ fn help_first_page_has_the_purpose_twelve_keys_and_all_questions() {
 #[test]
 fn help_opens_at_the_chapter_of_the_present_screen() {
     for (script, chapter) in [
-        ("?", "HELP 1/10  Sessions"),
-        ("Tab ?", "HELP 3/10  Top talkers"),
-        ("d ?", "HELP 4/10  Charts, failures, baseline"),
-        ("f h", "HELP 4/10  Charts, failures, baseline"),
-        ("L ?", "HELP 5/10  Listeners"),
-        ("Enter F1", "HELP 6/10  One session"),
-        ("c ?", "HELP 7/10  Columns"),
-        ("/ ?", "HELP 8/10  Filters"),
+        ("?", "HELP 1/11  Sessions"),
+        ("Tab ?", "HELP 3/11  Top talkers"),
+        ("d ?", "HELP 4/11  Charts, failures, baseline"),
+        ("f h", "HELP 4/11  Charts, failures, baseline"),
+        ("L ?", "HELP 5/11  Listeners"),
+        ("D ?", "HELP 6/11  Drops"),
+        ("Enter F1", "HELP 7/11  One session"),
+        ("c ?", "HELP 8/11  Columns"),
+        ("/ ?", "HELP 9/11  Filters"),
     ] {
         let mut app = app(SIZE);
         press(&mut app, script);
@@ -158,14 +159,14 @@ fn help_question_mark_in_a_filter_is_text() {
 fn help_chapters_are_turned_and_chosen_by_number() {
     let mut app = app(SIZE);
     press(&mut app, "? →");
-    assert!(title(&app).starts_with("HELP 2/10  Sessions"));
+    assert!(title(&app).starts_with("HELP 2/11  Sessions"));
     press(&mut app, "Tab Tab ←");
-    assert!(title(&app).starts_with("HELP 3/10"));
+    assert!(title(&app).starts_with("HELP 3/11"));
     press(&mut app, "G 9");
-    assert!(title(&app).starts_with("HELP 9/10"));
+    assert!(title(&app).starts_with("HELP 10/11"));
     assert!(screen(&app, SIZE).contains("MARKERS"), "at its first line");
     press(&mut app, "1 Shift-Tab G");
-    assert!(title(&app).starts_with("HELP 10/10"));
+    assert!(title(&app).starts_with("HELP 11/11"));
     assert!(screen(&app, SIZE).contains("seccomp no"));
     press(&mut app, "Esc");
     assert!(screen(&app, SIZE).contains("RADDR"));
@@ -193,7 +194,7 @@ fn help_search_finds_in_all_chapters() {
         }
         seen.push(found(&app));
     }
-    for chapter in ["HELP 1/10", "HELP 9/10"] {
+    for chapter in ["HELP 1/11", "HELP 10/11"] {
         let has = titles.iter().any(|title| title.starts_with(chapter));
         assert!(has, "{titles:?}");
     }
@@ -217,7 +218,7 @@ fn help_search_without_a_hit_says_so_and_can_be_cancelled() {
     let before = screen(&app, SIZE);
     press(&mut app, "/");
     type_text(&mut app, "privileges");
-    assert!(title(&app).starts_with("HELP 10/10"));
+    assert!(title(&app).starts_with("HELP 11/11"));
     type_text(&mut app, "xyzzy");
     assert!(screen(&app, SIZE).contains("not found"));
     press(&mut app, "Esc");
