@@ -9,8 +9,8 @@
 
 /*
  * Counts what was retransmitted since the last count. The kernel's own counter says how many segments
- * that are: one buffer may hold several, and a retransmit that this host dropped ran no program
- * before Linux 6.15.
+ * that are: one buffer may hold several, and a retransmit that this host dropped runs no program on
+ * older kernels.
  */
 static __always_inline void count_retransmits(struct sock_state *st, struct tcp_sock *tp,
 					      enum retrans_kind kind)

@@ -357,7 +357,7 @@ fn question_about_exhausted_ports_is_answered() {
     seen.ask(&question.steps[0]);
     seen.wait_for("its figures", |s| {
         s.has_line(&["10.5.0.1:7190", " 30 ", " 20 ", " 0 ", "100%"])
-            && s.shows("no port was left")
+            && s.shows("no port left for")
             && s.shows("range 40000-40059")
     });
     seen.wait_for("as many in TIME_WAIT as the kernel counts", |s| {

@@ -112,7 +112,7 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
         column(
             "DESTINATION",
             "address and port that the sessions go to",
-            (15, 30, 0),
+            (21, 24, 0),
             |l, names, _| l.destination(names),
             |l| {
                 SortKey::Text(format!(
@@ -271,12 +271,12 @@ impl TableLine for PortLine {
         let (free, about) = (self.ports.free(), self.about());
         let left = match self.ports.failed_rate {
             ..=0.0 => format!("{about}{free} of {about}{range} ports are left"),
-            _ => format!("no port was left for {} connects/s", rate(failed_rate)),
+            _ => format!("no port left for {} connects/s", rate(failed_rate)),
         };
         let why = match (self.ports.waiting > self.ports.open, self.ports.share()) {
             (_, ..0.5) => "",
-            (true, _) => ", most are in TIME_WAIT: keep connections open, or let the peer close",
-            (false, _) => ", most are of open sessions",
+            (true, _) => "; most are in TIME_WAIT",
+            (false, _) => "; most are of open sessions",
         };
         format!("{}: {left}{why}", self.destination(names))
     }

@@ -68,7 +68,7 @@ fn ports_that_are_used_up_are_on_top_with_what_took_them() {
     let second = shown.lines().position(|l| l.contains("203.0.113.80:5432"));
     assert!(first < second, "{shown}");
     assert!(
-        shown.contains("no port was left for 2.2 connects/s, most are in TIME_WAIT"),
+        shown.contains("no port left for 2.2 connects/s; most are in TIME_WAIT"),
         "{shown}"
     );
     assert!(
