@@ -243,7 +243,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             () => None,
         },
         host_interval: None,
-        drops: is_dashboard && plan.config.drops,
+        drops: (is_dashboard || cli.findings) && plan.config.drops,
         // rows are written once, so each must be right; the dashboard can already draw meanwhile
         scan_first: !is_dashboard,
         ring_bytes: cli.ring_size.bytes,

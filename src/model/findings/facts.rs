@@ -315,7 +315,10 @@ impl Facts {
                 Reason::ConnectTimeout | Reason::Cancelled => outcomes.unanswered = 1,
                 Reason::NoPort => outcomes.no_port = 1,
                 Reason::Unreachable if now.established_ns == 0 => outcomes.unreachable = 1,
-                Reason::RemoteReset => outcomes.reset = 1,
+                // one that answers our FIN with a reset cuts off nothing
+                Reason::RemoteReset if now.state_before_close == State::Established => {
+                    outcomes.reset = 1;
+                }
                 Reason::Timeout if now.unacked_bytes == 0 => outcomes.keepalive = 1,
                 Reason::Timeout => outcomes.timed_out = 1,
                 _ => {}

@@ -269,6 +269,7 @@ static CASES: &[Case] = &[
                 moment.closed[0].reason = Reason::RemoteReset;
                 moment
             }),
+            ("resets that answer our FIN", |s, now| of_closed(vec![Session { reason: Reason::RemoteReset, state_before_close: State::FinWait1, ..served(s, now) }])),
             ("clients reset", |s, now| of_closed(vec![Session { reason: Reason::RemoteReset, direction: Direction::In, ..served(s, now) }])),
         ],
     },
