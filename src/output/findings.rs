@@ -35,7 +35,7 @@ pub enum Verdict {
     CannotTell,
 }
 
-/// What is found, and by what it is found.
+/// The findings of a run, and the state that they are derived from.
 #[derive(Debug)]
 struct Engine<'a> {
     findings: Findings,

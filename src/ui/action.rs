@@ -213,7 +213,7 @@ pub enum Mode {
     Listeners,
     /// The ports screen.
     Ports,
-    /// What is wrong on this host.
+    /// The findings screen.
     Findings,
     /// The drops screen.
     Drops,

@@ -165,7 +165,7 @@ impl Sums for Opened {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Active {
     pub(super) count: u64,
-    /// Those of them to which it applies, and the longest of their times, µs.
+    /// Sessions of these to which it applies, and the longest of their times, µs.
     pub(super) affected: u64,
     pub(super) longest_us: u32,
 }

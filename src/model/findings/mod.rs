@@ -92,7 +92,7 @@ pub struct FindingRule {
     pub meaning: &'static str,
     /// Other things that look like it.
     pub similar: &'static str,
-    /// What to do next.
+    /// The next thing to do.
     pub next: &'static str,
     /// Returns the subjects for which its condition holds.
     check: fn(&Facts, &Sources<'_>) -> Vec<Met>,
@@ -115,7 +115,7 @@ impl FindingRule {
     }
 }
 
-/// What rules look at besides [`Facts`].
+/// Sources of rules besides [`Facts`].
 #[derive(Debug)]
 struct Sources<'a> {
     thresholds: &'a Thresholds,
@@ -123,7 +123,7 @@ struct Sources<'a> {
     ports: Option<&'a PortUse>,
 }
 
-/// What the host says besides its sessions, as far as it is known.
+/// State of the host besides its sessions, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beside<'a> {
     pub host: Option<&'a HostState>,
@@ -152,7 +152,7 @@ struct Met {
     since_ns: Option<u64>,
     /// When it was last seen to hold; `None`: now.
     until_ns: Option<u64>,
-    /// Which subjects are kept if there are too many.
+    /// Rank among the subjects of a rule: the greatest are kept if there are too many.
     weight: u64,
     sentence: String,
     evidence: Evidence,

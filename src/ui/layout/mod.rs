@@ -22,7 +22,7 @@ pub struct Layout {
     pub host: Rect,
     /// The second header line: a description of the view.
     pub view_line: Rect,
-    /// What is wrong on the host; empty: nothing is, or there is no room.
+    /// The line of findings; empty: there is none, or no room.
     pub headline: Rect,
     /// The tabs of the screens.
     pub tabs: Rect,

@@ -77,7 +77,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     fit(parts, area.width).render(area, buffer);
 }
 
-/// What is wrong, after the key of the screen that says more.
+/// The first finding, after the key of the screen that says more.
 fn headline(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
