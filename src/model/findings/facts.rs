@@ -372,7 +372,8 @@ impl Facts {
             figure(now).saturating_sub(before)
         };
         let is_sending = change.sent > 0 || since(|s| s.retransmits.into()) > 0;
-        if is_sending && now.established_ns != 0 | u64::from(now.age == Age::LowerBound) {
+        let is_connected = now.established_ns != 0 || now.age == Age::LowerBound;
+        if is_sending && is_connected {
             let sent = Sent {
                 bytes: change.sent,
                 retransmitted_bytes: since(|s| s.retransmitted_bytes),
