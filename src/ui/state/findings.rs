@@ -61,7 +61,7 @@ const fn column(
     }
 }
 
-static COLUMNS: [TableColumn<FindingLine>; 5] = [
+static COLUMNS: [TableColumn<FindingLine>; 4] = [
     TableColumn {
         alarms: |l| l.is_present() && l.finding.rule.severity == Severity::Fault,
         ..column(
@@ -109,18 +109,10 @@ static COLUMNS: [TableColumn<FindingLine>; 5] = [
     column(
         "FINDING",
         "its sentence, which is short where there is no room: the lines below have all of it",
-        (53, 200, 0),
+        (25, 200, 0),
         FieldKind::Text,
         |l, _, _| l.finding.sentence.clone(),
         |l| SortKey::Text(l.finding.sentence.clone()),
-    ),
-    column(
-        "NAME",
-        "its name in the documents and in JSON",
-        (24, 0, 4),
-        FieldKind::Text,
-        |l, _, _| l.finding.rule.name.to_owned(),
-        |l| SortKey::Text(l.finding.rule.name.to_owned()),
     ),
 ];
 
@@ -198,7 +190,8 @@ impl TableLine for FindingLine {
             }
         };
         format!(
-            "{sentence}.{ended}{times} {} ({}). {}",
+            "{}: {sentence}.{ended}{times} {} ({}). {}",
+            rule.name,
             self.evidence(),
             self.threshold,
             rule.next
