@@ -55,7 +55,7 @@ pub static THRESHOLDS: &[Threshold] = &[
     threshold("orphans", 3.0, "", "sessions that a process closed, while their peers acknowledge nothing of what is left"),
     threshold("retransmitting", 5.0, "%", "share of the bytes sent to a peer or subnet within 10 s that were retransmitted"),
     threshold("bufferbloat", 5.0, "", "sessions through one local address with a round trip that is far above its minimum"),
-    threshold("bufferbloat-delay", 50.0, "ms", "excess over the minimum from which on a round trip is long, if it is five times the minimum"),
+    threshold("bufferbloat-delay", 50.0, "ms", "excess over the minimum from which on a round trip is long, where it is five times that"),
     threshold("send-buffer", 50.0, "%", "share of the time in which a full send buffer keeps a session from sending"),
     threshold("churn", 20.0, "%", "share of the life of sessions with a destination that is spent connecting"),
     threshold("churn-rate", 10.0, "", "sessions with a destination per second, below which none of that is a finding"),

@@ -22,7 +22,7 @@ pub struct ScreenTitle {
 /// Every screen, in the order of the tabs.
 #[rustfmt::skip]
 pub static TITLES: &[ScreenTitle] = &[
-    tab("Sessions", "Sess", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
+    tab("Sessions", "Sessions", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
     part("Top talkers", Mode::TopTalkers, ["who uses the network now: processes, peers, ports, units", "who uses the network now"]),
     part("Session", Mode::Detail, ["everything about one session, live", "one session, live"]),
     part("Columns", Mode::Columns, ["choose the columns of the table and their order", "choose columns, their order"]),

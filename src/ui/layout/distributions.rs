@@ -12,6 +12,8 @@ pub const HOST: usize = 6;
 pub fn areas(area: Rect, selected: usize) -> [Rect; HOST + 1] {
     /// Minimum height of a histogram, and width of one that is as low.
     const LOW: u16 = 6;
+    /// The same below the chart of the host.
+    const LOWEST: u16 = 5;
     const NARROW: u16 = 24;
     /// Minimum height for three rows, which are wider.
     const HIGH: u16 = 8;
@@ -21,7 +23,7 @@ pub fn areas(area: Rect, selected: usize) -> [Rect; HOST + 1] {
     let mut areas = [Rect::ZERO; HOST + 1];
     let height = area.height.saturating_sub(1);
     let host = match height {
-        _ if height < 2 * LOW + LEAST => 0,
+        _ if height < 2 * LOWEST + LEAST => 0,
         _ => (height / 3).clamp(LEAST, MOST),
     };
     let rows = if height - host >= 3 * HIGH { 3 } else { 2 };

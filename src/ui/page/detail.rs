@@ -1,7 +1,7 @@
 //! The detail page of one session, section by section.
 
 use ratatui::layout::Rect;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::host::process_info::{Presence, ProcessInfo, Program};
 use crate::model::bottleneck::{Bottleneck, TimeSpent, Verdict, verdict};
@@ -16,6 +16,7 @@ use crate::model::shell_commands::shell_commands;
 use crate::model::slow_signs::{SlowSigns, retransmits_by_cause};
 use crate::model::store::Store;
 use crate::model::turns::ResponseTimes;
+use crate::text::wrap::words;
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::Keymap;
 use crate::ui::layout::charts::{TimeAxis, bars_up_to, value_axis};
@@ -147,7 +148,7 @@ fn verdict_line(page: &mut Page, detail: &Detail) {
             true => Tone::Warning,
             false => Tone::Figure,
         };
-        let lines = wrapped(&text, page.width);
+        let lines = words(&text, page.width);
         let lines = lines
             .into_iter()
             .map(|line| DetailLine::Verdict(line, tone));
@@ -166,7 +167,7 @@ fn drops(page: &mut Page, session: &Session, drops: &[PacketDrops]) {
             continue;
         };
         if drops.class() != DropClass::Ordinary {
-            let lines = wrapped(&sentence, page.width).into_iter();
+            let lines = words(&sentence, page.width).into_iter();
             page.lines
                 .extend(lines.map(|line| DetailLine::Verdict(line, Tone::Warning)));
         }
@@ -782,7 +783,7 @@ struct Page {
 
 impl Page {
     fn title(&mut self, text: &str) {
-        let lines = wrapped(text, self.width);
+        let lines = words(text, self.width);
         self.lines.extend(lines.into_iter().map(DetailLine::Title));
     }
 
@@ -792,14 +793,14 @@ impl Page {
 
     fn entry(&mut self, name: &str, text: &str, tone: Tone) {
         let mut name = name.to_owned();
-        for line in wrapped(text, self.width.saturating_sub(NAME)) {
+        for line in words(text, self.width.saturating_sub(NAME)) {
             let name = std::mem::take(&mut name);
             self.lines.push(DetailLine::Entry(name, line, tone));
         }
     }
 
     fn command(&mut self, text: &str) {
-        let lines = wrapped(text, self.width);
+        let lines = words(text, self.width);
         self.lines
             .extend(lines.into_iter().map(DetailLine::Command));
     }
@@ -812,54 +813,5 @@ impl Page {
         } else {
             self.entry(word, &format!("{value:<VALUE$} {help}"), Tone::Plain);
         }
-    }
-}
-
-/// Wraps a text, at spaces where there are some.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while rest.width() > width {
-        let mut used = 0;
-        let fitting = rest.char_indices().find(|(_, c)| {
-            used += c.width().unwrap_or(0);
-            used > width
-        });
-        // a wide character never fits a single cell
-        let first = rest.chars().next().map_or(0, char::len_utf8);
-        let end = fitting.map_or(rest.len(), |(at, _)| at).max(first);
-        // a space at which the next line would begin counts too
-        let space = rest
-            .match_indices(' ')
-            .map(|(at, _)| at)
-            .take_while(|at| *at <= end)
-            .last();
-        let (line, next) = match space.filter(|at| *at > 0) {
-            Some(at) => (&rest[..at], &rest[at + 1..]),
-            None => rest.split_at(end),
-        };
-        lines.push(line.to_owned());
-        rest = next;
-    }
-    if !rest.is_empty() || lines.is_empty() {
-        lines.push(rest.to_owned());
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wrapped_text_breaks_at_spaces_if_there_are_any() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("one two", 7), ["one two"]);
-        assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
-        assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
-        assert_eq!(wrapped("日本", 1), ["日", "本"]);
-        assert_eq!(wrapped("", 4), [""]);
-        assert_eq!(wrapped("ab", 0), ["a", "b"]);
     }
 }

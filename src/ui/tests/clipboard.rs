@@ -87,13 +87,15 @@ fn copied_text_is_shown_from_edge_to_edge_until_any_key() {
         }
         let before = (app.layers.mode(), screen(&app, SIZE));
         let text = copied(&mut app, key);
-        assert!(line(&app, SIZE, 3).contains("else select it by hand. Any key closes."));
+        let closes = "else select it by hand. Any key closes.";
+        let top = (0..24).find(|y| line(&app, SIZE, *y).contains(closes));
+        let top = top.expect("the popup") + 1;
         let lines = text.width().div_ceil(80);
-        let shown: String = (4..4 + lines)
+        let shown: String = (top..top + lines)
             .map(|y| line(&app, SIZE, y).trim_matches('"').to_owned())
             .collect();
         assert_eq!(shown.trim_end(), text);
-        assert!(line(&app, SIZE, 4 + lines).contains("────"));
+        assert!(line(&app, SIZE, top + lines).contains("────"));
         let characters = ["j", "y", "q"].map(|c| KeyCode::Char(c.chars().next().expect("one")));
         for closes in [&characters[..], &[KeyCode::Esc, KeyCode::F(9), KeyCode::Up]].concat() {
             assert_eq!(app.key(KeyPress::new(closes, false), None), None);

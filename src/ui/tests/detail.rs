@@ -108,7 +108,7 @@ fn detail_can_be_scrolled_to_its_last_line() {
 fn detail_says_first_what_is_going_on() {
     let app = watching(SIZE);
     assert!(
-        line(&app, SIZE, 5)
+        screen(&app, SIZE)
             .contains("Busy: 1.1MB/s out, 300B/s in, limited by the peer's window (60% of 10s)."),
         "{}",
         screen(&app, SIZE)
@@ -117,8 +117,8 @@ fn detail_says_first_what_is_going_on() {
     press(&mut failed, "/");
     type_text(&mut failed, "status refused");
     press(&mut failed, "Enter Enter");
-    let said = line(&failed, SIZE, 5);
-    assert!(said.contains("Refused: 203.0.113.80:50008"), "{said}");
+    let shown = screen(&failed, SIZE);
+    assert!(shown.contains("Refused: 203.0.113.80:50008"), "{shown}");
 }
 
 #[test]

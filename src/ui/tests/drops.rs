@@ -148,7 +148,8 @@ fn detail_and_failures_say_what_this_host_dropped() {
     press(&mut app, "f");
     let shown = screen(&app, SIZE);
     assert!(shown.contains("DROPPED"), "{shown}");
-    let lines = shown.lines().filter(|l| l.contains("10.9.9.9:5432"));
+    let is_line = |l: &&str| l.contains("10.9.9.9:5432") && !l.contains("finding");
+    let lines = shown.lines().filter(is_line);
     assert!(lines.clone().count() == 1 && lines.clone().all(|l| l.contains("firewall")));
     press(&mut app, "q o Enter");
     let shown = screen(&app, SIZE);

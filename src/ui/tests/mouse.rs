@@ -384,8 +384,8 @@ fn click_on_tab_goes_to_its_screen() {
     press(&mut app, "Enter");
     for (text, mode) in [
         ("d Charts", Mode::Distributions),
-        ("m Baseline", Mode::Baseline),
-        ("f Failures", Mode::Failures),
+        ("m Base", Mode::Baseline),
+        ("f Fail", Mode::Failures),
         ("Help", Mode::Help),
         ("Sessions", Mode::Table),
     ] {

@@ -23,8 +23,8 @@ fn tabs_step_through_all_screens_and_mark_the_present_one() {
     let keymap = &app.keymap;
     let expected: Vec<String> = tabs()
         .map(|t| match t.action {
-            None => t.name.to_owned(),
-            Some(action) => format!("{} {}", keymap.of(Mode::Table, action), t.name),
+            None => t.short.to_owned(),
+            Some(action) => format!("{} {}", keymap.of(Mode::Table, action), t.short),
         })
         .collect();
     assert_eq!(seen, expected);

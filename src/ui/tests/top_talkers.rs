@@ -102,7 +102,7 @@ fn top_talkers_are_sorted_by_visible_columns() {
     let by = |app: &App| app.panes().pane(Subject::Peers).sorted_by().title;
     assert_eq!(by(&app), "MINUTE");
     press_and_settle(&mut app, "s");
-    assert_eq!(by(&app), "SESSIONS");
+    assert_eq!(by(&app), "BYTES");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.0/24");
     press_and_settle(&mut app, "I");
     assert_eq!(
