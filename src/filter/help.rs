@@ -100,12 +100,14 @@ A missing value (`-` in the table) never matches a comparison, except with `!=` 
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
 may match. A word directly before an operator is always a field, and so is one before a colon: `port:443`.
 
-What can mean only one thing is done: `prt 443`, `tx > 10 MB`, `reason refusd`, `state refused`. What may mean several is an
-error that says what to write. In quotes, a word is text to search for: `\"443\"`, `\"open\"`.
+What can mean only one thing is done: `prt 443`, `tx > 10 MB`, `reason refusd`, `state refused`. On the command line, a note on stderr says how a
+misspelled word of `-f` was read. What may mean several is an error that says what to write. In quotes, a word is text to
+search for: `\"443\"`, `\"open\"`.
 
 Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `dst port` (tcpdump);
-`sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80` (Wireshark); `comm in (curl, wget)`,
+`sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}` (Wireshark); `comm in (curl, wget)`,
 `comm like '%sql%'`, `<>` (SQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.
+Names of hosts are not resolved: `host example.org` is an error. `getent ahosts example.org` prints the addresses to write.
 
 While you type, the word at the cursor is a beginning: `comm cu` shows curl, and `10` also shows addresses with 10 in them. With
 Enter the filter means what it says: `comm cu` is the process of that name.
