@@ -303,7 +303,8 @@ fn findings_on_loopback_are_reported_and_end() {
     assert_eq!(count(queue, "queue_limit"), 2, "{queue}");
     assert!(count(queue, "queue") >= 2, "{queue}");
     assert!(count(found(&begun, "unread"), "bytes") >= 8);
-    assert_eq!(found(&begun, "orphans")["evidence"]["sessions"], 3);
+    // other tests of this process may leave some, too
+    assert!(count(found(&begun, "orphans"), "sessions") >= 3);
     assert_eq!(
         found(&begun, "never-accepted")["evidence"]["never_accepted"],
         4
