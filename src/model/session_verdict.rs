@@ -6,6 +6,7 @@ use crate::model::bottleneck::{Bottleneck, TimeSpent, Verdict, verdict};
 use crate::model::fields;
 use crate::model::session::{Age, Evidence, Reason, Session, State, WaitsFor};
 use crate::model::slow_signs::SlowSigns;
+use crate::text::units::S;
 
 /// Time without progress from which on a session is said to be idle or stalled, ns.
 const STILL_NS: u64 = 3_000_000_000;
@@ -321,16 +322,21 @@ fn timing_out(w: &Watched<'_>) -> Option<String> {
 fn peer_window_closed(w: &Watched<'_>) -> Option<String> {
     let (signs, ns) = w.signs;
     (signs.peer_window_s >= LEAST_CLOSED_S).then(|| {
-        let (seconds, time) = (signs.peer_window_s, last(ns));
+        let (seconds, time) = (of_time(signs.peer_window_s, ns), last(ns));
         let rates = both(w);
         format!("The peer reads too slowly: its window was 0 in {seconds}s of {time}; {rates}.")
     })
 }
 
+/// Seconds of a history that may begin with a part of one, as seconds of this time.
+fn of_time(seconds: u16, ns: u64) -> u64 {
+    u64::from(seconds).min(ns / S)
+}
+
 fn our_window_closed(w: &Watched<'_>) -> Option<String> {
     let (signs, ns) = w.signs;
     (signs.our_window_s >= LEAST_CLOSED_S).then(|| {
-        let (seconds, time) = (signs.our_window_s, last(ns));
+        let (seconds, time) = (of_time(signs.our_window_s, ns), last(ns));
         let (program, rates) = (program(w.session), both(w));
         format!("{program} reads too slowly: our window was 0 in {seconds}s of {time}; {rates}.")
     })
@@ -378,7 +384,7 @@ pub fn response_shares(session: &Session, spent: TimeSpent) -> Option<String> {
     };
     let part = |who: &str, us: u64, does: &str| {
         let mean = fields::micros(us / spent.turns);
-        let percent = (us as f64 * 100.0 / whole as f64).min(100.0);
+        let percent = us as f64 * 100.0 / whole.max(spent.peer_us + spent.our_us) as f64;
         format!("{who} {mean} {does} ({percent:.0}%)")
     };
     let peer = part("the peer takes", spent.peer_us, theirs);
@@ -561,7 +567,6 @@ mod tests {
     use crate::model::session::Direction;
     use crate::model::turns::{ResponseTimes, ShortTime, Turns};
     use crate::testing::sample::closed_session as sample;
-    use crate::text::units::S;
 
     fn open() -> Session {
         Session {

@@ -2,6 +2,7 @@
 //!
 //! Reads the file and reports errors with line and column. The command line (`cli`) takes precedence.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -290,7 +291,9 @@ impl Wrong {
     }
 
     fn unknown(what: &str, name: &str, names: &[&str]) -> Self {
-        let near = suggest(name, names.iter().copied());
+        // some actions have a key for each place
+        let unique: BTreeSet<&str> = names.iter().copied().collect();
+        let near = suggest(name, unique.into_iter());
         let hint = match near.as_slice() {
             [] if names.len() > 20 => "; --print-config lists them".to_owned(),
             [] => format!("; use one of {}", names.join(", ")),

@@ -36,7 +36,7 @@ fn detail_of_a_transfer_says_what_limits_it_and_charts_it() {
         (client, server)
     });
     seen.wait_for("the limit", |s| {
-        s.shows(" out, limited by the peer's window (")
+        s.shows("The peer reads too slowly: its window was 0 in ")
     });
     seen.wait_for("the chart", |s| {
         let has = |name: &str, text: &str| {

@@ -161,7 +161,7 @@ fn mouse_clicks_on_failure_filter_the_table() {
         assert!(std::net::TcpStream::connect(("127.0.0.1", refused)).is_err());
     }
     seen.wait_for("all of them", |s| s.rows().len() == 3);
-    seen.click_on("f Failures");
+    seen.click_on("f Fail");
     for _ in 0..2 {
         seen.click_on("ECONNREFUSED");
     }

@@ -530,7 +530,7 @@ fn help_scrolled_through_lists_every_key() {
         s.is_whole() && s.shows("HELP ") && !s.shows("Waiting for TCP")
     });
     seen.press("2");
-    seen.wait_for("its chapter", |s| s.is_whole() && s.shows("HELP 2/11"));
+    seen.wait_for("its chapter", |s| s.is_whole() && s.shows("HELP 2/"));
     let mut missing: Vec<(String, &str)> = KEYS
         .iter()
         .filter(|k| k.is_in(Mode::Table))

@@ -39,7 +39,10 @@ impl App {
         };
         let kept = self.store.closed_numbers();
         let known = self.store.open_count() + (kept.end - kept.start) as usize;
-        let hidden = known.saturating_sub(own);
+        // as many as the header counts, where a local connection is one line
+        let all = self.store.host_figures(view.pairs);
+        let lines = all.open as u64 + all.closed;
+        let hidden = known.min(lines as usize).saturating_sub(own);
         if hidden == 0 {
             return None;
         }

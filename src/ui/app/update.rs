@@ -72,7 +72,7 @@ impl App {
             .filter(|a| *a != Action::Language || self.layers.prompt().is_some_and(|p| is_empty(p)))
     }
 
-    /// Says of a key that means nothing here that it is one of the sessions.
+    /// Says of a key that it means nothing here, and if it does among the sessions, how to go back to them.
     fn explain(&mut self, press: KeyPress) {
         self.notice.clear();
         let mode = self.layers.mode();
@@ -85,7 +85,7 @@ impl App {
                 Mode::Help => self.keymap.of(mode, Action::Help),
                 _ => self.keymap.of(mode, Action::Back),
             };
-            let text = format!("{name} is a key of the sessions; {back} goes back to them");
+            let text = format!("{name} does nothing here; {back} goes back to the sessions");
             return self.notice.say(text);
         }
         // in the help its key closes it

@@ -184,7 +184,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("sort-menu", &[Mode::Table], &[char('s'), code(KeyCode::F(6))], Action::SortMenu, "sort", "sort by a column from a menu, in which each has a letter"),
     key("narrow", &[Mode::TopTalkers], &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selected entry"),
     key("narrow", SCREENS, &[code(KeyCode::Enter)], Action::Narrow, "narrow", "narrow the filter to the selection and show the sessions"),
-    key("narrow", LINES, &[code(KeyCode::Enter)], Action::Narrow, "proof", "show the sessions of the selected line, whatever the filter was, or the screen that proves a finding"),
+    key("narrow", LINES, &[code(KeyCode::Enter)], Action::Narrow, "sessions", "show the sessions of the selected line, whatever the filter was, or the screen that proves a finding"),
     key("search-lines", LINES, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Search, "search", "show only lines that contain a text, as you type"),
     key("sort-figure", LINES, &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next column"),
     key("sort-next", LINES, &[char('>')], Action::SortNext, "", "sort by the next column"),

@@ -357,7 +357,14 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
         format!("{bound}{}", fields::micros(ns / 1000))
     };
     let close = match u64::from(session.close_us) {
+        0 if session.is_open() && session.state == State::Established => "not yet".into(),
+        0 if session.is_open() && session.age != Age::Exact => {
+            "began before tcplife started".into()
+        }
         0 if session.is_open() => "not yet".into(),
+        0 if session.age != Age::Exact => {
+            "the FIN, if there was one, came before tcplife started".into()
+        }
         0 => "no FIN".into(),
         us if session.is_open() => format!("{} so far", fields::micros(us)),
         us => fields::micros(us),
@@ -461,8 +468,8 @@ fn answers(page: &mut Page, session: &Session) {
         return;
     }
     let (theirs, ours) = match session.is_client() {
-        true => ("peer answers", "we ask again"),
-        false => ("peer asks again", "we answer"),
+        true => ("peer answers", "we ask"),
+        false => ("peer asks", "we answer"),
     };
     let text = |times: ResponseTimes| {
         let mean = times.mean_us()?;
@@ -574,8 +581,12 @@ fn limits(detail: &Detail) -> String {
             None => format!("{sentence}. {}", limits_of_receiver(session)),
         },
         [(_, Verdict::Parts(parts)), ..] => match (parts.first(), shares) {
+            // the kernel's word for both: neither end had anything to send
             (Some((Bottleneck::Application, _)), Some(shares)) => {
-                format!("{sentence}. Of that time, {shares}")
+                format!(
+                    "the turns of both ends, not the network: {}, {shares}",
+                    verdicts[0].0
+                )
             }
             (Some((limit, _)), _) => format!("{sentence}. {}", limit.help()),
             _ => sentence,

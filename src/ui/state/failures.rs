@@ -100,7 +100,7 @@ pub struct Tally {
     /// Time of the last one, ns.
     pub last_ns: u64,
     /// Failures per second; the current, incomplete second needs an entry too.
-    recent: RateHistory<u32, { RECENT_S as usize + 1 }>,
+    recent: RateHistory<i32, { RECENT_S as usize + 1 }>,
 }
 
 impl Tally {
@@ -109,7 +109,8 @@ impl Tally {
         let end = now_ns / S;
         // the current second counts as well: what has just happened matters most
         let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.recent.newest_s());
-        seconds.map(|s| self.recent.at(s)).sum()
+        let sum: i32 = seconds.map(|s| self.recent.at(s)).sum();
+        u32::try_from(sum).unwrap_or(0)
     }
 }
 
@@ -147,6 +148,14 @@ impl Count for Failed {
             self.1 = self.1.max(session.end_ns / S);
             tally.recent.add(session.end_ns / S, 1);
         }
+    }
+
+    fn retract(&mut self, session: &Session) {
+        if let Some(failure) = Failure::of(session) {
+            let recent = &mut self.0.sums_of(failure).recent;
+            recent.add(session.end_ns / S, -1);
+        }
+        self.remove(session);
     }
 
     fn remove(&mut self, session: &Session) {

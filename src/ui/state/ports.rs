@@ -292,7 +292,13 @@ impl TableLine for PortLine {
                 kernel_waiting,
                 ..
             }) => {
-                let kernel = kernel_waiting.map(|n| format!(" (kernel: {n})"));
+                // the kernel tells of the namespace of tcplife only
+                let here = lines.iter().filter(|l| !l.ports.is_assumed);
+                let here: u64 = here.map(|l| u64::from(l.ports.waiting)).sum();
+                let kernel = kernel_waiting.map(|n| match here == waiting {
+                    true => format!(" (kernel: {n})"),
+                    false => format!(" ({here} here, kernel: {n})"),
+                });
                 (
                     format!("range {first}-{last}: "),
                     kernel.unwrap_or_default(),

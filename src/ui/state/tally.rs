@@ -20,6 +20,10 @@ pub trait Count {
     fn add(&mut self, session: &Session);
     /// Removes a session, which is the same as when it was added.
     fn remove(&mut self, session: &Session);
+    /// Removes a session that does not count any more, because the other end of its connection stands for both.
+    fn retract(&mut self, session: &Session) {
+        self.remove(session);
+    }
 }
 
 /// Figures of the open and of the closed sessions, and how far counting has come.
@@ -86,7 +90,7 @@ impl<T: Count> Counted<T> {
         {
             match (was.other, is.other) {
                 (false, true) => self.closed.add(other.session),
-                (true, false) => self.closed.remove(other.session),
+                (true, false) => self.closed.retract(other.session),
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ use crate::model::local_pairs::comes_first;
 use crate::output::export_file::WriterReport;
 use crate::testing::sample::Numbers;
 use crate::ui::layout::panes::Subject;
+use crate::ui::state::screens::Screen;
 use crate::ui::state::session_history::ChartHistory;
 use crate::ui::theme::Tone;
 
@@ -606,4 +607,37 @@ fn local_connections_that_close_in_a_long_pause_count_once() {
     let figures = app.store().host_figures(true);
     assert_eq!((figures.open, figures.closed), (0, 52));
     assert_eq!(pane(&app, Subject::Ports)[0].1[..2], [0, 52]);
+}
+
+#[test]
+fn failure_of_both_ends_counts_once_and_leaves_no_rate_at_the_other() {
+    let mut app = unused(100, SIZE);
+    app.batch(batch_at(1, vec![], vec![]));
+    let [client, server] = ends(1);
+    app.batch(batch_at(12, vec![client.clone(), server.clone()], vec![]));
+    press_and_settle(&mut app, "f");
+    let reset = |session: &Session, reason| Session {
+        end_ns: 14 * S,
+        ..ended(session.clone(), reason)
+    };
+    // the end that resets closes first
+    app.batch(batch_at(
+        14,
+        vec![client.clone()],
+        vec![reset(&server, Reason::LocalReset)],
+    ));
+    app.batch(batch_at(
+        15,
+        vec![],
+        vec![reset(&client, Reason::RemoteReset)],
+    ));
+    settle(&mut app);
+    let Some(Screen::Failures(shown)) = app.layers.screen() else {
+        panic!("no failures");
+    };
+    let rows: Vec<_> = shown
+        .rows()
+        .map(|r| (r.failure.map(|f| f.reason), r.tally.count))
+        .collect();
+    assert_eq!(rows, [(Some(Reason::RemoteReset), 1)]);
 }
