@@ -39,8 +39,22 @@ static __always_inline bool is_bound(struct sock *sk)
 }
 
 /*
- * Creates state for a socket that was open before tcplife started.
+ * The time since which a session has been open at least, ns: its last data came no earlier than its
+ * handshake, which sets both times, too (net/ipv4/tcp_input.c, tcp_finish_connect, and
+ * tcp_minisocks.c, tcp_create_openreq_child).
  */
+static __always_inline __u64 open_for_ns(struct tcp_sock *tp)
+{
+	__u32 now = bpf_jiffies64();
+	__s32 sent = now - tp->lsndtime;
+	__s32 received = now - tp->inet_conn.icsk_ack.lrcvtime;
+	__s32 longer = sent > received ? sent : received;
+
+	/* a jiffy has begun before the event in it */
+	return longer > 1 ? (__u64)(longer - 1) * jiffy_us * 1000 : 0;
+}
+
+/* Creates state for a socket that was open before tcplife started. */
 static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock *tp, __u8 state)
 {
 	struct sock_state first = {
@@ -52,6 +66,8 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 		first.direction = DIRECTION_OUT;
 		first.acked = 1; /* with our SYN, as by forget_turns() */
 	} else if (tp) {
+		if (state != TCP_SYN_RECV)
+			first.start_ns -= open_for_ns(tp);
 		/*
 		 * With nothing in flight, what was acknowledged besides the data that was sent is
 		 * a SYN of ours: net/ipv4/tcp_input.c, tcp_snd_una_update.

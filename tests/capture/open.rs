@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json as object;
 
@@ -111,6 +112,31 @@ fn open_prints_the_sessions_that_ss_lists_and_exits() {
             }),
         );
     }
+}
+
+#[test]
+fn open_session_from_before_is_as_old_as_its_last_data_at_least() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let (listener, lport) = listen_for_flag();
+    let _idle = Pair::open(&listener, V4);
+    let mut used = Pair::open(&listener, V4);
+    std::thread::sleep(Duration::from_millis(1500));
+    used.exchange(1, 1);
+    let waited = Instant::now();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut rows = lines(&["--open", "-o", "json", "-L", &lport]);
+    rows.pop().expect("a summary");
+    let mut ages: Vec<u64> = rows
+        .iter()
+        .map(|row| json(row)["duration_us"].as_u64().expect("an age") / 1000)
+        .collect();
+    ages.sort_unstable();
+    let most = waited.elapsed().as_millis() as u64;
+    // jiffies are of 10 ms at most
+    assert!((480..=most).contains(&ages[0]), "{ages:?}");
+    assert!((1980..=most + 1600).contains(&ages[1]), "{ages:?}");
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn host_chart_shows_what_happened_before_it_was_opened() {
     // the chart begins with the first whole second
     std::thread::sleep(Duration::from_secs(1));
     let mut pair = Pair::open(&listener, V4);
-    pair.exchange(300_000, 0);
+    pair.exchange(300_000, 100_000);
     drop(listener);
     for _ in 0..5 {
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, refused)).is_err());
