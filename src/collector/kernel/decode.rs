@@ -156,34 +156,35 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
     session
 }
 
-/// Sums of response times in `bpf/turns.bpf.h`: µs, and in the lowest bits the number of turns that have none.
-fn times(packed: u64, turns: u32) -> (u64, u32) {
+/// Sums of response times in `bpf/turns.bpf.h`: µs, and in the lowest bits the number of turns that have none. Returns
+/// the sum and the number of turns that have one; `None`: that number is not known.
+fn times(packed: u64, turns: u32) -> Option<(u64, u32)> {
     const UNKNOWN_BITS: u32 = 16;
     let unknown = packed as u16;
-    let count = match unknown {
-        // there may be more
-        u16::MAX => 0,
-        _ => turns.saturating_sub(unknown.into()),
-    };
-    (packed >> UNKNOWN_BITS, count)
+    // at the greatest number there may be more
+    (unknown != u16::MAX).then(|| (packed >> UNKNOWN_BITS, turns.saturating_sub(unknown.into())))
 }
 
 fn turns(r: &turns_record) -> Turns {
     let short = ShortTime::from_code;
-    let (peer_us, peer_count) = times(r.peer_times, r.turns);
-    let (mut our_us, mut our_count) = times(r.our_times, r.turns);
+    let (peer_max, peer_last) = (short(r.peer_max), short(r.peer_last));
+    let peer = times(r.peer_times, r.turns)
+        .map(|(us, count)| ResponseTimes::new(us, count, peer_max, peer_last));
     let (mut max, mut last) = (short(r.our_max), short(r.our_last));
-    // the answer after the last turn, if there was one and its time is known
-    if r.answer_us != 0 && r.answer_us != u32::MAX {
-        our_us += u64::from(r.answer_us);
-        our_count += 1;
-        last = ShortTime::new(r.answer_us);
-        max = max.max(last);
-    }
+    let ours = times(r.our_times, r.turns).map(|(mut us, mut count)| {
+        // the answer after the last turn, if there was one and its time is known
+        if r.answer_us != 0 && r.answer_us != u32::MAX {
+            us += u64::from(r.answer_us);
+            count += 1;
+            last = ShortTime::new(r.answer_us);
+            max = max.max(last);
+        }
+        ResponseTimes::new(us, count, max, last)
+    });
     Turns {
         count: r.turns,
-        peer: ResponseTimes::new(peer_us, peer_count, short(r.peer_max), short(r.peer_last)),
-        ours: ResponseTimes::new(our_us, our_count, max, last),
+        peer: peer.unwrap_or_default(),
+        ours: ours.unwrap_or_default(),
         first_data_us: r.first_data_us,
     }
 }
@@ -789,9 +790,10 @@ mod tests {
         let too_many = turns_record {
             turns: 1 << 20,
             peer_times: 3000 << 16 | 0xffff,
+            our_times: 400 << 16 | 0xffff,
             ..turns
         };
-        assert_eq!(figures(too_many)[0], (None, None, None));
+        assert_eq!(figures(too_many), [(None, None, None); 2]);
     }
 
     #[test]
