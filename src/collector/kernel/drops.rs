@@ -1,5 +1,6 @@
 //! Reads the dropped packets that the BPF programs have counted, and the kernel's names of the reasons.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -16,6 +17,8 @@ use crate::model::packet_drop::{PacketDirection, PacketDrops, reason_name};
 /// Maximum number of kinds of dropped packets that are kept: of more, those without a new packet for the longest time are
 /// only counted.
 const MOST: usize = 4096;
+/// Maps in the kernel: one for packets of sessions, one for all others. A kind may be in both.
+const MAPS: usize = 2;
 /// The reason of handshakes for whose connection the accept queue has no room.
 const LISTEN_OVERFLOW: &str = "TCP_LISTEN_OVERFLOW";
 /// The kernel's prefix of the names.
@@ -86,30 +89,75 @@ fn arguments(types: &Btf<'_>, tracepoint: &str) -> Option<usize> {
 #[derive(Debug)]
 struct Kept {
     drops: PacketDrops,
-    /// Packets of its entry in the kernel; 0: it has none there.
-    in_kernel: u64,
+    /// Packets of its entry in each map; 0: it has none there.
+    in_kernel: [u64; MAPS],
+}
+
+/// The kinds of dropped packets that were read since the start.
+#[derive(Debug)]
+struct Kinds {
+    reasons: DropReasons,
+    /// By the bytes of the key, which strangers choose.
+    kept: HashMap<Vec<u8>, Kept>,
+    /// The last reading found packets that had not been counted before.
+    is_moving: bool,
+}
+
+impl Kinds {
+    /// Takes the newest counts of a kind in a map. Returns whether there were new packets.
+    fn take(&mut self, map: usize, key: &[u8], count: &[u8]) -> anyhow::Result<bool> {
+        let (raw, count) = (read::<drop_key>(key)?, read::<drop_count>(count)?);
+        let reason = match raw.is_refused {
+            1 => LISTEN_OVERFLOW,
+            _ => self.reasons.name(raw.reason),
+        };
+        let kept = self.kept.entry(key.to_vec()).or_insert_with(|| Kept {
+            drops: packet_drops(&raw, reason, count.first_ns),
+            in_kernel: [0; MAPS],
+        });
+        let Some(in_kernel) = kept.in_kernel.get_mut(map) else {
+            return Ok(false);
+        };
+        let new = count.packets.saturating_sub(*in_kernel);
+        *in_kernel = count.packets;
+        kept.drops.packets += new;
+        if raw.is_syn == 1 {
+            kept.drops.syns += new;
+        }
+        kept.drops.first_ns = kept.drops.first_ns.min(count.first_ns);
+        kept.drops.last_ns = kept.drops.last_ns.max(count.last_ns);
+        self.is_moving |= new > 0;
+        Ok(new > 0)
+    }
+
+    /// The entry of a kind is not in this map any more.
+    fn removed(&mut self, map: usize, key: &[u8]) {
+        let kept = self.kept.get_mut(key);
+        if let Some(in_kernel) = kept.and_then(|kept| kept.in_kernel.get_mut(map)) {
+            *in_kernel = 0;
+        }
+    }
 }
 
 /// The dropped packets that were counted since the start.
 #[derive(Debug)]
 pub(super) struct DropCounts<'a> {
-    reasons: DropReasons,
-    maps: [&'a MapMut<'a>; 2],
-    kept: FxHashMap<Vec<u8>, Kept>,
+    maps: [&'a MapMut<'a>; MAPS],
+    kinds: Kinds,
     /// Packets of kinds that are not kept any more.
     evicted: u64,
-    /// The last reading found packets that had not been counted before.
-    is_moving: bool,
 }
 
 impl<'a> DropCounts<'a> {
-    pub(super) fn new(reasons: DropReasons, maps: [&'a MapMut<'a>; 2]) -> Self {
+    pub(super) fn new(reasons: DropReasons, maps: [&'a MapMut<'a>; MAPS]) -> Self {
         DropCounts {
-            reasons,
             maps,
-            kept: FxHashMap::default(),
+            kinds: Kinds {
+                reasons,
+                kept: HashMap::new(),
+                is_moving: false,
+            },
             evicted: 0,
-            is_moving: false,
         }
     }
 
@@ -119,26 +167,27 @@ impl<'a> DropCounts<'a> {
         &mut self,
         variables: &SharedState<'_>,
     ) -> anyhow::Result<(Vec<PacketDrops>, u64)> {
-        if variables.take_new_drops() || self.is_moving {
-            self.is_moving = false;
-            for map in self.maps {
+        if variables.take_new_drops() || self.kinds.is_moving {
+            self.kinds.is_moving = false;
+            for map in 0..MAPS {
                 self.read_map(map)?;
             }
             self.evict()?;
         }
-        let mut drops: Vec<_> = self.kept.values().map(|k| k.drops.clone()).collect();
+        let kept = self.kinds.kept.values();
+        let mut drops: Vec<_> = kept.map(|k| k.drops.clone()).collect();
         drops.sort_by_key(|d| std::cmp::Reverse(d.last_ns));
         Ok((drops, variables.drops_not_kept() + self.evicted))
     }
 
-    fn read_map(&mut self, map: &MapMut<'_>) -> anyhow::Result<()> {
+    fn read_map(&mut self, map: usize) -> anyhow::Result<()> {
         let mut entries = Vec::new();
-        read_map(map, &mut |key, count| {
+        read_map(self.maps[map], &mut |key, count| {
             entries.push((key.to_vec(), count.to_vec()))
         })
         .context("cannot read the dropped packets")?;
         for (key, count) in entries {
-            if !self.take(&key, &count)? {
+            if !self.kinds.take(map, &key, &count)? {
                 self.remove(map, &key)?;
             }
         }
@@ -146,61 +195,29 @@ impl<'a> DropCounts<'a> {
     }
 
     /// Removes an entry from a map: its place is needed for others. It may have counted a packet since it was read.
-    fn remove(&mut self, map: &MapMut<'_>, key: &[u8]) -> anyhow::Result<()> {
-        let last = map.lookup_and_delete(key);
+    fn remove(&mut self, map: usize, key: &[u8]) -> anyhow::Result<()> {
+        let last = self.maps[map].lookup_and_delete(key);
         if let Some(last) = last.context("cannot remove the count of dropped packets")? {
-            self.take(key, &last)?;
+            self.kinds.take(map, key, &last)?;
         }
-        if let Some(kept) = self.kept.get_mut(key) {
-            kept.in_kernel = 0;
-        }
+        self.kinds.removed(map, key);
         Ok(())
-    }
-
-    /// Takes the newest counts of a kind. Returns whether there were new packets.
-    fn take(&mut self, key: &[u8], count: &[u8]) -> anyhow::Result<bool> {
-        let (raw, count) = (read::<drop_key>(key)?, read::<drop_count>(count)?);
-        let reason = match raw.is_refused {
-            1 => LISTEN_OVERFLOW,
-            _ => self.reasons.name(raw.reason),
-        };
-        if !self.kept.contains_key(key) {
-            let new = Kept {
-                drops: packet_drops(&raw, reason, count.first_ns),
-                in_kernel: 0,
-            };
-            self.kept.insert(key.to_vec(), new);
-        }
-        let Some(kept) = self.kept.get_mut(key) else {
-            return Ok(false);
-        };
-        let new = count.packets.saturating_sub(kept.in_kernel);
-        kept.in_kernel = count.packets;
-        kept.drops.packets += new;
-        if raw.is_syn == 1 {
-            kept.drops.syns += new;
-        }
-        kept.drops.last_ns = kept.drops.last_ns.max(count.last_ns);
-        self.is_moving |= new > 0;
-        Ok(new > 0)
     }
 
     /// Evicts the kinds without a new packet for the longest time, if there are too many.
     fn evict(&mut self) -> anyhow::Result<()> {
-        let Some(over) = self.kept.len().checked_sub(MOST).filter(|over| *over > 0) else {
+        let kept = &self.kinds.kept;
+        let Some(over) = kept.len().checked_sub(MOST).filter(|over| *over > 0) else {
             return Ok(());
         };
-        let times = self
-            .kept
-            .iter()
-            .map(|(key, k)| (k.drops.last_ns, key.clone()));
+        let times = kept.iter().map(|(key, k)| (k.drops.last_ns, key.clone()));
         let mut times: Vec<_> = times.collect();
         times.sort_unstable();
         for (_, key) in times.into_iter().take(over) {
-            for map in self.maps {
+            for map in 0..MAPS {
                 self.remove(map, &key)?;
             }
-            if let Some(kept) = self.kept.remove(&key) {
+            if let Some(kept) = self.kinds.kept.remove(&key) {
                 self.evicted += kept.drops.packets;
             }
         }
@@ -230,5 +247,45 @@ fn packet_drops(key: &drop_key, reason: &'static str, first_ns: u64) -> PacketDr
         syns: 0,
         first_ns,
         last_ns: first_ns,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+
+    #[test]
+    fn kind_in_both_maps_is_counted_once_for_each() {
+        let reasons = DropReasons {
+            names: FxHashMap::default(),
+            none: 2,
+            no_socket: 3,
+            has_receiver: true,
+        };
+        let mut kinds = Kinds {
+            reasons,
+            kept: HashMap::new(),
+            is_moving: false,
+        };
+        let mut key = [0; size_of::<drop_key>()];
+        key[offset_of!(drop_key, is_syn)] = 1;
+        let mut take = |map, packets: u64| {
+            let count = [packets, 10, 20].map(u64::to_ne_bytes).concat();
+            let is_new = kinds.take(map, &key, &count).unwrap();
+            if !is_new {
+                kinds.removed(map, &key);
+            }
+            let drops = &kinds.kept[key.as_slice()].drops;
+            assert_eq!(drops.packets, drops.syns);
+            (is_new, drops.packets)
+        };
+        assert_eq!(take(0, 5), (true, 5));
+        assert_eq!(take(1, 3), (true, 8));
+        assert_eq!(take(0, 5), (false, 8), "removed from the first map only");
+        assert_eq!(take(1, 4), (true, 9));
+        assert_eq!(take(0, 1), (true, 10), "a new entry");
+        assert_eq!(take(1, 4), (false, 10));
     }
 }
