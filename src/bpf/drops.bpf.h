@@ -96,7 +96,13 @@ static __always_inline bool read_ends_of_socket(struct dropped *d, struct drop_k
 		return false;
 	key->ip = 4;
 	if (bpf_core_field_exists(sk->skc_v6_daddr) && BPF_CORE_READ(sk, skc_family) == AF_INET6) {
-		key->ip = 6;
+		struct in6_addr peer;
+
+		BPF_CORE_READ_INTO(&peer, sk, skc_v6_daddr);
+		if (!is_mapped(&peer))
+			key->ip = 6;
+	}
+	if (key->ip == 6) {
 		BPF_CORE_READ_INTO(&key->laddr, sk, skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&key->raddr, sk, skc_v6_daddr);
 	} else {

@@ -192,8 +192,6 @@ struct sk_buff_head {
 
 struct socket;
 
-struct sk_buff;
-
 typedef struct {
 	int owned;
 } socket_lock_t;

@@ -33,13 +33,6 @@ static __always_inline bool is_captured(struct tcp_sock *tp, __u8 ip, __u16 lpor
 	return !f->by_port || has_port(f->ports, lport) || has_port(f->ports, rport);
 }
 
-/* ::ffff:a.b.c.d speaks IPv4 on the wire. */
-static __always_inline bool is_mapped(const struct in6_addr *a)
-{
-	return a->in6_u.u6_addr32[0] == 0 && a->in6_u.u6_addr32[1] == 0 &&
-	       a->in6_u.u6_addr32[2] == bpf_htonl(0xffff);
-}
-
 static __always_inline __u8 ip_version(struct sock *sk)
 {
 	struct sock_common *skc = &sk->__sk_common;

@@ -39,7 +39,7 @@ struct sock_state {
 	__u8 turn_segs; /* data_segs_out at the last turn: low bits */
 	__u32 snapshot_digest; /* what the collector last saw of it while open; 0: nothing */
 	/* turns: see turns.bpf.h */
-	__u64 peer_times; /* sum of the peer's response times, packed_times() */
+	__u64 peer_times; /* sum of the peer's response times, see add_time() */
 	__u64 our_times; /* of ours */
 	__u32 turns;
 	__u32 acked; /* bytes of data acknowledged at the last turn: low bits */
@@ -227,6 +227,13 @@ static __always_inline struct sock *sock_of(struct tcp_sock *tp)
 static __always_inline struct sock_state *state_of(struct sock *sk)
 {
 	return bpf_sk_storage_get(&states, sk, 0, 0);
+}
+
+/* ::ffff:a.b.c.d speaks IPv4 on the wire. */
+static __always_inline bool is_mapped(const struct in6_addr *a)
+{
+	return a->in6_u.u6_addr32[0] == 0 && a->in6_u.u6_addr32[1] == 0 &&
+	       a->in6_u.u6_addr32[2] == bpf_htonl(0xffff);
 }
 
 /* Without CONFIG_NET_NS there is one namespace, which has no inode: 0. */

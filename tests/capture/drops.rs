@@ -27,7 +27,7 @@ impl Drops {
             return None;
         }
         let config = CollectorConfig {
-            host_interval: Some(Duration::from_millis(50)),
+            interval: Some(Duration::from_millis(50)),
             drops: true,
             ..CollectorConfig::for_tests()
         };
@@ -225,6 +225,30 @@ fn packet_without_a_route_has_the_ends_of_its_session() {
     assert_eq!((found.local, found.remote), (from, to));
     assert_eq!((found.direction, found.syns), (PacketDirection::Out, 0));
     assert_eq!(found.class(), DropClass::Routing);
+}
+
+#[test]
+fn packet_of_a_dual_stack_socket_has_the_ends_that_its_session_has() {
+    let Some(drops) = Drops::watch() else {
+        return;
+    };
+    let (left, right) = linked();
+    let listener = listen(&right, end(RIGHT, 0));
+    let to = end(RIGHT, port(&listener));
+    let client = left.run(move || {
+        let socket = rustix::net::socket(AddressFamily::INET6, SocketType::STREAM, None);
+        let socket = socket.expect("a socket");
+        let mapped = Ipv4Addr::from(RIGHT).to_ipv6_mapped();
+        let mapped = SocketAddr::new(mapped.into(), to.port());
+        rustix::net::connect(&socket, &mapped).expect("a connection");
+        socket
+    });
+    left.ip("route del 10.71.0.0/24");
+    left.ip("route flush cache");
+    let from = end(LEFT, local(&client));
+    let act = || assert_eq!(rustix::io::write(&client, b"x"), Ok(1));
+    let found = drops.until(&left, act, |d| d.reason == "IP_OUTNOROUTES");
+    assert_eq!((found.local, found.remote), (from, to));
 }
 
 #[test]

@@ -150,8 +150,6 @@ pub fn run(
         ring,
         taken: &taken,
         interval: config.interval,
-        host_interval: config.host_interval,
-        host_at: None,
         deltas: DeltaTracker::default(),
         writes,
         drops: reasons.map(|reasons| {
@@ -213,10 +211,6 @@ struct Rounds<'a> {
     taken: &'a RingRecords,
     /// Time between two snapshots; `None`: no snapshots.
     interval: Option<Duration>,
-    /// Time between two snapshots of the host where there are none of the open sessions.
-    host_interval: Option<Duration>,
-    /// Time of the last snapshot of the host.
-    host_at: Option<Instant>,
     deltas: DeltaTracker,
     writes: WriteWatch<'a>,
     /// Dropped packets; `None`: the kernel gives no reasons, or they are not wanted.
@@ -247,8 +241,6 @@ impl Rounds<'_> {
             if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
                 batch.open = Some(self.snapshot()?);
                 batch.host = Some(self.host_snapshot()?);
-            } else if self.until_host().is_some_and(|t| last || t.is_zero()) {
-                batch.host = Some(self.host_snapshot()?);
             }
             let (has_taken, is_wanted) = self.drain(batch, last, tx)?;
             if last || !is_wanted {
@@ -261,8 +253,7 @@ impl Rounds<'_> {
             // the ring was drained, so the programs may wake this thread again during the next wait
             self.variables.answer_call();
             let most = if idle_rounds > 1 { SLEEP } else { TAKE_EVERY };
-            let due = [self.until_snapshot(), self.until_host()].into_iter();
-            rest.until(due.flatten().fold(most, Duration::min))?;
+            rest.until(self.until_snapshot().map_or(most, |due| due.min(most)))?;
         }
     }
 
@@ -302,13 +293,6 @@ impl Rounds<'_> {
             .map(|every| every.saturating_sub(passed(every)))
     }
 
-    /// The same for snapshots of the host, where there are none of the open sessions.
-    fn until_host(&self) -> Option<Duration> {
-        let every = self.host_interval.filter(|_| self.interval.is_none())?;
-        let passed = self.host_at.map_or(every, |at| at.elapsed());
-        Some(every.saturating_sub(passed))
-    }
-
     fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
         self.deltas.begin_snapshot();
         for link in self.live {
@@ -336,7 +320,6 @@ impl Rounds<'_> {
 
     /// Listeners and dropped packets.
     fn host_snapshot(&mut self) -> anyhow::Result<HostSnapshot> {
-        self.host_at = Some(Instant::now());
         let now_ns = self.reader.now_ns();
         let mut context = self.taken.context.borrow_mut();
         let listeners = self.listeners.read(&mut context, now_ns)?;

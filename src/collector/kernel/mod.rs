@@ -32,10 +32,8 @@ pub use netns::{NamespaceScan, limits};
 pub struct CollectorConfig {
     /// Sessions that the kernel reports.
     pub capture: CaptureFilter,
-    /// Interval between snapshots of the open sessions; `None`: no snapshots.
+    /// Interval between snapshots of the open sessions and of the host; `None`: no snapshots.
     pub interval: Option<Duration>,
-    /// Interval between snapshots of the host, if there are none of the open sessions, which come with one.
-    pub host_interval: Option<Duration>,
     /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.
     /// If false, ready as soon as nothing new is missed.
     pub scan_first: bool,
@@ -58,7 +56,6 @@ impl CollectorConfig {
         CollectorConfig {
             capture: CaptureFilter::default(),
             interval: None,
-            host_interval: None,
             scan_first: true,
             ring_bytes: 1 << 16,
             drops: false,
