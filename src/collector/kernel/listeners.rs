@@ -75,7 +75,9 @@ impl GoneOwners {
         pids.sort_unstable_by_key(|pid| (*pid <= self.last, *pid));
         pids.dedup();
         pids.truncate(GoneOwners::AT_ONCE);
-        let has_exited = |pid: &&u32| Process::new(**pid).stat().is_none();
+        // a /proc that hides other processes (hidepid) hides the first one, too, and does not tell
+        let tells = Process::new(1).stat().is_some();
+        let has_exited = |pid: &&u32| tells && Process::new(**pid).stat().is_none();
         let gone = pids.iter().find(has_exited).copied();
         self.last = gone.or(pids.last().copied()).unwrap_or(0);
         let gone = gone?;
