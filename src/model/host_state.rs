@@ -1,5 +1,6 @@
 //! The host beside its sessions: listeners and dropped packets as they are now, and their rates per second.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use rustc_hash::FxHashMap;
@@ -53,7 +54,8 @@ pub fn drop_key(drops: &PacketDrops) -> DropKey {
 struct Counts {
     taken_ns: u64,
     listeners: FxHashMap<u64, ListenerCounts>,
-    drops: FxHashMap<DropKey, u64>,
+    /// Strangers choose the keys.
+    drops: HashMap<DropKey, u64>,
 }
 
 impl Counts {
