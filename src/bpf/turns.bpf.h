@@ -200,10 +200,11 @@ static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp
 		us = 0; /* sent several times: not known since when the peer has it */
 	else if (is_rough) /* the spread is more, as it counts from the newest packet, not data */
 		us = (__s64)us >= ROUGH_JIFFIES * ((__s64)jiffy_us + spread_us) ? us : 0;
-	else if ((__s64)us <= spread_us)
-		us = spread_us ? 0 : 1; /* data from before was not read yet */
-	else
+	else if (us > spread_us)
 		us -= spread_us;
+	else if (
+		!us) /* a longer spread says nothing: of data from before, or not in milliseconds */
+		us = 1;
 	if (us > LONGEST_US)
 		us = LONGEST_US;
 	add_time(&st->peer_times, &st->peer_max, &st->peer_last, us);
