@@ -32,6 +32,8 @@ impl App {
             }
             Action::Back => {
                 self.layers.take_screen();
+                self.adapt_to_layout();
+                return Break(None);
             }
             Action::Move(motion) => {
                 shown.go(motion, height);
@@ -53,7 +55,10 @@ impl App {
                     return Break(effect);
                 }
                 match shown.sessions() {
-                    Some(filter) => self.leave_screen_for(|app| app.show_all_of(&filter)),
+                    Some(filter) => {
+                        self.leave_screen_for(|app| app.show_all_of(&filter));
+                        self.adapt_to_layout();
+                    }
                     None => self
                         .notice
                         .hint("there are no sessions to go to here".into()),
@@ -61,8 +66,17 @@ impl App {
             }
             _ => return Continue(()),
         }
-        self.adapt_to_layout();
+        self.arrange_lines();
         Break(None)
+    }
+
+    /// Sorts and searches the lines again, which the next snapshot makes anew.
+    fn arrange_lines(&mut self) {
+        let area = self.layout().main;
+        if let Some(Screen::Table(shown)) = self.layers.screen_mut() {
+            let height = list_area::lines(shown.remark_lines(), area).count(area);
+            shown.arrange(&self.names, height);
+        }
     }
 
     /// Sorts by this column, or reverses the order.
@@ -70,7 +84,7 @@ impl App {
         if let Some(Screen::Table(shown)) = self.layers.screen_mut() {
             shown.sort_by(column);
         }
-        self.refresh_screen();
+        self.arrange_lines();
     }
 
     /// Inserts typed or pasted text into the search.
@@ -79,13 +93,11 @@ impl App {
     }
 
     fn change_line_search(&mut self, change: impl FnOnce(&mut Line) -> bool) {
-        let area = self.layout().main;
         if let Some(Screen::Table(shown)) = self.layers.screen_mut()
             && shown.arrangement().typing().is_some()
         {
-            let height = list_area::lines(shown.remark_lines(), area).count(area);
             let fits = shown.arrangement_mut().change(change);
-            shown.arrange(&self.names, height);
+            self.arrange_lines();
             self.say_if_cut(fits);
         }
     }
