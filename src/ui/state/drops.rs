@@ -1,10 +1,8 @@
 //! The drops screen: TCP packets that this host's kernel has thrown away, by reason, direction and ends.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-
-use rustc_hash::FxHashMap;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
@@ -14,6 +12,7 @@ use crate::model::session::{Comm, Direction, Session};
 use crate::model::store::Store;
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
+use crate::ui::state::table_cells::{alarming, column, count, rate, texts};
 use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
 
 /// Maximum number of closed sessions that are searched for the owner of a dropped packet, the newest first.
@@ -65,45 +64,6 @@ fn end(end: SocketAddr, names: &Names) -> String {
     }
 }
 
-/// Formats a rate for a narrow cell: `-`, `0.4`, `12`, `1.2k`.
-fn rate(rate: f64) -> String {
-    match rate {
-        ..=0.0 => "-".into(),
-        ..9.95 => format!("{rate:.1}"),
-        rate => fields::narrow_bytes(rate.round() as u64),
-    }
-}
-
-const fn column(
-    title: &'static str,
-    help: &'static str,
-    (width, grow, drop): (u16, u16, u8),
-    text: fn(&DropLine, &Names, usize) -> String,
-    sort_key: fn(&DropLine) -> SortKey,
-) -> TableColumn<DropLine> {
-    TableColumn {
-        title,
-        help,
-        width,
-        grow,
-        drop,
-        is_number: true,
-        kind: FieldKind::Count,
-        text,
-        sort_key,
-        alarms: |_| false,
-    }
-}
-
-/// The same for a column of texts.
-const fn texts(kind: FieldKind, column: TableColumn<DropLine>) -> TableColumn<DropLine> {
-    TableColumn {
-        is_number: false,
-        kind,
-        ..column
-    }
-}
-
 fn text(text: impl Into<String>) -> SortKey {
     SortKey::Text(text.into())
 }
@@ -117,9 +77,9 @@ fn failures_first(line: &DropLine, number: f64) -> SortKey {
 }
 
 static COLUMNS: [TableColumn<DropLine>; 11] = [
-    TableColumn {
-        alarms: |l| l.rate > 0.0 && !l.is_ordinary(),
-        ..texts(
+    alarming(
+        |l| l.rate > 0.0 && !l.is_ordinary(),
+        texts(
             FieldKind::Text,
             column(
                 "REASON",
@@ -131,8 +91,8 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
                 },
                 |l| text(l.drops.words()),
             ),
-        )
-    },
+        ),
+    ),
     texts(
         FieldKind::Text,
         column(
@@ -205,10 +165,7 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
         "SYNS",
         "those of them that begin a connection",
         (5, 0, 6),
-        |l, _, _| match l.drops.syns {
-            0 => "-".into(),
-            syns => fields::narrow_bytes(syns),
-        },
+        |l, _, _| count(l.drops.syns),
         |l| failures_first(l, l.drops.syns as f64),
     ),
     column(
@@ -262,14 +219,15 @@ fn ends_of(session: &Session) -> Ends {
 type Owner = (Comm, Direction);
 
 /// Owners of the sessions that these packets belong to, by the ends.
-fn owners(drops: &[PacketDrops], store: &Store) -> FxHashMap<Ends, Owner> {
+fn owners(drops: &[PacketDrops], store: &Store) -> HashMap<Ends, Owner> {
     let of_sessions = drops.iter().filter(|d| d.has_both_ends());
-    let mut wanted: FxHashMap<Ends, Vec<&PacketDrops>> = FxHashMap::default();
+    // strangers choose the keys
+    let mut wanted: HashMap<Ends, Vec<&PacketDrops>> = HashMap::new();
     for drops in of_sessions {
         let ends = (drops.local, drops.remote);
         wanted.entry(ends).or_default().push(drops);
     }
-    let mut found = FxHashMap::default();
+    let mut found = HashMap::new();
     if wanted.is_empty() {
         return found;
     }
@@ -278,8 +236,11 @@ fn owners(drops: &[PacketDrops], store: &Store) -> FxHashMap<Ends, Owner> {
         let ends = ends_of(session);
         let is_of = |drops: &Vec<&PacketDrops>| drops.iter().any(|d| d.is_of(session));
         if wanted.get(&ends).is_some_and(is_of) {
-            let owner = (session.comm, session.direction);
-            found.entry(ends).or_insert(owner);
+            found.insert(ends, (session.comm, session.direction));
+            wanted.remove(&ends);
+            if wanted.is_empty() {
+                break;
+            }
         }
     }
     found

@@ -12,6 +12,7 @@ use crate::model::listener::Listener;
 use crate::model::session::{Direction, Session};
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
+use crate::ui::state::table_cells::{alarming, column, count, number, rate, texts};
 use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
 
 /// A listening socket, and what the sessions say about it.
@@ -51,65 +52,6 @@ impl ListenerLine {
             IpAddr::V6(_) => format!("[{addr}{zone}]:{port}"),
         }
     }
-}
-
-/// Formats a rate for a narrow cell: `-`, `0.4`, `12`, `1.2k`.
-fn rate(rate: f64) -> String {
-    match rate {
-        ..=0.0 => "-".into(),
-        ..9.95 => format!("{rate:.1}"),
-        rate => fields::narrow_bytes(rate.round() as u64),
-    }
-}
-
-/// Formats a number; `-` for 0.
-fn count(n: u64) -> String {
-    match n {
-        0 => "-".into(),
-        n => fields::narrow_bytes(n),
-    }
-}
-
-const fn column(
-    title: &'static str,
-    help: &'static str,
-    (width, grow, drop): (u16, u16, u8),
-    text: fn(&ListenerLine, &Names, usize) -> String,
-    sort_key: fn(&ListenerLine) -> SortKey,
-) -> TableColumn<ListenerLine> {
-    TableColumn {
-        title,
-        help,
-        width,
-        grow,
-        drop,
-        is_number: true,
-        kind: FieldKind::Count,
-        text,
-        sort_key,
-        alarms: |_| false,
-    }
-}
-
-/// The same for a column of texts.
-const fn texts(kind: FieldKind, column: TableColumn<ListenerLine>) -> TableColumn<ListenerLine> {
-    TableColumn {
-        is_number: false,
-        kind,
-        ..column
-    }
-}
-
-/// The same for a column whose cells may stand out.
-const fn alarming(
-    alarms: fn(&ListenerLine) -> bool,
-    column: TableColumn<ListenerLine>,
-) -> TableColumn<ListenerLine> {
-    TableColumn { alarms, ..column }
-}
-
-fn number(n: impl Into<f64>) -> SortKey {
-    SortKey::Number(n.into())
 }
 
 static COLUMNS: [TableColumn<ListenerLine>; 13] = [

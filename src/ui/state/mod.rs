@@ -28,6 +28,7 @@ pub mod self_traffic;
 pub mod session_history;
 pub mod sort_menu;
 pub mod still_order;
+mod table_cells;
 pub mod table_screen;
 pub mod tally;
 pub mod top_talkers;

@@ -6,6 +6,7 @@ use crate::model::fields::FieldKind;
 use crate::model::port_use::{PortPool, PortPoolUse};
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
+use crate::ui::state::table_cells::{alarming, column, number, rate, texts};
 use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
 
 /// Part of the range from which on a pool stands out.
@@ -46,64 +47,13 @@ impl PortLine {
     }
 }
 
-/// Formats a rate for a narrow cell: `-`, `0.4`, `12`, `1.2k`.
-fn rate(rate: f64) -> String {
-    match rate {
-        ..=0.0 => "-".into(),
-        ..9.95 => format!("{rate:.1}"),
-        rate => fields::narrow_bytes(rate.round() as u64),
-    }
-}
-
-/// Formats a number; `-` for 0.
-fn count(n: impl Into<u64>) -> String {
+/// Formats a number of ports or connects in full, as long as it fits; `-` for 0.
+fn exact(n: impl Into<u64>) -> String {
     match n.into() {
         0 => "-".into(),
         n @ ..100_000 => n.to_string(),
         n => fields::narrow_bytes(n),
     }
-}
-
-const fn column(
-    title: &'static str,
-    help: &'static str,
-    (width, grow, drop): (u16, u16, u8),
-    text: fn(&PortLine, &Names, usize) -> String,
-    sort_key: fn(&PortLine) -> SortKey,
-) -> TableColumn<PortLine> {
-    TableColumn {
-        title,
-        help,
-        width,
-        grow,
-        drop,
-        is_number: true,
-        kind: FieldKind::Count,
-        text,
-        sort_key,
-        alarms: |_| false,
-    }
-}
-
-/// The same for a column of texts.
-const fn texts(kind: FieldKind, column: TableColumn<PortLine>) -> TableColumn<PortLine> {
-    TableColumn {
-        is_number: false,
-        kind,
-        ..column
-    }
-}
-
-/// The same for a column whose cells may stand out.
-const fn alarming(
-    alarms: fn(&PortLine) -> bool,
-    column: TableColumn<PortLine>,
-) -> TableColumn<PortLine> {
-    TableColumn { alarms, ..column }
-}
-
-fn number(n: impl Into<f64>) -> SortKey {
-    SortKey::Number(n.into())
 }
 
 static COLUMNS: [TableColumn<PortLine>; 10] = [
@@ -140,14 +90,14 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
         "USED",
         "ports of open sessions",
         (5, 0, 2),
-        |l, _, _| count(l.ports.open),
+        |l, _, _| exact(l.ports.open),
         |l| number(l.ports.open),
     ),
     column(
         "T-WAIT",
         "ports in TIME_WAIT: of sessions that we closed first in the last minute. The kernel gives such a port again only if tcp_tw_reuse allows it: by default on loopback, after a second",
         (6, 0, 3),
-        |l, _, _| count(l.ports.waiting),
+        |l, _, _| exact(l.ports.waiting),
         |l| number(l.ports.waiting),
     ),
     alarming(
@@ -167,9 +117,9 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
             "part of the range that is used or in TIME_WAIT",
             (10, 0, 0),
             |l, _, width| {
-                let share = l.ports.share();
-                let percent = format!("{}{:.0}%", l.about(), (share * 100.0).floor());
-                let cells = (share * BAR as f64).ceil() as usize;
+                let percent = (l.ports.share() * 100.0).floor();
+                let cells = (percent / 100.0 * BAR as f64).ceil() as usize;
+                let percent = format!("{}{percent:.0}%", l.about());
                 match width {
                     ..10 | usize::MAX => percent,
                     _ => format!("{:<BAR$}{percent:>5}", "█".repeat(cells.min(BAR))),
@@ -199,7 +149,7 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
         "FAILED",
         "connects that found no free port since the line is there",
         (6, 0, 6),
-        |l, _, _| count(l.ports.failures),
+        |l, _, _| exact(l.ports.failures),
         |l| number(l.ports.failures as f64),
     ),
     texts(
