@@ -3,8 +3,8 @@
 //! Finds the other end of each session as it opens or closes, by a hash of its ends and network namespace. It takes only
 //! ends in one namespace that are exactly reversed: `ui::state::other_end` searches further, for one session.
 
-use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 
@@ -22,8 +22,9 @@ const PRUNED: usize = 1 << 17;
 /// Both ends of each local connection. A kept closed session takes four bytes.
 #[derive(Debug, Default)]
 pub struct LocalPairs {
-    /// Sessions without an other end so far, by the hash of their ends.
-    single: FxHashMap<u64, SessionRef>,
+    /// Sessions without an other end so far, by the hash of their ends. Strangers choose most of the ends: equal hashes only
+    /// hide a connection, but the map must not put many into one place.
+    single: HashMap<u64, SessionRef>,
     /// Number of single sessions after the last time that those that are gone or too old were removed.
     pruned: usize,
     /// Other ends of open sessions, by cookie.
