@@ -1,7 +1,7 @@
 //! The drops screen: TCP packets that this host's kernel has thrown away, by reason, direction and ends.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
 use crate::model::fields;
@@ -231,8 +231,14 @@ fn owners(drops: &[PacketDrops], store: &Store) -> HashMap<Ends, Owner> {
     if wanted.is_empty() {
         return found;
     }
+    // most sessions have other ports, which are faster to look up
+    let ports = wanted
+        .keys()
+        .map(|(ours, theirs)| (ours.port(), theirs.port()));
+    let ports: HashSet<(u16, u16)> = ports.collect();
     let closed = store.closed().take(SEARCHED);
-    for (_, session) in store.open().chain(closed) {
+    let sessions = store.open().chain(closed).map(|(_, session)| session);
+    for session in sessions.filter(|s| ports.contains(&(s.lport, s.rport))) {
         let ends = ends_of(session);
         let is_of = |drops: &Vec<&PacketDrops>| drops.iter().any(|d| d.is_of(session));
         if wanted.get(&ends).is_some_and(is_of) {
