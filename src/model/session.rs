@@ -561,7 +561,7 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn session_stays_within_its_memory_budget() {
+    fn session_takes_240_bytes() {
         assert_eq!(std::mem::size_of::<Session>(), 240);
     }
 
