@@ -70,7 +70,7 @@ impl App {
         Break(None)
     }
 
-    /// Sorts and searches the lines again, which the next snapshot makes anew.
+    /// Sorts and searches the lines again, as they are.
     fn arrange_lines(&mut self) {
         let area = self.layout().main;
         if let Some(Screen::Table(shown)) = self.layers.screen_mut() {
