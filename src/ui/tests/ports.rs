@@ -80,6 +80,9 @@ fn ports_that_are_used_up_are_on_top_with_what_took_them() {
         line("[2001:db8::99]:5432").contains(&"~28231".into()),
         "{shown}"
     );
+    let other = line("[2001:db8::99]:5432");
+    assert!(other.contains(&"~0%".into()), "{shown}");
+    assert!(!other.concat().contains('█'), "{shown}");
 }
 
 #[test]
