@@ -172,7 +172,8 @@ const FAILED: u8 = 1;
 const FOUND: u8 = 1;
 const CANNOT_TELL: u8 = 2;
 
-/// Returns the exit status. A reader that closes the pipe has seen enough: that is no failure.
+/// Returns the exit status. A reader that closes the pipe has seen enough: that is no failure, but with --findings it
+/// does not say that nothing is wrong.
 fn finish(result: anyhow::Result<u8>, failed: u8) -> ExitCode {
     let error = match result {
         Ok(status) => return ExitCode::from(status),
@@ -182,7 +183,7 @@ fn finish(result: anyhow::Result<u8>, failed: u8) -> ExitCode {
         .downcast_ref::<io::Error>()
         .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     {
-        return ExitCode::SUCCESS;
+        return ExitCode::from(if failed == CANNOT_TELL { failed } else { 0 });
     }
     stdout::print_to_stderr(&format!("{error:#}"));
     ExitCode::from(failed)

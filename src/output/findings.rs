@@ -45,7 +45,9 @@ struct Engine<'a> {
     limits: &'a Limits,
     clock: Clock,
     has_snapshot: bool,
-    found: Vec<Finding>,
+    /// A finding has begun; that sessions were missed counts apart.
+    has_found: bool,
+    has_missed: bool,
 }
 
 impl Engine<'_> {
@@ -77,32 +79,53 @@ impl Engine<'_> {
             };
             findings.end_snapshot(now_ns, missed, beside);
             for event in findings.events() {
-                if let FindingEvent::Ended(finding) = event {
-                    self.found.push(finding.clone());
+                if let FindingEvent::Began(finding) = event {
+                    let is_missed = finding.rule.name == "missed";
+                    self.has_missed |= is_missed;
+                    self.has_found |= !is_missed;
                 }
             }
         }
         is_snapshot
     }
 
-    /// All findings of the run, the gravest and oldest first.
-    fn all(&self) -> Vec<Finding> {
-        let present = self.findings.present().into_iter().map(|(_, f)| f);
-        let mut all: Vec<Finding> = present.chain(self.found.iter().cloned()).collect();
-        all.sort_by_key(|f| (f.ended_ns.is_some(), f.rule.severity, f.since_ns));
-        all
-    }
-
-    fn verdict(&self, found: &[Finding]) -> Verdict {
+    fn verdict(&self) -> Verdict {
         let totals = self.store.totals();
         let seen = totals.closed + self.store.open_count() as u64;
         let is_much = totals.missed.certain() as f64 > seen as f64 * MUCH_MISSED;
-        match found.iter().any(|f| f.rule.name != "missed") {
+        match self.has_found {
             true => Verdict::Found,
             false if is_much || !self.has_snapshot => Verdict::CannotTell,
-            false if found.is_empty() => Verdict::NothingFound,
-            false => Verdict::Found,
+            false if self.has_missed => Verdict::Found,
+            false => Verdict::NothingFound,
         }
+    }
+
+    /// The verdict of a run that this error has ended: found is found, although the reader has gone.
+    fn verdict_despite(&self, error: anyhow::Error) -> anyhow::Result<Verdict> {
+        let io_error = error.downcast_ref::<io::Error>();
+        let is_reader_gone = io_error.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
+        match is_reader_gone && self.has_found {
+            true => Ok(Verdict::Found),
+            false => Err(error),
+        }
+    }
+
+    /// A sentence on parts of the host that could not be checked; `None`: all were.
+    fn not_checked(&self) -> Option<String> {
+        let host = self.host.newest()?;
+        if !self.limits.filter.is_everything() {
+            return None; // which leaves them out
+        }
+        let parts = [
+            host.lacks_listeners
+                .then_some("listeners (Linux 5.13 or later shows them)"),
+            host.drops.is_none().then_some(
+                "dropped packets (Linux 5.17 or later shows them, unless `drops = false`)",
+            ),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| format!("not checked: {}", parts.join(" and ")))
     }
 }
 
@@ -128,31 +151,60 @@ pub fn run_findings<W: Write>(
     is_self: &dyn Fn(&Session) -> bool,
 ) -> anyhow::Result<Verdict> {
     let mut engine = engine(watched);
-    follow(batches, request_stop, end, |batch| {
-        engine.take(batch, is_self);
+    let mut found = Vec::new();
+    let followed = follow(batches, request_stop, end, |batch| {
+        if engine.take(batch, is_self) {
+            found.extend(engine.findings.events().iter().filter_map(ended));
+        }
         Ok(())
-    })?;
-    let found = engine.all();
-    let thresholds = &engine.findings.thresholds;
-    match form {
-        Form::Text(out) => {
-            for finding in &found {
-                writeln!(out, "{}", line(finding, thresholds))?;
-            }
-            out.flush()?;
-        }
-        Form::Json(out) => {
-            for finding in &found {
-                write_object(out, finding, &engine.clock, thresholds, None)?;
-            }
-            out.flush()?;
-        }
+    });
+    let written = followed.and_then(|()| {
+        found.extend(engine.findings.present().into_iter().map(|(_, f)| f));
+        found.sort_by_key(|f| (f.ended_ns.is_some(), f.rule.severity, f.since_ns));
+        Ok(write_all(form, &found, &engine)?)
+    });
+    if let Err(error) = written {
+        return engine.verdict_despite(error);
     }
-    let verdict = engine.verdict(&found);
+    let verdict = engine.verdict();
     if verdict == Verdict::CannotTell {
         print_to_stderr("too many sessions were missed to tell that nothing is wrong");
     }
+    if let Some(text) = engine.not_checked() {
+        print_to_stderr(&text);
+    }
     Ok(verdict)
+}
+
+/// The finding that has ended.
+fn ended(event: &FindingEvent) -> Option<Finding> {
+    match event {
+        FindingEvent::Ended(finding) => Some(finding.clone()),
+        FindingEvent::Began(_) => None,
+    }
+}
+
+/// Writes all findings of a run.
+fn write_all<W: Write>(
+    form: Form<'_, W>,
+    found: &[Finding],
+    engine: &Engine<'_>,
+) -> io::Result<()> {
+    let thresholds = &engine.findings.thresholds;
+    match form {
+        Form::Text(out) => {
+            for finding in found {
+                writeln!(out, "{}", line(finding, thresholds))?;
+            }
+            out.flush()
+        }
+        Form::Json(out) => {
+            for finding in found {
+                write_object(out, finding, &engine.clock, thresholds, None)?;
+            }
+            out.flush()
+        }
+    }
 }
 
 /// Writes sessions as they close, and findings as they begin and end.
@@ -172,7 +224,7 @@ pub fn run_events(
     let mut summary = Summary::new(limits);
     sink.begin()?;
     sink.flush()?;
-    follow(batches, request_stop, end, |batch| {
+    let followed = follow(batches, request_stop, end, |batch| {
         for session in batch.closed.iter().filter(|s| limits.filter.matches(s)) {
             sink.session(session, &batch.clock)?;
             summary.sessions += 1;
@@ -185,9 +237,14 @@ pub fn run_events(
         }
         summary.missed = engine.store.totals().missed;
         sink.flush()
-    })?;
-    conclude(sink, end, summary)?;
-    Ok(engine.verdict(&engine.all()))
+    });
+    if let Err(error) = followed.and_then(|()| conclude(sink, end, summary)) {
+        return engine.verdict_despite(error);
+    }
+    if let Some(text) = engine.not_checked() {
+        print_to_stderr(&text);
+    }
+    Ok(engine.verdict())
 }
 
 fn engine((findings, ports, limits): (Findings, PortUse, &Limits)) -> Engine<'_> {
@@ -200,7 +257,8 @@ fn engine((findings, ports, limits): (Findings, PortUse, &Limits)) -> Engine<'_>
         limits,
         clock: Clock::default(),
         has_snapshot: false,
-        found: Vec::new(),
+        has_found: false,
+        has_missed: false,
     }
 }
 
@@ -213,24 +271,29 @@ fn follow(
 ) -> anyhow::Result<()> {
     let deadline = end.at.map_or_else(never, at);
     let reader_check = tick(Duration::from_millis(250));
-    loop {
+    let mut result = loop {
         select! {
             recv(batches) -> batch => match batch {
-                Ok(batch) => take(batch)?,
-                Err(_) => break,
+                Ok(batch) => if let Err(error) = take(batch) {
+                    break Err(error);
+                },
+                Err(_) => break Ok(()),
             },
-            recv(end.signals.received) -> _ => break,
-            recv(deadline) -> _ => break,
+            recv(end.signals.received) -> _ => break Ok(()),
+            recv(deadline) -> _ => break Ok(()),
             recv(reader_check) -> _ => if reader_is_gone() {
-                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+                break Err(io::Error::from(io::ErrorKind::BrokenPipe));
             },
         }
-    }
+    };
     request_stop();
+    // the collector cannot exit before it has passed its last batch
     while let Ok(batch) = batches.recv_timeout(LAST_BATCH) {
-        take(batch)?;
+        if result.is_ok() {
+            result = take(batch);
+        }
     }
-    Ok(())
+    Ok(result?)
 }
 
 /// A finding in one line of text.
@@ -304,5 +367,57 @@ impl Serialize for Numbers<'_> {
         };
         let numbers = self.0.evidence.iter();
         serializer.collect_map(numbers.map(|(name, amount)| (name, value(amount))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::host::sandbox::InForce;
+    use crate::model::batch::HostSnapshot;
+
+    fn limits() -> Limits {
+        Limits {
+            filter: Filter::default(),
+            count: None,
+            in_force: InForce::default(),
+        }
+    }
+
+    fn engine_of(limits: &Limits) -> Engine<'_> {
+        engine((Findings::default(), PortUse::default(), limits))
+    }
+
+    #[test]
+    fn verdict_is_kept_although_the_reader_is_gone() {
+        let limits = limits();
+        let mut engine = engine_of(&limits);
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe).into();
+        assert!(engine.verdict_despite(gone()).is_err());
+        engine.has_found = true;
+        assert_eq!(engine.verdict_despite(gone()).ok(), Some(Verdict::Found));
+        assert!(
+            engine
+                .verdict_despite(anyhow::anyhow!("a full disk"))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn parts_of_the_host_that_were_not_checked_are_named() {
+        let limits = limits();
+        let mut engine = engine_of(&limits);
+        let mut remark = |lacks_listeners, drops| {
+            engine.host.take(HostSnapshot {
+                lacks_listeners,
+                drops,
+                ..HostSnapshot::default()
+            });
+            engine.not_checked().unwrap_or_default()
+        };
+        assert_eq!(remark(false, Some(Vec::new())), "");
+        assert!(remark(true, Some(Vec::new())).starts_with("not checked: listeners (Linux 5.13"));
+        assert!(remark(true, None).contains(" and dropped packets (Linux 5.17"));
     }
 }
