@@ -273,10 +273,7 @@ fn service_ends(drops: &PacketDrops, owner: Option<&Owner>) -> Ends {
 fn listener_of(drops: &PacketDrops, host: &HostState) -> Option<Comm> {
     let PacketDrops { local, netns, .. } = *drops;
     let is_in = drops.direction == PacketDirection::In && local.port() != 0;
-    let mut listeners = host.listeners().iter().filter(|l| {
-        let is_addr = l.addr.is_unspecified() || l.addr == local.ip();
-        l.port == local.port() && is_addr && (l.netns == netns || netns == 0)
-    });
+    let mut listeners = host.listeners().iter().filter(|l| l.takes(netns, local));
     listeners.next().filter(|_| is_in).map(|l| l.comm)
 }
 
