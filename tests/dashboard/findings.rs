@@ -62,13 +62,13 @@ fn finding_is_in_the_header_and_enter_shows_its_sessions() {
     seen.press(&format!("/{name}\r"));
     seen.wait_for("its line alone", |s| s.shows("1 of"));
     seen.wait_for("the numbers", |s| {
-        s.shows("share_percent 100") && s.shows("findings.refusing")
+        s.shows("threshold: 20 %") && s.shows("findings.refusing")
     });
     // its own explanation
     seen.press("?");
     seen.wait_for("the help", |s| s.shows("Findings") && s.shows("HELP"));
     seen.press("q");
-    seen.wait_for("the list again", |s| s.shows("share_percent 100"));
+    seen.wait_for("the list again", |s| s.shows("threshold: 20 %"));
     seen.press("\r");
     seen.wait_for("the sessions that prove it", |s| {
         s.shows("filter: reason") && !s.rows().is_empty()

@@ -3,7 +3,7 @@
 use crate::filter::for_finding::filter_for_finding;
 use crate::model::fields;
 use crate::model::fields::FieldKind;
-use crate::model::findings::{Amount, Finding, FindingKey, Proof, Severity, Subject};
+use crate::model::findings::{Finding, FindingKey, Proof, Severity, Subject};
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
 use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
@@ -26,16 +26,6 @@ impl FindingLine {
 
     fn is_present(&self) -> bool {
         self.finding.ended_ns.is_none()
-    }
-
-    /// The numbers behind the sentence: `refused 12, connects 20, share_percent 60`.
-    fn evidence(&self) -> String {
-        let number = |(name, amount): &(&str, Amount)| match amount {
-            Amount::Count(n) => format!("{name} {n}"),
-            Amount::Real(n) => format!("{name} {n}"),
-        };
-        let numbers = self.finding.evidence.iter().map(number);
-        numbers.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -190,11 +180,8 @@ impl TableLine for FindingLine {
             }
         };
         format!(
-            "{}: {sentence}.{ended}{times} {} ({}). {}",
-            rule.name,
-            self.evidence(),
-            self.threshold,
-            rule.next
+            "{}: {sentence} ({}).{ended}{times} {}",
+            rule.name, self.threshold, rule.next
         )
     }
 
