@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::aggregate::{GroupBy, GroupKey};
+use crate::model::findings::firewalled::Firewalled;
 use crate::model::findings::subject::Subject;
 use crate::model::findings::suspects::Suspects;
 use crate::model::findings::usual::Responses;
@@ -129,7 +130,7 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> Recent<T, N> {
     }
 }
 
-fn window(now_ns: u64, window_s: u64) -> std::ops::RangeInclusive<u64> {
+pub(super) fn window(now_ns: u64, window_s: u64) -> std::ops::RangeInclusive<u64> {
     let now_s = now_ns / S;
     now_s.saturating_sub(window_s - 1)..=now_s
 }
@@ -206,6 +207,8 @@ impl<K: Eq + std::hash::Hash> PerSnapshot<K> {
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) now_ns: u64,
+    /// The first snapshot.
+    begun_ns: Option<u64>,
     pub(super) destinations: BoundedMap<(ZonedAddr, u16), RecentOutcomes>,
     pub(super) peers: BoundedMap<(ZonedAddr, Direction), RecentlySent>,
     /// Sessions that were never accepted, by namespace and port.
@@ -219,6 +222,7 @@ pub(super) struct Facts {
     /// Sessions missed in each second, and in total.
     pub(super) missed: Recent<u64, { WINDOW_S as usize + 2 }>,
     missed_total: Option<u64>,
+    pub(super) firewalled: Firewalled,
     /// Descriptors that a process may have.
     pub(super) descriptor_limit: fn(u32) -> Option<u64>,
     pub(super) round_trips: RoundTrips,
@@ -241,6 +245,7 @@ impl Facts {
     pub(super) fn new(descriptor_limit: fn(u32) -> Option<u64>, round_trips: RoundTrips) -> Self {
         Facts {
             now_ns: 0,
+            begun_ns: None,
             destinations: BoundedMap::default(),
             peers: BoundedMap::default(),
             unaccepted: BoundedMap::default(),
@@ -250,10 +255,23 @@ impl Facts {
             short_buffers: PerSnapshot::default(),
             missed: Recent::default(),
             missed_total: None,
+            firewalled: Firewalled::default(),
             descriptor_limit,
             round_trips,
             responses: BoundedMap::default(),
         }
+    }
+
+    /// Begins to evaluate a snapshot.
+    pub(super) fn begin_snapshot(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+        self.begun_ns.get_or_insert(now_ns);
+    }
+
+    /// Seconds of a window that were watched.
+    pub(super) fn watched_s(&self, window_s: u64) -> u64 {
+        let begun_ns = self.begun_ns.unwrap_or(self.now_ns);
+        (self.now_ns.saturating_sub(begun_ns) / S).clamp(1, window_s)
     }
 
     /// Applies a change of a session.
@@ -312,7 +330,9 @@ impl Facts {
         if !now.is_open() {
             match now.reason {
                 Reason::Refused => outcomes.refused = 1,
-                Reason::ConnectTimeout | Reason::Cancelled => outcomes.unanswered = 1,
+                Reason::ConnectTimeout => outcomes.unanswered = 1,
+                // a client that races two addresses gives up the slower one long before a SYN is repeated
+                Reason::Cancelled if now.retransmits > 0 => outcomes.unanswered = 1,
                 Reason::NoPort => outcomes.no_port = 1,
                 Reason::Unreachable if now.established_ns == 0 => outcomes.unreachable = 1,
                 // one that answers our FIN with a reset cuts off nothing

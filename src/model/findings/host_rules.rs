@@ -5,20 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::aggregate::GroupKey;
 use crate::model::fields;
-use crate::model::findings::facts::Facts;
+use crate::model::findings::facts::{Facts, WINDOW_S};
 use crate::model::findings::rules::percent;
 use crate::model::findings::suspects::Plight;
-use crate::model::findings::{Amount, Met, Sources, Subject};
+use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
 use crate::model::host_state::HostState;
 use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::listener::Listener;
-use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
+use crate::model::packet_drop::{PacketDirection, PacketDrops};
 use crate::model::session::Comm;
 use crate::text::units::S;
 
 /// The sockets that listen on one address: one, or those of an SO_REUSEPORT group.
 #[derive(Debug, Default)]
-struct Sockets {
+pub(super) struct Sockets {
     comm: Option<Comm>,
     /// Figures of the socket with the greatest share of its queue in use.
     queue: u32,
@@ -38,9 +38,10 @@ impl Sockets {
     }
 }
 
-fn sockets(sources: &Sources<'_>) -> BTreeMap<Subject, Sockets> {
+/// The sockets that listen, by address.
+pub(super) fn listening(host: Option<&HostState>) -> BTreeMap<Subject, Sockets> {
     let mut all: BTreeMap<Subject, Sockets> = BTreeMap::new();
-    let Some(host) = sources.host else { return all };
+    let Some(host) = host else { return all };
     for listener in host.listeners() {
         let Listener {
             netns,
@@ -60,8 +61,7 @@ fn sockets(sources: &Sources<'_>) -> BTreeMap<Subject, Sockets> {
         };
         let sockets = all.entry(subject).or_default();
         sockets.comm = sockets.comm.or(Some(comm));
-        let share = |queue: u32, limit: u32| f64::from(queue) / f64::from(limit.max(1));
-        if share(queue, queue_limit) >= share(sockets.queue, sockets.queue_limit) {
+        if queue_share(queue, queue_limit) >= queue_share(sockets.queue, sockets.queue_limit) {
             (sockets.queue, sockets.queue_limit) = (queue, queue_limit);
         }
         sockets.half_open = sockets.half_open.max(half_open);
@@ -74,9 +74,14 @@ fn sockets(sources: &Sources<'_>) -> BTreeMap<Subject, Sockets> {
     all
 }
 
+/// Percentage of an accept queue that is in use: the kernel lets in one more than its limit.
+fn queue_share(queue: u32, limit: u32) -> f64 {
+    percent(queue.into(), u64::from(limit) + 1)
+}
+
 /// True if the queue of established connections is as full as the threshold says.
 fn is_full(sockets: &Sockets, sources: &Sources<'_>) -> bool {
-    let share = percent(sockets.queue.into(), sockets.queue_limit.into());
+    let share = queue_share(sockets.queue, sockets.queue_limit);
     sockets.queue > 0 && share >= sources.thresholds.of("accept-queue")
 }
 
@@ -95,8 +100,8 @@ fn evidence(facts: &Facts, sockets: &Sockets) -> Vec<(&'static str, Amount)> {
 }
 
 pub(super) fn accept_queue_full(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
-    let met = |(subject, sockets): (Subject, Sockets)| {
-        if !is_full(&sockets, sources) {
+    let met = |(&subject, sockets): (&Subject, &Sockets)| {
+        if !is_full(sockets, sources) {
             return None;
         }
         let oldest = sockets.waiting_since_ns.map(|ns| {
@@ -119,18 +124,18 @@ pub(super) fn accept_queue_full(facts: &Facts, sources: &Sources<'_>) -> Vec<Met
                 sockets.queue_limit,
                 oldest.unwrap_or_default()
             ),
-            evidence: evidence(facts, &sockets),
+            evidence: evidence(facts, sockets),
         })
     };
-    sockets(sources).into_iter().filter_map(met).collect()
+    sources.listening.iter().filter_map(met).collect()
 }
 
 pub(super) fn accept_queue_ageing(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least_ns = sources.thresholds.ns("accept-age");
-    let met = |(subject, sockets): (Subject, Sockets)| {
+    let met = |(&subject, sockets): (&Subject, &Sockets)| {
         let since_ns = sockets.waiting_since_ns?;
         let waited_ns = facts.now_ns.saturating_sub(since_ns);
-        if waited_ns < least_ns || sockets.queue == 0 || is_full(&sockets, sources) {
+        if waited_ns < least_ns || sockets.queue == 0 || is_full(sockets, sources) {
             return None;
         }
         Some(Met {
@@ -144,10 +149,10 @@ pub(super) fn accept_queue_ageing(facts: &Facts, sources: &Sources<'_>) -> Vec<M
                 fields::seconds(waited_ns),
                 fields::number(sockets.queue.into(), "connection")
             ),
-            evidence: evidence(facts, &sockets),
+            evidence: evidence(facts, sockets),
         })
     };
-    sockets(sources).into_iter().filter_map(met).collect()
+    sources.listening.iter().filter_map(met).collect()
 }
 
 /// Half-open connections below which none is a flood.
@@ -155,7 +160,7 @@ const LEAST_HALF_OPEN: u32 = 8;
 
 pub(super) fn half_open(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("half-open");
-    let met = |(subject, sockets): (Subject, Sockets)| {
+    let met = |(&subject, sockets): (&Subject, &Sockets)| {
         let share = percent(sockets.half_open.into(), sockets.queue_limit.into());
         if sockets.half_open < LEAST_HALF_OPEN || share < least {
             return None;
@@ -175,10 +180,10 @@ pub(super) fn half_open(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
                 sockets.half_open,
                 sockets.queue_limit
             ),
-            evidence: evidence(facts, &sockets),
+            evidence: evidence(facts, sockets),
         })
     };
-    sockets(sources).into_iter().filter_map(met).collect()
+    sources.listening.iter().filter_map(met).collect()
 }
 
 /// Time for which a drop is recent, ns.
@@ -193,11 +198,12 @@ fn is_near(addr: IpAddr) -> bool {
 }
 
 /// The subject of packets that this host's own rules dropped. The internet's noise, which a firewall is for, has none.
-fn subject_of_drops(facts: &Facts, sources: &Sources<'_>, drops: &PacketDrops) -> Option<Subject> {
+fn subject_of_drops(facts: &Facts, host: &HostState, drops: &PacketDrops) -> Option<Subject> {
     let destination = |end: SocketAddr| {
         let addr = ZonedAddr::new(end.ip(), Interface::default());
         Subject::Destination(addr, end.port())
     };
+    let PacketDrops { netns, local, .. } = *drops;
     match drops.direction {
         PacketDirection::Out if drops.syns > 0 => Some(destination(drops.remote)),
         PacketDirection::Out => Some(Subject::Group(GroupKey::Peer(ZonedAddr::new(
@@ -205,16 +211,15 @@ fn subject_of_drops(facts: &Facts, sources: &Sources<'_>, drops: &PacketDrops) -
             Interface::default(),
         )))),
         PacketDirection::Forwarded => {
-            (drops.syns > 0 && is_near(drops.local.ip())).then(|| destination(drops.remote))
+            (drops.syns > 0 && is_near(local.ip())).then(|| destination(drops.remote))
         }
         PacketDirection::In if drops.syns > 0 => {
-            let host = sources.host?;
-            let port = drops.local.port();
-            let is_served = host.listeners().iter().any(|l| l.port == port);
-            (is_served && is_near(drops.remote.ip())).then_some(Subject::Listener {
-                netns: drops.netns,
+            let takes = |l: &Listener| l.takes(netns, local);
+            let is_served = is_near(drops.remote.ip()) && host.listeners().iter().any(takes);
+            is_served.then_some(Subject::Listener {
+                netns,
                 addr: None,
-                port,
+                port: local.port(),
             })
         }
         PacketDirection::In => {
@@ -230,42 +235,93 @@ fn subject_of_drops(facts: &Facts, sources: &Sources<'_>, drops: &PacketDrops) -
     }
 }
 
-pub(super) fn firewall(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
-    let least = sources.thresholds.of("firewall");
-    let drops = sources.host.and_then(HostState::drops).unwrap_or_default();
-    let mut all: BTreeMap<Subject, PacketDrops> = BTreeMap::new();
-    let is_recent = |d: &&PacketDrops| {
-        d.class() == DropClass::Firewall && d.last_ns + RECENT_NS >= facts.now_ns
-    };
-    for drops in drops.iter().filter(is_recent) {
-        let Some(subject) = subject_of_drops(facts, sources, drops) else {
+/// A subject that rules of this host cut off.
+#[derive(Debug)]
+pub(super) struct CutOff {
+    pub(super) subject: Subject,
+    packets: u64,
+    syns: u64,
+    first_ns: u64,
+    last_ns: u64,
+    /// The reason and direction of the most packets.
+    largest: PacketDrops,
+}
+
+/// The subjects that rules of this host cut off now.
+pub(super) fn cut_off(
+    facts: &Facts,
+    host: Option<&HostState>,
+    thresholds: &Thresholds,
+) -> Vec<CutOff> {
+    let Some(host) = host else { return Vec::new() };
+    let least = thresholds.of("firewall");
+    let mut sums: BTreeMap<_, PacketDrops> = BTreeMap::new();
+    let is_recent = |d: &&PacketDrops| d.last_ns + RECENT_NS >= facts.now_ns;
+    for drops in host.drops().unwrap_or_default().iter().filter(is_recent) {
+        let Some(drops) = facts.firewalled.recent(drops, facts.now_ns) else {
             continue;
         };
-        all.entry(subject)
+        let Some(subject) = subject_of_drops(facts, host, &drops) else {
+            continue;
+        };
+        sums.entry((subject, drops.reason, drops.direction))
             .and_modify(|sum| {
                 sum.packets += drops.packets;
                 sum.syns += drops.syns;
                 sum.first_ns = sum.first_ns.min(drops.first_ns);
                 sum.last_ns = sum.last_ns.max(drops.last_ns);
             })
-            .or_insert_with(|| drops.clone());
+            .or_insert(drops);
     }
-    let met = |(subject, drops): (Subject, PacketDrops)| {
-        let to = match subject {
+    let mut all: Vec<CutOff> = Vec::new();
+    // those of one subject follow each other
+    for ((subject, ..), sum) in sums {
+        match all.last_mut().filter(|last| last.subject == subject) {
+            Some(last) => {
+                last.packets += sum.packets;
+                last.syns += sum.syns;
+                last.first_ns = last.first_ns.min(sum.first_ns);
+                last.last_ns = last.last_ns.max(sum.last_ns);
+                if sum.packets > last.largest.packets {
+                    last.largest = sum;
+                }
+            }
+            None => all.push(CutOff {
+                subject,
+                packets: sum.packets,
+                syns: sum.syns,
+                first_ns: sum.first_ns,
+                last_ns: sum.last_ns,
+                largest: sum,
+            }),
+        }
+    }
+    all.retain(|cut| cut.packets as f64 >= least);
+    all
+}
+
+pub(super) fn firewall(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let within_s = facts.watched_s(WINDOW_S);
+    let met = |cut: &CutOff| {
+        let to = match cut.subject {
             Subject::Listener { port, .. } => format!("clients of port {port}"),
             subject => subject.to_string(),
         };
-        (drops.packets as f64 >= least).then(|| Met {
-            subject,
-            since_ns: Some(drops.first_ns),
-            until_ns: Some(drops.last_ns),
-            weight: drops.packets,
-            sentence: format!("this host itself cuts off {to}: {}", drops.sentence()),
+        Met {
+            subject: cut.subject,
+            since_ns: Some(cut.first_ns),
+            until_ns: Some(cut.last_ns),
+            weight: cut.packets,
+            sentence: format!(
+                "this host itself cuts off {to}: {} in {within_s} s",
+                cut.largest.sentence()
+            ),
             evidence: vec![
-                ("packets", Amount::Count(drops.packets)),
-                ("syns", Amount::Count(drops.syns)),
+                ("packets", Amount::Count(cut.packets)),
+                ("syns", Amount::Count(cut.syns)),
+                ("within_s", Amount::Count(within_s)),
             ],
-        })
+        }
     };
-    all.into_iter().filter_map(met).collect()
+    sources.cut_off.iter().map(met).collect()
 }

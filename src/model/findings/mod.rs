@@ -12,6 +12,7 @@ use crate::model::store::Change;
 use crate::text::units::S;
 
 mod facts;
+mod firewalled;
 mod host_rules;
 mod rules;
 mod subject;
@@ -23,6 +24,7 @@ pub mod thresholds;
 mod usual;
 
 use facts::{Facts, RoundTrips};
+use host_rules::{CutOff, Sockets};
 pub use subject::Subject;
 pub use table::FINDINGS;
 pub use thresholds::{THRESHOLDS, Thresholds};
@@ -119,7 +121,10 @@ impl FindingRule {
 #[derive(Debug)]
 struct Sources<'a> {
     thresholds: &'a Thresholds,
-    host: Option<&'a HostState>,
+    /// Listening sockets, by address.
+    listening: &'a BTreeMap<Subject, Sockets>,
+    /// Subjects that rules of this host cut off.
+    cut_off: &'a [CutOff],
     ports: Option<&'a PortUse>,
 }
 
@@ -241,7 +246,7 @@ impl Findings {
 
     /// Evaluates all rules after a snapshot. `missed` is the number of sessions missed so far.
     pub fn end_snapshot(&mut self, now_ns: u64, missed: u64, beside: Beside<'_>) {
-        self.facts.now_ns = now_ns;
+        self.facts.begin_snapshot(now_ns);
         self.facts.take_missed(missed);
         self.facts.end_snapshot();
         let listeners = beside.host.and_then(HostState::newest);
@@ -252,11 +257,16 @@ impl Findings {
         self.facts
             .suspects
             .count(now_ns, &self.thresholds, waiting.as_ref());
+        let drops = beside.host.and_then(HostState::drops);
+        self.facts.firewalled.take(drops.unwrap_or_default());
+        let listening = host_rules::listening(beside.host);
+        let cut_off = host_rules::cut_off(&self.facts, beside.host, &self.thresholds);
         self.events.clear();
         for (i, rule) in FINDINGS.iter().enumerate() {
             let sources = Sources {
                 thresholds: &self.thresholds,
-                host: beside.host,
+                listening: &listening,
+                cut_off: &cut_off,
                 ports: beside.ports,
             };
             let mut met = (rule.check)(&self.facts, &sources);
@@ -349,9 +359,11 @@ impl Findings {
 
     /// Number of findings that hold now, and the sentence of the first of them.
     pub fn headline(&self) -> Option<String> {
-        let count = self.watched.values().filter(|w| w.has_begun).count() as u64;
-        let present = self.present();
-        let (_, first) = present.first()?;
+        let begun = || self.watched.iter().filter(|(_, w)| w.has_begun);
+        let count = begun().count() as u64;
+        let rank =
+            |(key, w): &(&FindingKey, &Watched)| (FINDINGS[key.0].severity, w.since_ns, **key);
+        let (_, first) = begun().min_by_key(rank)?;
         Some(format!(
             "{}: {}",
             fields::number(count, "finding"),

@@ -7,7 +7,7 @@ use crate::model::fields;
 use crate::model::findings::facts::{Active, Facts, Outcomes, RecentOutcomes, TRAFFIC_S, WINDOW_S};
 use crate::model::findings::suspects::{Plight, Troubled};
 use crate::model::findings::usual::Responses;
-use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds, host_rules};
+use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
 use crate::model::interface::ZonedAddr;
 use crate::model::port_use::{PortPoolUse, PortUse};
 use crate::model::session::Direction;
@@ -23,7 +23,7 @@ fn time_since(facts: &Facts, since_ns: u64) -> String {
     fields::seconds(facts.now_ns.saturating_sub(since_ns))
 }
 
-/// The program that connected, before a verb: `curl` or `nobody known`.
+/// The program that connected, after a count: ` by curl`; nothing if it is not known.
 fn by(program: Option<GroupKey>) -> String {
     match program {
         Some(GroupKey::Program(comm)) if !comm.as_str().is_empty() => {
@@ -47,6 +47,7 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
     let thresholds = sources.thresholds;
     let (least, share) = (thresholds.of("least"), thresholds.of(kind.threshold));
     let is_waiting = kind.threshold == "unanswered";
+    let within_s = facts.watched_s(WINDOW_S);
     let failing = |(addr, port): (ZonedAddr, u16), recent: Option<&RecentOutcomes>| {
         let subject = Subject::Destination(addr, port);
         let sum = recent
@@ -80,12 +81,15 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
             since_ns,
             until_ns,
             weight: failures,
-            sentence: (kind.sentence)(&subject.to_string(), failures, attempts, &by),
+            sentence: format!(
+                "{} in {within_s} s",
+                (kind.sentence)(&subject.to_string(), failures, attempts, &by)
+            ),
             evidence: vec![
                 (kind.names[0], Amount::Count(failures)),
                 (kind.names[1], Amount::Count(attempts)),
                 ("share_percent", Amount::real(percent(failures, attempts))),
-                ("within_s", Amount::Count(WINDOW_S)),
+                ("within_s", Amount::Count(within_s)),
             ],
         })
     };
@@ -110,7 +114,7 @@ pub(super) fn refusing(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.refused,
         attempts: Outcomes::connects,
         names: ["refused", "connects"],
-        sentence: |to, n, all, by| format!("{to} refuses connections: {n} of {all}{by} in 30 s"),
+        sentence: |to, n, all, by| format!("{to} refuses connections: {n} of {all}{by}"),
     };
     let mut met = failing(facts, sources, &kind);
     // a name like localhost has two addresses; where nothing listens on the first, the second serves
@@ -137,14 +141,11 @@ pub(super) fn unanswered(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.unanswered,
         attempts: Outcomes::connects,
         names: ["unanswered", "connects"],
-        sentence: |to, n, all, by| {
-            format!("{to} does not answer: {n} of {all} connects{by} in 30 s")
-        },
+        sentence: |to, n, all, by| format!("{to} does not answer: {n} of {all} connects{by}"),
     };
     let mut met = failing(facts, sources, &kind);
     // our own firewall is a finding of its own
-    let dropped = host_rules::firewall(facts, sources);
-    met.retain(|m| dropped.iter().all(|d| d.subject != m.subject));
+    met.retain(|m| sources.cut_off.iter().all(|c| c.subject != m.subject));
     met
 }
 
@@ -154,9 +155,7 @@ pub(super) fn unreachable(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.unreachable,
         attempts: Outcomes::connects,
         names: ["unreachable", "connects"],
-        sentence: |to, n, all, by| {
-            format!("{to} cannot be reached: {n} of {all} connects{by} in 30 s")
-        },
+        sentence: |to, n, all, by| format!("{to} cannot be reached: {n} of {all} connects{by}"),
     };
     failing(facts, sources, &kind)
 }
@@ -167,14 +166,13 @@ pub(super) fn resetting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.reset,
         attempts: |o| o.closed,
         names: ["reset", "closed"],
-        sentence: |to, n, all, by| format!("{to} resets sessions: {n} of {all}{by} in 30 s"),
+        sentence: |to, n, all, by| format!("{to} resets sessions: {n} of {all}{by}"),
     };
     failing(facts, sources, &kind)
 }
 
-/// Sessions with destinations that have stopped to answer, and that have closed for it or not yet.
-pub(super) fn silent(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
-    let _ = sources;
+/// Destinations that have stopped acknowledging, with their open sessions.
+pub(super) fn silent(facts: &Facts, _: &Sources<'_>) -> Vec<Met> {
     let met = |(subject, troubled): (Subject, Troubled)| {
         let oldest_ns = troubled.oldest_ns?;
         let time = time_since(facts, oldest_ns);
@@ -209,6 +207,7 @@ fn counted(
     name: &'static str,
     sentence: fn(&Subject, u64, &str) -> String,
 ) -> Vec<Met> {
+    let within_s = facts.watched_s(WINDOW_S);
     let met = |((addr, port), recent): ((ZonedAddr, u16), &RecentOutcomes)| {
         let n = u64::from(count(&recent.sum(facts.now_ns, WINDOW_S)));
         let (first_ns, last_ns) = recent.extent(facts.now_ns, WINDOW_S, |o| count(o) > 0)?;
@@ -221,10 +220,13 @@ fn counted(
             since_ns: Some(first_ns),
             until_ns: Some(last_ns),
             weight: n,
-            sentence: sentence(&subject, n, &by(recent.program)),
+            sentence: format!(
+                "{} in {within_s} s",
+                sentence(&subject, n, &by(recent.program))
+            ),
             evidence: vec![
                 (name, Amount::Count(n)),
-                ("within_s", Amount::Count(WINDOW_S)),
+                ("within_s", Amount::Count(within_s)),
             ],
         })
     };
@@ -240,7 +242,7 @@ pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         "timed_out",
         |to, n, by| {
             let sessions = fields::number(n, "idle session");
-            format!("{to} is gone: keep-alive closed {sessions}{by} in 30 s")
+            format!("{to} is gone: keep-alive closed {sessions}{by}")
         },
     )
 }
@@ -252,12 +254,13 @@ pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         least,
         |o| o.no_port,
         "failed",
-        |to, n, by| format!("no local port was free to connect to {to}: {n} times{by} in 30 s"),
+        |to, n, by| format!("no local port was free to connect to {to}: {n} times{by}"),
     )
 }
 
 pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("never-accepted");
+    let within_s = facts.watched_s(WINDOW_S);
     let met = |((netns, port), recent): ((u32, u16), &_)| {
         let recent: &super::facts::Recent<u32, { WINDOW_S as usize + 2 }> = recent;
         let n = u64::from(recent.sum(facts.now_ns, WINDOW_S));
@@ -277,10 +280,10 @@ pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             since_ns: Some(first_ns),
             until_ns: Some(last_ns),
             weight: n,
-            sentence: format!("{sessions} of port {port} were never accepted{by} in 30 s"),
+            sentence: format!("{sessions} of port {port} were never accepted{by} in {within_s} s"),
             evidence: vec![
                 ("never_accepted", Amount::Count(n)),
-                ("within_s", Amount::Count(WINDOW_S)),
+                ("within_s", Amount::Count(within_s)),
             ],
         })
     };
@@ -335,6 +338,7 @@ const FAR_ABOVE: f64 = 10.0;
 
 pub(super) fn close_wait(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("close-wait");
+    let age = fields::seconds(sources.thresholds.ns("close-wait-age"));
     // a pool keeps what a restarted server closed until it is used next; a leak grows
     let is_enough = |_: &Subject, t: &Troubled| {
         let span_ns = t
@@ -350,7 +354,9 @@ pub(super) fn close_wait(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             "" => String::new(),
             time => format!(", the first {time} ago"),
         };
-        format!("{process} leaks {sessions} in close-wait: their peers closed them{since}")
+        format!(
+            "{process} leaks {sessions}, in close-wait for more than {age}: their peers closed them{since}"
+        )
     })
 }
 
@@ -404,6 +410,7 @@ const PEERS: usize = 3;
 
 pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("retransmitting");
+    let within_s = facts.watched_s(TRAFFIC_S);
     let now_ns = facts.now_ns;
     let sums: Vec<_> = facts
         .peers
@@ -428,19 +435,18 @@ pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     }
     let mut met = Vec::new();
     for (subnet, peers) in subnets {
-        let mut add =
-            |subject: Subject, sent: super::facts::Sent, among: &str| {
-                let share = percent(
-                    sent.retransmitted_bytes,
-                    sent.bytes + sent.retransmitted_bytes,
-                );
-                met.push(Met {
+        let mut add = |subject: Subject, sent: super::facts::Sent, among: &str| {
+            let share = percent(
+                sent.retransmitted_bytes,
+                sent.bytes + sent.retransmitted_bytes,
+            );
+            met.push(Met {
                 subject,
                 since_ns: None,
                 until_ns: None,
                 weight: sent.retransmits,
                 sentence: format!(
-                    "{share:.0} % of what we send to {subject}{among} is retransmitted: {} in 10 s",
+                    "{share:.0} % of what we send to {subject}{among} is retransmitted: {} in {within_s} s",
                     fields::number(sent.retransmits, "segment")
                 ),
                 evidence: vec![
@@ -448,10 +454,10 @@ pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
                     ("retransmitted_bytes", Amount::Count(sent.retransmitted_bytes)),
                     ("sent_bytes", Amount::Count(sent.bytes)),
                     ("share_percent", Amount::real(share)),
-                    ("within_s", Amount::Count(TRAFFIC_S)),
+                    ("within_s", Amount::Count(within_s)),
                 ],
             });
-            };
+        };
         if peers.len() >= PEERS {
             let mut sum = super::facts::Sent::default();
             peers.iter().for_each(|(_, _, sent)| sum += *sent);
@@ -524,13 +530,19 @@ pub(super) fn send_buffer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 pub(super) fn ports_low(_: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("ports-low");
     let met = |used: PortPoolUse| {
+        // towards loopback the kernel gives them again after a second (tcp_tw_reuse = 2, its default)
+        let waiting = match used.pool.raddr.addr.is_loopback() {
+            true => 0,
+            false => used.waiting,
+        };
+        let used = PortPoolUse { waiting, ..used };
         let share = used.share() * 100.0;
         let subject = Subject::Destination(used.pool.raddr, used.pool.rport);
         (share >= least).then(|| Met {
             subject,
             since_ns: None,
             until_ns: None,
-            weight: share as u64,
+            weight: (share * 1000.0) as u64,
             sentence: format!(
                 "{share:.0} % of the local ports towards {subject} are in use: {} open, {} in TIME_WAIT, {} free",
                 used.open,
@@ -546,7 +558,15 @@ pub(super) fn ports_low(_: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         })
     };
     let pools = sources.ports.into_iter().flat_map(PortUse::pools);
-    pools.filter_map(met).collect()
+    // several sources may have the same destination
+    let mut fullest: FxHashMap<Subject, Met> = FxHashMap::default();
+    for met in pools.filter_map(met) {
+        let other = fullest.get(&met.subject);
+        if other.is_none_or(|other| other.weight < met.weight) {
+            fullest.insert(met.subject, met);
+        }
+    }
+    fullest.into_values().collect()
 }
 
 /// Mean time of a connect from which on it matters, µs.
@@ -624,6 +644,7 @@ pub(super) fn descriptors(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 
 pub(super) fn missed(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("missed");
+    let within_s = facts.watched_s(WINDOW_S);
     let n = facts.missed.sum(facts.now_ns, WINDOW_S);
     let extent = facts.missed.extent(facts.now_ns, WINDOW_S, |n| *n > 0);
     let Some((first_ns, _)) = extent.filter(|_| n as f64 >= least) else {
@@ -635,12 +656,12 @@ pub(super) fn missed(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         until_ns: None,
         weight: n,
         sentence: format!(
-            "{} missed in 30 s: figures are too low",
+            "{} missed in {within_s} s: figures are too low",
             fields::number(n, "session")
         ),
         evidence: vec![
             ("missed", Amount::Count(n)),
-            ("within_s", Amount::Count(WINDOW_S)),
+            ("within_s", Amount::Count(within_s)),
         ],
     }]
 }
@@ -662,7 +683,7 @@ pub(super) fn learn_responses(facts: &mut Facts, thresholds: &Thresholds) {
     let all: Vec<(Subject, bool)> = facts
         .responses
         .iter()
-        .filter(|(_, r)| r.newest_s() + 2 >= now_s)
+        .filter(|(_, r)| r.is_to_learn(now_s))
         .map(of)
         .collect();
     for (subject, is_far) in all {

@@ -20,7 +20,7 @@ const UNANSWERED_NS: u64 = 3_000_000_000;
 const MUCH_UNREAD: u32 = 16 * 1024;
 
 /// Namespaces and ports of listeners.
-pub(super) type Places = FxHashSet<(u32, u16)>;
+pub(super) type ListenerPorts = FxHashSet<(u32, u16)>;
 
 /// Kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ struct Suspect {
     peer: ZonedAddr,
     rport: u16,
     /// Its namespace and local port.
-    place: (u32, u16),
+    port: (u32, u16),
     direction: Direction,
     owner: Evidence,
     state: State,
@@ -72,7 +72,7 @@ impl Suspect {
             process: GroupBy::Process.key(session),
             peer: session.remote(),
             rport: session.rport,
-            place: (session.netns, session.lport),
+            port: (session.netns, session.lport),
             direction: session.direction,
             owner: session.owner,
             state: session.state,
@@ -117,7 +117,7 @@ impl Suspect {
         &self,
         now_ns: u64,
         thresholds: &Ages,
-        waiting: Option<&Places>,
+        waiting: Option<&ListenerPorts>,
         found: &mut impl FnMut(Plight, Subject, Option<u64>, u32),
     ) {
         let passed = |since_ns: u64, ns: u64| now_ns.saturating_sub(since_ns) >= ns;
@@ -156,7 +156,7 @@ impl Suspect {
         }
         // it does not wait in a listener's queue: a process has used it, or no connection waits there
         let is_used = !matches!(self.owner, Evidence::None | Evidence::Listen)
-            || waiting.is_some_and(|places| !places.contains(&self.place));
+            || waiting.is_some_and(|ports| !ports.contains(&self.port));
         let is_expected = self.direction == Direction::In || self.unread >= MUCH_UNREAD;
         if self.unread > 0 && is_used && is_expected && passed(read_ns, thresholds.unread) {
             found(Plight::Unread, process, Some(read_ns), self.unread);
@@ -249,7 +249,12 @@ impl Suspects {
 
     /// Counts the sessions that are in trouble now.
     /// `waiting` are the listeners with connections that were not accepted yet, if that is known.
-    pub(super) fn count(&mut self, now_ns: u64, thresholds: &Thresholds, waiting: Option<&Places>) {
+    pub(super) fn count(
+        &mut self,
+        now_ns: u64,
+        thresholds: &Thresholds,
+        waiting: Option<&ListenerPorts>,
+    ) {
         let ages = Ages {
             close_wait: thresholds.ns("close-wait-age"),
             fin_wait: thresholds.ns("fin-wait-age"),

@@ -23,7 +23,7 @@ pub static FINDINGS: &[FindingRule] = &[
         threshold: "accept-queue",
         hold_s: 2,
         proof: Proof::Listeners,
-        meaning: "Clients connect faster than the program calls accept(), or it has stopped to do so. The kernel drops the SYNs of further clients, which retry after 1, 3 and 7 s: they see a server that is slow or does not answer.",
+        meaning: "Clients connect faster than the program calls accept(), or it has stopped calling it. The kernel drops the SYNs of further clients, which retry after 1, 3 and 7 s: they see a server that is slow or does not answer.",
         similar: "A limit that is too small for a burst: the program asks for it with listen(2), and `net.core.somaxconn` caps it.",
         next: "Look whether the program is busy, stopped or blocked (`top`, its own log). If it is well, raise its backlog and `net.core.somaxconn`; then restart it.",
         check: host_rules::accept_queue_full,
@@ -114,7 +114,7 @@ pub static FINDINGS: &[FindingRule] = &[
     },
     FindingRule {
         name: "silent",
-        title: "A destination has stopped to acknowledge",
+        title: "A destination has stopped acknowledging",
         severity: Severity::Fault,
         threshold: "silent",
         hold_s: 2,

@@ -197,7 +197,7 @@ static CASES: &[Case] = &[
         name: "accept-queue-full", subject: "*:80",
         scenario: |_, _| of_listener(Listener { queue: 129, ..listener() }),
         near_misses: &[
-            ("one more fits than there are", |_, _| of_listener(Listener { queue: 127, ..listener() })),
+            ("one more fits than its limit", |_, _| of_listener(Listener { queue: 128, ..listener() })),
             ("a burst", |s, _| of_listener(Listener { queue: if s % 4 == 0 { 129 } else { 3 }, ..listener() })),
         ],
     },
@@ -252,7 +252,12 @@ static CASES: &[Case] = &[
         near_misses: &[
             ("two wait", |_, _| many(2, |c| Session { state: State::SynSent, start_ns: START_S * S, established_ns: 0, ..established(c) })),
             ("answers take two seconds", |s, now| many(9, |c| Session { cookie: s / 2 * 10 + c, state: State::SynSent, start_ns: now - (s % 2) * S, established_ns: 0, ..established(c) })),
-            ("one in ten gives up", |s, now| one_in_ten(s, now, Reason::Cancelled)),
+            ("one in ten gives up", |s, now| {
+                let mut moment = one_in_ten(s, now, Reason::Cancelled);
+                moment.closed[9].retransmits = 2;
+                moment
+            }),
+            ("the slower of two addresses is given up before a SYN is repeated", |s, now| of_closed(vec![closed(s, Reason::Cancelled, now)])),
         ],
     },
     Case {
@@ -296,6 +301,14 @@ static CASES: &[Case] = &[
             })),
             ("a closed port", |_, now| of_drops(dropped("NO_SOCKET", PacketDirection::In, 900, now))),
             ("two", |_, now| of_drops(dropped("NETFILTER_DROP", PacketDirection::Out, 2, now))),
+            ("one every 20 s", |s, now| of_drops(dropped("NETFILTER_DROP", PacketDirection::Out, 1 + s / 20, now - s % 20 * S))),
+            ("the listener has another address", |_, now| Moment {
+                listeners: vec![Listener { addr: addr("10.0.0.2"), ..listener() }],
+                ..of_drops(PacketDrops {
+                    local: "10.0.0.1:80".parse().expect("an address"),
+                    ..dropped("NETFILTER_DROP", PacketDirection::In, 900, now)
+                })
+            }),
         ],
     },
     Case {
@@ -317,7 +330,19 @@ static CASES: &[Case] = &[
     Case {
         name: "ports-low", subject: "10.0.0.9:5432",
         scenario: |_, _| many(950, |c| Session { pid: 78, ..established(c) }),
-        near_misses: &[("half of them", |_, _| many(500, |c| Session { pid: 78, ..established(c) }))],
+        near_misses: &[
+            ("half of them", |_, _| many(500, |c| Session { pid: 78, ..established(c) })),
+            ("in TIME_WAIT towards loopback", |s, now| match s {
+                0..30 => of_closed((s * 33..s * 33 + 33).map(|c| Session {
+                    laddr: addr("127.0.0.1"),
+                    raddr: addr("127.0.0.1"),
+                    established_ns: now - 900_000,
+                    pid: 78,
+                    ..closed(c, Reason::LocalFin, now)
+                }).collect()),
+                _ => Moment::default(),
+            }),
+        ],
     },
     Case {
         name: "keepalive", subject: "10.0.0.9:5432",
@@ -626,4 +651,69 @@ fn threshold_of_the_configuration_decides() {
     };
     let text = finding.rule.threshold_text(&watching.findings.thresholds);
     assert_eq!(text, "threshold: 5 %, findings.refusing");
+}
+
+#[test]
+fn several_sources_towards_one_destination_are_one_finding_of_the_fullest() {
+    let mut watching = Watching::new();
+    let scenario: Scenario = |_, _| {
+        let of = |last: u8, count: u64| {
+            (0..count).map(move |c| Session {
+                cookie: u64::from(last) * 10_000 + c,
+                laddr: IpAddr::from([10, 0, 0, last]),
+                lport: 40_000 + c as u16,
+                pid: 78,
+                ..established(1)
+            })
+        };
+        of_open(of(1, 920).chain(of(2, 980)).chain(of(3, 940)))
+    };
+    let mut found = Vec::new();
+    for s in 0..4 {
+        found = watching.second(START_S + s, scenario, s);
+    }
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(finding.sentence.contains("980 open"), "{finding:?}");
+}
+
+#[test]
+fn packets_dropped_for_several_reasons_are_told_by_the_most_frequent() {
+    let mut watching = Watching::new();
+    let scenario: Scenario = |s, now| Moment {
+        drops: vec![
+            dropped("TC_EGRESS", PacketDirection::Out, 1 + s, now),
+            dropped("NETFILTER_DROP", PacketDirection::Out, 10 + s * 10, now),
+        ],
+        ..Moment::default()
+    };
+    let mut found = Vec::new();
+    for s in 0..6 {
+        found = watching.second(START_S + s, scenario, s);
+    }
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    let sentence = &finding.sentence;
+    assert!(
+        sentence.ends_with("60 of our SYNs were dropped by this host's netfilter (OUTPUT) in 5 s"),
+        "{sentence}"
+    );
+    assert_eq!(finding.evidence[0], ("packets", Amount::Count(66)));
+}
+
+#[test]
+fn sentence_says_the_time_that_was_watched() {
+    let mut watching = Watching::new();
+    for s in 0..50 {
+        let scenario: Scenario = |s, now| of_closed(vec![closed(s, Reason::Refused, now)]);
+        let found = watching.second(START_S + s, scenario, s);
+        for finding in found {
+            let within = format!(" in {} s", s.clamp(1, 30));
+            assert!(finding.sentence.ends_with(&within), "{finding:?}");
+            let within = ("within_s", Amount::Count(s.clamp(1, 30)));
+            assert_eq!(finding.evidence.last(), Some(&within));
+        }
+    }
 }

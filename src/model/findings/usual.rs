@@ -34,6 +34,8 @@ pub(super) struct Responses {
     usual: f64,
     seconds: u32,
     count: u32,
+    /// The last second that it has learned from.
+    learned_s: u64,
 }
 
 impl Responses {
@@ -63,10 +65,26 @@ impl Responses {
         (is_known && count >= LEAST).then(|| (count, mean, self.usual.exp()))
     }
 
-    /// Learns from the second before the one in progress.
+    /// True if there are answers of complete seconds to learn from.
+    pub(super) fn is_to_learn(&self, now_s: u64) -> bool {
+        self.recent.iter().any(|a| self.is_new(a, now_s))
+    }
+
+    fn is_new(&self, answers: &Answers, now_s: u64) -> bool {
+        answers.count > 0 && (self.learned_s + 1..now_s).contains(&answers.s)
+    }
+
+    /// Learns from each complete second, once.
     pub(super) fn settle(&mut self, now_s: u64, is_far: bool) {
-        let learned = self.recent.iter().find(|a| a.s + 1 == now_s && a.count > 0);
-        let Some(answers) = learned else { return };
+        for answers in self.recent {
+            if self.is_new(&answers, now_s) {
+                self.learned_s = answers.s;
+                self.learn(answers, is_far);
+            }
+        }
+    }
+
+    fn learn(&mut self, answers: Answers, is_far: bool) {
         let mean = answers.logs / f64::from(answers.count);
         self.seconds += 1;
         self.count = self.count.saturating_add(answers.count);
@@ -119,5 +137,20 @@ mod tests {
         }
         let (_, recent, usual) = responses.compare(129).expect("it is known");
         assert!(recent > usual * 20.0, "{recent} {usual}");
+    }
+
+    #[test]
+    fn seconds_are_learned_once_however_often_a_snapshot_comes() {
+        let (mut often, mut seldom) = (Responses::default(), Responses::default());
+        for s in 100..108 {
+            (0..5).for_each(|_| often.add(s, 1000));
+            (0..10).for_each(|_| often.settle(s + 1, false));
+        }
+        assert_eq!((often.seconds, often.count), (8, 40));
+        for s in (100..116).step_by(2) {
+            (0..5).for_each(|_| seldom.add(s, 1000));
+            seldom.settle(s + 2, false);
+        }
+        assert_eq!((seldom.seconds, seldom.count), (8, 40));
     }
 }
