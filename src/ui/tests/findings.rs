@@ -74,9 +74,11 @@ fn findings_list_has_numbers_threshold_and_what_to_do() {
         let words: Vec<&str> = shown.split_whitespace().collect();
         let shown = words.join(" ");
         assert!(shown.contains("10.0.0.8:5432 refuses"), "{shown}");
-        for text in ["refused 12", "share_percent 100", "threshold: 20 %,"] {
+        for text in ["12 of 12 by api in 11 s", "(threshold: 20 %,"] {
             assert!(shown.contains(text), "{width}: {text}: {shown}");
         }
+        // keys of JSON are for programs
+        assert!(!shown.contains("share_percent"), "{width}: {shown}");
     }
 }
 
