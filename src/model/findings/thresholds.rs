@@ -41,7 +41,7 @@ pub static THRESHOLDS: &[Threshold] = &[
     threshold("ports-low", 90.0, "%", "share of the local ports towards a destination that is in use or in TIME_WAIT"),
     threshold("no-port", 1.0, "", "connects within 30 s that found no free local port"),
     threshold("never-accepted", 3.0, "", "sessions within 30 s that a listener never accepted"),
-    threshold("accept-queue", 100.0, "%", "connections that a listener has not accepted, as a share of those that its queue takes (its limit and one more)"),
+    threshold("accept-queue", 100.0, "%", "connections that a listener has not accepted, as a share of those that fit its queue"),
     threshold("accept-age", 3.0, "s", "time that a connection waits to be accepted"),
     threshold("half-open", 80.0, "%", "handshakes that are not complete, as a share of the limit of the listener's queue"),
     threshold("close-wait", 10.0, "", "sessions of one process that their peers closed and it did not"),
