@@ -4,7 +4,7 @@
 //! with the sessions and the snapshots. The order on the screen is up to `ui::state::top_talkers`.
 //!
 //! The sums of a key count a local connection once, even if both its ends have that key: the end that
-//! [`leads`](crate::model::local_pairs::leads), as long as it is there.
+//! [`leads`], as long as it is there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
