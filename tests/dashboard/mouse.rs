@@ -29,7 +29,7 @@ impl Seen {
         self.press(&format!("\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m"));
     }
 
-    fn click_on(&mut self, text: &str) {
+    pub(crate) fn click_on(&mut self, text: &str) {
         self.point_at(0, text);
     }
 }
