@@ -18,7 +18,6 @@ use crate::host::broker::{Broker, Places};
 use crate::host::caller::Caller;
 use crate::host::containers::Namer;
 use crate::host::privileges::with_files_of;
-use crate::host::proc;
 use crate::host::process_info::descriptor_limit;
 use crate::host::sandbox::{InForce, Mode, Sandbox};
 use crate::host::session_env::SessionEnv;
@@ -26,7 +25,6 @@ use crate::host::time_zone;
 use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::findings::Findings;
-use crate::model::port_use::PortUse;
 use crate::model::session::Session;
 use crate::output;
 use crate::output::columns::LineColumn;
@@ -300,10 +298,10 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         in_force,
     };
     let stop = || collector.request_stop();
-    let engine = Findings::new(plan.config.thresholds, descriptor_limit);
-    let netns = session_env.netns.and_then(|n| u32::try_from(n).ok());
-    let range = proc::local_port_range().unwrap_or_default();
-    let ports = PortUse::new(netns.unwrap_or(0), range);
+    let engine = || {
+        let findings = Findings::new(plan.config.thresholds, descriptor_limit);
+        (findings, session_env.port_use(), &limits)
+    };
     let self_traffic = SelfTraffic::new(&session_env);
     let is_self = |session: &Session| self_traffic.is(session);
     if reports {
@@ -311,8 +309,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             Output::Json => findings::Form::Json(&mut out),
             _ => findings::Form::Text(&mut out),
         };
-        let (batches, engine) = (collector.batches(), (engine, ports, &limits));
-        let verdict = findings::run_findings(batches, &stop, form, &end, engine, &is_self)?;
+        let batches = collector.batches();
+        let verdict = findings::run_findings(batches, &stop, form, &end, engine(), &is_self)?;
         collector.join()?;
         return Ok(status(verdict));
     }
@@ -334,8 +332,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         }
     };
     if cli.findings {
-        let (batches, engine) = (collector.batches(), (engine, ports, &limits));
-        let verdict = findings::run_events(batches, &stop, sink.as_mut(), &end, engine, &is_self)?;
+        let (batches, sink) = (collector.batches(), sink.as_mut());
+        let verdict = findings::run_events(batches, &stop, sink, &end, engine(), &is_self)?;
         collector.join()?;
         return Ok(status(verdict));
     }

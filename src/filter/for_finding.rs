@@ -1,8 +1,6 @@
 //! Filters that select the sessions that prove a finding.
 
-use std::net::IpAddr;
-
-use crate::filter::for_group::{filter_for_group, filter_for_peer};
+use crate::filter::for_group::{and_listened_at, and_netns, filter_for_group, filter_for_peer};
 use crate::model::findings::{Finding, Proof, Subject};
 
 /// Returns the filter that selects the sessions of a finding; `None`: no sessions prove it.
@@ -26,18 +24,8 @@ fn filter_for_subject(subject: &Subject) -> Option<String> {
         }
         Subject::Group(key) => Some(filter_for_group(key)),
         Subject::Listener { netns, addr, port } => {
-            let addr = match addr {
-                None => String::new(),
-                Some(IpAddr::V6(addr)) if addr.is_unspecified() => String::new(),
-                Some(IpAddr::V4(addr)) if addr.is_unspecified() => " and laddr 0.0.0.0/0".into(),
-                Some(addr) => format!(" and laddr {addr}"),
-            };
-            // a kernel without network namespaces has no numbers of them
-            let netns = match netns {
-                0 => String::new(),
-                netns => format!(" and netns {netns}"),
-            };
-            Some(format!("lport {port}{addr}{netns}"))
+            let addr = addr.map_or_else(String::new, and_listened_at);
+            Some(format!("lport {port}{addr}{}", and_netns(*netns)))
         }
         Subject::Local(addr) => Some(format!("laddr {addr}")),
     }
@@ -45,6 +33,8 @@ fn filter_for_subject(subject: &Subject) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::filter::Filter;
     use crate::model::aggregate::{GroupBy, GroupKey};

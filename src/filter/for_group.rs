@@ -1,5 +1,7 @@
 //! Filters that select exactly the sessions that a line of a screen stands for.
 
+use std::net::IpAddr;
+
 use crate::filter::quoted;
 use crate::model::aggregate::GroupKey;
 use crate::model::cgroup::Workload;
@@ -38,6 +40,24 @@ pub fn filter_for_group(key: &GroupKey) -> String {
 /// Returns the filter that selects the sessions with a peer.
 pub fn filter_for_peer(peer: ZonedAddr) -> String {
     with_zone(format!("raddr {}", peer.addr), peer.zone)
+}
+
+/// Returns the condition that restricts a filter to a network namespace.
+pub fn and_netns(netns: u32) -> String {
+    match netns {
+        // a kernel without network namespaces has no numbers of them
+        0 => String::new(),
+        netns => format!(" and netns {netns}"),
+    }
+}
+
+/// Returns the condition that restricts a filter to the connections that a listener at this address takes.
+pub fn and_listened_at(addr: IpAddr) -> String {
+    match addr {
+        IpAddr::V6(addr) if addr.is_unspecified() => String::new(),
+        IpAddr::V4(addr) if addr.is_unspecified() => " and laddr 0.0.0.0/0".into(),
+        addr => format!(" and laddr {addr}"),
+    }
 }
 
 fn with_zone(filter: String, zone: Interface) -> String {

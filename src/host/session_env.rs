@@ -5,8 +5,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::host::proc::Process;
+use crate::host::proc::{Process, local_port_range};
 use crate::host::process_info::parents;
+use crate::model::port_use::PortUse;
 
 /// Terminal multiplexer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ pub struct SessionEnv {
 }
 
 impl SessionEnv {
+    /// The local ports that sessions use, of which none is known yet. Reads the range of this network namespace.
+    pub fn port_use(&self) -> PortUse {
+        let netns = self.netns.and_then(|n| u32::try_from(n).ok());
+        PortUse::new(netns.unwrap_or(0), local_port_range().unwrap_or_default())
+    }
+
     /// Reads the environment of this process and its ancestors.
     pub fn detect() -> Self {
         let parents = parents(std::process::id());

@@ -293,8 +293,8 @@ impl PacketDrops {
             && (session.is_open() || self.first_ns <= session.end_ns)
     }
 
-    /// True if they are packets on their way from this session to the other end, which is on this host, too: they may be
-    /// those of several sessions.
+    /// True if this session sent such packets to the other end, which is on this host, too. Packets of other sessions may
+    /// be counted with them.
     pub fn is_at_other_end(&self, session: &Session) -> bool {
         self.direction == PacketDirection::In
             && (self.local.port(), self.local.ip()) == (session.rport, session.raddr)

@@ -30,7 +30,6 @@ use crate::host::signals::Watch;
 use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::findings::Findings;
-use crate::model::port_use::PortUse;
 use crate::output::export_file::{Writer, WriterReport};
 
 pub mod action;
@@ -238,11 +237,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.talkers_below = options.config.talkers;
     app.click_copies = options.config.click_copies;
     app.in_force = options.in_force;
-    let netns = app.session_env.netns.and_then(|n| u32::try_from(n).ok());
-    app.ports = PortUse::new(
-        netns.unwrap_or(0),
-        proc::local_port_range().unwrap_or_default(),
-    );
+    app.ports = app.session_env.port_use();
     app.findings = Findings::new(options.config.thresholds, descriptor_limit);
     if let Some(notice) = options.notice {
         app.notice.say(notice);

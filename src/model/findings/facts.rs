@@ -71,12 +71,27 @@ impl AddAssign for Outcomes {
     }
 }
 
+/// Percentage, at most 100.
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
+    (part as f64 * 100.0 / whole.max(1) as f64).min(100.0)
+}
+
 /// Bytes sent to a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sent {
     pub(super) bytes: u64,
     pub(super) retransmitted_bytes: u64,
     pub(super) retransmits: u64,
+}
+
+impl Sent {
+    /// Percentage of the bytes that was sent again: those are not among the ones that were acknowledged, or not yet.
+    pub(super) fn retransmitted_percent(&self) -> f64 {
+        percent(
+            self.retransmitted_bytes,
+            self.bytes + self.retransmitted_bytes,
+        )
+    }
 }
 
 impl AddAssign for Sent {
@@ -99,7 +114,7 @@ pub(super) type RecentOutcomes = Recent<Outcomes, { WINDOW_S as usize + 2 }>;
 pub(super) type RecentlySent = Recent<Sent, { TRAFFIC_S as usize + 2 }>;
 
 impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> Recent<T, N> {
-    fn add(&mut self, at_ns: u64, amount: T) {
+    pub(super) fn add(&mut self, at_ns: u64, amount: T) {
         self.seconds.add(at_ns / S, amount);
         self.weight += 1;
     }
@@ -130,7 +145,7 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> Recent<T, N> {
     }
 }
 
-pub(super) fn window(now_ns: u64, window_s: u64) -> std::ops::RangeInclusive<u64> {
+fn window(now_ns: u64, window_s: u64) -> std::ops::RangeInclusive<u64> {
     let now_s = now_ns / S;
     now_s.saturating_sub(window_s - 1)..=now_s
 }

@@ -2,17 +2,15 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::model::aggregate::rate_history::RateHistory;
-use crate::model::findings::facts::{WINDOW_S, window};
+use crate::model::findings::facts::{Recent, WINDOW_S};
 use crate::model::host_state::{DropKey, drop_key};
 use crate::model::packet_drop::{DropClass, PacketDrops};
-use crate::text::units::S;
 
-/// Packets of one kind: the total of the last snapshot, and the increase in each second.
+/// Packets of one kind: the total of the last snapshot, and the increase of late.
 #[derive(Debug, Default)]
 struct Counted {
     total: u64,
-    seconds: RateHistory<u64, { WINDOW_S as usize + 2 }>,
+    recent: Recent<u64, { WINDOW_S as usize + 2 }>,
 }
 
 /// Counts of the kinds that the newest snapshot has.
@@ -29,8 +27,8 @@ impl Firewalled {
             // a kind that was evicted and came back counts from 0
             let since = drops.packets.checked_sub(counted.total);
             counted
-                .seconds
-                .add(drops.last_ns / S, since.unwrap_or(drops.packets));
+                .recent
+                .add(drops.last_ns, since.unwrap_or(drops.packets));
             counted.total = drops.packets;
             self.0.insert(key, counted);
         }
@@ -38,12 +36,9 @@ impl Firewalled {
 
     /// The part of these drops that is within the window; `None`: there is none.
     pub(super) fn recent(&self, drops: &PacketDrops, now_ns: u64) -> Option<PacketDrops> {
-        let counted = self.0.get(&drop_key(drops))?;
-        let mut seconds = window(now_ns, WINDOW_S).filter(|s| counted.seconds.at(*s) > 0);
-        let first_ns = seconds.next()? * S;
-        let packets = window(now_ns, WINDOW_S)
-            .map(|s| counted.seconds.at(s))
-            .sum();
+        let recent = &self.0.get(&drop_key(drops))?.recent;
+        let (first_ns, _) = recent.extent(now_ns, WINDOW_S, |n| *n > 0)?;
+        let packets = recent.sum(now_ns, WINDOW_S);
         Some(PacketDrops {
             packets,
             syns: if drops.syns > 0 { packets } else { 0 },

@@ -5,8 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::aggregate::GroupKey;
 use crate::model::fields;
-use crate::model::findings::facts::{Facts, WINDOW_S};
-use crate::model::findings::rules::percent;
+use crate::model::findings::facts::{Facts, WINDOW_S, percent};
 use crate::model::findings::suspects::Plight;
 use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
 use crate::model::host_state::HostState;
@@ -34,6 +33,14 @@ impl Sockets {
         match self.comm {
             Some(comm) if !comm.as_str().is_empty() => format!("{} {subject}", comm.as_str()),
             _ => subject.to_string(),
+        }
+    }
+
+    /// What they refuse, after other figures; nothing if they refuse nothing.
+    fn refused(&self) -> String {
+        match self.refused_rate {
+            ..=0.0 => String::new(),
+            rate => format!(", {rate:.0} refused/s"),
         }
     }
 }
@@ -108,21 +115,18 @@ pub(super) fn accept_queue_full(facts: &Facts, sources: &Sources<'_>) -> Vec<Met
             let time = fields::seconds(facts.now_ns.saturating_sub(ns));
             format!(", the oldest for {time}")
         });
-        let refused = match sockets.refused_rate {
-            ..=0.0 => String::new(),
-            rate => format!(", {rate:.0} refused/s"),
-        };
         Some(Met {
             subject,
             since_ns: None,
             until_ns: None,
             weight: sockets.queue.into(),
             sentence: format!(
-                "accept queue of {} is full: {} of {} wait{}{refused}",
+                "accept queue of {} is full: {} of {} wait{}{}",
                 sockets.name(&subject),
                 sockets.queue,
                 sockets.queue_limit,
-                oldest.unwrap_or_default()
+                oldest.unwrap_or_default(),
+                sockets.refused()
             ),
             evidence: evidence(facts, sockets),
         })
@@ -165,20 +169,17 @@ pub(super) fn half_open(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         if sockets.half_open < LEAST_HALF_OPEN || share < least {
             return None;
         }
-        let refused = match sockets.refused_rate {
-            ..=0.0 => String::new(),
-            rate => format!(", {rate:.0} refused/s"),
-        };
         Some(Met {
             subject,
             since_ns: None,
             until_ns: None,
             weight: sockets.half_open.into(),
             sentence: format!(
-                "{} has {} handshakes that nobody completes, of {}{refused}: a SYN flood, or answers get lost",
+                "{} has {} handshakes that nobody completes, of {}{}: a SYN flood, or answers get lost",
                 sockets.name(&subject),
                 sockets.half_open,
-                sockets.queue_limit
+                sockets.queue_limit,
+                sockets.refused()
             ),
             evidence: evidence(facts, sockets),
         })

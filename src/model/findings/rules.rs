@@ -1,10 +1,14 @@
 //! Conditions of the findings: for each, the subjects for which it holds, with a sentence and numbers.
 
+use std::ops::AddAssign;
+
 use rustc_hash::FxHashMap;
 
 use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::fields;
-use crate::model::findings::facts::{Active, Facts, Outcomes, RecentOutcomes, TRAFFIC_S, WINDOW_S};
+use crate::model::findings::facts::{
+    Active, Facts, Outcomes, Recent, RecentOutcomes, Sent, TRAFFIC_S, WINDOW_S, percent,
+};
 use crate::model::findings::suspects::{Plight, Troubled};
 use crate::model::findings::usual::Responses;
 use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
@@ -12,11 +16,6 @@ use crate::model::interface::ZonedAddr;
 use crate::model::port_use::{PortPoolUse, PortUse};
 use crate::model::session::Direction;
 use crate::text::units::S;
-
-/// Percentage, at most 100.
-pub(super) fn percent(part: u64, whole: u64) -> f64 {
-    (part as f64 * 100.0 / whole.max(1) as f64).min(100.0)
-}
 
 /// A time since an instant.
 fn time_since(facts: &Facts, since_ns: u64) -> String {
@@ -31,6 +30,11 @@ fn by(program: Option<GroupKey>) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// The port of listeners at whatever address.
+fn port(subject: &Subject) -> String {
+    subject.to_string().trim_start_matches(':').to_owned()
 }
 
 /// Failures of one kind at destinations that we connect to.
@@ -199,22 +203,25 @@ pub(super) fn silent(facts: &Facts, _: &Sources<'_>) -> Vec<Met> {
     facts.suspects.of(Plight::Silent).filter_map(met).collect()
 }
 
-/// Counts of the last 30 seconds at destinations.
-fn counted(
+/// Counts of the last 30 seconds that are at least so many, by subject.
+fn counted<'a, T, const N: usize>(
     facts: &Facts,
     least: f64,
-    count: fn(&Outcomes) -> u32,
+    all: impl Iterator<Item = (Subject, &'a Recent<T, N>)>,
+    count: fn(&T) -> u32,
     name: &'static str,
     sentence: fn(&Subject, u64, &str) -> String,
-) -> Vec<Met> {
+) -> Vec<Met>
+where
+    T: Copy + Default + PartialEq + AddAssign + 'a,
+{
     let within_s = facts.watched_s(WINDOW_S);
-    let met = |((addr, port), recent): ((ZonedAddr, u16), &RecentOutcomes)| {
+    let met = |(subject, recent): (Subject, &Recent<T, N>)| {
         let n = u64::from(count(&recent.sum(facts.now_ns, WINDOW_S)));
         let (first_ns, last_ns) = recent.extent(facts.now_ns, WINDOW_S, |o| count(o) > 0)?;
         if (n as f64) < least {
             return None;
         }
-        let subject = Subject::Destination(addr, port);
         Some(Met {
             subject,
             since_ns: Some(first_ns),
@@ -230,7 +237,13 @@ fn counted(
             ],
         })
     };
-    facts.destinations.iter().filter_map(met).collect()
+    all.filter_map(met).collect()
+}
+
+/// Destinations, and the recent outcomes at each.
+fn destinations(facts: &Facts) -> impl Iterator<Item = (Subject, &RecentOutcomes)> {
+    let all = facts.destinations.iter();
+    all.map(|((addr, port), recent)| (Subject::Destination(addr, port), recent))
 }
 
 pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
@@ -238,6 +251,7 @@ pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     counted(
         facts,
         least,
+        destinations(facts),
         |o| o.keepalive,
         "timed_out",
         |to, n, by| {
@@ -252,6 +266,7 @@ pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     counted(
         facts,
         least,
+        destinations(facts),
         |o| o.no_port,
         "failed",
         |to, n, by| format!("no local port was free to connect to {to}: {n} times{by}"),
@@ -260,34 +275,28 @@ pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 
 pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("never-accepted");
-    let within_s = facts.watched_s(WINDOW_S);
-    let met = |((netns, port), recent): ((u32, u16), &_)| {
-        let recent: &super::facts::Recent<u32, { WINDOW_S as usize + 2 }> = recent;
-        let n = u64::from(recent.sum(facts.now_ns, WINDOW_S));
-        let (first_ns, last_ns) = recent.extent(facts.now_ns, WINDOW_S, |n| *n > 0)?;
-        if (n as f64) < least {
-            return None;
-        }
+    let ports = facts.unaccepted.iter().map(|((netns, port), recent)| {
         let subject = Subject::Listener {
             netns,
             addr: None,
             port,
         };
-        let by = by(recent.program);
-        let sessions = fields::number(n, "session");
-        Some(Met {
-            subject,
-            since_ns: Some(first_ns),
-            until_ns: Some(last_ns),
-            weight: n,
-            sentence: format!("{sessions} of port {port} were never accepted{by} in {within_s} s"),
-            evidence: vec![
-                ("never_accepted", Amount::Count(n)),
-                ("within_s", Amount::Count(within_s)),
-            ],
-        })
-    };
-    facts.unaccepted.iter().filter_map(met).collect()
+        (subject, recent)
+    });
+    counted(
+        facts,
+        least,
+        ports,
+        |n| *n,
+        "never_accepted",
+        |subject, n, by| {
+            let sessions = fields::number(n, "session");
+            format!(
+                "{sessions} of port {} were never accepted{by}",
+                port(subject)
+            )
+        },
+    )
 }
 
 /// Processes with sessions in one kind of trouble.
@@ -420,11 +429,7 @@ pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let all: u64 = sums.iter().map(|(_, sent)| sent.bytes).sum();
     let mut subnets: FxHashMap<GroupKey, Vec<_>> = FxHashMap::default();
     for ((peer, direction), sent) in sums {
-        // retransmitted bytes are not among those that were acknowledged, or not yet
-        let share = percent(
-            sent.retransmitted_bytes,
-            sent.bytes + sent.retransmitted_bytes,
-        );
+        let share = sent.retransmitted_percent();
         if sent.retransmits >= LEAST_LOST && share >= least {
             let subnet = GroupBy::subnet(peer);
             subnets
@@ -435,11 +440,8 @@ pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     }
     let mut met = Vec::new();
     for (subnet, peers) in subnets {
-        let mut add = |subject: Subject, sent: super::facts::Sent, among: &str| {
-            let share = percent(
-                sent.retransmitted_bytes,
-                sent.bytes + sent.retransmitted_bytes,
-            );
+        let mut add = |subject: Subject, sent: Sent, among: &str| {
+            let share = sent.retransmitted_percent();
             met.push(Met {
                 subject,
                 since_ns: None,
@@ -459,7 +461,7 @@ pub(super) fn retransmitting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             });
         };
         if peers.len() >= PEERS {
-            let mut sum = super::facts::Sent::default();
+            let mut sum = Sent::default();
             peers.iter().for_each(|(_, _, sent)| sum += *sent);
             let among = format!(" ({})", fields::number(peers.len() as u64, "peer"));
             add(Subject::Group(subnet), sum, &among);
@@ -727,8 +729,8 @@ pub(super) fn slow_peer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 
 pub(super) fn slow_us(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let is_meant = |s: &Subject| matches!(s, Subject::Listener { .. });
-    slow_ones(facts, sources, is_meant, |port, recent, usual| {
+    slow_ones(facts, sources, is_meant, |subject, recent, usual| {
+        let port = port(subject);
         format!("we answer slowly on port {port}: after {recent}, usually {usual}")
-            .replace("port :", "port ")
     })
 }

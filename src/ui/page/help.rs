@@ -13,9 +13,12 @@ use crate::ui::keys::sections::MOUSE;
 use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
 use crate::ui::page::questions::{Asked, QUESTIONS};
-use crate::ui::state::findings;
+use crate::ui::state::drops::DropLine;
+use crate::ui::state::findings::FindingLine;
 use crate::ui::state::help::HelpPosition;
-use crate::ui::state::{drops, listeners, ports};
+use crate::ui::state::listeners::ListenerLine;
+use crate::ui::state::ports::PortLine;
+use crate::ui::state::table_screen::TableLine;
 
 /// A line of a chapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +96,7 @@ pub static CHAPTERS: &[Chapter] = &[
         name: "Findings",
         modes: &[Mode::Findings],
         contents: |sources| {
-            let mut lines = about(sources, Mode::Findings);
-            lines.extend(keys(sources, "lines"));
-            lines.push(heading("COLUMNS OF FINDINGS"));
-            lines.extend(findings::column_helps().map(|(title, help)| entry(title, help)));
+            let mut lines = columns_of::<FindingLine>(sources, "COLUMNS OF FINDINGS");
             lines.push(heading("FINDINGS, and what to do next"));
             for rule in FINDINGS {
                 let threshold = rule.threshold_text(sources.thresholds);
@@ -114,34 +114,18 @@ pub static CHAPTERS: &[Chapter] = &[
         name: "Listeners",
         modes: &[Mode::Listeners],
         contents: |sources| {
-            let mut lines = about(sources, Mode::Listeners);
-            lines.extend(keys(sources, "lines"));
-            lines.push(heading("COLUMNS OF LISTENERS, as many as fit"));
-            lines.extend(listeners::column_helps().map(|(title, help)| entry(title, help)));
-            lines
+            columns_of::<ListenerLine>(sources, "COLUMNS OF LISTENERS, as many as fit")
         },
     },
     Chapter {
         name: "Drops",
         modes: &[Mode::Drops],
-        contents: |sources| {
-            let mut lines = about(sources, Mode::Drops);
-            lines.extend(keys(sources, "lines"));
-            lines.push(heading("COLUMNS OF DROPS, as many as fit"));
-            lines.extend(drops::column_helps().map(|(title, help)| entry(title, help)));
-            lines
-        },
+        contents: |sources| columns_of::<DropLine>(sources, "COLUMNS OF DROPS, as many as fit"),
     },
     Chapter {
         name: "Ports",
         modes: &[Mode::Ports],
-        contents: |sources| {
-            let mut lines = about(sources, Mode::Ports);
-            lines.extend(keys(sources, "lines"));
-            lines.push(heading("COLUMNS OF PORTS, as many as fit"));
-            lines.extend(ports::column_helps().map(|(title, help)| entry(title, help)));
-            lines
-        },
+        contents: |sources| columns_of::<PortLine>(sources, "COLUMNS OF PORTS, as many as fit"),
     },
     Chapter {
         name: "One session",
@@ -251,6 +235,15 @@ fn start(sources: &Sources<'_>) -> Vec<HelpLine> {
             lines.push(entry("", &asked.remark));
         }
     }
+    lines
+}
+
+/// The purpose of a screen of lines, its keys, and its columns below a heading.
+fn columns_of<L: TableLine>(sources: &Sources<'_>, title: &str) -> Vec<HelpLine> {
+    let mut lines = about(sources, L::MODE);
+    lines.extend(keys(sources, "lines"));
+    lines.push(heading(title));
+    lines.extend(L::columns().iter().map(|c| entry(c.title, c.help)));
     lines
 }
 

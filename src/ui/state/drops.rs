@@ -4,11 +4,12 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
+use crate::filter::for_group::and_netns;
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::model::host_state::{DropKey, HostState, drop_key};
 use crate::model::packet_drop::{DropClass, PacketDirection, PacketDrops};
-use crate::model::session::{Comm, Direction, Session};
+use crate::model::session::{Comm, Direction};
 use crate::model::store::Store;
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
@@ -200,20 +201,8 @@ static COLUMNS: [TableColumn<DropLine>; 11] = [
     ),
 ];
 
-/// Columns of the screen and their meanings, for the help.
-pub fn column_helps() -> impl Iterator<Item = (&'static str, &'static str)> {
-    COLUMNS.iter().map(|c| (c.title, c.help))
-}
-
 /// The ends of a session.
 type Ends = (SocketAddr, SocketAddr);
-
-fn ends_of(session: &Session) -> Ends {
-    (
-        SocketAddr::new(session.laddr, session.lport),
-        SocketAddr::new(session.raddr, session.rport),
-    )
-}
 
 /// A session that packets belong to: its program, and who opened it.
 type Owner = (Comm, Direction);
@@ -239,7 +228,7 @@ fn owners(drops: &[PacketDrops], store: &Store) -> HashMap<Ends, Owner> {
     let closed = store.closed().take(SEARCHED);
     let sessions = store.open().chain(closed).map(|(_, session)| session);
     for session in sessions.filter(|s| ports.contains(&(s.lport, s.rport))) {
-        let ends = ends_of(session);
+        let ends = session.ends();
         let is_of = |drops: &Vec<&PacketDrops>| drops.iter().any(|d| d.is_of(session));
         if wanted.get(&ends).is_some_and(is_of) {
             found.insert(ends, (session.comm, session.direction));
@@ -344,10 +333,7 @@ impl TableLine for DropLine {
             let (ours, theirs) = (end("laddr", "lport", ours), end("raddr", "rport", theirs));
             format!("{ours} and {theirs}")
         };
-        let netns = match netns {
-            0 => String::new(),
-            netns => format!(" and netns {netns}"),
-        };
+        let netns = and_netns(netns);
         // the other end may be on this host, too, in whatever namespace
         Some(format!(
             "({}{netns}) or ({})",

@@ -4,8 +4,10 @@ use crate::filter::for_finding::filter_for_finding;
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::model::findings::{Finding, FindingKey, Proof, Severity, Subject};
+use crate::text::units::S;
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
+use crate::ui::state::table_cells::{alarming, column, number, texts};
 use crate::ui::state::table_screen::{LineSources, SortKey, TableColumn, TableLine};
 
 /// A finding at the moment that is shown.
@@ -29,87 +31,68 @@ impl FindingLine {
     }
 }
 
-const fn column(
-    title: &'static str,
-    help: &'static str,
-    (width, grow, drop): (u16, u16, u8),
-    kind: FieldKind,
-    text: fn(&FindingLine, &Names, usize) -> String,
-    sort_key: fn(&FindingLine) -> SortKey,
-) -> TableColumn<FindingLine> {
-    TableColumn {
-        title,
-        help,
-        width,
-        grow,
-        drop,
-        is_number: false,
-        kind,
-        text,
-        sort_key,
-        alarms: |_| false,
-    }
-}
-
 static COLUMNS: [TableColumn<FindingLine>; 4] = [
-    TableColumn {
-        alarms: |l| l.is_present() && l.finding.rule.severity == Severity::Fault,
-        ..column(
-            "!",
-            "!!: something fails; !: something is slow or will fail; -: it has ended",
-            (2, 0, 0),
+    alarming(
+        |l| l.is_present() && l.finding.rule.severity == Severity::Fault,
+        texts(
             FieldKind::Text,
-            |l, _, _| match l.is_present() {
-                true => l.finding.rule.severity.mark().into(),
-                false => "-".into(),
-            },
-            |l| {
-                let rank = match (l.is_present(), l.finding.rule.severity) {
-                    (true, Severity::Fault) => 0,
-                    (true, Severity::Warning) => 1,
-                    (false, _) => 2,
-                };
-                SortKey::Number(f64::from(rank))
-            },
-        )
-    },
-    column(
-        "FOR",
-        "time since it began, or since it ended",
-        (5, 0, 1),
+            column(
+                "!",
+                "!!: something fails; !: something is slow or will fail; -: it has ended",
+                (2, 0, 0),
+                |l, _, _| match l.is_present() {
+                    true => l.finding.rule.severity.mark().into(),
+                    false => "-".into(),
+                },
+                |l| {
+                    let rank = match (l.is_present(), l.finding.rule.severity) {
+                        (true, Severity::Fault) => 0,
+                        (true, Severity::Warning) => 1,
+                        (false, _) => 2,
+                    };
+                    number(rank)
+                },
+            ),
+        ),
+    ),
+    texts(
         FieldKind::Micros,
-        |l, _, _| {
-            let since_ns = l.finding.ended_ns.unwrap_or(l.finding.since_ns);
-            match l.now_ns.saturating_sub(since_ns) / 1_000_000_000 {
-                s @ ..60 => format!("{s}s"),
-                s @ 60..3600 => format!("{}m", s / 60),
-                s => format!("{}h", s / 3600),
-            }
-        },
-        |l| SortKey::Number(l.age_ns() as f64),
+        column(
+            "FOR",
+            "time since it began, or since it ended",
+            (5, 0, 1),
+            |l, _, _| {
+                let since_ns = l.finding.ended_ns.unwrap_or(l.finding.since_ns);
+                match l.now_ns.saturating_sub(since_ns) / S {
+                    s @ ..60 => format!("{s}s"),
+                    s @ 60..3600 => format!("{}m", s / 60),
+                    s => format!("{}h", s / 3600),
+                }
+            },
+            |l| number(l.age_ns() as f64),
+        ),
     ),
-    column(
-        "N",
-        "how often it has begun",
-        (2, 0, 3),
+    texts(
         FieldKind::Count,
-        |l, _, _| l.finding.times.to_string(),
-        |l| SortKey::Number(f64::from(l.finding.times)),
+        column(
+            "N",
+            "how often it has begun",
+            (2, 0, 3),
+            |l, _, _| l.finding.times.to_string(),
+            |l| number(l.finding.times),
+        ),
     ),
-    column(
-        "FINDING",
-        "its sentence, which is short where there is no room: the lines below have all of it",
-        (25, 200, 0),
+    texts(
         FieldKind::Text,
-        |l, _, _| l.finding.sentence.clone(),
-        |l| SortKey::Text(l.finding.sentence.clone()),
+        column(
+            "FINDING",
+            "its sentence, which is short where there is no room: the lines below have all of it",
+            (25, 200, 0),
+            |l, _, _| l.finding.sentence.clone(),
+            |l| SortKey::Text(l.finding.sentence.clone()),
+        ),
     ),
 ];
-
-/// Columns of the screen and their meanings, for the help.
-pub fn column_helps() -> impl Iterator<Item = (&'static str, &'static str)> {
-    COLUMNS.iter().map(|c| (c.title, c.help))
-}
 
 impl TableLine for FindingLine {
     type Key = FindingKey;

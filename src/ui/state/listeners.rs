@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
 
+use crate::filter::for_group::{and_listened_at, and_netns};
 use crate::filter::quoted;
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::model::host_state::ListenerRates;
 use crate::model::listener::Listener;
 use crate::model::session::{Direction, Session};
+use crate::text::units::S;
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
 use crate::ui::state::table_cells::{alarming, column, count, number, rate, texts};
@@ -126,7 +128,7 @@ static COLUMNS: [TableColumn<ListenerLine>; 13] = [
         ),
     ),
     alarming(
-        |l| l.oldest_ns.is_some_and(|ns| ns >= 1_000_000_000),
+        |l| l.oldest_ns.is_some_and(|ns| ns >= S),
         column(
             "OLDEST",
             "time that the connection at the head of the queue has waited to be accepted",
@@ -194,16 +196,14 @@ static COLUMNS: [TableColumn<ListenerLine>; 13] = [
     ),
 ];
 
-/// Columns of the screen and their meanings, for the help.
-pub fn column_helps() -> impl Iterator<Item = (&'static str, &'static str)> {
-    COLUMNS.iter().map(|c| (c.title, c.help))
-}
-
 /// An address in a namespace.
-type Place = (u32, IpAddr, u16);
+type ListeningAt = (u32, IpAddr, u16);
 
 /// The listener that a session belongs to: the one of its address, else the one of all addresses.
-fn place_of(session: &Session, is_listening: impl Fn(&Place) -> bool) -> Option<Place> {
+fn listening_at(
+    session: &Session,
+    is_listening: impl Fn(&ListeningAt) -> bool,
+) -> Option<ListeningAt> {
     let at = |addr| (session.netns, addr, session.lport);
     let any = match session.laddr {
         IpAddr::V4(_) => Some(Ipv4Addr::UNSPECIFIED.into()),
@@ -225,18 +225,18 @@ impl TableLine for ListenerLine {
     }
 
     fn lines(sources: &LineSources<'_>) -> Vec<Self> {
-        let place = |l: &Listener| (l.netns, l.addr, l.port);
+        let at = |l: &Listener| (l.netns, l.addr, l.port);
         let listeners = sources.host.listeners();
-        let mut open: FxHashMap<Place, u64> = listeners.iter().map(|l| (place(l), 0)).collect();
+        let mut open: FxHashMap<ListeningAt, u64> = listeners.iter().map(|l| (at(l), 0)).collect();
         let sessions = sources.store.open().map(|(_, session)| session);
         for session in sessions.filter(|s| s.direction != Direction::Out) {
-            if let Some(place) = place_of(session, |place| open.contains_key(place)) {
-                *open.entry(place).or_default() += 1;
+            if let Some(at) = listening_at(session, |at| open.contains_key(at)) {
+                *open.entry(at).or_default() += 1;
             }
         }
         let line = |listener: &Listener| ListenerLine {
             rates: sources.host.listener_rates(listener),
-            open: open.get(&place(listener)).copied().unwrap_or(0),
+            open: open.get(&at(listener)).copied().unwrap_or(0),
             oldest_ns: listener
                 .waiting_since_ns
                 .map(|since_ns| sources.host.taken_ns().saturating_sub(since_ns)),
@@ -268,18 +268,9 @@ impl TableLine for ListenerLine {
             interface,
             ..
         } = self.listener;
-        let addr = match addr {
-            IpAddr::V6(addr) if addr.is_unspecified() => String::new(),
-            IpAddr::V4(addr) if addr.is_unspecified() => " and laddr 0.0.0.0/0".into(),
-            addr => format!(" and laddr {addr}"),
-        };
+        let (addr, netns) = (and_listened_at(addr), and_netns(netns));
         let interface = interface.name().map(quoted);
         let interface = interface.map_or_else(String::new, |i| format!(" and interface {i}"));
-        // a kernel without network namespaces has no numbers of them
-        let netns = match netns {
-            0 => String::new(),
-            netns => format!(" and netns {netns}"),
-        };
         Some(format!("lport {port}{addr}{interface}{netns}"))
     }
 

@@ -1,6 +1,6 @@
 //! The ports screen: local ports that outgoing sessions use, by source and destination.
 
-use crate::filter::for_group::filter_for_peer;
+use crate::filter::for_group::{and_netns, filter_for_peer};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::model::port_use::{PortPool, PortPoolUse};
@@ -164,11 +164,6 @@ static COLUMNS: [TableColumn<PortLine>; 10] = [
     ),
 ];
 
-/// Columns of the screen and their meanings, for the help.
-pub fn column_helps() -> impl Iterator<Item = (&'static str, &'static str)> {
-    COLUMNS.iter().map(|c| (c.title, c.help))
-}
-
 impl TableLine for PortLine {
     type Key = PortPool;
 
@@ -202,15 +197,11 @@ impl TableLine for PortLine {
             raddr,
             rport,
         } = self.ports.pool;
-        // a kernel without network namespaces has no numbers of them
-        let netns = match netns {
-            0 => String::new(),
-            netns => format!(" and netns {netns}"),
-        };
         Some(format!(
-            "direction out and {} and rport {rport} and laddr {}{netns}",
+            "direction out and {} and rport {rport} and laddr {}{}",
             filter_for_peer(raddr),
-            laddr.addr
+            laddr.addr,
+            and_netns(netns)
         ))
     }
 
