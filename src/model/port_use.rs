@@ -180,6 +180,8 @@ pub struct PortUse {
     /// Namespace of `range`; 0: not known.
     netns: u32,
     range: PortRange,
+    /// The range that is assumed of other namespaces.
+    assumed: PortRange,
     /// Sockets in TIME_WAIT in that namespace, whoever closed them: those of before the start and of incoming sessions,
     /// too.
     pub kernel_waiting: Option<u64>,
@@ -209,18 +211,15 @@ impl PortUse {
         self.settled_s
     }
 
-    fn range_of(&self, netns: u32) -> (PortRange, bool) {
+    fn range_of(&self, netns: u32) -> &PortRange {
         match netns == self.netns {
-            true => (self.range.clone(), false),
-            false => (PortRange::default(), true),
+            true => &self.range,
+            false => &self.assumed,
         }
     }
 
     fn is_in_range(&self, session: &Session) -> bool {
-        match session.netns == self.netns {
-            true => self.range.contains(session.lport),
-            false => PortRange::default().contains(session.lport),
-        }
+        self.range_of(session.netns).contains(session.lport)
     }
 
     /// True if the session takes a port from its pool.
@@ -309,18 +308,15 @@ impl PortUse {
                 .sum();
             f64::from(sum) / seconds as f64
         };
-        self.pools.iter().map(move |(pool, ports)| {
-            let (range, is_assumed) = self.range_of(pool.netns);
-            PortPoolUse {
-                pool,
-                open: ports.open,
-                waiting: u32::try_from(ports.waiting.len()).unwrap_or(u32::MAX),
-                range: range.count(),
-                is_assumed,
-                opened_rate: rate(&ports.opened),
-                failed_rate: rate(&ports.failed),
-                failures: ports.failures,
-            }
+        self.pools.iter().map(move |(pool, ports)| PortPoolUse {
+            pool,
+            open: ports.open,
+            waiting: u32::try_from(ports.waiting.len()).unwrap_or(u32::MAX),
+            range: self.range_of(pool.netns).count(),
+            is_assumed: pool.netns != self.netns,
+            opened_rate: rate(&ports.opened),
+            failed_rate: rate(&ports.failed),
+            failures: ports.failures,
         })
     }
 
