@@ -85,7 +85,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// Percentage of the bytes that was sent again: those are not among the ones that were acknowledged, or not yet.
+    /// Retransmitted bytes as a percentage of all bytes sent: acknowledged, unacknowledged, and retransmitted ones.
     pub(super) fn retransmitted_percent(&self) -> f64 {
         percent(
             self.retransmitted_bytes,

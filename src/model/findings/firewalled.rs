@@ -6,7 +6,7 @@ use crate::model::findings::facts::{Recent, WINDOW_S};
 use crate::model::host_state::{DropKey, drop_key};
 use crate::model::packet_drop::{DropClass, PacketDrops};
 
-/// Packets of one kind: the total of the last snapshot, and the increase of late.
+/// Packets of one kind: the total at the last snapshot, and the recent increase.
 #[derive(Debug, Default)]
 struct Counted {
     total: u64,

@@ -36,7 +36,7 @@ impl Sockets {
         }
     }
 
-    /// What they refuse, after other figures; nothing if they refuse nothing.
+    /// A clause about refused connections that follows other figures; empty if none were refused.
     fn refused(&self) -> String {
         match self.refused_rate {
             ..=0.0 => String::new(),
