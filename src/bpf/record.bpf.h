@@ -117,7 +117,8 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	r->interface = skc->skc_bound_dev_if;
 	r->peer_window_zero = is_peer_window_zero(tp, r->state);
 	r->our_window_zero = is_our_window_zero(tp, r->state);
-	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->seen = st ? st->seen : 0;
+	r->pad = 0;
 	if (bpf_core_field_exists(skc->skc_v6_daddr) && r->ip == 6) {
 		for (int i = 0; i < 4; i++) {
 			((__be32 *)r->laddr)[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];

@@ -9,6 +9,14 @@
 #include "owner.bpf.h"
 #include "turns.bpf.h"
 
+/* The address of a process's network namespace; 0: there is only one. */
+static __always_inline __u64 reader_namespace(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(((possible_net_t *)0)->net))
+		return 0;
+	return (__u64)BPF_CORE_READ(task, nsproxy, net_ns);
+}
+
 /*
  * Learns where and when the reader is: runs in its context. The ids of processes that are shown are
  * those of the PID namespace of the reader's /proc.
@@ -24,6 +32,7 @@ int learn_reader(struct bpf_iter__bpf_map *ctx)
 
 	if (learn_ns)
 		return 0;
+	reader_net = reader_namespace(task);
 	learn_ns = bpf_ktime_get_ns();
 	learn_jiffies = bpf_jiffies64();
 	learn_boot_ns = bpf_ktime_get_boot_ns();
@@ -62,6 +71,8 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 		.flags = ADOPTED,
 	};
 
+	if (tp)
+		note_namespace(tp);
 	if (state == TCP_SYN_SENT) {
 		first.direction = DIRECTION_OUT;
 		first.acked = 1; /* with our SYN, as by forget_turns() */
@@ -110,6 +121,7 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
 
 	if (!tp)
 		return;
+	note_namespace(tp);
 	set_owner(&child, listener, p);
 	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
 	/*

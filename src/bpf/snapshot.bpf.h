@@ -45,18 +45,49 @@ static __always_inline __u32 digest(struct sock *sk, struct tcp_sock *tp,
 }
 
 /*
- * The figures of an open session: a record, or only its cookie if an earlier snapshot has shown all
+ * The unchanged sessions of the current snapshot, in cells by their cookies: how many, and the sum of
+ * their cookies. The collector compares the cells with the sessions that it knows. So nothing is written
+ * for an idle session, and one that is gone still has a name: what its cell lacks is its cookie.
+ */
+__u64 unchanged_sums[UNCHANGED_CELLS];
+__u32 unchanged_counts[UNCHANGED_CELLS];
+__u64 cell_factor; /* odd; another one for each snapshot, so that no two sessions always share a cell */
+
+static __always_inline void count_unchanged(__u64 cookie)
+{
+	__u32 cell = cookie * cell_factor >> 52;
+
+	if (cell < UNCHANGED_CELLS) { /* for the verifier: 12 bits */
+		unchanged_sums[cell] += cookie;
+		unchanged_counts[cell]++;
+	}
+}
+
+/*
+ * False: the collector wants its turn, and reads this object and those after it later. The program then
+ * returns 1, by which it asks for that.
+ */
+static __always_inline bool has_part_left(void)
+{
+	if (!part_left)
+		return false;
+	part_left--;
+	return true;
+}
+
+/*
+ * The figures of an open session: a record, or no more than a count if an earlier snapshot has shown all
  * of it. Most sessions of a host are idle.
  */
 static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct sock_state *st)
 {
 	struct session_record r; /* all of it is filled: there is no padding */
 	struct tcp_sock *tp;
-	struct unchanged_session unchanged = {};
 	__u32 digest_now;
 	__u8 state;
 
-	if (!sk || !st)
+	/* several processes may hold it, or it changed its place while the iterator waited */
+	if (!sk || !st || st->seen >> 1 == snapshot_number)
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (state == TCP_CLOSE || state == TCP_LISTEN || st->flags & UNCONFIRMED || !st->start_ns)
@@ -76,14 +107,16 @@ static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct so
 	digest_now = digest(sk, tp, st);
 	if (digest_now == st->snapshot_digest &&
 	    BPF_CORE_READ_BITFIELD(tp, chrono_type) == TCP_CHRONO_UNSPEC) {
-		unchanged.cookie = bpf_get_socket_cookie(sk);
-		bpf_seq_write(seq, &unchanged, sizeof(unchanged));
+		count_unchanged(bpf_get_socket_cookie(sk));
+		st->seen = snapshot_number << 1 | 1;
 		return 0;
 	}
 	fill_record(&r, tp, st, bpf_ktime_get_boot_ns());
 	/* the kernel discards a record that does not fit, and runs the program again for it */
-	if (bpf_seq_write(seq, &r, sizeof(r)) == 0)
+	if (bpf_seq_write(seq, &r, sizeof(r)) == 0) {
 		st->snapshot_digest = digest_now;
+		st->seen = snapshot_number << 1;
+	}
 	return 0;
 }
 
@@ -91,24 +124,17 @@ static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct so
 SEC("iter/bpf_sk_storage_map")
 int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
+	if (!ctx->sk)
+		return 0;
+	if (!has_part_left())
+		return 1;
 	return dump(ctx->meta->seq, ctx->sk, ctx->value);
 }
 
 /*
- * The same for a kernel that refuses iterators over maps: first the sessions that a process holds,
- * in any network namespace, some of them several times ...
+ * The same for a kernel that refuses iterators over maps: first all of the reader's network
+ * namespace ...
  */
-SEC("?iter/task_file")
-int dump_held_sessions(struct bpf_iter__task_file *ctx)
-{
-	struct sock *sk = inet_sock_of(ctx->file);
-
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	return dump(ctx->meta->seq, sk, state_of(sk));
-}
-
-/* ... and then all of the reader's network namespace. */
 SEC("?iter/tcp")
 int dump_tcp_sessions(struct bpf_iter__tcp *ctx)
 {
@@ -116,8 +142,29 @@ int dump_tcp_sessions(struct bpf_iter__tcp *ctx)
 	struct tcp_sock *tp;
 
 	WRITE_ONCE(scanner_tid, bpf_get_current_task_btf()->pid);
-	tp = skc ? bpf_skc_to_tcp_sock(skc) : NULL;
+	if (!skc)
+		return 0;
+	if (!has_part_left())
+		return 1;
+	tp = bpf_skc_to_tcp_sock(skc);
 	return tp ? dump(ctx->meta->seq, sock_of(tp), state_of(sock_of(tp))) : 0;
+}
+
+/* ... and then, if there are sessions elsewhere, those of them that a process holds. */
+SEC("?iter/task_file")
+int dump_held_sessions(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	if (!file)
+		return 0;
+	if (!has_part_left())
+		return 1;
+	sk = inet_sock_of(file);
+	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net)
+		return 0;
+	return dump(ctx->meta->seq, sk, state_of(sk));
 }
 
 #endif

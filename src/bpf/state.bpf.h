@@ -29,9 +29,11 @@ struct sock_state {
 	__u64 closing_ns;
 	__u32 pid;
 	__u8 owner;
-	__u8 direction;
+	/* enum direction; 1: the owner's first name is in first_names */
+	__u8 direction : 7, renamed : 1;
 	__u8 flags; /* enum state_flags */
-	__u8 renamed; /* 1: the owner's first name is in first_names */
+	/* the last snapshot that it was in << 1, and whether it was unchanged; 0: none */
+	__u8 seen;
 	__u8 comm[COMM_LEN];
 	/* segments with data that had arrived at the last read, or when we closed first: low bits */
 	__u16 data_segs;
@@ -193,6 +195,8 @@ __u32 was_short_of_memory; /* 1: some session may have no state although it is n
 __u64 made_good; /* transitions that on_state_nested handled because on_state was not run */
 
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
+__u32 snapshot_number; /* of the current one: 1 to 127, set by the collector */
+__u32 part_left; /* objects that an iterator visits before the collector gets its turn */
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
 __u64 wanted_cookie; /* of the session whose holders find_holders looks for */
 __u32 wanted_pid; /* a process that it reports once, too; 0: none */
@@ -201,6 +205,11 @@ __u32 gone_owner; /* its listeners get another owner from the next scan; 0: none
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
 __u32 jiffy_us; /* set by the collector before the tracepoints are attached */
+
+/* 1: snapshots walk the reader's network namespace and, if there are sessions in others, all files */
+const volatile __u32 walks_files;
+__u32 has_foreign; /* 1: a session in another network namespace than the reader's has been seen */
+__u64 reader_net; /* address of that namespace, set by learn_reader */
 
 /*
  * Set by learn_reader, which runs before everything else; proc_depth is set by the collector before
@@ -250,6 +259,25 @@ static __always_inline __u32 task_netns(const struct task_struct *task)
 	if (!bpf_core_field_exists(((possible_net_t *)0)->net))
 		return 0;
 	return BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+}
+
+/* The address of a socket's network namespace; 0: there is only one. */
+static __always_inline __u64 net_of(const struct sock_common *skc)
+{
+	if (!bpf_core_field_exists(skc->skc_net.net))
+		return 0;
+	return (__u64)BPF_CORE_READ(skc, skc_net.net);
+}
+
+/* From now on, snapshots must look for sessions outside of the reader's namespace, too. */
+static __always_inline void note_namespace(struct tcp_sock *tp)
+{
+	const struct sock_common *skc = &sock_of(tp)->__sk_common;
+
+	if (!walks_files || READ_ONCE(has_foreign) || !bpf_core_field_exists(skc->skc_net.net))
+		return;
+	if ((__u64)skc->skc_net.net != reader_net)
+		WRITE_ONCE(has_foreign, 1);
 }
 
 /* The MPTCP socket of a subflow, to compare with others; 0: not a subflow. */

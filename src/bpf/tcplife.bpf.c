@@ -48,7 +48,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Exported so that their types reach the skeleton. */
 const struct session_record *unused_session_record __attribute__((unused));
-const struct unchanged_session *unused_unchanged_session __attribute__((unused));
 const struct new_cgroup *unused_new_cgroup __attribute__((unused));
 const struct holder_record *unused_holder_record __attribute__((unused));
 const struct drop_key *unused_drop_key __attribute__((unused));
@@ -114,12 +113,14 @@ static __always_inline struct sock_state *new_state(struct sock *sk, struct tcp_
 	st->owner = OWNER_NONE;
 	st->pid = 0;
 	st->renamed = 0;
+	st->seen = 0;
 	__builtin_memset(st->comm, 0, sizeof(st->comm));
 	__builtin_memset(st->retrans, 0, sizeof(st->retrans));
 	st->retrans_seen = 0;
 	/* a socket that is connected again keeps the state of its earlier session */
 	forget_turns(st);
 	note_cgroup(tp);
+	note_namespace(tp);
 	return st;
 }
 

@@ -112,18 +112,16 @@ struct session_record {
 	__u8 no_syn; /* opened by us without a SYN: restored by TCP_REPAIR */
 	__u8 peer_window_zero; /* the peer's window is 0, and data waits for it */
 	__u8 our_window_zero; /* the window that we announced is 0 */
-	__u8 pad[2];
+	__u8 seen; /* the last snapshot that it was in << 1, and 1 if it was unchanged; 0: none */
+	__u8 pad;
 };
 _Static_assert(sizeof(struct session_record) == 296, "padding in struct session_record");
 
 /*
- * Replaces the record of an open session that has not changed since the collector last received its
- * record. `none` is always 0, where a record has its cookie: the kernel counts cookies from 1.
+ * Open sessions that have not changed since the collector last received their records are only
+ * counted, in cells by their cookie: see snapshot.bpf.h.
  */
-struct unchanged_session {
-	__u64 none;
-	__u64 cookie;
-};
+#define UNCHANGED_CELLS 4096
 
 /* A process that has a descriptor of the wanted session, or is the wanted process. */
 struct holder_record {

@@ -1,17 +1,20 @@
 //! Data that a collector hands to the store: batches of closed sessions, snapshots of the open ones, and the clock to
 //! convert their times with.
 
+use std::time::Duration;
+
 use rustc_hash::FxHashSet;
 
 use crate::model::listener::Listener;
 use crate::model::packet_drop::PacketDrops;
-use crate::model::session::{Comm, Session};
+use crate::model::session::{Comm, Session, SessionId};
 
 /// Unit of data from the collector to the store.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Snapshot of the open sessions; `None`: none in this batch. A session that closed after the snapshot is still in
-    /// it, so apply this before `closed`.
+    /// it, so apply this before `closed`. Earlier batches have those that closed while it was taken: it does not contain
+    /// them.
     pub open: Option<OpenSnapshot>,
     /// Sessions closed since the previous batch.
     pub closed: Vec<Session>,
@@ -19,7 +22,7 @@ pub struct Batch {
     pub host: Option<HostSnapshot>,
     /// Sessions missed since the start.
     pub missed: Missed,
-    /// Time at which this batch was made, ns of boot time.
+    /// Time at which this batch was made, or its snapshot was begun, ns of boot time.
     pub taken_ns: u64,
     /// Converts the sessions' instants to wall-clock time.
     pub clock: Clock,
@@ -109,34 +112,61 @@ pub struct Holders {
 /// The open sessions, as the difference to the previous snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpenSnapshot {
-    /// Sessions that are new or have changed.
+    /// Sessions that are new or have changed. For all others that are not gone, only time has passed.
     pub changed: Vec<Session>,
-    /// Cookies of all others: only time has passed for them. Some may be unknown here, because a capture filter kept
-    /// them back.
-    pub unchanged: Vec<u64>,
+    /// Cookies of sessions that earlier snapshots contained, and that are gone without a record of their close. Some may
+    /// be unknown here, because a capture filter kept them back.
+    pub gone: Vec<u64>,
+    /// True if `changed` has every open session: all others are gone.
+    pub is_whole: bool,
+    /// The interval between snapshots, if it is longer than requested because of what they cost.
+    pub stretched: Option<Duration>,
 }
 
 impl OpenSnapshot {
-    /// Merges this snapshot onto an earlier one that was not applied yet.
+    /// Merges this snapshot onto an earlier one that was not applied yet. `closed`: sessions that have closed since the
+    /// earlier one.
     #[must_use]
-    pub fn after(mut self, earlier: OpenSnapshot, now_ns: u64) -> OpenSnapshot {
-        let unchanged: FxHashSet<u64> = self.unchanged.iter().copied().collect();
+    pub fn after(
+        mut self,
+        earlier: OpenSnapshot,
+        closed: &FxHashSet<SessionId>,
+        now_ns: u64,
+    ) -> OpenSnapshot {
+        if self.is_whole {
+            return self;
+        }
+        let changed: FxHashSet<u64> = self.changed.iter().map(|s| s.cookie).collect();
+        let gone: FxHashSet<u64> = self.gone.iter().copied().collect();
         let mut still = earlier.changed;
-        still.retain(|session| unchanged.contains(&session.cookie));
+        still.retain(|s| {
+            let is_newer = changed.contains(&s.cookie) || gone.contains(&s.cookie);
+            !is_newer && !closed.contains(&s.id())
+        });
         still.iter_mut().for_each(|s| s.advance_idle_to(now_ns));
-        let kept: FxHashSet<u64> = still.iter().map(|s| s.cookie).collect();
-        self.unchanged.retain(|cookie| !kept.contains(cookie));
         self.changed.append(&mut still);
+        let gone = earlier.gone.into_iter().filter(|c| !changed.contains(c));
+        self.gone.extend(gone);
+        self.is_whole = earlier.is_whole;
         self
     }
 }
 
+impl OpenSnapshot {
+    /// Drops the sessions that are not selected: those that were selected before are gone.
+    pub fn keep_only(&mut self, is_selected: impl Fn(&Session) -> bool) {
+        let others = self.changed.extract_if(.., |s| !is_selected(s));
+        self.gone.extend(others.map(|s| s.cookie));
+    }
+}
+
 impl From<Vec<Session>> for OpenSnapshot {
-    /// Takes all sessions as new.
+    /// Takes these as all open sessions.
     fn from(changed: Vec<Session>) -> Self {
         OpenSnapshot {
             changed,
-            unchanged: Vec::new(),
+            is_whole: true,
+            ..OpenSnapshot::default()
         }
     }
 }
@@ -213,19 +243,35 @@ mod tests {
             ..sample()
         };
         let earlier = OpenSnapshot {
-            changed: vec![session(1, 10, 1), session(2, 20, 1), session(3, 30, 1)],
-            unchanged: vec![4, 5],
+            changed: (1..=3).chain([9]).map(|c| session(c, 10 * c, 1)).collect(),
+            gone: vec![7, 8],
+            ..OpenSnapshot::default()
         };
-        // 1 and 4 change, 3 and 5 are gone, 6 is new
+        // 1 and 4 change, 3 and 5 are gone, 6 is new, 8 is back, 9 has closed
         let later = OpenSnapshot {
-            changed: vec![session(1, 11, 2), session(4, 40, 2), session(6, 60, 2)],
-            unchanged: vec![2],
+            changed: [(1, 11), (4, 40), (6, 60), (8, 80)]
+                .map(|(cookie, tx_bytes)| session(cookie, tx_bytes, 2))
+                .to_vec(),
+            gone: vec![3, 5],
+            ..OpenSnapshot::default()
         };
-        let both = later.after(earlier, 2 * S);
+        let closed = FxHashSet::from_iter([session(9, 0, 0).id()]);
+        let both = later.after(earlier.clone(), &closed, 2 * S);
         let told = |s: &Session| (s.cookie, s.tx_bytes, s.end_ns / S);
         let changed: Vec<_> = both.changed.iter().map(told).collect();
-        assert_eq!(changed, [(1, 11, 2), (4, 40, 2), (6, 60, 2), (2, 20, 2)]);
-        assert_eq!(both.unchanged, [0; 0]);
+        let expected = [(1, 11, 2), (4, 40, 2), (6, 60, 2), (8, 80, 2), (2, 20, 2)];
+        assert_eq!(changed, expected);
+        assert_eq!((both.gone, both.is_whole), (vec![3, 5, 7], false));
+
+        let whole = OpenSnapshot::from(vec![session(6, 60, 2)]);
+        let both = whole.clone().after(earlier.clone(), &closed, 2 * S);
+        assert_eq!(both, whole, "all others are gone");
+        let later = OpenSnapshot {
+            gone: vec![6],
+            ..earlier.clone()
+        };
+        let both = later.after(whole, &closed, 2 * S);
+        assert_eq!((both.changed, both.is_whole), (earlier.changed, true));
     }
 
     #[test]

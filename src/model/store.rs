@@ -527,18 +527,13 @@ impl Store {
     ) {
         self.snapshot += 1;
         let snapshot = self.snapshot;
-        let mut seen = 0;
         let mut replaced: Vec<(u64, Session)> = Vec::new();
         // the end that connected first: its connections then count from its side from the beginning
         found.changed.sort_by_key(|s| s.direction == Direction::In);
         for mut session in found.changed {
             let cookie = session.cookie;
             let at = SessionRef::Open(cookie);
-            let (old, last) = match self.kept.open.remove(&cookie) {
-                Some(old) => (Some(old.session), old.snapshot),
-                None => (None, 0),
-            };
-            seen += usize::from(last != snapshot);
+            let old = self.kept.open.remove(&cookie).map(|old| old.session);
             let (before, another) = match old {
                 Some(old) if old.id() == session.id() => (Some(old), None),
                 another => (take_same(&mut self.kept.gone, session.id()), another),
@@ -550,22 +545,6 @@ impl Store {
             replaced.extend(another.map(|old| (cookie, old)));
             let open = OpenSession { session, snapshot };
             self.kept.open.insert(cookie, open);
-        }
-        for cookie in found.unchanged {
-            if let Some(session) = self.kept.gone.remove(&cookie) {
-                self.kept.open.insert(
-                    cookie,
-                    OpenSession {
-                        session,
-                        snapshot: 0,
-                    },
-                );
-            }
-            if let Some(open) = self.kept.open.get_mut(&cookie) {
-                seen += usize::from(open.snapshot != snapshot);
-                open.snapshot = snapshot;
-                open.session.advance_idle_to(now_ns);
-            }
         }
         if self.counts_vanished {
             let vanished = self.totals.missed.vanished.get_or_insert(0);
@@ -580,16 +559,21 @@ impl Store {
             }
         }
         self.kept.gone.extend(replaced);
-        if self.kept.open.len() > seen {
-            let gone = self
-                .kept
-                .open
-                .extract_if(|_, open| open.snapshot != snapshot);
-            self.kept.gone.extend(gone.map(|(cookie, open)| {
-                let mut session = open.session;
-                (session.tx_rate, session.rx_rate) = (0.0, 0.0);
-                (cookie, session)
-            }));
+        let open = &mut self.kept.open;
+        let gone: Vec<OpenSession> = if found.is_whole {
+            let others = open.extract_if(|_, open| open.snapshot != snapshot);
+            others.map(|(_, open)| open).collect()
+        } else {
+            let gone = found.gone.iter();
+            gone.filter_map(|cookie| open.remove(cookie)).collect()
+        };
+        for OpenSession { mut session, .. } in gone {
+            (session.tx_rate, session.rx_rate) = (0.0, 0.0);
+            self.kept.gone.insert(session.cookie, session);
+        }
+        let others = self.kept.open.values_mut();
+        for open in others.filter(|open| open.snapshot != snapshot) {
+            open.session.advance_idle_to(now_ns);
         }
     }
 
@@ -1010,25 +994,22 @@ mod tests {
     fn store_unchanged_session_ages_without_an_event() {
         let mut store = Store::new(10);
         store.apply(snapshot(1, vec![open(1, 500, S), open(2, 500, S)], vec![]));
-        let unchanged = |at_s: u64, cookies: &[u64]| Batch {
+        let gone = |at_s: u64, cookies: &[u64]| Batch {
             taken_ns: at_s * S,
             open: Some(OpenSnapshot {
-                changed: vec![],
-                unchanged: cookies.to_vec(),
+                gone: cookies.to_vec(),
+                ..OpenSnapshot::default()
             }),
             ..Batch::default()
         };
         let mut told = 0;
-        store.ingest(unchanged(2, &[1, 2]), |_| told += 1);
+        store.ingest(gone(2, &[]), |_| told += 1);
         assert_eq!(told, 0);
         let one = store.get(SessionRef::Open(1)).expect("it is open");
         assert_eq!((one.end_ns, one.tx_bytes, one.tx_rate), (2 * S, 500, 0.0));
-        // 3 was never reported here, and 2 was skipped once: it is still the same session, and open all the time
-        store.apply(unchanged(3, &[1, 3]));
-        assert_eq!(store.open_count(), 2);
-        store.ingest(unchanged(4, &[1, 2]), |_| told += 1);
+        // 3 was never reported here, and 2 was skipped: it is still the same session, and open all the time
+        store.ingest(gone(5, &[2, 3]), |_| told += 1);
         assert_eq!((store.open_count(), told), (2, 0));
-        store.apply(unchanged(5, &[1]));
         let again = snapshot(6, vec![open(1, 500, 6 * S), open(2, 700, 6 * S)], vec![]);
         let mut told = Vec::new();
         store.ingest(again, |event| {

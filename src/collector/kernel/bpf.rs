@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,6 @@ use rustix::event::{Timespec, epoll};
 use rustix::thread::CapabilitySet;
 
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
-use crate::collector::kernel::delta::DeltaTracker;
 use crate::collector::kernel::drops::{DropCounts, DropReasons};
 use crate::collector::kernel::iterators::{Iterators, Scanner, walk, walk_silent};
 use crate::collector::kernel::listeners::{GoneOwners, Listeners};
@@ -26,14 +25,15 @@ use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::reader::{Reader, both_clocks};
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::{self, types};
+use crate::collector::kernel::snapshots::Snapshots;
 use crate::collector::kernel::write_watch::WriteWatch;
 use crate::collector::kernel::{CollectorConfig, Started, netns};
 use crate::collector::{Orders, Wanted};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::privileges::without_capabilities;
-use crate::model::batch::{Batch, Clock, Holders, HostSnapshot, Missed, OpenSnapshot};
-use crate::model::session::{Comm, Session};
+use crate::model::batch::{Batch, Clock, Holders, HostSnapshot, Missed};
+use crate::model::session::{Comm, Session, SessionId};
 
 /// Maximum time that a closed session waits in the ring buffer while more of them close.
 const TAKE_EVERY: Duration = Duration::from_millis(50);
@@ -117,6 +117,7 @@ pub fn run(
             interfaces: Interfaces::of_this_namespace(),
         }),
         closed: RefCell::default(),
+        seen: RefCell::default(),
         bad_record: RefCell::default(),
     };
     let mapping = "mapping the ring buffer";
@@ -136,7 +137,7 @@ pub fn run(
     let rounds = Rounds {
         listeners,
         gone_owners: GoneOwners::default(),
-        live: &iterators.live,
+        snapshots: Snapshots::new(&variables, &iterators.live, walk, config.part),
         holders: &iterators.holders,
         scanner,
         on_state: skel.progs.on_state.as_fd(),
@@ -150,13 +151,11 @@ pub fn run(
         ring,
         taken: &taken,
         interval: config.interval,
-        deltas: DeltaTracker::default(),
         writes,
         drops: reasons.map(|reasons| {
             let maps = [&skel.maps.session_drops, &skel.maps.other_drops];
             DropCounts::new(reasons, maps)
         }),
-        snapshot_at: None,
         last_scan_ns: started_ns,
     };
     rounds.run(&rest, &tx, orders)
@@ -166,6 +165,8 @@ pub fn run(
 struct RingRecords {
     context: RefCell<DecodeContext>,
     closed: RefCell<Vec<Session>>,
+    /// Those of them that were in a snapshot: see `DeltaTracker::close`.
+    seen: RefCell<Vec<(SessionId, u8)>>,
     bad_record: RefCell<Option<BadRecord>>,
 }
 
@@ -180,6 +181,10 @@ impl RingRecords {
         match decoded {
             Ok(mut session) => {
                 self.context.borrow().names.apply(&mut session);
+                let seen = bytes[offset_of!(types::session_record, seen)];
+                if seen != 0 {
+                    self.seen.borrow_mut().push((session.id(), seen));
+                }
                 self.closed.borrow_mut().push(session);
             }
             Err(e) => *self.bad_record.borrow_mut() = Some(e),
@@ -192,7 +197,7 @@ impl RingRecords {
 struct Rounds<'a> {
     listeners: Listeners<'a>,
     gone_owners: GoneOwners,
-    live: &'a [Link],
+    snapshots: Snapshots<'a>,
     holders: &'a Link,
     scanner: Scanner<'a>,
     /// The first of the two programs that follow the transitions.
@@ -211,11 +216,9 @@ struct Rounds<'a> {
     taken: &'a RingRecords,
     /// Time between two snapshots; `None`: no snapshots.
     interval: Option<Duration>,
-    deltas: DeltaTracker,
     writes: WriteWatch<'a>,
     /// Dropped packets; `None`: the kernel gives no reasons, or they are not wanted.
     drops: Option<DropCounts<'a>>,
-    snapshot_at: Option<Instant>,
     last_scan_ns: u64,
 }
 
@@ -230,25 +233,29 @@ impl Rounds<'_> {
             if let Some(capture) = orders.capture() {
                 self.variables.set_filter(&capture);
                 self.is_by_pid = capture.pid.is_some();
-                self.variables.request_full_snapshot();
-                self.snapshot_at = None;
+                self.snapshots.restart();
             }
             self.interval = orders.interval().or(self.interval);
             if let Some(wanted) = orders.holders() {
                 orders.answer(self.find_holders(wanted)?);
             }
-            let mut batch = self.new_batch();
-            if self.until_snapshot().is_some_and(|t| last || t.is_zero()) {
-                batch.open = Some(self.snapshot()?);
-                batch.host = Some(self.host_snapshot()?);
+            let is_due = self.until_snapshot().is_some_and(|t| last || t.is_zero());
+            let is_read = is_due && self.read_snapshot(last)?;
+            // takes those that closed while the snapshot was read: it does not show them any more
+            let (has_taken, mut is_wanted) = self.drain(last, tx)?;
+            if is_read && is_wanted {
+                is_wanted = tx.send(self.snapshot()?).is_ok();
             }
-            let (has_taken, is_wanted) = self.drain(batch, last, tx)?;
             if last || !is_wanted {
                 return Ok(());
             }
             // The idle flag is set one round before the long sleep: a program that did not see it has completed by
             // then, and the next drain takes its record.
-            idle_rounds = if has_taken { 0 } else { idle_rounds + 1 };
+            if has_taken {
+                idle_rounds = 0;
+            } else if !self.snapshots.is_reading() {
+                idle_rounds += 1;
+            }
             self.variables.set_sleeps(idle_rounds > 0);
             // the ring was drained, so the programs may wake this thread again during the next wait
             self.variables.answer_call();
@@ -288,34 +295,39 @@ impl Rounds<'_> {
 
     /// Returns the time until the next snapshot; `None`: there is none.
     fn until_snapshot(&self) -> Option<Duration> {
-        let passed = |every| self.snapshot_at.map_or(every, |at| at.elapsed());
-        self.interval
-            .map(|every| every.saturating_sub(passed(every)))
+        self.interval.map(|every| self.snapshots.until_next(every))
     }
 
-    fn snapshot(&mut self) -> anyhow::Result<OpenSnapshot> {
-        self.deltas.begin_snapshot();
-        for link in self.live {
-            walk(link, &mut |bytes| {
-                let mut context = self.taken.context.borrow_mut();
-                Ok(self.deltas.take(bytes, &mut context)?)
-            })
-            .context("cannot take a snapshot of the open sessions")?;
-        }
-        let found = self.deltas.end_snapshot();
-        let mut context = self.taken.context.borrow_mut();
-        let is_renamed = context.names.refresh(self.deltas.owners(), &self.clock);
-        if self.deltas.is_amiss() || is_renamed {
-            self.variables.request_full_snapshot();
-        }
+    /// Reads the next part of a snapshot, or `all` of it. Returns true if it is complete.
+    fn read_snapshot(&mut self, all: bool) -> anyhow::Result<bool> {
         let now_ns = self.reader.now_ns();
-        if scan_is_due(self.deltas.unowned(), self.last_scan_ns, now_ns) {
+        let mut context = self.taken.context.borrow_mut();
+        self.snapshots.read(all, now_ns, &mut context)
+    }
+
+    /// Returns a batch with the snapshot of which all parts were read, and with that of the host.
+    fn snapshot(&mut self) -> anyhow::Result<Batch> {
+        let mut batch = self.new_batch();
+        let interval = self.interval.unwrap_or_default();
+        if let Some((open, begun_ns)) = self.snapshots.end(interval) {
+            batch.taken_ns = begun_ns;
+            batch.open = Some(open);
+        }
+        let mut context = self.taken.context.borrow_mut();
+        let owners = self.snapshots.deltas().owners();
+        if context.names.refresh(owners, &self.clock) {
+            self.snapshots.request_whole();
+        }
+        drop(context);
+        let now_ns = self.reader.now_ns();
+        let unowned = self.snapshots.deltas().unowned();
+        if scan_is_due(unowned, self.last_scan_ns, now_ns) {
             self.last_scan_ns = now_ns;
             // the owners it finds show in the next snapshot
             self.scanner.scan()?;
         }
-        self.snapshot_at = Some(Instant::now());
-        Ok(found)
+        batch.host = Some(self.host_snapshot()?);
+        Ok(batch)
     }
 
     /// Listeners and dropped packets.
@@ -340,16 +352,12 @@ impl Rounds<'_> {
         })
     }
 
-    /// Hands over closed sessions, along with a snapshot if there is one, in one or more batches. Returns whether any
-    /// session had closed, and whether the receiver wants more.
-    fn drain(
-        &mut self,
-        mut batch: Batch,
-        last: bool,
-        tx: &Sender<Batch>,
-    ) -> anyhow::Result<(bool, bool)> {
+    /// Hands over closed sessions, in one or more batches. Returns whether any session had closed, and whether the
+    /// receiver wants more.
+    fn drain(&mut self, last: bool, tx: &Sender<Batch>) -> anyhow::Result<(bool, bool)> {
         let mut has_taken = false;
         loop {
+            let mut batch = self.new_batch();
             let taken = self.ring.consume_raw_n(BATCH_SESSIONS);
             if taken < 0 {
                 let error = io::Error::from_raw_os_error(-taken);
@@ -358,19 +366,20 @@ impl Rounds<'_> {
             if let Some(e) = self.taken.bad_record.take() {
                 return Err(e.into());
             }
+            for (id, seen) in self.taken.seen.take() {
+                self.snapshots.close(id, seen);
+            }
             batch.closed = self.taken.closed.take();
             batch.missed = self.count_missed(last);
             has_taken |= !batch.closed.is_empty();
             let more = batch.closed.len() >= BATCH_SESSIONS;
-            let is_worth_it =
-                batch.open.is_some() || batch.host.is_some() || !batch.closed.is_empty() || last;
+            let is_worth_it = !batch.closed.is_empty() || last;
             if is_worth_it && tx.send(batch).is_err() {
                 return Ok((has_taken, false));
             }
             if !more {
                 return Ok((has_taken, true));
             }
-            batch = self.new_batch();
         }
     }
 }

@@ -1,51 +1,150 @@
 //! Tracks the open sessions from snapshot to snapshot: the kernel reports those that have changed since the previous
-//! one in full, and for the others only that they still exist.
+//! one in full, and counts the others in cells by their cookies.
 //!
-//! Also detects when the kernel reports an unknown session as unchanged. `bpf` gets the bytes, `decode` interprets a
-//! record.
+//! The cells are compared with the known sessions: what a cell lacks is the cookie of a session that is gone. So nothing
+//! is done for a session that has not changed. `snapshot` gets the bytes, `decode` interprets a record.
 
-use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::process_names::Owner;
-use crate::collector::kernel::skel::types::{session_record, unchanged_session};
+use crate::collector::kernel::skel::types::session_record;
 use crate::model::batch::OpenSnapshot;
-use crate::model::session::{Evidence, Session, State};
+use crate::model::session::{Evidence, Session, SessionId, State};
+
+/// Number of cells: `UNCHANGED_CELLS` of tcplife.h.
+const CELLS: usize = 4096;
+/// Cells that may hold more differences than one before the next snapshot has to include every session in full.
+const UNCLEAR_CELLS: usize = CELLS / 8;
+/// Snapshots have the numbers from 1 to this.
+const LAST_NUMBER: u8 = 127;
+
+/// A number of sessions and the sum of their cookies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    count: i64,
+    cookies: u64,
+}
+
+impl Tally {
+    fn add(&mut self, cookie: u64) {
+        self.count += 1;
+        self.cookies = self.cookies.wrapping_add(cookie);
+    }
+
+    fn remove(&mut self, cookie: u64) {
+        self.count -= 1;
+        self.cookies = self.cookies.wrapping_sub(cookie);
+    }
+
+    fn without(self, other: Tally) -> Tally {
+        Tally {
+            count: self.count - other.count,
+            cookies: self.cookies.wrapping_sub(other.cookies),
+        }
+    }
+
+    fn with(self, other: Tally) -> Tally {
+        Tally {
+            count: self.count + other.count,
+            cookies: self.cookies.wrapping_add(other.cookies),
+        }
+    }
+}
+
+/// The unchanged sessions of a snapshot, as the kernel counts them.
+#[derive(Debug)]
+pub struct Cells {
+    cells: Vec<Tally>,
+    factor: u64,
+}
+
+impl Cells {
+    /// Takes the number of sessions and the sum of their cookies for each cell. `factor` is that of the snapshot.
+    pub fn new(cells: impl Iterator<Item = (u32, u64)>, factor: u64) -> Self {
+        let tally = |(count, cookies): (u32, u64)| Tally {
+            count: count.into(),
+            cookies,
+        };
+        let mut cells: Vec<Tally> = cells.map(tally).collect();
+        cells.resize(CELLS, Tally::default());
+        Cells { cells, factor }
+    }
+
+    fn cell(&mut self, cookie: u64) -> &mut Tally {
+        // as count_unchanged() of snapshot.bpf.h
+        let at = cookie.wrapping_mul(self.factor) >> 52;
+        &mut self.cells[at as usize % CELLS]
+    }
+
+    fn sum(&self) -> Tally {
+        self.cells
+            .iter()
+            .fold(Tally::default(), |sum, t| sum.with(*t))
+    }
+}
+
+/// A snapshot to take: what the kernel has to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Number that distinguishes it from the ones before: 1 to 127.
+    pub number: u8,
+    /// Odd factor that leads from a cookie to its cell.
+    pub cell_factor: u64,
+}
 
 /// Sessions of the last snapshot.
 #[derive(Debug, Default)]
 pub struct DeltaTracker {
     known: FxHashMap<u64, KnownSession>,
-    /// Number of snapshots begun.
-    snapshot: u64,
-    /// Number of sessions in the current one.
-    seen: usize,
-    found: OpenSnapshot,
+    owners: OwnerTable,
+    /// Start times of the known sessions that no process has been seen using.
+    unowned: FxHashMap<u64, u64>,
+    /// All known sessions.
+    all: Tally,
+    /// Known sessions that the last snapshot did not contain, and the kernel's sessions that were not known.
+    missing: FxHashSet<u64>,
+    strangers: FxHashSet<u64>,
+    /// Number of the current snapshot; 0: none was begun.
+    number: u8,
+    is_taking: bool,
+    /// The current one reports every session in full.
+    is_whole: bool,
+    /// Sessions that it reported in full, without those that have closed since.
+    changed: Tally,
+    found: Vec<Session>,
+    closed: FxHashSet<SessionId>,
+    /// Cookies of those that it counted as unchanged and that have closed since.
+    closed_unchanged: Vec<u64>,
     is_amiss: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct KnownSession {
-    /// The last snapshot that it was in.
-    snapshot: u64,
-    /// Its index among the changed ones of that snapshot.
-    changed: Option<usize>,
-    /// Its start time, if no process has been seen using it.
-    unowned_ns: Option<u64>,
-    /// Its owner, if it has a name that may change, and when it was first seen.
-    owner: Option<(Owner, u64)>,
+    start_ns: u64,
+    /// Its owner in the table, if it has a name that may change.
+    owner: Option<OwnerNumber>,
 }
 
 impl DeltaTracker {
-    /// Begins a snapshot.
-    pub fn begin_snapshot(&mut self) {
-        self.snapshot += 1;
-        self.seen = 0;
+    /// Begins a snapshot; `is_whole`: the kernel has been asked to report every session in full.
+    pub fn begin_snapshot(&mut self, is_whole: bool) -> Begun {
+        self.number = self.number % LAST_NUMBER + 1;
+        self.is_taking = true;
+        self.is_whole = is_whole;
         self.is_amiss = false;
-        self.found = OpenSnapshot {
-            changed: Vec::new(),
-            unchanged: Vec::with_capacity(self.known.len()),
-        };
+        self.changed = Tally::default();
+        self.found.clear();
+        self.closed.clear();
+        self.closed_unchanged.clear();
+        // the golden ratio's fraction spreads numbers that follow each other
+        let cell_factor = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(self.number) * 2 + 1);
+        Begun {
+            number: self.number,
+            cell_factor,
+        }
     }
 
     /// Takes output of the iterator and returns how many bytes it has consumed: a record that is cut off at the end
@@ -54,92 +153,168 @@ impl DeltaTracker {
     /// # Errors
     /// If the bytes contain an invalid record.
     pub fn take(&mut self, bytes: &[u8], context: &mut DecodeContext) -> Result<usize, BadRecord> {
-        let mut rest = bytes;
-        while let Some(first) = rest.first_chunk() {
-            let is_unchanged = u64::from_ne_bytes(*first) == 0;
-            let size = if is_unchanged {
-                size_of::<unchanged_session>()
-            } else {
-                size_of::<session_record>()
-            };
-            let Some((item, after)) = rest.split_at_checked(size) else {
-                break;
-            };
-            if is_unchanged {
-                self.take_unchanged(item)?;
-            } else {
-                let session = decode(item, context)?;
-                self.take_changed(session, context);
-            }
-            rest = after;
+        let records = bytes.chunks_exact(size_of::<session_record>());
+        let rest = records.remainder().len();
+        for record in records {
+            let session = decode(record, context)?;
+            self.take_changed(session, context);
         }
-        Ok(bytes.len() - rest.len())
+        Ok(bytes.len() - rest)
     }
 
     fn take_changed(&mut self, mut session: Session, context: &DecodeContext) {
-        let owner = Owner::of(&session);
-        let known = self.known.get(&session.cookie);
-        let before = known.and_then(|k| k.owner);
-        // where the kernel reports a session more than once, its last figures count
-        let same = known.filter(|k| k.snapshot == self.snapshot);
-        self.seen += usize::from(same.is_none());
-        let place = same.and_then(|k| k.changed);
+        let cookie = session.cookie;
+        let owner = Owner::of(&session).map(|owner| self.owners.join(owner, session.end_ns));
         let known = KnownSession {
-            snapshot: self.snapshot,
-            changed: place.or(Some(self.found.changed.len())),
-            unowned_ns: is_unowned(&session).then_some(session.start_ns),
-            owner: owner.map(|owner| match before {
-                Some((before, seen_ns)) if before == owner => (owner, seen_ns),
-                _ => (owner, session.end_ns),
-            }),
+            start_ns: session.start_ns,
+            owner,
         };
-        self.known.insert(session.cookie, known);
+        match self.known.insert(cookie, known) {
+            Some(before) => self.owners.leave(before.owner),
+            None => self.all.add(cookie),
+        }
+        if is_unowned(&session) {
+            self.unowned.insert(cookie, session.start_ns);
+        } else if !self.unowned.is_empty() {
+            self.unowned.remove(&cookie);
+        }
+        self.changed.add(cookie);
         context.names.apply(&mut session);
-        match place.and_then(|at| self.found.changed.get_mut(at)) {
-            Some(earlier) => *earlier = session,
-            None => self.found.changed.push(session),
-        }
+        self.found.push(session);
     }
 
-    fn take_unchanged(&mut self, item: &[u8]) -> Result<(), BadRecord> {
-        let unchanged: unchanged_session =
-            bytemuck::try_pod_read_unaligned(item).map_err(|_| BadRecord(item.len()))?;
-        match self.known.get_mut(&unchanged.cookie) {
-            Some(known) if known.snapshot == self.snapshot => {}
-            Some(known) => {
-                known.snapshot = self.snapshot;
-                known.changed = None;
-                self.seen += 1;
-                self.found.unchanged.push(unchanged.cookie);
+    /// Takes note of a session that has closed: the current snapshot must not show it any more. `seen` is what its record
+    /// says of the snapshots that contained it.
+    pub fn close(&mut self, id: SessionId, seen: u8) {
+        // most are too short to be in any snapshot
+        if seen == 0 {
+            return;
+        }
+        if self.is_taking && seen >> 1 == self.number {
+            if seen & 1 == 1 {
+                self.closed_unchanged.push(id.cookie);
+            } else {
+                self.changed.remove(id.cookie);
+                self.closed.insert(id);
             }
-            None => self.is_amiss = true,
         }
-        Ok(())
+        if let Entry::Occupied(known) = self.known.entry(id.cookie)
+            && known.get().start_ns == id.start_ns
+        {
+            let known = known.remove();
+            self.left(id.cookie, known);
+        }
     }
 
-    /// Ends a snapshot.
-    pub fn end_snapshot(&mut self) -> OpenSnapshot {
-        if self.known.len() > self.seen {
-            self.known
-                .retain(|_, known| known.snapshot == self.snapshot);
+    fn forget(&mut self, cookie: u64) {
+        if let Some(known) = self.known.remove(&cookie) {
+            self.left(cookie, known);
         }
-        std::mem::take(&mut self.found)
     }
 
-    /// True if the last snapshot reported an unknown session as unchanged: the kernel may skip a session while others
-    /// disappear. The next snapshot must then include all sessions in full.
+    /// Follows the removal of a known session.
+    fn left(&mut self, cookie: u64, known: KnownSession) {
+        self.all.remove(cookie);
+        self.owners.leave(known.owner);
+        if !self.unowned.is_empty() {
+            self.unowned.remove(&cookie);
+        }
+    }
+
+    /// Ends a snapshot. `cells` has the sessions that it found unchanged. Every session that closed before must have been
+    /// passed to [`DeltaTracker::close`].
+    pub fn end_snapshot(&mut self, cells: Cells) -> OpenSnapshot {
+        self.is_taking = false;
+        let mut changed = std::mem::take(&mut self.found);
+        let closed = std::mem::take(&mut self.closed);
+        if !closed.is_empty() {
+            changed.retain(|session| !closed.contains(&session.id()));
+        }
+        let cookies = || changed.iter().map(|s| s.cookie).collect::<FxHashSet<u64>>();
+        let gone = if self.is_whole {
+            self.keep_only(&cookies());
+            Vec::new()
+        } else if self.is_complete(&cells) {
+            self.missing.clear();
+            self.strangers.clear();
+            Vec::new()
+        } else {
+            self.compare(cells, &cookies())
+        };
+        OpenSnapshot {
+            changed,
+            gone,
+            is_whole: self.is_whole,
+            ..OpenSnapshot::default()
+        }
+    }
+
+    /// True if the snapshot contained the known sessions and no others.
+    fn is_complete(&self, cells: &Cells) -> bool {
+        let mut found = cells.sum();
+        for cookie in &self.closed_unchanged {
+            found.remove(*cookie);
+        }
+        found == self.all.without(self.changed)
+    }
+
+    fn keep_only(&mut self, changed: &FxHashSet<u64>) {
+        self.missing.clear();
+        self.strangers.clear();
+        if self.known.len() > changed.len() {
+            let others = self.known.keys().filter(|c| !changed.contains(c));
+            for cookie in others.copied().collect::<Vec<_>>() {
+                self.forget(cookie);
+            }
+        }
+    }
+
+    /// Returns the sessions that are gone. One is gone if two snapshots in a row did not contain it: the kernel's iterator
+    /// may skip a session while others disappear, and the record of one that is just closing may be on its way.
+    fn compare(&mut self, mut cells: Cells, changed: &FxHashSet<u64>) -> Vec<u64> {
+        let expected = self.known.keys().filter(|c| !changed.contains(c));
+        for cookie in expected.chain(&self.closed_unchanged) {
+            cells.cell(*cookie).remove(*cookie);
+        }
+        let (mut missing, mut strangers) = (FxHashSet::default(), FxHashSet::default());
+        let mut unclear = 0;
+        for difference in &cells.cells {
+            let lacks = difference.cookies.wrapping_neg();
+            match difference.count {
+                0 if difference.cookies == 0 => {}
+                -1 if self.known.contains_key(&lacks) => _ = missing.insert(lacks),
+                1 => _ = strangers.insert(difference.cookies),
+                _ => unclear += 1,
+            }
+        }
+        let is_stranger = strangers.iter().any(|c| self.strangers.contains(c));
+        self.is_amiss = is_stranger || unclear > UNCLEAR_CELLS;
+        self.strangers = strangers;
+        // those that share a cell are told apart by the next snapshot, which has other cells
+        let mut before = std::mem::take(&mut self.missing);
+        let gone: Vec<u64> = before.extract_if(|c| missing.remove(c)).collect();
+        let nothing = Tally::default();
+        before.retain(|c| self.known.contains_key(c) && *cells.cell(*c) != nothing);
+        missing.extend(before);
+        self.missing = missing;
+        gone.iter().for_each(|cookie| self.forget(*cookie));
+        gone
+    }
+
+    /// True if the last snapshot contained sessions that are not known, or lacked too many to tell which. The next snapshot
+    /// must then include all sessions in full.
     pub fn is_amiss(&self) -> bool {
         self.is_amiss
     }
 
     /// Owners of the sessions, and when each was first seen.
     pub fn owners(&self) -> impl Iterator<Item = (Owner, u64)> {
-        self.known.values().filter_map(|known| known.owner)
+        self.owners.iter()
     }
 
     /// Start times of the sessions that no process has been seen using.
     pub fn unowned(&self) -> impl Iterator<Item = u64> {
-        self.known.values().filter_map(|known| known.unowned_ns)
+        self.unowned.values().copied()
     }
 }
 
@@ -153,6 +328,71 @@ fn is_unowned(session: &Session) -> bool {
     }
 }
 
+/// Place of an owner in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OwnerNumber(u32);
+
+/// The owners of the known sessions.
+#[derive(Debug, Default)]
+struct OwnerTable {
+    numbers: FxHashMap<Owner, OwnerNumber>,
+    entries: Vec<OwnerEntry>,
+    free: Vec<OwnerNumber>,
+}
+
+#[derive(Debug)]
+struct OwnerEntry {
+    owner: Owner,
+    /// When it was first seen.
+    seen_ns: u64,
+    /// Sessions that it owns.
+    sessions: u32,
+}
+
+impl OwnerTable {
+    /// Adds a session of an owner.
+    fn join(&mut self, owner: Owner, seen_ns: u64) -> OwnerNumber {
+        let number = *self.numbers.entry(owner).or_insert_with(|| {
+            let entry = OwnerEntry {
+                owner,
+                seen_ns,
+                sessions: 0,
+            };
+            match self.free.pop() {
+                Some(number) => {
+                    self.entries[number.0 as usize] = entry;
+                    number
+                }
+                None => {
+                    self.entries.push(entry);
+                    OwnerNumber(self.entries.len() as u32 - 1)
+                }
+            }
+        });
+        self.entries[number.0 as usize].sessions += 1;
+        number
+    }
+
+    /// Removes a session of an owner.
+    fn leave(&mut self, number: Option<OwnerNumber>) {
+        let Some(number) = number else {
+            return;
+        };
+        let entry = &mut self.entries[number.0 as usize];
+        entry.sessions -= 1;
+        if entry.sessions == 0 {
+            self.numbers.remove(&entry.owner);
+            self.free.push(number);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Owner, u64)> {
+        let of = |number: &OwnerNumber| &self.entries[number.0 as usize];
+        let entries = self.numbers.values().map(of);
+        entries.map(|entry| (entry.owner, entry.seen_ns))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,11 +400,13 @@ mod tests {
     use crate::host::cgroup::Cgroups;
     use crate::host::interfaces::Interfaces;
 
+    const START_NS: u64 = 1_000_000_000;
+
     /// A record of a session that began at second 1.
-    fn told(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {
+    fn record(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {
         let record = session_record {
             cookie,
-            start_ns: 1_000_000_000,
+            start_ns: START_NS,
             bytes_acked: tx_bytes,
             owner,
             direction: 2,
@@ -177,66 +419,241 @@ mod tests {
         unsafe { std::slice::from_raw_parts((&raw const record).cast::<u8>(), size) }.to_vec()
     }
 
-    fn as_before(cookie: u64) -> Vec<u8> {
-        [0_u64, cookie].map(u64::to_ne_bytes).concat()
+    /// The kernel's side, and the tracker.
+    #[derive(Default)]
+    struct Kernel {
+        deltas: DeltaTracker,
+        begun: Option<Begun>,
+        unchanged: Vec<u64>,
     }
 
-    /// Returns the changed sessions with their bytes, and the unchanged ones.
-    fn snapshot(deltas: &mut DeltaTracker, bytes: &[Vec<u8>]) -> (Vec<(u64, u64)>, Vec<u64>) {
-        let mut context = DecodeContext {
-            hz: 1000,
-            started_ns: 0,
-            cgroups: Cgroups::none(),
-            names: ProcessNames::default(),
-            interfaces: Interfaces::default(),
-        };
-        deltas.begin_snapshot();
-        // in pieces, as they may arrive
-        let mut waiting = Vec::new();
-        for piece in bytes.concat().chunks(7) {
-            waiting.extend(piece);
-            let done = deltas.take(&waiting, &mut context).expect("records");
-            waiting.drain(..done);
+    impl Kernel {
+        fn begin(&mut self, is_whole: bool) {
+            self.begun = Some(self.deltas.begin_snapshot(is_whole));
+            self.unchanged.clear();
         }
-        assert_eq!(waiting, [0; 0]);
-        let found = deltas.end_snapshot();
-        let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
-        (changed.collect(), found.unchanged)
+
+        fn number(&self) -> u8 {
+            self.begun.expect("one was begun").number
+        }
+
+        /// Visits changed sessions, with their bytes and evidence.
+        fn visit(&mut self, changed: &[(u64, u64, u8)]) {
+            let mut context = DecodeContext {
+                hz: 1000,
+                started_ns: 0,
+                cgroups: Cgroups::none(),
+                names: ProcessNames::default(),
+                interfaces: Interfaces::default(),
+            };
+            let records = changed
+                .iter()
+                .flat_map(|(c, tx, owner)| record(*c, *tx, *owner));
+            // in pieces, as they may arrive
+            let mut waiting = Vec::new();
+            for piece in records.collect::<Vec<u8>>().chunks(7) {
+                waiting.extend(piece);
+                let done = self.deltas.take(&waiting, &mut context).expect("records");
+                waiting.drain(..done);
+            }
+            assert_eq!(waiting, [0; 0]);
+        }
+
+        fn count(&mut self, unchanged: &[u64]) {
+            self.unchanged.extend(unchanged);
+        }
+
+        /// Closes a session that this snapshot contained, changed or not, or not yet.
+        fn close(&mut self, cookie: u64, seen: Option<bool>) {
+            let number = self.number();
+            let seen = match seen {
+                Some(is_unchanged) => number << 1 | u8::from(is_unchanged),
+                None => (number - 1) << 1,
+            };
+            let start_ns = START_NS;
+            self.deltas.close(SessionId { cookie, start_ns }, seen);
+        }
+
+        /// Returns the changed sessions with their bytes, and those that are gone.
+        fn end(&mut self) -> (Vec<(u64, u64)>, Vec<u64>) {
+            let factor = self.begun.expect("one was begun").cell_factor;
+            let mut cells = Cells::new(std::iter::empty(), factor);
+            for cookie in &self.unchanged {
+                cells.cell(*cookie).add(*cookie);
+            }
+            let found = self.deltas.end_snapshot(cells);
+            let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
+            let mut gone = found.gone;
+            gone.sort_unstable();
+            (changed.collect(), gone)
+        }
+
+        fn snapshot(
+            &mut self,
+            changed: &[(u64, u64)],
+            unchanged: &[u64],
+        ) -> (Vec<(u64, u64)>, Vec<u64>) {
+            self.begin(false);
+            let changed: Vec<_> = changed.iter().map(|(c, tx)| (*c, *tx, 0)).collect();
+            self.visit(&changed);
+            self.count(unchanged);
+            self.end()
+        }
     }
 
     #[test]
-    fn delta_has_changed_sessions_in_full_and_others_by_cookie() {
-        let mut deltas = DeltaTracker::default();
-        let first = snapshot(&mut deltas, &[told(1, 5, 0), told(2, 6, 0)]);
+    fn delta_has_changed_sessions_alone() {
+        let mut kernel = Kernel::default();
+        let first = kernel.snapshot(&[(1, 5), (2, 6)], &[]);
         assert_eq!(first, (vec![(1, 5), (2, 6)], vec![]));
-        let second = snapshot(&mut deltas, &[as_before(2), told(1, 9, 0)]);
-        assert_eq!(second, (vec![(1, 9)], vec![2]));
-        assert_eq!(snapshot(&mut deltas, &[as_before(1)]), (vec![], vec![1]));
-        assert!(!deltas.is_amiss());
+        assert_eq!(kernel.snapshot(&[(1, 9)], &[2]), (vec![(1, 9)], vec![]));
+        assert_eq!(kernel.snapshot(&[], &[1, 2]), (vec![], vec![]));
+        assert!(!kernel.deltas.is_amiss());
     }
 
     #[test]
-    fn delta_unchanged_session_not_in_last_snapshot_is_needed_in_full() {
-        let mut deltas = DeltaTracker::default();
-        snapshot(&mut deltas, &[told(1, 5, 0), told(3, 5, 0)]);
-        snapshot(&mut deltas, &[as_before(1)]);
-        assert!(!deltas.is_amiss());
-        let third = snapshot(&mut deltas, &[as_before(1), as_before(3)]);
-        assert_eq!(third, (vec![], vec![1]));
-        assert!(deltas.is_amiss());
-        snapshot(&mut deltas, &[told(1, 5, 0), told(3, 5, 0)]);
-        assert!(!deltas.is_amiss());
+    fn delta_session_missing_twice_in_a_row_is_gone() {
+        let mut kernel = Kernel::default();
+        let all: Vec<(u64, u64)> = (1..=2000).map(|c| (c, 0)).collect();
+        kernel.snapshot(&all, &[]);
+        let but = |gone: &[u64]| {
+            (1..=2000)
+                .filter(|c| !gone.contains(c))
+                .collect::<Vec<u64>>()
+        };
+        assert_eq!(kernel.snapshot(&[], &but(&[3, 7])).1, [0; 0]);
+        // 7 was skipped
+        assert_eq!(kernel.snapshot(&[], &but(&[3, 8])).1, [3]);
+        assert_eq!(kernel.snapshot(&[], &but(&[3])).1, [0; 0]);
+        assert_eq!(kernel.snapshot(&[], &but(&[3])).1, [0; 0]);
+        assert!(!kernel.deltas.is_amiss());
+    }
+
+    #[test]
+    fn delta_sessions_missing_in_shared_cells_are_told_apart() {
+        let mut kernel = Kernel::default();
+        let all: Vec<(u64, u64)> = (1..=20_000).map(|c| (c * 7, 0)).collect();
+        kernel.snapshot(&all, &[]);
+        let gone: Vec<u64> = (1..=300).map(|c| c * 7 * 31).collect();
+        let left: Vec<u64> = all
+            .iter()
+            .map(|s| s.0)
+            .filter(|c| !gone.contains(c))
+            .collect();
+        let mut found = Vec::new();
+        let mut snapshots = 0;
+        while found.len() < gone.len() && snapshots < 10 {
+            found.extend(kernel.snapshot(&[], &left).1);
+            assert!(!kernel.deltas.is_amiss());
+            snapshots += 1;
+        }
+        found.sort_unstable();
+        assert_eq!(found, gone, "after {snapshots}");
+    }
+
+    #[test]
+    fn delta_more_missing_than_cells_tell_needs_all_in_full() {
+        let mut kernel = Kernel::default();
+        let all: Vec<(u64, u64)> = (1..=20_000).map(|c| (c, 0)).collect();
+        kernel.snapshot(&all, &[]);
+        assert_eq!(kernel.snapshot(&[], &[1, 2, 3]).1, [0; 0]);
+        assert!(kernel.deltas.is_amiss());
+        kernel.begin(true);
+        kernel.visit(&[(1, 0, 0), (2, 0, 0)]);
+        kernel.end();
+        assert!(!kernel.deltas.is_amiss());
+        assert_eq!(kernel.snapshot(&[], &[1, 2]), (vec![], vec![]));
+        assert_eq!(kernel.deltas.known.len(), 2);
+    }
+
+    #[test]
+    fn delta_unknown_session_is_needed_in_full() {
+        let mut kernel = Kernel::default();
+        kernel.snapshot(&[(1, 5)], &[]);
+        kernel.snapshot(&[], &[1, 3]);
+        assert!(!kernel.deltas.is_amiss(), "it may just have closed");
+        kernel.snapshot(&[], &[1]);
+        kernel.snapshot(&[], &[1, 3]);
+        assert!(!kernel.deltas.is_amiss());
+        kernel.snapshot(&[], &[1, 3]);
+        assert!(kernel.deltas.is_amiss());
+    }
+
+    #[test]
+    fn delta_session_closed_while_the_snapshot_is_taken_is_not_shown_any_more() {
+        let mut kernel = Kernel::default();
+        kernel.snapshot(&[(1, 5), (2, 5), (3, 5), (4, 5)], &[]);
+        kernel.begin(false);
+        kernel.visit(&[(1, 6, 0), (5, 1, 0)]);
+        kernel.count(&[2, 4]);
+        kernel.close(1, Some(false));
+        kernel.close(2, Some(true));
+        kernel.close(3, None);
+        kernel.close(5, Some(false));
+        assert!(kernel.deltas.is_complete(&{
+            let factor = kernel.begun.expect("one was begun").cell_factor;
+            let mut cells = Cells::new(std::iter::empty(), factor);
+            for cookie in [2, 4] {
+                cells.cell(cookie).add(cookie);
+            }
+            cells
+        }));
+        assert_eq!(kernel.end(), (vec![], vec![]));
+        assert_eq!(kernel.snapshot(&[], &[4]), (vec![], vec![]));
+        assert_eq!(kernel.deltas.known.len(), 1);
+    }
+
+    #[test]
+    fn delta_socket_connected_again_is_another_session() {
+        let mut kernel = Kernel::default();
+        kernel.snapshot(&[(1, 5)], &[]);
+        kernel.begin(false);
+        kernel.visit(&[(1, 6, 0)]);
+        // the record of the close of an earlier session arrives after the new session was visited
+        let earlier = SessionId {
+            cookie: 1,
+            start_ns: START_NS - 1,
+        };
+        kernel.deltas.close(earlier, (kernel.number() - 1) << 1);
+        assert_eq!(kernel.end(), (vec![(1, 6)], vec![]));
+        assert_eq!(kernel.snapshot(&[], &[1]), (vec![], vec![]));
+        assert_eq!(kernel.snapshot(&[], &[1]), (vec![], vec![]));
     }
 
     #[test]
     fn delta_sessions_without_owner_are_kept_while_unchanged() {
-        let mut deltas = DeltaTracker::default();
-        let unowned = |deltas: &DeltaTracker| deltas.unowned().collect::<Vec<_>>();
-        snapshot(&mut deltas, &[told(1, 0, 1), told(2, 0, 4)]);
-        assert_eq!(unowned(&deltas), [1_000_000_000]);
-        snapshot(&mut deltas, &[as_before(1), as_before(2)]);
-        assert_eq!(unowned(&deltas), [1_000_000_000]);
-        snapshot(&mut deltas, &[told(1, 0, 2), as_before(2)]);
-        assert_eq!(unowned(&deltas), [0; 0]);
+        let mut kernel = Kernel::default();
+        let unowned = |kernel: &Kernel| kernel.deltas.unowned().collect::<Vec<_>>();
+        kernel.begin(true);
+        kernel.visit(&[(1, 0, 1), (2, 0, 4)]);
+        kernel.end();
+        assert_eq!(unowned(&kernel), [START_NS]);
+        kernel.snapshot(&[], &[1, 2]);
+        assert_eq!(unowned(&kernel), [START_NS]);
+        kernel.begin(false);
+        kernel.visit(&[(1, 0, 2)]);
+        kernel.count(&[2]);
+        kernel.end();
+        assert_eq!(unowned(&kernel), [0; 0]);
+    }
+
+    #[test]
+    fn owner_is_forgotten_with_its_last_session() {
+        let mut owners = OwnerTable::default();
+        let owner = |pid| {
+            let session = Session {
+                pid,
+                ..crate::testing::sample::closed_session()
+            };
+            Owner::of(&session).expect("a process")
+        };
+        let (first, second) = (owners.join(owner(1), 10), owners.join(owner(1), 20));
+        assert_eq!(owners.iter().collect::<Vec<_>>(), [(owner(1), 10)]);
+        owners.leave(Some(first));
+        assert_eq!(owners.iter().count(), 1);
+        owners.leave(Some(second));
+        assert_eq!(owners.iter().count(), 0);
+        let again = owners.join(owner(2), 30);
+        assert_eq!((again, owners.entries.len()), (first, 1));
     }
 }

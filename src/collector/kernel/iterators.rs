@@ -16,7 +16,7 @@ use crate::collector::kernel::skel;
 pub(super) struct Iterators {
     pub(super) scan: Link,
     pub(super) scan_orphans: Link,
-    /// One after the other they report all open sessions.
+    /// One after the other they report all open sessions. The second one finds those in other network namespaces.
     pub(super) live: Vec<Link>,
     pub(super) holders: Link,
     /// `None`: the kernel cannot run it.
@@ -33,8 +33,8 @@ impl Iterators {
         let live = match walk {
             Walk::Map => vec![attach_iterator(&progs.dump_open_sessions, states)?],
             Walk::Files => vec![
-                attach_iterator(&progs.dump_held_sessions, IterOpts::None)?,
                 attach_iterator(&progs.dump_tcp_sessions, IterOpts::None)?,
+                attach_iterator(&progs.dump_held_sessions, IterOpts::None)?,
             ],
         };
         Ok(Iterators {
@@ -133,6 +133,29 @@ pub(super) fn walk(
         let done = take(&buffer[..filled])?;
         buffer.copy_within(done..filled, 0);
         filled -= done;
+    }
+}
+
+/// An iterator that is read in parts.
+pub(super) struct PartialWalk(Iter);
+
+impl PartialWalk {
+    pub(super) fn begin(link: &Link) -> anyhow::Result<Self> {
+        Ok(PartialWalk(Iter::new(link)?))
+    }
+
+    /// Reads the next part into `buffer`, which must have room for 32 kB, and returns how many bytes it has; `None`: there
+    /// are no more parts. The program ends a part by returning 1, with or without output.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> anyhow::Result<Option<usize>> {
+        loop {
+            match self.0.read(buffer) {
+                Ok(0) => return Ok(None),
+                Ok(n) => return Ok(Some(n)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Some(0)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 }
 

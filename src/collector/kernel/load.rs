@@ -139,6 +139,7 @@ pub(super) fn load<'o>(
             rodata.no_socket = reasons.no_socket;
             rodata.has_receiver = reasons.has_receiver.into();
         }
+        rodata.walks_files = u32::from(!is_map);
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
     if let Some(bss) = open.maps.bss_data.as_deref_mut() {

@@ -23,9 +23,11 @@ mod process_names;
 mod reader;
 mod shared;
 mod skel;
+mod snapshots;
 mod write_watch;
 
 pub use netns::{NamespaceScan, limits};
+pub use snapshots::SnapshotPart;
 
 /// Configuration of the collector.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct CollectorConfig {
     pub capture: CaptureFilter,
     /// Interval between snapshots of the open sessions and of the host; `None`: no snapshots.
     pub interval: Option<Duration>,
+    /// How much of a snapshot is read at once; `None`: as much as suits this kernel.
+    pub part: Option<SnapshotPart>,
     /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.
     /// If false, ready as soon as nothing new is missed.
     pub scan_first: bool,
@@ -56,6 +60,7 @@ impl CollectorConfig {
         CollectorConfig {
             capture: CaptureFilter::default(),
             interval: None,
+            part: None,
             scan_first: true,
             ring_bytes: 1 << 16,
             drops: false,

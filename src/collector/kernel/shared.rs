@@ -52,6 +52,43 @@ impl<'a> SharedState<'a> {
             .store(sleeps.into(), Ordering::SeqCst);
     }
 
+    /// Begins a snapshot: its number, 1 to 127, and the factor that its cells are found with.
+    pub fn begin_snapshot(&self, number: u8, factor: u64) {
+        // SAFETY: aligned as integers and mapped as long as the skeleton lives. The programs write the cells only while
+        // this thread reads an iterator, and they never write the other two.
+        unsafe {
+            (&raw mut (*self.0).unchanged_sums).write_bytes(0, 1);
+            (&raw mut (*self.0).unchanged_counts).write_bytes(0, 1);
+            AtomicU64::from_ptr(&raw mut (*self.0).cell_factor).store(factor, Ordering::Relaxed);
+            AtomicU32::from_ptr(&raw mut (*self.0).snapshot_number)
+                .store(number.into(), Ordering::SeqCst);
+        }
+    }
+
+    /// Returns the unchanged sessions of the current snapshot: for each cell the number of them, and the sum of their
+    /// cookies.
+    pub fn unchanged(&self) -> impl Iterator<Item = (u32, u64)> {
+        // SAFETY: as in `begin_snapshot`
+        let counts = unsafe { (&raw const (*self.0).unchanged_counts).read_volatile() };
+        // SAFETY: as in `begin_snapshot`
+        let sums = unsafe { (&raw const (*self.0).unchanged_sums).read_volatile() };
+        counts.into_iter().zip(sums)
+    }
+
+    /// Sets how many objects an iterator visits before it returns to this side.
+    pub fn set_part(&self, objects: u32) {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs write it only while this thread
+        // reads an iterator.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).part_left) }
+            .store(objects, Ordering::SeqCst);
+    }
+
+    /// True if a session in another network namespace than this thread's has been seen.
+    pub fn has_foreign(&self) -> bool {
+        // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs only ever set it to 1.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).has_foreign) }.load(Ordering::Relaxed) != 0
+    }
+
     /// Requests that the next snapshot include every open session in full, changed or not.
     pub fn request_full_snapshot(&self) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; only this side writes it.

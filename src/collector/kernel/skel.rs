@@ -20,11 +20,6 @@ unsafe impl bytemuck::AnyBitPattern for types::session_record {}
 // SAFETY: the fields are integers and arrays of them: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::session_record {}
 // SAFETY: two integers of the same size; the struct is repr(C).
-unsafe impl bytemuck::AnyBitPattern for types::unchanged_session {}
-// SAFETY: the fields are integers: all zeros is a value.
-unsafe impl bytemuck::Zeroable for types::unchanged_session {}
-
-// SAFETY: two integers of the same size; the struct is repr(C).
 unsafe impl bytemuck::AnyBitPattern for types::new_cgroup {}
 // SAFETY: the fields are integers: all zeros is a value.
 unsafe impl bytemuck::Zeroable for types::new_cgroup {}

@@ -14,11 +14,14 @@ impl App {
             let captured = |s: &Session| self.capture_filter.matches(s);
             batch.closed.retain(captured);
             if let Some(open) = &mut batch.open {
-                open.changed.retain(captured);
+                open.keep_only(captured);
             }
         }
         if self.first_ns == 0 {
             self.first_ns = batch.taken_ns;
+        }
+        if let Some(open) = &batch.open {
+            self.interval.stretched = open.stretched;
         }
         let is_snapshot = batch.open.is_some();
         let changed = is_snapshot | self.notice.pass(batch.taken_ns);

@@ -33,6 +33,7 @@ impl Waiting {
         let ended = batch.closed.len();
         self.count += ended as u64;
         self.closed.extend(batch.closed);
+        let since = self.with_snapshot + self.since_snapshot + ended;
         if batch.open.is_some() {
             self.snapshot_ns = batch.taken_ns;
             (self.with_snapshot, self.since_snapshot) = (ended, 0);
@@ -40,7 +41,11 @@ impl Waiting {
             self.since_snapshot += ended;
         }
         let open = match (self.newest.open.take(), batch.open) {
-            (Some(earlier), Some(later)) => Some(later.after(earlier, batch.taken_ns)),
+            (Some(earlier), Some(later)) => {
+                let since = self.closed.iter().rev().take(since);
+                let closed: FxHashSet<SessionId> = since.map(Session::id).collect();
+                Some(later.after(earlier, &closed, batch.taken_ns))
+            }
             (earlier, later) => later.or(earlier),
         };
         let host = batch.host.or(self.newest.host.take());
@@ -77,7 +82,7 @@ impl Waiting {
     /// Drops the waiting open sessions that are not followed any more.
     pub fn follow_only(&mut self, is_followed: impl Fn(&Session) -> bool) {
         if let Some(open) = &mut self.newest.open {
-            open.changed.retain(is_followed);
+            open.keep_only(is_followed);
         }
     }
 

@@ -12,13 +12,18 @@ const STEPS: [u64; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshInterval {
     pub interval: Duration,
+    /// The interval at which snapshots come, if it is longer because of what they cost.
+    pub stretched: Option<Duration>,
 }
 
 impl RefreshInterval {
     pub const DEFAULT: Duration = Duration::from_secs(1);
 
     pub fn new(interval: Duration) -> Self {
-        RefreshInterval { interval }
+        RefreshInterval {
+            interval,
+            stretched: None,
+        }
     }
 
     /// Moves to the next longer or shorter step; stays at either end.
@@ -32,14 +37,21 @@ impl RefreshInterval {
     }
 
     pub fn text(&self) -> String {
-        let micros = fields::micros(self.interval.as_micros() as u64);
-        format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
+        every(self.interval)
     }
 
     /// Text for the header, unless it is the default.
     pub fn header_text(&self) -> Option<String> {
-        (self.interval != Self::DEFAULT).then(|| self.text())
+        match self.stretched {
+            Some(stretched) => Some(format!("figures {}", every(stretched))),
+            None => (self.interval != Self::DEFAULT).then(|| self.text()),
+        }
     }
+}
+
+fn every(interval: Duration) -> String {
+    let micros = fields::micros(interval.as_micros() as u64);
+    format!("every {}", micros.replace(".00s", "s").replace("m00s", "m"))
 }
 
 #[cfg(test)]

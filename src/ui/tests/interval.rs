@@ -30,3 +30,24 @@ fn interval_set_at_start_is_shown() {
     let app = app(SIZE).with_interval(Duration::from_millis(250));
     assert!(screen(&app, SIZE).contains("every 250ms"));
 }
+
+#[test]
+fn interval_stretched_by_the_cost_of_snapshots_is_shown() {
+    let mut app = app(SIZE);
+    let mut header = |stretched| {
+        app.batch(Batch {
+            taken_ns: 11 * S,
+            open: Some(OpenSnapshot {
+                stretched,
+                ..OpenSnapshot::default()
+            }),
+            ..Batch::default()
+        });
+        let screen = screen(&app, SIZE);
+        screen.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert!(!header(None).contains("every"));
+    let stretched = header(Some(Duration::from_secs(4)));
+    assert!(stretched.contains("figures every 4s"), "{stretched}");
+    assert!(!header(None).contains("every"), "it is cheaper again");
+}

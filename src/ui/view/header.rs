@@ -271,7 +271,11 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
     parts.push(Part::new(Importance::Explains, order));
     parts.extend(captured);
-    parts.extend(interval.map(|text| Part::new(Importance::Usual, text)));
+    let rank = match app.interval.stretched {
+        Some(_) => Importance::Needed,
+        None => Importance::Usual,
+    };
+    parts.extend(interval.map(|text| Part::new(rank, text)));
     parts
 }
 

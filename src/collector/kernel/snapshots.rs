@@ -1,0 +1,302 @@
+//! Takes the snapshots of the open sessions: a part at a time, so that the collector sees to everything else in between,
+//! and so rarely that they take no more than their share of a processor.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use libbpf_rs::Link;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::collector::kernel::decode::DecodeContext;
+use crate::collector::kernel::delta::{Cells, DeltaTracker};
+use crate::collector::kernel::iterators::PartialWalk;
+use crate::collector::kernel::load::Walk;
+use crate::collector::kernel::shared::SharedState;
+use crate::model::batch::OpenSnapshot;
+use crate::model::session::SessionId;
+
+/// While a snapshot is taken, its thread rests for this many times as long as it reads.
+const REST: u32 = 3;
+/// The interval between snapshots is at least this many times the CPU time of one: they take a twentieth of a processor
+/// at most.
+const SHARE: u32 = 20;
+/// Size of the buffer: the kernel hands out 32 kB at a time.
+const BUFFER: usize = 64 << 10;
+
+/// How much of a snapshot is read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotPart {
+    /// Objects of the kernel that are visited in one system call: sockets, or open files.
+    pub objects: u32,
+    /// Time after which no more of them are visited.
+    pub time: Duration,
+}
+
+impl SnapshotPart {
+    /// A part that suits a kernel.
+    fn of(walk: Walk) -> Self {
+        let objects = match walk {
+            // the kernel finds its place again by counting from the start of a list, of which it has as many as processors
+            Walk::Map => 1 << 15,
+            Walk::Files => 1 << 10,
+        };
+        SnapshotPart {
+            objects,
+            time: Duration::from_millis(2),
+        }
+    }
+}
+
+/// Takes snapshots.
+pub(super) struct Snapshots<'a> {
+    variables: &'a SharedState<'a>,
+    /// One after the other they report all open sessions.
+    links: &'a [Link],
+    part: SnapshotPart,
+    buffer: Vec<u8>,
+    deltas: DeltaTracker,
+    /// The one that is being taken.
+    reading: Option<Reading>,
+    /// When the last one was begun; `None`: the next one is due at once.
+    begun_at: Option<Instant>,
+    /// The next one includes every session in full.
+    is_whole_next: bool,
+    pacing: Pacing,
+}
+
+/// A snapshot that is being taken.
+struct Reading {
+    is_whole: bool,
+    cell_factor: u64,
+    /// Boot time when it was begun, ns.
+    begun_ns: u64,
+    /// Number of links whose iterators have been begun, and the current one.
+    begun: usize,
+    walk: Option<PartialWalk>,
+    /// Bytes in the buffer that have not been consumed.
+    filled: usize,
+    /// CPU time so far.
+    cost: Duration,
+    next_at: Instant,
+}
+
+impl<'a> Snapshots<'a> {
+    pub(super) fn new(
+        variables: &'a SharedState<'a>,
+        links: &'a [Link],
+        walk: Walk,
+        part: Option<SnapshotPart>,
+    ) -> Self {
+        Snapshots {
+            variables,
+            links,
+            part: part.unwrap_or_else(|| SnapshotPart::of(walk)),
+            buffer: vec![0; BUFFER],
+            deltas: DeltaTracker::default(),
+            reading: None,
+            begun_at: None,
+            // all are new
+            is_whole_next: true,
+            pacing: Pacing::default(),
+        }
+    }
+
+    /// The sessions of the snapshots.
+    pub(super) fn deltas(&self) -> &DeltaTracker {
+        &self.deltas
+    }
+
+    /// True while a snapshot is being taken.
+    pub(super) fn is_reading(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// Takes note of a closed session: see [`DeltaTracker::close`].
+    pub(super) fn close(&mut self, id: SessionId, seen: u8) {
+        self.deltas.close(id, seen);
+    }
+
+    /// The next snapshot includes every session in full. One that is being taken goes on.
+    pub(super) fn request_whole(&mut self) {
+        self.is_whole_next = true;
+    }
+
+    /// Begins again, at once, with a snapshot that includes every session in full.
+    pub(super) fn restart(&mut self) {
+        self.reading = None;
+        self.begun_at = None;
+        self.is_whole_next = true;
+    }
+
+    /// Returns the time until something is to be done for a snapshot, if one is to be taken every `interval`.
+    pub(super) fn until_next(&self, interval: Duration) -> Duration {
+        let now = Instant::now();
+        if let Some(reading) = &self.reading {
+            return reading.next_at.saturating_duration_since(now);
+        }
+        let every = self.pacing.stretched(interval).unwrap_or(interval);
+        let passed = self.begun_at.map_or(every, |at| now.duration_since(at));
+        every.saturating_sub(passed)
+    }
+
+    /// Reads the next part of a snapshot, or `all` of it, and begins one if none is being taken. Returns true if that was
+    /// the last part.
+    pub(super) fn read(
+        &mut self,
+        all: bool,
+        now_ns: u64,
+        context: &mut DecodeContext,
+    ) -> anyhow::Result<bool> {
+        let began = Instant::now();
+        let cpu = thread_time();
+        let mut reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.begin(now_ns, began),
+        };
+        let is_done = loop {
+            if !self.read_once(&mut reading, context)? {
+                break true;
+            }
+            if !all && began.elapsed() >= self.part.time {
+                break false;
+            }
+        };
+        reading.cost += thread_time().saturating_sub(cpu);
+        // the first one, and one with all sessions, are waited for
+        let rest = if reading.is_whole { 0 } else { REST };
+        reading.next_at = Instant::now() + began.elapsed() * rest;
+        self.reading = Some(reading);
+        Ok(is_done)
+    }
+
+    fn begin(&mut self, now_ns: u64, now: Instant) -> Reading {
+        let is_whole = std::mem::take(&mut self.is_whole_next);
+        if is_whole {
+            self.variables.request_full_snapshot();
+        }
+        let begun = self.deltas.begin_snapshot(is_whole);
+        self.variables
+            .begin_snapshot(begun.number, begun.cell_factor);
+        self.begun_at = Some(now);
+        Reading {
+            is_whole,
+            cell_factor: begun.cell_factor,
+            begun_ns: now_ns,
+            begun: 0,
+            walk: None,
+            filled: 0,
+            cost: Duration::ZERO,
+            next_at: now,
+        }
+    }
+
+    /// Reads from the current iterator once; false: none of them has more.
+    fn read_once(
+        &mut self,
+        reading: &mut Reading,
+        context: &mut DecodeContext,
+    ) -> anyhow::Result<bool> {
+        const TAKING: &str = "cannot take a snapshot of the open sessions";
+        let walk = match &mut reading.walk {
+            Some(walk) => walk,
+            None => {
+                // the second iterator finds the sessions of other network namespaces
+                let is_needed = reading.begun == 0 || self.variables.has_foreign();
+                let Some(link) = self.links.get(reading.begun).filter(|_| is_needed) else {
+                    return Ok(false);
+                };
+                reading.begun += 1;
+                reading
+                    .walk
+                    .insert(PartialWalk::begin(link).context(TAKING)?)
+            }
+        };
+        self.variables.set_part(self.part.objects);
+        match walk
+            .read(&mut self.buffer[reading.filled..])
+            .context(TAKING)?
+        {
+            None => reading.walk = None,
+            Some(read) => {
+                let filled = reading.filled + read;
+                let done = self.deltas.take(&self.buffer[..filled], context)?;
+                self.buffer.copy_within(done..filled, 0);
+                reading.filled = filled - done;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends a snapshot of which all parts were read. Returns it with the boot time when it was begun, ns. Every session that
+    /// closed before must have been passed to [`Snapshots::close`].
+    pub(super) fn end(&mut self, interval: Duration) -> Option<(OpenSnapshot, u64)> {
+        let reading = self.reading.take()?;
+        let cpu = thread_time();
+        let cells = Cells::new(self.variables.unchanged(), reading.cell_factor);
+        let mut open = self.deltas.end_snapshot(cells);
+        if self.deltas.is_amiss() {
+            self.is_whole_next = true;
+        }
+        let cost = reading.cost + thread_time().saturating_sub(cpu);
+        self.pacing.add(cost);
+        open.stretched = self.pacing.stretched(interval);
+        Some((open, reading.begun_ns))
+    }
+}
+
+/// CPU time of this thread.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Keeps the cost of snapshots within their share of a processor.
+#[derive(Debug, Default)]
+struct Pacing {
+    /// CPU time of the last snapshot.
+    last: Duration,
+    /// The interval that snapshots need to have.
+    needed: Duration,
+}
+
+impl Pacing {
+    /// Takes the CPU time of a snapshot. One that is more expensive than the one before it and the one after it, as the first
+    /// is, does not count.
+    fn add(&mut self, cost: Duration) {
+        let needed = cost.min(self.last) * SHARE;
+        self.last = cost;
+        // a little less is no reason to go back and forth
+        if needed > self.needed || needed < self.needed * 4 / 5 {
+            self.needed = needed;
+        }
+    }
+
+    /// Returns the interval between snapshots if it is longer than this one: a multiple of it.
+    fn stretched(&self, interval: Duration) -> Option<Duration> {
+        let every = self.needed.div_duration_f64(interval).ceil() as u32;
+        (every > 1).then(|| interval * every)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_is_stretched_to_the_share_of_two_snapshots_in_a_row() {
+        let mut pacing = Pacing::default();
+        let second = Duration::from_secs(1);
+        let mut after = |cost_ms| {
+            pacing.add(Duration::from_millis(cost_ms));
+            pacing.stretched(second).map_or(1, |s| s.as_secs())
+        };
+        assert_eq!(after(400), 1, "the first has all sessions in full");
+        assert_eq!(after(40), 1);
+        assert_eq!(after(45), 1);
+        assert_eq!([after(130), after(120)], [1, 3]);
+        assert_eq!([after(140), after(150)], [3, 3]);
+        assert_eq!([after(120), after(130)], [3, 3], "hardly cheaper");
+        assert_eq!([after(85), after(75)], [2, 2]);
+        assert_eq!([after(10), after(10)], [1, 1]);
+    }
+}
