@@ -17,7 +17,7 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde_json::{Value, json};
 
-use crate::testbed;
+use crate::{Absent, testbed};
 
 /// The servers' port. It is in every row of these sessions, and above the ports that the kernel gives to clients,
 /// here and in the host's other network namespaces.
@@ -356,19 +356,21 @@ impl Plan {
     }
 }
 
-/// `--role hold N`: holds N idle sessions on loopback, with both ends here, until stdin is closed.
+/// `--role hold N LANE`: holds N idle sessions on the loopback address of that lane, with both ends here, until stdin is
+/// closed.
 pub(crate) fn hold_role(arguments: &[String]) -> anyhow::Result<()> {
-    let [sessions] = arguments else {
-        bail!("hold takes a number of sessions");
+    let [sessions, lane] = arguments else {
+        bail!("hold takes a number of sessions and a lane");
     };
     let sessions: u64 = sessions.parse()?;
-    testbed::end_after(Duration::from_secs(300));
+    let lane: u32 = lane.parse()?;
+    testbed::end_after(Duration::from_secs(900));
     testbed::allow_descriptors(sessions + 100)?;
-    let listener = listen(0)?;
+    let listener = listen(lane)?;
     let mut ends = Vec::new();
     for _ in 0..sessions / 2 {
         let client = socket()?;
-        rustix::net::connect(&client, &address(0))?;
+        rustix::net::connect(&client, &address(lane))?;
         ends.push(client);
         ends.push(rustix::net::accept_with(&listener, SocketFlags::CLOEXEC)?);
     }
@@ -377,25 +379,49 @@ pub(crate) fn hold_role(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Idle sessions, held until dropped.
-pub(crate) struct Held(Child);
+/// Idle sessions, held until dropped by processes that have an address each.
+pub(crate) struct Held(Vec<Child>);
 
 impl Held {
+    /// Sessions of a process: fewer than it may have descriptors, and than an address has ports.
+    const OF_ONE: u64 = 19_000;
+    /// Memory that a session takes, with both the kernel's part and that of tcplife, bytes.
+    const MEMORY: u64 = 8_000;
+
     pub(crate) fn open(sessions: u64) -> anyhow::Result<Self> {
-        let mut child = testbed::role("hold")?
-            .arg(sessions.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        testbed::first_line(&mut child).context("cannot open the idle sessions")?;
-        Ok(Held(child))
+        if testbed::available_memory()? < sessions * Held::MEMORY {
+            return Err(Absent("memory for that many sessions").into());
+        }
+        let mut held = Held(Vec::new());
+        let mut left = sessions;
+        for lane in 0.. {
+            let of_this = left.min(Held::OF_ONE);
+            if of_this == 0 {
+                break;
+            }
+            left -= of_this;
+            let child = testbed::role("hold")?
+                .args([of_this.to_string(), lane.to_string()])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()?;
+            held.0.push(child);
+        }
+        for child in &mut held.0 {
+            testbed::first_line(child).context("cannot open the idle sessions")?;
+        }
+        Ok(held)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.stdin = None;
-        let _ = self.0.wait();
+        for child in &mut self.0 {
+            child.stdin = None;
+        }
+        for child in &mut self.0 {
+            let _ = child.wait();
+        }
     }
 }
 

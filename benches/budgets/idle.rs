@@ -1,5 +1,6 @@
 //! Cost of the dashboard when nothing happens, and its startup time.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::churn::Held;
@@ -11,39 +12,46 @@ use crate::{Bench, testbed};
 pub(crate) const OPEN: u64 = 10_000;
 
 pub(crate) fn measure(bench: &mut Bench) {
-    let what = "start to the first frame with 10,000 sessions open";
-    bench.step(what, Limit::AtMost(100.0), |bench| {
+    starts(bench, OPEN, "10,000", Limit::None);
+    starts(bench, 100_000, "100,000", Limit::AtMost(1000.0));
+    let what = "start until all of 10,000 sessions are shown, with 1,000 network namespaces";
+    bench.step(what, Limit::AtMost(3000.0), |bench| {
+        let _namespaces = testbed::Namespaces::add(1000)?;
         let _held = Held::open(OPEN)?;
-        let (mut first, mut all) = (Vec::new(), Vec::new());
-        bench.rounds(|| {
-            let (_, frame, whole) = start(OPEN)?;
-            first.push(frame.as_secs_f64() * 1e3);
-            all.push(whole.as_secs_f64() * 1e3);
-            Ok(())
-        })?;
-        Ok(vec![
-            Budget::figure(what, Limit::AtMost(100.0), "ms", Spread::of(&first)),
-            Budget::figure(
-                "start until all of them are shown",
-                Limit::None,
-                "ms",
-                Spread::of(&all),
-            ),
-        ])
-    });
-    let what = "CPU with 10,000 idle sessions open, refreshed every second";
-    bench.step(what, Limit::AtMost(1.0), |bench| {
-        let _held = Held::open(OPEN)?;
-        let screen = start(OPEN)?.0;
-        let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
-        let percent: Vec<f64> = quiet.iter().map(|q| q.percent).collect();
+        let all = bench.rounds(|| Ok(start(OPEN)?.2.as_secs_f64() * 1e3))?;
         Ok(vec![Budget::figure(
             what,
-            Limit::AtMost(1.0),
-            "%",
-            Spread::of(&percent),
+            Limit::AtMost(3000.0),
+            "ms",
+            Spread::of(&all),
         )])
     });
+    for (open, number, limit) in [
+        (OPEN, "10,000", 1.0),
+        (100_000, "100,000", 3.0),
+        (1_000_000, "1,000,000", 10.0),
+    ] {
+        let what = format!("CPU with {number} idle sessions open, refreshed every second");
+        let limit = Limit::AtMost(limit);
+        bench.step(&what, limit, |bench| {
+            let _held = Held::open(open)?;
+            let screen = start(open)?.0;
+            let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
+            let percent: Vec<f64> = quiet.iter().map(|q| q.percent).collect();
+            drop(screen);
+            let ss = testbed::cpu_of_command(Command::new("ss").arg("-tinp"))?;
+            let ss = Spread::of(&[ss.as_secs_f64() * 100.0]);
+            Ok(vec![
+                Budget::figure(&what, limit, "%", Spread::of(&percent)),
+                Budget::figure(
+                    "the same with `ss -tinp` every second",
+                    Limit::None,
+                    "%",
+                    ss,
+                ),
+            ])
+        });
+    }
     bench.step("wake-ups when idle", Limit::AtMost(25.0), |bench| {
         let screen = Screen::tcplife(&[])?;
         let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
@@ -60,6 +68,31 @@ pub(crate) fn measure(bench: &mut Bench) {
                 Limit::AtMost(0.3),
                 "kB/s",
                 of(|q| q.bytes / 1e3),
+            ),
+        ])
+    });
+}
+
+/// Measures starts on a host with `open` sessions, a number that is written so.
+fn starts(bench: &mut Bench, open: u64, number: &str, all_limit: Limit) {
+    let what = format!("start to the first frame with {number} sessions open");
+    let limit = Limit::AtMost(100.0);
+    bench.step(&what, limit, |bench| {
+        let _held = Held::open(open)?;
+        let (mut first, mut all) = (Vec::new(), Vec::new());
+        bench.rounds(|| {
+            let (_, frame, whole) = start(open)?;
+            first.push(frame.as_secs_f64() * 1e3);
+            all.push(whole.as_secs_f64() * 1e3);
+            Ok(())
+        })?;
+        Ok(vec![
+            Budget::figure(&what, limit, "ms", Spread::of(&first)),
+            Budget::figure(
+                "start until all of them are shown",
+                all_limit,
+                "ms",
+                Spread::of(&all),
             ),
         ])
     });

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::mem::zeroed;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -171,6 +171,60 @@ pub(crate) fn sleeps_of(pid: u32) -> anyhow::Result<u64> {
         sum += number_after(&status, "voluntary_ctxt_switches:").unwrap_or(0);
     }
     Ok(sum)
+}
+
+/// Memory that programs can have without swapping, bytes.
+pub(crate) fn available_memory() -> anyhow::Result<u64> {
+    let info = fs::read_to_string("/proc/meminfo")?;
+    Ok(1024 * number_after(&info, "MemAvailable:").context("no MemAvailable")?)
+}
+
+/// Runs a command whose output nobody reads. Returns its CPU time.
+pub(crate) fn cpu_of_command(command: &mut Command) -> anyhow::Result<Duration> {
+    let name = command.get_program().to_owned();
+    let before = cpu_of_children()?;
+    let status = command.stdout(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start {}", name.display()))?;
+    ensure!(status.success(), "{}: {status}", name.display());
+    Ok(cpu_of_children()?.saturating_sub(before))
+}
+
+/// CPU time of all children that have been waited for.
+fn cpu_of_children() -> anyhow::Result<Duration> {
+    // SAFETY: all zeros is a value of it.
+    let mut usage: libc::rusage = unsafe { zeroed() };
+    // SAFETY: `usage` is writable for the call.
+    if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) } != 0 {
+        return Err(std::io::Error::last_os_error()).context("cannot read the children's times");
+    }
+    let time = |t: libc::timeval| {
+        Duration::from_secs(t.tv_sec as u64) + Duration::from_micros(t.tv_usec as u64)
+    };
+    Ok(time(usage.ru_utime) + time(usage.ru_stime))
+}
+
+/// Network namespaces, removed when dropped.
+pub(crate) struct Namespaces(Vec<String>);
+
+impl Namespaces {
+    pub(crate) fn add(count: usize) -> anyhow::Result<Self> {
+        let mut added = Namespaces(Vec::new());
+        for number in 0..count {
+            let name = format!("tcplife-bench-{number}");
+            let status = Command::new("ip").args(["netns", "add", &name]).status();
+            ensure!(status?.success(), "cannot add a network namespace");
+            added.0.push(name);
+        }
+        Ok(added)
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        for name in &self.0 {
+            let _ = Command::new("ip").args(["netns", "del", name]).status();
+        }
+    }
 }
 
 /// Resident memory of this process, bytes.

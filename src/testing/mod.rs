@@ -43,7 +43,9 @@ pub mod model {
     pub use crate::model::interface::Interface;
     pub use crate::model::listener::Listener;
     pub use crate::model::packet_drop::{DROP_REASONS, DropClass, PacketDirection, PacketDrops};
-    pub use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
+    pub use crate::model::session::{
+        Age, Comm, Direction, Evidence, Reason, Session, SessionId, State,
+    };
     pub use crate::model::store::{SessionRef, Store};
 }
 

@@ -334,10 +334,11 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
     let mut live: Vec<Outcome> = Vec::new();
 
     std::thread::scope(|scope| {
-        // in parallel, as both wait for long
-        let checks: [fn() -> Outcome; 2] = [
+        // in parallel, as they wait for long
+        let checks: [fn() -> Outcome; 3] = [
             open_sessions::find_idle_worker,
             open_sessions::follow_what_changes,
+            open_sessions::change_between_parts,
         ];
         let checks =
             (!before.is_empty() && !accuracy).then(|| checks.map(|check| scope.spawn(check)));

@@ -6,12 +6,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use tcplife::testing::collector::{self, Collector, CollectorConfig};
-use tcplife::testing::model::{Age, Evidence, Session, SessionRef, State, Store};
+use tcplife::testing::collector::{self, Collector, CollectorConfig, SnapshotPart};
+use tcplife::testing::model::{Age, Batch, Evidence, Session, SessionId, SessionRef, State, Store};
 
 use crate::judge::Outcome;
 use crate::sys;
@@ -210,6 +211,166 @@ pub(crate) fn follow_what_changes() -> Outcome {
     }
     drop((client, server));
     outcome("only-changes-are-told", 2, wrong, collector)
+}
+
+/// What was shown of the sessions of a listener.
+#[derive(Default)]
+struct Shown {
+    /// The last figures of each, and whether it has closed.
+    sessions: BTreeMap<SessionId, (Session, bool)>,
+    wrong: Vec<String>,
+}
+
+impl Shown {
+    /// Takes a batch: no session may be shown twice in it, or with older figures than before, or after its close.
+    fn take(&mut self, batch: &Batch, port: u16) {
+        let is_ours = |s: &&Session| s.lport == port || s.rport == port;
+        let open = batch.open.as_ref();
+        let changed = open.map_or(&[][..], |open| &open.changed);
+        let mut seen = BTreeSet::new();
+        for session in changed.iter().filter(is_ours) {
+            if !seen.insert(session.id()) {
+                self.wrong.push(format!("twice in a snapshot: {session:?}"));
+            }
+            self.follow(session);
+        }
+        for session in batch.closed.iter().filter(is_ours) {
+            self.follow(session);
+        }
+        let gone = open.map_or(&[][..], |open| &open.gone);
+        for (id, (session, _)) in &self.sessions {
+            let is_missing = open.is_some_and(|open| open.is_whole) && !seen.contains(id);
+            if gone.contains(&id.cookie) || (is_missing && session.is_open()) {
+                self.wrong.push(format!("open and gone: {session:?}"));
+            }
+        }
+    }
+
+    fn follow(&mut self, session: &Session) {
+        let figures = |s: &Session| [s.end_ns, s.tx_bytes, s.rx_bytes];
+        let is_closed = !session.is_open();
+        if let Some((before, was_closed)) = self.sessions.get(&session.id()) {
+            let [now, then] = [session, before].map(figures);
+            if *was_closed || now.iter().zip(then).any(|(now, then)| *now < then) {
+                self.wrong.push(format!("{session:?} after {before:?}"));
+            }
+        }
+        self.sessions
+            .insert(session.id(), (session.clone(), is_closed));
+    }
+}
+
+/// Sessions that open, change and close between the parts of a snapshot are each shown once, with figures that are never
+/// older than those before, and all of them close.
+pub(crate) fn change_between_parts() -> Outcome {
+    const LANES: usize = 3;
+    const EACH: usize = 150;
+    const STANDING: usize = 40;
+    let config = CollectorConfig {
+        interval: Some(Duration::from_millis(20)),
+        part: Some(SnapshotPart {
+            objects: 3,
+            time: Duration::ZERO,
+        }),
+        ring_bytes: 1 << 20,
+        ..CollectorConfig::for_tests()
+    };
+    let collector = collector::start(config).expect("the collector starts");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("bound");
+    let turns = Mutex::new(());
+    let connect = || {
+        // so that each client is accepted by its own thread
+        let _turn = turns.lock().expect("no panic");
+        let client = TcpStream::connect(addr).expect("loopback");
+        (client, listener.accept().expect("a client").0)
+    };
+    let mut standing: Vec<_> = (0..STANDING).map(|_| connect()).collect();
+    let mut shown = Shown::default();
+    let end = Instant::now() + Duration::from_secs(60);
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES)
+            .map(|lane| {
+                let connect = &connect;
+                scope.spawn(move || {
+                    for turn in 0..EACH {
+                        let (mut client, mut server) = connect();
+                        for _ in 0..turn % 4 {
+                            client.write_all(b"asked").expect("it is connected");
+                            server.write_all(b"answered").expect("it is connected");
+                            server.read_exact(&mut [0; 1]).expect("it was sent");
+                        }
+                        // some last for several parts
+                        std::thread::sleep(Duration::from_micros(
+                            (turn * (lane + 1) * 37 % 5000) as u64,
+                        ));
+                    }
+                })
+            })
+            .collect();
+        let mut turn = 0;
+        while lanes.iter().any(|lane| !lane.is_finished()) && Instant::now() < end {
+            if let Ok(batch) = collector.batches().recv_timeout(Duration::from_millis(100)) {
+                shown.take(&batch, addr.port());
+            }
+            standing[turn % STANDING]
+                .0
+                .write_all(b"x")
+                .expect("it is connected");
+            turn += 1;
+        }
+    });
+    // each of the standing ones is shown with everything that was sent
+    let mut sent = BTreeMap::new();
+    for (client, server) in &mut standing {
+        client.write_all(b"last").expect("it is connected");
+        let cookie = sys::cookie(&client.try_clone().expect("dup").into());
+        let queued = rustix::io::ioctl_fionread(&*server).expect("FIONREAD");
+        sent.insert(cookie, queued);
+    }
+    let expected = sent.len();
+    let is_right = |(session, is_closed): &(Session, bool)| {
+        !is_closed && sent.get(&session.cookie) == Some(&session.tx_bytes)
+    };
+    while shown.sessions.values().filter(|s| is_right(s)).count() < expected {
+        match collector.batches().recv_timeout(Duration::from_secs(1)) {
+            Ok(batch) if Instant::now() < end => shown.take(&batch, addr.port()),
+            _ => {
+                shown
+                    .wrong
+                    .push("a standing session has other figures than were sent".into());
+                break;
+            }
+        }
+    }
+    drop(standing);
+    let all = 2 * (LANES * EACH + STANDING);
+    let count = |shown: &Shown| {
+        shown
+            .sessions
+            .values()
+            .filter(|(_, closed)| *closed)
+            .count()
+    };
+    while count(&shown) < all {
+        match collector.batches().recv_timeout(Duration::from_secs(1)) {
+            Ok(batch) if Instant::now() < end => shown.take(&batch, addr.port()),
+            _ => {
+                let closed = count(&shown);
+                shown
+                    .wrong
+                    .push(format!("{closed} of {all} sessions have closed"));
+                break;
+            }
+        }
+    }
+    if shown.sessions.len() != all {
+        let sessions = shown.sessions.len();
+        shown
+            .wrong
+            .push(format!("{all} sessions, shown as {sessions}"));
+    }
+    outcome("parts-of-a-snapshot", all, shown.wrong, collector)
 }
 
 /// Preexisting sessions that do not change: tcplife and ss must show the same.

@@ -25,7 +25,7 @@ use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::reader::{Reader, both_clocks};
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::{self, types};
-use crate::collector::kernel::snapshots::Snapshots;
+use crate::collector::kernel::snapshots::{Snapshots, thread_time};
 use crate::collector::kernel::write_watch::WriteWatch;
 use crate::collector::kernel::{CollectorConfig, Started, netns};
 use crate::collector::{Orders, Wanted};
@@ -41,7 +41,9 @@ const TAKE_EVERY: Duration = Duration::from_millis(50);
 const SLEEP: Duration = Duration::from_secs(1);
 /// Minimum time between scans of all open files, for sessions of which only the listener is known.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
-/// The same for sessions of which an earlier scan found no owner: they may still be in the listener's queue.
+/// Minimum time between scans in units of the CPU time of one: they take a fiftieth of a processor at most.
+const SCAN_SHARE: u32 = 50;
+/// Minimum time between scans for sessions of which an earlier scan found no owner: they may still be in the listener's queue.
 const SCAN_AGAIN: Duration = Duration::from_secs(60);
 /// Minimum age of a session without a known owner that justifies a scan.
 const SCAN_AFTER_NS: u64 = 2_000_000_000;
@@ -157,6 +159,7 @@ pub fn run(
             DropCounts::new(reasons, maps)
         }),
         last_scan_ns: started_ns,
+        scan_cost: Duration::ZERO,
     };
     rounds.run(&rest, &tx, orders)
 }
@@ -220,6 +223,8 @@ struct Rounds<'a> {
     /// Dropped packets; `None`: the kernel gives no reasons, or they are not wanted.
     drops: Option<DropCounts<'a>>,
     last_scan_ns: u64,
+    /// CPU time of the last scan of all open files.
+    scan_cost: Duration,
 }
 
 impl Rounds<'_> {
@@ -321,10 +326,13 @@ impl Rounds<'_> {
         drop(context);
         let now_ns = self.reader.now_ns();
         let unowned = self.snapshots.deltas().unowned();
-        if scan_is_due(unowned, self.last_scan_ns, now_ns) {
+        let least = SCAN_EVERY.max(self.scan_cost * SCAN_SHARE);
+        if scan_is_due(unowned, self.last_scan_ns, now_ns, least) {
             self.last_scan_ns = now_ns;
+            let cpu = thread_time();
             // the owners it finds show in the next snapshot
             self.scanner.scan()?;
+            self.scan_cost = thread_time().saturating_sub(cpu);
         }
         batch.host = Some(self.host_snapshot()?);
         Ok(batch)
@@ -427,15 +435,25 @@ fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
 }
 
 /// True if a scan of all open files is worthwhile: no process has been seen using some sessions, because they are idle
-/// or only written to. `unowned` are their start times.
-fn scan_is_due(unowned: impl Iterator<Item = u64>, last_scan_ns: u64, now_ns: u64) -> bool {
+/// or only written to. `unowned` are their start times, and `least` is the minimum time between scans.
+fn scan_is_due(
+    unowned: impl Iterator<Item = u64>,
+    last_scan_ns: u64,
+    now_ns: u64,
+    least: Duration,
+) -> bool {
     let since = Duration::from_nanos(now_ns.saturating_sub(last_scan_ns));
     unowned
         .map(|start_ns| start_ns.saturating_add(SCAN_AFTER_NS))
         .filter(|due_ns| *due_ns <= now_ns)
         .any(|due_ns| {
             let was_in_vain = due_ns <= last_scan_ns;
-            since >= if was_in_vain { SCAN_AGAIN } else { SCAN_EVERY }
+            since
+                >= if was_in_vain {
+                    least.max(SCAN_AGAIN)
+                } else {
+                    least
+                }
         })
 }
 
@@ -494,14 +512,22 @@ mod tests {
     #[test]
     fn file_scan_is_due_only_for_sessions_still_without_owner() {
         let due = |start_s: u64, last_s, now_s| {
-            scan_is_due(std::iter::once(start_s * S), last_s * S, now_s * S)
+            scan_is_due(
+                std::iter::once(start_s * S),
+                last_s * S,
+                now_s * S,
+                SCAN_EVERY,
+            )
         };
         assert!(due(100, 97, 102));
         assert!(!due(100, 90, 101), "it may yet show by itself");
         assert!(!due(100, 98, 102), "the last scan was a moment ago");
         assert!(!due(100, 102, 161), "a scan has told nothing of it");
         assert!(due(100, 102, 162), "it may have been accepted since");
-        assert!(!scan_is_due(std::iter::empty(), 0, 200 * S));
+        assert!(!scan_is_due(std::iter::empty(), 0, 200 * S, SCAN_EVERY));
+        let least = Duration::from_secs(20);
+        let of_many_files = |now_s| scan_is_due(std::iter::once(90 * S), 88 * S, now_s * S, least);
+        assert_eq!([100, 108].map(of_many_files), [false, true]);
     }
 
     #[test]

@@ -307,6 +307,11 @@ impl DeltaTracker {
         self.is_amiss
     }
 
+    /// Number of known sessions.
+    pub fn known_count(&self) -> usize {
+        self.known.len()
+    }
+
     /// Owners of the sessions, and when each was first seen.
     pub fn owners(&self) -> impl Iterator<Item = (Owner, u64)> {
         self.owners.iter()

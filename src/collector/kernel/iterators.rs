@@ -1,5 +1,6 @@
 //! Attaches the iterators and walks them.
 
+use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd};
@@ -86,10 +87,12 @@ impl Scanner<'_> {
         }
         for map in self.scratch {
             // an entry that stayed could hide the owner of a later socket at the same address
-            for key in map.keys().collect::<Vec<_>>() {
-                let deleting = "cannot forget the holders that a scan has found";
-                map.delete(&key).context(deleting)?;
-            }
+            in_batches(
+                map,
+                libbpf_sys::bpf_map_lookup_and_delete_batch,
+                &mut |_, _| {},
+            )
+            .context("cannot forget the holders that a scan has found")?;
         }
         Ok(())
     }
@@ -161,6 +164,27 @@ impl PartialWalk {
 
 /// Reads all entries of a hash map, many at a time, and passes each key and value to `take`.
 pub(super) fn read_map(map: &MapMut<'_>, take: &mut dyn FnMut(&[u8], &[u8])) -> anyhow::Result<()> {
+    in_batches(map, libbpf_sys::bpf_map_lookup_batch, take).context("cannot read a BPF map")
+}
+
+/// Libbpf's functions for many entries at once: the map, the position before and after, room for keys and values, their
+/// number, and options.
+type BatchCall = unsafe extern "C" fn(
+    c_int,
+    *mut c_void,
+    *mut c_void,
+    *mut c_void,
+    *mut c_void,
+    *mut u32,
+    *const libbpf_sys::bpf_map_batch_opts,
+) -> c_int;
+
+/// Calls a function for all entries of a hash map, many at a time, and passes each key and value to `take`.
+fn in_batches(
+    map: &MapMut<'_>,
+    call: BatchCall,
+    take: &mut dyn FnMut(&[u8], &[u8]),
+) -> io::Result<()> {
     /// Entries of a batch: more than one bucket of the map has.
     const BATCH: usize = 1024;
     // the kernel wants at least four bytes for the position
@@ -178,7 +202,7 @@ pub(super) fn read_map(map: &MapMut<'_>, take: &mut dyn FnMut(&[u8], &[u8])) -> 
         // SAFETY: the keys and values have room for `count` entries, and the position for one key; the kernel reads the
         // old position before it writes the new one.
         let result = unsafe {
-            libbpf_sys::bpf_map_lookup_batch(
+            call(
                 map.as_fd().as_raw_fd(),
                 from.cast(),
                 position.as_mut_ptr().cast(),
@@ -190,8 +214,7 @@ pub(super) fn read_map(map: &MapMut<'_>, take: &mut dyn FnMut(&[u8], &[u8])) -> 
         };
         let is_last = result == -libc::ENOENT;
         if result < 0 && !is_last {
-            let error = io::Error::from_raw_os_error(-result);
-            return Err(error).context("cannot read a BPF map");
+            return Err(io::Error::from_raw_os_error(-result));
         }
         let entries = keys
             .chunks_exact(key_size)

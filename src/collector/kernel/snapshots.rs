@@ -33,11 +33,12 @@ pub struct SnapshotPart {
 }
 
 impl SnapshotPart {
-    /// A part that suits a kernel.
-    fn of(walk: Walk) -> Self {
+    /// A part that suits a kernel and a number of sessions.
+    fn of(walk: Walk, sessions: usize) -> Self {
         let objects = match walk {
-            // the kernel finds its place again by counting from the start of a list, of which it has as many as processors
-            Walk::Map => 1 << 15,
+            // The kernel finds its place again by counting from the start of a list, and has no more lists than processors.
+            // So the parts must not become many.
+            Walk::Map => (sessions / 4).clamp(1 << 16, 1 << 17) as u32,
             Walk::Files => 1 << 10,
         };
         SnapshotPart {
@@ -52,7 +53,9 @@ pub(super) struct Snapshots<'a> {
     variables: &'a SharedState<'a>,
     /// One after the other they report all open sessions.
     links: &'a [Link],
-    part: SnapshotPart,
+    walk: Walk,
+    /// `None`: what suits the walk.
+    part: Option<SnapshotPart>,
     buffer: Vec<u8>,
     deltas: DeltaTracker,
     /// The one that is being taken.
@@ -90,7 +93,8 @@ impl<'a> Snapshots<'a> {
         Snapshots {
             variables,
             links,
-            part: part.unwrap_or_else(|| SnapshotPart::of(walk)),
+            walk,
+            part,
             buffer: vec![0; BUFFER],
             deltas: DeltaTracker::default(),
             reading: None,
@@ -153,11 +157,14 @@ impl<'a> Snapshots<'a> {
             Some(reading) => reading,
             None => self.begin(now_ns, began),
         };
+        let suitable = || SnapshotPart::of(self.walk, self.deltas.known_count());
+        let part = self.part.unwrap_or_else(suitable);
         let is_done = loop {
+            self.variables.set_part(part.objects);
             if !self.read_once(&mut reading, context)? {
                 break true;
             }
-            if !all && began.elapsed() >= self.part.time {
+            if !all && began.elapsed() >= part.time {
                 break false;
             }
         };
@@ -211,7 +218,6 @@ impl<'a> Snapshots<'a> {
                     .insert(PartialWalk::begin(link).context(TAKING)?)
             }
         };
-        self.variables.set_part(self.part.objects);
         match walk
             .read(&mut self.buffer[reading.filled..])
             .context(TAKING)?
@@ -245,7 +251,7 @@ impl<'a> Snapshots<'a> {
 }
 
 /// CPU time of this thread.
-fn thread_time() -> Duration {
+pub(super) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

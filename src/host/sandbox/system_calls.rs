@@ -126,7 +126,7 @@ const CLONE_NEW: [i32; 7] = [
 
 /// Commands of bpf(2) that the collector goes on to use (include/uapi/linux/bpf.h): on maps, programs and iterators that exist.
 /// Nothing is loaded or created any more.
-const BPF_ALLOWED: [u64; 10] = [
+const BPF_ALLOWED: [u64; 11] = [
     1,  // MAP_LOOKUP_ELEM
     2,  // MAP_UPDATE_ELEM
     3,  // MAP_DELETE_ELEM
@@ -135,6 +135,7 @@ const BPF_ALLOWED: [u64; 10] = [
     17, // RAW_TRACEPOINT_OPEN: attaches a program again, see LINK_CREATE
     21, // MAP_LOOKUP_AND_DELETE_ELEM
     24, // MAP_LOOKUP_BATCH
+    25, // MAP_LOOKUP_AND_DELETE_BATCH
     28, // LINK_CREATE
     33, // ITER_CREATE
 ];
