@@ -76,15 +76,18 @@ static __always_inline bool has_part_left(void)
 }
 
 /*
- * The figures of an open session: a record, or no more than a count if an earlier snapshot has shown all
- * of it. Most sessions of a host are idle.
+ * The figures of an open session: a record in the ring, or no more than a count if an earlier snapshot
+ * has shown all of it. Most sessions of a host are idle. Returns 1 if the collector must take what is in
+ * the ring first: it is there for sessions that close. (The output of an iterator has room for some
+ * hundred records, and to go on afterwards, the kernel looks for its place from the start.)
  */
-static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct sock_state *st)
+static __always_inline int dump(struct sock *sk, struct sock_state *st)
 {
-	struct session_record r; /* all of it is filled: there is no padding */
+	struct session_record *r;
 	struct tcp_sock *tp;
+	__u16 lport, rport;
 	__u32 digest_now;
-	__u8 state;
+	__u8 state, ip;
 
 	/* several processes may hold it, or it changed its place while the iterator waited */
 	if (!sk || !st || st->seen >> 1 == snapshot_number)
@@ -96,12 +99,10 @@ static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct so
 	if (!tp)
 		return 0;
 	set_mptcp_owner(st, tp);
-	r.ip = ip_version(sk);
-	r.lport = sk->__sk_common.skc_num;
-	r.rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	r.state = state;
-	r.closed = 0;
-	if (!is_captured(tp, r.ip, r.lport, r.rport, st->pid))
+	ip = ip_version(sk);
+	lport = sk->__sk_common.skc_num;
+	rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	if (!is_captured(tp, ip, lport, rport, st->pid))
 		return 0;
 	/* before the figures are read: a change in between then appears in the next snapshot */
 	digest_now = digest(sk, tp, st);
@@ -111,12 +112,21 @@ static __always_inline int dump(struct seq_file *seq, struct sock *sk, struct so
 		st->seen = snapshot_number << 1 | 1;
 		return 0;
 	}
-	fill_record(&r, tp, st, bpf_ktime_get_boot_ns());
-	/* the kernel discards a record that does not fit, and runs the program again for it */
-	if (bpf_seq_write(seq, &r, sizeof(r)) == 0) {
-		st->snapshot_digest = digest_now;
-		st->seen = snapshot_number << 1;
-	}
+	if (bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > wake_above_bytes)
+		return 1;
+	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+	if (!r)
+		return 1;
+	r->ip = ip;
+	r->lport = lport;
+	r->rport = rport;
+	r->state = state;
+	r->closed = 0;
+	fill_record(r, tp, st, bpf_ktime_get_boot_ns());
+	st->snapshot_digest = digest_now;
+	st->seen = snapshot_number << 1;
+	snapshot_records++;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -128,7 +138,7 @@ int dump_open_sessions(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	if (!has_part_left())
 		return 1;
-	return dump(ctx->meta->seq, ctx->sk, ctx->value);
+	return dump(ctx->sk, ctx->value);
 }
 
 /*
@@ -147,7 +157,7 @@ int dump_tcp_sessions(struct bpf_iter__tcp *ctx)
 	if (!has_part_left())
 		return 1;
 	tp = bpf_skc_to_tcp_sock(skc);
-	return tp ? dump(ctx->meta->seq, sock_of(tp), state_of(sock_of(tp))) : 0;
+	return tp ? dump(sock_of(tp), state_of(sock_of(tp))) : 0;
 }
 
 /* ... and then, if there are sessions elsewhere, those of them that a process holds. */
@@ -164,7 +174,7 @@ int dump_held_sessions(struct bpf_iter__task_file *ctx)
 	sk = inet_sock_of(file);
 	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net)
 		return 0;
-	return dump(ctx->meta->seq, sk, state_of(sk));
+	return dump(sk, state_of(sk));
 }
 
 #endif

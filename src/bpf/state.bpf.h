@@ -196,6 +196,7 @@ __u64 made_good; /* transitions that on_state_nested handled because on_state wa
 
 __u32 snapshot_gen; /* changed by the collector to get every session in full again */
 __u32 snapshot_number; /* of the current one: 1 to 127, set by the collector */
+__u32 snapshot_records; /* written to the ring for it so far */
 __u32 part_left; /* objects that an iterator visits before the collector gets its turn */
 int scanner_tid; /* walks iter/tcp, which locks every socket that it visits (Linux 5.15) */
 __u64 wanted_cookie; /* of the session whose holders find_holders looks for */

@@ -119,6 +119,7 @@ pub fn run(
             interfaces: Interfaces::of_this_namespace(),
         }),
         closed: RefCell::default(),
+        open: RefCell::default(),
         seen: RefCell::default(),
         bad_record: RefCell::default(),
     };
@@ -168,6 +169,8 @@ pub fn run(
 struct RingRecords {
     context: RefCell<DecodeContext>,
     closed: RefCell<Vec<Session>>,
+    /// Open sessions of the current snapshot, as their records name them.
+    open: RefCell<Vec<Session>>,
     /// Those of them that were in a snapshot: see `DeltaTracker::close`.
     seen: RefCell<Vec<(SessionId, u8)>>,
     bad_record: RefCell<Option<BadRecord>>,
@@ -182,6 +185,9 @@ impl RingRecords {
         }
         let decoded = decode(bytes, &mut self.context.borrow_mut());
         match decoded {
+            Ok(session) if bytes[offset_of!(types::session_record, closed)] == 0 => {
+                self.open.borrow_mut().push(session);
+            }
             Ok(mut session) => {
                 self.context.borrow().names.apply(&mut session);
                 let seen = bytes[offset_of!(types::session_record, seen)];
@@ -245,12 +251,21 @@ impl Rounds<'_> {
                 orders.answer(self.find_holders(wanted)?);
             }
             let is_due = self.until_snapshot().is_some_and(|t| last || t.is_zero());
-            let is_read = is_due && self.read_snapshot(last)?;
-            // takes those that closed while the snapshot was read: it does not show them any more
-            let (has_taken, mut is_wanted) = self.drain(last, tx)?;
-            if is_read && is_wanted {
-                is_wanted = tx.send(self.snapshot()?).is_ok();
-            }
+            let mut has_taken = false;
+            let is_wanted = loop {
+                if is_due {
+                    self.snapshots.read(self.reader.now_ns())?;
+                }
+                // takes those that closed while the snapshot was read, too: it does not show them any more
+                let (taken, wanted) = self.drain(last, is_due, tx)?;
+                has_taken |= taken;
+                if wanted && self.snapshots.is_complete() {
+                    break tx.send(self.snapshot()?).is_ok();
+                }
+                if !(last && is_due && wanted) {
+                    break wanted;
+                }
+            };
             if last || !is_wanted {
                 return Ok(());
             }
@@ -303,14 +318,7 @@ impl Rounds<'_> {
         self.interval.map(|every| self.snapshots.until_next(every))
     }
 
-    /// Reads the next part of a snapshot, or `all` of it. Returns true if it is complete.
-    fn read_snapshot(&mut self, all: bool) -> anyhow::Result<bool> {
-        let now_ns = self.reader.now_ns();
-        let mut context = self.taken.context.borrow_mut();
-        self.snapshots.read(all, now_ns, &mut context)
-    }
-
-    /// Returns a batch with the snapshot of which all parts were read, and with that of the host.
+    /// Returns a batch with the snapshot that is complete, and with that of the host.
     fn snapshot(&mut self) -> anyhow::Result<Batch> {
         let mut batch = self.new_batch();
         let interval = self.interval.unwrap_or_default();
@@ -360,10 +368,17 @@ impl Rounds<'_> {
         })
     }
 
-    /// Hands over closed sessions, in one or more batches. Returns whether any session had closed, and whether the
-    /// receiver wants more.
-    fn drain(&mut self, last: bool, tx: &Sender<Batch>) -> anyhow::Result<(bool, bool)> {
+    /// Hands over closed sessions, in one or more batches, and the open ones in the ring to their snapshot. If this is the
+    /// `last` time and no snapshot `follows`, there is a batch in any case. Returns whether any session had closed, and
+    /// whether the receiver wants more.
+    fn drain(
+        &mut self,
+        last: bool,
+        follows: bool,
+        tx: &Sender<Batch>,
+    ) -> anyhow::Result<(bool, bool)> {
         let mut has_taken = false;
+        let cpu = self.snapshots.is_reading().then(thread_time);
         loop {
             let mut batch = self.new_batch();
             let taken = self.ring.consume_raw_n(BATCH_SESSIONS);
@@ -374,18 +389,24 @@ impl Rounds<'_> {
             if let Some(e) = self.taken.bad_record.take() {
                 return Err(e.into());
             }
+            for session in self.taken.open.take() {
+                let context = self.taken.context.borrow();
+                self.snapshots.take(session, &context.names);
+            }
             for (id, seen) in self.taken.seen.take() {
                 self.snapshots.close(id, seen);
             }
             batch.closed = self.taken.closed.take();
             batch.missed = self.count_missed(last);
             has_taken |= !batch.closed.is_empty();
-            let more = batch.closed.len() >= BATCH_SESSIONS;
-            let is_worth_it = !batch.closed.is_empty() || last;
+            let more = taken as usize >= BATCH_SESSIONS;
+            let is_worth_it = !batch.closed.is_empty() || (last && !follows);
             if is_worth_it && tx.send(batch).is_err() {
                 return Ok((has_taken, false));
             }
             if !more {
+                let cost = cpu.map(|cpu| thread_time().saturating_sub(cpu));
+                self.snapshots.add_cost(cost.unwrap_or_default());
                 return Ok((has_taken, true));
             }
         }

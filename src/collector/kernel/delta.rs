@@ -2,15 +2,13 @@
 //! one in full, and counts the others in cells by their cookies.
 //!
 //! The cells are compared with the known sessions: what a cell lacks is the cookie of a session that is gone. So nothing
-//! is done for a session that has not changed. `snapshot` gets the bytes, `decode` interprets a record.
+//! is done for a session that has not changed. `snapshots` has the kernel visit them.
 
 use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
-use crate::collector::kernel::process_names::Owner;
-use crate::collector::kernel::skel::types::session_record;
+use crate::collector::kernel::process_names::{Owner, ProcessNames};
 use crate::model::batch::OpenSnapshot;
 use crate::model::session::{Evidence, Session, SessionId, State};
 
@@ -147,22 +145,8 @@ impl DeltaTracker {
         }
     }
 
-    /// Takes output of the iterator and returns how many bytes it has consumed: a record that is cut off at the end
-    /// must be passed again when there is more.
-    ///
-    /// # Errors
-    /// If the bytes contain an invalid record.
-    pub fn take(&mut self, bytes: &[u8], context: &mut DecodeContext) -> Result<usize, BadRecord> {
-        let records = bytes.chunks_exact(size_of::<session_record>());
-        let rest = records.remainder().len();
-        for record in records {
-            let session = decode(record, context)?;
-            self.take_changed(session, context);
-        }
-        Ok(bytes.len() - rest)
-    }
-
-    fn take_changed(&mut self, mut session: Session, context: &DecodeContext) {
+    /// Takes a session that the current snapshot has in full, as in its record, and gives its owner the current name.
+    pub fn take(&mut self, mut session: Session, names: &ProcessNames) {
         let cookie = session.cookie;
         let owner = Owner::of(&session).map(|owner| self.owners.join(owner, session.end_ns));
         let known = KnownSession {
@@ -179,7 +163,7 @@ impl DeltaTracker {
             self.unowned.remove(&cookie);
         }
         self.changed.add(cookie);
-        context.names.apply(&mut session);
+        names.apply(&mut session);
         self.found.push(session);
     }
 
@@ -401,27 +385,19 @@ impl OwnerTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collector::kernel::process_names::ProcessNames;
-    use crate::host::cgroup::Cgroups;
-    use crate::host::interfaces::Interfaces;
 
     const START_NS: u64 = 1_000_000_000;
 
-    /// A record of a session that began at second 1.
-    fn record(cookie: u64, tx_bytes: u64, owner: u8) -> Vec<u8> {
-        let record = session_record {
+    /// A session that began at second 1.
+    fn session(cookie: u64, tx_bytes: u64, owner: Evidence) -> Session {
+        Session {
             cookie,
             start_ns: START_NS,
-            bytes_acked: tx_bytes,
+            tx_bytes,
             owner,
-            direction: 2,
-            ip: 4,
-            state: 1,
-            ..bytemuck::Zeroable::zeroed()
-        };
-        let size = size_of::<session_record>();
-        // SAFETY: integers without padding, as tcplife.h asserts.
-        unsafe { std::slice::from_raw_parts((&raw const record).cast::<u8>(), size) }.to_vec()
+            state: State::Established,
+            ..crate::testing::sample::closed_session()
+        }
     }
 
     /// The kernel's side, and the tracker.
@@ -442,26 +418,16 @@ mod tests {
             self.begun.expect("one was begun").number
         }
 
-        /// Visits changed sessions, with their bytes and evidence.
-        fn visit(&mut self, changed: &[(u64, u64, u8)]) {
-            let mut context = DecodeContext {
-                hz: 1000,
-                started_ns: 0,
-                cgroups: Cgroups::none(),
-                names: ProcessNames::default(),
-                interfaces: Interfaces::default(),
-            };
-            let records = changed
-                .iter()
-                .flat_map(|(c, tx, owner)| record(*c, *tx, *owner));
-            // in pieces, as they may arrive
-            let mut waiting = Vec::new();
-            for piece in records.collect::<Vec<u8>>().chunks(7) {
-                waiting.extend(piece);
-                let done = self.deltas.take(&waiting, &mut context).expect("records");
-                waiting.drain(..done);
+        /// Visits changed sessions, with their bytes.
+        fn visit(&mut self, changed: &[(u64, u64)]) {
+            for (cookie, tx_bytes) in changed {
+                self.visit_owned(*cookie, *tx_bytes, Evidence::Read);
             }
-            assert_eq!(waiting, [0; 0]);
+        }
+
+        fn visit_owned(&mut self, cookie: u64, tx_bytes: u64, owner: Evidence) {
+            let session = session(cookie, tx_bytes, owner);
+            self.deltas.take(session, &ProcessNames::default());
         }
 
         fn count(&mut self, unchanged: &[u64]) {
@@ -499,8 +465,7 @@ mod tests {
             unchanged: &[u64],
         ) -> (Vec<(u64, u64)>, Vec<u64>) {
             self.begin(false);
-            let changed: Vec<_> = changed.iter().map(|(c, tx)| (*c, *tx, 0)).collect();
-            self.visit(&changed);
+            self.visit(changed);
             self.count(unchanged);
             self.end()
         }
@@ -564,7 +529,7 @@ mod tests {
         assert_eq!(kernel.snapshot(&[], &[1, 2, 3]).1, [0; 0]);
         assert!(kernel.deltas.is_amiss());
         kernel.begin(true);
-        kernel.visit(&[(1, 0, 0), (2, 0, 0)]);
+        kernel.visit(&[(1, 0), (2, 0)]);
         kernel.end();
         assert!(!kernel.deltas.is_amiss());
         assert_eq!(kernel.snapshot(&[], &[1, 2]), (vec![], vec![]));
@@ -589,7 +554,7 @@ mod tests {
         let mut kernel = Kernel::default();
         kernel.snapshot(&[(1, 5), (2, 5), (3, 5), (4, 5)], &[]);
         kernel.begin(false);
-        kernel.visit(&[(1, 6, 0), (5, 1, 0)]);
+        kernel.visit(&[(1, 6), (5, 1)]);
         kernel.count(&[2, 4]);
         kernel.close(1, Some(false));
         kernel.close(2, Some(true));
@@ -613,7 +578,7 @@ mod tests {
         let mut kernel = Kernel::default();
         kernel.snapshot(&[(1, 5)], &[]);
         kernel.begin(false);
-        kernel.visit(&[(1, 6, 0)]);
+        kernel.visit(&[(1, 6)]);
         // the record of the close of an earlier session arrives after the new session was visited
         let earlier = SessionId {
             cookie: 1,
@@ -630,13 +595,14 @@ mod tests {
         let mut kernel = Kernel::default();
         let unowned = |kernel: &Kernel| kernel.deltas.unowned().collect::<Vec<_>>();
         kernel.begin(true);
-        kernel.visit(&[(1, 0, 1), (2, 0, 4)]);
+        kernel.visit_owned(1, 0, Evidence::Listen);
+        kernel.visit_owned(2, 0, Evidence::Close);
         kernel.end();
         assert_eq!(unowned(&kernel), [START_NS]);
         kernel.snapshot(&[], &[1, 2]);
         assert_eq!(unowned(&kernel), [START_NS]);
         kernel.begin(false);
-        kernel.visit(&[(1, 0, 2)]);
+        kernel.visit_owned(1, 0, Evidence::Kernel);
         kernel.count(&[2]);
         kernel.end();
         assert_eq!(unowned(&kernel), [0; 0]);

@@ -147,14 +147,13 @@ impl PartialWalk {
         Ok(PartialWalk(Iter::new(link)?))
     }
 
-    /// Reads the next part into `buffer`, which must have room for 32 kB, and returns how many bytes it has; `None`: there
-    /// are no more parts. The program ends a part by returning 1, with or without output.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> anyhow::Result<Option<usize>> {
+    /// Runs the program, which writes nothing, until it ends a part by returning 1. False: that was the last part.
+    pub(super) fn run_part(&mut self) -> anyhow::Result<bool> {
         loop {
-            match self.0.read(buffer) {
-                Ok(0) => return Ok(None),
-                Ok(n) => return Ok(Some(n)),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Some(0)),
+            match self.0.read(&mut [0]) {
+                Ok(0) => return Ok(false),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e.into()),
             }

@@ -60,6 +60,7 @@ impl<'a> SharedState<'a> {
             (&raw mut (*self.0).unchanged_sums).write_bytes(0, 1);
             (&raw mut (*self.0).unchanged_counts).write_bytes(0, 1);
             AtomicU64::from_ptr(&raw mut (*self.0).cell_factor).store(factor, Ordering::Relaxed);
+            AtomicU32::from_ptr(&raw mut (*self.0).snapshot_records).store(0, Ordering::Relaxed);
             AtomicU32::from_ptr(&raw mut (*self.0).snapshot_number)
                 .store(number.into(), Ordering::SeqCst);
         }
@@ -75,12 +76,24 @@ impl<'a> SharedState<'a> {
         counts.into_iter().zip(sums)
     }
 
+    /// Number of records in the ring buffer for the current snapshot, those that were taken included.
+    pub fn snapshot_records(&self) -> u32 {
+        // SAFETY: as in `begin_snapshot`
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).snapshot_records) }.load(Ordering::SeqCst)
+    }
+
     /// Sets how many objects an iterator visits before it returns to this side.
     pub fn set_part(&self, objects: u32) {
         // SAFETY: aligned as a u32 and mapped as long as the skeleton lives; the programs write it only while this thread
         // reads an iterator.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.0).part_left) }
             .store(objects, Ordering::SeqCst);
+    }
+
+    /// True if the last part has ended early, because the ring buffer has to be drained.
+    pub fn has_part_left(&self) -> bool {
+        // SAFETY: as in `set_part`
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.0).part_left) }.load(Ordering::SeqCst) != 0
     }
 
     /// True if a session in another network namespace than this thread's has been seen.

@@ -7,21 +7,19 @@ use anyhow::Context as _;
 use libbpf_rs::Link;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::collector::kernel::decode::DecodeContext;
 use crate::collector::kernel::delta::{Cells, DeltaTracker};
 use crate::collector::kernel::iterators::PartialWalk;
 use crate::collector::kernel::load::Walk;
+use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::SharedState;
 use crate::model::batch::OpenSnapshot;
-use crate::model::session::SessionId;
+use crate::model::session::{Session, SessionId};
 
 /// While a snapshot is taken, its thread rests for this many times as long as it reads.
 const REST: u32 = 3;
 /// The interval between snapshots is at least this many times the CPU time of one: they take a twentieth of a processor
 /// at most.
 const SHARE: u32 = 20;
-/// Size of the buffer: the kernel hands out 32 kB at a time.
-const BUFFER: usize = 64 << 10;
 
 /// How much of a snapshot is read at once.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +54,6 @@ pub(super) struct Snapshots<'a> {
     walk: Walk,
     /// `None`: what suits the walk.
     part: Option<SnapshotPart>,
-    buffer: Vec<u8>,
     deltas: DeltaTracker,
     /// The one that is being taken.
     reading: Option<Reading>,
@@ -76,8 +73,9 @@ struct Reading {
     /// Number of links whose iterators have been begun, and the current one.
     begun: usize,
     walk: Option<PartialWalk>,
-    /// Bytes in the buffer that have not been consumed.
-    filled: usize,
+    is_read: bool,
+    /// Records taken from the ring buffer.
+    taken: u32,
     /// CPU time so far.
     cost: Duration,
     next_at: Instant,
@@ -95,7 +93,6 @@ impl<'a> Snapshots<'a> {
             links,
             walk,
             part,
-            buffer: vec![0; BUFFER],
             deltas: DeltaTracker::default(),
             reading: None,
             begun_at: None,
@@ -143,14 +140,9 @@ impl<'a> Snapshots<'a> {
         every.saturating_sub(passed)
     }
 
-    /// Reads the next part of a snapshot, or `all` of it, and begins one if none is being taken. Returns true if that was
-    /// the last part.
-    pub(super) fn read(
-        &mut self,
-        all: bool,
-        now_ns: u64,
-        context: &mut DecodeContext,
-    ) -> anyhow::Result<bool> {
+    /// Visits the next part of a snapshot, and begins one if none is being taken. The records of changed sessions are in the
+    /// ring buffer then.
+    pub(super) fn read(&mut self, now_ns: u64) -> anyhow::Result<()> {
         let began = Instant::now();
         let cpu = thread_time();
         let mut reading = match self.reading.take() {
@@ -159,21 +151,47 @@ impl<'a> Snapshots<'a> {
         };
         let suitable = || SnapshotPart::of(self.walk, self.deltas.known_count());
         let part = self.part.unwrap_or_else(suitable);
-        let is_done = loop {
+        while !reading.is_read {
             self.variables.set_part(part.objects);
-            if !self.read_once(&mut reading, context)? {
-                break true;
+            reading.is_read = !self.read_once(&mut reading)?;
+            if began.elapsed() >= part.time || self.variables.has_part_left() {
+                break;
             }
-            if !all && began.elapsed() >= part.time {
-                break false;
-            }
-        };
+        }
         reading.cost += thread_time().saturating_sub(cpu);
         // the first one, and one with all sessions, are waited for
         let rest = if reading.is_whole { 0 } else { REST };
         reading.next_at = Instant::now() + began.elapsed() * rest;
         self.reading = Some(reading);
-        Ok(is_done)
+        Ok(())
+    }
+
+    /// Takes an open session, as its record in the ring buffer has it.
+    pub(super) fn take(&mut self, session: Session, names: &ProcessNames) {
+        if let Some(reading) = &mut self.reading {
+            reading.taken += 1;
+            self.deltas.take(session, names);
+        }
+    }
+
+    /// Adds CPU time that it took to drain the ring buffer while a snapshot is taken.
+    pub(super) fn add_cost(&mut self, cost: Duration) {
+        if let Some(reading) = &mut self.reading {
+            reading.cost += cost;
+        }
+    }
+
+    /// True if all parts were read and all records taken. A record that another processor is about to complete holds up those
+    /// after it.
+    pub(super) fn is_complete(&mut self) -> bool {
+        let written = self.variables.snapshot_records();
+        self.reading.as_mut().is_some_and(|reading| {
+            let is_complete = reading.is_read && reading.taken == written;
+            if reading.is_read && !is_complete {
+                reading.next_at = Instant::now() + Duration::from_millis(1);
+            }
+            is_complete
+        })
     }
 
     fn begin(&mut self, now_ns: u64, now: Instant) -> Reading {
@@ -191,18 +209,15 @@ impl<'a> Snapshots<'a> {
             begun_ns: now_ns,
             begun: 0,
             walk: None,
-            filled: 0,
+            is_read: false,
+            taken: 0,
             cost: Duration::ZERO,
             next_at: now,
         }
     }
 
-    /// Reads from the current iterator once; false: none of them has more.
-    fn read_once(
-        &mut self,
-        reading: &mut Reading,
-        context: &mut DecodeContext,
-    ) -> anyhow::Result<bool> {
+    /// Runs the current iterator once; false: none of them has more.
+    fn read_once(&mut self, reading: &mut Reading) -> anyhow::Result<bool> {
         const TAKING: &str = "cannot take a snapshot of the open sessions";
         let walk = match &mut reading.walk {
             Some(walk) => walk,
@@ -218,22 +233,14 @@ impl<'a> Snapshots<'a> {
                     .insert(PartialWalk::begin(link).context(TAKING)?)
             }
         };
-        match walk
-            .read(&mut self.buffer[reading.filled..])
-            .context(TAKING)?
-        {
-            None => reading.walk = None,
-            Some(read) => {
-                let filled = reading.filled + read;
-                let done = self.deltas.take(&self.buffer[..filled], context)?;
-                self.buffer.copy_within(done..filled, 0);
-                reading.filled = filled - done;
-            }
+        if !walk.run_part().context(TAKING)? {
+            reading.walk = None;
+            self.variables.set_part(0);
         }
         Ok(true)
     }
 
-    /// Ends a snapshot of which all parts were read. Returns it with the boot time when it was begun, ns. Every session that
+    /// Ends a snapshot that is complete. Returns it with the boot time when it was begun, ns. Every session that
     /// closed before must have been passed to [`Snapshots::close`].
     pub(super) fn end(&mut self, interval: Duration) -> Option<(OpenSnapshot, u64)> {
         let reading = self.reading.take()?;
