@@ -72,9 +72,9 @@ pub struct Cli {
     #[arg(long, conflicts_with = "duration")]
     pub open: bool,
 
-    /// Print what is wrong at the end of the run, of 10s unless --duration is given, and exit with 0 if nothing
-    /// is, 1 if something is, 2 if that cannot be told; with -o json and without --duration: print findings
-    /// as they begin and end, beside the sessions
+    /// Print what is wrong at the end of the run, which is long enough for all rules unless --duration is given,
+    /// and exit with 0 if nothing is, 1 if something is, 2 if that cannot be told; with -o json and without
+    /// --duration: print findings as they begin and end, beside the sessions
     #[arg(long, conflicts_with_all = ["open", "count"])]
     pub findings: bool,
 

@@ -24,6 +24,7 @@ use crate::host::session_env::SessionEnv;
 use crate::host::time_zone;
 use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
+use crate::model::fields;
 use crate::model::findings::Findings;
 use crate::model::session::Session;
 use crate::output;
@@ -282,7 +283,13 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         stdout::print_to_stderr(notice);
     }
     let reports = cli.findings && (output == Output::Text || cli.duration.is_some());
-    let usual = reports.then_some(findings::USUAL);
+    let usual = reports.then(|| findings::usual_duration(&plan.config.thresholds));
+    if let Some(usual) = usual.filter(|_| cli.duration.is_none() && io::stderr().is_terminal()) {
+        let time = fields::seconds(usual.as_nanos() as u64);
+        stdout::print_to_stderr(&format!(
+            "watching for {time}; Ctrl-C shows what there is by then"
+        ));
+    }
     let end = End::new(cli.duration.or(usual))?;
     let mut out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {

@@ -128,8 +128,13 @@ fn findings() -> String {
             Proof::Ports => "shows the local ports towards it".into(),
             Proof::Help => "shows the help".into(),
         };
+        let needs = rule.needs_s(&Thresholds::default());
+        let needs = match needs {
+            0 => String::new(),
+            s => format!(" A run needs {s} s to judge it."),
+        };
         text += &format!(
-            "\n### {}\n\n`{name}`, a {severity}; {threshold}. `Enter` {proof}.\n\n{}\n\n* **It may also be:** {}\n* **Next:** {}\n",
+            "\n### {}\n\n`{name}`, a {severity}; {threshold}.{needs} `Enter` {proof}.\n\n{}\n\n* **It may also be:** {}\n* **Next:** {}\n",
             rule.title, rule.meaning, rule.similar, rule.next
         );
     }

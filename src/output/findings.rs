@@ -10,7 +10,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::filter::for_finding::filter_for_finding;
 use crate::model::batch::{Batch, Clock};
-use crate::model::findings::{Amount, Beside, Finding, FindingEvent, Findings, Thresholds};
+use crate::model::fields::seconds;
+use crate::model::findings::{
+    Amount, Beside, FINDINGS, Finding, FindingEvent, Findings, Proof, Thresholds,
+};
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::Session;
@@ -20,8 +23,10 @@ use crate::output::{LAST_BATCH, Limits, Sink, Summary, conclude, reader_is_gone}
 
 /// Interval of the snapshots that findings are derived from.
 pub const INTERVAL: Duration = Duration::from_secs(1);
-/// Length of a run without --duration.
-pub const USUAL: Duration = Duration::from_secs(10);
+/// Maximum length of a run without --duration.
+const LONGEST: Duration = Duration::from_secs(60);
+/// Time that a run takes besides what its rules need: the start, and a snapshot that comes late.
+const SPARE: Duration = Duration::from_secs(2);
 
 /// Share of the sessions that may be missed: with more, no finding does not mean that nothing is wrong.
 const MUCH_MISSED: f64 = 0.01;
@@ -31,8 +36,19 @@ const MUCH_MISSED: f64 = 0.01;
 pub enum Verdict {
     NothingFound,
     Found,
-    /// Too much was missed.
+    /// Too much was missed, or the run was too short.
     CannotTell,
+}
+
+/// Length of a run that is long enough for all rules.
+fn enough(thresholds: &Thresholds) -> Duration {
+    let needs = FINDINGS.iter().map(|rule| rule.needs_s(thresholds));
+    Duration::from_secs(needs.max().unwrap_or(0)).saturating_add(SPARE)
+}
+
+/// Length of a run without --duration: enough for all rules, but a minute at most.
+pub fn usual_duration(thresholds: &Thresholds) -> Duration {
+    enough(thresholds).min(LONGEST)
 }
 
 /// The findings of a run, and the state that they are derived from.
@@ -90,12 +106,11 @@ impl Engine<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        let totals = self.store.totals();
-        let seen = totals.closed + self.store.open_count() as u64;
-        let is_much = totals.missed.certain() as f64 > seen as f64 * MUCH_MISSED;
         match self.has_found {
             true => Verdict::Found,
-            false if is_much || !self.has_snapshot => Verdict::CannotTell,
+            false if self.misses_much() || !self.has_snapshot || self.not_judged().is_some() => {
+                Verdict::CannotTell
+            }
             false if self.has_missed => Verdict::Found,
             false => Verdict::NothingFound,
         }
@@ -109,6 +124,45 @@ impl Engine<'_> {
             true => Ok(Verdict::Found),
             false => Err(error),
         }
+    }
+
+    /// Says why it cannot tell, and what it did not look at, on stderr.
+    fn report(&self) {
+        if self.verdict() == Verdict::CannotTell && (self.misses_much() || !self.has_snapshot) {
+            print_to_stderr("too many sessions were missed to tell that nothing is wrong");
+        }
+        let texts = [self.not_checked(), self.not_judged()];
+        texts
+            .iter()
+            .flatten()
+            .for_each(|text| print_to_stderr(text));
+    }
+
+    fn misses_much(&self) -> bool {
+        let totals = self.store.totals();
+        let seen = totals.closed + self.store.open_count() as u64;
+        totals.missed.certain() as f64 > seen as f64 * MUCH_MISSED
+    }
+
+    /// A sentence on rules that need a longer run; `None`: it was long enough for all.
+    fn not_judged(&self) -> Option<String> {
+        let thresholds = &self.findings.thresholds;
+        let rules = self.findings.not_judged();
+        // a filter on sessions says nothing about what is not sessions
+        let is_everything = self.limits.filter.is_everything();
+        let rules = rules
+            .filter(|rule| is_everything || !matches!(rule.proof, Proof::Listeners | Proof::Drops));
+        let rules = rules.map(|rule| {
+            let needs = Duration::from_secs(rule.needs_s(thresholds));
+            format!("{} (needs {})", rule.name, seconds(needs.as_nanos() as u64))
+        });
+        let rules: Vec<String> = rules.collect();
+        let enough = seconds(enough(thresholds).as_nanos() as u64);
+        (!rules.is_empty()).then(|| {
+            let watched = seconds(self.findings.watched_ns());
+            let rules = rules.join(", ");
+            format!("not judged in {watched}: {rules}; `--duration {enough}` judges all")
+        })
     }
 
     /// A sentence on parts of the host that could not be checked; `None`: all were.
@@ -166,14 +220,8 @@ pub fn run_findings<W: Write>(
     if let Err(error) = written {
         return engine.verdict_despite(error);
     }
-    let verdict = engine.verdict();
-    if verdict == Verdict::CannotTell {
-        print_to_stderr("too many sessions were missed to tell that nothing is wrong");
-    }
-    if let Some(text) = engine.not_checked() {
-        print_to_stderr(&text);
-    }
-    Ok(verdict)
+    engine.report();
+    Ok(engine.verdict())
 }
 
 /// The finding that has ended.
@@ -241,9 +289,7 @@ pub fn run_events(
     if let Err(error) = followed.and_then(|()| conclude(sink, end, summary)) {
         return engine.verdict_despite(error);
     }
-    if let Some(text) = engine.not_checked() {
-        print_to_stderr(&text);
-    }
+    engine.report();
     Ok(engine.verdict())
 }
 
@@ -402,6 +448,53 @@ mod tests {
                 .verdict_despite(anyhow::anyhow!("a full disk"))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn verdict_of_a_run_that_is_too_short_for_a_rule_is_that_it_cannot_tell() {
+        let limits = limits();
+        let verdict_after = |watched_s: u64, close_wait_age: f64| {
+            let mut engine = engine_of(&limits);
+            engine
+                .findings
+                .thresholds
+                .set("close-wait-age", close_wait_age);
+            for s in 0..=watched_s {
+                let batch = Batch {
+                    open: Some(Vec::new().into()),
+                    taken_ns: (100 + s) * 1_000_000_000,
+                    ..Batch::default()
+                };
+                engine.take(batch, &|_| false);
+            }
+            let remark = engine.not_judged().unwrap_or_default();
+            (engine.verdict(), remark)
+        };
+        let (verdict, remark) = verdict_after(9, 30.0);
+        assert_eq!(verdict, Verdict::CannotTell);
+        assert!(remark.starts_with("not judged in 9s: "), "{remark}");
+        assert!(remark.contains("close-wait-leak (needs 35s)"), "{remark}");
+        assert!(!remark.contains("refusing"), "{remark}");
+        assert!(
+            remark.ends_with("; `--duration 37s` judges all"),
+            "{remark}"
+        );
+        assert_eq!(
+            verdict_after(35, 30.0),
+            (Verdict::NothingFound, String::new())
+        );
+        // a threshold of the configuration that needs less waiting
+        assert_eq!(
+            verdict_after(14, 1.0),
+            (Verdict::NothingFound, String::new())
+        );
+        assert_eq!(
+            usual_duration(&Thresholds::default()),
+            Duration::from_secs(37)
+        );
+        let mut patient = Thresholds::default();
+        patient.set("close-wait-age", 3600.0);
+        assert_eq!(usual_duration(&patient), LONGEST);
     }
 
     #[test]

@@ -526,6 +526,115 @@ fn slow_answers_are_reported_at_both_ends_and_end() {
     assert_eq!(tcplife.interrupt().status.code(), Some(1));
 }
 
+/// Answers each question of this client after a delay, in a thread.
+fn answer_after(mut server: TcpStream, delay: Duration) {
+    std::thread::spawn(move || {
+        let mut question = [0];
+        while matches!(server.read(&mut question), Ok(1)) {
+            std::thread::sleep(delay);
+            if server.write_all(b"a").is_err() {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn service_that_is_slow_from_its_first_answer_is_reported_and_a_poll_is_not() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let configured = Configured::new("always-slow");
+    let probe = listen(V4);
+    let flags = ["--findings", "--config", configured.path()];
+    let mut tcplife = Running::json(&flags, &probe);
+    let mut faults = Faults::default();
+    let (slow, polled) = (listen(V4), listen(V4));
+    faults.expect("always-slow-peer", address(&slow).to_string());
+    faults.expect("always-slow-us", format!(":{}", port(&slow)));
+    let ask = |faults: &mut Faults, listener: &TcpListener, answers: Duration, pause: Duration| {
+        let Pair { mut client, server } = Pair::open(listener, V4);
+        answer_after(server, answers);
+        faults.every(pause, move || {
+            let asked = client.write_all(b"q");
+            let answered = asked.and_then(|()| client.read_exact(&mut [0]));
+            answered.expect("an answer");
+        });
+    };
+    for _ in 0..4 {
+        ask(
+            &mut faults,
+            &slow,
+            Duration::from_millis(1200),
+            Duration::from_millis(150),
+        );
+        // it asks again at once, and always waits for the time limit
+        ask(
+            &mut faults,
+            &polled,
+            Duration::from_millis(1500),
+            Duration::ZERO,
+        );
+    }
+    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let line = found(&begun, "always-slow-us");
+    let text = line["text"].as_str().expect("a sentence");
+    assert!(
+        text.starts_with("we take 1.2") && text.contains(&port(&slow).to_string()),
+        "{text}"
+    );
+    let more = tcplife.lines_within(Duration::from_secs(3));
+    let polls = [address(&polled).to_string(), format!(":{}", port(&polled))];
+    let all = begun.into_iter().chain(more.iter().map(|line| json(line)));
+    let of_polls: Vec<Value> = all
+        .filter(|line| polls.contains(&name_of(line).1))
+        .collect();
+    assert!(of_polls.is_empty(), "{of_polls:?}");
+    faults.stop();
+    assert_eq!(tcplife.interrupt().status.code(), Some(1));
+}
+
+#[test]
+fn findings_of_a_short_run_say_what_it_could_not_judge() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let netns = Netns::new();
+    let filter = format!("netns {}", netns.id());
+    let flags = [
+        "--findings",
+        "-o",
+        "json",
+        "--duration",
+        "3s",
+        "-f",
+        &filter,
+    ];
+    let ended = Running::start(&flags).wait_for(Duration::from_secs(30));
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.errors);
+    assert!(ended.rest.is_empty(), "{:?}", ended.rest);
+    let last = ended.errors.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("not judged in ") && last.contains("close-wait-leak (needs 35s)"),
+        "{last}"
+    );
+    assert!(last.ends_with("; `--duration 37s` judges all"), "{last}");
+    // thresholds that need less waiting
+    let configured = Configured::new("short");
+    let quick = [
+        "--config",
+        configured.path(),
+        "--findings",
+        "--duration",
+        "16s",
+        "-f",
+        &filter,
+    ];
+    let ended = Running::start(&quick).wait_for(Duration::from_secs(40));
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.errors);
+    assert!(!ended.errors.contains("not judged"), "{}", ended.errors);
+}
+
 #[test]
 fn healthy_traffic_has_no_finding() {
     if !kernel_or_skip() {

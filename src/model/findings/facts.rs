@@ -17,6 +17,7 @@ use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Change;
+use crate::model::turns::{ResponseTimes, Turns};
 use crate::text::units::S;
 
 /// Minimum number of subjects kept of each kind.
@@ -245,6 +246,24 @@ pub(super) struct Facts {
     pub(super) responses: BoundedMap<Subject, Responses>,
 }
 
+/// Pause before the next question up to which it is asked at once, µs.
+const AT_ONCE_US: u64 = 50_000;
+/// Difference up to which two waits are equally long: a share of them, and µs.
+const EQUAL: f64 = 0.03;
+const EQUAL_US: u64 = 120_000;
+
+/// True if the client looks like one that waits for an event, with a time limit: it asks again at once, and waits as long as
+/// before. `before_us` and `us` are its last two waits, `pause_us` the time between an answer and the next question. The first
+/// wait of a session tells nothing while it is open.
+fn is_poll(is_open: bool, before_us: Option<u64>, us: u64, pause_us: Option<u64>) -> bool {
+    let Some(before_us) = before_us else {
+        return is_open;
+    };
+    let difference = us.abs_diff(before_us);
+    let is_equal = difference <= EQUAL_US || difference as f64 <= us as f64 * EQUAL;
+    is_equal && pause_us.is_some_and(|pause| pause <= AT_ONCE_US)
+}
+
 /// Limits beyond which a round trip is long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RoundTrips {
@@ -283,10 +302,15 @@ impl Facts {
         self.begun_ns.get_or_insert(now_ns);
     }
 
+    /// Time that was watched, ns.
+    pub(super) fn watched_ns(&self) -> u64 {
+        let begun_ns = self.begun_ns.unwrap_or(self.now_ns);
+        self.now_ns.saturating_sub(begun_ns)
+    }
+
     /// Seconds of a window that were watched.
     pub(super) fn watched_s(&self, window_s: u64) -> u64 {
-        let begun_ns = self.begun_ns.unwrap_or(self.now_ns);
-        (self.now_ns.saturating_sub(begun_ns) / S).clamp(1, window_s)
+        (self.watched_ns() / S).clamp(1, window_s)
     }
 
     /// Applies a change of a session.
@@ -379,24 +403,26 @@ impl Facts {
         if now.turns.count <= turns {
             return;
         }
-        let (subject, times) = match now.direction {
-            Direction::Out => (
-                Subject::Destination(now.remote(), now.rport),
-                now.turns.peer,
-            ),
+        let (subject, end): (_, fn(&Turns) -> [ResponseTimes; 2]) = match now.direction {
+            Direction::Out => (Subject::Destination(now.remote(), now.rport), |turns| {
+                [turns.peer, turns.ours]
+            }),
             Direction::In => (
                 Subject::Listener {
                     netns: now.netns,
                     addr: None,
                     port: now.lport,
                 },
-                now.turns.ours,
+                |turns| [turns.ours, turns.peer],
             ),
             Direction::Unknown => return,
         };
+        let [times, pauses] = end(&now.turns);
         if let Some(us) = times.last_us() {
+            let before_us = before.and_then(|b| end(&b.turns)[0].last_us());
+            let is_poll = is_poll(now.is_open(), before_us, us, pauses.last_us());
             let responses = self.responses.entry(subject, KEEP);
-            responses.add(now.end_ns / S, us);
+            responses.add(now.end_ns / S, us, is_poll);
         }
     }
 

@@ -89,6 +89,10 @@ pub struct FindingRule {
     pub threshold: &'static str,
     /// Time for which its condition must have held, s.
     pub hold_s: u64,
+    /// Time that it must have watched before its condition can hold, s; `age` comes on top.
+    pub watch_s: u64,
+    /// Threshold that is an age from which on sessions count, by its name.
+    pub age: Option<&'static str>,
     pub proof: Proof,
     /// Its meaning.
     pub meaning: &'static str,
@@ -107,6 +111,12 @@ impl std::fmt::Debug for FindingRule {
 }
 
 impl FindingRule {
+    /// Time that it must watch a fault that was there at the start, to find it for certain, s.
+    pub fn needs_s(&self, thresholds: &Thresholds) -> u64 {
+        let age_s = self.age.map_or(0.0, |age| thresholds.of(age).ceil()) as u64;
+        age_s.saturating_add(self.watch_s + self.hold_s)
+    }
+
     /// The threshold with its unit: `threshold: 20 %, findings.refusing`.
     pub fn threshold_text(&self, thresholds: &Thresholds) -> String {
         let row = THRESHOLDS.iter().find(|t| t.name == self.threshold);
@@ -355,6 +365,19 @@ impl Findings {
     /// True if a finding holds now.
     pub fn is_any(&self) -> bool {
         self.watched.values().any(|w| w.has_begun)
+    }
+
+    /// Time watched so far, ns.
+    pub fn watched_ns(&self) -> u64 {
+        self.facts.watched_ns()
+    }
+
+    /// Rules that may have missed what was there all the time, because they need to watch it for longer.
+    pub fn not_judged(&self) -> impl Iterator<Item = &'static FindingRule> {
+        // snapshots are a second apart, more or less
+        let watched_s = (self.watched_ns() + S / 2) / S;
+        let rules = FINDINGS.iter();
+        rules.filter(move |rule| rule.needs_s(&self.thresholds) > watched_s)
     }
 
     /// Number of findings that hold now, and the sentence of the first of them.

@@ -10,7 +10,7 @@ use crate::model::findings::facts::{
     Active, Facts, Outcomes, Recent, RecentOutcomes, Sent, TRAFFIC_S, WINDOW_S, percent,
 };
 use crate::model::findings::suspects::{Plight, Troubled};
-use crate::model::findings::usual::Responses;
+use crate::model::findings::usual::{ALWAYS_S, Responses};
 use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
 use crate::model::interface::ZonedAddr;
 use crate::model::port_use::{PortPoolUse, PortUse};
@@ -732,5 +732,53 @@ pub(super) fn slow_us(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     slow_ones(facts, sources, is_meant, |subject, recent, usual| {
         let port = port(subject);
         format!("we answer slowly on port {port}: after {recent}, usually {usual}")
+    })
+}
+
+/// Response times that are slow whatever is usual.
+fn always_slow(
+    facts: &Facts,
+    sources: &Sources<'_>,
+    is_meant: fn(&Subject) -> bool,
+    sentence: fn(&Subject, &str) -> String,
+) -> Vec<Met> {
+    let least_us = sources.thresholds.of("slow-always") * 1000.0;
+    let within_s = facts.watched_s(ALWAYS_S);
+    let met = |(subject, responses): (Subject, &Responses)| {
+        let (count, mean) = responses.recent_mean(facts.now_ns / S)?;
+        let is_unusual = || slow(facts, sources.thresholds, responses).is_some();
+        if mean < least_us || is_unusual() {
+            return None;
+        }
+        let answers = fields::number(count.into(), "answer");
+        let sentence = sentence(&subject, &fields::micros(mean as u64));
+        Some(Met {
+            subject,
+            since_ns: None,
+            until_ns: None,
+            weight: count.into(),
+            sentence: format!("{sentence}: {answers} in {within_s} s"),
+            evidence: vec![
+                ("answers", Amount::Count(count.into())),
+                ("resp_recent_us", Amount::Count(mean as u64)),
+                ("within_s", Amount::Count(within_s)),
+            ],
+        })
+    };
+    let meant = facts.responses.iter().filter(|(s, _)| is_meant(s));
+    meant.filter_map(met).collect()
+}
+
+pub(super) fn always_slow_peer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let is_meant = |s: &Subject| matches!(s, Subject::Destination(..));
+    always_slow(facts, sources, is_meant, |to, mean| {
+        format!("{to} takes {mean} to answer")
+    })
+}
+
+pub(super) fn always_slow_us(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+    let is_meant = |s: &Subject| matches!(s, Subject::Listener { .. });
+    always_slow(facts, sources, is_meant, |subject, mean| {
+        format!("we take {mean} to answer on port {}", port(subject))
     })
 }

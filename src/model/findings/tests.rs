@@ -328,6 +328,27 @@ static CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "always-slow-peer", subject: "10.0.0.9:5432",
+        scenario: |s, _| many(3, |c| answered(established(c), s, 1_500_000, 200_000)),
+        near_misses: &[
+            ("under a second", |s, _| many(3, |c| answered(established(c), s, 900_000, 200_000))),
+            ("four answers in half a minute", |s, _| many(1, |c| answered(established(c), s / 8 + 1, 1_500_000, 200_000))),
+            ("blocking reads with a time limit of 5 s", |s, _| many(9, |c| answered(established(c), (s + c) / 5 + 1, 5_000_000 + (s * 7919 + c * 31) as u32 % 99_000, 300))),
+            ("long polling for events", |s, _| many(9, |c| answered(established(c), s, 300_000 << ((s * 7919 + c * 31) % 7), 300))),
+            ("a chat that answers most at once", |s, _| many(4, |c| answered(established(c), s, if s % 3 == 0 { 9_000_000 } else { 2000 }, 800_000))),
+            ("idle since one slow answer each", |_, _| many(50, |c| answered(established(c), 1, 3_000_000, 100))),
+            ("we think for long", |s, _| many(5, |c| answered(established(c), s, 2000, 5_000_000))),
+        ],
+    },
+    Case {
+        name: "always-slow-us", subject: ":80",
+        scenario: |s, _| many(3, |c| answered(inbound(c), s, 200_000, 1_500_000)),
+        near_misses: &[
+            ("a person types in a shell", |s, _| many(5, |c| answered(inbound(c), s, 4_000_000, 300))),
+            ("blocking reads with a time limit of 1 s", |s, _| many(9, |c| answered(inbound(c), s, 200, 1_000_000 + (s * 7919 + c * 31) as u32 % 99_000))),
+        ],
+    },
+    Case {
         name: "ports-low", subject: "10.0.0.9:5432",
         scenario: |_, _| many(950, |c| Session { pid: 78, ..established(c) }),
         near_misses: &[

@@ -31,6 +31,7 @@ pub static THRESHOLDS: &[Threshold] = &[
     threshold("firewall", 3.0, "", "packets to or from one end within 30 s that this host's own rules have dropped"),
     threshold("slow", 5.0, "times", "response time, as a multiple of its usual one"),
     threshold("slow-least", 100.0, "ms", "response time below which none is slow"),
+    threshold("slow-always", 1000.0, "ms", "mean response time within 30 s that is slow whatever is usual"),
     threshold("least", 3.0, "", "failures of one kind within 30 s, below which none is a finding"),
     threshold("refusing", 20.0, "%", "share of the connects to a destination that it refused"),
     threshold("unanswered", 20.0, "%", "share of the connects to a destination that got no answer"),

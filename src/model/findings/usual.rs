@@ -12,6 +12,11 @@ const KNOWN_S: u32 = 8;
 const KNOWN: u32 = 20;
 /// Answers below which the recent time is chance.
 const LEAST: u32 = 3;
+/// Seconds in which answers count that are slow whatever is usual, and their minimum number.
+pub(super) const ALWAYS_S: u64 = 30;
+const ALWAYS: u32 = 5;
+/// Maximum standard deviation of the logarithms of their times: waits for events differ by more.
+const SCATTER: f64 = 1.0;
 /// Seconds over which the usual time adapts, and while the recent one is far from it.
 const ADAPT_S: f64 = 60.0;
 const ADAPT_FAR_S: f64 = 1200.0;
@@ -23,6 +28,10 @@ struct Answers {
     count: u32,
     /// Sum of the logarithms of their times.
     logs: f64,
+    /// Without those to clients that poll: their number, and the sums of the logarithms and of their squares.
+    asked: u32,
+    asked_logs: f64,
+    asked_squares: f64,
 }
 
 /// Response times of one subject.
@@ -39,8 +48,8 @@ pub(super) struct Responses {
 }
 
 impl Responses {
-    /// Takes a response time of a second.
-    pub(super) fn add(&mut self, s: u64, us: u64) {
+    /// Takes a response time of a second; `is_poll`: the client waits for an event.
+    pub(super) fn add(&mut self, s: u64, us: u64, is_poll: bool) {
         let newest = self.recent[RECENT_S - 1].s;
         if s > newest {
             self.recent.rotate_left(1);
@@ -51,8 +60,26 @@ impl Responses {
         }
         // one that comes late counts as if it were new
         let newest = &mut self.recent[RECENT_S - 1];
+        let log = (us.max(1) as f64).ln();
         newest.count += 1;
-        newest.logs += (us.max(1) as f64).ln();
+        newest.logs += log;
+        if !is_poll {
+            newest.asked += 1;
+            newest.asked_logs += log;
+            newest.asked_squares += log * log;
+        }
+    }
+
+    /// Recent answers to clients that do not wait for an event, and their mean time, µs, if there are enough.
+    pub(super) fn recent_mean(&self, now_s: u64) -> Option<(u32, f64)> {
+        let recent = self.recent.iter().filter(|a| a.s + ALWAYS_S > now_s);
+        let sum = recent.fold((0, 0.0, 0.0), |(n, logs, squares), a| {
+            (n + a.asked, logs + a.asked_logs, squares + a.asked_squares)
+        });
+        let (count, logs, squares) = sum;
+        let mean = logs / f64::from(count.max(1));
+        let variance = squares / f64::from(count.max(1)) - mean * mean;
+        (count >= ALWAYS && variance <= SCATTER * SCATTER).then(|| (count, mean.exp()))
     }
 
     /// Recent answers, their mean time and the usual one, µs, if both are known.
@@ -118,10 +145,10 @@ mod tests {
         let mut responses = Responses::default();
         for s in 100..120 {
             responses.settle(s, false);
-            (0..5).for_each(|_| responses.add(s, 1000));
+            (0..5).for_each(|_| responses.add(s, 1000, false));
             // one in ten is slow
             if s % 2 == 0 {
-                responses.add(s, 500_000);
+                responses.add(s, 500_000, false);
             }
             let known = responses.compare(s).is_some();
             assert_eq!(known, s >= 108, "{s}");
@@ -133,7 +160,7 @@ mod tests {
         );
         for s in 120..130 {
             responses.settle(s, s > 121);
-            (0..5).for_each(|_| responses.add(s, 300_000));
+            (0..5).for_each(|_| responses.add(s, 300_000, false));
         }
         let (_, recent, usual) = responses.compare(129).expect("it is known");
         assert!(recent > usual * 20.0, "{recent} {usual}");
@@ -143,12 +170,12 @@ mod tests {
     fn seconds_are_learned_once_however_often_a_snapshot_comes() {
         let (mut often, mut seldom) = (Responses::default(), Responses::default());
         for s in 100..108 {
-            (0..5).for_each(|_| often.add(s, 1000));
+            (0..5).for_each(|_| often.add(s, 1000, false));
             (0..10).for_each(|_| often.settle(s + 1, false));
         }
         assert_eq!((often.seconds, often.count), (8, 40));
         for s in (100..116).step_by(2) {
-            (0..5).for_each(|_| seldom.add(s, 1000));
+            (0..5).for_each(|_| seldom.add(s, 1000, false));
             seldom.settle(s + 2, false);
         }
         assert_eq!((seldom.seconds, seldom.count), (8, 40));
