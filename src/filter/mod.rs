@@ -11,6 +11,7 @@ mod diagnostics;
 mod error;
 mod eval;
 mod expr;
+pub mod for_difference;
 pub mod for_finding;
 pub mod for_group;
 mod foreign;

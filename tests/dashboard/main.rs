@@ -29,6 +29,7 @@ mod hidden;
 mod input;
 mod job_control;
 mod listeners;
+mod local_services;
 mod mouse;
 mod names;
 mod namespaces;

@@ -2,7 +2,10 @@
 
 use crate::model::aggregate::GroupKey;
 use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
-use crate::model::baseline::stats::{BaselineEntry, ENOUGH, SEVERAL, SideSums};
+use crate::model::baseline::key::BaselineKey;
+use crate::model::baseline::stats::{
+    BaselineEntry, ENOUGH, LONGER_WAY_US, LONGER_WORK_US, SEVERAL, SideSums,
+};
 use crate::model::fields;
 
 /// Minimum number of sessions on each side for comparing losses.
@@ -103,9 +106,26 @@ pub enum DifferenceKind {
     Quiet,
     /// It was not there before.
     New,
+    /// There is more of something that is not bad in itself: sessions, bytes, or time that sessions last.
+    Grown(BaselineFigure),
 }
 
 impl DifferenceKind {
+    /// Returns the kind of a figure that has increased.
+    fn of_increase(figure: BaselineFigure) -> Self {
+        match figure {
+            BaselineFigure::Failed
+            | BaselineFigure::Lossy
+            | BaselineFigure::Connect
+            | BaselineFigure::Rtt
+            | BaselineFigure::Response
+            | BaselineFigure::OurResponse => DifferenceKind::Worse(figure),
+            BaselineFigure::Duration | BaselineFigure::New | BaselineFigure::Bytes => {
+                DifferenceKind::Grown(figure)
+            }
+        }
+    }
+
     /// True if the key has no sessions any more.
     pub fn is_silent(self) -> bool {
         matches!(self, DifferenceKind::Gone | DifferenceKind::Quiet)
@@ -116,7 +136,7 @@ impl DifferenceKind {
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// Key that differs.
-    pub key: GroupKey,
+    pub key: BaselineKey,
     pub finding: DifferenceKind,
     /// The figure before the baseline. If the key is silent: the number of sessions that it had open, or
     /// how many it opened per second.
@@ -126,13 +146,57 @@ pub struct Difference {
     pub since: Option<f64>,
     /// Bytes since the baseline.
     pub bytes: u64,
-    /// Other keys that differ for the same sessions.
-    pub also: Vec<GroupKey>,
+    /// Other keys that differ for the same sessions; those of a [`BaselineKey::Several`].
+    pub also: Vec<BaselineKey>,
+    /// Program that accepts its sessions, if both ends are on this host and there is one such program.
+    pub server: Option<GroupKey>,
+    /// Program whose ports, peers or links it may be counted with: the one that accepts the sessions, else the one that
+    /// opens them, if there is one.
+    pub owner: Option<GroupKey>,
     /// Other differences of the same keys, each with its increase as a factor.
     pub with: Vec<(DifferenceKind, f64)>,
 }
 
 impl Difference {
+    /// Creates a difference of a key without figures.
+    pub fn new(key: BaselineKey, finding: DifferenceKind) -> Self {
+        Difference {
+            key,
+            finding,
+            before: None,
+            since: None,
+            bytes: 0,
+            also: Vec::new(),
+            server: None,
+            owner: None,
+            with: Vec::new(),
+        }
+    }
+
+    /// All keys that its line stands for, and the program that accepts its sessions.
+    pub(super) fn names(&self) -> Vec<BaselineKey> {
+        let also = self.also.iter().copied();
+        let server = self.server.map(BaselineKey::Group);
+        std::iter::once(self.key)
+            .chain(also)
+            .chain(server)
+            .collect()
+    }
+
+    /// The program, the port and the peer of its link, which say nothing more.
+    pub fn link_parts(&self) -> [Option<BaselineKey>; 3] {
+        let BaselineKey::Link(link) = self.key else {
+            return [None; 3];
+        };
+        let peer = link.local_in.is_none().then_some(GroupKey::Peer(link.peer));
+        let parts = [
+            Some(GroupKey::Program(link.program)),
+            Some(GroupKey::Port(link.port)),
+            peer,
+        ];
+        parts.map(|part| part.map(BaselineKey::Group))
+    }
+
     /// Returns the increase as a factor.
     pub fn ratio(&self) -> f64 {
         match (self.before, self.since) {
@@ -199,7 +263,9 @@ impl Findings {
             .tests
             .map(|(tested, mut small)| discovery_limit(&mut small, tested, FALSE_DISCOVERIES));
         let is_significant = |(difference, chance): &(Difference, f64)| match difference.finding {
-            DifferenceKind::Worse(figure) => *chance <= limits[figure as usize],
+            DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => {
+                *chance <= limits[figure as usize]
+            }
             DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => true,
         };
         let found = self.found.into_iter().filter(is_significant);
@@ -223,10 +289,12 @@ impl Findings {
 
 /// A key that is compared: its sums, and what happened since.
 pub struct Compared<'a> {
-    pub key: GroupKey,
+    pub key: BaselineKey,
     pub entry: &'a BaselineEntry,
     pub since: &'a SideSums,
     pub has_open: bool,
+    /// It may have been there before, in sessions that were evicted.
+    pub may_be_known: bool,
     /// Total bytes by now.
     pub bytes: u64,
     /// Times without a session after which the key is quiet, and gone, and how long there has been none, ns.
@@ -241,13 +309,10 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
     let (then_s, now_s) = (watched.before_s, watched.since_s);
     let figure = |figure| self::figure(figure, entry, since, compared.bytes, watched);
     let difference = |finding, before, since| Difference {
-        key: compared.key,
-        finding,
         before,
         since,
         bytes: compared.bytes.saturating_sub(entry.bytes),
-        also: Vec::new(),
-        with: Vec::new(),
+        ..Difference::new(compared.key, finding)
     };
     let mut find = |finding, before, since| {
         findings
@@ -255,7 +320,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             .push((difference(finding, before, since), 0.0));
     };
     if !entry.known {
-        if since.seen > 0 {
+        if since.seen > 0 && !compared.may_be_known {
             find(DifferenceKind::New, None, Some(since.seen as f64));
         }
         if since.failed >= FAILURES
@@ -330,18 +395,24 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             BaselineFigure::New => more && new.opened >= ENOUGH,
             BaselineFigure::Bytes => more && now >= HEAVY,
             BaselineFigure::Lossy => more && new.lossy >= LOSSY,
-            BaselineFigure::Connect => new.connect.are_longer_than(&old.connect),
-            BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt),
-            BaselineFigure::Response => new.peer_response.are_longer_than(&old.peer_response),
-            BaselineFigure::OurResponse => new.our_response.are_longer_than(&old.our_response),
-            BaselineFigure::Duration => new.duration.are_longer_than(&old.duration),
+            BaselineFigure::Connect => new.connect.are_longer_than(&old.connect, LONGER_WAY_US),
+            BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt, LONGER_WAY_US),
+            BaselineFigure::Response => {
+                let response = &new.peer_response;
+                response.are_longer_than(&old.peer_response, LONGER_WORK_US)
+            }
+            BaselineFigure::OurResponse => {
+                let response = &new.our_response;
+                response.are_longer_than(&old.our_response, LONGER_WORK_US)
+            }
+            BaselineFigure::Duration => new.duration.are_longer_than(&old.duration, LONGER_WORK_US),
         };
         if let Some(chance) = chance
             && findings.test(each, chance)
             && is_notable
         {
-            let worse = difference(DifferenceKind::Worse(each), before, Some(now));
-            findings.found.push((worse, chance));
+            let increase = difference(DifferenceKind::of_increase(each), before, Some(now));
+            findings.found.push((increase, chance));
         }
     }
 }

@@ -1,29 +1,66 @@
 //! Folds differences with the same cause: sessions to one peer often are those of one program and one port, too.
 //!
-//! The grouping that explains a difference best keeps its line; the others are named in it.
+//! The key that explains a difference best keeps its line; the others are named in it.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::aggregate::GroupKey;
 use crate::model::aggregate::bounded_map::Sums;
-use crate::model::baseline::KINDS;
 use crate::model::baseline::diff::{BaselineFigure, Difference, DifferenceKind};
-use crate::model::session::{Direction, Session};
+use crate::model::baseline::key::{BaselineKey, KEYS, is_local, keys};
+use crate::model::session::{Evidence, Session};
 
-/// The keys that a session counts for, one of each of [`KINDS`], and its end of the connection: both ends of a
-/// connection within the host are sessions.
+/// Port of a service that takes connections within this host, in a network namespace.
+type LocalPort = (u32, u16);
+
+/// Programs that accept connections within this host. Of a connection within the host, the end that connects knows only
+/// an address that means nothing.
+#[derive(Debug, Default)]
+pub struct Servers(FxHashMap<LocalPort, GroupKey>);
+
+impl Servers {
+    /// Maximum number of ports.
+    const KEEP: usize = 4096;
+
+    /// Takes the program of a session, if it accepted a connection within this host.
+    pub fn take(&mut self, session: &Session) {
+        if session.is_client() || session.owner == Evidence::None || !is_local(session) {
+            return;
+        }
+        let port = (session.netns, session.lport);
+        if self.0.len() < Self::KEEP || self.0.contains_key(&port) {
+            self.0.insert(port, GroupKey::Program(session.comm));
+        }
+    }
+}
+
+/// The keys that a session counts for, and its end of the connection: both ends of a connection within the host are
+/// sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Keys {
-    groups: [GroupKey; 3],
+    keys: [Option<BaselineKey>; KEYS],
     is_accepted: bool,
+    /// Port of the service, if the connection is within this host.
+    local_port: Option<LocalPort>,
 }
 
 impl Keys {
     pub fn of(session: &Session) -> Self {
         Keys {
-            groups: KINDS.map(|by| by.key(session)),
-            is_accepted: session.direction == Direction::In,
+            keys: keys(session),
+            is_accepted: !session.is_client(),
+            local_port: is_local(session).then(|| (session.netns, session.service_port())),
+        }
+    }
+
+    fn program(&self) -> Option<GroupKey> {
+        let mut programs = self.keys.iter().flatten().filter(|key| key.is_program());
+        match programs.next() {
+            Some(BaselineKey::Group(program)) => Some(*program),
+            _ => None,
         }
     }
 }
@@ -41,6 +78,8 @@ pub struct Together {
     opened: u64,
     failed: u64,
     lossy: u64,
+    /// Bytes of the opened ones.
+    opened_bytes: u64,
 }
 
 impl Together {
@@ -48,6 +87,7 @@ impl Together {
     pub fn count_since(&mut self, session: &Session, opened: bool, lossy: bool) {
         self.since += 1;
         self.opened += u64::from(opened);
+        self.opened_bytes += if opened { session.bytes() } else { 0 };
         self.failed += u64::from(session.reason.is_failure());
         self.lossy += u64::from(lossy);
     }
@@ -57,8 +97,8 @@ impl Together {
         match kind {
             DifferenceKind::Worse(BaselineFigure::Failed) => self.failed,
             DifferenceKind::Worse(BaselineFigure::Lossy) => self.lossy,
-            DifferenceKind::Worse(BaselineFigure::New) => self.opened,
-            DifferenceKind::Worse(_) | DifferenceKind::New => self.since,
+            DifferenceKind::Grown(BaselineFigure::New) => self.opened,
+            DifferenceKind::Worse(_) | DifferenceKind::Grown(_) | DifferenceKind::New => self.since,
             DifferenceKind::Gone | DifferenceKind::Quiet => self.before,
         }
     }
@@ -75,6 +115,70 @@ impl Sums for Together {
         self.opened += other.opened;
         self.failed += other.failed;
         self.lossy += other.lossy;
+        self.opened_bytes += other.opened_bytes;
+    }
+}
+
+/// Sums of sessions with the same keys, and the programs at both ends as far as they are known.
+struct Part<'a> {
+    keys: Vec<BaselineKey>,
+    sums: &'a Together,
+    is_accepted: bool,
+    is_local: bool,
+    client: Option<GroupKey>,
+    server: Option<GroupKey>,
+}
+
+/// Returns the sums once for each connection: of those within this host, the end that connected counts, which leads to both
+/// programs.
+fn parts<'a>(together: &[(Keys, &'a Together)], servers: &Servers) -> Vec<Part<'a>> {
+    let connected = together.iter().filter(|(keys, _)| !keys.is_accepted);
+    let connected: FxHashSet<LocalPort> =
+        connected.filter_map(|(keys, _)| keys.local_port).collect();
+    let is_other_end =
+        |keys: &Keys| keys.is_accepted && keys.local_port.is_some_and(|p| connected.contains(&p));
+    let counted = together.iter().filter(|(keys, _)| !is_other_end(keys));
+    let part = |(keys, sums): &(Keys, &'a Together)| {
+        let own = keys.program();
+        let accepts = keys
+            .local_port
+            .and_then(|port| servers.0.get(&port).copied());
+        let (client, server) = match keys.is_accepted {
+            true => (None, own),
+            false => (own, accepts),
+        };
+        let mut all: Vec<BaselineKey> = keys.keys.into_iter().flatten().collect();
+        let server_key = server.map(BaselineKey::Group);
+        all.extend(server_key.filter(|key| !all.contains(key)));
+        Part {
+            keys: all,
+            sums,
+            is_accepted: keys.is_accepted,
+            is_local: keys.local_port.is_some(),
+            client,
+            server,
+        }
+    };
+    counted.map(part).collect()
+}
+
+/// The program of some sessions, if all have the same.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sole {
+    has_any: bool,
+    program: Option<GroupKey>,
+}
+
+impl Sole {
+    fn add(&mut self, program: Option<GroupKey>) {
+        if !self.has_any {
+            *self = Sole {
+                has_any: true,
+                program,
+            };
+        } else if self.program != program {
+            self.program = None;
+        }
     }
 }
 
@@ -83,8 +187,10 @@ const MOST: f64 = 0.8;
 /// Factor by which one difference must be clearer than another to explain it better.
 const CLEARER: f64 = 1.1;
 
-/// Rank of programs, see [`Candidate::rank`].
-const PROGRAM: u8 = 1;
+/// Factor by which a share of failures or losses must be clearer than that of a whole to be a cause of its own.
+const APART: f64 = 1.5;
+/// Number of lines of one program from which on they are one.
+const SEVERAL: usize = 3;
 
 /// A difference while it is compared with others of its kind.
 struct Candidate {
@@ -92,6 +198,11 @@ struct Candidate {
     /// Its sessions that contribute, and all of them since the baseline.
     part: Ends,
     all: u64,
+    /// Contributing sessions that its program accepted.
+    as_server: u64,
+    clients: Sole,
+    servers: Sole,
+    is_local: bool,
     /// The one that it is folded into.
     within: Option<usize>,
     /// True if that one is a part of it.
@@ -119,48 +230,79 @@ impl Candidate {
             DifferenceKind::Worse(BaselineFigure::Failed | BaselineFigure::Lossy) => {
                 self.part() as f64 / self.all.max(1) as f64
             }
-            DifferenceKind::Worse(_) => self.difference.ratio(),
+            DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => self.difference.ratio(),
             DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => 1.0,
         }
     }
 
-    /// True if it explains sessions that both share better than the other. If both are as clear, the order of
-    /// [`KINDS`] decides, which is that of the keys.
+    /// True if it explains sessions that both share better than the other. If both are as clear, the rank decides, then that
+    /// of programs which connects, then the order of the keys.
     fn is_better_than(&self, other: &Candidate) -> bool {
         let (mine, theirs) = (self.clarity(), other.clarity());
+        let rank = |c: &Candidate| (c.rank(), c.as_server, c.difference.key);
         match () {
             () if mine > theirs * CLEARER => true,
             () if theirs > mine * CLEARER => false,
-            () => self.rank() < other.rank(),
+            () => rank(self) < rank(other),
         }
     }
 
-    /// True if this one, a part of the other, explains it: the figure is clearly worse here. Failures and losses are
-    /// counted one by one, so that the whole explains its parts.
-    fn stands_out_of(&self, whole: &Candidate) -> bool {
-        let is_mean = !matches!(
+    /// True if failures or losses are counted: one by one, so that parts add up to their whole.
+    fn is_counted(&self) -> bool {
+        matches!(
             self.difference.finding,
             DifferenceKind::Worse(BaselineFigure::Failed | BaselineFigure::Lossy)
-        );
-        is_mean && self.clarity() > whole.clarity() * CLEARER
+        )
+    }
+
+    /// True if this one, a part of the other, explains it: the figure is clearly worse here.
+    fn stands_out_of(&self, whole: &Candidate) -> bool {
+        let clearer = if self.is_counted() { APART } else { CLEARER };
+        self.clarity() > whole.clarity() * clearer
     }
 
     fn rank(&self) -> u8 {
         match self.difference.key {
-            GroupKey::Peer(_) | GroupKey::Subnet(_) => 0,
-            GroupKey::UnknownOwner | GroupKey::Process(..) | GroupKey::Program(_) => PROGRAM,
-            GroupKey::Port(_) => 2,
-            GroupKey::Workload(_) => 3,
+            BaselineKey::Link(_) => 0,
+            BaselineKey::Group(GroupKey::Peer(_) | GroupKey::Subnet(_)) => 1,
+            BaselineKey::Several(_)
+            | BaselineKey::Group(
+                GroupKey::UnknownOwner | GroupKey::Process(..) | GroupKey::Program(_),
+            ) => 2,
+            BaselineKey::Group(GroupKey::Port(_)) => 3,
+            BaselineKey::Group(GroupKey::Workload(_)) => 4,
         }
+    }
+
+    fn count(&mut self, part: &Part<'_>, amount: u64) {
+        self.all += part.sums.since;
+        if amount == 0 {
+            return;
+        }
+        self.part[usize::from(part.is_accepted)] += amount;
+        let is_server = part.server.map(BaselineKey::Group) == Some(self.difference.key);
+        self.as_server += if is_server { amount } else { 0 };
+        self.clients.add(part.client);
+        self.servers.add(part.server);
+        self.is_local &= part.is_local;
+    }
+
+    /// Notes the programs at both ends in the difference.
+    fn note_programs(&mut self) {
+        let (client, server) = (self.clients.program, self.servers.program);
+        self.difference.server = server.filter(|_| self.is_local);
+        self.difference.owner = server.or(client);
     }
 }
 
-/// Folds differences of the same kind whose sessions are for the most part those of another one. `together` iterates
-/// over the sums of sessions with the same keys.
-pub fn fold<'a, I>(differences: Vec<Difference>, together: impl Fn() -> I) -> Vec<Difference>
-where
-    I: Iterator<Item = (Keys, &'a Together)>,
-{
+/// Folds differences whose sessions are for the most part those of another one. `together` has the sums of sessions with the
+/// same keys.
+pub fn fold(
+    differences: Vec<Difference>,
+    together: &[(Keys, &Together)],
+    servers: &Servers,
+) -> Vec<Difference> {
+    let parts = parts(together, servers);
     let mut by_kind: HashMap<DifferenceKind, Vec<Difference>> = HashMap::new();
     for difference in differences {
         let kind = by_kind.entry(difference.finding).or_default();
@@ -168,17 +310,14 @@ where
     }
     let folded = by_kind
         .into_iter()
-        .flat_map(|(kind, differences)| match differences.len() {
-            1 => differences,
-            _ => fold_kind(kind, differences, together()),
-        });
-    folded.collect()
+        .flat_map(|(kind, differences)| fold_kind(kind, differences, &parts));
+    attribute_growth(collapse(folded.collect()), &parts)
 }
 
-fn fold_kind<'a>(
+fn fold_kind(
     kind: DifferenceKind,
     differences: Vec<Difference>,
-    together: impl Iterator<Item = (Keys, &'a Together)>,
+    sums: &[Part<'_>],
 ) -> Vec<Difference> {
     let mut all: Vec<Candidate> = differences
         .into_iter()
@@ -186,29 +325,33 @@ fn fold_kind<'a>(
             difference,
             part: [0; 2],
             all: 0,
+            as_server: 0,
+            clients: Sole::default(),
+            servers: Sole::default(),
+            is_local: true,
             within: None,
             is_in_part: false,
         })
         .collect();
-    let places: HashMap<GroupKey, usize> = all
+    let places: HashMap<BaselineKey, usize> = all
         .iter()
         .enumerate()
         .map(|(i, c)| (c.difference.key, i))
         .collect();
     let mut shared: HashMap<(usize, usize), Ends> = HashMap::new();
-    for (keys, sums) in together {
-        let part = sums.part_of(kind);
-        let end = usize::from(keys.is_accepted);
-        let groups = keys.groups.iter();
-        let here: Vec<usize> = groups.filter_map(|k| places.get(k).copied()).collect();
+    for sum in sums {
+        let part = sum.sums.part_of(kind);
+        let here = sum.keys.iter().filter_map(|k| places.get(k).copied());
+        let mut here: Vec<usize> = here.collect();
+        here.sort_unstable();
         for (i, place) in here.iter().enumerate() {
-            all[*place].part[end] += part;
-            all[*place].all += sums.since;
+            all[*place].count(sum, part);
             for other in &here[i + 1..] {
-                shared.entry((*place, *other)).or_default()[end] += part;
+                shared.entry((*place, *other)).or_default()[usize::from(sum.is_accepted)] += part;
             }
         }
     }
+    all.iter_mut().for_each(Candidate::note_programs);
     // what explains a part of itself, and what a part explains
     let (mut parts, mut wholes) = (Vec::new(), Vec::new());
     for ((a, b), shared) in shared {
@@ -222,6 +365,8 @@ fn fold_kind<'a>(
             [false, false] => {}
         }
     }
+    let (wholes, unexplained) = explained_by_links(wholes, &all);
+    parts.extend(unexplained.into_iter().map(|(part, whole)| (whole, part)));
     for (by, what) in sorted(wholes, &all) {
         if all[what].within.is_none() {
             (all[what].within, all[what].is_in_part) = (Some(by), true);
@@ -242,17 +387,141 @@ fn fold_kind<'a>(
         // programs first: they are what people know
         within.sort_unstable_by_key(|i| {
             let candidate = &all[*i];
-            let is_program = candidate.rank() == PROGRAM;
-            (
-                !is_program,
-                Reverse(candidate.part()),
-                candidate.difference.key,
-            )
+            let key = candidate.difference.key;
+            (!key.is_program(), Reverse(candidate.part()), key)
         });
         all[at].difference.also = within.iter().map(|i| all[*i].difference.key).collect();
     }
     let left = all.into_iter().filter(|c| c.within.is_none());
     left.map(|c| c.difference).collect()
+}
+
+/// Pairs of a part and its whole.
+type Pairs = Vec<(usize, usize)>;
+
+/// Splits pairs in which a part stands out of its whole into those that hold, and the others. Failures and losses of a whole
+/// are explained only by links that together have most of them.
+fn explained_by_links(pairs: Pairs, all: &[Candidate]) -> (Pairs, Pairs) {
+    let mut covered: HashMap<usize, u64> = HashMap::new();
+    for (part, whole) in &pairs {
+        if matches!(all[*part].difference.key, BaselineKey::Link(_)) {
+            *covered.entry(*whole).or_default() += all[*part].part();
+        }
+    }
+    pairs.into_iter().partition(|(_, whole)| {
+        let covered = covered.get(whole).copied().unwrap_or(0);
+        !all[*whole].is_counted() || covered as f64 >= all[*whole].part() as f64 * MOST
+    })
+}
+
+/// Puts new and silent ports, peers and links of one program into one line.
+fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
+    let mut lines = Vec::new();
+    let mut by_owner: BTreeMap<(DifferenceKind, GroupKey), Vec<Difference>> = BTreeMap::new();
+    for difference in differences {
+        let is_one_of_many = match difference.finding {
+            DifferenceKind::New => true,
+            kind => kind.is_silent(),
+        };
+        match difference.owner {
+            Some(owner) if is_one_of_many && !difference.key.is_program() => {
+                let key = (difference.finding, owner);
+                by_owner.entry(key).or_default().push(difference);
+            }
+            _ => lines.push(difference),
+        }
+    }
+    for ((_, owner), mut group) in by_owner {
+        if group.len() < SEVERAL {
+            lines.append(&mut group);
+            continue;
+        }
+        group.sort_unstable_by_key(|d| d.key);
+        let mut servers = Sole::default();
+        group.iter().for_each(|d| servers.add(d.server));
+        // of what is gone, sessions that were open say more than how many came per second
+        let has_open = group.iter().any(|d| d.since.is_none());
+        let is_same = |d: &&Difference| d.since.is_none() == has_open;
+        let sum = |figure: fn(&Difference) -> Option<f64>| {
+            let figures = group.iter().filter(is_same).filter_map(figure);
+            figures.reduce(|a, b| a + b)
+        };
+        let (before, since) = (sum(|d| d.before), sum(|d| d.since));
+        let bytes = group.iter().map(|d| d.bytes).sum();
+        let key = BaselineKey::Several(owner);
+        let mut also: Vec<BaselineKey> = Vec::new();
+        for each in group
+            .iter()
+            .flat_map(|d| std::iter::once(&d.key).chain(&d.also))
+        {
+            if !also.contains(each) && *each != BaselineKey::Group(owner) {
+                also.push(*each);
+            }
+        }
+        lines.push(Difference {
+            before,
+            since,
+            bytes,
+            also,
+            server: servers.program,
+            owner: Some(owner),
+            ..Difference::new(key, group[0].finding)
+        });
+    }
+    lines
+}
+
+/// Names growth in the line of what is new, if that causes it.
+fn attribute_growth(differences: Vec<Difference>, sums: &[Part<'_>]) -> Vec<Difference> {
+    let is_grown = |d: &Difference| matches!(d.finding, DifferenceKind::Grown(_));
+    let (grown, mut lines): (Vec<_>, Vec<_>) = differences.into_iter().partition(is_grown);
+    for difference in grown {
+        match cause_of_growth(&difference, &lines, sums) {
+            Some(cause) => {
+                let growth = (difference.finding, difference.ratio());
+                let with = &mut lines[cause].with;
+                if with
+                    .iter()
+                    .all(|(finding, _)| *finding != difference.finding)
+                {
+                    with.push(growth);
+                }
+            }
+            None => lines.push(difference),
+        }
+    }
+    lines
+}
+
+/// The new line whose sessions are most of what there is more.
+fn cause_of_growth(grown: &Difference, lines: &[Difference], sums: &[Part<'_>]) -> Option<usize> {
+    let amount: fn(&Together) -> u64 = match grown.finding {
+        DifferenceKind::Grown(BaselineFigure::New) => |sums| sums.opened,
+        DifferenceKind::Grown(BaselineFigure::Bytes) => |sums| sums.opened_bytes,
+        _ => return None,
+    };
+    let of_key: Vec<&Part<'_>> = sums
+        .iter()
+        .filter(|p| p.keys.contains(&grown.key))
+        .collect();
+    let all = match grown.finding {
+        DifferenceKind::Grown(BaselineFigure::Bytes) => grown.bytes,
+        _ => of_key.iter().map(|p| amount(p.sums)).sum(),
+    };
+    let surplus = all as f64 * (1.0 - 1.0 / grown.ratio().max(1.0));
+    let new = lines.iter().enumerate();
+    let new = new.filter(|(_, line)| line.finding == DifferenceKind::New);
+    let shares = new.map(|(at, line)| {
+        let names: Vec<BaselineKey> = match line.key {
+            BaselineKey::Several(_) => line.also.clone(),
+            key => vec![key],
+        };
+        let is_new = |part: &&&Part<'_>| part.keys.iter().any(|key| names.contains(key));
+        let share: u64 = of_key.iter().filter(is_new).map(|p| amount(p.sums)).sum();
+        (share, Reverse(at))
+    });
+    let (share, Reverse(at)) = shares.max()?;
+    (share > 0 && share as f64 >= surplus * MOST).then_some(at)
 }
 
 /// Sorts pairs of what explains and what is explained: the greatest first, so that what they explain is not taken by
@@ -273,33 +542,23 @@ fn root(all: &[Candidate], mut at: usize) -> usize {
     at
 }
 
-/// Merges differences of the same keys: the worst one names the others. What is gone keeps its line, and so does what
-/// concerns another program.
+/// Merges differences of the same keys: the worst one names the others. What is gone keeps its line, unless connects to it
+/// fail, and so does what concerns another program.
 pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
     differences.sort_unstable_by_key(|d| (d.finding, d.key));
     let mut merged: Vec<Difference> = Vec::new();
-    let mut places: HashMap<GroupKey, Vec<usize>> = HashMap::new();
+    let mut places: HashMap<BaselineKey, Vec<usize>> = HashMap::new();
     for difference in differences {
-        let keys = |d: &Difference| -> Vec<GroupKey> {
-            std::iter::once(d.key)
-                .chain(d.also.iter().copied())
-                .collect()
-        };
-        let mine = keys(&difference);
         let same = places.get(&difference.key).into_iter().flatten();
-        let mut same = same.copied().filter(|at| {
-            let there = &merged[*at];
-            let keeps_line = [&difference, there].iter().any(|d| d.finding.is_silent());
-            let mut programs = mine.iter().filter(|k| is_program(k));
-            !keeps_line
-                && mine.contains(&there.key)
-                && programs.all(|k| there.key == *k || there.also.contains(k))
-        });
+        let mut same = same
+            .copied()
+            .filter(|at| is_same_cause(&difference, &merged[*at]));
         match same.next() {
             Some(at) => {
                 let worst = &mut merged[at];
                 worst.with.push((difference.finding, difference.ratio()));
-                for key in mine {
+                worst.with.extend(&difference.with);
+                for key in difference.names() {
                     if key != worst.key && !worst.also.contains(&key) {
                         worst.also.push(key);
                         places.entry(key).or_default().push(at);
@@ -307,7 +566,7 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
                 }
             }
             None => {
-                for key in mine {
+                for key in difference.names() {
                     places.entry(key).or_default().push(merged.len());
                 }
                 merged.push(difference);
@@ -317,6 +576,33 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
     merged
 }
 
-fn is_program(key: &GroupKey) -> bool {
-    matches!(key, GroupKey::UnknownOwner | GroupKey::Program(_))
+/// True if a difference belongs to the line of a worse one.
+fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
+    let is_its_server = worse
+        .server
+        .is_some_and(|s| BaselineKey::Group(s) == difference.key);
+    if difference.finding.is_silent() || worse.finding.is_silent() {
+        // a service has stopped, and its clients try again
+        return is_its_server && worse.finding == DifferenceKind::Worse(BaselineFigure::Failed);
+    }
+    let mine: Vec<BaselineKey> = std::iter::once(difference.key)
+        .chain(difference.also.iter().copied())
+        .collect();
+    if is_its_server {
+        // both ends of the same connections
+        let port = worse.link_parts()[1];
+        return matches!(difference.finding, DifferenceKind::Worse(_))
+            && mine
+                .iter()
+                .all(|key| worse.names().contains(key) || Some(*key) == port);
+    }
+    let theirs: Vec<BaselineKey> = std::iter::once(worse.key)
+        .chain(worse.also.iter().copied())
+        .collect();
+    // a link names both programs; what else has it in common does not matter
+    let is_same_link = matches!(worse.key, BaselineKey::Link(_)) && difference.key == worse.key;
+    let mut programs = mine.iter().filter(|key| key.is_program());
+    is_same_link
+        || programs.all(|key| theirs.contains(key))
+            && (mine.contains(&worse.key) || mine.iter().all(|key| theirs.contains(key)))
 }

@@ -1,18 +1,20 @@
 //! A baseline: a moment to compare with, and the sums of the sessions before and since.
 //!
-//! It keeps both sides' sums, of all sessions and by peer, program and port, within bounds, and decides which
+//! It keeps both sides' sums, of all sessions and by link, peer, program and port, within bounds, and decides which
 //! differences are significant. Their order on the screen is up to `ui`.
 
 mod chance;
 pub mod diff;
 mod fold;
+pub mod key;
 mod stats;
 
 use std::collections::HashMap;
 
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use diff::{Compared, Findings, WatchedTime};
-use fold::{Keys, Together, fold, merge};
+use fold::{Keys, Servers, Together, fold, merge};
+use key::{BaselineKey, GROUPS, KEYS, keys};
 use rustc_hash::FxHashSet;
 use stats::{BaselineEntry, SideSums};
 
@@ -23,8 +25,6 @@ use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::{Backfill, Change, SessionRef, Store};
 use crate::text::units::S;
 
-/// Criteria that sessions are compared by. Programs instead of processes: a restart changes the process.
-pub const KINDS: [GroupBy; 3] = [GroupBy::Peer, GroupBy::Program, GroupBy::Port];
 /// Length of the period before the baseline that rates are measured over, s.
 pub const RATES_S: u64 = 60;
 /// Length of the period before the baseline for times and losses, s: those need many sessions.
@@ -46,7 +46,7 @@ const LONG_OPEN_NS: u64 = 10 * S;
 #[derive(Debug, Default)]
 struct OpenSums {
     all: SideSums,
-    kinds: [HashMap<GroupKey, SideSums>; 3],
+    kinds: [HashMap<BaselineKey, SideSums>; KEYS],
     together: HashMap<Keys, Together>,
 }
 
@@ -74,7 +74,7 @@ impl OpenCount {
 #[derive(Debug, Default)]
 struct Later {
     all: BaselineEntry,
-    kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
+    kinds: [BoundedMap<BaselineKey, BaselineEntry>; KEYS],
     together: BoundedMap<Keys, Together>,
 }
 
@@ -98,7 +98,7 @@ impl Closed<'_> {
         &self,
         session: &Session,
         all: &mut BaselineEntry,
-        kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
+        kinds: &mut [BoundedMap<BaselineKey, BaselineEntry>; KEYS],
         together: &mut BoundedMap<Keys, Together>,
     ) {
         each(all, kinds, session, self.stand_in, |compared| {
@@ -130,9 +130,11 @@ pub struct Baseline {
     rates_ns: u64,
     times_ns: u64,
     all: BaselineEntry,
-    kinds: [BoundedMap<GroupKey, BaselineEntry>; 3],
-    /// Sums of sessions with the same peer, program and port, open ones not included.
+    kinds: [BoundedMap<BaselineKey, BaselineEntry>; KEYS],
+    /// Sums of sessions with the same keys, open ones not included.
     together: BoundedMap<Keys, Together>,
+    /// Programs that accept connections within this host.
+    servers: Servers,
     later: Option<Box<Later>>,
     /// Sums of the open sessions at the last counted snapshot.
     open: OpenSums,
@@ -176,6 +178,7 @@ impl Baseline {
             all: BaselineEntry::default(),
             kinds: Default::default(),
             together: BoundedMap::default(),
+            servers: Servers::default(),
             later: None,
             open: OpenSums::default(),
             counting: None,
@@ -184,13 +187,14 @@ impl Baseline {
             open_before: FxHashSet::default(),
             now_ns: at_ns,
             evicted: kept.start,
-            is_inexact: KINDS.iter().any(|by| talkers.other(*by).1 > 0),
+            is_inexact: GROUPS.iter().any(|by| talkers.other(*by).1 > 0),
         };
         let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
-        for (by, kind) in KINDS.into_iter().zip(&mut baseline.kinds) {
+        let [_, groups @ ..] = &mut baseline.kinds;
+        for (by, kind) in GROUPS.into_iter().zip(groups) {
             for (key, talker) in talkers.of(by) {
                 let moved: f64 = talkers.history(talker).iter().map(|b| f64::from(*b)).sum();
-                let compared = kind.entry(key, KEEP);
+                let compared = kind.entry(BaselineKey::Group(key), KEEP);
                 compared.known = true;
                 compared.bytes = talker.bytes;
                 compared.byte_rate = moved / past_s;
@@ -294,13 +298,12 @@ impl Baseline {
             } = &mut counting.open;
             let sums = together.entry(Keys::of(session)).or_default();
             sums.count_since(session, opened, is_lossy);
+            self.servers.take(session);
             let place = SessionRef::Open(cookie);
             let other = store.other_end(place, session).map(|other| other.session);
             let stand_in = stand_in(session, other);
-            let kinds = KINDS.into_iter().zip(kinds);
-            let kinds = kinds.map(|(by, open)| (by.key(session), by, open));
-            let kinds = kinds.filter(|(key, by, _)| stand_in.is_none_or(|s| by.key(s) != *key));
-            let sides = kinds.map(|(key, _, open)| open.entry(key).or_default());
+            let counted = counted(session, stand_in).into_iter().zip(kinds);
+            let sides = counted.filter_map(|(key, open)| Some(open.entry(key?).or_default()));
             let all = stand_in.is_none().then_some(all);
             for side in sides.chain(all) {
                 side.opened += u64::from(opened);
@@ -373,6 +376,7 @@ impl Baseline {
             (None, before) => before?,
         };
         let ended_ns = change.now.map_or(self.now_ns, |s| s.end_ns);
+        self.servers.take(session);
         let was_long_open = self.was_long_open(session);
         let was_open = session.start_ns < self.at_ns && ended_ns > self.at_ns;
         let stayed_ns = ended_ns.saturating_sub(session.start_ns);
@@ -415,7 +419,12 @@ impl Baseline {
     }
 
     fn count_before(&mut self, session: &Session, stand_in: Option<&Session>) {
+        self.servers.take(session);
         if !session.is_open() && session.end_ns < self.times_ns {
+            // of links there are no other sums that say so
+            if let [Some(link), ..] = keys(session) {
+                self.kinds[0].entry(link, KEEP).known = true;
+            }
             return;
         }
         let (at, rates, times) = (self.at_ns, self.rates_ns, self.times_ns);
@@ -477,19 +486,31 @@ impl Baseline {
         let watched = self.watched();
         let known_ns = self.at_ns.saturating_sub(self.times_ns);
         let mut findings = Findings::default();
-        for ((by, kind), open) in KINDS.into_iter().zip(&self.kinds).zip(&self.open.kinds) {
+        for (kind, open) in self.kinds.iter().zip(&self.open.kinds) {
             // keys with only open sessions have no sums yet
             let unseen = open.keys().filter(|key| kind.get(**key).is_none());
             let unseen = unseen.map(|key| (*key, &nothing));
             for (key, entry) in kind.iter().chain(unseen) {
                 let mut since = entry.ended;
                 since.merge(open.get(&key).unwrap_or(&none));
+                let group = match key {
+                    // an address of this host has bytes, but is no peer
+                    BaselineKey::Group(GroupKey::Peer(_))
+                        if entry.before.seen + since.seen == 0 =>
+                    {
+                        continue;
+                    }
+                    BaselineKey::Group(key) => Some(key),
+                    BaselineKey::Link(_) | BaselineKey::Several(_) => None,
+                };
+                let bytes = group.and_then(|key| talkers.get(group_by(&key)?, key));
                 let compared = Compared {
                     key,
                     entry,
                     since: &since,
                     has_open: open.contains_key(&key),
-                    bytes: talkers.get(by, key).map_or(entry.bytes, |t| t.bytes),
+                    may_be_known: group.is_none() && self.evicted > 0,
+                    bytes: bytes.map_or(entry.bytes, |t| t.bytes),
                     quiet_after_ns: entry.quiet_after_ns(known_ns),
                     gone_after_ns: entry.gone_after_ns(known_ns, self.at_ns),
                     pause_ns: self.now_ns.saturating_sub(entry.ended_ns.max(self.at_ns)),
@@ -498,9 +519,18 @@ impl Baseline {
             }
         }
         let open = self.open.together.iter().map(|(keys, sums)| (*keys, sums));
-        merge(fold(findings.significant(), || {
-            self.together.iter().chain(open.clone())
-        }))
+        let together: Vec<_> = self.together.iter().chain(open).collect();
+        merge(fold(findings.significant(), &together, &self.servers))
+    }
+}
+
+/// Criterion of a key.
+fn group_by(key: &GroupKey) -> Option<GroupBy> {
+    match key {
+        GroupKey::Peer(_) => Some(GroupBy::Peer),
+        GroupKey::UnknownOwner | GroupKey::Program(_) => Some(GroupBy::Program),
+        GroupKey::Port(_) => Some(GroupBy::Port),
+        GroupKey::Process(..) | GroupKey::Subnet(_) | GroupKey::Workload(_) => None,
     }
 }
 
@@ -512,7 +542,7 @@ fn stand_in<'a>(session: &Session, other: Option<&'a Session>) -> Option<&'a Ses
 /// Calls `count` with each of the sums that a session counts for. Those that its stand-in counts for leave it out.
 fn each(
     all: &mut BaselineEntry,
-    kinds: &mut [BoundedMap<GroupKey, BaselineEntry>; 3],
+    kinds: &mut [BoundedMap<BaselineKey, BaselineEntry>; KEYS],
     session: &Session,
     stand_in: Option<&Session>,
     mut count: impl FnMut(&mut BaselineEntry),
@@ -520,17 +550,28 @@ fn each(
     if stand_in.is_none() {
         count(all);
     }
-    for (by, kind) in KINDS.into_iter().zip(kinds) {
-        let key = by.key(session);
-        if stand_in.is_none_or(|s| by.key(s) != key) {
+    for (key, kind) in counted(session, stand_in).into_iter().zip(kinds) {
+        if let Some(key) = key {
             count(kind.entry(key, KEEP));
         }
     }
 }
 
+/// Keys that a session counts for, without those that its stand-in counts for.
+fn counted(session: &Session, stand_in: Option<&Session>) -> [Option<BaselineKey>; KEYS] {
+    let mut all = keys(session);
+    if let Some(stand_in) = stand_in {
+        for (key, other) in all.iter_mut().zip(keys(stand_in)) {
+            *key = key.filter(|k| other != Some(*k));
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     mod busy_host;
+    mod local_services;
 
     use super::*;
     use crate::model::baseline::stats::ENOUGH;
@@ -604,9 +645,13 @@ mod tests {
         fn peer_differences(&self) -> Vec<String> {
             let baseline = self.baseline.as_ref().expect("a baseline");
             let found = baseline.differences(&self.talkers).into_iter();
+            let peer = |key: &BaselineKey| match key {
+                BaselineKey::Link(link) => Some(link.peer),
+                BaselineKey::Group(GroupKey::Peer(peer)) => Some(*peer),
+                _ => None,
+            };
             let mut found: Vec<_> = found
-                .filter(|d| matches!(d.key, GroupKey::Peer(_)))
-                .map(|d| format!("{} {:?}", d.key, d.finding))
+                .filter_map(|d| Some(format!("{} {:?}", peer(&d.key)?, d.finding)))
                 .collect();
             found.sort();
             found
@@ -858,33 +903,69 @@ mod tests {
     #[test]
     fn baseline_failures_of_one_cause_are_one_line() {
         let at = |n: u64| 41_000 + n * 700;
-        let all = |one: &dyn Fn(u64) -> Session| lines_after((0..24).map(one).collect());
+        let all = |one: &dyn Fn(u64) -> Session| -> Vec<String> {
+            let lines = lines_after((0..24).map(one).collect());
+            // what else the line names has its own test
+            let shortened = lines
+                .iter()
+                .map(|l| l.split(" (").next().unwrap_or(l).to_owned());
+            let with = lines
+                .iter()
+                .map(|l| l.rsplit(')').next().unwrap_or_default());
+            shortened
+                .zip(with)
+                .map(|(line, with)| line + with)
+                .collect()
+        };
         // a program that cannot reach its database
         let lines = all(&|n| failing(n, "app", 1, 5432, at(n)));
-        assert_eq!(lines, ["Worse(Failed) app (10.0.0.1, 5432) +New"]);
+        assert_eq!(lines, ["Worse(Failed) app → 10.0.0.1:5432 +New"]);
         // two programs and the same database
         let lines = all(&|n| failing(n, ["app", "cron"][n as usize % 2], 1, 5432, at(n)));
-        assert_eq!(lines, ["Worse(Failed) 5432 (app, cron, 10.0.0.1) +New"]);
+        assert_eq!(lines, ["Worse(Failed) 5432 +New"]);
         // a program and the parts of its database
         let lines = all(&|n| failing(n, "app", 1 + n as u8 % 3, 5432, at(n)));
-        assert_eq!(
-            lines,
-            ["Worse(Failed) app (10.0.0.1, 10.0.0.2, 10.0.0.3, 5432) +New"]
-        );
+        assert_eq!(lines, ["Worse(Failed) app +New"]);
         // one that fails with its database and, less, with something else on that host
         let lines = all(&|n| failing(n, "app", 1, if n % 4 > 0 { 5432 } else { 80 }, at(n)));
-        assert_eq!(lines, ["Worse(Failed) app (10.0.0.1, 80, 5432) +New"]);
+        assert_eq!(lines, ["Worse(Failed) app +New"]);
         // a new host of a program that connects to others too
         let lines = all(&|n| failing(n, "recordProgramStart", 77, 28527, at(n)));
         assert_eq!(
             lines,
-            ["Worse(Failed) 10.0.0.77 (recordProgramSt, 28527) +New"]
+            ["Worse(Failed) recordProgramSt → 10.0.0.77:28527 +New"]
         );
         // one of its hosts refuses, and it tries again and again
         let again = |n| failing(n, "recordProgramStart", 1, 28527, 41_000 + n * 50);
+        let lines = lines_after((0..300).map(again).collect());
         assert_eq!(
-            lines_after((0..300).map(again).collect()),
-            ["Worse(Failed) 10.0.0.1 (recordProgramSt, 28527) +Worse(New)"]
+            lines,
+            [
+                "Worse(Failed) recordProgramSt → 10.0.0.1:28527 (recordProgramSt, 10.0.0.1, 28527) +Grown(New)"
+            ]
+        );
+    }
+
+    #[test]
+    fn baseline_unrelated_failures_with_one_peer_are_lines_of_their_own() {
+        // two programs fail with services of one host, which serves others well
+        let one = |n: u64| match n % 2 {
+            0 => failing(n, "app", 1, 5432, 41_000 + n * 300),
+            _ => failing(n, "cron", 1, 80, 41_000 + n * 300),
+        };
+        let lines = lines_after((0..40).map(one).collect());
+        let failing = |line: &&String| line.starts_with("Worse(Failed)");
+        let keys = lines
+            .iter()
+            .filter(failing)
+            .filter_map(|l| l.split(" (").next());
+        assert_eq!(
+            keys.collect::<Vec<_>>(),
+            [
+                "Worse(Failed) app → 10.0.0.1:5432",
+                "Worse(Failed) cron → 10.0.0.1:80"
+            ],
+            "{lines:?}"
         );
     }
 

@@ -7,9 +7,12 @@ use crate::text::units::S;
 
 /// Minimum number of sessions on each side for comparing a time.
 pub const ENOUGH: u64 = 10;
-/// Minimum increase of a time, as a factor; [`LONGER_US`] is the one in µs.
+/// Minimum increase of a time, as a factor.
 pub const LONGER: f64 = 1.5;
-pub const LONGER_US: f64 = 50.0;
+/// Minimum increase of a connect or round-trip time, µs: a busy processor alone adds some hundred.
+pub const LONGER_WAY_US: f64 = 250.0;
+/// Minimum increase of a time that programs take, µs.
+pub const LONGER_WORK_US: f64 = 1000.0;
 
 /// Statistics of the logarithms of times: ten times as long weighs as much as a tenth.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,12 +51,12 @@ impl TimeStats {
         variance.max(0.0) / self.count.max(1.0)
     }
 
-    /// True if these times are noticeably longer.
-    pub fn are_longer_than(&self, before: &TimeStats) -> bool {
+    /// True if these times are noticeably longer: by so many µs or more.
+    pub fn are_longer_than(&self, before: &TimeStats, least_us: f64) -> bool {
         let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
             return false;
         };
-        now >= then * LONGER && now - then >= LONGER_US
+        now >= then * LONGER && now - then >= least_us
     }
 
     /// Probability that times of the same kind differ so much by chance (Welch's test on the logarithms); `None`: too

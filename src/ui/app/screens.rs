@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
+use crate::filter::for_difference::filter_for_difference;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
@@ -215,8 +216,9 @@ impl App {
                 None
             }
             (Screen::Baseline(shown), Action::Narrow) => {
-                match shown.selected() {
-                    Some(key) => self.leave_screen_for(|app| app.show_group(&key)),
+                match shown.selected().map(filter_for_difference) {
+                    // a comparison covers all sessions, whatever the filter was
+                    Some(filter) => self.leave_screen_for(|app| app.show_all_of(&filter)),
                     None => self.notice.hint(NOT_SELECTED.into()),
                 }
                 None

@@ -8,7 +8,6 @@ use ratatui::layout::{Rect, Size};
 
 use crate::filter::{Filter, LONGEST, for_group};
 use crate::host::process_info::ProcessInfo;
-use crate::model::aggregate::GroupKey;
 use crate::model::batch::Holders;
 use crate::model::fields;
 use crate::model::fields::Field;
@@ -381,11 +380,6 @@ impl App {
                 true
             }
         }
-    }
-
-    /// Shows all sessions of a group, whatever the view filter was: a comparison covers them all.
-    pub fn show_group(&mut self, key: &GroupKey) {
-        self.show_all_of(&for_group::filter_for_group(key));
     }
 
     /// Shows all sessions that a filter matches, whatever the view filter was.

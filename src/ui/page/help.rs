@@ -339,7 +339,7 @@ const MARKERS: &[(&str, &str)] = &[
 ];
 
 /// Figures on the screens shown instead of the table.
-const COUNTED: [(&str, &str); 7] = [
+const COUNTED: [(&str, &str); 8] = [
     (
         "charts",
         "the sessions of the table: open ones as they are now, closed ones while they are kept; p50, p90 and p99 within 2.5 %",
@@ -354,19 +354,23 @@ const COUNTED: [(&str, &str); 7] = [
     ),
     (
         "worse",
-        "a time that is at least 1.5 times as long, with at least 10 sessions on each side; a rate, or the share of sessions with losses (at least 20 sessions on each side), that has at least doubled. Changes that may be chance do not count, nor does traffic below 10 kB/s; on average at most one in a hundred of those listed as worse, other than for their traffic, is chance",
+        "failures per second, or the share of sessions with losses (at least 20 sessions on each side), that have at least doubled; a connect or round-trip time that is at least 1.5 times as long and 0.25 ms longer, or a response time 1 ms longer, with at least 10 sessions on each side. Changes that may be chance do not count; on average at most one in a hundred of those listed is chance",
+    ),
+    (
+        "grown",
+        "sessions or bytes per second that have at least doubled (traffic from 10 kB/s on), or sessions that last at least 1.5 times as long: more, but not bad in itself. If something new brings them, they are in its line",
     ),
     (
         "gone",
-        "a peer, program or port without a session for at least 10 s and clearly longer than its usual pauses before the baseline",
+        "a program, what it connects to, a peer or a port without a session for at least 10 s and clearly longer than its usual pauses before the baseline",
     ),
     (
         "quiet",
         "one that had sessions open at the baseline and has had none for at least 3 s, but not long enough to be gone",
     ),
     (
-        "10.0.0.9 (curl, port 80)",
-        "one difference: most of the sessions behind it have this peer, this program and this port; the name before the parentheses explains it best. ALSO: what else is worse for them",
+        "curl → 10.0.0.9:80",
+        "one difference: the program, and the peer or the program of this host that it connects to. In parentheses: what else most of these sessions have in common. ALSO: what else is worse for them",
     ),
 ];
 

@@ -299,7 +299,7 @@ pub static QUESTIONS: &[Question] = &[
         text: "What has changed since the deploy?",
         steps: &[
             press("m", "baseline set", "before the deploy: the moment to compare with"),
-            press("m", "since", "after it: new and gone peers, programs and ports, and what is slower, heavier or failing"),
+            press("m", "since", "after it: who fails or is slower, and with whom, and what is gone or new"),
         ],
         further: &[],
         remark: "",

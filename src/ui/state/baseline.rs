@@ -2,7 +2,8 @@
 //!
 //! Owns their order and the selection. `crate::model::baseline` decides what counts as a difference.
 
-use crate::model::aggregate::{Aggregates, GroupKey};
+use crate::model::aggregate::Aggregates;
+use crate::model::baseline::key::BaselineKey;
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
@@ -13,9 +14,9 @@ const MOST: usize = 200;
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
-    pub list: List<(GroupKey, DifferenceKind)>,
-    /// Number of worse figures, gone keys, quiet keys and new keys.
-    pub counts: [usize; 4],
+    pub list: List<(BaselineKey, DifferenceKind)>,
+    /// Number of worse figures, gone keys, quiet keys, new keys, and grown figures.
+    pub counts: [usize; 5],
 }
 
 impl Comparison {
@@ -32,7 +33,7 @@ impl Comparison {
                 .then_with(|| theirs.2.cmp(&mine.2))
                 .then_with(|| a.key.cmp(&b.key))
         });
-        self.counts = [0; 4];
+        self.counts = [0; 5];
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
@@ -59,9 +60,10 @@ impl Comparison {
         })
     }
 
-    /// The key on the selected line.
-    pub fn selected(&self) -> Option<GroupKey> {
-        self.list.selected().map(|(key, _)| key)
+    /// The difference on the selected line.
+    pub fn selected(&self) -> Option<&Difference> {
+        let line = self.list.selected()?;
+        self.found.iter().find(|d| (d.key, d.finding) == line)
     }
 
     pub fn go(&mut self, motion: Motion, height: usize) {
@@ -76,24 +78,18 @@ fn kind(finding: DifferenceKind) -> usize {
         DifferenceKind::Gone => 1,
         DifferenceKind::Quiet => 2,
         DifferenceKind::New => 3,
+        DifferenceKind::Grown(_) => 4,
     }
 }
 
-/// Sort order: failures, then slower, then more traffic, then gone, then quiet, then new.
+/// Sort order: failures, then slower or more lossy, then gone, then quiet, then new, then grown.
 fn urgency(finding: DifferenceKind) -> u8 {
     match finding {
         DifferenceKind::Worse(BaselineFigure::Failed) => 0,
-        DifferenceKind::Worse(
-            BaselineFigure::Lossy
-            | BaselineFigure::Connect
-            | BaselineFigure::Rtt
-            | BaselineFigure::Response
-            | BaselineFigure::OurResponse
-            | BaselineFigure::Duration,
-        ) => 1,
-        DifferenceKind::Worse(BaselineFigure::New | BaselineFigure::Bytes) => 2,
-        DifferenceKind::Gone => 3,
-        DifferenceKind::Quiet => 4,
-        DifferenceKind::New => 5,
+        DifferenceKind::Worse(_) => 1,
+        DifferenceKind::Gone => 2,
+        DifferenceKind::Quiet => 3,
+        DifferenceKind::New => 4,
+        DifferenceKind::Grown(_) => 5,
     }
 }

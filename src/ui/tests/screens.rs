@@ -387,7 +387,7 @@ fn baseline_can_be_set_compared_moved_and_removed() {
     assert_eq!(app.layers.mode(), Mode::Baseline);
     assert!(screen(&app, SIZE).contains("since 13s"));
     // no client connects to the database any more
-    assert!(screen(&app, SIZE).contains("gone  10.0.0.9"));
+    assert!(screen(&app, SIZE).contains("gone  app-server → 10.0.0.9:5432"));
     press_and_settle(&mut app, "M");
     assert!(screen(&app, SIZE).contains("since 0s"));
     let early = "Too early: 0 s since the baseline; differences show after 10 s";
@@ -416,16 +416,15 @@ fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
         found.map(|(_, f)| format!("{f:?}")).collect::<Vec<_>>()
     };
     // the program and the port are those of the same sessions
-    assert_eq!(of("10.0.0.9"), ["Worse(Failed)"], "{found:?}");
-    for folded in ["app-server", "5432"] {
+    let database = "app-server → 10.0.0.9:5432";
+    assert_eq!(of(database), ["Worse(Failed)"], "{found:?}");
+    for folded in ["app-server", "5432", "10.0.0.9"] {
         assert_eq!(of(folded), [""; 0], "{found:?}");
     }
     let text = screen(&app, SIZE);
-    let line = text
-        .lines()
-        .find(|l| l.contains("10.0.0.9 (app-server, port 5432)"));
+    let line = text.lines().find(|l| l.contains(database));
     assert!(line.is_some_and(|l| l.contains("+CONNECT")), "{text}");
-    assert_eq!(of("10.0.0.10"), ["New"], "{found:?}");
+    assert_eq!(of("app-server → 10.0.0.10:50003"), ["New"], "{found:?}");
     // a comparison covers all sessions, and so does what a line opens
     press_and_settle(&mut app, "m o o 6 /");
     type_text(&mut app, "comm nginx");
@@ -433,7 +432,7 @@ fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
         app.view_filter.filter.source(),
-        crate::filter::for_group::filter_for_group(&found[0].0)
+        "comm app-server and raddr 10.0.0.9 and rport 5432 and failed"
     );
     assert!(app.row_count() > 0);
     // the filter changes nothing on the screen

@@ -1,11 +1,14 @@
 //! The comparison screen: sums of all sessions, then differences since the baseline, the worst first.
 
+use std::collections::BTreeSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::aggregate::GroupKey;
+use crate::model::baseline::key::{BaselineKey, Link};
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind, EARLY_NS};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
@@ -65,7 +68,9 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             (true, _) => theme.selected,
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
             (false, DifferenceKind::Worse(_)) => theme.warning,
-            (false, DifferenceKind::Gone | DifferenceKind::New) => theme.closed,
+            (false, DifferenceKind::Gone | DifferenceKind::New | DifferenceKind::Grown(_)) => {
+                theme.closed
+            }
             (false, DifferenceKind::Quiet) => theme.quiet,
         };
         line(buffer, &difference_text(difference, width), style);
@@ -80,9 +85,9 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if shown.counts == [0; 4] && area.height > list_area::BASELINE.above + 5 {
+        if shown.counts == [0; 5] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
-                "Nothing is worse, gone or new so far.",
+                "Nothing is worse, gone, new or grown so far.",
                 "A time is worse if at least 1.5 times as long, with 10 sessions on each side;",
                 "a rate or a loss if it has doubled. Changes that may be chance do not count.",
             ];
@@ -102,8 +107,9 @@ fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = [
         "No baseline is set.".to_owned(),
         format!("{key} sets one: before a deploy, a failover, a change of configuration."),
-        "From then on this screen shows the peers, programs and ports that are new,".to_owned(),
-        "gone, slower, heavier or failing, the worst first.".to_owned(),
+        "From then on this screen shows which programs fail or are slower, and with whom,"
+            .to_owned(),
+        "and what is gone or new, the worst first.".to_owned(),
     ];
     for (text, line) in lines.iter().zip(area.rows()) {
         buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
@@ -167,9 +173,15 @@ fn difference_text(difference: &Difference, width: usize) -> String {
             BaselineFigure::New.text(since),
         ),
         DifferenceKind::New => ("new", "sessions", "-".into(), count(since)),
+        DifferenceKind::Grown(figure) => (
+            "grown",
+            figure.title(),
+            figure.text(before),
+            figure.text(since),
+        ),
     };
     let times = match difference.finding {
-        DifferenceKind::Worse(_) => times(difference.ratio()),
+        DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => times(difference.ratio()),
         DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => String::new(),
     };
     let also = also(difference, widths(width)[6]);
@@ -189,14 +201,16 @@ fn times(ratio: f64) -> String {
 /// Other differences of the same keys: with their factors, or without, or their number, whatever fits.
 fn also(difference: &Difference, width: usize) -> String {
     let title = |finding: &DifferenceKind| match finding {
-        DifferenceKind::Worse(figure) => figure.title(),
+        DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => figure.title(),
         DifferenceKind::Gone => "gone",
         DifferenceKind::Quiet => "quiet",
         DifferenceKind::New => "new",
     };
     let with = &difference.with;
     let whole = with.iter().map(|(finding, ratio)| match finding {
-        DifferenceKind::Worse(_) => format!("+{} {}", title(finding), times(*ratio)),
+        DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => {
+            format!("+{} {}", title(finding), times(*ratio))
+        }
         _ => format!("+{}", title(finding)),
     });
     let titles = with
@@ -212,31 +226,108 @@ fn also(difference: &Difference, width: usize) -> String {
         .unwrap_or_else(|| format!("+{} more", with.len()))
 }
 
-/// The key, and what else differs for the same sessions: as many as fit.
+/// The key, and what else differs for the same sessions: as much as fits.
 fn name(difference: &Difference, width: usize) -> String {
     /// Maximum number of other keys that are named.
     const MOST_NAMED: usize = 8;
-    let also = &difference.also;
-    let text = |key: &GroupKey| match key {
-        GroupKey::Port(port) => format!("port {port}"),
-        GroupKey::UnknownOwner => "unknown owner".into(),
-        key => key.to_string(),
-    };
-    let key = text(&difference.key);
+    let key = key_text(difference);
+    let also = also_named(difference);
+    let is_program =
+        matches!(difference.key, BaselineKey::Several(_)) || difference.key.is_program();
     let with = |count: usize| {
-        let mut named: Vec<String> = also.iter().take(count).map(text).collect();
+        let mut named: Vec<String> = also.iter().take(count).cloned().collect();
         if also.len() > count {
             named.push(format!("{} more", also.len() - count));
         }
-        format!("{key} ({})", named.join(", "))
+        let named = named.join(", ");
+        // its ports or peers, unless other programs are among them
+        match is_program && named.starts_with("port") {
+            true => format!("{key} {named}"),
+            false => format!("{key} ({named})"),
+        }
     };
     match also.len().min(MOST_NAMED) {
         0 => key,
         most => {
             let mut fitting = (1..=most).rev().map(with).filter(|t| t.width() <= width);
-            fitting.next().unwrap_or_else(|| with(1))
+            fitting.next().unwrap_or_else(|| match difference.key {
+                // what fails with whom is worth more than a part of it and the rest
+                BaselineKey::Link(_) => key.clone(),
+                _ => with(1),
+            })
         }
     }
+}
+
+/// The key: of a link within this host the program that accepts says more than the address.
+fn key_text(difference: &Difference) -> String {
+    match &difference.key {
+        BaselineKey::Link(link) => {
+            format!("{} → {}", link.program.as_str(), end_text(link, difference))
+        }
+        BaselineKey::Group(GroupKey::Port(port)) => match difference.server {
+            Some(server) => format!("{} {port}", group_text(&server)),
+            None => format!("port {port}"),
+        },
+        BaselineKey::Group(key) => group_text(key),
+        BaselineKey::Several(program) => group_text(program),
+    }
+}
+
+/// The peer's end of a link.
+fn end_text(link: &Link, difference: &Difference) -> String {
+    match difference.server {
+        Some(server) => format!("{} {}", group_text(&server), link.port),
+        None => link.peer.with_port(link.port),
+    }
+}
+
+fn group_text(key: &GroupKey) -> String {
+    match key {
+        GroupKey::Port(port) => format!("port {port}"),
+        GroupKey::UnknownOwner => "unknown owner".into(),
+        key => key.to_string(),
+    }
+}
+
+/// Texts of the other keys, without what the key itself says: programs, then ports, then peers.
+fn also_named(difference: &Difference) -> Vec<String> {
+    let parts = difference.link_parts();
+    let server = difference.server.map(BaselineKey::Group);
+    let own_port = match difference.key {
+        BaselineKey::Link(link) => Some(link.port),
+        BaselineKey::Group(GroupKey::Port(port)) => Some(port),
+        BaselineKey::Group(_) | BaselineKey::Several(_) => None,
+    };
+    let is_said = |key: &BaselineKey| {
+        let is_server = own_port.is_some() && server == Some(*key);
+        is_server || parts.contains(&Some(*key)) || *key == difference.key
+    };
+    let (mut programs, mut ports, mut peers) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for key in difference.also.iter().filter(|key| !is_said(key)) {
+        match key {
+            BaselineKey::Group(GroupKey::Port(port)) => {
+                ports.insert(*port);
+            }
+            BaselineKey::Group(GroupKey::Peer(peer)) => {
+                peers.insert(peer.to_string());
+            }
+            BaselineKey::Link(link) => {
+                ports.insert(link.port);
+                if link.local_in.is_none() {
+                    peers.insert(link.peer.to_string());
+                }
+            }
+            BaselineKey::Group(key) | BaselineKey::Several(key) => programs.push(group_text(key)),
+        }
+    }
+    ports.retain(|port| Some(*port) != own_port);
+    let ports = match (ports.first(), ports.last(), ports.len()) {
+        (Some(port), _, 1) => Some(format!("port {port}")),
+        (Some(first), Some(last), count) => Some(format!("ports {first}–{last} ({count})")),
+        _ => None,
+    };
+    programs.into_iter().chain(ports).chain(peers).collect()
 }
 
 /// Widths of the cells of a line: the name, then the last one, takes the remaining width.
@@ -272,7 +363,7 @@ fn cells(texts: [&str; 7], width: usize) -> String {
 }
 
 fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
-    let [worse, gone, quiet, new] = shown.counts;
+    let [worse, gone, quiet, new, grown] = shown.counts;
     let more = if baseline.is_inexact() {
         " (or known before, but evicted)"
     } else {
@@ -290,5 +381,9 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         0 => String::new(),
         n => format!(" ({n} quiet so far)"),
     };
-    format!("{worse} worse, {gone} gone{quiet}, {new} new{more}; {of}{evicted}")
+    let grown = match grown {
+        0 => String::new(),
+        n => format!(", {n} grown"),
+    };
+    format!("{worse} worse, {gone} gone{quiet}, {new} new{more}{grown}; {of}{evicted}")
 }

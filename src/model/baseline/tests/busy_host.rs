@@ -5,9 +5,14 @@ use std::collections::HashSet;
 
 use super::{Host, open, sample};
 use crate::model::aggregate::GroupKey;
+use crate::model::baseline::key::BaselineKey;
 use crate::model::baseline::{BaselineFigure, Difference, DifferenceKind};
 use crate::model::session::{Comm, Direction, Session};
 use crate::testing::sample::Numbers;
+
+fn program(name: &str) -> BaselineKey {
+    BaselineKey::Group(GroupKey::Program(Comm::from(name)))
+}
 
 /// One connection, in ms since the start of the host.
 #[derive(Clone)]
@@ -50,17 +55,21 @@ impl Connection {
         std::iter::once(connected).chain(accepted).collect()
     }
 
-    fn has(&self, key: &GroupKey) -> bool {
+    fn has(&self, key: &BaselineKey) -> bool {
         match key {
-            GroupKey::Program(comm) => {
-                comm.as_str() == self.client || Some(comm.as_str()) == self.server
+            BaselineKey::Link(link) => {
+                link.program.as_str() == self.client && link.port == self.port
             }
-            GroupKey::Port(port) => *port == self.port,
-            GroupKey::Peer(_) => self
-                .sessions()
-                .iter()
-                .any(|s| GroupKey::Peer(s.remote()) == *key),
-            _ => false,
+            BaselineKey::Group(GroupKey::Port(port)) => *port == self.port,
+            BaselineKey::Group(key) | BaselineKey::Several(key) => match key {
+                GroupKey::Program(comm) => {
+                    comm.as_str() == self.client || Some(comm.as_str()) == self.server
+                }
+                key => {
+                    let sessions = self.sessions();
+                    sessions.iter().any(|s| GroupKey::Peer(s.remote()) == *key)
+                }
+            },
         }
     }
 }
@@ -179,7 +188,7 @@ impl Story {
     }
 }
 
-fn named(difference: &Difference) -> impl Iterator<Item = &GroupKey> {
+fn named(difference: &Difference) -> impl Iterator<Item = &BaselineKey> {
     std::iter::once(&difference.key).chain(&difference.also)
 }
 
@@ -207,7 +216,7 @@ fn baseline_of_a_busy_host_names_the_program_that_stopped_once() {
         };
         let quiet_s = (story.stop_s + 5).max(story.baseline_s + 10);
         let found = story.differences(&[quiet_s, quiet_s + wait_s]);
-        let stopped = GroupKey::Program(Comm::from(story.stopped));
+        let stopped = program(story.stopped);
         let silent = |found: &[Difference]| -> Vec<DifferenceKind> {
             let all = found.iter().filter(|d| d.finding.is_silent());
             all.filter(|d| named(d).any(|k| *k == stopped))
@@ -236,8 +245,8 @@ fn baseline_of_a_busy_host_names_the_program_that_stopped_once() {
                 assert!(!is_left, "{key}: {}", text());
             }
             // and each port is in the line of a program
-            let mut programs = named(difference).filter(|k| matches!(k, GroupKey::Program(_)));
-            assert!(programs.next().is_some(), "{}", text());
+            let is_port = |k: &BaselineKey| matches!(k, BaselineKey::Group(GroupKey::Port(_)));
+            assert!(!named(difference).all(is_port), "{}", text());
         }
     }
 }
@@ -251,17 +260,38 @@ fn baseline_of_a_busy_host_has_lines_of_related_owners_only() {
             let key = difference.key;
             let of_key: Vec<&Connection> =
                 story.connections.iter().filter(|c| c.has(&key)).collect();
-            let programs = difference
-                .also
-                .iter()
-                .filter(|k| matches!(k, GroupKey::Program(_)));
+            let programs = difference.also.iter().filter(|k| k.is_program());
             for program in programs {
                 let is_related = of_key.iter().any(|c| c.has(program));
                 assert!(is_related, "{seed}: {program} in the line of {key}");
             }
-            let unique: HashSet<&GroupKey> = named(&difference).collect();
+            let unique: HashSet<&BaselineKey> = named(&difference).collect();
             assert_eq!(unique.len(), 1 + difference.also.len(), "{seed}: {key}");
         }
+    }
+}
+
+#[test]
+fn baseline_new_ports_of_a_busy_host_are_one_line() {
+    for seed in 0..20 {
+        let story = Story::new(seed);
+        let found = story.differences(&[story.stop_s + 31]).concat();
+        let is_new = |d: &&Difference| d.finding == DifferenceKind::New;
+        let of_ports = found.iter().filter(is_new).filter(|d| {
+            let new = |k: &BaselineKey| matches!(k, BaselineKey::Group(GroupKey::Port(40_000..)));
+            named(d).any(new)
+        });
+        let of_ports: Vec<_> = of_ports.collect();
+        // those that the new program alone uses are in its line
+        assert!(of_ports.len() <= 2, "{seed}: {}", lines(&found));
+        let nginx = GroupKey::Program(Comm::from("nginx"));
+        // it may be new, too
+        let nginx = [BaselineKey::Several(nginx), BaselineKey::Group(nginx)];
+        assert!(
+            of_ports.iter().any(|d| nginx.contains(&d.key)),
+            "{seed}: {}",
+            lines(&found)
+        );
     }
 }
 
@@ -289,7 +319,7 @@ fn baseline_durations_of_sessions_that_were_open_do_not_count() {
         .filter(held)
         .for_each(|c| c.to_ms = stop_ms);
     let found = story.differences(&[story.baseline_s + 35]).concat();
-    let longer = DifferenceKind::Worse(BaselineFigure::Duration);
+    let longer = DifferenceKind::Grown(BaselineFigure::Duration);
     assert!(
         found.iter().all(|d| d.finding != longer),
         "{}",
@@ -319,7 +349,7 @@ fn baseline_with_more_ports_than_it_keeps_names_the_program_that_stopped() {
         });
     }
     let found = story.differences(&[story.stop_s + 31]).concat();
-    let stopped = GroupKey::Program(Comm::from("orders"));
+    let stopped = program("orders");
     let named: Vec<_> = found
         .iter()
         .filter(|d| named(d).any(|k| *k == stopped))
@@ -329,6 +359,9 @@ fn baseline_with_more_ports_than_it_keeps_names_the_program_that_stopped() {
         panic!("{lines}");
     };
     assert_eq!(line.finding, DifferenceKind::Gone, "{lines}");
-    let ports = line.also.iter().filter(|k| matches!(k, GroupKey::Port(_)));
+    let ports = line
+        .also
+        .iter()
+        .filter(|k| matches!(k, BaselineKey::Group(GroupKey::Port(_))));
     assert_eq!(ports.count(), usize::from(PORTS), "{lines}");
 }

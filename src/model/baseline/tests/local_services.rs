@@ -1,0 +1,247 @@
+//! A host of local services that talk to each other on 127.0.0.1, after a deploy: each cause has one line.
+
+use super::{Host, sample};
+use crate::model::aggregate::GroupKey;
+use crate::model::baseline::Difference;
+use crate::model::session::{Comm, Direction, Reason, Session};
+use crate::model::turns::{ResponseTimes, ShortTime, Turns};
+
+const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
+
+/// A request in a connection of its own: both of its ends, the accepting one first, as the kernel reports them.
+struct Request {
+    client: &'static str,
+    server: &'static str,
+    port: u16,
+    at_ms: u64,
+    answer_ms: u64,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Outcome {
+    Served,
+    Reset,
+    Refused,
+}
+
+impl Request {
+    fn sessions(&self, cookie: u64) -> Vec<Session> {
+        let start_ns = self.at_ms * 1_000_000;
+        let is_refused = self.outcome == Outcome::Refused;
+        let answered = |times| Turns { count: 1, ..times };
+        let us = (self.answer_ms * 1000) as u32 + (cookie % 13) as u32;
+        let times = ResponseTimes::new(us.into(), 1, ShortTime::new(us), ShortTime::new(us));
+        let ephemeral = 32_768 + (cookie % 20_000) as u16;
+        let both = Session {
+            start_ns,
+            established_ns: if is_refused { 0 } else { start_ns + 50_000 },
+            end_ns: start_ns + self.answer_ms * 1_000_000 + 60_000,
+            laddr: LOCALHOST.into(),
+            raddr: LOCALHOST.into(),
+            srtt_us: if is_refused {
+                0
+            } else {
+                40 + (cookie % 7) as u32
+            },
+            tx_bytes: 100,
+            rx_bytes: 100,
+            ..sample()
+        };
+        let accepted = Session {
+            cookie: cookie << 1 | 1,
+            comm: Comm::from(self.server),
+            direction: Direction::In,
+            lport: self.port,
+            rport: ephemeral,
+            reason: match self.outcome {
+                Outcome::Reset => Reason::LocalReset,
+                _ => Reason::RemoteFin,
+            },
+            turns: answered(Turns {
+                ours: times,
+                ..Turns::default()
+            }),
+            ..both.clone()
+        };
+        let connected = Session {
+            cookie: cookie << 1,
+            comm: Comm::from(self.client),
+            direction: Direction::Out,
+            lport: ephemeral,
+            rport: self.port,
+            reason: match self.outcome {
+                Outcome::Reset => Reason::RemoteReset,
+                Outcome::Refused => Reason::Refused,
+                Outcome::Served => Reason::LocalFin,
+            },
+            turns: match self.outcome {
+                Outcome::Served => answered(Turns {
+                    peer: times,
+                    ..Turns::default()
+                }),
+                _ => Turns::default(),
+            },
+            ..both
+        };
+        match is_refused {
+            true => vec![connected],
+            false => vec![accepted, connected],
+        }
+    }
+}
+
+const BASELINE_S: u64 = 60;
+const END_S: u64 = 100;
+
+/// Requests of one client to one service, so many per second.
+fn requests(
+    client: &'static str,
+    server: &'static str,
+    port: u16,
+    per_s: u64,
+    seconds: std::ops::Range<u64>,
+) -> impl Iterator<Item = Request> {
+    (seconds.start * per_s..seconds.end * per_s).map(move |n| Request {
+        client,
+        server,
+        port,
+        at_ms: n * 1000 / per_s + n * 7919 % 13,
+        answer_ms: 2,
+        outcome: Outcome::Served,
+    })
+}
+
+/// The differences after the deploy, each in one line.
+fn differences(all: Vec<Request>) -> Vec<Difference> {
+    let mut host = Host::new();
+    let sessions = all
+        .iter()
+        .enumerate()
+        .flat_map(|(i, r)| r.sessions(i as u64 + 100));
+    let sessions: Vec<Session> = sessions.collect();
+    for now_s in 1..=END_S {
+        let is_now = |s: &&Session| s.end_ns / 1_000_000_000 == now_s - 1;
+        let closed = sessions.iter().filter(is_now).cloned().collect();
+        host.take_snapshot(now_s, vec![], closed);
+        if now_s == BASELINE_S {
+            host.set_baseline(now_s);
+        }
+    }
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    baseline.differences(&host.talkers)
+}
+
+fn lines(found: &[Difference]) -> Vec<String> {
+    let line = |d: &Difference| {
+        let server = d.server.map_or_else(String::new, |s| format!(" = {s}"));
+        let with: Vec<_> = d
+            .with
+            .iter()
+            .map(|(kind, _)| format!(" +{kind:?}"))
+            .collect();
+        format!("{:?} {}{server}{}", d.finding, d.key, with.concat())
+    };
+    let mut lines: Vec<String> = found.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// Traffic that stays as it is.
+fn steady() -> Vec<Request> {
+    let whole = 1..END_S;
+    let all = requests("session-api", "redis", 6379, 5, 1..BASELINE_S)
+        .chain(requests("cart", "redis", 6379, 5, whole.clone()))
+        .chain(requests("web", "session-api", 8001, 5, whole.clone()))
+        .chain(requests("web", "cart", 8002, 5, whole.clone()))
+        .chain(requests("web", "search", 8003, 3, 1..BASELINE_S))
+        .chain(requests("cart", "mailer", 2525, 3, 1..BASELINE_S))
+        .chain(requests("web", "images", 8004, 3, whole));
+    all.collect()
+}
+
+#[test]
+fn baseline_each_cause_on_a_host_of_local_services_has_one_line() {
+    let after = BASELINE_S..END_S;
+    let reset = requests("session-api", "redis", 6379, 5, after.clone());
+    let stopped = requests("cart", "mailer", 2525, 3, after.clone());
+    let slow = requests("web", "search", 8003, 3, after.clone());
+    let new = requests("report", "redis", 6379, 8, after);
+    let mut all = steady();
+    all.extend(reset.map(|r| Request {
+        outcome: Outcome::Reset,
+        ..r
+    }));
+    all.extend(stopped.map(|r| Request {
+        outcome: Outcome::Refused,
+        ..r
+    }));
+    all.extend(slow.map(|r| Request { answer_ms: 90, ..r }));
+    all.extend(new);
+    let found = differences(all);
+    assert_eq!(
+        lines(&found),
+        [
+            "New report → 127.0.0.1:6379 = redis",
+            "Worse(Failed) cart → 127.0.0.1:2525 = mailer +Gone",
+            "Worse(Failed) session-api → 127.0.0.1:6379 = redis",
+            "Worse(Response) web → 127.0.0.1:8003 = search +Worse(OurResponse) +Grown(Duration)",
+        ]
+    );
+}
+
+#[test]
+fn baseline_service_that_resets_everybody_is_one_line_of_the_service() {
+    let after = BASELINE_S..END_S;
+    let whole = || {
+        steady()
+            .into_iter()
+            .filter(|r| r.port != 6379 || r.at_ms < BASELINE_S * 1000)
+    };
+    let reset = ["session-api", "cart", "web"];
+    let reset = reset
+        .into_iter()
+        .flat_map(|c| requests(c, "redis", 6379, 4, after.clone()));
+    let reset = reset.map(|r| Request {
+        outcome: Outcome::Reset,
+        ..r
+    });
+    let kept = [("web", "search", 8003), ("cart", "mailer", 2525)];
+    let kept = kept
+        .into_iter()
+        .flat_map(|(c, s, port)| requests(c, s, port, 3, after.clone()));
+    let found = differences(whole().chain(reset).chain(kept).collect());
+    let failing: Vec<&Difference> = found
+        .iter()
+        .filter(|d| format!("{:?}", d.finding) == "Worse(Failed)")
+        .collect();
+    let [line] = failing.as_slice() else {
+        panic!("{:?}", lines(&found));
+    };
+    assert_eq!(line.key.to_string(), "redis", "{:?}", lines(&found));
+}
+
+#[test]
+fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
+    let after = BASELINE_S..END_S;
+    let mut all = steady();
+    let kept = [
+        ("session-api", "redis", 6379, 5),
+        ("web", "search", 8003, 3),
+        ("cart", "mailer", 2525, 3),
+    ];
+    for (client, server, port, per_s) in kept {
+        all.extend(requests(client, server, port, per_s, after.clone()));
+    }
+    // three times the sessions that there were
+    all.extend(requests("report", "redis", 6379, 30, after));
+    let found = differences(all);
+    let lines = lines(&found);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].starts_with("New report → 127.0.0.1:6379 = redis +Grown(New)"),
+        "{lines:?}"
+    );
+    let redis = GroupKey::Program(Comm::from("redis"));
+    assert_eq!(found[0].server, Some(redis));
+}
