@@ -307,7 +307,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     };
     let stop = || collector.request_stop();
     let engine = || {
-        let findings = Findings::new(plan.config.thresholds, descriptor_limit);
+        let mut findings = Findings::new(plan.config.thresholds, descriptor_limit);
+        findings.capture = plan.capture;
         (findings, session_env.port_use(), &limits)
     };
     let self_traffic = SelfTraffic::new(&session_env);

@@ -1,7 +1,7 @@
 //! Filters that select the sessions that prove a finding.
 
 use crate::filter::for_group::{and_listened_at, and_netns, filter_for_group, filter_for_peer};
-use crate::model::findings::{Finding, Proof, Subject};
+use crate::model::findings::{Destination, Finding, Proof, Subject};
 
 /// Returns the filter that selects the sessions of a finding; `None`: no sessions prove it.
 pub fn filter_for_finding(finding: &Finding) -> Option<String> {
@@ -19,8 +19,13 @@ pub fn filter_for_finding(finding: &Finding) -> Option<String> {
 fn filter_for_subject(subject: &Subject) -> Option<String> {
     match subject {
         Subject::Host => None,
-        Subject::Destination(addr, port) => {
-            Some(format!("{} and rport {port}", filter_for_peer(*addr)))
+        Subject::Destination(Destination { netns, addr, port }) => {
+            let (peer, netns) = (filter_for_peer(*addr), and_netns(*netns));
+            Some(format!("{peer} and rport {port}{netns}"))
+        }
+        Subject::Peer { netns, addr } => {
+            let (peer, netns) = (filter_for_peer(*addr), and_netns(*netns));
+            Some(format!("{peer}{netns}"))
         }
         Subject::Group(key) => Some(filter_for_group(key)),
         Subject::Listener { netns, addr, port } => {
@@ -51,7 +56,11 @@ mod tests {
         };
         let subjects = [
             Subject::Host,
-            Subject::Destination(sample().remote(), 443),
+            Subject::Destination(Destination::of(&sample())),
+            Subject::Peer {
+                netns: 7,
+                addr: sample().remote(),
+            },
             Subject::Group(GroupBy::Process.key(&sample())),
             Subject::Group(GroupBy::subnet(sample().remote())),
             Subject::Group(GroupKey::UnknownOwner),

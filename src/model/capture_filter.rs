@@ -4,7 +4,10 @@
 //! filter language is in `filter`.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+
+use crate::model::listener::Listener;
 
 /// The sessions that the kernel reports; all of them by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +56,38 @@ impl CaptureFilter {
             && has(&self.lports, session.lport)
             && has(&self.rports, session.rport)
             && (has(&self.ports, session.lport) || has(&self.ports, session.rport))
+    }
+
+    /// True if packets between these ends of a network namespace are surely of sessions that it accepts, whoever owns
+    /// them. A port of 0 stands for any, a namespace of 0 for one that is not known.
+    pub fn accepts_ends(&self, netns: u32, local: SocketAddr, remote: SocketAddr) -> bool {
+        let has = |ports: &Option<PortSet>, end: SocketAddr| {
+            let port = end.port();
+            ports.as_ref().is_none_or(|p| port != 0 && p.contains(port))
+        };
+        self.netns.is_none_or(|wanted| wanted == netns)
+            && self.family.is_none_or(|f| f == Family::of(local.ip()))
+            && has(&self.lports, local)
+            && has(&self.rports, remote)
+            && (has(&self.ports, local) || has(&self.ports, remote))
+    }
+
+    /// True if it accepts sessions of this listener whatever port their peers have.
+    pub fn accepts_listener(&self, listener: &Listener) -> bool {
+        let Listener {
+            netns, addr, port, ..
+        } = *listener;
+        let has = |ports: &Option<PortSet>| ports.as_ref().is_none_or(|p| p.contains(port));
+        let takes = |family| match family == Family::of(addr) {
+            true => true,
+            false => family == Family::V4 && addr.is_unspecified() && !listener.v6_only,
+        };
+        self.pid.is_none_or(|pid| pid == listener.pid)
+            && self.netns.is_none_or(|wanted| wanted == netns)
+            && self.family.is_none_or(takes)
+            && has(&self.lports)
+            && self.rports.is_none()
+            && has(&self.ports)
     }
 
     /// Returns the narrowest filter that accepts what both accept. It may accept more if both want ports of either end:
@@ -159,6 +194,14 @@ pub enum Family {
 }
 
 impl Family {
+    /// The version of an address.
+    pub fn of(addr: IpAddr) -> Self {
+        match addr.is_ipv4() {
+            true => Family::V4,
+            false => Family::V6,
+        }
+    }
+
     /// Returns `IPv4` or `IPv6`.
     pub fn name(self) -> &'static str {
         match self {
@@ -236,7 +279,7 @@ impl PortSet {
         self.0.iter().map(|&(from, to)| from..=to)
     }
 
-    #[cfg(any(test, feature = "testing"))]
+    /// True if the port is in it.
     pub fn contains(&self, port: u16) -> bool {
         self.ranges().any(|r| r.contains(&port))
     }
@@ -418,6 +461,71 @@ mod tests {
         );
         assert_eq!(of(CaptureFilter::nothing(), capture("22", "")), "lport 22");
         assert_eq!(of(capture("22", ""), CaptureFilter::nothing()), "lport 22");
+    }
+
+    #[test]
+    fn capture_filter_accepts_ends_only_if_their_ports_are_known() {
+        let accepts = |capture: &CaptureFilter, netns, local: &str, remote: &str| {
+            let end = |text: &str| text.parse().expect("an end");
+            capture.accepts_ends(netns, end(local), end(remote))
+        };
+        let (here, there) = ("10.0.0.1:80", "10.0.0.9:443");
+        let capture = CaptureFilter {
+            lports: Some(ports("0-80")),
+            ..CaptureFilter::default()
+        };
+        assert!(accepts(&capture, 7, here, there));
+        assert!(!accepts(&capture, 7, there, here));
+        assert!(!accepts(&capture, 7, "10.0.0.1:0", there), "any port");
+        let capture = CaptureFilter {
+            ports: Some(ports("443")),
+            ..CaptureFilter::default()
+        };
+        assert!(accepts(&capture, 7, here, there) && accepts(&capture, 7, there, here));
+        assert!(!accepts(&capture, 7, here, "10.0.0.9:0"));
+        let capture = CaptureFilter {
+            netns: Some(7),
+            family: Some(Family::V4),
+            ..CaptureFilter::default()
+        };
+        assert!(accepts(&capture, 7, here, there));
+        assert!(!accepts(&capture, 8, here, there) && !accepts(&capture, 0, here, there));
+        assert!(!accepts(&capture, 7, "[fd00::1]:80", "[fd00::9]:443"));
+    }
+
+    #[test]
+    fn capture_filter_accepts_listeners_of_its_process_ports_and_version() {
+        let listener = |addr: &str, v6_only| Listener {
+            addr: addr.parse().expect("an address"),
+            v6_only,
+            ..crate::testing::sample::listener()
+        };
+        let of_family = |family, addr, v6_only| {
+            let capture = CaptureFilter {
+                family: Some(family),
+                ..CaptureFilter::default()
+            };
+            capture.accepts_listener(&listener(addr, v6_only))
+        };
+        assert!(of_family(Family::V4, "0.0.0.0", false));
+        assert!(of_family(Family::V4, "::", false), "both versions");
+        assert!(!of_family(Family::V4, "::", true));
+        assert!(!of_family(Family::V4, "::1", false));
+        assert!(of_family(Family::V6, "::", true));
+        assert!(!of_family(Family::V6, "0.0.0.0", false));
+        let accepts = |pid, l: &str, r: &str, either: &str| {
+            CaptureFilter {
+                pid,
+                lports: l.parse().ok(),
+                rports: r.parse().ok(),
+                ports: either.parse().ok(),
+                ..CaptureFilter::default()
+            }
+            .accepts_listener(&listener("0.0.0.0", false))
+        };
+        assert!(accepts(Some(812), "80", "", "80") && !accepts(Some(813), "", "", ""));
+        assert!(!accepts(None, "81", "", "") && !accepts(None, "", "", "81"));
+        assert!(!accepts(None, "", "80", ""), "clients have any port");
     }
 
     #[test]

@@ -201,6 +201,11 @@ impl PortUse {
         }
     }
 
+    /// Inode number of the network namespace of this process; 0: not known.
+    pub fn netns(&self) -> u32 {
+        self.netns
+    }
+
     /// The range of the namespace of this process.
     pub fn range(&self) -> &PortRange {
         &self.range

@@ -381,6 +381,7 @@ pub(super) fn write_object(
     map.serialize_entry("finding", finding.rule.name)?;
     map.serialize_entry("severity", finding.rule.severity.name())?;
     map.serialize_entry("subject", &finding.subject.to_string())?;
+    map.serialize_entry("netns", &finding.subject.netns())?;
     map.serialize_entry("since", &time(finding.since_ns))?;
     map.serialize_entry("ended", &finding.ended_ns.map(time))?;
     map.serialize_entry("times", &finding.times)?;

@@ -239,6 +239,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.in_force = options.in_force;
     app.ports = app.session_env.port_use();
     app.findings = Findings::new(options.config.thresholds, descriptor_limit);
+    app.findings.capture = app.capture.clone();
     if let Some(notice) = options.notice {
         app.notice.say(notice);
     }

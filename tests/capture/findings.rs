@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::common::running::{Running, json};
 
 /// Time in which a finding is to be reported, with a snapshot that came late on a busy machine.
-const REPORTED: Duration = Duration::from_secs(12);
+pub(crate) const REPORTED: Duration = Duration::from_secs(12);
 /// Time in which it is to end.
 const ENDS: Duration = Duration::from_secs(60);
 
@@ -35,17 +36,17 @@ peer-window = 1
 ";
 
 /// Writes the thresholds to a file, and removes it at the end.
-struct Configured(std::path::PathBuf);
+pub(crate) struct Configured(std::path::PathBuf);
 
 impl Configured {
-    fn new(name: &str) -> Configured {
+    pub(crate) fn new(name: &str) -> Configured {
         let name = format!("tcplife-findings-{name}-{}.toml", std::process::id());
         let file = std::env::temp_dir().join(name);
         std::fs::write(&file, THRESHOLDS).expect("a file");
         Configured(file)
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("UTF-8")
     }
 }
@@ -63,7 +64,7 @@ fn client() -> OwnedFd {
 }
 
 /// Begins to connect.
-fn begin(to: SocketAddr) -> OwnedFd {
+pub(crate) fn begin(to: SocketAddr) -> OwnedFd {
     let socket = client();
     // it is in progress, or refused
     let _ = rustix::net::connect(&socket, &to);
@@ -84,7 +85,7 @@ fn listener_of(backlog: i32) -> TcpListener {
     socket.into()
 }
 
-fn address(listener: &TcpListener) -> SocketAddr {
+pub(crate) fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
@@ -96,21 +97,21 @@ fn fill(sender: &mut TcpStream) {
 
 /// Faults that last until they are stopped.
 #[derive(Default)]
-struct Faults {
+pub(crate) struct Faults {
     stop: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
     /// Findings that are expected, with their subjects.
-    expected: Vec<(&'static str, String)>,
+    pub(crate) expected: Vec<(&'static str, String)>,
 }
 
 impl Faults {
     /// Expects a finding.
-    fn expect(&mut self, finding: &'static str, subject: impl Into<String>) {
+    pub(crate) fn expect(&mut self, finding: &'static str, subject: impl Into<String>) {
         self.expected.push((finding, subject.into()));
     }
 
     /// Does something again and again.
-    fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
+    pub(crate) fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
         let stop = Arc::clone(&self.stop);
         self.threads.push(std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
@@ -121,7 +122,7 @@ impl Faults {
     }
 
     /// The expected ones of these findings: other tests have faults of the same kinds.
-    fn among(&self, begun: Vec<Value>) -> Vec<Value> {
+    pub(crate) fn among(&self, begun: Vec<Value>) -> Vec<Value> {
         let is_expected = |line: &Value| {
             let (finding, subject) = name_of(line);
             let mut expected = self.expected.iter();
@@ -130,7 +131,7 @@ impl Faults {
         begun.into_iter().filter(is_expected).collect()
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             thread.join().expect("no fault panics");
@@ -145,7 +146,7 @@ fn name_of(line: &Value) -> (String, String) {
 }
 
 /// Reads findings that begin until all that are expected have begun.
-fn await_all(tcplife: &mut Running, faults: &Faults, within: Duration) -> Vec<Value> {
+pub(crate) fn await_all(tcplife: &mut Running, faults: &Faults, within: Duration) -> Vec<Value> {
     let started = Instant::now();
     let mut begun: Vec<Value> = Vec::new();
     let is_among = |begun: &[Value], finding: &str, subject: &str| {
@@ -177,7 +178,7 @@ fn await_all(tcplife: &mut Running, faults: &Faults, within: Duration) -> Vec<Va
 }
 
 /// Reads until all of these findings have ended.
-fn await_ends(tcplife: &mut Running, mut present: Vec<(&'static str, String)>) {
+pub(crate) fn await_ends(tcplife: &mut Running, mut present: Vec<(&'static str, String)>) {
     let started = Instant::now();
     while !present.is_empty() {
         assert!(started.elapsed() < ENDS, "these stay: {present:?}");
@@ -192,13 +193,13 @@ fn await_ends(tcplife: &mut Running, mut present: Vec<(&'static str, String)>) {
 }
 
 /// The finding of that name among those that have begun.
-fn found<'a>(begun: &'a [Value], finding: &str) -> &'a Value {
+pub(crate) fn found<'a>(begun: &'a [Value], finding: &str) -> &'a Value {
     let line = begun.iter().find(|line| line["finding"] == finding);
     line.unwrap_or_else(|| panic!("no {finding}"))
 }
 
 /// The name of this process as a subject.
-fn us() -> String {
+pub(crate) fn us() -> String {
     let comm = std::fs::read_to_string("/proc/self/comm").expect("our name");
     format!("{} {}", comm.trim(), std::process::id())
 }
@@ -294,8 +295,10 @@ fn findings_on_loopback_are_reported_and_end() {
     let count = |line: &Value, key: &str| line["evidence"][key].as_u64().expect(key);
     assert!(count(refused, "refused") >= 3, "{refused}");
     assert_eq!(count(refused, "connects"), count(refused, "refused"));
+    let netns = std::fs::metadata("/proc/self/ns/net").expect("/proc").ino();
+    assert_eq!(refused["netns"], netns);
     let filter = format!(
-        "reason refused and raddr 127.0.0.1 and rport {}",
+        "reason refused and raddr 127.0.0.1 and rport {} and netns {netns}",
         gone.port()
     );
     assert_eq!(refused["filter"], filter.as_str());
@@ -366,6 +369,9 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     let probe = listen(V4);
     let flags = ["--findings", "--config", configured.path()];
     let mut tcplife = Running::json(&flags, &probe);
+    // another one that captures only some of the sessions
+    let only = format!("{},7005", port(&probe));
+    let mut limited = Running::json(&[&flags[..], &["-L", &only]].concat(), &probe);
     let mut faults = Faults::default();
     let addr = |text: &str| -> SocketAddr { text.parse().expect("an address") };
 
@@ -453,10 +459,22 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     let many: Vec<OwnedFd> = netns.run(move || (0..12).map(|_| begin(address(&few))).collect());
 
     let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let mut of_port = Faults::default();
+    of_port.expect("half-open", "10.0.0.9:7005");
+    let of_port = await_all(&mut limited, &of_port, REPORTED);
+    drop(limited);
+    let subject = |line: &Value| {
+        line["subject"]
+            .as_str()
+            .is_some_and(|s| s.ends_with(":7005"))
+    };
+    assert!(of_port.iter().all(subject), "{of_port:?}");
     let ours = faults.among(begun.clone());
     let firewall = found(&ours, "firewall");
     let text = firewall["text"].as_str().expect("a sentence");
     assert!(text.contains("netfilter (OUTPUT)"), "{text}");
+    let name = format!(" (network namespace {})", netns.id());
+    assert!(text.ends_with(&name), "{text}");
     let told: Vec<_> = begun.iter().map(name_of).collect();
     let dropped_is_unanswered = ("unanswered".to_owned(), cut_off.to_string());
     assert!(!told.contains(&dropped_is_unanswered), "{told:?}");

@@ -10,6 +10,7 @@ mod common {
     pub(crate) mod cgroups;
     pub(crate) mod confined;
     pub(crate) mod inject;
+    pub(crate) mod link;
     pub(crate) mod loopback;
     pub(crate) mod netns;
     pub(crate) mod requirements;
@@ -23,6 +24,7 @@ mod drops;
 mod exit;
 mod filters;
 mod findings;
+mod findings_network;
 mod interfaces;
 mod listeners;
 mod missed;

@@ -38,7 +38,7 @@ pub(crate) fn wait_until_closed(listener: &TcpListener) {
 }
 
 /// Closes [`SESSIONS`] sessions while tcplife is stopped and nothing empties its ring. Returns the clients' ports.
-fn overflow(tcplife: &Running, listener: &TcpListener) -> Vec<u16> {
+pub(crate) fn overflow(tcplife: &Running, listener: &TcpListener) -> Vec<u16> {
     tcplife.hold();
     let clients = (0..SESSIONS).map(|_| session(listener, V4, 1, 1)).collect();
     wait_until_closed(listener);

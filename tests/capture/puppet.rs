@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 
-use crate::common::loopback::{V4, listen, port};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::running::Kept;
 
 const PUPPET: &str = "TCPLIFE_TEST_PUPPET";
@@ -17,6 +19,7 @@ fn entry_point() {
     }
     let listener = listen(V4);
     let mut stream = None;
+    let mut crowd = Vec::new();
     for order in std::io::stdin().lines() {
         let order = order.expect("text");
         let (verb, number) = order.split_once(' ').unwrap_or((&order, "0"));
@@ -28,6 +31,17 @@ fn entry_point() {
                 let to = SocketAddr::new(V4.ip(), number as u16);
                 stream = Some(TcpStream::connect(to).expect("a connection"));
             }
+            ("limit", _) => {
+                let limit = Some(number as u64);
+                let both = Rlimit {
+                    current: limit,
+                    maximum: limit,
+                };
+                setrlimit(Resource::Nofile, both).expect("a lower limit");
+            }
+            // with itself: two sessions each
+            ("crowd", _) => crowd.extend((0..number).map(|_| Pair::open(&listener, V4))),
+            ("disperse", _) => crowd.clear(),
             ("accept", _) => stream = Some(listener.accept().expect("a connection").0),
             ("send", Some(s)) => s.write_all(&vec![b'x'; number]).expect("it is connected"),
             ("receive", Some(s)) => s.read_exact(&mut vec![0; number]).expect("it was sent"),

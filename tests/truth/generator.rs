@@ -192,7 +192,7 @@ impl Cx {
         for host in [1, 2] {
             spaces.push(sys::new_netns());
             sys::loopback_up();
-            tuns.push(sys::tun("tl0"));
+            tuns.push(link::tun("tl0"));
             ip_batch(&format!(
                 "addr add 10.77.0.{host}/24 dev tl0\naddr add fd77::{host}/64 dev tl0 nodad\nlink set tl0 txqlen 5000 up\n"
             ));

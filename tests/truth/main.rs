@@ -27,6 +27,7 @@ use serde_json::Value;
 mod cases;
 mod generator;
 mod judge;
+#[path = "../common/link.rs"]
 mod link;
 mod open_sessions;
 mod reference_tool;

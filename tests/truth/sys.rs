@@ -5,7 +5,7 @@
 //! and alarm; and for the numbers and the struct of ioctls.
 
 use std::ffi::{CString, c_int};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{MaybeUninit, zeroed};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustix::cmsg_space;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::{Errno, FdFlags, Result, fcntl_setfd, ioctl_fionbio};
-use rustix::ioctl::{Getter, Opcode, Updater, ioctl};
+use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -30,6 +30,8 @@ use rustix::thread::{
     LinkNameSpaceType, UnshareFlags, futex, move_into_link_name_space, unshare_unsafe,
 };
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::link::interface_ioctl;
 
 pub(crate) const TCP_CLOSE: u8 = 7;
 pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
@@ -505,33 +507,10 @@ pub(crate) fn inode(fd: &OwnedFd) -> u64 {
     rustix::fs::fstat(fd).expect("fstat").st_ino
 }
 
-/// An ioctl that takes the name and the flags of an interface.
-fn interface_ioctl<const REQUEST: Opcode>(fd: &OwnedFd, name: &str, flags: c_int) {
-    // SAFETY: all zeros are a valid ifreq.
-    let mut request: libc::ifreq = unsafe { zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as _;
-    }
-    request.ifr_ifru.ifru_flags = flags as _;
-    // SAFETY: the callers' requests read and write an ifreq with flags.
-    unsafe { ioctl(fd, Updater::<REQUEST, _>::new(&mut request)) }.expect(name);
-}
-
 /// `ip link set lo up`
 pub(crate) fn loopback_up() {
     let flags = libc::IFF_UP | libc::IFF_RUNNING;
     interface_ioctl::<{ libc::SIOCSIFFLAGS as Opcode }>(&udp(), "lo", flags);
-}
-
-/// A TUN interface in this namespace: what the kernel routes there can be read from the descriptor.
-pub(crate) fn tun(name: &str) -> OwnedFd {
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).open("/dev/net/tun");
-    let fd = OwnedFd::from(file.expect("/dev/net/tun"));
-    let flags = libc::IFF_TUN | libc::IFF_NO_PI;
-    interface_ioctl::<{ libc::TUNSETIFF as Opcode }>(&fd, name, flags);
-    nonblocking(&fd);
-    fd
 }
 
 /// State of a connection that is taken down in repair mode: tcp(7), and Documentation of CRIU's libsoccr.

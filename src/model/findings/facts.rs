@@ -11,7 +11,7 @@ use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::aggregate::{GroupBy, GroupKey};
 use crate::model::findings::firewalled::Firewalled;
-use crate::model::findings::subject::Subject;
+use crate::model::findings::subject::{Destination, Subject};
 use crate::model::findings::suspects::Suspects;
 use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
@@ -225,7 +225,7 @@ pub(super) struct Facts {
     pub(super) now_ns: u64,
     /// The first snapshot.
     begun_ns: Option<u64>,
-    pub(super) destinations: BoundedMap<(ZonedAddr, u16), RecentOutcomes>,
+    pub(super) destinations: BoundedMap<Destination, RecentOutcomes>,
     pub(super) peers: BoundedMap<(ZonedAddr, Direction), RecentlySent>,
     /// Sessions that were never accepted, by namespace and port.
     pub(super) unaccepted: BoundedMap<(u32, u16), Recent<u32, { WINDOW_S as usize + 2 }>>,
@@ -391,8 +391,7 @@ impl Facts {
         } else {
             at_ns = now.established_ns;
         }
-        let key = (now.remote(), now.rport);
-        let recent = self.destinations.entry(key, KEEP);
+        let recent = self.destinations.entry(Destination::of(now), KEEP);
         recent.add(at_ns, outcomes);
         recent.program = Some(GroupBy::Program.key(now));
     }
@@ -404,7 +403,7 @@ impl Facts {
             return;
         }
         let (subject, end): (_, fn(&Turns) -> [ResponseTimes; 2]) = match now.direction {
-            Direction::Out => (Subject::Destination(now.remote(), now.rport), |turns| {
+            Direction::Out => (Subject::Destination(Destination::of(now)), |turns| {
                 [turns.peer, turns.ours]
             }),
             Direction::In => (

@@ -1,18 +1,18 @@
 //! Conditions of the findings about listeners and dropped packets.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use crate::model::aggregate::GroupKey;
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::findings::facts::{Facts, WINDOW_S, percent};
 use crate::model::findings::suspects::Plight;
-use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
+use crate::model::findings::{Amount, Destination, Met, Sources, Subject, Thresholds};
 use crate::model::host_state::HostState;
 use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::listener::Listener;
 use crate::model::packet_drop::{PacketDirection, PacketDrops};
-use crate::model::session::Comm;
+use crate::model::session::{Comm, Direction};
 use crate::text::units::S;
 
 /// The sockets that listen on one address: one, or those of an SO_REUSEPORT group.
@@ -45,11 +45,15 @@ impl Sockets {
     }
 }
 
-/// The sockets that listen, by address.
-pub(super) fn listening(host: Option<&HostState>) -> BTreeMap<Subject, Sockets> {
+/// The sockets that listen within a capture filter, by address.
+pub(super) fn listening(
+    host: Option<&HostState>,
+    capture: &CaptureFilter,
+) -> BTreeMap<Subject, Sockets> {
     let mut all: BTreeMap<Subject, Sockets> = BTreeMap::new();
     let Some(host) = host else { return all };
-    for listener in host.listeners() {
+    let captured = |l: &&Listener| capture.accepts_listener(l);
+    for listener in host.listeners().iter().filter(captured) {
         let Listener {
             netns,
             addr,
@@ -198,73 +202,124 @@ fn is_near(addr: IpAddr) -> bool {
     }
 }
 
-/// The subject of packets that this host's own rules dropped. The internet's noise, which a firewall is for, has none.
-fn subject_of_drops(facts: &Facts, host: &HostState, drops: &PacketDrops) -> Option<Subject> {
-    let destination = |end: SocketAddr| {
-        let addr = ZonedAddr::new(end.ip(), Interface::default());
-        Subject::Destination(addr, end.port())
+/// True if sessions that we follow have connected to an end, or wait for its answer.
+fn is_ours(facts: &Facts, to: Destination) -> bool {
+    let suspects = &facts.suspects;
+    let is_it = |subject| matches!(subject, Subject::Destination(d) if d.may_be(&to));
+    let waits = |plight| match to.netns {
+        0 => suspects.of(plight).any(|(subject, _)| is_it(subject)),
+        _ => suspects.get(plight, Subject::Destination(to)).count > 0,
     };
-    let PacketDrops { netns, local, .. } = *drops;
+    let has_connected = match to.netns {
+        0 => facts.destinations.iter().any(|(d, _)| d.may_be(&to)),
+        _ => facts.destinations.get(to).is_some(),
+    };
+    has_connected || waits(Plight::Unanswered) || waits(Plight::Silent)
+}
+
+/// True if a process whose sessions alone are captured has sessions with a subject.
+fn is_of_process(facts: &Facts, subject: Subject) -> bool {
+    match subject {
+        Subject::Destination(to) => is_ours(facts, to),
+        Subject::Peer { addr, .. } => {
+            let sends = |direction: &Direction| facts.peers.get((addr, *direction)).is_some();
+            Direction::ALL.iter().any(sends)
+        }
+        // its listeners alone are captured
+        Subject::Listener { .. } => true,
+        Subject::Host | Subject::Group(_) | Subject::Local(_) => false,
+    }
+}
+
+/// The subject of packets that this host's own rules dropped. The internet's noise, which a firewall is for, has none.
+fn subject_of_drops(
+    facts: &Facts,
+    host: &HostState,
+    capture: &CaptureFilter,
+    drops: &PacketDrops,
+) -> Option<Subject> {
+    let PacketDrops {
+        netns,
+        local,
+        remote,
+        ..
+    } = *drops;
+    let addr = ZonedAddr::new(remote.ip(), Interface::default());
+    let to = Destination {
+        netns,
+        addr,
+        port: remote.port(),
+    };
     match drops.direction {
-        PacketDirection::Out if drops.syns > 0 => Some(destination(drops.remote)),
-        PacketDirection::Out => Some(Subject::Group(GroupKey::Peer(ZonedAddr::new(
-            drops.remote.ip(),
-            Interface::default(),
-        )))),
+        PacketDirection::Out if drops.syns > 0 => Some(Subject::Destination(to)),
+        PacketDirection::Out => Some(Subject::Peer { netns, addr }),
         PacketDirection::Forwarded => {
-            (drops.syns > 0 && is_near(local.ip())).then(|| destination(drops.remote))
+            (drops.syns > 0 && is_near(local.ip())).then_some(Subject::Destination(to))
         }
         PacketDirection::In if drops.syns > 0 => {
-            let takes = |l: &Listener| l.takes(netns, local);
-            let is_served = is_near(drops.remote.ip()) && host.listeners().iter().any(takes);
+            let takes = |l: &Listener| l.takes(netns, local) && capture.accepts_listener(l);
+            let is_served = is_near(remote.ip()) && host.listeners().iter().any(takes);
             is_served.then_some(Subject::Listener {
                 netns,
                 addr: None,
                 port: local.port(),
             })
         }
-        PacketDirection::In => {
-            let asked = destination(drops.remote);
-            let Subject::Destination(addr, port) = asked else {
-                return None;
-            };
-            let is_ours = facts.destinations.get((addr, port)).is_some()
-                || facts.suspects.get(Plight::Unanswered, asked).count > 0
-                || facts.suspects.get(Plight::Silent, asked).count > 0;
-            is_ours.then_some(asked)
-        }
+        PacketDirection::In => is_ours(facts, to).then_some(Subject::Destination(to)),
     }
 }
 
 /// A subject that rules of this host cut off.
 #[derive(Debug)]
 pub(super) struct CutOff {
-    pub(super) subject: Subject,
+    subject: Subject,
     packets: u64,
     syns: u64,
     first_ns: u64,
     last_ns: u64,
+    /// Some of the packets were on their way from one host or namespace to another.
+    is_forwarded: bool,
     /// The reason and direction of the most packets.
     largest: PacketDrops,
 }
 
-/// The subjects that rules of this host cut off now.
+impl CutOff {
+    /// True if these are packets of sessions with a subject. Those that are forwarded, or whose namespace is not known,
+    /// may be of sessions in any namespace.
+    pub(super) fn covers(&self, subject: &Subject) -> bool {
+        match (self.subject, *subject) {
+            (Subject::Destination(cut), Subject::Destination(to)) => {
+                let netns = if self.is_forwarded { 0 } else { cut.netns };
+                Destination { netns, ..cut }.may_be(&to)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The subjects within a capture filter that rules of this host cut off now.
 pub(super) fn cut_off(
     facts: &Facts,
     host: Option<&HostState>,
     thresholds: &Thresholds,
+    capture: &CaptureFilter,
 ) -> Vec<CutOff> {
     let Some(host) = host else { return Vec::new() };
     let least = thresholds.of("firewall");
     let mut sums: BTreeMap<_, PacketDrops> = BTreeMap::new();
     let is_recent = |d: &&PacketDrops| d.last_ns + RECENT_NS >= facts.now_ns;
-    for drops in host.drops().unwrap_or_default().iter().filter(is_recent) {
+    let captured = |d: &&PacketDrops| capture.accepts_ends(d.netns, d.local, d.remote);
+    let all_drops = host.drops().unwrap_or_default().iter();
+    for drops in all_drops.filter(is_recent).filter(captured) {
         let Some(drops) = facts.firewalled.recent(drops, facts.now_ns) else {
             continue;
         };
-        let Some(subject) = subject_of_drops(facts, host, &drops) else {
+        let Some(subject) = subject_of_drops(facts, host, capture, &drops) else {
             continue;
         };
+        if capture.pid.is_some() && !is_of_process(facts, subject) {
+            continue;
+        }
         sums.entry((subject, drops.reason, drops.direction))
             .and_modify(|sum| {
                 sum.packets += drops.packets;
@@ -283,6 +338,7 @@ pub(super) fn cut_off(
                 last.syns += sum.syns;
                 last.first_ns = last.first_ns.min(sum.first_ns);
                 last.last_ns = last.last_ns.max(sum.last_ns);
+                last.is_forwarded |= sum.direction == PacketDirection::Forwarded;
                 if sum.packets > last.largest.packets {
                     last.largest = sum;
                 }
@@ -293,6 +349,7 @@ pub(super) fn cut_off(
                 syns: sum.syns,
                 first_ns: sum.first_ns,
                 last_ns: sum.last_ns,
+                is_forwarded: sum.direction == PacketDirection::Forwarded,
                 largest: sum,
             }),
         }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
@@ -25,7 +26,7 @@ mod usual;
 
 use facts::{Facts, RoundTrips};
 use host_rules::{CutOff, Sockets};
-pub use subject::Subject;
+pub use subject::{Destination, Subject};
 pub use table::FINDINGS;
 pub use thresholds::{THRESHOLDS, Thresholds};
 
@@ -216,6 +217,8 @@ pub enum FindingEvent {
 #[derive(Debug)]
 pub struct Findings {
     pub thresholds: Thresholds,
+    /// The sessions that changes come from. Listeners and dropped packets count if they are surely within it.
+    pub capture: CaptureFilter,
     facts: Facts,
     watched: BTreeMap<FindingKey, Watched>,
     /// The newest first.
@@ -242,6 +245,7 @@ impl Findings {
         };
         Findings {
             thresholds,
+            capture: CaptureFilter::default(),
             facts: Facts::new(descriptor_limit, round_trips),
             watched: BTreeMap::new(),
             ended: VecDeque::new(),
@@ -269,8 +273,10 @@ impl Findings {
             .count(now_ns, &self.thresholds, waiting.as_ref());
         let drops = beside.host.and_then(HostState::drops);
         self.facts.firewalled.take(drops.unwrap_or_default());
-        let listening = host_rules::listening(beside.host);
-        let cut_off = host_rules::cut_off(&self.facts, beside.host, &self.thresholds);
+        let listening = host_rules::listening(beside.host, &self.capture);
+        let cut_off =
+            host_rules::cut_off(&self.facts, beside.host, &self.thresholds, &self.capture);
+        let own_netns = beside.ports.map_or(0, PortUse::netns);
         self.events.clear();
         for (i, rule) in FINDINGS.iter().enumerate() {
             let sources = Sources {
@@ -287,7 +293,12 @@ impl Findings {
                 });
                 met.truncate(SUBJECTS);
             }
-            for met in met {
+            for mut met in met {
+                let netns = met.subject.netns();
+                if let Some(netns) = netns.filter(|n| own_netns != 0 && *n != own_netns) {
+                    met.sentence
+                        .push_str(&format!(" (network namespace {netns})"));
+                }
                 self.watch(i, met, now_ns);
             }
         }

@@ -11,7 +11,7 @@ use crate::model::findings::facts::{
 };
 use crate::model::findings::suspects::{Plight, Troubled};
 use crate::model::findings::usual::{ALWAYS_S, Responses};
-use crate::model::findings::{Amount, Met, Sources, Subject, Thresholds};
+use crate::model::findings::{Amount, Destination, Met, Sources, Subject, Thresholds};
 use crate::model::interface::ZonedAddr;
 use crate::model::port_use::{PortPoolUse, PortUse};
 use crate::model::session::Direction;
@@ -52,8 +52,8 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
     let (least, share) = (thresholds.of("least"), thresholds.of(kind.threshold));
     let is_waiting = kind.threshold == "unanswered";
     let within_s = facts.watched_s(WINDOW_S);
-    let failing = |(addr, port): (ZonedAddr, u16), recent: Option<&RecentOutcomes>| {
-        let subject = Subject::Destination(addr, port);
+    let failing = |to: Destination, recent: Option<&RecentOutcomes>| {
+        let subject = Subject::Destination(to);
         let sum = recent
             .map(|r| r.sum(facts.now_ns, WINDOW_S))
             .unwrap_or_default();
@@ -98,14 +98,14 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
         })
     };
     let known = facts.destinations.iter();
-    let mut met: Vec<Met> = known.filter_map(|(key, r)| failing(key, Some(r))).collect();
+    let mut met: Vec<Met> = known.filter_map(|(to, r)| failing(to, Some(r))).collect();
     if is_waiting {
         // nothing has been decided there yet
         for (subject, _) in facts.suspects.of(Plight::Unanswered) {
-            if let Subject::Destination(addr, port) = subject
-                && facts.destinations.get((addr, port)).is_none()
+            if let Subject::Destination(to) = subject
+                && facts.destinations.get(to).is_none()
             {
-                met.extend(failing((addr, port), None));
+                met.extend(failing(to, None));
             }
         }
     }
@@ -123,17 +123,21 @@ pub(super) fn refusing(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let mut met = failing(facts, sources, &kind);
     // a name like localhost has two addresses; where nothing listens on the first, the second serves
     met.retain(|met| {
-        let Subject::Destination(to, port) = met.subject else {
+        let Subject::Destination(to) = met.subject else {
             return true;
         };
-        let other = ZonedAddr {
-            addr: std::net::Ipv4Addr::LOCALHOST.into(),
+        let other = Destination {
+            addr: ZonedAddr {
+                addr: std::net::Ipv4Addr::LOCALHOST.into(),
+                ..to.addr
+            },
             ..to
         };
+        let addr = to.addr.addr;
         let other = facts
             .destinations
-            .get((other, port))
-            .filter(|_| to.addr.is_loopback() && to.addr.is_ipv6());
+            .get(other)
+            .filter(|_| addr.is_loopback() && addr.is_ipv6());
         other.is_none_or(|r| r.sum(facts.now_ns, WINDOW_S).connected == 0)
     });
     met
@@ -149,7 +153,7 @@ pub(super) fn unanswered(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     };
     let mut met = failing(facts, sources, &kind);
     // our own firewall is a finding of its own
-    met.retain(|m| sources.cut_off.iter().all(|c| c.subject != m.subject));
+    met.retain(|m| !sources.cut_off.iter().any(|c| c.covers(&m.subject)));
     met
 }
 
@@ -243,7 +247,7 @@ where
 /// Destinations, and the recent outcomes at each.
 fn destinations(facts: &Facts) -> impl Iterator<Item = (Subject, &RecentOutcomes)> {
     let all = facts.destinations.iter();
-    all.map(|((addr, port), recent)| (Subject::Destination(addr, port), recent))
+    all.map(|(to, recent)| (Subject::Destination(to), recent))
 }
 
 pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
@@ -539,7 +543,11 @@ pub(super) fn ports_low(_: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         };
         let used = PortPoolUse { waiting, ..used };
         let share = used.share() * 100.0;
-        let subject = Subject::Destination(used.pool.raddr, used.pool.rport);
+        let subject = Subject::Destination(Destination {
+            netns: used.pool.netns,
+            addr: used.pool.raddr,
+            port: used.pool.rport,
+        });
         (share >= least).then(|| Met {
             subject,
             since_ns: None,
@@ -579,7 +587,7 @@ pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         sources.thresholds.of("churn"),
         sources.thresholds.of("churn-rate"),
     );
-    let met = |((addr, port), recent): ((ZonedAddr, u16), &RecentOutcomes)| {
+    let met = |(to, recent): (Destination, &RecentOutcomes)| {
         let sum = recent.sum(facts.now_ns, TRAFFIC_S);
         let per_second = f64::from(sum.whole) / TRAFFIC_S as f64;
         let share = percent(sum.connect_us, sum.life_us);
@@ -587,7 +595,7 @@ pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         if per_second < rate || share < least || mean_us < NOTABLE_US {
             return None;
         }
-        let subject = Subject::Destination(addr, port);
+        let subject = Subject::Destination(to);
         let by = by(recent.program);
         Some(Met {
             subject,

@@ -5,14 +5,43 @@ use std::net::IpAddr;
 
 use crate::model::aggregate::GroupKey;
 use crate::model::interface::ZonedAddr;
+use crate::model::session::Session;
+
+/// An address and a port that sessions of a network namespace connect to: in another namespace it is another end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    /// Inode number of the network namespace of the sessions; 0: not known.
+    pub netns: u32,
+    pub addr: ZonedAddr,
+    pub port: u16,
+}
+
+impl Destination {
+    /// The peer's end of a session.
+    pub fn of(session: &Session) -> Self {
+        Destination {
+            netns: session.netns,
+            addr: session.remote(),
+            port: session.rport,
+        }
+    }
+
+    /// True if both may be the same end: a namespace that is not known may be any.
+    pub fn may_be(&self, other: &Destination) -> bool {
+        let is_netns = self.netns == other.netns || [self.netns, other.netns].contains(&0);
+        is_netns && (self.addr, self.port) == (other.addr, other.port)
+    }
+}
 
 /// The subject of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// This host.
     Host,
-    /// An address and a port that we connect to.
-    Destination(ZonedAddr, u16),
+    /// An end that we connect to.
+    Destination(Destination),
+    /// An address that sessions of a network namespace are with, at whatever port.
+    Peer { netns: u32, addr: ZonedAddr },
     /// A process, a peer or a subnet.
     Group(GroupKey),
     /// A listener in a network namespace; without an address if only its port is known.
@@ -25,11 +54,25 @@ pub enum Subject {
     Local(IpAddr),
 }
 
+impl Subject {
+    /// Inode number of its network namespace; `None`: it is of none, or that is not known.
+    pub fn netns(&self) -> Option<u32> {
+        let netns = match *self {
+            Subject::Destination(Destination { netns, .. })
+            | Subject::Peer { netns, .. }
+            | Subject::Listener { netns, .. } => netns,
+            Subject::Host | Subject::Group(_) | Subject::Local(_) => 0,
+        };
+        (netns != 0).then_some(netns)
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Subject::Host => f.write_str("this host"),
-            Subject::Destination(addr, port) => f.write_str(&addr.with_port(*port)),
+            Subject::Destination(to) => f.write_str(&to.addr.with_port(to.port)),
+            Subject::Peer { addr, .. } => write!(f, "{addr}"),
             Subject::Group(key) => write!(f, "{key}"),
             Subject::Listener { addr, port, .. } => match addr {
                 None => write!(f, ":{port}"),

@@ -5,9 +5,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::aggregate::{GroupBy, GroupKey};
-use crate::model::findings::subject::Subject;
+use crate::model::findings::subject::{Destination, Subject};
 use crate::model::findings::thresholds::Thresholds;
-use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Direction, Evidence, Session, State};
 use crate::model::session_verdict::Progress;
 use crate::model::store::Change;
@@ -46,8 +45,7 @@ pub(super) enum Plight {
 struct Suspect {
     start_ns: u64,
     process: GroupKey,
-    peer: ZonedAddr,
-    rport: u16,
+    destination: Destination,
     /// Its namespace and local port.
     port: (u32, u16),
     direction: Direction,
@@ -70,8 +68,7 @@ impl Suspect {
         Suspect {
             start_ns: session.start_ns,
             process: GroupBy::Process.key(session),
-            peer: session.remote(),
-            rport: session.rport,
+            destination: Destination::of(session),
             port: (session.netns, session.lport),
             direction: session.direction,
             owner: session.owner,
@@ -122,7 +119,7 @@ impl Suspect {
     ) {
         let passed = |since_ns: u64, ns: u64| now_ns.saturating_sub(since_ns) >= ns;
         let process = Subject::Group(self.process);
-        let destination = Subject::Destination(self.peer, self.rport);
+        let destination = Subject::Destination(self.destination);
         let progress = &self.progress;
         let (acked_ns, read_ns) = (progress.acked_ns, progress.read_ns);
         let still_ns = progress.moved_ns;

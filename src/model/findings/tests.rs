@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::model::batch::{Batch, HostSnapshot, Missed};
+use crate::model::capture_filter::Family;
 use crate::model::listener::Listener;
 use crate::model::packet_drop::{PacketDirection, PacketDrops};
 use crate::model::port_use::PortRange;
@@ -263,7 +264,13 @@ static CASES: &[Case] = &[
     Case {
         name: "unreachable", subject: "10.0.0.9:5432",
         scenario: |s, now| of_closed(vec![closed(s, Reason::Unreachable, now)]),
-        near_misses: &[("one in ten", |s, now| one_in_ten(s, now, Reason::Unreachable))],
+        near_misses: &[
+            ("one in ten", |s, now| one_in_ten(s, now, Reason::Unreachable)),
+            ("two in 30 s", |s, now| match s % 20 {
+                0 => of_closed(vec![closed(s, Reason::Unreachable, now)]),
+                _ => Moment::default(),
+            }),
+        ],
     },
     Case {
         name: "resetting", subject: "10.0.0.9:5432",
@@ -476,7 +483,10 @@ static CASES: &[Case] = &[
     Case {
         name: "descriptors", subject: "app 77",
         scenario: |_, _| many(470, established),
-        near_misses: &[("half of them", |_, _| many(270, established))],
+        near_misses: &[
+            ("half of them", |_, _| many(270, established)),
+            ("a limit that is not known", |_, _| many(470, |c| Session { pid: 79, ..established(c) })),
+        ],
     },
     Case {
         name: "missed", subject: "this host",
@@ -722,6 +732,217 @@ fn packets_dropped_for_several_reasons_are_told_by_the_most_frequent() {
         "{sentence}"
     );
     assert_eq!(finding.evidence[0], ("packets", Amount::Count(66)));
+}
+
+/// The network namespace of synthetic sessions, and of the reader.
+fn our_netns() -> u32 {
+    sample::closed_session().netns
+}
+
+/// The present findings after so many seconds of a scenario.
+fn after(watching: &mut Watching, seconds: u64, scenario: Scenario) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for s in 0..=seconds {
+        found = watching.second(START_S + s, scenario, s);
+    }
+    found
+}
+
+#[test]
+fn same_address_in_two_namespaces_is_two_destinations() {
+    // half of the connects succeed, all of them in another namespace
+    let scenario: Scenario = |s, now| {
+        let refused = Session {
+            netns: our_netns() + 1,
+            ..closed(s * 2, Reason::Refused, now)
+        };
+        of_closed(vec![refused, served(s * 2 + 1, now)])
+    };
+    let found = after(&mut Watching::new(), 8, scenario);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(finding.subject.netns(), Some(our_netns() + 1));
+    let name = format!(" in 8 s (network namespace {})", our_netns() + 1);
+    assert!(finding.sentence.ends_with(&name), "{}", finding.sentence);
+    assert!(finding.sentence.contains("9 of 9"), "{}", finding.sentence);
+
+    let both: Scenario = |s, now| {
+        let refused = |i: u64| Session {
+            netns: our_netns() + i as u32,
+            ..closed(s * 2 + i, Reason::Refused, now)
+        };
+        of_closed((0..2).map(refused).collect())
+    };
+    let found = after(&mut Watching::new(), 8, both);
+    let mut named: Vec<bool> = found
+        .iter()
+        .map(|f| f.sentence.contains("namespace"))
+        .collect();
+    named.sort_unstable();
+    assert_eq!(named, [false, true], "ours needs no name: {found:?}");
+}
+
+#[test]
+fn firewall_of_another_namespace_is_named_and_does_not_hide_what_is_unanswered_here() {
+    let scenario: Scenario = |_, now| {
+        let waits = |c| Session {
+            state: State::SynSent,
+            start_ns: START_S * S,
+            established_ns: 0,
+            ..established(c)
+        };
+        Moment {
+            drops: vec![PacketDrops {
+                netns: our_netns() + 1,
+                ..dropped("NETFILTER_DROP", PacketDirection::Out, 4, now)
+            }],
+            ..many(3, waits)
+        }
+    };
+    let found = after(&mut Watching::new(), 8, scenario);
+    let told: Vec<_> = found
+        .iter()
+        .map(|f| (f.rule.name, f.subject.netns()))
+        .collect();
+    let (ours, other) = (Some(our_netns()), Some(our_netns() + 1));
+    assert_eq!(told, [("firewall", other), ("unanswered", ours)]);
+    let name = format!("(network namespace {})", our_netns() + 1);
+    assert!(found[0].sentence.ends_with(&name), "{}", found[0].sentence);
+}
+
+#[test]
+fn packets_dropped_on_their_way_through_explain_what_is_unanswered_in_another_namespace() {
+    let scenario: Scenario = |_, now| {
+        let waits = |c| Session {
+            netns: our_netns() + 1,
+            state: State::SynSent,
+            start_ns: START_S * S,
+            established_ns: 0,
+            ..established(c)
+        };
+        Moment {
+            drops: vec![dropped(
+                "NETFILTER_DROP",
+                PacketDirection::Forwarded,
+                4,
+                now,
+            )],
+            ..many(3, waits)
+        }
+    };
+    let found = after(&mut Watching::new(), 8, scenario);
+    let told: Vec<_> = found.iter().map(|f| f.rule.name).collect();
+    assert_eq!(told, ["firewall"]);
+}
+
+#[test]
+fn packets_after_the_handshake_that_are_dropped_name_the_peer_and_its_namespace() {
+    let scenario: Scenario = |s, now| Moment {
+        drops: vec![PacketDrops {
+            packets: s,
+            ..dropped("NETFILTER_DROP", PacketDirection::Out, 0, now)
+        }],
+        ..Moment::default()
+    };
+    let found = after(&mut Watching::new(), 8, scenario);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(finding.subject.to_string(), "10.0.0.9");
+    assert_eq!(finding.subject.netns(), Some(our_netns()));
+}
+
+#[test]
+fn findings_of_the_host_are_limited_by_the_capture_filter() {
+    let scenario: Scenario = |s, now| {
+        let waiting = Listener {
+            queue: 2,
+            waiting_since_ns: Some(START_S * S),
+            ..listener()
+        };
+        let connects = Session {
+            pid: 77,
+            start_ns: now - 3 * S,
+            ..closed(s, Reason::ConnectTimeout, now)
+        };
+        Moment {
+            listeners: vec![waiting],
+            drops: vec![
+                dropped("NETFILTER_DROP", PacketDirection::Out, 4, now),
+                PacketDrops {
+                    local: "10.0.0.1:80".parse().expect("an end"),
+                    remote: "10.0.0.7:0".parse().expect("an end"),
+                    ..dropped("NETFILTER_DROP", PacketDirection::In, 4, now)
+                },
+                PacketDrops {
+                    local: "10.0.0.1:40000".parse().expect("an end"),
+                    remote: "10.0.0.8:443".parse().expect("an end"),
+                    ..dropped("NETFILTER_DROP", PacketDirection::Out, 4, now)
+                },
+            ],
+            ..of_closed(vec![connects])
+        }
+    };
+    let ports = |text: &str| text.parse().ok();
+    let all = ["*:80", "10.0.0.8:443", "10.0.0.9:5432", ":80"];
+    for (capture, expected) in [
+        (CaptureFilter::default(), all.as_slice()),
+        (
+            CaptureFilter {
+                family: Some(Family::V4),
+                ..CaptureFilter::default()
+            },
+            all.as_slice(),
+        ),
+        (
+            CaptureFilter {
+                family: Some(Family::V6),
+                ..CaptureFilter::default()
+            },
+            &[],
+        ),
+        (
+            CaptureFilter {
+                lports: ports("80"),
+                ..CaptureFilter::default()
+            },
+            &["*:80", ":80"],
+        ),
+        (
+            CaptureFilter {
+                rports: ports("443"),
+                ..CaptureFilter::default()
+            },
+            &["10.0.0.8:443"],
+        ),
+        (
+            CaptureFilter {
+                pid: Some(listener().pid),
+                ..CaptureFilter::default()
+            },
+            &["*:80", "10.0.0.9:5432", ":80"],
+        ),
+        (
+            CaptureFilter {
+                pid: Some(77),
+                ..CaptureFilter::default()
+            },
+            &["10.0.0.9:5432"],
+        ),
+    ] {
+        let mut watching = Watching::new();
+        watching.findings.capture = capture.clone();
+        let found = after(&mut watching, 8, scenario);
+        let of_host = |f: &&Finding| matches!(f.rule.proof, Proof::Drops | Proof::Listeners);
+        let mut told: Vec<_> = found
+            .iter()
+            .filter(of_host)
+            .map(|f| f.subject.to_string())
+            .collect();
+        told.sort();
+        assert_eq!(told, expected, "{capture}");
+    }
 }
 
 #[test]

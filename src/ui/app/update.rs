@@ -467,6 +467,7 @@ impl App {
             Purpose::Capture => {
                 let capture = self.capture.intersection(&filter.capture());
                 self.capture_filter = filter;
+                self.findings.capture = capture.clone();
                 self.recapture();
                 Some(Effect::Capture(capture))
             }

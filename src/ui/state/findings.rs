@@ -133,7 +133,7 @@ impl TableLine for FindingLine {
                 Some((Mode::Listeners, format!(":{port}")))
             }
             // that screen has addresses and ports in columns of their own
-            (Proof::Drops, Subject::Destination(to, _)) => Some((Mode::Drops, to.to_string())),
+            (Proof::Drops, Subject::Destination(to)) => Some((Mode::Drops, to.addr.to_string())),
             (Proof::Drops, Subject::Listener { port, .. }) => {
                 Some((Mode::Drops, format!(":{port}")))
             }

@@ -5,19 +5,27 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ffi::c_int;
+use std::fs::OpenOptions;
+use std::mem::zeroed;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{read, write};
-
-use crate::sys;
+use rustix::io::{ioctl_fionbio, read, write};
+use rustix::ioctl::{Opcode, Updater, ioctl};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Drops what goes from the first namespace to the second.
 pub(crate) const CUT_OUT: u32 = 1;
 /// Drops what goes from the second to the first.
 pub(crate) const CUT_IN: u32 = 2;
+/// Ends the link.
+pub(crate) const ENDED: u32 = 4;
+
+/// The longest time until an end of the link takes effect.
+const CHECKED: Duration = Duration::from_millis(100);
 
 /// How a link treats packets.
 #[derive(Clone, Copy, Default)]
@@ -35,14 +43,43 @@ pub(crate) struct Quality {
     pub(crate) unreachable: Option<[u8; 2]>,
 }
 
-/// Moves packets until its process exits.
+/// CLOCK_MONOTONIC in ns.
+fn now() -> u64 {
+    let t = clock_gettime(ClockId::Monotonic);
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}
+
+/// An ioctl that takes the name and the flags of an interface.
+pub(crate) fn interface_ioctl<const REQUEST: Opcode>(fd: &OwnedFd, name: &str, flags: c_int) {
+    // SAFETY: all zeros are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as _;
+    }
+    request.ifr_ifru.ifru_flags = flags as _;
+    // SAFETY: the callers' requests read and write an ifreq with flags.
+    unsafe { ioctl(fd, Updater::<REQUEST, _>::new(&mut request)) }.expect(name);
+}
+
+/// A TUN interface in this namespace: what the kernel routes there can be read from the descriptor.
+pub(crate) fn tun(name: &str) -> OwnedFd {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).open("/dev/net/tun");
+    let fd = OwnedFd::from(file.expect("/dev/net/tun"));
+    let flags = libc::IFF_TUN | libc::IFF_NO_PI;
+    interface_ioctl::<{ libc::TUNSETIFF as Opcode }>(&fd, name, flags);
+    ioctl_fionbio(&fd, true).expect("FIONBIO");
+    fd
+}
+
+/// Moves packets until its process exits, or the link is to end.
 pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
     let mut waiting = BinaryHeap::new();
     let mut order = 0_u64;
     let mut data_packets = 0_u32;
     let mut free_at = 0_u64;
     let mut buffer = vec![0; 65536];
-    loop {
+    while cut.load(Ordering::SeqCst) & ENDED == 0 {
         let mut idle = true;
         for (from, out) in [(a, true), (b, false)] {
             while let Ok(len) = read(from, &mut buffer[..]) {
@@ -69,9 +106,9 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
                         continue;
                     }
                 }
-                let mut due = sys::now() + quality.delay.as_nanos() as u64;
+                let mut due = now() + quality.delay.as_nanos() as u64;
                 if let (true, Some(rate)) = (out, quality.rate) {
-                    free_at = free_at.max(sys::now()) + len as u64 * 1_000_000_000 / rate;
+                    free_at = free_at.max(now()) + len as u64 * 1_000_000_000 / rate;
                     due = free_at + quality.delay.as_nanos() as u64;
                 }
                 order += 1;
@@ -79,7 +116,7 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
             }
         }
         while let Some(Reverse((due, ..))) = waiting.peek() {
-            if *due > sys::now() {
+            if *due > now() {
                 break;
             }
             if let Some(Reverse((_, _, out, packet))) = waiting.pop() {
@@ -89,10 +126,11 @@ pub(crate) fn run(a: &OwnedFd, b: &OwnedFd, quality: Quality, cut: &AtomicU32) {
         if idle {
             let left = waiting
                 .peek()
-                .map(|Reverse((due, ..))| Duration::from_nanos(due.saturating_sub(sys::now())));
-            let left = left.map(|time| Timespec::try_from(time).expect("a short time"));
+                .map(|Reverse((due, ..))| Duration::from_nanos(due.saturating_sub(now())));
+            let left = left.unwrap_or(CHECKED).min(CHECKED);
+            let left = Timespec::try_from(left).expect("a short time");
             let mut ends = [a, b].map(|fd| PollFd::new(fd, PollFlags::IN));
-            let _ = poll(&mut ends, left.as_ref());
+            let _ = poll(&mut ends, Some(&left));
         }
     }
 }
