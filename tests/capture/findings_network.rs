@@ -101,7 +101,8 @@ fn answer(mut client: TcpStream) {
 fn stream(faults: &mut Faults, mut to: TcpStream) {
     let timeout = Some(Duration::from_millis(200));
     to.set_write_timeout(timeout).expect("SO_SNDTIMEO");
-    faults.every(Duration::ZERO, move || drop(to.write(&[0; 16_384])));
+    let data = vec![0; 1 << 20];
+    faults.every(Duration::ZERO, move || drop(to.write(&data)));
 }
 
 fn count(line: &Value, key: &str) -> u64 {
@@ -172,14 +173,16 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     );
     slow.serve(&mut faults, 7002, read_all);
     faults.expect("bufferbloat", "10.77.2.1");
-    for _ in 0..6 {
-        stream(&mut faults, slow.connect(7002));
+    // while the queue is empty: so they know how long a round trip takes at best
+    let many = [(); 6].map(|()| slow.connect(7002));
+    for one in many {
+        stream(&mut faults, one);
     }
 
     let distant = Link::new(
         3,
         Quality {
-            delay: Duration::from_millis(10),
+            delay: Duration::from_millis(30),
             ..Quality::default()
         },
     );
@@ -188,13 +191,18 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     let short = distant.connect(7003);
     set_socket_send_buffer_size(&short, 8192).expect("SO_SNDBUF");
     stream(&mut faults, short);
-    distant.serve(&mut faults, 7004, answer);
-    let distant = Arc::new(distant);
-    let churning = distant.there(7004).to_string();
-    faults.expect("churn", churning);
-    let near = Arc::clone(&distant);
+
+    let remote = Link::new(
+        4,
+        Quality {
+            delay: Duration::from_millis(10),
+            ..Quality::default()
+        },
+    );
+    remote.serve(&mut faults, 7004, answer);
+    faults.expect("churn", remote.there(7004).to_string());
     faults.every(Duration::ZERO, move || {
-        let mut client = near.connect(7004);
+        let mut client = remote.connect(7004);
         let _ = client.read_to_end(&mut Vec::new());
     });
 
