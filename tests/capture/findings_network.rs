@@ -97,11 +97,11 @@ fn answer(mut client: TcpStream) {
     let _ = client.write_all(b"answer");
 }
 
-/// Writes as much as the stream takes, as long as the faults last.
-fn stream(faults: &mut Faults, mut to: TcpStream) {
+/// Writes as much as the stream takes, so many bytes at a time, as long as the faults last.
+fn stream(faults: &mut Faults, mut to: TcpStream, bytes: usize) {
     let timeout = Some(Duration::from_millis(200));
     to.set_write_timeout(timeout).expect("SO_SNDTIMEO");
-    let data = vec![0; 1 << 20];
+    let data = vec![0; bytes];
     faults.every(Duration::ZERO, move || drop(to.write(&data)));
 }
 
@@ -161,7 +161,7 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     );
     lossy.serve(&mut faults, 7001, read_all);
     faults.expect("retransmitting", "10.77.1.2");
-    stream(&mut faults, lossy.connect(7001));
+    stream(&mut faults, lossy.connect(7001), 16_384);
 
     let slow = Link::new(
         2,
@@ -176,7 +176,7 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     // while the queue is empty: so they know how long a round trip takes at best
     let many = [(); 6].map(|()| slow.connect(7002));
     for one in many {
-        stream(&mut faults, one);
+        stream(&mut faults, one, 16_384);
     }
 
     let distant = Link::new(
@@ -189,8 +189,8 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     distant.serve(&mut faults, 7003, read_all);
     faults.expect("send-buffer", us());
     let short = distant.connect(7003);
-    set_socket_send_buffer_size(&short, 8192).expect("SO_SNDBUF");
-    stream(&mut faults, short);
+    set_socket_send_buffer_size(&short, 65_536).expect("SO_SNDBUF");
+    stream(&mut faults, short, 65_536);
 
     let remote = Link::new(
         4,

@@ -274,6 +274,13 @@ pub(super) struct RoundTrips {
 const LONG: u32 = 5;
 /// Round trip from which on the size of a send buffer matters, µs.
 const FAR_US: u32 = 5000;
+/// One of so many parts of the time with a full send buffer is often.
+const OFTEN: u64 = 20;
+
+/// The congestion window, in bytes.
+fn congestion_window(session: &Session) -> u64 {
+    u64::from(session.cwnd) * u64::from(session.mss)
+}
 
 impl Facts {
     pub(super) fn new(descriptor_limit: fn(u32) -> Option<u64>, round_trips: RoundTrips) -> Self {
@@ -450,16 +457,25 @@ impl Facts {
         if is_local || change.moved == 0 || passed_ms == 0 {
             return;
         }
-        let limited = |ms: u64| ms * 2 > passed_ms;
-        if now.min_rtt_us > 0 && !limited(since(|s| s.rwnd_limited_ms.into())) {
+        let is_window_full = since(|s| s.rwnd_limited_ms.into()) * 2 > passed_ms;
+        if now.min_rtt_us > 0 && !is_window_full {
             let (rtt, best) = (now.srtt_us, now.min_rtt_us);
             let is_long =
                 rtt >= best.saturating_mul(LONG) && rtt - best >= self.round_trips.delay_us;
             self.delayed.add(now.laddr, is_long.then_some(rtt));
         }
         if now.owner != Evidence::None {
-            let share_ms = since(|s| s.sndbuf_limited_ms.into());
-            let percent = (share_ms * 100 / passed_ms) as u32;
+            let limited_ms = since(|s| s.sndbuf_limited_ms.into());
+            // the kernel's clock runs from a write that the full buffer interrupts, so it misses most of the time if a
+            // program writes little at a time. Where the window has room for all that the buffer holds, and the buffer
+            // is full now and then, nothing else is the limit
+            let has_room = u64::from(now.unacked_bytes) < congestion_window(now);
+            let is_often_full = limited_ms * OFTEN >= passed_ms;
+            let limited_ms = match is_often_full && has_room && !is_window_full {
+                true => since(|s| s.busy_ms.into()).max(limited_ms),
+                false => limited_ms,
+            };
+            let percent = (limited_ms * 100 / passed_ms) as u32;
             let is_far = now.srtt_us >= FAR_US;
             let process = GroupBy::Process.key(now);
             self.short_buffers.add(process, is_far.then_some(percent));

@@ -518,7 +518,7 @@ pub(super) fn send_buffer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             until_ns: None,
             weight: active.affected,
             sentence: format!(
-                "{process} could send more: its send buffer is full {} % of the time",
+                "{process} could send more: its send buffer limits it {} % of the time",
                 active.longest_us.min(100)
             ),
             evidence: vec![

@@ -175,6 +175,23 @@ fn half_closed(cookie: u64, state: State, fin_ns: u64, now_ns: u64) -> Session {
     }
 }
 
+/// A session over a long way that always has data in flight, with so much of each second limited by the send buffer,
+/// ms, and so many bytes in it. The network would take ten segments.
+fn short_buffer(s: u64, limited_ms: u32, unacked_bytes: u32) -> Session {
+    let seconds = s as u32;
+    Session {
+        tx_bytes: s * 1_000_000,
+        busy_ms: seconds * 1000,
+        sndbuf_limited_ms: seconds * limited_ms,
+        unacked_bytes,
+        cwnd: 10,
+        mss: 1448,
+        srtt_us: 80_000,
+        min_rtt_us: 79_000,
+        ..established(1)
+    }
+}
+
 /// So many open sessions of one kind.
 fn many(count: u64, session: impl Fn(u64) -> Session) -> Moment {
     of_open((1..=count).map(session))
@@ -427,7 +444,8 @@ static CASES: &[Case] = &[
         scenario: |s, _| of_open([Session { tx_bytes: s * 1_000_000, sndbuf_limited_ms: s as u32 * 800, srtt_us: 80_000, min_rtt_us: 79_000, ..established(1) }].into_iter()),
         near_misses: &[
             ("a short way", |s, _| of_open([Session { tx_bytes: s * 1_000_000, sndbuf_limited_ms: s as u32 * 800, ..established(1) }].into_iter())),
-            ("a third of the time", |s, _| of_open([Session { tx_bytes: s * 1_000_000, sndbuf_limited_ms: s as u32 * 300, srtt_us: 80_000, min_rtt_us: 79_000, ..established(1) }].into_iter())),
+            ("a third of the time", |s, _| of_open([short_buffer(s, 300, 100_000)].into_iter())),
+            ("hardly ever, and the window has room", |s, _| of_open([short_buffer(s, 30, 5000)].into_iter())),
         ],
     },
     Case {
@@ -746,6 +764,18 @@ fn after(watching: &mut Watching, seconds: u64, scenario: Scenario) -> Vec<Findi
         found = watching.second(START_S + s, scenario, s);
     }
     found
+}
+
+#[test]
+fn short_send_buffer_of_a_program_that_writes_little_at_a_time_is_found() {
+    let scenario: Scenario = |s, _| of_open([short_buffer(s, 100, 5000)].into_iter());
+    let found = after(&mut Watching::new(), 8, scenario);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(finding.rule.name, "send-buffer");
+    let percent = ("limited_percent", Amount::Count(100));
+    assert_eq!(finding.evidence.last(), Some(&percent));
 }
 
 #[test]
