@@ -130,10 +130,9 @@ impl Filter {
         if theirs.iter().all(|part| mine.contains(part)) {
             return Ok(self.clone());
         }
-        let bound = |filter: &Filter| match filter.expr {
-            // binds weaker than `and`
-            Expr::Any(_) => format!("({})", filter.source.trim()),
-            _ => filter.source.trim().to_owned(),
+        let bound = |filter: &Filter| match filter.is_alternative() {
+            true => format!("({})", filter.source.trim()),
+            false => filter.source.trim().to_owned(),
         };
         let source = format!("{} and {}", bound(self), bound(&term));
         parse::check_length(&source)?;
@@ -143,6 +142,11 @@ impl Filter {
     /// True if the session matches. Does not allocate.
     pub fn matches(&self, session: &Session) -> bool {
         self.node.matches(session)
+    }
+
+    /// True if it consists of alternatives, which bind more weakly than `and`.
+    pub fn is_alternative(&self) -> bool {
+        matches!(self.expr, Expr::Any(_))
     }
 
     /// True if there is no condition.

@@ -19,8 +19,10 @@ pub struct Prompt {
     users: UidOf,
     /// Index of the history line shown, and the text typed before.
     recalled: Option<(usize, String)>,
-    /// The whole text is selected: typing replaces it.
+    /// The whole text is selected: typing replaces it, unless what is typed continues it.
     is_selected: bool,
+    /// The text that typing has just replaced, while what is typed may turn out to continue it.
+    replaced: Option<String>,
     /// Open sessions that the capture filter would drop, and true if these are all; `None`: the text is not valid, or another
     /// filter is typed.
     pub dropped: Option<(usize, bool)>,
@@ -43,6 +45,7 @@ impl Prompt {
         Prompt {
             purpose,
             is_selected: !source.is_empty(),
+            replaced: None,
             dropped: None,
             line: Line::new(source.to_owned()),
             before: filter.clone(),
@@ -98,23 +101,45 @@ impl Prompt {
         self.completing.as_ref().map(|c| (&c.completions, c.chosen))
     }
 
-    /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped. False if there was
-    /// no room for all of it.
+    /// Inserts typed or pasted text. Line ends become spaces; other control characters are dropped. A text that is typed
+    /// over the selection and begins with `and` or `or` continues it. False if there was no room for all of it.
     pub fn insert(&mut self, text: &str) -> bool {
+        let length = self.text().len();
         if std::mem::take(&mut self.is_selected) {
+            self.replaced = Some(self.text().to_owned());
             // as if deleted: it can be inserted again
             self.line.edit(InputRequest::DeleteFromStart);
         }
-        let length = self.text().len();
-        let fits = self.line.insert(text);
-        if self.text().len() != length {
+        let fits = self.line.insert(text) && self.continue_replaced();
+        if self.text().len() != length || self.replaced.is_some() {
             self.changed();
         }
         fits
     }
 
+    /// Puts the replaced text before one that continues it, once that is certain. False if there was no room for it.
+    fn continue_replaced(&mut self) -> bool {
+        match (continuation(self.text()), self.replaced.take()) {
+            (Continuation::Maybe, replaced) => self.replaced = replaced,
+            (Continuation::Yes(word), Some(replaced)) => {
+                let rest = self.text().trim_start();
+                // `and` binds more tightly than an `or` of the replaced text
+                let before = match (word, self.before.is_alternative()) {
+                    ("and" | "&&" | "&", true) => format!("({replaced})"),
+                    _ => replaced,
+                };
+                let whole = format!("{before} {rest}");
+                self.line = Line::new(String::new());
+                return self.line.insert(&whole);
+            }
+            _ => {}
+        }
+        true
+    }
+
     /// Edits the line. `values` returns the values of a field that are on the screen. False if there was no room for it.
     pub fn edit(&mut self, edit: Edit, values: &dyn Fn(&Field) -> Vec<String>) -> bool {
+        self.replaced = None;
         match edit {
             Edit::Request(request) => {
                 if self.is_selected && deletes(request) {
@@ -184,6 +209,7 @@ impl Prompt {
     }
 
     fn set(&mut self, text: String) {
+        self.replaced = None;
         self.line = Line::new(text);
         self.changed();
     }
@@ -195,6 +221,11 @@ impl Prompt {
     }
 
     fn read(&mut self) {
+        if self.replaced.is_some() {
+            // a filter that is being continued stays in force
+            self.state = Ok(self.before.clone());
+            return;
+        }
         self.state = Filter::parse_typed(self.text(), self.line.cursor(), self.users);
     }
 
@@ -251,6 +282,34 @@ impl Prompt {
         let cursor = begin.chars().count();
         self.line = Line::with_cursor(begin + &text[span.end..], cursor);
         self.read();
+    }
+}
+
+/// Relation of a text that is typed over the selected filter to that filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Continuation {
+    /// It begins with this operator, which continues the filter.
+    Yes(&'static str),
+    /// It may yet become an operator.
+    Maybe,
+    /// It replaces the filter.
+    No,
+}
+
+/// Operators that no filter begins with.
+const OPERATORS: [&str; 6] = ["and", "or", "&&", "||", "&", "|"];
+
+fn continuation(text: &str) -> Continuation {
+    let text = text.trim_start().to_ascii_lowercase();
+    let begins = OPERATORS.iter().find(|word| {
+        let rest = text.strip_prefix(**word);
+        // a name may begin with the letters of a word
+        rest.is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('('))
+    });
+    match begins {
+        Some(word) => Continuation::Yes(word),
+        None if OPERATORS.iter().any(|word| word.starts_with(&text)) => Continuation::Maybe,
+        None => Continuation::No,
     }
 }
 
@@ -351,6 +410,45 @@ mod tests {
         assert_eq!(after(&[Edit::Older, Edit::Newer]), "");
         let back = [InputRequest::DeleteFromStart, InputRequest::Yank];
         assert_eq!(after(&back.map(request)), "port 443");
+    }
+
+    #[test]
+    fn prompt_typing_an_operator_over_the_selected_filter_continues_it() {
+        let open = |filter: &str| {
+            let filter = Filter::parse(filter).expect("a filter");
+            Prompt::new(Purpose::Filter, &filter, Vec::new(), |_| None)
+        };
+        for (filter, typed, text) in [
+            ("port 443", " and rtt > 5ms", "port 443 and rtt > 5ms"),
+            ("port 443", "and rtt > 5ms", "port 443 and rtt > 5ms"),
+            ("port 443", "or curl", "port 443 or curl"),
+            ("port 443", "&& curl", "port 443 && curl"),
+            ("port 443", " || curl", "port 443 || curl"),
+            ("a or b", " and port 80", "(a or b) and port 80"),
+            ("a or b", " or port 80", "a or b or port 80"),
+            ("port 443", "android", "android"),
+            ("port 443", " curl", " curl"),
+        ] {
+            // key by key, and pasted
+            let mut p = open(filter);
+            for c in typed.chars() {
+                p.insert(c.encode_utf8(&mut [0; 4]));
+                if ["", "a", "an", "and", "o", "or"].contains(&p.text().trim()) {
+                    let in_force = p.state().expect("the filter stays");
+                    assert_eq!(in_force.source(), filter, "{typed}");
+                }
+            }
+            assert_eq!(p.text(), text, "{typed}");
+            let mut p = open(filter);
+            p.insert(typed);
+            assert_eq!(p.text(), text, "{typed}");
+            assert!(p.state().is_ok(), "{typed}: {:?}", p.state());
+        }
+        // what is typed after deleting the filter stands for itself
+        let mut p = open("port 443");
+        p.edit(Edit::Request(InputRequest::DeleteFromStart), &no_values);
+        p.insert("and x");
+        assert_eq!(p.text(), "and x");
     }
 
     #[test]

@@ -31,7 +31,10 @@ fn filter_key_selects_the_filter_so_that_typing_replaces_it() {
     press(&mut app, "F3");
     type_text(&mut app, "comm curl");
     press(&mut app, "Enter F4");
-    assert!(screen(&app, SIZE).contains("typing replaces it, → edits it, Backspace clears it"));
+    assert!(
+        screen(&app, SIZE)
+            .contains("typing replaces it, `and …` adds to it, → edits it, Backspace clears it")
+    );
     type_text(&mut app, "reason refused");
     press(&mut app, "Enter");
     assert_eq!(app.view_filter.filter.source(), "reason refused");

@@ -55,7 +55,7 @@ pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
 /// Says below a valid text what a key would do that nobody would guess.
 fn hint(prompt: &Prompt) -> String {
     let selected = match prompt.is_selected() {
-        true => "typing replaces it, → edits it, Backspace clears it",
+        true => "typing replaces it, `and …` adds to it, → edits it, Backspace clears it",
         false => "",
     };
     match (prompt.purpose, prompt.dropped) {
