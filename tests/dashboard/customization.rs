@@ -184,8 +184,9 @@ fn table_wider_than_terminal_scrolls_sideways() {
     let home_titles = headings(&seen);
     assert_eq!(home_titles.last().map(String::as_str), Some("›"));
     seen.press("\x1b[C"); // →
-    seen.wait_for("fewer and wider columns", |s| {
-        shows_column(s, "RADDR") && !shows_column(s, "STATUS")
+    seen.wait_for("a column that did not fit", |s| {
+        let mut shown = headings(s).into_iter();
+        shown.any(|title| title != "‹" && !home_titles.contains(&title))
     });
     seen.press("\x1b[C");
     seen.wait_for("the sign for what is on the left", |s| shows_column(s, "‹"));

@@ -13,8 +13,7 @@ pub struct ColumnView<'a> {
     pub chosen: Option<&'a [&'static Field]>,
     /// An IPv6 address was seen; until then every address fits the width of an IPv4 one.
     pub has_v6: bool,
-    /// Horizontal scroll position. 0: as many columns as fit; n: columns at full width, without the n-1 that follow
-    /// the first.
+    /// Horizontal scroll position. 0: as many columns as fit; n: the n-th step to the right.
     pub scroll: usize,
     /// The column that the table is sorted by: visible unless the table is scrolled, even if it was not chosen.
     pub sorted: Option<&'static Field>,
@@ -105,8 +104,7 @@ fn automatic(columns: ColumnView<'_>, width: u16) -> (Vec<Listed>, Vec<Listed>) 
     let all = || fields::columns().map(|c| Listed::new(c, columns));
     let fits = |columns: &[Listed]| needed(columns, least) <= width;
     let fitting = fit::columns(all().collect(), |c| c.column.drop, fits);
-    let has_room = |listed: &Listed| fitting.iter().any(|f| f.field == listed.field);
-    let others = all().filter(|c| !has_room(c)).collect();
+    let others = all().filter(|c| !is_in(&fitting, c)).collect();
     (fitting, others)
 }
 
@@ -124,8 +122,8 @@ const SIGN: u16 = 2;
 ///
 /// Unless the table is scrolled, addresses and names are cut so that as many columns as possible are visible: chosen
 /// ones from the left on, or by default the most important ones, with the ones that do not fit to their right. The other
-/// columns give way to the one that the table is sorted by, and to the status of the sessions if that was chosen. The first
-/// step to the right shows all columns uncut; each further one leaves out a column after the first, which stays.
+/// columns give way to the one that the table is sorted by, and to the status of the sessions if that was chosen. Each step
+/// to the right leaves out so many columns after the first, which stays, that another one comes into view.
 pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
     let column = |field: &&'static Field| Some(Listed::new((*field, field.column?), columns));
     let (all, first) = match columns.chosen {
@@ -140,13 +138,10 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
             ([&first[..], &others].concat(), first)
         }
     };
-    let last = if needed(&all, whole) <= width {
-        0
-    } else {
-        1 + most_hidden(&all, width)
-    };
-    let scroll = columns.scroll.min(last);
-    let (shown, left, right) = match scroll.checked_sub(1) {
+    let steps = steps(&all, &first, width);
+    let last = steps.len();
+    let step = columns.scroll.min(last).checked_sub(1);
+    let (shown, left, right) = match step.and_then(|step| steps.get(step)) {
         None => {
             // next to a heading without room for it, the sign takes spare cells; no column is dropped for it
             let arrow = |c: &Listed| usize::from(columns.is_sorted(c.field));
@@ -155,38 +150,7 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
             let spare = width.saturating_sub(needed(&first, least) + u16::from(sign));
             (grown(&first, spare), None, last > 0)
         }
-        Some(hidden) => {
-            let (start, left) = start(&all, hidden, width);
-            let mut shown = unfolded(&all[..stay(&all, width)]);
-            let rest = &all[shown.len() + hidden..];
-            let fit = (1..=rest.len())
-                .rev()
-                .find(|&n| {
-                    let sign = if n < rest.len() { SIGN } else { 0 };
-                    start + needed(&rest[..n], whole) + sign <= width
-                })
-                .unwrap_or(1);
-            let mut moved = unfolded(&rest[..fit]);
-            // a column that does not fit uncut takes the remaining cells, if they are enough to be readable
-            if let Some(next) = rest.get(fit) {
-                let x = needed(&rest[..fit], whole) + 1;
-                let room = width.saturating_sub(start + x + SIGN);
-                if room >= next.column.width {
-                    moved.push(Shown {
-                        field: next.field,
-                        title: next.column.title,
-                        x,
-                        width: room,
-                    });
-                }
-            }
-            let moved = moved.into_iter();
-            shown.extend(moved.map(|c| Shown {
-                x: c.x + start,
-                ..c
-            }));
-            (shown, left, fit < rest.len())
-        }
+        Some(step) => scrolled(&all, *step, width),
     };
     Window {
         shown,
@@ -195,6 +159,108 @@ pub fn window(columns: ColumnView<'_>, width: u16) -> Window {
         right,
         last,
     }
+}
+
+/// One scroll position.
+#[derive(Clone, Copy)]
+struct Step {
+    /// Number of columns that are left out after the first.
+    hidden: usize,
+    /// Width of each column.
+    cells: fn(&Listed) -> u16,
+}
+
+/// The scroll positions to the right, each of which shows a column that those before it do not. If all columns are visible,
+/// but cut, these are positions with uncut ones.
+fn steps(all: &[Listed], first: &[Listed], width: u16) -> Vec<Step> {
+    let stays = stay(all, width);
+    let mut is_seen: Vec<bool> = all.iter().map(|c| is_in(first, c)).collect();
+    let mut steps = Vec::new();
+    for hidden in 0..all.len() - stays {
+        let step = Step {
+            hidden,
+            cells: least,
+        };
+        let from = stays + hidden;
+        let to = from + fitting_after(all, step, width).1;
+        let is_new = is_seen[from..to].contains(&false);
+        let is_last = to == all.len();
+        // the last one ends the row, whatever was seen of it before
+        if is_new || is_last && !steps.is_empty() {
+            is_seen[from..to].fill(true);
+            steps.push(step);
+        }
+        if is_last {
+            break;
+        }
+    }
+    if steps.is_empty() && needed(all, whole) > width {
+        let uncut = |hidden| Step {
+            hidden,
+            cells: whole,
+        };
+        return (0..=most_hidden(all, width)).map(uncut).collect();
+    }
+    steps
+}
+
+fn is_in(columns: &[Listed], column: &Listed) -> bool {
+    columns.iter().any(|c| c.field == column.field)
+}
+
+/// First cell of the scrolling columns, and the number of them that fit from there on; at least one.
+fn fitting_after(all: &[Listed], step: Step, width: u16) -> (u16, usize) {
+    let (staying, moving) = all.split_at(stay(all, width));
+    let (start, _) = start(staying, step);
+    let rest = &moving[step.hidden..];
+    let mut end = start;
+    let mut fit = 0;
+    for (i, listed) in rest.iter().enumerate() {
+        end += (step.cells)(listed);
+        let sign = if i + 1 < rest.len() { SIGN } else { 0 };
+        if end + sign <= width {
+            fit = i + 1;
+        }
+        end += 1;
+    }
+    (start, fit.max(1))
+}
+
+/// The columns that are visible at a scroll position, the cell of the sign for more on the left, and true if there are more
+/// on the right.
+fn scrolled(all: &[Listed], step: Step, width: u16) -> (Vec<Shown>, Option<u16>, bool) {
+    let Step { hidden, cells } = step;
+    let (staying, moving) = all.split_at(stay(all, width));
+    let (_, left) = start(staying, step);
+    let rest = &moving[hidden..];
+    let (start, fit) = fitting_after(all, step, width);
+    let is_more = fit < rest.len();
+    let sign = if is_more { SIGN } else { 0 };
+    let used = needed(&rest[..fit], cells);
+    let mut spare = width.saturating_sub(start + used + sign);
+    let mut moved = beside_each_other(&rest[..fit], |listed| {
+        let more = listed.whole.saturating_sub(cells(listed)).min(spare);
+        spare -= more;
+        cells(listed) + more
+    });
+    // a column that does not fit uncut takes the remaining cells, if they are enough to be readable
+    if let Some(next) = rest.get(fit).filter(|next| cells(next) > least(next)) {
+        let room = width.saturating_sub(start + used + 1 + SIGN);
+        if room >= least(next) {
+            moved.push(Shown {
+                field: next.field,
+                title: next.column.title,
+                x: used + 1,
+                width: room,
+            });
+        }
+    }
+    let mut shown = beside_each_other(staying, cells);
+    shown.extend(moved.into_iter().map(|c| Shown {
+        x: c.x + start,
+        ..c
+    }));
+    (shown, left, is_more)
 }
 
 /// The chosen columns that fit, from the left on; at least one. The columns before them give way to the sorted one, and to
@@ -228,9 +294,9 @@ fn stay(all: &[Listed], width: u16) -> usize {
     }
 }
 
-/// First cell of the scrolling columns when `hidden` of them are hidden, and the cell of the sign for these.
-fn start(all: &[Listed], hidden: usize, width: u16) -> (u16, Option<u16>) {
-    let stays = needed(&all[..stay(all, width)], whole);
+/// First cell of the scrolling columns beside those that stay, and the cell of the sign for hidden ones.
+fn start(staying: &[Listed], Step { hidden, cells }: Step) -> (u16, Option<u16>) {
+    let stays = needed(staying, cells);
     let gap = u16::from(stays > 0);
     if hidden == 0 {
         (stays + gap, None)
@@ -239,11 +305,16 @@ fn start(all: &[Listed], hidden: usize, width: u16) -> (u16, Option<u16>) {
     }
 }
 
-/// Number of hidden columns when the last one is visible.
+/// Number of hidden columns when the last one is visible, and none is cut.
 fn most_hidden(all: &[Listed], width: u16) -> usize {
-    let moving = &all[stay(all, width)..];
-    let fits =
-        |hidden: &usize| start(all, *hidden, width).0 + needed(&moving[*hidden..], whole) <= width;
+    let (staying, moving) = all.split_at(stay(all, width));
+    let fits = |hidden: &usize| {
+        let step = Step {
+            hidden: *hidden,
+            cells: whole,
+        };
+        start(staying, step).0 + needed(&moving[*hidden..], whole) <= width
+    };
     let last = moving.len().saturating_sub(1);
     (0..last).find(fits).unwrap_or(last)
 }
@@ -255,11 +326,6 @@ fn grown(columns: &[Listed], mut spare: u16) -> Vec<Shown> {
         spare -= more;
         listed.column.width + more
     })
-}
-
-/// Columns at full width, nothing cut.
-fn unfolded(columns: &[Listed]) -> Vec<Shown> {
-    beside_each_other(columns, whole)
 }
 
 fn beside_each_other(columns: &[Listed], mut width: impl FnMut(&Listed) -> u16) -> Vec<Shown> {
@@ -395,36 +461,55 @@ mod tests {
     }
 
     #[test]
-    fn columns_scrolled_show_full_addresses_first_then_move() {
-        let mut columns = automatic();
-        let mut step = |to| {
-            columns.go(to, 80);
-            titles(&columns, 80)
-        };
-        assert_eq!(step(Sideways::Right), "PID COMM LPORT RADDR RPORT");
-        assert_eq!(step(Sideways::Right), "PID LPORT RADDR RPORT TX RX");
-        assert_eq!(step(Sideways::Right), "PID RADDR RPORT TX RX RATE");
-        assert_eq!(step(Sideways::Left), "PID LPORT RADDR RPORT TX RX");
-        assert!(step(Sideways::End).ends_with(" UNIT"));
-        assert_eq!(step(Sideways::Start), automatic_titles(80));
-        let raddr = |columns: &Columns| {
-            let shown = window(columns.view(), 80).shown;
-            shown.iter().find(|c| c.title == "RADDR").map(|c| c.width)
-        };
-        assert_eq!(raddr(&columns), Some(15));
-        columns.go(Sideways::Right, 80);
-        assert_eq!(raddr(&columns), Some(39));
+    fn columns_scrolled_bring_another_one_into_view_with_each_step() {
+        for width in [40, 60, 80, 120] {
+            for mut columns in [
+                automatic(),
+                chosen("pid comm raddr tx rx rtt cwnd mss status"),
+            ] {
+                let mut seen: Vec<String> = Vec::new();
+                let all = window(columns.view(), width).all;
+                let first = all[0].column.map_or("", |c| c.title);
+                if window(columns.view(), width).shown.len() == all.len() {
+                    continue;
+                }
+                loop {
+                    let now = titles(&columns, width);
+                    let new = now.split(' ').filter(|t| !seen.contains(&(*t).to_owned()));
+                    let new: Vec<String> = new.map(str::to_owned).collect();
+                    let is_last = !window(columns.view(), width).right;
+                    assert!(!new.is_empty() || is_last, "{width}: {now} after {seen:?}");
+                    assert!(now.starts_with(first), "the first stays: {now}");
+                    seen.extend(new);
+                    if is_last {
+                        break;
+                    }
+                    columns.go(Sideways::Right, width);
+                }
+                assert_eq!(seen.len(), all.len(), "{width}: all were shown");
+                let end = titles(&columns, width);
+                columns.go(Sideways::Right, width);
+                assert_eq!(titles(&columns, width), end, "there are no more");
+                columns.go(Sideways::Start, width);
+                columns.go(Sideways::End, width);
+                assert_eq!(titles(&columns, width), end);
+            }
+        }
     }
 
     #[test]
-    fn columns_without_ipv6_have_narrow_addresses() {
-        let mut columns = Columns::default();
-        columns.show_sorted(fields::by_word("raddr").expect("a field"));
-        columns.go(Sideways::Right, 80);
-        assert_eq!(
-            titles(&columns, 80),
-            "PID COMM LPORT RADDR RPORT TX RX RATE AGE"
-        );
+    fn columns_that_are_all_visible_but_cut_are_shown_in_full_by_a_step() {
+        let raddr = |columns: &Columns| {
+            let shown = window(columns.view(), 80).shown;
+            let raddr = shown.iter().find(|c| c.title == "RADDR");
+            raddr.map(|c| c.width)
+        };
+        let mut columns = chosen("pid comm laddr raddr tx rx status");
+        assert!(raddr(&columns) < Some(39));
+        while raddr(&columns) < Some(39) {
+            assert!(window(columns.view(), 80).last > columns.view().scroll);
+            columns.go(Sideways::Right, 80);
+        }
     }
 
     #[test]
@@ -438,7 +523,7 @@ mod tests {
         let mss = fields::by_word("mss").expect("a field");
         columns.reveal(mss, 60);
         assert!(window(columns.view(), 60).shows(mss));
-        assert_eq!(titles(&columns, 60), "PID RX STATUS RTT RETR CWND MSS");
+        assert_eq!(titles(&columns, 60), "PID TX RX STATUS RTT RETR CWND MSS");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Columns {
     /// `None`: as many as fit.
     chosen: Option<ColumnList>,
     configured: Option<ColumnList>,
-    /// 0: as many columns as fit; n: columns at their full width, leaving out the n-1 that follow the first.
+    /// 0: as many columns as fit; n: the n-th step to the right.
     scroll: usize,
     /// True once an IPv6 session was seen; until then every address fits the width of an IPv4 one.
     has_v6: bool,
