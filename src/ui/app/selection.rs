@@ -2,8 +2,9 @@
 
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{PairedEnd, SessionRef};
-use crate::ui::action::{Motion, moved};
+use crate::ui::action::Motion;
 use crate::ui::app::{App, Selection};
+use crate::ui::state::list::gone;
 use crate::ui::state::view_filter::Selected;
 
 /// A line of the session table.
@@ -203,7 +204,12 @@ impl App {
         let page = self.layout().rows();
         match motion {
             Motion::Top => self.select_top(),
-            _ => self.select(moved(self.selected, motion, page)),
+            _ => {
+                let rows = self.row_count();
+                let (top, selected) = gone(self.top, self.selected, motion, rows, page);
+                self.top = top;
+                self.select(selected);
+            }
         }
     }
 

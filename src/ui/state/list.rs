@@ -131,7 +131,9 @@ impl<K: Copy + PartialEq> List<K> {
 
     pub fn go(&mut self, motion: Motion, height: usize) {
         let last = self.order.len().saturating_sub(1);
-        self.selected = moved(self.selected, motion, height).min(last);
+        let rows = self.order.len() + self.below;
+        (self.top, self.selected) = gone(self.top, self.selected, motion, rows, height);
+        self.selected = self.selected.min(last);
         self.lost = None;
         self.chosen = match motion {
             Motion::Top => None,
@@ -139,6 +141,26 @@ impl<K: Copy + PartialEq> List<K> {
         };
         self.scroll(height);
     }
+}
+
+/// First visible line and selected line after a motion: a page turns the lines under the cursor, which keeps its line of the
+/// screen, and at the first and the last page moves it there. The caller keeps the selection among the lines.
+pub fn gone(
+    top: usize,
+    selected: usize,
+    motion: Motion,
+    rows: usize,
+    height: usize,
+) -> (usize, usize) {
+    let is_page = matches!(
+        motion,
+        Motion::PageUp | Motion::PageDown | Motion::HalfUp | Motion::HalfDown
+    );
+    let top = match is_page {
+        true => moved(top, motion, height).min(rows.saturating_sub(height.max(1))),
+        false => top,
+    };
+    (top, moved(selected, motion, height))
 }
 
 /// First visible line and selected line after a wheel step; the selection stays visible.

@@ -261,3 +261,24 @@ fn lines_that_have_just_closed_fade_with_the_snapshots() {
         same(style(&app), wanted);
     }
 }
+
+#[test]
+fn page_keys_turn_the_page_under_the_cursor() {
+    let mut app = busy_app();
+    let page = app.layout().rows();
+    press_times(&mut app, "j", 3);
+    let first = |app: &App| line(app, SIZE, usize::from(app.layout().table.y) + 1);
+    let before = first(&app);
+    press(&mut app, "PgDn");
+    assert_eq!((app.top, cursor(&app)), (page, 3));
+    assert_ne!(first(&app), before, "at the first press");
+    press(&mut app, "^D");
+    assert_eq!((app.top, cursor(&app)), (page + page / 2, 3));
+    press(&mut app, "^U PgUp");
+    assert_eq!((app.top, cursor(&app)), (0, 3));
+    // the ends are reached, too
+    press(&mut app, "PgUp");
+    assert_eq!((app.top, app.position()), (0, 1));
+    press_times(&mut app, "PgDn", 10);
+    assert_eq!((app.top, app.position()), (60 - page, 60));
+}
