@@ -227,7 +227,10 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "click-copies",
         help: || {
-            vec!["A click on a cell of the session table also copies its value to the terminal's clipboard.".into()]
+            vec![
+                "A click on a cell of the selected session copies its value to the terminal's clipboard, and a double".into(),
+                "click opens it. false: no click copies, and a second one opens.".into(),
+            ]
         },
         get: |config| config.click_copies.to_string(),
         set: |config, value| {

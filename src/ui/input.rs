@@ -33,6 +33,8 @@ pub struct Mouse {
 pub enum MouseKind {
     /// The left button was pressed.
     Click,
+    /// It was pressed for the second time at a cell, soon after the first one.
+    DoubleClick,
     /// The wheel was turned away from the user.
     WheelUp,
     /// The wheel was turned towards the user.

@@ -60,15 +60,24 @@ impl App {
     /// Copies the value of a cell of the selected session, with all its digits.
     pub(super) fn copy_cell(&mut self, field: &Field) -> Option<Effect> {
         let selected = self.selected_line()?;
-        let mut value = exact(field, selected.session, &self.names)?;
+        let title = field.column.map_or(field.word, |column| column.title);
+        let Some(mut value) = exact(field, selected.session, &self.names) else {
+            self.notice.hint(format!("{title} has no value to copy"));
+            return None;
+        };
         if field.word == "comm"
             && let Some(other) = selected.other
         {
             value += &format!("⇄{}", fields::cell(field, other));
         }
-        let title = field.column.map_or(field.word, |column| column.title);
-        self.notice
-            .switched(format!("sent to the clipboard: {value} ({title})"));
+        let sent = format!("sent to the clipboard: {value} ({title})");
+        let forms = [
+            format!("{sent}; double click: open; setting: click-copies"),
+            format!("{sent}; setting: click-copies"),
+        ];
+        let room = self.layout().footer.width.into();
+        let whole = forms.into_iter().find(|form| form.width() <= room);
+        self.notice.switched(whole.unwrap_or(sent));
         Some(Effect::Copy(value))
     }
 

@@ -18,13 +18,14 @@ impl App {
         }
         let hit = hit(self, mouse.column, mouse.row);
         match mouse.kind {
-            MouseKind::Click => self.click(hit),
+            MouseKind::Click => self.click(hit, false),
+            MouseKind::DoubleClick => self.click(hit, true),
             MouseKind::WheelDown => self.wheel(hit, true),
             MouseKind::WheelUp => self.wheel(hit, false),
         }
     }
 
-    fn click(&mut self, hit: Hit) -> Option<Effect> {
+    fn click(&mut self, hit: Hit, is_double: bool) -> Option<Effect> {
         match hit {
             Hit::Key(action) => return self.update(action),
             // typed text still belongs to the prompt
@@ -42,12 +43,13 @@ impl App {
                         && self.selected == line
                         && self.selection != Selection::Top;
                     self.turn_to(Focus::Table);
-                    if again {
-                        return self.update(Action::Open);
-                    }
-                    self.select(line);
-                    if self.click_copies {
-                        return self.copy_cell(field?);
+                    // a line is selected first, so that a stray click leaves the clipboard alone
+                    match again {
+                        true if is_double || !self.click_copies => {
+                            return self.update(Action::Open);
+                        }
+                        true => return self.copy_cell(field?),
+                        false => self.select(line),
                     }
                 }
             }

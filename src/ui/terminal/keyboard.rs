@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::{Receiver, Sender, bounded, never};
@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use crate::host::thread;
 use crate::host::waker::Waker;
 use crate::ui::input::Input;
+use crate::ui::terminal::clicks::Clicks;
 use crate::ui::terminal::job::is_in_foreground;
 use crate::ui::terminal::parser::Parser;
 use crate::ui::terminal::query;
@@ -71,6 +72,7 @@ impl Drop for Keyboard {
 fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
     let stdin = io::stdin();
     let mut parser = Parser::new();
+    let mut clicks = Clicks::default();
     let mut buffer = [0; READ];
     let mut inputs = Vec::new();
     loop {
@@ -88,8 +90,9 @@ fn read_until_stopped(stop: &Waker, tx: &Sender<Input>) -> anyhow::Result<()> {
                 Err(e) => return Err(e.into()),
             },
         }
+        let now = Instant::now();
         for input in inputs.drain(..).filter_map(query::take) {
-            tx.send(input)?;
+            tx.send(clicks.take(input, now))?;
         }
     }
 }

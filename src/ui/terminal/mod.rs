@@ -23,6 +23,7 @@ use crate::ui::terminal::sequences::{
 use crate::ui::terminal::wire::Wire;
 use crate::ui::terminal::writer::Out;
 
+mod clicks;
 pub mod clipboard;
 mod emergency;
 pub mod glyphs;

@@ -34,40 +34,51 @@ fn click(app: &mut App, at: (usize, usize)) -> Option<Effect> {
     app.mouse(mouse(MouseKind::Click, at))
 }
 
+fn double_click(app: &mut App, at: (usize, usize)) -> Option<Effect> {
+    app.mouse(mouse(MouseKind::Click, at));
+    app.mouse(mouse(MouseKind::DoubleClick, at))
+}
+
 pub fn click_on(app: &mut App, size: Size, text: &str, from: usize) -> Option<Effect> {
     let at = find(app, size, text, from);
     click(app, at)
 }
 
 #[test]
-fn click_selects_a_session_and_a_second_opens_its_detail() {
+fn click_selects_a_session_and_a_double_click_opens_its_detail() {
     let mut app = app(SIZE);
     click_on(&mut app, SIZE, "postgres", 3);
     assert!(selected_line(&app).contains("postgres"));
     click_on(&mut app, SIZE, "redis", 3);
     assert!(selected_line(&app).contains("redis"));
-    click_on(&mut app, SIZE, "peer reset", 3);
+    let at = find(&app, SIZE, "peer reset", 3);
+    double_click(&mut app, at);
     assert_eq!(app.layers.mode(), Mode::Detail);
     assert!(screen(&app, SIZE).contains("redis-server"));
     // the first line, which nobody has chosen, is only selected at first
     press(&mut app, "Esc g");
     click(&mut app, (0, 4));
     assert_eq!((app.layers.mode(), app.position()), (Mode::Table, 1));
+    app.click_copies = false;
     click(&mut app, (40, 4));
     assert_eq!(app.layers.mode(), Mode::Detail);
 }
 
 #[test]
-fn click_on_a_cell_copies_its_exact_value() {
+fn click_on_a_cell_of_the_selected_session_copies_its_exact_value() {
     let mut app = app(SIZE);
     let copies = |app: &mut App, text: &str, value: &str, title: &str| {
         let copied = Effect::Copy(value.into());
+        assert_eq!(click_on(app, SIZE, text, 3), None, "{text}: selected only");
         assert_eq!(click_on(app, SIZE, text, 3), Some(copied), "{text}");
         let said = line(app, SIZE, 23);
         assert!(
             said.contains(&format!("sent to the clipboard: {value} ({title})")),
             "{said}"
         );
+        if value.len() < 20 {
+            assert!(said.contains("; setting: click-copies"), "{said}");
+        }
     };
     copies(&mut app, "203.0.113.80", "203.0.113.80", "RADDR");
     // cut in the table
@@ -78,15 +89,14 @@ fn click_on_a_cell_copies_its_exact_value() {
         "RADDR",
     );
     copies(&mut app, "9.9M", "9876543", "TX");
-    // a second click on the line opens its detail, and copies nothing
-    assert!(matches!(
-        click_on(&mut app, SIZE, "192.0.2.77", 3),
-        Some(Effect::LookUp(..))
-    ));
-    assert_eq!(app.layers.mode(), Mode::Detail);
-    press(&mut app, "Esc");
+    // a cell without a value
+    click_on(&mut app, SIZE, "timed out", 3);
+    let (x, _) = find(&app, SIZE, "COMM", 3);
+    let (_, y) = find(&app, SIZE, "timed out", 3);
+    assert_eq!(click(&mut app, (x, y)), None);
+    let said = line(&app, SIZE, 23);
+    assert!(said.contains("COMM has no value to copy"), "{said}");
     // the notice covers the keys until it is clicked
-    click_on(&mut app, SIZE, "redis", 3);
     assert_eq!(click(&mut app, (0, 23)), None);
     assert_eq!(click(&mut app, (0, 23)), Some(Effect::Quit));
     app.click_copies = false;
