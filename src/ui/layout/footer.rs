@@ -27,6 +27,8 @@ pub struct Around<'a> {
 /// A key of the footer.
 pub struct FooterKey<'a> {
     pub row: &'a Bound,
+    /// Name of the key, or of two.
+    pub name: String,
     pub word: &'static str,
     pub cells: Range<usize>,
 }
@@ -57,17 +59,31 @@ impl Around<'_> {
 
 pub fn keys<'a>(keymap: &'a Keymap, around: Around<'_>, width: u16) -> Vec<FooterKey<'a>> {
     let modes = [around.mode];
-    let all = keymap.rows(&modes).filter(|r| around.shows(r));
+    let mut all: Vec<&Bound> = keymap.rows(&modes).filter(|r| around.shows(r)).collect();
+    if around.tabs.is_empty()
+        && let Some(at) = all
+            .iter()
+            .position(|r| r.key.action == Action::StepScreen(1))
+    {
+        // nothing else says that there are other screens
+        let screens = all.remove(at);
+        all.insert(1.min(all.len()), screens);
+    }
     let mut x = 0;
     let mut placed = Vec::new();
     for row in all {
-        let word = around.word(row);
-        let cells = x..x + name(row).width() + 1 + word.width();
+        let (name, word) = (name(keymap, row), around.word(row));
+        let cells = x..x + name.width() + 1 + word.width();
         if cells.end > width.into() {
             break;
         }
         x = cells.end + GAP;
-        placed.push(FooterKey { row, word, cells });
+        placed.push(FooterKey {
+            row,
+            name,
+            word,
+            cells,
+        });
     }
     placed
 }
@@ -75,6 +91,13 @@ pub fn keys<'a>(keymap: &'a Keymap, around: Around<'_>, width: u16) -> Vec<Foote
 /// Cells between two keys.
 pub const GAP: usize = 2;
 
-pub fn name(row: &Bound) -> String {
-    row.presses.first().map(|p| p.name()).unwrap_or_default()
+/// The first key of a row, and the one that quits among the sessions if it means something else here.
+fn name(keymap: &Keymap, row: &Bound) -> String {
+    let first = row.presses.first().map(|p| p.name()).unwrap_or_default();
+    let quit = keymap.of(Mode::Table, Action::Quit);
+    let mut others = row.presses.iter().skip(1).map(|p| p.name());
+    match row.key.action != Action::Quit && others.any(|name| name == quit) {
+        true => format!("{first}/{quit}"),
+        false => first,
+    }
 }

@@ -51,7 +51,7 @@ impl Layout {
 /// Minimum height for the top talkers.
 const HIGH: u16 = 30;
 /// Minimum height for the tabs, and for a title.
-pub const TABBED: u16 = 20;
+pub const TABBED: u16 = 16;
 const TITLED: u16 = 12;
 /// Minimum height for the line of findings.
 const FOUND: u16 = 8;

@@ -63,7 +63,7 @@ fn tabs_without_room_leave_the_purpose_to_a_title() {
     // too narrow for the purpose; too low for the tabs; too low for anything
     for (width, height, tabbed, titled) in [
         (60, 24, true, true),
-        (80, 19, false, true),
+        (80, 15, false, true),
         (80, 11, false, false),
     ] {
         let size = Size { width, height };
@@ -84,10 +84,10 @@ fn tabs_without_room_leave_the_purpose_to_a_title() {
 fn tabs_of_a_low_window_are_in_the_footer() {
     let size = Size {
         width: 80,
-        height: 19,
+        height: 15,
     };
     let footer = |size: Size| line(&app(size), size, usize::from(size.height) - 1);
-    for key in ["? help", "d charts", "f failures"] {
+    for key in ["q quit  v screens", "? help", "d charts"] {
         assert!(footer(size).contains(key), "{}", footer(size));
         assert!(!footer(SIZE).contains(key), "{}", footer(SIZE));
     }
@@ -144,4 +144,35 @@ fn baseline_screen_without_a_baseline_says_how_to_set_one() {
     assert!(screen(&app, SIZE).contains("since 0s"), "it stays there");
     press_and_settle(&mut app, "x");
     assert_eq!(app.layers.mode(), Mode::Table);
+}
+
+#[test]
+fn narrow_low_window_has_tabs_or_names_the_key_of_the_screens() {
+    let small = Size::new(60, 18);
+    let app = app(small);
+    let tabs = line(&app, small, 2);
+    assert!(tabs.contains("Sessions  d Charts  f Fail"), "{tabs}");
+    let lower = Size::new(60, 14);
+    let app = super::app(lower);
+    let shown = screen(&app, lower);
+    assert!(!shown.contains("d Charts"), "{shown}");
+    let footer = shown.lines().last().unwrap_or_default();
+    assert!(footer.contains("q quit  v screens  "), "{footer}");
+}
+
+#[test]
+fn footer_names_q_where_it_goes_back_instead_of_quitting() {
+    for (script, says) in [
+        ("Enter", "Esc/q back"),
+        ("f", "Esc/q back"),
+        ("!", "Esc/q back"),
+        ("Tab", "Esc/q back"),
+        ("g", "q quit"),
+        ("/", "Esc cancel"),
+    ] {
+        let mut app = app(SIZE);
+        press_and_settle(&mut app, script);
+        let footer = line(&app, SIZE, 23);
+        assert!(footer.contains(says), "{script}: {footer}");
+    }
 }

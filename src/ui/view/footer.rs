@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
-use crate::ui::layout::footer::{FooterKey, GAP, name};
+use crate::ui::layout::footer::{FooterKey, GAP};
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
@@ -23,8 +23,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return Line::styled(text, style).render(area, buffer);
     }
     let mut line = Line::default();
-    for FooterKey { row, word, .. } in app.footer_keys(area.width) {
-        line.push_span(Span::styled(name(row), theme.key));
+    for FooterKey { name, word, .. } in app.footer_keys(area.width) {
+        line.push_span(Span::styled(name, theme.key));
         line.push_span(format!(" {word:0$}", word.width() + GAP));
     }
     line.render(area, buffer);
