@@ -183,10 +183,13 @@ pub fn bound(field: &Field, session: &Session) -> &'static str {
     }
 }
 
+/// Text of a value that a session does not have.
+pub const MISSING: &str = "-";
+
 /// Formats a value for a cell: short, with its unit, `-` for none.
 pub fn cell(field: &Field, session: &Session) -> String {
     match (shown(field, session), field.kind) {
-        (Value::Missing, _) => "-".into(),
+        (Value::Missing, _) => MISSING.into(),
         (Value::Uint(n), FieldKind::Bytes) => bytes(n),
         (Value::Uint(0), FieldKind::Rate) => "-".into(),
         (Value::Uint(n), FieldKind::Rate) => bytes(n),

@@ -641,3 +641,16 @@ fn failure_of_both_ends_counts_once_and_leaves_no_rate_at_the_other() {
         .collect();
     assert_eq!(rows, [(Some(Reason::RemoteReset), 1)]);
 }
+
+#[test]
+fn local_connection_of_unknown_owners_has_no_programs() {
+    let mut app = unused(100, SIZE);
+    let unknown = ends(1).map(|end| Session {
+        owner: Evidence::None,
+        pid: 0,
+        comm: Comm::from(""),
+        ..end
+    });
+    app.batch(batch_at(2, unknown.into(), vec![]));
+    assert_eq!(column(&app, "COMM"), ["-"]);
+}

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::model::fields;
 use crate::model::fields::{Field, FieldKind};
 use crate::model::session::{Reason, Session};
 use crate::text::wrap::words;
@@ -262,6 +263,9 @@ const BETWEEN: &str = "⇄";
 /// The programs at both ends of a local connection. If there is not enough room, each gets half of it, and two of the same
 /// name are named once.
 fn both([ours, theirs]: &[String; 2], width: usize) -> String {
+    if ours == theirs && ours == fields::MISSING {
+        return ours.clone();
+    }
     let room = width.saturating_sub(BETWEEN.width());
     if ours == theirs && 2 * ours.width() > room {
         return format!("{BETWEEN}{ours}");
@@ -317,6 +321,7 @@ mod tests {
         assert_eq!(both("python3", "python3", 8), "⇄python3");
         assert_eq!(both("sh", "sh", 8), "sh⇄sh");
         assert_eq!(both("日本語", "-", 8), "日本語⇄-");
+        assert_eq!(both("-", "-", 8), "-");
     }
 
     #[test]
