@@ -74,7 +74,8 @@ pub struct Cli {
 
     /// Print what is wrong at the end of the run, which is long enough for all rules unless --duration is given,
     /// and exit with 0 if nothing is, 1 if something is, 2 if that cannot be told; with -o json and without
-    /// --duration: print findings as they begin and end, beside the sessions
+    /// --duration: print findings as they begin and end, beside the sessions; with -o dashboard: start with
+    /// the screen of findings
     #[arg(long, conflicts_with_all = ["open", "count"])]
     pub findings: bool,
 
@@ -205,7 +206,11 @@ static NEEDED: [Needed; 12] = {
         needed("-w", |c| c.wide && !c.csv, &[Output::Text]),
         needed("--exact-names", |c| c.exact_names, ROWS),
         needed("--open", |c| c.open, LINES),
-        needed("--findings", |c| c.findings, &[Output::Text, Output::Json]),
+        needed(
+            "--findings",
+            |c| c.findings,
+            &[Output::Text, Output::Json, Output::Dashboard],
+        ),
         needed("--count", |c| c.count.is_some(), LINES),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
@@ -264,6 +269,35 @@ impl Cli {
             let flags = flags.join(", ");
             format!("no effect without a terminal, where the output is {name}: {flags}")
         })
+    }
+
+    /// Returns a notice for the dashboard that names the flags which limit what it follows, unless -o asked for it: whoever
+    /// knows bcc's tcplife expects rows.
+    pub fn dashboard_notice(&self) -> Option<String> {
+        let given = [
+            ("-p", self.pid.is_some()),
+            ("-L", self.localport.is_some()),
+            ("-D", self.remoteport.is_some()),
+            ("-4", self.ipv4),
+            ("-6", self.ipv6),
+        ];
+        let flags = given.iter().filter(|(_, is_given)| *is_given);
+        let flags: Vec<&str> = flags.map(|(flag, _)| *flag).collect();
+        let is_limited = !flags.is_empty() && self.output.is_none();
+        is_limited.then(|| {
+            let (flags, capture) = (flags.join(" "), self.capture());
+            format!("{flags}: the dashboard follows only {capture}; -o text prints rows")
+        })
+    }
+
+    /// True if the dashboard is to start with the screen of findings.
+    pub fn starts_with_findings(&self, output: Output) -> bool {
+        self.findings && output == Output::Dashboard
+    }
+
+    /// True if findings are to be written as lines.
+    pub fn writes_findings(&self, output: Output) -> bool {
+        self.findings && output != Output::Dashboard
     }
 
     /// Returns the output that the flags ask for, if any.
@@ -561,6 +595,22 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn dashboard_without_output_flag_names_the_flags_that_limit_it() {
+        let notice = |line: &str| read(line).expect(line).dashboard_notice();
+        assert_eq!(
+            notice("tcplife -L 22,80 -4").as_deref(),
+            Some("-L -4: the dashboard follows only IPv4 and lport 22,80; -o text prints rows")
+        );
+        assert_eq!(notice("tcplife"), None);
+        assert_eq!(notice("tcplife -L 22 -o dashboard"), None);
+        let cli = read("tcplife --findings -o dashboard").expect("flags");
+        assert!(cli.starts_with_findings(cli.output(true)));
+        let cli = read("tcplife --findings").expect("flags");
+        assert_eq!(cli.output(true), Output::Text);
+        assert!(cli.writes_findings(cli.output(true)));
     }
 
     #[test]

@@ -75,7 +75,10 @@ pub fn main() -> ExitCode {
         // lines open no file for anybody
         Err(_) => Caller::nobody(),
     };
-    let failed = if cli.findings { CANNOT_TELL } else { FAILED };
+    let failed = match cli.writes_findings(output) {
+        true => CANNOT_TELL,
+        false => FAILED,
+    };
     let helpers = match Helpers::start(&cli, output, &caller) {
         Ok(helpers) => helpers,
         Err(e) => return finish(Err(e), failed),
@@ -206,6 +209,9 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         _ => stdout::check_open()?,
     }
     let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
+    if is_dashboard {
+        notices.extend(cli.dashboard_notice());
+    }
     let zone = if is_dashboard || cli.time {
         // TZ names a file
         let local = with_files_of(&plan.caller.identity, time_zone::local);
@@ -270,6 +276,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             config: plan.config,
             theme: cli.theme,
             duration: cli.duration,
+            starts_with_findings: cli.starts_with_findings(output),
             zone,
             notice: (!notices.is_empty()).then(|| notices.join("; ")),
             broker,
@@ -314,6 +321,13 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let self_traffic = SelfTraffic::new(&session_env);
     let is_self = |session: &Session| self_traffic.is(session);
     if reports {
+        let time = cli.duration.unwrap_or(findings::USUAL);
+        // whoever waits on a terminal wants to know for what
+        if io::stderr().is_terminal() && time >= Duration::from_secs(1) {
+            let time = fields::seconds(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            let live = "-o dashboard --findings shows them live";
+            stdout::print_to_stderr(&format!("looking for findings for {time}; {live}"));
+        }
         let form = match output {
             Output::Json => findings::Form::Json(&mut out),
             _ => findings::Form::Text(&mut out),

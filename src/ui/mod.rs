@@ -69,6 +69,8 @@ pub struct Options {
     pub config: Config,
     /// The theme from the command line, which takes precedence over everything else.
     pub theme: Option<&'static NamedTheme>,
+    /// Start with the screen of findings.
+    pub starts_with_findings: bool,
     /// Exit after this time.
     pub duration: Option<Duration>,
     pub zone: TimeZone,
@@ -240,6 +242,9 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.ports = app.session_env.port_use();
     app.findings = Findings::new(options.config.thresholds, descriptor_limit);
     app.findings.capture = app.capture.clone();
+    if options.starts_with_findings {
+        app.toggle_screen(Mode::Findings);
+    }
     if let Some(notice) = options.notice {
         app.notice.say(notice);
     }

@@ -277,6 +277,7 @@ fn panicking_dashboard_entry_point() {
             config: Config::default(),
             theme: None,
             duration: None,
+            starts_with_findings: false,
             zone: jiff::tz::TimeZone::UTC,
             notice: None,
             broker: Broker::in_this_process(Places::default()).expect("a thread"),
