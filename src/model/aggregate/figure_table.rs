@@ -82,7 +82,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "SESSIONS",
-        help: "sessions in total",
+        help: "sessions since tcplife started",
         width: 8,
         drop: 7,
         is_history: false,
@@ -91,7 +91,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "BYTES",
-        help: "bytes in total, both directions, since the start",
+        help: "bytes in total, both directions, since tcplife started (TX and RX of a session: in its life)",
         width: 6,
         drop: 5,
         is_history: false,
@@ -100,7 +100,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "%BYTES",
-        help: "share of BYTES: of the bytes of all entries together, since the start",
+        help: "share of BYTES: of the bytes of all entries together, since tcplife started",
         width: 6,
         drop: 8,
         is_history: false,
@@ -113,7 +113,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "RESP",
-        help: "mean response time of the peers, over all of their answers",
+        help: "mean response time of the peers, over all of their answers since tcplife started",
         width: 6,
         drop: 6,
         is_history: false,
@@ -122,7 +122,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "OURRESP",
-        help: "mean response time of our applications, over all of their answers",
+        help: "mean response time of our applications, over all of their answers since tcplife started",
         width: 7,
         drop: 9,
         is_history: false,

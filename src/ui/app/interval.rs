@@ -15,8 +15,6 @@ impl App {
 
     pub fn change_interval(&mut self, longer: bool) -> Option<Effect> {
         self.interval.step(longer);
-        let text = self.interval.text();
-        self.notice.switched(format!("refreshed {text}"));
         Some(Effect::Interval(self.interval.interval))
     }
 }

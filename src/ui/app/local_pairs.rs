@@ -11,17 +11,6 @@ impl App {
         self.choose();
     }
 
-    /// Switches between one line and two, and says so.
-    pub(super) fn toggle_pairs(&mut self) {
-        let is_paired = !self.view_filter.pairs;
-        self.pair(is_paired);
-        let text = match is_paired {
-            true => "local connections: one line for both ends",
-            false => "local connections: a line for each end",
-        };
-        self.notice.switched(text.into());
-    }
-
     /// True if a session has a line in the table.
     pub(super) fn has_line(&self, place: SessionRef, session: &Session) -> bool {
         self.view_filter.has_line(place, session, &self.store)

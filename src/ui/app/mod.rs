@@ -31,6 +31,7 @@ use crate::ui::layout::panes::{Subject, TalkersBelow, WIDEST_NAME};
 use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
+use crate::ui::state::detail::Detail;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::host_history::{HostHistories, HostHistory};
 use crate::ui::state::interval::RefreshInterval;
@@ -64,6 +65,7 @@ mod selection;
 mod self_traffic;
 mod sort;
 mod table_screen;
+mod toggles;
 mod update;
 
 use no_match::NoMatch;
@@ -126,8 +128,10 @@ pub struct App {
     /// Finds the ids of users that a filter names.
     pub uid_of: UidOf,
     pub layers: Layers,
-    /// The screen to go back to from the sessions of one of its lines.
-    left_screen: Option<LeftScreen>,
+    /// Details that were left, which go on watching their sessions, the last one last.
+    left_details: Vec<Box<Detail>>,
+    /// The screens to go back to from where lines of them led, the last one first.
+    left_screens: Vec<LeftScreen>,
     pub sort: Sort,
     pub columns: Columns,
     pub keymap: Keymap,
@@ -199,7 +203,8 @@ impl App {
             history: Vec::new(),
             uid_of: |_| None,
             layers: Layers::default(),
-            left_screen: None,
+            left_details: Vec::new(),
+            left_screens: Vec::new(),
             sort,
             columns: Columns::default(),
             keymap: Keymap::default(),

@@ -18,13 +18,11 @@ impl App {
     /// Shows addresses by name or as numbers.
     pub fn toggle_names(&mut self) {
         self.names.addresses = !self.names.addresses;
-        self.notice.switched(self.names.switched_text().into());
     }
 
     /// Shows ports by name or as numbers.
     pub fn toggle_port_names(&mut self) -> Option<Effect> {
         self.names.ports = !self.names.ports;
-        self.notice.switched(self.names.switched_text().into());
         let unknown = self.names.ports && self.names.services.is_none();
         unknown.then_some(Effect::Services)
     }

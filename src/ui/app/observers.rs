@@ -8,6 +8,7 @@ use crate::model::session::SessionId;
 use crate::model::store::{Change, SessionRef, Store, StoreEvent};
 use crate::ui::app::{App, Selection};
 use crate::ui::state::columns::Columns;
+use crate::ui::state::detail::Detail;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::host_history::HostHistories;
 use crate::ui::state::layers::Layers;
@@ -28,6 +29,7 @@ pub(super) struct Observers<'a> {
     findings: &'a mut Findings,
     host_state: &'a HostState,
     layers: &'a mut Layers,
+    left_details: &'a mut [Box<Detail>],
     selection: &'a mut Selection,
     hidden: &'a mut Selected,
     pub(super) waiting: &'a mut Waiting,
@@ -63,6 +65,9 @@ impl Observers<'_> {
         if let Some(detail) = self.layers.detail_mut() {
             detail.take(change);
         }
+        for detail in self.left_details.iter_mut() {
+            detail.take_own(change);
+        }
     }
 
     /// Keeps a selected session that has closed: its reference is another one from then on.
@@ -93,14 +98,14 @@ impl Observers<'_> {
             }
             self.findings.take(&change);
         }
-        if let Some(detail) = self.layers.detail_mut() {
+        for detail in self.details() {
             detail.pass(change);
         }
     }
 
     /// Ends a snapshot: rates are what has moved since the one before.
     pub(super) fn end_snapshot(&mut self, store: &Store, now_ns: u64) {
-        if let Some(detail) = self.layers.detail_mut() {
+        for detail in self.details() {
             detail.take_snapshot(store);
         }
         self.panes.end_snapshot(now_ns);
@@ -126,9 +131,17 @@ impl Observers<'_> {
         if let Some(screen) = self.layers.screen_mut() {
             screen.recount_open(store, self.view_filter);
         }
-        if let Some(detail) = self.layers.detail_mut() {
+        for detail in self.details() {
             detail.settle();
         }
+    }
+
+    /// The detail that is shown, and those that were left.
+    fn details(&mut self) -> impl Iterator<Item = &mut Detail> {
+        let shown = self.layers.detail_mut().into_iter();
+        shown
+            .chain(self.left_details.iter_mut())
+            .map(|detail| &mut **detail)
     }
 }
 
@@ -146,6 +159,7 @@ impl App {
             findings: &mut self.findings,
             host_state: &self.host_state,
             layers: &mut self.layers,
+            left_details: &mut self.left_details,
             selection: &mut self.selection,
             hidden: &mut self.hidden,
             waiting: &mut self.waiting,

@@ -25,48 +25,72 @@ use crate::ui::state::view_filter::Choice;
 /// Notice about a key for the selected line where there is none.
 pub(super) const NOT_SELECTED: &str = "there is no line to select";
 
-/// A screen that was left for the sessions of one of its lines.
+/// A screen that was left for the sessions of one of its lines, or for the screen that says more about it.
 #[derive(Debug)]
 pub(super) struct LeftScreen {
     screen: Screen,
+    /// Mode of the sessions or of the screen that `Enter` led to.
+    to: Mode,
     /// The choice of sessions before, and since.
     before: Choice,
     since: Choice,
 }
 
+/// Maximum number of screens to go back to, one after the other.
+const MOST_LEFT: usize = 8;
+
 impl App {
-    /// Leaves the screen for sessions of its selected line.
-    pub(super) fn leave_screen_for(&mut self, show: impl FnOnce(&mut App)) {
+    /// Leaves the screen for what its selected line leads to.
+    pub(super) fn leave_screen_for<T: Default>(&mut self, show: impl FnOnce(&mut App) -> T) -> T {
         let Some(screen) = self.layers.take_screen() else {
-            return;
+            return T::default();
         };
         let before = self.view_filter.choice();
-        show(self);
-        let since = self.view_filter.choice();
-        self.left_screen = Some(LeftScreen {
-            screen,
-            before,
-            since,
-        });
+        // going to a screen by its own key is another way, which forgets this one
+        let mut earlier = std::mem::take(&mut self.left_screens);
+        let shown = show(self);
+        let (to, since) = (self.base(), self.view_filter.choice());
+        if to != screen.mode() {
+            earlier.drain(..(earlier.len() + 1).saturating_sub(MOST_LEFT));
+            earlier.push(LeftScreen {
+                screen,
+                to,
+                before,
+                since,
+            });
+        }
+        self.left_screens = earlier;
         self.adapt_to_layout();
+        shown
     }
 
-    /// The screen to go back to, unless other sessions were chosen since it was left.
+    /// Mode of the screen that is shown instead of the sessions, or theirs.
+    fn base(&self) -> Mode {
+        self.layers.screen().map_or(Mode::Table, Screen::mode)
+    }
+
+    /// The screen to go back to from the sessions or the screen that it led to, unless other sessions were chosen since.
     pub(super) fn screen_to_return_to(&self) -> Option<Mode> {
-        let left = self.left_screen.as_ref();
-        let left = left.filter(|l| self.view_filter.is_choice(&l.since));
+        let left = self.left_screens.last();
+        let left = left.filter(|l| l.to == self.base() && self.view_filter.is_choice(&l.since));
         left.map(|l| l.screen.mode())
     }
 
     /// Goes back to the screen that was left, with what was shown and selected then. False if there is none.
     pub(super) fn return_to_screen(&mut self) -> bool {
-        if self.screen_to_return_to().is_none() {
-            return false;
+        let is_here = self.screen_to_return_to().is_some();
+        if is_here {
+            self.return_to_last();
         }
-        let Some(left) = self.left_screen.take() else {
-            return false;
+        is_here
+    }
+
+    fn return_to_last(&mut self) {
+        let Some(left) = self.left_screens.pop() else {
+            return;
         };
         let selected = self.view_filter.return_to(left.before);
+        self.layers.take_screen();
         self.layers.push(Layer::Screen(left.screen));
         self.choose();
         if selected.is_some() {
@@ -74,7 +98,6 @@ impl App {
         }
         self.update_baseline();
         self.adapt_to_layout();
-        true
     }
 
     /// Shows the screen of this mode, whatever is above the sessions now.
@@ -124,13 +147,22 @@ impl App {
             // the help was opened on it
             self.update(Action::Cancel);
         }
-        self.layers.take_detail();
+        self.leave_detail();
         self.leave_chooser().map(Effect::KeepColumns)
     }
 
     /// Opens a screen instead of any other, or leaves it again.
     pub fn toggle_screen(&mut self, mode: Mode) {
-        self.left_screen = None;
+        // another screen about the same sessions is a detour on the way back
+        let is_on_the_way = |l: &&LeftScreen| {
+            [self.base(), Mode::Table].contains(&l.to) && self.view_filter.is_choice(&l.since)
+        };
+        match self.left_screens.last().filter(is_on_the_way) {
+            // the key of the screen that one came from leads back to it
+            Some(left) if left.screen.mode() == mode => return self.return_to_last(),
+            Some(left) if left.to == Mode::Table => {}
+            _ => self.left_screens.clear(),
+        }
         let before = self.layers.take_screen().map(|screen| screen.mode());
         let screen = match mode {
             _ if before == Some(mode) => None,
@@ -164,8 +196,10 @@ impl App {
         };
         let narrow = match (screen, action) {
             (_, Action::Back) => {
-                self.layers.take_screen();
-                self.adapt_to_layout();
+                if !self.return_to_screen() {
+                    self.layers.take_screen();
+                    self.adapt_to_layout();
+                }
                 return Break(None);
             }
             (Screen::Distributions(shown), Action::NextPane) => {
@@ -234,9 +268,7 @@ impl App {
             _ => return Continue(()),
         };
         if let Some(filter) = narrow {
-            self.leave_screen_for(|app| {
-                app.narrow(&filter);
-            });
+            self.leave_screen_for(|app| app.narrow(&filter));
         }
         Break(None)
     }

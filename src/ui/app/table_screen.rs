@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::ui::action::{Action, Edit};
+use crate::ui::action::{Action, Edit, Mode};
 use crate::ui::app::App;
+use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
 use crate::ui::layout::list_area;
 use crate::ui::state::line::Line;
@@ -12,6 +13,10 @@ use crate::ui::state::screens::Screen;
 impl App {
     /// Handles an action on a screen of lines, or in the line that is typed on it.
     pub(super) fn update_lines(&mut self, action: Action) -> Offer {
+        let is_left = action == Action::Back && self.layers.mode() != Mode::LineSearch;
+        if is_left && self.return_to_screen() {
+            return Break(None);
+        }
         let area = self.layout().main;
         let Some(Screen::Table(shown)) = self.layers.screen_mut() else {
             return Continue(());
@@ -47,12 +52,7 @@ impl App {
             }
             Action::Narrow => {
                 if let Some((mode, searched)) = shown.screen() {
-                    let effect = self.go_to(mode);
-                    if let Some(Screen::Table(shown)) = self.layers.screen_mut() {
-                        shown.arrangement_mut().searched = searched;
-                        self.adapt_to_layout();
-                    }
-                    return Break(effect);
+                    return Break(self.show_proof(mode, searched));
                 }
                 match shown.sessions() {
                     Some(filter) => {
@@ -68,6 +68,21 @@ impl App {
         }
         self.arrange_lines();
         Break(None)
+    }
+
+    /// Goes to the screen that says more about the selected line, with the lines that have a text. The help is no screen to
+    /// go back from: it is above this one.
+    fn show_proof(&mut self, mode: Mode, searched: String) -> Option<Effect> {
+        if mode == Mode::Help {
+            return self.go_to(mode);
+        }
+        self.leave_screen_for(|app| {
+            let effect = app.go_to(mode);
+            if let Some(Screen::Table(shown)) = app.layers.screen_mut() {
+                shown.arrangement_mut().searched = searched;
+            }
+            effect
+        })
     }
 
     /// Sorts and searches the lines again, as they are.

@@ -16,6 +16,7 @@ use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::screens::NOT_SELECTED;
+use crate::ui::app::toggles::Toggle;
 use crate::ui::keys::KeyPress;
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
@@ -33,13 +34,16 @@ impl App {
     /// Carries out an action: the topmost layer takes it or passes it down, finally to the list.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
         self.notice.clear();
+        let toggle = Toggle::of(action).map(|toggle| (toggle, toggle.state(self)));
         let modes: Vec<Mode> = self.layers.modes().collect();
-        for mode in modes {
-            if let Break(effect) = self.offer(mode, action) {
-                return effect;
-            }
+        let taken = modes
+            .into_iter()
+            .map(|mode| self.offer(mode, action))
+            .find_map(ControlFlow::break_value);
+        if let Some((toggle, before)) = toggle {
+            self.say_switched(toggle, &before);
         }
-        None
+        taken.flatten()
     }
 
     /// Handles a key press, which may also type a character.
@@ -152,12 +156,8 @@ impl App {
             Action::SelfTraffic => self.toggle_self_traffic(),
             Action::Names => self.toggle_names(),
             Action::PortNames => return self.toggle_port_names(),
-            Action::Theme => {
-                self.appearance.turn();
-                let name = self.appearance.theme.name;
-                self.notice.switched(format!("theme: {name}"));
-            }
-            Action::LocalPairs => self.toggle_pairs(),
+            Action::Theme => self.appearance.turn(),
+            Action::LocalPairs => self.pair(!self.view_filter.pairs),
             Action::Widen => match self.view_filter.back() {
                 Some(selected) => {
                     self.choose();
@@ -269,7 +269,7 @@ impl App {
         };
         match action {
             Action::Back => {
-                self.layers.take_detail();
+                self.leave_detail();
                 self.adapt_to_layout();
             }
             Action::Move(motion) => {
@@ -522,11 +522,27 @@ impl App {
 
     /// Opens the details of a session.
     fn open(&mut self, session: Option<Session>) -> Option<Effect> {
-        let detail = Box::new(Detail::new(session?, &self.store));
-        self.layers.take_detail();
+        let session = session?;
+        self.leave_detail();
+        let mut left = self.left_details.iter();
+        let detail = match left.position(|d| d.id() == session.id()) {
+            Some(at) => self.left_details.remove(at).reopened(&self.store),
+            None => Box::new(Detail::new(session, &self.store)),
+        };
         self.layers.push(Layer::Detail(detail));
         self.adapt_to_layout();
         self.due()
+    }
+
+    /// Closes the details of a session, and goes on watching it: whoever comes back finds the rates of the meantime.
+    pub(super) fn leave_detail(&mut self) {
+        /// Sessions that are watched like that.
+        const MOST: usize = 8;
+        if let Some(detail) = self.layers.take_detail() {
+            let over = (self.left_details.len() + 1).saturating_sub(MOST);
+            self.left_details.drain(..over);
+            self.left_details.push(detail);
+        }
     }
 
     /// Takes the result of a process lookup.

@@ -165,8 +165,8 @@ pub fn current_name(name: &str) -> &str {
 #[rustfmt::skip]
 pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
-    key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions"),
-    key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again; without a search, go back to the sessions"),
+    key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions, or to the screen that led here"),
+    key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again, then go back; after Enter on a screen: back to it"),
     key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back to the sessions"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc)], Action::Help, "back", "go back"),
     key("next-chapter", &[Mode::Help], &[code(KeyCode::Right), code(KeyCode::Tab)], Action::NextPane, "next chapter", "go to the next chapter"),
@@ -176,7 +176,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("next-hit", &[Mode::Help], &[char('n'), code(KeyCode::Enter)], Action::Hit(1), "next hit", "go to the next hit of the search"),
     key("previous-hit", &[Mode::Help], &[char('N')], Action::Hit(-1), "", "go to the previous hit of the search"),
     key("help", LIST_AND_SCREENS, &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
-    key("filter", FILTERABLE, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Prompt(Purpose::Filter), "filter", "filter as you type: replaces the filter, or → edits it; Esc restores it"),
+    key("filter", FILTERABLE, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Prompt(Purpose::Filter), "filter", "filter as you type: replaces the filter; `and …` adds to it, → edits it"),
     key("capture", FILTERABLE, &[char('C')], Action::Prompt(Purpose::Capture), "", "set the capture filter: what does not match is not followed"),
     key("widen", &[Mode::Table], &[code(KeyCode::Backspace)], Action::Widen, "undo", "go back to the previous filter"),
     key("clear-filter", &[Mode::Table], &[code(KeyCode::Esc)], Action::ClearFilter, "clear", "clear the filter, again: family and scope; after Enter on a screen: back"),
@@ -228,7 +228,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("half-up", MAIN, &[ctrl('u')], Action::Move(Motion::HalfUp), "", "move up half a page"),
     key("top", MAIN, TOP, Action::Move(Motion::Top), "", "go to the top and stay there as entries arrive"),
     key("bottom", MAIN, BOTTOM, Action::Move(Motion::Bottom), "", "go to the bottom"),
-    key("right", &[Mode::Table], &[code(KeyCode::Right)], Action::Sideways(Sideways::Right), "", "show cells in full; press again to scroll right"),
+    key("right", &[Mode::Table], &[code(KeyCode::Right)], Action::Sideways(Sideways::Right), "", "scroll right to columns that did not fit"),
     key("left", &[Mode::Table], &[code(KeyCode::Left)], Action::Sideways(Sideways::Left), "", "scroll left"),
     key("last-column", &[Mode::Table], &[char('$'), ctrl('e')], Action::Sideways(Sideways::End), "", "scroll to the last column"),
     key("first-column", &[Mode::Table], &[char('^'), ctrl('a')], Action::Sideways(Sideways::Start), "", "scroll to the first column"),

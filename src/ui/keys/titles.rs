@@ -17,29 +17,44 @@ pub struct ScreenTitle {
     pub action: Option<Action>,
     /// Its purpose, in more words and in fewer.
     pub purposes: [&'static str; 2],
+    /// The sessions that its figures are of; `None`: it has none.
+    pub covers: Option<Coverage>,
 }
+
+/// The sessions that the figures of a screen are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// The sessions that the filter selects, as in the table.
+    Filter,
+    /// All of this host, whatever the filter is.
+    Host,
+}
+
+const FILTER: Option<Coverage> = Some(Coverage::Filter);
+const HOST: Option<Coverage> = Some(Coverage::Host);
 
 /// Every screen, in the order of the tabs.
 #[rustfmt::skip]
 pub static TITLES: &[ScreenTitle] = &[
-    tab("Sessions", "Sessions", Mode::Table, None, ["every TCP session, open and closed", "sessions, open and closed"]),
-    part("Top talkers", Mode::TopTalkers, ["who uses the network now: processes, peers, ports, units", "who uses the network now"]),
-    part("Session", Mode::Detail, ["everything about one session, live", "one session, live"]),
-    part("Columns", Mode::Columns, ["choose the columns of the table and their order", "choose columns, their order"]),
-    tab("Charts", "Charts", Mode::Distributions, Some(Action::Screen(Mode::Distributions)), ["the last minutes, and where the time goes", "where the time goes"]),
-    tab("Failures", "Fail", Mode::Failures, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
-    tab("Baseline", "Base", Mode::Baseline, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
-    tab("Findings", "Find", Mode::Findings, Some(Action::Screen(Mode::Findings)), ["what is wrong on this host, since when, and the proof", "what is wrong, with proof"]),
-    tab("Listeners", "Listen", Mode::Listeners, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
-    tab("Drops", "Drops", Mode::Drops, Some(Action::Screen(Mode::Drops)), ["packets that this host has dropped, and why", "packets dropped by this host"]),
-    tab("Ports", "Ports", Mode::Ports, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
-    tab("Help", "Help", Mode::Help, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
+    tab("Sessions", "Sessions", Mode::Table, FILTER, None, ["every TCP session, open and closed", "sessions, open and closed"]),
+    part("Top talkers", Mode::TopTalkers, FILTER, ["who uses the network now: processes, peers, ports, units", "who uses the network now"]),
+    part("Session", Mode::Detail, None, ["everything about one session, live", "one session, live"]),
+    part("Columns", Mode::Columns, None, ["choose the columns of the table and their order", "choose columns, their order"]),
+    tab("Charts", "Charts", Mode::Distributions, FILTER, Some(Action::Screen(Mode::Distributions)), ["the last minutes, and where the time goes", "where the time goes"]),
+    tab("Failures", "Fail", Mode::Failures, FILTER, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
+    tab("Baseline", "Base", Mode::Baseline, HOST, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
+    tab("Findings", "Find", Mode::Findings, HOST, Some(Action::Screen(Mode::Findings)), ["what is wrong on this host, since when, and the proof", "what is wrong, with proof"]),
+    tab("Listeners", "Listen", Mode::Listeners, HOST, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
+    tab("Drops", "Drops", Mode::Drops, HOST, Some(Action::Screen(Mode::Drops)), ["packets that this host has dropped, and why", "packets dropped by this host"]),
+    tab("Ports", "Ports", Mode::Ports, HOST, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
+    tab("Help", "Help", Mode::Help, None, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),
 ];
 
 const fn tab(
     name: &'static str,
     short: &'static str,
     mode: Mode,
+    covers: Option<Coverage>,
     action: Option<Action>,
     purposes: [&'static str; 2],
 ) -> ScreenTitle {
@@ -50,11 +65,17 @@ const fn tab(
         has_tab: true,
         action,
         purposes,
+        covers,
     }
 }
 
 /// A screen that belongs to the sessions.
-const fn part(name: &'static str, mode: Mode, purposes: [&'static str; 2]) -> ScreenTitle {
+const fn part(
+    name: &'static str,
+    mode: Mode,
+    covers: Option<Coverage>,
+    purposes: [&'static str; 2],
+) -> ScreenTitle {
     ScreenTitle {
         name,
         short: name,
@@ -62,6 +83,7 @@ const fn part(name: &'static str, mode: Mode, purposes: [&'static str; 2]) -> Sc
         has_tab: false,
         action: None,
         purposes,
+        covers,
     }
 }
 

@@ -88,16 +88,17 @@ pub fn lines(
         page.heading("PHASES");
     }
     phases(&mut page, session, high);
-    page.heading("PATH");
+    let period = counted(session);
+    page.heading(&format!("PATH, retransmits {period}"));
     path(&mut page, session, high);
     if high {
-        page.heading("ANSWERS");
+        page.heading(&format!("ANSWERS, {period}"));
         answers(&mut page, session);
     }
     page.heading("BOTTLENECK");
     page.entry("limited by", &limits(detail), Tone::Figure);
     if !high {
-        page.heading("ANSWERS");
+        page.heading(&format!("ANSWERS, {period}"));
         answers(&mut page, session);
     }
     page.heading("OWNER");
@@ -208,7 +209,7 @@ fn rates(page: &mut Page, detail: &Detail) {
         columns.push(("max on this page", most.map(or_none)));
     }
     let total = ends.map(|(_, bytes)| fields::size(bytes));
-    columns.push(("total", total));
+    columns.push(("life total", total));
     let mut heading = format!("{:<NAME$}", "RATES, mean over");
     let mut texts = [String::new(), String::new()];
     for (title, cells) in columns {
@@ -390,6 +391,14 @@ fn was_established(session: &Session) -> bool {
     !has_no_time && session.state_before_close != State::SynSent
 }
 
+/// The time that turns and retransmits are counted over: nobody counted them before the start.
+fn counted(session: &Session) -> &'static str {
+    match session.age {
+        Age::Exact => "in its whole life",
+        Age::LowerBound | Age::Unknown => "since tcplife started",
+    }
+}
+
 fn path(page: &mut Page, session: &Session, high: bool) {
     let (now, best) = (session.srtt_us, session.min_rtt_us);
     let text = match (now, best) {
@@ -448,8 +457,9 @@ fn briefly(session: &Session) -> String {
         Some(format!("{who} after {mean}"))
     });
     let mut parts: Vec<String> = means.collect();
-    if parts.is_empty() {
-        parts.push("none is known".into());
+    match parts.last_mut() {
+        Some(last) => *last += &format!(" on average, {}", counted(session)),
+        None => parts.push("none is known".into()),
     }
     let time = fields::micros(session.waiting_us.into());
     match session.waits_for {

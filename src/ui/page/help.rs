@@ -291,7 +291,7 @@ const MARKERS: &[(&str, &str)] = &[
     ),
     (
         "…",
-        "text cut to fit: → shows it in full. After a number of sessions: not all have been filtered yet",
+        "text cut to fit: Enter shows it in full. After a number of sessions: not all have been filtered yet",
     ),
     ("‹ ›", "more columns, or tabs, on that side"),
     (

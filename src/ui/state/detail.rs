@@ -63,11 +63,17 @@ impl Detail {
             session,
         };
         detail.push_reading();
-        for (_, session) in store.open() {
-            detail.candidates.take(&detail.session, session);
-        }
-        detail.search(store);
+        detail.search_from_the_start(store);
         detail
+    }
+
+    fn search_from_the_start(&mut self, store: &Store) {
+        self.candidates = Candidates::default();
+        self.backfill = Backfill::new(store, CHUNK);
+        for (_, session) in store.open() {
+            self.candidates.take(&self.session, session);
+        }
+        self.search(store);
     }
 
     pub fn id(&self) -> SessionId {
@@ -87,6 +93,23 @@ impl Detail {
         let is_new = pid != 0 && pid != self.asked;
         self.asked = pid;
         is_new.then_some(pid)
+    }
+
+    /// Shows a session again that was watched since it was left: its other end is searched for again.
+    pub fn reopened(mut self: Box<Self>, store: &Store) -> Box<Self> {
+        self.top = 0;
+        // facts of /proc are of the moment
+        self.asked = 0;
+        self.search_from_the_start(store);
+        self
+    }
+
+    /// Takes a change of any session while another screen is shown: only its own counts.
+    pub fn take_own(&mut self, change: &Change<'_>) {
+        let is_own = |s: &Session| s.id() == self.id();
+        if change.now.or(change.before).is_some_and(is_own) {
+            self.take(change);
+        }
     }
 
     /// Takes a change that is not shown yet.

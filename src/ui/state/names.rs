@@ -152,16 +152,6 @@ impl Names {
         Some(format!("{host}:{port}"))
     }
 
-    /// The text after a key has switched names on or off.
-    pub fn switched_text(&self) -> &'static str {
-        match (self.addresses, self.ports) {
-            (true, true) => "addresses and ports are shown as names",
-            (true, false) => "addresses are shown as names, ports as numbers",
-            (false, true) => "ports are shown as names, addresses as numbers",
-            (false, false) => "addresses and ports are shown as numbers",
-        }
-    }
-
     /// Takes an answer that arrived at `now_ns`.
     pub fn learn(&mut self, answer: Answer, now_ns: u64) {
         if self.known.len() >= MOST && !self.known.contains_key(&answer.addr) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::host::process_info::{Presence, ProcessInfo, Program};
+use crate::model::turns::{ResponseTimes, ShortTime};
 use crate::ui::action::Mode;
 
 fn info(pid: u32) -> ProcessInfo {
@@ -127,7 +128,7 @@ fn detail_charts_show_their_axes_and_where_they_begin() {
     let shown = screen(&app, SIZE);
     let rates = shown.lines().find(|l| l.contains("RATES, mean over"));
     let titles: Vec<&str> = rates.expect("rates").split_whitespace().collect();
-    let expected = "2s 10s 60s max on this page total".split(' ');
+    let expected = "2s 10s 60s max on this page life total".split(' ');
     assert!(
         titles.ends_with(&[&expected.collect::<Vec<_>>()[..], &["\""]].concat()),
         "{titles:?}"
@@ -214,7 +215,7 @@ fn detail_charts_of_a_session_that_closed_end_with_its_close() {
     app.batch(batch_at(60, vec![], vec![]));
     assert_eq!(axis(&app).as_ref(), Some(&closed), "and do not move");
     // of a session that had closed before the page was opened there are none
-    press(&mut app, "Esc g Enter");
+    press(&mut app, "Esc G Enter");
     assert_eq!(axis(&app), None);
 }
 
@@ -475,6 +476,95 @@ fn detail_key_switches_to_the_other_end() {
     assert!(screen(&app, SIZE).contains("psql 71  established"));
     press(&mut app, "q");
     assert_eq!(app.layers.mode(), Mode::Table);
+}
+
+#[test]
+fn detail_left_goes_on_watching_its_session() {
+    let mut app = app(SIZE);
+    let ends = |s: u64| {
+        let client = Session {
+            laddr: [127, 0, 0, 1].into(),
+            raddr: [127, 0, 0, 1].into(),
+            lport: 40_000,
+            rport: 5432,
+            pid: 71,
+            busy_ms: (s * s * 20) as u32,
+            tx_bytes: s * s * 100_000,
+            end_ns: s * S,
+            ..open(50, "psql", "127.0.0.1", 0)
+        };
+        let server = Session {
+            cookie: 51,
+            lport: 5432,
+            rport: 40_000,
+            pid: 72,
+            tx_bytes: 10 * s,
+            comm: Comm::from("postgres"),
+            ..client.clone()
+        };
+        batch_at(s, vec![client, server], vec![])
+    };
+    app.batch(ends(11));
+    press(&mut app, "Enter");
+    (12..30).for_each(|s| {
+        app.batch(ends(s));
+    });
+    let watched = |app: &App| {
+        let shown = entry(app, "out");
+        (shown, entry(app, "limited by"))
+    };
+    // on the other end, then on the sessions
+    for script in ["Tab", "Tab Esc"] {
+        press(&mut app, script);
+    }
+    app.batch(ends(30));
+    press(&mut app, "Enter");
+    let (out, limit) = watched(&app);
+    assert!(!out.starts_with('~'), "{out}");
+    assert!(limit.starts_with("in the last 10s: "), "{limit}");
+    let axis = screen(&app, SIZE);
+    assert!(axis.contains("psql 71"), "{axis}");
+    // what closed meanwhile has its end
+    press_and_settle(&mut app, "Tab");
+    let Batch { open: found, .. } = ends(31);
+    let closed = found.into_iter().flat_map(|f| f.changed);
+    let closed = closed.map(|s| ended(s, Reason::LocalFin)).collect();
+    app.batch(batch_at(31, vec![], closed));
+    settle(&mut app);
+    press_and_settle(&mut app, "Tab");
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("psql 71  closed"), "{shown}");
+    assert!(shown.contains("out ") && shown.contains("┤"), "{shown}");
+}
+
+#[test]
+fn detail_names_the_period_of_each_figure() {
+    let answered = |age| {
+        let size = Size::new(100, 40);
+        let mut app = unused(100, size);
+        let mut session = Session { age, ..busiest() };
+        session.turns.count = 3;
+        let [max, last] = [3000, 1000].map(ShortTime::new);
+        session.turns.peer = ResponseTimes::new(6000, 3, max, last);
+        app.batch(batch_at(10, vec![session], vec![]));
+        press(&mut app, "Enter");
+        let large = screen(&app, size);
+        app.resize(SIZE);
+        (large, screen(&app, SIZE))
+    };
+    let (large, small) = answered(Age::Exact);
+    assert!(large.contains("ANSWERS, in its whole life"), "{large}");
+    assert!(
+        small.contains("peer after 2.0ms on average, in its whole life"),
+        "{small}"
+    );
+    assert!(small.contains("life total"), "{small}");
+    let (large, small) = answered(Age::LowerBound);
+    assert!(large.contains("ANSWERS, since tcplife started"), "{large}");
+    assert!(
+        small.contains("on average, since tcplife started"),
+        "{small}"
+    );
 }
 
 #[test]

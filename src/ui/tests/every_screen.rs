@@ -33,6 +33,8 @@ const SCREENS: &[(&str, Begin)] = &[
     ("host", |size| pressed(screens::web_server(size, 5000), "d Shift-Tab")),
     ("distributions", |size| pressed(screens::web_server(size, 5000), "d →")),
     ("failures", |size| pressed(screens::web_server(size, 5000), "f j")),
+    ("failures_filtered", |size| pressed(typed(size, "/", "comm curl"), "Enter f")),
+    ("drops_filtered", |size| pressed(typed(size, "/", "comm curl"), "Enter D")),
     ("findings", findings::refused),
     ("findings_none", |size| pressed(app(size), "!")),
     ("baseline", |size| pressed(screens::failover(size), "m j")),

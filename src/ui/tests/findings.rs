@@ -100,6 +100,83 @@ fn enter_on_a_finding_shows_its_sessions_whatever_the_filter_was() {
 }
 
 #[test]
+fn esc_after_enter_on_a_finding_goes_back_with_the_former_filter() {
+    let mut app = refusing(SIZE, 12);
+    press(&mut app, "/");
+    type_text(&mut app, "comm nobody");
+    press_and_settle(&mut app, "Enter ! j");
+    let before = screen(&app, SIZE);
+    for script in [
+        "Enter Esc",
+        // other screens about these sessions are on the way, and the key of the screen itself leads back
+        "Enter f Esc Esc",
+        "Enter f d Esc Esc",
+        "Enter !",
+        "Enter f !",
+        "Enter Enter Esc Esc",
+    ] {
+        press_and_settle(&mut app, script);
+        assert_eq!(app.layers.mode(), Mode::Findings, "{script}");
+        assert_eq!(app.view_filter.filter.source(), "comm nobody", "{script}");
+        assert_eq!(screen(&app, SIZE), before, "{script}");
+    }
+    press_and_settle(&mut app, "Esc");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert_eq!(app.view_filter.filter.source(), "comm nobody");
+}
+
+#[test]
+fn first_lines_say_which_figures_are_of_the_filter_and_which_of_the_host() {
+    let mut app = refusing(SIZE, 12);
+    let first = |app: &App| {
+        let lines = (0..5).map(|y| line(app, SIZE, y));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    for key in ["g", "f", "!"] {
+        press_and_settle(&mut app, key);
+        let shown = first(&app);
+        assert!(
+            !shown.contains("host: ") && !shown.contains("filter"),
+            "{shown}"
+        );
+    }
+    press_and_settle(&mut app, "Enter");
+    let shown = first(&app);
+    assert!(shown.contains("host: open 0  closed 24"), "{shown}");
+    assert!(
+        shown.contains("1/12 all") && shown.contains("  filter: reason"),
+        "{shown}"
+    );
+    for (key, of) in [
+        ("f", "Failures of the filter: "),
+        ("d", "Charts of the filter: "),
+    ] {
+        press_and_settle(&mut app, key);
+        let shown = first(&app);
+        assert!(shown.contains("host: open 0  closed 24"), "{shown}");
+        assert!(
+            shown.contains("  filter: reason") && shown.contains(of),
+            "{shown}"
+        );
+    }
+    for (key, of) in [
+        ("L", "Listeners of the whole host: "),
+        ("D", "Drops of the whole host: "),
+        ("P", "Ports of the whole host: "),
+    ] {
+        press_and_settle(&mut app, key);
+        let shown = first(&app);
+        assert!(shown.contains("filter (not here): reason"), "{shown}");
+        assert!(shown.contains(of), "{shown}");
+    }
+    // the family and the scope limit, too
+    press_and_settle(&mut app, "Esc Esc Esc Esc");
+    assert!(!first(&app).contains("host: "), "{}", first(&app));
+    press_and_settle(&mut app, "o");
+    assert!(first(&app).contains("host: "), "{}", first(&app));
+}
+
+#[test]
 fn findings_of_self_traffic_are_none() {
     let mut app = unused(1000, SIZE);
     app.view_filter.self_traffic = SelfTraffic::new(&SessionEnv {

@@ -657,7 +657,7 @@ fn second_line_shows_evicted_sessions_and_the_capture_filter_at_80_columns() {
     assert!(said.contains("filter: not comm n"), "{said}");
     press(&mut app, "Esc");
     let said = line(&app, SIZE, 1);
-    assert!(said.contains("  keeping the newest 2  "), "{said}");
+    assert!(said.contains("  older ones evicted  "), "{said}");
 }
 
 #[test]

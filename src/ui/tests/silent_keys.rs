@@ -124,3 +124,84 @@ fn key_that_cannot_act_says_why_for_two_seconds() {
         assert!(footer.contains(why), "{place}, {key}: {footer}");
     }
 }
+
+/// The screen without its footer, where notices are.
+fn content(app: &App) -> Vec<String> {
+    let screen = screen(app, SIZE);
+    let lines = screen.lines().map(str::to_owned);
+    lines.take(usize::from(SIZE.height) - 1).collect()
+}
+
+#[test]
+fn key_that_switches_something_names_the_new_state_and_the_key_that_undoes_it() {
+    let mut tried = 0;
+    for (place, begin, script) in PLACES {
+        let before = there(*begin, script);
+        let mode = before.layers.mode();
+        // its marks and its footer say it
+        if mode == Mode::Columns {
+            continue;
+        }
+        let names: Vec<String> = before
+            .keymap
+            .rows(std::slice::from_ref(&mode))
+            .map(|r| r.presses[0].name())
+            .collect();
+        for name in names {
+            let mut app = there(*begin, script);
+            press_and_settle(&mut app, &name);
+            let footer = line(&app, SIZE, 23);
+            if app.layers.mode() != mode || content(&app) == content(&before) {
+                continue;
+            }
+            press_and_settle(&mut app, &name);
+            // what the second press of a key undoes is a toggle
+            if app.layers.mode() == mode && content(&app) == content(&before) {
+                let says = footer.contains(&format!(" ({name}: "));
+                assert!(says, "{place}, {name}: {footer}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn notice_of_a_toggle_names_its_state_and_what_the_key_does_next() {
+    let mut app = app(SIZE);
+    let next = app.appearance.next_theme().name;
+    let then = {
+        let mut turned = app.appearance.clone();
+        turned.turn();
+        turned.next_theme().name
+    };
+    for (key, says) in [
+        ("n", "addresses are shown as names (n: as numbers)"),
+        ("n", "addresses are shown as numbers (n: as names)"),
+        ("N", "ports are shown as names (N: as numbers)"),
+        ("t", &format!("theme: {next} (t: {then})")),
+        (
+            "l",
+            "local connections: a line for each end (l: one for both)",
+        ),
+        ("4", "only IPv4 is shown (4: both)"),
+        ("6", "only IPv6 is shown (6: both)"),
+        ("6", "IPv4 and IPv6 are shown (6: only IPv6)"),
+        ("o", "only open sessions are shown (o: only closed)"),
+        ("o", "only closed sessions are shown (o: both)"),
+        ("o", "open and closed sessions are shown (o: only open)"),
+        ("Space", "the display is paused (Space: resume)"),
+        ("Space", "the display is live (Space: pause)"),
+        ("F", "following the newest session (F: stop)"),
+        ("F", "not following the newest session (F: follow it)"),
+        ("+", "refreshed every 2s (-: more often)"),
+        ("-", "refreshed every 1s (+: less often)"),
+        ("I", "the order is reversed (I: the usual order)"),
+        ("Tab", "Esc/q back"),
+        ("a", "entries are grouped (a: each by itself)"),
+    ] {
+        press_and_settle(&mut app, key);
+        let footer = line(&app, SIZE, 23);
+        assert!(footer.contains(says), "{key}: {footer}");
+    }
+}

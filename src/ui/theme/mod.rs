@@ -448,9 +448,14 @@ impl Appearance {
 
     /// Switches to the next theme.
     pub fn turn(&mut self) {
-        let now = THEMES.iter().position(|t| t == self.theme);
-        self.theme = &THEMES[now.map_or(0, |i| (i + 1) % THEMES.len())];
+        self.theme = self.next_theme();
         self.is_turned = true;
+    }
+
+    /// The theme that follows.
+    pub fn next_theme(&self) -> &'static NamedTheme {
+        let now = THEMES.iter().position(|t| t == self.theme);
+        &THEMES[now.map_or(0, |i| (i + 1) % THEMES.len())]
     }
 }
 

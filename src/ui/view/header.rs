@@ -13,6 +13,7 @@ use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
+use crate::ui::keys::titles::Coverage;
 use crate::ui::layout::Layout;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
@@ -55,6 +56,11 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         [Span::raw(sign), Span::styled(rate, theme.figure)]
     };
     let [up, down] = [rate("↑", rates.tx), rate(" ↓", rates.rx)];
+    // beside a filter it would be doubtful whose figures these are
+    let label = match app.view_filter.is_limited() {
+        true => "host: ",
+        false => "",
+    };
     let mut parts = vec![
         figure("open ", host.open.to_string()),
         figure("closed ", host.closed.to_string()),
@@ -74,7 +80,9 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     let host = shorten(&app.host, WIDEST_HOST, FieldKind::Text);
     parts.push(Line::from(Span::styled(host, theme.title)));
-    fit(parts, area.width).render(area, buffer);
+    let mut line = fit(parts, area.width.saturating_sub(label.width() as u16));
+    line.spans.insert(0, Span::raw(label));
+    line.render(area, buffer);
 }
 
 /// The first finding, after the key of the screen that says more.
@@ -235,10 +243,15 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     });
     let own = app.view_filter.self_traffic.header_text();
     let family = app.view_filter.family.map(|f| f.name());
+    let (title, _) = app.layers.present();
+    let label = match title.covers {
+        Some(Coverage::Host) => "filter (not here): ",
+        _ => "filter: ",
+    };
     let filter = (!app.view_filter.filter.is_everything()).then(|| {
         Part::new(Importance::Needed, app.view_filter.filter.source())
             .styled(theme.figure)
-            .elastic("filter: ", both_ends_of)
+            .elastic(label, both_ends_of)
     });
     let order = match app.is_following() {
         true => Cow::from("following the newest"),
@@ -258,11 +271,8 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.push(Part::new(Importance::Needed, position));
     let evicted = app.store().closed_numbers().start;
     if evicted > 0 {
-        let kept = fields::grouped(app.store().keep_limit());
-        parts.push(Part::new(
-            Importance::Usual,
-            format!("keeping the newest {kept}"),
-        ));
+        // their number would be one of ends, beside one of lines
+        parts.push(Part::new(Importance::Usual, "older ones evicted"));
     }
     parts.extend(baseline);
     parts.extend(own.map(|text| Part::new(Importance::Explains, text)));

@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
+use crate::ui::keys::titles::{Coverage, ScreenTitle};
 use crate::ui::layout::Layout;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -15,10 +16,21 @@ pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     tabs(app, theme, layout.tabs, buffer);
     let (title, _) = app.layers.present();
     let width = usize::from(layout.title.width);
-    let forms = title.purposes.map(|p| format!("{}: {p}", title.name));
+    let of = covered(app, title);
+    let forms = title.purposes.map(|p| format!("{}{of}: {p}", title.name));
     let text = forms.iter().find(|f| f.len() <= width);
     let text = shorten(text.unwrap_or(&forms[1]), width, FieldKind::Text);
     Line::styled(text, theme.title).render(layout.title, buffer);
+}
+
+/// The sessions that the figures of a screen are of, while a filter makes that a question.
+fn covered(app: &App, title: &ScreenTitle) -> &'static str {
+    match title.covers {
+        _ if !app.view_filter.is_limited() => "",
+        Some(Coverage::Filter) => " of the filter",
+        Some(Coverage::Host) => " of the whole host",
+        None => "",
+    }
 }
 
 fn tabs(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {

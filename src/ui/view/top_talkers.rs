@@ -37,7 +37,12 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     let mark = if pane.inverted { "▲" } else { "▼" };
     let count = format!("{bound}{count}{more}");
     let (subjects, figure) = (pane.title(), pane.sorted_by().title);
+    let of = match app.view_filter.is_limited() {
+        true => " of the filter",
+        false => "",
+    };
     let titles = [
+        format!("{subjects}{of} ({place}{count}) by {figure}{mark}"),
         format!("{subjects} ({place}{count}) by {figure}{mark}"),
         format!("{subjects} ({place}{count}) {figure}{mark}"),
         format!("{subjects} ({count}) {figure}{mark}"),
