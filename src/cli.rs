@@ -32,6 +32,7 @@ Examples:
   tcplife -p 181                print only sessions owned by process 181
   tcplife -f 'reason refused'   print only refused connections
   tcplife --open                print the sessions that are open now, and exit
+  tcplife --snapshots 1m        print JSON of open sessions too, every minute what has changed
   tcplife -s --columns time,comm,raddr,reason,srtt_us  print CSV with these columns
   tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
 
@@ -72,10 +73,15 @@ pub struct Cli {
     #[arg(long, conflicts_with = "duration")]
     pub open: bool,
 
+    /// Print open sessions too, as JSON: each one when it is first seen, and then this often what has changed,
+    /// like 60s; at least 100ms
+    #[arg(long, value_name = "TIME", value_parser = snapshots, allow_hyphen_values = true, conflicts_with = "open")]
+    pub snapshots: Option<Duration>,
+
     /// Print what is wrong at the end of the run, which is long enough for all rules unless --duration is given,
     /// and exit with 0 if nothing is, 1 if something is, 2 if that cannot be told; with -o json and without
-    /// --duration: print findings as they begin and end, beside the sessions; with -o dashboard: start with
-    /// the screen of findings
+    /// --duration, or with --snapshots: print findings as they begin and end, beside the sessions; with
+    /// -o dashboard: start with the screen of findings
     #[arg(long, conflicts_with_all = ["open", "count"])]
     pub findings: bool,
 
@@ -104,8 +110,8 @@ pub struct Cli {
     #[arg(short, long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// Set the output format [default: dashboard on a terminal, else text; -T, -t, -w, --open, --findings,
-    /// --count and --exact-names imply text]
+    /// Set the output format [default: dashboard on a terminal, else text; --snapshots implies json; -T, -t,
+    /// -w, --open, --findings, --count and --exact-names imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
@@ -188,7 +194,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 12] = {
+static NEEDED: [Needed; 13] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -206,6 +212,7 @@ static NEEDED: [Needed; 12] = {
         needed("-w", |c| c.wide && !c.csv, &[Output::Text]),
         needed("--exact-names", |c| c.exact_names, ROWS),
         needed("--open", |c| c.open, LINES),
+        needed("--snapshots", |c| c.snapshots.is_some(), &[Output::Json]),
         needed(
             "--findings",
             |c| c.findings,
@@ -304,7 +311,11 @@ impl Cli {
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.exact_names;
         let rows = rows || self.open || self.findings || self.count.is_some();
-        let implied = [(self.csv, Output::Csv), (rows, Output::Text)];
+        let implied = [
+            (self.csv, Output::Csv),
+            (self.snapshots.is_some(), Output::Json),
+            (rows, Output::Text),
+        ];
         let implied = implied.into_iter().find(|(is_given, _)| *is_given);
         self.output.or(implied.map(|(_, output)| output))
     }
@@ -357,8 +368,8 @@ impl Cli {
             .map(Some)
     }
 
-    /// Returns the filter of -f; without one, the filter that matches everything. Unless open sessions are requested,
-    /// line outputs show closed sessions only, so there a filter that none of them can match is an error.
+    /// Returns the filter of -f; without one, the filter that matches everything. Line outputs show closed sessions, open
+    /// ones, or with --snapshots both: a filter that none of these can match is an error.
     ///
     /// # Errors
     /// [`Stop::Usage`] with the place of the error.
@@ -375,11 +386,16 @@ impl Cli {
                     .into(),
             ));
         }
-        if output != Output::Dashboard && !self.open && !self.findings && !filter.can_match_closed()
-        {
+        if self.snapshots.is_some() && !filter.can_match_closed() && !filter.can_match_live() {
+            return Err(Stop::Usage(
+                "no session can match: the filter (-f) matches none, open or closed".into(),
+            ));
+        }
+        let takes_open = self.open || self.findings || self.snapshots.is_some();
+        if output != Output::Dashboard && !takes_open && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \
-                 Use --open or -o dashboard to see open sessions",
+                 Use --open, --snapshots or -o dashboard to see open sessions",
                 output.name()
             )));
         }
@@ -499,6 +515,15 @@ fn count(text: &str) -> Result<u64, String> {
     count.ok_or_else(|| "must be a whole number, 1 or more".into())
 }
 
+/// Parses the time between two snapshots.
+fn snapshots(text: &str) -> Result<Duration, String> {
+    let time = units::duration(text)?;
+    if time < Duration::from_millis(100) {
+        return Err("must be 100ms or more".into());
+    }
+    Ok(time)
+}
+
 fn keep(text: &str) -> Result<usize, String> {
     text.parse()
         .map_err(|_| "must be a whole number, 0 or more".into())
@@ -583,6 +608,7 @@ mod tests {
             ("tcplife --count 1", Output::Text, Output::Text),
             ("tcplife --open", Output::Text, Output::Text),
             ("tcplife --open -o json", Output::Json, Output::Json),
+            ("tcplife --snapshots 1m", Output::Json, Output::Json),
             ("tcplife --columns pid", Output::Dashboard, Output::Text),
             ("tcplife -s", Output::Csv, Output::Csv),
             ("tcplife -o json", Output::Json, Output::Json),
@@ -654,6 +680,12 @@ mod tests {
             "tcplife -o text --keep 10",
             "tcplife -s --theme dark",
             "tcplife --count 1 --no-mouse",
+            "tcplife --snapshots 50ms",
+            "tcplife --snapshots 1m -o text",
+            "tcplife --snapshots 1m -s",
+            "tcplife --snapshots 1m -T",
+            "tcplife --snapshots 1m --open",
+            "tcplife --snapshots 1m -o dashboard",
         ]
         .iter()
         .map(|line| format!("{line}\n    {}", error(line)))

@@ -34,6 +34,7 @@ use crate::output::findings;
 use crate::output::findings::Verdict;
 use crate::output::json::Json;
 use crate::output::names::Spelling;
+use crate::output::open_events::OpenEvents;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
@@ -227,7 +228,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     } else {
         TimeZone::UTC
     };
-    let shows_open = is_dashboard || cli.open || cli.findings;
+    let rounds = cli.snapshots.map(|time| Rounds::new(time, cli.findings));
+    let shows_open = is_dashboard || cli.open || cli.findings || rounds.is_some();
     if shows_open {
         notices.extend(kernel::limits().map(str::to_owned));
     }
@@ -245,6 +247,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         interval: match () {
             () if is_dashboard => Some(plan.config.interval),
             () if cli.open => Some(ONE_SNAPSHOT),
+            () if rounds.is_some() => rounds.map(|rounds| rounds.interval),
             () if cli.findings => Some(findings::INTERVAL),
             () => None,
         },
@@ -289,7 +292,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     for notice in cli.notice(output).iter().chain(&notices) {
         stdout::print_to_stderr(notice);
     }
-    let reports = cli.findings && (output == Output::Text || cli.duration.is_some());
+    let is_finite = output == Output::Text || cli.duration.is_some();
+    let reports = cli.findings && is_finite && rounds.is_none();
     let usual = reports.then(|| findings::usual_duration(&plan.config.thresholds));
     if let Some(usual) = usual.filter(|_| cli.duration.is_none() && io::stderr().is_terminal()) {
         let time = fields::seconds(usual.as_nanos() as u64);
@@ -343,7 +347,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             let csv = Csv::new(out, names, times, zone);
             Box::new(if cli.open { csv.with_states() } else { csv })
         }
-        (Output::Json, Some(columns)) => Box::new(Json::of(out, columns)),
+        (Output::Json, Some(columns)) => Box::new(Json::of(out, &columns)),
         (Output::Json, None) => Box::new(Json::new(out)),
         (_, Some(columns)) => {
             let wide = cli.wide;
@@ -356,17 +360,44 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     };
     if cli.findings {
         let (batches, sink) = (collector.batches(), sink.as_mut());
-        let verdict = findings::run_events(batches, &stop, sink, &end, engine(), &is_self)?;
+        let open = rounds.map(|rounds| OpenEvents::every(rounds.snapshots));
+        let beside: (&dyn Fn(&Session) -> bool, _) = (&is_self, open);
+        let verdict = findings::run_events(batches, &stop, sink, &end, engine(), beside)?;
         collector.join()?;
         return Ok(status(verdict));
     }
-    let run = if cli.open {
-        output::run_open
-    } else {
-        output::run
+    let run = match () {
+        () if cli.open => output::run_open,
+        () if rounds.is_some() => output::run_with_open,
+        () => output::run,
     };
     run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;
     collector.join().map(|()| 0)
+}
+
+/// Snapshots for the events of open sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rounds {
+    /// Time between two snapshots.
+    interval: Duration,
+    /// Snapshots from one round of events to the next.
+    snapshots: u32,
+}
+
+impl Rounds {
+    /// Plans a round of events every `time`. Findings need a snapshot a second.
+    fn new(time: Duration, has_findings: bool) -> Self {
+        let needed = time.as_nanos().div_ceil(findings::INTERVAL.as_nanos());
+        let snapshots = if has_findings {
+            u32::try_from(needed).unwrap_or(u32::MAX).max(1)
+        } else {
+            1
+        };
+        Rounds {
+            interval: time / snapshots,
+            snapshots,
+        }
+    }
 }
 
 /// The exit status of a run that looked for findings.
@@ -375,5 +406,29 @@ fn status(verdict: Verdict) -> u8 {
         Verdict::NothingFound => 0,
         Verdict::Found => FOUND,
         Verdict::CannotTell => CANNOT_TELL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_with_findings_have_a_snapshot_a_second_at_least() {
+        let ms = Duration::from_millis;
+        for (time, has_findings, interval, snapshots) in [
+            (ms(100), false, ms(100), 1),
+            (ms(60_000), false, ms(60_000), 1),
+            (ms(100), true, ms(100), 1),
+            (ms(1000), true, ms(1000), 1),
+            (ms(1500), true, ms(750), 2),
+            (ms(60_000), true, ms(1000), 60),
+        ] {
+            let rounds = Rounds {
+                interval,
+                snapshots,
+            };
+            assert_eq!(Rounds::new(time, has_findings), rounds, "{time:?}");
+        }
     }
 }

@@ -106,6 +106,14 @@ fn flag_invalid_value_error_names_flag_value_and_accepted_values() {
         ("--count x", &["--count", "'x'", "1 or more"]),
         ("--count 0", &["--count", "'0'", "1 or more"]),
         ("--interval 0.01", &["--interval", "'0.01'", "100ms to 1h"]),
+        (
+            "--snapshots 99ms",
+            &["--snapshots", "'99ms'", "100ms or more"],
+        ),
+        (
+            "--snapshots 1m -s",
+            &["--snapshots has no effect with -o csv: it applies to json"],
+        ),
         ("--keep many", &["--keep", "'many'", "0 or more"]),
         ("--keep -1", &["--keep", "'-1'", "0 or more"]),
         ("--count -1", &["--count", "'-1'", "1 or more"]),
@@ -631,6 +639,13 @@ fn filter_on_closed_sessions_with_open_is_refused() {
         let words = &["no session can match", "--open"];
         assert_one_line(filter, &tcplife(&["--open", "-f", filter]), 2, words);
     }
+}
+
+#[test]
+fn filter_on_no_session_at_all_is_refused_with_snapshots() {
+    let words = &["no session can match", "open or closed"];
+    let args = ["--snapshots", "1s", "-f", "state open reason refused"];
+    assert_one_line("--snapshots", &tcplife(&args), 2, words);
 }
 
 /// An alias may have flags of the dashboard, and be used in a pipe.

@@ -177,6 +177,7 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
         );
     }
     user_cost::measure(&mut bench);
+    user_cost::measure_rows(&mut bench);
     growth.measure_kept(&mut bench);
     if with_kernel && everything {
         eprintln!("  growth with open sessions");

@@ -1,17 +1,24 @@
 //! Cost of a session in tcplife itself, from the ring buffer to the screen.
 
+use std::fs::File;
 use std::hint::black_box;
-use std::io::BufReader;
+use std::io::{self, BufReader, BufWriter, Read};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use crossbeam_channel::{bounded, select};
+use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use serde_json::{Value, json};
 use tcplife::testing::collector::{self, CollectorConfig};
 use tcplife::testing::filter::Filter;
-use tcplife::testing::model::{Batch, CaptureFilter, OpenSnapshot, Session, State, Store};
+use tcplife::testing::model::{Batch, CaptureFilter, Clock, OpenSnapshot, Session, State, Store};
+use tcplife::testing::output::{
+    ALL, Csv, CsvColumns, DeadlineWriter, End, Json, Sink, Spelling, Text, TextColumns, Times,
+};
 use tcplife::testing::sample::BusyHost;
 use tcplife::testing::ui::App;
 
@@ -67,6 +74,109 @@ pub(crate) fn measure(bench: &mut Bench) {
             Spread::of(&rates),
         )])
     });
+}
+
+/// Rows per second that each output must reach, in thousands.
+const ROWS: f64 = 200.0;
+
+/// Creates an output that writes to `out`.
+type Output = for<'a> fn(BufWriter<DeadlineWriter<'a>>) -> Box<dyn Sink + 'a>;
+
+/// Outputs by name, with their usual columns and with all.
+const OUTPUTS: [(&str, Output); 5] = [
+    ("text", |out| {
+        Box::new(Text::new(out, false, SAFE, NO_TIMES, TimeZone::UTC))
+    }),
+    ("CSV", |out| {
+        Box::new(Csv::new(out, SAFE, NO_TIMES, TimeZone::UTC))
+    }),
+    ("JSON", |out| Box::new(Json::new(out))),
+    ("text with all columns", |out| {
+        let columns = ALL.clone();
+        Box::new(TextColumns::new(
+            out,
+            columns,
+            false,
+            SAFE,
+            NO_TIMES,
+            TimeZone::UTC,
+        ))
+    }),
+    ("CSV with all columns", |out| {
+        Box::new(CsvColumns::new(
+            out,
+            ALL.clone(),
+            SAFE,
+            NO_TIMES,
+            TimeZone::UTC,
+        ))
+    }),
+];
+const SAFE: Spelling = Spelling::Safe;
+const NO_TIMES: Times = Times {
+    time: false,
+    timestamp: false,
+};
+
+/// Rows of the outputs, to a device that takes everything and to a program that reads a pipe.
+pub(crate) fn measure_rows(bench: &mut Bench) {
+    for (name, output) in OUTPUTS {
+        for (to, target) in [("/dev/null", null as Target), ("a pipe", read_pipe)] {
+            let what = format!("rows of {name} to {to}");
+            bench.step(&what, Limit::AtLeast(ROWS), |bench| {
+                let rates = bench.rounds(|| written(output, target))?;
+                let limit = Limit::AtLeast(ROWS);
+                Ok(vec![Budget::figure(
+                    &what,
+                    limit,
+                    "k/s",
+                    Spread::of(&rates),
+                )])
+            });
+        }
+    }
+}
+
+/// Returns what takes rows, and the thread that reads them, if one must.
+type Target = fn() -> anyhow::Result<(OwnedFd, Option<JoinHandle<io::Result<()>>>)>;
+
+fn null() -> anyhow::Result<(OwnedFd, Option<JoinHandle<io::Result<()>>>)> {
+    let null = File::options().write(true).open("/dev/null")?;
+    Ok((null.into(), None))
+}
+
+fn read_pipe() -> anyhow::Result<(OwnedFd, Option<JoinHandle<io::Result<()>>>)> {
+    let (mut reader, writer) = io::pipe()?;
+    let reading = std::thread::spawn(move || {
+        let mut bytes = vec![0; 64 << 10];
+        while reader.read(&mut bytes)? > 0 {}
+        Ok(())
+    });
+    Ok((writer.into(), Some(reading)))
+}
+
+/// Thousands of rows per second, written in batches like those of the collector.
+fn written(output: Output, target: Target) -> anyhow::Result<f64> {
+    const BATCHES: usize = 25;
+    let mut host = BusyHost::default();
+    let batch: Vec<Session> = (0..4096).map(|c| host.session(c, State::Closed)).collect();
+    let clock = Clock::fixed(1_767_397_178_000_000_000);
+    let end = End::new(None)?;
+    let (out, reading) = target()?;
+    let mut sink = output(BufWriter::new(DeadlineWriter::new(out, &end)));
+    let start = Instant::now();
+    sink.begin()?;
+    for _ in 0..BATCHES {
+        for session in &batch {
+            sink.session(session, &clock)?;
+        }
+        sink.flush()?;
+    }
+    drop(sink);
+    if let Some(reading) = reading {
+        reading.join().map_err(|_| anyhow!("the reader failed"))??;
+    }
+    Ok((BATCHES * batch.len()) as f64 / start.elapsed().as_secs_f64() / 1e3)
 }
 
 /// CPU time of a process per session that it ingests from a churn, µs.

@@ -164,6 +164,11 @@ impl Filter {
         satisfiable::can_fit_open(&self.expr)
     }
 
+    /// False if it certainly matches no open session, of whatever snapshot.
+    pub fn can_match_live(&self) -> bool {
+        satisfiable::can_fit_live(&self.expr)
+    }
+
     /// The text that was parsed.
     pub fn source(&self) -> &str {
         &self.source

@@ -33,6 +33,11 @@ pub fn can_fit_open(expr: &Expr) -> bool {
     outcomes(expr, values_when_open).fits
 }
 
+/// False if no open session can match, in any snapshot.
+pub fn can_fit_live(expr: &Expr) -> bool {
+    outcomes(expr, values_when_live).fits
+}
+
 fn outcomes(expr: &Expr, values_of: Values) -> Outcomes {
     let outcomes = |expr| outcomes(expr, values_of);
     match expr {
@@ -102,6 +107,14 @@ fn values_when_open(field: &Field) -> Option<Vec<Value<'static>>> {
         "reason" => Some(vec![Value::Missing]),
         "rate" | "txrate" | "rxrate" => Some(vec![Value::Uint(0)]),
         _ => None,
+    }
+}
+
+/// All values that a field can have in an open session, for the fields where these are fewer than otherwise.
+fn values_when_live(field: &Field) -> Option<Vec<Value<'static>>> {
+    match field.word {
+        "rate" | "txrate" | "rxrate" => None,
+        _ => values_when_open(field),
     }
 }
 
@@ -177,6 +190,21 @@ mod tests {
         ] {
             let parsed = Filter::parse(filter).expect(filter);
             assert_eq!(parsed.can_match_open(), can, "{filter}");
+        }
+    }
+
+    #[test]
+    fn can_match_live_is_false_if_only_closed_sessions_can_match_with_rates_known() {
+        for (filter, can) in [
+            ("", true),
+            ("rate > 1MB", true),
+            ("rate > 1MB and state established", true),
+            ("rate > 1MB and reason refused", false),
+            ("state established reason refused", false),
+            ("state closed", false),
+        ] {
+            let parsed = Filter::parse(filter).expect(filter);
+            assert_eq!(parsed.can_match_live(), can, "{filter}");
         }
     }
 

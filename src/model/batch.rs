@@ -75,7 +75,7 @@ impl Missed {
         ),
         (
             "vanished",
-            "sessions that were open at a snapshot and gone at the next, with no record of their close; lines take no snapshots",
+            "sessions that were open at a snapshot and gone at the next, with no record of their close; lines take snapshots only with --snapshots and --findings",
         ),
     ];
 

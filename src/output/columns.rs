@@ -27,7 +27,8 @@ pub enum LineColumn {
 }
 
 /// A value in a row.
-enum LineValue<'a> {
+#[derive(Debug, PartialEq)]
+pub(super) enum LineValue<'a> {
     Missing,
     Uint(u64),
     Addr(IpAddr),
@@ -57,9 +58,9 @@ fn event(session: &Session) -> &'static str {
     if session.is_open() { "open" } else { "close" }
 }
 
-/// Returns the time of the event: RFC 3339, UTC, µs.
-fn time(session: &Session, clock: &Clock) -> String {
-    format!("{:.6}", clock.wall(session.end_ns))
+/// Formats the time of an event, given in ns of boot time: RFC 3339, UTC, µs.
+pub(super) fn time_text(at_ns: u64, clock: &Clock) -> String {
+    format!("{:.6}", clock.wall(at_ns))
 }
 
 impl LineColumn {
@@ -92,7 +93,7 @@ impl LineColumn {
 
     fn help(self) -> &'static str {
         match self {
-            LineColumn::Event => "close; open in the rows of --open",
+            LineColumn::Event => "kind of the event: close, or open",
             LineColumn::Time => "time of the event, UTC",
             LineColumn::Field(field) => field.help,
         }
@@ -182,10 +183,11 @@ impl LineColumn {
         self.kind().is_some_and(FieldKind::is_number)
     }
 
-    fn value<'a>(self, session: &'a Session, clock: &Clock) -> LineValue<'a> {
+    /// Returns the value of a session.
+    pub(super) fn value<'a>(self, session: &'a Session, clock: &Clock) -> LineValue<'a> {
         let field = match self {
             LineColumn::Event => return LineValue::Text(event(session).into()),
-            LineColumn::Time => return LineValue::Text(time(session, clock).into()),
+            LineColumn::Time => return LineValue::Text(time_text(session.end_ns, clock).into()),
             LineColumn::Field(field) => field,
         };
         match ((field.get)(session), field.kind) {
@@ -228,26 +230,6 @@ impl LineColumn {
             LineValue::Addr(a) => a.to_string().into(),
             LineValue::Text(t) => names.in_csv(&t).into_owned().into(),
             LineValue::Bool(b) => b.to_string().into(),
-        }
-    }
-
-    /// Writes its key and value into a map.
-    ///
-    /// # Errors
-    /// If writing fails.
-    pub fn serialize<M: serde::ser::SerializeMap>(
-        self,
-        session: &Session,
-        clock: &Clock,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        let key = self.key();
-        match self.value(session, clock) {
-            LineValue::Missing => map.serialize_entry(key, &()),
-            LineValue::Uint(n) => map.serialize_entry(key, &n),
-            LineValue::Addr(a) => map.serialize_entry(key, &a),
-            LineValue::Text(t) => map.serialize_entry(key, &t),
-            LineValue::Bool(b) => map.serialize_entry(key, &b),
         }
     }
 }

@@ -3,9 +3,10 @@
 //! Owns such a run, and what its exit status says.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, at, never, select, tick};
+use crossbeam_channel::Receiver;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::filter::for_finding::filter_for_finding;
@@ -18,8 +19,9 @@ use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::Session;
 use crate::model::store::{Store, StoreEvent};
+use crate::output::open_events::{OpenEvents, Taken};
 use crate::output::stdout::{End, print_to_stderr};
-use crate::output::{LAST_BATCH, Limits, Sink, Summary, conclude, reader_is_gone};
+use crate::output::{Limits, Sink, Summary, conclude, follow, write_closed};
 
 /// Interval of the snapshots that findings are derived from.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -67,8 +69,14 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    /// Takes a batch. Returns true if it had a snapshot, after which there may be new findings.
-    fn take(&mut self, mut batch: Batch, is_self: &dyn Fn(&Session) -> bool) -> bool {
+    /// Takes a batch, and passes on what the store reports of it. Returns true if it had a snapshot, after which there
+    /// may be new findings.
+    fn take(
+        &mut self,
+        mut batch: Batch,
+        is_self: &dyn Fn(&Session) -> bool,
+        mut note: impl FnMut(&StoreEvent<'_>),
+    ) -> bool {
         let filter = &self.limits.filter;
         let is_meant = |s: &Session| filter.matches(s) && !is_self(s);
         if let Some(host) = batch.host.take() {
@@ -78,6 +86,7 @@ impl Engine<'_> {
         let (now_ns, is_snapshot) = (batch.taken_ns, batch.open.is_some());
         let (findings, ports) = (&mut self.findings, &mut self.ports);
         self.store.ingest(batch, |event: StoreEvent<'_>| {
+            note(&event);
             if let Some(change) = event.change().and_then(|c| c.among(is_meant)) {
                 findings.take(&change);
                 ports.take(&change);
@@ -207,10 +216,10 @@ pub fn run_findings<W: Write>(
     let mut engine = engine(watched);
     let mut found = Vec::new();
     let followed = follow(batches, request_stop, end, |batch| {
-        if engine.take(batch, is_self) {
+        if engine.take(batch, is_self, |_| ()) {
             found.extend(engine.findings.events().iter().filter_map(ended));
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     });
     let written = followed.and_then(|()| {
         found.extend(engine.findings.present().into_iter().map(|(_, f)| f));
@@ -255,7 +264,7 @@ fn write_all<W: Write>(
     }
 }
 
-/// Writes sessions as they close, and findings as they begin and end.
+/// Writes sessions as they close, with the events of open ones if these are wanted, and findings as they begin and end.
 ///
 /// # Errors
 /// Like [`run_findings`].
@@ -265,7 +274,7 @@ pub fn run_events(
     sink: &mut dyn Sink,
     end: &End,
     watched: (Findings, PortUse, &Limits),
-    is_self: &dyn Fn(&Session) -> bool,
+    (is_self, mut open): (&dyn Fn(&Session) -> bool, Option<OpenEvents>),
 ) -> anyhow::Result<Verdict> {
     let limits = watched.2;
     let mut engine = engine(watched);
@@ -273,20 +282,29 @@ pub fn run_events(
     sink.begin()?;
     sink.flush()?;
     let followed = follow(batches, request_stop, end, |batch| {
-        for session in batch.closed.iter().filter(|s| limits.filter.matches(s)) {
-            sink.session(session, &batch.clock)?;
-            summary.sessions += 1;
-        }
-        if engine.take(batch, is_self) {
+        write_closed(sink, &batch, limits, &mut summary, open.as_mut())?;
+        let taken = Taken::from(&batch);
+        let note = |event: &StoreEvent<'_>| open.iter_mut().for_each(|open| open.note(event));
+        if engine.take(batch, is_self, note) {
             let thresholds = &engine.findings.thresholds;
             for event in engine.findings.events() {
                 sink.finding(event, &engine.clock, thresholds)?;
             }
         }
+        if let Some(open) = &mut open {
+            open.write(sink, &engine.store, &limits.filter, taken)?;
+        }
         summary.missed = engine.store.totals().missed;
-        sink.flush()
+        sink.flush()?;
+        Ok(ControlFlow::Continue(()))
     });
-    if let Err(error) = followed.and_then(|()| conclude(sink, end, summary)) {
+    let written = followed.and_then(|()| {
+        if let Some(open) = &mut open {
+            open.conclude(sink, &engine.store, &limits.filter)?;
+        }
+        conclude(sink, end, summary)
+    });
+    if let Err(error) = written {
         return engine.verdict_despite(error);
     }
     engine.report();
@@ -306,40 +324,6 @@ fn engine((findings, ports, limits): (Findings, PortUse, &Limits)) -> Engine<'_>
         has_found: false,
         has_missed: false,
     }
-}
-
-/// Passes all batches until the end of the run.
-fn follow(
-    batches: &Receiver<Batch>,
-    request_stop: &dyn Fn(),
-    end: &End,
-    mut take: impl FnMut(Batch) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    let deadline = end.at.map_or_else(never, at);
-    let reader_check = tick(Duration::from_millis(250));
-    let mut result = loop {
-        select! {
-            recv(batches) -> batch => match batch {
-                Ok(batch) => if let Err(error) = take(batch) {
-                    break Err(error);
-                },
-                Err(_) => break Ok(()),
-            },
-            recv(end.signals.received) -> _ => break Ok(()),
-            recv(deadline) -> _ => break Ok(()),
-            recv(reader_check) -> _ => if reader_is_gone() {
-                break Err(io::Error::from(io::ErrorKind::BrokenPipe));
-            },
-        }
-    };
-    request_stop();
-    // the collector cannot exit before it has passed its last batch
-    while let Ok(batch) = batches.recv_timeout(LAST_BATCH) {
-        if result.is_ok() {
-            result = take(batch);
-        }
-    }
-    Ok(result?)
 }
 
 /// A finding in one line of text.

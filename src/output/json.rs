@@ -9,6 +9,7 @@ use crate::model::batch::{Clock, Missed};
 use crate::model::findings::{FindingEvent, Thresholds};
 use crate::model::session::Session;
 use crate::output::columns::{ALL, LineColumn};
+use crate::output::events::{Encoder, Gone};
 use crate::output::findings::write_object;
 use crate::output::{Sink, Summary};
 
@@ -16,30 +17,38 @@ use crate::output::{Sink, Summary};
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
-    columns: Vec<LineColumn>,
+    events: Encoder,
 }
 
 impl<W: Write> Json<W> {
     /// Creates a sink with all columns.
     pub fn new(out: W) -> Self {
-        Json::of(out, ALL.clone())
+        Json::of(out, &ALL)
     }
 
     /// Creates a sink with these columns.
-    pub fn of(out: W, columns: Vec<LineColumn>) -> Self {
-        Json { out, columns }
+    pub fn of(out: W, columns: &[LineColumn]) -> Self {
+        Json {
+            out,
+            events: Encoder::of(columns),
+        }
     }
 }
 
 impl<W: Write> Sink for Json<W> {
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()> {
-        let mut serializer = serde_json::Serializer::new(&mut self.out);
-        let mut map = serializer.serialize_map(None)?;
-        for column in &self.columns {
-            column.serialize(session, clock, &mut map)?;
+        self.out.write_all(self.events.row(session, clock)?)
+    }
+
+    fn update(&mut self, before: &Session, now: &Session, clock: &Clock) -> io::Result<()> {
+        match self.events.update(before, now, clock)? {
+            Some(line) => self.out.write_all(line),
+            None => Ok(()),
         }
-        SerializeMap::end(map)?;
-        self.out.write_all(b"\n")
+    }
+
+    fn gone(&mut self, gone: &Gone, clock: &Clock) -> io::Result<()> {
+        self.out.write_all(self.events.gone(gone, clock)?)
     }
 
     fn finding(
@@ -132,7 +141,7 @@ mod tests {
         let Ok(ColumnsFlag::These(columns)) = "comm,rtt,preexisting,status".parse() else {
             panic!("columns");
         };
-        let rows = rendered(|out| Box::new(Json::of(out, columns)));
+        let rows = rendered(|out| Box::new(Json::of(out, &columns)));
         let mut rows = rows.lines();
         assert_eq!(
             rows.next(),

@@ -1,9 +1,11 @@
-//! Line outputs: one line for every session when it closes, or for every open session, instead of the dashboard.
+//! Line outputs: one line for every session when it closes, for every open session, or for both and their changes,
+//! instead of the dashboard.
 //!
 //! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`, their
-//! columns `columns`; `stdout` writes to stdout, `export_file` to the dashboard's export files.
+//! columns `columns`; `open_events` chooses the events of open sessions, and `events` encodes them; `stdout` writes to stdout, `export_file` to the dashboard's export files.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -17,16 +19,21 @@ use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
 use crate::model::findings::{FindingEvent, Thresholds};
 use crate::model::session::{Age, Session, SessionId};
+use crate::model::store::Store;
 
 pub mod columns;
 pub mod csv;
+pub mod events;
 pub mod export_file;
 pub mod findings;
 pub mod json;
 pub mod names;
+pub mod open_events;
 pub mod stdout;
 pub mod text;
 
+use events::Gone;
+use open_events::{OpenEvents, Taken};
 use stdout::{End, print_to_stderr};
 
 /// An output format for sessions.
@@ -44,6 +51,23 @@ pub trait Sink {
     /// # Errors
     /// If writing fails.
     fn session(&mut self, session: &Session, clock: &Clock) -> io::Result<()>;
+
+    /// Writes what has happened to an open session since its previous event, if anything has. Formats of rows have no
+    /// place for it.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn update(&mut self, _before: &Session, _now: &Session, _: &Clock) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes that an open session can be forgotten. Formats of rows have no place for it.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn gone(&mut self, _: &Gone, _: &Clock) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes a finding that has begun or ended. Formats of rows have no place for it.
     ///
@@ -135,6 +159,16 @@ pub struct Limits {
     pub in_force: InForce,
 }
 
+impl Limits {
+    /// Decides if the run goes on after these rows.
+    fn after(&self, summary: &Summary) -> ControlFlow<()> {
+        match self.count {
+            Some(count) if summary.sessions >= count => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
 /// Writes the sessions of all batches until the end of the run, `count` rows, or until the reader of stdout is gone. A
 /// reader that takes nothing does not delay the end: see [`DeadlineWriter`](stdout::DeadlineWriter).
 ///
@@ -147,32 +181,81 @@ pub fn run(
     end: &End,
     limits: Limits,
 ) -> anyhow::Result<()> {
-    let deadline = end.at.map_or_else(never, at);
-    let reader_check = tick(Duration::from_millis(250));
     let mut summary = Summary::new(&limits);
-    let enough = |s: &Summary| limits.count.is_some_and(|n| s.sessions >= n);
-
     sink.begin()?;
     sink.flush()?;
-    while !enough(&summary) {
+    follow(batches, request_stop, end, |batch| {
+        summary.missed = batch.missed;
+        write_closed(sink, &batch, &limits, &mut summary, None)?;
+        sink.flush()?;
+        Ok(limits.after(&summary))
+    })?;
+    conclude(sink, end, summary)
+}
+
+/// Like [`run`], and writes the events of open sessions after each snapshot.
+///
+/// # Errors
+/// Like [`run`].
+pub fn run_with_open(
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
+    sink: &mut dyn Sink,
+    end: &End,
+    limits: Limits,
+) -> anyhow::Result<()> {
+    let mut summary = Summary::new(&limits);
+    let mut open = OpenEvents::every(1);
+    // closed sessions are taken as they come
+    let mut store = Store::new(0);
+    sink.begin()?;
+    sink.flush()?;
+    follow(batches, request_stop, end, |batch| {
+        write_closed(sink, &batch, &limits, &mut summary, Some(&mut open))?;
+        let taken = Taken::from(&batch);
+        store.ingest(batch, |event| open.note(&event));
+        summary.missed = store.totals().missed;
+        if limits.after(&summary).is_continue() {
+            open.write(sink, &store, &limits.filter, taken)?;
+        }
+        sink.flush()?;
+        Ok(limits.after(&summary))
+    })?;
+    conclude(sink, end, summary)
+}
+
+/// Passes all batches until the end of the run, or until one is the last that is wanted. Sessions that closed before are
+/// still on their way then, with the number of missed ones: their batches are passed too.
+fn follow(
+    batches: &Receiver<Batch>,
+    request_stop: &dyn Fn(),
+    end: &End,
+    mut take: impl FnMut(Batch) -> io::Result<ControlFlow<()>>,
+) -> anyhow::Result<()> {
+    let deadline = end.at.map_or_else(never, at);
+    let reader_check = tick(Duration::from_millis(250));
+    let mut result = loop {
         select! {
-            recv(batches) -> batch => match batch {
-                Ok(batch) => write_batch(sink, &batch, &limits, &mut summary)?,
-                Err(_) => break,
+            recv(batches) -> batch => match batch.map(&mut take) {
+                Ok(Ok(ControlFlow::Continue(()))) => {},
+                Ok(Ok(ControlFlow::Break(()))) | Err(_) => break Ok(()),
+                Ok(Err(error)) => break Err(error),
             },
-            recv(end.signals.received) -> _ => break,
-            recv(deadline) -> _ => break,
+            recv(end.signals.received) -> _ => break Ok(()),
+            recv(deadline) -> _ => break Ok(()),
             recv(reader_check) -> _ => if reader_is_gone() {
-                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+                break Err(io::Error::from(io::ErrorKind::BrokenPipe));
             },
         }
-    }
-    // sessions that closed before the end of the run are still on their way: take them, and the number of missed ones
+    };
     request_stop();
+    // the collector cannot exit before it has passed its last batch
     while let Ok(batch) = batches.recv_timeout(LAST_BATCH) {
-        write_batch(sink, &batch, &limits, &mut summary)?;
+        if result.is_ok() {
+            result = take(batch).map(|_| ());
+        }
     }
-    conclude(sink, end, summary)
+    Ok(result?)
 }
 
 /// Time for the collector to send its next batch, once it is to stop.
@@ -255,26 +338,28 @@ fn conclude(sink: &mut dyn Sink, end: &End, mut summary: Summary) -> anyhow::Res
     Ok(())
 }
 
-fn write_batch(
+/// Writes the sessions of a batch that have closed. Those that were announced as open and do not match are gone.
+fn write_closed(
     sink: &mut dyn Sink,
     batch: &Batch,
     limits: &Limits,
     summary: &mut Summary,
+    mut open: Option<&mut OpenEvents>,
 ) -> io::Result<()> {
-    summary.missed = batch.missed;
-    let room = limits
-        .count
-        .map_or(u64::MAX, |n| n.saturating_sub(summary.sessions));
-    for session in batch
-        .closed
-        .iter()
-        .filter(|s| limits.filter.matches(s))
-        .take(usize::try_from(room).unwrap_or(usize::MAX))
-    {
-        sink.session(session, &batch.clock)?;
-        summary.sessions += 1;
+    for session in &batch.closed {
+        if limits.after(summary).is_break() {
+            break;
+        }
+        let open = open.as_deref_mut();
+        if limits.filter.matches(session) {
+            sink.session(session, &batch.clock)?;
+            summary.sessions += 1;
+            open.into_iter().for_each(|open| open.closed(session));
+        } else if let Some(gone) = open.and_then(|open| open.closed_unseen(session)) {
+            sink.gone(&gone, &batch.clock)?;
+        }
     }
-    sink.flush()
+    Ok(())
 }
 
 /// Detects that head has exited in `tcplife | head` on a quiet host, where no row is written that would fail.

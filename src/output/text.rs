@@ -151,8 +151,8 @@ const MS_AND_STATE: &str = "MS          STATE";
 #[derive(Debug)]
 pub struct TextColumns<W> {
     out: W,
-    columns: Vec<LineColumn>,
-    wide: bool,
+    /// The columns and their minimum widths.
+    columns: Vec<(LineColumn, usize)>,
     names: Spelling,
     stopwatch: Stopwatch,
 }
@@ -169,8 +169,7 @@ impl<W: Write> TextColumns<W> {
     ) -> Self {
         TextColumns {
             out,
-            columns,
-            wide,
+            columns: columns.iter().map(|c| (*c, c.width(wide))).collect(),
             names,
             stopwatch: Stopwatch::new(times, zone),
         }
@@ -179,13 +178,13 @@ impl<W: Write> TextColumns<W> {
     /// Writes the cell of each column; nothing pads the last one.
     fn row<'a>(&mut self, text: impl Fn(LineColumn) -> Cow<'a, str>) -> io::Result<()> {
         let last = self.columns.len().saturating_sub(1);
-        for (i, column) in self.columns.iter().enumerate() {
+        for (i, (column, width)) in self.columns.iter().enumerate() {
             let text = text(*column);
             if i == last {
                 write!(self.out, "{text}")?;
                 continue;
             }
-            let spaces = column.width(self.wide).saturating_sub(text.width());
+            let spaces = width.saturating_sub(text.width());
             match column.is_number() {
                 true => write!(self.out, "{:spaces$}{text} ", "")?,
                 false => write!(self.out, "{text}{:spaces$} ", "")?,

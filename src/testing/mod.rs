@@ -35,7 +35,7 @@ pub mod host {
 
 /// Sessions, their fields and their store.
 pub mod model {
-    pub use crate::model::batch::{Batch, HostSnapshot, Missed, OpenSnapshot};
+    pub use crate::model::batch::{Batch, Clock, HostSnapshot, Missed, OpenSnapshot};
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
     pub use crate::model::fields::{FIELDS, Field, Value, narrow_bytes};
@@ -47,6 +47,17 @@ pub mod model {
         Age, Comm, Direction, Evidence, Reason, Session, SessionId, State,
     };
     pub use crate::model::store::{SessionRef, Store};
+}
+
+/// Rows, and where they are written to.
+pub mod output {
+    pub use crate::output::columns::ALL;
+    pub use crate::output::csv::{Csv, CsvColumns};
+    pub use crate::output::json::Json;
+    pub use crate::output::names::Spelling;
+    pub use crate::output::stdout::{DeadlineWriter, End};
+    pub use crate::output::text::{Text, TextColumns};
+    pub use crate::output::{Sink, Times};
 }
 
 /// The dashboard.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::model::batch::Batch;
-use crate::model::cgroup::Cgroup;
+use crate::model::cgroup::{Cgroup, ContainerNames};
 use crate::model::interface::Interface;
 use crate::model::listener::Listener;
 use crate::model::packet_drop::{PacketDirection, PacketDrops};
@@ -187,6 +187,123 @@ impl BusyHost {
             ..self.common.clone()
         }
     }
+}
+
+/// Returns a session with this cookie and state, whose other figures are anything that a session can have: what may be
+/// unknown often is, and names have whatever characters.
+pub fn any_session(numbers: &mut Numbers, cookie: u64, state: State) -> Session {
+    const NAMES: [&str; 8] = [
+        "curl",
+        "=1+1",
+        "a,b \"c\"",
+        "tmux: server",
+        "\\",
+        "日本;-é",
+        "-",
+        "",
+    ];
+    let mut n = || numbers.number();
+    let of = |all: usize, n: u64| n as usize % all;
+    let figure = |n: u64| {
+        if n % 3 == 0 {
+            0
+        } else {
+            (n >> 8) as u32 >> (n >> 3 & 31)
+        }
+    };
+    let bytes = |n: u64| if n % 3 == 0 { 0 } else { n >> (n >> 3 & 63) };
+    let name = |n: u64| NAMES[of(NAMES.len(), n)];
+    let start_ns = 1 + (n() >> 4);
+    let connected_ns = start_ns + n() % 1_000_000_000;
+    let path = format!("/system.slice/{}.service", name(n()));
+    let cgroup = match n() % 4 {
+        0 => Cgroup::default(),
+        1 => Cgroup::new(n(), Some(path)),
+        2 => Cgroup::new(n(), Some(format!("/docker/{:064x}", n()))),
+        _ => Cgroup::new(n(), Some(format!("/docker/{:064x}", n()))).named(&ContainerNames {
+            container: Some(name(n()).to_owned()),
+            pod: (n() % 2 == 0).then(|| name(n()).to_owned()),
+            namespace: (n() % 2 == 0).then(|| name(n()).to_owned()),
+        }),
+    };
+    let comm = Comm::from(name(n()));
+    let is_closed = state == State::Closed;
+    Session {
+        cookie,
+        start_ns,
+        established_ns: if n() % 3 == 0 { 0 } else { connected_ns },
+        end_ns: connected_ns + (n() >> 16),
+        cgroup: Arc::new(cgroup),
+        tx_bytes: bytes(n()),
+        rx_bytes: bytes(n()),
+        retransmitted_bytes: bytes(n()),
+        busy_ms: figure(n()),
+        rwnd_limited_ms: figure(n()),
+        sndbuf_limited_ms: figure(n()),
+        close_us: figure(n()),
+        unacked_bytes: figure(n()),
+        unread_bytes: figure(n()),
+        srtt_us: figure(n()),
+        min_rtt_us: figure(n()),
+        retransmits: figure(n()),
+        retrans_timeout: figure(n()),
+        retrans_fast: figure(n()),
+        retrans_probe: figure(n()),
+        cwnd: figure(n()),
+        mss: figure(n()),
+        turns: turns(n()),
+        waiting_us: figure(n()),
+        pid: figure(n()),
+        uid: figure(n()),
+        netns: figure(n()),
+        interface: Interface::new(["", "eth0", "7"][of(3, n())]),
+        lport: n() as u16 >> (n() & 15),
+        rport: n() as u16,
+        laddr: address(n()),
+        raddr: address(n()),
+        first_comm: FirstComm::new(Comm::from(name(n())), comm),
+        comm,
+        state,
+        state_before_close: match is_closed {
+            true => State::ALL[of(State::ALL.len() - 1, n())],
+            false => state,
+        },
+        reason: match is_closed {
+            true => Reason::ALL[1 + of(Reason::ALL.len() - 1, n())],
+            false => Reason::Open,
+        },
+        owner: Evidence::ALL[of(Evidence::ALL.len(), n())],
+        direction: Direction::ALL[of(Direction::ALL.len(), n())],
+        waits_for: match is_closed {
+            true => WaitsFor::Nobody,
+            false => WaitsFor::ALL[of(WaitsFor::ALL.len(), n())],
+        },
+        age: [Age::Exact, Age::LowerBound, Age::Unknown][of(3, n())],
+        zero_window: ZeroWindow::ALL[of(ZeroWindow::ALL.len(), n())],
+        ..closed_session()
+    }
+}
+
+/// Returns what an open session may be at a later snapshot, or with [`State::Closed`] at its close: some figures differ.
+pub fn later_session(numbers: &mut Numbers, before: &Session, state: State) -> Session {
+    let mut other = any_session(numbers, before.cookie, state);
+    macro_rules! keep_most {
+        ($($figure:ident)+) => { $(
+            if numbers.below(4) != 0 {
+                other.$figure.clone_from(&before.$figure);
+            }
+        )+ };
+    }
+    keep_most!(
+        cgroup tx_bytes rx_bytes retransmitted_bytes busy_ms rwnd_limited_ms sndbuf_limited_ms close_us
+        unacked_bytes unread_bytes srtt_us min_rtt_us retransmits retrans_timeout retrans_fast retrans_probe
+        cwnd mss turns pid uid netns interface lport rport laddr raddr comm first_comm owner direction age
+        zero_window
+    );
+    other.start_ns = before.start_ns;
+    other.established_ns = before.established_ns;
+    other.end_ns = before.end_ns + 1000 + numbers.below(1_000_000_000);
+    other
 }
 
 /// Returns up to 99 turns: three in four sessions have some.

@@ -35,6 +35,7 @@ mod preexisting;
 mod printed_rows;
 mod puppet;
 mod services;
+mod snapshots;
 
 use std::time::Duration;
 

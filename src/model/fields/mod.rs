@@ -118,6 +118,11 @@ impl Field {
             _ => false,
         }
     }
+
+    /// True if the value of an open session grows as time passes, without anything happening to the session.
+    pub fn grows_with_time(&self) -> bool {
+        matches!(self.word, "duration" | "close" | "waiting")
+    }
 }
 
 /// A field is identified by its word, which is unique.
@@ -204,7 +209,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::Evidence;
+    use crate::model::session::{Evidence, State, WaitsFor};
     use crate::testing::sample::closed_session as sample;
 
     #[test]
@@ -215,6 +220,23 @@ mod tests {
             .map(|f| f.word)
             .collect();
         assert_eq!(words, ["comm", "laddr", "raddr", "status"]);
+    }
+
+    #[test]
+    fn fields_that_grow_with_time_are_those_of_an_idle_session_that_differ_later() {
+        let before = Session {
+            state: State::CloseWait,
+            waits_for: WaitsFor::Us,
+            close_us: 5,
+            tx_rate: 0.0,
+            ..sample()
+        };
+        let mut later = before.clone();
+        later.advance_idle_to(before.end_ns + 1_000_000);
+        for field in FIELDS {
+            let differs = (field.get)(&before) != (field.get)(&later);
+            assert_eq!(differs, field.grows_with_time(), "{}", field.word);
+        }
     }
 
     #[test]
