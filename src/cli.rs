@@ -402,11 +402,12 @@ impl Cli {
         Ok(filter)
     }
 
-    /// Returns the settings: flags take precedence over the configuration, which takes precedence over the defaults.
+    /// Returns the settings for that output: flags take precedence over the configuration, which takes precedence over the
+    /// defaults.
     ///
     /// # Errors
     /// [`Stop::Usage`] with the place in the configuration.
-    pub fn settings(&self, broker: &Broker) -> Result<Config, Stop> {
+    pub fn settings(&self, broker: &Broker, output: Output) -> Result<Config, Stop> {
         let opened = broker.read(Place::Config);
         let config = match (&self.config, broker.path(Place::Config)) {
             (Some(file), _) => Config::read(file, opened),
@@ -414,7 +415,10 @@ impl Cli {
             (None, None) => Ok(Config::default()),
         };
         let config = config.map_err(|e| Stop::Usage(e.to_string()))?;
-        let columns = self.table_columns()?;
+        let columns = match output {
+            Output::Dashboard => self.table_columns()?,
+            _ => None, // they are those of rows
+        };
         Ok(Config {
             columns: columns.or(config.columns),
             interval: self.interval.unwrap_or(config.interval),

@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
         Err(e) => return finish(Err(e), failed),
     };
     let settings = match &helpers.broker {
-        Some(broker) => cli.settings(broker),
+        Some(broker) => cli.settings(broker, output),
         None => Ok(Config::default()), // the configuration does not affect sessions as lines
     };
     let config = match settings {

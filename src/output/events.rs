@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(
             Value::Object(object(update.expect("a change"))),
             json!({
-                "event": "update", "time": "2026-01-02T23:39:38.310000Z", "cookie": 4097, "rx_bytes": 60_000,
+                "event": "update", "time": "2026-01-02T23:39:39.000310Z", "cookie": 4097, "rx_bytes": 60_000,
                 "duration_us": 1_000_260, "close_us": 30, "srtt_us": null,
             })
         );
