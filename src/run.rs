@@ -361,8 +361,11 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     if cli.findings {
         let (batches, sink) = (collector.batches(), sink.as_mut());
         let open = rounds.map(|rounds| OpenEvents::every(rounds.snapshots));
-        let beside: (&dyn Fn(&Session) -> bool, _) = (&is_self, open);
-        let verdict = findings::run_events(batches, &stop, sink, &end, engine(), beside)?;
+        let sessions = findings::Sessions {
+            is_self: &is_self,
+            open,
+        };
+        let verdict = findings::run_events(batches, &stop, sink, &end, engine(), sessions)?;
         collector.join()?;
         return Ok(status(verdict));
     }

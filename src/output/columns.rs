@@ -217,7 +217,8 @@ impl LineColumn {
             }
             (LineValue::Uint(n), _) => n.to_string().into(),
             (LineValue::Addr(a), _) => a.to_string().into(),
-            (LineValue::Text(t), _) => names.in_text(&t).into_owned().into(),
+            (LineValue::Text(Cow::Borrowed(t)), _) => names.in_text(t),
+            (LineValue::Text(Cow::Owned(t)), _) => names.in_text(&t).into_owned().into(),
             (LineValue::Bool(b), _) => b.to_string().into(),
         }
     }
@@ -228,7 +229,8 @@ impl LineColumn {
             LineValue::Missing => "".into(),
             LineValue::Uint(n) => n.to_string().into(),
             LineValue::Addr(a) => a.to_string().into(),
-            LineValue::Text(t) => names.in_csv(&t).into_owned().into(),
+            LineValue::Text(Cow::Borrowed(t)) => names.in_csv(t),
+            LineValue::Text(Cow::Owned(t)) => names.in_csv(&t).into_owned().into(),
             LineValue::Bool(b) => b.to_string().into(),
         }
     }

@@ -264,6 +264,21 @@ fn write_all<W: Write>(
     }
 }
 
+/// Sessions beside findings.
+pub struct Sessions<'a> {
+    /// Recognizes self traffic, which has no findings.
+    pub is_self: &'a dyn Fn(&Session) -> bool,
+    /// Events of open sessions; `None`: closed ones only.
+    pub open: Option<OpenEvents>,
+}
+
+impl std::fmt::Debug for Sessions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut f = f.debug_struct("Sessions");
+        f.field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
 /// Writes sessions as they close, with the events of open ones if these are wanted, and findings as they begin and end.
 ///
 /// # Errors
@@ -274,9 +289,10 @@ pub fn run_events(
     sink: &mut dyn Sink,
     end: &End,
     watched: (Findings, PortUse, &Limits),
-    (is_self, mut open): (&dyn Fn(&Session) -> bool, Option<OpenEvents>),
+    sessions: Sessions<'_>,
 ) -> anyhow::Result<Verdict> {
     let limits = watched.2;
+    let Sessions { is_self, mut open } = sessions;
     let mut engine = engine(watched);
     let mut summary = Summary::new(limits);
     sink.begin()?;

@@ -155,6 +155,7 @@ pub struct TextColumns<W> {
     columns: Vec<(LineColumn, usize)>,
     names: Spelling,
     stopwatch: Stopwatch,
+    line: String,
 }
 
 impl<W: Write> TextColumns<W> {
@@ -172,25 +173,31 @@ impl<W: Write> TextColumns<W> {
             columns: columns.iter().map(|c| (*c, c.width(wide))).collect(),
             names,
             stopwatch: Stopwatch::new(times, zone),
+            line: String::new(),
         }
     }
 
     /// Writes the cell of each column; nothing pads the last one.
     fn row<'a>(&mut self, text: impl Fn(LineColumn) -> Cow<'a, str>) -> io::Result<()> {
+        self.line.clear();
         let last = self.columns.len().saturating_sub(1);
         for (i, (column, width)) in self.columns.iter().enumerate() {
             let text = text(*column);
             if i == last {
-                write!(self.out, "{text}")?;
+                self.line.push_str(&text);
                 continue;
             }
             let spaces = width.saturating_sub(text.width());
-            match column.is_number() {
-                true => write!(self.out, "{:spaces$}{text} ", "")?,
-                false => write!(self.out, "{text}{:spaces$} ", "")?,
-            }
+            let (before, after) = match column.is_number() {
+                true => (spaces, 1),
+                false => (0, spaces + 1),
+            };
+            self.line.extend(std::iter::repeat_n(' ', before));
+            self.line.push_str(&text);
+            self.line.extend(std::iter::repeat_n(' ', after));
         }
-        writeln!(self.out)
+        self.line.push('\n');
+        self.out.write_all(self.line.as_bytes())
     }
 }
 

@@ -205,13 +205,19 @@ pub fn any_session(numbers: &mut Numbers, cookie: u64, state: State) -> Session 
     let mut n = || numbers.number();
     let of = |all: usize, n: u64| n as usize % all;
     let figure = |n: u64| {
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             0
         } else {
             (n >> 8) as u32 >> (n >> 3 & 31)
         }
     };
-    let bytes = |n: u64| if n % 3 == 0 { 0 } else { n >> (n >> 3 & 63) };
+    let bytes = |n: u64| {
+        if n.is_multiple_of(3) {
+            0
+        } else {
+            n >> (n >> 3 & 63)
+        }
+    };
     let name = |n: u64| NAMES[of(NAMES.len(), n)];
     let start_ns = 1 + (n() >> 4);
     let connected_ns = start_ns + n() % 1_000_000_000;
@@ -231,7 +237,11 @@ pub fn any_session(numbers: &mut Numbers, cookie: u64, state: State) -> Session 
     Session {
         cookie,
         start_ns,
-        established_ns: if n() % 3 == 0 { 0 } else { connected_ns },
+        established_ns: if n().is_multiple_of(3) {
+            0
+        } else {
+            connected_ns
+        },
         end_ns: connected_ns + (n() >> 16),
         cgroup: Arc::new(cgroup),
         tx_bytes: bytes(n()),
