@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::documents::Section;
 use tcplife::testing::model::{DROP_REASONS, FIELDS, Field, Missed, Value};
-use tcplife::testing::model::{FINDINGS, Proof, THRESHOLDS, Thresholds};
+use tcplife::testing::model::{FINDINGS, THRESHOLDS, Thresholds};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, Mode, QUESTIONS, Step, THEMES, TITLES};
 use tcplife::testing::{cli, filter};
 
@@ -115,26 +115,25 @@ fn docs_generated_sections_match_the_program_tables() {
     assert_section("drop-reasons", &table);
 }
 
-/// The findings: what each means, what looks like it, and what to do.
+/// The findings: what each means, the keys to its proof, what looks like it, and what to do.
 fn findings() -> String {
     let mut text = String::new();
     for rule in FINDINGS {
         let (name, severity) = (rule.name, rule.severity.name());
         let threshold = rule.threshold_text(&Thresholds::default());
-        let proof = match rule.proof {
-            Proof::Sessions(filter) => format!("shows its sessions with the filter `{filter}`"),
-            Proof::Listeners => "shows the listeners at its port".into(),
-            Proof::Drops => "shows the packets that were dropped, or its sessions".into(),
-            Proof::Ports => "shows the local ports towards it".into(),
-            Proof::Help => "shows the help".into(),
+        let row = |press: &str, shows: &str, meaning: &str| {
+            format!("| `{press}` | `{}` | {meaning} |\n", shows.trim())
         };
-        let needs = rule.needs_s(&Thresholds::default());
-        let needs = match needs {
+        let needs = match rule.needs_s(&Thresholds::default()) {
             0 => String::new(),
             s => format!(" A run needs {s} s to judge it."),
         };
+        let mut keys = row("Enter", &rule.proof.shows(), rule.proof.meaning());
+        for step in rule.further {
+            keys += &row(step.press, step.shows, step.meaning);
+        }
         text += &format!(
-            "\n### {}\n\n`{name}`, a {severity}; {threshold}.{needs} `Enter` {proof}.\n\n{}\n\n* **It may also be:** {}\n* **Next:** {}\n",
+            "\n### {}\n\n`{name}`, a {severity}; {threshold}.{needs}\n\n{}\n\n| keys | on the screen | |\n|---|---|---|\n{keys}\n* **It may also be:** {}\n* **Next:** {}\n",
             rule.title, rule.meaning, rule.similar, rule.next
         );
     }

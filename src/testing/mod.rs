@@ -39,7 +39,7 @@ pub mod model {
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
     pub use crate::model::fields::{FIELDS, Field, Value, narrow_bytes};
-    pub use crate::model::findings::{FINDINGS, Proof, THRESHOLDS, Thresholds};
+    pub use crate::model::findings::{FINDINGS, Proof, ProofStep, THRESHOLDS, Thresholds};
     pub use crate::model::interface::Interface;
     pub use crate::model::listener::Listener;
     pub use crate::model::packet_drop::{DROP_REASONS, DropClass, PacketDirection, PacketDrops};

@@ -79,6 +79,49 @@ pub enum Proof {
     Help,
 }
 
+impl Proof {
+    /// Returns the text that the screen shows when the line of a finding was opened.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "tests and documents read it")
+    )]
+    pub fn shows(self) -> String {
+        match self {
+            Proof::Sessions(filter) => format!("filter: {filter}"),
+            Proof::Listeners => "QUEUE".into(),
+            Proof::Drops => "REASON".into(),
+            Proof::Ports => "T-WAIT".into(),
+            Proof::Help => "MISSED SO FAR".into(),
+        }
+    }
+
+    /// Returns the meaning of that screen.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Proof::Sessions(_) => "its sessions",
+            Proof::Listeners => "the listeners at its port",
+            Proof::Drops => "the packets that were dropped",
+            Proof::Ports => "the local ports towards it",
+            Proof::Help => "how many, by cause",
+        }
+    }
+}
+
+/// Keys to press, and what they show.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofStep {
+    /// Name of a default key.
+    pub press: &'static str,
+    /// Text on the screen afterwards.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "tests and documents read it")
+    )]
+    pub shows: &'static str,
+    /// Explanation of what is on the screen.
+    pub meaning: &'static str,
+}
+
 /// One row of [`FINDINGS`].
 pub struct FindingRule {
     /// Its name: in JSON, in the documents.
@@ -95,6 +138,8 @@ pub struct FindingRule {
     /// Threshold that is an age from which on sessions count, by its name.
     pub age: Option<&'static str>,
     pub proof: Proof,
+    /// Further keys, after the one that shows the proof.
+    pub further: &'static [ProofStep],
     /// Its meaning.
     pub meaning: &'static str,
     /// Other things that look like it.

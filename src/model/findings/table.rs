@@ -1,6 +1,14 @@
 //! The table of findings: one row of [`FINDINGS`] is a rule, its condition and its explanation.
 
-use crate::model::findings::{FindingRule, Proof, Severity, host_rules, rules};
+use crate::model::findings::{FindingRule, Proof, ProofStep, Severity, host_rules, rules};
+
+const fn step(press: &'static str, shows: &'static str, meaning: &'static str) -> ProofStep {
+    ProofStep {
+        press,
+        shows,
+        meaning,
+    }
+}
 
 /// Every rule, in the order of the documents.
 pub static FINDINGS: &[FindingRule] = &[
@@ -13,6 +21,14 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 3,
         age: None,
         proof: Proof::Drops,
+        further: &[
+            step("Enter", "filter: ", "the sessions that they belong to"),
+            step(
+                "Enter",
+                "dropped by this host",
+                "one of them, which says what was dropped",
+            ),
+        ],
         meaning: "Rules of this host (netfilter, BPF, traffic control) dropped packets of a connect of ours, of answers to it, or of clients in private networks that connect to a port on which a program listens. The other end never knows.",
         similar: "Rules that mean to do that: a port that is open for some networks only.",
         next: "Look at the rules (`nft list ruleset`, `iptables -vnL`) of the chain in parentheses, whose counters grow.",
@@ -27,6 +43,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Listeners,
+        further: &[step(
+            "Enter",
+            "filter: lport",
+            "its sessions: those with the owner `listen` wait",
+        )],
         meaning: "Clients connect faster than the program calls accept(), or it has stopped calling it. The kernel drops the SYNs of further clients, which retry after 1, 3 and 7 s: they see a server that is slow or does not answer.",
         similar: "A limit that is too small for a burst: the program asks for it with listen(2), and `net.core.somaxconn` caps it.",
         next: "Look whether the program is busy, stopped or blocked (`top`, its own log). If it is well, raise its backlog and `net.core.somaxconn`; then restart it.",
@@ -41,6 +62,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: Some("accept-age"),
         proof: Proof::Listeners,
+        further: &[step(
+            "Enter",
+            "filter: lport",
+            "its sessions: those with the owner `listen` wait",
+        )],
         meaning: "Connections are established and wait, because the program does not call accept(). Their clients believe that they are connected, and wait for an answer.",
         similar: "A program that deliberately serves one client at a time.",
         next: "Look whether the program hangs, is stopped (`ps`: state T), or has all its workers busy.",
@@ -55,6 +81,7 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Listeners,
+        further: &[],
         meaning: "Many clients begin a handshake and do not complete it: a SYN flood, most of all if their addresses have nothing in common. With SYN cookies the listener keeps serving; without, it refuses real clients.",
         similar: "Answers that do not reach the clients, because of a firewall or a missing route on the way back.",
         next: "See where the SYNs come from (`tcpdump 'tcp[tcpflags] & tcp-syn != 0'`), and make sure that `net.ipv4.tcp_syncookies` is 1.",
@@ -69,6 +96,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("reason never-accepted"),
+        further: &[step(
+            "Enter",
+            "Never accepted:",
+            "one of them: how long it waited",
+        )],
         meaning: "Connections were established, waited in the accept queue, and were reset when the listener was closed: the program was restarted or died while clients waited.",
         similar: "Nothing: a client that gives up is accepted all the same, and has another reason.",
         next: "See why the program was restarted. A restart that hands over the listening socket loses none of them.",
@@ -83,6 +115,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("reason refused"),
+        further: &[step(
+            "Enter",
+            "Refused:",
+            "one of them: who connected, and how soon it was refused",
+        )],
         meaning: "It answers the SYN with a reset: the host is up, and nothing listens on the port.",
         similar: "A firewall that rejects instead of dropping; a listener whose queue is full, with the sysctl `tcp_abort_on_overflow`.",
         next: "See whether the service runs there, and on which address and port it listens.",
@@ -97,6 +134,18 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 3,
         age: None,
         proof: Proof::Sessions("(reason connect-timeout or reason cancelled or state syn-sent)"),
+        further: &[
+            step(
+                "Enter",
+                "no answer from",
+                "one of them: how long it has waited",
+            ),
+            step(
+                "D",
+                "REASON",
+                "the packets that this host dropped; if none is for the destination, it is the network or the other end",
+            ),
+        ],
         meaning: "No SYN gets an answer: the host is down, or something drops the packets. Connects that have waited for 3 s count, too.",
         similar: "A listener there whose accept queue is full; an answer that comes only after the program's own time limit.",
         next: "Press `D` to see whether this host drops them. If not, try `tcptraceroute` to the port, and look at the host itself.",
@@ -111,6 +160,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("reason unreachable"),
+        further: &[step(
+            "Enter",
+            "Unreachable:",
+            "one of them: how soon that was reported",
+        )],
         meaning: "A router, or this host, reports that there is no way there, or that it is forbidden.",
         similar: "IPv6 without a route, where programs go on with IPv4.",
         next: "Look at the routes (`ip route get ADDRESS`) and at the neighbor (`ip neigh`).",
@@ -125,6 +179,18 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("reason remote-reset"),
+        further: &[
+            step(
+                "Enter",
+                "Reset by the peer",
+                "one of them: how much was sent and received before",
+            ),
+            step(
+                "d",
+                "DURATION",
+                "the durations of all: a single bar points to a time limit on the way",
+            ),
+        ],
         meaning: "Established sessions are cut off by the other end, before either has closed. Its program died or closed without reading everything, or a middlebox has no state for the session.",
         similar: "Programs that close with a reset on purpose, to save TIME_WAIT.",
         next: "Compare the durations: all alike point to a time limit on the way. Look at the other end's log.",
@@ -139,6 +205,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: Some("silent"),
         proof: Proof::Sessions("unacked > 0 and retransmits > 0"),
+        further: &[step(
+            "Enter",
+            "Stalled:",
+            "one of them: since when, and how much waits",
+        )],
         meaning: "We have data in flight, retransmit it, and nothing comes back: the host is gone, or the way to it is broken.",
         similar: "A short loss of the link, after which it goes on by itself.",
         next: "`ping` it. An application that must notice sooner needs TCP_USER_TIMEOUT.",
@@ -153,6 +224,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 8,
         age: None,
         proof: Proof::Sessions("turns > 0"),
+        further: &[step(
+            "d",
+            "RESPONSE",
+            "its response times beside RTT, which is the network's part",
+        )],
         meaning: "Its response times of the last seconds are far above those that it usually has. All are geometric means, so that a few slow answers do not count. The usual time is known after 20 answers in 8 different seconds.",
         similar: "A slow network: then RTT has grown as well. Other questions than usual.",
         next: "Compare the columns of response time and RTT. If RTT is short, look at the destination's load.",
@@ -167,6 +243,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 8,
         age: None,
         proof: Proof::Sessions("turns > 0"),
+        further: &[step(
+            "d",
+            "OUR RESPONSE",
+            "the program's response times beside RTT, which is the network's part",
+        )],
         meaning: "Between a client's question and the program's answer there is far more time than usual. It is computed like that of a slow destination.",
         similar: "A destination that the program itself waits for, which is slow.",
         next: "See whether a destination of the same program is slow, too. If not, look at its load and its log.",
@@ -209,6 +290,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("reason timeout"),
+        further: &[step(
+            "Enter",
+            "Timed out:",
+            "one of them: how long it had lasted",
+        )],
         meaning: "Idle sessions were closed because their peers answered no keep-alive probe: they were switched off, or a firewall on the way forgot the sessions.",
         similar: "A NAT or load balancer with an idle limit below that of keep-alive.",
         next: "If their idle times are alike, set `net.ipv4.tcp_keepalive_time`, or the pool's own limit, below that.",
@@ -223,6 +309,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Ports,
+        further: &[step(
+            "Enter",
+            "filter: direction out",
+            "the sessions that hold them, with the programs that open them",
+        )],
         meaning: "Each session from one address to one destination takes a local port, and keeps it in TIME_WAIT for a minute if we close first. When none is left, connects fail at once.",
         similar: "Many sessions that are meant to be open: then more source addresses or destinations help.",
         next: "Keep connections open (a pool, HTTP keep-alive), or let the other end close first. `net.ipv4.tcp_tw_reuse` and a wider `net.ipv4.ip_local_port_range` help meanwhile.",
@@ -237,6 +328,14 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("reason no-port"),
+        further: &[
+            step("Enter", "No local port was free", "one of them"),
+            step(
+                "P",
+                "T-WAIT",
+                "how many ports are in use and in TIME_WAIT, for each destination",
+            ),
+        ],
         meaning: "Connects failed at once, because every local port towards this destination is in use: open, or in TIME_WAIT for a minute after we closed first.",
         similar: "A program that binds to a port before it connects.",
         next: "Keep connections open (a pool, HTTP keep-alive). `net.ipv4.tcp_tw_reuse` and a wider `net.ipv4.ip_local_port_range` help meanwhile.",
@@ -251,6 +350,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 5,
         age: Some("close-wait-age"),
         proof: Proof::Sessions("state close-wait"),
+        further: &[step(
+            "Enter",
+            "(close-wait)",
+            "one of them: since when its peer has closed",
+        )],
         meaning: "Peers have closed their sessions, and the process has not: it forgets to close them. Their number grows until it has no descriptors left.",
         similar: "A pool that keeps what a restarted server closed, until it is used next: that does not grow, and is a finding only if it is ten times the threshold.",
         next: "Find the code path in the program that does not close after the end of the stream. A restart frees them.",
@@ -265,6 +369,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: Some("unread-age"),
         proof: Proof::Sessions("unread > 0 and state established"),
+        further: &[step(
+            "Enter",
+            "Not read:",
+            "one of them: since when nothing was read, and how much waits",
+        )],
         meaning: "Data has arrived, and the process does not take it: it hangs, is stopped, or waits for something else, such as a slow database. Peers see a server that does not answer.",
         similar: "A program that deliberately reads slowly, to limit a rate.",
         next: "Look what it waits for (`cat /proc/PID/wchan`, a stack of its threads).",
@@ -279,6 +388,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: Some("peer-window-age"),
         proof: Proof::Sessions("unacked > 0 and state established"),
+        further: &[step(
+            "Enter",
+            "Stalled:",
+            "one of them: since when, and how much waits",
+        )],
         meaning: "The peers' receive windows are full: their programs do not read, and ours cannot send. The network is fine.",
         similar: "A client that has paused a download.",
         next: "Look at the program at the other end. If it is on this host, it has a finding of its own.",
@@ -293,6 +407,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("sndbuflimited > 0"),
+        further: &[step(
+            "Enter",
+            "BOTTLENECK",
+            "one of them: the share of its time that the send buffer limits it",
+        )],
         meaning: "The program has data and the network would take it, but the socket's send buffer is smaller than what is in flight on such a long way. Only sessions with a round trip of 5 ms or more count.",
         similar: "A window of the peer that is as small.",
         next: "Do not set SO_SNDBUF in the program, and raise the third number of `net.ipv4.tcp_wmem`.",
@@ -307,6 +426,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: Some("fin-wait-age"),
         proof: Proof::Sessions("(state fin-wait-1 or state fin-wait-2)"),
+        further: &[step(
+            "Enter",
+            "(fin-wait",
+            "one of them: since when we have closed",
+        )],
         meaning: "The process has shut down its direction, and the peers keep theirs open: they leak sessions, or still send.",
         similar: "A protocol that uses half-closed sessions, such as `ssh` tunnels or `nc -N`.",
         next: "Look at the peers: for them, these sessions are in close-wait.",
@@ -323,6 +447,11 @@ pub static FINDINGS: &[FindingRule] = &[
         proof: Proof::Sessions(
             "unacked > 0 and (state fin-wait-1 or state last-ack or state closing)",
         ),
+        further: &[step(
+            "Enter",
+            "Stalled:",
+            "one of them: since when, and how much waits",
+        )],
         meaning: "The process has closed them and believes that all was delivered; the kernel still tries, and will give up after some minutes (`net.ipv4.tcp_orphan_retries`). They take memory meanwhile.",
         similar: "A short loss of the link.",
         next: "See whether the peers are reachable. What must arrive needs an answer of the application before it closes.",
@@ -337,6 +466,11 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("retransmits > 0"),
+        further: &[step(
+            "Enter",
+            "Losing packets",
+            "one of them: how much was retransmitted, and why",
+        )],
         meaning: "A large share of the data had to be retransmitted: packets get lost on the way, or are late. With several peers of one subnet, the subnet is named. Single clients on bad links do not count unless they get a tenth of all that this host sends.",
         similar: "A rate limit on the way (a policer), reordering, an overloaded network card (`ethtool -S`).",
         next: "Compare with other destinations: if all lose, look at this host's link. `mtr` shows where it begins.",
@@ -351,6 +485,7 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("rtt > 50ms and open"),
+        further: &[step("B", "sort: bytes", "the large transfer on top")],
         meaning: "Most active sessions through one local address have round trips far above their minimum at the same time: a large transfer fills a queue on the way, and all others wait in it.",
         similar: "A path that has changed to a longer one; a virtual machine that is not scheduled.",
         next: "Sort by bytes (`B`) to see the large transfer. A better queue helps (`tc qdisc replace dev DEV root fq_codel`, or `cake` with the link's bandwidth).",
@@ -365,6 +500,7 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 10,
         age: None,
         proof: Proof::Sessions("connect > 0"),
+        further: &[step("d", "CONNECT", "connect latencies beside durations")],
         meaning: "A program opens a new connection for each request, and a large share of the time goes into handshakes that keep-alive or a pool would save. Only where a connect takes 1 ms or more.",
         similar: "A health check of many backends.",
         next: "Use a connection pool or HTTP keep-alive. See that the server does not close after each answer.",
@@ -379,6 +515,7 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions("open"),
+        further: &[],
         meaning: "Its open sessions alone are nearly as many as the descriptors that it may have. Beyond the limit, accept() and connect() fail with EMFILE.",
         similar: "Nothing. The limit is looked up for the processes with the most sessions, 256 or more.",
         next: "Raise the limit (`LimitNOFILE=` of the unit, `prlimit --nofile`), after you know why it has so many: see close-wait-leak.",
@@ -393,9 +530,10 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Help,
+        further: &[],
         meaning: "tcplife itself could not keep up, so that sessions are missing from all figures, and other findings may be, too.",
         similar: "Nothing.",
-        next: "See the causes in the help (`?`, the last chapter). A larger `--ring-size` helps where the ring buffer was full.",
+        next: "See the causes in the last chapter of the help. A larger `--ring-size` helps where the ring buffer was full.",
         check: rules::missed,
     },
 ];

@@ -15,8 +15,13 @@ use crate::ui::state::layers::Layer;
 impl App {
     /// Opens the help at the chapter of the topmost screen.
     pub(super) fn open_help(&mut self, mode: Mode) {
+        self.open_help_at(help::chapter_of(mode));
+    }
+
+    /// Opens the help at a chapter.
+    pub(super) fn open_help_at(&mut self, chapter: usize) {
         let (about, _) = self.layers.present();
-        let help = Help::new(about, help::chapter_of(mode));
+        let help = Help::new(about, chapter);
         self.layers.push(Layer::Help(Box::new(help)));
         self.adapt_to_layout();
     }

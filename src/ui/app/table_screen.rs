@@ -7,6 +7,7 @@ use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
 use crate::ui::layout::list_area;
+use crate::ui::page::help;
 use crate::ui::state::line::Line;
 use crate::ui::state::screens::Screen;
 
@@ -74,7 +75,8 @@ impl App {
     /// go back from: it is above this one.
     fn show_proof(&mut self, mode: Mode, searched: String) -> Option<Effect> {
         if mode == Mode::Help {
-            return self.go_to(mode);
+            self.open_help_at(help::MISSED);
+            return None;
         }
         self.leave_screen_for(|app| {
             let effect = app.go_to(mode);

@@ -12,7 +12,7 @@ use crate::ui::action::Mode;
 use crate::ui::keys::sections::MOUSE;
 use crate::ui::keys::titles::{ScreenTitle, TITLES};
 use crate::ui::keys::{HELP_SECTIONS, Keymap};
-use crate::ui::page::questions::{Asked, QUESTIONS};
+use crate::ui::page::questions::{Asked, QUESTIONS, keys_to_proof};
 use crate::ui::state::drops::DropLine;
 use crate::ui::state::findings::FindingLine;
 use crate::ui::state::help::HelpPosition;
@@ -104,6 +104,11 @@ pub static CHAPTERS: &[Chapter] = &[
                     rule.name,
                     &format!("{}. {}", rule.title, rule.meaning),
                 ));
+                let keys = keys_to_proof(rule, sources.keymap).into_iter();
+                let keys: Vec<String> = keys
+                    .map(|(key, meaning)| format!("{key} shows {meaning}"))
+                    .collect();
+                lines.push(entry("", &format!("Proof: {}.", keys.join("; then "))));
                 lines.push(entry("", &format!("Looks like it: {}", rule.similar)));
                 lines.push(entry("", &format!("Next: {} ({threshold})", rule.next)));
             }
@@ -191,6 +196,9 @@ pub static CHAPTERS: &[Chapter] = &[
         },
     },
 ];
+
+/// The chapter with the causes of missed sessions.
+pub const MISSED: usize = CHAPTERS.len() - 1;
 
 /// Keys of the sessions on the first page: their names in the table of keys, and their meanings in few words.
 const MATTERS: [(&str, &str); 12] = [

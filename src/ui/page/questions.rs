@@ -1,5 +1,6 @@
 //! Questions, and the keys that answer them: a page of the help, and docs/troubleshooting.md.
 
+use crate::model::findings::{FindingRule, Proof};
 use crate::ui::action::{Action, Mode};
 use crate::ui::keys::{Bound, Keymap};
 
@@ -94,6 +95,26 @@ impl Question {
     }
 }
 
+/// The keys of this run that lead from the line of a finding to its proof, and the meaning of what each shows.
+pub fn keys_to_proof(rule: &FindingRule, keymap: &Keymap) -> Vec<(String, String)> {
+    let mut walk = Walk {
+        keymap,
+        modes: vec![Mode::Table, Mode::Findings],
+    };
+    let mut keys = vec![(walk.press("Enter"), rule.proof.meaning().to_owned())];
+    walk.modes.extend(match rule.proof {
+        Proof::Sessions(_) => None,
+        Proof::Listeners => Some(Mode::Listeners),
+        Proof::Drops => Some(Mode::Drops),
+        Proof::Ports => Some(Mode::Ports),
+        Proof::Help => Some(Mode::Help),
+    });
+    for step in rule.further {
+        keys.push((walk.press(step.press), walk.with_keys(step.meaning)));
+    }
+    keys
+}
+
 /// The way that default keys lead through the screens, which decide what the keys mean.
 struct Walk<'a> {
     keymap: &'a Keymap,
@@ -181,6 +202,15 @@ const fn typed(
 /// Every question, in the order of the help.
 #[rustfmt::skip]
 pub static QUESTIONS: &[Question] = &[
+    Question {
+        text: "What is wrong on this host?",
+        steps: &[
+            press("!", "FINDING", "findings, faults first: the numbers and what to do next are below the list"),
+            press("Enter", "filter: ", "the sessions that prove the selected one, or the screen that does"),
+        ],
+        further: &[],
+        remark: "",
+    },
     Question {
         text: "Who uses the network now?",
         steps: &[
@@ -327,6 +357,7 @@ pub static QUESTIONS: &[Question] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::findings::FINDINGS;
     use crate::ui::keys::KeyPress;
 
     #[test]
@@ -354,6 +385,9 @@ mod tests {
             let question = QUESTIONS.iter().find(|q| q.text.starts_with(start));
             question.expect("a question").asked(&bound)
         };
+        let refusing = FINDINGS.iter().find(|f| f.name == "refusing");
+        let keys = keys_to_proof(refusing.expect("a finding"), &bound);
+        assert_eq!([&*keys[0].0, &*keys[1].0], ["g", "Enter"]);
         assert_eq!(asked("Who talks to this subnet").keys, "w w z g");
         assert_eq!(asked("Which process opens").keys, "F12 g");
         assert!(asked("Which process opens").remark.contains("before `g`"));
