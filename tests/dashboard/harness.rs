@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::num::NonZeroU16;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portable_pty::CommandBuilder;
 
@@ -67,7 +67,17 @@ impl Seen {
 
     /// Reads until the screen matches.
     pub(crate) fn wait_for(&mut self, what: &str, is_there: impl Fn(&Seen) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, what, is_there);
+    }
+
+    /// Reads until the screen matches, for at most that time.
+    pub(crate) fn wait_within(
+        &mut self,
+        time: Duration,
+        what: &str,
+        is_there: impl Fn(&Seen) -> bool,
+    ) {
+        let deadline = Instant::now() + time;
         while !is_there(self) {
             assert!(Instant::now() < deadline, "no {what}:\n{}", self.picture());
             let terminal = &mut self.terminal;

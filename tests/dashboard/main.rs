@@ -10,6 +10,7 @@ mod common {
     pub(crate) mod cgroups;
     pub(crate) mod confined;
     pub(crate) mod documents;
+    pub(crate) mod faults;
     pub(crate) mod inject;
     pub(crate) mod loopback;
     pub(crate) mod netns;
@@ -21,6 +22,7 @@ mod background;
 mod confined;
 mod customization;
 mod detail;
+mod diagnosis;
 mod exit;
 mod export;
 mod findings;
