@@ -11,14 +11,14 @@ use crate::common::requirements::kernel_or_skip;
 use crate::harness::{Seen, brisk};
 
 /// Connects again and again to a port on which nobody listens, until it is dropped.
-struct Refused {
-    port: u16,
+pub(crate) struct Refused {
+    pub(crate) port: u16,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Refused {
-    fn new() -> Refused {
+    pub(crate) fn new() -> Refused {
         let gone = listen(V4).local_addr().expect("it is bound");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

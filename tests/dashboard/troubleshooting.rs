@@ -1,10 +1,11 @@
 //! The questions of docs/troubleshooting.md and of the help, with the keys given there, on live traffic.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rustix::net::sockopt::{set_socket_linger, set_tcp_user_timeout};
@@ -16,6 +17,7 @@ use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
 use crate::common::pty;
 use crate::common::requirements::{kernel_or_skip, skip, tool_or_skip};
+use crate::findings::Refused;
 use crate::harness::{Seen, brisk, only};
 use crate::listeners::stuck;
 
@@ -91,7 +93,6 @@ fn questions_about_sessions_are_answered() {
         "What has changed since the deploy?",
         "Is it slow for all, or for a few?",
         "Which program leaks sessions in close-wait?",
-        "The database is slow",
     ] {
         let mut busy = Pair::open(&listener, V4);
         busy.exchange(100_000, 100_000);
@@ -115,6 +116,78 @@ fn questions_about_sessions_are_answered() {
         seen.press("\x1b\x03q\x03");
         seen.ends("q", 0);
     }
+}
+
+/// Time that the database takes for an answer.
+const SLOW: Duration = Duration::from_millis(200);
+
+#[test]
+fn question_about_a_slow_database_is_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let Pair {
+        mut client,
+        mut server,
+    } = Pair::open(&listener, V4);
+    let database = std::thread::spawn(move || {
+        while matches!(server.read(&mut [0]), Ok(1)) {
+            std::thread::sleep(SLOW);
+            server.write_all(b"rows").expect("it is connected");
+        }
+    });
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopped);
+    let application = std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            client.write_all(b"?").expect("it is connected");
+            client.read_exact(&mut [0; 4]).expect("an answer");
+        }
+    });
+    // as its clients see it
+    let mut seen = Seen::dashboard(&["-D", &port(&listener).to_string()]);
+    seen.wait_for("the session", |s| s.rows().len() == 1);
+    let question = question("The database is slow");
+    seen.ask_all(question);
+    seen.wait_for("the time that it takes", |s| {
+        let ms = |text: &str| text.split("ms").next()?.parse::<f64>().ok();
+        let is_slow = |text: &str| ms(text).is_some_and(|ms| (200.0..300.0).contains(&ms));
+        let lines = s.lines();
+        lines.iter().any(|l| l.split("p50 ").any(is_slow))
+    });
+    question.further.iter().for_each(|step| seen.ask(step));
+    seen.wait_for("who takes it", |s| {
+        s.shows("the peer takes 2") && s.shows("ms to answer")
+    });
+    stopped.store(true, Ordering::Relaxed);
+    application.join().expect("the application");
+    database.join().expect("the database");
+    seen.press("\x1b\x03q\x03");
+    seen.ends("q", 0);
+}
+
+/// A host on which a destination refuses connections.
+#[test]
+fn question_about_what_is_wrong_is_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let refused = Refused::new();
+    let port = refused.port.to_string();
+    let mut seen = Seen::dashboard(&["-D", &port]);
+    seen.wait_for("a finding", |s| s.shows(" finding"));
+    let question = question("What is wrong on this host?");
+    seen.ask(&question.steps[0]);
+    // other tests have findings, too
+    seen.press(&format!("/:{port} refuses\r"));
+    seen.wait_for("its line", |s| s.shows("1 of") && s.shows("refusing: "));
+    seen.ask(&question.steps[1]);
+    seen.wait_for("its sessions", |s| {
+        s.rows().iter().any(|row| row.cell("RPORT") == port)
+    });
+    drop(refused);
+    seen.quit();
 }
 
 #[test]
