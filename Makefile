@@ -4,6 +4,7 @@
 #   make run ARGS='-p 1234'       pass ARGS to tcplife
 #   make test SUDO=1              run the tests, not cargo, through sudo: the kernel tests too
 #   make bench QUICK=1            fewer and shorter rounds
+#   make healthy DURATION=1h      watch the healthy host for longer
 #   make CARGO='cargo +nightly'   use another cargo
 
 .DEFAULT_GOAL := build
@@ -37,7 +38,7 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench build run test test-bare lint deny static clean picture accuracy bench
+.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static clean picture accuracy healthy bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ setup-test:
 
 setup-bench:
 	@$(SETUP) bench || echo 'make bench: going on without what could not be installed' >&2
+
+setup-healthy:
+	@$(SETUP) test healthy
 
 build: setup ## build target/release/tcplife (the default)
 	$(CARGO) build --locked --release
@@ -109,6 +113,10 @@ picture: build ## regenerate the pictures in the documents, from the real progra
 
 accuracy: setup ## compare every figure with the truth, and with libbpf-tools' tcplife (root)
 	$(CARGO) test --locked --test truth -- --accuracy
+
+healthy: setup-healthy ## watch a busy host without faults, where nothing may be found (root or SUDO=1); DURATION=10m
+	TCPLIFE_HEALTHY=$(or $(DURATION),10m) $(CARGO) test --locked $(if $(SUDO),--config '$(RUN_AS_ROOT)') --test capture -- \
+		--nocapture healthy_busy_host_has_no_finding
 
 bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes two minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)

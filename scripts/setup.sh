@@ -6,6 +6,7 @@
 #   scripts/setup.sh test         also those of the tests
 #   scripts/setup.sh lint         also tools that `make lint` uses beyond cargo
 #   scripts/setup.sh bench        also the tools that `make bench` compares tcplife with
+#   scripts/setup.sh healthy      also the servers and clients of `make healthy`
 #   scripts/setup.sh static       also what scripts/static.sh needs to build libelf itself
 #   scripts/setup.sh bare         also what scripts/test-bare.sh needs
 #   scripts/setup.sh cargo        install nothing; print the cargo command to build with
@@ -49,6 +50,12 @@ bench  ip            iproute2            iproute                iproute2        
 bench  iperf3        iperf3              iperf3                 iperf3             iperf               iperf3
 bench  nethogs       nethogs             nethogs                nethogs            nethogs             nethogs
 bench  tcplife-libbpf|bpf-tcplife|/usr/sbin/tcplife libbpf-tools libbpf-tools      -                   -                   -
+healthy redis-benchmark|valkey-benchmark redis-tools valkey valkey              valkey              valkey-benchmark
+healthy pgbench      postgresql          postgresql-contrib     postgresql         postgresql-contrib  postgresql-contrib
+healthy wrk          wrk                 wrk                    wrk                wrk                 wrk
+healthy iperf3       iperf3              iperf3                 iperf3             iperf               iperf3
+healthy ssh          openssh-client      openssh-clients        openssh            openssh-clients     openssh-client
+healthy sshd|/usr/sbin/sshd openssh-server openssh-server       openssh            openssh-server      openssh-server
 lint   shellcheck    shellcheck          ShellCheck             shellcheck         ShellCheck          shellcheck
 lint   clang-format  clang-format        clang-tools-extra      clang              clang-tools         clang-extra-tools
 static bash          bash                bash                   bash               bash                bash
@@ -418,11 +425,11 @@ set_up() {
         die "${rust_packages:-rustup} reported success, and yet no cargo of Rust $msrv or newer works (looked for cargo and cargo-$msrv_major.* on PATH, $PATH, and for $home_cargo)${old:+; $old}${broken:+; $broken}"
 }
 
-usage='usage: scripts/setup.sh [test] [lint] [bench] [static] [bare], or scripts/setup.sh cargo'
+usage='usage: scripts/setup.sh [test] [lint] [bench] [healthy] [static] [bare], or scripts/setup.sh cargo'
 roles=build
 for argument in "$@"; do
     case $argument in
-    test | lint | bench | static | bare) roles="$roles $argument" ;;
+    test | lint | bench | healthy | static | bare) roles="$roles $argument" ;;
     cargo) roles=cargo ;;
     *)
         say "unknown argument '$argument'; $usage"

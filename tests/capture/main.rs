@@ -25,6 +25,7 @@ mod exit;
 mod filters;
 mod findings;
 mod findings_network;
+mod healthy;
 mod interfaces;
 mod listeners;
 mod missed;

@@ -17,8 +17,8 @@ fn free_port() -> u16 {
     port(&listen(V4))
 }
 
-/// Starts a server, and waits until it accepts.
-fn serve(command: &mut Command, port: u16) -> Kept {
+/// Starts a server, and waits until it accepts at that address.
+pub(crate) fn serve(command: &mut Command, addr: &str, port: u16) -> Kept {
     let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -27,7 +27,7 @@ fn serve(command: &mut Command, port: u16) -> Kept {
         .expect("the server can be started");
     let server = Kept(child);
     let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect((addr, port)).is_err() {
         assert!(Instant::now() < deadline, "{command:?} accepts nobody");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -89,7 +89,7 @@ fn responses_of_redis_take_what_debug_sleep_says() {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
     command.args(["--enable-debug-command", "yes", "--port", &port.to_string()]);
-    let _redis = serve(&mut command, port);
+    let _redis = serve(&mut command, "127.0.0.1", port);
     let mut client = TcpStream::connect(("127.0.0.1", port)).expect("redis accepts");
     let ours = client.local_addr().expect("connected").port();
     let mut answers = BufReader::new(client.try_clone().expect("a copy"));
@@ -117,7 +117,7 @@ fn responses_of_redis_take_what_debug_sleep_says() {
 }
 
 /// A cluster of PostgreSQL in a temporary directory, which does not run as root.
-fn cluster(directory: &Path, port: u16) -> Kept {
+pub(crate) fn cluster(directory: &Path, addr: &str, port: u16) -> Kept {
     let as_postgres = |program: &str| {
         let mut command = Command::new("setpriv");
         command.args([
@@ -139,10 +139,17 @@ fn cluster(directory: &Path, port: u16) -> Kept {
         .output()
         .expect("initdb can be started");
     assert!(made.status.success(), "{made:?}");
+    // clients at other addresses of this host than loopback, too
+    let mut clients = std::fs::File::options();
+    let mut clients = clients
+        .append(true)
+        .open(data.join("pg_hba.conf"))
+        .expect("a file");
+    writeln!(clients, "host all all samehost trust").expect("a line");
     let mut server = as_postgres(&format!("{binaries}/postgres"));
     server.arg("-D").arg(&data);
-    server.args(["-h", "127.0.0.1", "-F", "-k"]).arg(directory);
-    serve(server.args(["-p", &port.to_string()]), port)
+    server.args(["-h", addr, "-F", "-k"]).arg(directory);
+    serve(server.args(["-p", &port.to_string()]), addr, port)
 }
 
 fn uid(user: &str) -> u32 {
@@ -170,7 +177,7 @@ fn responses_of_postgresql_take_what_pg_sleep_says() {
     }
     let port = free_port();
     let directory = tempfile::tempdir().expect("a directory");
-    let _postgres = cluster(directory.path(), port);
+    let _postgres = cluster(directory.path(), "127.0.0.1", port);
     let (mut tcplife, _probe) = watch(&[port]);
     let queries = [
         "SELECT pg_sleep(0)",
@@ -245,7 +252,7 @@ fn responses_of_nginx_take_as_long_as_what_it_waits_for() {
     std::fs::write(&configuration, text).expect("a configuration");
     let mut command = Command::new("nginx");
     command.arg("-c").arg(&configuration);
-    let _nginx = serve(&mut command, front);
+    let _nginx = serve(&mut command, "127.0.0.1", front);
     let (mut tcplife, _probe) = watch(&[front, behind]);
     let server = std::thread::spawn(move || {
         let mut stream = backend.accept().expect("nginx connects").0;
