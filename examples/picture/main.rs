@@ -69,6 +69,18 @@ const SCENES: &[Scene] = &[
         pause: Duration::from_secs(20),
         shows: &["BOTTLENECK", "page opened"],
     },
+    Scene {
+        file: "findings",
+        keys: "!",
+        lines: 20,
+        pause: Duration::from_secs(8),
+        shows: &[
+            "FINDING",
+            "refuses connections",
+            "does not answer",
+            "answers slowly",
+        ],
+    },
 ];
 
 fn main() {

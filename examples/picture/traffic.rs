@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::thread::set_name;
 
@@ -16,6 +16,9 @@ use crate::network::Network;
 /// Maximum duration, whatever happens.
 const TRAFFIC: Duration = Duration::from_secs(150);
 
+/// Time from which on one server is slow: after the pictures of usual days.
+const LATER: Duration = Duration::from_secs(75);
+
 /// The side on which a process runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -23,12 +26,12 @@ enum At {
     World,
 }
 
-/// A server: its name, its port, and its response time.
+/// A server: its name, its port, and its response time, at first and from [`LATER`] on.
 struct Server {
     name: &'static str,
     at: At,
     port: u16,
-    thinks: Duration,
+    thinks: [Duration; 2],
 }
 
 /// A client: its peer and its requests. Figures are typical; it is sometimes much less, and sometimes much more.
@@ -55,13 +58,13 @@ const fn ms(ms: u64) -> Duration {
 
 #[rustfmt::skip]
 const SERVERS: &[Server] = &[
-    Server { name: "nginx",        at: At::Host,  port: 443,  thinks: ms(7) },
-    Server { name: "sshd-session", at: At::Host,  port: 22,   thinks: ms(1) },
-    Server { name: "redis-server", at: At::Host,  port: 6379, thinks: ms(0) },
-    Server { name: "postgres",     at: At::World, port: 5432, thinks: ms(4) },
-    Server { name: "haproxy",      at: At::World, port: 8443, thinks: ms(20) },
-    Server { name: "caddy",        at: At::World, port: 443,  thinks: ms(30) },
-    Server { name: "postfix",      at: At::World, port: 25,   thinks: ms(9) },
+    Server { name: "nginx",        at: At::Host,  port: 443,  thinks: [ms(7), ms(7)] },
+    Server { name: "sshd-session", at: At::Host,  port: 22,   thinks: [ms(1), ms(1)] },
+    Server { name: "redis-server", at: At::Host,  port: 6379, thinks: [ms(0), ms(0)] },
+    Server { name: "postgres",     at: At::World, port: 5432, thinks: [ms(4), ms(300)] },
+    Server { name: "haproxy",      at: At::World, port: 8443, thinks: [ms(20), ms(20)] },
+    Server { name: "caddy",        at: At::World, port: 443,  thinks: [ms(30), ms(30)] },
+    Server { name: "postfix",      at: At::World, port: 25,   thinks: [ms(9), ms(9)] },
 ];
 
 #[rustfmt::skip]
@@ -154,12 +157,13 @@ fn times() -> f64 {
 fn serve(server: &'static Server) {
     play(server.name);
     let listener = TcpListener::bind(("::", server.port)).expect("listening");
+    let started = Instant::now();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a peer");
             std::thread::spawn(move || {
                 // a peer that has gone does not concern the others
-                let _ = answer(&mut stream, server.thinks);
+                let _ = answer(&mut stream, server, started);
             });
         }
     });
@@ -167,7 +171,7 @@ fn serve(server: &'static Server) {
 }
 
 /// Answers requests, each of which begins with its own length and that of the answer.
-fn answer(stream: &mut TcpStream, thinks: Duration) -> std::io::Result<()> {
+fn answer(stream: &mut TcpStream, server: &Server, started: Instant) -> std::io::Result<()> {
     loop {
         let mut lengths = [[0; 4]; 2];
         stream.read_exact(lengths.as_flattened_mut())?;
@@ -178,6 +182,9 @@ fn answer(stream: &mut TcpStream, thinks: Duration) -> std::io::Result<()> {
             rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
             return Ok(());
         }
+        let [at_first, later] = server.thinks;
+        let is_later = started.elapsed() > LATER;
+        let thinks = if is_later { later } else { at_first };
         std::thread::sleep(thinks.mul_f64(times()));
         stream.write_all(&vec![b'x'; answer as usize])?;
     }
