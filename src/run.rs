@@ -295,13 +295,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let is_finite = output == Output::Text || cli.duration.is_some();
     let reports = cli.findings && is_finite && rounds.is_none();
     let usual = reports.then(|| findings::usual_duration(&plan.config.thresholds));
-    if let Some(usual) = usual.filter(|_| cli.duration.is_none() && io::stderr().is_terminal()) {
-        let time = fields::seconds(usual.as_nanos() as u64);
-        stdout::print_to_stderr(&format!(
-            "watching for {time}; Ctrl-C shows what there is by then"
-        ));
-    }
-    let end = End::new(cli.duration.or(usual))?;
+    let time = cli.duration.or(usual);
+    let end = End::new(time)?;
     let mut out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
@@ -325,12 +320,13 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let self_traffic = SelfTraffic::new(&session_env);
     let is_self = |session: &Session| self_traffic.is(session);
     if reports {
-        let time = cli.duration.unwrap_or(findings::USUAL);
         // whoever waits on a terminal wants to know for what
-        if io::stderr().is_terminal() && time >= Duration::from_secs(1) {
+        if let Some(time) =
+            time.filter(|time| *time >= Duration::from_secs(1) && io::stderr().is_terminal())
+        {
             let time = fields::seconds(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
             let live = "-o dashboard --findings shows them live";
-            stdout::print_to_stderr(&format!("looking for findings for {time}; {live}"));
+            stdout::print_to_stderr(&format!("watching for {time}, or until Ctrl-C; {live}"));
         }
         let form = match output {
             Output::Json => findings::Form::Json(&mut out),

@@ -38,7 +38,7 @@ const MUCH_MISSED: f64 = 0.01;
 pub enum Verdict {
     NothingFound,
     Found,
-    /// Too much was missed, or the run was too short.
+    /// Too much was missed, or there was no snapshot.
     CannotTell,
 }
 
@@ -117,9 +117,7 @@ impl Engine<'_> {
     fn verdict(&self) -> Verdict {
         match self.has_found {
             true => Verdict::Found,
-            false if self.misses_much() || !self.has_snapshot || self.not_judged().is_some() => {
-                Verdict::CannotTell
-            }
+            false if self.misses_much() || !self.has_snapshot => Verdict::CannotTell,
             false if self.has_missed => Verdict::Found,
             false => Verdict::NothingFound,
         }
@@ -137,7 +135,7 @@ impl Engine<'_> {
 
     /// Says why it cannot tell, and what it did not look at, on stderr.
     fn report(&self) {
-        if self.verdict() == Verdict::CannotTell && (self.misses_much() || !self.has_snapshot) {
+        if self.verdict() == Verdict::CannotTell {
             print_to_stderr("too many sessions were missed to tell that nothing is wrong");
         }
         let texts = [self.not_checked(), self.not_judged()];
@@ -452,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn verdict_of_a_run_that_is_too_short_for_a_rule_is_that_it_cannot_tell() {
+    fn run_too_short_for_a_rule_names_it() {
         let limits = limits();
         let verdict_after = |watched_s: u64, close_wait_age: f64| {
             let mut engine = engine_of(&limits);
@@ -472,7 +470,11 @@ mod tests {
             (engine.verdict(), remark)
         };
         let (verdict, remark) = verdict_after(9, 30.0);
-        assert_eq!(verdict, Verdict::CannotTell);
+        assert_eq!(
+            verdict,
+            Verdict::NothingFound,
+            "of the rules that it was long enough for"
+        );
         assert!(remark.starts_with("not judged in 9s: "), "{remark}");
         assert!(remark.contains("close-wait-leak (needs 35s)"), "{remark}");
         assert!(!remark.contains("refusing"), "{remark}");

@@ -629,7 +629,7 @@ fn findings_of_a_short_run_say_what_it_could_not_judge() {
         &filter,
     ];
     let ended = Running::start(&flags).wait_for(Duration::from_secs(30));
-    assert_eq!(ended.status.code(), Some(2), "{}", ended.errors);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.errors);
     assert!(ended.rest.is_empty(), "{:?}", ended.rest);
     let last = ended.errors.lines().last().unwrap_or_default();
     assert!(
