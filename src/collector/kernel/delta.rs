@@ -18,6 +18,8 @@ const CELLS: usize = 4096;
 const UNCLEAR_CELLS: usize = CELLS / 8;
 /// Snapshots have the numbers from 1 to this.
 const LAST_NUMBER: u8 = 127;
+/// Snapshots in a row without a session after which it is gone in any case.
+const GONE_AFTER: u8 = 8;
 
 /// A number of sessions and the sum of their cookies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,8 +104,9 @@ pub struct DeltaTracker {
     unowned: FxHashMap<u64, u64>,
     /// All known sessions.
     all: Tally,
-    /// Known sessions that the last snapshot did not contain, and the kernel's sessions that were not known.
-    missing: FxHashSet<u64>,
+    /// Known sessions that the last snapshots did not contain, with the number of these snapshots.
+    missing: FxHashMap<u64, u8>,
+    /// The kernel's sessions that were not known.
     strangers: FxHashSet<u64>,
     /// Number of the current snapshot; 0: none was begun.
     number: u8,
@@ -207,7 +210,8 @@ impl DeltaTracker {
 
     /// Ends a snapshot. `cells` has the sessions that it found unchanged. Every session that closed before must have been
     /// passed to [`DeltaTracker::close`].
-    pub fn end_snapshot(&mut self, cells: Cells) -> OpenSnapshot {
+    /// `is_unbroken`: each iterator was read in one go, so that it cannot have skipped a session.
+    pub fn end_snapshot(&mut self, cells: Cells, is_unbroken: bool) -> OpenSnapshot {
         self.is_taking = false;
         let mut changed = std::mem::take(&mut self.found);
         let closed = std::mem::take(&mut self.closed);
@@ -223,7 +227,7 @@ impl DeltaTracker {
             self.strangers.clear();
             Vec::new()
         } else {
-            self.compare(cells, &cookies())
+            self.compare(cells, &cookies(), is_unbroken)
         };
         OpenSnapshot {
             changed,
@@ -253,9 +257,15 @@ impl DeltaTracker {
         }
     }
 
-    /// Returns the sessions that are gone. One is gone if two snapshots in a row did not contain it: the kernel's iterator
-    /// may skip a session while others disappear, and the record of one that is just closing may be on its way.
-    fn compare(&mut self, mut cells: Cells, changed: &FxHashSet<u64>) -> Vec<u64> {
+    /// Returns the sessions that are gone. One is gone if two snapshots in a row did not contain it, the second of them
+    /// unbroken: an iterator that goes on after a break may skip a session while others disappear, and the record of one
+    /// that is just closing may be on its way.
+    fn compare(
+        &mut self,
+        mut cells: Cells,
+        changed: &FxHashSet<u64>,
+        is_unbroken: bool,
+    ) -> Vec<u64> {
         let expected = self.known.keys().filter(|c| !changed.contains(c));
         for cookie in expected.chain(&self.closed_unchanged) {
             cells.cell(*cookie).remove(*cookie);
@@ -275,12 +285,21 @@ impl DeltaTracker {
         self.is_amiss = is_stranger || unclear > UNCLEAR_CELLS;
         self.strangers = strangers;
         // those that share a cell are told apart by the next snapshot, which has other cells
-        let mut before = std::mem::take(&mut self.missing);
-        let gone: Vec<u64> = before.extract_if(|c| missing.remove(c)).collect();
-        let nothing = Tally::default();
-        before.retain(|c| self.known.contains_key(c) && *cells.cell(*c) != nothing);
-        missing.extend(before);
-        self.missing = missing;
+        let mut gone = Vec::new();
+        for (cookie, times) in std::mem::take(&mut self.missing) {
+            let is_unclear = *cells.cell(cookie) != Tally::default();
+            if !missing.remove(&cookie) {
+                if is_unclear && self.known.contains_key(&cookie) {
+                    self.missing.insert(cookie, times);
+                }
+            } else if is_unbroken || times >= GONE_AFTER {
+                gone.push(cookie);
+            } else {
+                self.missing.insert(cookie, times + 1);
+            }
+        }
+        self.missing
+            .extend(missing.into_iter().map(|cookie| (cookie, 1)));
         gone.iter().for_each(|cookie| self.forget(*cookie));
         gone
     }
@@ -289,6 +308,11 @@ impl DeltaTracker {
     /// must then include all sessions in full.
     pub fn is_amiss(&self) -> bool {
         self.is_amiss
+    }
+
+    /// True if sessions were missing in the last snapshot. The next one should be unbroken.
+    pub fn has_missing(&self) -> bool {
+        !self.missing.is_empty()
     }
 
     /// Number of known sessions.
@@ -406,6 +430,7 @@ mod tests {
         deltas: DeltaTracker,
         begun: Option<Begun>,
         unchanged: Vec<u64>,
+        is_unbroken: bool,
     }
 
     impl Kernel {
@@ -452,7 +477,7 @@ mod tests {
             for cookie in &self.unchanged {
                 cells.cell(*cookie).add(*cookie);
             }
-            let found = self.deltas.end_snapshot(cells);
+            let found = self.deltas.end_snapshot(cells, self.is_unbroken);
             let changed = found.changed.iter().map(|s| (s.cookie, s.tx_bytes));
             let mut gone = found.gone;
             gone.sort_unstable();
@@ -492,8 +517,12 @@ mod tests {
                 .collect::<Vec<u64>>()
         };
         assert_eq!(kernel.snapshot(&[], &but(&[3, 7])).1, [0; 0]);
-        // 7 was skipped
-        assert_eq!(kernel.snapshot(&[], &but(&[3, 8])).1, [3]);
+        // 7 was skipped, and 3 may have been skipped twice
+        assert_eq!(kernel.snapshot(&[], &but(&[3, 8])).1, [0; 0]);
+        assert!(kernel.deltas.has_missing());
+        kernel.is_unbroken = true;
+        assert_eq!(kernel.snapshot(&[], &but(&[3])).1, [3]);
+        assert!(!kernel.deltas.has_missing());
         assert_eq!(kernel.snapshot(&[], &but(&[3])).1, [0; 0]);
         assert_eq!(kernel.snapshot(&[], &but(&[3])).1, [0; 0]);
         assert!(!kernel.deltas.is_amiss());
@@ -504,6 +533,7 @@ mod tests {
         let mut kernel = Kernel::default();
         let all: Vec<(u64, u64)> = (1..=20_000).map(|c| (c * 7, 0)).collect();
         kernel.snapshot(&all, &[]);
+        kernel.is_unbroken = true;
         let gone: Vec<u64> = (1..=300).map(|c| c * 7 * 31).collect();
         let left: Vec<u64> = all
             .iter()

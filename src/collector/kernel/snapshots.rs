@@ -74,6 +74,10 @@ struct Reading {
     begun: usize,
     walk: Option<PartialWalk>,
     is_read: bool,
+    /// Its iterators are to be read in one go, as far as the ring buffer has room.
+    is_in_one: bool,
+    /// None of them was interrupted so far.
+    is_unbroken: bool,
     /// Records taken from the ring buffer.
     taken: u32,
     /// CPU time so far.
@@ -152,7 +156,12 @@ impl<'a> Snapshots<'a> {
         let suitable = || SnapshotPart::of(self.walk, self.deltas.known_count());
         let part = self.part.unwrap_or_else(suitable);
         while !reading.is_read {
-            self.variables.set_part(part.objects);
+            let objects = if reading.is_in_one {
+                u32::MAX
+            } else {
+                part.objects
+            };
+            self.variables.set_part(objects);
             reading.is_read = !self.read_once(&mut reading)?;
             if began.elapsed() >= part.time || self.variables.has_part_left() {
                 break;
@@ -210,6 +219,8 @@ impl<'a> Snapshots<'a> {
             begun: 0,
             walk: None,
             is_read: false,
+            is_in_one: is_whole || self.deltas.has_missing(),
+            is_unbroken: true,
             taken: 0,
             cost: Duration::ZERO,
             next_at: now,
@@ -233,7 +244,9 @@ impl<'a> Snapshots<'a> {
                     .insert(PartialWalk::begin(link).context(TAKING)?)
             }
         };
-        if !walk.run_part().context(TAKING)? {
+        if walk.run_part().context(TAKING)? {
+            reading.is_unbroken = false;
+        } else {
             reading.walk = None;
             self.variables.set_part(0);
         }
@@ -246,7 +259,7 @@ impl<'a> Snapshots<'a> {
         let reading = self.reading.take()?;
         let cpu = thread_time();
         let cells = Cells::new(self.variables.unchanged(), reading.cell_factor);
-        let mut open = self.deltas.end_snapshot(cells);
+        let mut open = self.deltas.end_snapshot(cells, reading.is_unbroken);
         if self.deltas.is_amiss() {
             self.is_whole_next = true;
         }
