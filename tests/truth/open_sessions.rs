@@ -213,7 +213,7 @@ pub(crate) fn follow_what_changes() -> Outcome {
     outcome("only-changes-are-told", 2, wrong, collector)
 }
 
-/// What was shown of the sessions of a listener.
+/// Figures shown of the sessions of a listener.
 #[derive(Default)]
 struct Shown {
     /// The last figures of each, and whether it has closed.

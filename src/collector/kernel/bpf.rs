@@ -171,7 +171,7 @@ struct RingRecords {
     closed: RefCell<Vec<Session>>,
     /// Open sessions of the current snapshot, as their records name them.
     open: RefCell<Vec<Session>>,
-    /// Those of them that were in a snapshot: see `DeltaTracker::close`.
+    /// Closed sessions that were in a snapshot: see `DeltaTracker::close`.
     seen: RefCell<Vec<(SessionId, u8)>>,
     bad_record: RefCell<Option<BadRecord>>,
 }
