@@ -38,6 +38,16 @@ impl Expr {
         Expr::Not(Box::new(self))
     }
 
+    /// True if a field that is meant is compared.
+    pub fn mentions(&self, is_meant: &impl Fn(&Field) -> bool) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| part.mentions(is_meant)),
+            Expr::Not(part) => part.mentions(is_meant),
+            Expr::Term(Term::Compare { field, .. }) => is_meant(field),
+            Expr::Term(_) => false,
+        }
+    }
+
     /// True if there is no condition.
     pub fn is_everything(&self) -> bool {
         matches!(self, Expr::All(parts) if parts.is_empty())

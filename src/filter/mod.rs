@@ -149,6 +149,11 @@ impl Filter {
         matches!(self.expr, Expr::Any(_))
     }
 
+    /// True if an open session may begin or cease to match only because time passes.
+    pub fn changes_with_time(&self) -> bool {
+        self.expr.mentions(&|field| field.grows_with_time())
+    }
+
     /// True if there is no condition.
     pub fn is_everything(&self) -> bool {
         self.expr == Expr::All(Vec::new())

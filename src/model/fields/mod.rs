@@ -107,6 +107,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// True if the value grows while an open session does nothing.
+    pub fn grows_with_time(&self) -> bool {
+        matches!(self.word, "duration" | "close" | "waiting")
+    }
+
     /// True if a bare word in a filter is searched for in this field: the process name, the addresses and `status`.
     /// `status` includes the names of all states and reasons. Other fields are left out because a word like `in` or
     /// `close` would match the direction or the owner's evidence of most sessions, and `serv` every unit.
@@ -117,11 +122,6 @@ impl Field {
             FieldKind::Names(_) => self.word == "status",
             _ => false,
         }
-    }
-
-    /// True if the value of an open session grows as time passes, without anything happening to the session.
-    pub fn grows_with_time(&self) -> bool {
-        matches!(self.word, "duration" | "close" | "waiting")
     }
 }
 
@@ -210,6 +210,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
 mod tests {
     use super::*;
     use crate::model::session::{Evidence, State, WaitsFor};
+    use crate::model::turns::Turns;
     use crate::testing::sample::closed_session as sample;
 
     #[test]
@@ -223,20 +224,36 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_grow_with_time_are_those_of_an_idle_session_that_differ_later() {
-        let before = Session {
-            state: State::CloseWait,
-            waits_for: WaitsFor::Us,
-            close_us: 5,
-            tx_rate: 0.0,
-            ..sample()
-        };
-        let mut later = before.clone();
-        later.advance_idle_to(before.end_ns + 1_000_000);
-        for field in FIELDS {
-            let differs = (field.get)(&before) != (field.get)(&later);
-            assert_eq!(differs, field.grows_with_time(), "{}", field.word);
+    fn fields_that_grow_with_time_are_those_that_an_idle_session_changes() {
+        let mut words = Vec::new();
+        for waits_for in WaitsFor::ALL {
+            for busy_ms in [0, 8, 800] {
+                let before = Session {
+                    state: State::CloseWait,
+                    waits_for: *waits_for,
+                    busy_ms,
+                    rwnd_limited_ms: busy_ms,
+                    waiting_us: 7,
+                    turns: Turns {
+                        count: 3,
+                        ..Turns::default()
+                    },
+                    ..sample()
+                };
+                let mut after = before.clone();
+                after.advance_idle_to(before.end_ns + 3_600_000_000_000);
+                let changed = FIELDS
+                    .iter()
+                    .filter(|f| (f.get)(&before) != (f.get)(&after));
+                words.extend(changed.map(|f| f.word));
+            }
         }
+        words.sort_unstable();
+        words.dedup();
+        let grow = FIELDS.iter().filter(|f| f.grows_with_time());
+        let mut grow: Vec<&str> = grow.map(|f| f.word).collect();
+        grow.sort_unstable();
+        assert_eq!(words, grow);
     }
 
     #[test]
