@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 
+use foldhash::fast::RandomState;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::model::interface::Interface;
@@ -19,16 +20,40 @@ const RECENT: u64 = 1 << 15;
 /// Number of single sessions at which those that are gone or too old are removed, at least.
 const PRUNED: usize = 1 << 17;
 
+/// A reference to a session in eight bytes: neither a cookie nor a number reaches the highest bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed(u64);
+
+const CLOSED: u64 = 1 << 63;
+
+impl From<SessionRef> for Packed {
+    fn from(place: SessionRef) -> Self {
+        Packed(match place {
+            SessionRef::Open(cookie) => cookie & !CLOSED,
+            SessionRef::Closed(number) => number | CLOSED,
+        })
+    }
+}
+
+impl From<Packed> for SessionRef {
+    fn from(Packed(place): Packed) -> Self {
+        match place & CLOSED {
+            0 => SessionRef::Open(place),
+            _ => SessionRef::Closed(place & !CLOSED),
+        }
+    }
+}
+
 /// Both ends of each local connection. A kept closed session takes four bytes.
 #[derive(Debug, Default)]
 pub struct LocalPairs {
     /// Sessions without an other end so far, by the hash of their ends. Strangers choose most of the ends: equal hashes only
     /// hide a connection, but the map must not put many into one place.
-    single: HashMap<u64, SessionRef>,
+    single: HashMap<u64, Packed, RandomState>,
     /// Number of single sessions after the last time that those that are gone or too old were removed.
     pruned: usize,
     /// Other ends of open sessions, by cookie.
-    open: FxHashMap<u64, SessionRef>,
+    open: FxHashMap<u64, Packed>,
     /// Distances to the numbers of other ends, of closed sessions; 0: there is none, or it is open.
     closed: VecDeque<i32>,
     /// Number of the first of them.
@@ -84,11 +109,11 @@ impl LocalPairs {
         let place = SessionRef::Closed(number);
         let cookie = session.cookie;
         if was_open && let Some(other) = self.open.remove(&cookie) {
-            return self.link(place, other);
+            return self.link(place, other.into());
         }
         if was_open
             && let Entry::Occupied(own) = self.single.entry(key(session).0)
-            && *own.get() == SessionRef::Open(cookie)
+            && *own.get() == SessionRef::Open(cookie).into()
         {
             own.remove();
         }
@@ -112,7 +137,7 @@ impl LocalPairs {
     /// The other end of a session.
     pub fn other(&self, place: SessionRef) -> Option<SessionRef> {
         match place {
-            SessionRef::Open(cookie) => self.open.get(&cookie).copied(),
+            SessionRef::Open(cookie) => self.open.get(&cookie).map(|other| (*other).into()),
             SessionRef::Closed(number) => {
                 let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
                 match *self.closed.get(at)? {
@@ -132,9 +157,13 @@ impl LocalPairs {
             return;
         }
         let recent = end.saturating_sub(RECENT);
-        self.single.retain(|_, place| match place {
-            SessionRef::Open(_) => get(*place).is_some(),
-            SessionRef::Closed(number) => *number >= recent && get(*place).is_some(),
+        self.single.retain(|_, place| {
+            let place = SessionRef::from(*place);
+            let is_recent = match place {
+                SessionRef::Open(_) => true,
+                SessionRef::Closed(number) => number >= recent,
+            };
+            is_recent && get(place).is_some()
         });
         self.pruned = self.single.len();
     }
@@ -152,13 +181,13 @@ impl LocalPairs {
         }
         let (own, reversed) = key(session);
         if let Entry::Occupied(found) = self.single.entry(reversed) {
-            let other = *found.get();
+            let other = SessionRef::from(*found.get());
             if get(other).is_some_and(|s| are_ends_of_one(session, s)) {
                 found.remove();
                 return self.link(place, other);
             }
         }
-        self.single.insert(own, place);
+        self.single.insert(own, place.into());
     }
 
     fn link(&mut self, a: SessionRef, b: SessionRef) {
@@ -166,7 +195,7 @@ impl LocalPairs {
             self.unset(place);
             match (place, other) {
                 (SessionRef::Open(cookie), other) => {
-                    self.open.insert(cookie, other);
+                    self.open.insert(cookie, other.into());
                 }
                 (SessionRef::Closed(number), SessionRef::Open(cookie)) => {
                     self.half_closed.insert(number, cookie);

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 pub(crate) trait Sums {
     /// Rank for eviction: the greatest are kept.
     fn weight(&self) -> (bool, u64);
@@ -12,7 +14,8 @@ pub(crate) trait Sums {
 
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedMap<K, V> {
-    kept: HashMap<K, V>,
+    /// Strangers choose some of the keys, so that the hash has a seed.
+    kept: HashMap<K, V, RandomState>,
     other_sums: V,
     evicted: u64,
 }
@@ -20,7 +23,7 @@ pub(crate) struct BoundedMap<K, V> {
 impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Default for BoundedMap<K, V> {
     fn default() -> Self {
         BoundedMap {
-            kept: HashMap::new(),
+            kept: HashMap::default(),
             other_sums: V::default(),
             evicted: 0,
         }
